@@ -1,0 +1,49 @@
+# Every target sets up what it needs in .venv by itself: Python 3.11+, make and a package index suffice.
+PYTHON ?= python3
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: install demo test lint bench lock clean
+
+demo: .venv/runtime
+	$(BIN)/recio demo
+
+test: .venv/developer
+	$(BIN)/python -m pytest
+
+install: .venv/developer
+
+lint: .venv/developer
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/flake8 --select ASYNC recio
+	$(BIN)/lint-imports
+	$(BIN)/pyright
+	$(BIN)/codespell
+
+bench: .venv/developer
+	$(BIN)/python -m benchmarks
+
+# Pinned with hashes for every platform; run after changing dependencies in pyproject.toml.
+lock: .venv/developer
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--upgrade pyproject.toml --group build --output-file requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--upgrade pyproject.toml --group build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean:
+	rm -rf .venv .recio .pytest_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "recio needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .venv
+
+.venv/runtime: requirements.lock pyproject.toml | .venv/bin/python
+	$(PIP) install --require-hashes --requirement requirements.lock
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/developer: requirements-dev.lock .venv/runtime
+	$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@

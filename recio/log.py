@@ -1,0 +1,104 @@
+"""Structured logging: text for a person on a terminal, JSON lines otherwise; secrets are cut out of both.
+
+One line per fact and none per tick. `recio tail` turns the JSON back into the text form.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Any, TextIO, cast
+
+import structlog
+
+from recio.clock import Clock
+from recio.config import LogFormat, LogSection
+
+SECRET_KEYS = re.compile(
+    r"signature|secret|private|password|token|authorization|kalshi-access", re.IGNORECASE
+)
+SECRET_TEXT = re.compile(
+    r"-----BEGIN[^-]*PRIVATE KEY-----.*?-----END[^-]*PRIVATE KEY-----"
+    r"|(?<=KALSHI-ACCESS-SIGNATURE)\W+[A-Za-z0-9+/=]{20,}"
+    r"|(?<=://)[^/\s:@]+:[^@\s/]+(?=@)",
+    re.DOTALL | re.IGNORECASE,
+)
+LEVEL_MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "‼", "critical": "‼"}
+EVENT_WIDTH = 22
+
+
+def configure(section: LogSection, clock: Clock, stream: TextIO | None = None) -> None:
+    """Set up structlog for the process. Times are market time."""
+    out = stream or sys.stdout
+    as_text = section.format is LogFormat.TEXT or (section.format is LogFormat.AUTO and out.isatty())
+
+    def stamp(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        event["at"] = clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return event
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            stamp,
+            structlog.processors.format_exc_info,
+            redact,
+            _render_text if as_text else structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(
+            logging.getLevelNamesMapping()[section.level.upper()]
+        ),
+        logger_factory=structlog.PrintLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+
+
+def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Cut secrets out of every field, tracebacks included."""
+    for key, value in event.items():
+        if SECRET_KEYS.search(key):
+            event[key] = "(hidden)"
+        elif isinstance(value, str):
+            event[key] = SECRET_TEXT.sub("(hidden)", value)
+    return event
+
+
+def _render_text(_logger: object, _name: str, event: MutableMapping[str, Any]) -> str:
+    return text_line(event)
+
+
+def text_line(event: MutableMapping[str, Any]) -> str:
+    """One log event for a person: time, mark, phrase, fields; a traceback on lines of its own."""
+    at = str(event.pop("at", ""))
+    mark = LEVEL_MARKS.get(str(event.pop("level", "info")), " ")
+    phrase = str(event.pop("event", ""))
+    trace = event.pop("exception", None)
+    sentence = event.pop("sentence", None)
+    fields = " ".join(f"{key}={_short(value)}" for key, value in event.items())
+    parts = [at[11:19] or "--:--:--", mark, phrase.ljust(EVENT_WIDTH), *([str(sentence)] if sentence else [])]
+    line = " ".join([*parts, fields]).rstrip()
+    return f"{line}\n{trace}" if trace else line
+
+
+def _short(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    return f'"{text}"' if " " in text and not text.startswith(("{", "[")) else text
+
+
+def tail(lines: Iterable[str], out: TextIO) -> None:
+    """Render JSON log lines for a person; a line that is not one of ours is shown as it is."""
+    for line in lines:
+        event = _event(line)
+        out.write((line.rstrip("\n") if event is None else text_line(event)) + "\n")
+        out.flush()
+
+
+def _event(line: str) -> dict[str, Any] | None:
+    try:
+        found: Any = json.loads(line)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) and "event" in found else None

@@ -1,0 +1,133 @@
+"""Price, quantity, money and ids as exact integers; the only place that converts to and from text or Decimal.
+
+A price is an integer of $0.0001, a quantity an integer of 0.01 contract, money an integer of
+$0.000001, so price x quantity is money without rounding. Nothing here ever touches a float.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+from typing import NewType
+
+Price = NewType("Price", int)
+"""Integer of $0.0001 per contract, in YES terms unless a name says otherwise."""
+Quantity = NewType("Quantity", int)
+"""Integer of 0.01 contract."""
+Money = NewType("Money", int)
+"""Integer of $0.000001."""
+
+Ticker = NewType("Ticker", str)
+EventTicker = NewType("EventTicker", str)
+ClientOrderId = NewType("ClientOrderId", str)
+VenueOrderId = NewType("VenueOrderId", str)
+FillId = NewType("FillId", str)
+"""The venue's trade id: unique per match and the key of a fill."""
+TradeId = NewType("TradeId", int)
+
+ONE_DOLLAR = Price(10_000)
+ONE_CONTRACT = Quantity(100)
+PAYOUT_PER_UNIT = 10_000
+"""Money that one Quantity unit (0.01 contract) of the winning side pays: $0.01."""
+
+
+class Side(StrEnum):
+    """Which outcome a trade is long."""
+
+    YES = "yes"
+    NO = "no"
+
+    def other(self) -> Side:
+        return Side.NO if self is Side.YES else Side.YES
+
+
+class BookSide(StrEnum):
+    """Which side of the one YES book an order stands on: bid buys YES, ask buys NO."""
+
+    BID = "bid"
+    ASK = "ask"
+
+
+class UnitError(ValueError):
+    """A text that is not an exact number of the unit it should be in."""
+
+
+def _scaled(text: str, digits: int, what: str) -> int:
+    try:
+        number = Decimal(text)
+    except (InvalidOperation, TypeError, ValueError) as error:
+        raise UnitError(f"{what} {text!r} is not a decimal number") from error
+    if not number.is_finite():
+        raise UnitError(f"{what} {text!r} is not finite")
+    scaled = number.scaleb(digits)
+    whole = int(scaled)
+    if whole != scaled:
+        raise UnitError(f"{what} {text!r} has more than {digits} decimals")
+    return whole
+
+
+def price(text: str) -> Price:
+    """'0.5200' -> 5200. Raises UnitError beyond four decimals."""
+    return Price(_scaled(text, 4, "price"))
+
+
+def quantity(text: str) -> Quantity:
+    """'13.00' -> 1300. Signed: a book delta is a quantity too. Raises UnitError beyond two decimals."""
+    return Quantity(_scaled(text, 2, "quantity"))
+
+
+def money(text: str) -> Money:
+    """'0.017500' -> 17500. Raises UnitError beyond six decimals."""
+    return Money(_scaled(text, 6, "amount"))
+
+
+def notional(at: Price, of: Quantity) -> Money:
+    """Price x quantity, exact."""
+    return Money(at * of)
+
+
+def complement(at: Price) -> Price:
+    """The same price seen from the other outcome: $1 minus it."""
+    return Price(ONE_DOLLAR - at)
+
+
+def price_decimal(value: Price) -> Decimal:
+    return Decimal(value).scaleb(-4).quantize(Decimal("0.0001"))
+
+
+def quantity_decimal(value: Quantity) -> Decimal:
+    return Decimal(value).scaleb(-2).quantize(Decimal("0.01"))
+
+
+def money_decimal(value: Money) -> Decimal:
+    return Decimal(value).scaleb(-6).quantize(Decimal("0.000001"))
+
+
+def price_text(value: Price) -> str:
+    """5200 -> '0.5200', as the venue writes it."""
+    return str(price_decimal(value))
+
+
+def quantity_text(value: Quantity) -> str:
+    """1300 -> '13.00', as the venue writes it."""
+    return str(quantity_decimal(value))
+
+
+def money_text(value: Money) -> str:
+    """17500 -> '0.017500', as the venue writes fees and costs."""
+    return str(money_decimal(value))
+
+
+def price_of(value: Decimal) -> Price:
+    """A NUMERIC column's value back into a Price."""
+    return Price(_scaled(str(value), 4, "price"))
+
+
+def quantity_of(value: Decimal) -> Quantity:
+    """A NUMERIC column's value back into a Quantity."""
+    return Quantity(_scaled(str(value), 2, "quantity"))
+
+
+def money_of(value: Decimal) -> Money:
+    """A NUMERIC column's value back into Money."""
+    return Money(_scaled(str(value), 6, "amount"))

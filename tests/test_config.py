@@ -1,0 +1,99 @@
+"""recio.toml: every key documented with its true default, and every fault named with its way out."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from recio.config import Config, check_private_key_file, known_keys, load
+from recio.errors import BadConfig, ExitCode
+
+SHIPPED = Path(__file__).parent.parent / "recio.toml"
+
+
+def refused(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "recio.toml"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(BadConfig) as caught:
+        load(path)
+    assert caught.value.exit_code == ExitCode.CONFIG
+    return str(caught.value)
+
+
+def test_the_shipped_file_says_exactly_the_defaults():
+    assert load(SHIPPED) == Config()
+
+
+def test_the_shipped_file_shows_every_key_there_is():
+    table = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
+    shown = set(table) | {
+        f"{name}.{key}" for name, section in table.items() if isinstance(section, dict) for key in section
+    }
+    assert shown == set(known_keys())
+
+
+def test_trading_starts_switched_off():
+    assert Config().entry.enabled is False
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[entry]\nmin_edge_dolars = 0.02", ["entry.min_edge_dolars", "nearest", "entry.min_edge_dollars"]),
+        ("min_edge_dollars = 0.02", ["min_edge_dollars", "entry.min_edge_dollars"]),
+        ("[status]\nport = 70000", ["status.port", "70000", "65535"]),
+        ('[status]\nport = "8710"', ["status.port", "'8710'", "without quotes"]),
+        ("[entry]\nenabled = 1", ["entry.enabled", "1", "true or false"]),
+        ("entry = 3", ["entry", "3", "[entry]"]),
+        ('mode = "paper"', ["mode", "'paper'", "'demo' or 'live'"]),
+        ('mode = "live"', ["live", "sim", "kalshi.environment"]),
+        ("[entry]\nmin_edge_dollars = 0.00001", ["entry.min_edge_dollars", "0.00001", "4 decimals"]),
+        ("[entry]\ncontracts = 0.001", ["entry.contracts", "0.001"]),
+        ("[entry]\nmin_price_dollars = 0.95", ["min_price_dollars", "max_price_dollars"]),
+        ("[entry]\ncontracts = nan", ["entry.contracts"]),
+        ('[kalshi]\nenvironment = "prod"', ["mode", "prod"]),
+        ('mode = "live"\n[kalshi]\nenvironment = "prod"', ["kalshi.key_id", "empty"]),
+        ("[a", ["not valid TOML"]),
+    ],
+)
+def test_a_fault_names_its_key_its_value_and_the_way_out(tmp_path: Path, text: str, words: list[str]):
+    said = refused(tmp_path, text)
+    for word in words:
+        assert word in said
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    with pytest.raises(BadConfig, match=r"gone\.toml"):
+        load(tmp_path / "gone.toml")
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path):
+    said = refused(tmp_path, "[status]\nport = -1\n[log]\nlevel = 'loud'")
+    assert "status.port" in said
+    assert "log.level" in said
+
+
+def test_a_secret_dsn_never_appears_in_an_error_or_a_repr(tmp_path: Path):
+    said = refused(tmp_path, '[database]\ndsn = "postgresql://me:hunter2@h/db"\nx = 1\n[status]\nport = "a"')
+    assert "hunter2" not in said
+    path = tmp_path / "recio.toml"
+    path.write_text('[database]\ndsn = "postgresql://me:hunter2@h/db"', encoding="utf-8")
+    assert "hunter2" not in repr(load(path))
+
+
+def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path):
+    key = tmp_path / "key.pem"
+    key.write_text("x", encoding="utf-8")
+    os.chmod(key, 0o640)
+    with pytest.raises(BadConfig, match="chmod 600"):
+        check_private_key_file(key)
+    os.chmod(key, 0o600)
+    check_private_key_file(key)
+
+
+def test_a_private_key_that_is_missing_is_named(tmp_path: Path):
+    with pytest.raises(BadConfig, match=r"kalshi\.key_path.*No such file"):
+        check_private_key_file(tmp_path / "gone.pem")
