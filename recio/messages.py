@@ -1,0 +1,479 @@
+"""Every message that crosses a wire, and nothing else: frozen facts, wishes and commands, no behaviour.
+
+Facts are past participles, wishes end in Intent, commands are imperatives. Times are aware UTC in
+market time, prices and quantities the integers of recio.units, probabilities floats in [0, 1].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from recio.units import (
+    BookSide,
+    ClientOrderId,
+    EventTicker,
+    FillId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    TradeId,
+    VenueOrderId,
+)
+
+# --- what the price source said ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceTick:
+    """One trade at a spot exchange."""
+
+    symbol: str
+    source: str
+    price: Decimal
+    at: datetime
+    """The exchange's own time of the trade."""
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceView:
+    """The newest price with what is remembered of the past: what the model needs, and no more."""
+
+    tick: PriceTick
+    volatility: float | None
+    """Standard deviation of the relative price change over one second; None while too little is known."""
+    last_minute: tuple[tuple[int, Decimal], ...]
+    """(Unix second, last price of that second), ascending, at most the last 60 complete seconds."""
+    heard_at: datetime
+    """When the source last said anything at all, a heartbeat included."""
+
+
+# --- what the venue said about markets --------------------------------------------------------
+
+
+class MarketStatus(StrEnum):
+    INITIALIZED = "initialized"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+    CLOSED = "closed"
+    DETERMINED = "determined"
+    DISPUTED = "disputed"
+    AMENDED = "amended"
+    FINALIZED = "finalized"
+
+
+class StrikeType(StrEnum):
+    GREATER = "greater"
+    GREATER_OR_EQUAL = "greater_or_equal"
+    LESS = "less"
+    LESS_OR_EQUAL = "less_or_equal"
+    BETWEEN = "between"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRange:
+    """A stretch of the price grid: prices from `start` to `end` (both included) in steps of `step`."""
+
+    start: Price
+    end: Price
+    step: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """One contract as the venue describes it."""
+
+    ticker: Ticker
+    event_ticker: EventTicker
+    series_ticker: str
+    exchange_index: int | None
+    strike_type: StrikeType
+    floor_strike: Decimal | None
+    cap_strike: Decimal | None
+    open_time: datetime
+    close_time: datetime
+    status: MarketStatus
+    price_ranges: tuple[PriceRange, ...]
+    fee_multiplier: Decimal
+    rules_primary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookSnapshotSeen:
+    """The whole book of one market; levels are (price in that side's own terms, quantity)."""
+
+    sid: int
+    seq: int
+    ticker: Ticker
+    yes: tuple[tuple[Price, Quantity], ...]
+    no: tuple[tuple[Price, Quantity], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookDeltaSeen:
+    """A signed change of one level, price in that side's own terms."""
+
+    sid: int
+    seq: int
+    ticker: Ticker
+    side: Side
+    price: Price
+    change: Quantity
+    at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickerSeen:
+    """The venue's own top of book, in YES terms; None where that side is empty."""
+
+    ticker: Ticker
+    yes_bid: Price | None
+    yes_ask: Price | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleSeen:
+    """Something about a market changed; the market must be read again over REST."""
+
+    ticker: Ticker
+    kind: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookView:
+    """The best levels of one book in YES terms, best first; both sides from the same instant."""
+
+    bids: tuple[tuple[Price, Quantity], ...]
+    asks: tuple[tuple[Price, Quantity], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView:
+    """A market with its book, or without one while the book cannot be trusted."""
+
+    market: Market
+    book: BookView | None
+    book_at: datetime | None
+    """When the socket that carries this book last delivered anything."""
+    why_no_book: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketBoard:
+    """Every market of the open event."""
+
+    markets: tuple[MarketView, ...]
+    trading_active: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrikeAssessment:
+    """What the model makes of one market now; None is unknown and never a default."""
+
+    ticker: Ticker
+    probability: float | None
+    """Probability that the market settles YES."""
+    yes_edge: Money | None
+    """Expected gain of one contract of YES at the ask after the taker fee, in Money per contract."""
+    no_edge: Money | None
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assessments:
+    """The model's view of the whole board, and entry's last word on it."""
+
+    strikes: tuple[StrikeAssessment, ...]
+    verdict: str
+
+
+# --- what somebody wants, what must be done, what came of it ----------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenIntent:
+    """Entry wants to buy one side of one market."""
+
+    strategy: str
+    ticker: Ticker
+    event_ticker: EventTicker
+    exchange_index: int | None
+    side: Side
+    quantity: Quantity
+    limit: Price
+    """The most to pay for one contract of `side`, in that side's own terms."""
+    fee_estimate: Money
+    closes_at: datetime
+    decided_at: datetime
+    why: str
+    inputs: Mapping[str, str]
+    """The figures the decision was made from, as text, for the journal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseIntent:
+    """Exit wants to sell what a trade holds."""
+
+    trade_id: TradeId
+    exchange_index: int | None
+    quantity: Quantity
+    floor: Price
+    """The least to accept for one contract, in the trade's own side's terms."""
+    decided_at: datetime
+    why: str
+
+
+class OrderPurpose(StrEnum):
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceOrder:
+    """Send this order, whose row is committed, exactly once and not after `send_before`."""
+
+    client_order_id: ClientOrderId
+    ticker: Ticker
+    exchange_index: int | None
+    book_side: BookSide
+    quantity: Quantity
+    price: Price
+    """YES terms."""
+    reduce_only: bool
+    send_before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderAccepted:
+    client_order_id: ClientOrderId
+    venue_order_id: VenueOrderId
+    filled: Quantity
+    remaining: Quantity
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRejected:
+    """The venue refused it, or it never left: in both cases it cannot have traded."""
+
+    client_order_id: ClientOrderId
+    code: str
+    text: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderUnknown:
+    """It left, and whether it lives nobody knows; only reconciliation leaves this state."""
+
+    client_order_id: ClientOrderId
+    why: str
+    at: datetime
+
+
+OrderOutcome = OrderAccepted | OrderRejected | OrderUnknown
+
+
+# --- what the venue said about our account ----------------------------------------------------
+
+
+class VenueOrderStatus(StrEnum):
+    RESTING = "resting"
+    CANCELED = "canceled"
+    EXECUTED = "executed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSeen:
+    """An order as the venue's order list or order channel shows it."""
+
+    venue_order_id: VenueOrderId
+    client_order_id: ClientOrderId | None
+    ticker: Ticker
+    status: VenueOrderStatus
+    filled: Quantity
+    remaining: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderProvenAbsent:
+    """Two complete reads, both newer than the sending by the venue's own clock, do not have it."""
+
+    client_order_id: ClientOrderId
+    proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillSeen:
+    fill_id: FillId
+    venue_order_id: VenueOrderId
+    ticker: Ticker
+    book_side: BookSide
+    price: Price
+    """YES terms."""
+    quantity: Quantity
+    fee: Money
+    is_taker: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementSeen:
+    """A market the account held was settled by the venue."""
+
+    ticker: Ticker
+    result: Side
+    settled_at: datetime
+    revenue_cents: int
+
+
+VenueFact = OrderSeen | OrderProvenAbsent | FillSeen | SettlementSeen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionDifference:
+    """The venue's position and ours disagree, and time does not explain it."""
+
+    ticker: Ticker
+    venue: Quantity
+    ours: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account as the venue shows it, after a complete comparison with our rows."""
+
+    balance: Money
+    positions: Mapping[Ticker, Quantity]
+    """Signed: + YES, - NO."""
+    differences: tuple[PositionDifference, ...]
+    foreign: tuple[Ticker, ...]
+    """Positions on markets where recio never ordered: seen, shown, never touched."""
+    reconciled_at: datetime
+
+
+# --- what we remember of our own trades -------------------------------------------------------
+
+
+class TradeState(StrEnum):
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSING = "closing"
+    CLOSED = "closed"
+    VOID = "void"
+
+
+class OrderState(StrEnum):
+    INTENDED = "intended"
+    UNKNOWN = "unknown"
+    RESTING = "resting"
+    FILLED = "filled"
+    CANCELLED = "cancelled"
+    REJECTED = "rejected"
+    ABSENT = "absent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeView:
+    """A trade with the figures that its fills add up to."""
+
+    trade_id: TradeId
+    strategy: str
+    ticker: Ticker
+    event_ticker: EventTicker
+    side: Side
+    state: TradeState
+    opened_at: datetime
+    closes_at: datetime
+    closed_at: datetime | None
+    exchange_index: int | None
+    entry_quantity: Quantity
+    entry_cost: Money
+    exit_quantity: Quantity
+    exit_proceeds: Money
+    fees: Money
+    payout: Money
+    why: str
+    ended_by: str | None
+
+    @property
+    def held(self) -> Quantity:
+        return Quantity(self.entry_quantity - self.exit_quantity)
+
+    @property
+    def pnl(self) -> Money:
+        """Cash out minus cash in so far; for an ended trade its realised profit."""
+        return Money(self.exit_proceeds + self.payout - self.entry_cost - self.fees)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderView:
+    client_order_id: ClientOrderId
+    trade_id: TradeId
+    venue_order_id: VenueOrderId | None
+    ticker: Ticker
+    purpose: OrderPurpose
+    book_side: BookSide
+    state: OrderState
+    quantity: Quantity
+    filled: Quantity
+    """As the venue's answer or order list says; fills may still be on their way."""
+    price: Price
+    reserved: Money
+    created_at: datetime
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTrades:
+    """What trade_manager's rows say: live trades, live orders, and what today has cost."""
+
+    trades: tuple[TradeView, ...]
+    orders: tuple[OrderView, ...]
+    """Orders without a proven end, and ended ones whose fills have not all arrived."""
+    recent_trades: tuple[TradeView, ...]
+    recent_orders: tuple[OrderView, ...]
+    entries_by_event: Mapping[EventTicker, int]
+    last_entry_at: Mapping[Ticker, datetime]
+    realised_today: Money
+    fees_today: Money
+    wins_today: int
+    losses_today: int
+
+
+# --- what stops us ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A computed condition that stops entries as long as it holds, and clears by itself."""
+
+    condition: str
+    detail: str
+    clears: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A row that stops entries until somebody clears it; a restart does not."""
+
+    cause: str
+    since: datetime
+    by: str
+    way_out: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restraints:
+    """Everything that stops entries now; exits and reconciliation never look at it."""
+
+    blocks: tuple[Block, ...] = field(default=())
+    halts: tuple[Halt, ...] = field(default=())

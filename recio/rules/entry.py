@@ -1,0 +1,245 @@
+"""Whether to open a trade now, and if not, the first reason why not; it never waits and never sends.
+
+One rule: buy the side whose model probability exceeds its ask plus the taker fee by the wanted edge,
+at no more than that ask, for no more than stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.config import EntrySection
+from recio.messages import (
+    AccountView,
+    Assessments,
+    MarketBoard,
+    MarketStatus,
+    MarketView,
+    OpenIntent,
+    OpenTrades,
+    OrderState,
+    PriceView,
+    Restraints,
+    StrikeAssessment,
+)
+from recio.rules.fees import taker_fee
+from recio.rules.strikes import ask_of, assess, is_crossed, price_in_range
+from recio.units import Money, Quantity, Side, complement, money_text, price_text, quantity_text
+
+STRATEGY = "average"
+TURN_SECONDS = 0.25
+"""Market seconds between two turns of entry and exit, live and in replay."""
+IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Everything entry may look at in one turn."""
+
+    board: MarketBoard | None
+    price: PriceView | None
+    trades: OpenTrades | None
+    account: AccountView | None
+    restraints: Restraints | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """No trade, and the first gate that said so: `gate` is stable, `sentence` is for a person."""
+
+    gate: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    outcome: OpenIntent | Waits
+    assessments: Assessments
+
+
+def decide(seen: Seen, settings: EntrySection, now: datetime) -> Decided:
+    """One turn of entry over the whole board."""
+    markets = () if seen.board is None else seen.board.markets
+    strikes = tuple(assess(view, seen.price, now) for view in markets)
+    outcome = _outcome(seen, settings, strikes, now)
+    verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
+    return Decided(outcome=outcome, assessments=Assessments(strikes=strikes, verdict=verdict))
+
+
+def _outcome(
+    seen: Seen, settings: EntrySection, strikes: Sequence[StrikeAssessment], now: datetime
+) -> OpenIntent | Waits:
+    closed = _first_closed_gate(seen, settings, now)
+    if closed is not None:
+        return closed
+    if seen.board is None or seen.trades is None or not strikes:
+        return Waits(gate="no market", sentence="no open market is known")
+    candidates = [
+        _candidate(view, strike, seen.trades, settings, now)
+        for view, strike in zip(seen.board.markets, strikes, strict=True)
+    ]
+    wishes = [each for each in candidates if isinstance(each, _Wish)]
+    if wishes:
+        return _intent(max(wishes, key=lambda wish: wish.edge), settings, seen, now)
+    return next(each for each in candidates if isinstance(each, Waits))
+
+
+def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | None:
+    """The gates that concern no market in particular."""
+    if not settings.enabled:
+        return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
+    if seen.restraints is None:
+        return Waits(gate="starting", sentence="the failure detector has not reported yet")
+    for halt in seen.restraints.halts:
+        return Waits(gate="halt", sentence=f"halted: {halt.cause}")
+    for block in seen.restraints.blocks:
+        return Waits(gate="block", sentence=f"{block.condition}: {block.detail}")
+    if seen.account is None or seen.trades is None:
+        return Waits(gate="starting", sentence="the account has not been compared with the venue yet")
+    if seen.price is None:
+        return Waits(gate="no price", sentence="no price yet")
+    age = (now - seen.price.tick.at).total_seconds()
+    if age > settings.max_price_age_seconds:
+        return Waits(
+            gate="price age",
+            sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
+        )
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    view: MarketView
+    side: Side
+    edge: Money
+    chance: float
+    seconds_to_close: float
+
+
+def _candidate(
+    view: MarketView, strike: StrikeAssessment, trades: OpenTrades, settings: EntrySection, now: datetime
+) -> _Wish | Waits:
+    remaining = (view.market.close_time - now).total_seconds()
+    closed = _market_gate(view, settings, remaining, now) or _own_gate(view, trades, settings, now)
+    if closed is not None:
+        return closed
+    if strike.probability is None:
+        return Waits(gate="probability", sentence=strike.note)
+    return _price_gate(view, strike, strike.probability, settings, remaining)
+
+
+def _market_gate(view: MarketView, settings: EntrySection, remaining: float, now: datetime) -> Waits | None:
+    if view.market.status is not MarketStatus.ACTIVE:
+        return Waits(gate="market status", sentence=f"market is {view.market.status}")
+    if remaining < settings.min_seconds_to_close:
+        return Waits(
+            gate="too late",
+            sentence=f"{remaining:.0f} s to the close (at least {settings.min_seconds_to_close:g} s wanted)",
+        )
+    if remaining > settings.max_seconds_to_close:
+        return Waits(
+            gate="too early",
+            sentence=f"{remaining:.0f} s to the close (at most {settings.max_seconds_to_close:g} s wanted)",
+        )
+    if view.book is None or view.book_at is None:
+        return Waits(gate="book", sentence=f"no usable book: {view.why_no_book}")
+    age = (now - view.book_at).total_seconds()
+    if age > settings.max_book_age_seconds:
+        return Waits(
+            gate="book age", sentence=f"book is {age:.1f} s old (limit {settings.max_book_age_seconds:g} s)"
+        )
+    if is_crossed(view):
+        return Waits(gate="book", sentence="book is crossed for the moment")
+    return None
+
+
+def _own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: datetime) -> Waits | None:
+    ticker = view.market.ticker
+    for order in trades.orders:
+        if order.ticker == ticker and order.state in IN_DOUBT:
+            return Waits(gate="order in doubt", sentence=f"order {order.client_order_id} is {order.state}")
+    for trade in trades.trades:
+        if trade.ticker == ticker:
+            return Waits(
+                gate="already in", sentence=f"trade {trade.trade_id} is {trade.state} on this market"
+            )
+    last = trades.last_entry_at.get(ticker)
+    if last is not None and (now - last).total_seconds() < settings.cooldown_seconds:
+        return Waits(
+            gate="cooldown", sentence=f"cooling down for {settings.cooldown_seconds:g} s after an entry"
+        )
+    return None
+
+
+def _price_gate(
+    view: MarketView, strike: StrikeAssessment, chance: float, settings: EntrySection, remaining: float
+) -> _Wish | Waits:
+    edges = [
+        (edge, side)
+        for side, edge in ((Side.YES, strike.yes_edge), (Side.NO, strike.no_edge))
+        if edge is not None
+    ]
+    if not edges:
+        return Waits(gate="empty book", sentence="nobody offers either side")
+    edge, side = max(edges)
+    if edge < settings.min_edge:
+        return Waits(
+            gate="edge",
+            sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge)}"
+            f" (model {chance:.1%} yes)",
+        )
+    quote = ask_of(view, side)
+    if quote is None or not settings.min_price <= quote[0] <= settings.max_price:
+        return Waits(
+            gate="price bounds",
+            sentence=f"{side} ask is outside {price_text(settings.min_price)} to {price_text(settings.max_price)}",
+        )
+    return _Wish(
+        view=view,
+        side=side,
+        edge=edge,
+        chance=chance if side is Side.YES else 1.0 - chance,
+        seconds_to_close=remaining,
+    )
+
+
+def _intent(wish: _Wish, settings: EntrySection, seen: Seen, now: datetime) -> OpenIntent | Waits:
+    quote = ask_of(wish.view, wish.side)
+    if quote is None or seen.price is None:
+        return Waits(gate="empty book", sentence="nobody offers the side wanted")
+    ask, there = quote
+    market = wish.view.market
+    if not price_in_range(ask if wish.side is Side.YES else complement(ask), wish.view):
+        return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
+    size = Quantity(min(settings.size, there))
+    return OpenIntent(
+        strategy=STRATEGY,
+        ticker=market.ticker,
+        event_ticker=market.event_ticker,
+        exchange_index=market.exchange_index,
+        side=wish.side,
+        quantity=size,
+        limit=ask,
+        fee_estimate=taker_fee(ask, size, market.fee_multiplier),
+        closes_at=market.close_time,
+        decided_at=now,
+        why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
+        f" after fee, {wish.seconds_to_close:.0f} s to the close",
+        inputs={
+            "price": str(seen.price.tick.price),
+            "price_at": seen.price.tick.at.isoformat(),
+            "volatility": f"{seen.price.volatility:.9f}",
+            "probability": f"{wish.chance:.6f}",
+            "ask": price_text(ask),
+            "ask_quantity": quantity_text(there),
+            "edge": money_text(wish.edge),
+            "seconds_to_close": f"{wish.seconds_to_close:.3f}",
+            "strike": str(market.floor_strike if market.floor_strike is not None else market.cap_strike),
+        },
+    )
+
+
+def _cents(amount: Money) -> str:
+    return f"{amount / 10_000:.2f}¢"

@@ -1,0 +1,100 @@
+"""Whether to sell what a trade holds before it settles; a halt or a block never stops it.
+
+One stop: the model gives the side held less than the stop probability. Everything else is left to
+the settlement, which the venue decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.config import ExitSection
+from recio.messages import CloseIntent, MarketBoard, MarketStatus, PriceView, TradeState, TradeView
+from recio.rules.strikes import bid_of, probability
+from recio.units import Price, Side, Ticker, TradeId, price_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """Keep the position, and why."""
+
+    trade_id: TradeId
+    sentence: str
+
+
+def decide(
+    trade: TradeView,
+    board: MarketBoard | None,
+    price: PriceView | None,
+    last_attempt: Mapping[TradeId, datetime],
+    settings: ExitSection,
+    now: datetime,
+) -> CloseIntent | Holds:
+    """One turn of exit for one open trade."""
+
+    def holds(sentence: str) -> Holds:
+        return Holds(trade_id=trade.trade_id, sentence=sentence)
+
+    if trade.state is not TradeState.OPEN or trade.held <= 0:
+        return holds(f"{trade.state}")
+    remaining = (trade.closes_at - now).total_seconds()
+    if remaining < settings.min_seconds_to_close:
+        return holds("left to settlement")
+    if not settings.enabled:
+        return holds("exit is switched off (exit.enabled = false)")
+    chance = _own_chance(trade, board, price, settings, now)
+    if isinstance(chance, str):
+        return holds(chance)
+    if chance >= settings.stop_probability:
+        return holds(f"model gives {trade.side} {chance:.1%}, stop below {settings.stop_probability:.0%}")
+    last = last_attempt.get(trade.trade_id)
+    if last is not None and (now - last).total_seconds() < settings.retry_seconds:
+        return holds("waits before the next attempt to sell")
+    return _sell(trade, board, chance, settings, now) or holds("nobody bids for what is held")
+
+
+def _own_chance(
+    trade: TradeView,
+    board: MarketBoard | None,
+    price: PriceView | None,
+    settings: ExitSection,
+    now: datetime,
+) -> float | str:
+    view = _market(board, trade.ticker)
+    if view is None or price is None:
+        return "waits for market and price"
+    if view.market.status is not MarketStatus.ACTIVE:
+        return f"market is {view.market.status}"
+    age = (now - price.tick.at).total_seconds()
+    if age > settings.max_price_age_seconds:
+        return f"price is {age:.1f} s old: no stop can be judged"
+    chance = probability(view.market, price, now)
+    if isinstance(chance, str):
+        return chance
+    return chance if trade.side is Side.YES else 1.0 - chance
+
+
+def _market(board: MarketBoard | None, ticker: Ticker):
+    return next((view for view in (board.markets if board else ()) if view.market.ticker == ticker), None)
+
+
+def _sell(
+    trade: TradeView, board: MarketBoard | None, chance: float, settings: ExitSection, now: datetime
+) -> CloseIntent | None:
+    view = _market(board, trade.ticker)
+    quote = None if view is None else bid_of(view, trade.side)
+    if view is None or quote is None:
+        return None
+    bid, _ = quote
+    floor = Price(max(1, bid - settings.max_slippage))
+    return CloseIntent(
+        trade_id=trade.trade_id,
+        exchange_index=view.market.exchange_index,
+        quantity=trade.held,
+        floor=floor,
+        decided_at=now,
+        why=f"stop: model gives {trade.side} {chance:.1%}, below {settings.stop_probability:.0%};"
+        f" bid {price_text(bid)}",
+    )

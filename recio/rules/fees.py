@@ -1,0 +1,24 @@
+"""What the venue charges for a fill, to the micro-dollar, as docs/venue.md describes it; never less."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from recio.units import ONE_DOLLAR, Money, Price, Quantity
+
+TAKER_RATE = Decimal("0.07")
+GRAIN = 100
+"""Balances move in whole $0.0001: a fee can never be rounded finer than that."""
+
+
+def taker_fee(price: Price, quantity: Quantity, multiplier: Decimal) -> Money:
+    """Upper bound of the taker fee of one fill: model fee rounded up to $0.0001.
+
+    The venue may rebate part of the rounding over several fills of one order, so the real fee is
+    never higher than this for one fill. `price` may be either side's: the fee is symmetric.
+    """
+    rate = TAKER_RATE * multiplier
+    exact = rate * quantity * price * (ONE_DOLLAR - price) / ONE_DOLLAR
+    whole = int(exact)
+    micros = whole if whole == exact else whole + 1
+    return Money(-(-micros // GRAIN) * GRAIN)

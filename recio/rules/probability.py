@@ -1,0 +1,94 @@
+"""Probability that the mean of the final sixty index prints lies beyond a strike; unknown stays None.
+
+The contract settles on an average, not on the last price: until a minute before the close the
+variance of that average is that of a random walk some twenty seconds shorter, and inside the last
+minute the prints that are already made no longer move.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+
+from recio.messages import StrikeType
+from recio.rules.settlement import PRINTS
+
+HALF_CENT = 0.005
+"""The average is rounded to cents before it is compared."""
+
+
+def normal_cdf(z: float) -> float:
+    return 0.5 * math.erfc(-z / math.sqrt(2.0))
+
+
+def mean_variance_seconds(prints_to_come: int, seconds_before_first: float) -> float:
+    """Variance of the mean of all sixty prints, in units of (relative variance per second).
+
+    `seconds_before_first` is the time from now to the second before the first print to come.
+    """
+    m = prints_to_come
+    weight = m / PRINTS
+    return weight * weight * seconds_before_first + m * (m + 1) * (2 * m + 1) / (6 * PRINTS * PRINTS)
+
+
+def mean_above(
+    threshold: float,
+    price: float,
+    volatility: float,
+    seconds_to_close: float,
+    prints_made: Sequence[float],
+) -> float:
+    """P(mean of the sixty prints >= threshold), for a driftless price.
+
+    `prints_made` are the prices of those of the sixty seconds that have passed, in any order.
+    Raises ValueError for a price, volatility or time that cannot be.
+    """
+    if price <= 0 or volatility <= 0 or seconds_to_close < 0:
+        raise ValueError("price and volatility must be positive and the time to close not negative")
+    made = min(len(prints_made), PRINTS)
+    to_come = PRINTS - made
+    expected = (math.fsum(prints_made[:made]) + price * to_come) / PRINTS
+    variance = mean_variance_seconds(to_come, max(0.0, seconds_to_close - PRINTS))
+    spread = price * volatility * math.sqrt(variance)
+    if spread == 0.0:
+        return 1.0 if expected >= threshold else 0.0
+    return normal_cdf((expected - threshold) / spread)
+
+
+def prints_made(last_minute: Sequence[tuple[int, Decimal]], closes_at: int, now: float) -> list[float] | None:
+    """The prices of the closing minute's seconds that have passed; None if some are missing."""
+    first = closes_at - PRINTS
+    passed = max(0, min(PRINTS, math.floor(now) - first))
+    made = [float(price) for second, price in last_minute if first <= second < first + passed]
+    # The second that just ended may not have been completed by a later trade yet.
+    return made if passed - len(made) <= 2 else None
+
+
+def yes_probability(
+    strike_type: StrikeType,
+    floor_strike: Decimal | None,
+    cap_strike: Decimal | None,
+    price: float,
+    volatility: float,
+    seconds_to_close: float,
+    prints: Sequence[float],
+) -> float | None:
+    """Probability of YES, or None when the strike that the type needs is not known yet."""
+
+    def above(strike: Decimal, nudge: float) -> float:
+        return mean_above(float(strike) + nudge, price, volatility, seconds_to_close, prints)
+
+    match strike_type:
+        case StrikeType.GREATER:
+            return None if floor_strike is None else above(floor_strike, HALF_CENT)
+        case StrikeType.GREATER_OR_EQUAL:
+            return None if floor_strike is None else above(floor_strike, -HALF_CENT)
+        case StrikeType.LESS:
+            return None if cap_strike is None else 1.0 - above(cap_strike, -HALF_CENT)
+        case StrikeType.LESS_OR_EQUAL:
+            return None if cap_strike is None else 1.0 - above(cap_strike, HALF_CENT)
+        case StrikeType.BETWEEN:
+            if floor_strike is None or cap_strike is None:
+                return None
+            return max(0.0, above(floor_strike, -HALF_CENT) - above(cap_strike, HALF_CENT))

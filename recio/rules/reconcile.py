@@ -1,0 +1,67 @@
+"""When an order counts as proven absent, and where the venue's positions differ from ours; it mends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Set
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recio.messages import PositionDifference, TradeView
+from recio.units import Quantity, Side, Ticker
+
+READS_THAT_PROVE = 2
+SLACK_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """How often in a row an order in doubt was missing from a complete read that must have shown it."""
+
+    reads: int = 0
+    last_as_of: datetime | None = None
+
+    def after(self, *, found: bool, as_of: datetime, sent_by: datetime) -> Absence:
+        """`as_of` is the venue's own data time of the read, `sent_by` the last moment it can have arrived."""
+        if found:
+            return Absence()
+        if as_of <= sent_by or (self.last_as_of is not None and as_of <= self.last_as_of):
+            return self
+        return Absence(self.reads + 1, as_of)
+
+    @property
+    def proven(self) -> bool:
+        return self.reads >= READS_THAT_PROVE
+
+
+def absence_margin(request_timeout_seconds: float, speed: float) -> timedelta:
+    """Market time after an order's row was written beyond which its request cannot arrive any more.
+
+    The request is given up after its time-out in host seconds; market time may run faster.
+    """
+    return timedelta(seconds=(request_timeout_seconds + SLACK_SECONDS) * speed)
+
+
+def signed_holdings(trades: Iterable[TradeView], now: datetime) -> Mapping[Ticker, Quantity]:
+    """What our live trades hold in markets that have not closed: + YES, - NO."""
+    held: dict[Ticker, Quantity] = {}
+    for trade in trades:
+        if trade.closes_at > now:
+            sign = 1 if trade.side is Side.YES else -1
+            held[trade.ticker] = Quantity(held.get(trade.ticker, 0) + sign * trade.held)
+    return held
+
+
+def compare(
+    venue: Mapping[Ticker, Quantity], trades: Iterable[TradeView], unsettled: Set[Ticker], now: datetime
+) -> tuple[PositionDifference, ...]:
+    """Where positions disagree, apart from markets with an order in motion and markets past their close."""
+    trades = tuple(trades)
+    ours = signed_holdings(trades, now)
+    closed = {trade.ticker for trade in trades if trade.closes_at <= now}
+    return tuple(
+        PositionDifference(
+            ticker=ticker, venue=venue.get(ticker, Quantity(0)), ours=ours.get(ticker, Quantity(0))
+        )
+        for ticker in sorted(venue.keys() | ours.keys())
+        if ticker not in unsettled and ticker not in closed and venue.get(ticker, 0) != ours.get(ticker, 0)
+    )

@@ -1,0 +1,113 @@
+"""The strike board: what the model makes of each market, and what each side would earn at its ask.
+
+An unknown price, volatility, strike or book gives None with the reason, never a default.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recio.messages import Market, MarketStatus, MarketView, PriceView, StrikeAssessment
+from recio.rules.fees import taker_fee
+from recio.rules.probability import prints_made, yes_probability
+from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, complement
+
+MICROS = 1_000_000
+
+
+def probability(market: Market, price: PriceView, now: datetime) -> float | str:
+    """P(YES), or the reason why it is unknown."""
+    if price.volatility is None:
+        return "volatility is not known yet"
+    if price.volatility <= 0:
+        return "the price has not moved: its volatility cannot be zero"
+    unix = now.timestamp()
+    closes_at = market.close_time.timestamp()
+    prints = prints_made(price.last_minute, int(closes_at), unix)
+    if prints is None:
+        return "prices of the closing minute are missing"
+    value = yes_probability(
+        market.strike_type,
+        market.floor_strike,
+        market.cap_strike,
+        float(price.tick.price),
+        price.volatility,
+        max(0.0, closes_at - unix),
+        prints,
+    )
+    return "the strike is not known yet" if value is None else value
+
+
+def edge(chance: float, ask: Price, multiplier_fee: Money) -> Money:
+    """Expected gain of one contract bought at `ask` when its side wins with `chance`."""
+    return Money(round(chance * MICROS) - ask * ONE_CONTRACT - multiplier_fee)
+
+
+def ask_of(view: MarketView, side: Side) -> tuple[Price, Quantity] | None:
+    """Best ask of one side in its own terms, with the quantity there."""
+    if view.book is None:
+        return None
+    levels = view.book.asks if side is Side.YES else view.book.bids
+    if not levels:
+        return None
+    price, quantity = levels[0]
+    return (price if side is Side.YES else complement(price), quantity)
+
+
+def bid_of(view: MarketView, side: Side) -> tuple[Price, Quantity] | None:
+    """Best bid of one side in its own terms, with the quantity there."""
+    if view.book is None:
+        return None
+    levels = view.book.bids if side is Side.YES else view.book.asks
+    if not levels:
+        return None
+    price, quantity = levels[0]
+    return (price if side is Side.YES else complement(price), quantity)
+
+
+def is_crossed(view: MarketView) -> bool:
+    """A bid at or above the ask: the two halves of an update pair are not both here yet."""
+    book = view.book
+    return book is not None and bool(book.bids and book.asks) and book.bids[0][0] >= book.asks[0][0]
+
+
+def side_edge(view: MarketView, side: Side, yes_chance: float) -> Money | None:
+    quote = ask_of(view, side)
+    if quote is None:
+        return None
+    ask, _ = quote
+    chance = yes_chance if side is Side.YES else 1.0 - yes_chance
+    return edge(chance, ask, taker_fee(ask, ONE_CONTRACT, view.market.fee_multiplier))
+
+
+def assess(view: MarketView, price: PriceView | None, now: datetime) -> StrikeAssessment:
+    """Model against market for one strike."""
+    market = view.market
+
+    def unknown(note: str) -> StrikeAssessment:
+        return StrikeAssessment(
+            ticker=market.ticker, probability=None, yes_edge=None, no_edge=None, note=note
+        )
+
+    if market.status is not MarketStatus.ACTIVE:
+        return unknown(f"market is {market.status}")
+    if price is None:
+        return unknown("no price yet")
+    chance = probability(market, price, now)
+    if isinstance(chance, str):
+        return unknown(chance)
+    return StrikeAssessment(
+        ticker=market.ticker,
+        probability=chance,
+        yes_edge=side_edge(view, Side.YES, chance),
+        no_edge=side_edge(view, Side.NO, chance),
+        note=view.why_no_book,
+    )
+
+
+def price_in_range(price: Price, view: MarketView) -> bool:
+    """Whether a YES price lies on the market's own grid."""
+    return 0 < price < ONE_DOLLAR and any(
+        each.start <= price <= each.end and (price - each.start) % each.step == 0
+        for each in view.market.price_ranges
+    )

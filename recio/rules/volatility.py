@@ -1,0 +1,78 @@
+"""Realised volatility and the last minute of prices, remembered second by second.
+
+Trades bounce between bid and ask, so returns are taken over ten-second steps, where the bounce is
+small against the move; one-second returns would overstate the volatility.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+STEP_SECONDS = 10
+HORIZON_SECONDS = 900
+LAST_MINUTE = 60
+
+
+@dataclass(slots=True)
+class PriceMemory:
+    """The last price of each complete second, for at most `HORIZON_SECONDS`, without holes.
+
+    A second without a trade repeats the price before it: the last price is still the price.
+    """
+
+    warmup_seconds: int = 60
+    seconds: deque[tuple[int, Decimal]] = field(
+        default_factory=lambda: deque[tuple[int, Decimal]](maxlen=HORIZON_SECONDS)
+    )
+    current: tuple[int, Decimal] | None = None
+    longest_hole: int = 30
+
+    def remember(self, second: int, price: Decimal) -> bool:
+        """Note a trade; returns True when it completed one or more seconds.
+
+        A hole longer than `longest_hole` seconds forgets everything before it, because what
+        happened in it is not known. A trade of an earlier second is ignored.
+        """
+        if self.current is None:
+            self.current = (second, price)
+            return False
+        past, last = self.current
+        if second < past:
+            return False
+        if second == past:
+            self.current = (second, price)
+            return False
+        if second - past > self.longest_hole:
+            self.seconds.clear()
+        else:
+            self.seconds.extend((each, last) for each in range(past, second))
+        self.current = (second, price)
+        return True
+
+    def volatility(self) -> float | None:
+        """Standard deviation of the relative change per square-root second; None while warming up."""
+        if len(self.seconds) < self.warmup_seconds:
+            return None
+        prices = [float(price) for _, price in self.seconds][::-STEP_SECONDS]
+        steps = [math.log(newer / older) for newer, older in itertools.pairwise(prices)]
+        if not steps:
+            return None
+        return math.sqrt(sum(step * step for step in steps) / len(steps) / STEP_SECONDS)
+
+    def last_minute(self) -> tuple[tuple[int, Decimal], ...]:
+        """The last sixty complete seconds, ascending."""
+        start = max(0, len(self.seconds) - LAST_MINUTE)
+        return tuple(self.seconds[i] for i in range(start, len(self.seconds)))
+
+    def completed_since(self, second: int) -> list[tuple[int, Decimal]]:
+        """Complete seconds after `second`, ascending."""
+        newer: list[tuple[int, Decimal]] = []
+        for each in reversed(self.seconds):
+            if each[0] <= second:
+                break
+            newer.append(each)
+        return newer[::-1]

@@ -1,0 +1,152 @@
+"""Plain values for rule tests: a market, a book, a price, an account, each with sane defaults."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from recio.messages import (
+    AccountView,
+    BookView,
+    Market,
+    MarketBoard,
+    MarketStatus,
+    MarketView,
+    OpenTrades,
+    OrderPurpose,
+    OrderState,
+    OrderView,
+    PriceRange,
+    PriceTick,
+    PriceView,
+    StrikeType,
+    TradeState,
+    TradeView,
+)
+from recio.units import (
+    BookSide,
+    ClientOrderId,
+    EventTicker,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    TradeId,
+)
+
+NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
+TICKER = Ticker("KXBTC15M-26NOV230715-15")
+EVENT = EventTicker("KXBTC15M-26NOV230715")
+TAPERED = (
+    PriceRange(start=Price(0), end=Price(1000), step=Price(10)),
+    PriceRange(start=Price(1000), end=Price(9000), step=Price(100)),
+    PriceRange(start=Price(9000), end=Price(10000), step=Price(10)),
+)
+
+
+def market(**changes: object) -> Market:
+    fields: dict[str, object] = {
+        "ticker": TICKER,
+        "event_ticker": EVENT,
+        "series_ticker": "KXBTC15M",
+        "exchange_index": 2,
+        "strike_type": StrikeType.GREATER_OR_EQUAL,
+        "floor_strike": Decimal("84000.00"),
+        "cap_strike": None,
+        "open_time": NOW - timedelta(minutes=5),
+        "close_time": NOW + timedelta(minutes=10),
+        "status": MarketStatus.ACTIVE,
+        "price_ranges": TAPERED,
+        "fee_multiplier": Decimal(1),
+        "rules_primary": "mean of sixty prints",
+    }
+    return Market(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def book(bid: int = 5000, ask: int = 5200, size: int = 10_000) -> BookView:
+    return BookView(bids=((Price(bid), Quantity(size)),), asks=((Price(ask), Quantity(size)),))
+
+
+def view(of: Market | None = None, levels: BookView | None = None) -> MarketView:
+    return MarketView(market=of or market(), book=levels or book(), book_at=NOW)
+
+
+def board(*views: MarketView) -> MarketBoard:
+    return MarketBoard(markets=views or (view(),), trading_active=True)
+
+
+def price(at: str = "84000.00", volatility: float | None = 0.00007, age: float = 0.2) -> PriceView:
+    when = NOW - timedelta(seconds=age)
+    tick = PriceTick(symbol="BTC", source="coinbase", price=Decimal(at), at=when, received_at=when)
+    return PriceView(tick=tick, volatility=volatility, last_minute=(), heard_at=when)
+
+
+def trade(**changes: object) -> TradeView:
+    fields: dict[str, object] = {
+        "trade_id": TradeId(1),
+        "strategy": "average",
+        "ticker": TICKER,
+        "event_ticker": EVENT,
+        "side": Side.YES,
+        "state": TradeState.OPEN,
+        "opened_at": NOW - timedelta(minutes=2),
+        "closes_at": NOW + timedelta(minutes=10),
+        "closed_at": None,
+        "exchange_index": 2,
+        "entry_quantity": Quantity(1000),
+        "entry_cost": Money(5_200_000),
+        "exit_quantity": Quantity(0),
+        "exit_proceeds": Money(0),
+        "fees": Money(174_800),
+        "payout": Money(0),
+        "why": "test",
+        "ended_by": None,
+    }
+    return TradeView(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def order(**changes: object) -> OrderView:
+    fields: dict[str, object] = {
+        "client_order_id": ClientOrderId("recio-0000000a-1-entry-1"),
+        "trade_id": TradeId(1),
+        "venue_order_id": None,
+        "ticker": TICKER,
+        "purpose": OrderPurpose.ENTRY,
+        "book_side": BookSide.BID,
+        "state": OrderState.INTENDED,
+        "quantity": Quantity(1000),
+        "filled": Quantity(0),
+        "price": Price(5200),
+        "reserved": Money(5_374_800),
+        "created_at": NOW,
+        "note": "",
+    }
+    return OrderView(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def open_trades(**changes: object) -> OpenTrades:
+    fields: dict[str, object] = {
+        "trades": (),
+        "orders": (),
+        "recent_trades": (),
+        "recent_orders": (),
+        "entries_by_event": {},
+        "last_entry_at": {},
+        "realised_today": Money(0),
+        "fees_today": Money(0),
+        "wins_today": 0,
+        "losses_today": 0,
+    }
+    return OpenTrades(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def account(balance: int = 1_000_000_000, **changes: object) -> AccountView:
+    fields: dict[str, object] = {
+        "balance": Money(balance),
+        "positions": {},
+        "differences": (),
+        "foreign": (),
+        "reconciled_at": NOW,
+    }
+    return AccountView(**(fields | changes))  # pyright: ignore[reportArgumentType]

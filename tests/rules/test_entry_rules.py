@@ -1,0 +1,153 @@
+"""Entry: each gate closes for its own reason, unknown never trades, and a wish is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from recio.config import EntrySection
+from recio.messages import (
+    Block,
+    BookView,
+    Halt,
+    MarketStatus,
+    OpenIntent,
+    OrderState,
+    Restraints,
+)
+from recio.rules.entry import Seen, Waits, decide
+from recio.units import Price, Quantity, Side
+from tests.builders import NOW, TICKER, account, board, book, market, open_trades, order, price, trade, view
+
+SETTINGS = EntrySection(enabled=True)
+
+
+def seen(**changes: object) -> Seen:
+    """A world in which YES at 30 cents is worth about one half."""
+    fields: dict[str, object] = {
+        "board": board(view(levels=book(bid=2800, ask=3000))),
+        "price": price(),
+        "trades": open_trades(),
+        "account": account(),
+        "restraints": Restraints(),
+    }
+    return Seen(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def gate(world: Seen, settings: EntrySection = SETTINGS) -> str:
+    outcome = decide(world, settings, NOW).outcome
+    assert isinstance(outcome, Waits)
+    return outcome.gate
+
+
+def test_buys_the_cheap_side_at_no_more_than_its_ask():
+    outcome = decide(seen(), SETTINGS, NOW).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert (outcome.side, outcome.limit, outcome.quantity) == (Side.YES, 3000, SETTINGS.size)
+
+
+def test_buys_no_when_yes_is_dear_and_pays_its_own_sides_price():
+    outcome = decide(seen(board=board(view(levels=book(bid=7000, ask=7200)))), SETTINGS, NOW).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert (outcome.side, outcome.limit) == (Side.NO, 3000)
+
+
+def test_never_asks_for_more_than_stands_there():
+    outcome = decide(seen(board=board(view(levels=book(2800, 3000, size=137)))), SETTINGS, NOW).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert outcome.quantity == 137
+
+
+HALT = Halt(cause="difference", since=NOW, by="test", way_out="look")
+BLOCK = Block(condition="price stale", detail="old", clears="a tick", since=NOW)
+LATER = {TICKER: NOW - timedelta(seconds=5)}
+
+
+@pytest.mark.parametrize(
+    ("expected", "change"),
+    [
+        ("halt", lambda w: replace(w, restraints=Restraints(halts=(HALT,)))),
+        ("block", lambda w: replace(w, restraints=Restraints(blocks=(BLOCK,)))),
+        ("starting", lambda w: replace(w, restraints=None)),
+        ("starting", lambda w: replace(w, account=None)),
+        ("starting", lambda w: replace(w, trades=None)),
+        ("no price", lambda w: replace(w, price=None)),
+        ("price age", lambda w: replace(w, price=price(age=6.0))),
+        ("no market", lambda w: replace(w, board=None)),
+        ("no market", lambda w: replace(w, board=replace(board(), markets=()))),
+        ("probability", lambda w: replace(w, price=price(volatility=None))),
+        ("probability", lambda w: replace(w, price=price(volatility=0.0))),
+        ("already in", lambda w: replace(w, trades=open_trades(trades=(trade(),)))),
+        ("order in doubt", lambda w: replace(w, trades=open_trades(orders=(order(),)))),
+        (
+            "order in doubt",
+            lambda w: replace(w, trades=open_trades(orders=(order(state=OrderState.UNKNOWN),))),
+        ),
+        ("cooldown", lambda w: replace(w, trades=open_trades(last_entry_at=LATER))),
+        ("edge", lambda w: replace(w, board=board(view(levels=book(4900, 5100))))),
+        ("price bounds", lambda w: replace(w, board=board(view(levels=book(300, 500))))),
+        ("empty book", lambda w: replace(w, board=board(view(levels=BookView(bids=(), asks=()))))),
+        ("book", lambda w: replace(w, board=board(view(levels=book(3100, 3000))))),
+        ("price grid", lambda w: replace(w, board=board(view(levels=book(2800, 3050))))),
+    ],
+)
+def test_each_gate_closes_for_its_own_reason(expected: str, change: Callable[[Seen], Seen]):
+    assert gate(change(seen())) == expected
+
+
+@pytest.mark.parametrize(
+    ("expected", "changes"),
+    [
+        ("market status", {"status": MarketStatus.CLOSED}),
+        ("market status", {"status": MarketStatus.INITIALIZED}),
+        ("too late", {"close_time": NOW + timedelta(seconds=74)}),
+        ("too early", {"close_time": NOW + timedelta(seconds=841)}),
+        ("probability", {"floor_strike": None}),
+    ],
+)
+def test_a_market_that_is_not_ready_is_left_alone(expected: str, changes: dict[str, object]):
+    cheap = book(bid=2800, ask=3000)
+    assert gate(seen(board=board(view(market(**changes), cheap)))) == expected
+
+
+def test_an_unusable_book_is_no_book():
+    blind = replace(view(), book=None, why_no_book="waits for a whole snapshot")
+    assert gate(seen(board=board(blind))) == "book"
+
+
+def test_an_old_book_is_no_book():
+    stale = replace(view(levels=book(2800, 3000)), book_at=NOW - timedelta(seconds=6))
+    assert gate(seen(board=board(stale))) == "book age"
+
+
+def test_the_switch_is_asked_first():
+    assert gate(seen(restraints=Restraints(halts=(HALT,))), EntrySection(enabled=False)) == "switch"
+
+
+def test_the_fee_is_part_of_the_price():
+    """At one half the taker fee is 1.75 cents: an edge of 3 cents before it is 1.26 after it."""
+    world = seen(board=board(view(levels=book(bid=4500, ask=4700))))
+    assert gate(world) == "edge"
+    assert isinstance(
+        decide(world, EntrySection(enabled=True, min_edge_dollars=Decimal("0.012")), NOW).outcome, OpenIntent
+    )
+
+
+def test_an_unknown_probability_is_shown_as_unknown():
+    assessed = decide(seen(price=None), SETTINGS, NOW).assessments.strikes[0]
+    assert (assessed.probability, assessed.yes_edge, assessed.no_edge) == (None, None, None)
+
+
+def test_a_wish_carries_the_figures_it_was_made_from():
+    outcome = decide(seen(), SETTINGS, NOW).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert {"price", "volatility", "probability", "ask", "edge", "seconds_to_close", "strike"} <= set(
+        outcome.inputs
+    )
+    assert outcome.fee_estimate > 0
+    assert outcome.limit == Price(3000)
+    assert outcome.quantity <= Quantity(10_000)

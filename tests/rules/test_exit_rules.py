@@ -1,0 +1,84 @@
+"""Exit: sells below the stop, bounded, and never on a guess."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from recio.config import ExitSection
+from recio.messages import BookView, CloseIntent, MarketStatus, PriceView, TradeState, TradeView
+from recio.rules.exit import Holds, decide
+from recio.units import Price, Quantity, Side, TradeId
+from tests.builders import NOW, board, book, market, price, trade, view
+
+SETTINGS = ExitSection(stop_probability=0.25)
+LOSING = price("83700.00")
+"""300 dollars under the strike with ten minutes to go: YES is far below the stop."""
+NO_ATTEMPT: dict[TradeId, datetime] = {}
+
+
+def turn(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> CloseIntent | Holds:
+    fields: dict[str, object] = {
+        "board": board(view(levels=book(bid=500, ask=700))),
+        "last_attempt": NO_ATTEMPT,
+        "settings": SETTINGS,
+        "now": NOW,
+    }
+    return decide(of, price=at, **(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
+    wish = turn(trade(exit_quantity=Quantity(300)))
+    assert isinstance(wish, CloseIntent)
+    assert wish.quantity == 700
+
+
+def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
+    wish = turn(
+        trade(),
+        settings=ExitSection(stop_probability=0.25, max_slippage_dollars=SETTINGS.max_slippage_dollars),
+    )
+    assert isinstance(wish, CloseIntent)
+    assert wish.floor == Price(1)
+
+
+def test_a_no_trade_is_judged_by_the_probability_of_no():
+    held_no = trade(side=Side.NO)
+    assert isinstance(turn(held_no), Holds)
+    assert isinstance(
+        turn(held_no, price("84300.00"), board=board(view(levels=book(bid=9300, ask=9500)))), CloseIntent
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"board": None},
+        {"board": board(view(market(status=MarketStatus.CLOSED)))},
+        {"board": board(view(levels=BookView(bids=(), asks=())))},
+        {"settings": ExitSection(enabled=False)},
+        {"last_attempt": {TradeId(1): NOW - timedelta(seconds=3)}},
+        {"now": NOW + timedelta(minutes=9, seconds=50)},
+    ],
+)
+def test_holds_when_it_cannot_or_must_not_sell(changes: dict[str, object]):
+    assert isinstance(turn(trade(), **changes), Holds)
+
+
+def test_never_judges_a_stop_by_an_old_or_unknown_price():
+    assert isinstance(turn(trade(), price("83700.00", age=11)), Holds)
+    assert isinstance(turn(trade(), None), Holds)
+    assert isinstance(turn(trade(), price("83700.00", volatility=None)), Holds)
+
+
+@pytest.mark.parametrize("state", [TradeState.OPENING, TradeState.CLOSING, TradeState.CLOSED])
+def test_only_an_open_trade_is_sold(state: TradeState):
+    assert isinstance(turn(replace(trade(), state=state)), Holds)
+
+
+def test_holds_while_the_model_is_above_the_stop():
+    held = turn(trade(), price("84000.00"))
+    assert isinstance(held, Holds)
+    assert "stop below" in held.sentence

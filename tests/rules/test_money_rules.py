@@ -1,0 +1,81 @@
+"""Units, fees and settlement: exact to the micro-dollar."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recio import units
+from recio.messages import StrikeType
+from recio.rules.fees import taker_fee
+from recio.rules.settlement import outcome, settlement_value
+from recio.units import Price, Quantity, Side, UnitError
+
+
+@pytest.mark.parametrize(
+    ("price", "quantity", "fee"),
+    [(5200, 100, 17_500), (9900, 100, 700), (5200, 1000, 174_800), (1, 1, 100), (5000, 0, 0)],
+)
+def test_taker_fees_as_the_venue_charged_them(price: int, quantity: int, fee: int):
+    assert taker_fee(Price(price), Quantity(quantity), Decimal(1)) == fee
+
+
+@given(st.integers(1, 9999), st.integers(0, 10_000_000))
+def test_a_fee_is_the_same_from_both_sides_and_never_below_the_model(price: int, quantity: int):
+    fee = taker_fee(Price(price), Quantity(quantity), Decimal(1))
+    assert fee == taker_fee(units.complement(Price(price)), Quantity(quantity), Decimal(1))
+    model = Decimal("0.07") * quantity * price * (10_000 - price) / 10_000
+    assert model <= fee < model + 100
+
+
+def test_a_series_without_fees_costs_nothing():
+    assert taker_fee(Price(5000), Quantity(1000), Decimal(0)) == 0
+
+
+@given(st.integers(0, 10_000))
+def test_prices_survive_the_way_to_text_and_back(value: int):
+    price = Price(value)
+    assert units.price(units.price_text(price)) == price
+    assert units.price_of(units.price_decimal(price)) == price
+
+
+@pytest.mark.parametrize("text", ["0.12345", "NaN", "Infinity", "", "x", "1e-9", "0x10"])
+def test_a_text_that_is_not_an_exact_price_is_refused(text: str):
+    with pytest.raises(UnitError, match="price"):
+        units.price(text)
+
+
+def test_price_times_quantity_is_money_without_rounding():
+    assert units.notional(units.price("0.5213"), units.quantity("7.01")) == units.money("3.654313")
+
+
+@pytest.mark.parametrize(
+    ("prints", "value"),
+    [(["84000.004"] * 60, "84000.00"), (["84000.005"] * 60, "84000.01"), (["1", "2"], "1.50")],
+)
+def test_the_mean_is_rounded_half_up_to_cents(prints: list[str], value: str):
+    assert settlement_value([Decimal(each) for each in prints]) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    ("strike_type", "floor", "cap", "value", "result"),
+    [
+        (StrikeType.GREATER, "100.00", None, "100.00", Side.NO),
+        (StrikeType.GREATER, "100.00", None, "100.01", Side.YES),
+        (StrikeType.GREATER_OR_EQUAL, "100.00", None, "100.00", Side.YES),
+        (StrikeType.LESS, None, "100.00", "100.00", Side.NO),
+        (StrikeType.LESS_OR_EQUAL, None, "100.00", "100.00", Side.YES),
+        (StrikeType.BETWEEN, "100.00", "199.99", "199.99", Side.YES),
+        (StrikeType.BETWEEN, "100.00", "199.99", "200.00", Side.NO),
+        (StrikeType.GREATER, None, None, "100.00", None),
+    ],
+)
+def test_outcomes_at_the_very_strike(
+    strike_type: StrikeType, floor: str | None, cap: str | None, value: str, result: Side | None
+):
+    floor_strike = None if floor is None else Decimal(floor)
+    cap_strike = None if cap is None else Decimal(cap)
+    assert outcome(Decimal(value), strike_type, floor_strike, cap_strike) is result

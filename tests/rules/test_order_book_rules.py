@@ -1,0 +1,108 @@
+"""Books are exactly what the venue sent, or unusable."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recio.messages import BookDeltaSeen, BookSnapshotSeen
+from recio.rules.order_book import (
+    Applied,
+    ImpossibleLevel,
+    Ladder,
+    NotListening,
+    SequencedBooks,
+    SequenceGap,
+)
+from recio.units import Price, Quantity, Side, Ticker
+
+T, OTHER = Ticker("KX-1"), Ticker("KX-2")
+
+
+def snapshot(seq: int, ticker: Ticker = T, sid: int = 2) -> BookSnapshotSeen:
+    return BookSnapshotSeen(
+        sid=sid,
+        seq=seq,
+        ticker=ticker,
+        yes=((Price(4900), Quantity(100)), (Price(5000), Quantity(200))),
+        no=((Price(4700), Quantity(300)),),
+    )
+
+
+def delta(seq: int, price: int, change: int, side: Side = Side.YES, ticker: Ticker = T) -> BookDeltaSeen:
+    return BookDeltaSeen(
+        sid=2, seq=seq, ticker=ticker, side=side, price=Price(price), change=Quantity(change), at_ms=None
+    )
+
+
+def test_best_ask_is_the_complement_of_the_best_no_bid():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    assert (books.books[T].best_bid, books.books[T].best_ask) == (5000, 5300)
+    assert books.books[T].view().asks == ((5300, 300),)
+
+
+def test_a_level_that_reaches_zero_is_gone_and_the_next_best_takes_over():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    assert books.delta(delta(2, 5000, -200)) == Applied(T)
+    assert books.books[T].best_bid == 4900
+
+
+def test_a_gap_makes_every_book_of_that_subscription_unusable_until_a_snapshot():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    books.snapshot(snapshot(2, OTHER))
+    assert books.delta(delta(4, 5000, 10)) == SequenceGap(2, 3, 4)
+    assert books.usable == set()
+    assert books.delta(delta(5, 5000, 10)) == NotListening(T)
+    books.snapshot(snapshot(6))
+    assert books.usable == {T}
+    assert books.delta(delta(7, 5000, 10)) == Applied(T)
+
+
+def test_a_repeated_sequence_number_is_a_gap_and_not_applied():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    books.delta(delta(2, 5000, 10))
+    assert isinstance(books.delta(delta(2, 5000, 10)), SequenceGap)
+    assert books.books[T].yes.levels[Price(5000)] == 210
+
+
+def test_a_level_below_zero_makes_the_book_unusable():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    assert books.delta(delta(2, 5000, -201)) == ImpossibleLevel(T, Price(5000), Quantity(-1))
+    assert T not in books.usable
+
+
+def test_a_price_outside_the_dollar_makes_the_book_unusable():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    assert isinstance(books.delta(delta(2, 10_000, 5)), ImpossibleLevel)
+    assert T not in books.usable
+
+
+def test_a_new_subscription_begins_its_sequence_anew_and_waits_for_a_snapshot():
+    books = SequencedBooks()
+    books.snapshot(snapshot(7))
+    books.restart(2)
+    assert T not in books.usable
+    assert books.snapshot(snapshot(1)) == Applied(T)
+
+
+def test_replies_take_their_place_in_the_sequence():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    assert books.count(2, 2) is None
+    assert books.delta(delta(3, 5000, 10)) == Applied(T)
+
+
+@given(st.lists(st.tuples(st.integers(1, 30), st.integers(-20, 20)), max_size=200))
+def test_the_best_price_kept_at_hand_is_always_the_true_best(changes: list[tuple[int, int]]):
+    ladder = Ladder()
+    for price, by in changes:
+        before = dict(ladder.levels)
+        if ladder.change(Price(price), Quantity(by)) < 0:
+            ladder.levels, ladder.best = before, max(before, default=None)
+        assert ladder.best == max(ladder.levels, default=None)

@@ -1,0 +1,105 @@
+"""The settlement-average model, against its closed form, a simulation and the laws it must obey."""
+
+from __future__ import annotations
+
+import math
+import random
+from decimal import Decimal
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from recio.messages import StrikeType
+from recio.rules.probability import mean_above, mean_variance_seconds, prints_made, yes_probability
+
+SIGMA = 0.00007
+chances = st.floats(50_000, 120_000)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "ratio"), [(3600, 0.995), (900, 0.978), (300, 0.932), (120, 0.819), (60, 0.585)]
+)
+def test_the_average_moves_less_than_the_last_price(seconds: int, ratio: float):
+    variance = mean_variance_seconds(60, seconds - 60)
+    assert math.sqrt(variance / seconds) == pytest.approx(ratio, abs=0.001)
+
+
+def test_with_ten_prints_to_come_little_can_change():
+    assert math.sqrt(mean_variance_seconds(10, 0) / 10) == pytest.approx(0.103, abs=0.001)
+
+
+def test_the_model_agrees_with_a_simulated_walk():
+    dice = random.Random(7)
+    price, threshold, seconds, walks = 84_000.0, 84_040.0, 180, 6_000
+    above = 0
+    for _ in range(walks):
+        at, total = price, 0.0
+        for second in range(1, seconds + 1):
+            at *= 1 + dice.gauss(0, SIGMA)
+            if second > seconds - 60:
+                total += at
+        above += total / 60 >= threshold
+    expected = mean_above(threshold, price, SIGMA, seconds, [])
+    assert above / walks == pytest.approx(expected, abs=4 * math.sqrt(0.25 / walks))
+
+
+def test_when_all_prints_are_made_the_outcome_is_certain():
+    assert mean_above(84_000, 90_000, SIGMA, 0, [83_999.0] * 60) == 0.0
+    assert mean_above(84_000, 10_000, SIGMA, 0, [84_000.0] * 60) == 1.0
+
+
+@given(chances, st.floats(1, 500), st.floats(1, 3600))
+def test_symmetric_about_the_price(price: float, distance: float, seconds: float):
+    up = mean_above(price + distance, price, SIGMA, seconds, [])
+    down = mean_above(price - distance, price, SIGMA, seconds, [])
+    assert up + down == pytest.approx(1.0, abs=1e-9)
+
+
+@given(chances, st.floats(0, 500), st.floats(0.01, 500), st.floats(1, 3600))
+def test_a_higher_strike_is_never_likelier(price: float, distance: float, further: float, seconds: float):
+    near = mean_above(price + distance, price, SIGMA, seconds, [])
+    assert mean_above(price + distance + further, price, SIGMA, seconds, []) <= near
+
+
+@given(chances, st.floats(1, 500), st.floats(1, 1800), st.floats(1, 1800))
+def test_more_time_never_makes_the_losing_side_less_likely(
+    price: float, distance: float, seconds: float, more: float
+):
+    assume(seconds >= 60)
+    now = mean_above(price + distance, price, SIGMA, seconds, [])
+    assert mean_above(price + distance, price, SIGMA, seconds + more, []) >= now - 1e-12
+
+
+@pytest.mark.parametrize("strike_type", list(StrikeType))
+def test_without_its_strike_a_market_has_no_probability(strike_type: StrikeType):
+    assert yes_probability(strike_type, None, None, 84_000, SIGMA, 300, []) is None
+
+
+def test_less_is_the_other_side_of_greater_or_equal():
+    strike = Decimal("84010.00")
+    above = yes_probability(StrikeType.GREATER_OR_EQUAL, strike, None, 84_000, SIGMA, 300, [])
+    below = yes_probability(StrikeType.LESS, None, strike, 84_000, SIGMA, 300, [])
+    assert above is not None
+    assert below == pytest.approx(1 - above)
+
+
+def test_a_range_is_what_lies_between_its_ends():
+    between = yes_probability(
+        StrikeType.BETWEEN, Decimal("84000"), Decimal("84099.99"), 84_050, SIGMA, 300, []
+    )
+    assert between is not None
+    assert 0.2 < between < 0.6
+
+
+def test_a_price_that_cannot_be_is_refused():
+    with pytest.raises(ValueError, match="positive"):
+        mean_above(84_000, 0, SIGMA, 300, [])
+
+
+def test_missing_prints_of_the_closing_minute_are_unknown_and_never_guessed():
+    closes_at = 1_000_060
+    whole = tuple((second, Decimal(84_000)) for second in range(1_000_000, 1_000_030))
+    assert prints_made(whole, closes_at, 1_000_030.5) == [84_000.0] * 30
+    assert prints_made(whole[:20], closes_at, 1_000_030.5) is None
+    assert prints_made((), closes_at, 999_990.0) == []
