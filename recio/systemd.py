@@ -1,0 +1,20 @@
+"""Tells systemd READY, STATUS and WATCHDOG over its notify socket; without one it does nothing."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+
+def notify(*lines: str) -> bool:
+    """Send lines such as "READY=1". Returns whether there was a socket that took them."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address.startswith(("/", "@")):
+        return False
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            sender.connect("\0" + address[1:] if address.startswith("@") else address)
+            sender.send("\n".join(lines).encode())
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,148 @@
+"""The wires between tasks: Latest for what is so, Queue for what must not be lost; and who writes each.
+
+Wires are owned by the composition root and outlive the tasks that use them: a task borrows an end
+and never closes it, so its successor after a restart finds it whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import anyio
+
+from recio.messages import (
+    AccountView,
+    Assessments,
+    CloseIntent,
+    MarketBoard,
+    OpenIntent,
+    OpenTrades,
+    OrderOutcome,
+    PlaceOrder,
+    PriceView,
+    Restraints,
+    VenueFact,
+)
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+T_contra = TypeVar("T_contra", contravariant=True)
+
+
+class Reads(Protocol[T_co]):
+    """The reading end of a Latest."""
+
+    def get(self) -> T_co | None: ...
+    @property
+    def version(self) -> int: ...
+    async def newer_than(self, version: int) -> int: ...
+
+
+class Writes(Protocol[T_contra]):
+    """The writing end of a Latest."""
+
+    def set(self, value: T_contra) -> None: ...
+
+
+class Sends(Protocol[T_contra]):
+    """The sending end of a Queue."""
+
+    async def send(self, item: T_contra) -> None: ...
+
+
+class Receives(Protocol[T_co]):
+    """The receiving end of a Queue."""
+
+    async def receive(self) -> T_co: ...
+
+
+class Latest(Generic[T]):
+    """The newest value of something; readers may skip values but never see an old one as new."""
+
+    def __init__(self) -> None:
+        self._value: T | None = None
+        self._version = 0
+        self._changed = anyio.Event()
+
+    @property
+    def version(self) -> int:
+        """Grows by one with each `set`; 0 = never set."""
+        return self._version
+
+    def get(self) -> T | None:
+        return self._value
+
+    def set(self, value: T) -> None:
+        self._value = value
+        self._version += 1
+        self._changed.set()
+        self._changed = anyio.Event()
+
+    async def newer_than(self, version: int) -> int:
+        """Wait until a value newer than `version` is set; returns its version."""
+        while self._version <= version:
+            await self._changed.wait()
+        return self._version
+
+
+class Queue(Generic[T]):
+    """First in, first out, bounded: a full queue blocks its sender and loses nothing."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._sender, self._receiver = anyio.create_memory_object_stream[T](capacity)
+
+    @property
+    def depth(self) -> int:
+        return self._sender.statistics().current_buffer_used
+
+    async def send(self, item: T) -> None:
+        await self._sender.send(item)
+
+    async def receive(self) -> T:
+        return await self._receiver.receive()
+
+    def close(self) -> None:
+        self._sender.close()
+        self._receiver.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wires:
+    """Every wire of the daemon. WRITERS says which one task writes it."""
+
+    prices: Latest[PriceView] = field(default_factory=Latest[PriceView])
+    board: Latest[MarketBoard] = field(default_factory=Latest[MarketBoard])
+    assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
+    account: Latest[AccountView] = field(default_factory=Latest[AccountView])
+    open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
+    restraints: Latest[Restraints] = field(default_factory=Latest[Restraints])
+    open_intents: Queue[OpenIntent] = field(default_factory=lambda: Queue[OpenIntent](4))
+    close_intents: Queue[CloseIntent] = field(default_factory=lambda: Queue[CloseIntent](16))
+    orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))
+    outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
+    venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
+
+    def queues(self) -> dict[str, Queue[Any]]:
+        """The queues by name, for their depth on the status page and for closing."""
+        return {name: wire for name in self.__slots__ if isinstance(wire := getattr(self, name), Queue)}
+
+    def close(self) -> None:
+        for queue in self.queues().values():
+            queue.close()
+
+
+WRITERS = {
+    "prices": "price_feed",
+    "board": "market_sync",
+    "assessments": "entry",
+    "account": "account_sync",
+    "open_trades": "trade_manager",
+    "restraints": "failure_detector",
+    "open_intents": "entry",
+    "close_intents": "exit",
+    "orders": "trade_manager",
+    "outcomes": "executor",
+    "venue_facts": "account_sync",
+}

@@ -1,0 +1,85 @@
+"""Wires: a Latest never shows old as new, a Queue loses nothing, and each has one writer."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from recio.wires import WRITERS, Latest, Queue, Wires
+
+
+async def test_a_reader_is_woken_by_a_newer_value_and_gets_the_newest():
+    wire: Latest[int] = Latest()
+    got: list[int | None] = []
+
+    async def read() -> None:
+        version = await wire.newer_than(0)
+        got.append(wire.get())
+        await wire.newer_than(version)
+        got.append(wire.get())
+
+    with anyio.fail_after(3):
+        async with anyio.create_task_group() as group:
+            group.start_soon(read)
+            await anyio.wait_all_tasks_blocked()
+            wire.set(1)
+            await anyio.wait_all_tasks_blocked()
+            wire.set(2)
+            wire.set(3)
+    assert got == [1, 3]
+
+
+async def test_a_value_set_before_reading_is_not_missed():
+    wire: Latest[int] = Latest()
+    wire.set(7)
+    with anyio.fail_after(3):
+        assert await wire.newer_than(0) == 1
+
+
+async def test_a_full_queue_blocks_its_sender_and_loses_nothing():
+    queue: Queue[int] = Queue(2)
+    got: list[int] = []
+
+    async def send() -> None:
+        for item in range(10):
+            await queue.send(item)
+
+    with anyio.fail_after(3):
+        async with anyio.create_task_group() as group:
+            group.start_soon(send)
+            await anyio.wait_all_tasks_blocked()
+            assert queue.depth == 2
+            while len(got) < 10:
+                got.append(await queue.receive())
+    assert got == list(range(10))
+    queue.close()
+
+
+async def test_a_receiver_that_is_cancelled_takes_nothing_with_it():
+    queue: Queue[int] = Queue(2)
+    with anyio.move_on_after(0.01):
+        await queue.receive()
+    await queue.send(1)
+    with anyio.fail_after(3):
+        assert await queue.receive() == 1
+    queue.close()
+
+
+def test_every_wire_has_a_declared_writer():
+    wires = Wires()
+    assert set(WRITERS) == set(Wires.__slots__)
+    wires.close()
+
+
+@pytest.mark.parametrize("name", sorted(WRITERS))
+def test_every_writer_is_a_task(name: str):
+    assert WRITERS[name] in {
+        "price_feed",
+        "market_sync",
+        "account_sync",
+        "entry",
+        "exit",
+        "trade_manager",
+        "executor",
+        "failure_detector",
+    }
