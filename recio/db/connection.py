@@ -1,0 +1,32 @@
+"""The open connection that every database function takes, and the transaction that gives one."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from recio.db.pool import transient_faults
+
+if TYPE_CHECKING:
+    from asyncpg import Record
+    from asyncpg.connection import Connection as DirectConnection
+    from asyncpg.pool import PoolConnectionProxy
+
+    Connection = PoolConnectionProxy[Record] | DirectConnection[Record]
+else:  # asyncpg's classes are generic in their type stubs only
+    Connection = object
+
+
+@asynccontextmanager
+async def transaction(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
+    """One connection in one transaction: committed at the end of the block, rolled back on any error.
+
+    Connection faults come out as Transient. If the commit itself fails its outcome is unknown: the
+    caller must act as if the rows might be there, which start-up and the resolver do.
+    """
+    with transient_faults():
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection

@@ -1,0 +1,32 @@
+"""Halts: rows that stop entries until somebody clears them; written by failure_detector and `recio resume`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recio.db.connection import Connection
+from recio.messages import Halt
+
+_ACTIVE = "SELECT cause, since, set_by, way_out FROM halts WHERE cleared_at IS NULL ORDER BY halt_id"
+_SET = """
+    INSERT INTO halts (cause, since, set_by, way_out) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
+"""
+_CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL RETURNING cause"
+
+
+async def active(connection: Connection) -> tuple[Halt, ...]:
+    rows = await connection.fetch(_ACTIVE)
+    return tuple(
+        Halt(cause=row["cause"], since=row["since"], by=row["set_by"], way_out=row["way_out"]) for row in rows
+    )
+
+
+async def set_halt(connection: Connection, halt: Halt) -> bool:
+    """True if it is new; the same cause is never set twice."""
+    return None is not await connection.fetchval(_SET, halt.cause, halt.since, halt.by, halt.way_out)
+
+
+async def clear_all(connection: Connection, at: datetime, by: str) -> list[str]:
+    """Clear every halt; returns their causes."""
+    return [row["cause"] for row in await connection.fetch(_CLEAR, at, by)]

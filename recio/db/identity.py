@@ -1,0 +1,49 @@
+"""Whose database this is, and which life of the daemon writes now; a database never changes its owner."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+
+from recio import __version__
+from recio.db.connection import Connection
+from recio.errors import BadConfig
+
+_READ = "SELECT mode, environment, account, tag FROM identity"
+_CLAIM = """
+    INSERT INTO identity (mode, environment, account, tag) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (only_row) DO NOTHING
+"""
+_LIVE = "INSERT INTO daemon_lives (version, pid) VALUES ($1, $2) RETURNING fencing"
+_TAG_BYTES = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    mode: str
+    environment: str
+    account: str
+    tag: str
+    """Eight characters that are part of every client order id of this database."""
+
+
+async def claim(connection: Connection, mode: str, environment: str, account: str) -> Identity:
+    """Take a new database for this account, or check that it is ours. Raises BadConfig if it is not."""
+    await connection.execute(_CLAIM, mode, environment, account, secrets.token_hex(_TAG_BYTES))
+    row = await connection.fetchrow(_READ)
+    if row is None:
+        raise BadConfig("the database has no identity row; it was tampered with: restore a backup")
+    found = (row["mode"], row["environment"], row["account"])
+    if found != (mode, environment, account):
+        raise BadConfig(
+            f"this database belongs to mode {found[0]}, environment {found[1]}, account {found[2]};"
+            f" the config says mode {mode}, environment {environment}, account {account}:"
+            " use another data_dir or database.dsn"
+        )
+    return Identity(mode=mode, environment=environment, account=account, tag=row["tag"])
+
+
+async def begin_life(connection: Connection) -> int:
+    """Register this start; the number returned goes into every order it intends."""
+    return await connection.fetchval(_LIVE, __version__, os.getpid())

@@ -1,0 +1,381 @@
+"""The transactions of trade_manager: each makes one legal move of trades and orders, with its journal row.
+
+Every function takes a connection that is already in a transaction; nothing here sends anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recio.db import journal, orders, trades
+from recio.db.connection import Connection
+from recio.messages import (
+    CloseIntent,
+    FillSeen,
+    OpenTrades,
+    OrderAccepted,
+    OrderOutcome,
+    OrderProvenAbsent,
+    OrderPurpose,
+    OrderRejected,
+    OrderSeen,
+    OrderState,
+    OrderUnknown,
+    OrderView,
+    PlaceOrder,
+    SettlementSeen,
+    TradeState,
+    TradeView,
+    VenueFact,
+)
+from recio.rules import lifecycle
+from recio.rules.risk import Approved
+from recio.units import (
+    PAYOUT_PER_UNIT,
+    ClientOrderId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    TradeId,
+    VenueOrderId,
+    money_text,
+    price_text,
+    quantity_text,
+)
+
+SHOWN = 20
+"""Ended trades and orders that the status page shows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Author:
+    """Which database and which life of the daemon writes an order."""
+
+    tag: str
+    fencing: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a transaction changed, for the log."""
+
+    client_order_id: ClientOrderId | None = None
+    order_note: str = ""
+    is_new: bool = False
+    is_ours: bool = False
+    opened: tuple[TradeView, ...] = ()
+    ended: tuple[TradeView, ...] = ()
+
+
+NOTHING = Changes()
+
+
+async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
+    """Everything that the rows say now."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    realised, fees, wins, losses = await trades.today(connection, midnight)
+    return OpenTrades(
+        trades=await trades.live(connection),
+        orders=await orders.unsettled(connection),
+        recent_trades=await trades.recent(connection, SHOWN),
+        recent_orders=await orders.recent(connection, SHOWN),
+        entries_by_event=await trades.entries_by_event(connection, now),
+        last_entry_at=await trades.last_entries(connection, now),
+        realised_today=realised,
+        fees_today=fees,
+        wins_today=wins,
+        losses_today=losses,
+    )
+
+
+async def intend_entry(
+    connection: Connection, author: Author, approved: Approved, now: datetime, deadline: timedelta
+) -> PlaceOrder:
+    """Trade, order and journal rows of one entry. The caller commits before it sends the command."""
+    intent = approved.intent
+    trade_id = await trades.insert(connection, intent)
+    return await _intend(
+        connection,
+        author,
+        trade=await trades.one(connection, trade_id),
+        purpose=OrderPurpose.ENTRY,
+        exchange_index=intent.exchange_index,
+        quantity=intent.quantity,
+        own_price=intent.limit,
+        reserved=approved.reserved,
+        now=now,
+        deadline=deadline,
+        detail={"why": intent.why, **intent.inputs},
+    )
+
+
+async def intend_exit(
+    connection: Connection, author: Author, intent: CloseIntent, now: datetime, deadline: timedelta
+) -> PlaceOrder | None:
+    """Order and journal rows of one exit; None if the trade holds nothing that could be sold now."""
+    trade = await trades.one(connection, intent.trade_id)
+    quantity = Quantity(min(intent.quantity, trade.held))
+    if trade.state is not TradeState.OPEN or quantity <= 0:
+        return None
+    await trades.move(connection, trade.trade_id, TradeState.CLOSING)
+    return await _intend(
+        connection,
+        author,
+        trade=trade,
+        purpose=OrderPurpose.EXIT,
+        exchange_index=intent.exchange_index,
+        quantity=quantity,
+        own_price=intent.floor,
+        reserved=Money(0),
+        now=now,
+        deadline=deadline,
+        detail={"why": intent.why},
+    )
+
+
+async def _intend(
+    connection: Connection,
+    author: Author,
+    *,
+    trade: TradeView,
+    purpose: OrderPurpose,
+    exchange_index: int | None,
+    quantity: Quantity,
+    own_price: Price,
+    reserved: Money,
+    now: datetime,
+    deadline: timedelta,
+    detail: dict[str, str],
+) -> PlaceOrder:
+    attempt = await orders.next_attempt(connection, trade.trade_id, purpose)
+    command = PlaceOrder(
+        client_order_id=lifecycle.client_order_id(author.tag, trade.trade_id, purpose, attempt),
+        ticker=trade.ticker,
+        exchange_index=exchange_index,
+        book_side=lifecycle.book_side(trade.side, purpose),
+        quantity=quantity,
+        price=lifecycle.yes_price(trade.side, own_price),
+        reduce_only=purpose is OrderPurpose.EXIT,
+        send_before=now + deadline,
+    )
+    await orders.insert(
+        connection,
+        client_order_id=command.client_order_id,
+        trade_id=trade.trade_id,
+        purpose=purpose,
+        attempt=attempt,
+        ticker=command.ticker,
+        exchange_index=exchange_index,
+        book_side=command.book_side,
+        price=command.price,
+        quantity=quantity,
+        reserved=reserved,
+        fencing=author.fencing,
+        at=now,
+    )
+    await journal.append(
+        connection,
+        now,
+        "order intended",
+        trade_id=trade.trade_id,
+        client_order_id=command.client_order_id,
+        detail={
+            "purpose": purpose.value,
+            "side": command.book_side.value,
+            "price": price_text(command.price),
+            "quantity": quantity_text(quantity),
+            **detail,
+        },
+    )
+    return command
+
+
+async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Changes:
+    """What the venue answered, or that it did not."""
+    order = await orders.by_client_id(connection, outcome.client_order_id)
+    if order is None:
+        return NOTHING
+    match outcome:
+        case OrderAccepted():
+            return await _move_order(
+                connection,
+                order,
+                lifecycle.state_from_counts(order.quantity, outcome.filled, outcome.remaining),
+                filled=outcome.filled,
+                venue_order_id=outcome.venue_order_id,
+                note="accepted",
+                at=outcome.at,
+            )
+        case OrderRejected():
+            note = f"rejected: {outcome.code} {outcome.text}".strip()
+            return await _move_order(connection, order, OrderState.REJECTED, note=note, at=outcome.at)
+        case OrderUnknown():
+            return await _move_order(
+                connection, order, OrderState.UNKNOWN, note=f"unknown: {outcome.why}", at=outcome.at
+            )
+
+
+async def record_fact(connection: Connection, fact: VenueFact, now: datetime) -> Changes:
+    """What the venue showed of our account."""
+    match fact:
+        case OrderSeen():
+            return await _record_order(connection, fact, now)
+        case OrderProvenAbsent():
+            order = await orders.by_client_id(connection, fact.client_order_id)
+            if order is None:
+                return NOTHING
+            return await _move_order(
+                connection, order, OrderState.ABSENT, note=f"proven absent: {fact.proof}", at=now
+            )
+        case FillSeen():
+            return await _record_fill(connection, fact, now)
+        case SettlementSeen():
+            return await _record_settlement(connection, fact, now)
+
+
+async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) -> Changes:
+    order = await orders.by_venue_id(connection, seen.venue_order_id)
+    if order is None and seen.client_order_id is not None:
+        order = await orders.by_client_id(connection, seen.client_order_id)
+    if order is None:
+        return NOTHING
+    return await _move_order(
+        connection,
+        order,
+        lifecycle.state_from_venue(seen),
+        filled=seen.filled,
+        venue_order_id=seen.venue_order_id,
+        note="seen at the venue",
+        at=now,
+    )
+
+
+async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) -> Changes:
+    if not await orders.insert_fill(connection, fill):
+        return NOTHING
+    order = await orders.by_venue_id(connection, fill.venue_order_id)
+    if order is None:
+        return Changes(is_new=True)
+    await journal.append(
+        connection,
+        fill.at,
+        "fill",
+        trade_id=order.trade_id,
+        client_order_id=order.client_order_id,
+        detail={
+            "fill_id": fill.fill_id,
+            "price": price_text(fill.price),
+            "quantity": quantity_text(fill.quantity),
+            "fee": money_text(fill.fee),
+        },
+    )
+    return await _settle_trade(connection, order.trade_id, now, Changes(is_new=True, is_ours=True))
+
+
+async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
+    if not await orders.insert_settlement(connection, seen):
+        return NOTHING
+    trade_id = await trades.live_on(connection, seen.ticker)
+    if trade_id is None:
+        return Changes(is_new=True)
+    return await _settle_trade(connection, trade_id, now, Changes(is_new=True, is_ours=True))
+
+
+async def _move_order(
+    connection: Connection,
+    order: OrderView,
+    state: OrderState,
+    *,
+    at: datetime,
+    note: str,
+    filled: Quantity = Quantity(0),  # noqa: B008 - an immutable integer
+    venue_order_id: VenueOrderId | None = None,
+) -> Changes:
+    """Make a legal move; a move that is not legal is a late or repeated message and changes nothing."""
+    if not lifecycle.may_move_order(order.state, state):
+        return NOTHING
+    ended = state in lifecycle.PROVEN_ENDS
+    await orders.move(
+        connection,
+        order.client_order_id,
+        state,
+        filled=filled,
+        venue_order_id=venue_order_id,
+        note=note,
+        ended_at=at if ended else None,
+    )
+    await journal.append(
+        connection,
+        at,
+        f"order {state.value}",
+        trade_id=order.trade_id,
+        client_order_id=order.client_order_id,
+        detail={"note": note, "filled": quantity_text(filled)},
+    )
+    changes = Changes(client_order_id=order.client_order_id, is_new=True, is_ours=True)
+    if ended and order.state is not OrderState.INTENDED:
+        changes = Changes(
+            client_order_id=order.client_order_id,
+            is_new=True,
+            is_ours=True,
+            order_note=f"{order.state.value} became {state.value}: {note}",
+        )
+    return await _settle_trade(connection, order.trade_id, at, changes)
+
+
+async def _settle_trade(connection: Connection, trade_id: TradeId, at: datetime, changes: Changes) -> Changes:
+    """Let a trade follow its orders and fills, and its market's settlement if that is known."""
+    trade = await trades.one(connection, trade_id)
+    settled = [
+        lifecycle.is_settled(order, by_fills)
+        for order, by_fills in await orders.of_trade(connection, trade_id)
+    ]
+    state = lifecycle.next_trade_state(trade.state, settled, trade.entry_quantity, trade.exit_quantity)
+    if state is not trade.state:
+        await _move_trade(connection, trade, state, at)
+    if state is TradeState.OPEN and all(settled):
+        result = await orders.settled_result(connection, trade.ticker)
+        if result is not None:
+            await _pay_out(connection, trade, result, at)
+    after = await trades.one(connection, trade_id)
+    return _with_trade(changes, trade, after)
+
+
+async def _move_trade(connection: Connection, trade: TradeView, state: TradeState, at: datetime) -> None:
+    match state:
+        case TradeState.CLOSED:
+            await trades.end(connection, trade.trade_id, state, at, "exit")
+        case TradeState.VOID:
+            await trades.end(connection, trade.trade_id, state, at, "no fill")
+        case TradeState.OPENING | TradeState.OPEN | TradeState.CLOSING:
+            await trades.move(connection, trade.trade_id, state)
+    await journal.append(connection, at, f"trade {state.value}", trade_id=trade.trade_id)
+
+
+async def _pay_out(connection: Connection, trade: TradeView, result: Side, at: datetime) -> None:
+    payout = Money(trade.held * PAYOUT_PER_UNIT if trade.side is result else 0)
+    await trades.end(connection, trade.trade_id, TradeState.CLOSED, at, "settlement", payout)
+    await journal.append(
+        connection,
+        at,
+        "trade settled",
+        trade_id=trade.trade_id,
+        detail={"result": result.value, "payout": money_text(payout)},
+    )
+
+
+def _with_trade(changes: Changes, before: TradeView, after: TradeView) -> Changes:
+    if after.state is before.state:
+        return changes
+    opened = (after,) if before.state is TradeState.OPENING and after.entry_quantity > 0 else ()
+    ended = (after,) if after.state in (TradeState.CLOSED, TradeState.VOID) else ()
+    return Changes(
+        client_order_id=changes.client_order_id,
+        order_note=changes.order_note,
+        is_new=changes.is_new,
+        is_ours=changes.is_ours,
+        opened=opened,
+        ended=ended,
+    )

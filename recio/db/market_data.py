@@ -1,0 +1,55 @@
+"""What was seen of markets and prices: markets are written by market_sync, price seconds by price_feed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from recio.db.connection import Connection
+from recio.messages import Market
+
+_MARKET = """
+    INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,
+                         close_time, status, rules_primary)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+    ON CONFLICT (ticker) DO UPDATE SET floor_strike = excluded.floor_strike, cap_strike = excluded.cap_strike,
+        close_time = excluded.close_time, status = excluded.status, rules_primary = excluded.rules_primary,
+        last_seen = now()
+"""
+_SECONDS = """
+    INSERT INTO price_seconds (symbol, second, price)
+    SELECT $1, * FROM unnest($2::bigint[], $3::numeric[]) ON CONFLICT DO NOTHING
+"""
+_RECALL = "SELECT second, price FROM price_seconds WHERE symbol = $1 AND second >= $2 ORDER BY second"
+_EXPIRE = "DELETE FROM price_seconds WHERE symbol = $1 AND second < $2"
+
+
+async def note_market(connection: Connection, market: Market) -> None:
+    await connection.execute(
+        _MARKET,
+        market.ticker,
+        market.event_ticker,
+        market.series_ticker,
+        market.strike_type.value,
+        market.floor_strike,
+        market.cap_strike,
+        market.open_time,
+        market.close_time,
+        market.status.value,
+        market.rules_primary,
+    )
+
+
+async def note_seconds(connection: Connection, symbol: str, seconds: Sequence[tuple[int, Decimal]]) -> None:
+    """Store (Unix second, price) pairs; a second that is already there keeps its price."""
+    await connection.execute(
+        _SECONDS, symbol, [second for second, _ in seconds], [price for _, price in seconds]
+    )
+
+
+async def recall_seconds(connection: Connection, symbol: str, since: int) -> list[tuple[int, Decimal]]:
+    return [(row["second"], row["price"]) for row in await connection.fetch(_RECALL, symbol, since)]
+
+
+async def expire_seconds(connection: Connection, symbol: str, before: int) -> None:
+    await connection.execute(_EXPIRE, symbol, before)

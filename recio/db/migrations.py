@@ -1,0 +1,72 @@
+"""Brings a database to the present schema, step by step, and refuses one that is newer than the code."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from recio.db.connection import Connection
+from recio.errors import BadConfig
+
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS schema_version (
+        version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
+"""
+_PRESENT = "SELECT max(version) FROM schema_version"
+_RECORD = "INSERT INTO schema_version (version, name) VALUES ($1, $2)"
+_ALONE = "SELECT pg_advisory_xact_lock($1)"
+MIGRATION_LOCK = 0x7265_636D
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Migration:
+    """One step from `version` - 1 to `version`."""
+
+    version: int
+    name: str
+    sql: str
+
+
+STEPS: tuple[Migration, ...] = ()
+"""Every step after the first schema, ascending; schema.sql is always the sum of all."""
+
+FIRST_VERSION = 1
+
+
+def schema_version(steps: Sequence[Migration] = STEPS) -> int:
+    return max((step.version for step in steps), default=FIRST_VERSION)
+
+
+def schema_text() -> str:
+    """schema.sql, from the installed package or the source tree."""
+    packaged = files("recio").joinpath("schema.sql")
+    if packaged.is_file():
+        return packaged.read_text(encoding="utf-8")
+    return (Path(__file__).parents[2] / "schema.sql").read_text(encoding="utf-8")
+
+
+async def migrate(connection: Connection, schema: str, steps: Sequence[Migration] = STEPS) -> int:
+    """Bring the database to the present version inside the caller's transaction; returns it.
+
+    An empty database gets `schema` whole. Raises BadConfig for a database newer than the code.
+    """
+    await connection.execute(_ALONE, MIGRATION_LOCK)
+    await connection.execute(_TABLE)
+    found: int | None = await connection.fetchval(_PRESENT)
+    newest = schema_version(steps)
+    if found is not None and found > newest:
+        raise BadConfig(
+            f"the database has schema version {found}, this recio knows {newest}:"
+            " install the newer recio, or use the database of this one"
+        )
+    if found is None:
+        await connection.execute(schema)
+        await connection.execute(_RECORD, newest, "schema.sql")
+        return newest
+    for step in steps:
+        if step.version > found:
+            await connection.execute(step.sql)
+            await connection.execute(_RECORD, step.version, step.name)
+    return newest

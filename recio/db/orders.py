@@ -1,0 +1,212 @@
+"""Orders, fills and settlements: one function per operation; written by trade_manager only.
+
+An order's row exists, committed, before its request leaves; nothing here ever deletes one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from asyncpg import Record
+
+from recio.db.connection import Connection
+from recio.messages import FillSeen, OrderPurpose, OrderState, OrderView, SettlementSeen
+from recio.units import (
+    BookSide,
+    ClientOrderId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    TradeId,
+    VenueOrderId,
+    money_decimal,
+    money_of,
+    price_decimal,
+    price_of,
+    quantity_decimal,
+    quantity_of,
+)
+
+_COLUMNS = """
+    SELECT o.client_order_id, o.trade_id, o.venue_order_id, o.ticker, o.purpose, o.book_side, o.state, o.quantity,
+           o.filled, o.price, o.reserved, o.created_at, o.note,
+           coalesce((SELECT sum(f.quantity) FROM fills f WHERE f.venue_order_id = o.venue_order_id), 0) AS by_fills
+    FROM orders o
+"""
+_INSERT = """
+    INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price,
+                        quantity, reserved, state, fencing, created_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'intended', $11, $12)
+"""
+_NEXT_ATTEMPT = "SELECT coalesce(max(attempt), 0) + 1 FROM orders WHERE trade_id = $1 AND purpose = $2"
+_BY_CLIENT_ID = _COLUMNS + " WHERE o.client_order_id = $1"
+_BY_VENUE_ID = _COLUMNS + " WHERE o.venue_order_id = $1"
+_OF_TRADE = _COLUMNS + " WHERE o.trade_id = $1 ORDER BY o.created_at"
+_UNSETTLED = (
+    "SELECT * FROM ("
+    + _COLUMNS
+    + """) o WHERE o.state IN ('intended', 'unknown', 'resting')
+         OR (o.state IN ('filled', 'cancelled') AND o.by_fills < o.filled) ORDER BY o.created_at"""
+)
+_RECENT = _COLUMNS + " ORDER BY o.created_at DESC LIMIT $1"
+_MOVE = """
+    UPDATE orders SET state = $2, filled = greatest(filled, $3), venue_order_id = coalesce(venue_order_id, $4),
+           note = $5, ended_at = $6
+    WHERE client_order_id = $1
+"""
+_UNANSWERED = """
+    UPDATE orders SET state = 'unknown', note = 'stopped before the venue answered'
+    WHERE state = 'intended' RETURNING client_order_id
+"""
+_FILL = """
+    INSERT INTO fills (fill_id, venue_order_id, ticker, book_side, price, quantity, fee, is_taker, at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (fill_id) DO NOTHING RETURNING fill_id
+"""
+_SETTLEMENT = """
+    INSERT INTO settlements (ticker, result, settled_at, revenue_cents) VALUES ($1, $2, $3, $4)
+    ON CONFLICT (ticker) DO NOTHING RETURNING ticker
+"""
+_RESULT = "SELECT result FROM settlements WHERE ticker = $1"
+_BACKFILL_FROM = """
+    SELECT coalesce(
+        (SELECT min(created_at) FROM orders WHERE state IN ('intended', 'unknown', 'resting')),
+        (SELECT max(at) FROM fills),
+        (SELECT max(created_at) FROM orders))
+"""
+
+
+async def insert(
+    connection: Connection,
+    *,
+    client_order_id: ClientOrderId,
+    trade_id: TradeId,
+    purpose: OrderPurpose,
+    attempt: int,
+    ticker: Ticker,
+    exchange_index: int | None,
+    book_side: BookSide,
+    price: Price,
+    quantity: Quantity,
+    reserved: Money,
+    fencing: int,
+    at: datetime,
+) -> None:
+    await connection.execute(
+        _INSERT,
+        client_order_id,
+        trade_id,
+        purpose.value,
+        attempt,
+        ticker,
+        exchange_index,
+        book_side.value,
+        price_decimal(price),
+        quantity_decimal(quantity),
+        money_decimal(reserved),
+        fencing,
+        at,
+    )
+
+
+async def next_attempt(connection: Connection, trade_id: TradeId, purpose: OrderPurpose) -> int:
+    return await connection.fetchval(_NEXT_ATTEMPT, trade_id, purpose.value)
+
+
+async def by_client_id(connection: Connection, client_order_id: ClientOrderId) -> OrderView | None:
+    row = await connection.fetchrow(_BY_CLIENT_ID, client_order_id)
+    return None if row is None else _view(row)
+
+
+async def by_venue_id(connection: Connection, venue_order_id: VenueOrderId) -> OrderView | None:
+    row = await connection.fetchrow(_BY_VENUE_ID, venue_order_id)
+    return None if row is None else _view(row)
+
+
+async def of_trade(connection: Connection, trade_id: TradeId) -> list[tuple[OrderView, Quantity]]:
+    """Each order of a trade with what its fills add up to."""
+    rows = await connection.fetch(_OF_TRADE, trade_id)
+    return [(_view(row), quantity_of(row["by_fills"])) for row in rows]
+
+
+async def unsettled(connection: Connection) -> tuple[OrderView, ...]:
+    """Orders without a proven end, and ended ones whose fills have not all arrived."""
+    return tuple(_view(row) for row in await connection.fetch(_UNSETTLED))
+
+
+async def recent(connection: Connection, limit: int) -> tuple[OrderView, ...]:
+    return tuple(_view(row) for row in await connection.fetch(_RECENT, limit))
+
+
+async def move(
+    connection: Connection,
+    client_order_id: ClientOrderId,
+    state: OrderState,
+    *,
+    filled: Quantity,
+    venue_order_id: VenueOrderId | None,
+    note: str,
+    ended_at: datetime | None,
+) -> None:
+    await connection.execute(
+        _MOVE, client_order_id, state.value, quantity_decimal(filled), venue_order_id, note, ended_at
+    )
+
+
+async def mark_unanswered(connection: Connection) -> list[ClientOrderId]:
+    """Record every order that was intended and never answered as unknown; returns their ids."""
+    return [ClientOrderId(row["client_order_id"]) for row in await connection.fetch(_UNANSWERED)]
+
+
+async def insert_fill(connection: Connection, fill: FillSeen) -> bool:
+    """True if the fill is new; the same trade id again changes nothing."""
+    return None is not await connection.fetchval(
+        _FILL,
+        fill.fill_id,
+        fill.venue_order_id,
+        fill.ticker,
+        fill.book_side.value,
+        price_decimal(fill.price),
+        quantity_decimal(fill.quantity),
+        money_decimal(fill.fee),
+        fill.is_taker,
+        fill.at,
+    )
+
+
+async def insert_settlement(connection: Connection, seen: SettlementSeen) -> bool:
+    """True if the settlement is new."""
+    return None is not await connection.fetchval(
+        _SETTLEMENT, seen.ticker, seen.result.value, seen.settled_at, seen.revenue_cents
+    )
+
+
+async def settled_result(connection: Connection, ticker: Ticker) -> Side | None:
+    """What the venue said this market settled at, if it did."""
+    result = await connection.fetchval(_RESULT, ticker)
+    return None if result is None else Side(result)
+
+
+async def backfill_from(connection: Connection) -> datetime | None:
+    """From when the venue's fills and orders must be read again after a start; None = never ordered."""
+    return await connection.fetchval(_BACKFILL_FROM)
+
+
+def _view(row: Record) -> OrderView:
+    venue_order_id = row["venue_order_id"]
+    return OrderView(
+        client_order_id=ClientOrderId(row["client_order_id"]),
+        trade_id=TradeId(row["trade_id"]),
+        venue_order_id=None if venue_order_id is None else VenueOrderId(venue_order_id),
+        ticker=Ticker(row["ticker"]),
+        purpose=OrderPurpose(row["purpose"]),
+        book_side=BookSide(row["book_side"]),
+        state=OrderState(row["state"]),
+        quantity=quantity_of(row["quantity"]),
+        filled=quantity_of(row["filled"]),
+        price=price_of(row["price"]),
+        reserved=money_of(row["reserved"]),
+        created_at=row["created_at"],
+        note=row["note"],
+    )

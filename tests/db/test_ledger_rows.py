@@ -1,0 +1,373 @@
+"""The ledger on a real database: intentions first, legal moves only, money from fills and settlements only."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from recio.config import RiskSection
+from recio.db import identity, ledger, orders, trades
+from recio.db.connection import Connection
+from recio.db.ledger import Author
+from recio.messages import (
+    CloseIntent,
+    FillSeen,
+    OpenIntent,
+    OrderAccepted,
+    OrderProvenAbsent,
+    OrderRejected,
+    OrderSeen,
+    OrderState,
+    OrderUnknown,
+    PlaceOrder,
+    SettlementSeen,
+    TradeState,
+    VenueOrderStatus,
+)
+from recio.rules.lifecycle import ORDER_MOVES, TRADE_MOVES
+from recio.rules.risk import Approved, approve
+from recio.units import (
+    BookSide,
+    FillId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    TradeId,
+    VenueOrderId,
+)
+from tests.builders import EVENT, NOW, TICKER, open_trades
+
+DEADLINE = timedelta(seconds=2)
+VENUE_ID = VenueOrderId("venue-1")
+
+
+@pytest.fixture
+async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connection]:
+    async with pool.acquire() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def author(connection: Connection) -> Author:
+    mine = await identity.claim(connection, "demo", "sim", "account")
+    return Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+
+
+def wish(side: Side = Side.YES, quantity: int = 1000, limit: int = 5200) -> Approved:
+    intent = OpenIntent(
+        strategy="average",
+        ticker=TICKER,
+        event_ticker=EVENT,
+        exchange_index=2,
+        side=side,
+        quantity=Quantity(quantity),
+        limit=Price(limit),
+        fee_estimate=Money(174_800),
+        closes_at=NOW + timedelta(minutes=10),
+        decided_at=NOW,
+        why="test",
+        inputs={"price": "84000.00"},
+    )
+    answer = approve(intent, open_trades(), Money(10**9), RiskSection(), NOW)
+    assert isinstance(answer, Approved)
+    return answer
+
+
+def accepted(order: PlaceOrder, filled: int, remaining: int = 0) -> OrderAccepted:
+    return OrderAccepted(
+        client_order_id=order.client_order_id,
+        venue_order_id=VENUE_ID,
+        filled=Quantity(filled),
+        remaining=Quantity(remaining),
+        at=NOW,
+    )
+
+
+def fill(quantity: int, price: int = 5200, fill_id: str = "f1", side: BookSide = BookSide.BID) -> FillSeen:
+    return FillSeen(
+        fill_id=FillId(fill_id),
+        venue_order_id=VENUE_ID,
+        ticker=TICKER,
+        book_side=side,
+        price=Price(price),
+        quantity=Quantity(quantity),
+        fee=Money(17_500),
+        is_taker=True,
+        at=NOW,
+    )
+
+
+def settled(result: Side) -> SettlementSeen:
+    return SettlementSeen(ticker=TICKER, result=result, settled_at=NOW, revenue_cents=0)
+
+
+async def entry(connection: Connection, author: Author, side: Side = Side.YES) -> PlaceOrder:
+    return await ledger.intend_entry(connection, author, wish(side), NOW, DEADLINE)
+
+
+async def opened(connection: Connection, author: Author, side: Side = Side.YES) -> TradeId:
+    order = await entry(connection, author, side)
+    await ledger.record_outcome(connection, accepted(order, 1000))
+    book_side = BookSide.BID if side is Side.YES else BookSide.ASK
+    await ledger.record_fact(connection, fill(1000, side=book_side), NOW)
+    return (await trades.live(connection))[0].trade_id
+
+
+async def test_an_entry_is_a_trade_an_order_and_a_journal_row_before_anything_is_sent(
+    connection: Connection, author: Author
+):
+    order = await entry(connection, author)
+    row = await orders.by_client_id(connection, order.client_order_id)
+    assert row is not None
+    assert (row.state, row.reserved) == (OrderState.INTENDED, 5_374_800)
+    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    assert await connection.fetchval("SELECT count(*) FROM journal WHERE kind = 'order intended'") == 1
+
+
+async def test_the_database_itself_refuses_a_second_live_trade_on_one_market(
+    connection: Connection, author: Author
+):
+    await entry(connection, author)
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await entry(connection, author)
+
+
+async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_there(
+    connection: Connection, author: Author
+):
+    order = await entry(connection, author)
+    await ledger.record_outcome(connection, accepted(order, 1000))
+    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    await ledger.record_fact(connection, fill(400, fill_id="f1"), NOW)
+    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    changes = await ledger.record_fact(connection, fill(600, 5100, fill_id="f2"), NOW)
+    trade = (await trades.live(connection))[0]
+    assert trade.state is TradeState.OPEN
+    assert trade.entry_cost == 400 * 5200 + 600 * 5100
+    assert trade.fees == 35_000
+    assert [each.trade_id for each in changes.opened] == [trade.trade_id]
+
+
+async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Connection, author: Author):
+    order = await entry(connection, author)
+    await ledger.record_fact(connection, fill(1000), NOW)
+    await ledger.record_fact(connection, fill(1000), NOW)
+    await ledger.record_outcome(connection, accepted(order, 1000))
+    trade = (await trades.live(connection))[0]
+    assert (trade.state, trade.held) == (TradeState.OPEN, 1000)
+
+
+async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connection, author: Author):
+    order = await entry(connection, author)
+    await ledger.record_outcome(connection, accepted(order, 0))
+    ended = (await trades.recent(connection, 1))[0]
+    assert (ended.state, ended.ended_by, ended.pnl) == (TradeState.VOID, "no fill", 0)
+
+
+async def test_a_rejected_order_voids_its_trade(connection: Connection, author: Author):
+    order = await entry(connection, author)
+    rejected = OrderRejected(client_order_id=order.client_order_id, code="x", text="y", at=NOW)
+    await ledger.record_outcome(connection, rejected)
+    assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
+
+
+async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_venue_shows_it(
+    connection: Connection, author: Author
+):
+    order = await entry(connection, author)
+    unknown = OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
+    await ledger.record_outcome(connection, unknown)
+    now = await ledger.open_trades(connection, NOW)
+    assert [(each.state, each.reserved) for each in now.orders] == [(OrderState.UNKNOWN, 5_374_800)]
+    with pytest.raises(asyncpg.UniqueViolationError):
+        await entry(connection, author)
+    seen = OrderSeen(
+        venue_order_id=VENUE_ID,
+        client_order_id=order.client_order_id,
+        ticker=TICKER,
+        status=VenueOrderStatus.EXECUTED,
+        filled=Quantity(1000),
+        remaining=Quantity(0),
+    )
+    await ledger.record_fact(connection, seen, NOW)
+    await ledger.record_fact(connection, fill(1000), NOW)
+    assert (await trades.live(connection))[0].state is TradeState.OPEN
+
+
+async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, author: Author):
+    order = await entry(connection, author)
+    await ledger.record_outcome(
+        connection, OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
+    )
+    await ledger.record_outcome(
+        connection, OrderRejected(client_order_id=order.client_order_id, code="x", text="y", at=NOW)
+    )
+    row = await orders.by_client_id(connection, order.client_order_id)
+    assert row is not None
+    assert row.state is OrderState.UNKNOWN
+
+
+async def test_an_order_proven_absent_frees_its_market(connection: Connection, author: Author):
+    order = await entry(connection, author)
+    await ledger.record_fact(
+        connection, OrderProvenAbsent(client_order_id=order.client_order_id, proof="two reads"), NOW
+    )
+    assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
+    await entry(connection, author)
+
+
+@pytest.mark.parametrize(
+    ("side", "result", "payout"),
+    [(Side.YES, Side.YES, 10_000_000), (Side.YES, Side.NO, 0), (Side.NO, Side.NO, 10_000_000)],
+)
+async def test_settlement_pays_a_dollar_for_each_contract_of_the_winning_side(
+    connection: Connection, author: Author, side: Side, result: Side, payout: int
+):
+    trade_id = await opened(connection, author, side)
+    await ledger.record_fact(connection, settled(result), NOW)
+    trade = await trades.one(connection, trade_id)
+    cost = 1000 * (5200 if side is Side.YES else 4800)
+    assert (trade.state, trade.ended_by, trade.payout) == (TradeState.CLOSED, "settlement", payout)
+    assert trade.pnl == payout - cost - 17_500
+
+
+async def test_a_settlement_that_arrives_before_the_last_fill_is_paid_when_it_does(
+    connection: Connection, author: Author
+):
+    order = await entry(connection, author)
+    await ledger.record_outcome(connection, accepted(order, 1000))
+    await ledger.record_fact(connection, settled(Side.YES), NOW)
+    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    changes = await ledger.record_fact(connection, fill(1000), NOW)
+    assert [each.payout for each in changes.ended] == [10_000_000]
+
+
+async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open(
+    connection: Connection, author: Author
+):
+    trade_id = await opened(connection, author)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(5000),
+        floor=Price(4000),
+        decided_at=NOW,
+        why="stop",
+    )
+    order = await ledger.intend_exit(connection, author, close, NOW, DEADLINE)
+    assert order is not None
+    assert (order.quantity, order.book_side, order.price, order.reduce_only) == (
+        1000,
+        BookSide.ASK,
+        4000,
+        True,
+    )
+    assert await ledger.intend_exit(connection, author, close, NOW, DEADLINE) is None
+    sold = VenueOrderId("venue-2")
+    await ledger.record_outcome(connection, replace(accepted(order, 300), venue_order_id=sold))
+    await ledger.record_fact(
+        connection, replace(fill(300, 4500, "f2", BookSide.ASK), venue_order_id=sold), NOW
+    )
+    trade = await trades.one(connection, trade_id)
+    assert (trade.state, trade.held, trade.exit_proceeds) == (TradeState.OPEN, 700, 300 * 4500)
+    again = await ledger.intend_exit(connection, author, close, NOW, DEADLINE)
+    assert again is not None
+    assert again.client_order_id.endswith("-exit-2")
+
+
+async def test_a_fill_of_somebody_elses_order_is_kept_and_changes_no_trade(
+    connection: Connection, author: Author
+):
+    changes = await ledger.record_fact(connection, fill(1000), NOW)
+    assert (changes.is_new, changes.is_ours) == (True, False)
+    assert await trades.live(connection) == ()
+
+
+async def test_stopping_records_what_was_never_answered_as_unknown(connection: Connection, author: Author):
+    order = await entry(connection, author)
+    assert await orders.mark_unanswered(connection) == [order.client_order_id]
+
+
+ILLEGAL_ORDER = [
+    (now, to) for now, moves in ORDER_MOVES.items() for to in OrderState if to is not now and to not in moves
+]
+LEGAL_ORDER = [(now, to) for now, moves in ORDER_MOVES.items() for to in moves]
+
+
+async def _order_in(connection: Connection, author: Author, state: OrderState) -> str:
+    order = await entry(connection, author)
+    if state is not OrderState.INTENDED:
+        await _set(connection, order.client_order_id, state)
+    return order.client_order_id
+
+
+async def _set(connection: Connection, client_order_id: str, state: OrderState) -> None:
+    ended = NOW if not ORDER_MOVES[state] else None
+    await connection.execute(
+        "UPDATE orders SET state = $2, ended_at = $3, venue_order_id = 'v' WHERE client_order_id = $1",
+        client_order_id,
+        state.value,
+        ended,
+    )
+
+
+@pytest.mark.parametrize(("now", "to"), ILLEGAL_ORDER, ids=lambda state: str(state))
+async def test_the_database_refuses_every_illegal_move_of_an_order(
+    connection: Connection, author: Author, now: OrderState, to: OrderState
+):
+    order = await _order_in(connection, author, now)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await _set(connection, order, to)
+
+
+@pytest.mark.parametrize(("now", "to"), LEGAL_ORDER, ids=lambda state: str(state))
+async def test_the_database_allows_every_legal_move_of_an_order(
+    connection: Connection, author: Author, now: OrderState, to: OrderState
+):
+    await _set(connection, await _order_in(connection, author, now), to)
+
+
+@pytest.mark.parametrize("to", list(TradeState))
+async def test_the_database_knows_the_legal_moves_of_a_trade(
+    connection: Connection, author: Author, to: TradeState
+):
+    await entry(connection, author)
+    trade_id = (await trades.live(connection))[0].trade_id
+    if to in TRADE_MOVES[TradeState.OPENING] and to is TradeState.VOID:
+        await trades.end(connection, trade_id, to, NOW, "no fill")
+    elif to in (*TRADE_MOVES[TradeState.OPENING], TradeState.OPENING):
+        await trades.move(connection, trade_id, to)
+    else:
+        with pytest.raises((asyncpg.RestrictViolationError, asyncpg.CheckViolationError)):
+            await trades.move(connection, trade_id, to)
+
+
+@pytest.mark.parametrize(
+    "change", ["quantity = 1", "price = 0.99", "ticker = 'X'", "fencing = fencing + 1", "created_at = now()"]
+)
+async def test_an_intent_can_never_be_changed(connection: Connection, author: Author, change: str):
+    await entry(connection, author)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await connection.execute(f"UPDATE orders SET {change}")
+
+
+@pytest.mark.parametrize("statement", ["UPDATE journal SET kind = 'x'", "DELETE FROM journal"])
+async def test_the_journal_is_append_only(connection: Connection, author: Author, statement: str):
+    await entry(connection, author)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await connection.execute(statement)
+
+
+async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, author: Author):
+    await entry(connection, author)
+    with pytest.raises(asyncpg.RestrictViolationError):
+        await connection.execute(
+            "INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, book_side, price, quantity,"
+            " reserved, state, fencing, created_at) SELECT 'x', trade_id, purpose, 2, ticker, book_side, price,"
+            " quantity, reserved, 'unknown', fencing, created_at FROM orders"
+        )
