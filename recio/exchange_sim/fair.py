@@ -1,0 +1,38 @@
+"""Closed-form probability that the mean of the last sixty index prints reaches a strike; pure arithmetic."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import erfc, sqrt
+
+PRINTS = 60
+_SQRT_2 = sqrt(2.0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fixing:
+    """How far the settlement average has come: what was printed and what is still to print."""
+
+    printed_sum: float
+    remaining: int
+    wait_seconds: float
+    """Seconds until the next print that counts."""
+
+
+def normal_cdf(value: float) -> float:
+    return 0.5 * erfc(-value / _SQRT_2)
+
+
+def mean_variance_seconds(remaining: int, wait_seconds: float) -> float:
+    """Variance of the sixty-print mean, per unit of variance per second, with this many prints left."""
+    steps = (remaining - 1) * remaining * (2 * remaining - 1) / 6
+    return (wait_seconds * remaining * remaining + steps) / (PRINTS * PRINTS)
+
+
+def probability(*, level: float, strike: float, fixing: Fixing, variance_per_second: float) -> float:
+    """P(mean >= strike) for a driftless index now at `level`."""
+    expected = (fixing.printed_sum + level * fixing.remaining) / PRINTS
+    spread = level * sqrt(variance_per_second * mean_variance_seconds(fixing.remaining, fixing.wait_seconds))
+    if spread <= 0.0:
+        return 1.0 if expected >= strike else 0.0
+    return normal_cdf((expected - strike) / spread)

@@ -1,0 +1,93 @@
+"""The simulated BRTI: a seeded path with stochastic volatility, printed once a second; it knows no market."""
+
+from __future__ import annotations
+
+from math import exp, expm1, sqrt
+from random import Random
+
+from recio.exchange_sim.fair import PRINTS, Fixing
+
+START_LEVEL = 84_000.0
+YEARLY_VOLATILITY = 0.40
+YEAR_SECONDS = 365 * 86_400
+BASE_SIGMA = YEARLY_VOLATILITY / sqrt(YEAR_SECONDS)
+"""Standard deviation of one second's return in calm times."""
+
+TICK_MS = 100
+LOG_VOLATILITY_SD = 0.30
+LOG_VOLATILITY_DECAY = 1 / 1_300
+"""Per second: a burst of volatility halves in about fifteen minutes."""
+
+_KEPT_PRINTS = 14_400
+
+
+class IndexPath:
+    """Moves every 100 ms of venue time and prints on every whole second. Prints are integer cents."""
+
+    def __init__(self, seed: int, *, start_second: int, history_seconds: int) -> None:
+        self._random = Random(f"{seed}:index")
+        self.level = START_LEVEL
+        self._log_volatility = self._random.gauss(0.0, LOG_VOLATILITY_SD)
+        self._first_second = start_second - history_seconds
+        self._prints: list[int] = []
+        for second in range(self._first_second, start_second + 1):
+            for tick in range(10):
+                self.tick(second * 1000 - 900 + tick * TICK_MS)
+
+    @property
+    def last_second(self) -> int:
+        return self._first_second + len(self._prints) - 1
+
+    @property
+    def sigma(self) -> float:
+        """Standard deviation of one second's return right now."""
+        return BASE_SIGMA * exp(self._log_volatility - LOG_VOLATILITY_SD**2)
+
+    def tick(self, milliseconds: int) -> int | None:
+        """Move by 100 ms; on a whole second print and return the print in cents."""
+        self.level *= exp(self._random.gauss(0.0, self.sigma * sqrt(TICK_MS / 1000)))
+        if milliseconds % 1000:
+            return None
+        self._move_volatility()
+        value = round(self.level * 100)
+        self._prints.append(value)
+        self._forget()
+        return value
+
+    def print_at(self, second: int) -> int:
+        return self._prints[second - self._first_second]
+
+    def mean_before(self, second: int) -> int:
+        """The settlement value at `second`: mean of the sixty prints before it, half-up to whole cents."""
+        first = second - PRINTS - self._first_second
+        total = sum(self._prints[first : first + PRINTS])
+        return (2 * total + PRINTS) // (2 * PRINTS)
+
+    def fixing(self, close_second: int, milliseconds: int) -> Fixing:
+        """What of the settlement average of `close_second` has been printed by now."""
+        first = close_second - PRINTS
+        printed = max(0, min(self.last_second + 1, close_second) - first)
+        begin = first - self._first_second
+        done = sum(self._prints[begin : begin + printed]) if printed else 0
+        following = max(self.last_second + 1, first)
+        return Fixing(
+            printed_sum=done / 100,
+            remaining=PRINTS - printed,
+            wait_seconds=max(0.0, following - milliseconds / 1000),
+        )
+
+    def expected_variance(self, seconds: float) -> float:
+        """Mean variance per second over the coming span: the present one, fading into the long-run one."""
+        long_run = BASE_SIGMA**2
+        reach = 2 * LOG_VOLATILITY_DECAY * max(seconds, 1.0)
+        return long_run + (self.sigma**2 - long_run) * (-expm1(-reach) / reach)
+
+    def _move_volatility(self) -> None:
+        kept = exp(-LOG_VOLATILITY_DECAY)
+        shock = LOG_VOLATILITY_SD * sqrt(1 - kept * kept)
+        self._log_volatility = self._log_volatility * kept + self._random.gauss(0.0, shock)
+
+    def _forget(self) -> None:
+        if len(self._prints) > 2 * _KEPT_PRINTS:
+            del self._prints[:_KEPT_PRINTS]
+            self._first_second += _KEPT_PRINTS

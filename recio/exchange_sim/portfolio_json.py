@@ -1,0 +1,110 @@
+"""Orders, fills, positions and settlements as the REST wire shows them; it only reads."""
+
+from __future__ import annotations
+
+from recio.exchange_sim.account import Position, Settlement
+from recio.exchange_sim.clock import iso
+from recio.exchange_sim.market_json import Json
+from recio.exchange_sim.markets import SHARD
+from recio.exchange_sim.orders import Fill, Order
+from recio.exchange_sim.texts import book_side, cost, count, dollars, other_side, outcome
+from recio.units import PAYOUT_PER_UNIT
+
+
+def order_json(order: Order, user_id: str) -> Json:
+    body: Json = {
+        "order_id": order.order_id,
+        "user_id": user_id,
+        "client_order_id": order.client_order_id,
+        "ticker": order.ticker,
+        "side": outcome(bid=order.bid),
+        "action": "buy",
+        "outcome_side": outcome(bid=order.bid),
+        "book_side": book_side(bid=order.bid),
+        "type": "limit",
+        "status": order.status.value,
+        "yes_price_dollars": dollars(order.price),
+        "no_price_dollars": other_side(order.price),
+        "fill_count_fp": count(order.filled),
+        "remaining_count_fp": count(order.remaining),
+        "initial_count_fp": count(order.initial),
+        "taker_fill_cost_dollars": cost(order.taker_cost),
+        "maker_fill_cost_dollars": cost(order.maker_cost),
+        "taker_fees_dollars": cost(order.taker_fees),
+        "maker_fees_dollars": cost(order.maker_fees),
+        "created_time": iso(order.created_ms),
+        "last_update_time": iso(order.updated_ms),
+        "self_trade_prevention_type": order.self_trade_prevention,
+        "subaccount_number": 0,
+        "exchange_index": SHARD,
+    }
+    if order.expires_ms is not None:
+        body["expiration_time"] = iso(order.expires_ms)
+    return body
+
+
+def fill_json(fill: Fill) -> Json:
+    order = fill.order
+    taken = outcome(bid=order.bid)
+    return {
+        "fill_id": fill.trade_id,
+        "trade_id": fill.trade_id,
+        "order_id": order.order_id,
+        "ticker": order.ticker,
+        "market_ticker": order.ticker,
+        "exchange_index": SHARD,
+        "side": taken,
+        "action": "buy",
+        "outcome_side": taken,
+        "book_side": book_side(bid=order.bid),
+        "count_fp": count(fill.quantity),
+        "yes_price_dollars": dollars(fill.price),
+        "no_price_dollars": other_side(fill.price),
+        "is_taker": fill.taker,
+        "fee_cost": cost(fill.fee),
+        "created_time": iso(fill.now_ms),
+        "ts": fill.now_ms // 1000,
+        "subaccount_number": 0,
+    }
+
+
+def position_json(position: Position) -> Json:
+    return {
+        "ticker": position.ticker,
+        "exchange_index": position.shard,
+        "position_fp": count(position.quantity),
+        "total_traded_dollars": cost(position.traded),
+        "market_exposure_dollars": cost(position.cost),
+        "realized_pnl_dollars": cost(position.realized),
+        "fees_paid_dollars": cost(position.fees),
+        "last_updated_ts": iso(position.updated_ms),
+    }
+
+
+def event_position_json(position: Position) -> Json:
+    """There is one market per event, so the event's numbers are the market's."""
+    return {
+        "event_ticker": position.event_ticker,
+        "total_cost_dollars": cost(position.traded),
+        "total_cost_shares_fp": count(position.volume),
+        "event_exposure_dollars": cost(position.cost),
+        "realized_pnl_dollars": cost(position.realized),
+        "fees_paid_dollars": cost(position.fees),
+    }
+
+
+def settlement_json(row: Settlement) -> Json:
+    return {
+        "ticker": row.ticker,
+        "exchange_index": row.shard,
+        "event_ticker": row.event_ticker,
+        "market_result": row.result,
+        "yes_count_fp": count(row.yes_count),
+        "yes_total_cost_dollars": cost(row.yes_cost),
+        "no_count_fp": count(row.no_count),
+        "no_total_cost_dollars": cost(row.no_cost),
+        "revenue": row.revenue // PAYOUT_PER_UNIT,
+        "settled_time": iso(row.settled_ms),
+        "fee_cost": cost(row.fees),
+        "value": 100 if row.result == "yes" else 0,
+    }

@@ -1,0 +1,76 @@
+"""The trading WebSocket: authenticated upgrade, heartbeats, a bounded queue per client; it reads no market."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import anyio
+from aiohttp import ClientConnectionResetError, WSMsgType, web
+
+from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.subscriptions import Session
+
+HEARTBEAT_SECONDS = 10.0
+HEARTBEAT = b"heartbeat"
+_LARGEST_MESSAGE = 64 * 1024 * 1024
+
+
+async def trading_socket(request: web.Request) -> web.WebSocketResponse:
+    """One client from upgrade to close."""
+    exchange = exchange_of(request)
+    socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_MESSAGE)
+    await socket.prepare(request)
+    session = Session()
+    async with connected(request, socket), anyio.create_task_group() as tasks:
+        exchange.hub.sessions.add(session)
+        try:
+            tasks.start_soon(write_queue, socket, session)
+            tasks.start_soon(_heartbeat, socket)
+            await _read(exchange, socket, session)
+        finally:
+            exchange.hub.sessions.discard(session)
+            tasks.cancel_scope.cancel()
+    return socket
+
+
+@asynccontextmanager
+async def connected(request: web.Request, socket: web.WebSocketResponse) -> AsyncGenerator[None]:
+    """While this lasts the socket counts as open and can be cut."""
+    exchange = exchange_of(request)
+    if request.transport is not None:
+        exchange.transports[socket] = request.transport
+    try:
+        yield
+    finally:
+        exchange.transports.pop(socket, None)
+        exchange.touch()
+
+
+async def write_queue(socket: web.WebSocketResponse, session: Session) -> None:
+    """Write whatever is queued, in order, as fast as the client reads."""
+    while True:
+        await session.wake.wait()
+        session.wake.clear()
+        while session.queue:
+            try:
+                await socket.send_frame(session.queue.popleft(), WSMsgType.TEXT)
+            except (ClientConnectionResetError, ConnectionError, RuntimeError):
+                return
+
+
+async def _heartbeat(socket: web.WebSocketResponse) -> None:
+    while True:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        try:
+            await socket.ping(HEARTBEAT)
+        except (ClientConnectionResetError, ConnectionError, RuntimeError):
+            return
+
+
+async def _read(exchange: Exchange, socket: web.WebSocketResponse, session: Session) -> None:
+    async for message in socket:
+        if message.type is WSMsgType.TEXT:
+            exchange.catch_up()
+            exchange.desk.answer(session, message.data)
