@@ -1,0 +1,55 @@
+"""Signs requests as Kalshi wants them: timestamp, method and path, with RSA-PSS or Ed25519; keys stay in here."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+from recio.errors import BadConfig
+
+PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signer:
+    """An API key; its private half never shows in a repr."""
+
+    key_id: str
+    key: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
+
+    def headers(self, method: str, path: str, timestamp_ms: int) -> dict[str, str]:
+        """The three headers of one request. `path` has /trade-api/v2 and no query string."""
+        text = f"{timestamp_ms}{method.upper()}{path}".encode()
+        return {
+            "KALSHI-ACCESS-KEY": self.key_id,
+            "KALSHI-ACCESS-TIMESTAMP": str(timestamp_ms),
+            "KALSHI-ACCESS-SIGNATURE": base64.b64encode(self._sign(text)).decode(),
+        }
+
+    def _sign(self, text: bytes) -> bytes:
+        if isinstance(self.key, Ed25519PrivateKey):
+            return self.key.sign(text)
+        return self.key.sign(text, PSS, hashes.SHA256())
+
+
+def load_signer(key_id: str, key_path: Path) -> Signer:
+    """Read a private key in PEM form (RSA in PKCS#1 or PKCS#8, or Ed25519). Raises BadConfig."""
+    try:
+        key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
+    except OSError as error:
+        raise BadConfig(f"kalshi.key_path = {str(key_path)!r}: {error.strerror}") from error
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        # The cause is dropped on purpose: parsers like to quote what they could not parse.
+        raise BadConfig(
+            f"kalshi.key_path = {str(key_path)!r} is not an unencrypted private key in PEM form"
+        ) from None
+    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
+        raise BadConfig(f"kalshi.key_path = {str(key_path)!r} is neither an RSA nor an Ed25519 key")
+    return Signer(key_id=key_id, key=key)

@@ -1,0 +1,1 @@
+"""Spot price sources, one file each: wire bytes in, PriceTick out."""
