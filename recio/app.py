@@ -1,0 +1,349 @@
+"""The composition root: opens resources, makes the wires, lists the tasks and orders the shutdown.
+
+The one file that knows every task. It holds no trading logic and never touches a row itself but for
+the identity and the life of the daemon.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import aiohttp
+import anyio
+import asyncpg
+import structlog
+
+from recio import data_dir, systemd
+from recio.config import Config
+from recio.db import identity
+from recio.db.connection import transaction
+from recio.db.embedded import embedded_server
+from recio.db.ledger import Author
+from recio.db.migrations import migrate, schema_text
+from recio.db.pool import AccountLock, advisory_lock, open_pool
+from recio.kalshi.rest import KalshiRest
+from recio.messages import OrderState
+from recio.supervisor import Ledger, Run, State, supervise
+from recio.tasks.account_sync import AccountSync
+from recio.tasks.entry import Entry
+from recio.tasks.executor import Executor
+from recio.tasks.exit import Exit
+from recio.tasks.failure_detector import FailureDetector
+from recio.tasks.market_sync import MarketSync
+from recio.tasks.price_feed import PriceFeed
+from recio.tasks.status_http import StatusHttp
+from recio.tasks.trade_manager import TradeManager
+from recio.venue import Venue
+from recio.web.snapshot import Facts, not_ready, snapshot
+from recio.wires import Wires
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ACCOUNT_LOCK = 0x7265_6369_6F
+"""The key of the advisory lock that one daemon per database holds."""
+ANSWER_GRACE = 12.0
+"""Host seconds that orders in flight get to be answered when the daemon stops."""
+RECORD_GRACE = 3.0
+NOTIFY_EVERY = 2.0
+CRITICAL_AGE = 15.0
+"""Host seconds without a turn of any critical task after which systemd's watchdog is not fed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """Everything a companion of the daemon (the demo's narrator) may look at."""
+
+    config: Config
+    venue: Venue
+    wires: Wires
+    ledger: Ledger
+    rest: KalshiRest
+    pool: asyncpg.Pool[asyncpg.Record]
+
+
+Companion = Callable[[Daemon], Awaitable[None]]
+
+
+async def run(
+    config: Config,
+    venue: Venue,
+    stop: anyio.Event,
+    *,
+    database: str = "recio",
+    companion: Companion | None = None,
+) -> None:
+    """Run the daemon until `stop` is set or the companion ends. Raises Fatal, alone or in a group."""
+    data_dir.refuse_taken_port(config.status.port)
+    root = data_dir.claim(config)
+    async with (
+        _database_dsn(config, root, database) as dsn,
+        _owned_pool(config, venue, dsn) as owned,
+        aiohttp.ClientSession() as session,
+    ):
+        wires = Wires()
+        try:
+            await _live(config, venue, session, wires, owned, stop, companion)
+        finally:
+            wires.close()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Owned:
+    pool: asyncpg.Pool[asyncpg.Record]
+    lock: AccountLock
+    author: Author
+
+
+@asynccontextmanager
+async def _database_dsn(config: Config, root: Path, database: str) -> AsyncGenerator[str]:
+    dsn = config.database.dsn.get_secret_value()
+    if dsn:
+        yield dsn
+        return
+    async with embedded_server(root) as server:
+        log.info("database started", where="embedded", data=str(server.data_dir))
+        yield await server.ensure_database(database)
+
+
+@asynccontextmanager
+async def _owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[_Owned]:
+    """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
+    async with (
+        advisory_lock(dsn, ACCOUNT_LOCK) as lock,
+        open_pool(dsn, application_name="recio", min_size=2, max_size=6) as pool,
+    ):
+        async with transaction(pool) as connection:
+            await migrate(connection, schema_text())
+        async with transaction(pool) as connection:
+            mine = await identity.claim(
+                connection, config.mode.value, config.kalshi.environment.value, venue.account
+            )
+            fencing = await identity.begin_life(connection)
+        log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
+        yield _Owned(pool=pool, lock=lock, author=Author(tag=mine.tag, fencing=fencing))
+
+
+async def _live(
+    config: Config,
+    venue: Venue,
+    session: aiohttp.ClientSession,
+    wires: Wires,
+    owned: _Owned,
+    stop: anyio.Event,
+    companion: Companion | None,
+) -> None:
+    """Three nested groups: those who decide stop first, then who sends, then who keeps the books."""
+    ledger = Ledger()
+    rest = KalshiRest(
+        session=session,
+        base_url=venue.rest_url,
+        signer=venue.signer,
+        clock=venue.clock,
+        timeout_seconds=config.kalshi.request_timeout_seconds,
+    )
+    daemon = Daemon(config=config, venue=venue, wires=wires, ledger=ledger, rest=rest, pool=owned.pool)
+    async with anyio.create_task_group() as keepers:
+        _start(keepers, keeper_tasks(daemon, session, owned.author), ledger)
+        keepers.start_soon(_notify_systemd, daemon)
+        keepers.start_soon(_stop_without_lock, owned.lock, stop)
+        async with anyio.create_task_group() as senders:
+            _start(senders, sender_tasks(daemon, owned.lock), ledger)
+            async with anyio.create_task_group() as deciders:
+                _start(deciders, decider_tasks(daemon, session), ledger)
+                if companion is not None:
+                    deciders.start_soon(_accompany, companion, daemon, stop)
+                await stop.wait()
+                log.info("stopping")
+                systemd.notify("STOPPING=1")
+                deciders.cancel_scope.cancel()
+            await _let_orders_be_answered(wires)
+            senders.cancel_scope.cancel()
+        await _let_answers_be_recorded(wires)
+        keepers.cancel_scope.cancel()
+
+
+def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], ledger: Ledger) -> None:
+    for name, run_task in tasks:
+        group.start_soon(supervise, name, run_task, ledger, name=name)
+
+
+def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    return [
+        (
+            "price_feed",
+            PriceFeed(
+                session=session,
+                pool=daemon.pool,
+                clock=venue.clock,
+                settings=config.prices.model_copy(update={"url": venue.price_url}),
+                symbol=config.market.symbol,
+                prices=wires.prices,
+            ).run,
+        ),
+        (
+            "market_sync",
+            MarketSync(
+                session=session,
+                pool=daemon.pool,
+                rest=daemon.rest,
+                signer=venue.signer,
+                ws_url=venue.ws_url,
+                clock=venue.clock,
+                venue=config.kalshi,
+                settings=config.market,
+                board=wires.board,
+            ).run,
+        ),
+        (
+            "exit",
+            Exit(
+                clock=venue.clock,
+                settings=config.exit,
+                prices=wires.prices,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                close_intents=wires.close_intents,
+            ).run,
+        ),
+        (
+            "entry",
+            Entry(
+                clock=venue.clock,
+                settings=config.entry,
+                limits=config.risk,
+                prices=wires.prices,
+                board=wires.board,
+                account=wires.account,
+                open_trades=wires.open_trades,
+                restraints=wires.restraints,
+                assessments=wires.assessments,
+                open_intents=wires.open_intents,
+            ).run,
+        ),
+    ]
+
+
+def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
+    return [
+        (
+            "executor",
+            Executor(
+                rest=daemon.rest,
+                clock=daemon.venue.clock,
+                may_send=lambda: not lock.lost.is_set(),
+                orders=daemon.wires.orders,
+                outcomes=daemon.wires.outcomes,
+            ).run,
+        )
+    ]
+
+
+def keeper_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author) -> list[tuple[str, Run]]:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    facts = Facts(config=config, account=venue.account[:8], started_at=venue.clock.utc())
+    return [
+        (
+            "trade_manager",
+            TradeManager(
+                pool=daemon.pool,
+                clock=venue.clock,
+                limits=config.risk,
+                author=author,
+                account=wires.account,
+                open_intents=wires.open_intents,
+                close_intents=wires.close_intents,
+                outcomes=wires.outcomes,
+                venue_facts=wires.venue_facts,
+                open_trades=wires.open_trades,
+                orders=wires.orders,
+            ).run,
+        ),
+        (
+            "account_sync",
+            AccountSync(
+                session=session,
+                pool=daemon.pool,
+                rest=daemon.rest,
+                signer=venue.signer,
+                ws_url=venue.ws_url,
+                clock=venue.clock,
+                venue=config.kalshi,
+                tag=author.tag,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                venue_facts=wires.venue_facts,
+                account=wires.account,
+            ).run,
+        ),
+        (
+            "failure_detector",
+            FailureDetector(
+                pool=daemon.pool,
+                clock=venue.clock,
+                config=config,
+                ledger=daemon.ledger,
+                prices=wires.prices,
+                board=wires.board,
+                account=wires.account,
+                open_trades=wires.open_trades,
+                restraints=wires.restraints,
+            ).run,
+        ),
+        (
+            "status_http",
+            StatusHttp(
+                port=config.status.port,
+                status=lambda: snapshot(wires, daemon.ledger, facts, venue.clock),
+                clients=set(),
+            ).run,
+        ),
+    ]
+
+
+async def _accompany(companion: Companion, daemon: Daemon, stop: anyio.Event) -> None:
+    await companion(daemon)
+    stop.set()
+
+
+async def _stop_without_lock(lock: AccountLock, stop: anyio.Event) -> None:
+    """Without the proof of being alone the executor sends nothing any more, and the process ends."""
+    await lock.lost.wait()
+    log.error("account lock lost", way_out="the process ends; systemd starts it anew")
+    stop.set()
+
+
+async def _let_orders_be_answered(wires: Wires) -> None:
+    """Give orders in flight their answer; whoever stays without one is recorded as unknown."""
+    with anyio.move_on_after(ANSWER_GRACE):
+        version = 0
+        while True:
+            trades = wires.open_trades.get()
+            unanswered = any(each.state is OrderState.INTENDED for each in (trades.orders if trades else ()))
+            if not unanswered and wires.orders.depth == 0:
+                return
+            version = await wires.open_trades.newer_than(version)
+
+
+async def _let_answers_be_recorded(wires: Wires) -> None:
+    with anyio.move_on_after(RECORD_GRACE):
+        while wires.outcomes.depth:  # noqa: ASYNC110 - a queue has no event for being empty
+            await anyio.sleep(0.02)
+
+
+async def _notify_systemd(daemon: Daemon) -> None:
+    """READY once the account was compared, STATUS always, WATCHDOG only while every task makes progress."""
+    ready = False
+    while True:
+        if not ready and daemon.wires.account.get() is not None:
+            ready = True
+            systemd.notify("READY=1")
+        reasons = not_ready(daemon.wires, daemon.ledger, daemon.config)
+        systemd.notify(f"STATUS={'trading' if not reasons else reasons[0]}")
+        tasks = daemon.ledger.tasks.values()
+        if all(each.age_seconds < CRITICAL_AGE or each.state is State.BACKING_OFF for each in tasks):
+            systemd.notify("WATCHDOG=1")
+        await anyio.sleep(NOTIFY_EVERY)

@@ -1,0 +1,238 @@
+"""The command line: each command a few lines over the rest; no traceback ever reaches a user."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import NoReturn
+
+import anyio
+
+from recio import __version__
+from recio.config import Config, load
+from recio.errors import BadConfig, ExitCode, Fatal
+from recio.supervisor import leading_fault
+
+DEFAULT_CONFIG = "recio.toml"
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Parse, run, and end with one of the exit codes that the README lists."""
+    options = _parser().parse_args(arguments)
+    sys.exit(int(_guarded(lambda: options.command(options))))
+
+
+def _guarded(command: Callable[[], ExitCode | None]) -> ExitCode:
+    try:
+        return command() or ExitCode.OK
+    except KeyboardInterrupt:
+        return ExitCode.OK
+    except BrokenPipeError:
+        return ExitCode.OK
+    except Exception as error:  # noqa: BLE001 - the last line: a sentence instead of a traceback
+        return _explain(leading_fault(error))
+
+
+def _explain(fault: BaseException) -> ExitCode:
+    if isinstance(fault, Fatal):
+        print(f"recio: {fault}", file=sys.stderr)
+        return fault.exit_code
+    print(
+        f"recio: unexpected {type(fault).__name__}: {fault} (a bug; its traceback is in the log)",
+        file=sys.stderr,
+    )
+    _log_bug(fault)
+    return ExitCode.FATAL
+
+
+def _log_bug(fault: BaseException) -> None:
+    import structlog  # the log is configured by the command that ran
+
+    structlog.get_logger().error("recio broke", exc_info=fault)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="recio", description="A trading daemon for Kalshi's crypto threshold contracts."
+    )
+    parser.add_argument("--version", action="version", version=f"recio {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="run everything on this machine: exchange, database, daemon")
+    _config_option(demo)
+    demo.add_argument("--windows", type=_positive, metavar="N", help="end after N settled windows")
+    demo.add_argument("--speed", type=float, metavar="X", help="market seconds per host second, 1 to 60")
+    demo.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same market")
+    demo.add_argument("--port", type=int, metavar="P", help="port of the status page")
+    demo.add_argument("--data-dir", metavar="DIR", help="where the demo keeps its database and exchange")
+    demo.set_defaults(command=_demo)
+
+    run = commands.add_parser("run", help="run the daemon on the venue that the config names")
+    _config_option(run)
+    run.set_defaults(command=_run)
+
+    check = commands.add_parser("check", help="check a config without starting anything; exit 0 or 78")
+    check.add_argument("config", type=Path, metavar="CONFIG", nargs="?", default=Path(DEFAULT_CONFIG))
+    check.set_defaults(command=_check)
+
+    exchange = commands.add_parser("exchange", help="serve a Kalshi that runs here until stopped")
+    exchange.add_argument("--port", type=int, default=0, metavar="P", help="0: any free port")
+    exchange.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where its key goes")
+    exchange.add_argument("--speed", type=float, default=1.0, metavar="X")
+    exchange.add_argument("--seed", type=int, default=1, metavar="N")
+    exchange.add_argument("--series", default="KXBTC15M", metavar="TICKER")
+    exchange.add_argument("--window-seconds", type=_positive, default=900, metavar="S")
+    exchange.add_argument("--balance", default="1000.00", metavar="DOLLARS", help="cash of the account")
+    exchange.add_argument("--align", action="store_true", help="begin just after the opening of a window")
+    exchange.add_argument("--idle-exit", type=float, metavar="S", help="end after S seconds without a client")
+    exchange.set_defaults(command=_exchange)
+
+    replay = commands.add_parser("replay", help="run recorded sessions through the same rules")
+    _config_option(replay)
+    replay.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    replay.add_argument("--json", action="store_true", help="print one JSON object")
+    replay.set_defaults(command=_replay)
+
+    tail = commands.add_parser("tail", help="render JSON log lines for a person")
+    tail.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: standard input")
+    tail.set_defaults(command=_tail)
+
+    resume = commands.add_parser("resume", help="clear every halt; first find out why it was set")
+    _config_option(resume)
+    resume.add_argument("--by", required=True, metavar="NAME", help="who clears it, for the record")
+    resume.set_defaults(command=_resume)
+    return parser
+
+
+def _config_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG} if it is there"
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
+    return value
+
+
+def _load(path: Path | None) -> Config:
+    if path is None and not Path(DEFAULT_CONFIG).exists():
+        return Config()
+    return load(path or Path(DEFAULT_CONFIG))
+
+
+def _demo(options: argparse.Namespace) -> ExitCode:
+    from recio import demo
+
+    config = demo.configure(
+        _load(options.config),
+        speed=options.speed,
+        seed=options.seed,
+        port=options.port,
+        data_dir=options.data_dir,
+    )
+    return _until_signal(lambda stop: demo.run(config, stop, windows=options.windows))
+
+
+def _run(options: argparse.Namespace) -> ExitCode:
+    from recio import app, log
+    from recio.venue import find_venue
+
+    config = _load(options.config)
+    venue = find_venue(config)
+    log.configure(config.log, venue.clock)
+    return _until_signal(lambda stop: app.run(config, venue, stop))
+
+
+def _check(options: argparse.Namespace) -> None:
+    config = load(options.config)
+    print(f"{options.config}: good (mode {config.mode}, environment {config.kalshi.environment})")
+
+
+def _exchange(options: argparse.Namespace) -> ExitCode:
+    from recio.exchange_sim.server import ExchangeSettings, serve
+
+    settings = ExchangeSettings(
+        credentials_dir=options.credentials,
+        port=options.port,
+        seed=options.seed,
+        speed=options.speed,
+        window_seconds=options.window_seconds,
+        series=options.series,
+        align=options.align,
+        balance_dollars=options.balance,
+        idle_exit_seconds=options.idle_exit,
+    )
+
+    async def until(stop: anyio.Event) -> None:
+        async with anyio.create_task_group() as group:
+
+            async def serving() -> None:
+                await serve(settings, started=lambda given: print(f"serving {given.rest_url}", flush=True))
+                stop.set()
+
+            group.start_soon(serving)
+            await stop.wait()
+            group.cancel_scope.cancel()
+
+    try:
+        return _until_signal(until)
+    except OSError as error:
+        raise BadConfig(f"--port {options.port}: {error.strerror}; choose another port") from error
+
+
+def _replay(options: argparse.Namespace) -> None:
+    from recio.replay.report import as_json, as_text
+    from recio.replay.run import replay
+
+    report = replay(options.paths, _load(options.config))
+    print(json.dumps(as_json(report), indent=1) if options.json else as_text(report))
+
+
+def _tail(options: argparse.Namespace) -> None:
+    from recio.log import tail
+
+    if options.file is None:
+        tail(sys.stdin, sys.stdout)
+        return
+    try:
+        with options.file.open(encoding="utf-8", errors="replace") as lines:
+            tail(lines, sys.stdout)
+    except OSError as error:
+        raise Fatal(f"cannot read {options.file}: {error.strerror}", ExitCode.USAGE) from error
+
+
+def _resume(options: argparse.Namespace) -> None:
+    from recio import operator
+
+    config = _load(options.config)
+    causes = anyio.run(operator.resume, config, options.by)
+    print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
+
+
+def _until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:
+    """Run the event loop until the work ends; SIGTERM and SIGINT ask it to stop, a second one insists."""
+
+    async def main() -> None:
+        stop = anyio.Event()
+        async with anyio.create_task_group() as group:
+            group.start_soon(_watch_signals, stop, group.cancel_scope)
+            await work(stop)
+            group.cancel_scope.cancel()
+
+    anyio.run(main, backend="asyncio", backend_options={"use_uvloop": sys.platform != "win32"})
+    return ExitCode.OK
+
+
+async def _watch_signals(stop: anyio.Event, scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            if stop.is_set():
+                scope.cancel()
+            stop.set()

@@ -1,0 +1,62 @@
+"""The data directory: private to its owner, and bound for ever to one mode and environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from pathlib import Path
+
+from recio.config import Config
+from recio.errors import BadConfig
+
+MARKER = "recio-data.json"
+
+
+def claim(config: Config) -> Path:
+    """Create the directory or check that it is ours. Raises BadConfig; changes nothing if it is not."""
+    path = Path(config.data_dir).expanduser().absolute()
+    marker = path / MARKER
+    wanted = {"mode": config.mode.value, "environment": config.kalshi.environment.value}
+    try:
+        if marker.exists():
+            _check(marker, wanted)
+            return path
+        if path.exists() and any(path.iterdir()):
+            raise BadConfig(
+                f"data_dir = {str(path)!r} holds files but no {MARKER}: it is not a data directory of recio;"
+                " choose an empty one"
+            )
+        # Root's own directory lets the database's account pass through; its files stay private.
+        path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+        fresh = path / (MARKER + ".new")
+        fresh.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
+        os.replace(fresh, marker)
+    except OSError as error:
+        raise BadConfig(f"data_dir = {str(path)!r} cannot be used: {error.strerror}") from error
+    return path
+
+
+def _check(marker: Path, wanted: dict[str, str]) -> None:
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BadConfig(f"{marker} is damaged: {error}; restore it or choose another data_dir") from error
+    if found != wanted:
+        raise BadConfig(
+            f"data_dir = {str(marker.parent)!r} belongs to mode {found.get('mode')}, environment"
+            f" {found.get('environment')}; the config says mode {wanted['mode']}, environment"
+            f" {wanted['environment']}: choose another data_dir"
+        )
+
+
+def refuse_taken_port(port: int, host: str = "127.0.0.1") -> None:
+    """Raises BadConfig if something listens on the status port already."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise BadConfig(
+                f"status.port = {port} is taken on {host}: stop what listens there or choose another port"
+            ) from error

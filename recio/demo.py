@@ -1,0 +1,232 @@
+"""`recio demo`: an exchange of our own, an embedded database and the whole daemon, with a readable account.
+
+The exchange is a process of its own that outlives a killed daemon: the next demo finds it, adopts it
+with its database, and goes on where the killed one was.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+import aiohttp
+import anyio
+import structlog
+
+from recio import app, data_dir
+from recio import log as logging
+from recio.app import Daemon
+from recio.config import Config, Environment, LogFormat, Mode, parse
+from recio.errors import BadConfig, Fatal, Transient
+from recio.kalshi import account
+from recio.kalshi.markets import MarketResult, read_result
+from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.messages import MarketStatus, OpenTrades
+from recio.units import Money, Ticker, money_decimal
+from recio.venue import Credentials, read_credentials, simulated
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+IDLE_EXIT = 180
+"""Host seconds after which an exchange that nobody came back to ends by itself."""
+START_LIMIT = 15.0
+SETTLED = (MarketStatus.FINALIZED,)
+
+
+def configure(
+    config: Config, *, speed: float | None, seed: int | None, port: int | None, data_dir: str | None
+) -> Config:
+    """The config with the demo's own settings: its mode, trading on, and limits that suit its speed."""
+    table = config.model_dump()
+    table["mode"] = Mode.DEMO
+    table["kalshi"] |= {
+        "environment": Environment.SIM,
+        "key_id": "",
+        "key_path": "",
+        "reconcile_every_seconds": 5.0,
+    }
+    table["entry"] |= {"enabled": True, "max_price_age_seconds": 15.0, "max_book_age_seconds": 15.0}
+    table["exit"] |= {"max_price_age_seconds": 20.0}
+    table["risk"] |= {"order_deadline_seconds": 15.0}
+    table["demo"] |= {name: value for name, value in (("speed", speed), ("seed", seed)) if value is not None}
+    if port is not None:
+        table["status"]["port"] = port
+    if data_dir is not None:
+        table["data_dir"] = data_dir
+    if table["log"]["format"] is LogFormat.AUTO:
+        table["log"]["format"] = LogFormat.TEXT
+    return parse(table, "recio demo")
+
+
+async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None:
+    """Run the demo until `stop`, or until `windows` windows have settled."""
+    data_dir.refuse_taken_port(config.status.port)
+    root = data_dir.claim(config)
+    async with _exchange(config, root / "exchange") as credentials:
+        venue = simulated(credentials)
+        logging.configure(config.log, venue.clock)
+        narrator = _Narrator(windows=windows)
+        print(
+            f"recio demo: a Kalshi of its own at {credentials.rest_url}\n"
+            f"one second here is {venue.clock.speed:g} seconds of its market; times below are market time\n"
+            f"status page: http://127.0.0.1:{config.status.port}/\n",
+            flush=True,
+        )
+        try:
+            await app.run(
+                config, venue, stop, database=f"recio_{credentials.instance[:8]}", companion=narrator.follow
+            )
+        finally:
+            print("\n" + narrator.summary(), flush=True)
+
+
+@dataclass(slots=True)
+class _Narrator:
+    """Tells of each settled window and counts them; looks on and touches nothing."""
+
+    windows: int | None
+    settled: int = 0
+    last: OpenTrades | None = None
+    balance: Money | None = None
+    told: set[Ticker] = field(default_factory=set[Ticker])
+
+    async def follow(self, daemon: Daemon) -> None:
+        """Ends when enough windows have settled and every trade of theirs has ended."""
+        waiting: dict[Ticker, Decimal | None] = {}
+        while self.windows is None or self.settled < self.windows:
+            await anyio.sleep(0.2)
+            self._look(daemon, waiting)
+            for ticker, strike in list(waiting.items()):
+                result = await read_result(daemon.rest, ticker)
+                if result.status in SETTLED and not self._still_in(ticker):
+                    del waiting[ticker]
+                    self._tell(result, strike)
+
+    def _look(self, daemon: Daemon, waiting: dict[Ticker, Decimal | None]) -> None:
+        self.last = daemon.wires.open_trades.get()
+        view = daemon.wires.account.get()
+        self.balance = view.balance if view else self.balance
+        board = daemon.wires.board.get()
+        now = daemon.venue.clock.utc()
+        for view in board.markets if board else ():
+            market = view.market
+            if (
+                market.status is MarketStatus.ACTIVE
+                and market.ticker not in self.told
+                and market.close_time > now
+            ):
+                self.told.add(market.ticker)
+                waiting[market.ticker] = market.floor_strike
+
+    def _still_in(self, ticker: Ticker) -> bool:
+        return any(trade.ticker == ticker for trade in (self.last.trades if self.last else ()))
+
+    def _tell(self, result: MarketResult, strike: Decimal | None) -> None:
+        self.settled += 1
+        log.info(
+            "window settled",
+            ticker=result.ticker,
+            result=result.result.value if result.result else "unknown",
+            strike=str(strike),
+            value=result.settlement_value_text,
+        )
+
+    def summary(self) -> str:
+        trades = self.last
+        if trades is None:
+            return "recio demo ended before it could trade"
+        ended = trades.wins_today + trades.losses_today
+        profit = _signed(trades.realised_today)
+        balance = "unknown" if self.balance is None else f"${money_decimal(self.balance):,.2f}"
+        return (
+            f"recio demo: {self.settled} windows settled; {ended} trades ended today"
+            f" ({trades.wins_today} won, {trades.losses_today} lost), {len(trades.trades)} still open;"
+            f" profit today {profit} after ${money_decimal(trades.fees_today):.2f} of fees; balance {balance}"
+        )
+
+
+def _signed(amount: Money) -> str:
+    return f"{'-' if amount < 0 else '+'}${abs(money_decimal(amount)):,.2f}"
+
+
+@asynccontextmanager
+async def _exchange(config: Config, directory: Path) -> AsyncGenerator[Credentials]:
+    """The exchange of this data directory: the one that is still running, or a new one."""
+    credentials = await _running(directory)
+    if credentials is None:
+        credentials = await _start(config, directory)
+    else:
+        print("found the exchange of an earlier demo still running: going on where that one was", flush=True)
+    try:
+        yield credentials
+    finally:
+        with anyio.move_on_after(5, shield=True):
+            await _end(credentials)
+
+
+async def _running(directory: Path) -> Credentials | None:
+    if not (directory / "credentials.json").exists():
+        return None
+    try:
+        credentials = read_credentials(directory)
+    except BadConfig:
+        return None
+    return credentials if await _answers(credentials) else None
+
+
+async def _answers(credentials: Credentials) -> bool:
+    """Whether the exchange that wrote these credentials serves there now: it knows the key."""
+    venue = simulated(credentials)
+    async with aiohttp.ClientSession() as session:
+        rest = KalshiRest(
+            session=session,
+            base_url=venue.rest_url,
+            signer=venue.signer,
+            clock=venue.clock,
+            timeout_seconds=2,
+        )
+        try:
+            await account.balance(rest, None)
+        except (Transient, VenueRefused, BadConfig):
+            return False
+    return True
+
+
+async def _start(config: Config, directory: Path) -> Credentials:
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)  # noqa: ASYNC240 - a single local call
+    (directory / "credentials.json").unlink(missing_ok=True)
+    command = [
+        *(sys.executable, "-m", "recio", "exchange", "--credentials", str(directory), "--align"),
+        *("--speed", str(config.demo.speed), "--seed", str(config.demo.seed)),
+        *("--window-seconds", str(config.demo.window_seconds), "--series", config.market.series),
+        *("--idle-exit", str(IDLE_EXIT)),
+    ]
+    with (directory / "exchange.log").open("wb") as output:
+        # A session of its own: neither Ctrl-C nor the death of this process reaches it.
+        process = subprocess.Popen(  # noqa: ASYNC220 - starts at once and is not waited for
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
+    with anyio.move_on_after(START_LIMIT):
+        while process.poll() is None:
+            if (directory / "credentials.json").exists():
+                return read_credentials(directory)
+            await anyio.sleep(0.02)
+    said = (directory / "exchange.log").read_text(encoding="utf-8", errors="replace").strip()
+    process.kill()
+    raise Fatal(f"the demo's exchange did not start: {said[-500:] or 'it said nothing'}")
+
+
+async def _end(credentials: Credentials) -> None:
+    try:
+        os.kill(credentials.pid, signal.SIGTERM)
+        while await _answers(credentials):  # noqa: ASYNC110 - another process has no event of ours
+            await anyio.sleep(0.05)
+    except ProcessLookupError:
+        return

@@ -1,0 +1,1 @@
+"""One file per former service; tasks never import each other and meet only on wires."""

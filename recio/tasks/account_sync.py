@@ -1,0 +1,228 @@
+"""account_sync: brings in what the venue says of our account, resolves orders in doubt, compares positions.
+
+It only reads at the venue. Absence of an order is proven by the venue's own clock and two agreeing
+complete reads, never by a time-out; a difference that time does not explain is reported, never mended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import aiohttp
+import anyio
+import asyncpg
+import structlog
+
+from recio.clock import Clock
+from recio.config import KalshiSection
+from recio.db import orders as order_rows
+from recio.db import trades as trade_rows
+from recio.db.connection import transaction
+from recio.errors import Transient
+from recio.kalshi import account
+from recio.kalshi.frames import VenueError
+from recio.kalshi.rest import KalshiRest
+from recio.kalshi.signing import Signer
+from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
+from recio.messages import (
+    AccountView,
+    FillSeen,
+    MarketBoard,
+    OpenTrades,
+    OrderProvenAbsent,
+    OrderSeen,
+    OrderState,
+    PositionDifference,
+    VenueFact,
+)
+from recio.rules.reconcile import Absence, absence_margin, compare
+from recio.supervisor import Say
+from recio.units import ClientOrderId, FillId, Money, Quantity, Ticker, money_decimal
+from recio.wires import Reads, Sends, Writes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+HURRY = 1.0
+"""Host seconds between two comparisons while an order is in doubt, a fill is missing or a trade waits
+for its settlement."""
+OVERLAP = timedelta(minutes=10)
+"""Market time by which each read of fills and settlements reaches behind the one before."""
+
+
+IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
+
+
+@dataclass(frozen=True, slots=True)
+class _Figures:
+    """What one complete read of the account says."""
+
+    as_of: datetime
+    balance: Money
+    positions: Mapping[Ticker, Quantity]
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What this run has learnt; gone with it."""
+
+    since: datetime | None = None
+    fills: set[FillId] = field(default_factory=set[FillId])
+    absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
+    suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
+    compared: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountSync:
+    session: aiohttp.ClientSession
+    pool: asyncpg.Pool[asyncpg.Record]
+    rest: KalshiRest
+    signer: Signer
+    ws_url: str
+    clock: Clock
+    venue: KalshiSection
+    tag: str
+    board: Reads[MarketBoard]
+    open_trades: Reads[OpenTrades]
+    venue_facts: Sends[VenueFact]
+    account: Writes[AccountView]
+
+    async def run(self, say: Say) -> None:
+        memory = _Memory(since=await self._first_since())
+        async with (
+            open_socket(
+                self.session,
+                self.ws_url,
+                self.signer,
+                self.clock,
+                silence_limit_seconds=self.venue.silence_limit_seconds,
+            ) as socket,
+            anyio.create_task_group() as group,
+        ):
+            # Subscribed first, read afterwards: nothing can fall between the two.
+            await socket.subscribe(["fill", "user_orders"])
+            group.start_soon(self._listen, socket, memory)
+            await self._compare_forever(memory, say)
+
+    async def _listen(self, socket: KalshiSocket, memory: _Memory) -> None:
+        while True:
+            frame = await socket.receive()
+            match frame:
+                case FillSeen():
+                    await self._fill(frame, memory)
+                case OrderSeen():
+                    if self._is_ours(frame):
+                        await self.venue_facts.send(frame)
+                case VenueError(code=code, text=text):
+                    raise Transient(f"the venue refused the account channels: {code} {text}")
+                case BadFrame(error=error):
+                    log.error("frame refused", why=error)
+                    raise Transient("a frame could not be understood: the account is read anew")
+                case _:
+                    pass
+
+    async def _compare_forever(self, memory: _Memory, say: Say) -> None:
+        while True:
+            await self._compare(memory, say)
+            if self._in_a_hurry():
+                await anyio.sleep(HURRY)
+            else:
+                with anyio.move_on_after(self.venue.reconcile_every_seconds):
+                    await self._hurry_begins()
+
+    async def _hurry_begins(self) -> None:
+        version = self.open_trades.version
+        while not self._in_a_hurry():
+            version = await self.open_trades.newer_than(version)
+
+    def _in_a_hurry(self) -> bool:
+        trades = self.open_trades.get()
+        if trades is None:
+            return True
+        now = self.clock.utc()
+        return bool(trades.orders) or any(each.closes_at <= now for each in trades.trades)
+
+    async def _compare(self, memory: _Memory, say: Say) -> None:
+        """One complete comparison; if any page of it fails, none of it counts."""
+        trades = self.open_trades.get()
+        if trades is None:
+            say("waits for the rows to be read")
+            return
+        as_of = await account.as_of(self.rest)
+        balance = await account.balance(self.rest, self._exchange_index())
+        positions = await account.positions(self.rest)
+        for fill in await account.fills(self.rest, memory.since):
+            await self._fill(fill, memory)
+        await self._resolve(trades, as_of, memory)
+        for settlement in await account.settlements(self.rest, memory.since):
+            await self.venue_facts.send(settlement)
+        await self._publish(memory, trades, _Figures(as_of, balance, positions), say)
+        memory.since = min([as_of - OVERLAP, *(order.created_at - OVERLAP for order in trades.orders)])
+
+    async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
+        """Find every order in doubt at the venue, or prove that it is not there."""
+        doubtful = [order for order in trades.orders if order.state in IN_DOUBT]
+        memory.absences = {
+            order.client_order_id: memory.absences.get(order.client_order_id, Absence()) for order in doubtful
+        }
+        if not trades.orders:
+            return
+        since = min(order.created_at for order in trades.orders) - OVERLAP
+        listed = await account.orders(self.rest, ticker=None, since=since)
+        for seen in listed:
+            if self._is_ours(seen):
+                await self.venue_facts.send(seen)
+        found = {seen.client_order_id for seen in listed}
+        margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed)
+        for order in doubtful:
+            absence = memory.absences[order.client_order_id].after(
+                found=order.client_order_id in found, as_of=as_of, sent_by=order.created_at + margin
+            )
+            memory.absences[order.client_order_id] = absence
+            if absence.proven:
+                proof = f"not listed in two complete reads, the last as of {as_of.isoformat()}"
+                await self.venue_facts.send(
+                    OrderProvenAbsent(client_order_id=order.client_order_id, proof=proof)
+                )
+
+    async def _publish(self, memory: _Memory, trades: OpenTrades, figures: _Figures, say: Say) -> None:
+        unsettled = frozenset(order.ticker for order in trades.orders)
+        differing = compare(figures.positions, trades.trades, unsettled, self.clock.utc())
+        # Reads lag each other: only a difference that two comparisons in a row show is one.
+        confirmed = tuple(each for each in differing if memory.suspects.get(each.ticker) == each)
+        memory.suspects = {each.ticker: each for each in differing}
+        async with transaction(self.pool) as connection:
+            traded = await trade_rows.ever_traded(connection, list(figures.positions))
+        memory.compared += 1
+        self.account.set(
+            AccountView(
+                balance=figures.balance,
+                positions=figures.positions,
+                differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
+                foreign=tuple(sorted(figures.positions.keys() - traded)),
+                reconciled_at=self.clock.utc(),
+            )
+        )
+        say(
+            f"balance ${money_decimal(figures.balance):,.2f}, {len(figures.positions)} positions,"
+            f" {len(confirmed)} differences, compared {memory.compared} times"
+        )
+
+    async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
+        if fill.fill_id not in memory.fills:
+            await self.venue_facts.send(fill)
+            memory.fills.add(fill.fill_id)
+
+    def _is_ours(self, seen: OrderSeen) -> bool:
+        return (seen.client_order_id or "").startswith(f"recio-{self.tag}-")
+
+    def _exchange_index(self) -> int | None:
+        board = self.board.get()
+        return next((view.market.exchange_index for view in (board.markets if board else ())), None)
+
+    async def _first_since(self) -> datetime:
+        async with transaction(self.pool) as connection:
+            earliest = await order_rows.backfill_from(connection)
+        return (earliest or self.clock.utc()) - OVERLAP

@@ -1,0 +1,125 @@
+"""entry: asks the entry rule at each change of price or book, and hands its wish to trade_manager.
+
+It decides nothing itself, sends nothing, and writes no table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import anyio
+import structlog
+
+from recio.clock import Clock
+from recio.config import EntrySection, RiskSection
+from recio.messages import (
+    AccountView,
+    Assessments,
+    MarketBoard,
+    OpenIntent,
+    OpenTrades,
+    PriceView,
+    Restraints,
+)
+from recio.rules import entry, risk
+from recio.rules.strikes import ask_of, bid_of
+from recio.supervisor import Say
+from recio.units import Side, price_text
+from recio.wires import Reads, Sends, Writes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LONGEST_TURN = 1.0
+"""Host seconds after which a turn is taken even if nothing changed, so that staleness is noticed."""
+REPORT_EVERY = 15.0
+"""Host seconds between two log lines while the gate that says no stays the same."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    clock: Clock
+    settings: EntrySection
+    limits: RiskSection
+    prices: Reads[PriceView]
+    board: Reads[MarketBoard]
+    account: Reads[AccountView]
+    open_trades: Reads[OpenTrades]
+    restraints: Reads[Restraints]
+    assessments: Writes[Assessments]
+    open_intents: Sends[OpenIntent]
+
+    async def run(self, say: Say) -> None:
+        reported = _Reported()
+        board_version = 0
+        while True:
+            with anyio.move_on_after(LONGEST_TURN):
+                board_version = await self.board.newer_than(board_version)
+            decided = entry.decide(self._seen(), self.settings, self.clock.utc())
+            self.assessments.set(decided.assessments)
+            outcome = self._within_limits(decided.outcome)
+            if isinstance(outcome, entry.Waits):
+                say(outcome.sentence)
+                reported.waits(outcome, self._figures(decided.assessments))
+            else:
+                await self._wish(outcome, say)
+                reported.gate = ""
+            # One turn per interval is enough: the newest board and price are read at its end.
+            await anyio.sleep(entry.TURN_SECONDS / self.clock.speed)
+
+    def _within_limits(self, outcome: OpenIntent | entry.Waits) -> OpenIntent | entry.Waits:
+        """The limits that trade_manager will apply, asked beforehand: a hopeless wish is not sent."""
+        trades, account = self.open_trades.get(), self.account.get()
+        if isinstance(outcome, entry.Waits) or trades is None or account is None:
+            return outcome
+        match risk.approve(outcome, trades, account.balance, self.limits, self.clock.utc()):
+            case risk.Refused(limit=limit, reason=reason):
+                return entry.Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
+            case risk.Approved():
+                return outcome
+
+    async def _wish(self, intent: OpenIntent, say: Say) -> None:
+        say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
+        log.info("entry wanted", ticker=intent.ticker, side=intent.side.value, why=intent.why)
+        before = self.open_trades.version
+        await self.open_intents.send(intent)
+        # Whatever comes of it, rows change or the intent is refused: never wish twice on one view.
+        with anyio.move_on_after(LONGEST_TURN):
+            await self.open_trades.newer_than(before)
+
+    def _seen(self) -> entry.Seen:
+        return entry.Seen(
+            board=self.board.get(),
+            price=self.prices.get(),
+            trades=self.open_trades.get(),
+            account=self.account.get(),
+            restraints=self.restraints.get(),
+        )
+
+    def _figures(self, said: Assessments) -> dict[str, str]:
+        """Price, and of the first market its strike, model probability and quotes, for the log."""
+        price, board = self.prices.get(), self.board.get()
+        figures = {"price": "unknown" if price is None else f"{price.tick.price:.2f}"}
+        if board is None or not board.markets:
+            return figures
+        view = board.markets[0]
+        figures["strike"] = str(view.market.floor_strike or view.market.cap_strike or "unknown")
+        chance = next((each.probability for each in said.strikes if each.ticker == view.market.ticker), None)
+        figures["model"] = "unknown" if chance is None else f"{chance:.1%}"
+        for name, quote in (("bid", bid_of(view, Side.YES)), ("ask", ask_of(view, Side.YES))):
+            figures[name] = "none" if quote is None else price_text(quote[0])
+        return figures
+
+
+@dataclass(slots=True)
+class _Reported:
+    """Keeps the log to one line per change of reason, and a reminder now and then."""
+
+    gate: str = ""
+    at: float = 0.0
+
+    def waits(self, waits: entry.Waits, figures: dict[str, str]) -> None:
+        now = anyio.current_time()
+        if waits.gate == self.gate and now - self.at < REPORT_EVERY:
+            return
+        self.gate, self.at = waits.gate, now
+        log.info("no entry", sentence=waits.sentence, **figures)

@@ -1,0 +1,87 @@
+"""executor: sends each order once and says what came of it; it never sends anything twice and never guesses.
+
+An answer that does not come is OrderUnknown, also when the executor itself is stopped in mid-flight.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import anyio
+import structlog
+
+from recio.clock import Clock
+from recio.kalshi.orders import place
+from recio.kalshi.rest import KalshiRest
+from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
+from recio.supervisor import Say
+from recio.units import quantity_text
+from recio.wires import Receives, Sends
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+IDLE_TURN = 2.0
+"""Host seconds after which an idle executor says that it still listens."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Executor:
+    rest: KalshiRest
+    clock: Clock
+    may_send: Callable[[], bool]
+    """False once this process can no longer prove that it alone trades the account."""
+    orders: Receives[PlaceOrder]
+    outcomes: Sends[OrderOutcome]
+
+    async def run(self, say: Say) -> None:
+        say("waits for an order")
+        async with anyio.create_task_group() as in_flight:
+            while True:
+                order: PlaceOrder | None = None
+                with anyio.move_on_after(IDLE_TURN):
+                    order = await self.orders.receive()
+                if order is None:
+                    say("waits for an order")
+                    continue
+                say(f"sends {order.client_order_id}")
+                # Each order flies alone: an exit must never wait behind an entry without an answer.
+                in_flight.start_soon(self._send, order)
+
+    async def _send(self, order: PlaceOrder) -> None:
+        outcome: OrderOutcome = OrderUnknown(
+            client_order_id=order.client_order_id,
+            why="stopped before the venue answered",
+            at=self.clock.utc(),
+        )
+        try:
+            outcome = self._too_late(order) or await place(self.rest, order)
+        finally:
+            with anyio.CancelScope(shield=True):
+                _report(outcome)
+                await self.outcomes.send(outcome)
+
+    def _too_late(self, order: PlaceOrder) -> OrderRejected | None:
+        now = self.clock.utc()
+        if not self.may_send():
+            reason = "another daemon may hold this account"
+        elif now > order.send_before:
+            reason = f"{(now - order.send_before).total_seconds():.1f} s past its deadline"
+        else:
+            return None
+        return OrderRejected(client_order_id=order.client_order_id, code="not_sent", text=reason, at=now)
+
+
+def _report(outcome: OrderOutcome) -> None:
+    match outcome:
+        case OrderAccepted():
+            log.info(
+                "order accepted",
+                order=outcome.client_order_id,
+                filled=quantity_text(outcome.filled),
+                rests=quantity_text(outcome.remaining),
+            )
+        case OrderRejected():
+            log.warning("order rejected", order=outcome.client_order_id, code=outcome.code, text=outcome.text)
+        case OrderUnknown():
+            log.warning("order unknown", order=outcome.client_order_id, why=outcome.why)

@@ -1,0 +1,120 @@
+"""status_http: the status page, pushed; loopback only, read-only, and never in the way of trading."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from aiohttp import web
+
+from recio.errors import BadConfig
+from recio.supervisor import Say
+from recio.web import index_html, page_js, style_css
+
+HOST = "127.0.0.1"
+PUSH_EVERY = 0.5
+"""Host seconds between two pushes of the whole status to each open page."""
+CLIENTS_AT_MOST = 16
+HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
+    " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+}
+LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusHttp:
+    port: int
+    status: Callable[[], dict[str, Any]]
+    """The whole status, ready for JSON."""
+    clients: set[int]
+    """Open pages; a set so that a restarted task starts from what is true."""
+
+    async def run(self, say: Say) -> None:
+        self.clients.clear()
+        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            await self._listen(runner)
+            while True:
+                say(f"http://{HOST}:{self.port}/ with {len(self.clients)} open pages")
+                await anyio.sleep(PUSH_EVERY)
+        finally:
+            with anyio.move_on_after(2, shield=True):
+                await runner.cleanup()
+
+    async def _listen(self, runner: web.AppRunner) -> None:
+        try:
+            await web.TCPSite(runner, HOST, self.port).start()
+        except OSError as error:
+            raise BadConfig(port_in_use(self.port)) from error
+
+    def _application(self) -> web.Application:
+        application = web.Application(middlewares=[_local_only])
+        application.add_routes(
+            [
+                web.get("/", self._asset(index_html(), "text/html")),
+                web.get("/style.css", self._asset(style_css(), "text/css")),
+                web.get("/page.js", self._asset(page_js(), "text/javascript")),
+                web.get("/status", self._status),
+                web.get("/events", self._events),
+                web.get("/healthz", self._healthz),
+                web.get("/readyz", self._readyz),
+            ]
+        )
+        return application
+
+    def _asset(self, text: str, kind: str) -> Any:
+        async def serve(_request: web.Request) -> web.Response:
+            return web.Response(text=text, content_type=kind, charset="utf-8", headers=HEADERS)
+
+        return serve
+
+    async def _status(self, _request: web.Request) -> web.Response:
+        return web.json_response(self.status(), headers=HEADERS)
+
+    async def _healthz(self, _request: web.Request) -> web.Response:
+        """The process turns its loop; it says nothing about trading."""
+        return web.Response(text="ok\n", headers=HEADERS)
+
+    async def _readyz(self, _request: web.Request) -> web.Response:
+        """200 when it can trade, 503 with the reasons when it cannot."""
+        status = self.status()
+        body = {"ready": status["ready"], "reasons": status["reasons"]}
+        return web.json_response(body, status=200 if status["ready"] else 503, headers=HEADERS)
+
+    async def _events(self, request: web.Request) -> web.StreamResponse:
+        """The status as Server-Sent Events until the page goes away."""
+        if len(self.clients) >= CLIENTS_AT_MOST:
+            return web.Response(status=503, text="too many open pages\n", headers=HEADERS)
+        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        self.clients.add(id(response))
+        try:
+            while True:
+                data = json.dumps(self.status(), separators=(",", ":"))
+                await response.write(f"data: {data}\n\n".encode())
+                await anyio.sleep(PUSH_EVERY)
+        except ConnectionError:
+            return response
+        finally:
+            self.clients.discard(id(response))
+
+
+def port_in_use(port: int) -> str:
+    return f"status.port = {port} is taken on {HOST}: stop what listens there or choose another port"
+
+
+@web.middleware
+async def _local_only(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
+    """Refuse requests under a foreign host name, so that no web page can reach us by rebinding its name."""
+    name = request.host.rsplit(":", 1)[0]
+    if name not in LOCAL_NAMES:
+        return web.Response(status=403, text="only by its loopback address\n", headers=HEADERS)
+    return await handler(request)

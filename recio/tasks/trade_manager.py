@@ -1,0 +1,208 @@
+"""trade_manager: the one writer of trades, orders, fills, settlements and the journal.
+
+It commits an order's row before the order leaves, turns every answer and fact into legal moves of
+those rows, and publishes what they say. It never speaks to the venue and never deletes a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import anyio
+import asyncpg
+import structlog
+
+from recio.clock import Clock
+from recio.config import RiskSection
+from recio.db import ledger, orders
+from recio.db.connection import transaction
+from recio.errors import Transient
+from recio.messages import (
+    AccountView,
+    CloseIntent,
+    FillSeen,
+    OpenIntent,
+    OpenTrades,
+    OrderOutcome,
+    PlaceOrder,
+    SettlementSeen,
+    VenueFact,
+)
+from recio.rules import risk
+from recio.supervisor import Say
+from recio.units import money_decimal, price_text, quantity_text
+from recio.wires import Reads, Receives, Sends, Writes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+T = TypeVar("T")
+
+WORK_LIMIT = 15.0
+"""Host seconds that one message may take; a database slower than that is a fault."""
+IDLE_TURN = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeManager:
+    pool: asyncpg.Pool[asyncpg.Record]
+    clock: Clock
+    limits: RiskSection
+    author: ledger.Author
+    account: Reads[AccountView]
+    open_intents: Receives[OpenIntent]
+    close_intents: Receives[CloseIntent]
+    outcomes: Receives[OrderOutcome]
+    venue_facts: Receives[VenueFact]
+    open_trades: Writes[OpenTrades]
+    orders: Sends[PlaceOrder]
+
+    async def run(self, say: Say) -> None:
+        turn = anyio.Lock()
+        await self._publish(say, "read its rows")
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._serve, self.venue_facts.receive, self._fact, turn, say)
+                group.start_soon(self._serve, self.outcomes.receive, self._outcome, turn, say)
+                group.start_soon(self._serve, self.close_intents.receive, self._close, turn, say)
+                group.start_soon(self._serve, self.open_intents.receive, self._open, turn, say)
+                group.start_soon(self._refresh, turn, say)
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await self._mark_unanswered()
+
+    async def _serve(
+        self,
+        receive: Callable[[], Awaitable[T]],
+        handle: Callable[[T], Awaitable[str]],
+        turn: anyio.Lock,
+        say: Say,
+    ) -> None:
+        """Take one kind of message after another; what was begun is finished even while stopping."""
+        while True:
+            message = await receive()
+            with anyio.CancelScope(shield=True):
+                async with turn:
+                    await self._publish(say, await _within_limit(handle(message)))
+
+    async def _refresh(self, turn: anyio.Lock, say: Say) -> None:
+        """Days end and cool-downs pass without a message: read the rows again now and then."""
+        while True:
+            await anyio.sleep(IDLE_TURN)
+            async with turn:
+                with anyio.CancelScope(shield=True):
+                    await self._publish(say, "")
+
+    async def _open(self, intent: OpenIntent) -> str:
+        now = self.clock.utc()
+        account = self.account.get()
+        async with transaction(self.pool) as connection:
+            before = await ledger.open_trades(connection, now)
+        match risk.approve(intent, before, account.balance if account else None, self.limits, now):
+            case risk.Refused(limit=limit, reason=reason):
+                log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
+                return f"refused an entry: {reason}"
+            case risk.Approved() as approved:
+                return await self._commit_entry(approved)
+
+    async def _commit_entry(self, approved: risk.Approved) -> str:
+        now = self.clock.utc()
+        try:
+            async with transaction(self.pool) as connection:
+                command = await ledger.intend_entry(connection, self.author, approved, now, self._deadline())
+        except asyncpg.IntegrityConstraintViolationError as violation:
+            # The second lock held where the first did not: loud, because the first should have.
+            log.error("entry refused by the database", ticker=approved.intent.ticker, why=str(violation))
+            return "refused an entry: the database forbids it"
+        await self._send(command)
+        return f"intends {command.client_order_id}"
+
+    async def _close(self, intent: CloseIntent) -> str:
+        now = self.clock.utc()
+        async with transaction(self.pool) as connection:
+            command = await ledger.intend_exit(connection, self.author, intent, now, self._deadline())
+        if command is None:
+            return f"trade {intent.trade_id} has nothing to close"
+        await self._send(command)
+        return f"intends {command.client_order_id}"
+
+    async def _send(self, command: PlaceOrder) -> None:
+        log.info(
+            "order intended",
+            order=command.client_order_id,
+            side=command.book_side.value,
+            quantity=quantity_text(command.quantity),
+            limit=price_text(command.price),
+        )
+        await self.orders.send(command)
+
+    async def _outcome(self, outcome: OrderOutcome) -> str:
+        async with transaction(self.pool) as connection:
+            changes = await ledger.record_outcome(connection, outcome)
+        _report(changes)
+        return f"recorded what came of {outcome.client_order_id}"
+
+    async def _fact(self, fact: VenueFact) -> str:
+        async with transaction(self.pool) as connection:
+            changes = await ledger.record_fact(connection, fact, self.clock.utc())
+        if isinstance(fact, FillSeen) and changes.is_new:
+            log.info(
+                "fill",
+                ticker=fact.ticker,
+                side=fact.book_side.value,
+                quantity=quantity_text(fact.quantity),
+                price=price_text(fact.price),
+                ours=changes.is_ours,
+            )
+        if isinstance(fact, SettlementSeen) and changes.is_new:
+            log.info("settlement", ticker=fact.ticker, result=fact.result.value)
+        _report(changes)
+        return ""
+
+    def _deadline(self) -> timedelta:
+        return timedelta(seconds=self.limits.order_deadline_seconds)
+
+    async def _publish(self, say: Say, sentence: str) -> None:
+        async with transaction(self.pool) as connection:
+            seen = await ledger.open_trades(connection, self.clock.utc())
+        self.open_trades.set(seen)
+        say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
+
+    async def _mark_unanswered(self) -> None:
+        async with transaction(self.pool) as connection:
+            for client_order_id in await orders.mark_unanswered(connection):
+                log.warning("order unknown", order=client_order_id, why="stopped before the venue answered")
+
+
+async def _within_limit(work: Awaitable[str]) -> str:
+    try:
+        with anyio.fail_after(WORK_LIMIT):
+            return await work
+    except TimeoutError as error:
+        raise Transient(f"the database did not answer within {WORK_LIMIT:g} s") from error
+
+
+def _report(changes: ledger.Changes) -> None:
+    if changes.order_note:
+        log.info("order ended", order=changes.client_order_id, sentence=changes.order_note)
+    for trade in changes.ended:
+        log.info(
+            "trade ended",
+            trade=trade.trade_id,
+            ticker=trade.ticker,
+            side=trade.side.value,
+            by=trade.ended_by,
+            quantity=quantity_text(trade.entry_quantity),
+            pnl=f"{money_decimal(trade.pnl):+.4f}",
+        )
+    for trade in changes.opened:
+        log.info(
+            "trade open",
+            trade=trade.trade_id,
+            ticker=trade.ticker,
+            side=trade.side.value,
+            quantity=quantity_text(trade.held),
+            cost=f"{money_decimal(trade.entry_cost):.4f}",
+            fees=f"{money_decimal(trade.fees):.4f}",
+        )
