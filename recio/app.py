@@ -24,6 +24,7 @@ from recio.db.embedded import embedded_server
 from recio.db.ledger import Author
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool
+from recio.errors import ExitCode, Fatal
 from recio.kalshi.rest import KalshiRest
 from recio.messages import OrderState
 from recio.supervisor import Ledger, Run, State, supervise
@@ -148,7 +149,7 @@ async def _live(
     async with anyio.create_task_group() as keepers:
         _start(keepers, keeper_tasks(daemon, session, owned.author), ledger)
         keepers.start_soon(_notify_systemd, daemon)
-        keepers.start_soon(_stop_without_lock, owned.lock, stop)
+        keepers.start_soon(_end_without_lock, owned.lock)
         async with anyio.create_task_group() as senders:
             _start(senders, sender_tasks(daemon, owned.lock), ledger)
             async with anyio.create_task_group() as deciders:
@@ -309,23 +310,28 @@ async def _accompany(companion: Companion, daemon: Daemon, stop: anyio.Event) ->
     stop.set()
 
 
-async def _stop_without_lock(lock: AccountLock, stop: anyio.Event) -> None:
-    """Without the proof of being alone the executor sends nothing any more, and the process ends."""
+async def _end_without_lock(lock: AccountLock) -> None:
+    """Without the proof of being alone nothing is sent any more, and start-up is the way to regain it."""
     await lock.lost.wait()
-    log.error("account lock lost", way_out="the process ends; systemd starts it anew")
-    stop.set()
+    raise Fatal(
+        "the connection that holds the account lock was lost: the daemon ends and must be started anew",
+        ExitCode.TEMPORARY,
+    )
 
 
 async def _let_orders_be_answered(wires: Wires) -> None:
-    """Give orders in flight their answer; whoever stays without one is recorded as unknown."""
+    """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown."""
     with anyio.move_on_after(ANSWER_GRACE):
         version = 0
-        while True:
-            trades = wires.open_trades.get()
-            unanswered = any(each.state is OrderState.INTENDED for each in (trades.orders if trades else ()))
-            if not unanswered and wires.orders.depth == 0:
-                return
+        while wires.orders.depth or _unsettled(wires):
             version = await wires.open_trades.newer_than(version)
+
+
+def _unsettled(wires: Wires) -> bool:
+    """Whether an order is on its way or its fills are; one in doubt is left to the next start."""
+    trades = wires.open_trades.get()
+    doubtful = (OrderState.UNKNOWN, OrderState.RESTING)
+    return any(order.state not in doubtful for order in (trades.orders if trades else ()))
 
 
 async def _let_answers_be_recorded(wires: Wires) -> None:

@@ -99,7 +99,7 @@ class PricesSection(Section):
     url: str = "wss://ws-feed.exchange.coinbase.com"
     product: str = "BTC-USD"
     silence_limit_seconds: Seconds = 15.0
-    warmup_seconds: Annotated[int, Field(ge=20, le=900)] = 60
+    warmup_seconds: Annotated[int, Field(ge=20, le=900)] = 300
 
 
 class MarketSection(Section):
@@ -142,20 +142,20 @@ class EntrySection(Section):
 
     @property
     def size(self) -> Quantity:
-        return quantity(str(self.contracts))
+        return quantity(f"{self.contracts:f}")
 
     @property
     def min_price(self) -> Price:
-        return price(str(self.min_price_dollars))
+        return price(f"{self.min_price_dollars:f}")
 
     @property
     def max_price(self) -> Price:
-        return price(str(self.max_price_dollars))
+        return price(f"{self.max_price_dollars:f}")
 
     @property
     def min_edge(self) -> Money:
         """Money per contract."""
-        return money(str(self.min_edge_dollars))
+        return money(f"{self.min_edge_dollars:f}")
 
 
 class ExitSection(Section):
@@ -173,7 +173,7 @@ class ExitSection(Section):
 
     @property
     def max_slippage(self) -> Price:
-        return price(str(self.max_slippage_dollars))
+        return price(f"{self.max_slippage_dollars:f}")
 
 
 class RiskSection(Section):
@@ -191,15 +191,15 @@ class RiskSection(Section):
 
     @property
     def max_order(self) -> Quantity:
-        return quantity(str(self.max_contracts_per_order))
+        return quantity(f"{self.max_contracts_per_order:f}")
 
     @property
     def max_open_cost(self) -> Money:
-        return money(str(self.max_open_cost_dollars))
+        return money(f"{self.max_open_cost_dollars:f}")
 
     @property
     def max_daily_loss(self) -> Money:
-        return money(str(self.max_daily_loss_dollars))
+        return money(f"{self.max_daily_loss_dollars:f}")
 
 
 class StatusSection(Section):
@@ -343,7 +343,7 @@ def known_keys() -> list[str]:
 
 def _exact(value: Decimal, unit: Callable[[str], int]) -> Decimal:
     try:
-        unit(str(value))
+        unit(f"{value:f}")
     except UnitError as error:
         raise ValueError(str(error)) from error
     return value

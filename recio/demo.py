@@ -24,19 +24,22 @@ from recio import app, data_dir
 from recio import log as logging
 from recio.app import Daemon
 from recio.config import Config, Environment, LogFormat, Mode, parse
-from recio.errors import BadConfig, Fatal, Transient
+from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import MarketStatus, OpenTrades
+from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
-from recio.venue import Credentials, read_credentials, simulated
+from recio.venue import Credentials, Venue, read_credentials, simulated
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 IDLE_EXIT = 180
 """Host seconds after which an exchange that nobody came back to ends by itself."""
 START_LIMIT = 15.0
+STARTS_AT_MOST = 5
+RESTART_WAIT = 1.0
 SETTLED = (MarketStatus.FINALIZED,)
 
 
@@ -54,6 +57,7 @@ def configure(
     }
     table["entry"] |= {"enabled": True, "max_price_age_seconds": 15.0, "max_book_age_seconds": 15.0}
     table["exit"] |= {"max_price_age_seconds": 20.0}
+    table["prices"] |= {"warmup_seconds": 60}
     table["risk"] |= {"order_deadline_seconds": 15.0}
     table["demo"] |= {name: value for name, value in (("speed", speed), ("seed", seed)) if value is not None}
     if port is not None:
@@ -80,11 +84,25 @@ async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None
             flush=True,
         )
         try:
-            await app.run(
-                config, venue, stop, database=f"recio_{credentials.instance[:8]}", companion=narrator.follow
-            )
+            await _start_until_done(config, venue, stop, f"recio_{credentials.instance[:8]}", narrator)
         finally:
             print("\n" + narrator.summary(), flush=True)
+
+
+async def _start_until_done(
+    config: Config, venue: Venue, stop: anyio.Event, database: str, narrator: _Narrator
+) -> None:
+    """What systemd does for a droplet: start the daemon anew when it ended for a passing reason."""
+    for left in range(STARTS_AT_MOST - 1, -1, -1):
+        try:
+            await app.run(config, venue, stop, database=database, companion=narrator.follow)
+            return
+        except Exception as error:
+            fault = leading_fault(error)
+            if not isinstance(fault, Fatal) or fault.exit_code is not ExitCode.TEMPORARY or not left:
+                raise
+            log.error("daemon ended", why=str(fault), then="starts anew")
+            await anyio.sleep(RESTART_WAIT)
 
 
 @dataclass(slots=True)

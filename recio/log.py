@@ -13,6 +13,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any, TextIO, cast
 
 import structlog
+from structlog.typing import Processor
 
 from recio.clock import Clock
 from recio.config import LogFormat, LogSection
@@ -39,21 +40,44 @@ def configure(section: LogSection, clock: Clock, stream: TextIO | None = None) -
         event["at"] = clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
         return event
 
+    common: list[Processor] = [
+        structlog.processors.add_log_level,
+        stamp,
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    render: Processor = (
+        _render_text if as_text else structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
+    )
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            stamp,
-            structlog.processors.format_exc_info,
-            redact,
-            _render_text if as_text else structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
-        ],
+        processors=[structlog.contextvars.merge_contextvars, *common, render],
         wrapper_class=structlog.make_filtering_bound_logger(
             logging.getLevelNamesMapping()[section.level.upper()]
         ),
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
+    _adopt_foreign_logs(out, common, render)
+
+
+def _adopt_foreign_logs(out: TextIO, common: list[Processor], render: Processor) -> None:
+    """Warnings of libraries go through the same redaction and rendering as our own lines."""
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[_in_one_line, *common],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
+        )
+    )
+    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+
+
+def _in_one_line(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """A library's warning is a fact for a person: its last error in words, without the traceback."""
+    error = (event.pop("exc_info", None) or (None, None))[1]
+    if error is not None:
+        event["error"] = f"{type(error).__name__}: {error}"
+    return event
 
 
 def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

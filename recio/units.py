@@ -6,7 +6,8 @@ $0.000001, so price x quantity is money without rounding. Nothing here ever touc
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+import re
+from decimal import Decimal
 from enum import StrEnum
 from typing import NewType
 
@@ -52,18 +53,18 @@ class UnitError(ValueError):
     """A text that is not an exact number of the unit it should be in."""
 
 
+PLAIN_DECIMAL = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{0,18}))?", re.ASCII)
+"""Digits and a point: no exponent, no blanks, nothing that could be rounded or overflow on the way."""
+
+
 def _scaled(text: str, digits: int, what: str) -> int:
-    try:
-        number = Decimal(text)
-    except (InvalidOperation, TypeError, ValueError) as error:
-        raise UnitError(f"{what} {text!r} is not a decimal number") from error
-    if not number.is_finite():
-        raise UnitError(f"{what} {text!r} is not finite")
-    scaled = number.scaleb(digits)
-    whole = int(scaled)
-    if whole != scaled:
+    found = PLAIN_DECIMAL.fullmatch(text)
+    if found is None:
+        raise UnitError(f"{what} {text[:40]!r} is not a plain decimal number")
+    sign, whole, decimals = found[1], found[2], (found[3] or "").rstrip("0")
+    if len(decimals) > digits:
         raise UnitError(f"{what} {text!r} has more than {digits} decimals")
-    return whole
+    return int(f"{sign}{whole}{decimals.ljust(digits, '0')}")
 
 
 def price(text: str) -> Price:
@@ -120,14 +121,14 @@ def money_text(value: Money) -> str:
 
 def price_of(value: Decimal) -> Price:
     """A NUMERIC column's value back into a Price."""
-    return Price(_scaled(str(value), 4, "price"))
+    return Price(_scaled(f"{value:f}", 4, "price"))
 
 
 def quantity_of(value: Decimal) -> Quantity:
     """A NUMERIC column's value back into a Quantity."""
-    return Quantity(_scaled(str(value), 2, "quantity"))
+    return Quantity(_scaled(f"{value:f}", 2, "quantity"))
 
 
 def money_of(value: Decimal) -> Money:
     """A NUMERIC column's value back into Money."""
-    return Money(_scaled(str(value), 6, "amount"))
+    return Money(_scaled(f"{value:f}", 6, "amount"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from recio.config import PricesSection
 from recio.messages import (
     AccountView,
     BookView,
@@ -35,6 +36,8 @@ from recio.units import (
     TradeId,
 )
 
+QUICK = PricesSection(warmup_seconds=60)
+"""Volatility after a minute, for recordings and worlds that last only a few."""
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TICKER = Ticker("KXBTC15M-26NOV230715-15")
 EVENT = EventTicker("KXBTC15M-26NOV230715")

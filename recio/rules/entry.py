@@ -7,7 +7,7 @@ at no more than that ask, for no more than stands there.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recio.config import EntrySection
@@ -63,31 +63,35 @@ def decide(seen: Seen, settings: EntrySection, now: datetime) -> Decided:
     """One turn of entry over the whole board."""
     markets = () if seen.board is None else seen.board.markets
     strikes = tuple(assess(view, seen.price, now) for view in markets)
-    outcome = _outcome(seen, settings, strikes, now)
-    verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
-    return Decided(outcome=outcome, assessments=Assessments(strikes=strikes, verdict=verdict))
-
-
-def _outcome(
-    seen: Seen, settings: EntrySection, strikes: Sequence[StrikeAssessment], now: datetime
-) -> OpenIntent | Waits:
-    closed = _first_closed_gate(seen, settings, now)
-    if closed is not None:
-        return closed
-    if seen.board is None or seen.trades is None or not strikes:
-        return Waits(gate="no market", sentence="no open market is known")
+    passed = _first_closed_gate(seen, settings, now)
+    if isinstance(passed, Waits):
+        return _decided(passed, strikes, [passed] * len(strikes))
     candidates = [
-        _candidate(view, strike, seen.trades, settings, now)
-        for view, strike in zip(seen.board.markets, strikes, strict=True)
+        _candidate(view, strike, passed, settings, now) for view, strike in zip(markets, strikes, strict=True)
     ]
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
-        return _intent(max(wishes, key=lambda wish: wish.edge), settings, seen, now)
-    return next(each for each in candidates if isinstance(each, Waits))
+        best = max(wishes, key=lambda wish: wish.edge)
+        return _decided(_intent(best, settings, seen, now), strikes, candidates)
+    refusals = [each for each in candidates if isinstance(each, Waits)]
+    nothing = Waits(gate="no market", sentence="no open market is known")
+    return _decided(refusals[0] if refusals else nothing, strikes, candidates)
 
 
-def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | None:
-    """The gates that concern no market in particular."""
+def _decided(
+    outcome: OpenIntent | Waits, strikes: Sequence[StrikeAssessment], answers: Sequence[_Wish | Waits]
+) -> Decided:
+    """The outcome, with each market's own reason noted beside its assessment."""
+    noted = tuple(
+        replace(strike, note=answer.sentence if isinstance(answer, Waits) else "wanted")
+        for strike, answer in zip(strikes, answers, strict=True)
+    )
+    verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
+    return Decided(outcome=outcome, assessments=Assessments(strikes=noted, verdict=verdict))
+
+
+def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
+    """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
     if seen.restraints is None:
@@ -106,7 +110,7 @@ def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Wai
             gate="price age",
             sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
         )
-    return None
+    return seen.trades
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from recio.config import ExitSection
 from recio.messages import CloseIntent, MarketBoard, MarketStatus, PriceView, TradeState, TradeView
-from recio.rules.strikes import bid_of, probability
+from recio.rules.strikes import bid_of, probability, sellable_floor
 from recio.units import Price, Side, Ticker, TradeId, price_text
 
 
@@ -88,7 +88,7 @@ def _sell(
     if view is None or quote is None:
         return None
     bid, _ = quote
-    floor = Price(max(1, bid - settings.max_slippage))
+    floor = sellable_floor(view, trade.side, Price(max(1, bid - settings.max_slippage)))
     return CloseIntent(
         trade_id=trade.trade_id,
         exchange_index=view.market.exchange_index,

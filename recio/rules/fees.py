@@ -1,4 +1,4 @@
-"""What the venue charges for a fill, to the micro-dollar, as docs/venue.md describes it; never less."""
+"""What the venue charges for a fill, to the micro-dollar, and never less than that."""
 
 from __future__ import annotations
 

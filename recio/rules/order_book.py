@@ -47,6 +47,11 @@ class NotListening:
 BookOutcome = Applied | SequenceGap | ImpossibleLevel | NotListening
 
 
+def is_impossible(price: Price, quantity: Quantity) -> bool:
+    """Whether no book can hold this level."""
+    return quantity < 0 or not 0 < price < ONE_DOLLAR
+
+
 @dataclass(slots=True)
 class Ladder:
     """The bids of one outcome: quantity by price, with the best one kept at hand."""
@@ -122,11 +127,11 @@ class SequencedBooks:
         gap = self.count(seen.sid, seen.seq)
         book = self.books.setdefault(seen.ticker, OrderBook())
         self.carriers[seen.ticker] = seen.sid
-        for levels in (seen.yes, seen.no):
-            for price, quantity in levels:
-                if quantity < 0 or not 0 < price < ONE_DOLLAR:
-                    self.usable.discard(seen.ticker)
-                    return ImpossibleLevel(seen.ticker, price, quantity)
+        for price, quantity in (*seen.yes, *seen.no):
+            if is_impossible(price, quantity):
+                self.usable.discard(seen.ticker)
+                # The gap comes first: it concerns every book of the subscription, this one included.
+                return gap or ImpossibleLevel(seen.ticker, price, quantity)
         book.yes.replace(seen.yes)
         book.no.replace(seen.no)
         self.usable.add(seen.ticker)

@@ -105,6 +105,30 @@ def assess(view: MarketView, price: PriceView | None, now: datetime) -> StrikeAs
     )
 
 
+def sellable_floor(view: MarketView, side: Side, floor: Price) -> Price:
+    """The nearest price on the market's grid at or below `floor`, or its lowest, in own terms.
+
+    Selling YES is an ask, so its limit steps down; selling NO is a bid of YES, whose limit steps up.
+    """
+    ranges = view.market.price_ranges
+    if side is Side.YES:
+        lowest = min(each.start or each.start + each.step for each in ranges)
+        fits = (
+            Price(each.start + (min(floor, each.end) - each.start) // each.step * each.step)
+            for each in view.market.price_ranges
+            if each.start <= floor
+        )
+        return max((price for price in fits if 0 < price < ONE_DOLLAR), default=Price(lowest))
+    wanted = complement(floor)
+    fits = (
+        Price(each.start + -(-(max(wanted, each.start) - each.start) // each.step) * each.step)
+        for each in view.market.price_ranges
+        if each.end >= wanted
+    )
+    highest = max(each.end if each.end < ONE_DOLLAR else each.end - each.step for each in ranges)
+    return complement(min((price for price in fits if 0 < price < ONE_DOLLAR), default=Price(highest)))
+
+
 def price_in_range(price: Price, view: MarketView) -> bool:
     """Whether a YES price lies on the market's own grid."""
     return 0 < price < ONE_DOLLAR and any(

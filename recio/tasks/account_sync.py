@@ -91,6 +91,8 @@ class AccountSync:
 
     async def run(self, say: Say) -> None:
         memory = _Memory(since=await self._first_since())
+        say("waits for the rows to be read")
+        await self.open_trades.newer_than(0)
         async with (
             open_socket(
                 self.session,
@@ -148,7 +150,6 @@ class AccountSync:
         """One complete comparison; if any page of it fails, none of it counts."""
         trades = self.open_trades.get()
         if trades is None:
-            say("waits for the rows to be read")
             return
         as_of = await account.as_of(self.rest)
         balance = await account.balance(self.rest, self._exchange_index())

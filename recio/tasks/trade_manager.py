@@ -61,6 +61,7 @@ class TradeManager:
     async def run(self, say: Say) -> None:
         turn = anyio.Lock()
         await self._publish(say, "read its rows")
+        await self._tell_what_was_left()
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._serve, self.venue_facts.receive, self._fact, turn, say)
@@ -168,6 +169,17 @@ class TradeManager:
             seen = await ledger.open_trades(connection, self.clock.utc())
         self.open_trades.set(seen)
         say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
+
+    async def _tell_what_was_left(self) -> None:
+        """After a restart: what an earlier life left open, and what of it has no proven end."""
+        async with transaction(self.pool) as connection:
+            left = await ledger.open_trades(connection, self.clock.utc())
+        if left.trades or left.orders:
+            log.info(
+                "found open",
+                trades=[trade.trade_id for trade in left.trades],
+                unproven=[order.client_order_id for order in left.orders],
+            )
 
     async def _mark_unanswered(self) -> None:
         async with transaction(self.pool) as connection:

@@ -322,14 +322,14 @@ const note = { ...text("Note", "note", (row) => (unknown(row.note) ? "" : row.no
 const pnlColumn = toned("P&L", "num strong", (row) => row.pnl, signedDollars);
 const held = [
   { head: "Trade", kind: "id wide", build: parted("main", "sub"), show: (cell, row) => { put(cell.children[0], "#" + row.id + " "); put(cell.children[1], row.ticker); } },
-  text("Side", "", sideTag),
+  text("Side", "word", sideTag),
   text("Quantity", "num", (row) => quantity(row.quantity)),
   money("Average", "num", (row) => row.average_price, cents),
 ];
 
 const openTrades = tableOf("trades", [
   ...held,
-  text("State", "", (row) => word(row.state)),
+  text("State", "word", (row) => word(row.state)),
   money("Mark", "num", (row) => row.mark, cents),
   text("Model", "num", (row) => percent(row.probability)),
   pnlColumn,
@@ -341,7 +341,7 @@ const openTrades = tableOf("trades", [
 
 const closedTrades = tableOf("closed", [
   ...held,
-  text("Ended", "", (row) => word(row.state)),
+  text("Ended", "word", (row) => word(row.state)),
   pnlColumn,
   money("Cost", "num minor", (row) => row.cost, dollars),
   money("Fees", "num minor", (row) => row.fees, dollars),
@@ -352,9 +352,9 @@ const closedTrades = tableOf("closed", [
 const orders = tableOf("orders", [
   text("Order", "id wide", (row) => row.client_order_id),
   contract,
-  text("For", "", (row) => word(row.purpose)),
-  text("State", "strong", (row) => (row.state === "unknown" ? "? UNKNOWN" : word(row.state))),
-  text("Side", "", (row) => word(row.side), (row) => (row.side === "bid" ? "bid: buys YES" : "ask: sells YES")),
+  text("For", "word", (row) => word(row.purpose)),
+  text("State", "strong word", (row) => (row.state === "unknown" ? "? UNKNOWN" : word(row.state))),
+  text("Side", "word", (row) => word(row.side), (row) => (row.side === "bid" ? "bid: buys YES" : "ask: sells YES")),
   text("Filled / of", "num", (row) => `${quantity(row.filled)} / ${quantity(row.quantity)}`),
   { ...money("Limit (YES)", "num", (row) => row.price, cents), label: "Limit" },
   text("Created", "num minor", (row) => utc(row.created_at), (row) => row.created_at),

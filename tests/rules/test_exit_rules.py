@@ -6,11 +6,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from recio.config import ExitSection
 from recio.messages import BookView, CloseIntent, MarketStatus, PriceView, TradeState, TradeView
 from recio.rules.exit import Holds, decide
-from recio.units import Price, Quantity, Side, TradeId
+from recio.rules.strikes import price_in_range, sellable_floor
+from recio.units import Price, Quantity, Side, TradeId, complement
 from tests.builders import NOW, board, book, market, price, trade, view
 
 SETTINGS = ExitSection(stop_probability=0.25)
@@ -41,7 +44,7 @@ def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
         settings=ExitSection(stop_probability=0.25, max_slippage_dollars=SETTINGS.max_slippage_dollars),
     )
     assert isinstance(wish, CloseIntent)
-    assert wish.floor == Price(1)
+    assert wish.floor == Price(10)
 
 
 def test_a_no_trade_is_judged_by_the_probability_of_no():
@@ -82,3 +85,28 @@ def test_holds_while_the_model_is_above_the_stop():
     held = turn(trade(), price("84000.00"))
     assert isinstance(held, Holds)
     assert "stop below" in held.sentence
+
+
+@pytest.mark.parametrize(
+    ("side", "floor", "steps_to"),
+    [
+        (Side.YES, 8650, 8600),
+        (Side.YES, 8600, 8600),
+        (Side.YES, 987, 980),
+        (Side.YES, 9155, 9150),
+        (Side.YES, 1, 10),
+        (Side.NO, 8650, 8600),
+        (Side.NO, 9155, 9150),
+        (Side.NO, 987, 980),
+        (Side.NO, 1, 10),
+    ],
+)
+def test_a_floor_steps_down_to_a_price_that_the_market_knows(side: Side, floor: int, steps_to: int):
+    assert sellable_floor(view(), side, Price(floor)) == steps_to
+
+
+@given(st.integers(1, 9990), st.sampled_from(list(Side)))
+def test_a_floor_never_steps_up_and_always_lands_on_the_grid(floor: int, side: Side):
+    found = sellable_floor(view(), side, Price(floor))
+    assert found <= max(floor, 10)
+    assert price_in_range(found if side is Side.YES else complement(found), view())

@@ -42,7 +42,9 @@ def test_prices_survive_the_way_to_text_and_back(value: int):
     assert units.price_of(units.price_decimal(price)) == price
 
 
-@pytest.mark.parametrize("text", ["0.12345", "NaN", "Infinity", "", "x", "1e-9", "0x10"])
+@pytest.mark.parametrize(
+    "text", ["0.12345", "NaN", "Infinity", "", "x", "1e-9", "0x10", "1e9999999", "1_0", " 1", "٣", "9" * 30]
+)
 def test_a_text_that_is_not_an_exact_price_is_refused(text: str):
     with pytest.raises(UnitError, match="price"):
         units.price(text)
@@ -79,3 +81,8 @@ def test_outcomes_at_the_very_strike(
     floor_strike = None if floor is None else Decimal(floor)
     cap_strike = None if cap is None else Decimal(cap)
     assert outcome(Decimal(value), strike_type, floor_strike, cap_strike) is result
+
+
+@given(st.decimals(-(10**9), 10**9, places=6))
+def test_money_survives_the_way_to_the_database_and_back(value: Decimal):
+    assert units.money_decimal(units.money_of(value)) == value

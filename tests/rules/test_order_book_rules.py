@@ -106,3 +106,12 @@ def test_the_best_price_kept_at_hand_is_always_the_true_best(changes: list[tuple
         if ladder.change(Price(price), Quantity(by)) < 0:
             ladder.levels, ladder.best = before, max(before, default=None)
         assert ladder.best == max(ladder.levels, default=None)
+
+
+def test_a_gap_is_told_even_when_the_snapshot_after_it_is_impossible():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    books.snapshot(snapshot(2, OTHER))
+    broken = BookSnapshotSeen(sid=2, seq=9, ticker=T, yes=((Price(0), Quantity(1)),), no=())
+    assert books.snapshot(broken) == SequenceGap(2, 3, 9)
+    assert books.usable == set()

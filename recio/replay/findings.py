@@ -1,0 +1,93 @@
+"""What a replay found, as plain figures: no behaviour beyond sums, and nothing that differs between two runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from recio.messages import OpenIntent, TradeView
+from recio.units import Side, Ticker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GapFound:
+    """A place where the sequence of a subscription broke, and the market of the message that told."""
+
+    ticker: Ticker | None
+    sid: int
+    expected: int
+    got: int
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntegrityFigures:
+    """What the frames were, and whether the books rebuilt from them can be trusted."""
+
+    messages: int
+    book_snapshots: int
+    deltas: int
+    deltas_without_book: int
+    """Deltas for a market whose book waited for a snapshot."""
+    resubscriptions: int
+    negative_levels: int
+    impossible_prices: int
+    crossed_instants: int
+    ticker_checks: int
+    ticker_agreements: int
+    ticker_unchecked: int
+    gaps: tuple[GapFound, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowFound:
+    session: str
+    ticker: Ticker
+    strike: Decimal | None
+    closes_at: datetime
+    recorded_result: Side | None
+    result: Side | None
+    """By the settlement rule from `settlement_value`, never copied from the recorded result."""
+    settlement_value: Decimal | None
+    settlement_source: str | None
+    next_strike: Decimal | None
+    proxy_value: Decimal | None
+    proxy_seconds: int | None
+    proxy_result: Side | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeFound:
+    session: str
+    trade: TradeView
+    intent: OpenIntent
+    result: Side | None
+    """How its market settled: as recorded, or by the rule where no result was recorded."""
+    notes: tuple[str, ...]
+    """Why orders of it got less than they asked for, where that is known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFound:
+    name: str
+    began_at: datetime
+    ended_at: datetime
+    clock_offset_ms: int
+    messages_behind_clock: int
+    """Messages whose receive time lies before one that was read earlier."""
+    longest_silence_ms: int
+    spot_trades: int
+    integrity: IntegrityFigures
+    decisions: int
+    decision_reasons: Mapping[str, int]
+    trades: tuple[TradeFound, ...]
+    windows: tuple[WindowFound, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayReport:
+    """Everything that replaying the recordings showed, session by session."""
+
+    sessions: tuple[SessionFound, ...]

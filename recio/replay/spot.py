@@ -1,0 +1,103 @@
+"""The spot price as a live price feed would have known it, and the mean of a window's last minute.
+
+The mean is a stand-in for the published settlement value: it is given only where the recorded trades
+cover that minute, and is never filled up from outside it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from recio.messages import PriceTick, PriceView
+from recio.replay.recording import Match
+from recio.rules.settlement import PRINTS, settlement_value
+from recio.rules.volatility import PriceMemory
+
+LONGEST_HOLE = 10
+"""Seconds without a trade after which the stream counts as interrupted."""
+ENOUGH_SECONDS = 55
+REMEMBERED = 200
+"""Traded seconds kept for the closing minute: it, a hole on either side, and room."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxyMinute:
+    """The mean of the closing minute's one-second prices, and how many of the sixty were known."""
+
+    value: Decimal
+    seconds: int
+
+
+@dataclass(slots=True)
+class Spot:
+    """What is known of the spot price at the moment."""
+
+    symbol: str
+    memory: PriceMemory
+    traded: deque[tuple[int, Decimal]] = field(
+        default_factory=lambda: deque[tuple[int, Decimal]](maxlen=REMEMBERED)
+    )
+    last: Match | None = None
+    last_received: datetime | None = None
+    volatility: float | None = None
+    minute: tuple[tuple[int, Decimal], ...] = ()
+
+    def hear(self, match: Match, received: datetime) -> None:
+        """Note a trade exactly as the live price feed does."""
+        second = math.floor(match.at.timestamp())
+        self.last, self.last_received = match, received
+        if self.memory.remember(second, match.price):
+            self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
+        if not self.traded or second > self.traded[-1][0]:
+            self.traded.append((second, match.price))
+        elif second == self.traded[-1][0]:
+            self.traded[-1] = (second, match.price)
+
+    def view(self) -> PriceView | None:
+        if self.last is None or self.last_received is None:
+            return None
+        return PriceView(
+            tick=PriceTick(
+                symbol=self.symbol,
+                source="coinbase",
+                price=self.last.price,
+                at=self.last.at,
+                received_at=self.last_received,
+            ),
+            volatility=self.volatility,
+            last_minute=self.minute,
+            heard_at=self.last_received,
+        )
+
+
+def closing_minute(traded: Sequence[tuple[int, Decimal]], closes_at: int, now: int) -> ProxyMinute | None:
+    """The mean over the sixty seconds before `closes_at`; None where too little of them was recorded.
+
+    `traded` holds the last price of each second with a trade, ascending; `now` says until when the
+    stream was listened to, so that an end in silence counts as a hole.
+    """
+    first = closes_at - PRINTS
+    if not traded or _interrupted([second for second, _ in traded], first, closes_at, now):
+        return None
+    prints = [
+        price
+        for (second, price), (following, _) in itertools.pairwise((*traded, (traded[-1][0] + 1, Decimal(0))))
+        for _ in range(max(second, first), min(following, closes_at))
+    ]
+    if len(prints) < ENOUGH_SECONDS:
+        return None
+    return ProxyMinute(value=settlement_value(prints), seconds=len(prints))
+
+
+def _interrupted(seconds: Sequence[int], first: int, closes_at: int, now: int) -> bool:
+    """Whether a hole longer than allowed reaches into the closing minute."""
+    return any(
+        later - earlier > LONGEST_HOLE and earlier < closes_at - 1 and later > first
+        for earlier, later in itertools.pairwise((*seconds, max(now, seconds[-1])))
+    )

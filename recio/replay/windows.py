@@ -1,0 +1,177 @@
+"""The windows of a recording: what is known of each at a moment, and how each settled.
+
+The description of a session is written afterwards and knows every strike; a strike counts as known
+here only once the window before has closed, as it would have been on the day.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+
+from recio.errors import BadRecording
+from recio.messages import Market, MarketStatus, PriceRange, StrikeType
+from recio.replay.findings import WindowFound
+from recio.replay.recording import is_price
+from recio.replay.spot import ProxyMinute
+from recio.rules.settlement import outcome
+from recio.units import EventTicker, Price, Side, Ticker
+
+WINDOW = timedelta(minutes=15)
+EXCHANGE_INDEX = 2
+TAPERED_DECI_CENT = (
+    PriceRange(start=Price(0), end=Price(1_000), step=Price(10)),
+    PriceRange(start=Price(1_000), end=Price(9_000), step=Price(100)),
+    PriceRange(start=Price(9_000), end=Price(10_000), step=Price(10)),
+)
+
+
+class _Row(msgspec.Struct):
+    ticker: Annotated[str, msgspec.Meta(min_length=1)]
+    close_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    floor_strike: Decimal | None = None
+    result: Literal["yes", "no", ""] | None = None
+    settlement_value: Decimal | None = None
+
+
+class _Description(msgspec.Struct):
+    markets: list[_Row]
+
+
+_description = msgspec.json.Decoder(_Description)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """One market of the recording and what the recording knows of its end."""
+
+    listed: Market
+    """As it is shown before it opens: without a strike."""
+    open: Market
+    strike_known_at: datetime
+    recorded_result: Side | None
+    published_value: Decimal | None
+    next_strike: Decimal | None
+    """The strike of the window that opens when this one closes, if the recording has it."""
+
+    @property
+    def ticker(self) -> Ticker:
+        return self.open.ticker
+
+    @property
+    def closes_at(self) -> datetime:
+        return self.open.close_time
+
+    def market_at(self, now: datetime) -> Market:
+        """The market as the venue would have described it now."""
+        if now < self.open.open_time:
+            return self.listed
+        if now < self.strike_known_at:
+            return replace(self.listed, status=MarketStatus.ACTIVE)
+        return self.open
+
+
+def read_windows(path: Path) -> tuple[Window, ...]:
+    """The windows that session.json names, by close. Raises BadRecording naming the field."""
+    try:
+        rows = _description.decode(path.read_bytes()).markets
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error.strerror}") from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRecording(f"{path} is not a description of a session: {error}") from error
+    rows.sort(key=lambda row: row.close_time)
+    _check(path, rows)
+    return tuple(_window(rows, place) for place in range(len(rows)))
+
+
+def _check(path: Path, rows: Sequence[_Row]) -> None:
+    known: set[str] = set()
+    for row in rows:
+        if row.ticker in known:
+            raise BadRecording(f"{path} names {row.ticker} twice: keep one entry in `markets`")
+        known.add(row.ticker)
+        for name in ("floor_strike", "settlement_value"):
+            value: Decimal | None = getattr(row, name)
+            if value is not None and not is_price(value):
+                raise BadRecording(f"{path}: {name} {value} of {row.ticker} is not a positive price")
+
+
+def _window(rows: Sequence[_Row], place: int) -> Window:
+    row = rows[place]
+    before = rows[place - 1].close_time if place else None
+    opens = row.close_time - WINDOW
+    market = _market(row, opens)
+    return Window(
+        listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None),
+        open=market,
+        strike_known_at=opens if before is None else max(opens, before),
+        recorded_result=Side(row.result) if row.result else None,
+        published_value=row.settlement_value,
+        next_strike=next(
+            (each.floor_strike for each in rows if each.close_time - WINDOW == row.close_time), None
+        ),
+    )
+
+
+def _market(row: _Row, opens: datetime) -> Market:
+    return Market(
+        ticker=Ticker(row.ticker),
+        event_ticker=EventTicker(row.ticker.rpartition("-")[0] or row.ticker),
+        series_ticker=row.ticker.partition("-")[0],
+        exchange_index=EXCHANGE_INDEX,
+        strike_type=StrikeType.GREATER_OR_EQUAL,
+        floor_strike=row.floor_strike,
+        cap_strike=None,
+        open_time=opens,
+        close_time=row.close_time,
+        status=MarketStatus.ACTIVE,
+        price_ranges=TAPERED_DECI_CENT,
+        fee_multiplier=Decimal(1),
+        rules_primary="",
+    )
+
+
+def current(windows: Sequence[Window], now: datetime) -> Window | None:
+    """The window that closes next."""
+    return next((window for window in windows if window.closes_at > now), None)
+
+
+def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFound:
+    """How a window settled by the rule, from the best value there is; never from its recorded result."""
+    value, source = _settlement(window, proxy)
+    return WindowFound(
+        session=session,
+        ticker=window.ticker,
+        strike=window.open.floor_strike,
+        closes_at=window.closes_at,
+        recorded_result=window.recorded_result,
+        result=_result(window, value),
+        settlement_value=value,
+        settlement_source=source,
+        next_strike=window.next_strike,
+        proxy_value=None if proxy is None else proxy.value,
+        proxy_seconds=None if proxy is None else proxy.seconds,
+        proxy_result=_result(window, None if proxy is None else proxy.value),
+    )
+
+
+def _settlement(window: Window, proxy: ProxyMinute | None) -> tuple[Decimal | None, str | None]:
+    if window.published_value is not None:
+        return window.published_value, "published"
+    if window.next_strike is not None:
+        return window.next_strike, "next_strike"
+    if proxy is not None:
+        return proxy.value, "proxy"
+    return None, None
+
+
+def _result(window: Window, value: Decimal | None) -> Side | None:
+    if value is None:
+        return None
+    return outcome(value, window.open.strike_type, window.open.floor_strike, window.open.cap_strike)

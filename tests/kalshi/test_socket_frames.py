@@ -1,0 +1,260 @@
+"""The socket and its frames: signed, strict, and silence is a fault."""
+
+from __future__ import annotations
+
+import contextlib
+import gzip
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+from aiohttp import WSMsgType, web
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recio.clock import Clock
+from recio.errors import BadConfig, Transient
+from recio.kalshi.frames import (
+    Acknowledged,
+    FrameError,
+    Passed,
+    Subscribed,
+    VenueError,
+    parse_frame,
+)
+from recio.kalshi.socket import BadFrame, open_socket
+from recio.messages import BookDeltaSeen, BookSnapshotSeen, FillSeen, OrderSeen, TickerSeen
+from recio.units import Side, Ticker
+from tests.kalshi.local_venue import SIGNER, LocalVenue, local_venue
+
+DELTA = {
+    "type": "orderbook_delta",
+    "sid": 2,
+    "seq": 3,
+    "msg": {"market_ticker": "K", "price_dollars": "0.2600", "delta_fp": "-54.25", "side": "no", "ts_ms": 5},
+}
+
+
+def frame(**changes: object) -> bytes:
+    return json.dumps({**DELTA, **changes}).encode()
+
+
+def test_a_delta_is_read_exactly():
+    seen = parse_frame(frame())
+    assert isinstance(seen, BookDeltaSeen)
+    assert (seen.sid, seen.seq, seen.side, seen.price, seen.change, seen.at_ms) == (
+        2,
+        3,
+        Side.NO,
+        2600,
+        -5425,
+        5,
+    )
+
+
+def test_an_empty_side_may_be_left_out_of_a_snapshot():
+    body = {"market_ticker": "K", "yes_dollars_fp": [["0.0010", "1502.00"]]}
+    seen = parse_frame(frame(type="orderbook_snapshot", msg=body))
+    assert isinstance(seen, BookSnapshotSeen)
+    assert (seen.yes, seen.no) == (((10, 150_200),), ())
+
+
+def test_an_empty_quote_is_none_and_never_zero():
+    body = {"market_ticker": "K", "yes_bid_dollars": "0.0000", "yes_ask_dollars": "1.0000", "ts_ms": 1}
+    seen = parse_frame(frame(type="ticker", seq=None, msg=body))
+    assert isinstance(seen, TickerSeen)
+    assert (seen.yes_bid, seen.yes_ask) == (None, None)
+
+
+def test_replies_and_errors_are_told_apart():
+    assert parse_frame(b'{"type":"subscribed","id":1,"msg":{"channel":"fill","sid":4}}') == Subscribed(
+        channel="fill", sid=4
+    )
+    assert parse_frame(b'{"type":"ok","id":2,"sid":1,"seq":7,"msg":{"market_tickers":[]}}') == Acknowledged(
+        sid=1, seq=7
+    )
+    assert parse_frame(b'{"type":"ok","id":2,"msg":[{"channel":"fill","sid":4}]}') == Acknowledged(
+        sid=None, seq=None
+    )
+    assert parse_frame(b'{"type":"error","id":2,"msg":{"code":25,"msg":"overflow"}}') == VenueError(
+        code=25, text="overflow", sid=None
+    )
+    assert parse_frame(b'{"type":"of next year","sid":1,"seq":2,"msg":{}}') == Passed(
+        kind="of next year", sid=1, seq=2
+    )
+
+
+@pytest.mark.parametrize(
+    ("broken", "word"),
+    [
+        (frame(seq=None), "seq"),
+        (frame(sid="2"), "sid"),
+        (frame(msg={**DELTA["msg"], "side": "maybe"}), "side"),  # type: ignore[dict-item]
+        (frame(msg={**DELTA["msg"], "price_dollars": "0.26001"}), "0.26001"),  # type: ignore[dict-item]
+        (frame(msg={**DELTA["msg"], "delta_fp": 1}), "delta_fp"),  # type: ignore[dict-item]
+        (frame(msg={"market_ticker": "K"}), "price_dollars"),
+        (frame()[:-9], "truncated"),
+        (b"\xff\xfe", "frame"),
+        (b"[]", "object"),
+    ],
+)
+def test_a_frame_that_is_not_understood_is_refused_with_its_field_named(broken: bytes, word: str):
+    with pytest.raises(FrameError, match=word):
+        parse_frame(broken)
+
+
+@settings(max_examples=2000, deadline=None)
+@given(st.integers(0, 160), st.binary(min_size=0, max_size=4), st.integers(0, 6))
+def test_a_mutated_frame_is_understood_or_refused_and_nothing_else(at: int, new: bytes, drop: int):
+    raw = frame()
+    mutated = raw[:at] + new + raw[at + drop :]
+    with contextlib.suppress(FrameError):
+        parse_frame(mutated)
+
+
+def _recorded() -> Path:
+    return Path(os.environ.get("RECIO_DATA") or Path(__file__).parents[3] / "shared" / "data")
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as lines:
+        yield from lines
+
+
+@pytest.mark.recorded
+def test_every_recorded_frame_is_understood_without_loss():
+    samples = _recorded() / "kalshi_wire_samples" / "ws_frames_KXBTC_20260418.jsonl"
+    session = _recorded() / "kalshi_btc15m_ws_dev" / "20260513T154206Z" / "kalshi_ws.jsonl.gz"
+    if not samples.exists() or not session.exists():
+        pytest.skip("recorded markets are not on this machine (RECIO_DATA)")
+    counts: dict[str, int] = {}
+    raw_frames = [json.loads(line)["raw"] for line in _lines(samples)]
+    raw_frames += [json.dumps(json.loads(line)["m"]) for line in _lines(session)]
+    for raw in raw_frames:
+        name = type(parse_frame(raw)).__name__
+        counts[name] = counts.get(name, 0) + 1
+    assert counts["BookDeltaSeen"] == 59_652 + 61
+    assert counts["TickerSeen"] == 472
+    assert "Passed" not in counts
+
+
+@pytest.mark.recorded
+def test_every_recorded_demo_frame_is_understood_or_passed_over():
+    folder = _recorded() / "kalshi_demo_wire"
+    if not folder.exists():
+        pytest.skip("recorded markets are not on this machine (RECIO_DATA)")
+    kinds = {
+        type(parse_frame(line))
+        for path in folder.glob("ws__*.jsonl")
+        for line in _lines(path)
+        if line.strip()
+    }
+    assert {FillSeen, OrderSeen} <= kinds or kinds
+
+
+async def _speak(venue: LocalVenue, limit: float = 5.0):
+    return open_socket(
+        venue.session,
+        venue.base_url.replace("http", "ws") + "/trade-api/ws/v2",
+        SIGNER,
+        Clock(),
+        silence_limit_seconds=limit,
+    )
+
+
+async def test_subscriptions_are_signed_numbered_and_explicit_about_prices():
+    heard: list[dict[str, object]] = []
+    signed: list[str | None] = []
+
+    async def venue_socket(request: web.Request) -> web.StreamResponse:
+        signed.append(request.headers.get("KALSHI-ACCESS-SIGNATURE"))
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            heard.append(json.loads(message.data))
+            await socket.send_str(frame().decode())
+        return socket
+
+    async with local_venue(venue_socket) as venue, await _speak(venue) as socket:
+        await socket.subscribe(["orderbook_delta"], [Ticker("K")])
+        await socket.snapshot(2, [Ticker("K")])
+        with anyio.fail_after(5):
+            assert isinstance(await socket.receive(), BookDeltaSeen)
+            await socket.receive()
+    assert signed[0]
+    assert heard[0] == {
+        "id": 1,
+        "cmd": "subscribe",
+        "params": {"channels": ["orderbook_delta"], "market_tickers": ["K"], "use_yes_price": False},
+    }
+    assert (heard[1]["id"], heard[1]["cmd"]) == (2, "update_subscription")
+
+
+async def test_a_socket_that_says_nothing_is_a_fault():
+    async def silent(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.receive()
+        return socket
+
+    async with local_venue(silent) as venue, await _speak(venue, 0.1) as socket:
+        with anyio.fail_after(5), pytest.raises(Transient, match="silent"):
+            await socket.receive()
+
+
+async def test_a_ping_is_life_and_is_answered():
+    pongs: list[bytes] = []
+
+    async def pinging(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.ping(b"heartbeat")
+        answer = await socket.receive()
+        if answer.type is WSMsgType.PONG:
+            pongs.append(answer.data)
+        await socket.send_str(frame().decode())
+        await socket.receive()
+        return socket
+
+    async with local_venue(pinging) as venue, await _speak(venue) as socket:
+        before = socket.last_heard
+        with anyio.fail_after(5):
+            assert isinstance(await socket.receive(), BookDeltaSeen)
+        assert socket.last_heard > before
+    assert [bytes(pong) for pong in pongs] == [b"heartbeat"]
+
+
+async def test_a_closed_socket_and_a_refused_key_are_told_apart():
+    async def closing(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.close()
+        return socket
+
+    async with local_venue(closing) as venue, await _speak(venue) as socket:
+        with anyio.fail_after(5), pytest.raises(Transient, match="closed"):
+            await socket.receive()
+
+    async def refusing(_request: web.Request) -> web.StreamResponse:
+        return web.Response(status=401)
+
+    async with local_venue(refusing) as venue:
+        with pytest.raises(BadConfig, match="key-1"):
+            async with await _speak(venue):
+                pass
+
+
+async def test_a_bad_frame_is_handed_over_as_such():
+    async def garbling(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.send_str("{")
+        await socket.receive()
+        return socket
+
+    async with local_venue(garbling) as venue, await _speak(venue) as socket:
+        with anyio.fail_after(5):
+            assert isinstance(await socket.receive(), BadFrame)

@@ -1,0 +1,70 @@
+"""The mean of the spot stream stands in for a settlement value only where the stream covers the minute."""
+
+from decimal import Decimal
+
+import pytest
+
+from recio.replay.spot import ProxyMinute, closing_minute
+
+CLOSE = 10_000
+
+
+def every_second(first: int, last: int, without: range = range(0)) -> list[tuple[int, Decimal]]:
+    return [(second, Decimal(100)) for second in range(first, last + 1) if second not in without]
+
+
+def test_the_mean_is_over_the_sixty_seconds_before_the_close_and_no_other():
+    traded = [(CLOSE - 61, Decimal(7))]
+    traded += [(CLOSE - 60 + n, Decimal(n)) for n in range(60)]
+    traded += [(CLOSE, Decimal(9_000))]
+
+    assert closing_minute(traded, CLOSE, CLOSE + 12) == ProxyMinute(value=Decimal("29.50"), seconds=60)
+
+
+def test_a_second_without_a_trade_repeats_the_one_before():
+    traded = [(CLOSE - 65, Decimal(10)), (CLOSE - 55, Decimal(20)), *every_second(CLOSE - 54, CLOSE + 1)]
+
+    found = closing_minute(traded, CLOSE, CLOSE + 12)
+
+    assert found is not None
+    # Five seconds at 10, one at 20, fifty-four at 100.
+    assert found.value == Decimal("91.17")
+    assert found.seconds == 60
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(60, True), (55, True), (54, False)])
+def test_at_least_55_seconds_of_the_minute_must_be_covered_from_the_start(seconds, known):
+    found = closing_minute(every_second(CLOSE - seconds, CLOSE + 5), CLOSE, CLOSE + 12)
+
+    assert (found is not None and found.seconds == seconds) is known
+
+
+@pytest.mark.parametrize(("seconds", "known"), [(55, True), (54, False)])
+def test_at_least_55_seconds_must_be_covered_where_the_recording_ends_before_the_close(seconds, known):
+    last = CLOSE - 61 + seconds
+    found = closing_minute(every_second(CLOSE - 90, last), CLOSE, last)
+
+    assert (found is not None and found.seconds == seconds) is known
+
+
+@pytest.mark.parametrize(("length", "known"), [(10, True), (11, False)])
+@pytest.mark.parametrize("start", [CLOSE - 66, CLOSE - 40, CLOSE - 5])
+def test_a_hole_of_more_than_ten_seconds_that_touches_the_minute_makes_it_unknown(start, length, known):
+    traded = every_second(CLOSE - 100, CLOSE + 20, without=range(start + 1, start + length))
+
+    assert (closing_minute(traded, CLOSE, CLOSE + 20) is not None) is known
+
+
+def test_holes_outside_the_minute_do_not_matter():
+    traded = every_second(CLOSE - 300, CLOSE + 100, without=range(CLOSE - 250, CLOSE - 60))
+    traded = [each for each in traded if each[0] < CLOSE or each[0] > CLOSE + 50]
+
+    assert closing_minute(traded, CLOSE, CLOSE + 100) is not None
+
+
+def test_a_stream_that_fell_silent_before_the_close_counts_as_a_hole():
+    assert closing_minute(every_second(CLOSE - 90, CLOSE - 3), CLOSE, CLOSE + 12) is None
+
+
+def test_no_trades_give_no_value():
+    assert closing_minute([], CLOSE, CLOSE) is None

@@ -1,0 +1,129 @@
+"""Real processes, real kills: no order is lost, doubled or forgotten, and the books equal the exchange's."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from tests.stories.world import World, a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(150)
+
+
+async def _settled(world: World) -> None:
+    """Every order has a proven end, every fill is here, and the account was compared since."""
+
+    def done() -> bool:
+        try:
+            status = world.status()
+        except OSError:
+            return False
+        states = {order["state"] for order in status["orders"]}
+        return bool(status["orders"]) and not states & {"intended", "unknown", "resting"} and status["ready"]
+
+    await until(done)
+
+
+async def test_an_order_whose_answer_is_still_out_when_the_daemon_is_killed_is_adopted_by_the_next():
+    with a_world() as world:
+        await world.start_exchange()
+        world.arm("delay_reply", count=1, seconds=30)
+        world.start_daemon()
+        await until(lambda: world.ledger()["orders"])
+        world.kill()
+        before = await world.rows("SELECT state FROM orders")
+        assert [row["state"] for row in before] == ["intended"]
+        world.start_daemon()
+        await until(lambda: world.events("trade open") or world.events("trade ended"))
+        await _settled(world)
+        world.kill()
+        await books_agree(world)
+
+
+async def test_an_order_that_never_arrived_is_proven_absent_and_not_sent_again():
+    with a_world() as world:
+        await world.start_exchange()
+        world.arm("lose_request", count=1)
+        world.start_daemon()
+        await until(lambda: world.events("order unknown"))
+        lost = world.events("order unknown")[0]["order"]
+        await until(lambda: [each for each in world.events("order ended") if each["order"] == lost])
+        await _settled(world)
+        world.kill()
+        rows = await world.rows("SELECT client_order_id, state, note FROM orders ORDER BY created_at")
+        assert (rows[0]["client_order_id"], rows[0]["state"]) == (lost, "absent")
+        assert lost not in {order["client_order_id"] for order in world.ledger()["orders"]}
+        await books_agree(world)
+
+
+async def test_an_order_whose_answer_was_lost_is_found_and_counted_once():
+    with a_world() as world:
+        await world.start_exchange()
+        world.arm("lose_reply", count=1)
+        world.start_daemon()
+        await until(lambda: world.events("order unknown"))
+        lost = world.events("order unknown")[0]["order"]
+        await _settled(world)
+        world.kill()
+        assert [order["client_order_id"] for order in world.ledger()["orders"]].count(lost) == 1
+        await books_agree(world)
+
+
+async def test_killed_again_and_again_while_trading_the_books_still_agree():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "120")
+        for _ in range(4):
+            world.start_daemon()
+            await until(lambda: world.events("order intended") or world.events("fill"))
+            world.kill()
+        world.start_daemon()
+        await _settled(world)
+        world.kill()
+        await books_agree(world)
+
+
+async def test_the_database_killed_under_the_daemon_costs_nothing_but_time():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: world.events("fill"))
+        pid = int((world.root / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
+        os.kill(pid, signal.SIGKILL)
+        assert world.daemon is not None
+        # Without its lock the daemon may not go on: it ends, and whoever supervises it starts it anew.
+        assert world.daemon.wait(timeout=40) == 75
+        world.start_daemon()
+        await _settled(world)
+        world.kill()
+        await books_agree(world)
+
+
+async def test_asked_to_stop_it_leaves_no_order_unanswered_and_no_database_running():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: world.events("order intended"))
+        assert world.stop() == 0
+        assert not (world.root / "data" / "postgres" / "postmaster.pid").exists()
+        states = {row["state"] for row in await world.rows("SELECT state FROM orders")}
+        assert not states & {"intended"}
+        await books_agree(world)
+
+
+async def test_a_second_daemon_on_one_account_is_refused():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: world.events("database ready"))
+        first, world.port = world.daemon, 0
+        world.start_daemon()
+        second = world.daemon
+        assert second is not None
+        assert second.wait(timeout=20) == 78
+        assert "one daemon per account" in world.log()
+        assert first is not None
+        assert first.poll() is None
+        first.kill()
+        first.wait()
