@@ -16,7 +16,7 @@ install: .venv/developer
 lint: .venv/developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/flake8 --select ASYNC recio
+	$(BIN)/flake8 --select ASYNC1,ASYNC2,ASYNC900 --extend-ignore ASYNC124 recio
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/codespell

@@ -12,7 +12,7 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +24,8 @@ from recio.db.placement import Place, place
 from recio.errors import BadConfig, ExitCode, Fatal
 
 SUPERUSER = "recio"
+AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+CONNECT_LIMIT = 5.0
 START_LIMIT = 60.0
 STOP_LIMIT = 20
 LOG_LIMIT = 8 * 1024 * 1024
@@ -65,16 +67,23 @@ class EmbeddedServer:
 
     async def ensure_database(self, name: str) -> str:
         """Create the database if it is not there; returns its DSN."""
-        connection = await asyncpg.connect(self.dsn("postgres"), timeout=10)
-        try:
+        async with _administering(self) as connection:
             found = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name)
             if not found:
-                await connection.execute(f'CREATE DATABASE "{name}"')
-        except asyncpg.DuplicateDatabaseError:
-            pass
-        finally:
-            await connection.close()
+                with suppress(asyncpg.DuplicateDatabaseError):
+                    await connection.execute(f'CREATE DATABASE "{name}"')
         return self.dsn(name)
+
+
+@asynccontextmanager
+async def _administering(server: EmbeddedServer) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
+    """A short connection to the server itself."""
+    connection = await asyncpg.connect(server.dsn("postgres"), timeout=CONNECT_LIMIT)
+    try:
+        yield connection
+    finally:
+        with anyio.move_on_after(CONNECT_LIMIT, shield=True):
+            await connection.close()
 
 
 @asynccontextmanager
@@ -120,27 +129,22 @@ async def stop_embedded(server: EmbeddedServer) -> None:
 async def answers(server: EmbeddedServer) -> bool:
     """Whether this very cluster serves on its socket now."""
     try:
-        connection = await asyncpg.connect(server.dsn("postgres"), timeout=3)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with _administering(server) as connection:
+            serves = await connection.fetchval("SHOW data_directory")
+        return await anyio.to_thread.run_sync(os.path.samefile, serves, server.data_dir)
+    except AWAY:
         return False
-    try:
-        return await connection.fetchval("SHOW data_directory") == str(server.data_dir)
-    finally:
-        await connection.close()
 
 
 async def _others_connected(server: EmbeddedServer) -> bool:
     try:
-        connection = await asyncpg.connect(server.dsn("postgres"), timeout=3)
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        async with _administering(server) as connection:
+            return await connection.fetchval(
+                "SELECT count(*) > 0 FROM pg_stat_activity"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            )
+    except AWAY:
         return False
-    try:
-        return await connection.fetchval(
-            "SELECT count(*) > 0 FROM pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-        )
-    finally:
-        await connection.close()
 
 
 @contextmanager

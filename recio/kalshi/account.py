@@ -115,7 +115,7 @@ async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
 async def positions(rest: KalshiRest) -> dict[Ticker, Quantity]:
     """Signed positions, + YES and - NO; markets without one are left out."""
     held: dict[Ticker, Quantity] = {}
-    async for page in rest.pages("/portfolio/positions", _Positions, {"limit": PAGE}):
+    for page in await rest.pages("/portfolio/positions", _Positions, {"limit": PAGE}):
         for each in page.market_positions:
             quantity = _exact(units.quantity, each.position_fp, "position_fp")
             if quantity:
@@ -126,7 +126,7 @@ async def positions(rest: KalshiRest) -> dict[Ticker, Quantity]:
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Every fill since a time, oldest first."""
     found: list[FillSeen] = []
-    async for page in rest.pages("/portfolio/fills", _Fills, _since(since)):
+    for page in await rest.pages("/portfolio/fills", _Fills, _since(since)):
         found.extend(_fill(each) for each in page.fills)
     return tuple(sorted(found, key=lambda fill: fill.at))
 
@@ -135,7 +135,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
     """Every order since a time, of one market or of all."""
     params = _since(since) | ({"ticker": str(ticker)} if ticker else {})
     found: list[OrderSeen] = []
-    async for page in rest.pages("/portfolio/orders", _Orders, params):
+    for page in await rest.pages("/portfolio/orders", _Orders, params):
         found.extend(_order(each) for each in page.orders)
     return tuple(found)
 
@@ -143,7 +143,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:
     """Every settlement since a time; one that is neither yes nor no is reported and left out."""
     found: list[SettlementSeen] = []
-    async for page in rest.pages("/portfolio/settlements", _Settlements, _since(since)):
+    for page in await rest.pages("/portfolio/settlements", _Settlements, _since(since)):
         for each in page.settlements:
             if each.market_result not in ("yes", "no"):
                 log.error("settlement not understood", ticker=each.ticker, result=each.market_result)

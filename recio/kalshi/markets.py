@@ -124,7 +124,7 @@ async def event_markets(
     refused: list[tuple[str, str]] = []
     for status in ("open", "unopened"):
         params = {"series_ticker": series, "status": status, "limit": "1000"}
-        async for page in rest.pages("/markets", _MarketPage, params):
+        for page in await rest.pages("/markets", _MarketPage, params):
             for raw in page.markets:
                 understood = _understood(raw, series, fee_multiplier)
                 if isinstance(understood, Market):

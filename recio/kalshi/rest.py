@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -94,15 +94,16 @@ class KalshiRest:
         """A read decoded strictly. Raises Transient naming the field when the body is not of that kind."""
         return decoded(await self.get(path, params), kind, path)
 
-    async def pages(self, path: str, kind: type[T], params: Mapping[str, str]) -> AsyncIterator[T]:
+    async def pages(self, path: str, kind: type[T], params: Mapping[str, str]) -> list[T]:
         """Every page of a list; `kind` has a field `cursor`. A cursor that repeats is Transient."""
+        pages: list[T] = []
         cursor, seen = "", set[str]()
         for _ in range(PAGES_AT_MOST):
             page = await self.read(path, kind, {**params, **({"cursor": cursor} if cursor else {})})
-            yield page
+            pages.append(page)
             cursor = getattr(page, "cursor", "") or ""
             if not cursor:
-                return
+                return pages
             if cursor in seen:
                 raise Transient(f"GET {path}: the venue repeats page {cursor!r}")
             seen.add(cursor)
