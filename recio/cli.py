@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import json
 import signal
 import sys
@@ -183,8 +184,11 @@ def _exchange(options: argparse.Namespace) -> ExitCode:
 
     try:
         return _until_signal(until)
-    except OSError as error:
-        raise BadConfig(f"--port {options.port}: {error.strerror}; choose another port") from error
+    except Exception as error:
+        fault = leading_fault(error)
+        if isinstance(fault, OSError) and fault.errno == errno.EADDRINUSE:
+            raise BadConfig(f"--port {options.port} is taken; choose another port") from error
+        raise
 
 
 def _replay(options: argparse.Namespace) -> None:

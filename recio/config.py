@@ -116,6 +116,7 @@ class EntrySection(Section):
     min_edge_dollars: Dollars = Decimal("0.02")
     min_price_dollars: Dollars = Decimal("0.10")
     max_price_dollars: Dollars = Decimal("0.90")
+    max_slippage_dollars: Dollars = Decimal("0.02")
     min_seconds_to_close: float = Field(default=75, ge=0)
     max_seconds_to_close: Seconds = 840
     max_price_age_seconds: Seconds = 5.0
@@ -127,7 +128,7 @@ class EntrySection(Section):
     def whole_hundredths(cls, value: Decimal) -> Decimal:
         return _exact(value, quantity)
 
-    @field_validator("min_price_dollars", "max_price_dollars", "min_edge_dollars")
+    @field_validator("min_price_dollars", "max_price_dollars", "min_edge_dollars", "max_slippage_dollars")
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
         return _exact(value, price)
@@ -151,6 +152,10 @@ class EntrySection(Section):
     @property
     def max_price(self) -> Price:
         return price(f"{self.max_price_dollars:f}")
+
+    @property
+    def max_slippage(self) -> Price:
+        return price(f"{self.max_slippage_dollars:f}")
 
     @property
     def min_edge(self) -> Money:

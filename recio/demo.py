@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -242,9 +242,19 @@ async def _start(config: Config, directory: Path) -> Credentials:
 
 
 async def _end(credentials: Credentials) -> None:
-    try:
+    with suppress(ProcessLookupError):
         os.kill(credentials.pid, signal.SIGTERM)
-        while await _answers(credentials):  # noqa: ASYNC110 - another process has no event of ours
-            await anyio.sleep(0.05)
+        while not _ended(credentials.pid):  # noqa: ASYNC110 - another process has no event of ours
+            await anyio.sleep(0.02)
+
+
+def _ended(pid: int) -> bool:
+    """Whether the process is gone; if it was our child it is reaped, or it would only seem alive."""
+    with suppress(ChildProcessError):
+        if os.waitpid(pid, os.WNOHANG)[0] == pid:
+            return True
+    try:
+        os.kill(pid, 0)
     except ProcessLookupError:
-        return
+        return True
+    return False

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import anyio
 import asyncpg
 
 from recio.db.pool import transient_faults
@@ -20,13 +21,20 @@ else:  # asyncpg's classes are generic in their type stubs only
     Connection = object
 
 
+ACQUIRE_LIMIT = 10.0
+"""Host seconds to wait for a connection of the pool."""
+
+
 @asynccontextmanager
 async def transaction(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
     """One connection in one transaction: committed at the end of the block, rolled back on any error.
 
     Connection faults come out as Transient. If the commit itself fails its outcome is unknown: the
     caller must act as if the rows might be there, which start-up and the resolver do.
+
+    The block is finished even while its task is being cancelled: half a transaction helps nobody,
+    and a cancelled rollback would leave its connection unusable. Statements have their own limit.
     """
-    with transient_faults():
-        async with pool.acquire() as connection, connection.transaction():
+    with transient_faults(), anyio.CancelScope(shield=True):
+        async with pool.acquire(timeout=ACQUIRE_LIMIT) as connection, connection.transaction():
             yield connection

@@ -1,7 +1,7 @@
 """Whether to open a trade now, and if not, the first reason why not; it never waits and never sends.
 
 One rule: buy the side whose model probability exceeds its ask plus the taker fee by the wanted edge,
-at no more than that ask, for no more than stands there.
+at no more than the price that still leaves that edge, for no more than stands there.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ from recio.messages import (
     Restraints,
     StrikeAssessment,
 )
-from recio.rules.fees import taker_fee
-from recio.rules.strikes import ask_of, assess, is_crossed, price_in_range
-from recio.units import Money, Quantity, Side, complement, money_text, price_text, quantity_text
+from recio.rules.fees import dearest_fee
+from recio.rules.strikes import ask_of, assess, dearest_price, is_crossed, quantity_up_to
+from recio.units import Money, Price, Quantity, Side, money_text, price_text, quantity_text
 
 STRATEGY = "average"
 TURN_SECONDS = 0.25
@@ -215,9 +215,11 @@ def _intent(wish: _Wish, settings: EntrySection, seen: Seen, now: datetime) -> O
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
     ask, there = quote
     market = wish.view.market
-    if not price_in_range(ask if wish.side is Side.YES else complement(ask), wish.view):
+    highest = Price(min(settings.max_price, ask + settings.max_slippage))
+    limit = dearest_price(wish.view, wish.side, wish.chance, settings.min_edge, highest)
+    if limit is None:
         return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
-    size = Quantity(min(settings.size, there))
+    size = Quantity(min(settings.size, quantity_up_to(wish.view, wish.side, limit)))
     return OpenIntent(
         strategy=STRATEGY,
         ticker=market.ticker,
@@ -225,18 +227,19 @@ def _intent(wish: _Wish, settings: EntrySection, seen: Seen, now: datetime) -> O
         exchange_index=market.exchange_index,
         side=wish.side,
         quantity=size,
-        limit=ask,
-        fee_estimate=taker_fee(ask, size, market.fee_multiplier),
+        limit=limit,
+        fee_estimate=dearest_fee(ask, limit, size, market.fee_multiplier),
         closes_at=market.close_time,
         decided_at=now,
         why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
-        f" after fee, {wish.seconds_to_close:.0f} s to the close",
+        f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
         inputs={
             "price": str(seen.price.tick.price),
             "price_at": seen.price.tick.at.isoformat(),
             "volatility": f"{seen.price.volatility:.9f}",
             "probability": f"{wish.chance:.6f}",
             "ask": price_text(ask),
+            "limit": price_text(limit),
             "ask_quantity": quantity_text(there),
             "edge": money_text(wish.edge),
             "seconds_to_close": f"{wish.seconds_to_close:.3f}",

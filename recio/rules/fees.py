@@ -22,3 +22,10 @@ def taker_fee(price: Price, quantity: Quantity, multiplier: Decimal) -> Money:
     whole = int(exact)
     micros = whole if whole == exact else whole + 1
     return Money(-(-micros // GRAIN) * GRAIN)
+
+
+def dearest_fee(lowest: Price, highest: Price, quantity: Quantity, multiplier: Decimal) -> Money:
+    """The most that a fill anywhere between two prices can cost: fees peak at one half."""
+    half = Price(ONE_DOLLAR // 2)
+    worst = Price(min(max(half, lowest), highest))
+    return taker_fee(worst, quantity, multiplier)

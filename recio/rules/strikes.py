@@ -13,6 +13,8 @@ from recio.rules.probability import prints_made, yes_probability
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, complement
 
 MICROS = 1_000_000
+FINEST_STEP = 10
+"""The finest grid of any market we trade, $0.001."""
 
 
 def probability(market: Market, price: PriceView, now: datetime) -> float | str:
@@ -102,6 +104,41 @@ def assess(view: MarketView, price: PriceView | None, now: datetime) -> StrikeAs
         yes_edge=side_edge(view, Side.YES, chance),
         no_edge=side_edge(view, Side.NO, chance),
         note=view.why_no_book,
+    )
+
+
+def dearest_price(
+    view: MarketView, side: Side, chance: float, min_edge: Money, highest: Price
+) -> Price | None:
+    """The most to pay for one contract of `side`, in own terms, that still leaves the wanted edge.
+
+    At least the best ask, at most `highest`, and on the market's grid; None if even the ask does not
+    leave it. An order at this limit still fills when the book moves by less than the edge.
+    """
+    quote = ask_of(view, side)
+    if quote is None:
+        return None
+    found: Price | None = None
+    for own in range(quote[0], highest + 1, FINEST_STEP):
+        price = Price(own)
+        if edge(chance, price, taker_fee(price, ONE_CONTRACT, view.market.fee_multiplier)) < min_edge:
+            break
+        if price_in_range(price if side is Side.YES else complement(price), view):
+            found = price
+    return found
+
+
+def quantity_up_to(view: MarketView, side: Side, limit: Price) -> Quantity:
+    """What stands on the shown levels at no more than `limit`, in own terms."""
+    if view.book is None:
+        return Quantity(0)
+    levels = view.book.asks if side is Side.YES else view.book.bids
+    return Quantity(
+        sum(
+            quantity
+            for price, quantity in levels
+            if (price if side is Side.YES else complement(price)) <= limit
+        )
     )
 
 

@@ -44,7 +44,7 @@ def test_reserves_the_worst_the_order_can_cost():
     wish = intent()
     answer = approve(wish, open_trades(), RICH, LIMITS, NOW)
     assert isinstance(answer, Approved)
-    assert answer.reserved == worst_case(wish) == 3_000_000 + wish.fee_estimate
+    assert answer.reserved == worst_case(wish) == 3_200_000 + wish.fee_estimate
 
 
 OTHER = Ticker("KXBTC15M-OTHER-00")
@@ -75,7 +75,7 @@ def test_an_old_decision_is_refused():
     assert refusal(old, open_trades()) == "order_deadline_seconds"
 
 
-@pytest.mark.parametrize("balance", [None, Money(3_000_000)])
+@pytest.mark.parametrize("balance", [None, Money(3_200_000)])
 def test_without_the_money_for_order_and_fee_nothing_is_sent(balance: Money | None):
     assert refusal(intent(), open_trades(), balance) == "balance"
 

@@ -1,0 +1,92 @@
+"""The demo as a newcomer runs it: it trades, settles, stops clean, and can be killed and run again."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import unused_port
+from tests.stories.world import until
+
+pytestmark = pytest.mark.timeout(200)
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="recio-demo-", ignore_cleanup_errors=True) as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
+
+
+def start_demo(folder: Path, log: str, *options: str) -> subprocess.Popen[bytes]:
+    with (folder / log).open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "recio", "demo", "--port", str(unused_port()), *options],
+            cwd=folder,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+
+
+def finished(demo: subprocess.Popen[bytes], folder: Path, log: str) -> str:
+    code = demo.wait(timeout=150)
+    text = (folder / log).read_text(encoding="utf-8")
+    assert code == 0, text
+    assert "Traceback" not in text
+    return text
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z" if Path("/proc").exists() else True
+
+
+def exchange_pid(folder: Path) -> int:
+    return json.loads((folder / ".recio" / "exchange" / "credentials.json").read_text())["pid"]
+
+
+async def test_a_demo_trades_settles_ends_by_itself_and_can_be_run_again_at_once(folder: Path):
+    for log in ("first.log", "second.log"):
+        text = finished(start_demo(folder, log, "--windows", "1", "--speed", "30"), folder, log)
+        assert re.search(r"trade open +trade=\d+ ", text), text
+        assert re.search(r"settlement +ticker=\S+ result=(yes|no)", text)
+        assert re.search(r"window settled +ticker=\S+ result=(yes|no) strike=[\d.]+ value=[\d.]+", text)
+        assert "1 windows settled" in text
+        assert not alive(exchange_pid(folder))
+        assert not (folder / ".recio" / "postgres" / "postmaster.pid").exists()
+
+
+async def test_a_killed_demo_is_taken_up_where_it_was(folder: Path):
+    demo = start_demo(folder, "killed.log", "--speed", "15")
+    await until(lambda: "trade open" in (folder / "killed.log").read_text())
+    demo.kill()
+    demo.wait()
+    exchange = exchange_pid(folder)
+    assert alive(exchange)
+    text = finished(start_demo(folder, "again.log", "--windows", "1"), folder, "again.log")
+    assert "going on where that one was" in text
+    left = re.search(r"found open +trades=\[(\d+)\] unproven=\[\]", text)
+    assert left, text
+    assert re.search(rf"trade ended +trade={left[1]} ", text), text
+    assert not alive(exchange)
+
+
+async def test_ctrl_c_ends_it_with_a_summary_and_exit_0(folder: Path):
+    demo = start_demo(folder, "stopped.log")
+    await until(lambda: "no entry" in (folder / "stopped.log").read_text())
+    demo.send_signal(signal.SIGINT)
+    text = finished(demo, folder, "stopped.log")
+    assert "recio demo: 0 windows settled" in text
+    assert not alive(exchange_pid(folder))

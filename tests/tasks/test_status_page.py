@@ -1,0 +1,194 @@
+"""The status page over real HTTP: loopback only, read-only, pushed, and honest about what is unknown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+
+from recio import web
+from recio.clock import Clock
+from recio.config import Config, EntrySection
+from recio.errors import BadConfig
+from recio.messages import Assessments, Block, Halt, Restraints, StrikeAssessment
+from recio.supervisor import Ledger
+from recio.tasks.status_http import StatusHttp
+from recio.units import Money
+from recio.web.snapshot import Facts, snapshot
+from recio.wires import Wires
+from tests.builders import NOW, TICKER, account, board, open_trades, order, price, trade
+from tests.conftest import unused_port
+
+FACTS = Facts(config=Config(entry=EntrySection(enabled=True)), account="a1b2c3", started_at=NOW)
+AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
+"""A clock that stands at NOW."""
+
+
+def filled_wires() -> Wires:
+    wires = Wires()
+    wires.prices.set(price())
+    wires.board.set(board())
+    strike = StrikeAssessment(
+        ticker=TICKER,
+        probability=0.5731,
+        yes_edge=Money(3_100),
+        no_edge=Money(-42_000),
+        note="edge too small",
+    )
+    wires.assessments.set(Assessments(strikes=(strike,), verdict="edge too small"))
+    wires.account.set(account())
+    wires.open_trades.set(
+        open_trades(trades=(trade(),), orders=(order(),), recent_trades=(), wins_today=2, losses_today=1)
+    )
+    wires.restraints.set(Restraints())
+    return wires
+
+
+def running_ledger() -> Ledger:
+    ledger = Ledger()
+    ledger.enter("price_feed").say("84,000.00 from coinbase")
+    return ledger
+
+
+def status(wires: Wires) -> dict[str, Any]:
+    found = snapshot(wires, running_ledger(), FACTS, AT_NOW)
+    wires.close()
+    return json.loads(json.dumps(found))
+
+
+def test_status_has_every_name_that_scripts_rely_on():
+    found = status(filled_wires())
+    assert set(found) >= {
+        "mode",
+        "environment",
+        "ready",
+        "reasons",
+        "halts",
+        "tasks",
+        "prices",
+        "board",
+        "trades",
+        "orders",
+        "pnl",
+    }
+    assert set(found["tasks"]["price_feed"]) >= {"state", "restarts", "age_seconds", "sentence"}
+    assert (found["ready"], found["reasons"]) == (True, [])
+
+
+def test_a_trade_is_marked_at_what_it_would_fetch_and_its_profit_is_after_fees():
+    found = status(filled_wires())["trades"][0]
+    assert (found["mark"], found["average_price"], found["quantity"]) == ("0.5000", "0.5200", "10.00")
+    assert found["pnl"] == "-0.3748"
+
+
+def test_a_trade_past_its_close_is_settling():
+    wires = filled_wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW - timedelta(seconds=1)),)))
+    assert status(wires)["trades"][0]["state"] == "settling"
+
+
+def test_before_anything_is_known_nothing_is_claimed():
+    found = status(Wires())
+    assert found["ready"] is False
+    assert (found["prices"], found["board"], found["trades"]) == ([], [], [])
+    assert set(found["pnl"].values()) == {None}
+
+
+@pytest.mark.parametrize(
+    ("restraints", "reason"),
+    [
+        (Restraints(halts=(Halt(cause="difference", since=NOW, by="x", way_out="y"),)), "halted: difference"),
+        (
+            Restraints(blocks=(Block(condition="no price", detail="none yet", clears="one", since=NOW),)),
+            "no price: none yet",
+        ),
+    ],
+)
+def test_what_stops_entries_is_the_reason_for_not_being_ready(restraints: Restraints, reason: str):
+    wires = filled_wires()
+    wires.restraints.set(restraints)
+    found = status(wires)
+    assert (found["ready"], found["reasons"]) == (False, [reason])
+
+
+@asynccontextmanager
+async def served(body: dict[str, Any]) -> AsyncIterator[str]:
+    port = unused_port()
+    page = StatusHttp(port=port, status=lambda: body, clients=set())
+    started = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(page.run, lambda _sentence: started.set())
+        with anyio.fail_after(5):
+            await started.wait()
+        yield f"http://127.0.0.1:{port}"
+        group.cancel_scope.cancel()
+
+
+BODY = {"ready": False, "reasons": ["no price"], "tasks": {}}
+
+
+async def test_the_page_its_parts_and_the_probes_are_served_with_a_strict_policy():
+    async with served(BODY) as url, aiohttp.ClientSession() as session:
+        for path, kind in (("/", "text/html"), ("/style.css", "text/css"), ("/page.js", "text/javascript")):
+            async with session.get(url + path) as answer:
+                assert (answer.status, answer.content_type) == (200, kind)
+                assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        async with session.get(url + "/healthz") as answer:
+            assert answer.status == 200
+        async with session.get(url + "/readyz") as answer:
+            assert (answer.status, await answer.json()) == (503, {"ready": False, "reasons": ["no price"]})
+        async with session.get(url + "/status") as answer:
+            assert await answer.json() == BODY
+
+
+async def test_the_status_is_pushed_without_being_asked_again():
+    async with (
+        served(BODY) as url,
+        aiohttp.ClientSession() as session,
+        session.get(url + "/events") as stream,
+    ):
+        assert stream.content_type == "text/event-stream"
+        with anyio.fail_after(5):
+            for _ in range(2):
+                line = await stream.content.readline()
+                assert json.loads(line.removeprefix(b"data: ")) == BODY
+                assert await stream.content.readline() == b"\n"
+
+
+async def test_another_host_name_is_refused_and_nothing_can_be_written():
+    async with served(BODY) as url, aiohttp.ClientSession() as session:
+        async with session.get(url + "/status", headers={"Host": "evil.example"}) as answer:
+            assert answer.status == 403
+        async with session.post(url + "/status", json={}) as answer:
+            assert answer.status == 405
+
+
+async def test_only_loopback_listens():
+    async with served(BODY) as url, aiohttp.ClientSession() as session:
+        port = url.rsplit(":", 1)[1]
+        with pytest.raises(aiohttp.ClientConnectorError):
+            await session.get(f"http://127.0.0.2:{port}/status")
+
+
+async def test_a_taken_port_is_a_fault_of_the_config():
+    async with served(BODY) as url:
+        taken = int(url.rsplit(":", 1)[1])
+        with pytest.raises(BadConfig, match=f"status.port = {taken}"):
+            await StatusHttp(port=taken, status=dict, clients=set()).run(lambda _sentence: None)
+
+
+def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
+    texts = [web.index_html(), web.style_css(), web.page_js()]
+    assert sum(len(text.encode()) for text in texts) < 50_000
+    for text in texts:
+        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+        assert "https://" not in text
+    assert "innerHTML" not in web.page_js()
+    assert "<style" not in web.index_html()
+    assert " style=" not in web.index_html()

@@ -1,0 +1,168 @@
+"""The command line as a user meets it: stable exit codes, a sentence for each fault, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from recio import data_dir
+from recio.config import Config
+from recio.errors import BadConfig
+from tests.conftest import unused_port
+
+SHIPPED = Path(__file__).parent.parent / "recio.toml"
+
+
+def recio(*arguments: str, cwd: Path, given: str = "") -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "recio", *arguments],
+        cwd=cwd,
+        input=given,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+def test_check_finds_the_shipped_config_good(tmp_path: Path):
+    done = recio("check", str(SHIPPED), cwd=tmp_path)
+    assert (done.returncode, "good" in done.stdout) == (0, True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("text", ["[entry]\nmin_edge = 1", "mode = 3", "[[["])
+def test_check_refuses_a_bad_config_with_78(tmp_path: Path, text: str):
+    (tmp_path / "bad.toml").write_text(text, encoding="utf-8")
+    done = recio("check", "bad.toml", cwd=tmp_path)
+    assert done.returncode == 78
+    assert done.stderr.startswith("recio: bad.toml")
+
+
+@pytest.mark.parametrize("command", [["demo", "--windows", "1"], ["demo"]])
+def test_a_taken_status_port_is_refused_before_anything_is_made(
+    tmp_path: Path, taken_port: int, command: list[str]
+):
+    done = recio(*command, "--port", str(taken_port), cwd=tmp_path)
+    assert done.returncode == 78
+    assert f"status.port = {taken_port} is taken" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_exchange_on_a_taken_port_is_refused_before_anything_is_written(tmp_path: Path, taken_port: int):
+    done = recio("exchange", "--port", str(taken_port), "--credentials", "desk", cwd=tmp_path)
+    assert done.returncode == 78
+    assert str(taken_port) in done.stderr
+    assert not (tmp_path / "desk" / "credentials.json").exists()
+
+
+def test_run_without_credentials_of_an_exchange_says_how_to_get_them(tmp_path: Path):
+    done = recio("run", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "kalshi.credentials_dir" in done.stderr
+    assert "recio demo" in done.stderr
+
+
+def test_run_with_a_key_that_others_can_read_is_refused(tmp_path: Path):
+    key = tmp_path / "key.pem"
+    key.write_text("x", encoding="utf-8")
+    os.chmod(key, 0o644)
+    config = f'mode = "live"\n[kalshi]\nenvironment = "demo"\nkey_id = "k"\nkey_path = "{key}"\n'
+    (tmp_path / "recio.toml").write_text(config, encoding="utf-8")
+    done = recio("run", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "chmod 600" in done.stderr
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["key.pem", "recio.toml"]
+
+
+def test_a_data_directory_of_another_mode_is_refused_and_left_alone(tmp_path: Path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / data_dir.MARKER).write_text('{"mode": "live", "environment": "prod"}', encoding="utf-8")
+    done = recio("demo", "--data-dir", str(folder), "--port", str(unused_port()), cwd=tmp_path)
+    assert done.returncode == 78
+    assert "belongs to mode live, environment prod" in done.stderr
+    assert [each.name for each in folder.iterdir()] == [data_dir.MARKER]
+
+
+def test_a_directory_with_somebody_elses_files_is_refused(tmp_path: Path):
+    (tmp_path / "precious.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(BadConfig, match="choose an empty one"):
+        data_dir.claim(Config(data_dir=str(tmp_path)))
+
+
+def test_a_damaged_marker_is_named(tmp_path: Path):
+    (tmp_path / data_dir.MARKER).write_text("{", encoding="utf-8")
+    with pytest.raises(BadConfig, match="damaged"):
+        data_dir.claim(Config(data_dir=str(tmp_path)))
+
+
+def test_a_recording_that_is_none_exits_with_65(tmp_path: Path):
+    done = recio("replay", "nowhere", cwd=tmp_path)
+    assert done.returncode == 65
+    assert "nowhere" in done.stderr
+
+
+def test_replay_prints_one_json_object_with_the_names_that_scripts_rely_on(tmp_path: Path):
+    frames = [
+        {
+            "recv_ns": 1_778_501_852_130_176_000,
+            "m": {"type": "subscribed", "id": 1, "msg": {"channel": "orderbook_delta", "sid": 2}},
+        },
+        {
+            "recv_ns": 1_778_501_852_145_616_128,
+            "m": {
+                "type": "orderbook_snapshot",
+                "sid": 2,
+                "seq": 1,
+                "msg": {"market_ticker": "KXBTC15M-26MAY110830-30", "yes_dollars_fp": [["0.5000", "1.00"]]},
+            },
+        },
+    ]
+    (tmp_path / "kalshi_ws.jsonl").write_text(
+        "".join(json.dumps(each) + "\n" for each in frames), encoding="utf-8"
+    )
+    done = recio("replay", ".", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert set(found) >= {
+        "messages",
+        "sequence_gaps",
+        "negative_levels",
+        "ticker_checks",
+        "ticker_agreements",
+        "decisions",
+        "trades",
+        "windows",
+    }
+    assert found["messages"] == 2
+
+
+def test_tail_renders_from_standard_input_and_from_a_file(tmp_path: Path):
+    line = '{"event": "fill", "at": "2026-11-23T12:00:01.000Z", "level": "info", "ticker": "KX-1"}\n'
+    (tmp_path / "log").write_text(line, encoding="utf-8")
+    for done in (recio("tail", cwd=tmp_path, given=line), recio("tail", "log", cwd=tmp_path)):
+        assert done.returncode == 0
+        assert done.stdout.startswith("12:00:01")
+    assert recio("tail", "gone", cwd=tmp_path).returncode == 2
+
+
+def test_an_unknown_command_exits_with_2(tmp_path: Path):
+    assert recio("dance", cwd=tmp_path).returncode == 2
