@@ -40,6 +40,7 @@ IDLE_EXIT = 180
 START_LIMIT = 15.0
 STARTS_AT_MOST = 5
 RESTART_WAIT = 1.0
+LOOK_EVERY = 0.2
 SETTLED = (MarketStatus.FINALIZED,)
 
 
@@ -119,8 +120,8 @@ class _Narrator:
         """Ends when enough windows have settled and every trade of theirs has ended."""
         waiting: dict[Ticker, Decimal | None] = {}
         while self.windows is None or self.settled < self.windows:
-            await anyio.sleep(0.2)
             self._look(daemon, waiting)
+            await anyio.sleep(LOOK_EVERY)
             for ticker, strike in list(waiting.items()):
                 result = await read_result(daemon.rest, ticker)
                 if result.status in SETTLED and not self._still_in(ticker):

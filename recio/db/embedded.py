@@ -11,16 +11,19 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import AsyncGenerator, Generator
-from contextlib import asynccontextmanager, contextmanager, suppress
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
 import asyncpg
 
 from recio.db.placement import Place, place
+from recio.db.pool import alongside
 from recio.errors import BadConfig, ExitCode, Fatal
 
 SUPERUSER = "recio"
@@ -28,24 +31,26 @@ AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 CONNECT_LIMIT = 5.0
 START_LIMIT = 60.0
 STOP_LIMIT = 20
+TOOL_LIMIT = 120.0
 LOG_LIMIT = 8 * 1024 * 1024
-"""Bytes after which the server's log is set aside at the next start; one old log is kept."""
+"""Bytes after which the server's log is set aside; one old log is kept."""
+LOG_CHECK_SECONDS = 60.0
+DRAFT = "postgres.new."
 RETRY_SIGNS = ("shared memory block", "postmaster.pid", "is still in use")
-SETTINGS = """
-# --- recio ---
-listen_addresses = ''
-max_connections = 30
-shared_buffers = 128MB
-synchronous_commit = on
-fsync = on
-full_page_writes = on
-timezone = 'UTC'
-log_timezone = 'UTC'
-log_min_messages = warning
-log_checkpoints = off
-unix_socket_permissions = 0700
-idle_in_transaction_session_timeout = 60s
-"""
+SETTINGS = (
+    "listen_addresses=",
+    "max_connections=30",
+    "shared_buffers=128MB",
+    "synchronous_commit=on",
+    "fsync=on",
+    "full_page_writes=on",
+    "timezone=UTC",
+    "log_timezone=UTC",
+    "log_min_messages=warning",
+    "log_checkpoints=off",
+    "unix_socket_permissions=0700",
+    "idle_in_transaction_session_timeout=60s",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +67,12 @@ class EmbeddedServer:
     def socket_dir(self) -> Path:
         return self.place.socket_dir
 
+    @property
+    def log_path(self) -> Path:
+        return self.data_dir.parent / "postgres.log"
+
     def dsn(self, database: str) -> str:
-        return f"postgresql:///{database}?host={self.socket_dir}&user={SUPERUSER}"
+        return f"postgresql:///{quote(database)}?host={quote(str(self.socket_dir))}&user={SUPERUSER}"
 
     async def ensure_database(self, name: str) -> str:
         """Create the database if it is not there; returns its DSN."""
@@ -78,7 +87,9 @@ class EmbeddedServer:
 @asynccontextmanager
 async def _administering(server: EmbeddedServer) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:
     """A short connection to the server itself."""
-    connection = await asyncpg.connect(server.dsn("postgres"), timeout=CONNECT_LIMIT)
+    connection = await asyncpg.connect(
+        server.dsn("postgres"), timeout=CONNECT_LIMIT, command_timeout=TOOL_LIMIT
+    )
     try:
         yield connection
     finally:
@@ -94,7 +105,8 @@ async def embedded_server(root: Path) -> AsyncGenerator[EmbeddedServer]:
     """
     server = await start_embedded(root)
     try:
-        yield server
+        async with alongside(lambda: _keep_log_short(server)):
+            yield server
     finally:
         with anyio.CancelScope(shield=True):
             await stop_embedded(server)
@@ -104,9 +116,10 @@ async def start_embedded(root: Path) -> EmbeddedServer:
     """Find the server running, or recover and start it, or make it; idempotent."""
     try:
         server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
-        with await anyio.to_thread.run_sync(_locked, server.data_dir.parent):
+        async with _alone(server):
             if not (server.data_dir / "PG_VERSION").exists():
                 await _initialise(server)
+            await anyio.to_thread.run_sync(_check_owner, server)
             await anyio.to_thread.run_sync(_check_version, server)
             await _start(server)
     except OSError as error:
@@ -116,21 +129,22 @@ async def start_embedded(root: Path) -> EmbeddedServer:
 
 async def stop_embedded(server: EmbeddedServer) -> None:
     """Fast shutdown, then immediate; nothing at all while others are connected."""
-    if await _others_connected(server):
-        return
-    for mode in ("fast", "immediate"):
-        done = await _tool(
-            server, "pg_ctl", "-D", str(server.data_dir), "-w", "-t", str(STOP_LIMIT), "-m", mode, "stop"
-        )
-        if done.returncode == 0 or not (server.data_dir / "postmaster.pid").exists():
+    async with _alone(server):
+        if await _others_connected(server):
             return
+        for mode in ("fast", "immediate"):
+            done = await _tool(
+                server, "pg_ctl", "-D", str(server.data_dir), "-w", "-t", str(STOP_LIMIT), "-m", mode, "stop"
+            )
+            if done.returncode == 0 or not (server.data_dir / "postmaster.pid").exists():
+                return
 
 
 async def answers(server: EmbeddedServer) -> bool:
     """Whether this very cluster serves on its socket now."""
     try:
         async with _administering(server) as connection:
-            serves = await connection.fetchval("SHOW data_directory")
+            serves = await connection.fetchval("SHOW data_directory", timeout=CONNECT_LIMIT)
         return await anyio.to_thread.run_sync(os.path.samefile, serves, server.data_dir)
     except AWAY:
         return False
@@ -141,25 +155,58 @@ async def _others_connected(server: EmbeddedServer) -> bool:
         async with _administering(server) as connection:
             return await connection.fetchval(
                 "SELECT count(*) > 0 FROM pg_stat_activity"
-                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()",
+                timeout=CONNECT_LIMIT,
             )
     except AWAY:
         return False
 
 
-@contextmanager
-def _holding(descriptor: int) -> Generator[None]:
+@asynccontextmanager
+async def _alone(server: EmbeddedServer) -> AsyncGenerator[None]:
+    """Hold the lock of this cluster's home: two recios never start or stop one server at the same time."""
+    descriptor = _open_private(server, server.data_dir.parent / "postgres.lock")
     try:
+        with anyio.move_on_after(2 * START_LIMIT) as limit:
+            while True:
+                if _flocked(descriptor):
+                    break
+                await anyio.sleep(0.02)
+        if limit.cancelled_caught:
+            raise Fatal(
+                f"another recio has been starting or stopping {server.data_dir} for {2 * START_LIMIT:.0f} s",
+                ExitCode.TEMPORARY,
+            )
         yield
     finally:
-        os.close(descriptor)
+        os.close(descriptor)  # a killed recio's lock goes with it
 
 
-def _locked(home: Path):
-    """Hold the start-up lock of this home: two recios never start one cluster at the same time."""
-    descriptor = os.open(home / "postgres.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return _holding(descriptor)
+def _flocked(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _open_private(server: EmbeddedServer, path: Path) -> int:
+    """Open for appending a file of the server's account, never through a link that account could plant."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(path, flags, 0o600)
+    if server.place.account is not None:
+        os.fchown(descriptor, server.place.account.uid, server.place.account.gid)
+    return descriptor
+
+
+def _check_owner(server: EmbeddedServer) -> None:
+    account = server.place.account
+    wanted, found = account.uid if account else os.geteuid(), server.data_dir.stat().st_uid
+    if found != wanted:
+        raise BadConfig(
+            f"the database in {server.data_dir} belongs to user {found}, its server would run as user {wanted}:"
+            f" run recio as user {found}, or give it the directory with chown -R"
+        )
 
 
 def _check_version(server: EmbeddedServer) -> None:
@@ -181,47 +228,62 @@ def _major_version(binaries: Path) -> str | None:
     return None
 
 
-# --- making, starting, stopping ---------------------------------------------------------------
+# --- making, starting ---------------------------------------------------------------------------
 
 
 async def _initialise(server: EmbeddedServer) -> None:
     """Make the cluster beside its place and rename it there: a kill in between leaves nothing half made."""
-    home, account = server.data_dir.parent, server.place.account
-    draft = home / "postgres.new"
-    await anyio.to_thread.run_sync(lambda: shutil.rmtree(draft, ignore_errors=True))
-    draft.mkdir(mode=0o700)
-    if account is not None:
-        os.chown(draft, account.uid, account.gid)
+    draft = await anyio.to_thread.run_sync(_fresh_draft, server)
     done = await _tool(
         server,
         "initdb",
         *("-D", str(draft), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"),
-        *("--data-checksums", "--no-instructions"),
+        *("--data-checksums", "--no-instructions", *(f"--set={setting}" for setting in SETTINGS)),
     )
     if done.returncode != 0:
-        raise Fatal(f"the embedded database cannot be made in {home}: {_last_words(done.stderr)}")
-    with (draft / "postgresql.conf").open("a", encoding="utf-8") as settings:
-        settings.write(SETTINGS)
-    draft.rename(server.data_dir)
+        await anyio.to_thread.run_sync(lambda: shutil.rmtree(draft, ignore_errors=True))
+        raise Fatal(f"the embedded database cannot be made in {draft.parent}: {_last_words(done.stderr)}")
+    await anyio.to_thread.run_sync(_rename_for_good, draft, server.data_dir)
+
+
+def _fresh_draft(server: EmbeddedServer) -> Path:
+    """Never a name used before: the initdb of a killed recio may still be writing to its own."""
+    home, account = server.data_dir.parent, server.place.account
+    for abandoned in home.glob(f"{DRAFT}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
+    if account is not None:
+        os.chown(draft, account.uid, account.gid, follow_symlinks=False)
+    return draft
+
+
+def _rename_for_good(source: Path, target: Path) -> None:
+    source.rename(target)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
 
 
 async def _start(server: EmbeddedServer) -> None:
     if await answers(server):
         return
-    await anyio.to_thread.run_sync(_drop_stale_pid, server)
-    log_path = await anyio.to_thread.run_sync(_server_log, server)
+    os.close(_open_private(server, server.log_path))
+    await anyio.to_thread.run_sync(shorten_log, server)
     said = ""
     with anyio.move_on_after(START_LIMIT):
         while True:
+            await anyio.to_thread.run_sync(_drop_stale_locks, server)
             done = await _tool(
                 server,
                 "pg_ctl",
-                *("-D", str(server.data_dir), "-w", "-t", "30", "-l", str(log_path)),
+                *("-D", str(server.data_dir), "-w", "-t", "30", "-l", str(server.log_path)),
                 *("-o", f"-k {shlex.quote(str(server.socket_dir))}", "start"),
             )
             if await answers(server):
                 return
-            said = _last_words(done.stdout) + "; " + _tail(log_path)
+            said = _last_words(done.stdout) + "; " + _tail(server.log_path)
             if done.returncode != 0 and not any(sign in said for sign in RETRY_SIGNS):
                 break
             # Backends of a killed server may still be leaving: their memory must go first.
@@ -229,26 +291,46 @@ async def _start(server: EmbeddedServer) -> None:
     raise Fatal(f"the embedded database in {server.data_dir} does not start: {said}", ExitCode.TEMPORARY)
 
 
-def _drop_stale_pid(server: EmbeddedServer) -> None:
-    """Remove the pid file of a dead server whose number another program carries now."""
-    pid_file = server.data_dir / "postmaster.pid"
-    try:
-        pid = int(pid_file.read_text(encoding="utf-8").split("\n", 1)[0])
-        name = Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
-    except (OSError, ValueError):
+def _drop_stale_locks(server: EmbeddedServer) -> None:
+    """Remove the lock files of a dead server whose number a zombie or another program carries.
+
+    PostgreSQL itself only asks whether the number is taken. Backends that a dead server left behind
+    it still notices without the files, by their shared memory.
+    """
+    if not Path("/proc/self/cwd").exists():
         return
-    if not name.startswith("postgres"):
-        pid_file.unlink(missing_ok=True)
+    for lock in (server.data_dir / "postmaster.pid", server.socket_dir / ".s.PGSQL.5432.lock"):
+        with suppress(OSError, ValueError):
+            pid = int(lock.read_text(encoding="utf-8").split("\n", 1)[0])
+            if not _works_in(pid, server.data_dir):
+                lock.unlink()
 
 
-def _server_log(server: EmbeddedServer) -> Path:
-    path = server.data_dir.parent / "postgres.log"
-    if path.exists() and path.stat().st_size > LOG_LIMIT:
-        path.replace(path.with_suffix(".log.old"))
-    path.touch(mode=0o600)
-    if server.place.account is not None:
-        os.chown(path, server.place.account.uid, server.place.account.gid)
-    return path
+def _works_in(pid: int, data_dir: Path) -> bool:
+    """Whether a process lives in this cluster, as every process of its server does."""
+    try:
+        return os.path.samefile(f"/proc/{pid}/cwd", data_dir)
+    except PermissionError:
+        return True  # another user's: PostgreSQL knows that it is none of its own
+    except OSError:
+        return False
+
+
+# --- the log, and running programs ------------------------------------------------------------------
+
+
+async def _keep_log_short(server: EmbeddedServer) -> None:
+    while True:
+        await anyio.sleep(LOG_CHECK_SECONDS)
+        await anyio.to_thread.run_sync(shorten_log, server)
+
+
+def shorten_log(server: EmbeddedServer, limit: int = LOG_LIMIT) -> None:
+    """Set the log aside and empty it in place: the server appends to it for as long as it runs."""
+    with suppress(OSError):
+        if server.log_path.stat().st_size > limit:
+            shutil.copyfile(server.log_path, server.log_path.with_suffix(".log.old"), follow_symlinks=False)
+            os.truncate(server.log_path, 0)
 
 
 async def _tool(server: EmbeddedServer, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -265,6 +347,7 @@ async def _tool(server: EmbeddedServer, name: str, *arguments: str) -> subproces
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
+            timeout=TOOL_LIMIT,
             cwd="/",
             env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
             user=account.uid if account else None,
@@ -272,7 +355,10 @@ async def _tool(server: EmbeddedServer, name: str, *arguments: str) -> subproces
             extra_groups=[] if account else None,
         )
 
-    return await anyio.to_thread.run_sync(run)
+    try:
+        return await anyio.to_thread.run_sync(run)
+    except subprocess.TimeoutExpired as error:
+        raise Fatal(f"{name} did not end within {TOOL_LIMIT:.0f} s", ExitCode.TEMPORARY) from error
 
 
 def _tail(path: Path) -> str:

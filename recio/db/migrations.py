@@ -15,6 +15,7 @@ _TABLE = """
         version integer PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())
 """
 _PRESENT = "SELECT max(version) FROM schema_version"
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY tablename"
 _RECORD = "INSERT INTO schema_version (version, name) VALUES ($1, $2)"
 _ALONE = "SELECT pg_advisory_xact_lock($1)"
 MIGRATION_LOCK = 0x7265_636D
@@ -50,9 +51,11 @@ def schema_text() -> str:
 async def migrate(connection: Connection, schema: str, steps: Sequence[Migration] = STEPS) -> int:
     """Bring the database to the present version inside the caller's transaction; returns it.
 
-    An empty database gets `schema` whole. Raises BadConfig for a database newer than the code.
+    An empty database gets `schema` whole. Raises BadConfig for a database newer than the code, or one
+    that somebody else's tables are in.
     """
     await connection.execute(_ALONE, MIGRATION_LOCK)
+    await _refuse_strangers(connection)
     await connection.execute(_TABLE)
     found: int | None = await connection.fetchval(_PRESENT)
     newest = schema_version(steps)
@@ -70,3 +73,13 @@ async def migrate(connection: Connection, schema: str, steps: Sequence[Migration
             await connection.execute(step.sql)
             await connection.execute(_RECORD, step.version, step.name)
     return newest
+
+
+async def _refuse_strangers(connection: Connection) -> None:
+    """A table of another program with one of our names would pass for ours."""
+    names: list[str] = [row["tablename"] for row in await connection.fetch(_TABLES)]
+    if names and "schema_version" not in names:
+        raise BadConfig(
+            f"the database holds tables that recio did not make ({', '.join(names[:3])}"
+            f"{', ...' if len(names) > 3 else ''}): give recio a database of its own"
+        )

@@ -10,6 +10,7 @@ import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 from recio.errors import BadConfig
@@ -17,6 +18,7 @@ from recio.errors import BadConfig
 ACCOUNTS = ("recio", "postgres", "nobody")
 """Whom the server runs as when recio runs as root, in order of preference."""
 SHARED_HOME = Path("/var/lib/recio")
+POINTER = "postgres-is-in"
 LONGEST_SOCKET_DIR = 107 - len("/.s.PGSQL.5432")
 
 
@@ -42,18 +44,41 @@ def place(root: Path) -> Place:
     root = root.absolute()
     root.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
     binaries = _installed_binaries()
-    account = _account(root) if os.geteuid() == 0 else None
-    home = root
-    if account is not None:
-        if not _reachable(root, account):
-            home = _shared_home() / hashlib.sha256(str(root).encode()).hexdigest()[:16]
-            home.mkdir(mode=0o711, parents=True, exist_ok=True)
-            (root / "postgres-is-in").write_text(f"{home}\n", encoding="utf-8")
+    home, account = _pointed_home(root) or root, None
+    if os.geteuid() == 0:
+        account = _account(home)
+        if not _reachable(home, account):
+            home = _home_elsewhere(root)
         if not _reachable(binaries, account):
             binaries = _copy_binaries(binaries)
     return Place(
         data_dir=home / "postgres", socket_dir=_socket_dir(home, account), binaries=binaries, account=account
     )
+
+
+def _pointed_home(root: Path) -> Path | None:
+    """Where this root's cluster was put before, even if the root was moved or opened up since.
+
+    Without it a moved root would silently begin with an empty database. Raises BadConfig.
+    """
+    pointer = root / POINTER
+    if not pointer.exists():
+        return None
+    home = Path(pointer.read_text(encoding="utf-8").strip())
+    ours = pointer.lstat().st_uid == 0 and home.parent in _shared_homes()
+    if os.geteuid() != 0 or not ours or not home.exists():
+        raise BadConfig(
+            f"{pointer} says that the database of {root} is in {home}, which cannot be used from here:"
+            " run recio as root, bring that directory back, or remove the file to begin an empty database"
+        )
+    return home
+
+
+def _home_elsewhere(root: Path) -> Path:
+    home = _shared_home() / hashlib.sha256(str(root).encode()).hexdigest()[:16]
+    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    (root / POINTER).write_text(f"{home}\n", encoding="utf-8")
+    return home
 
 
 def _installed_binaries() -> Path:
@@ -69,9 +94,9 @@ def _installed_binaries() -> Path:
     return binaries
 
 
-def _account(root: Path) -> Account:
+def _account(home: Path) -> Account:
     """Whoever owns the cluster already, else the first unprivileged account that exists."""
-    existing = root / "postgres" / "PG_VERSION"
+    existing = home / "postgres" / "PG_VERSION"
     if existing.exists() and existing.stat().st_uid != 0:
         owner = existing.stat()
         return Account(uid=owner.st_uid, gid=owner.st_gid)
@@ -101,9 +126,13 @@ def _may_enter(path: Path, account: Account) -> bool:
     return bool(status.st_mode & stat.S_IXOTH)
 
 
+def _shared_homes() -> tuple[Path, Path]:
+    return SHARED_HOME, Path(tempfile.gettempdir()) / "recio-root"
+
+
 def _shared_home() -> Path:
     """A place of root's own that every account can pass through."""
-    for place in (SHARED_HOME, Path(tempfile.gettempdir()) / "recio-root"):
+    for place in _shared_homes():
         try:
             place.mkdir(mode=0o711, parents=True, exist_ok=True)
         except OSError:
@@ -116,8 +145,7 @@ def _shared_home() -> Path:
 def _copy_binaries(binaries: Path) -> Path:
     """Copy the programs once to where the account can run them, keeping the layout they load libraries by."""
     package = binaries.parent
-    version = hashlib.sha256(str((binaries / "bin" / "postgres").stat().st_size).encode()).hexdigest()[:8]
-    target = _shared_home() / f"postgresql-{version}"
+    target = _shared_home() / f"postgresql-{version(package.name.replace('_', '-'))}"
     if not target.exists():
         draft = Path(tempfile.mkdtemp(prefix="copying-", dir=target.parent))
         draft.chmod(0o755)
@@ -135,7 +163,8 @@ def _copy_binaries(binaries: Path) -> Path:
 def _socket_dir(home: Path, account: Account | None) -> Path:
     """A directory that only the server's account may enter, short enough for a socket's path."""
     directory = home / "run"
-    if len(str(directory).encode()) > LONGEST_SOCKET_DIR:
+    # PostgreSQL and asyncpg both take a comma for the end of a name.
+    if len(str(directory).encode()) > LONGEST_SOCKET_DIR or "," in str(directory):
         digest = hashlib.sha256(str(home).encode()).hexdigest()[:16]
         directory = Path(tempfile.gettempdir()) / f"recio-{digest}"
     directory.mkdir(mode=0o700, exist_ok=True)

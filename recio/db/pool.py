@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import anyio
 import asyncpg
@@ -17,12 +18,27 @@ OLDEST_VERSION = 15
 CONNECT_TIMEOUT = 10.0
 STATEMENT_TIMEOUT = 10.0
 CLOSE_LIMIT = 5.0
+PROOF_SECONDS = 5.0
+LOCK_PATIENCE = "3s"
+"""How long a killed daemon's connection may take to be noticed by the server and give the lock up."""
+SERVER_SETTINGS = {"timezone": "UTC"}
+SERVER_LIMIT = {"statement_timeout": f"{STATEMENT_TIMEOUT + 5:.0f}s"}
+"""Ends a statement whose client vanished without a word; a live client gives up first, by itself."""
+SWIFT_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
+"""A server across a network lets the lock of a vanished host go in half a minute, not in two hours."""
+
+# PostgreSQL shows the two halves of a 64-bit key; other advisory locks may be held in the same database.
+_HOLDER = """
+    SELECT a.pid, a.application_name, a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+    WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.classid::bigint = ($1::bigint >> 32) & 4294967295 AND l.objid::bigint = $1::bigint & 4294967295
+"""
 
 # The server went, or is going, or was never there: the same statement may succeed later.
 PASSING = (
     OSError,
     TimeoutError,
-    asyncpg.InterfaceError,
     faults.PostgresConnectionError,
     faults.OperatorInterventionError,
     faults.InsufficientResourcesError,
@@ -31,6 +47,7 @@ PASSING = (
     faults.IdleInTransactionSessionTimeoutError,
     faults.PostgresIOError,
 )
+LOST_SIGNS = ("is closed", "is closing", "released back")
 
 
 @contextmanager
@@ -38,30 +55,44 @@ def transient_faults() -> Generator[None]:
     """Faults of the connection or the server come out as Transient; faults of the statement go through."""
     try:
         yield
-    except PASSING as fault:
+    except (*PASSING, asyncpg.InterfaceError) as fault:
+        if not _passes(fault):
+            raise
         raise Transient(f"database: {type(fault).__name__}: {fault}") from fault
+
+
+def _passes(fault: BaseException) -> bool:
+    """asyncpg says InterfaceError for a lost connection and for our own mistakes alike; only words differ."""
+    if isinstance(fault, asyncpg.InterfaceError):
+        return any(sign in str(fault) for sign in LOST_SIGNS) and not isinstance(fault, ValueError)
+    return isinstance(fault, PASSING)
 
 
 @asynccontextmanager
 async def open_pool(
-    dsn: str, *, application_name: str, min_size: int = 1, max_size: int = 4
+    dsn: str, *, application_name: str, min_size: int = 1, max_size: int = 4, statement_cache_size: int = 0
 ) -> AsyncGenerator[asyncpg.Pool[asyncpg.Record]]:
     """A pool whose connections keep time in UTC and give up on a statement after ten seconds.
 
-    Prepared statements are not cached, so that a transaction pooler may stand in between.
+    Prepared statements are not cached unless asked for, so that a transaction pooler may stand in between.
     Raises BadConfig for a database that cannot be used, Fatal(TEMPORARY) for one that is away.
     """
+    create = partial(
+        asyncpg.create_pool,
+        dsn,
+        min_size=min_size,
+        max_size=max_size,
+        statement_cache_size=statement_cache_size,
+        timeout=CONNECT_TIMEOUT,
+        command_timeout=STATEMENT_TIMEOUT,
+        init=_prepare,
+    )
+    settings = SERVER_SETTINGS | {"application_name": application_name}
     try:
-        pool = await asyncpg.create_pool(
-            dsn,
-            min_size=min_size,
-            max_size=max_size,
-            statement_cache_size=0,
-            timeout=CONNECT_TIMEOUT,
-            command_timeout=STATEMENT_TIMEOUT,
-            init=_prepare,
-            server_settings={"application_name": application_name, "timezone": "UTC"},
-        )
+        try:
+            pool = await create(server_settings=settings | SERVER_LIMIT)
+        except faults.ProtocolViolationError:  # how a pooler refuses a setting that it does not keep
+            pool = await create(server_settings=settings)
     except Exception as error:
         raise _cannot_connect(error) from error
     try:
@@ -83,42 +114,86 @@ class AccountLock:
 
 
 @asynccontextmanager
-async def advisory_lock(dsn: str, key: int) -> AsyncGenerator[AccountLock]:
+async def advisory_lock(
+    dsn: str, key: int, *, proof_seconds: float = PROOF_SECONDS
+) -> AsyncGenerator[AccountLock]:
     """Hold a session lock on a connection of its own. Raises BadConfig if another holds it."""
     try:
         connection = await asyncpg.connect(
             dsn,
             timeout=CONNECT_TIMEOUT,
             command_timeout=STATEMENT_TIMEOUT,
-            server_settings={"application_name": "recio lock"},
+            server_settings=SERVER_SETTINGS | SWIFT_KEEPALIVES | {"application_name": "recio lock"},
         )
     except Exception as error:
         raise _cannot_connect(error) from error
     lost = anyio.Event()
     try:
-        if not await connection.fetchval("SELECT pg_try_advisory_lock($1)", key):
+        if not await _taken_in_time(connection, key):
             raise BadConfig(
                 "another recio holds this database's account lock: one daemon per account;"
-                f" it is {await _holder(connection)}; stop it first"
+                f" it is {await _holder(connection, key)}; stop it first"
             )
         connection.add_termination_listener(lambda _: lost.set())
-        yield AccountLock(lost)
+        async with alongside(lambda: _prove(connection, lost, proof_seconds)):
+            yield AccountLock(lost)
     finally:
+        if lost.is_set():  # there is nobody to say farewell to
+            connection.terminate()
         with anyio.move_on_after(CLOSE_LIMIT, shield=True) as limit:
             await connection.close()
         if limit.cancelled_caught:
             connection.terminate()
 
 
-async def _holder(connection: asyncpg.Connection[asyncpg.Record]) -> str:
-    row = await connection.fetchrow(
-        "SELECT a.pid, a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)"
-        " WHERE l.locktype = 'advisory' AND l.granted AND l.database ="
-        " (SELECT oid FROM pg_database WHERE datname = current_database()) LIMIT 1"
-    )
+async def _prove(
+    connection: asyncpg.Connection[asyncpg.Record], lost: anyio.Event, proof_seconds: float
+) -> None:
+    """A network that fell silent closes nothing: ask, and take no answer for a loss."""
+    while not lost.is_set():
+        await anyio.sleep(proof_seconds)
+        try:
+            await connection.execute("SELECT 1", timeout=proof_seconds)
+        except (*PASSING, asyncpg.InterfaceError):
+            lost.set()
+
+
+@asynccontextmanager
+async def alongside(work: Callable[[], Coroutine[object, object, None]]) -> AsyncGenerator[None]:
+    """Run endless `work` while the block lasts; a fault of the block comes out as it is, not in a group."""
+    fault: BaseException | None = None
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(work)
+            try:
+                yield
+            finally:
+                group.cancel_scope.cancel()
+    except BaseExceptionGroup as faults:
+        fault, *others = faults.exceptions
+        if others:
+            raise
+    if fault is not None:  # raised outside the handler, so that its own cause and context stay
+        raise fault
+
+
+async def _taken_in_time(connection: asyncpg.Connection[asyncpg.Record], key: int) -> bool:
+    await connection.execute(f"SET lock_timeout = '{LOCK_PATIENCE}'")
+    try:
+        await connection.execute("SELECT pg_advisory_lock($1)", key)
+    except faults.LockNotAvailableError:
+        return False
+    return True
+
+
+async def _holder(connection: asyncpg.Connection[asyncpg.Record], key: int) -> str:
+    row = await connection.fetchrow(_HOLDER, key)
     if row is None:
         return "not visible to us"
-    return f"server process {row['pid']}, connected since {row['backend_start']:%Y-%m-%d %H:%M:%S} UTC"
+    return (
+        f"{row['application_name'] or 'a client without a name'!r}, server process {row['pid']},"
+        f" connected since {row['backend_start']:%Y-%m-%d %H:%M:%S} UTC"
+    )
 
 
 async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
@@ -136,9 +211,12 @@ async def _check_version(pool: asyncpg.Pool[asyncpg.Record]) -> None:
 
 def _cannot_connect(error: Exception) -> Exception:
     """The sentence for a database that cannot be reached; it never repeats the DSN."""
-    if isinstance(
-        error, faults.InvalidAuthorizationSpecificationError | faults.InvalidCatalogNameError | ValueError
-    ):
+    if isinstance(error, ValueError):  # its words may quote a piece of the password
+        return BadConfig(
+            "database.dsn cannot be read: write postgresql://user:password@host:port/name,"
+            " with every special character of the password percent-encoded"
+        )
+    if isinstance(error, faults.InvalidAuthorizationSpecificationError | faults.InvalidCatalogNameError):
         return BadConfig(f"database.dsn: the database refuses us: {error}")
     if isinstance(error, PASSING):
         return Fatal(f"the database cannot be reached: {type(error).__name__}: {error}", ExitCode.TEMPORARY)

@@ -9,15 +9,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
 import asyncpg
 import pytest
 
-from recio.db.embedded import EmbeddedServer, embedded_server, start_embedded, stop_embedded
-from recio.errors import Fatal
+from recio.db.embedded import EmbeddedServer, embedded_server, shorten_log, start_embedded, stop_embedded
+from recio.errors import BadConfig, Fatal
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: PostgreSQL itself refuses to run as root")
 START = """
@@ -29,6 +29,18 @@ print(server.data_dir, flush=True)
 sys.stdin.read()
 """
 
+WANTED_SETTINGS = {
+    "listen_addresses": "",
+    "data_checksums": "on",
+    "synchronous_commit": "on",
+    "fsync": "on",
+    "full_page_writes": "on",
+    "shared_buffers": "128MB",
+    "max_connections": "30",
+    "server_encoding": "UTF8",
+    "TimeZone": "UTC",
+}
+
 
 @pytest.fixture
 def root() -> Iterator[Path]:
@@ -36,6 +48,15 @@ def root() -> Iterator[Path]:
     made.chmod(0o711)
     yield made / "data"
     shutil.rmtree(made, ignore_errors=True)
+
+
+async def until(happened: Callable[[], bool]) -> None:
+    """Wait for a state of the files that the server writes."""
+    with anyio.fail_after(30):
+        while True:
+            if happened():
+                return
+            await anyio.sleep(0.001)
 
 
 def postmaster(server: EmbeddedServer) -> int:
@@ -67,6 +88,36 @@ async def test_what_was_acknowledged_survives_the_killing_of_the_server(root: Pa
         await stop_embedded(server)
 
 
+async def test_a_new_server_waits_for_what_a_killed_one_left_behind(root: Path):
+    """Two servers writing one cluster is the end of it: an orphan that still runs must hold the next back."""
+    server = await start_embedded(root)
+    await write(server, 1)
+    connection = await asyncpg.connect(server.dsn("postgres"))
+    orphan = await connection.fetchval("SELECT pg_backend_pid()")
+    os.kill(orphan, signal.SIGSTOP)
+    os.kill(postmaster(server), signal.SIGKILL)
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(start_embedded, root)
+            await until(lambda: "still in use" in server.log_path.read_text(encoding="utf-8"))
+            assert Path(f"/proc/{orphan}/cwd").resolve() == server.data_dir
+            os.kill(orphan, signal.SIGKILL)
+        assert await read(server) == [1]
+    finally:
+        connection.terminate()
+        await stop_embedded(server)
+
+
+async def test_a_killed_first_start_leaves_nothing_half_made(root: Path):
+    with subprocess.Popen([sys.executable, "-c", START, str(root)], stdin=subprocess.PIPE) as starter:
+        await until(lambda: bool(list(root.glob("postgres.new.*/PG_VERSION"))))
+        starter.kill()
+    assert not (root / "postgres").exists()
+    async with embedded_server(root) as server:
+        await write(server, 1)
+        assert not list(root.glob("postgres.new.*"))
+
+
 async def test_a_server_that_outlived_its_recio_is_found_and_used(root: Path):
     with subprocess.Popen(
         [sys.executable, "-c", START, str(root)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -91,7 +142,7 @@ async def test_a_server_that_somebody_uses_is_not_stopped(root: Path):
 
 
 async def test_a_start_that_was_killed_half_way_leaves_nothing_in_the_way(root: Path):
-    half = root / "postgres.new"
+    half = root / "postgres.new.killed"
     half.mkdir(parents=True)
     (half / "PG_VERSION").write_text("18\n", encoding="utf-8")
     async with embedded_server(root) as server:
@@ -108,12 +159,81 @@ async def test_a_stale_pid_file_of_another_program_is_no_obstacle(root: Path):
         assert await read(again) == [1]
 
 
+async def test_both_lock_files_of_a_dead_server_may_name_a_living_program_of_its_account(root: Path):
+    """Which is what a restart of the machine or of a container leaves behind."""
+    server = await start_embedded(root)
+    await write(server, 1)
+    real = postmaster(server)
+    account = server.place.account
+    with subprocess.Popen(
+        ["/bin/cat"],
+        stdin=subprocess.PIPE,
+        cwd="/",
+        user=account.uid if account else None,
+        group=account.gid if account else None,
+        extra_groups=[] if account else None,
+    ) as stranger:
+        os.kill(real, signal.SIGKILL)
+        for lock in (server.data_dir / "postmaster.pid", server.socket_dir / ".s.PGSQL.5432.lock"):
+            lock.write_text(lock.read_text(encoding="utf-8").replace(str(real), str(stranger.pid), 1))
+        async with embedded_server(root) as again:
+            assert await read(again) == [1]
+            assert stranger.poll() is None
+
+
+async def test_the_server_has_the_settings_that_keep_money_and_stay_off_the_network(root: Path):
+    async with embedded_server(root) as server:
+        connection = await asyncpg.connect(server.dsn("postgres"))
+        shown = {name: await connection.fetchval(f"SHOW {name}") for name in WANTED_SETTINGS}
+        await connection.close()
+        assert shown == WANTED_SETTINGS
+        assert server.socket_dir.stat().st_mode & 0o077 == 0
+
+
+async def test_the_log_stays_within_its_limit_while_the_server_runs(root: Path):
+    async def complain(words: str) -> None:
+        connection = await asyncpg.connect(server.dsn("postgres"))
+        with pytest.raises(asyncpg.UndefinedTableError):
+            await connection.execute(f"SELECT * FROM {words}")
+        await connection.close()
+
+    async with embedded_server(root) as server:
+        await complain("before")
+        shorten_log(server, limit=10)
+        await complain("after")
+        shown = server.log_path.read_text(encoding="utf-8")
+        assert "before" not in shown
+        assert "after" in shown
+        assert "before" in server.log_path.with_suffix(".log.old").read_text(encoding="utf-8")
+
+
+async def test_a_fault_of_the_caller_comes_out_as_it_is_and_the_server_is_stopped(root: Path):
+    with pytest.raises(BadConfig, match="mine") as caught:
+        async with embedded_server(root) as server:
+            raise BadConfig("mine") from KeyError("why")
+    assert isinstance(caught.value.__cause__, KeyError)
+    assert not (server.data_dir / "postmaster.pid").exists()
+
+
+async def test_a_root_that_cannot_be_a_directory_is_refused_in_a_sentence(root: Path):
+    root.write_text("a file", encoding="utf-8")
+    with pytest.raises(BadConfig, match="cannot be used"):
+        await start_embedded(root)
+
+
+async def test_a_root_with_spaces_and_signs_in_its_name_is_no_obstacle(root: Path):
+    async with embedded_server(root / "it's 100%, & more") as server:
+        await write(server, 1)
+    shutil.rmtree(server.socket_dir)
+
+
 async def test_a_path_too_long_for_a_socket_is_no_obstacle(root: Path):
     deep = root / ("x" * 60) / ("y" * 60)
     async with embedded_server(deep) as server:
         assert len(str(server.socket_dir)) < 100
         await write(server, 1)
         assert server.socket_dir.stat().st_mode & 0o077 == 0
+    shutil.rmtree(server.socket_dir)
 
 
 async def test_a_cluster_of_another_major_version_is_refused_with_the_way_out(root: Path):
@@ -152,27 +272,74 @@ async def test_as_root_in_a_directory_nobody_else_may_enter(root: Path):
 
 
 @as_root
+async def test_a_cluster_kept_elsewhere_is_found_again_when_its_root_moves_or_opens_up(root: Path):
+    closed = root.parent / "closed"
+    closed.mkdir(mode=0o700)
+    async with embedded_server(closed / "data") as server:
+        await write(server, 1)
+    closed.chmod(0o711)
+    (closed / "data").rename(root)
+    try:
+        async with embedded_server(root) as again:
+            assert again.data_dir == server.data_dir
+            assert await read(again) == [1]
+    finally:
+        shutil.rmtree(server.data_dir.parent)
+    with pytest.raises(BadConfig, match="bring that directory back"):
+        await start_embedded(root)
+
+
+@as_root
+async def test_a_cluster_of_another_account_is_refused_in_a_sentence(root: Path):
+    async with embedded_server(root) as server:
+        pass
+    os.chown(server.data_dir, 12345, 12345)
+    os.chown(server.data_dir / "PG_VERSION", 0, 0)
+    with pytest.raises(BadConfig, match=r"belongs to user 12345.*chown"):
+        await start_embedded(root)
+
+
+def ordinary_python() -> str | None:
+    """An interpreter of this very version that an ordinary user may run: ours may lie in a private home."""
+    name = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    for candidate in (sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
+        try:
+            subprocess.run(
+                [candidate, "-c", ""], check=True, cwd="/", user="nobody", group=65534, extra_groups=[]
+            )
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return candidate
+    return None
+
+
+@as_root
 async def test_as_an_ordinary_user(root: Path):
+    python = ordinary_python()
+    if python is None:
+        pytest.skip("no Python of this version where an ordinary user may go")
     account = pwd.getpwnam("nobody")
     root.mkdir()
     os.chown(root, account.pw_uid, account.pw_gid)
-    try:
-        done = await anyio.run_process(
-            [sys.executable, "-c", START, str(root)],
-            input=b"",
-            check=False,
-            user=account.pw_uid,
-            group=account.pw_gid,
-            extra_groups=[],
-            cwd="/",
-            env={
-                "PYTHONPATH": str(Path(__file__).parents[2]),
-                "HOME": "/nonexistent",
-                "PATH": "/usr/bin:/bin",
-            },
-        )
-    except PermissionError:
-        pytest.skip("this Python lies where an ordinary user may not go")
+    libraries = Path(asyncpg.__file__).parents[1]
+    done = await anyio.run_process(
+        [python, "-c", START, str(root)],
+        input=b"",
+        check=False,
+        user=account.pw_uid,
+        group=account.pw_gid,
+        extra_groups=[],
+        cwd="/",
+        env={
+            "PYTHONPATH": f"{Path(__file__).parents[2]}:{libraries}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": "/nonexistent",
+            "PATH": "/usr/bin:/bin",
+        },
+    )
     assert done.returncode == 0, done.stderr.decode()
-    assert (root / "postgres").stat().st_uid == account.pw_uid
-    os.kill(int((root / "postgres" / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
+    async with embedded_server(root) as server:  # root finds the user's server, uses it and stops it
+        assert server.data_dir == root / "postgres"
+        assert Path(f"/proc/{postmaster(server)}").stat().st_uid == account.pw_uid
+        await write(server, 1)
+        assert all(path.stat().st_uid == account.pw_uid for path in root.iterdir())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
 import anyio
+import anyio.abc
 import asyncpg
 import pytest
+from anyio.abc import ByteStream
 
 from recio.db import halts, identity
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import Migration, migrate, schema_text
-from recio.db.pool import advisory_lock, open_pool
+from recio.db.pool import advisory_lock, open_pool, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.messages import Halt
 from tests.builders import NOW
@@ -22,7 +27,47 @@ DESCRIBE = """
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
     UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1
 """
+_words = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
+REFUSAL = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
 Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
+
+
+def over_tcp(dsn: str, port: int) -> str:
+    """The same database through a relay on a port."""
+    name = dsn.removeprefix("postgresql:///").split("?")[0]
+    return f"postgresql://recio@127.0.0.1:{port}/{name}?sslmode=disable"
+
+
+@asynccontextmanager
+async def relay(
+    server: EmbeddedServer, refused: bytes | None = None
+) -> AsyncIterator[tuple[int, anyio.Event]]:
+    """A network in front of the server: it can fall silent, or refuse a setting as a pooler does."""
+    silence = anyio.Event()
+
+    async def pump(source: ByteStream, target: ByteStream) -> None:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            async for chunk in source:
+                if not silence.is_set():
+                    await target.send(chunk)
+            await target.send_eof()
+
+    async def serve(client: ByteStream) -> None:
+        async with client, await anyio.connect_unix(server.socket_dir / ".s.PGSQL.5432") as upstream:
+            hello = await client.receive()
+            if refused is not None and refused in hello:
+                await client.send(REFUSAL)
+                return
+            await upstream.send(hello)
+            async with anyio.create_task_group() as both:
+                both.start_soon(pump, client, upstream)
+                await pump(upstream, client)
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        yield listener.extra(anyio.abc.SocketAttribute.local_port), silence
+        group.cancel_scope.cancel()
 
 
 async def describe(pool: Pool) -> list[str]:
@@ -87,6 +132,88 @@ async def test_the_lock_excludes_a_second_daemon_and_says_who_holds_it(database_
         pass
 
 
+async def test_the_refusal_names_the_holder_of_this_key_and_no_other(database_dsn: str, pool: Pool):
+    async with pool.acquire() as stranger, advisory_lock(database_dsn, -7):
+        await stranger.execute("SELECT pg_advisory_lock(5)")
+        with pytest.raises(BadConfig, match="'recio lock', server process"):
+            async with advisory_lock(database_dsn, -7):
+                pass
+
+
+async def test_a_killed_daemons_lock_is_waited_for_until_the_server_notices(database_dsn: str, pool: Pool):
+    async with anyio.create_task_group() as group, pool.acquire() as dying:
+        await dying.execute("SELECT pg_advisory_lock(1)")
+
+        async def die_when_somebody_waits() -> None:
+            with anyio.fail_after(5):
+                while True:
+                    if await pool.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"):
+                        break
+            await dying.execute("SELECT pg_advisory_unlock(1)")
+
+        group.start_soon(die_when_somebody_waits)
+        async with advisory_lock(database_dsn, 1) as lock:
+            assert not lock.lost.is_set()
+
+
+async def test_a_network_that_falls_silent_loses_the_lock(database_dsn: str, postgres: EmbeddedServer):
+    """No connection is closed, no error arrives: that the lock is held can no longer be proven."""
+    async with (
+        relay(postgres) as (port, silence),
+        advisory_lock(over_tcp(database_dsn, port), 1, proof_seconds=0.1) as lock,
+    ):
+        assert not lock.lost.is_set()
+        silence.set()
+        with anyio.fail_after(5):
+            await lock.lost.wait()
+
+
+async def test_a_pooler_that_refuses_our_time_limit_is_used_without_it(
+    database_dsn: str, postgres: EmbeddedServer
+):
+    async with open_pool(database_dsn, application_name="t") as pool:
+        assert await pool.fetchval("SHOW statement_timeout") == "15s"
+    async with (
+        relay(postgres, refused=b"statement_timeout") as (port, _),
+        open_pool(over_tcp(database_dsn, port), application_name="t") as pool,
+    ):
+        assert await pool.fetchval("SHOW statement_timeout") == "0"
+        assert await pool.fetchval("SHOW application_name") == "t"
+
+
+async def test_our_own_mistakes_are_not_taken_for_faults_that_pass(pool: Pool):
+    with pytest.raises(asyncpg.InterfaceError, match="expects 1 argument"):
+        async with transaction(pool) as connection:
+            await connection.fetchval("SELECT $1::int")
+    with pytest.raises(Transient, match="closed"), transient_faults():
+        await pool.close()
+        await pool.fetchval("SELECT 1")
+
+
+async def test_a_database_with_tables_of_another_program_is_refused_untouched(postgres: EmbeddedServer):
+    dsn = await postgres.ensure_database("strangers")
+    async with open_pool(dsn, application_name="t") as pool:
+        await pool.execute("CREATE TABLE orders (x int)")
+        with pytest.raises(BadConfig, match=r"did not make \(orders\).*a database of its own"):
+            async with transaction(pool) as connection:
+                await migrate(connection, schema_text())
+        tables = await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        assert [row["tablename"] for row in tables] == ["orders"]
+
+
+async def test_two_that_migrate_at_once_apply_each_step_once(pool: Pool):
+    step = Migration(version=2, name="two", sql="CREATE TABLE two (x int)")
+
+    async def bring_up() -> None:
+        async with transaction(pool) as connection:
+            assert await migrate(connection, schema_text(), (step,)) == 2
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(bring_up)
+        group.start_soon(bring_up)
+    assert await pool.fetchval("SELECT count(*) FROM schema_version WHERE version = 2") == 1
+
+
 async def test_losing_the_locks_connection_is_noticed(database_dsn: str, pool: Pool):
     async with advisory_lock(database_dsn, 1) as lock:
         await pool.execute(
@@ -114,6 +241,25 @@ async def test_a_database_that_is_away_is_a_temporary_failure_without_its_dsn_in
             pass
     assert caught.value.exit_code == ExitCode.TEMPORARY
     assert "hunter2" not in str(caught.value)
+
+
+async def test_a_dsn_that_cannot_be_read_is_refused_without_a_piece_of_its_password():
+    with pytest.raises(BadConfig, match="percent-encoded") as caught:
+        async with open_pool("postgresql://me:hunt/er2@db/x", application_name="t"):
+            pass
+    assert "hunt" not in str(caught.value)
+
+
+async def test_a_transaction_that_was_begun_is_finished_even_while_its_task_is_cancelled(pool: Pool):
+    async def work() -> None:
+        async with transaction(pool) as connection:
+            group.cancel_scope.cancel()
+            await connection.execute("CREATE TABLE finished (x int)")
+            await connection.execute("INSERT INTO finished VALUES (1)")
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(work)
+    assert await pool.fetchval("SELECT x FROM finished") == 1
 
 
 async def test_a_halt_outlives_its_setter_and_is_cleared_once(pool: Pool):

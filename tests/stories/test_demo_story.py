@@ -85,7 +85,7 @@ async def test_a_killed_demo_is_taken_up_where_it_was(folder: Path):
 
 async def test_ctrl_c_ends_it_with_a_summary_and_exit_0(folder: Path):
     demo = start_demo(folder, "stopped.log")
-    await until(lambda: "no entry" in (folder / "stopped.log").read_text())
+    await until(lambda: "s to the close" in (folder / "stopped.log").read_text())
     demo.send_signal(signal.SIGINT)
     text = finished(demo, folder, "stopped.log")
     assert "recio demo: 0 windows settled" in text
