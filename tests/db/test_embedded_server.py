@@ -299,13 +299,23 @@ async def test_a_cluster_of_another_account_is_refused_in_a_sentence(root: Path)
         await start_embedded(root)
 
 
-def ordinary_python() -> str | None:
-    """An interpreter of this very version that an ordinary user may run: ours may lie in a private home."""
+def ordinary_python(environment: dict[str, str]) -> str | None:
+    """An interpreter of this version that an ordinary user may run, and that may read our files.
+
+    Ours, or the whole tree, may lie in a private home.
+    """
     name = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for candidate in (sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
         try:
             subprocess.run(
-                [candidate, "-c", ""], check=True, cwd="/", user="nobody", group=65534, extra_groups=[]
+                [candidate, "-c", "import recio.db.embedded"],
+                check=True,
+                cwd="/",
+                user="nobody",
+                group=65534,
+                extra_groups=[],
+                env=environment,
+                capture_output=True,
             )
         except (OSError, subprocess.CalledProcessError):
             continue
@@ -315,13 +325,19 @@ def ordinary_python() -> str | None:
 
 @as_root
 async def test_as_an_ordinary_user(root: Path):
-    python = ordinary_python()
+    libraries = Path(asyncpg.__file__).parents[1]
+    environment = {
+        "PYTHONPATH": f"{Path(__file__).parents[2]}:{libraries}",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "HOME": "/nonexistent",
+        "PATH": "/usr/bin:/bin",
+    }
+    python = ordinary_python(environment)
     if python is None:
-        pytest.skip("no Python of this version where an ordinary user may go")
+        pytest.skip("Python or this tree lies where an ordinary user may not go")
     account = pwd.getpwnam("nobody")
     root.mkdir()
     os.chown(root, account.pw_uid, account.pw_gid)
-    libraries = Path(asyncpg.__file__).parents[1]
     done = await anyio.run_process(
         [python, "-c", START, str(root)],
         input=b"",
@@ -330,12 +346,7 @@ async def test_as_an_ordinary_user(root: Path):
         group=account.pw_gid,
         extra_groups=[],
         cwd="/",
-        env={
-            "PYTHONPATH": f"{Path(__file__).parents[2]}:{libraries}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": "/nonexistent",
-            "PATH": "/usr/bin:/bin",
-        },
+        env=environment,
     )
     assert done.returncode == 0, done.stderr.decode()
     async with embedded_server(root) as server:  # root finds the user's server, uses it and stops it
