@@ -1,0 +1,69 @@
+"""What goes wrong on the wire is noticed, told, and mended without a restart of the process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.stories.world import World, a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(150)
+
+
+def shows(world: World, condition: Callable[[dict[str, Any]], object]) -> bool:
+    try:
+        return bool(condition(world.status()))
+    except OSError:
+        return False
+
+
+def book_is_whole(status: dict[str, Any]) -> bool:
+    return bool(status["board"]) and all(row["book_ok"] for row in status["board"])
+
+
+async def test_a_gap_in_the_sequence_is_told_and_the_book_made_whole_again():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: shows(world, book_is_whole))
+        world.arm("skip_seq", count=1)
+        await until(lambda: world.events("sequence gap"))
+        await until(lambda: shows(world, book_is_whole))
+        assert world.status()["tasks"]["market_sync"]["restarts"] == 0
+        world.kill()
+
+
+async def test_cut_sockets_come_back_and_fills_of_the_meantime_are_not_missed():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "120")
+        world.start_daemon()
+        await until(lambda: world.events("fill"))
+        world.arm("hold_fills", count=1, seconds=30)
+        world.arm("drop_sockets", count=1)
+        await until(lambda: shows(world, lambda status: status["tasks"]["account_sync"]["restarts"] > 0))
+        fills = len(world.events("fill"))
+        await until(lambda: len(world.events("fill")) > fills)
+        await until(
+            lambda: shows(
+                world, lambda status: not {o["state"] for o in status["orders"]} & {"intended", "unknown"}
+            )
+        )
+        assert world.stop() == 0
+        await books_agree(world)
+
+
+async def test_a_venue_that_goes_away_stops_entries_with_a_reason_and_the_page_stays():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: shows(world, lambda status: status["ready"]))
+        assert world.exchange is not None
+        world.exchange.kill()
+        world.exchange.wait()
+        await until(lambda: shows(world, lambda status: not status["ready"] and status["reasons"]))
+        status = world.status()
+        assert status["tasks"]["market_sync"]["restarts"] > 0
+        assert status["tasks"]["market_sync"]["last_error"]
+        assert world.stop() == 0

@@ -1,0 +1,273 @@
+"""trade_manager and executor on real rows and real HTTP: written down first, sent once, never guessed."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import anyio
+import asyncpg
+import pytest
+from aiohttp import web
+
+from recio.clock import Clock
+from recio.config import RiskSection
+from recio.db import identity
+from recio.db.connection import transaction
+from recio.db.ledger import Author
+from recio.db.pool import open_pool
+from recio.messages import (
+    FillSeen,
+    OpenIntent,
+    OrderAccepted,
+    OrderOutcome,
+    OrderRejected,
+    OrderState,
+    OrderUnknown,
+    PlaceOrder,
+    SettlementSeen,
+    TradeState,
+)
+from recio.tasks.executor import Executor
+from recio.tasks.trade_manager import TradeManager
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from recio.wires import Wires
+from tests.builders import EVENT, NOW, TICKER, account
+from tests.kalshi.local_venue import answers, local_venue
+
+AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
+CREATED = '{"order_id":"v-1","fill_count":"10.00","remaining_count":"0.00","ts_ms":1}'
+ORDER = PlaceOrder(
+    client_order_id=ClientOrderId("recio-0123abcd-1-entry-1"),
+    ticker=TICKER,
+    exchange_index=2,
+    book_side=BookSide.BID,
+    quantity=Quantity(1000),
+    price=Price(5200),
+    reduce_only=False,
+    send_before=NOW + timedelta(seconds=2),
+)
+
+
+def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
+    return OpenIntent(
+        strategy="average",
+        ticker=ticker,
+        event_ticker=EVENT,
+        exchange_index=2,
+        side=Side.YES,
+        quantity=Quantity(1000),
+        limit=Price(5200),
+        fee_estimate=Money(174_800),
+        closes_at=NOW + timedelta(minutes=10),
+        decided_at=decided_at,
+        why="test",
+        inputs={},
+    )
+
+
+@asynccontextmanager
+async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
+    """A running trade_manager with its wires; its rows were read when this is entered."""
+    async with transaction(pool) as connection:
+        mine = await identity.claim(connection, "demo", "sim", "account")
+        author = Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+    wires = Wires()
+    wires.account.set(account())
+    manager = TradeManager(
+        pool=pool,
+        clock=AT_NOW,
+        limits=RiskSection(),
+        author=author,
+        account=wires.account,
+        open_intents=wires.open_intents,
+        close_intents=wires.close_intents,
+        outcomes=wires.outcomes,
+        venue_facts=wires.venue_facts,
+        open_trades=wires.open_trades,
+        orders=wires.orders,
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(manager.run, lambda _sentence: None)
+        with anyio.fail_after(10):
+            await wires.open_trades.newer_than(0)
+        yield wires
+        group.cancel_scope.cancel()
+    wires.close()
+
+
+async def seen(wires: Wires, condition: Callable[[Wires], object]) -> None:
+    with anyio.fail_after(10):
+        version = 0
+        while not condition(wires):
+            version = await wires.open_trades.newer_than(version)
+
+
+def states(wires: Wires) -> list[TradeState]:
+    now = wires.open_trades.get()
+    return [trade.state for trade in (now.trades if now else ())]
+
+
+async def test_when_the_command_to_send_exists_its_row_is_already_committed(
+    pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
+):
+    async with managed(pool) as wires, open_pool(database_dsn, application_name="stranger") as stranger:
+        await wires.open_intents.send(wish())
+        with anyio.fail_after(10):
+            command = await wires.orders.receive()
+        row = await stranger.fetchrow(
+            "SELECT state, reserved FROM orders WHERE client_order_id = $1", command.client_order_id
+        )
+        assert row is not None
+        assert row["state"] == "intended"
+
+
+async def test_two_wishes_for_one_market_become_one_order(pool: asyncpg.Pool[asyncpg.Record]):
+    async with managed(pool) as wires:
+        for _ in range(2):
+            await wires.open_intents.send(wish())
+        await seen(wires, lambda w: w.open_intents.depth == 0 and states(w))
+        await wires.open_intents.send(wish(ticker=Ticker("KX-OTHER")))
+        commands = [await wires.orders.receive() for _ in range(2)]
+        assert [command.ticker for command in commands] == [TICKER, "KX-OTHER"]
+        assert wires.orders.depth == 0
+
+
+async def test_a_stale_wish_is_refused_and_leaves_no_row(pool: asyncpg.Pool[asyncpg.Record]):
+    async with managed(pool) as wires:
+        await wires.open_intents.send(wish(NOW - timedelta(seconds=3)))
+        await wires.open_intents.send(wish(ticker=Ticker("KX-FRESH")))
+        with anyio.fail_after(10):
+            assert (await wires.orders.receive()).ticker == "KX-FRESH"
+    assert await pool.fetchval("SELECT count(*) FROM orders") == 1
+
+
+async def test_from_wish_to_settlement_by_messages_alone(pool: asyncpg.Pool[asyncpg.Record]):
+    async with managed(pool) as wires:
+        await wires.open_intents.send(wish())
+        with anyio.fail_after(10):
+            command = await wires.orders.receive()
+        venue_id = VenueOrderId("v-1")
+        await wires.outcomes.send(
+            OrderAccepted(
+                client_order_id=command.client_order_id,
+                venue_order_id=venue_id,
+                filled=Quantity(1000),
+                remaining=Quantity(0),
+                at=NOW,
+            )
+        )
+        await wires.venue_facts.send(
+            FillSeen(
+                fill_id=FillId("f"),
+                venue_order_id=venue_id,
+                ticker=TICKER,
+                book_side=BookSide.BID,
+                price=Price(5200),
+                quantity=Quantity(1000),
+                fee=Money(174_800),
+                is_taker=True,
+                at=NOW,
+            )
+        )
+        await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+        await wires.venue_facts.send(
+            SettlementSeen(ticker=TICKER, result=Side.YES, settled_at=NOW, revenue_cents=1000)
+        )
+        await seen(wires, lambda w: states(w) == [])
+        now = wires.open_trades.get()
+        assert now is not None
+        assert now.realised_today == 10_000_000 - 5_200_000 - 174_800
+
+
+async def test_stopped_in_between_it_records_the_unanswered_order_as_unknown_and_its_successor_knows(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with managed(pool) as wires:
+        await wires.open_intents.send(wish())
+        with anyio.fail_after(10):
+            await wires.orders.receive()
+    async with managed(pool) as wires:
+        now = wires.open_trades.get()
+        assert now is not None
+        assert [order.state for order in now.orders] == [OrderState.UNKNOWN]
+
+
+@asynccontextmanager
+async def executing(
+    rest: object, wires: Wires, clock: Clock = AT_NOW, may_send: Callable[[], bool] = lambda: True
+) -> AsyncIterator[anyio.abc.TaskGroup]:
+    executor = Executor(
+        rest=rest, clock=clock, may_send=may_send, orders=wires.orders, outcomes=wires.outcomes
+    )  # pyright: ignore[reportArgumentType]
+    async with anyio.create_task_group() as group:
+        group.start_soon(executor.run, lambda _sentence: None)
+        yield group
+        group.cancel_scope.cancel()
+
+
+async def outcome(wires: Wires) -> OrderOutcome:
+    with anyio.fail_after(10):
+        return await wires.outcomes.receive()
+
+
+async def test_an_order_is_sent_once_and_its_answer_told():
+    wires = Wires()
+    async with local_venue(answers(201, CREATED)) as venue, executing(venue.rest(), wires):
+        await wires.orders.send(ORDER)
+        assert isinstance(await outcome(wires), OrderAccepted)
+        assert len(venue.requests) == 1
+    wires.close()
+
+
+@pytest.mark.parametrize("why", ["too late", "no lock"])
+async def test_an_order_past_its_deadline_or_without_the_lock_is_never_sent(why: str):
+    wires = Wires()
+    order = replace(ORDER, send_before=NOW - timedelta(seconds=1)) if why == "too late" else ORDER
+    async with (
+        local_venue(answers(201, CREATED)) as venue,
+        executing(venue.rest(), wires, may_send=lambda: why != "no lock"),
+    ):
+        await wires.orders.send(order)
+        answer = await outcome(wires)
+        assert isinstance(answer, OrderRejected)
+        assert answer.code == "not_sent"
+        assert venue.requests == []
+    wires.close()
+
+
+async def test_an_executor_stopped_in_mid_flight_says_unknown():
+    arrived = anyio.Event()
+
+    async def hang(_request: web.Request) -> web.StreamResponse:
+        arrived.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    wires = Wires()
+    async with local_venue(hang) as venue:
+        async with executing(venue.rest(), wires) as group:
+            await wires.orders.send(ORDER)
+            with anyio.fail_after(10):
+                await arrived.wait()
+            group.cancel_scope.cancel()
+        assert isinstance(await outcome(wires), OrderUnknown)
+    wires.close()
+
+
+async def test_an_order_without_an_answer_does_not_hold_up_the_next():
+    async def hang_first(_request: web.Request) -> web.StreamResponse:
+        if len(venue.requests) == 1:
+            await anyio.sleep_forever()
+        return web.Response(status=201, text=CREATED)
+
+    wires = Wires()
+    async with local_venue(hang_first) as venue, executing(venue.rest(), wires):
+        await wires.orders.send(ORDER)
+        await wires.orders.send(replace(ORDER, client_order_id=ClientOrderId("recio-0123abcd-2-exit-1")))
+        answer = await outcome(wires)
+        assert isinstance(answer, OrderAccepted)
+        assert answer.client_order_id.endswith("exit-1")
+    wires.close()
