@@ -11,7 +11,7 @@ import structlog
 
 from recio import units
 from recio.errors import Transient
-from recio.kalshi.rest import KalshiRest
+from recio.kalshi.rest import Instant, KalshiRest
 from recio.messages import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.units import (
     BookSide,
@@ -36,7 +36,7 @@ class _Shard(msgspec.Struct):
 
 class _Balance(msgspec.Struct):
     balance_dollars: str
-    balance_breakdown: list[_Shard] = []
+    balance_breakdown: list[_Shard] | None = None
 
 
 class _Position(msgspec.Struct):
@@ -58,7 +58,7 @@ class _Fill(msgspec.Struct):
     count_fp: str
     fee_cost: str
     is_taker: bool
-    created_time: datetime
+    created_time: Instant
 
 
 class _Fills(msgspec.Struct):
@@ -72,7 +72,7 @@ class _Order(msgspec.Struct):
     status: VenueOrderStatus
     fill_count_fp: str
     remaining_count_fp: str
-    client_order_id: str = ""
+    client_order_id: str | None = None
 
 
 class _Orders(msgspec.Struct):
@@ -84,7 +84,7 @@ class _Settlement(msgspec.Struct):
     ticker: str
     market_result: str
     revenue: int
-    settled_time: datetime
+    settled_time: Instant
 
 
 class _Settlements(msgspec.Struct):
@@ -93,7 +93,7 @@ class _Settlements(msgspec.Struct):
 
 
 class _AsOf(msgspec.Struct):
-    as_of_time: datetime
+    as_of_time: Instant
 
 
 async def as_of(rest: KalshiRest) -> datetime:
@@ -104,7 +104,7 @@ async def as_of(rest: KalshiRest) -> datetime:
 async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
     """Cash on the shard; the sum of all shards only where the venue does not break it down."""
     found = await rest.read("/portfolio/balance", _Balance)
-    for shard in found.balance_breakdown:
+    for shard in found.balance_breakdown or ():
         if shard.exchange_index == exchange_index:
             return _exact(units.money, shard.balance, "balance")
     if exchange_index is not None and found.balance_breakdown:
@@ -146,13 +146,13 @@ async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[Settlem
     for page in await rest.pages("/portfolio/settlements", _Settlements, _since(since)):
         for each in page.settlements:
             if each.market_result not in ("yes", "no"):
-                log.error("settlement not understood", ticker=each.ticker, result=each.market_result)
+                log.warning("settlement not understood", ticker=each.ticker, result=each.market_result)
                 continue
             found.append(
                 SettlementSeen(
                     ticker=Ticker(each.ticker),
                     result=Side(each.market_result),
-                    settled_at=each.settled_time,
+                    settled_at=each.settled_time.astimezone(UTC),
                     revenue_cents=each.revenue,
                 )
             )
@@ -173,7 +173,7 @@ def _fill(each: _Fill) -> FillSeen:
         quantity=_exact(units.quantity, each.count_fp, "count_fp"),
         fee=_exact(units.money, each.fee_cost, "fee_cost"),
         is_taker=each.is_taker,
-        at=each.created_time,
+        at=each.created_time.astimezone(UTC),
     )
 
 

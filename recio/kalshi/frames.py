@@ -7,7 +7,7 @@ a needed field that is missing, ill-typed or out of its unit never becomes a def
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
 import msgspec
@@ -152,6 +152,10 @@ class _Envelope(msgspec.Struct):
     msg: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+UNREADABLE = (msgspec.MsgspecError, units.UnitError, UnicodeError, RecursionError)
+"""All that hostile bytes can raise on the way: JSON nested too deep is a RecursionError."""
+
 _envelope = msgspec.json.Decoder(_Envelope)
 _snapshot = msgspec.json.Decoder(_Snapshot)
 _delta = msgspec.json.Decoder(_Delta)
@@ -167,7 +171,7 @@ def parse_frame(raw: bytes | str) -> Frame:
     """One WebSocket text frame into a message. Raises FrameError naming the field and the value."""
     try:
         return _parse(_envelope.decode(raw))
-    except (msgspec.MsgspecError, units.UnitError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
 
 
@@ -246,7 +250,7 @@ def _fill_seen(body: _Fill) -> FillSeen:
         quantity=units.quantity(body.count_fp),
         fee=units.money(body.fee_cost),
         is_taker=body.is_taker,
-        at=datetime.fromtimestamp(body.ts_ms / 1000, UTC),
+        at=_instant(body.ts_ms),
     )
 
 
@@ -264,6 +268,13 @@ def _order_seen(body: _Order) -> OrderSeen | Passed:
         filled=units.quantity(body.fill_count_fp),
         remaining=units.quantity(body.remaining_count_fp),
     )
+
+
+def _instant(ts_ms: int) -> datetime:
+    try:
+        return EPOCH + timedelta(milliseconds=ts_ms)
+    except OverflowError as error:
+        raise units.UnitError(f"ts_ms {str(ts_ms)[:40]} is not a time") from error
 
 
 def _present(value: int | None, name: str) -> int:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import msgspec
 
 from recio import units
 from recio.errors import Transient
-from recio.kalshi.rest import KalshiRest, decoded
+from recio.kalshi.rest import UNREADABLE, Instant, KalshiRest, decoded
 from recio.messages import Market, MarketStatus, PriceRange, StrikeType
 from recio.units import EventTicker, Side, Ticker
 
@@ -50,8 +50,8 @@ class _Range(msgspec.Struct):
 class _Market(msgspec.Struct):
     ticker: str
     event_ticker: str
-    open_time: datetime
-    close_time: datetime
+    open_time: Instant
+    close_time: Instant
     status: MarketStatus
     strike_type: StrikeType
     price_ranges: list[_Range]
@@ -61,11 +61,11 @@ class _Market(msgspec.Struct):
     floor_strike: Decimal | None = None
     cap_strike: Decimal | None = None
     exchange_index: int | None = None
-    settlement_ts: datetime | None = None
+    settlement_ts: Instant | None = None
 
 
 class _Named(msgspec.Struct):
-    ticker: str = "(no ticker)"
+    ticker: str
 
 
 class _MarketPage(msgspec.Struct):
@@ -75,6 +75,10 @@ class _MarketPage(msgspec.Struct):
 
 class _OneMarket(msgspec.Struct):
     market: _Market
+
+
+MAY_CARRY_STATUS = (200, 500, 503, 504)
+"""A paused exchange may send its status with one of these."""
 
 
 class _Series(msgspec.Struct):
@@ -96,13 +100,14 @@ class _Shard(msgspec.Struct):
 class _Status(msgspec.Struct):
     exchange_active: bool
     trading_active: bool
-    exchange_index_statuses: list[_Shard] = []
+    exchange_index_statuses: list[_Shard] | None = None
 
 
 async def trading_active(rest: KalshiRest, exchange_index: int | None) -> bool:
     """Whether the shard trades now; the top-level flags speak for shard 0 only."""
-    status = await rest.read("/exchange/status", _Status)
-    for shard in status.exchange_index_statuses:
+    path = "/exchange/status"
+    status = decoded(await rest.get(path, answers=MAY_CARRY_STATUS), _Status, path)
+    for shard in status.exchange_index_statuses or ():
         if shard.exchange_index == exchange_index:
             return shard.exchange_active and shard.trading_active
     return status.exchange_active and status.trading_active
@@ -113,6 +118,8 @@ async def series_fee_multiplier(rest: KalshiRest, series: str) -> Decimal:
     found = (await rest.read(f"/series/{series}", _OneSeries)).series
     if found.fee_type not in QUADRATIC:
         raise Transient(f"series {series}: fee_type {found.fee_type!r} is not known: no trade")
+    if not found.fee_multiplier.is_finite() or found.fee_multiplier < 0:
+        raise Transient(f"series {series}: fee_multiplier {found.fee_multiplier} cannot be: no trade")
     return found.fee_multiplier
 
 
@@ -122,22 +129,25 @@ async def event_markets(
     """The markets of the event that closes next and of the one after it, by the venue's own times."""
     markets: list[Market] = []
     refused: list[tuple[str, str]] = []
-    for status in ("open", "unopened"):
-        params = {"series_ticker": series, "status": status, "limit": "1000"}
-        for page in await rest.pages("/markets", _MarketPage, params):
-            for raw in page.markets:
-                understood = _understood(raw, series, fee_multiplier)
-                if isinstance(understood, Market):
-                    markets.append(understood)
-                else:
-                    refused.append(understood)
+    # By close time and not by status: a market that opens between two reads would be in neither of them.
+    params = {"series_ticker": series, "min_close_ts": str(int(now.timestamp())), "limit": "1000"}
+    for page in await rest.pages("/markets", _MarketPage, params):
+        for raw in page.markets:
+            understood = _understood(raw, series, fee_multiplier)
+            if isinstance(understood, Market):
+                markets.append(understood)
+            else:
+                refused.append(understood)
     return MarketList(markets=_nearest(markets, now), refused=tuple(refused))
 
 
 async def read_market(rest: KalshiRest, ticker: Ticker, fee_multiplier: Decimal) -> Market:
     """One market. Raises Transient if it cannot be understood, VenueRefused if it does not exist."""
     body = (await rest.read(f"/markets/{ticker}", _OneMarket)).market
-    return _market(body, ticker.split("-", 1)[0], fee_multiplier)
+    try:
+        return _market(body, ticker.split("-", 1)[0], fee_multiplier)
+    except units.UnitError as error:
+        raise Transient(f"market {ticker}: {error}") from error
 
 
 async def read_result(rest: KalshiRest, ticker: Ticker) -> MarketResult:
@@ -148,7 +158,7 @@ async def read_result(rest: KalshiRest, ticker: Ticker) -> MarketResult:
         status=body.status,
         result=Side(body.result) if body.result in ("yes", "no") else None,
         settlement_value_text=body.expiration_value or None,
-        settled_at=body.settlement_ts,
+        settled_at=body.settlement_ts.astimezone(UTC) if body.settlement_ts else None,
     )
 
 
@@ -162,8 +172,15 @@ def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
 def _understood(raw: msgspec.Raw, series: str, fee_multiplier: Decimal) -> Market | tuple[str, str]:
     try:
         return _market(msgspec.json.decode(raw, type=_Market), series, fee_multiplier)
-    except (msgspec.MsgspecError, units.UnitError) as error:
-        return decoded(bytes(raw), _Named, "market").ticker, str(error)
+    except (*UNREADABLE, units.UnitError) as error:
+        return _name(raw), str(error)
+
+
+def _name(raw: msgspec.Raw) -> str:
+    try:
+        return msgspec.json.decode(raw, type=_Named).ticker
+    except UNREADABLE:
+        return "(no ticker)"
 
 
 def _market(body: _Market, series: str, fee_multiplier: Decimal) -> Market:
@@ -173,15 +190,21 @@ def _market(body: _Market, series: str, fee_multiplier: Decimal) -> Market:
         series_ticker=series,
         exchange_index=body.exchange_index,
         strike_type=body.strike_type,
-        floor_strike=body.floor_strike,
-        cap_strike=body.cap_strike,
-        open_time=body.open_time,
-        close_time=body.close_time,
+        floor_strike=_strike(body.floor_strike),
+        cap_strike=_strike(body.cap_strike),
+        open_time=body.open_time.astimezone(UTC),
+        close_time=body.close_time.astimezone(UTC),
         status=body.status,
         price_ranges=tuple(_range(each) for each in body.price_ranges),
         fee_multiplier=fee_multiplier,
         rules_primary=body.rules_primary,
     )
+
+
+def _strike(value: Decimal | None) -> Decimal | None:
+    if value is not None and not value.is_finite():
+        raise units.UnitError(f"strike {value} is not a number")
+    return value
 
 
 def _range(body: _Range) -> PriceRange:

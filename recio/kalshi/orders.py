@@ -1,17 +1,23 @@
-"""Sends one order, once, and says what came of it as a value; whatever is not certain is OrderUnknown."""
+"""Sends one order, once, and says what came of it as a value; it never retries and never guesses.
+
+Only a clear word of the venue is a yes or a no; whatever is not certain is OrderUnknown.
+"""
 
 from __future__ import annotations
 
 import aiohttp
 import msgspec
+import structlog
 
 from recio import units
-from recio.kalshi.rest import Answer, KalshiRest, error_words
+from recio.kalshi.rest import UNREADABLE, Answer, KalshiRest, error_words
 from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
-from recio.units import VenueOrderId, price_text, quantity_text
+from recio.units import Quantity, VenueOrderId, price_text, quantity_text
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 CREATE = "/portfolio/events/orders"
-REFUSALS = frozenset({400, 401, 403, 404, 410, 415, 422, 429})
+REFUSALS = frozenset({400, 401, 403, 404, 410, 429})
 """Answers that come instead of an order: with an error body nothing was accepted."""
 EXISTS = 409
 
@@ -20,6 +26,8 @@ class _Created(msgspec.Struct):
     order_id: str
     fill_count: str
     remaining_count: str
+    client_order_id: str | None = None
+    error: object = None
 
 
 async def place(rest: KalshiRest, order: PlaceOrder) -> OrderOutcome:
@@ -30,6 +38,9 @@ async def place(rest: KalshiRest, order: PlaceOrder) -> OrderOutcome:
         # No connection was made, so no byte of the order has left.
         return _rejected(rest, order, "not_sent", f"{type(error).__name__}: {error}")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return _unknown(rest, order, f"{type(error).__name__}: {error}".rstrip(": "))
+    except Exception as error:
+        log.error("placing broke", order=order.client_order_id, exc_info=error)
         return _unknown(rest, order, f"{type(error).__name__}: {error}".rstrip(": "))
     return _outcome(rest, order, answer)
 
@@ -54,27 +65,46 @@ def _body(order: PlaceOrder) -> dict[str, object]:
 def _outcome(rest: KalshiRest, order: PlaceOrder, answer: Answer) -> OrderOutcome:
     if answer.status in (200, 201):
         return _accepted(rest, order, answer)
-    code, text = error_words(answer.body)
-    if answer.status in REFUSALS and (code or text):
+    words = error_words(answer.body)
+    if answer.status in REFUSALS and words is not None:
+        code, text = words
         return _rejected(rest, order, code or str(answer.status), text)
     if answer.status == EXISTS:
         # An order of ours with this id exists: only the order list can say what became of it.
         return _unknown(rest, order, "the venue already has an order with this id")
-    return _unknown(rest, order, f"answer {answer.status} {code} {text}".strip())
+    said = " ".join(words or ("without an error of the venue's",)).strip()
+    return _unknown(rest, order, f"answer {answer.status} {said}")
 
 
 def _accepted(rest: KalshiRest, order: PlaceOrder, answer: Answer) -> OrderOutcome:
     try:
         created = msgspec.json.decode(answer.body, type=_Created)
-        return OrderAccepted(
-            client_order_id=order.client_order_id,
-            venue_order_id=VenueOrderId(created.order_id),
-            filled=units.quantity(created.fill_count),
-            remaining=units.quantity(created.remaining_count),
-            at=rest.clock.utc(),
-        )
-    except (msgspec.MsgspecError, units.UnitError, UnicodeDecodeError) as error:
+        filled, remaining = units.quantity(created.fill_count), units.quantity(created.remaining_count)
+    except (*UNREADABLE, units.UnitError) as error:
         return _unknown(rest, order, f"answer {answer.status} without a readable order: {error}")
+    doubt = _doubt(order, created, filled, remaining)
+    if doubt:
+        return _unknown(rest, order, f"answer {answer.status} {doubt}")
+    return OrderAccepted(
+        client_order_id=order.client_order_id,
+        venue_order_id=VenueOrderId(created.order_id),
+        filled=filled,
+        remaining=remaining,
+        at=rest.clock.utc(),
+    )
+
+
+def _doubt(order: PlaceOrder, created: _Created, filled: Quantity, remaining: Quantity) -> str:
+    """Why a yes cannot be believed; empty if it can."""
+    if created.error is not None:
+        return "carries an error as well as an order"
+    if not created.order_id:
+        return "has an empty order id"
+    if created.client_order_id and created.client_order_id != order.client_order_id:
+        return f"is about the order {created.client_order_id[:80]}"
+    if filled < 0 or remaining < 0 or filled + remaining > order.quantity:
+        return f"has counts that cannot be: {created.fill_count} filled, {created.remaining_count} remaining"
+    return ""
 
 
 def _rejected(rest: KalshiRest, order: PlaceOrder, code: str, text: str) -> OrderRejected:

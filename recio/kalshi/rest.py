@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from datetime import datetime
+from typing import Annotated, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,8 +17,12 @@ from recio.kalshi.signing import Signer
 
 T = TypeVar("T")
 PAGES_AT_MOST = 1_000
-BUSY = 429
+PASSING = frozenset({408, 429})
 SERVER_FAULTS = 500
+UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
+"""All that a body can raise while it is decoded: JSON nested too deep is a RecursionError."""
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A time that says its zone; one that does not is refused and never taken for UTC."""
 
 
 class VenueRefused(Exception):
@@ -45,12 +50,18 @@ class KalshiRest:
     timeout_seconds: float
 
     async def send(
-        self, method: str, path: str, *, params: Mapping[str, str] | None = None, body: object = None
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: object = None,
+        signed: bool = True,
     ) -> Answer:
         """One attempt: no redirect, no retry. Raises what aiohttp raises."""
         url = self.base_url + path
         headers = {"Accept": "application/json"}
-        if self.signer is not None:
+        if signed and self.signer is not None:
             stamp = int(self.clock.unix() * 1000)
             headers |= self.signer.headers(method, urlsplit(url).path, stamp)
         data = None
@@ -68,27 +79,22 @@ class KalshiRest:
         ) as response:
             return Answer(response.status, await response.read())
 
-    async def get(self, path: str, params: Mapping[str, str] | None = None) -> bytes:
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        signed: bool = True,
+        answers: Collection[int] = (200,),
+    ) -> bytes:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
         try:
-            answer = await self.send("GET", path, params=params)
+            answer = await self.send("GET", path, params=params, signed=signed)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"GET {path}: {type(error).__name__}: {error}") from error
-        if answer.status == 200:
+        if answer.status in answers:
             return answer.body
-        raise self._fault(path, answer)
-
-    def _fault(self, path: str, answer: Answer) -> Exception:
-        code, text = error_words(answer.body)
-        if answer.status == BUSY or answer.status >= SERVER_FAULTS or code == "header_timestamp_expired":
-            return Transient(f"GET {path}: {answer.status} {code} {text}".strip())
-        if answer.status == 401:
-            host = urlsplit(self.base_url).hostname
-            return BadConfig(
-                f"{host} refuses the API key {self.signer.key_id if self.signer else '(none)'}:"
-                f" {code} {text}; does kalshi.key_id belong to kalshi.key_path and to this environment?"
-            )
-        return VenueRefused(answer.status, code, text)
+        raise fault(f"GET {path}", self.base_url, self.signer, answer)
 
     async def read(self, path: str, kind: type[T], params: Mapping[str, str] | None = None) -> T:
         """A read decoded strictly. Raises Transient naming the field when the body is not of that kind."""
@@ -110,10 +116,29 @@ class KalshiRest:
         raise Transient(f"GET {path}: more than {PAGES_AT_MOST} pages")
 
 
+def fault(what: str, url: str, signer: Signer | None, answer: Answer) -> Exception:
+    """The exception for an answer that is none. Only words of the venue's own make a refusal."""
+    words = error_words(answer.body)
+    code, text = words or ("", answer.body[:200].decode("utf-8", "replace").strip())
+    passing = answer.status in PASSING or answer.status >= SERVER_FAULTS
+    if passing or code == "header_timestamp_expired":
+        return Transient(f"{what}: {answer.status} {code} {text}".strip())
+    if answer.status == 401:
+        key = signer.key_id if signer else "(none)"
+        return BadConfig(
+            f"{urlsplit(url).hostname} refuses the API key {key}: {code} {text};"
+            " does kalshi.key_id belong to kalshi.key_path and to this environment?"
+        )
+    if words is None:
+        # A page of a proxy or a balancer in between: not Kalshi's word, and it will pass.
+        return Transient(f"{what}: {answer.status} without an error of the venue's: {text}".strip(": "))
+    return VenueRefused(answer.status, code, text)
+
+
 def decoded(body: bytes, kind: type[T], what: str) -> T:
     try:
         return msgspec.json.decode(body, type=kind)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise Transient(f"{what}: {error}") from error
 
 
@@ -128,15 +153,16 @@ class _Nested(msgspec.Struct):
     error: _Fault | str
 
 
-def error_words(body: bytes) -> tuple[str, str]:
-    """(code, text) of any of the venue's four error shapes; plain text becomes the text."""
+def error_words(body: bytes) -> tuple[str, str] | None:
+    """(code, text) of any of the venue's four error shapes; None if the body has none of them."""
     for kind in (_Nested, _Fault):
         try:
             found = msgspec.json.decode(body, type=kind)
-        except (msgspec.MsgspecError, UnicodeDecodeError):
+        except UNREADABLE:
             continue
-        fault = found.error if isinstance(found, _Nested) else found
-        if isinstance(fault, str):
-            return fault.replace(" ", "_"), fault
-        return fault.code, "; ".join(filter(None, (fault.message, fault.details, fault.msg)))
-    return "", body[:200].decode("utf-8", "replace").strip()
+        said = found.error if isinstance(found, _Nested) else found
+        if isinstance(said, str):
+            return said.replace(" ", "_"), said
+        text = "; ".join(filter(None, (said.message, said.details, said.msg)))
+        return (said.code, text) if said.code or text else None
+    return None

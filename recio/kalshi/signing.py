@@ -44,12 +44,19 @@ def load_signer(key_id: str, key_path: Path) -> Signer:
     try:
         key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
     except OSError as error:
-        raise BadConfig(f"kalshi.key_path = {str(key_path)!r}: {error.strerror}") from error
+        raise BadConfig(
+            f"kalshi.key_path = {str(key_path)!r}: {error.strerror};"
+            " give the path of the private key that belongs to kalshi.key_id, readable by this user"
+        ) from error
     except (ValueError, TypeError, UnsupportedAlgorithm):
         # The cause is dropped on purpose: parsers like to quote what they could not parse.
         raise BadConfig(
-            f"kalshi.key_path = {str(key_path)!r} is not an unencrypted private key in PEM form"
+            f"kalshi.key_path = {str(key_path)!r} is not an unencrypted private key in PEM form;"
+            " save there the key file that Kalshi offered when the API key was made, unchanged"
         ) from None
     if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-        raise BadConfig(f"kalshi.key_path = {str(key_path)!r} is neither an RSA nor an Ed25519 key")
+        raise BadConfig(
+            f"kalshi.key_path = {str(key_path)!r} is neither an RSA nor an Ed25519 key;"
+            " Kalshi takes no other kind: make a new API key there"
+        )
     return Signer(key_id=key_id, key=key)

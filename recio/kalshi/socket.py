@@ -1,6 +1,7 @@
 """One WebSocket to Kalshi: signed at the upgrade, subscriptions by command, frames out one by one.
 
 Silence is a fault: the venue pings every ten seconds, so a socket that says nothing at all is dead.
+It never reconnects and never repairs; whoever opened it does.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ import anyio
 import msgspec
 
 from recio.clock import Clock
-from recio.errors import BadConfig, Transient
+from recio.errors import Transient
 from recio.kalshi.frames import Frame, FrameError, parse_frame
+from recio.kalshi.rest import Answer, fault
 from recio.kalshi.signing import Signer
 from recio.units import Ticker
 
@@ -75,8 +77,10 @@ class KalshiSocket:
         number = next(self._ids)
         command = {"id": number, "cmd": name, "params": params}
         try:
-            await self.connection.send_str(msgspec.json.encode(command).decode())
-        except (aiohttp.ClientError, OSError) as error:
+            # Bounded: a peer that stopped reading must not hold up the one task that would notice.
+            with anyio.fail_after(self.silence_limit_seconds):
+                await self.connection.send_str(msgspec.json.encode(command).decode())
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"socket: {name} could not be sent: {error}") from error
         return number
 
@@ -105,8 +109,9 @@ class KalshiSocket:
 
     async def _pong(self, payload: bytes) -> None:
         try:
-            await self.connection.pong(payload)
-        except (aiohttp.ClientError, OSError) as error:
+            with anyio.fail_after(self.silence_limit_seconds):
+                await self.connection.pong(payload)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"socket: pong could not be sent: {error}") from error
 
 
@@ -114,7 +119,7 @@ class KalshiSocket:
 async def open_socket(
     session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock, *, silence_limit_seconds: float
 ) -> AsyncGenerator[KalshiSocket]:
-    """Connect and sign. Raises Transient if the venue is away, BadConfig if it refuses the key."""
+    """Connect and sign. Raises Transient if the venue is away or the clock off, BadConfig for a bad key."""
     connection = await _connect(session, url, signer, clock)
     try:
         yield KalshiSocket(
@@ -131,24 +136,39 @@ async def open_socket(
 async def _connect(
     session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock
 ) -> aiohttp.ClientWebSocketResponse:
-    headers = signer.headers("GET", urlsplit(url).path, int(clock.unix() * 1000))
     try:
         with anyio.fail_after(CONNECT_LIMIT):
             return await session.ws_connect(
                 url,
-                headers=headers,
+                headers=_signed(url, signer, clock),
                 autoping=False,
                 max_msg_size=LARGEST_MESSAGE,
             )
     except aiohttp.WSServerHandshakeError as error:
         if error.status == 401:
-            raise BadConfig(
-                f"{urlsplit(url).hostname} refuses the API key {signer.key_id} at its WebSocket;"
-                " does kalshi.key_id belong to kalshi.key_path and to this environment, and is the clock right?"
-            ) from None
+            raise await _refusal(session, url, signer, clock) from None
         raise Transient(f"socket: the venue answered {error.status} to the upgrade") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Transient(f"socket: cannot connect: {type(error).__name__}: {error}") from error
+
+
+async def _refusal(session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock) -> Exception:
+    """Why an upgrade got 401. The handshake drops the body that tells a bad key from a clock that is
+    off, so the same address is asked once more, without the upgrade."""
+    limit = aiohttp.ClientTimeout(total=CONNECT_LIMIT)
+    headers = _signed(url, signer, clock)
+    try:
+        async with session.get(url, headers=headers, allow_redirects=False, timeout=limit) as response:
+            answer = Answer(response.status, await response.read())
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return Transient(f"socket: 401 to the upgrade, and no word why: {type(error).__name__}: {error}")
+    if answer.status != 401:
+        return Transient(f"socket: 401 to the upgrade, but {answer.status} when asked why")
+    return fault("socket", url, signer, answer)
+
+
+def _signed(url: str, signer: Signer, clock: Clock) -> dict[str, str]:
+    return signer.headers("GET", urlsplit(url).path, int(clock.unix() * 1000))
 
 
 def _parsed(data: str | bytes) -> Frame | BadFrame:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 
 import aiohttp
 import anyio
@@ -15,6 +15,7 @@ import msgspec
 from recio.clock import Clock
 from recio.errors import Transient
 from recio.messages import PriceTick
+from recio.units import PLAIN_DECIMAL
 
 SOURCE = "coinbase"
 CONNECT_LIMIT = 15.0
@@ -43,15 +44,25 @@ _decoder = msgspec.json.Decoder(_Message)
 
 
 def parse_message(
-    raw: bytes | str, *, source: str = SOURCE, symbol: str, received_at: datetime
+    raw: bytes | str,
+    *,
+    source: str = SOURCE,
+    symbol: str,
+    received_at: datetime,
+    product: str | None = None,
 ) -> PriceTick | Heartbeat | None:
-    """A trade or heartbeat; None for a message of another kind. Raises FeedError."""
+    """A trade or heartbeat; None for a message of another kind. Raises FeedError.
+
+    With `product` given, a trade of any other product is refused: its price is not ours.
+    """
     try:
         message = _decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         raise FeedError(f"{source}: {error}") from error
     match message.type:
         case "match" | "last_match" | "ticker":
+            if product is not None and message.product_id != product:
+                raise FeedError(f"{source}: product_id {message.product_id[:40]!r} instead of {product!r}")
             return _tick(message, source, symbol, received_at)
         case "heartbeat":
             return Heartbeat(at=_time(message, source))
@@ -62,12 +73,12 @@ def parse_message(
 
 
 def _tick(message: _Message, source: str, symbol: str, received_at: datetime) -> PriceTick:
-    try:
-        price = Decimal(message.price or "")
-    except InvalidOperation as error:
-        raise FeedError(f"{source}: price {message.price!r} is not a number") from error
-    if not price.is_finite() or price <= 0:
-        raise FeedError(f"{source}: price {message.price!r} cannot be")
+    text = message.price or ""
+    if PLAIN_DECIMAL.fullmatch(text) is None:
+        raise FeedError(f"{source}: price {text[:40]!r} is not a plain decimal number")
+    price = Decimal(text)
+    if price <= 0:
+        raise FeedError(f"{source}: price {text!r} cannot be")
     return PriceTick(
         symbol=symbol, source=source, price=price, at=_time(message, source), received_at=received_at
     )
@@ -84,6 +95,7 @@ class CoinbaseFeed:
     """An open feed of one product."""
 
     connection: aiohttp.ClientWebSocketResponse
+    product: str
     symbol: str
     clock: Clock
     silence_limit_seconds: float
@@ -100,7 +112,9 @@ class CoinbaseFeed:
             if message.type not in (aiohttp.WSMsgType.TEXT, aiohttp.WSMsgType.BINARY):
                 raise Transient(f"{SOURCE}: socket closed, code {self.connection.close_code}")
             try:
-                parsed = parse_message(message.data, symbol=self.symbol, received_at=self.clock.utc())
+                parsed = parse_message(
+                    message.data, symbol=self.symbol, received_at=self.clock.utc(), product=self.product
+                )
             except FeedError as error:
                 raise Transient(str(error)) from error
             if parsed is not None:
@@ -122,13 +136,25 @@ async def open_feed(
     try:
         with anyio.fail_after(CONNECT_LIMIT):
             connection = await session.ws_connect(url)
-            await connection.send_str(msgspec.json.encode(wanted).decode())
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Transient(f"{SOURCE}: cannot connect: {type(error).__name__}: {error}") from error
     try:
+        await _subscribe(connection, wanted)
         yield CoinbaseFeed(
-            connection=connection, symbol=symbol, clock=clock, silence_limit_seconds=silence_limit_seconds
+            connection=connection,
+            product=product,
+            symbol=symbol,
+            clock=clock,
+            silence_limit_seconds=silence_limit_seconds,
         )
     finally:
         with anyio.move_on_after(CLOSE_LIMIT, shield=True):
             await connection.close()
+
+
+async def _subscribe(connection: aiohttp.ClientWebSocketResponse, wanted: dict[str, object]) -> None:
+    try:
+        with anyio.fail_after(CONNECT_LIMIT):
+            await connection.send_str(msgspec.json.encode(wanted).decode())
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise Transient(f"{SOURCE}: cannot subscribe: {type(error).__name__}: {error}") from error

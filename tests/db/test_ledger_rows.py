@@ -156,10 +156,11 @@ async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_
 async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Connection, author: Author):
     order = await entry(connection, author)
     await ledger.record_fact(connection, fill(1000), NOW)
-    await ledger.record_fact(connection, fill(1000), NOW)
+    again = replace(fill(1000), fee=Money(1), price=Price(1))
+    assert not (await ledger.record_fact(connection, again, NOW)).is_new
     await ledger.record_outcome(connection, accepted(order, 1000))
     trade = (await trades.live(connection))[0]
-    assert (trade.state, trade.held) == (TradeState.OPEN, 1000)
+    assert (trade.state, trade.held, trade.fees) == (TradeState.OPEN, 1000, 17_500)
 
 
 async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connection, author: Author):

@@ -1,0 +1,205 @@
+"""account_sync against a scripted venue: absence is proven by the venue's clock, differences by two reads."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import asyncpg
+import pytest
+from aiohttp import web
+
+from recio.clock import Clock
+from recio.config import KalshiSection
+from recio.errors import Transient
+from recio.messages import AccountView, OrderProvenAbsent, OrderSeen, OrderState, VenueFact
+from recio.supervisor import leading_fault
+from recio.tasks.account_sync import AccountSync
+from recio.units import ClientOrderId, Quantity, Ticker
+from recio.wires import Wires
+from tests.builders import NOW, TICKER, open_trades, order, trade
+from tests.kalshi.local_venue import SIGNER, local_venue
+
+TAG = "0000000a"
+AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
+MARGIN = timedelta(seconds=20)
+OURS = ClientOrderId(f"recio-{TAG}-1-entry-1")
+
+
+@dataclass(slots=True)
+class Script:
+    """What the venue says now; `reads` counts complete comparisons."""
+
+    as_of: datetime = NOW
+    orders: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    positions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    reads: int = 0
+    broken: str = ""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        if request.path.endswith("/ws/v2"):
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            async for _ in socket:
+                pass
+            return socket
+        return self._rest(request.path.rsplit("/", 1)[-1])
+
+    def _rest(self, name: str) -> web.StreamResponse:
+        if name == self.broken:
+            return web.Response(status=503)
+        if name == "settlements":
+            self.reads += 1
+        bodies: dict[str, object] = {
+            "user_data_timestamp": {"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")},
+            "balance": {"balance_dollars": "100.0000"},
+            "positions": {"market_positions": self.positions, "cursor": ""},
+            "fills": {"fills": [], "cursor": ""},
+            "orders": {"orders": self.orders, "cursor": ""},
+            "settlements": {"settlements": [], "cursor": ""},
+        }
+        return web.json_response(bodies[name])
+
+
+@asynccontextmanager
+async def comparing(
+    script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires
+) -> AsyncIterator[list[VenueFact]]:
+    """account_sync running against the script; yields the facts that it has told so far."""
+    told: list[VenueFact] = []
+
+    async def collect() -> None:
+        while True:
+            told.append(await wires.venue_facts.receive())
+
+    async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
+        task = AccountSync(
+            session=venue.session,
+            pool=pool,
+            rest=venue.rest(),
+            signer=SIGNER,
+            ws_url=venue.base_url.replace("http", "ws") + "/trade-api/ws/v2",
+            clock=AT_NOW,
+            venue=KalshiSection(reconcile_every_seconds=0.05),
+            tag=TAG,
+            board=wires.board,
+            open_trades=wires.open_trades,
+            venue_facts=wires.venue_facts,
+            account=wires.account,
+        )
+        group.start_soon(task.run, lambda _sentence: None)
+        group.start_soon(collect)
+        try:
+            yield told
+        finally:
+            group.cancel_scope.cancel()
+            wires.close()
+
+
+async def reads(script: Script, more: int) -> None:
+    """Wait for so many further complete comparisons."""
+    target = script.reads + more
+    with anyio.fail_after(20):
+        while script.reads < target:  # noqa: ASYNC110 - counted by the server's own handler
+            await anyio.sleep(0.01)
+
+
+def in_doubt() -> Wires:
+    wires = Wires()
+    doubtful = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=NOW)
+    wires.open_trades.set(open_trades(orders=(doubtful,)))
+    return wires
+
+
+async def test_reads_that_are_older_than_the_order_prove_nothing_however_many(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    script = Script(as_of=NOW + timedelta(seconds=1))
+    async with comparing(script, pool, in_doubt()) as told:
+        await reads(script, 4)
+        assert told == []
+
+
+async def test_the_same_reading_twice_is_one_and_a_newer_one_completes_the_proof(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    script = Script(as_of=NOW + MARGIN)
+    async with comparing(script, pool, in_doubt()) as told:
+        await reads(script, 3)
+        assert told == []
+        script.as_of += timedelta(seconds=1)
+        await reads(script, 2)
+    assert isinstance(told[0], OrderProvenAbsent)
+    assert told[0].client_order_id == OURS
+
+
+async def test_an_order_that_is_listed_is_adopted_and_never_called_absent(pool: asyncpg.Pool[asyncpg.Record]):
+    listed = {
+        "order_id": "v-1",
+        "client_order_id": OURS,
+        "ticker": TICKER,
+        "status": "executed",
+        "fill_count_fp": "10.00",
+        "remaining_count_fp": "0.00",
+    }
+    strangers = {**listed, "order_id": "v-2", "client_order_id": "by hand"}
+    script = Script(as_of=NOW + MARGIN, orders=[listed, strangers])
+    async with comparing(script, pool, in_doubt()) as told:
+        await reads(script, 2)
+        script.as_of += timedelta(seconds=1)
+        await reads(script, 2)
+    assert {type(fact) for fact in told} == {OrderSeen}
+    assert {fact.client_order_id for fact in told if isinstance(fact, OrderSeen)} == {OURS}
+
+
+@pytest.mark.parametrize("broken", ["positions", "orders", "user_data_timestamp"])
+async def test_a_comparison_with_a_broken_page_counts_for_nothing(
+    pool: asyncpg.Pool[asyncpg.Record], broken: str
+):
+    wires = in_doubt()
+    script = Script(as_of=NOW + MARGIN, broken=broken)
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with comparing(script, pool, wires):
+            await reads(script, 1)
+    fault = leading_fault(caught.value)
+    assert isinstance(fault, Transient)
+    assert "503" in str(fault)
+    assert wires.account.get() is None
+
+
+def position(quantity: str, ticker: Ticker = TICKER) -> dict[str, Any]:
+    return {"ticker": ticker, "position_fp": quantity}
+
+
+async def compared(wires: Wires, script: Script, more: int) -> AccountView:
+    await reads(script, more)
+    view = wires.account.get()
+    assert view is not None
+    return view
+
+
+async def test_a_difference_counts_only_when_two_comparisons_agree_on_it(pool: asyncpg.Pool[asyncpg.Record]):
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(),)))
+    script = Script(positions=[position("10.00")])
+    async with comparing(script, pool, wires):
+        assert (await compared(wires, script, 3)).differences == ()
+        script.positions = [position("9.00")]
+        found = (await compared(wires, script, 4)).differences
+        assert [(each.venue, each.ours) for each in found] == [(Quantity(900), Quantity(1000))]
+
+
+async def test_a_position_made_by_hand_elsewhere_is_shown_and_not_a_difference(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    script = Script(positions=[position("-3.00", Ticker("KX-HAND"))])
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 4)
+    assert (view.differences, view.foreign) == ((), ("KX-HAND",))
+    assert view.positions == {"KX-HAND": -300}
