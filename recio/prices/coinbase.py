@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -152,7 +152,7 @@ async def open_feed(
             await connection.close()
 
 
-async def _subscribe(connection: aiohttp.ClientWebSocketResponse, wanted: dict[str, object]) -> None:
+async def _subscribe(connection: aiohttp.ClientWebSocketResponse, wanted: Mapping[str, object]) -> None:
     try:
         with anyio.fail_after(CONNECT_LIMIT):
             await connection.send_str(msgspec.json.encode(wanted).decode())

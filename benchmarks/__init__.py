@@ -1,0 +1,1 @@
+"""Measurements against a floor in the same run, reported as ratios; never timed tests."""

@@ -1,0 +1,160 @@
+"""`make bench`: what a book delta, a decision and a durable intention cost, each against its floor."""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+import asyncpg
+
+from recio.config import EntrySection
+from recio.db import identity, ledger
+from recio.db.connection import transaction
+from recio.db.embedded import embedded_server
+from recio.db.ledger import Author
+from recio.db.migrations import migrate, schema_text
+from recio.db.pool import open_pool
+from recio.kalshi.frames import parse_frame
+from recio.messages import BookDeltaSeen, BookSnapshotSeen, Restraints
+from recio.rules.entry import Seen, decide
+from recio.rules.order_book import SequencedBooks
+from recio.rules.probability import mean_above, normal_cdf
+from recio.rules.risk import Approved
+from recio.units import Money, Ticker
+from tests.builders import NOW, account, board, book, open_trades, price, view
+from tests.tasks.test_order_path_tasks import wish
+
+DELTAS = 50_000
+ROUNDS = 5
+COMMITS = 200
+
+
+def frames() -> list[bytes]:
+    """A snapshot and a walk of deltas that look like those of a fifteen-minute market."""
+    dice = random.Random(1)
+    levels = [[f"{cent / 100:.4f}", "500.00"] for cent in range(1, 50)]
+    head = {"market_ticker": "KXBTC15M-BENCH", "yes_dollars_fp": levels, "no_dollars_fp": levels}
+    made = [json.dumps({"type": "orderbook_snapshot", "sid": 2, "seq": 1, "msg": head}).encode()]
+    for seq in range(2, DELTAS + 2):
+        body = {
+            "market_ticker": "KXBTC15M-BENCH",
+            "price_dollars": f"{dice.randint(1, 49) / 100:.4f}",
+            "delta_fp": f"{dice.choice((50, 7.25, 1)):.2f}",
+            "side": dice.choice(("yes", "no")),
+            "ts_ms": seq,
+        }
+        made.append(json.dumps({"type": "orderbook_delta", "sid": 2, "seq": seq, "msg": body}).encode())
+    return made
+
+
+def best_of(work: Callable[[], object]) -> float:
+    """Seconds of the fastest round: the one that the machine disturbed least."""
+    times: list[float] = []
+    for _ in range(ROUNDS):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return min(times)
+
+
+def rebuild(made: list[bytes]) -> None:
+    books = SequencedBooks()
+    for raw in made:
+        seen = parse_frame(raw)
+        if isinstance(seen, BookDeltaSeen):
+            books.delta(seen)
+        elif isinstance(seen, BookSnapshotSeen):
+            books.snapshot(seen)
+
+
+def books_against_json() -> str:
+    made = frames()
+    floor = best_of(lambda: [json.loads(raw) for raw in made])
+    ours = best_of(lambda: rebuild(made))
+    return line("book delta, bytes to book", ours / len(made), floor / len(made), "json.loads alone")
+
+
+def decision_against_model() -> str:
+    seen = Seen(
+        board=board(view(levels=book(4900, 5100))),
+        price=price(),
+        trades=open_trades(),
+        account=account(),
+        restraints=Restraints(),
+    )
+    settings, turns = EntrySection(enabled=True), 2_000
+    ours = best_of(lambda: [decide(seen, settings, NOW) for _ in range(turns)]) / turns
+    model = lambda: [mean_above(84_000, 84_010, 0.00007, 600, []) for _ in range(turns)]  # noqa: E731
+    floor = best_of(model) / turns
+    return line("one turn of entry, one strike", ours, floor, "its probability alone")
+
+
+def model_against_normal() -> str:
+    turns = 20_000
+    ours = best_of(lambda: [mean_above(84_000, 84_010, 0.00007, 600, []) for _ in range(turns)]) / turns
+    floor = best_of(lambda: [normal_cdf(0.3) for _ in range(turns)]) / turns
+    return line("settlement-average probability", ours, floor, "one normal cdf")
+
+
+async def intention_against_commit() -> str:
+    with tempfile.TemporaryDirectory(prefix="recio-bench-", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o711)
+        async with embedded_server(Path(folder) / "data") as server:
+            dsn = await server.ensure_database("bench")
+            async with open_pool(dsn, application_name="bench") as pool:
+                return await _commits(pool)
+
+
+async def _commits(pool: asyncpg.Pool[asyncpg.Record]) -> str:
+    async with transaction(pool) as connection:
+        await migrate(connection, schema_text())
+        await connection.execute("CREATE TABLE floor (x int)")
+        mine = await identity.claim(connection, "demo", "sim", "bench")
+        author = Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+
+    async def intend(number: int) -> None:
+        intent = wish(datetime.now(UTC), Ticker(f"KX-{number}"))
+        async with transaction(pool) as connection:
+            await ledger.intend_entry(
+                connection,
+                author,
+                Approved(intent=intent, reserved=Money(1)),
+                intent.decided_at,
+                timedelta(1),
+            )
+
+    async def insert(number: int) -> None:
+        async with transaction(pool) as connection:
+            await connection.execute("INSERT INTO floor VALUES ($1)", number)
+
+    return line("durable intention", await _median(intend), await _median(insert), "one-row commit")
+
+
+async def _median(work: Callable[[int], Awaitable[None]]) -> float:
+    times: list[float] = []
+    for number in range(COMMITS):
+        began = time.perf_counter()
+        await work(number)
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def line(name: str, ours: float, floor: float, against: str) -> str:
+    return f"{name:34} {ours * 1e6:10.1f} µs   {ours / floor:6.2f} x {against} ({floor * 1e6:.1f} µs)"
+
+
+def main() -> None:
+    for measure in (books_against_json, model_against_normal, decision_against_model):
+        print(measure())
+    print(anyio.run(intention_against_commit))
+
+
+if __name__ == "__main__":
+    main()
