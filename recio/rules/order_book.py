@@ -157,9 +157,8 @@ class SequencedBooks:
         self.last_seq.pop(sid, None)
         self.usable -= {ticker for ticker, carrier in self.carriers.items() if carrier == sid}
 
-    def forget(self) -> None:
-        """The socket is gone: nothing here can be trusted any more."""
-        self.books.clear()
-        self.usable.clear()
-        self.last_seq.clear()
-        self.carriers.clear()
+    def drop(self, ticker: Ticker) -> None:
+        """A market is over: its book is no longer kept."""
+        self.books.pop(ticker, None)
+        self.usable.discard(ticker)
+        self.carriers.pop(ticker, None)

@@ -6,6 +6,7 @@ the venue's own, never guessed from the clock.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -26,7 +27,15 @@ from recio.kalshi.markets import event_markets, series_fee_multiplier, trading_a
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.signing import Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen, Market, MarketBoard, MarketView
+from recio.messages import (
+    BookDeltaSeen,
+    BookSnapshotSeen,
+    LifecycleSeen,
+    Market,
+    MarketBoard,
+    MarketStatus,
+    MarketView,
+)
 from recio.rules.order_book import Applied, ImpossibleLevel, NotListening, SequencedBooks, SequenceGap
 from recio.supervisor import Say
 from recio.units import EventTicker, Ticker
@@ -39,6 +48,8 @@ PUBLISH_EVERY = 0.02
 BOOK_CHANNEL = "orderbook_delta"
 RECONNECT_CODES = frozenset({10, 25})
 """Channel error and buffer overflow: the subscription is dead, everything is read anew."""
+WHOLE_LIMIT = 15.0
+"""Host seconds that the book of an open market may stay unusable on one socket."""
 BOUNDARY_SLACK = 0.3
 """Host seconds after an open or close before the venue is asked about it."""
 
@@ -54,6 +65,7 @@ class _Known:
     trading_active: bool = False
     changed: anyio.Event = field(default_factory=anyio.Event)
     look_again: anyio.Event = field(default_factory=anyio.Event)
+    whole_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +123,7 @@ class MarketSync:
                     known.books.restart(sid)
                     known.look_again.set()
             case Acknowledged(sid=sid, seq=seq) | Passed(sid=sid, seq=seq):
-                if sid is not None and sid == known.sid and seq is not None:
-                    await self._gap(known, socket, known.books.count(sid, seq))
+                await self._counted(known, socket, sid, seq)
             case LifecycleSeen(ticker=ticker):
                 if ticker.startswith(self.settings.series + "-"):
                     known.look_again.set()
@@ -120,8 +131,14 @@ class MarketSync:
                 if code in RECONNECT_CODES:
                     raise Transient(f"the venue ended a subscription: {code} {text}")
                 log.warning("venue error", code=code, text=text)
+                await self._counted(known, socket, frame.sid, frame.seq)
             case _:
                 pass
+
+    async def _counted(self, known: _Known, socket: KalshiSocket, sid: int | None, seq: int | None) -> None:
+        """A reply takes its place in the books' own sequence."""
+        if sid is not None and sid == known.sid and seq is not None:
+            await self._gap(known, socket, known.books.count(sid, seq))
 
     async def _applied(
         self,
@@ -203,6 +220,8 @@ class MarketSync:
                 await socket.add_markets(known.sid, new)
             if gone:
                 await socket.drop_markets(known.sid, gone)
+                for ticker in gone:
+                    known.books.drop(ticker)
         known.requested = set(wanted)
 
     async def _publish(self, known: _Known, socket: KalshiSocket, say: Say) -> None:
@@ -213,6 +232,7 @@ class MarketSync:
             board = self._board(known, socket.last_heard)
             self.board.set(board)
             say(_sentence(board))
+            _insist_on_whole_books(known, board)
             await anyio.sleep(PUBLISH_EVERY)
 
     def _board(self, known: _Known, heard_at: datetime) -> MarketBoard:
@@ -232,6 +252,19 @@ class MarketSync:
             book_at=heard_at if usable else None,
             why_no_book="" if usable else "waits for a whole snapshot",
         )
+
+
+def _insist_on_whole_books(known: _Known, board: MarketBoard) -> None:
+    """Begin anew when the book of an open market stays broken: a snapshot that was asked for never came."""
+    blind = [
+        view.market.ticker
+        for view in board.markets
+        if view.book is None and view.market.status is MarketStatus.ACTIVE
+    ]
+    if not blind:
+        known.whole_at = time.monotonic()
+    elif time.monotonic() - known.whole_at > WHOLE_LIMIT:
+        raise Transient(f"no whole book of {blind[0]} for {WHOLE_LIMIT:g} s: everything is read anew")
 
 
 def current(markets: Iterable[Market], now: datetime) -> list[Market]:
