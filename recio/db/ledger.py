@@ -205,7 +205,7 @@ async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Chang
                 lifecycle.state_from_counts(order.quantity, outcome.filled, outcome.remaining),
                 filled=outcome.filled,
                 venue_order_id=outcome.venue_order_id,
-                note="accepted",
+                note=_accepted_note(order, outcome),
                 at=outcome.at,
             )
         case OrderRejected():
@@ -215,6 +215,14 @@ async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Chang
             return await _move_order(
                 connection, order, OrderState.UNKNOWN, note=f"unknown: {outcome.why}", at=outcome.at
             )
+
+
+def _accepted_note(order: OrderView, outcome: OrderAccepted) -> str:
+    if outcome.filled >= order.quantity or outcome.remaining > 0:
+        return "accepted"
+    return (
+        "accepted; the rest found nobody at its limit" if outcome.filled else "accepted; nobody at its limit"
+    )
 
 
 async def record_fact(connection: Connection, fact: VenueFact, now: datetime) -> Changes:
