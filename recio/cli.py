@@ -14,9 +14,11 @@ from typing import NoReturn
 import anyio
 
 from recio import __version__
-from recio.config import Config, load
+from recio.clock import Clock
+from recio.config import Config, LogSection, load
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.supervisor import leading_fault
+from recio.units import UnitError, money
 
 DEFAULT_CONFIG = "recio.toml"
 
@@ -83,11 +85,13 @@ def _parser() -> argparse.ArgumentParser:
     exchange = commands.add_parser("exchange", help="serve a Kalshi that runs here until stopped")
     exchange.add_argument("--port", type=int, default=0, metavar="P", help="0: any free port")
     exchange.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where its key goes")
-    exchange.add_argument("--speed", type=float, default=1.0, metavar="X")
+    exchange.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.1 to 60")
     exchange.add_argument("--seed", type=int, default=1, metavar="N")
     exchange.add_argument("--series", default="KXBTC15M", metavar="TICKER")
     exchange.add_argument("--window-seconds", type=_positive, default=900, metavar="S")
-    exchange.add_argument("--balance", default="1000.00", metavar="DOLLARS", help="cash of the account")
+    exchange.add_argument(
+        "--balance", type=_dollars, default="1000.00", metavar="DOLLARS", help="cash of the account"
+    )
     exchange.add_argument("--align", action="store_true", help="begin just after the opening of a window")
     exchange.add_argument("--idle-exit", type=float, metavar="S", help="end after S seconds without a client")
     exchange.set_defaults(command=_exchange)
@@ -120,6 +124,22 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
     return value
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 60:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 60")
+    return value
+
+
+def _dollars(text: str) -> str:
+    try:
+        if money(text) >= 0:
+            return text
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    raise argparse.ArgumentTypeError(f"{text} is below zero")
 
 
 def _load(path: Path | None) -> Config:
@@ -157,8 +177,10 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _exchange(options: argparse.Namespace) -> ExitCode:
+    from recio import log
     from recio.exchange_sim.server import ExchangeSettings, serve
 
+    log.configure(LogSection(), Clock())
     settings = ExchangeSettings(
         credentials_dir=options.credentials,
         port=options.port,
@@ -186,9 +208,11 @@ def _exchange(options: argparse.Namespace) -> ExitCode:
         return _until_signal(until)
     except Exception as error:
         fault = leading_fault(error)
-        if isinstance(fault, OSError) and fault.errno == errno.EADDRINUSE:
+        if not isinstance(fault, OSError):
+            raise
+        if fault.errno == errno.EADDRINUSE:
             raise BadConfig(f"--port {options.port} is taken; choose another port") from error
-        raise
+        raise BadConfig(f"--credentials {options.credentials}: {fault.strerror}") from error
 
 
 def _replay(options: argparse.Namespace) -> None:

@@ -164,5 +164,29 @@ def test_tail_renders_from_standard_input_and_from_a_file(tmp_path: Path):
     assert recio("tail", "gone", cwd=tmp_path).returncode == 2
 
 
-def test_an_unknown_command_exits_with_2(tmp_path: Path):
-    assert recio("dance", cwd=tmp_path).returncode == 2
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["dance"],
+        ["exchange", "--credentials", "x", "--speed", "0"],
+        ["exchange", "--credentials", "x", "--balance", "lots"],
+        ["exchange", "--credentials", "x", "--balance", "-1"],
+        ["demo", "--windows", "0"],
+    ],
+)
+def test_a_wrong_command_line_exits_with_2_and_starts_nothing(tmp_path: Path, arguments: list[str]):
+    assert recio(*arguments, cwd=tmp_path).returncode == 2
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_speed_beyond_the_demos_range_is_refused_by_its_key(tmp_path: Path):
+    done = recio("demo", "--speed", "1000", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "demo.speed = 1000.0" in done.stderr
+
+
+def test_credentials_that_cannot_be_written_are_explained(tmp_path: Path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    done = recio("exchange", "--credentials", "file/desk", cwd=tmp_path)
+    assert done.returncode == 78
+    assert "file/desk" in done.stderr

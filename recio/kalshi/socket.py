@@ -145,11 +145,11 @@ async def _connect(
                 max_msg_size=LARGEST_MESSAGE,
             )
     except aiohttp.WSServerHandshakeError as error:
-        if error.status == 401:
-            raise await _refusal(session, url, signer, clock) from None
-        raise Transient(f"socket: the venue answered {error.status} to the upgrade") from None
+        if error.status != 401:
+            raise Transient(f"socket: the venue answered {error.status} to the upgrade") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Transient(f"socket: cannot connect: {type(error).__name__}: {error}") from error
+    raise await _refusal(session, url, signer, clock)
 
 
 async def _refusal(session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock) -> Exception:

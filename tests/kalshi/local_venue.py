@@ -49,11 +49,13 @@ async def local_venue(handler: Handler) -> AsyncIterator[LocalVenue]:
     application.router.add_route("*", "/{path:.*}", count)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    async with aiohttp.ClientSession() as session:
-        yield LocalVenue(base_url=f"http://127.0.0.1:{port}", session=session, requests=seen)
-    await runner.cleanup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        async with aiohttp.ClientSession() as session:
+            yield LocalVenue(base_url=f"http://127.0.0.1:{port}", session=session, requests=seen)
+    finally:
+        await runner.cleanup()
 
 
 def answers(status: int, body: str, kind: str = "application/json") -> Handler:
@@ -61,3 +63,14 @@ def answers(status: int, body: str, kind: str = "application/json") -> Handler:
         return web.Response(status=status, text=body, content_type=kind)
 
     return answer
+
+
+def pages(*bodies: object) -> Handler:
+    """Serve the bodies one after another by their cursor."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        index = int(request.query.get("cursor", "0") or 0)
+        body = bodies[index]
+        return body if isinstance(body, web.StreamResponse) else web.json_response(body)
+
+    return serve

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import aiohttp
@@ -12,7 +14,7 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.kalshi.orders import place
 from recio.kalshi.rest import KalshiRest
-from recio.messages import OrderAccepted, OrderRejected, OrderUnknown, PlaceOrder
+from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from tests.conftest import unused_port
 from tests.kalshi.local_venue import SIGNER, answers, local_venue
@@ -28,6 +30,16 @@ ORDER = PlaceOrder(
     send_before=datetime.now(UTC),
 )
 CREATED = '{"order_id":"v-1","fill_count":"4.50","remaining_count":"0.00","ts_ms":1}'
+
+
+def _rest(session: aiohttp.ClientSession, port: int) -> KalshiRest:
+    return KalshiRest(
+        session=session,
+        base_url=f"http://127.0.0.1:{port}/trade-api/v2",
+        signer=SIGNER,
+        clock=Clock(),
+        timeout_seconds=5,
+    )
 
 
 @pytest.mark.parametrize("status", [200, 201])
@@ -82,6 +94,20 @@ async def test_a_refusal_with_an_error_body_is_a_rejection(status: int, body: st
         (302, ""),
         (418, '{"error":{"code":"teapot"}}'),
         (400, ""),
+        (400, "{}"),
+        (403, "<html>request blocked</html>"),
+        (404, "404 page not found"),
+        (415, '{"error":{"code":"invalid_content_type"}}'),
+        (202, CREATED),
+        (201, '{"order_id":"","fill_count":"0.00","remaining_count":"0.00"}'),
+        (201, '{"order_id":"v-1","fill_count":"0.00","remaining_count":"0.00","error":{"code":"x"}}'),
+        (
+            201,
+            '{"order_id":"v-1","client_order_id":"of-another","fill_count":"0.00","remaining_count":"0.00"}',
+        ),
+        (201, '{"order_id":"v-1","fill_count":"-1.00","remaining_count":"0.00"}'),
+        (201, '{"order_id":"v-1","fill_count":"10.00","remaining_count":"0.51"}'),
+        (400, '{"error":' + "[" * 50_000),
     ],
 )
 async def test_whatever_is_not_clearly_yes_or_no_is_unknown(status: int, body: str):
@@ -119,15 +145,72 @@ async def test_a_connection_cut_after_the_request_is_unknown_and_never_sent_agai
         assert [method for method, _ in venue.requests] == ["GET", "POST"]
 
 
+async def test_an_order_is_not_sent_on_to_where_a_redirect_points():
+    async def redirect(_request: web.Request) -> web.StreamResponse:
+        raise web.HTTPTemporaryRedirect("/elsewhere")
+
+    async with local_venue(redirect) as venue:
+        assert isinstance(await place(venue.rest(), ORDER), OrderUnknown)
+        assert len(venue.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 201 Created\r\nContent-Length: 500\r\n\r\n{",
+        b"HTTP/1.1 201 Created\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nabcd",
+    ],
+)
+async def test_an_answer_that_breaks_off_or_is_no_http_is_unknown(answer: bytes):
+    connections: list[bytes] = []
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(await reader.readuntil(b"}"))
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    async with server, aiohttp.ClientSession() as session:
+        outcome = await place(_rest(session, server.sockets[0].getsockname()[1]), ORDER)
+    assert isinstance(outcome, OrderUnknown)
+    assert len(connections) == 1
+
+
+async def test_a_fault_of_our_own_while_placing_is_unknown_and_no_exception():
+    async with local_venue(answers(201, CREATED)) as venue:
+        await venue.session.close()
+        assert isinstance(await place(venue.rest(), ORDER), OrderUnknown)
+        assert venue.requests == []
+
+
+async def test_a_cancelled_placing_ends_at_once_and_claims_nothing():
+    arrived = anyio.Event()
+    outcomes: list[OrderOutcome] = []
+
+    async def hang(_request: web.Request) -> web.StreamResponse:
+        arrived.set()
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def placing(rest: KalshiRest) -> None:
+        outcomes.append(await place(rest, ORDER))
+
+    async with local_venue(hang) as venue:
+        with anyio.fail_after(5):
+            async with anyio.create_task_group() as group:
+                group.start_soon(placing, venue.rest(timeout_seconds=60))
+                await arrived.wait()
+                group.cancel_scope.cancel()
+        assert outcomes == []
+        assert len(venue.requests) == 1
+
+
 async def test_a_venue_that_cannot_be_reached_is_a_rejection_because_nothing_left():
     async with aiohttp.ClientSession() as session:
-        rest = KalshiRest(
-            session=session,
-            base_url=f"http://127.0.0.1:{unused_port()}/trade-api/v2",
-            signer=SIGNER,
-            clock=Clock(),
-            timeout_seconds=5,
-        )
+        rest = _rest(session, unused_port())
         outcome = await place(rest, ORDER)
     assert isinstance(outcome, OrderRejected)
     assert outcome.code == "not_sent"
@@ -142,7 +225,9 @@ async def test_the_body_is_exact_bounded_and_never_rests():
 
     async with local_venue(record) as venue:
         await place(venue.rest(), ORDER)
-    assert bodies == [
+        await place(venue.rest(), replace(ORDER, reduce_only=True, exchange_index=None))
+    assert (bodies[1]["reduce_only"], "exchange_index" in bodies[1]) == (True, False)
+    assert bodies[:1] == [
         {
             "ticker": "KX-1",
             "client_order_id": "recio-0123abcd-1-entry-1",

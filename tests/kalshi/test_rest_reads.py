@@ -2,46 +2,26 @@
 
 from __future__ import annotations
 
+import base64
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
-from decimal import Decimal
 
 import pytest
+import structlog
 from aiohttp import web
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from recio.errors import BadConfig, Transient
-from recio.kalshi import account, markets
+from recio.kalshi import account
 from recio.kalshi.rest import VenueRefused
-from recio.units import Side
-from tests.kalshi.local_venue import Handler, answers, local_venue
+from recio.messages import VenueOrderStatus
+from recio.units import Ticker
+from tests.conftest import unused_port
+from tests.kalshi.local_venue import SIGNER, answers, local_venue, pages
 
 NOW = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
-MARKET = {
-    "ticker": "KXBTC15M-26NOV230715-15",
-    "event_ticker": "KXBTC15M-26NOV230715",
-    "open_time": "2026-11-23T12:00:00Z",
-    "close_time": "2026-11-23T12:15:00Z",
-    "status": "active",
-    "strike_type": "greater_or_equal",
-    "floor_strike": 83990.12,
-    "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
-    "rules_primary": "If the simple average",
-    "result": "",
-    "expiration_value": "",
-    "exchange_index": 2,
-    "a_field_of_next_year": [1],
-}
-
-
-def pages(*bodies: object) -> Handler:
-    """Serve the bodies one after another by their cursor."""
-
-    async def serve(request: web.Request) -> web.StreamResponse:
-        index = int(request.query.get("cursor", "0") or 0)
-        body = bodies[index]
-        return body if isinstance(body, web.StreamResponse) else web.json_response(body)
-
-    return serve
 
 
 def fills(number: int, cursor: str) -> dict[str, object]:
@@ -106,66 +86,6 @@ async def test_balance_is_that_of_the_shard():
         assert await account.balance(venue.rest(), None) == 98_018_600
 
 
-async def test_strikes_are_read_exactly_and_unknown_fields_pass():
-    async with local_venue(pages({"markets": [MARKET], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert listed.markets[0].floor_strike == Decimal("83990.12")
-    assert listed.refused == ()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("status", "paused_by_aliens"),
-        ("strike_type", "custom"),
-        ("close_time", "soon"),
-        ("price_ranges", [{"start": "0", "end": "1", "step": "0"}]),
-        ("price_ranges", None),
-    ],
-)
-async def test_a_market_that_is_not_understood_is_left_out_and_named(field: str, value: object):
-    strange = {**MARKET, "ticker": "KXBTC15M-STRANGE", field: value}
-    async with local_venue(pages({"markets": [MARKET, strange], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert {market.ticker for market in listed.markets} == {MARKET["ticker"]}
-    assert {ticker for ticker, _ in listed.refused} == {"KXBTC15M-STRANGE"}
-
-
-async def test_only_the_next_two_events_by_the_venues_own_times():
-    later = [
-        {**MARKET, "ticker": f"E{n}-1", "event_ticker": f"E{n}", "close_time": f"2026-11-23T1{n}:30:00Z"}
-        for n in (1, 3, 4)
-    ]
-    async with local_venue(pages({"markets": [*later, MARKET], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert {market.event_ticker for market in listed.markets} == {"KXBTC15M-26NOV230715", "E3"}
-
-
-async def test_the_crypto_shard_speaks_for_itself():
-    body = {
-        "exchange_active": True,
-        "trading_active": True,
-        "exchange_index_statuses": [{"exchange_index": 2, "exchange_active": True, "trading_active": False}],
-    }
-    async with local_venue(pages(body)) as venue:
-        assert await markets.trading_active(venue.rest(), 2) is False
-        assert await markets.trading_active(venue.rest(), None) is True
-
-
-async def test_an_unknown_kind_of_fee_means_no_trade():
-    body = {"series": {"ticker": "K", "fee_type": "flat", "fee_multiplier": 1}}
-    async with local_venue(pages(body)) as venue:
-        with pytest.raises(Transient, match="flat"):
-            await markets.series_fee_multiplier(venue.rest(), "K")
-
-
-async def test_a_settled_market_tells_its_result():
-    body = {"market": {**MARKET, "status": "finalized", "result": "no", "expiration_value": "83950.62"}}
-    async with local_venue(pages(body)) as venue:
-        found = await markets.read_result(venue.rest(), MARKET["ticker"])  # type: ignore[arg-type]
-    assert (found.result, found.settlement_value_text) == (Side.NO, "83950.62")
-
-
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
@@ -174,7 +94,16 @@ async def test_a_settled_market_tells_its_result():
         (200, "<html>", Transient),
         (401, '{"error":{"code":"header_timestamp_expired","message":"x"}}', Transient),
         (401, '{"error":{"code":"authentication_error","message":"x","details":"NOT_FOUND"}}', BadConfig),
+        (401, "", BadConfig),
         (404, '{"error":{"code":"not_found","message":"not found"}}', VenueRefused),
+        (403, '{"msg":"no"}', VenueRefused),
+        (403, "<html>request blocked</html>", Transient),
+        (404, "404 page not found", Transient),
+        (408, '{"error":{"code":"timeout"}}', Transient),
+        (302, "", Transient),
+        (200, '{"error":{"code":"x"}}', Transient),
+        (200, '{"as_of_time":"2026-11-23T12:00:00"}', Transient),
+        (200, "[" * 50_000, Transient),
     ],
 )
 async def test_each_failure_of_a_read_is_of_its_own_kind(status: int, body: str, kind: type[Exception]):
@@ -188,3 +117,94 @@ async def test_a_refused_key_is_explained_without_its_signature():
     async with local_venue(answers(401, body)) as venue:
         with pytest.raises(BadConfig, match=r"key-1.*INCORRECT_API_KEY_SIGNATURE"):
             await account.as_of(venue.rest())
+
+
+async def test_a_venue_that_is_away_is_transient():
+    async with local_venue(answers(200, "{}")) as venue:
+        rest = replace(venue.rest(), base_url=f"http://127.0.0.1:{unused_port()}/trade-api/v2")
+        with pytest.raises(Transient, match="user_data_timestamp"):
+            await account.as_of(rest)
+
+
+async def test_a_read_is_signed_over_its_path_without_the_query_unless_told_not_to():
+    seen: list[dict[str, str]] = []
+
+    async def listen(request: web.Request) -> web.StreamResponse:
+        seen.append(dict(request.headers))
+        return web.json_response({})
+
+    async with local_venue(listen) as venue:
+        await venue.rest().get("/exchange/status", {"limit": "1"})
+        await venue.rest().get("/exchange/status", signed=False)
+    signed, unsigned = seen
+    text = f"{signed['KALSHI-ACCESS-TIMESTAMP']}GET/trade-api/v2/exchange/status".encode()
+    key = SIGNER.key
+    assert isinstance(key, rsa.RSAPrivateKey)
+    key.public_key().verify(
+        base64.b64decode(signed["KALSHI-ACCESS-SIGNATURE"]),
+        text,
+        padding.PSS(padding.MGF1(hashes.SHA256()), 32),
+        hashes.SHA256(),
+    )
+    assert not any(name.upper().startswith("KALSHI") for name in unsigned)
+
+
+async def test_a_cursor_comes_back_as_it_was_given():
+    opaque = "Cg0I+/a b=&%2B"
+    asked: list[str] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        asked.append(request.query.get("cursor", ""))
+        return web.json_response({"market_positions": [], "cursor": "" if asked[-1] else opaque})
+
+    async with local_venue(serve) as venue:
+        await account.positions(venue.rest())
+    assert asked == ["", opaque]
+
+
+async def test_only_markets_that_hold_something_are_positions():
+    def held(ticker: str, quantity: str) -> dict[str, str]:
+        return {"ticker": ticker, "position_fp": quantity}
+
+    bodies = [
+        {"market_positions": [held("A", "3.00"), held("B", "0.00")], "cursor": "1"},
+        {"market_positions": [held("C", "-1.25")], "cursor": ""},
+    ]
+    async with local_venue(pages(*bodies)) as venue:
+        assert await account.positions(venue.rest()) == {"A": 300, "C": -125}
+
+
+async def test_a_settlement_that_is_neither_yes_nor_no_is_reported_and_left_out():
+    def settled(ticker: str, result: str) -> dict[str, object]:
+        return {
+            "ticker": ticker,
+            "market_result": result,
+            "revenue": 100,
+            "settled_time": "2026-11-23T07:15:08-05:00",
+        }
+
+    body = {"settlements": [settled("A", "yes"), settled("B", "scalar")], "cursor": ""}
+    async with local_venue(pages(body)) as venue:
+        with structlog.testing.capture_logs() as logged:
+            found = await account.settlements(venue.rest(), NOW)
+    assert [(each.ticker, each.settled_at) for each in found] == [
+        ("A", datetime(2026, 11, 23, 12, 15, 8, tzinfo=UTC))
+    ]
+    assert [(line["log_level"], line["ticker"]) for line in logged] == [("warning", "B")]
+
+
+async def test_orders_are_filtered_by_ticker_and_time_and_may_lack_an_id_of_ours():
+    order = {
+        "order_id": "o",
+        "client_order_id": None,
+        "ticker": "K",
+        "status": "canceled",
+        "fill_count_fp": "0.25",
+        "remaining_count_fp": "0.00",
+    }
+    async with local_venue(pages({"orders": [order], "cursor": ""})) as venue:
+        (found,) = await account.orders(venue.rest(), ticker=Ticker("K"), since=NOW)
+        asked = venue.requests[0][1]
+    assert (found.client_order_id, found.filled, found.status) == (None, 25, VenueOrderStatus.CANCELED)
+    assert "ticker=K" in asked
+    assert f"min_ts={int(NOW.timestamp())}" in asked
