@@ -45,6 +45,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 ACCOUNT_LOCK = 0x7265_6369_6F
 """The key of the advisory lock that one daemon per database holds."""
+DEMO_DATABASES = "recio_demo_"
 ANSWER_GRACE = 12.0
 """Host seconds that orders in flight get to be answered when the daemon stops."""
 RECORD_GRACE = 3.0
@@ -106,6 +107,9 @@ async def _database_dsn(config: Config, root: Path, database: str) -> AsyncGener
         return
     async with embedded_server(root) as server:
         log.info("database started", where="embedded", data=str(server.data_dir))
+        if database.startswith(DEMO_DATABASES):
+            # The rows of a demo whose exchange is gone can never be compared with anything again.
+            await server.drop_others(DEMO_DATABASES, database)
         yield await server.ensure_database(database)
 
 

@@ -77,7 +77,7 @@ async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None
     async with _exchange(config, root / "exchange") as credentials:
         venue = simulated(credentials)
         logging.configure(config.log, venue.clock)
-        narrator = _Narrator(windows=windows)
+        narrator = _Narrator(windows=windows, exchange_pid=credentials.pid)
         print(
             f"recio demo: a Kalshi of its own at {credentials.rest_url}\n"
             f"one second here is {venue.clock.speed:g} seconds of its market; times below are market time\n"
@@ -85,7 +85,9 @@ async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None
             flush=True,
         )
         try:
-            await _start_until_done(config, venue, stop, f"recio_{credentials.instance[:8]}", narrator)
+            await _start_until_done(
+                config, venue, stop, f"{app.DEMO_DATABASES}{credentials.instance[:8]}", narrator
+            )
         finally:
             print("\n" + narrator.summary(), flush=True)
 
@@ -111,6 +113,7 @@ class _Narrator:
     """Tells of each settled window and counts them; looks on and touches nothing."""
 
     windows: int | None
+    exchange_pid: int
     settled: int = 0
     last: OpenTrades | None = None
     balance: Money | None = None
@@ -122,11 +125,18 @@ class _Narrator:
         while self.windows is None or self.settled < self.windows:
             self._look(daemon, waiting)
             await anyio.sleep(LOOK_EVERY)
-            for ticker, strike in list(waiting.items()):
-                result = await read_result(daemon.rest, ticker)
-                if result.status in SETTLED and not self._still_in(ticker):
-                    del waiting[ticker]
-                    self._tell(result, strike)
+            if _ended(self.exchange_pid):
+                raise Fatal("the demo's exchange has ended, and its market with it: run recio demo again")
+            with suppress(Transient):  # the daemon's own tasks tell of a venue that is away
+                await self._ask(daemon, waiting)
+
+    async def _ask(self, daemon: Daemon, waiting: dict[Ticker, Decimal | None]) -> None:
+        """How far the settlement of each window is that was open before."""
+        for ticker, strike in list(waiting.items()):
+            result = await read_result(daemon.rest, ticker)
+            if result.status in SETTLED and not self._still_in(ticker):
+                del waiting[ticker]
+                self._tell(result, strike)
 
     def _look(self, daemon: Daemon, waiting: dict[Ticker, Decimal | None]) -> None:
         self.last = daemon.wires.open_trades.get()

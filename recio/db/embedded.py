@@ -83,6 +83,18 @@ class EmbeddedServer:
                     await connection.execute(f'CREATE DATABASE "{name}"')
         return self.dsn(name)
 
+    async def drop_others(self, prefix: str, keep: str) -> None:
+        """Drop every database whose name begins with `prefix` but one; one in use stays."""
+        async with _administering(self) as connection:
+            rows = await connection.fetch(
+                "SELECT datname FROM pg_database WHERE starts_with(datname, $1) AND datname <> $2",
+                prefix,
+                keep,
+            )
+            for row in rows:
+                with suppress(asyncpg.ObjectInUseError):
+                    await connection.execute(f'DROP DATABASE "{row["datname"]}"')
+
 
 @asynccontextmanager
 async def _administering(server: EmbeddedServer) -> AsyncGenerator[asyncpg.Connection[asyncpg.Record]]:

@@ -141,6 +141,18 @@ async def test_a_server_that_somebody_uses_is_not_stopped(root: Path):
         await connection.close()
 
 
+async def test_databases_of_one_kind_are_dropped_but_for_the_one_kept(root: Path):
+    async with embedded_server(root) as server:
+        for name in ("demo_1", "demo_2", "demo_3", "other"):
+            await server.ensure_database(name)
+        used = await asyncpg.connect(server.dsn("demo_3"))
+        await server.drop_others("demo_", "demo_1")
+        rows = await used.fetch("SELECT datname FROM pg_database ORDER BY 1")
+        await used.close()
+        assert {"demo_1", "demo_3", "other"} <= {row["datname"] for row in rows}
+        assert "demo_2" not in {row["datname"] for row in rows}
+
+
 async def test_a_start_that_was_killed_half_way_leaves_nothing_in_the_way(root: Path):
     half = root / "postgres.new.killed"
     half.mkdir(parents=True)

@@ -83,6 +83,20 @@ async def test_a_killed_demo_is_taken_up_where_it_was(folder: Path):
     assert not alive(exchange)
 
 
+async def test_a_demo_whose_exchange_is_gone_says_so_and_the_next_one_begins_anew(folder: Path):
+    demo = start_demo(folder, "orphaned.log")
+    await until(lambda: "s to the close" in (folder / "orphaned.log").read_text())
+    os.kill(exchange_pid(folder), signal.SIGKILL)
+    assert demo.wait(timeout=60) == 1
+    text = (folder / "orphaned.log").read_text()
+    assert "the demo's exchange has ended" in text
+    assert "Traceback" not in text
+    again = start_demo(folder, "anew.log")
+    await until(lambda: "s to the close" in (folder / "anew.log").read_text())
+    again.send_signal(signal.SIGTERM)
+    assert "going on where" not in finished(again, folder, "anew.log")
+
+
 async def test_ctrl_c_ends_it_with_a_summary_and_exit_0(folder: Path):
     demo = start_demo(folder, "stopped.log")
     await until(lambda: "s to the close" in (folder / "stopped.log").read_text())
