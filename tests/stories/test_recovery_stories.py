@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -128,3 +130,39 @@ async def test_a_second_daemon_on_one_account_is_refused():
         assert first.poll() is None
         first.kill()
         first.wait()
+
+
+async def test_a_halt_stops_entries_outlives_a_restart_and_is_cleared_by_resume():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: world.events("database ready"))
+        await world.rows(
+            "INSERT INTO halts (cause, since, set_by, way_out) VALUES ('by hand', now(), 'test', 'look')"
+            " RETURNING cause"
+        )
+        await until(lambda: _halts(world) == ["by hand"])
+        world.kill()
+        world.start_daemon()
+        await until(lambda: _halts(world) == ["by hand"])
+        sent = len(world.ledger()["orders"])
+        done = subprocess.run(
+            [sys.executable, "-m", "recio", "resume", "--config", "recio.toml", "--by", "test"],
+            cwd=world.root,
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        assert (done.returncode, done.stdout) == (0, "cleared: by hand\n"), done.stderr
+        await until(lambda: _halts(world) == [])
+        if sent == 0:
+            await until(lambda: world.ledger()["orders"])
+        world.kill()
+
+
+def _halts(world: World) -> list[str] | None:
+    try:
+        return [halt["cause"] for halt in world.status()["halts"]]
+    except OSError:
+        return None
