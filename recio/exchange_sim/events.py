@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from recio.exchange_sim.account import Position
-    from recio.exchange_sim.markets import Market
-    from recio.exchange_sim.orders import Fill, Order
+    from recio.exchange_sim.market.markets import Market
+    from recio.exchange_sim.matching.account import Position
+    from recio.exchange_sim.matching.orders import Fill, Order
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 from aiohttp import web
 
-from recio.exchange_sim.auth import Verifier
 from recio.exchange_sim.clock import VenueClock
-from recio.exchange_sim.commands import CommandDesk
-from recio.exchange_sim.faults import Faults
-from recio.exchange_sim.hub import Hub
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.rest.auth import Verifier
 from recio.exchange_sim.simulation import Simulation
 from recio.exchange_sim.venue import Venue
+from recio.exchange_sim.ws.commands import CommandDesk
+from recio.exchange_sim.ws.hub import Hub
 
 MOST_STEPS_AT_ONCE = 2_000
 """A stalled host catches up in portions, so that requests are answered in between."""

@@ -14,19 +14,20 @@ import structlog
 from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from recio.exchange_sim import admin, rest_market, rest_orders, rest_portfolio
-from recio.exchange_sim.auth import Verifier
 from recio.exchange_sim.clock import VenueClock, start_clock
-from recio.exchange_sim.coinbase import spot_socket
-from recio.exchange_sim.commands import CommandDesk
 from recio.exchange_sim.credentials import Credentials, announce, load_or_make_key
 from recio.exchange_sim.exchange import EXCHANGE, Exchange
-from recio.exchange_sim.faults import Faults
-from recio.exchange_sim.hub import Hub
-from recio.exchange_sim.order_bodies import BadBody
-from recio.exchange_sim.replies import BadParameter, bad_body, bad_parameter, no_such_path, refusal
+from recio.exchange_sim.faults import admin
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.rest import market_routes, order_routes, portfolio_routes
+from recio.exchange_sim.rest.auth import Verifier
+from recio.exchange_sim.rest.order_bodies import BadBody
+from recio.exchange_sim.rest.replies import BadParameter, bad_body, bad_parameter, no_such_path, refusal
 from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.sockets import trading_socket
+from recio.exchange_sim.ws.coinbase import spot_socket
+from recio.exchange_sim.ws.commands import CommandDesk
+from recio.exchange_sim.ws.hub import Hub
+from recio.exchange_sim.ws.sockets import trading_socket
 from recio.units import money
 
 REST_PREFIX = "/trade-api/v2"
@@ -137,7 +138,7 @@ def _exchange(
 def _application(exchange: Exchange) -> web.Application:
     application = web.Application(middlewares=[_gate])
     application[EXCHANGE] = exchange
-    trading = (*rest_market.ROUTES, *rest_portfolio.ROUTES, *rest_orders.ROUTES)
+    trading = (*market_routes.ROUTES, *portfolio_routes.ROUTES, *order_routes.ROUTES)
     for route in trading:
         application.router.add_route(route.method, REST_PREFIX + route.path, route.handler)
     application.add_routes(admin.ROUTES)

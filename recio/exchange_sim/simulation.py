@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.account import Account
-from recio.exchange_sim.crowd import STEP_MS, Crowd
 from recio.exchange_sim.events import IndexPrinted
-from recio.exchange_sim.execution import publish_ticker
-from recio.exchange_sim.index import TICK_MS, IndexPath
-from recio.exchange_sim.lifecycle import MarketCalendar
-from recio.exchange_sim.markets import SHARD
-from recio.exchange_sim.order_entry import expire
-from recio.exchange_sim.spot import SpotTape
+from recio.exchange_sim.market.crowd import STEP_MS, Crowd
+from recio.exchange_sim.market.index import TICK_MS, IndexPath
+from recio.exchange_sim.market.lifecycle import MarketCalendar
+from recio.exchange_sim.market.markets import SHARD
+from recio.exchange_sim.market.spot import SpotTape
+from recio.exchange_sim.matching.account import Account
+from recio.exchange_sim.matching.execution import publish_ticker
+from recio.exchange_sim.matching.order_entry import expire
 from recio.exchange_sim.venue import Venue
 
 HISTORY_SECONDS = 3_600

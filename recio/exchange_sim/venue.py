@@ -6,11 +6,11 @@ from collections import deque
 from random import Random
 from uuid import UUID
 
-from recio.exchange_sim.account import Account
 from recio.exchange_sim.events import Event, Trade
-from recio.exchange_sim.index import IndexPath
-from recio.exchange_sim.markets import SHARD, Market, Status
-from recio.exchange_sim.orders import Fill, Order, bound
+from recio.exchange_sim.market.index import IndexPath
+from recio.exchange_sim.market.markets import SHARD, Market, Status
+from recio.exchange_sim.matching.account import Account
+from recio.exchange_sim.matching.orders import Fill, Order, bound
 
 ACCOUNT_OWNER = 0
 """The account's number among the participants; simulated traders count from 1."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.exchange_sim.account import Account, Position, apply_fill, settle
-from recio.exchange_sim.grid import LEVELS
+from recio.exchange_sim.matching.account import Account, Position, apply_fill, settle
+from recio.exchange_sim.matching.grid import LEVELS
 
 
 def fresh() -> tuple[Account, Position]:

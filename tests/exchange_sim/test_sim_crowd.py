@@ -6,7 +6,7 @@ import hashlib
 from statistics import mean, median
 
 from recio.exchange_sim.events import BookChanged, Event, Trade
-from recio.exchange_sim.execution import take
+from recio.exchange_sim.matching.execution import take
 from recio.exchange_sim.simulation import Simulation
 
 START_MS = 1_779_000_300_000 // 900_000 * 900_000 + 3_000

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.exchange_sim.fees import fill_fee, model_fee
-from recio.exchange_sim.grid import LEVELS
+from recio.exchange_sim.matching.fees import fill_fee, model_fee
+from recio.exchange_sim.matching.grid import LEVELS
 
 
 @pytest.mark.parametrize(

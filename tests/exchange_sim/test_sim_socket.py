@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.subscriptions import Session
+from recio.exchange_sim.ws.subscriptions import Session
 
 
 async def send(socket: Any, number: int, command: str, **params: Any) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from recio.exchange_sim.events import MarketDetermined, MarketSettled, StrikeSet
-from recio.exchange_sim.fair import Fixing, mean_variance_seconds, probability
-from recio.exchange_sim.index import IndexPath
-from recio.exchange_sim.markets import Status, rules_text, tickers
-from recio.exchange_sim.order_entry import TimeInForce, create
+from recio.exchange_sim.market.fair import Fixing, mean_variance_seconds, probability
+from recio.exchange_sim.market.index import IndexPath
+from recio.exchange_sim.market.markets import Status, rules_text, tickers
+from recio.exchange_sim.matching.order_entry import TimeInForce, create
 
 MakeDesk = Callable[..., Any]
 

@@ -8,16 +8,16 @@ from aiohttp import web
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.exchange import exchange_of
-from recio.exchange_sim.market_json import (
+from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.matching.orders import MARKET_NOT_FOUND, NOT_FOUND
+from recio.exchange_sim.rest.market_json import (
     event_json,
     market_json,
     orderbook_json,
     series_json,
     trade_json,
 )
-from recio.exchange_sim.markets import Market, Status
-from recio.exchange_sim.orders import MARKET_NOT_FOUND, NOT_FOUND
-from recio.exchange_sim.replies import (
+from recio.exchange_sim.rest.replies import (
     BadParameter,
     limit_of,
     names_of,

@@ -10,7 +10,7 @@ import anyio
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.subscriptions import Session
+from recio.exchange_sim.ws.subscriptions import Session
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT = b"heartbeat"

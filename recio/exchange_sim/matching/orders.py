@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recio.exchange_sim.account import collateral
-from recio.exchange_sim.book import Resting
+from recio.exchange_sim.matching.account import collateral
+from recio.exchange_sim.matching.book import Resting
 
 
 class OrderStatus(StrEnum):

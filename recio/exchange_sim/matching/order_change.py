@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.account import collateral
-from recio.exchange_sim.execution import cancel_order, order_changed, publish_book, unrest
-from recio.exchange_sim.fees import model_fee
-from recio.exchange_sim.grid import on_grid
-from recio.exchange_sim.markets import SHARD, Market, Status
-from recio.exchange_sim.order_entry import NewOrder, TimeInForce, closing_left, work
-from recio.exchange_sim.orders import (
+from recio.exchange_sim.market.markets import SHARD, Market, Status
+from recio.exchange_sim.matching.account import collateral
+from recio.exchange_sim.matching.execution import cancel_order, order_changed, publish_book, unrest
+from recio.exchange_sim.matching.fees import model_fee
+from recio.exchange_sim.matching.grid import on_grid
+from recio.exchange_sim.matching.order_entry import NewOrder, TimeInForce, closing_left, work
+from recio.exchange_sim.matching.orders import (
     INSUFFICIENT_BALANCE,
     MARKET_INACTIVE,
     NOT_FOUND,

@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from recio.exchange_sim import order_bodies as bodies
 from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.faults import Fault, FaultKind
-from recio.exchange_sim.market_json import Json
-from recio.exchange_sim.order_change import amend, decrease
-from recio.exchange_sim.order_entry import cancel, cancel_all, create
-from recio.exchange_sim.orders import NOT_FOUND, Order, Refused
-from recio.exchange_sim.replies import number_of, refusal, reply
-from recio.exchange_sim.texts import count, dollars
+from recio.exchange_sim.faults.faults import Fault, FaultKind
+from recio.exchange_sim.matching.order_change import amend, decrease
+from recio.exchange_sim.matching.order_entry import cancel, cancel_all, create
+from recio.exchange_sim.matching.orders import NOT_FOUND, Order, Refused
+from recio.exchange_sim.rest import order_bodies as bodies
+from recio.exchange_sim.rest.market_json import Json
+from recio.exchange_sim.rest.replies import number_of, refusal, reply
+from recio.exchange_sim.rest.texts import count, dollars
 from recio.units import UnitError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]

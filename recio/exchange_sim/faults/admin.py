@@ -8,11 +8,11 @@ import msgspec
 from aiohttp import web
 
 from recio.exchange_sim.exchange import exchange_of
-from recio.exchange_sim.faults import Fault, FaultKind
-from recio.exchange_sim.market_json import Json
-from recio.exchange_sim.portfolio_json import fill_json, order_json, position_json, settlement_json
-from recio.exchange_sim.replies import bad_body, no_such_path, reply
-from recio.exchange_sim.texts import cost
+from recio.exchange_sim.faults.faults import Fault, FaultKind
+from recio.exchange_sim.rest.market_json import Json
+from recio.exchange_sim.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
+from recio.exchange_sim.rest.replies import bad_body, no_such_path, reply
+from recio.exchange_sim.rest.texts import cost
 
 _LOOPBACK = ("127.", "::1")
 

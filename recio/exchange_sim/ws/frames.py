@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import msgspec
 
-from recio.exchange_sim.account import Position
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.events import BookChanged, TickerChanged, Trade
-from recio.exchange_sim.fair import PRINTS
-from recio.exchange_sim.grid import STRUCTURE
-from recio.exchange_sim.index import IndexPath
-from recio.exchange_sim.market_json import (
+from recio.exchange_sim.market.fair import PRINTS
+from recio.exchange_sim.market.index import IndexPath
+from recio.exchange_sim.market.markets import SHARD, Market, cents_text, rules_text
+from recio.exchange_sim.matching.account import Position
+from recio.exchange_sim.matching.grid import STRUCTURE
+from recio.exchange_sim.matching.orders import Fill, Order
+from recio.exchange_sim.rest.market_json import (
     CUSTOM_STRIKE,
     EXPECTED_EXPIRATION_MS,
     RULES_SECONDARY,
@@ -21,9 +23,7 @@ from recio.exchange_sim.market_json import (
     strike_number,
     target_text,
 )
-from recio.exchange_sim.markets import SHARD, Market, cents_text, rules_text
-from recio.exchange_sim.orders import Fill, Order
-from recio.exchange_sim.texts import book_side, cost, count, dollars, other_side, outcome
+from recio.exchange_sim.rest.texts import book_side, cost, count, dollars, other_side, outcome
 from recio.units import ONE_DOLLAR
 
 INDEX_ID = "BRTI"

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from recio.exchange_sim import frames
 from recio.exchange_sim.events import (
     BookChanged,
     BookCleared,
@@ -25,11 +24,12 @@ from recio.exchange_sim.events import (
     TickerChanged,
     Trade,
 )
-from recio.exchange_sim.faults import Faults
-from recio.exchange_sim.market_json import Json
-from recio.exchange_sim.markets import Market
-from recio.exchange_sim.subscriptions import Session, Subscription
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.rest.market_json import Json
 from recio.exchange_sim.venue import Venue
+from recio.exchange_sim.ws import frames
+from recio.exchange_sim.ws.subscriptions import Session, Subscription
 
 SpotEvent = SpotTraded | SpotHeartbeat
 _encode = msgspec.json.Encoder().encode

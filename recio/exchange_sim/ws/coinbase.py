@@ -12,10 +12,10 @@ from aiohttp import WSMsgType, web
 from recio.exchange_sim.clock import iso_micros
 from recio.exchange_sim.events import SpotHeartbeat, SpotTraded
 from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.hub import SpotEvent
-from recio.exchange_sim.market_json import Json
-from recio.exchange_sim.sockets import connected, write_queue
-from recio.exchange_sim.subscriptions import Session
+from recio.exchange_sim.rest.market_json import Json
+from recio.exchange_sim.ws.hub import SpotEvent
+from recio.exchange_sim.ws.sockets import connected, write_queue
+from recio.exchange_sim.ws.subscriptions import Session
 
 PRODUCT = "BTC-USD"
 CHANNELS = ("matches", "ticker", "heartbeat")

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from recio.exchange_sim.account import collateral
-from recio.exchange_sim.execution import (
+from recio.exchange_sim.market.markets import SHARD, Market, Status
+from recio.exchange_sim.matching.account import collateral
+from recio.exchange_sim.matching.execution import (
     cancel_order,
     order_changed,
     rest_order,
     take,
 )
-from recio.exchange_sim.fees import ALIGNMENT, model_fee
-from recio.exchange_sim.grid import on_grid
-from recio.exchange_sim.markets import SHARD, Market, Status
-from recio.exchange_sim.orders import (
+from recio.exchange_sim.matching.fees import ALIGNMENT, model_fee
+from recio.exchange_sim.matching.grid import on_grid
+from recio.exchange_sim.matching.orders import (
     INSUFFICIENT_BALANCE,
     MARKET_INACTIVE,
     MARKET_NOT_FOUND,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import exp, expm1, sqrt
 from random import Random
 
-from recio.exchange_sim.fair import PRINTS, Fixing
+from recio.exchange_sim.market.fair import PRINTS, Fixing
 
 START_LEVEL = 84_000.0
 YEARLY_VOLATILITY = 0.40

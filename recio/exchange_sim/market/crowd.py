@@ -10,8 +10,7 @@ from bisect import bisect
 from math import exp, sqrt
 from random import Random
 
-from recio.exchange_sim.book import Ladder
-from recio.exchange_sim.crowd_figures import (
+from recio.exchange_sim.market.crowd_figures import (
     ASK_OR_BID_GAP,
     DISTANCE_CUMULATIVE,
     MAKERS,
@@ -26,10 +25,11 @@ from recio.exchange_sim.crowd_figures import (
     target_depth,
     trade_sizes,
 )
-from recio.exchange_sim.execution import publish_book, rest, take
-from recio.exchange_sim.fair import PRINTS, probability
-from recio.exchange_sim.grid import LEVELS, index_at_or_above, index_at_or_below
-from recio.exchange_sim.markets import Market
+from recio.exchange_sim.market.fair import PRINTS, probability
+from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.matching.book import Ladder
+from recio.exchange_sim.matching.execution import publish_book, rest, take
+from recio.exchange_sim.matching.grid import LEVELS, index_at_or_above, index_at_or_below
 from recio.exchange_sim.venue import ACCOUNT_OWNER, Venue
 
 STEP_MS = 50

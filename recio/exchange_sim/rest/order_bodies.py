@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from recio.exchange_sim.order_entry import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
-from recio.exchange_sim.orders import Refused
+from recio.exchange_sim.matching.order_entry import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
+from recio.exchange_sim.matching.orders import Refused
 from recio.units import UnitError, price, quantity
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")

@@ -10,7 +10,7 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
-from recio.exchange_sim.orders import Refused
+from recio.exchange_sim.matching.orders import Refused
 
 DEFAULT_LIMIT = 100
 MOST_LIMIT = 1000

@@ -6,9 +6,9 @@ import msgspec
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.events import Trade
-from recio.exchange_sim.grid import STRUCTURE, wire_ranges
-from recio.exchange_sim.markets import SHARD, Market, Status, cents_text, rules_text
-from recio.exchange_sim.texts import book_side, count, dollars, other_side, outcome
+from recio.exchange_sim.market.markets import SHARD, Market, Status, cents_text, rules_text
+from recio.exchange_sim.matching.grid import STRUCTURE, wire_ranges
+from recio.exchange_sim.rest.texts import book_side, count, dollars, other_side, outcome
 from recio.units import ONE_DOLLAR
 
 TITLE = "BTC price up in next 15 mins?"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from copy import copy
 
-from recio.exchange_sim.account import settle
 from recio.exchange_sim.events import (
     BookCleared,
     MarketCreated,
@@ -13,8 +12,7 @@ from recio.exchange_sim.events import (
     PositionChanged,
     StrikeSet,
 )
-from recio.exchange_sim.execution import cancel_order, publish_book, publish_ticker
-from recio.exchange_sim.markets import (
+from recio.exchange_sim.market.markets import (
     BOOK_CLEAR_DELAY_MS,
     DETERMINED_DELAY_MS,
     SETTLED_DELAY_MS,
@@ -23,6 +21,8 @@ from recio.exchange_sim.markets import (
     Status,
     new_market,
 )
+from recio.exchange_sim.matching.account import settle
+from recio.exchange_sim.matching.execution import cancel_order, publish_book, publish_ticker
 from recio.exchange_sim.venue import Venue
 
 WINDOWS_AHEAD = 8

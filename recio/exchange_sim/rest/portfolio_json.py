@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.account import Position, Settlement
 from recio.exchange_sim.clock import iso
-from recio.exchange_sim.market_json import Json
-from recio.exchange_sim.markets import SHARD
-from recio.exchange_sim.orders import Fill, Order
-from recio.exchange_sim.texts import book_side, cost, count, dollars, other_side, outcome
+from recio.exchange_sim.market.markets import SHARD
+from recio.exchange_sim.matching.account import Position, Settlement
+from recio.exchange_sim.matching.orders import Fill, Order
+from recio.exchange_sim.rest.market_json import Json
+from recio.exchange_sim.rest.texts import book_side, cost, count, dollars, other_side, outcome
 from recio.units import PAYOUT_PER_UNIT
 
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from uuid import NAMESPACE_URL, uuid5
 from zoneinfo import ZoneInfo
 
-from recio.exchange_sim.book import Book
+from recio.exchange_sim.matching.book import Book
 
 SHARD = 2
 STRIKE_DELAY_MS = 500

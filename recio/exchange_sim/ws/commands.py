@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 
-from recio.exchange_sim.execution import publish_ticker
-from recio.exchange_sim.frames import INDEX_ID
-from recio.exchange_sim.hub import Hub
-from recio.exchange_sim.subscriptions import CHANNELS, Session, Subscription
+from recio.exchange_sim.matching.execution import publish_ticker
 from recio.exchange_sim.venue import Venue
+from recio.exchange_sim.ws.frames import INDEX_ID
+from recio.exchange_sim.ws.hub import Hub
+from recio.exchange_sim.ws.subscriptions import CHANNELS, Session, Subscription
 
 
 class Params(msgspec.Struct):

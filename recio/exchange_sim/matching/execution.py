@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 
-from recio.exchange_sim.account import Position, apply_fill
-from recio.exchange_sim.book import Match, Resting
 from recio.exchange_sim.events import (
     BookChanged,
     Filled,
@@ -15,9 +13,11 @@ from recio.exchange_sim.events import (
     TickerChanged,
     Trade,
 )
-from recio.exchange_sim.fees import fill_fee, model_fee
-from recio.exchange_sim.markets import SHARD, Market, record_trade
-from recio.exchange_sim.orders import Fill, Order, OrderStatus
+from recio.exchange_sim.market.markets import SHARD, Market, record_trade
+from recio.exchange_sim.matching.account import Position, apply_fill
+from recio.exchange_sim.matching.book import Match, Resting
+from recio.exchange_sim.matching.fees import fill_fee, model_fee
+from recio.exchange_sim.matching.orders import Fill, Order, OrderStatus
 from recio.exchange_sim.venue import ACCOUNT_OWNER, Venue
 from recio.units import ONE_DOLLAR
 

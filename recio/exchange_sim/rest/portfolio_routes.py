@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from recio.exchange_sim.account import Position
 from recio.exchange_sim.exchange import exchange_of
-from recio.exchange_sim.market_json import Json
-from recio.exchange_sim.orders import NOT_FOUND, Order, OrderStatus
-from recio.exchange_sim.portfolio_json import (
+from recio.exchange_sim.matching.account import Position
+from recio.exchange_sim.matching.orders import NOT_FOUND, Order, OrderStatus
+from recio.exchange_sim.rest.market_json import Json
+from recio.exchange_sim.rest.portfolio_json import (
     event_position_json,
     fill_json,
     order_json,
     position_json,
     settlement_json,
 )
-from recio.exchange_sim.replies import BadParameter, limit_of, names_of, number_of, page, refusal, reply
-from recio.exchange_sim.texts import balance
+from recio.exchange_sim.rest.replies import BadParameter, limit_of, names_of, number_of, page, refusal, reply
+from recio.exchange_sim.rest.texts import balance
 from recio.exchange_sim.venue import Venue
 from recio.units import ONE_DOLLAR
 

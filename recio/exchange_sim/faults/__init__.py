@@ -1,0 +1,1 @@
+"""Faults on request, and the administration that asks for them."""

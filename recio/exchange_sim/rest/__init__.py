@@ -1,0 +1,1 @@
+"""The exchange's REST interface: routes, bodies, errors and authentication."""

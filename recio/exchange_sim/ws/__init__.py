@@ -1,0 +1,1 @@
+"""The exchange's WebSocket: commands, subscriptions, frames; and the spot feeds beside it."""
