@@ -1,27 +1,114 @@
-"""Faults that a test arms over loopback and the next requests or frames meet; nothing fails unless it was armed."""
+"""Faults that a test arms over loopback and the next requests, frames or markets meet; nothing fails unarmed."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 
 class FaultKind(StrEnum):
+    """What can go wrong. Host seconds where `seconds` is named; market time never moves for a fault."""
+
     LOSE_REQUEST = "lose_request"
-    """The connection ends before the order request is read."""
+    """The connection ends before the request is carried out."""
     LOSE_REPLY = "lose_reply"
-    """The order request is carried out and the connection ends without an answer."""
-    ERROR_500 = "error_500"
-    """The order request is answered 500 and not carried out."""
+    """The request is carried out and the connection ends without an answer."""
     DELAY_REPLY = "delay_reply"
-    """The order request is carried out and answered so many host seconds late."""
+    """The request is carried out and answered `seconds` late."""
+    DUPLICATE_REPLY = "duplicate_reply"
+    """The answer's bytes are sent twice on the connection."""
+    TOO_MANY_REQUESTS = "too_many_requests"
+    """429, not carried out."""
+    ERROR_500 = "error_500"
+    ERROR_502 = "error_502"
+    ERROR_503 = "error_503"
+    ERROR_504 = "error_504"
+    """Answered with that status and not carried out; 502 and 504 as a proxy's page of text."""
+    ERROR_IN_2XX = "error_in_2xx"
+    """An error body under a success status, not carried out."""
+    TRUNCATED_JSON = "truncated_json"
+    """Carried out; the answer's body is cut in the middle although complete by its length."""
+    UNKNOWN_FIELD = "unknown_field"
+    """Carried out; the answer has a field and a word that nobody has seen before."""
+    RESET = "reset"
+    """The connection is reset (RST) after the request was read and before it is carried out."""
+    FILL_FIRST = "fill_first"
+    """An order's fill reaches the sockets `seconds` before its answer."""
+    LAG_READS = "lag_reads"
+    """For `seconds`, account reads show the state of `lag_seconds` ago, and user_data_timestamp says so."""
+
     DROP_SOCKETS = "drop_sockets"
     """Every open WebSocket is cut now."""
+    SILENCE = "silence"
+    """For `seconds` the sockets carry pings and nothing else; what was due is lost."""
     SKIP_SEQ = "skip_seq"
     """The next book messages are numbered and never sent."""
+    DUPLICATE_FRAME = "duplicate_frame"
+    """The next sequenced frames are sent twice."""
+    SWAP_FRAMES = "swap_frames"
+    """The next two sequenced frames of a subscription change places."""
+    EMPTY_SNAPSHOT = "empty_snapshot"
+    """The next snapshots have no levels."""
+    DROP_FILLS = "drop_fills"
+    """The next fill messages are never sent."""
     HOLD_FILLS = "hold_fills"
-    """Private messages wait so many host seconds."""
+    """Private messages wait `seconds`."""
+    STRANGE_FRAME = "strange_frame"
+    """The next frames carry an unknown field; one frame of an unknown type is sent before them."""
+    CHANNEL_ERROR = "channel_error"
+    """The book subscriptions end with error 10."""
+    BUFFER_OVERFLOW = "buffer_overflow"
+    """The book subscriptions end with error 25."""
+    REFUSE_SUBSCRIBE = "refuse_subscribe"
+    """The next subscribe commands are answered with error 18."""
+
+    TRADING_PAUSE = "trading_pause"
+    """For `seconds`: no placing or amending, cancels work."""
+    EXCHANGE_PAUSE = "exchange_pause"
+    """For `seconds`: cancels are refused too."""
+    SHARD_OUTAGE = "shard_outage"
+    """For `seconds` the crypto shard is down: its requests get 503, its frames stop."""
+    DEACTIVATE = "deactivate"
+    """The market `ticker` is inactive for `seconds`, then active again, which cancels what rests."""
+    EARLY_CLOSE = "early_close"
+    """The market `ticker` closes now."""
+    DELAY_SETTLEMENT = "delay_settlement"
+    """Markets that close from now on are determined `seconds` later than usual; `count` events."""
+    CORRECT_SETTLEMENT = "correct_settlement"
+    """The next determination is wrong, disputed and amended before it is final; `count` events."""
+    CHANGE_GRID = "change_grid"
+    """The market `ticker` changes its price structure while it is open."""
+
+
+REQUEST_KINDS = frozenset(
+    {
+        FaultKind.LOSE_REQUEST,
+        FaultKind.LOSE_REPLY,
+        FaultKind.DELAY_REPLY,
+        FaultKind.DUPLICATE_REPLY,
+        FaultKind.TOO_MANY_REQUESTS,
+        FaultKind.ERROR_500,
+        FaultKind.ERROR_502,
+        FaultKind.ERROR_503,
+        FaultKind.ERROR_504,
+        FaultKind.ERROR_IN_2XX,
+        FaultKind.TRUNCATED_JSON,
+        FaultKind.UNKNOWN_FIELD,
+        FaultKind.RESET,
+        FaultKind.FILL_FIRST,
+    }
+)
+"""Kinds that one request meets; they are used up in the order they were armed."""
+
+
+class On(StrEnum):
+    """Which requests a request fault waits for."""
+
+    ORDERS = "orders"
+    READS = "reads"
+    ALL = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,33 +116,53 @@ class Fault:
     kind: FaultKind
     count: int = 1
     seconds: float = 0.0
+    lag_seconds: float = 0.0
+    on: On = On.ORDERS
+    ticker: str = ""
 
 
 @dataclass(slots=True)
 class Faults:
-    """What is armed. Request faults are used up in the order they were armed."""
+    """What is armed: requests in a queue of their own, other kinds by count or until a host time."""
 
     requests: deque[Fault] = field(default_factory=deque[Fault])
-    frames_to_skip: int = 0
-    hold_private_until: float = 0.0
+    counts: dict[FaultKind, int] = field(default_factory=dict[FaultKind, int])
+    until: dict[FaultKind, float] = field(default_factory=dict[FaultKind, float])
+    met: dict[FaultKind, int] = field(default_factory=dict[FaultKind, int])
+    """How often each kind has happened: what a fault report counts."""
+    lag_seconds: float = 0.0
 
     def arm(self, fault: Fault, host_now: float) -> None:
-        match fault.kind:
-            case FaultKind.SKIP_SEQ:
-                self.frames_to_skip += fault.count
-            case FaultKind.HOLD_FILLS:
-                self.hold_private_until = host_now + fault.seconds
-            case FaultKind.DROP_SOCKETS:
-                pass
-            case _:
-                self.requests.extend([fault] * fault.count)
+        if fault.kind in REQUEST_KINDS:
+            self.requests.extend([fault] * fault.count)
+            return
+        if fault.seconds:
+            self.until[fault.kind] = host_now + fault.seconds
+        self.counts[fault.kind] = self.counts.get(fault.kind, 0) + fault.count
+        if fault.kind is FaultKind.LAG_READS:
+            self.lag_seconds = fault.lag_seconds
 
-    def next_for_request(self) -> Fault | None:
-        return self.requests.popleft() if self.requests else None
+    def next_for_request(self, kinds: Collection[On]) -> Fault | None:
+        """The oldest armed request fault that waits for one of these kinds of request."""
+        for fault in self.requests:
+            if fault.on in kinds:
+                self.requests.remove(fault)
+                self._count(fault.kind)
+                return fault
+        return None
 
-    def skips_frame(self) -> bool:
-        """Whether this book message is one of those to lose."""
-        if not self.frames_to_skip:
+    def take(self, kind: FaultKind) -> bool:
+        """Use up one of a counted kind; False when none is armed."""
+        left = self.counts.get(kind, 0)
+        if left <= 0:
             return False
-        self.frames_to_skip -= 1
+        self.counts[kind] = left - 1
+        self._count(kind)
         return True
+
+    def lasts(self, kind: FaultKind, host_now: float) -> bool:
+        """Whether a kind that lasts for a time lasts now."""
+        return host_now < self.until.get(kind, 0.0)
+
+    def _count(self, kind: FaultKind) -> None:
+        self.met[kind] = self.met.get(kind, 0) + 1

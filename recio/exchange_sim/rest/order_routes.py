@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.faults.faults import Fault, FaultKind
+from recio.exchange_sim.faults.faults import Fault, FaultKind, On
 from recio.exchange_sim.matching.order_change import amend, decrease
 from recio.exchange_sim.matching.order_entry import cancel, cancel_all, create
 from recio.exchange_sim.matching.orders import NOT_FOUND, Order, Refused
@@ -128,7 +128,7 @@ def with_faults(handler: Handler) -> Handler:
     """An order endpoint that meets the next armed fault."""
 
     async def faulty(request: web.Request) -> web.StreamResponse:
-        fault = exchange_of(request).faults.next_for_request()
+        fault = exchange_of(request).faults.next_for_request((On.ORDERS, On.ALL))
         if fault is None:
             return await handler(request)
         return await _fail(request, handler, fault)

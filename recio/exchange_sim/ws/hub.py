@@ -24,7 +24,7 @@ from recio.exchange_sim.events import (
     TickerChanged,
     Trade,
 )
-from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.faults.faults import FaultKind, Faults
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.rest.market_json import Json
 from recio.exchange_sim.venue import Venue
@@ -47,7 +47,7 @@ class Hub:
 
     def publish(self, events: list[Event]) -> None:
         """Send what happened, in order. Held private messages go out first once their time is over."""
-        holding = time.time() < self._faults.hold_private_until
+        holding = self._faults.lasts(FaultKind.HOLD_FILLS, time.time())
         if self._held and not holding:
             held, self._held = self._held, []
             self._deliver(held)
@@ -95,7 +95,7 @@ class Hub:
             if body is None:
                 body = _encode(frames.delta(event, yes_price=subscription.yes_price))
                 bodies[subscription.yes_price] = body
-            if self._faults.skips_frame():
+            if self._faults.take(FaultKind.SKIP_SEQ):
                 subscription.number()
             else:
                 subscription.send(b"orderbook_delta", body)
