@@ -34,6 +34,9 @@ CREATE TABLE IF NOT EXISTS markets (
     close_time timestamptz NOT NULL,
     status text NOT NULL,
     rules_primary text NOT NULL,
+    rules_secondary text NOT NULL DEFAULT '',
+    -- Why nothing may be traded there: wording or fee not understood; empty if both are.
+    doubt text NOT NULL DEFAULT '',
     first_seen timestamptz NOT NULL DEFAULT now(),
     last_seen timestamptz NOT NULL DEFAULT now()
 );
@@ -148,7 +151,8 @@ CREATE TABLE IF NOT EXISTS journal (
     kind text NOT NULL,
     trade_id bigint REFERENCES trades,
     client_order_id text REFERENCES orders,
-    detail jsonb NOT NULL
+    detail jsonb NOT NULL,
+    seal bytea NOT NULL
 );
 CREATE INDEX IF NOT EXISTS journal_by_trade ON journal (trade_id);
 
@@ -158,6 +162,36 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER journal_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_journal_change();
+
+-- Each row seals the one before it: a row that is changed, removed or slipped in breaks the chain from there on.
+CREATE OR REPLACE FUNCTION journal_seal(previous bytea, sealed journal) RETURNS bytea LANGUAGE sql STABLE AS $$
+    SELECT sha256(coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(
+        sealed.seq, to_char(sealed.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), sealed.kind,
+        sealed.trade_id, sealed.client_order_id, sealed.detail)::text, 'UTF8'))
+$$;
+CREATE OR REPLACE FUNCTION seal_journal_row() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    last journal;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1919247210);
+    SELECT * INTO last FROM journal ORDER BY seq DESC LIMIT 1;
+    IF last.seq >= NEW.seq THEN
+        RAISE EXCEPTION 'journal row % comes after %', NEW.seq, last.seq USING ERRCODE = 'serialization_failure';
+    END IF;
+    NEW.seal := journal_seal(last.seal, NEW);
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER journal_rows_are_sealed BEFORE INSERT ON journal
+    FOR EACH ROW EXECUTE FUNCTION seal_journal_row();
+
+-- The first row whose seal does not fit, among those after `since`; NULL if the chain is whole.
+CREATE OR REPLACE FUNCTION journal_breaks_at(since bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT min(linked.seq) FROM (
+        SELECT entry.seq, entry.seal IS DISTINCT FROM journal_seal(lag(entry.seal) OVER (ORDER BY entry.seq), entry) AS broken
+        FROM journal AS entry WHERE entry.seq >= since
+    ) AS linked
+    WHERE linked.broken AND linked.seq > since
+$$;
 
 -- The legal moves of an order, and the columns that an intent can never change.
 CREATE OR REPLACE FUNCTION check_order_move() RETURNS trigger LANGUAGE plpgsql AS $$

@@ -10,10 +10,11 @@ from recio.messages import Market
 
 _MARKET = """
     INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,
-                         close_time, status, rules_primary)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                         close_time, status, rules_primary, rules_secondary, doubt)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT (ticker) DO UPDATE SET floor_strike = excluded.floor_strike, cap_strike = excluded.cap_strike,
         close_time = excluded.close_time, status = excluded.status, rules_primary = excluded.rules_primary,
+        rules_secondary = excluded.rules_secondary, doubt = excluded.doubt,
         last_seen = now()
 """
 _SECONDS = """
@@ -24,9 +25,14 @@ _RECALL = "SELECT second, price FROM price_seconds WHERE symbol = $1 AND second 
 _EXPIRE = "DELETE FROM price_seconds WHERE symbol = $1 AND second < $2"
 
 
-async def note_market(connection: Connection, market: Market) -> None:
-    await connection.execute(
-        _MARKET,
+async def note_markets(connection: Connection, markets: Sequence[Market]) -> None:
+    """What the venue now says of these markets; a ladder is one batch."""
+    if markets:
+        await connection.executemany(_MARKET, [_row(market) for market in markets])
+
+
+def _row(market: Market) -> tuple[object, ...]:
+    return (
         market.ticker,
         market.event_ticker,
         market.series_ticker,
@@ -37,6 +43,8 @@ async def note_market(connection: Connection, market: Market) -> None:
         market.close_time,
         market.status.value,
         market.rules_primary,
+        market.rules_secondary,
+        market.doubt,
     )
 
 

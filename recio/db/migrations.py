@@ -30,7 +30,41 @@ class Migration:
     sql: str
 
 
-STEPS: tuple[Migration, ...] = ()
+STEPS: tuple[Migration, ...] = (
+    Migration(
+        version=2,
+        name="what is read of a market's rules",
+        sql="""
+            ALTER TABLE markets ADD COLUMN rules_secondary text NOT NULL DEFAULT '';
+            ALTER TABLE markets ADD COLUMN doubt text NOT NULL DEFAULT '';
+        """,
+    ),
+    Migration(
+        version=3,
+        name="each journal row seals the one before it",
+        sql="""
+            ALTER TABLE journal ADD COLUMN seal bytea;
+            CREATE OR REPLACE FUNCTION journal_seal(previous bytea, sealed journal) RETURNS bytea LANGUAGE sql STABLE AS $$
+                SELECT sha256(coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(
+                    sealed.seq, to_char(sealed.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), sealed.kind,
+                    sealed.trade_id, sealed.client_order_id, sealed.detail)::text, 'UTF8'))
+            $$;
+            ALTER TABLE journal DISABLE TRIGGER journal_is_append_only;
+            DO $$
+            DECLARE
+                entry journal;
+                previous bytea;
+            BEGIN
+                FOR entry IN SELECT * FROM journal ORDER BY seq LOOP
+                    previous := journal_seal(previous, entry);
+                    UPDATE journal SET seal = previous WHERE seq = entry.seq;
+                END LOOP;
+            END $$;
+            ALTER TABLE journal ENABLE TRIGGER journal_is_append_only;
+            ALTER TABLE journal ALTER COLUMN seal SET NOT NULL;
+        """,
+    ),
+)
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 
 FIRST_VERSION = 1
@@ -72,6 +106,9 @@ async def migrate(connection: Connection, schema: str, steps: Sequence[Migration
         if step.version > found:
             await connection.execute(step.sql)
             await connection.execute(_RECORD, step.version, step.name)
+    if found < newest:
+        # Steps move tables; functions, triggers and views are replaced by their present text.
+        await connection.execute(schema)
     return newest
 
 

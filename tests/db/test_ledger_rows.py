@@ -9,8 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from recio.config import RiskSection
-from recio.db import identity, ledger, orders, trades
+from recio.db import identity, journal, ledger, orders, trades
 from recio.db.connection import Connection
 from recio.db.ledger import Author
 from recio.messages import (
@@ -30,6 +29,7 @@ from recio.messages import (
 )
 from recio.rules.lifecycle import ORDER_MOVES, TRADE_MOVES
 from recio.rules.risk import Approved, approve
+from recio.sections import RiskSection
 from recio.units import (
     BookSide,
     FillId,
@@ -362,6 +362,26 @@ async def test_the_journal_is_append_only(connection: Connection, author: Author
     await entry(connection, author)
     with pytest.raises(asyncpg.RestrictViolationError):
         await connection.execute(statement)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE journal SET detail = '{}' WHERE seq = $1",
+        "UPDATE journal SET at = at + interval '1 microsecond' WHERE seq = $1",
+        "DELETE FROM journal WHERE seq = $1 - 1",
+    ],
+)
+async def test_a_changed_or_missing_journal_row_breaks_the_chain_of_seals(
+    connection: Connection, author: Author, tampering: str
+):
+    for _ in range(3):
+        await journal.append(connection, NOW, "noted", detail={"figure": "1"})
+    assert await connection.fetchval("SELECT journal_breaks_at(0)") is None
+    middle = await connection.fetchval("SELECT max(seq) - 1 FROM journal")
+    await connection.execute("ALTER TABLE journal DISABLE TRIGGER journal_is_append_only")
+    await connection.execute(tampering, middle)
+    assert await connection.fetchval("SELECT journal_breaks_at(0)") == middle
 
 
 async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, author: Author):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import anyio
 import anyio.abc
@@ -14,7 +15,7 @@ from anyio.abc import ByteStream
 from recio.db import halts, identity
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
-from recio.db.migrations import Migration, migrate, schema_text
+from recio.db.migrations import STEPS, Migration, migrate, schema_text, schema_version
 from recio.db.pool import advisory_lock, open_pool, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.messages import Halt
@@ -25,10 +26,15 @@ DESCRIBE = """
     WHERE table_schema = 'public'
     UNION ALL SELECT pg_get_constraintdef(oid) FROM pg_constraint
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal ORDER BY 1
+    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT viewname || definition FROM pg_views WHERE schemaname = 'public'
+    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1
 """
 _words = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
 REFUSAL = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
+NEXT = schema_version() + 1
+FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
+OLD_JOURNAL_ROW = "INSERT INTO journal (at, kind, detail) VALUES ($1, $2, '{}')"
 Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
 
 
@@ -84,7 +90,7 @@ async def test_applying_the_schema_twice_changes_nothing(pool: Pool):
 
 async def test_a_database_newer_than_the_code_is_refused_and_left_as_it_is(pool: Pool):
     await pool.execute("INSERT INTO schema_version (version, name) VALUES (99, 'from the future')")
-    with pytest.raises(BadConfig, match=r"version 99.*knows 1"):
+    with pytest.raises(BadConfig, match=r"version 99.*knows \d"):
         async with transaction(pool) as connection:
             await migrate(connection, schema_text())
     assert await pool.fetchval("SELECT max(version) FROM schema_version") == 99
@@ -92,19 +98,37 @@ async def test_a_database_newer_than_the_code_is_refused_and_left_as_it_is(pool:
 
 async def test_an_older_database_takes_each_missing_step_once(pool: Pool):
     steps = (
-        Migration(version=2, name="two", sql="CREATE TABLE two (x int)"),
-        Migration(version=3, name="three", sql="CREATE TABLE three (x int)"),
+        Migration(version=NEXT, name="two", sql="CREATE TABLE two (x int)"),
+        Migration(version=NEXT + 1, name="three", sql="CREATE TABLE three (x int)"),
     )
     for _ in range(2):
         async with transaction(pool) as connection:
-            assert await migrate(connection, schema_text(), steps) == 3
+            assert await migrate(connection, schema_text(), steps) == NEXT + 1
     assert await pool.fetchval("SELECT count(*) FROM schema_version") == 3
+
+
+async def test_a_database_of_the_first_version_becomes_the_present_schema(
+    pool: Pool, postgres: EmbeddedServer
+):
+    dsn = await postgres.ensure_database("first_version")
+    async with open_pool(dsn, application_name="t") as old:
+        async with transaction(old) as connection:
+            await migrate(connection, FIRST_SCHEMA, ())
+            for kind in ("one", "two", "three"):
+                await connection.execute(OLD_JOURNAL_ROW, NOW, kind)
+        assert await describe(old) != await describe(pool)
+        async with transaction(old) as connection:
+            await migrate(connection, schema_text())
+        assert await describe(old) == await describe(pool)
+        assert await old.fetchval("SELECT count(*) FROM schema_version") == 1 + len(STEPS)
+        assert await old.fetchval("SELECT count(*) FROM journal") == 3
+        assert await old.fetchval("SELECT journal_breaks_at(0)") is None
 
 
 async def test_a_step_that_fails_leaves_the_database_as_it_was(pool: Pool):
     steps = (
-        Migration(version=2, name="two", sql="CREATE TABLE two (x int)"),
-        Migration(version=3, name="three", sql="nonsense"),
+        Migration(version=NEXT, name="two", sql="CREATE TABLE two (x int)"),
+        Migration(version=NEXT + 1, name="three", sql="nonsense"),
     )
     with pytest.raises(asyncpg.PostgresSyntaxError):
         async with transaction(pool) as connection:
@@ -202,16 +226,16 @@ async def test_a_database_with_tables_of_another_program_is_refused_untouched(po
 
 
 async def test_two_that_migrate_at_once_apply_each_step_once(pool: Pool):
-    step = Migration(version=2, name="two", sql="CREATE TABLE two (x int)")
+    step = Migration(version=NEXT, name="two", sql="CREATE TABLE two (x int)")
 
     async def bring_up() -> None:
         async with transaction(pool) as connection:
-            assert await migrate(connection, schema_text(), (step,)) == 2
+            assert await migrate(connection, schema_text(), (step,)) == NEXT
 
     async with anyio.create_task_group() as group:
         group.start_soon(bring_up)
         group.start_soon(bring_up)
-    assert await pool.fetchval("SELECT count(*) FROM schema_version WHERE version = 2") == 1
+    assert await pool.fetchval("SELECT count(*) FROM schema_version WHERE version = $1", NEXT) == 1
 
 
 async def test_losing_the_locks_connection_is_noticed(database_dsn: str, pool: Pool):
