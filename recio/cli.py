@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import errno
 import json
 import signal
 import sys
@@ -13,12 +12,12 @@ from typing import NoReturn
 
 import anyio
 
-from recio import __version__
+from recio import __version__, exchange_command
 from recio.clock import Clock
-from recio.config import Config, LogSection, load
-from recio.errors import BadConfig, ExitCode, Fatal
+from recio.config import Config, load
+from recio.errors import ExitCode, Fatal
+from recio.sections import LogSection
 from recio.supervisor import leading_fault
-from recio.units import UnitError, money
 
 DEFAULT_CONFIG = "recio.toml"
 
@@ -83,17 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     check.set_defaults(command=_check)
 
     exchange = commands.add_parser("exchange", help="serve a Kalshi that runs here until stopped")
-    exchange.add_argument("--port", type=int, default=0, metavar="P", help="0: any free port")
-    exchange.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where its key goes")
-    exchange.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.1 to 60")
-    exchange.add_argument("--seed", type=int, default=1, metavar="N")
-    exchange.add_argument("--series", default="KXBTC15M", metavar="TICKER")
-    exchange.add_argument("--window-seconds", type=_positive, default=900, metavar="S")
-    exchange.add_argument(
-        "--balance", type=_dollars, default="1000.00", metavar="DOLLARS", help="cash of the account"
-    )
-    exchange.add_argument("--align", action="store_true", help="begin just after the opening of a window")
-    exchange.add_argument("--idle-exit", type=float, metavar="S", help="end after S seconds without a client")
+    exchange_command.add_options(exchange)
     exchange.set_defaults(command=_exchange)
 
     replay = commands.add_parser("replay", help="run recorded sessions through the same rules")
@@ -124,22 +113,6 @@ def _positive(text: str) -> int:
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
     return value
-
-
-def _speed(text: str) -> float:
-    value = float(text)
-    if not 0.1 <= value <= 60:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 60")
-    return value
-
-
-def _dollars(text: str) -> str:
-    try:
-        if money(text) >= 0:
-            return text
-    except UnitError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    raise argparse.ArgumentTypeError(f"{text} is below zero")
 
 
 def _load(path: Path | None) -> Config:
@@ -178,41 +151,12 @@ def _check(options: argparse.Namespace) -> None:
 
 def _exchange(options: argparse.Namespace) -> ExitCode:
     from recio import log
-    from recio.exchange_sim.server import ExchangeSettings, serve
 
     log.configure(LogSection(), Clock())
-    settings = ExchangeSettings(
-        credentials_dir=options.credentials,
-        port=options.port,
-        seed=options.seed,
-        speed=options.speed,
-        window_seconds=options.window_seconds,
-        series=options.series,
-        align=options.align,
-        balance_dollars=options.balance,
-        idle_exit_seconds=options.idle_exit,
-    )
-
-    async def until(stop: anyio.Event) -> None:
-        async with anyio.create_task_group() as group:
-
-            async def serving() -> None:
-                await serve(settings, started=lambda given: print(f"serving {given.rest_url}", flush=True))
-                stop.set()
-
-            group.start_soon(serving)
-            await stop.wait()
-            group.cancel_scope.cancel()
-
     try:
-        return _until_signal(until)
+        return _until_signal(exchange_command.work(options))
     except Exception as error:
-        fault = leading_fault(error)
-        if not isinstance(fault, OSError):
-            raise
-        if fault.errno == errno.EADDRINUSE:
-            raise BadConfig(f"--port {options.port} is taken; choose another port") from error
-        raise BadConfig(f"--credentials {options.credentials}: {fault.strerror}") from error
+        raise exchange_command.explained(options, leading_fault(error)) from error
 
 
 def _replay(options: argparse.Namespace) -> None:

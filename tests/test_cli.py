@@ -190,3 +190,20 @@ def test_credentials_that_cannot_be_written_are_explained(tmp_path: Path):
     done = recio("exchange", "--credentials", "file/desk", cwd=tmp_path)
     assert done.returncode == 78
     assert "file/desk" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--series", "KXNOPE"], "KXNOPE"),
+        (["--ladder-strikes", "2"], "ladder_strikes"),
+        (["--rate-limits", "gold"], "gold"),
+    ],
+)
+def test_an_exchange_that_cannot_be_is_refused_by_what_is_wrong(
+    tmp_path: Path, options: list[str], words: str
+):
+    done = recio("exchange", "--credentials", "desk", *options, cwd=tmp_path)
+    assert done.returncode == 78
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

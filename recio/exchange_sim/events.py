@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,16 @@ class PositionChanged:
     position: Position
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGroupChanged:
+    """`event_type` is created, triggered, reset, deleted or limit_updated; the limit is a quantity."""
+
+    event_type: str
+    order_group_id: str
+    contracts_limit: int | None
+    now_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class TickerChanged:
     """A market's figures at that moment."""
@@ -80,6 +91,8 @@ class TickerChanged:
 @dataclass(frozen=True, slots=True)
 class MarketCreated:
     market: Market
+    with_event: bool = True
+    """Whether its event is new as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +111,67 @@ class MarketSettled:
 
 
 @dataclass(frozen=True, slots=True)
+class MarketDeactivated:
+    market: Market
+
+
+@dataclass(frozen=True, slots=True)
+class MarketActivated:
+    """An inactive market trades again."""
+
+    market: Market
+
+
+@dataclass(frozen=True, slots=True)
+class CloseDateChanged:
+    """`close_ms` of the market is a new one."""
+
+    market: Market
+
+
+@dataclass(frozen=True, slots=True)
+class GridChanged:
+    """The market's price structure is a new one."""
+
+    market: Market
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventFeeChanged:
+    """What an event now overrides of its series' fees; None for nothing."""
+
+    event_ticker: str
+    fee_type: str | None
+    fee_multiplier: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class IndexTicked:
+    """An index between its prints, five times a second. `value` is an integer of $0.00000001."""
+
+    index_id: str
+    value: int
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class IndexPrinted:
+    """`cents` are integers of the index's own smallest unit: cents of Bitcoin's and Ether's, finer ones of others."""
+
     second: int
     cents: int
+    index_id: str = "BRTI"
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecorded:
+    """A recorded public message with its body as it was; `turned` makes the one with NO prices in YES terms."""
+
+    channel: str
+    kind: bytes
+    ticker: str
+    body: bytes
+    turned: Callable[[], bytes] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,13 +184,6 @@ class SpotTraded:
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class SpotHeartbeat:
-    last_trade_id: int
-    sequence: int
-    now_ms: int
-
-
 Event = (
     BookChanged
     | BookCleared
@@ -127,12 +191,19 @@ Event = (
     | Filled
     | OrderChanged
     | PositionChanged
+    | OrderGroupChanged
     | TickerChanged
     | MarketCreated
     | StrikeSet
     | MarketDetermined
     | MarketSettled
+    | MarketDeactivated
+    | MarketActivated
+    | CloseDateChanged
+    | GridChanged
+    | EventFeeChanged
+    | IndexTicked
     | IndexPrinted
+    | FrameRecorded
     | SpotTraded
-    | SpotHeartbeat
 )

@@ -4,39 +4,71 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from email.utils import formatdate
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
 import anyio
 import structlog
 from aiohttp import web
-from cryptography.hazmat.primitives.asymmetric import rsa
 
 from recio.exchange_sim.clock import VenueClock, start_clock
-from recio.exchange_sim.credentials import Credentials, announce, load_or_make_key
+from recio.exchange_sim.credentials import (
+    Credentials,
+    KeyType,
+    PemFormat,
+    PrivateKey,
+    announce,
+    load_or_make_key,
+)
 from recio.exchange_sim.exchange import EXCHANGE, Exchange
 from recio.exchange_sim.faults import admin
 from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.rest import market_routes, order_routes, portfolio_routes
+from recio.exchange_sim.faults.request_faults import faulty
+from recio.exchange_sim.market.series import Timetable
+from recio.exchange_sim.recorded import opening
+from recio.exchange_sim.recorded.inspection import Recording
+from recio.exchange_sim.rest import market_routes, private_api
 from recio.exchange_sim.rest.auth import Verifier
+from recio.exchange_sim.rest.metering import metered
 from recio.exchange_sim.rest.order_bodies import BadBody
-from recio.exchange_sim.rest.replies import BadParameter, bad_body, bad_parameter, no_such_path, refusal
+from recio.exchange_sim.rest.rate_limits import AUTO, RateLimits, tier_of
+from recio.exchange_sim.rest.read_lag import ReadLag
+from recio.exchange_sim.rest.replies import (
+    DATE,
+    BadParameter,
+    Handler,
+    bad_body,
+    bad_parameter,
+    no_such_path,
+    refusal,
+)
 from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.ws.coinbase import spot_socket
+from recio.exchange_sim.ws.coinbase import coinbase_socket
 from recio.exchange_sim.ws.commands import CommandDesk
 from recio.exchange_sim.ws.hub import Hub
+from recio.exchange_sim.ws.kraken import kraken_socket
+from recio.exchange_sim.ws.rules import SocketRules
 from recio.exchange_sim.ws.sockets import trading_socket
+from recio.exchange_sim.ws.spot_venues import spot_feeds
 from recio.units import money
 
 REST_PREFIX = "/trade-api/v2"
 SOCKET_PATH = "/trade-api/ws/v2"
 PRICE_PATH = "/coinbase"
+KRAKEN_PATH = "/kraken"
 PUMP_SECONDS = 0.02
-_PUBLIC = ("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs")
+LAST_WORDS_SECONDS = 0.5
+"""Clients get so long to read what was sent at the end."""
+_PUBLIC = (
+    *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
+    *("/historical/cutoff", "/historical/markets", "/historical/trades"),
+)
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +83,11 @@ class ExchangeSettings:
     seed: int = 1
     speed: float = 1.0
     window_seconds: int = 900
-    series: str = "KXBTC15M"
+    """Length of a window; all other lengths are those of `timetable`."""
+    series: tuple[str, ...] | str = ("KXBTC15M",)
+    """Tickers of the catalogue; a text may name several with commas between them."""
+    timetable: Timetable = field(default_factory=Timetable)
+    """Ladders, settlement times, the historical border and the weekly pause."""
     align: bool = False
     """The venue clock starts three venue seconds after a window opened, instead of at host time."""
     balance_dollars: str = "1000.00"
@@ -62,30 +98,58 @@ class ExchangeSettings:
     """Cancelling without a shard answers 404 for an order that rests on the crypto shard."""
     quiet_traders: bool = False
     """No simulated traders: only the account's own orders."""
+    key_type: KeyType = KeyType.RSA
+    pem_format: PemFormat = PemFormat.PKCS8
+    """How the private key is written into `credentials_dir`."""
+    tolerance_seconds: float = 25.0
+    """How far the timestamp of a signature may be from the venue's clock, in venue seconds."""
+    rate_limits: str | None = AUTO
+    """A tier's name; None for no limits; `auto` is basic at speed 1 and no limits at any other."""
+    burst_seconds: float | None = None
+    """How many host seconds of refill a bucket holds; None for what the real venue was seen to hold."""
+    read_lag_seconds: float = 0.0
+    """Account reads always show the state of so many host seconds ago."""
+    sockets: SocketRules = field(default_factory=SocketRules)
+    """What a WebSocket is allowed, and which channels it is authorised for."""
+    recording: Path | None = None
+    """The folder of a recorded session that is served instead of simulated markets. BadSession when broken."""
+    recording_wait_for_client: bool = True
+    """The recording begins only once a client has sent a signed request."""
+    recording_lead_seconds: float = 10.0
+    """Host seconds from the announced clock's origin to the recorded session's first message."""
+    exit_at_end: bool = False
+    """Exit once a recorded session was played and its windows are settled."""
 
 
 async def serve(settings: ExchangeSettings, *, started: Callable[[Credentials], None] | None = None) -> None:
     """Serve until cancelled; returns by itself after the idle time. A port in use is an OSError."""
+    recording = None if settings.recording is None else opening.open_session(settings.recording)
     listener = _listen(settings.host, settings.port)
     with listener:
-        key = load_or_make_key(settings.credentials_dir)
-        clock = start_clock(
-            speed=settings.speed, window_seconds=settings.window_seconds, align=settings.align
-        )
+        key = load_or_make_key(settings.credentials_dir, settings.key_type, settings.pem_format)
+        waiting = None if recording is None else opening.start_waiting(recording, settings)
+        clock = _clock(settings) if waiting is None else waiting.clock
         instance = str(uuid4())
         port: int = listener.getsockname()[1]
         credentials = announce(
             settings.credentials_dir, host=settings.host, port=port, instance=instance, clock=clock
         )
-        exchange = _exchange(settings, clock, credentials, key.public_key())
-        await _run(exchange, listener, credentials, settings.idle_exit_seconds, started)
+        exchange = _exchange(settings, clock, credentials, key, recording)
+        exchange.waiting = waiting
+        if waiting is not None:
+            waiting.announce = partial(opening.announce_again, settings.credentials_dir, credentials)
+        await _run(exchange, listener, credentials, settings, started)
+
+
+def _clock(settings: ExchangeSettings) -> VenueClock:
+    return start_clock(speed=settings.speed, window_seconds=settings.window_seconds, align=settings.align)
 
 
 async def _run(
     exchange: Exchange,
     listener: socket.socket,
     credentials: Credentials,
-    idle_exit_seconds: float | None,
+    settings: ExchangeSettings,
     started: Callable[[Credentials], None] | None,
 ) -> None:
     runner = web.AppRunner(_application(exchange), access_log=None, shutdown_timeout=0.5)
@@ -95,7 +159,7 @@ async def _run(
         log.info("exchange listening", rest_url=credentials.rest_url, instance=credentials.instance)
         if started is not None:
             started(credentials)
-        await _pump(exchange, idle_exit_seconds)
+        await _pump(exchange, settings.idle_exit_seconds, exit_at_end=settings.exit_at_end)
     finally:
         exchange.drop_sockets()
         with anyio.CancelScope(shield=True):
@@ -110,40 +174,76 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def _exchange(
-    settings: ExchangeSettings, clock: VenueClock, credentials: Credentials, public_key: rsa.RSAPublicKey
+    settings: ExchangeSettings,
+    clock: VenueClock,
+    credentials: Credentials,
+    key: PrivateKey,
+    recording: Recording | None,
 ) -> Exchange:
-    simulation = Simulation(
+    faults = Faults()
+    played = None if recording is None else opening.play(recording, settings, faults, clock, credentials)
+    simulation = _simulation(settings, clock, credentials) if played is None else played.simulation
+    venue = simulation.venue
+    tier = tier_of(settings.rate_limits, speed=settings.speed, burst_seconds=settings.burst_seconds)
+    # A recording has no settlement index: its channels answer as to an account without the right to them.
+    rules = settings.sockets if played is None else replace(settings.sockets, index_channels=False)
+    hub = Hub(venue, faults, rules)
+    return Exchange(
+        simulation=simulation,
+        clock=clock,
+        verifier=Verifier(
+            key_id=credentials.key_id,
+            public_key=key.public_key(),
+            tolerance_ms=round(settings.tolerance_seconds * 1000),
+        ),
+        faults=faults,
+        hub=hub,
+        feeds=spot_feeds(venue, faults, settings.seed) if played is None else played.feeds,
+        desk=CommandDesk(venue, hub),
+        limits=RateLimits(tier, time.monotonic()),
+        reads=ReadLag(
+            venue.account.horizon,
+            clock,
+            standing_seconds=settings.read_lag_seconds,
+            now_ms=venue.now_ms,
+        ),
+        strict_shards=settings.strict_shards,
+        over=_never if played is None else played.over,
+    )
+
+
+def _never() -> bool:
+    return False
+
+
+def _simulation(settings: ExchangeSettings, clock: VenueClock, credentials: Credentials) -> Simulation:
+    return Simulation(
         seed=settings.seed,
         instance=credentials.instance,
         now_ms=clock.milliseconds(),
-        series=settings.series,
-        window_seconds=settings.window_seconds,
+        series=_tickers(settings.series),
+        timetable=replace(settings.timetable, window_seconds=settings.window_seconds),
         balance=money(settings.balance_dollars),
         user_id=str(uuid4()),
         traders=not settings.quiet_traders,
     )
-    faults = Faults()
-    hub = Hub(simulation.venue, faults)
-    return Exchange(
-        simulation=simulation,
-        clock=clock,
-        verifier=Verifier(key_id=credentials.key_id, public_key=public_key),
-        faults=faults,
-        hub=hub,
-        desk=CommandDesk(simulation.venue, hub),
-        strict_shards=settings.strict_shards,
-    )
+
+
+def _tickers(series: tuple[str, ...] | str) -> tuple[str, ...]:
+    return tuple(series.split(",")) if isinstance(series, str) else series
 
 
 def _application(exchange: Exchange) -> web.Application:
-    application = web.Application(middlewares=[_gate])
+    application = web.Application(middlewares=[_gate, metered, faulty])
     application[EXCHANGE] = exchange
-    trading = (*market_routes.ROUTES, *portfolio_routes.ROUTES, *order_routes.ROUTES)
+    application.on_response_prepare.append(_date)
+    trading = (*private_api.ROUTES, *market_routes.ROUTES)
     for route in trading:
         application.router.add_route(route.method, REST_PREFIX + route.path, route.handler)
     application.add_routes(admin.ROUTES)
     application.router.add_get(SOCKET_PATH, trading_socket)
-    application.router.add_get(PRICE_PATH, spot_socket)
+    application.router.add_get(PRICE_PATH, coinbase_socket)
+    application.router.add_get(KRAKEN_PATH, kraken_socket)
     return application
 
 
@@ -152,7 +252,9 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request: keep up with the clock, authenticate, and put failures in the venue's words."""
     exchange = request.app[EXCHANGE]
     exchange.touch()
+    exchange.meet(request.headers)
     exchange.catch_up()
+    request[DATE] = formatdate(exchange.clock.milliseconds() / 1000, usegmt=True)
     path = request.rel_url.raw_path
     if not _is_open(path):
         refused = exchange.verifier.refusal(
@@ -170,6 +272,11 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         return no_such_path()
 
 
+async def _date(request: web.Request, response: web.StreamResponse) -> None:
+    """Every answer carries the venue's time: clients measure their own clock against it."""
+    response.headers["Date"] = request[DATE]
+
+
 def _is_open(path: str) -> bool:
     """Whether a path needs no key: market data, and whatever is not the trading API at all."""
     if path == SOCKET_PATH:
@@ -179,8 +286,11 @@ def _is_open(path: str) -> bool:
     return path.removeprefix(REST_PREFIX).startswith(_PUBLIC)
 
 
-async def _pump(exchange: Exchange, idle_exit_seconds: float | None) -> None:
-    """Keep the venue moving while no request does, until nobody has been here for the idle time."""
+async def _pump(exchange: Exchange, idle_exit_seconds: float | None, *, exit_at_end: bool) -> None:
+    """Keep the venue moving while no request does, until its end or until nobody was here for the idle time."""
     while idle_exit_seconds is None or exchange.idle_seconds() < idle_exit_seconds:
+        if exit_at_end and exchange.over():
+            await asyncio.sleep(LAST_WORDS_SECONDS)
+            return
         caught_up = exchange.catch_up()
         await asyncio.sleep(PUMP_SECONDS if caught_up else 0)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.events import IndexPrinted
+from collections.abc import Iterable
+
+from recio.exchange_sim.events import IndexPrinted, IndexTicked
+from recio.exchange_sim.market.chronicle import Chronicle
 from recio.exchange_sim.market.crowd import STEP_MS, Crowd
 from recio.exchange_sim.market.index import TICK_MS, IndexPath
+from recio.exchange_sim.market.interventions import Interventions
+from recio.exchange_sim.market.ladder_crowd import LadderCrowd
 from recio.exchange_sim.market.lifecycle import MarketCalendar
-from recio.exchange_sim.market.markets import SHARD
-from recio.exchange_sim.market.spot import SpotTape
+from recio.exchange_sim.market.pauses import Pauses
+from recio.exchange_sim.market.retention import Retention
+from recio.exchange_sim.market.series import SHARD, Kind, SeriesSpec, Timetable, chosen
 from recio.exchange_sim.matching.account import Account
 from recio.exchange_sim.matching.execution import publish_ticker
 from recio.exchange_sim.matching.order_entry import expire
@@ -15,6 +21,7 @@ from recio.exchange_sim.venue import Venue
 
 HISTORY_SECONDS = 3_600
 TICKER_MS = 1_000
+INDEX_TICK_MS = 200
 
 
 class Simulation:
@@ -26,24 +33,30 @@ class Simulation:
         seed: int,
         instance: str,
         now_ms: int,
-        series: str,
-        window_seconds: int,
+        series: Iterable[str],
+        timetable: Timetable | None = None,
         balance: int,
         user_id: str,
         traders: bool,
     ) -> None:
+        table = timetable or Timetable()
         start_ms = now_ms // STEP_MS * STEP_MS
-        history = max(HISTORY_SECONDS, window_seconds + 120)
-        index = IndexPath(seed, start_second=start_ms // 1000, history_seconds=history)
+        self.specs = chosen(tuple(series), table)
         account = Account(user_id=user_id, cash={0: 0, SHARD: balance}, deposits=balance)
-        self.venue = Venue(account=account, index=index, instance=instance, now_ms=start_ms)
-        self.series = series
+        paths = _paths(seed, self.specs, start_ms, table)
+        self.venue = Venue(account=account, index=paths[0], instance=instance, now_ms=start_ms)
+        self.venue.indices = {path.asset.index_id: path for path in paths}
+        self.venue.pauses = Pauses(weekly=table.weekly_pause)
         self.started_ms = start_ms
         self._stepped_ms = start_ms
-        self.window_seconds = window_seconds
-        self.calendar = MarketCalendar(self.venue, series=series, window_seconds=window_seconds)
-        self.spot = SpotTape(seed, level=index.level, now_ms=start_ms, step_ms=STEP_MS)
-        self._crowd = Crowd(self.venue, seed) if traders else None
+        self.retention = Retention(
+            self.venue, history_ms=table.history_seconds * 1000, most=table.kept_markets
+        )
+        self.retention.step()
+        self.calendar = MarketCalendar(self.venue, self.specs, self.retention)
+        self.interventions = Interventions(self.venue, self.calendar)
+        self.chronicle = Chronicle(self.venue)
+        self.crowds = {spec.ticker: _crowd(self.venue, seed, spec) for spec in self.specs} if traders else {}
 
     def advance(self, to_ms: int, *, most_steps: int) -> bool:
         """Take the steps that are due, at most so many. True when the venue has caught up."""
@@ -62,26 +75,51 @@ class Simulation:
         venue = self.venue
         venue.now_ms = now_ms
         if now_ms % TICK_MS == 0:
-            printed = venue.index.tick(now_ms)
-            if printed is not None:
-                venue.emit(IndexPrinted(now_ms // 1000, printed))
+            self._move_indices(now_ms)
         self.calendar.step()
         if venue.open_orders:
             expire(venue)
-        for event in self.spot.step(venue.index.level, now_ms):
-            venue.emit(event)
-        self._trade()
+        self._trade(now_ms)
         if now_ms % TICKER_MS == 0:
-            self._publish_tickers()
+            self._every_second()
 
-    def _trade(self) -> None:
-        if self._crowd is None:
+    def _move_indices(self, now_ms: int) -> None:
+        fast = now_ms % INDEX_TICK_MS == 0
+        for name, path in self.venue.indices.items():
+            printed = path.tick(now_ms)
+            if printed is not None:
+                self.venue.emit(IndexPrinted(now_ms // 1000, printed, name))
+            if fast:
+                self.venue.emit(IndexTicked(name, path.value_e8, now_ms))
+
+    def _trade(self, now_ms: int) -> None:
+        if not self.crowds or self.venue.trading_paused(now_ms):
             return
-        market = self.calendar.open_market()
-        if market is not None and market.strike is not None:
-            self._crowd.step(market)
+        for series, crowd in self.crowds.items():
+            event = self.calendar.open_event(series)
+            if event is not None:
+                crowd.step(event)
 
-    def _publish_tickers(self) -> None:
-        market = self.calendar.open_market()
-        if market is not None and market.quotes_changed:
-            publish_ticker(self.venue, market)
+    def _every_second(self) -> None:
+        self.chronicle.catch_up()
+        for spec in self.specs:
+            event = self.calendar.open_event(spec.ticker)
+            for market in event.markets if event else ():
+                if market.quotes_changed:
+                    publish_ticker(self.venue, market)
+                    self.chronicle.quote(market)
+        self.retention.step()
+
+
+def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timetable) -> list[IndexPath]:
+    """A path for every asset that a series settles on, with what came before the start."""
+    history = max(HISTORY_SECONDS, table.window_seconds + 120)
+    assets = {spec.asset.symbol: spec.asset for spec in specs}
+    return [
+        IndexPath(seed, start_second=start_ms // 1000, history_seconds=history, asset=asset)
+        for asset in assets.values()
+    ]
+
+
+def _crowd(venue: Venue, seed: int, spec: SeriesSpec) -> Crowd | LadderCrowd:
+    return (Crowd if spec.kind is Kind.WINDOW else LadderCrowd)(venue, seed, spec)

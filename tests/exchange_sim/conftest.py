@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import padding
 
 from recio.exchange_sim.credentials import KEY_FILE, Credentials, load_or_make_key, write_private
 from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.matching.execution import publish_book, rest
 from recio.exchange_sim.matching.order_entry import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.server import ExchangeSettings, serve
@@ -39,8 +40,8 @@ class Desk:
             seed=1,
             instance="test",
             now_ms=WINDOW_START_MS + 3_000,
-            series="KXBTC15M",
-            window_seconds=window_seconds,
+            series=("KXBTC15M",),
+            timetable=Timetable(window_seconds=window_seconds),
             balance=money(balance),
             user_id="user",
             traders=False,
@@ -138,9 +139,9 @@ class Client:
         }
         return await self.request("POST", "/portfolio/events/orders", body | rest_of)
 
-    async def socket(self) -> aiohttp.ClientWebSocketResponse:
+    async def socket(self, **how: Any) -> aiohttp.ClientWebSocketResponse:
         headers = self.headers("GET", "/trade-api/ws/v2")
-        return await self.session.ws_connect(self.credentials.ws_url, headers=headers)
+        return await self.session.ws_connect(self.credentials.ws_url, headers=headers, **how)
 
     async def ledger(self) -> Any:
         return json.loads((await self.plain("GET", "/admin/ledger"))[1])
@@ -167,7 +168,8 @@ async def start_exchange(tmp_path: Path, key_pem: bytes) -> AsyncIterator[StartE
         async def start(**changes: Any) -> Client:
             loop = asyncio.get_running_loop()
             ready: asyncio.Future[Credentials] = loop.create_future()
-            settings = ExchangeSettings(**({"credentials_dir": tmp_path, "align": True} | changes))
+            usual = {"credentials_dir": tmp_path, "align": True, "rate_limits": None}
+            settings = ExchangeSettings(**(usual | changes))
             task = asyncio.create_task(serve(settings, started=ready.set_result))
             running.append(task)
             await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED, timeout=10)

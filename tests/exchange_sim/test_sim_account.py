@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recio.exchange_sim.market.grids import TAPERED_DECI_CENT
 from recio.exchange_sim.matching.account import Account, Position, apply_fill, settle
-from recio.exchange_sim.matching.grid import LEVELS
 
 
 def fresh() -> tuple[Account, Position]:
@@ -42,7 +42,7 @@ def test_an_order_larger_than_the_position_turns_it_round() -> None:
     st.lists(
         st.tuples(
             st.sampled_from(["bid", "ask"]),
-            st.sampled_from(LEVELS),
+            st.sampled_from(TAPERED_DECI_CENT.levels),
             st.integers(1, 10_000),
             st.integers(0, 500),
         ),

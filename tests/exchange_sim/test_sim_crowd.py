@@ -6,6 +6,7 @@ import hashlib
 from statistics import mean, median
 
 from recio.exchange_sim.events import BookChanged, Event, Trade
+from recio.exchange_sim.market.crowd import Crowd
 from recio.exchange_sim.matching.execution import take
 from recio.exchange_sim.simulation import Simulation
 
@@ -17,8 +18,7 @@ def simulation(seed: int) -> Simulation:
         seed=seed,
         instance=f"run of {seed}",
         now_ms=START_MS,
-        series="KXBTC15M",
-        window_seconds=900,
+        series=("KXBTC15M",),
         balance=10**9,
         user_id="user",
         traders=True,
@@ -86,8 +86,8 @@ def test_liquidity_comes_back_after_somebody_took_it() -> None:
 
 def test_the_makers_price_strays_from_the_fair_one_and_comes_back() -> None:
     sim = simulation(6)
-    crowd = sim._crowd
-    assert crowd is not None
+    crowd = sim.crowds["KXBTC15M"]
+    assert isinstance(crowd, Crowd)
     errors: list[float] = []
     for _ in range(800):
         run(sim, 1)

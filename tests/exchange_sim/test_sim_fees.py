@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.exchange_sim.matching.fees import fill_fee, model_fee
-from recio.exchange_sim.matching.grid import LEVELS
+from recio.exchange_sim.market.grids import TAPERED_DECI_CENT
+from recio.exchange_sim.matching.execution import take
+from recio.exchange_sim.matching.fees import WHOLE, FeeTerms, fill_fee, model_fee
+from recio.exchange_sim.matching.order_entry import create
+from recio.exchange_sim.matching.orders import Order
 
 
 @pytest.mark.parametrize(
@@ -19,7 +24,12 @@ def test_a_taker_pays_what_the_venue_was_seen_to_charge(price: int, quantity: in
     assert fee.cost == expected
 
 
-@given(st.lists(st.tuples(st.sampled_from(LEVELS), st.integers(1, 5_000), st.booleans()), max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(TAPERED_DECI_CENT.levels), st.integers(1, 5_000), st.booleans()),
+        max_size=30,
+    )
+)
 def test_rounding_never_overcharges_an_order_by_a_whole_unit_nor_pays_it(
     fills: list[tuple[int, int, bool]],
 ) -> None:
@@ -34,3 +44,38 @@ def test_rounding_never_overcharges_an_order_by_a_whole_unit_nor_pays_it(
         cash -= price * quantity + fee.cost
     assert charged - owed == accumulator
     assert cash % 100 == 0
+
+
+@pytest.mark.parametrize(
+    ("fee_type", "multiplier", "taker", "maker"),
+    [
+        ("quadratic", WHOLE, 17_472, 0),
+        ("quadratic_with_maker_fees", WHOLE, 17_472, 4_368),
+        ("quadratic_with_combo_maker_fees", WHOLE, 17_472, 8_736),
+        ("quadratic_with_maker_fees", WHOLE // 2, 8_736, 2_184),
+        ("quadratic_with_maker_fees", 0, 0, 0),
+        ("quadratic_with_maker_fees", 2 * WHOLE, 34_944, 8_736),
+    ],
+)
+def test_makers_pay_by_the_fee_type_and_everybody_by_the_multiplier(
+    fee_type: str, multiplier: int, taker: int, maker: int
+) -> None:
+    terms = FeeTerms(fee_type=fee_type, multiplier=multiplier)
+    assert model_fee(5_200, 100, terms, taker=True) == taker
+    assert model_fee(5_200, 100, terms, taker=False) == maker
+
+
+def test_a_part_of_a_millionth_is_rounded_up() -> None:
+    assert model_fee(1, 1) == 1
+    assert model_fee(5_000, 1, FeeTerms(fee_type="quadratic_with_maker_fees"), taker=False) == 44
+
+
+def test_a_market_charges_its_makers_what_its_series_says(desk) -> None:
+    d = desk()
+    d.market.spec = replace(d.market.spec, fee_type="quadratic_with_maker_fees", fee_multiplier=0.5)
+    order = create(d.venue, d.order("bid", 5_200, 1_000))
+    assert isinstance(order, Order)
+    take(d.venue, d.market, owner=3, bid=False, limit=5_200, quantity=1_000)
+    assert (order.maker_fees, order.taker_fees) == (21_900, 0)
+    assert d.venue.fills[0].fee == 21_900
+    assert d.venue.account.cash[2] == 1_000_000_000 - 5_200_000 - 21_900

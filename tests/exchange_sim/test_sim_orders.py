@@ -94,7 +94,7 @@ def test_a_lenient_venue_cancels_without_a_shard(desk: MakeDesk) -> None:
         ({"post_only": True, "price": 5_300}, "invalid_order", "post only cross"),
         ({"reduce_only": True}, "invalid_order", "reduce only needs immediate_or_cancel"),
         ({"quantity": 1_000_000}, "insufficient_balance", None),
-        ({"shard": 0}, "insufficient_balance", None),
+        ({"shard": 0}, "market_not_found", None),
         ({"ticker": "KXBTC15M-NONE-00"}, "market_not_found", None),
         ({"expires_ms": 1}, "invalid_order", "expiration time must be in the future"),
     ],
@@ -214,9 +214,9 @@ def test_an_amended_price_can_cross_and_fill(desk: MakeDesk) -> None:
 def test_a_decrease_to_nothing_is_a_cancel(desk: MakeDesk) -> None:
     d = desk()
     order = made(create(d.venue, d.order("bid", 5_000, 300)))
-    made(decrease(d.venue, order.order_id, reduce_by=100, reduce_to=None))
+    made(decrease(d.venue, order, reduce_by=100, reduce_to=None))
     assert order.remaining == 200
-    made(decrease(d.venue, order.order_id, reduce_by=None, reduce_to=0))
+    made(decrease(d.venue, order, reduce_by=None, reduce_to=0))
     assert order.status is OrderStatus.CANCELED
 
 
@@ -249,3 +249,105 @@ def test_each_report_shows_the_order_as_it_was_then(desk: MakeDesk) -> None:
     made(create(d.venue, d.order("bid", 5_100, 300)))
     told = [event.order for event in d.venue.collect() if isinstance(event, OrderChanged)]
     assert [(order.filled, order.remaining) for order in told] == [(100, 200), (200, 100)]
+
+
+def test_a_trading_pause_ends_the_orders_that_asked_for_it_and_keeps_the_others(desk: MakeDesk) -> None:
+    d = desk()
+    staying = made(create(d.venue, d.order("bid", 1_000, 100)))
+    leaving = made(create(d.venue, d.order("bid", 1_000, 100, cancel_on_pause=True)))
+    d.venue.pauses.pause_trading(d.venue.now_ms + 5_000)
+    assert refused(create(d.venue, d.order("bid", 1_000, 100))).code == "trading_is_paused"
+    larger = d.order("bid", 1_000, 200, client_order_id="")
+    stopped = amend(d.venue, staying.order_id, larger, new_client_id="", keep_expiry=True)
+    assert refused(stopped).code == "trading_is_paused"
+    d.run_to(d.venue.now_ms + 100)
+    assert (staying.status, leaving.status) == (OrderStatus.RESTING, OrderStatus.CANCELED)
+    reasons = [event.reason for event in d.venue.collect() if isinstance(event, OrderChanged)]
+    assert reasons[-1] == "HaltCancel"
+    made(decrease(d.venue, staying, reduce_by=50, reduce_to=None))
+    ended = cancel(d.venue, staying.order_id, shard=2, market_ticker=None, strict=True)
+    assert ended == (staying, 50)
+    d.run_to(d.venue.now_ms + 5_000)
+    made(create(d.venue, d.order("bid", 1_000, 100)))
+
+
+def test_a_stopped_market_lets_cancel_and_nothing_else(desk: MakeDesk) -> None:
+    d = desk()
+    order = made(create(d.venue, d.order("bid", 1_000, 100)))
+    d.simulation.interventions.deactivate(d.market.ticker, 60_000)
+    assert refused(create(d.venue, d.order("bid", 1_000, 100))).code == "MARKET_INACTIVE"
+    assert cancel(d.venue, order.order_id, shard=2, market_ticker=None, strict=True) == (order, 100)
+
+
+def test_an_exchange_pause_refuses_everything(desk: MakeDesk) -> None:
+    d = desk()
+    order = made(create(d.venue, d.order("bid", 1_000, 100)))
+    d.venue.pauses.pause_exchange(d.venue.now_ms + 5_000)
+    for refusal in (
+        create(d.venue, d.order("bid", 1_000, 100)),
+        cancel(d.venue, order.order_id, shard=2, market_ticker=None, strict=True),
+        decrease(d.venue, order, reduce_by=50, reduce_to=None),
+    ):
+        assert refused(refusal).code == "exchange_is_paused"
+
+
+def test_an_amended_post_only_order_that_would_cross_is_cancelled_instead(desk: MakeDesk) -> None:
+    d = desk()
+    d.other("ask", 5_200, 100)
+    order = made(create(d.venue, d.order("bid", 5_000, 300, post_only=True)))
+    crossing = d.order("bid", 5_200, 300, client_order_id="")
+    made(amend(d.venue, order.order_id, crossing, new_client_id="", keep_expiry=True))
+    assert (order.status, order.filled, order.remaining) == (OrderStatus.CANCELED, 0, 0)
+    reasons = [event.reason for event in d.venue.collect() if isinstance(event, OrderChanged)]
+    assert reasons[-1] == "PostOnlyCrossCancel"
+    assert d.venue.reserved(2) == 0
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"ticker": "KXBTC15M-NONE-00"}, "order_ticker_mismatch"),
+        ({"bid": False}, "order_side_mismatch"),
+        ({"client_order_id": "another"}, "order_id_and_client_order_id_mismatch"),
+        ({"price": 5_150}, "invalid_price"),
+        ({"quantity": 0}, "invalid_order_size"),
+        ({"quantity": 10_000_000}, "insufficient_balance"),
+        ({"expires_ms": 1}, "invalid_order"),
+        ({"shard": 1}, "not_found"),
+        ({"subaccount": 1}, "not_found"),
+    ],
+)
+def test_impossible_amendments_change_nothing(desk: MakeDesk, changes: dict[str, Any], code: str) -> None:
+    d = desk()
+    order = made(create(d.venue, d.order("bid", 5_000, 300)))
+    asked: dict[str, Any] = {"client_order_id": "", "price": 5_000, "quantity": 300} | changes
+    request = d.order("bid", asked.pop("price"), asked.pop("quantity"), **asked)
+    answer = amend(d.venue, order.order_id, request, new_client_id="", keep_expiry=False)
+    assert refused(answer).code == code
+    assert (order.price, order.remaining, order.status) == (5_000, 300, OrderStatus.RESTING)
+
+
+def test_an_amended_order_id_is_used_up_too(desk: MakeDesk) -> None:
+    d = desk()
+    order = made(create(d.venue, d.order("bid", 5_000, 300, client_order_id="first")))
+    smaller = d.order("bid", 5_000, 200, client_order_id="first")
+    made(amend(d.venue, order.order_id, smaller, new_client_id="second", keep_expiry=True))
+    assert (order.client_order_id, order.initial) == ("second", 200)
+    for used in ("first", "second"):
+        assert refused(create(d.venue, d.order("bid", 1_000, 100, client_order_id=used))).status == 409
+
+
+def test_a_grid_that_changes_while_open_decides_the_next_order(desk: MakeDesk) -> None:
+    d = desk()
+    old = made(create(d.venue, d.order("bid", 10, 100)))
+    d.simulation.interventions.change_grid(d.market.ticker)
+    assert refused(create(d.venue, d.order("bid", 10, 100))).code == "invalid_price"
+    assert old.status is OrderStatus.RESTING
+
+
+def test_markets_nobody_rests_in_leave_no_trace(desk: MakeDesk) -> None:
+    d = desk()
+    order = made(create(d.venue, d.order("bid", 1_000, 100)))
+    cancel(d.venue, order.order_id, shard=2, market_ticker=None, strict=True)
+    assert not d.venue.open_orders
+    assert not d.venue.orders_by_key

@@ -23,7 +23,7 @@ async def test_the_credentials_file_says_where_this_run_listens(start_exchange, 
     assert written["rest_url"] == client.credentials.rest_url
     assert written["key_id"] == client.credentials.key_id
     assert set(written) == {
-        "key_id", "key_path", "rest_url", "ws_url", "price_url", "instance", "pid", "clock",
+        "key_id", "key_path", "rest_url", "ws_url", "price_url", "kraken_url", "instance", "pid", "clock",
     }  # fmt: skip
     for name in ("credentials.json", "private_key.pem"):
         assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600

@@ -7,8 +7,23 @@ import json
 from collections import defaultdict
 from typing import Any
 
+import aiohttp
 import pytest
 
+from recio.exchange_sim.events import (
+    CloseDateChanged,
+    EventFeeChanged,
+    GridChanged,
+    MarketActivated,
+    MarketCreated,
+    MarketDeactivated,
+    OrderGroupChanged,
+)
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.ws import sockets
+from recio.exchange_sim.ws.audience import Audience
+from recio.exchange_sim.ws.hub import Hub
+from recio.exchange_sim.ws.rules import SocketRules
 from recio.exchange_sim.ws.subscriptions import Session
 
 
@@ -139,70 +154,6 @@ async def test_private_channels_tell_the_story_of_an_order(start_exchange) -> No
     assert fill["msg"]["trade_id"] in {one["trade_id"] for one in listed}
 
 
-@pytest.mark.parametrize(
-    ("command", "params", "code"),
-    [
-        ("dance", {}, 5),
-        ("subscribe", {}, 3),
-        ("subscribe", {"channels": ["nothing"]}, 8),
-        ("subscribe", {"channels": ["orderbook_delta"]}, 14),
-        ("subscribe", {"channels": ["cfbenchmarks_value"]}, 24),
-        ("unsubscribe", {}, 4),
-        ("unsubscribe", {"sids": [99]}, 7),
-        ("update_subscription", {"action": "add_markets"}, 12),
-        ("update_subscription", {"sid": 99, "action": "add_markets"}, 7),
-        ("update_subscription", {"sid": 1}, 15),
-        ("update_subscription", {"sid": 1, "action": "turn", "market_ticker": None}, 13),
-        ("update_subscription", {"sid": 1, "action": "add_markets"}, 14),
-    ],
-)
-async def test_wrong_commands_are_answered_with_their_number(
-    start_exchange, command: str, params: dict[str, Any], code: int
-) -> None:
-    client = await start_exchange(quiet_traders=True)
-    socket = await client.socket()
-    await send(socket, 1, "subscribe", channels=["market_lifecycle_v2"])
-    assert (await receive(socket))["msg"] == {"channel": "market_lifecycle_v2", "sid": 1}
-    await send(socket, 2, command, **params)
-    error = await receive(socket)
-    assert (error["type"], error["id"], error["msg"]["code"]) == ("error", 2, code)
-
-
-async def test_text_that_is_no_command_and_commands_without_params_are_errors(start_exchange) -> None:
-    client = await start_exchange(quiet_traders=True)
-    socket = await client.socket()
-    await socket.send_str("not json")
-    assert (await receive(socket))["msg"]["code"] == 1
-    await socket.send_json({"id": 2, "cmd": "subscribe"})
-    assert (await receive(socket))["msg"]["code"] == 2
-
-
-async def test_subscriptions_can_be_changed_listed_and_ended(start_exchange) -> None:
-    client = await start_exchange(quiet_traders=True)
-    ticker = await client.open_ticker()
-    later = (await client.get("/markets", status="unopened"))["markets"][0]["ticker"]
-    socket = await client.socket()
-    await send(socket, 1, "subscribe", channels=["orderbook_delta"], market_tickers=[ticker])
-    assert [(await receive(socket))["type"] for _ in range(2)] == ["subscribed", "orderbook_snapshot"]
-    await send(socket, 2, "update_subscription", sids=[1], action="add_markets", market_tickers=[later])
-    ok = await receive(socket)
-    assert ok == {
-        "type": "ok",
-        "id": 2,
-        "sid": 1,
-        "seq": 2,
-        "msg": {"market_tickers": sorted([ticker, later])},
-    }
-    snapshot = await receive(socket)
-    assert (snapshot["seq"], snapshot["msg"]["market_ticker"]) == (3, later)
-    await send(socket, 3, "update_subscription", sid=1, action="delete_markets", market_tickers=[ticker])
-    assert (await receive(socket))["msg"] == {"market_tickers": [later]}
-    await send(socket, 4, "list_subscriptions")
-    assert (await receive(socket))["msg"] == [{"channel": "orderbook_delta", "sid": 1}]
-    await send(socket, 5, "unsubscribe", sids=[1])
-    assert await receive(socket) == {"type": "unsubscribed", "id": 5, "sid": 1, "seq": 5}
-
-
 async def test_a_window_reports_its_life_on_the_lifecycle_channel(start_exchange) -> None:
     client = await start_exchange(speed=20.0, window_seconds=20, quiet_traders=True)
     socket = await client.socket()
@@ -218,17 +169,116 @@ async def test_a_window_reports_its_life_on_the_lifecycle_channel(start_exchange
 
 
 def test_a_client_that_reads_too_slowly_loses_the_subscription_and_is_told() -> None:
-    session = Session(most_queued=3)
-    subscription = session.subscribe("trade", None, yes_price=False)
+    session = Session(Audience(), rules=SocketRules(most_queued=3))
+    slow, other = session.subscribe("trade", None), session.subscribe("ticker", None)
     for _ in range(5):
-        subscription.send(b"trade", b"{}")
-    assert len(session.queue) == 4
-    assert json.loads(session.queue[-1]) == {
+        slow.put(slow.frame(b"trade", b"{}"))
+    other.put(other.frame(b"ticker", b"{}"))
+    written = [json.loads(session.outbox.take()) for _ in range(len(session.outbox.frames))]
+    assert [message.get("seq") for message in written] == [1, 2, 3, None, None]
+    assert written[3] == {
         "type": "error",
         "sid": 1,
-        "msg": {"code": 25, "msg": "subscription buffer overflow"},
+        "msg": {"code": 25, "msg": "Subscription buffer overflow"},
     }
-    assert not session.subscriptions
+    assert written[4] == {"type": "ticker", "sid": 2, "msg": {}}
+    assert list(session.subscriptions) == [2]
+
+
+async def test_the_venue_pings_with_the_word_heartbeat(start_exchange, monkeypatch) -> None:
+    assert sockets.HEARTBEAT_SECONDS == 10
+    monkeypatch.setattr(sockets, "HEARTBEAT_SECONDS", 0.05)
+    client = await start_exchange(quiet_traders=True)
+    socket = await client.socket(autoping=False)
+    message = await asyncio.wait_for(socket.receive(), 5)
+    assert (message.type, message.data) == (aiohttp.WSMsgType.PING, b"heartbeat")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_compression_is_for_clients_that_offer_it_where_it_is_allowed(
+    start_exchange, allowed: bool
+) -> None:
+    client = await start_exchange(quiet_traders=True, sockets=SocketRules(compression=allowed))
+    plain, offering = await client.socket(), await client.socket(compress=15)
+    assert (plain.compress, bool(offering.compress)) == (0, allowed)
+    for socket in (plain, offering):
+        await send(socket, 1, "list_subscriptions")
+        assert await receive(socket) == {"type": "ok", "id": 1, "msg": []}
+
+
+async def test_only_the_orders_of_the_account_are_named_on_the_book(start_exchange) -> None:
+    client = await start_exchange(speed=5.0)
+    ticker = await client.open_ticker()
+    socket = await client.socket()
+    await send(socket, 1, "subscribe", channels=["orderbook_delta"], market_ticker=ticker)
+    await client.order(ticker, "bid", "0.0010", "1.11", client_order_id="mine")
+    named: list[Any] = []
+    for _ in range(200):
+        message = await receive(socket)
+        if message["type"] == "orderbook_delta" and "client_order_id" in message["msg"]:
+            named.append(message["msg"])
+    assert [(body["client_order_id"], body["subaccount"], body["delta_fp"]) for body in named] == [
+        ("mine", 0, "1.11")
+    ]
+
+
+def test_listeners_are_found_by_market_and_forgotten_when_they_go() -> None:
+    audience = Audience()
+    session = Session(audience)
+    one = session.subscribe("trade", {"A", "B"})
+    every = Session(audience).subscribe("trade", None)
+    assert set(audience.listening("trade", "A")) == {one, every}
+    assert set(audience.listening("trade", "C")) == set(audience.listening("trade", None)) == {every}
+    audience.narrow(one, ["A"])
+    assert set(audience.listening("trade", "A")) == {every}
+    assert set(audience.on_channel("trade")) == {one, every}
+    session.close()
+    every.session.close()
+    assert not audience.listening("trade", "B")
+    assert not audience.on_channel("trade")
+
+
+def test_every_change_in_a_markets_life_is_told_on_the_lifecycle_channel(desk) -> None:
+    venue = desk().venue
+    market = next(iter(venue.markets.values()))
+    hub = Hub(venue, Faults())
+    session = hub.join()
+    session.subscribe("market_lifecycle_v2", None)
+    fee = EventFeeChanged(event_ticker=market.event_ticker, fee_type="flat", fee_multiplier=None)
+    events = [
+        MarketDeactivated(market),
+        MarketActivated(market),
+        CloseDateChanged(market),
+        GridChanged(market),
+    ]
+    hub.publish([MarketCreated(market), *events, fee])
+    told = [json.loads(session.outbox.take()) for _ in range(7)]
+    assert [message["seq"] for message in told] == [1, 2, 3, 4, 5, 6, 7]
+    assert [message["type"] for message in told] == [
+        "event_lifecycle", *["market_lifecycle_v2"] * 5, "event_fee_update",
+    ]  # fmt: skip
+    assert [message["msg"]["event_type"] for message in told[1:6]] == [
+        "created", "deactivated", "activated", "close_date_updated", "price_level_structure_updated",
+    ]  # fmt: skip
+    assert told[2]["msg"]["is_deactivated"] is True
+    assert told[4]["msg"]["close_ts"] == market.close_ms // 1000
+    assert told[5]["msg"]["price_ranges"][0]["step"] == "0.0010"
+    assert told[6]["msg"]["fee_multiplier_override"] is None
+
+
+def test_order_groups_report_their_changes(desk) -> None:
+    hub = Hub(desk().venue, Faults())
+    session = hub.join()
+    session.subscribe("order_group_updates", None)
+    for kind, limit in (("created", 1_000), ("deleted", None)):
+        changed = OrderGroupChanged(event_type=kind, order_group_id="g", contracts_limit=limit, now_ms=5)
+        hub.publish([changed])
+    created, deleted = [json.loads(session.outbox.take()) for _ in range(2)]
+    assert (created["type"], created["seq"], deleted["seq"]) == ("order_group_updates", 1, 2)
+    assert created["msg"] == {
+        "event_type": "created", "order_group_id": "g", "contracts_limit_fp": "10.00", "ts_ms": 5,
+    }  # fmt: skip
+    assert "contracts_limit_fp" not in deleted["msg"]
 
 
 async def test_the_spot_feed_speaks_the_exchanges_protocol(start_exchange) -> None:

@@ -11,7 +11,9 @@ import pytest
 from recio.exchange_sim.events import MarketDetermined, MarketSettled, StrikeSet
 from recio.exchange_sim.market.fair import Fixing, mean_variance_seconds, probability
 from recio.exchange_sim.market.index import IndexPath
-from recio.exchange_sim.market.markets import Status, rules_text, tickers
+from recio.exchange_sim.market.markets import Status, new_event
+from recio.exchange_sim.market.series import Timetable, chosen
+from recio.exchange_sim.market.wording import rules_primary
 from recio.exchange_sim.matching.order_entry import TimeInForce, create
 
 MakeDesk = Callable[..., Any]
@@ -30,9 +32,11 @@ def moment(text: str) -> int:
     ],
 )
 def test_a_ticker_names_the_close_in_new_york(open_at: str, close_at: str, expected: str) -> None:
-    event, ticker = tickers("KXBTC15M", moment(open_at), moment(close_at))
-    assert ticker == expected
-    assert event == expected.rpartition("-")[0]
+    seconds = (moment(close_at) - moment(open_at)) // 1000
+    (spec,) = chosen(("KXBTC15M",), Timetable(window_seconds=seconds))
+    (market,) = new_event(spec, moment(open_at), moment(open_at), 8_400_000)
+    assert market.ticker == expected
+    assert market.event_ticker == expected.rpartition("-")[0]
 
 
 def test_short_windows_never_share_a_ticker(desk: MakeDesk) -> None:
@@ -76,13 +80,15 @@ def test_a_window_opens_gets_its_strike_closes_and_settles_on_time(desk: MakeDes
     assert first.result == ("yes" if first.value >= first.strike else "no")
 
 
-def test_the_rules_name_the_time_and_the_strike(desk: MakeDesk) -> None:
+def test_the_rules_compare_the_closing_minute_with_the_opening_one_also_once_the_strike_is_known(
+    desk: MakeDesk,
+) -> None:
     d = desk()
-    text = rules_text(d.market)
-    assert text.startswith(
-        "If the simple average of the sixty seconds of CF Benchmarks' Bitcoin Real-Time Index"
-    )
-    assert f"is at least {d.market.strike / 100:.2f}, then the market resolves to Yes." in text
+    assert d.market.strike is not None
+    text = rules_primary(d.market)
+    assert text.startswith("If the simple average of the sixty seconds of CF Benchmarks' BRTI before ")
+    assert " is at least the simple average of the sixty seconds of CF Benchmarks' BRTI before " in text
+    assert text.endswith(", then the market resolves to Yes.")
 
 
 @pytest.mark.parametrize("side", ["bid", "ask"])

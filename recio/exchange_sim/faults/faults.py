@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from enum import StrEnum
+from random import Random
 
 
 class FaultKind(StrEnum):
@@ -64,6 +65,15 @@ class FaultKind(StrEnum):
     REFUSE_SUBSCRIBE = "refuse_subscribe"
     """The next subscribe commands are answered with error 18."""
 
+    FEED_SILENT = "feed_silent"
+    """For `seconds` the spot feed named by `ticker` sends heartbeats and nothing else."""
+    FEED_DEAD = "feed_dead"
+    """For `seconds` the spot feed named by `ticker` stays connected and sends nothing at all."""
+    FEED_STUCK = "feed_stuck"
+    """For `seconds` the spot feed named by `ticker` talks and its prices do not move."""
+    FEED_OFF = "feed_off"
+    """For `seconds` the prices of the spot feed named by `ticker` are off by `percent`."""
+
     TRADING_PAUSE = "trading_pause"
     """For `seconds`: no placing or amending, cancels work."""
     EXCHANGE_PAUSE = "exchange_pause"
@@ -102,6 +112,25 @@ REQUEST_KINDS = frozenset(
 )
 """Kinds that one request meets; they are used up in the order they were armed."""
 
+PASSING_KINDS = frozenset(
+    {
+        FaultKind.DROP_SOCKETS,
+        FaultKind.SKIP_SEQ,
+        FaultKind.DUPLICATE_FRAME,
+        FaultKind.SWAP_FRAMES,
+        FaultKind.EMPTY_SNAPSHOT,
+        FaultKind.DROP_FILLS,
+        FaultKind.STRANGE_FRAME,
+        FaultKind.CHANNEL_ERROR,
+        FaultKind.BUFFER_OVERFLOW,
+        FaultKind.REFUSE_SUBSCRIBE,
+    }
+)
+"""Socket kinds that are over once they have happened, so that a random stream may ask for them too."""
+
+FEED_KINDS = frozenset({FaultKind.FEED_SILENT, FaultKind.FEED_DEAD, FaultKind.FEED_STUCK, FaultKind.FEED_OFF})
+"""Kinds that last for one spot feed."""
+
 
 class On(StrEnum):
     """Which requests a request fault waits for."""
@@ -119,6 +148,41 @@ class Fault:
     lag_seconds: float = 0.0
     on: On = On.ORDERS
     ticker: str = ""
+    percent: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomFaults:
+    """A seeded stream: each request it concerns meets one of the kinds with the probability `rate`."""
+
+    seed: int
+    rate: float
+    kinds: tuple[FaultKind, ...] = ()
+    """Empty for every request kind."""
+    on: On = On.ALL
+    seconds: float = 0.0
+    """Host seconds until the stream ends; 0 for never."""
+    delay_seconds: float = 0.2
+    """How late a late answer of this stream is."""
+
+
+class Stream:
+    """Draws twice for every request, hit or not, so that the draws depend on nothing but their number."""
+
+    def __init__(self, asked: RandomFaults, host_now: float) -> None:
+        self.asked = asked
+        self.drawn = 0
+        self._kinds = sorted(asked.kinds or REQUEST_KINDS)
+        self._until = host_now + asked.seconds if asked.seconds else None
+        self._random = Random(asked.seed)
+
+    def is_over(self, host_now: float) -> bool:
+        return self._until is not None and host_now >= self._until
+
+    def draw(self) -> Fault | None:
+        self.drawn += 1
+        hit, kind = self._random.random() < self.asked.rate, self._random.choice(self._kinds)
+        return Fault(kind=kind, seconds=self.asked.delay_seconds, on=self.asked.on) if hit else None
 
 
 @dataclass(slots=True)
@@ -131,8 +195,17 @@ class Faults:
     met: dict[FaultKind, int] = field(default_factory=dict[FaultKind, int])
     """How often each kind has happened: what a fault report counts."""
     lag_seconds: float = 0.0
+    stream: Stream | None = None
+    feeds: dict[tuple[FaultKind, str], tuple[float, Fault]] = field(
+        default_factory=dict[tuple[FaultKind, str], tuple[float, Fault]]
+    )
+    """What lasts for one spot feed, and until which host time."""
 
     def arm(self, fault: Fault, host_now: float) -> None:
+        if fault.kind in FEED_KINDS:
+            self.feeds[fault.kind, fault.ticker] = (host_now + fault.seconds, fault)
+            self.count(fault.kind)
+            return
         if fault.kind in REQUEST_KINDS:
             self.requests.extend([fault] * fault.count)
             return
@@ -142,14 +215,36 @@ class Faults:
         if fault.kind is FaultKind.LAG_READS:
             self.lag_seconds = fault.lag_seconds
 
-    def next_for_request(self, kinds: Collection[On]) -> Fault | None:
-        """The oldest armed request fault that waits for one of these kinds of request."""
+    def next_for_request(self, kinds: Collection[On], host_now: float) -> Fault | None:
+        """The oldest armed request fault that waits for one of these kinds of request, or a random one.
+
+        The stream draws for every request it concerns, so that the same requests meet the same faults.
+        """
+        drawn = self._drawn(kinds, host_now)
         for fault in self.requests:
             if fault.on in kinds:
                 self.requests.remove(fault)
-                self._count(fault.kind)
+                self.count(fault.kind)
                 return fault
-        return None
+        if drawn is not None:
+            self.count(drawn.kind)
+        return drawn
+
+    def _drawn(self, kinds: Collection[On], host_now: float) -> Fault | None:
+        if self.stream is None:
+            return None
+        if self.stream.is_over(host_now):
+            self.stream = None
+            return None
+        return self.stream.draw() if self.stream.asked.on in kinds else None
+
+    def disarm(self) -> None:
+        """Nothing is armed any more; how often each kind was met stays known."""
+        self.requests.clear()
+        self.counts.clear()
+        self.until.clear()
+        self.feeds.clear()
+        self.stream = None
 
     def take(self, kind: FaultKind) -> bool:
         """Use up one of a counted kind; False when none is armed."""
@@ -157,12 +252,17 @@ class Faults:
         if left <= 0:
             return False
         self.counts[kind] = left - 1
-        self._count(kind)
+        self.count(kind)
         return True
 
     def lasts(self, kind: FaultKind, host_now: float) -> bool:
         """Whether a kind that lasts for a time lasts now."""
         return host_now < self.until.get(kind, 0.0)
 
-    def _count(self, kind: FaultKind) -> None:
+    def lasting(self, kind: FaultKind, feed: str, host_now: float) -> Fault | None:
+        """The fault of this kind that one spot feed is suffering now."""
+        until, fault = self.feeds.get((kind, feed), (0.0, None))
+        return fault if host_now < until else None
+
+    def count(self, kind: FaultKind) -> None:
         self.met[kind] = self.met.get(kind, 0) + 1

@@ -16,6 +16,16 @@ MISPRICING_HALF_LIFE_SECONDS = 75.0
 
 TAKER_ORDERS_PER_SECOND = 3.0
 
+NEAR_DEVIATIONS = 2.4
+"""Strikes within so many standard deviations of the expected settlement value have two sides."""
+LADDER_ERROR_SD = 0.07
+"""The makers' error about a ladder, in standard deviations of the settlement value."""
+LADDER_VISITS_PER_STEP = 3
+LADDER_TAKERS_PER_SECOND = 1.5
+LADDER_BUILD_LEVELS = 12
+FAR_CONTRACTS = (10_000, 60_000)
+"""Size of the lone offer of a strike far from the index."""
+
 _ACTIVITY = ((30.0, 12.0), (60.0, 29.0), (120.0, 50.0), (300.0, 77.0), (600.0, 84.0), (1e9, 98.0))
 """(up to so many seconds before the close, makers' actions per second)."""
 

@@ -1,9 +1,10 @@
-"""Closed-form probability that the mean of the last sixty index prints reaches a strike; pure arithmetic."""
+"""What the mean of the last sixty index prints will be, and the chance that it reaches a strike; pure arithmetic."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from math import erfc, sqrt
+from typing import NamedTuple
 
 PRINTS = 60
 _SQRT_2 = sqrt(2.0)
@@ -29,10 +30,27 @@ def mean_variance_seconds(remaining: int, wait_seconds: float) -> float:
     return (wait_seconds * remaining * remaining + steps) / (PRINTS * PRINTS)
 
 
-def probability(*, level: float, strike: float, fixing: Fixing, variance_per_second: float) -> float:
-    """P(mean >= strike) for a driftless index now at `level`."""
+class Outlook(NamedTuple):
+    """What the settlement value is expected to be, and the standard deviation of that."""
+
+    expected: float
+    spread: float
+
+
+def outlook(*, level: float, fixing: Fixing, variance_per_second: float) -> Outlook:
+    """The settlement value of a driftless index now at `level`."""
     expected = (fixing.printed_sum + level * fixing.remaining) / PRINTS
     spread = level * sqrt(variance_per_second * mean_variance_seconds(fixing.remaining, fixing.wait_seconds))
-    if spread <= 0.0:
-        return 1.0 if expected >= strike else 0.0
-    return normal_cdf((expected - strike) / spread)
+    return Outlook(expected, spread)
+
+
+def chance_from(view: Outlook, strike: float) -> float:
+    """P(settlement value >= strike)."""
+    if view.spread <= 0.0:
+        return 1.0 if view.expected >= strike else 0.0
+    return normal_cdf((view.expected - strike) / view.spread)
+
+
+def probability(*, level: float, strike: float, fixing: Fixing, variance_per_second: float) -> float:
+    """P(mean >= strike) for a driftless index now at `level`."""
+    return chance_from(outlook(level=level, fixing=fixing, variance_per_second=variance_per_second), strike)

@@ -1,4 +1,4 @@
-"""The simulated BRTI: a seeded path with stochastic volatility, printed once a second; it knows no market."""
+"""A simulated settlement index: a seeded path with stochastic volatility, printed once a second; it knows no market."""
 
 from __future__ import annotations
 
@@ -6,14 +6,11 @@ from math import exp, expm1, sqrt
 from random import Random
 
 from recio.exchange_sim.market.fair import PRINTS, Fixing
+from recio.exchange_sim.market.series import BITCOIN, Asset
 
-START_LEVEL = 84_000.0
-YEARLY_VOLATILITY = 0.40
 YEAR_SECONDS = 365 * 86_400
-BASE_SIGMA = YEARLY_VOLATILITY / sqrt(YEAR_SECONDS)
-"""Standard deviation of one second's return in calm times."""
-
 TICK_MS = 100
+_TICK_ROOT = sqrt(TICK_MS / 1000)
 LOG_VOLATILITY_SD = 0.30
 LOG_VOLATILITY_DECAY = 1 / 1_300
 """Per second: a burst of volatility halves in about fifteen minutes."""
@@ -22,12 +19,20 @@ _KEPT_PRINTS = 14_400
 
 
 class IndexPath:
-    """Moves every 100 ms of venue time and prints on every whole second. Prints are integer cents."""
+    """Moves every 100 ms of venue time and prints on every whole second.
 
-    def __init__(self, seed: int, *, start_second: int, history_seconds: int) -> None:
-        self._random = Random(f"{seed}:index")
-        self.level = START_LEVEL
+    Prints are integers of 10**-digits dollars: cents for Bitcoin. Every asset draws from a generator of its
+    own, so that its path does not depend on which others run.
+    """
+
+    def __init__(self, seed: int, *, start_second: int, history_seconds: int, asset: Asset = BITCOIN) -> None:
+        self.asset = asset
+        self._random = Random(f"{seed}:index" if asset is BITCOIN else f"{seed}:index:{asset.symbol}")
+        self.level = asset.level
+        self.base_sigma = asset.yearly_volatility / sqrt(YEAR_SECONDS)
+        """Standard deviation of one second's return in calm times."""
         self._log_volatility = self._random.gauss(0.0, LOG_VOLATILITY_SD)
+        self._tick_sigma = self.sigma * _TICK_ROOT
         self._first_second = start_second - history_seconds
         self._prints: list[int] = []
         for second in range(self._first_second, start_second + 1):
@@ -41,15 +46,15 @@ class IndexPath:
     @property
     def sigma(self) -> float:
         """Standard deviation of one second's return right now."""
-        return BASE_SIGMA * exp(self._log_volatility - LOG_VOLATILITY_SD**2)
+        return self.base_sigma * exp(self._log_volatility - LOG_VOLATILITY_SD**2)
 
     def tick(self, milliseconds: int) -> int | None:
-        """Move by 100 ms; on a whole second print and return the print in cents."""
-        self.level *= exp(self._random.gauss(0.0, self.sigma * sqrt(TICK_MS / 1000)))
+        """Move by 100 ms; on a whole second print and return the print."""
+        self.level *= exp(self._random.gauss(0.0, self._tick_sigma))
         if milliseconds % 1000:
             return None
         self._move_volatility()
-        value = round(self.level * 100)
+        value = round(self.level * self.asset.scale)
         self._prints.append(value)
         self._forget()
         return value
@@ -58,10 +63,15 @@ class IndexPath:
         return self._prints[second - self._first_second]
 
     def mean_before(self, second: int) -> int:
-        """The settlement value at `second`: mean of the sixty prints before it, half-up to whole cents."""
+        """The settlement value at `second`: mean of the sixty prints before it, half-up to a whole unit."""
         first = second - PRINTS - self._first_second
         total = sum(self._prints[first : first + PRINTS])
         return (2 * total + PRINTS) // (2 * PRINTS)
+
+    @property
+    def value_e8(self) -> int:
+        """Where the index stands now, in $0.00000001."""
+        return round(self.level * 10**8)
 
     def fixing(self, close_second: int, milliseconds: int) -> Fixing:
         """What of the settlement average of `close_second` has been printed by now."""
@@ -71,14 +81,14 @@ class IndexPath:
         done = sum(self._prints[begin : begin + printed]) if printed else 0
         following = max(self.last_second + 1, first)
         return Fixing(
-            printed_sum=done / 100,
+            printed_sum=done / self.asset.scale,
             remaining=PRINTS - printed,
             wait_seconds=max(0.0, following - milliseconds / 1000),
         )
 
     def expected_variance(self, seconds: float) -> float:
         """Mean variance per second over the coming span: the present one, fading into the long-run one."""
-        long_run = BASE_SIGMA**2
+        long_run = self.base_sigma**2
         reach = 2 * LOG_VOLATILITY_DECAY * max(seconds, 1.0)
         return long_run + (self.sigma**2 - long_run) * (-expm1(-reach) / reach)
 
@@ -86,6 +96,7 @@ class IndexPath:
         kept = exp(-LOG_VOLATILITY_DECAY)
         shock = LOG_VOLATILITY_SD * sqrt(1 - kept * kept)
         self._log_volatility = self._log_volatility * kept + self._random.gauss(0.0, shock)
+        self._tick_sigma = self.sigma * _TICK_ROOT
 
     def _forget(self) -> None:
         if len(self._prints) > 2 * _KEPT_PRINTS:

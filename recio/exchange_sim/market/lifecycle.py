@@ -2,122 +2,234 @@
 
 from __future__ import annotations
 
-from copy import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
 
 from recio.exchange_sim.events import (
     BookCleared,
     MarketCreated,
     MarketDetermined,
     MarketSettled,
-    PositionChanged,
     StrikeSet,
 )
-from recio.exchange_sim.market.markets import (
-    BOOK_CLEAR_DELAY_MS,
-    DETERMINED_DELAY_MS,
-    SETTLED_DELAY_MS,
-    STRIKE_DELAY_MS,
-    Market,
-    Status,
-    new_market,
-)
-from recio.exchange_sim.matching.account import settle
-from recio.exchange_sim.matching.execution import cancel_order, publish_book, publish_ticker
+from recio.exchange_sim.market.agenda import Agenda
+from recio.exchange_sim.market.markets import Market, Status, new_event
+from recio.exchange_sim.market.retention import Retention
+from recio.exchange_sim.market.series import Kind, SeriesSpec
+from recio.exchange_sim.matching.execution import cancel_order, pay_out, publish_book, publish_ticker
 from recio.exchange_sim.venue import Venue
 
-WINDOWS_AHEAD = 8
+STRIKE_DELAY_MS = 500
+
+
+@dataclass(slots=True, kw_only=True)
+class Listed:
+    """One event of a series from its creation until all its markets are settled."""
+
+    ticker: str
+    spec: SeriesSpec
+    open_ms: int
+    markets: list[Market]
+    delay_ms: int | None = None
+    """How much later than usual it is determined; unknown until it closes."""
+    wrong: bool | None = None
+    """Whether its first determination is a wrong one; unknown until then."""
+    unsettled: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Disturbances:
+    """What settlements will meet because a fault asked for it: (extra time, events left), and wrong events left."""
+
+    delay_ms: int = 0
+    delayed_events: int = 0
+    wrong_events: int = 0
 
 
 class MarketCalendar:
-    """Creates one window after another and walks every living one through its states."""
+    """Lists one event after another of every series and walks every living market through its states."""
 
-    def __init__(self, venue: Venue, *, series: str, window_seconds: int) -> None:
+    def __init__(self, venue: Venue, specs: Iterable[SeriesSpec], retention: Retention) -> None:
         self._venue = venue
-        self._series = series
-        self._window_ms = window_seconds * 1000
-        self._next_open_ms = venue.now_ms // self._window_ms * self._window_ms
-        self._living: list[Market] = []
+        self._retention = retention
+        self.agenda = Agenda()
+        self.disturbances = Disturbances()
+        self.specs = tuple(specs)
+        self._living: dict[str, dict[str, Listed]] = {spec.ticker: {} for spec in self.specs}
+        for spec in self.specs:
+            period_ms = spec.period_seconds * 1000
+            self._list_from(spec, venue.now_ms // period_ms * period_ms)
         self.step()
 
     def step(self) -> None:
         """Apply every move that is due by now."""
-        self._create_ahead()
-        for market in self._living[:]:
-            if market.open_ms <= self._venue.now_ms:
-                self._move(market)
-        if self._living[0].status is Status.FINALIZED:
-            self._living.pop(0)
+        self.agenda.run_to(self._venue.now_ms)
+
+    def open_event(self, series: str) -> Listed | None:
+        """The event of a series whose time it is."""
+        now = self._venue.now_ms
+        for event in self._living[series].values():
+            if event.open_ms <= now < event.open_ms + event.spec.period_seconds * 1000:
+                return event
+        return None
 
     def open_market(self) -> Market | None:
-        """The market that is trading, if one is."""
-        return next((market for market in self._living if market.status is Status.ACTIVE), None)
+        """The first market that is trading, if one is."""
+        for spec in self.specs:
+            event = self.open_event(spec.ticker)
+            for market in event.markets if event else ():
+                if market.status is Status.ACTIVE:
+                    return market
+        return None
 
-    def _create_ahead(self) -> None:
-        while self._next_open_ms <= self._venue.now_ms + WINDOWS_AHEAD * self._window_ms:
-            market = new_market(self._series, self._next_open_ms, self._window_ms, self._venue.now_ms)
-            self._venue.markets[market.ticker] = market
-            self._living.append(market)
-            self._next_open_ms += self._window_ms
-            self._venue.emit(MarketCreated(market))
+    def close_moved(self, market: Market) -> None:
+        """The market's close is another one than was planned."""
+        self._at(market.close_ms, self._close, market)
 
-    def _move(self, market: Market) -> None:
-        now = self._venue.now_ms
-        if market.status is Status.INITIALIZED:
-            self._change(market, Status.ACTIVE)
-        if market.strike is None and now >= market.open_ms + STRIKE_DELAY_MS:
-            self._set_strike(market)
-        if market.status is Status.ACTIVE and now >= market.close_ms:
-            self._change(market, Status.CLOSED)
-        if (
-            market.status is Status.CLOSED
-            and not market.cleared
-            and now >= market.close_ms + BOOK_CLEAR_DELAY_MS
-        ):
-            self._clear_book(market)
-        if market.status is Status.CLOSED and now >= market.close_ms + DETERMINED_DELAY_MS:
-            self._determine(market)
-        if market.status is Status.DETERMINED and now >= market.close_ms + SETTLED_DELAY_MS:
-            self._settle(market)
+    def _list_from(self, spec: SeriesSpec, open_ms: int) -> None:
+        """List what is due and come again when the next event is."""
+        period_ms = spec.period_seconds * 1000
+        while open_ms <= self._venue.now_ms + spec.listed_ahead * period_ms:
+            self._list(spec, open_ms)
+            open_ms += period_ms
+        self.agenda.add(open_ms - spec.listed_ahead * period_ms, partial(self._list_from, spec, open_ms))
+
+    def _list(self, spec: SeriesSpec, open_ms: int) -> None:
+        venue = self._venue
+        level = round(venue.indices[spec.asset.index_id].level * spec.asset.scale)
+        markets = new_event(spec, open_ms, venue.now_ms, level)
+        event = Listed(
+            ticker=markets[0].event_ticker,
+            spec=spec,
+            open_ms=open_ms,
+            markets=markets,
+            unsettled=len(markets),
+        )
+        self._living[spec.ticker][event.ticker] = event
+        for market in markets:
+            venue.markets[market.ticker] = market
+            venue.emit(MarketCreated(market, with_event=market is markets[0]))
+            self._at(open_ms, self._open, market)
+
+    def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
+        self.agenda.add(due_ms, partial(move, market))
 
     def _change(self, market: Market, status: Status) -> None:
         market.status = status
         market.updated_ms = self._venue.now_ms
 
+    def _open(self, market: Market) -> None:
+        if market.status is not Status.INITIALIZED:
+            return
+        self._change(market, Status.ACTIVE)
+        if market.spec.kind is Kind.WINDOW:
+            self._at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+        self._at(market.close_ms, self._close, market)
+
     def _set_strike(self, market: Market) -> None:
         """The target is what the window before settles at, known from the prints up to the open."""
-        market.strike = self._venue.index.mean_before(market.open_ms // 1000)
+        index = self._venue.indices[market.spec.asset.index_id]
+        market.strike = index.mean_before(market.open_ms // 1000)
         market.updated_ms = self._venue.now_ms
         self._venue.emit(StrikeSet(market))
 
+    def _close(self, market: Market) -> None:
+        open_still = market.status in (Status.ACTIVE, Status.INACTIVE)
+        if not open_still or self._venue.now_ms < market.close_ms:
+            return
+        self._change(market, Status.CLOSED)
+        delays = market.spec.delays
+        value = self._venue.indices[market.spec.asset.index_id].mean_before(market.close_second)
+        self._at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
+        self.agenda.add(
+            market.close_ms + delays.determined_ms + self._delay_of(market),
+            partial(self._determine, market, value),
+        )
+
+    def _delay_of(self, market: Market) -> int:
+        """One armed delay serves a whole event."""
+        event, armed = self._event_of(market), self.disturbances
+        if event.delay_ms is None:
+            event.delay_ms = armed.delay_ms if armed.delayed_events else 0
+            armed.delayed_events = max(0, armed.delayed_events - 1)
+        return event.delay_ms
+
     def _clear_book(self, market: Market) -> None:
         """The account's orders end with a reason, the others' just leave the book."""
-        for order in self._venue.open_of(market.ticker):
-            cancel_order(self._venue, market, order, "CloseCancel")
-        for ladder in (market.book.bids, market.book.asks):
-            for level in list(ladder.levels.values()):
-                for resting in list(level.values()):
-                    market.book.cancel(resting)
-        publish_book(self._venue, market)
+        if market.cleared:
+            return
+        cancel_resting(self._venue, market, "CloseCancel")
         market.cleared = True
         publish_ticker(self._venue, market)
 
-    def _determine(self, market: Market) -> None:
-        if not market.cleared:
-            self._clear_book(market)
-        value = self._venue.index.mean_before(market.close_second)
+    def _determine(self, market: Market, value: int) -> None:
+        self._clear_book(market)
+        delays = market.spec.delays
+        timer_ms = delays.settled_ms - delays.determined_ms
+        if self._is_wrong(market):
+            self._announce(market, _wrong_value(market, value), Status.DETERMINED)
+            self._at(self._venue.now_ms + timer_ms // 2, self._dispute, market)
+            self.agenda.add(self._venue.now_ms + timer_ms, partial(self._amend, market, value, timer_ms))
+            return
+        self._announce(market, value, Status.DETERMINED)
+        self._at(self._venue.now_ms + timer_ms, self._settle, market)
+
+    def _is_wrong(self, market: Market) -> bool:
+        """One armed mistake serves a whole event."""
+        event, armed = self._event_of(market), self.disturbances
+        if event.wrong is None:
+            event.wrong = armed.wrong_events > 0
+            armed.wrong_events = max(0, armed.wrong_events - 1)
+        return event.wrong
+
+    def _dispute(self, market: Market) -> None:
+        self._change(market, Status.DISPUTED)
+
+    def _amend(self, market: Market, value: int, timer_ms: int) -> None:
+        """The right result at last; the time to settlement begins anew."""
+        self._announce(market, value, Status.AMENDED)
+        self._at(self._venue.now_ms + timer_ms, self._settle, market)
+
+    def _announce(self, market: Market, value: int, status: Status) -> None:
         market.value = value
-        market.result = "yes" if market.strike is not None and value >= market.strike else "no"
+        market.result = "yes" if market.wins(value) else "no"
         market.determined_ms = self._venue.now_ms
-        self._change(market, Status.DETERMINED)
+        self._change(market, status)
         self._venue.emit(MarketDetermined(market))
 
     def _settle(self, market: Market) -> None:
-        market.settled_ms = self._venue.now_ms
+        """Pay, once and on the result that stands, and let go of what only a living market needs."""
+        venue = self._venue
+        market.settled_ms = venue.now_ms
         self._change(market, Status.FINALIZED)
-        position = self._venue.account.positions.get(market.ticker)
-        if position is not None:
-            settle(self._venue.account, position, result=market.result, now_ms=self._venue.now_ms)
-            self._venue.emit(PositionChanged(copy(position)))
+        pay_out(venue, market)
         market.holdings.clear()
-        self._venue.emit(BookCleared(market))
-        self._venue.emit(MarketSettled(market))
+        venue.emit(BookCleared(market))
+        venue.emit(MarketSettled(market))
+        event = self._event_of(market)
+        event.unsettled -= 1
+        if not event.unsettled:
+            del self._living[market.series][event.ticker]
+        self._retention.settled(market)
+
+    def _event_of(self, market: Market) -> Listed:
+        return self._living[market.series][market.event_ticker]
+
+
+def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
+    """End everything that rests in a market; only the account's orders hear why."""
+    for order in venue.open_of(market.ticker):
+        cancel_order(venue, market, order, reason)
+    for ladder in (market.book.bids, market.book.asks):
+        for level in list(ladder.levels.values()):
+            for resting in list(level.values()):
+                market.book.cancel(resting)
+    publish_book(venue, market)
+
+
+def _wrong_value(market: Market, value: int) -> int:
+    """A value on the other side of a window's strike, or one strike away on a ladder."""
+    if market.spec.kind is not Kind.WINDOW or market.strike is None:
+        return value + market.spec.asset.spacing
+    return market.strike - 1 if market.wins(value) else market.strike

@@ -1,36 +1,38 @@
-"""A window's market and its life by the venue clock: names, times, states; it moves no money and sends nothing."""
+"""One threshold contract and how an event of them comes to be; it moves no money and sends nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from enum import StrEnum
+from itertools import count
 from uuid import NAMESPACE_URL, uuid5
-from zoneinfo import ZoneInfo
 
+from recio.exchange_sim.market import series
+from recio.exchange_sim.market.candles import Candles
+from recio.exchange_sim.market.grids import TAPERED_DECI_CENT, Grid
+from recio.exchange_sim.market.naming import event_ticker, market_suffix
+from recio.exchange_sim.market.series import DEFAULT_SERIES, Kind, SeriesSpec
+from recio.exchange_sim.market.strikes import Strike, StrikeType, ladder, ranges
 from recio.exchange_sim.matching.book import Book
 
-SHARD = 2
-STRIKE_DELAY_MS = 500
-BOOK_CLEAR_DELAY_MS = 200
-DETERMINED_DELAY_MS = 1_000
-SETTLED_DELAY_MS = 7_000
+SHARD = series.SHARD
 CREATED_BEFORE_MS = 86_400_000
-
-_NEW_YORK = ZoneInfo("America/New_York")
 
 
 class Status(StrEnum):
     INITIALIZED = "initialized"
     ACTIVE = "active"
+    INACTIVE = "inactive"
     CLOSED = "closed"
     DETERMINED = "determined"
+    DISPUTED = "disputed"
+    AMENDED = "amended"
     FINALIZED = "finalized"
 
 
 @dataclass(slots=True, eq=False)
 class Market:
-    """One threshold contract. Strike and settlement value are integer cents of the index."""
+    """One threshold contract. Strikes and settlement value are integers of its index's own unit."""
 
     ticker: str
     event_ticker: str
@@ -40,9 +42,14 @@ class Market:
     close_ms: int
     created_ms: int
     updated_ms: int
+    spec: SeriesSpec = DEFAULT_SERIES
     status: Status = Status.INITIALIZED
     book: Book = field(default_factory=Book)
+    grid: Grid = TAPERED_DECI_CENT
+    strike_type: StrikeType = StrikeType.GREATER_OR_EQUAL
     strike: int | None = None
+    """The floor: what the value is compared with, and the lower end of a range."""
+    cap: int | None = None
     result: str = ""
     value: int | None = None
     determined_ms: int = 0
@@ -55,34 +62,63 @@ class Market:
     quotes_changed: bool = False
     holdings: dict[int, int] = field(default_factory=dict[int, int])
     """Signed position of every participant, for the open interest."""
+    candles: Candles = field(default_factory=Candles)
+    number: int = field(default_factory=count(1).__next__)
+    """Its place among all markets that were ever listed."""
 
     @property
     def close_second(self) -> int:
         return self.close_ms // 1000
 
+    @property
+    def edges(self) -> tuple[int | None, int | None]:
+        """The least value for which Yes is paid, and the least above it for which it is not."""
+        return self._threshold().edges
 
-def tickers(series: str, open_ms: int, close_ms: int) -> tuple[str, str]:
-    """Event and market ticker: the close in New York time; seconds only where minutes would not be unique."""
-    close = datetime.fromtimestamp(close_ms // 1000, UTC).astimezone(_NEW_YORK)
-    whole_minutes = close_ms % 60_000 == 0 and (close_ms - open_ms) % 60_000 == 0
-    stamp = close.strftime("%y%b%d%H%M" if whole_minutes else "%y%b%d%H%M%S").upper()
-    event = f"{series}-{stamp}"
-    return event, f"{event}-{stamp[-2:]}"
+    def wins(self, value: int) -> bool:
+        """Whether Yes is paid for this settlement value."""
+        return self._threshold().holds(value)
+
+    def _threshold(self) -> Strike:
+        return Strike(kind=self.strike_type, floor=self.strike, cap=self.cap)
 
 
-def new_market(series: str, open_ms: int, window_ms: int, now_ms: int) -> Market:
-    close_ms = open_ms + window_ms
-    event, ticker = tickers(series, open_ms, close_ms)
+def new_event(spec: SeriesSpec, open_ms: int, now_ms: int, level: int) -> list[Market]:
+    """The markets of the event that opens at `open_ms`, lowest strike first; strikes lie round the level."""
+    close_ms = open_ms + spec.period_seconds * 1000
+    event = event_ticker(spec, open_ms, close_ms)
+    return [_new_market(spec, event, strike, open_ms, close_ms, now_ms) for strike in _strikes(spec, level)]
+
+
+def _strikes(spec: SeriesSpec, level: int) -> list[Strike]:
+    match spec.kind:
+        case Kind.WINDOW:
+            return [Strike(kind=StrikeType.GREATER_OR_EQUAL)]
+        case Kind.LADDER:
+            return ladder(level, spec.strikes, spec.asset.spacing)
+        case Kind.RANGE:
+            return ranges(level, spec.strikes, spec.asset.spacing)
+
+
+def _new_market(
+    spec: SeriesSpec, event: str, strike: Strike, open_ms: int, close_ms: int, now_ms: int
+) -> Market:
+    ticker = f"{event}-{market_suffix(event, strike, spec.asset.digits)}"
     created = min(open_ms - CREATED_BEFORE_MS, now_ms)
     return Market(
         ticker=ticker,
         event_ticker=event,
-        series=series,
+        series=spec.ticker,
         market_id=str(uuid5(NAMESPACE_URL, ticker)),
         open_ms=open_ms,
         close_ms=close_ms,
         created_ms=created,
         updated_ms=created,
+        spec=spec,
+        grid=spec.grid,
+        strike_type=strike.kind,
+        strike=strike.floor,
+        cap=strike.cap,
     )
 
 
@@ -103,19 +139,3 @@ def _moved(holdings: dict[int, int], owner: int, quantity: int) -> int:
     after = before + quantity
     holdings[owner] = after
     return max(after, 0) - max(before, 0)
-
-
-def rules_text(market: Market) -> str:
-    """The rule as the venue words it; the strike is still to be announced before the window opens."""
-    close = datetime.fromtimestamp(market.close_second, UTC).astimezone(_NEW_YORK)
-    at = close.strftime("%H:%M" if market.close_ms % 60_000 == 0 else "%H:%M:%S")
-    strike = "the target price" if market.strike is None else cents_text(market.strike)
-    return (
-        f"If the simple average of the sixty seconds of CF Benchmarks' Bitcoin Real-Time Index (BRTI) before "
-        f"{at} ET is at least {strike}, then the market resolves to Yes."
-    )
-
-
-def cents_text(cents: int) -> str:
-    """8395599 -> '83955.99'."""
-    return f"{cents // 100}.{cents % 100:02d}"

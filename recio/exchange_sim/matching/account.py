@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, field
 
+from recio.exchange_sim.matching.versions import Horizon, Versions
 from recio.units import ONE_DOLLAR, PAYOUT_PER_UNIT
 
 
@@ -26,6 +28,7 @@ class Position:
     no_cost: int = 0
     updated_ms: int = 0
     settled: bool = False
+    subaccount: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,25 @@ class Settlement:
     fees: int
     settled_ms: int
     sequence: int
+    subaccount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where money is: a subaccount's part of one shard."""
+
+    subaccount: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    transfer_id: str
+    source: Place
+    target: Place
+    amount: int
+    created_ms: int
+    sequence: int
 
 
 @dataclass(slots=True)
@@ -57,10 +79,33 @@ class Account:
     payouts: int = 0
     positions: dict[str, Position] = field(default_factory=dict[str, Position])
     settlements: list[Settlement] = field(default_factory=list[Settlement])
+    number: int = 0
+    """0 is the primary account, others are subaccounts."""
+    horizon: Horizon = field(default_factory=Horizon)
+    cash_versions: Versions[dict[int, int]] = field(init=False)
+    position_versions: dict[str, Versions[Position]] = field(default_factory=dict[str, Versions[Position]])
+
+    def __post_init__(self) -> None:
+        self.cash_versions = Versions(self.horizon)
+        self.cash_versions.add(0, dict(self.cash))
 
     def held(self, ticker: str) -> int:
         position = self.positions.get(ticker)
         return position.quantity if position else 0
+
+    def move(self, shard: int, amount: int, now_ms: int) -> None:
+        """Money comes in from, or goes out to, another shard or subaccount of the same member."""
+        self.cash[shard] = self.cash.get(shard, 0) + amount
+        self.deposits += amount
+        self.cash_versions.add(now_ms, dict(self.cash))
+
+    def remember(self, position: Position, now_ms: int) -> None:
+        """Keep what a read that lags behind will show of this moment."""
+        self.cash_versions.add(now_ms, dict(self.cash))
+        versions = self.position_versions.get(position.ticker)
+        if versions is None:
+            versions = self.position_versions[position.ticker] = Versions(self.horizon)
+        versions.add(now_ms, copy(position))
 
 
 def apply_fill(
@@ -81,6 +126,7 @@ def apply_fill(
     position.volume += quantity
     position.updated_ms = now_ms
     _count_bought(position, bid=bid, quantity=quantity, cost=outcome_price * quantity)
+    account.remember(position, now_ms)
 
 
 def settle(account: Account, position: Position, *, result: str, now_ms: int) -> Settlement:
@@ -103,12 +149,14 @@ def settle(account: Account, position: Position, *, result: str, now_ms: int) ->
         fees=position.fees,
         settled_ms=now_ms,
         sequence=len(account.settlements) + 1,
+        subaccount=position.subaccount,
     )
     position.quantity = 0
     position.cost = 0
     position.updated_ms = now_ms
     position.settled = True
     account.settlements.append(row)
+    account.remember(position, now_ms)
     return row
 
 

@@ -9,15 +9,18 @@ from recio.exchange_sim.events import (
     BookChanged,
     Filled,
     OrderChanged,
+    OrderGroupChanged,
     PositionChanged,
     TickerChanged,
     Trade,
 )
-from recio.exchange_sim.market.markets import SHARD, Market, record_trade
-from recio.exchange_sim.matching.account import Position, apply_fill
+from recio.exchange_sim.market.markets import Market, record_trade
+from recio.exchange_sim.matching.account import Position, apply_fill, settle
 from recio.exchange_sim.matching.book import Match, Resting
 from recio.exchange_sim.matching.fees import fill_fee, model_fee
+from recio.exchange_sim.matching.groups import OrderGroup
 from recio.exchange_sim.matching.orders import Fill, Order, OrderStatus
+from recio.exchange_sim.matching.terms import fee_terms, shard_of
 from recio.exchange_sim.venue import ACCOUNT_OWNER, Venue
 from recio.units import ONE_DOLLAR
 
@@ -40,6 +43,7 @@ def take(
         _trade(venue, market, match, taker=owner, bid=bid, order=order)
     for resting, _left in sweep.own_cancelled:
         _forget_cancelled(venue, venue.orders_by_key[resting.key], "SelfTradeCancel")
+    _stop_exceeded(venue)
     return sweep.left, sweep.stopped_by_own
 
 
@@ -57,6 +61,7 @@ def rest_order(venue: Venue, market: Market, order: Order) -> None:
     )
     venue.orders_by_key[order.resting.key] = order
     venue.open_orders.setdefault(order.ticker, {})[order.order_id] = order
+    venue.remember(copy(order))
     publish_book(venue, market)
 
 
@@ -78,9 +83,41 @@ def cancel_order(venue: Venue, market: Market, order: Order, reason: str) -> int
     return left
 
 
+def end_unrested(venue: Venue, order: Order, reason: str) -> None:
+    """End what is left of an order that does not stand in the book."""
+    order.remaining = 0
+    order.status = OrderStatus.CANCELED
+    order_changed(venue, order, reason)
+
+
+def stop_group(venue: Venue, group: OrderGroup) -> None:
+    """Cancel the group's orders and take no more until it is reset."""
+    group.triggered = True
+    end_group_orders(venue, group)
+    tell_group(venue, group, "triggered")
+
+
+def end_group_orders(venue: Venue, group: OrderGroup) -> None:
+    for order in venue.open_in_group(group.group_id):
+        cancel_order(venue, venue.markets[order.ticker], order, "")
+
+
+def tell_group(venue: Venue, group: OrderGroup, event_type: str) -> None:
+    venue.emit(
+        OrderGroupChanged(
+            event_type=event_type,
+            order_group_id=group.group_id,
+            contracts_limit=group.limit,
+            now_ms=venue.now_ms,
+        )
+    )
+
+
 def order_changed(venue: Venue, order: Order, reason: str) -> None:
     order.updated_ms = venue.now_ms
-    venue.emit(OrderChanged(copy(order), reason, venue.now_ms))
+    as_it_is = copy(order)
+    venue.remember(as_it_is)
+    venue.emit(OrderChanged(as_it_is, reason, venue.now_ms))
 
 
 def publish_book(venue: Venue, market: Market) -> None:
@@ -116,11 +153,26 @@ def publish_ticker(venue: Venue, market: Market) -> None:
     )
 
 
-def position_of(venue: Venue, market: Market) -> Position:
-    found = venue.account.positions.get(market.ticker)
+def pay_out(venue: Venue, market: Market) -> None:
+    """Pay every subaccount for what it holds of a market whose result is final."""
+    for account in venue.accounts.values():
+        position = account.positions.get(market.ticker)
+        if position is not None:
+            settle(account, position, result=market.result, now_ms=venue.now_ms)
+            venue.emit(PositionChanged(copy(position)))
+
+
+def position_of(venue: Venue, market: Market, subaccount: int) -> Position:
+    positions = venue.accounts[subaccount].positions
+    found = positions.get(market.ticker)
     if found is None:
-        found = Position(ticker=market.ticker, event_ticker=market.event_ticker, shard=SHARD)
-        venue.account.positions[market.ticker] = found
+        found = Position(
+            ticker=market.ticker,
+            event_ticker=market.event_ticker,
+            shard=shard_of(market),
+            subaccount=subaccount,
+        )
+        positions[market.ticker] = found
     return found
 
 
@@ -141,16 +193,16 @@ def _trade(venue: Venue, market: Market, match: Match, *, taker: int, bid: bool,
 
 def _fill(venue: Venue, market: Market, order: Order, trade: Trade, *, taker: bool) -> None:
     """Book one execution on the account and on its order."""
-    position = position_of(venue, market)
+    position = position_of(venue, market, order.subaccount)
     outcome_price = trade.price if order.bid else ONE_DOLLAR - trade.price
     fee = fill_fee(
         revenue=-outcome_price * trade.quantity,
-        trade_fee=model_fee(trade.price, trade.quantity) if taker else 0,
+        trade_fee=model_fee(trade.price, trade.quantity, fee_terms(market), taker=taker),
         accumulator=order.rounding,
     )
     order.rounding = fee.accumulator
     apply_fill(
-        venue.account,
+        venue.accounts[order.subaccount],
         position,
         bid=order.bid,
         price=trade.price,
@@ -177,6 +229,16 @@ def _fill(venue: Venue, market: Market, order: Order, trade: Trade, *, taker: bo
         _forget_resting(venue, order)
     order_changed(venue, order, "Trade")
     venue.emit(PositionChanged(copy(position)))
+    group = venue.groups.get(order.group_id)
+    if group is not None:
+        group.count(venue.now_ms, trade.quantity)
+
+
+def _stop_exceeded(venue: Venue) -> None:
+    """Stop every group that has just matched more than it may; only once a whole sweep is booked."""
+    for group in venue.groups.values():
+        if group.matched and not group.triggered and group.exceeded(venue.now_ms):
+            stop_group(venue, group)
 
 
 def _count_fill(order: Order, trade: Trade, *, cost: int, fee: int, taker: bool) -> None:
@@ -202,4 +264,8 @@ def _forget_resting(venue: Venue, order: Order) -> None:
     if order.resting is not None:
         venue.orders_by_key.pop(order.resting.key, None)
         order.resting = None
-    venue.open_orders.get(order.ticker, {}).pop(order.order_id, None)
+    resting = venue.open_orders.get(order.ticker)
+    if resting is not None:
+        resting.pop(order.order_id, None)
+        if not resting:
+            del venue.open_orders[order.ticker]

@@ -1,4 +1,4 @@
-"""Trading fees of a `quadratic` series with their rounding accumulator; integers only, no state of its own."""
+"""Trading fees of a series with their rounding accumulator; integers only, no state of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,25 @@ from dataclasses import dataclass
 
 from recio.units import ONE_DOLLAR, Money
 
-TAKER_RATE_PERCENT = 7
 ALIGNMENT = 100
 """Money is kept on multiples of $0.0001: this many units of $0.000001."""
+WHOLE = 1_000_000
+"""A multiplier of 1."""
+_TAKER_RATE = 700
+_MAKER_RATES = {"quadratic_with_maker_fees": 175, "quadratic_with_combo_maker_fees": 350}
+"""0.07, 0.0175 and 0.035 in units of 0.0001. Makers of any other type pay nothing."""
+_SCALE = 10**14
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeeTerms:
+    """What a market charges. The multiplier is an integer of 0.000001."""
+
+    fee_type: str = "quadratic"
+    multiplier: int = WHOLE
+
+
+QUADRATIC = FeeTerms()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,10 +35,11 @@ class FillFee:
     accumulator: int
 
 
-def model_fee(price: int, quantity: int) -> int:
-    """0.07 x contracts x P x (1 - P), rounded up to $0.000001. Takers pay it, makers pay none."""
-    scaled = TAKER_RATE_PERCENT * quantity * price * (ONE_DOLLAR - price)
-    return -(-scaled // 1_000_000)
+def model_fee(price: int, quantity: int, terms: FeeTerms = QUADRATIC, *, taker: bool = True) -> int:
+    """Rate x multiplier x contracts x P x (1 - P), rounded up to $0.000001."""
+    rate = _TAKER_RATE if taker else _MAKER_RATES.get(terms.fee_type, 0)
+    scaled = rate * terms.multiplier * quantity * price * (ONE_DOLLAR - price)
+    return -(-scaled // _SCALE)
 
 
 def fill_fee(*, revenue: int, trade_fee: int, accumulator: int) -> FillFee:

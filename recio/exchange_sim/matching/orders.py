@@ -44,6 +44,10 @@ class Order:
     maker_fees: int = 0
     rounding: int = 0
     resting: Resting | None = None
+    subaccount: int = 0
+    group_id: str = ""
+    post_only: bool = False
+    cancel_on_pause: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,12 @@ NOT_FOUND = Refused(status=404, code="not_found")
 MARKET_NOT_FOUND = Refused(status=404, code="market_not_found")
 MARKET_INACTIVE = Refused(status=400, code="MARKET_INACTIVE", message="MARKET_INACTIVE")
 INSUFFICIENT_BALANCE = Refused(status=400, code="insufficient_balance")
+INVALID_SIZE = Refused(status=400, code="invalid_order_size")
+ALREADY_EXISTS = Refused(status=409, code="order_already_exists")
+FORBIDDEN = Refused(status=403, code="permission_denied")
+TRADING_PAUSED = Refused(status=400, code="trading_is_paused")
+EXCHANGE_PAUSED = Refused(status=400, code="exchange_is_paused")
+GROUP_TRIGGERED = Refused(status=400, code="invalid_order", details="order group triggered")
 
 
 def bound(orders: Iterable[Order], held: int) -> int:

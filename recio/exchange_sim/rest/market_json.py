@@ -1,4 +1,4 @@
-"""Markets, events, series and trades as the wire shows them; it only reads."""
+"""Markets, books and trades as the wire shows them; it only reads."""
 
 from __future__ import annotations
 
@@ -6,28 +6,20 @@ import msgspec
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.events import Trade
-from recio.exchange_sim.market.markets import SHARD, Market, Status, cents_text, rules_text
-from recio.exchange_sim.matching.grid import STRUCTURE, wire_ranges
+from recio.exchange_sim.market import wording
+from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.market.naming import short_text
+from recio.exchange_sim.market.series import Kind
 from recio.exchange_sim.rest.texts import book_side, count, dollars, other_side, outcome
 from recio.units import ONE_DOLLAR
 
-TITLE = "BTC price up in next 15 mins?"
 EXPECTED_EXPIRATION_MS = 300_000
 LATEST_EXPIRATION_MS = 7 * 86_400_000
-RULES_SECONDARY = (
-    "The average is rounded half up to two decimals. If the index is not available for the minute, the market "
-    "resolves to No."
-)
-CUSTOM_STRIKE = {"round_digits": "2"}
 
 Json = dict[str, object]
 
 _ALWAYS: Json = {
     "market_type": "binary",
-    "title": TITLE,
-    "subtitle": "",
-    "no_sub_title": "Target price: TBD",
-    "settlement_timer_seconds": 1,
     "previous_price_dollars": "0.0000",
     "previous_yes_bid_dollars": "0.0000",
     "previous_yes_ask_dollars": "0.0000",
@@ -35,24 +27,24 @@ _ALWAYS: Json = {
     "liquidity_dollars": "0.0000",
     "settlement_bounds_type": "default",
     "can_close_early": True,
-    "rules_secondary": RULES_SECONDARY,
-    "price_level_structure": STRUCTURE,
-    "strike_type": "greater_or_equal",
-    "custom_strike": CUSTOM_STRIKE,
-    "exchange_index": SHARD,
 }
 
 
-def target_text(market: Market) -> str:
-    """'Target Price: $83,955.99', or that it is still to come."""
-    if market.strike is None:
-        return "Target price: TBD"
-    return f"Target Price: ${market.strike // 100:,}.{market.strike % 100:02d}"
+def strike_json(market: Market) -> Json:
+    """What a market is about: the kind of its strike and the numbers that are known of it, exact."""
+    digits = market.spec.asset.digits
+    body: Json = {"strike_type": market.strike_type.value}
+    if market.strike is not None:
+        body["floor_strike"] = msgspec.Raw(short_text(market.strike, digits).encode())
+    if market.cap is not None:
+        body["cap_strike"] = msgspec.Raw(short_text(market.cap, digits).encode())
+    if market.spec.kind is Kind.WINDOW:
+        body["custom_strike"] = {"round_digits": str(digits)}
+    return body
 
 
-def strike_number(market: Market) -> msgspec.Raw:
-    """The strike as an exact JSON number."""
-    return msgspec.Raw(cents_text(market.strike or 0).encode())
+def grid_json(market: Market) -> Json:
+    return {"price_level_structure": market.grid.name, "price_ranges": market.grid.wire_ranges()}
 
 
 def quotes(market: Market) -> Json:
@@ -65,6 +57,8 @@ def quotes(market: Market) -> Json:
         "yes_ask_dollars": dollars(best_ask),
         "yes_bid_size_fp": count(market.book.bids.totals.get(best_bid, 0)),
         "yes_ask_size_fp": count(market.book.asks.totals.get(best_ask, 0)),
+        "no_bid_dollars": _complement(ask, ONE_DOLLAR),
+        "no_ask_dollars": _complement(bid, 0),
     }
 
 
@@ -72,25 +66,23 @@ def market_json(market: Market) -> Json:
     """The whole market object."""
     body: Json = {
         **_ALWAYS,
+        **_texts(market),
         **_times(market),
         **quotes(market),
+        **strike_json(market),
+        **grid_json(market),
         "ticker": market.ticker,
         "event_ticker": market.event_ticker,
-        "yes_sub_title": target_text(market),
+        "exchange_index": market.spec.shard,
+        "settlement_timer_seconds": market.spec.settlement_timer_seconds,
         "status": market.status.value,
-        "no_bid_dollars": _complement(market.book.best_ask(), ONE_DOLLAR),
-        "no_ask_dollars": _complement(market.book.best_bid(), 0),
         "last_price_dollars": dollars(market.last_price),
         "volume_fp": count(market.volume),
         "volume_24h_fp": count(market.volume),
         "open_interest_fp": count(market.open_interest),
         "result": market.result,
-        "expiration_value": "" if market.value is None else cents_text(market.value),
-        "rules_primary": rules_text(market),
-        "price_ranges": wire_ranges(),
+        "expiration_value": "" if market.value is None else wording.value_text(market, market.value),
     }
-    if market.strike is not None:
-        body["floor_strike"] = strike_number(market)
     if market.status is Status.FINALIZED:
         body["settlement_value_dollars"] = payout_text(market)
         body["settlement_ts"] = iso(market.settled_ms)
@@ -99,51 +91,6 @@ def market_json(market: Market) -> Json:
 
 def payout_text(market: Market) -> str:
     return "1.0000" if market.result == "yes" else "0.0000"
-
-
-def event_json(market: Market, *, nested: bool) -> Json:
-    """The event of a market: there is one market per event."""
-    body: Json = {
-        "event_ticker": market.event_ticker,
-        "series_ticker": market.series,
-        "title": TITLE,
-        "sub_title": f"Closes {iso(market.close_ms)}",
-        "collateral_return_type": "",
-        "mutually_exclusive": False,
-        "category": "Crypto",
-        "strike_date": iso(market.close_ms),
-        "strike_period": "",
-        "settlement_sources": SOURCES,
-        "last_updated_ts": iso(market.updated_ms),
-        "product_metadata": {},
-        "exchange_index": SHARD,
-    }
-    if nested:
-        body["markets"] = [market_json(market)]
-    return body
-
-
-SOURCES = [{"name": "CF Benchmarks", "url": "https://www.cfbenchmarks.com/data/indices/BRTI"}]
-
-
-def series_json(series: str, updated_ms: int) -> Json:
-    return {
-        "ticker": series,
-        "frequency": "fifteen_min",
-        "title": "Bitcoin price up or down in 15 minutes",
-        "category": "Crypto",
-        "categories": ["Crypto"],
-        "tags": ["BTC", "15 min"],
-        "settlement_sources": SOURCES,
-        "contract_url": "https://kalshi-public-docs.s3.amazonaws.com/regulatory/product-certifications/CRYPTO15M.pdf",
-        "contract_terms_url": "https://kalshi-public-docs.s3.amazonaws.com/contract_terms/CRYPTO15M.pdf",
-        "product_metadata": {},
-        "fee_type": "quadratic",
-        "fee_multiplier": 1,
-        "additional_prohibitions": None,
-        "last_updated_ts": iso(updated_ms),
-        "exchange_index": SHARD,
-    }
 
 
 def trade_json(trade: Trade) -> Json:
@@ -168,6 +115,18 @@ def orderbook_json(market: Market, depth: int) -> Json:
     yes = [[dollars(price), count(bids.totals[price])] for price in bids.prices]
     no = [[other_side(price), count(asks.totals[price])] for price in reversed(asks.prices)]
     return {"yes_dollars": yes[-depth:], "no_dollars": no[-depth:]}
+
+
+def _texts(market: Market) -> Json:
+    yes = wording.yes_sub_title(market)
+    return {
+        "title": wording.title(market),
+        "subtitle": "" if market.spec.kind is Kind.WINDOW else yes,
+        "yes_sub_title": yes,
+        "no_sub_title": wording.no_sub_title(market),
+        "rules_primary": wording.rules_primary(market),
+        "rules_secondary": wording.rules_secondary(market.spec),
+    }
 
 
 def _times(market: Market) -> Json:

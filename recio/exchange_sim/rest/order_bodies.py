@@ -7,8 +7,8 @@ from typing import TypeVar
 
 import msgspec
 
-from recio.exchange_sim.matching.order_entry import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.matching.orders import Refused
+from recio.exchange_sim.matching.requests import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
 from recio.units import UnitError, price, quantity
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")
@@ -64,12 +64,45 @@ class BatchCreateV2Request(msgspec.Struct):
 
 class BatchCancelItem(msgspec.Struct):
     order_id: str = ""
+    subaccount: int = 0
     exchange_index: int | None = None
     market_ticker: str | None = None
 
 
 class BatchCancelV2Request(msgspec.Struct):
     orders: list[BatchCancelItem]
+
+
+class OrderGroupRequest(msgspec.Struct):
+    """Of a new group, and of a group's new limit."""
+
+    contracts_limit: int | None = None
+    contracts_limit_fp: str | None = None
+    subaccount: int = 0
+    exchange_index: int | None = None
+
+
+class CreateSubaccountRequest(msgspec.Struct):
+    exchange_index: int | None = None
+
+
+class ApplySubaccountTransferRequest(msgspec.Struct):
+    client_transfer_id: str = ""
+    from_subaccount: int = 0
+    to_subaccount: int = 0
+    amount_cents: int = 0
+    exchange_index: int | None = None
+
+
+class IntraExchangeInstanceTransferRequest(msgspec.Struct):
+    source: str = ""
+    destination: str = ""
+    amount: int = 0
+    source_exchange_shard: int = 0
+    destination_exchange_shard: int = 0
+    source_subaccount: int = 0
+    destination_subaccount: int = 0
+    client_transfer_id: str = ""
 
 
 _Body = TypeVar("_Body", bound=msgspec.Struct)
@@ -96,8 +129,6 @@ def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
         return Refused(status=400, code="invalid_order", details="side, count and price are required")
     if body.client_order_id and not _CLIENT_ID.fullmatch(body.client_order_id):
         return Refused(status=400, code="invalid_order", details="client order id")
-    if body.subaccount != 0:
-        return Refused(status=403, code="permission_denied")
     try:
         lasting = TimeInForce(body.time_in_force)
         prevention = SelfTradePrevention(body.self_trade_prevention_type)
@@ -120,10 +151,13 @@ def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
         post_only=body.post_only,
         reduce_only=body.reduce_only,
         shard=AUTO_ROUTE if body.exchange_index is None else body.exchange_index,
+        subaccount=body.subaccount,
+        group_id=body.order_group_id,
+        cancel_on_pause=body.cancel_order_on_pause,
     )
 
 
-def amended(body: AmendOrderV2Request) -> NewOrder | Refused:
+def amended(body: AmendOrderV2Request, subaccount: int) -> NewOrder | Refused:
     """An amendment in the words of a new order; an expiration of 0 clears it."""
     expiration = body.expiration_time or None
     return new_order(
@@ -137,8 +171,20 @@ def amended(body: AmendOrderV2Request) -> NewOrder | Refused:
             client_order_id=body.client_order_id,
             expiration_time=expiration,
             exchange_index=body.exchange_index,
+            subaccount=subaccount,
         )
     )
+
+
+def group_limit(body: OrderGroupRequest) -> int | None:
+    """The group's limit as a quantity; None when it is missing, double, or no positive count."""
+    if (body.contracts_limit is None) == (body.contracts_limit_fp is None):
+        return None
+    try:
+        asked = quantity(body.contracts_limit_fp or str(body.contracts_limit))
+    except UnitError:
+        return None
+    return asked if asked > 0 else None
 
 
 def size(text: str | None) -> int | None:

@@ -1,24 +1,18 @@
-"""Order endpoints: create, cancel, cancel all, amend, decrease, batches, and the faults armed against them."""
+"""Order endpoints: create, cancel, cancel all, amend, decrease, batches; every answer leaves through here."""
 
 from __future__ import annotations
-
-import asyncio
-from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
 from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.faults.faults import Fault, FaultKind, On
 from recio.exchange_sim.matching.order_change import amend, decrease
-from recio.exchange_sim.matching.order_entry import cancel, cancel_all, create
-from recio.exchange_sim.matching.orders import NOT_FOUND, Order, Refused
+from recio.exchange_sim.matching.order_entry import cancel, cancel_all, create, found_order
+from recio.exchange_sim.matching.orders import EXCHANGE_PAUSED, INVALID_SIZE, NOT_FOUND, Order, Refused
 from recio.exchange_sim.rest import order_bodies as bodies
 from recio.exchange_sim.rest.market_json import Json
 from recio.exchange_sim.rest.replies import number_of, refusal, reply
 from recio.exchange_sim.rest.texts import count, dollars
 from recio.units import UnitError
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 RETIRED = Refused(
     status=410,
@@ -26,7 +20,6 @@ RETIRED = Refused(
     message="Please switch to the V2 endpoints",
     details="https://docs.kalshi.com/api-reference/orders/create-order-v2",
 )
-INTERNAL_ERROR = Refused(status=500, code="internal_server_error")
 
 
 async def create_order(request: web.Request) -> web.Response:
@@ -53,10 +46,13 @@ async def create_batch(request: web.Request) -> web.Response:
 
 async def cancel_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    shard = number_of(request, "exchange_index", "CancelOrder")
-    ended = _cancel(
-        exchange, request.match_info["order_id"], shard, request.query.get("market_ticker") or None
+    item = bodies.BatchCancelItem(
+        order_id=request.match_info["order_id"],
+        subaccount=number_of(request, "subaccount", "CancelOrder") or 0,
+        exchange_index=number_of(request, "exchange_index", "CancelOrder"),
+        market_ticker=request.query.get("market_ticker") or None,
     )
+    ended = _cancel(exchange, item)
     return refusal(ended) if isinstance(ended, Refused) else reply(ended)
 
 
@@ -65,7 +61,7 @@ async def cancel_batch(request: web.Request) -> web.Response:
     batch = bodies.decode(await request.read(), bodies.BatchCancelV2Request)
     results: list[Json] = []
     for item in batch.orders:
-        ended = _cancel(exchange, item.order_id, item.exchange_index, item.market_ticker)
+        ended = _cancel(exchange, item)
         if isinstance(ended, Refused):
             results.append({"order_id": item.order_id, "reduced_by": "0.00", "error": _error(ended)})
         else:
@@ -75,7 +71,10 @@ async def cancel_batch(request: web.Request) -> web.Response:
 
 async def cancel_every_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    cancel_all(exchange.venue)
+    venue = exchange.venue
+    if venue.exchange_paused(venue.now_ms):
+        return refusal(EXCHANGE_PAUSED)
+    cancel_all(venue, number_of(request, "subaccount", "CancelAllOrders"))
     exchange.publish()
     return web.Response(status=204)
 
@@ -83,7 +82,7 @@ async def cancel_every_order(request: web.Request) -> web.Response:
 async def amend_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     body = bodies.decode(await request.read(), bodies.AmendOrderV2Request)
-    asked = bodies.amended(body)
+    asked = bodies.amended(body, number_of(request, "subaccount", "AmendOrder") or 0)
     if isinstance(asked, Refused):
         return refusal(asked)
     changed = amend(
@@ -100,17 +99,25 @@ async def amend_order(request: web.Request) -> web.Response:
 async def decrease_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     body = bodies.decode(await request.read(), bodies.DecreaseOrderV2Request)
-    if not _routed(exchange, body.exchange_index, body.market_ticker):
+    order = found_order(
+        exchange.venue,
+        request.match_info["order_id"],
+        shard=body.exchange_index,
+        market_ticker=body.market_ticker,
+        strict=exchange.strict_shards,
+        subaccount=number_of(request, "subaccount", "DecreaseOrder") or 0,
+    )
+    if order is None:
         return refusal(NOT_FOUND)
     try:
         by, to = bodies.size(body.reduce_by), bodies.size(body.reduce_to)
     except UnitError:
-        return refusal(Refused(status=400, code="invalid_order_size"))
+        return refusal(INVALID_SIZE)
     if (by is None) == (to is None):
         return refusal(
             Refused(status=400, code="invalid_order", details="exactly one of reduce_by, reduce_to")
         )
-    changed = decrease(exchange.venue, request.match_info["order_id"], reduce_by=by, reduce_to=to)
+    changed = decrease(exchange.venue, order, reduce_by=by, reduce_to=to)
     exchange.publish()
     if isinstance(changed, Refused):
         return refusal(changed)
@@ -124,59 +131,25 @@ async def retired(_request: web.Request) -> web.Response:
     return refusal(RETIRED)
 
 
-def with_faults(handler: Handler) -> Handler:
-    """An order endpoint that meets the next armed fault."""
-
-    async def faulty(request: web.Request) -> web.StreamResponse:
-        fault = exchange_of(request).faults.next_for_request((On.ORDERS, On.ALL))
-        if fault is None:
-            return await handler(request)
-        return await _fail(request, handler, fault)
-
-    return faulty
-
-
-async def _fail(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:
-    match fault.kind:
-        case FaultKind.LOSE_REQUEST:
-            _cut(request)
-            return refusal(INTERNAL_ERROR)
-        case FaultKind.ERROR_500:
-            return refusal(INTERNAL_ERROR)
-        case FaultKind.LOSE_REPLY:
-            answer = await handler(request)
-            _cut(request)
-            return answer
-        case _:
-            answer = await handler(request)
-            await asyncio.sleep(fault.seconds)
-            return answer
-
-
-def _cut(request: web.Request) -> None:
-    if request.transport is not None:
-        request.transport.abort()
-
-
 def _create(exchange: Exchange, body: bodies.CreateOrderV2Request) -> Order | Refused:
     asked = bodies.new_order(body)
     return asked if isinstance(asked, Refused) else create(exchange.venue, asked)
 
 
-def _cancel(exchange: Exchange, order_id: str, shard: int | None, ticker: str | None) -> Json | Refused:
-    ended = cancel(exchange.venue, order_id, shard=shard, market_ticker=ticker, strict=exchange.strict_shards)
+def _cancel(exchange: Exchange, item: bodies.BatchCancelItem) -> Json | Refused:
+    ended = cancel(
+        exchange.venue,
+        item.order_id,
+        shard=item.exchange_index,
+        market_ticker=item.market_ticker,
+        strict=exchange.strict_shards,
+        subaccount=item.subaccount,
+    )
     exchange.publish()
     if isinstance(ended, Refused):
         return ended
     order, left = ended
     return {"order_id": order.order_id, "reduced_by": count(left), "ts_ms": exchange.venue.now_ms}
-
-
-def _routed(exchange: Exchange, shard: int | None, ticker: str | None) -> bool:
-    """Whether a request that names only an order id reaches the shard where the orders are."""
-    if shard is None and ticker is None:
-        return not exchange.strict_shards
-    return shard in (None, -1, 2) and (ticker is None or ticker in exchange.venue.markets)
 
 
 def _executed(exchange: Exchange, order: Order) -> Json:
@@ -210,13 +183,13 @@ def _error(refused: Refused) -> Json:
 
 
 ROUTES = [
-    web.post("/portfolio/events/orders", with_faults(create_order)),
-    web.post("/portfolio/events/orders/batched", with_faults(create_batch)),
-    web.delete("/portfolio/events/orders", with_faults(cancel_every_order)),
-    web.delete("/portfolio/events/orders/batched", with_faults(cancel_batch)),
-    web.delete("/portfolio/events/orders/{order_id}", with_faults(cancel_order)),
-    web.post("/portfolio/events/orders/{order_id}/amend", with_faults(amend_order)),
-    web.post("/portfolio/events/orders/{order_id}/decrease", with_faults(decrease_order)),
+    web.post("/portfolio/events/orders", create_order),
+    web.post("/portfolio/events/orders/batched", create_batch),
+    web.delete("/portfolio/events/orders", cancel_every_order),
+    web.delete("/portfolio/events/orders/batched", cancel_batch),
+    web.delete("/portfolio/events/orders/{order_id}", cancel_order),
+    web.post("/portfolio/events/orders/{order_id}/amend", amend_order),
+    web.post("/portfolio/events/orders/{order_id}/decrease", decrease_order),
     web.post("/portfolio/orders", retired),
     web.post("/portfolio/orders/batched", retired),
     web.delete("/portfolio/orders/batched", retired),

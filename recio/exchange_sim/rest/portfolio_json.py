@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from recio.exchange_sim.clock import iso
-from recio.exchange_sim.market.markets import SHARD
 from recio.exchange_sim.matching.account import Position, Settlement
 from recio.exchange_sim.matching.orders import Fill, Order
 from recio.exchange_sim.rest.market_json import Json
@@ -35,11 +36,15 @@ def order_json(order: Order, user_id: str) -> Json:
         "created_time": iso(order.created_ms),
         "last_update_time": iso(order.updated_ms),
         "self_trade_prevention_type": order.self_trade_prevention,
-        "subaccount_number": 0,
-        "exchange_index": SHARD,
+        "subaccount_number": order.subaccount,
+        "exchange_index": order.shard,
     }
     if order.expires_ms is not None:
         body["expiration_time"] = iso(order.expires_ms)
+    if order.group_id:
+        body["order_group_id"] = order.group_id
+    if order.cancel_on_pause:
+        body["cancel_order_on_pause"] = True
     return body
 
 
@@ -52,7 +57,7 @@ def fill_json(fill: Fill) -> Json:
         "order_id": order.order_id,
         "ticker": order.ticker,
         "market_ticker": order.ticker,
-        "exchange_index": SHARD,
+        "exchange_index": order.shard,
         "side": taken,
         "action": "buy",
         "outcome_side": taken,
@@ -64,7 +69,7 @@ def fill_json(fill: Fill) -> Json:
         "fee_cost": cost(fill.fee),
         "created_time": iso(fill.now_ms),
         "ts": fill.now_ms // 1000,
-        "subaccount_number": 0,
+        "subaccount_number": order.subaccount,
     }
 
 
@@ -81,16 +86,22 @@ def position_json(position: Position) -> Json:
     }
 
 
-def event_position_json(position: Position) -> Json:
-    """There is one market per event, so the event's numbers are the market's."""
-    return {
-        "event_ticker": position.event_ticker,
-        "total_cost_dollars": cost(position.traded),
-        "total_cost_shares_fp": count(position.volume),
-        "event_exposure_dollars": cost(position.cost),
-        "realized_pnl_dollars": cost(position.realized),
-        "fees_paid_dollars": cost(position.fees),
-    }
+def event_positions_json(positions: Iterable[Position]) -> list[Json]:
+    """The sums over each event's markets, in the order of their first appearance."""
+    events: dict[str, list[Position]] = {}
+    for position in positions:
+        events.setdefault(position.event_ticker, []).append(position)
+    return [
+        {
+            "event_ticker": event_ticker,
+            "total_cost_dollars": cost(sum(one.traded for one in markets)),
+            "total_cost_shares_fp": count(sum(one.volume for one in markets)),
+            "event_exposure_dollars": cost(sum(one.cost for one in markets)),
+            "realized_pnl_dollars": cost(sum(one.realized for one in markets)),
+            "fees_paid_dollars": cost(sum(one.fees for one in markets)),
+        }
+        for event_ticker, markets in events.items()
+    ]
 
 
 def settlement_json(row: Settlement) -> Json:

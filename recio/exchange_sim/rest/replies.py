@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import binascii
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +14,11 @@ from recio.exchange_sim.matching.orders import Refused
 
 DEFAULT_LIMIT = 100
 MOST_LIMIT = 1000
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+DATE = web.RequestKey("date", str)
+"""Where a request keeps the venue's time for its answer."""
 
 _Item = TypeVar("_Item")
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -52,6 +57,11 @@ def bad_parameter(error: BadParameter) -> web.Response:
     return reply({"msg": str(error)}, 400)
 
 
+def too_many_requests() -> web.Response:
+    """The whole of it: no header says when to come back."""
+    return web.Response(body=b'{"error":"too many requests"}', status=429, content_type="application/json")
+
+
 def no_such_path() -> web.Response:
     return web.Response(text="404 page not found\n", status=404)
 
@@ -82,6 +92,14 @@ def number_of(request: web.Request, name: str, operation: str) -> int | None:
 def names_of(request: web.Request, name: str) -> set[str]:
     """A comma list from the query."""
     return {part for part in request.query.get(name, "").split(",") if part}
+
+
+def few_names_of(request: web.Request, name: str, operation: str, *, most: int) -> set[str]:
+    """A comma list that may not be longer than this."""
+    names = names_of(request, name)
+    if len(names) > most:
+        raise BadParameter(operation, name, "max")
+    return names
 
 
 def page(

@@ -1,25 +1,23 @@
-"""The keyless spot feed: Coinbase Exchange's subscribe, match, ticker and heartbeat messages; it makes no prices."""
+"""The keyless spot feed that speaks Coinbase Exchange's protocol: subscribing to channels; it makes no prices."""
 
 from __future__ import annotations
 
 from typing import Literal
-from uuid import UUID, uuid5
 
-import anyio
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
-from recio.exchange_sim.clock import iso_micros
-from recio.exchange_sim.events import SpotHeartbeat, SpotTraded
-from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.rest.market_json import Json
-from recio.exchange_sim.ws.hub import SpotEvent
-from recio.exchange_sim.ws.sockets import connected, write_queue
-from recio.exchange_sim.ws.subscriptions import Session
+from recio.exchange_sim.ws import coinbase_frames
+from recio.exchange_sim.ws.feeds import Feed
+from recio.exchange_sim.ws.spot_socket import serve_feed
+from recio.exchange_sim.ws.subscriptions import Outbox
 
-PRODUCT = "BTC-USD"
-CHANNELS = ("matches", "ticker", "heartbeat")
-_ORDER_IDS = UUID("5d1c0f5e-0a86-4c52-8f0a-6f2f3c1f7a11")
+_SHOWN = {coinbase_frames.BOOK: "level2_50"}
+"""Channels that the feed calls by another name in its answers."""
+CHANNELS = frozenset({"matches", "ticker", "heartbeat", coinbase_frames.BOOK})
 
 
 class NamedChannel(msgspec.Struct):
@@ -32,142 +30,104 @@ class Request(msgspec.Struct):
     product_ids: list[str] = []
     channels: list[str | NamedChannel] = []
 
+    def asked(self) -> list[tuple[str, str]]:
+        """Every channel with every product it is asked for; an unsubscribe without products means all."""
+        found: list[tuple[str, str]] = []
+        for channel in self.channels:
+            name = channel if isinstance(channel, str) else channel.name
+            own = [] if isinstance(channel, str) else channel.product_ids
+            found += [(name, product) for product in dict.fromkeys([*own, *self.product_ids])]
+        return found
 
-class SpotClient:
-    """One connected listener and the channels it asked for."""
 
-    def __init__(self, exchange: Exchange, session: Session) -> None:
-        self._exchange = exchange
-        self._session = session
-        self._channels: list[str] = []
+class CoinbaseClient:
+    """One connected listener and what it asked for."""
+
+    def __init__(self, feed: Feed, outbox: Outbox) -> None:
+        self._feed = feed
+        self._outbox = outbox
+        self._asked: dict[tuple[str, str], None] = {}
 
     def answer(self, text: str) -> None:
         """Carry out one request, or say in the feed's words why not."""
         try:
             request = msgspec.json.decode(text, type=Request)
         except (msgspec.ValidationError, msgspec.DecodeError):
-            self._session.send_object({"type": "error", "message": "Malformed JSON"})
+            self._outbox.put_object({"type": "error", "message": "Malformed JSON"})
             return
-        names = [channel if isinstance(channel, str) else channel.name for channel in request.channels]
-        products = {*request.product_ids}
-        for channel in request.channels:
-            products |= set() if isinstance(channel, str) else set(channel.product_ids)
-        reason = _refusal(request, names, products)
+        reason = self._refusal(request)
         if reason is not None:
-            self._session.send_object({"type": "error", "message": "Failed to subscribe", "reason": reason})
-            return
-        self._change(request.type == "subscribe", names)
-
-    def heard(self, event: SpotEvent) -> None:
-        """Pass on what this listener asked for."""
-        if isinstance(event, SpotHeartbeat):
-            if "heartbeat" in self._channels:
-                self._session.send_object(heartbeat_message(event))
-            return
-        if "matches" in self._channels:
-            self._session.send_object(match_message(event, "match"))
-        if "ticker" in self._channels:
-            self._session.send_object(ticker_message(event))
-
-    def _change(self, subscribing: bool, names: list[str]) -> None:
-        fresh = [name for name in names if name not in self._channels]
-        if subscribing:
-            self._channels += fresh
+            answer = {"type": "error", "message": "Failed to subscribe", "reason": reason}
+            self._outbox.put_object(answer)
+        elif request.type == "subscribe":
+            self._subscribe(request.asked())
         else:
-            self._channels = [name for name in self._channels if names and name not in names]
-        listed = [{"name": name, "product_ids": [PRODUCT], "account_ids": None} for name in self._channels]
-        self._session.send_object({"type": "subscriptions", "channels": listed})
-        if subscribing and "matches" in fresh:
-            self._session.send_object(match_message(self._exchange.simulation.spot.last, "last_match"))
+            self._unsubscribe(request)
+
+    def _subscribe(self, asked: list[tuple[str, str]]) -> None:
+        fresh = [place for place in asked if place not in self._asked]
+        for channel, product in fresh:
+            self._asked[channel, product] = None
+            self._feed.listen(self._outbox, channel, product)
+        self._list()
+        for channel, product in fresh:
+            self._start(channel, product)
+
+    def _start(self, channel: str, product: str) -> None:
+        """What a channel begins with."""
+        if self._feed.quiet:
+            return
+        market = self._feed.markets[product]
+        if channel == "matches":
+            self._outbox.put_object(coinbase_frames.match_message(market, market.last, "last_match"))
+        elif channel == "ticker":
+            self._outbox.put_object(coinbase_frames.ticker_message(market, market.last))
+        elif channel == coinbase_frames.BOOK:
+            self._outbox.put_object(coinbase_frames.snapshot_message(market))
+
+    def _unsubscribe(self, request: Request) -> None:
+        names = {channel if isinstance(channel, str) else channel.name for channel in request.channels}
+        products = {product for _, product in request.asked()} or set(request.product_ids)
+        for channel, product in list(self._asked):
+            if (not names or channel in names) and (not products or product in products):
+                del self._asked[channel, product]
+                self._feed.leave(self._outbox, channel, product)
+        self._list()
+
+    def _list(self) -> None:
+        by_channel: dict[str, list[str]] = {}
+        for channel, product in self._asked:
+            by_channel.setdefault(channel, []).append(product)
+        listed: list[Json] = [
+            {"name": _SHOWN.get(channel, channel), "product_ids": products, "account_ids": None}
+            for channel, products in by_channel.items()
+        ]
+        self._outbox.put_object({"type": "subscriptions", "channels": listed})
+
+    def _refusal(self, request: Request) -> str | None:
+        if not request.channels and request.type == "subscribe":
+            return "No channels provided"
+        for channel in request.channels:
+            name = channel if isinstance(channel, str) else channel.name
+            if name not in CHANNELS:
+                return f"{name} is not a valid channel"
+        products = {product for _, product in request.asked()} | set(request.product_ids)
+        wrong = next((product for product in sorted(products) if product not in self._feed.markets), None)
+        if wrong is not None:
+            return f"{wrong} is not a valid product"
+        return None if products or request.type == "unsubscribe" else "No products provided"
 
 
-async def spot_socket(request: web.Request) -> web.WebSocketResponse:
-    exchange = exchange_of(request)
-    socket = web.WebSocketResponse(compress=False)
-    await socket.prepare(request)
-    session = Session()
-    client = SpotClient(exchange, session)
-    async with connected(request, socket), anyio.create_task_group() as tasks:
-        exchange.hub.spot_listeners.add(client.heard)
-        try:
-            tasks.start_soon(write_queue, socket, session)
-            async for message in socket:
-                if message.type is WSMsgType.TEXT:
-                    exchange.catch_up()
-                    client.answer(message.data)
-        finally:
-            exchange.hub.spot_listeners.discard(client.heard)
-            tasks.cancel_scope.cancel()
-    return socket
+def coinbase_feed(faults: Faults) -> Feed:
+    return Feed(
+        coinbase_frames.NAME,
+        faults,
+        tell=coinbase_frames.tell,
+        beat=coinbase_frames.beat,
+        books=frozenset({coinbase_frames.BOOK}),
+    )
 
 
-def match_message(event: SpotTraded, kind: str) -> Json:
-    return {
-        "type": kind,
-        "trade_id": event.trade_id,
-        "maker_order_id": str(uuid5(_ORDER_IDS, f"maker {event.trade_id}")),
-        "taker_order_id": str(uuid5(_ORDER_IDS, f"taker {event.trade_id}")),
-        "side": _maker_side(event),
-        "size": _size(event.size),
-        "price": _price(event.price),
-        "product_id": PRODUCT,
-        "sequence": event.sequence,
-        "time": iso_micros(event.now_ms, event.trade_id % 1000),
-    }
-
-
-def ticker_message(event: SpotTraded) -> Json:
-    price = _price(event.price)
-    return {
-        "type": "ticker",
-        "sequence": event.sequence,
-        "product_id": PRODUCT,
-        "price": price,
-        "open_24h": price,
-        "volume_24h": "0.00000000",
-        "low_24h": price,
-        "high_24h": price,
-        "volume_30d": "0.00000000",
-        "best_bid": _price(event.price if event.buyer_is_maker else event.price - 100),
-        "best_bid_size": "0.10000000",
-        "best_ask": _price(event.price + 100 if event.buyer_is_maker else event.price),
-        "best_ask_size": "0.10000000",
-        "side": "sell" if event.buyer_is_maker else "buy",
-        "time": iso_micros(event.now_ms, event.trade_id % 1000),
-        "trade_id": event.trade_id,
-        "last_size": _size(event.size),
-    }
-
-
-def heartbeat_message(event: SpotHeartbeat) -> Json:
-    return {
-        "type": "heartbeat",
-        "last_trade_id": event.last_trade_id,
-        "product_id": PRODUCT,
-        "sequence": event.sequence,
-        "time": iso_micros(event.now_ms, 0),
-    }
-
-
-def _maker_side(event: SpotTraded) -> str:
-    """The feed names the maker's side: a buy is a resting bid that was hit."""
-    return "buy" if event.buyer_is_maker else "sell"
-
-
-def _price(cents: int) -> str:
-    """8400050 -> '84000.5': the feed trims trailing zeros."""
-    return f"{cents // 100}.{cents % 100:02d}".rstrip("0").rstrip(".")
-
-
-def _size(satoshis: int) -> str:
-    return f"{satoshis // 10**8}.{satoshis % 10**8:08d}".rstrip("0").rstrip(".")
-
-
-def _refusal(request: Request, names: list[str], products: set[str]) -> str | None:
-    if not names and request.type == "subscribe":
-        return "No channels provided"
-    unknown = next((name for name in names if name not in CHANNELS), None)
-    if unknown is not None:
-        return f"{unknown} is not a valid channel"
-    wrong = next((product for product in sorted(products) if product != PRODUCT), None)
-    return None if wrong is None else f"{wrong} is not a valid product"
+async def coinbase_socket(request: web.Request) -> web.WebSocketResponse:
+    feed = exchange_of(request).feeds.by_name[coinbase_frames.NAME]
+    return await serve_feed(request, feed, lambda _, feed, outbox: CoinbaseClient(feed, outbox).answer)

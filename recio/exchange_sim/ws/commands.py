@@ -2,49 +2,38 @@
 
 from __future__ import annotations
 
-import msgspec
+import time
+from collections.abc import Collection
 
-from recio.exchange_sim.matching.execution import publish_ticker
+from recio.exchange_sim.faults.faults import FaultKind
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.venue import Venue
-from recio.exchange_sim.ws.frames import INDEX_ID
+from recio.exchange_sim.ws import quotes
+from recio.exchange_sim.ws.command_bodies import (
+    Command,
+    CommandError,
+    Params,
+    check_shards,
+    read_command,
+    read_params,
+)
 from recio.exchange_sim.ws.hub import Hub
-from recio.exchange_sim.ws.subscriptions import CHANNELS, Session, Subscription
+from recio.exchange_sim.ws.index_frames import index_ids
+from recio.exchange_sim.ws.subscriptions import (
+    BOOK,
+    CHANNELS,
+    COMMUNICATIONS,
+    FILTERED,
+    INDEX_CHANNELS,
+    PYTH,
+    TICKER,
+    Session,
+    Subscription,
+)
 
-
-class Params(msgspec.Struct):
-    channels: list[str] | None = None
-    market_ticker: str | None = None
-    market_tickers: list[str] | None = None
-    use_yes_price: bool = False
-    index_ids: list[str] | None = None
-    sid: int | None = None
-    sids: list[int] | None = None
-    action: str | None = None
-    send_initial_snapshot: bool = False
-
-    def tickers(self) -> list[str]:
-        named = list(self.market_tickers or [])
-        if self.market_ticker and self.market_ticker not in named:
-            named.append(self.market_ticker)
-        return named
-
-
-class Command(msgspec.Struct):
-    cmd: str = ""
-    id: int = 0
-    params: Params | None = None
-
-
-class CommandError(Exception):
-    """A command that the venue answers with a numbered error."""
-
-    def __init__(self, code: int, text: str, **about: object) -> None:
-        super().__init__(text)
-        self.code = code
-        self.about = about
-
-
-_decoder = msgspec.json.Decoder(Command)
+EVERY_INDEX = "all"
+_MARKET_ACTIONS = frozenset({"add_markets", "delete_markets", "get_snapshot"})
+_INDEX_ACTIONS = frozenset({"subscribe_indices", "unsubscribe_indices", "indexlist"})
 
 
 class CommandDesk:
@@ -53,128 +42,234 @@ class CommandDesk:
     def __init__(self, venue: Venue, hub: Hub) -> None:
         self._venue = venue
         self._hub = hub
+        self._rules = hub.rules
 
     def answer(self, session: Session, text: str) -> None:
         """Carry out one command. Whatever is wrong with it becomes an error message."""
         command = Command()
         try:
-            try:
-                command = _decoder.decode(text)
-            except (msgspec.DecodeError, UnicodeEncodeError) as error:
-                raise CommandError(1, "unable to process message") from error
+            command = read_command(text)
+            self._count(session)
             self._carry_out(session, command)
         except CommandError as error:
+            about = {} if error.sid is None else {"sid": error.sid}
             message = {"code": error.code, "msg": str(error), **error.about}
-            session.send_object(_envelope("error", command, msg=message))
+            session.outbox.put_object(_envelope("error", command, **about, msg=message))
+
+    def _count(self, session: Session) -> None:
+        second = int(time.time())
+        if second != session.second:
+            session.second, session.commands = second, 0
+        session.commands += 1
+        if session.commands > self._rules.commands_per_second:
+            raise CommandError(27)
 
     def _carry_out(self, session: Session, command: Command) -> None:
         match command.cmd:
             case "subscribe":
-                self._subscribe(session, command, _params(command))
+                self._subscribe(session, command, read_params(command))
             case "unsubscribe":
-                self._unsubscribe(session, command, _params(command))
+                self._unsubscribe(session, command, read_params(command))
             case "update_subscription":
-                self._update(session, command, _params(command))
+                self._update(session, command, read_params(command))
             case "list_subscriptions":
                 listed = [{"channel": sub.channel, "sid": sub.sid} for sub in session.subscriptions.values()]
-                session.send_object(_envelope("ok", command, msg=listed))
+                session.outbox.put_object(_envelope("ok", command, msg=listed))
             case _:
-                raise CommandError(5, "unknown command")
+                raise CommandError(5)
 
     def _subscribe(self, session: Session, command: Command, params: Params) -> None:
+        """Every channel is acknowledged before the first book is sent."""
+        if self._hub.faults.take(FaultKind.REFUSE_SUBSCRIBE):
+            raise CommandError(18)
         if not params.channels:
-            raise CommandError(3, "channels required")
-        for channel in params.channels:
-            if channel not in CHANNELS:
-                raise CommandError(8, "unknown channel name")
-        if "orderbook_delta" in params.channels and not params.tickers():
-            raise CommandError(14, "market ticker required")
-        if "cfbenchmarks_value" in params.channels and INDEX_ID not in (params.index_ids or ()):
-            raise CommandError(24, "index ids required")
-        self._check_known(params.tickers())
-        for channel in dict.fromkeys(params.channels):
-            self._open(session, command, channel, params)
+            raise CommandError(3)
+        if any(channel not in CHANNELS for channel in params.channels):
+            raise CommandError(8)
+        wanted = {channel: self._keys(channel, params) for channel in params.channels}
+        for channel, keys in wanted.items():
+            self._check_room(session.on_channel(channel), keys or ())
+        opened = [self._open(session, command, channel, keys, params) for channel, keys in wanted.items()]
+        for subscription, fresh in opened:
+            self._start(subscription, fresh, params)
 
-    def _open(self, session: Session, command: Command, channel: str, params: Params) -> None:
-        """One channel: acknowledged first, then the books it starts from."""
+    def _keys(self, channel: str, params: Params) -> list[str] | None:
+        """The markets or indices that a subscription to this channel will name; None for every one."""
+        if channel == PYTH:
+            raise CommandError(9 if params.underlying_tickers else 28)
+        if channel == COMMUNICATIONS:
+            check_shards(params)
+        if channel in INDEX_CHANNELS:
+            return self._index_keys(params)
+        if channel not in FILTERED:
+            return None
+        if channel == BOOK and not params.tickers():
+            raise CommandError(14)
+        return self._market_keys(channel, params) or None
+
+    def _index_keys(self, params: Params) -> list[str] | None:
+        if not self._rules.index_channels:
+            raise CommandError(9)
+        named = params.index_ids or []
+        if EVERY_INDEX in named:
+            return None
+        unknown = [name for name in named if name not in index_ids(self._venue)]
+        if unknown:
+            raise CommandError(11, index_ids=unknown)
+        return named
+
+    def _market_keys(self, channel: str, params: Params) -> list[str]:
+        """The tickers of the markets that are named by ticker or, on the ticker channel, by id."""
         named = params.tickers()
+        unknown = [ticker for ticker in named if ticker not in self._venue.markets]
+        if unknown:
+            raise CommandError(11, market_tickers=unknown)
+        ids = params.ids()
+        if not ids:
+            return named
+        if channel != TICKER:
+            raise CommandError(14 if channel == BOOK else 11)
+        known = {market.market_id: ticker for ticker, market in self._venue.markets.items()}
+        if any(market_id not in known for market_id in ids):
+            raise CommandError(11, market_ids=[market_id for market_id in ids if market_id not in known])
+        return named + [known[market_id] for market_id in ids]
+
+    def _check_room(self, found: Subscription | None, keys: Collection[str]) -> None:
+        held = set[str]() if found is None or found.keys is None else found.keys
+        if len(held.union(keys)) > self._rules.most_markets:
+            raise CommandError(26, sid=None if found is None else found.sid)
+
+    def _open(
+        self, session: Session, command: Command, channel: str, keys: list[str] | None, params: Params
+    ) -> tuple[Subscription, list[str] | None]:
+        """Acknowledge one channel. A channel that is already subscribed keeps its sid and gets wider."""
         found = session.on_channel(channel)
-        fresh = [ticker for ticker in named if found is None or not found.wants(ticker)]
-        unfiltered = not named or channel in ("market_lifecycle_v2", "cfbenchmarks_value")
+        fresh = keys
         if found is None:
-            markets = None if unfiltered else set(named)
-            found = session.subscribe(channel, markets, yes_price=params.use_yes_price)
-        elif found.markets is not None:
-            found.markets |= set(named)
+            named = None if keys is None else set(keys)
+            by_id = bool(params.ids())
+            found = session.subscribe(channel, named, yes_price=params.use_yes_price, by_id=by_id)
+            found.skip_list = params.skip_ticker_ack
+        elif keys is None:
+            session.audience.dismiss(found)
+            session.audience.admit(found, None)
+        else:
+            fresh = [key for key in keys if not found.wants(key)]
+            session.audience.widen(found, keys)
         body = {"channel": channel, "sid": found.sid}
-        session.send_object(_envelope("subscribed", command, msg=body))
-        self._snapshots(found, fresh)
-        if channel == "ticker" and params.send_initial_snapshot:
-            for ticker in fresh:
-                publish_ticker(self._venue, self._venue.markets[ticker])
-            self._hub.publish(self._venue.collect())
+        session.outbox.put_object(_envelope("subscribed", command, msg=body))
+        return found, fresh
+
+    def _start(self, found: Subscription, fresh: list[str] | None, params: Params) -> None:
+        """What a subscription begins with: the books, or the quotes if asked for."""
+        if found.channel == BOOK:
+            for market in self._named(fresh or ()):
+                self._hub.send_snapshot(found, market)
+        elif found.channel == TICKER and params.send_initial_snapshot:
+            markets = self._venue.active_markets() if fresh is None else self._named(fresh)
+            for market in markets:
+                self._hub.send_ticker(found, quotes.of(self._venue, market))
+
+    def _named(self, tickers: Collection[str]) -> list[Market]:
+        return [self._venue.markets[ticker] for ticker in tickers]
 
     def _unsubscribe(self, session: Session, command: Command, params: Params) -> None:
         if not params.sids:
-            raise CommandError(4, "subscription ids required")
+            raise CommandError(4)
         for sid in params.sids:
             found = _found(session, sid)
-            session.send_object(_envelope("unsubscribed", command, sid=sid, seq=found.number()))
+            reply = _envelope("unsubscribed", command, sid=sid, seq=found.number())
+            session.outbox.put_object(reply)
             session.end(found)
 
     def _update(self, session: Session, command: Command, params: Params) -> None:
-        sids = params.sids or ([] if params.sid is None else [params.sid])
+        sids = [*(params.sids or ()), *(() if params.sid is None else (params.sid,))]
         if len(sids) != 1:
-            raise CommandError(12, "exactly one sid required")
+            raise CommandError(12)
         found = _found(session, sids[0])
-        named = params.tickers()
-        if params.action in ("add_markets", "delete_markets", "get_snapshot") and not named:
-            raise CommandError(14, "market ticker required")
-        self._check_known(named)
-        match params.action:
-            case "add_markets":
-                fresh = [ticker for ticker in named if not found.wants(ticker)]
-                found.markets = None if found.markets is None else found.markets | set(named)
-                self._updated(session, command, found)
-                self._snapshots(found, fresh)
-            case "delete_markets":
-                found.markets = (found.markets or set()) - set(named)
-                self._updated(session, command, found)
-            case "get_snapshot":
-                if found.channel != "orderbook_delta":
-                    raise CommandError(13, "unsupported action")
-                for ticker in named:
-                    self._hub.send_snapshot(found, self._venue.markets[ticker], command.id)
-            case None:
-                raise CommandError(15, "action required")
-            case _:
-                raise CommandError(13, "unsupported action")
+        try:
+            self._act(command, found, params)
+        except CommandError as error:
+            error.sid = found.sid
+            raise
 
-    def _updated(self, session: Session, command: Command, found: Subscription) -> None:
-        body = {"market_tickers": sorted(found.markets or ())}
-        session.send_object(_envelope("ok", command, sid=found.sid, seq=found.number(), msg=body))
+    def _act(self, command: Command, found: Subscription, params: Params) -> None:
+        if params.action is None:
+            raise CommandError(15)
+        if params.action in _MARKET_ACTIONS:
+            self._change_markets(command, found, params)
+        elif params.action in _INDEX_ACTIONS and found.channel in INDEX_CHANNELS:
+            self._change_indices(command, found, params)
+        else:
+            raise CommandError(13)
 
-    def _snapshots(self, found: Subscription, tickers: list[str]) -> None:
-        if found.channel == "orderbook_delta":
-            for ticker in tickers:
-                self._hub.send_snapshot(found, self._venue.markets[ticker])
+    def _change_markets(self, command: Command, found: Subscription, params: Params) -> None:
+        if not params.tickers() and not params.ids():
+            raise CommandError(14)
+        if found.channel not in FILTERED:
+            raise CommandError(13)
+        named = self._market_keys(found.channel, params)
+        if params.action == "get_snapshot":
+            self._send_again(command, found, named)
+            return
+        fresh = list[str]()
+        if params.action == "delete_markets":
+            found.session.audience.narrow(found, named)
+        else:
+            self._check_room(found, named)
+            fresh = [ticker for ticker in named if not found.wants(ticker)]
+            found.session.audience.widen(found, named)
+        self._updated(command, found, skip_list=params.skip_ticker_ack)
+        self._start(found, fresh, params)
 
-    def _check_known(self, tickers: list[str]) -> None:
-        unknown = [ticker for ticker in tickers if ticker not in self._venue.markets]
-        if unknown:
-            raise CommandError(11, "invalid parameter", market_tickers=unknown)
+    def _send_again(self, command: Command, found: Subscription, named: list[str]) -> None:
+        """Books on demand, whether or not the subscription names their markets; it stays as it is."""
+        if found.channel != BOOK:
+            raise CommandError(13)
+        for market in self._named(named):
+            self._hub.send_snapshot(found, market, command.id)
 
+    def _updated(self, command: Command, found: Subscription, *, skip_list: bool) -> None:
+        """The full list after an update, unless the client asked to be spared it."""
+        body: dict[str, object] = {}
+        if not (skip_list or found.skip_list):
+            tickers = sorted(found.keys or ())
+            ids = sorted(market.market_id for market in self._named(tickers)) if found.by_id else []
+            body = {"market_ids": ids} if found.by_id else {"market_tickers": tickers}
+        reply = _envelope("ok", command, sid=found.sid, seq=found.number(), msg=body)
+        found.session.outbox.put_object(reply)
 
-def _params(command: Command) -> Params:
-    if command.params is None:
-        raise CommandError(2, "params required")
-    return command.params
+    def _change_indices(self, command: Command, found: Subscription, params: Params) -> None:
+        if params.action == "indexlist":
+            kind = f"{found.channel}_indexlist"
+            body: dict[str, object] = {"index_ids": list(index_ids(self._venue))}
+        else:
+            if not params.index_ids:
+                raise CommandError(24)
+            self._follow(found, self._index_keys(params), adding=params.action == "subscribe_indices")
+            kind = "ok"
+            followed = index_ids(self._venue) if found.keys is None else sorted(found.keys)
+            body = {"index_ids": list(followed)}
+        reply = _envelope(kind, command, sid=found.sid, seq=found.number(), msg=body)
+        found.session.outbox.put_object(reply)
+
+    def _follow(self, found: Subscription, named: list[str] | None, *, adding: bool) -> None:
+        audience = found.session.audience
+        if adding and named is not None:
+            audience.widen(found, named)
+            return
+        kept = set(index_ids(self._venue)) if found.keys is None else set(found.keys)
+        audience.dismiss(found)
+        if adding:
+            audience.admit(found, None)
+        else:
+            audience.admit(found, set() if named is None else kept - set(named))
 
 
 def _found(session: Session, sid: int) -> Subscription:
     found = session.subscriptions.get(sid)
     if found is None:
-        raise CommandError(7, "unknown subscription id")
+        raise CommandError(7)
     return found
 
 

@@ -10,27 +10,27 @@ import anyio
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.ws.subscriptions import Session
+from recio.exchange_sim.ws.subscriptions import Outbox, Session
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT = b"heartbeat"
-_LARGEST_MESSAGE = 64 * 1024 * 1024
+LARGEST_MESSAGE = 64 * 1024 * 1024
 
 
 async def trading_socket(request: web.Request) -> web.WebSocketResponse:
     """One client from upgrade to close."""
     exchange = exchange_of(request)
-    socket = web.WebSocketResponse(compress=False, max_msg_size=_LARGEST_MESSAGE)
+    rules = exchange.hub.rules
+    socket = web.WebSocketResponse(compress=rules.compression, max_msg_size=LARGEST_MESSAGE)
     await socket.prepare(request)
-    session = Session()
+    session = exchange.hub.join()
     async with connected(request, socket), anyio.create_task_group() as tasks:
-        exchange.hub.sessions.add(session)
         try:
-            tasks.start_soon(write_queue, socket, session)
+            tasks.start_soon(write_queue, socket, session.outbox)
             tasks.start_soon(_heartbeat, socket)
             await _read(exchange, socket, session)
         finally:
-            exchange.hub.sessions.discard(session)
+            exchange.hub.leave(session)
             tasks.cancel_scope.cancel()
     return socket
 
@@ -48,14 +48,14 @@ async def connected(request: web.Request, socket: web.WebSocketResponse) -> Asyn
         exchange.touch()
 
 
-async def write_queue(socket: web.WebSocketResponse, session: Session) -> None:
+async def write_queue(socket: web.WebSocketResponse, outbox: Outbox) -> None:
     """Write whatever is queued, in order, as fast as the client reads."""
     while True:
-        await session.wake.wait()
-        session.wake.clear()
-        while session.queue:
+        await outbox.wake.wait()
+        outbox.wake.clear()
+        while outbox.frames:
             try:
-                await socket.send_frame(session.queue.popleft(), WSMsgType.TEXT)
+                await socket.send_frame(outbox.take(), WSMsgType.TEXT)
             except (ClientConnectionResetError, ConnectionError, RuntimeError):
                 return
 

@@ -1,0 +1,177 @@
+"""`recio exchange`: its options and how they become the settings of an exchange; it serves until it is told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import errno
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import anyio
+
+from recio.errors import BadConfig, Fatal
+from recio.units import UnitError, money
+
+if TYPE_CHECKING:
+    from recio.exchange_sim.server import ExchangeSettings
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--port", type=int, default=0, metavar="P", help="0: any free port")
+    parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where its key goes")
+    parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.1 to 60")
+    parser.add_argument(
+        "--seed", type=int, default=1, metavar="N", help="the same seed gives the same market"
+    )
+    parser.add_argument(
+        "--idle-exit", type=float, metavar="S", help="end after S host seconds without a client"
+    )
+    _market_options(parser)
+    _account_options(parser)
+
+
+def _market_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("markets")
+    group.add_argument(
+        "--series", default="KXBTC15M", metavar="LIST", help="tickers with commas between, as KXBTC15M,KXBTCD"
+    )
+    group.add_argument(
+        "--window-seconds", type=_positive, default=900, metavar="S", help="length of a window"
+    )
+    group.add_argument(
+        "--ladder-seconds", type=_positive, default=3600, metavar="S", help="of a ladder's hour"
+    )
+    group.add_argument("--ladder-strikes", type=_positive, default=186, metavar="N", help="3 to 290")
+    group.add_argument(
+        "--settlement-factor", type=float, default=1.0, metavar="X", help="stretches close to settlement"
+    )
+    group.add_argument(
+        "--weekly-pause", action="store_true", help="no trading Thursdays 03:00 to 05:00 New York"
+    )
+    group.add_argument("--align", action="store_true", help="begin just after the opening of a window")
+    group.add_argument("--quiet", action="store_true", help="no other traders")
+    group.add_argument(
+        "--recording", type=Path, metavar="DIR", help="serve a recorded session instead of a simulated market"
+    )
+
+
+def _account_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("account")
+    group.add_argument("--balance", type=_dollars, default="1000.00", metavar="DOLLARS", help="its cash")
+    group.add_argument("--key-type", choices=("rsa", "ed25519"), default="rsa")
+    group.add_argument("--pem-format", choices=("pkcs1", "pkcs8"), default="pkcs8")
+    group.add_argument(
+        "--tolerance", type=float, default=25.0, metavar="S", help="age at which a signature is refused"
+    )
+    group.add_argument(
+        "--rate-limits",
+        default="auto",
+        metavar="TIER",
+        help="basic to prestige, none, or auto: basic at speed 1",
+    )
+    group.add_argument(
+        "--read-lag", type=float, default=0.0, metavar="S", help="account reads are so many seconds old"
+    )
+    group.add_argument(
+        "--no-index", action="store_true", help="the account may not read the settlement index"
+    )
+    group.add_argument(
+        "--lenient-shards",
+        action="store_true",
+        help="a cancel that names no shard finds its order all the same",
+    )
+
+
+def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]]:
+    """Serve until the event is set or the exchange ends by itself."""
+    from recio.exchange_sim.server import serve
+
+    settings = _settings(options)
+
+    async def until(stop: anyio.Event) -> None:
+        async with anyio.create_task_group() as group:
+
+            async def serving() -> None:
+                await serve(settings, started=lambda given: print(f"serving {given.rest_url}", flush=True))
+                stop.set()
+
+            group.start_soon(serving)
+            await stop.wait()
+            group.cancel_scope.cancel()
+
+    return until
+
+
+def explained(options: argparse.Namespace, fault: BaseException) -> Exception:
+    """A sentence for what the exchange could not do with its options; anything else as it is."""
+    match fault:
+        case Fatal():
+            return fault
+        case OSError(errno=errno.EADDRINUSE):
+            return BadConfig(f"--port {options.port} is taken; choose another port")
+        case OSError():
+            return BadConfig(f"--credentials {options.credentials}: {fault.strerror}")
+        case ValueError():
+            return BadConfig(str(fault))
+        case Exception():
+            return fault
+        case _:
+            return RuntimeError(str(fault))
+
+
+def _settings(options: argparse.Namespace) -> ExchangeSettings:
+    from recio.exchange_sim.credentials import KeyType, PemFormat
+    from recio.exchange_sim.market.series import Timetable
+    from recio.exchange_sim.server import ExchangeSettings
+    from recio.exchange_sim.ws.rules import SocketRules
+
+    return ExchangeSettings(
+        credentials_dir=options.credentials,
+        port=options.port,
+        seed=options.seed,
+        speed=options.speed,
+        window_seconds=options.window_seconds,
+        series=options.series,
+        timetable=Timetable(
+            window_seconds=options.window_seconds,
+            ladder_seconds=options.ladder_seconds,
+            ladder_strikes=options.ladder_strikes,
+            settlement_factor=options.settlement_factor,
+            weekly_pause=options.weekly_pause,
+        ),
+        align=options.align,
+        balance_dollars=options.balance,
+        idle_exit_seconds=options.idle_exit,
+        strict_shards=not options.lenient_shards,
+        quiet_traders=options.quiet,
+        key_type=KeyType(options.key_type),
+        pem_format=PemFormat(options.pem_format),
+        tolerance_seconds=options.tolerance,
+        rate_limits=None if options.rate_limits == "none" else options.rate_limits,
+        read_lag_seconds=options.read_lag,
+        sockets=SocketRules(index_channels=not options.no_index),
+    )
+
+
+def _positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
+    return value
+
+
+def _speed(text: str) -> float:
+    value = float(text)
+    if not 0.1 <= value <= 60:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0.1 and 60")
+    return value
+
+
+def _dollars(text: str) -> str:
+    try:
+        if money(text) >= 0:
+            return text
+    except UnitError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    raise argparse.ArgumentTypeError(f"{text} is below zero")

@@ -1,0 +1,41 @@
+"""Carries out the faults that concern markets, pauses and settlements; what lasts is given in host seconds."""
+
+from __future__ import annotations
+
+from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.faults.faults import Fault, FaultKind
+from recio.exchange_sim.market.pauses import Pauses
+
+
+def apply(exchange: Exchange, fault: Fault) -> bool:
+    """False when the fault is not about markets. Raises NoSuchMarket when its market cannot suffer it."""
+    venue, interventions = exchange.venue, exchange.simulation.interventions
+    lasting_ms = round(fault.seconds * exchange.clock.speed * 1000)
+    until_ms = venue.now_ms + lasting_ms
+    match fault.kind:
+        case FaultKind.TRADING_PAUSE:
+            venue.pauses.pause_trading(until_ms)
+        case FaultKind.EXCHANGE_PAUSE:
+            venue.pauses.pause_exchange(until_ms)
+        case FaultKind.DEACTIVATE:
+            interventions.deactivate(fault.ticker, lasting_ms)
+        case FaultKind.EARLY_CLOSE:
+            interventions.close_early(fault.ticker)
+        case FaultKind.DELAY_SETTLEMENT:
+            interventions.delay_settlement(lasting_ms, fault.count)
+        case FaultKind.CORRECT_SETTLEMENT:
+            interventions.settle_wrongly_first(fault.count)
+        case FaultKind.CHANGE_GRID:
+            interventions.change_grid(fault.ticker)
+        case _:
+            return False
+    exchange.faults.count(fault.kind)
+    exchange.publish()
+    return True
+
+
+def end(exchange: Exchange) -> None:
+    """End the pauses that were asked for and what settlements were still to meet; stopped markets come back alone."""
+    venue, disturbances = exchange.venue, exchange.simulation.calendar.disturbances
+    venue.pauses = Pauses(weekly=venue.pauses.weekly)
+    disturbances.delayed_events = disturbances.wrong_events = 0

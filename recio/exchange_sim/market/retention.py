@@ -1,0 +1,46 @@
+"""Moves the border of the historical tier and forgets the oldest settled markets; money stays where it is."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.market.series import KEPT_MARKETS
+from recio.exchange_sim.venue import Venue
+
+_FORGOTTEN_AT_ONCE = 0.1
+
+
+class Retention:
+    """Settled markets in the order of their settlement."""
+
+    def __init__(self, venue: Venue, *, history_ms: int, most: int = KEPT_MARKETS) -> None:
+        self._venue = venue
+        self._history_ms = history_ms
+        self._most = most
+        self._settled: deque[Market] = deque()
+
+    def settled(self, market: Market) -> None:
+        """A market has come to its end; nothing rests in it any more."""
+        self._venue.open_orders.pop(market.ticker, None)
+        self._settled.append(market)
+
+    def step(self) -> None:
+        """What settled before the border is historical from now on; far beyond the most, all of it goes."""
+        self._venue.historical_cutoff_ms = self._venue.now_ms - self._history_ms
+        if len(self._settled) > self._most * (1 + _FORGOTTEN_AT_ONCE):
+            excess = len(self._settled) - self._most
+            self._forget({self._settled.popleft().ticker for _ in range(excess)})
+
+    def _forget(self, gone: set[str]) -> None:
+        """These markets with the account's orders, fills and closed positions in them."""
+        venue = self._venue
+        for ticker in gone:
+            del venue.markets[ticker]
+            for account in venue.accounts.values():
+                account.positions.pop(ticker, None)
+                account.position_versions.pop(ticker, None)
+        for order_id in [order.order_id for order in venue.orders.values() if order.ticker in gone]:
+            del venue.orders[order_id]
+            venue.order_versions.pop(order_id, None)
+        venue.fills = [fill for fill in venue.fills if fill.order.ticker not in gone]

@@ -1,0 +1,1 @@
+"""Serves a recorded session instead of a simulated market."""

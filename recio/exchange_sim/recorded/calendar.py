@@ -1,0 +1,185 @@
+"""Walks the recorded windows through their states by the clock, to the results that were recorded.
+
+Every window is listed from the start, opens and closes at its own times, gets its strike as usual after it
+opened, and is determined and settled at the usual delays to its recorded result. One whose result is not
+known stays closed for ever: nothing is made up. It makes no prices, and
+of the books it only empties those that the recording left standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from uuid import NAMESPACE_URL, uuid5
+
+from recio.exchange_sim.events import (
+    BookCleared,
+    MarketCreated,
+    MarketDetermined,
+    MarketSettled,
+    StrikeSet,
+)
+from recio.exchange_sim.market.agenda import Agenda
+from recio.exchange_sim.market.lifecycle import STRIKE_DELAY_MS, Disturbances
+from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market, Status
+from recio.exchange_sim.market.retention import Retention
+from recio.exchange_sim.market.series import Delays
+from recio.exchange_sim.matching.book import Book
+from recio.exchange_sim.matching.execution import cancel_order, pay_out
+from recio.exchange_sim.recorded.windows import Window
+from recio.exchange_sim.venue import Venue
+
+
+class RecordedCalendar:
+    """The windows of one session as markets."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        windows: Iterable[Window],
+        retention: Retention,
+        *,
+        delays: Delays,
+        books: dict[str, Book],
+        market_ids: dict[str, str],
+        last_ms: dict[str, int],
+    ) -> None:
+        self._venue = venue
+        self._retention = retention
+        self._delays = delays
+        self._last_ms = last_ms
+        self._known: dict[str, Window] = {}
+        self.agenda = Agenda()
+        self.disturbances = Disturbances()
+        for window in windows:
+            self._known[window.ticker] = window
+            market_id = market_ids.get(window.ticker) or str(uuid5(NAMESPACE_URL, window.ticker))
+            self._list(window, books[window.ticker], market_id)
+
+    def step(self) -> None:
+        """Apply every move that is due by now."""
+        self.agenda.run_to(self._venue.now_ms)
+
+    def close_moved(self, market: Market) -> None:
+        """The market's close is another one than was planned."""
+        self._at(market.close_ms, self._close, market)
+
+    def all_settled(self) -> bool:
+        """Whether every window has come to the end that it can come to."""
+        markets = self._venue.markets
+        return all(
+            markets[ticker].status is Status.FINALIZED
+            or (not window.result and markets[ticker].status is Status.CLOSED)
+            for ticker, window in self._known.items()
+            if ticker in markets
+        )
+
+    def _list(self, window: Window, book: Book, market_id: str) -> None:
+        created = window.open_ms - CREATED_BEFORE_MS
+        market = Market(
+            ticker=window.ticker,
+            event_ticker=window.event_ticker,
+            series=window.spec.ticker,
+            market_id=market_id,
+            open_ms=window.open_ms,
+            close_ms=window.close_ms,
+            created_ms=created,
+            updated_ms=created,
+            spec=window.spec,
+            grid=window.spec.grid,
+            book=book,
+        )
+        self._venue.markets[market.ticker] = market
+        self._venue.emit(MarketCreated(market))
+        self._at(window.open_ms, self._open, market)
+
+    def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
+        self.agenda.add(due_ms, partial(move, market))
+
+    def _change(self, market: Market, status: Status) -> None:
+        market.status = status
+        market.updated_ms = self._venue.now_ms
+
+    def _open(self, market: Market) -> None:
+        self._change(market, Status.ACTIVE)
+        self._at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+        self._at(market.close_ms, self._close, market)
+
+    def _set_strike(self, market: Market) -> None:
+        market.strike = self._known[market.ticker].strike
+        if market.strike is not None:
+            market.updated_ms = self._venue.now_ms
+            self._venue.emit(StrikeSet(market))
+
+    def _close(self, market: Market) -> None:
+        open_still = market.status in (Status.ACTIVE, Status.INACTIVE)
+        if not open_still or self._venue.now_ms < market.close_ms:
+            return
+        self._change(market, Status.CLOSED)
+        self._at(market.close_ms + self._delays.book_cleared_ms, self._end_orders, market)
+        if self._known[market.ticker].result:
+            delay_ms = self._take_delay()
+            self._at(market.close_ms + self._delays.determined_ms + delay_ms, self._determine, market)
+
+    def _take_delay(self) -> int:
+        armed = self.disturbances
+        if not armed.delayed_events:
+            return 0
+        armed.delayed_events -= 1
+        return armed.delay_ms
+
+    def _end_orders(self, market: Market) -> None:
+        for order in self._venue.open_of(market.ticker):
+            cancel_order(self._venue, market, order, "CloseCancel")
+        market.cleared = True
+
+    def _determine(self, market: Market) -> None:
+        known, armed = self._known[market.ticker], self.disturbances
+        timer_ms = self._delays.settled_ms - self._delays.determined_ms
+        if armed.wrong_events:
+            armed.wrong_events -= 1
+            self._announce(market, _other(known.result), None, Status.DETERMINED)
+            self._at(self._venue.now_ms + timer_ms // 2, self._dispute, market)
+            self._at(self._venue.now_ms + timer_ms, self._amend, market)
+            return
+        self._announce(market, known.result, known.value, Status.DETERMINED)
+        self._at(self._venue.now_ms + timer_ms, self._settle, market)
+
+    def _dispute(self, market: Market) -> None:
+        self._change(market, Status.DISPUTED)
+
+    def _amend(self, market: Market) -> None:
+        known = self._known[market.ticker]
+        self._announce(market, known.result, known.value, Status.AMENDED)
+        timer_ms = self._delays.settled_ms - self._delays.determined_ms
+        self._at(self._venue.now_ms + timer_ms, self._settle, market)
+
+    def _announce(self, market: Market, result: str, value: int | None, status: Status) -> None:
+        market.result, market.value = result, value
+        market.determined_ms = self._venue.now_ms
+        self._change(market, status)
+        self._venue.emit(MarketDetermined(market))
+
+    def _settle(self, market: Market) -> None:
+        market.settled_ms = self._venue.now_ms
+        self._change(market, Status.FINALIZED)
+        pay_out(self._venue, market)
+        market.holdings.clear()
+        if market.settled_ms > self._last_ms.get(market.ticker, 0):
+            clear_shown(self._venue, market)
+        self._venue.emit(MarketSettled(market))
+        self._retention.settled(market)
+
+
+def clear_shown(venue: Venue, market: Market) -> None:
+    """Empty a book that the recording left standing, with one empty snapshot."""
+    if market.book.bids.prices or market.book.asks.prices:
+        for ladder in (market.book.bids, market.book.asks):
+            for level in list(ladder.levels.values()):
+                for resting in list(level.values()):
+                    ladder.shrink(resting, resting.remaining)
+        venue.emit(BookCleared(market))
+
+
+def _other(result: str) -> str:
+    return "no" if result == "yes" else "yes"

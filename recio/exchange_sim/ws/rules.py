@@ -1,0 +1,21 @@
+"""What the venue allows one socket, in numbers and switches; several of the true ones are not published."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SocketRules:
+    index_channels: bool = True
+    """Whether the account may read the settlement index; if not, its channels answer error 9."""
+    compression: bool = True
+    """Whether permessage-deflate is accepted from clients that offer it."""
+    most_markets: int = 10_000
+    """Markets one subscription may name before it is answered with error 26."""
+    commands_per_second: int = 10_000
+    """Commands of one socket in one host second before it is answered with error 27."""
+    most_queued: int = 20_000
+    """Frames a subscription may wait to be written before it ends with error 25."""
+    sending_times: bool = False
+    """Whether data messages say in `sending_ts_ms` when they were queued, as the venue began to in autumn 2026."""
