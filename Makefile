@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench lock clean
+.PHONY: install demo test lint bench conformance lock clean
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -24,6 +24,19 @@ lint: .venv/developer
 bench: .venv/developer
 	$(BIN)/python -m benchmarks
 
+# Clients that were not written here, in an environment of their own, against `recio exchange`.
+conformance: .venv/runtime .conformance-venv/installed
+	.conformance-venv/bin/python tests/conformance/run.py $(BIN)/recio
+
+# The official client declares a newer Python than it needs, so it is taken out of its wheel by itself.
+.conformance-venv/installed: tests/conformance/requirements.lock tests/conformance/official.lock
+	$(PYTHON) -m venv .conformance-venv
+	.conformance-venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		--requirement tests/conformance/requirements.lock
+	.conformance-venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes --no-deps \
+		--ignore-requires-python --requirement tests/conformance/official.lock
+	@touch $@
+
 # Pinned with hashes for every platform; run after changing dependencies in pyproject.toml.
 lock: .venv/developer
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
@@ -32,7 +45,7 @@ lock: .venv/developer
 		--upgrade pyproject.toml --group build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean:
-	rm -rf .venv .recio .pytest_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/out
+	rm -rf .venv .conformance-venv .recio .pytest_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

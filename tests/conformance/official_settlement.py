@@ -1,0 +1,148 @@
+"""Settlement with the official client: the close, the result, the payout, and the money to the last $0.0001."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from day import Step, step, until
+from money import Traded, cash_after, net
+from official_desk import Desk, ask, caught
+
+STEPS: list[Step] = []
+
+
+@step(STEPS, "an order left resting is cancelled by the close")
+async def close_cancels(desk: Desk) -> None:
+    left = await desk.rest("2.00")
+
+    async def ended() -> bool | None:
+        return True if (await desk.order(left.order_id)).status.value == "canceled" else None
+
+    await until(ended, "the close cancelled the order", seconds=90, every=0.5)
+    assert datetime.now(UTC) >= desk.market.close_time
+
+
+@step(STEPS, "an order after the close is refused")
+async def after_close(desk: Desk) -> None:
+    error = await caught(desk.rest("1.00"))
+    assert 400 <= error.status < 500, error
+    assert "MARKET_INACTIVE" in error.body, error.body
+
+
+@step(STEPS, "the market is finalized with a result and a value")
+async def finalized(desk: Desk) -> None:
+    async def done() -> bool | None:
+        desk.market = (await ask(desk.client.get_market, desk.ticker)).market
+        return True if desk.market.status == "finalized" else None
+
+    await until(done, "finalized", seconds=60, every=0.5)
+    assert desk.market.result in ("yes", "no")
+    assert desk.market.settlement_value_dollars == ("1.0000" if desk.market.result == "yes" else "0.0000")
+    assert Decimal(desk.market.expiration_value) > 0
+    assert desk.market.settlement_ts > desk.market.close_time
+    settled = (await ask(desk.client.get_markets, status="settled", series_ticker=desk.series)).markets
+    assert desk.ticker in [market.ticker for market in settled]
+
+
+@step(STEPS, "the settlements list has the held position and its payout")
+async def settlements(desk: Desk) -> None:
+    held = net(await traded(desk))[desk.ticker]
+    assert held != 0
+    rows = (await ask(desk.client.get_settlements, ticker=desk.ticker)).settlements
+    assert len(rows) == 1
+    row = rows[0]
+    assert (row.event_ticker, row.market_result) == (desk.market.event_ticker, desk.market.result)
+    assert Decimal(row.yes_count_fp) - Decimal(row.no_count_fp) == held
+    won = (held > 0) == (desk.market.result == "yes")
+    assert row.revenue == (int(abs(held) * 100) if won else 0)
+
+
+@step(STEPS, "no open position is left")
+async def flat(desk: Desk) -> None:
+    left = (
+        await ask(desk.client.get_positions, ticker=desk.ticker, count_filter="position")
+    ).market_positions
+    assert not left
+    every = await ask(desk.client.get_positions, ticker=desk.ticker, settlement_status="all")
+    assert [row.ticker for row in every.market_positions] == [desk.ticker]
+
+
+@step(STEPS, "cash is what the fills, fees and payouts make it, exactly")
+async def exact_cash(desk: Desk) -> None:
+    won = {desk.ticker: desk.market.result == "yes"}
+    expected = cash_after(desk.opening, await traded(desk), won)
+    assert await desk.free_cash() == expected, (await desk.free_cash(), expected)
+
+
+async def traded(desk: Desk) -> list[Traded]:
+    fills = (await ask(desk.client.get_fills, limit=1000)).fills
+    return [
+        Traded(
+            ticker=fill.ticker,
+            bid=fill.book_side.value == "bid",
+            count=Decimal(fill.count_fp),
+            price=Decimal(fill.yes_price_dollars),
+            fee=Decimal(fill.fee_cost),
+        )
+        for fill in fills
+    ]
+
+
+@step(STEPS, "candlesticks of the market")
+async def candles(desk: Desk) -> None:
+    opened, closed = int(desk.market.open_time.timestamp()), int(desk.market.close_time.timestamp())
+    answer = await ask(
+        desk.client.get_market_candlesticks, desk.series, desk.ticker, opened - 60, closed + 60, 1
+    )
+    assert answer.ticker == desk.ticker
+    candles = answer.candlesticks
+    assert candles
+    ends = [candle.end_period_ts for candle in candles]
+    assert ends == sorted(set(ends))
+    assert all(end % 60 == 0 for end in ends)
+    volume = sum(Decimal(candle.volume_fp) for candle in candles)
+    assert volume == Decimal(desk.market.volume_fp), (volume, desk.market.volume_fp)
+    price = next(candle.price for candle in candles if Decimal(candle.volume_fp) > 0)
+    assert Decimal(price.low_dollars) <= Decimal(price.open_dollars) <= Decimal(price.high_dollars)
+    assert Decimal(price.low_dollars) <= Decimal(price.mean_dollars) <= Decimal(price.high_dollars)
+
+
+@step(STEPS, "candlesticks of several markets")
+async def candles_of_several(desk: Desk) -> None:
+    opened, closed = int(desk.market.open_time.timestamp()), int(desk.market.close_time.timestamp())
+    answer = await ask(desk.client.batch_get_market_candlesticks, desk.ticker, opened - 60, closed + 60, 1)
+    assert [row.market_ticker for row in answer.markets] == [desk.ticker]
+    assert sum(Decimal(candle.volume_fp) for candle in answer.markets[0].candlesticks) == Decimal(
+        desk.market.volume_fp
+    )
+
+
+@step(STEPS, "candlesticks of the event")
+async def candles_of_event(desk: Desk) -> None:
+    opened, closed = int(desk.market.open_time.timestamp()), int(desk.market.close_time.timestamp())
+    answer = await ask(
+        desk.client.get_market_candlesticks_by_event,
+        desk.market.event_ticker,
+        desk.series,
+        opened - 60,
+        closed + 60,
+        1,
+    )
+    mine = answer.market_candlesticks[answer.market_tickers.index(desk.ticker)]
+    assert sum(Decimal(candle.volume_fp) for candle in mine) == Decimal(desk.market.volume_fp)
+
+
+@step(STEPS, "the historical tier holds only what is behind its cutoff")
+async def historical(desk: Desk) -> None:
+    cutoff = await ask(desk.client.get_historical_cutoff)
+    markets = (await ask(desk.client.get_historical_markets, limit=10)).markets
+    assert all(market.settlement_ts < cutoff.market_settled_ts for market in markets)
+    trades = (await ask(desk.client.get_trades_historical, limit=10)).trades
+    assert all(trade.created_time < cutoff.trades_created_ts for trade in trades)
+    orders = (await ask(desk.client.get_historical_orders, limit=10)).orders
+    assert all(order.last_update_time < cutoff.orders_updated_ts for order in orders)
+    fills = (await ask(desk.client.get_fills_historical, limit=10)).fills
+    assert all(fill.created_time < cutoff.trades_created_ts for fill in fills)
+    positions = (await ask(desk.client.get_historical_positions, limit=10)).market_positions
+    assert desk.ticker not in [position.ticker for position in positions]
