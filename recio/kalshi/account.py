@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import TypeVar
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import structlog
 
 from recio import units
 from recio.errors import Transient
-from recio.kalshi.rest import Instant, KalshiRest
-from recio.messages import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
-from recio.units import (
-    BookSide,
-    ClientOrderId,
-    FillId,
-    Money,
-    Quantity,
-    Side,
-    Ticker,
-    VenueOrderId,
-)
+from recio.kalshi import account_bodies, historical
+from recio.kalshi.account_bodies import DetailBody, Fills, OrderDetail, Orders, Positions
+from recio.kalshi.answers import Instant, exact
+from recio.kalshi.historical import Cutoff
+from recio.kalshi.rate_limit import Priority
+from recio.kalshi.rest import KalshiRest
+from recio.messages import FillSeen, OrderSeen, SettlementSeen
+from recio.units import FillId, Money, Quantity, Side, Ticker, VenueOrderId
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-T = TypeVar("T")
+
 PAGE = "1000"
+SURELY_LIVE = timedelta(days=1)
+"""What is younger is never in the historical tier alone: the live lists reach back for weeks."""
+CENT = 10_000
+URGENT = Priority.ORDER_READ
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShardedMoney:
+    """An amount, and what of it lies on each shard where the venue says so."""
+
+    total: Money
+    by_shard: Mapping[int, Money]
 
 
 class _Shard(msgspec.Struct):
@@ -39,45 +47,26 @@ class _Balance(msgspec.Struct):
     balance_breakdown: list[_Shard] | None = None
 
 
-class _Position(msgspec.Struct):
-    ticker: str
-    position_fp: str
+class _RestingValue(msgspec.Struct):
+    total_resting_order_value: int
+    resting_order_value_breakdown: list[_Shard] | None = None
 
 
-class _Positions(msgspec.Struct):
-    market_positions: list[_Position]
-    cursor: str = ""
+class _OneOrder(msgspec.Struct):
+    order: DetailBody
 
 
-class _Fill(msgspec.Struct):
-    trade_id: str
+class _Queue(msgspec.Struct):
+    queue_position_fp: str
+
+
+class _QueueRow(msgspec.Struct):
     order_id: str
-    ticker: str
-    book_side: BookSide
-    yes_price_dollars: str
-    count_fp: str
-    fee_cost: str
-    is_taker: bool
-    created_time: Instant
+    queue_position_fp: str
 
 
-class _Fills(msgspec.Struct):
-    fills: list[_Fill]
-    cursor: str = ""
-
-
-class _Order(msgspec.Struct):
-    order_id: str
-    ticker: str
-    status: VenueOrderStatus
-    fill_count_fp: str
-    remaining_count_fp: str
-    client_order_id: str | None = None
-
-
-class _Orders(msgspec.Struct):
-    orders: list[_Order]
-    cursor: str = ""
+class _Queues(msgspec.Struct):
+    queue_positions: list[_QueueRow] | None
 
 
 class _Settlement(msgspec.Struct):
@@ -98,46 +87,89 @@ class _AsOf(msgspec.Struct):
 
 async def as_of(rest: KalshiRest) -> datetime:
     """How current the venue's account reads are, by its own clock."""
-    return (await rest.read("/exchange/user_data_timestamp", _AsOf)).as_of_time.astimezone(UTC)
+    found = await rest.read("/exchange/user_data_timestamp", _AsOf, priority=URGENT)
+    return found.as_of_time.astimezone(UTC)
+
+
+async def balances(rest: KalshiRest) -> ShardedMoney:
+    """Cash, altogether and by shard: only what lies on a shard can be spent there."""
+    found = await rest.read("/portfolio/balance", _Balance)
+    return ShardedMoney(
+        total=exact(units.money, found.balance_dollars, "balance_dollars"),
+        by_shard=_by_shard(found.balance_breakdown),
+    )
 
 
 async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
     """Cash on the shard; the sum of all shards only where the venue does not break it down."""
-    found = await rest.read("/portfolio/balance", _Balance)
-    for shard in found.balance_breakdown or ():
-        if shard.exchange_index == exchange_index:
-            return _exact(units.money, shard.balance, "balance")
-    if exchange_index is not None and found.balance_breakdown:
-        return Money(0)
-    return _exact(units.money, found.balance_dollars, "balance_dollars")
+    found = await balances(rest)
+    if exchange_index is None or not found.by_shard:
+        return found.total
+    return found.by_shard.get(exchange_index, Money(0))
+
+
+async def resting_value(rest: KalshiRest) -> ShardedMoney:
+    """What resting orders hold back."""
+    found = await rest.read("/portfolio/summary/total_resting_order_value", _RestingValue)
+    return ShardedMoney(
+        total=Money(found.total_resting_order_value * CENT),
+        by_shard=_by_shard(found.resting_order_value_breakdown),
+    )
 
 
 async def positions(rest: KalshiRest) -> dict[Ticker, Quantity]:
     """Signed positions, + YES and - NO; markets without one are left out."""
-    held: dict[Ticker, Quantity] = {}
-    for page in await rest.pages("/portfolio/positions", _Positions, {"limit": PAGE}):
-        for each in page.market_positions:
-            quantity = _exact(units.quantity, each.position_fp, "position_fp")
-            if quantity:
-                held[Ticker(each.ticker)] = quantity
-    return held
+    return account_bodies.held(await rest.pages("/portfolio/positions", Positions, {"limit": PAGE}))
 
 
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
-    """Every fill since a time, oldest first."""
-    found: list[FillSeen] = []
-    for page in await rest.pages("/portfolio/fills", _Fills, _since(since)):
-        found.extend(_fill(each) for each in page.fills)
-    return tuple(sorted(found, key=lambda fill: fill.at))
+    """Every fill since a time, oldest first, each once, also where it has left the live list."""
+    pages = await rest.pages("/portfolio/fills", Fills, _since(since), priority=URGENT)
+    seen = {each.fill_id: each for each in (account_bodies.fill(row) for page in pages for row in page.fills)}
+    limit = await _cutoff(rest, since)
+    if limit is not None and (since is None or since < limit.trades):
+        older: dict[FillId, FillSeen] = {each.fill_id: each for each in await historical.fills(rest, since)}
+        seen = older | seen
+    return tuple(sorted(seen.values(), key=lambda fill: fill.at))
 
 
 async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | None) -> tuple[OrderSeen, ...]:
-    """Every order since a time, of one market or of all."""
+    """Every order since a time, of one market or of all, each once, also where it has left the live list."""
     params = _since(since) | ({"ticker": str(ticker)} if ticker else {})
-    found: list[OrderSeen] = []
-    for page in await rest.pages("/portfolio/orders", _Orders, params):
-        found.extend(_order(each) for each in page.orders)
-    return tuple(found)
+    pages = await rest.pages("/portfolio/orders", Orders, params, priority=URGENT)
+    seen = {
+        each.venue_order_id: each
+        for each in (account_bodies.order(row) for page in pages for row in page.orders)
+    }
+    limit = await _cutoff(rest, since)
+    if limit is not None and (since is None or since < limit.orders):
+        older = await historical.orders(rest, ticker=ticker, since=since)
+        seen |= {each.venue_order_id: each for each in older if each.venue_order_id not in seen}
+    return tuple(seen.values())
+
+
+async def order(rest: KalshiRest, venue_order_id: VenueOrderId) -> OrderDetail:
+    """One order whole; it may lag what was just done to it. Raises VenueRefused if the venue does not know it."""
+    body = (await rest.read(f"/portfolio/orders/{venue_order_id}", _OneOrder, priority=URGENT)).order
+    if body.order_id != venue_order_id:
+        raise Transient(f"asked for the order {venue_order_id}, got {body.order_id[:80]}")
+    return account_bodies.detail(body)
+
+
+async def queue_position(rest: KalshiRest, venue_order_id: VenueOrderId) -> Quantity:
+    """Contracts that stand before a resting order."""
+    found = await rest.read(f"/portfolio/orders/{venue_order_id}/queue_position", _Queue)
+    return exact(units.quantity, found.queue_position_fp, "queue_position_fp")
+
+
+async def queue_positions(rest: KalshiRest, *tickers: Ticker) -> dict[VenueOrderId, Quantity]:
+    """The same of every resting order of some markets."""
+    params = {"market_tickers": ",".join(tickers)}
+    found = await rest.read("/portfolio/orders/queue_positions", _Queues, params)
+    return {
+        VenueOrderId(each.order_id): exact(units.quantity, each.queue_position_fp, "queue_position_fp")
+        for each in found.queue_positions or ()
+    }
 
 
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:
@@ -159,37 +191,16 @@ async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[Settlem
     return tuple(found)
 
 
+async def _cutoff(rest: KalshiRest, since: datetime | None) -> Cutoff | None:
+    """Where the live lists end; not asked for times that they surely cover."""
+    if since is not None and since > rest.clock.utc() - SURELY_LIVE:
+        return None
+    return await historical.cutoff(rest)
+
+
 def _since(since: datetime | None) -> dict[str, str]:
     return {"limit": PAGE} | ({} if since is None else {"min_ts": str(int(since.timestamp()))})
 
 
-def _fill(each: _Fill) -> FillSeen:
-    return FillSeen(
-        fill_id=FillId(each.trade_id),
-        venue_order_id=VenueOrderId(each.order_id),
-        ticker=Ticker(each.ticker),
-        book_side=each.book_side,
-        price=_exact(units.price, each.yes_price_dollars, "yes_price_dollars"),
-        quantity=_exact(units.quantity, each.count_fp, "count_fp"),
-        fee=_exact(units.money, each.fee_cost, "fee_cost"),
-        is_taker=each.is_taker,
-        at=each.created_time.astimezone(UTC),
-    )
-
-
-def _order(each: _Order) -> OrderSeen:
-    return OrderSeen(
-        venue_order_id=VenueOrderId(each.order_id),
-        client_order_id=ClientOrderId(each.client_order_id) if each.client_order_id else None,
-        ticker=Ticker(each.ticker),
-        status=each.status,
-        filled=_exact(units.quantity, each.fill_count_fp, "fill_count_fp"),
-        remaining=_exact(units.quantity, each.remaining_count_fp, "remaining_count_fp"),
-    )
-
-
-def _exact(unit: Callable[[str], T], text: str, field: str) -> T:
-    try:
-        return unit(text)
-    except units.UnitError as error:
-        raise Transient(f"the venue's field {field}: {error}") from error
+def _by_shard(rows: list[_Shard] | None) -> dict[int, Money]:
+    return {each.exchange_index: exact(units.money, each.balance, "balance") for each in rows or ()}

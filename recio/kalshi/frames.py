@@ -6,176 +6,88 @@ a needed field that is missing, ill-typed or out of its unit never becomes a def
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 import msgspec
 
 from recio import units
-from recio.messages import (
-    BookDeltaSeen,
-    BookSnapshotSeen,
-    FillSeen,
-    LifecycleSeen,
-    OrderSeen,
-    TickerSeen,
-    VenueOrderStatus,
+from recio.kalshi.account_frames import fill_seen, order_group_seen, order_seen, position_seen
+from recio.kalshi.frame_bodies import (
+    Delta,
+    Envelope,
+    Event,
+    Lifecycle,
+    Refusal,
+    Snapshot,
+    SubscribedTo,
+    TopOfBook,
+    Trade,
 )
-from recio.units import (
-    ONE_DOLLAR,
-    BookSide,
-    ClientOrderId,
-    FillId,
-    Price,
-    Quantity,
-    Side,
-    Ticker,
-    VenueOrderId,
+from recio.kalshi.frame_kinds import (
+    Acknowledged,
+    Frame,
+    FrameError,
+    Listed,
+    OrderGroupSeen,
+    Passed,
+    PositionSeen,
+    Subscribed,
+    TradeSeen,
+    VenueError,
 )
+from recio.kalshi.frame_numbers import EPOCH, counted, instant, traded
+from recio.kalshi.index_frames import fast_index_value, index_value
+from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen, TickerSeen
+from recio.units import ONE_DOLLAR, FillId, Price, Quantity, Ticker
 
-
-class FrameError(ValueError):
-    """Bytes that are not a frame we can trust; names what was wrong."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscribed:
-    channel: str
-    sid: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Acknowledged:
-    """An ok or unsubscribed reply; it takes a place in its subscription's sequence."""
-
-    sid: int | None
-    seq: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VenueError:
-    code: int
-    text: str
-    sid: int | None
-    seq: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
-    """A frame of a kind we do not listen to; it may still take a place in a sequence."""
-
-    kind: str
-    sid: int | None
-    seq: int | None
-
-
-Frame = (
-    BookSnapshotSeen
-    | BookDeltaSeen
-    | TickerSeen
-    | LifecycleSeen
-    | FillSeen
-    | OrderSeen
-    | Subscribed
-    | Acknowledged
-    | VenueError
-    | Passed
-)
+__all__ = [
+    "EPOCH",
+    "Acknowledged",
+    "Frame",
+    "FrameError",
+    "Listed",
+    "OrderGroupSeen",
+    "Passed",
+    "PositionSeen",
+    "Subscribed",
+    "TradeSeen",
+    "VenueError",
+    "parse_frame",
+]
 
 # One book repeats the same few thousand texts for hours: remembering them makes a delta cheap.
 _price = lru_cache(maxsize=20_000)(units.price)
 _quantity = lru_cache(maxsize=50_000)(units.quantity)
 
 
-class _Snapshot(msgspec.Struct):
-    market_ticker: str
-    yes_dollars_fp: list[tuple[str, str]] = []
-    no_dollars_fp: list[tuple[str, str]] = []
-
-
-class _Delta(msgspec.Struct):
-    market_ticker: str
-    price_dollars: str
-    delta_fp: str
-    side: Side
-    ts_ms: int | None = None
-
-
-class _Ticker(msgspec.Struct):
-    market_ticker: str
-    yes_bid_dollars: str
-    yes_ask_dollars: str
-    ts_ms: int
-
-
-class _Fill(msgspec.Struct):
-    trade_id: str
-    order_id: str
-    market_ticker: str
-    book_side: BookSide
-    yes_price_dollars: str
-    count_fp: str
-    fee_cost: str
-    is_taker: bool
-    ts_ms: int
-
-
-class _Order(msgspec.Struct):
-    order_id: str
-    ticker: str
-    status: str
-    fill_count_fp: str
-    remaining_count_fp: str
-    client_order_id: str = ""
-
-
-class _Lifecycle(msgspec.Struct):
-    market_ticker: str
-    event_type: str
-
-
-class _Subscribed(msgspec.Struct):
-    channel: str
-    sid: int
-
-
-class _Error(msgspec.Struct):
-    code: int
-    msg: str = ""
-
-
-class _Envelope(msgspec.Struct):
-    type: str
-    sid: int | None = None
-    seq: int | None = None
-    msg: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 UNREADABLE = (msgspec.MsgspecError, units.UnitError, UnicodeError, RecursionError)
 """All that hostile bytes can raise on the way: JSON nested too deep is a RecursionError."""
 
-_envelope = msgspec.json.Decoder(_Envelope)
-_snapshot = msgspec.json.Decoder(_Snapshot)
-_delta = msgspec.json.Decoder(_Delta)
-_ticker = msgspec.json.Decoder(_Ticker)
-_fill = msgspec.json.Decoder(_Fill)
-_order = msgspec.json.Decoder(_Order)
-_lifecycle = msgspec.json.Decoder(_Lifecycle)
-_subscribed = msgspec.json.Decoder(_Subscribed)
-_error = msgspec.json.Decoder(_Error)
+_envelope = msgspec.json.Decoder(Envelope)
+_snapshot = msgspec.json.Decoder(Snapshot)
+_delta = msgspec.json.Decoder(Delta)
+_ticker = msgspec.json.Decoder(TopOfBook)
+_lifecycle = msgspec.json.Decoder(Lifecycle)
+_event = msgspec.json.Decoder(Event)
+_trade = msgspec.json.Decoder(Trade)
+_subscribed = msgspec.json.Decoder(SubscribedTo)
+_listed = msgspec.json.Decoder(list[SubscribedTo])
+_error = msgspec.json.Decoder(Refusal)
 
 
-def parse_frame(raw: bytes | str) -> Frame:
-    """One WebSocket text frame into a message. Raises FrameError naming the field and the value."""
+def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
+    """One WebSocket text frame into a message. Raises FrameError naming the field and the value.
+
+    `received_at` is noted on index values only.
+    """
     try:
-        return _parse(_envelope.decode(raw))
+        return _parse(_envelope.decode(raw), received_at)
     except UNREADABLE as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
 
 
-def _parse(envelope: _Envelope) -> Frame:
+def _parse(envelope: Envelope, received_at: datetime) -> Frame:
     match envelope.type:
         case "orderbook_delta":
             return _book_delta(envelope)
@@ -183,26 +95,75 @@ def _parse(envelope: _Envelope) -> Frame:
             return _book_snapshot(envelope)
         case "ticker":
             return _ticker_seen(_ticker.decode(envelope.msg))
+        case "cfbenchmarks_value":
+            return index_value(envelope, received_at)
+        case "cfbenchmarks_value_5hz":
+            return fast_index_value(envelope, received_at)
+        case "trade":
+            return _trade_seen(envelope, _trade.decode(envelope.msg))
+        case _:
+            return _private(envelope)
+
+
+def _private(envelope: Envelope) -> Frame:
+    match envelope.type:
         case "fill":
-            return _fill_seen(_fill.decode(envelope.msg))
+            return fill_seen(envelope.msg)
         case "user_order":
-            return _order_seen(_order.decode(envelope.msg))
+            return order_seen(envelope.msg)
+        case "market_position":
+            return position_seen(envelope.msg)
+        case "order_group_updates":
+            return order_group_seen(envelope)
+        case _:
+            return _lifecycle_frame(envelope)
+
+
+def _lifecycle_frame(envelope: Envelope) -> Frame:
+    match envelope.type:
         case "market_lifecycle_v2":
-            body = _lifecycle.decode(envelope.msg)
-            return LifecycleSeen(ticker=Ticker(body.market_ticker), kind=body.event_type)
+            return _lifecycle_seen(envelope, _lifecycle.decode(envelope.msg))
+        case "event_lifecycle":
+            return _event_seen(envelope, "event")
+        case "event_fee_update":
+            return _event_seen(envelope, "fee")
+        case _:
+            return _reply(envelope)
+
+
+def _reply(envelope: Envelope) -> Frame:
+    match envelope.type:
         case "subscribed":
             reply = _subscribed.decode(envelope.msg)
-            return Subscribed(channel=reply.channel, sid=reply.sid)
+            return Subscribed(channel=reply.channel, sid=reply.sid, number=envelope.id)
+        case "ok" if bytes(envelope.msg)[:1] == b"[":
+            listed = tuple((each.channel, each.sid) for each in _listed.decode(envelope.msg))
+            return Listed(subscriptions=listed, number=envelope.id)
         case "ok" | "unsubscribed":
-            return Acknowledged(sid=envelope.sid, seq=envelope.seq)
+            ended = envelope.type == "unsubscribed"
+            return Acknowledged(sid=envelope.sid, seq=envelope.seq, number=envelope.id, ended=ended)
         case "error":
             fault = _error.decode(envelope.msg)
-            return VenueError(code=fault.code, text=fault.msg, sid=envelope.sid, seq=envelope.seq)
+            return VenueError(
+                code=fault.code, text=fault.msg, sid=envelope.sid, seq=envelope.seq, number=envelope.id
+            )
         case _:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)
 
 
-def _book_delta(envelope: _Envelope) -> BookDeltaSeen:
+def _event_seen(envelope: Envelope, kind: str) -> LifecycleSeen:
+    """About a whole event: whatever it says must be read again over REST."""
+    body = _event.decode(envelope.msg)
+    return LifecycleSeen(sid=envelope.sid, seq=envelope.seq, ticker=Ticker(body.event_ticker), kind=kind)
+
+
+def _lifecycle_seen(envelope: Envelope, body: Lifecycle) -> LifecycleSeen:
+    return LifecycleSeen(
+        sid=envelope.sid, seq=envelope.seq, ticker=Ticker(body.market_ticker), kind=body.event_type
+    )
+
+
+def _book_delta(envelope: Envelope) -> BookDeltaSeen:
     body = _delta.decode(envelope.msg)
     return BookDeltaSeen(
         sid=_present(envelope.sid, "sid"),
@@ -215,7 +176,7 @@ def _book_delta(envelope: _Envelope) -> BookDeltaSeen:
     )
 
 
-def _book_snapshot(envelope: _Envelope) -> BookSnapshotSeen:
+def _book_snapshot(envelope: Envelope) -> BookSnapshotSeen:
     body = _snapshot.decode(envelope.msg)
     return BookSnapshotSeen(
         sid=_present(envelope.sid, "sid"),
@@ -230,8 +191,9 @@ def _levels(levels: list[tuple[str, str]]) -> tuple[tuple[Price, Quantity], ...]
     return tuple((_price(price), _quantity(quantity)) for price, quantity in levels)
 
 
-def _ticker_seen(body: _Ticker) -> TickerSeen:
-    bid, ask = _price(body.yes_bid_dollars), _price(body.yes_ask_dollars)
+def _ticker_seen(body: TopOfBook) -> TickerSeen:
+    bid = _quote(body.yes_bid_dollars, "yes_bid_dollars")
+    ask = _quote(body.yes_ask_dollars, "yes_ask_dollars")
     return TickerSeen(
         ticker=Ticker(body.market_ticker),
         yes_bid=bid if bid > 0 else None,
@@ -240,41 +202,25 @@ def _ticker_seen(body: _Ticker) -> TickerSeen:
     )
 
 
-def _fill_seen(body: _Fill) -> FillSeen:
-    return FillSeen(
+def _quote(text: str, name: str) -> Price:
+    """The edges of the dollar are how the venue writes an empty side."""
+    quote = _price(text)
+    if not 0 <= quote <= ONE_DOLLAR:
+        raise units.UnitError(f"{name} {text[:40]} is outside the dollar")
+    return quote
+
+
+def _trade_seen(envelope: Envelope, body: Trade) -> TradeSeen:
+    return TradeSeen(
+        sid=envelope.sid,
+        seq=envelope.seq,
         fill_id=FillId(body.trade_id),
-        venue_order_id=VenueOrderId(body.order_id),
         ticker=Ticker(body.market_ticker),
-        book_side=body.book_side,
-        price=units.price(body.yes_price_dollars),
-        quantity=units.quantity(body.count_fp),
-        fee=units.money(body.fee_cost),
-        is_taker=body.is_taker,
-        at=_instant(body.ts_ms),
+        taker=body.taker_book_side,
+        price=traded(body.yes_price_dollars),
+        quantity=counted(body.count_fp, "count_fp", least=1),
+        at=instant(body.ts_ms),
     )
-
-
-def _order_seen(body: _Order) -> OrderSeen | Passed:
-    try:
-        status = VenueOrderStatus(body.status)
-    except ValueError:
-        # "unknown" is a status of this channel; the order list over REST settles what it is.
-        return Passed(kind=f"user_order with status {body.status}", sid=None, seq=None)
-    return OrderSeen(
-        venue_order_id=VenueOrderId(body.order_id),
-        client_order_id=ClientOrderId(body.client_order_id) if body.client_order_id else None,
-        ticker=Ticker(body.ticker),
-        status=status,
-        filled=units.quantity(body.fill_count_fp),
-        remaining=units.quantity(body.remaining_count_fp),
-    )
-
-
-def _instant(ts_ms: int) -> datetime:
-    try:
-        return EPOCH + timedelta(milliseconds=ts_ms)
-    except OverflowError as error:
-        raise units.UnitError(f"ts_ms {str(ts_ms)[:40]} is not a time") from error
 
 
 def _present(value: int | None, name: str) -> int:

@@ -5,24 +5,68 @@ Only a clear word of the venue is a yes or a no; whatever is not certain is Orde
 
 from __future__ import annotations
 
-import aiohttp
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
 import msgspec
-import structlog
 
 from recio import units
-from recio.kalshi.rest import UNREADABLE, Answer, KalshiRest, error_words
+from recio.kalshi.answers import UNREADABLE, Answer
+from recio.kalshi.rate_limit import Asked, Priority, billed_shard
+from recio.kalshi.rest import CREATE, KalshiRest
+from recio.kalshi.writes import Doubt, Refusal, attempt, verdict
 from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
-from recio.units import Quantity, VenueOrderId, price_text, quantity_text
+from recio.units import (
+    BookSide,
+    ClientOrderId,
+    Price,
+    Quantity,
+    Ticker,
+    VenueOrderId,
+    price_text,
+    quantity_text,
+)
 
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-CREATE = "/portfolio/events/orders"
-REFUSALS = frozenset({400, 401, 403, 404, 410, 429})
-"""Answers that come instead of an order: with an error body nothing was accepted."""
+MADE = (200, 201)
 EXISTS = 409
 
 
-class _Created(msgspec.Struct):
+class TimeInForce(StrEnum):
+    GOOD_TILL_CANCELED = "good_till_canceled"
+    IMMEDIATE_OR_CANCEL = "immediate_or_cancel"
+    FILL_OR_KILL = "fill_or_kill"
+
+
+class SelfTrade(StrEnum):
+    """Which order ends when two of our own meet."""
+
+    TAKER_AT_CROSS = "taker_at_cross"
+    MAKER = "maker"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewOrder:
+    """Everything that can be said about an order; `price` is in YES terms."""
+
+    client_order_id: ClientOrderId
+    ticker: Ticker
+    exchange_index: int | None
+    book_side: BookSide
+    quantity: Quantity
+    price: Price
+    time_in_force: TimeInForce = TimeInForce.IMMEDIATE_OR_CANCEL
+    self_trade: SelfTrade = SelfTrade.TAKER_AT_CROSS
+    reduce_only: bool = False
+    post_only: bool = False
+    cancel_on_pause: bool = False
+    expires_at: datetime | None = None
+    order_group_id: str | None = None
+
+
+class Created(msgspec.Struct):
+    """An order as create, amend and their batches answer with it."""
+
     order_id: str
     fill_count: str
     remaining_count: str
@@ -31,60 +75,80 @@ class _Created(msgspec.Struct):
 
 
 async def place(rest: KalshiRest, order: PlaceOrder) -> OrderOutcome:
-    """One POST, never a second. Cancellation goes through; the caller then records OrderUnknown."""
-    try:
-        answer = await rest.send("POST", CREATE, body=_body(order))
-    except aiohttp.ClientConnectorError as error:
-        # No connection was made, so no byte of the order has left.
-        return _rejected(rest, order, "not_sent", f"{type(error).__name__}: {error}")
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return _unknown(rest, order, f"{type(error).__name__}: {error}".rstrip(": "))
-    except Exception as error:
-        log.error("placing broke", order=order.client_order_id, exc_info=error)
-        return _unknown(rest, order, f"{type(error).__name__}: {error}".rstrip(": "))
-    return _outcome(rest, order, answer)
+    """One POST, never a second. Cancellation goes through; the caller then records OrderUnknown.
+
+    It waits for the rate limit at most until `send_before`, and is then refused as not sent.
+    """
+    left = (order.send_before - rest.clock.utc()).total_seconds() / rest.clock.speed
+    new = NewOrder(
+        client_order_id=order.client_order_id,
+        ticker=order.ticker,
+        exchange_index=order.exchange_index,
+        book_side=order.book_side,
+        quantity=order.quantity,
+        price=order.price,
+        reduce_only=order.reduce_only,
+    )
+    return await create(rest, new, wait_seconds=max(0.0, left))
 
 
-def _body(order: PlaceOrder) -> dict[str, object]:
+def prepare(rest: KalshiRest) -> None:
+    """Sign the next order ahead; called when nothing waits."""
+    rest.prepare_signature("POST", CREATE)
+
+
+async def create(rest: KalshiRest, order: NewOrder, *, wait_seconds: float) -> OrderOutcome:
+    """One POST, never a second, after at most `wait_seconds` of host time for the rate limit."""
+    asked = Asked(
+        method="POST", path=CREATE, priority=Priority.ORDER, shard=billed_shard(order.exchange_index)
+    )
+    came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)
+    if isinstance(came, Answer) and came.status == EXISTS:
+        # An order of ours with this id exists: only the order list can say what became of it.
+        return unknown(rest, order, "the venue already has an order with this id")
+    match verdict(came, MADE):
+        case Refusal(code=code, text=text):
+            return rejected(rest, order, code, text)
+        case Doubt(why=why):
+            return unknown(rest, order, why)
+        case Answer(status=status, body=body):
+            return _created(rest, order, status, body)
+
+
+def order_body(order: NewOrder) -> dict[str, object]:
+    """What is not wanted is left out: the venue's defaults are the cautious ones."""
     body: dict[str, object] = {
         "ticker": order.ticker,
         "client_order_id": order.client_order_id,
         "side": order.book_side.value,
         "count": quantity_text(order.quantity),
         "price": price_text(order.price),
-        "time_in_force": "immediate_or_cancel",
-        "self_trade_prevention_type": "taker_at_cross",
+        "time_in_force": order.time_in_force.value,
+        "self_trade_prevention_type": order.self_trade.value,
     }
-    if order.reduce_only:
-        body["reduce_only"] = True
+    wishes = {
+        "reduce_only": order.reduce_only,
+        "post_only": order.post_only,
+        "cancel_order_on_pause": order.cancel_on_pause,
+    }
+    body |= {name: True for name, wanted in wishes.items() if wanted}
+    if order.expires_at is not None:
+        body["expiration_time"] = int(order.expires_at.timestamp())
+    if order.order_group_id is not None:
+        body["order_group_id"] = order.order_group_id
     if order.exchange_index is not None:
         body["exchange_index"] = order.exchange_index
     return body
 
 
-def _outcome(rest: KalshiRest, order: PlaceOrder, answer: Answer) -> OrderOutcome:
-    if answer.status in (200, 201):
-        return _accepted(rest, order, answer)
-    words = error_words(answer.body)
-    if answer.status in REFUSALS and words is not None:
-        code, text = words
-        return _rejected(rest, order, code or str(answer.status), text)
-    if answer.status == EXISTS:
-        # An order of ours with this id exists: only the order list can say what became of it.
-        return _unknown(rest, order, "the venue already has an order with this id")
-    said = " ".join(words or ("without an error of the venue's",)).strip()
-    return _unknown(rest, order, f"answer {answer.status} {said}")
-
-
-def _accepted(rest: KalshiRest, order: PlaceOrder, answer: Answer) -> OrderOutcome:
+def accepted(rest: KalshiRest, order: NewOrder, created: Created) -> OrderOutcome:
+    """An order the venue shows as made, if it can be ours and its counts can be."""
     try:
-        created = msgspec.json.decode(answer.body, type=_Created)
         filled, remaining = units.quantity(created.fill_count), units.quantity(created.remaining_count)
-    except (*UNREADABLE, units.UnitError) as error:
-        return _unknown(rest, order, f"answer {answer.status} without a readable order: {error}")
-    doubt = _doubt(order, created, filled, remaining)
-    if doubt:
-        return _unknown(rest, order, f"answer {answer.status} {doubt}")
+    except units.UnitError as error:
+        return unknown(rest, order, f"an answer without a readable order: {error}")
+    if doubt := _doubt(order, created, filled, remaining):
+        return unknown(rest, order, f"an answer that {doubt}")
     return OrderAccepted(
         client_order_id=order.client_order_id,
         venue_order_id=VenueOrderId(created.order_id),
@@ -94,7 +158,23 @@ def _accepted(rest: KalshiRest, order: PlaceOrder, answer: Answer) -> OrderOutco
     )
 
 
-def _doubt(order: PlaceOrder, created: _Created, filled: Quantity, remaining: Quantity) -> str:
+def rejected(rest: KalshiRest, order: NewOrder, code: str, text: str) -> OrderRejected:
+    return OrderRejected(client_order_id=order.client_order_id, code=code, text=text, at=rest.clock.utc())
+
+
+def unknown(rest: KalshiRest, order: NewOrder, why: str) -> OrderUnknown:
+    return OrderUnknown(client_order_id=order.client_order_id, why=why, at=rest.clock.utc())
+
+
+def _created(rest: KalshiRest, order: NewOrder, status: int, body: bytes) -> OrderOutcome:
+    try:
+        created = msgspec.json.decode(body, type=Created)
+    except UNREADABLE as error:
+        return unknown(rest, order, f"answer {status} without a readable order: {error}")
+    return accepted(rest, order, created)
+
+
+def _doubt(order: NewOrder, created: Created, filled: Quantity, remaining: Quantity) -> str:
     """Why a yes cannot be believed; empty if it can."""
     if created.error is not None:
         return "carries an error as well as an order"
@@ -105,11 +185,3 @@ def _doubt(order: PlaceOrder, created: _Created, filled: Quantity, remaining: Qu
     if filled < 0 or remaining < 0 or filled + remaining > order.quantity:
         return f"has counts that cannot be: {created.fill_count} filled, {created.remaining_count} remaining"
     return ""
-
-
-def _rejected(rest: KalshiRest, order: PlaceOrder, code: str, text: str) -> OrderRejected:
-    return OrderRejected(client_order_id=order.client_order_id, code=code, text=text, at=rest.clock.utc())
-
-
-def _unknown(rest: KalshiRest, order: PlaceOrder, why: str) -> OrderUnknown:
-    return OrderUnknown(client_order_id=order.client_order_id, why=why, at=rest.clock.utc())

@@ -1,111 +1,144 @@
-"""One signed HTTP request to Kalshi, sent once; reads that fail are Transient, refusals are named."""
+"""One signed HTTP request to Kalshi within its limits, sent once; reads that fail are Transient, refusals named."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, TypeVar
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
+import anyio
 import msgspec
 
 from recio.clock import Clock
-from recio.errors import BadConfig, Transient
-from recio.kalshi.signing import Signer
+from recio.errors import Transient
+from recio.kalshi.answers import (
+    TOO_MANY,
+    UNREADABLE,
+    Answer,
+    Instant,
+    VenueRefused,
+    carries_error,
+    decoded,
+    error_words,
+    fault,
+)
+from recio.kalshi.rate_limit import Asked, Priority, RateLimits
+from recio.kalshi.signing import PreparedSignatures, Signer
+from recio.kalshi.venue_clock import VenueClock
+
+__all__ = [
+    "UNREADABLE",
+    "Answer",
+    "Instant",
+    "KalshiRest",
+    "Params",
+    "VenueRefused",
+    "decoded",
+    "error_words",
+    "fault",
+]
 
 T = TypeVar("T")
+Params = Mapping[str, str] | Sequence[tuple[str, str]]
 PAGES_AT_MOST = 1_000
-PASSING = frozenset({408, 429})
-SERVER_FAULTS = 500
-UNREADABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
-"""All that a body can raise while it is decoded: JSON nested too deep is a RecursionError."""
-Instant = Annotated[datetime, msgspec.Meta(tz=True)]
-"""A time that says its zone; one that does not is refused and never taken for UTC."""
-
-
-class VenueRefused(Exception):
-    """The venue understood a read and said no."""
-
-    def __init__(self, status: int, code: str, text: str) -> None:
-        super().__init__(f"{status} {code} {text}".strip())
-        self.status, self.code, self.text = status, code, text
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    status: int
-    body: bytes
+CREATE = "/portfolio/events/orders"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KalshiRest:
-    """Where the REST interface is and who asks."""
+    """Where the REST interface is, who asks, and what the asking has taught."""
 
     session: aiohttp.ClientSession
     base_url: str
     signer: Signer | None
     clock: Clock
     timeout_seconds: float
+    limits: RateLimits = field(default_factory=RateLimits)
+    venue_clock: VenueClock = field(default_factory=VenueClock)
+    prepared: PreparedSignatures = field(default_factory=PreparedSignatures)
+
+    @property
+    def clock_offset(self) -> float | None:
+        """Seconds of market time by which the venue's clock is ahead of ours; None while unknown."""
+        known = self.venue_clock.offset
+        return known.nearest if known else None
+
+    def prepare_signature(self, method: str, path: str) -> None:
+        """Sign ahead for the next request of this kind; called when nothing waits."""
+        if self.signer is not None:
+            where = urlsplit(self.base_url + path).path
+            self.prepared.prepare(self.signer, method, where, self.venue_clock.stamp_ms(self.clock))
 
     async def send(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         body: object = None,
         signed: bool = True,
+        timeout_seconds: float | None = None,
     ) -> Answer:
-        """One attempt: no redirect, no retry. Raises what aiohttp raises."""
+        """One attempt: no redirect, no retry, no token. Raises what aiohttp raises."""
         url = self.base_url + path
         headers = {"Accept": "application/json"}
         if signed and self.signer is not None:
-            stamp = int(self.clock.unix() * 1000)
-            headers |= self.signer.headers(method, urlsplit(url).path, stamp)
-        data = None
+            headers |= self._signature(self.signer, method, urlsplit(url).path)
+        encoded = None
         if body is not None:
-            data = msgspec.json.encode(body)
+            encoded = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
+        sent = self.clock.unix()
         async with self.session.request(
             method,
             url,
             params=params,
-            data=data,
+            data=encoded,
             headers=headers,
             allow_redirects=False,
-            timeout=aiohttp.ClientTimeout(total=self.timeout_seconds),
+            middlewares=(_once,),
+            timeout=aiohttp.ClientTimeout(total=timeout_seconds or self.timeout_seconds),
         ) as response:
+            self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
             return Answer(response.status, await response.read())
 
     async def get(
         self,
         path: str,
-        params: Mapping[str, str] | None = None,
+        params: Params | None = None,
         *,
         signed: bool = True,
         answers: Collection[int] = (200,),
+        priority: Priority = Priority.READ,
     ) -> bytes:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
-        try:
-            answer = await self.send("GET", path, params=params, signed=signed)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"GET {path}: {type(error).__name__}: {error}") from error
-        if answer.status in answers:
+        answer = await self._patiently(path, params, signed, priority)
+        if answer.status in answers and (answer.status != 200 or not carries_error(answer.body)):
             return answer.body
         raise fault(f"GET {path}", self.base_url, self.signer, answer)
 
-    async def read(self, path: str, kind: type[T], params: Mapping[str, str] | None = None) -> T:
+    async def read(
+        self,
+        path: str,
+        kind: type[T],
+        params: Params | None = None,
+        *,
+        priority: Priority = Priority.READ,
+    ) -> T:
         """A read decoded strictly. Raises Transient naming the field when the body is not of that kind."""
-        return decoded(await self.get(path, params), kind, path)
+        return decoded(await self.get(path, params, priority=priority), kind, path)
 
-    async def pages(self, path: str, kind: type[T], params: Mapping[str, str]) -> list[T]:
+    async def pages(
+        self, path: str, kind: type[T], params: Mapping[str, str], *, priority: Priority = Priority.READ
+    ) -> list[T]:
         """Every page of a list; `kind` has a field `cursor`. A cursor that repeats is Transient."""
         pages: list[T] = []
         cursor, seen = "", set[str]()
         for _ in range(PAGES_AT_MOST):
-            page = await self.read(path, kind, {**params, **({"cursor": cursor} if cursor else {})})
+            asked = {**params, **({"cursor": cursor} if cursor else {})}
+            page = await self.read(path, kind, asked, priority=priority)
             pages.append(page)
             cursor = getattr(page, "cursor", "") or ""
             if not cursor:
@@ -115,54 +148,49 @@ class KalshiRest:
             seen.add(cursor)
         raise Transient(f"GET {path}: more than {PAGES_AT_MOST} pages")
 
+    async def _patiently(self, path: str, params: Params | None, signed: bool, priority: Priority) -> Answer:
+        """The answer to a read; 429 is asked again after a pause as long as the time-out allows.
 
-def fault(what: str, url: str, signer: Signer | None, answer: Answer) -> Exception:
-    """The exception for an answer that is none. Only words of the venue's own make a refusal."""
-    words = error_words(answer.body)
-    code, text = words or ("", answer.body[:200].decode("utf-8", "replace").strip())
-    passing = answer.status in PASSING or answer.status >= SERVER_FAULTS
-    if passing or code == "header_timestamp_expired":
-        return Transient(f"{what}: {answer.status} {code} {text}".strip())
-    if answer.status == 401:
-        key = signer.key_id if signer else "(none)"
-        return BadConfig(
-            f"{urlsplit(url).hostname} refuses the API key {key}: {code} {text};"
-            " does kalshi.key_id belong to kalshi.key_path and to this environment?"
-        )
-    if words is None:
-        # A page of a proxy or a balancer in between: not Kalshi's word, and it will pass.
-        return Transient(f"{what}: {answer.status} without an error of the venue's: {text}".strip(": "))
-    return VenueRefused(answer.status, code, text)
+        So is, once, a connection that the venue had closed while it was idle.
+        """
+        until = anyio.current_time() + self.timeout_seconds
+        asked = Asked(method="GET", path=path, priority=priority)
+        refused: Answer | None = None
+        lost = False
+        while True:
+            ticket = await self.limits.admit(asked, until)
+            if ticket is None:
+                if refused is not None:
+                    return refused
+                raise Transient(f"GET {path}: no room within the rate limit for {self.timeout_seconds:g} s")
+            try:
+                answer = await self.send(
+                    "GET",
+                    path,
+                    params=params,
+                    signed=signed,
+                    timeout_seconds=max(until - anyio.current_time(), 0.001),
+                )
+            except (aiohttp.ClientError, TimeoutError, OSError) as error:
+                if type(error) is aiohttp.ClientConnectionError and not lost:
+                    lost = True
+                    continue
+                raise Transient(f"GET {path}: {type(error).__name__}: {error}") from error
+            self.limits.answered(ticket, refused=answer.status == TOO_MANY)
+            if answer.status != TOO_MANY:
+                return answer
+            refused = answer
+
+    def _signature(self, signer: Signer, method: str, path: str) -> dict[str, str]:
+        ready = self.prepared.take(method, path, self.venue_clock.now_ms(self.clock))
+        return ready or signer.headers(method, path, self.venue_clock.stamp_ms(self.clock))
 
 
-def decoded(body: bytes, kind: type[T], what: str) -> T:
+async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """The library would send a lost GET, PUT or DELETE a second time, with the same signature."""
     try:
-        return msgspec.json.decode(body, type=kind)
-    except UNREADABLE as error:
-        raise Transient(f"{what}: {error}") from error
-
-
-class _Fault(msgspec.Struct):
-    code: str = ""
-    message: str = ""
-    details: str = ""
-    msg: str = ""
-
-
-class _Nested(msgspec.Struct):
-    error: _Fault | str
-
-
-def error_words(body: bytes) -> tuple[str, str] | None:
-    """(code, text) of any of the venue's four error shapes; None if the body has none of them."""
-    for kind in (_Nested, _Fault):
-        try:
-            found = msgspec.json.decode(body, type=kind)
-        except UNREADABLE:
-            continue
-        said = found.error if isinstance(found, _Nested) else found
-        if isinstance(said, str):
-            return said.replace(" ", "_"), said
-        text = "; ".join(filter(None, (said.message, said.details, said.msg)))
-        return (said.code, text) if said.code or text else None
-    return None
+        return await handler(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise aiohttp.ClientConnectionError(f"{type(error).__name__}: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,6 +38,40 @@ class Signer:
         if isinstance(self.key, Ed25519PrivateKey):
             return self.key.sign(text)
         return self.key.sign(text, PSS, hashes.SHA256())
+
+
+FRESH_MS = 4_000
+"""How old a prepared signature may be when it is used: the venue is known to take five seconds."""
+AHEAD_MS = 1_000
+"""How far its stamp may lie ahead: stamps are made distinct, so those of one instant run on a little."""
+READY_AT_MOST = 2
+"""An entry and an exit may go out at once."""
+
+
+@dataclass(slots=True)
+class PreparedSignatures:
+    """Signatures made ahead, while nothing waits for them; each is given out once and only while fresh.
+
+    A signature covers the time, the method and the path, not the body: one made early fits any order.
+    """
+
+    _ready: deque[tuple[str, str, int, dict[str, str]]] = field(
+        default_factory=deque[tuple[str, str, int, dict[str, str]]]
+    )
+
+    def prepare(self, signer: Signer, method: str, path: str, stamp_ms: int) -> None:
+        """Sign once ahead; the oldest makes room."""
+        self._ready.append((method, path, stamp_ms, signer.headers(method, path, stamp_ms)))
+        while len(self._ready) > READY_AT_MOST:
+            self._ready.popleft()
+
+    def take(self, method: str, path: str, now_ms: int) -> dict[str, str] | None:
+        """The headers of a prepared signature for this request, never again; None if none is fresh."""
+        while self._ready:
+            made_for, where, stamp_ms, headers = self._ready.pop()
+            if (made_for, where) == (method, path) and -AHEAD_MS <= now_ms - stamp_ms <= FRESH_MS:
+                return headers
+        return None
 
 
 def load_signer(key_id: str, key_path: Path) -> Signer:

@@ -7,10 +7,10 @@ It never reconnects and never repairs; whoever opened it does.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -19,10 +19,11 @@ import msgspec
 
 from recio.clock import Clock
 from recio.errors import Transient
-from recio.kalshi.frames import Frame, FrameError, parse_frame
+from recio.kalshi.commands import Command
+from recio.kalshi.frames import EPOCH, Frame, FrameError, parse_frame
 from recio.kalshi.rest import Answer, fault
 from recio.kalshi.signing import Signer
-from recio.units import Ticker
+from recio.messages import BookDeltaSeen, IndexValue, TickerSeen
 
 CONNECT_LIMIT = 15.0
 CLOSE_LIMIT = 2.0
@@ -45,43 +46,24 @@ class KalshiSocket:
     silence_limit_seconds: float
     last_heard: datetime
     """Market time of the last frame or ping."""
+    last_frame: datetime | None = None
+    """Market time of the last frame, pings apart: a socket that pings and says nothing else is not heard."""
+    stamp: datetime | None = None
+    """The venue's own time of the newest stamped frame."""
+    delay: timedelta = timedelta(0)
+    """How old the newest stamped frame was when it came: a stream that lags behind is not fresh."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
-    async def subscribe(self, channels: Sequence[str], tickers: Sequence[Ticker] = ()) -> int:
-        params: dict[str, object] = {"channels": list(channels)}
-        if tickers:
-            params["market_tickers"] = list(tickers)
-        if "orderbook_delta" in channels:
-            # The default is announced to change: never rely on it.
-            params["use_yes_price"] = False
-        return await self._command("subscribe", params)
-
-    async def unsubscribe(self, sids: Sequence[int]) -> int:
-        return await self._command("unsubscribe", {"sids": list(sids)})
-
-    async def add_markets(self, sid: int, tickers: Sequence[Ticker]) -> int:
-        return await self._update(sid, "add_markets", tickers)
-
-    async def drop_markets(self, sid: int, tickers: Sequence[Ticker]) -> int:
-        return await self._update(sid, "delete_markets", tickers)
-
-    async def snapshot(self, sid: int, tickers: Sequence[Ticker]) -> int:
-        """Ask for whole books; they arrive as snapshots in the subscription's own sequence."""
-        return await self._update(sid, "get_snapshot", tickers)
-
-    async def _update(self, sid: int, action: str, tickers: Sequence[Ticker]) -> int:
-        params: dict[str, object] = {"sids": [sid], "action": action, "market_tickers": list(tickers)}
-        return await self._command("update_subscription", params)
-
-    async def _command(self, name: str, params: dict[str, object]) -> int:
+    async def send(self, command: Command) -> int:
+        """Send one command; returns the number its answer will carry. Raises Transient."""
         number = next(self._ids)
-        command = {"id": number, "cmd": name, "params": params}
+        body = {"id": number, "cmd": command.name, "params": command.params}
         try:
             # Bounded: a peer that stopped reading must not hold up the one task that would notice.
             with anyio.fail_after(self.silence_limit_seconds):
-                await self.connection.send_str(msgspec.json.encode(command).decode())
+                await self.connection.send_str(msgspec.json.encode(body).decode())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"socket: {name} could not be sent: {error}") from error
+            raise Transient(f"socket: {command.name} could not be sent: {error}") from error
         return number
 
     async def receive(self) -> Frame | BadFrame:
@@ -91,13 +73,25 @@ class KalshiSocket:
             self.last_heard = self.clock.utc()
             match message.type:
                 case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
-                    return _parsed(message.data)
+                    self.last_frame = self.last_heard
+                    return self._parsed(message.data)
                 case aiohttp.WSMsgType.PING:
                     await self._pong(message.data)
                 case aiohttp.WSMsgType.PONG:
                     pass
                 case _:
                     raise Transient(f"socket closed: {_why(self.connection, message)}")
+
+    def _parsed(self, data: str | bytes) -> Frame | BadFrame:
+        try:
+            frame = parse_frame(data, self.last_heard)
+        except FrameError as error:
+            return BadFrame(str(error))
+        stamp = _stamp(frame)
+        if stamp is not None:
+            self.stamp = stamp
+            self.delay = max(timedelta(0), self.last_heard - stamp)
+        return frame
 
     async def _next(self) -> aiohttp.WSMessage:
         try:
@@ -171,11 +165,18 @@ def _signed(url: str, signer: Signer, clock: Clock) -> dict[str, str]:
     return signer.headers("GET", urlsplit(url).path, int(clock.unix() * 1000))
 
 
-def _parsed(data: str | bytes) -> Frame | BadFrame:
-    try:
-        return parse_frame(data)
-    except FrameError as error:
-        return BadFrame(str(error))
+def _stamp(frame: Frame) -> datetime | None:
+    """The venue's own time of a data frame."""
+    match frame:
+        case IndexValue():
+            return frame.at
+        case TickerSeen(at_ms=int(at_ms)) | BookDeltaSeen(at_ms=int(at_ms)):
+            try:
+                return EPOCH + timedelta(milliseconds=at_ms)
+            except OverflowError:
+                return None
+        case _:
+            return None
 
 
 def _why(connection: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> str:

@@ -113,18 +113,41 @@ class SequencedBooks:
     usable: set[Ticker] = field(default_factory=set[Ticker])
     last_seq: dict[int, int] = field(default_factory=dict[int, int])
     carriers: dict[Ticker, int] = field(default_factory=dict[Ticker, int])
+    views: dict[Ticker, BookView] = field(default_factory=dict[Ticker, BookView])
+    """Of books that have not changed since they were looked at."""
+
+    def view(self, ticker: Ticker) -> BookView | None:
+        """The best levels of one book, None while it is not usable."""
+        if ticker not in self.usable:
+            return None
+        view = self.views.get(ticker)
+        if view is None:
+            view = self.views[ticker] = self.books[ticker].view()
+        return view
 
     def count(self, sid: int, seq: int) -> SequenceGap | None:
-        """Check one sequenced message of a subscription; a gap makes all its books unusable."""
+        """Check one sequenced message of a subscription; a gap makes all its books unusable.
+
+        A message that comes again or late is a gap too. It does not set the count back, unless it is number
+        one: some recordings begin a subscription anew without saying so.
+        """
         last = self.last_seq.get(sid)
-        self.last_seq[sid] = seq
         if last is None or seq == last + 1:
+            self.last_seq[sid] = seq
             return None
-        self.usable -= {ticker for ticker, carrier in self.carriers.items() if carrier == sid}
+        self.last_seq[sid] = seq if seq == 1 else max(last, seq)
+        self.distrust(sid)
         return SequenceGap(sid, last + 1, seq)
+
+    def distrust(self, sid: int) -> None:
+        """Every book of a subscription is unusable until its next snapshot."""
+        self.usable -= {ticker for ticker, carrier in self.carriers.items() if carrier == sid}
 
     def snapshot(self, seen: BookSnapshotSeen) -> BookOutcome:
         gap = self.count(seen.sid, seen.seq)
+        if gap is not None and 1 < gap.got < gap.expected:
+            return gap  # changes that it does not have came before it
+        self.views.pop(seen.ticker, None)
         book = self.books.setdefault(seen.ticker, OrderBook())
         self.carriers[seen.ticker] = seen.sid
         for price, quantity in (*seen.yes, *seen.no):
@@ -143,6 +166,7 @@ class SequencedBooks:
             return gap
         if seen.ticker not in self.usable:
             return NotListening(seen.ticker)
+        self.views.pop(seen.ticker, None)
         if not 0 < seen.price < ONE_DOLLAR:
             self.usable.discard(seen.ticker)
             return ImpossibleLevel(seen.ticker, seen.price, seen.change)
@@ -155,10 +179,11 @@ class SequencedBooks:
     def restart(self, sid: int) -> None:
         """A subscription was (re)made: its sequence begins anew and its books wait for snapshots."""
         self.last_seq.pop(sid, None)
-        self.usable -= {ticker for ticker, carrier in self.carriers.items() if carrier == sid}
+        self.distrust(sid)
 
     def drop(self, ticker: Ticker) -> None:
         """A market is over: its book is no longer kept."""
         self.books.pop(ticker, None)
+        self.views.pop(ticker, None)
         self.usable.discard(ticker)
         self.carriers.pop(ticker, None)

@@ -11,6 +11,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from recio.clock import Clock
+from recio.kalshi.rate_limit import BucketLimit, EndpointCosts, RateLimits
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.signing import Signer
 
@@ -26,14 +27,38 @@ class LocalVenue:
     session: aiohttp.ClientSession
     requests: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
 
-    def rest(self, timeout_seconds: float = 5.0) -> KalshiRest:
+    def rest(self, timeout_seconds: float = 5.0, limits: RateLimits | None = None) -> KalshiRest:
         return KalshiRest(
             session=self.session,
             base_url=self.base_url + "/trade-api/v2",
             signer=SIGNER,
             clock=Clock(),
             timeout_seconds=timeout_seconds,
+            limits=limits or plenty(),
         )
+
+
+def plenty() -> RateLimits:
+    """More tokens than any test asks for."""
+    limits, wide = RateLimits(), BucketLimit(refill=1_000_000, capacity=1_000_000)
+    limits.learn("test", wide, wide, EndpointCosts())
+    return limits
+
+
+def by_path(**bodies: object) -> Handler:
+    """Serve by the last part of the path; a body that is a function gets the request."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        body = bodies.get(request.path.rsplit("/", 1)[-1], bodies.get("other"))
+        if callable(body):
+            body = body(request)
+        if isinstance(body, web.StreamResponse):
+            return body
+        return (
+            web.Response(status=404, text="404 page not found") if body is None else web.json_response(body)
+        )
+
+    return serve
 
 
 @asynccontextmanager

@@ -30,4 +30,4 @@ def demo_answer(name: str) -> tuple[int, str, dict[str, Any]]:
     """(status, body to the byte, request body) of one recorded exchange with the demo venue."""
     body = recorded("kalshi_demo_wire", f"{name}.json").read_text()
     meta = json.loads(recorded("kalshi_demo_wire", f"{name}.meta.json").read_text())
-    return meta["status"], body, meta["request_body"] or {}
+    return meta["status"], body, meta.get("request_body") or {}

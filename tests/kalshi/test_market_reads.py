@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -10,11 +10,18 @@ from aiohttp import web
 
 from recio.errors import Transient
 from recio.kalshi import markets
-from recio.messages import Market
+from recio.kalshi.fees import Fee, SeriesFees
+from recio.kalshi.markets import Listing, MarketList
+from recio.messages import Market, StrikeType
 from recio.units import Side, Ticker
-from tests.kalshi.local_venue import answers, local_venue, pages
+from tests.kalshi.local_venue import Handler, answers, by_path, local_venue
 
 NOW = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
+RULES = (
+    "If the simple average of the sixty seconds of CF Benchmarks' Bitcoin Real-Time Index (BRTI) before"
+    " 7:15 AM EST is at least the simple average of the sixty seconds of CF Benchmarks' Bitcoin Real-Time"
+    " Index (BRTI) before 7:00 AM EST, then the market resolves to Yes."
+)
 MARKET = {
     "ticker": "KXBTC15M-26NOV230715-15",
     "event_ticker": "KXBTC15M-26NOV230715",
@@ -24,7 +31,8 @@ MARKET = {
     "strike_type": "greater_or_equal",
     "floor_strike": 83990.12,
     "price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0100"}],
-    "rules_primary": "If the simple average",
+    "rules_primary": RULES,
+    "rules_secondary": "Not all data is the same.",
     "result": "",
     "expiration_value": "",
     "exchange_index": 2,
@@ -33,11 +41,53 @@ MARKET = {
 TICKER = Ticker("KXBTC15M-26NOV230715-15")
 
 
+def listing(kind: str = "quadratic", multiplier: str = "1", **changes: object) -> Listing:
+    fees = SeriesFees(now=Fee(kind=kind, multiplier=Decimal(multiplier)), changes=(), event_changes={})
+    fields = {"series": "KXBTC15M", "symbol": "BTC", "index_id": "BRTI", "fees": fees}
+    return Listing(**(fields | changes))  # type: ignore[arg-type]
+
+
+def serving(*listed: object, events: list[dict[str, object]] | None = None) -> Handler:
+    """A venue with these markets, closing time filters included, and their events."""
+
+    def shown(request: web.Request) -> object:
+        until = int(request.query.get("max_close_ts", "9999999999"))
+        inside = [each for each in listed if _closes(each) <= until]
+        return {"markets": inside, "cursor": ""}
+
+    names = {str(each.get("event_ticker")) for each in listed if isinstance(each, dict)}
+    known = events if events is not None else [{"event_ticker": name} for name in names]
+    return by_path(markets=shown, events={"events": known, "cursor": ""})
+
+
+def _closes(each: object) -> float:
+    try:
+        return datetime.fromisoformat(each["close_time"]).timestamp()  # type: ignore[index]
+    except (TypeError, KeyError, ValueError):
+        return 0.0
+
+
+async def listed(handler: Handler, what: Listing | None = None) -> MarketList:
+    async with local_venue(handler) as venue:
+        return await markets.event_markets(venue.rest(), what or listing(), NOW)
+
+
+async def only(handler: Handler, what: Listing | None = None) -> Market:
+    (market,) = (await listed(handler, what)).markets
+    return market
+
+
 async def test_strikes_are_read_exactly_and_unknown_fields_pass():
-    async with local_venue(pages({"markets": [MARKET], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert listed.markets[0].floor_strike == Decimal("83990.12")
-    assert listed.refused == ()
+    found = await listed(serving(MARKET))
+    (market,) = found.markets
+    assert (market.floor_strike, market.symbol, market.series_ticker) == (
+        Decimal("83990.12"),
+        "BTC",
+        "KXBTC15M",
+    )
+    assert (market.doubt, market.fee_multiplier) == ("", 1)
+    assert (market.rules_primary, market.rules_secondary) == (RULES, "Not all data is the same.")
+    assert found.refused == ()
 
 
 @pytest.mark.parametrize(
@@ -46,16 +96,26 @@ async def test_strikes_are_read_exactly_and_unknown_fields_pass():
         ("status", "paused_by_aliens"),
         ("strike_type", "custom"),
         ("close_time", "soon"),
+        ("close_time", "2026-11-23T12:15:00"),
+        ("open_time", None),
         ("price_ranges", [{"start": "0", "end": "1", "step": "0"}]),
+        ("price_ranges", [{"start": "0", "end": "1.01", "step": "0.01"}]),
+        ("price_ranges", []),
         ("price_ranges", None),
+        ("floor_strike", "NaN"),
+        ("cap_strike", "1e999"),
+        ("rules_secondary", None),
+        ("exchange_index", "2"),
+        ("fee_waiver_expiration_time", 17),
     ],
 )
-async def test_a_market_that_is_not_understood_is_left_out_and_named(field: str, value: object):
+async def test_a_market_that_is_not_understood_is_left_out_and_its_field_named(field: str, value: object):
     strange = {**MARKET, "ticker": "KXBTC15M-STRANGE", field: value}
-    async with local_venue(pages({"markets": [MARKET, strange], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert {market.ticker for market in listed.markets} == {MARKET["ticker"]}
-    assert {ticker for ticker, _ in listed.refused} == {"KXBTC15M-STRANGE"}
+    found = await listed(serving(MARKET, strange))
+    assert {market.ticker for market in found.markets} == {TICKER}
+    ((ticker, why),) = found.refused
+    assert ticker == "KXBTC15M-STRANGE"
+    assert field in why
 
 
 async def test_only_the_next_two_events_by_the_venues_own_times():
@@ -63,69 +123,157 @@ async def test_only_the_next_two_events_by_the_venues_own_times():
         {**MARKET, "ticker": f"E{n}-1", "event_ticker": f"E{n}", "close_time": f"2026-11-23T1{n}:30:00Z"}
         for n in (1, 3, 4)
     ]
-    async with local_venue(pages({"markets": [*later, MARKET], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert {market.event_ticker for market in listed.markets} == {"KXBTC15M-26NOV230715", "E3"}
+    found = await listed(serving(*later, MARKET))
+    assert {market.event_ticker for market in found.markets} == {"KXBTC15M-26NOV230715", "E3"}
 
 
-async def test_the_crypto_shard_speaks_for_itself():
-    body = {
-        "exchange_active": True,
-        "trading_active": True,
-        "exchange_index_statuses": [{"exchange_index": 2, "exchange_active": True, "trading_active": False}],
+@pytest.mark.parametrize("ahead", [timedelta(hours=30), timedelta(days=90)])
+async def test_an_event_that_closes_far_ahead_is_found_too(ahead: timedelta):
+    close = (NOW + ahead).isoformat()
+    far = {**MARKET, "ticker": "FAR-1", "event_ticker": "FAR", "close_time": close}
+    found = await listed(serving(MARKET, far))
+    assert {market.event_ticker for market in found.markets} == {"KXBTC15M-26NOV230715", "FAR"}
+
+
+async def test_a_ladder_of_290_strikes_over_several_pages_is_whole():
+    ladder = [
+        {**MARKET, "ticker": f"K-T{n}", "strike_type": "greater", "floor_strike": n, "rules_primary": "?"}
+        for n in range(290)
+    ]
+
+    def page(request: web.Request) -> object:
+        start = int(request.query.get("cursor") or 0)
+        following = str(start + 100) if start + 100 < len(ladder) else ""
+        return {"markets": ladder[start : start + 100], "cursor": following}
+
+    found = await listed(by_path(markets=page, events={"events": [], "cursor": ""}))
+    assert {market.floor_strike for market in found.markets} == {Decimal(n) for n in range(290)}
+
+
+async def test_a_market_that_slips_from_one_page_to_the_next_is_listed_once():
+    def page(request: web.Request) -> object:
+        return {"markets": [MARKET], "cursor": "" if request.query.get("cursor") else "1"}
+
+    found = await listed(by_path(markets=page, events={"events": [], "cursor": ""}))
+    assert [market.ticker for market in found.markets] == [TICKER]
+
+
+HOURLY = (
+    "If the simple average of the sixty seconds of CF Benchmarks' Bitcoin Real-Time Index (BRTI) before"
+    " 7:15 AM EST is {} at 7:15 AM EST on Nov 23, 2026, then the market resolves to Yes."
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"strike_type": "greater", "floor_strike": 92799.99}, "above 92799.99"),
+        ({"strike_type": "less", "floor_strike": None, "cap_strike": 74200}, "below 74200"),
+        ({"strike_type": "between", "floor_strike": 84600, "cap_strike": 84699.99}, "between 84600-84699.99"),
+    ],
+)
+async def test_ladders_ranges_and_tails_are_understood(changes: dict[str, object], said: str):
+    market = await only(serving({**MARKET, **changes, "rules_primary": HOURLY.format(said)}))
+    assert market.doubt == ""
+    assert market.strike_type is StrikeType(changes["strike_type"])
+    strikes = [changes.get("floor_strike"), changes.get("cap_strike")]
+    assert [market.floor_strike, market.cap_strike] == [
+        None if each is None else Decimal(str(each)) for each in strikes
+    ]
+
+
+async def test_rules_that_say_something_else_are_a_doubt_and_the_market_stays_listed():
+    market = await only(
+        serving({**MARKET, "rules_primary": "If the moon is full, then the market resolves to Yes."})
+    )
+    assert "moon" in market.doubt
+    market = await only(serving(MARKET), listing(index_id="ETHUSD_RTI"))
+    assert "ETHUSD_RTI" in market.doubt
+
+
+@pytest.mark.parametrize("kind", ["greater", "greater_or_equal"])
+async def test_a_strike_that_is_not_known_yet_is_none_and_no_doubt(kind: str):
+    unknown = {name: value for name, value in MARKET.items() if name != "floor_strike"}
+    market = await only(serving({**unknown, "strike_type": kind, "status": "initialized"}))
+    assert (market.floor_strike, market.doubt) == (None, "")
+
+
+async def test_an_unknown_kind_of_fee_is_a_doubt():
+    assert "flat" in (await only(serving(MARKET), listing(kind="flat"))).doubt
+
+
+async def test_an_events_own_fee_beats_the_series():
+    event = {
+        "event_ticker": MARKET["event_ticker"],
+        "fee_multiplier_override": 0.5,
+        "fee_type_override": None,
     }
-    async with local_venue(pages(body)) as venue:
-        assert await markets.trading_active(venue.rest(), 2) is False
-        assert await markets.trading_active(venue.rest(), None) is True
+    assert (await only(serving(MARKET, events=[event]))).fee_multiplier == Decimal("0.5")
+    strange = {**event, "fee_type_override": "flat"}
+    assert "flat" in (await only(serving(MARKET, events=[strange]))).doubt
 
 
-async def test_an_unknown_kind_of_fee_means_no_trade():
-    body = {"series": {"ticker": "K", "fee_type": "flat", "fee_multiplier": 1}}
-    async with local_venue(pages(body)) as venue:
-        with pytest.raises(Transient, match="flat"):
-            await markets.series_fee_multiplier(venue.rest(), "K")
+async def test_a_market_whose_event_is_not_listed_is_in_doubt_about_its_fee():
+    assert "fee is not known" in (await only(serving(MARKET, events=[]))).doubt
+
+
+async def test_a_fee_waiver_counts_only_if_it_lasts_to_the_close():
+    lasting = {**MARKET, "fee_waiver_expiration_time": "2026-11-23T12:15:00Z"}
+    ending = {**MARKET, "fee_waiver_expiration_time": "2026-11-23T12:14:59Z"}
+    assert (await only(serving(lasting))).fee_multiplier == 0
+    assert (await only(serving(ending))).fee_multiplier == 1
 
 
 async def test_a_settled_market_tells_its_result():
     body = {"market": {**MARKET, "status": "finalized", "result": "no", "expiration_value": "83950.62"}}
-    async with local_venue(pages(body)) as venue:
-        found = await markets.read_result(venue.rest(), MARKET["ticker"])  # type: ignore[arg-type]
+    async with local_venue(answers_json(body)) as venue:
+        found = await markets.read_result(venue.rest(), TICKER)
     assert (found.result, found.settlement_value_text) == (Side.NO, "83950.62")
+
+
+async def test_a_result_in_an_unknown_word_is_named_and_never_taken_for_none():
+    body = {"market": {**MARKET, "status": "finalized", "result": "perhaps"}}
+    async with local_venue(answers_json(body)) as venue:
+        with pytest.raises(Transient, match=r"perhaps.*result"):
+            await markets.read_result(venue.rest(), TICKER)
+
+
+def answers_json(body: object) -> Handler:
+    return by_path(other=body)
 
 
 async def test_a_market_that_opens_while_the_list_is_read_is_not_lost():
     """A venue that filters by status would show it neither among the open nor among the unopened."""
     asked: list[str] = []
 
-    async def serve(request: web.Request) -> web.StreamResponse:
+    def serve(request: web.Request) -> object:
         status = "active" if asked else "initialized"
         asked.append(request.path_qs)
         wanted = {"open": "active", "unopened": "initialized"}.get(request.query.get("status", ""), status)
-        found = [{**MARKET, "status": status}] if wanted == status else []
-        return web.json_response({"markets": found, "cursor": ""})
+        return {"markets": [{**MARKET, "status": status}] if wanted == status else [], "cursor": ""}
 
-    async with local_venue(serve) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert [market.ticker for market in listed.markets] == [TICKER]
+    found = await listed(by_path(markets=serve, events={"events": [], "cursor": ""}))
+    assert [market.ticker for market in found.markets] == [TICKER]
     assert f"min_close_ts={int(NOW.timestamp())}" in asked[0]
 
 
 @pytest.mark.parametrize("garbage", [7, {"ticker": 7}, {"nothing": 1}])
 async def test_something_that_is_no_market_at_all_does_not_hide_the_others(garbage: object):
-    async with local_venue(pages({"markets": [garbage, MARKET], "cursor": ""})) as venue:
-        listed = await markets.event_markets(venue.rest(), "KXBTC15M", NOW, fee_multiplier=Decimal(1))
-    assert [market.ticker for market in listed.markets] == [TICKER]
-    assert [ticker for ticker, _ in listed.refused] == ["(no ticker)"]
+    found = await listed(serving(garbage, MARKET))
+    assert [market.ticker for market in found.markets] == [TICKER]
+    assert [ticker for ticker, _ in found.refused] == ["(no ticker)"]
 
 
 async def read(**changes: object) -> Market:
-    async with local_venue(pages({"market": {**MARKET, **changes}})) as venue:
-        return await markets.read_market(venue.rest(), TICKER, Decimal(1))
+    event = {"event_ticker": MARKET["event_ticker"]}
+    served = by_path(events={"events": [event], "cursor": ""}, other={"market": {**MARKET, **changes}})
+    async with local_venue(served) as venue:
+        return await markets.read_market(venue.rest(), TICKER, listing())
 
 
 async def test_a_market_read_alone_is_the_same_market():
     market = await read(close_time="2026-11-23T07:15:00-05:00")
-    assert (market.series_ticker, market.floor_strike) == ("KXBTC15M", Decimal("83990.12"))
+    assert (market.series_ticker, market.floor_strike, market.doubt) == ("KXBTC15M", Decimal("83990.12"), "")
     assert market.close_time == datetime(2026, 11, 23, 12, 15, tzinfo=UTC)
     assert market.close_time.tzinfo is UTC
 
@@ -141,33 +289,11 @@ async def test_a_market_read_alone_is_the_same_market():
     ],
 )
 async def test_a_market_read_alone_that_is_not_understood_is_transient(changes: dict[str, object]):
-    with pytest.raises(Transient):
+    with pytest.raises(Transient, match=next(iter(changes))):
         await read(**changes)
 
 
-async def test_a_strike_that_is_not_known_yet_is_none():
-    assert (await read(floor_strike=None)).floor_strike is None
-
-
-@pytest.mark.parametrize(("text", "value"), [("1", Decimal(1)), ("0.5", Decimal("0.5")), ("0", Decimal(0))])
-async def test_a_fee_multiplier_is_read_exactly(text: str, value: Decimal):
-    body = '{"series":{"ticker":"K","fee_type":"quadratic","fee_multiplier":' + text + "}}"
-    async with local_venue(answers(200, body)) as venue:
-        assert await markets.series_fee_multiplier(venue.rest(), "K") == value
-
-
-@pytest.mark.parametrize("text", ["-1", '"NaN"', "null"])
-async def test_a_fee_multiplier_that_cannot_be_means_no_trade(text: str):
-    body = '{"series":{"ticker":"K","fee_type":"quadratic","fee_multiplier":' + text + "}}"
-    async with local_venue(answers(200, body)) as venue:
-        with pytest.raises(Transient, match="fee_multiplier"):
-            await markets.series_fee_multiplier(venue.rest(), "K")
-
-
-@pytest.mark.parametrize("status", [500, 503, 504])
-async def test_a_paused_exchange_may_say_so_with_a_servers_fault(status: int):
-    async with local_venue(answers(status, '{"exchange_active":true,"trading_active":false}')) as venue:
-        assert await markets.trading_active(venue.rest(), 2) is False
-    async with local_venue(answers(status, "<html>")) as venue:
-        with pytest.raises(Transient):
-            await markets.trading_active(venue.rest(), 2)
+async def test_an_error_in_a_yes_is_no_list_of_markets():
+    body = '{"markets":[],"events":[],"cursor":"","error":{"code":"internal_server_error"}}'
+    with pytest.raises(Transient, match="internal_server_error"):
+        await listed(answers(200, body))

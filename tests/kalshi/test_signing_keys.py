@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from recio.errors import BadConfig
-from recio.kalshi.signing import load_signer
+from recio.kalshi.orders import prepare
+from recio.kalshi.signing import FRESH_MS, READY_AT_MOST, PreparedSignatures, Signer, load_signer
+from tests.kalshi.local_venue import SIGNER, by_path, local_venue
 
 RSA = rsa.generate_private_key(65537, 2048)
 ED = Ed25519PrivateKey.generate()
@@ -72,3 +76,69 @@ def test_a_file_that_is_no_usable_key_is_named_and_not_quoted(tmp_path: Path, pe
 def test_the_private_key_never_shows_in_a_repr(tmp_path: Path):
     path = stored(tmp_path, RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     assert repr(load_signer("key-1", path)) == "Signer(key_id='key-1')"
+
+
+ORDERS = ("POST", "/trade-api/v2/portfolio/events/orders")
+
+
+def ready(*stamps: int) -> PreparedSignatures:
+    prepared = PreparedSignatures()
+    for stamp in stamps:
+        prepared.prepare(SIGNER, *ORDERS, stamp)
+    return prepared
+
+
+def test_a_prepared_signature_is_given_out_once_and_the_newest_first():
+    prepared = ready(1_000, 2_000)
+    taken = [prepared.take(*ORDERS, 2_500) for _ in range(3)]
+    assert [each and each["KALSHI-ACCESS-TIMESTAMP"] for each in taken] == ["2000", "1000", None]
+
+
+@pytest.mark.parametrize(
+    ("age", "given"), [(0, True), (FRESH_MS, True), (FRESH_MS + 1, False), (-1_001, False)]
+)
+def test_a_prepared_signature_is_used_only_while_it_is_fresh(age: int, given: bool):
+    assert (ready(10_000).take(*ORDERS, 10_000 + age) is not None) is given
+
+
+def test_one_that_was_too_old_is_never_given_out_later():
+    prepared = ready(10_000)
+    assert prepared.take(*ORDERS, 99_000) is None
+    assert prepared.take(*ORDERS, 10_000) is None
+
+
+def test_no_more_than_a_few_are_kept():
+    prepared = ready(*range(1_000, 1_010))
+    assert sum(prepared.take(*ORDERS, 1_010) is not None for _ in range(20)) == READY_AT_MOST
+
+
+@pytest.mark.parametrize(("method", "path"), [("DELETE", ORDERS[1]), ("POST", ORDERS[1] + "/batched")])
+def test_a_prepared_signature_fits_no_other_request(method: str, path: str):
+    assert ready(1_000).take(method, path, 1_000) is None
+
+
+@pytest.mark.parametrize("key", [RSA, ED])
+async def test_an_order_goes_out_with_a_prepared_signature_and_each_one_differs(key: object):
+    seen: list[tuple[str, str]] = []
+
+    def created(request: web.Request) -> object:
+        names = ("KALSHI-ACCESS-TIMESTAMP", "KALSHI-ACCESS-SIGNATURE")
+        seen.append((request.headers[names[0]], request.headers[names[1]]))
+        return {}
+
+    async with local_venue(by_path(orders=created)) as venue:
+        rest = replace(venue.rest(), signer=Signer(key_id="k", key=key))  # type: ignore[arg-type]
+        prepare(rest)
+        prepare(rest)
+        for _ in range(4):
+            await rest.send("POST", "/portfolio/events/orders", body={})
+    assert len(set(seen)) == 4
+    assert int(seen[0][0]) > int(seen[1][0])
+    public = key.public_key()  # type: ignore[attr-defined]
+    for stamp, signature in seen:
+        text = f"{stamp}POST/trade-api/v2/portfolio/events/orders".encode()
+        if key is ED:
+            public.verify(base64.b64decode(signature), text)
+        else:
+            pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+            public.verify(base64.b64decode(signature), text, pss, hashes.SHA256())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 import anyio
 import pytest
@@ -13,13 +14,19 @@ from recio.errors import BadConfig, Transient
 from recio.kalshi.frames import (
     Acknowledged,
     FrameError,
+    Listed,
     Passed,
     Subscribed,
     VenueError,
     parse_frame,
 )
 from recio.kalshi.socket import BadFrame, open_socket
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, TickerSeen
+from recio.kalshi.subscriptions import Command, Subscriptions
+from recio.messages import (
+    BookDeltaSeen,
+    BookSnapshotSeen,
+    TickerSeen,
+)
 from recio.units import Side, Ticker
 from tests.kalshi.local_venue import SIGNER, LocalVenue, answers, local_venue
 
@@ -64,16 +71,19 @@ def test_an_empty_quote_is_none_and_never_zero():
 
 def test_replies_and_errors_are_told_apart():
     assert parse_frame(b'{"type":"subscribed","id":1,"msg":{"channel":"fill","sid":4}}') == Subscribed(
-        channel="fill", sid=4
+        channel="fill", sid=4, number=1
     )
     assert parse_frame(b'{"type":"ok","id":2,"sid":1,"seq":7,"msg":{"market_tickers":[]}}') == Acknowledged(
-        sid=1, seq=7
+        sid=1, seq=7, number=2
     )
-    assert parse_frame(b'{"type":"ok","id":2,"msg":[{"channel":"fill","sid":4}]}') == Acknowledged(
-        sid=None, seq=None
+    assert parse_frame(b'{"type":"unsubscribed","id":4,"sid":1,"seq":8}') == Acknowledged(
+        sid=1, seq=8, number=4, ended=True
+    )
+    assert parse_frame(b'{"type":"ok","id":2,"msg":[{"channel":"fill","sid":4}]}') == Listed(
+        subscriptions=(("fill", 4),), number=2
     )
     assert parse_frame(b'{"type":"error","id":2,"msg":{"code":25,"msg":"overflow"}}') == VenueError(
-        code=25, text="overflow", sid=None
+        code=25, text="overflow", sid=None, number=2
     )
     assert parse_frame(b'{"type":"of next year","sid":1,"seq":2,"msg":{}}') == Passed(
         kind="of next year", sid=1, seq=2
@@ -123,8 +133,8 @@ async def test_subscriptions_are_signed_numbered_and_explicit_about_prices():
         return socket
 
     async with local_venue(venue_socket) as venue, await _speak(venue) as socket:
-        await socket.subscribe(["orderbook_delta"], [Ticker("K")])
-        await socket.snapshot(2, [Ticker("K")])
+        (command,) = Subscriptions(indexes=()).want_books({Ticker("K")})
+        assert [await socket.send(command), await socket.send(command)] == [1, 2]
         with anyio.fail_after(5):
             assert isinstance(await socket.receive(), BookDeltaSeen)
             await socket.receive()
@@ -134,7 +144,7 @@ async def test_subscriptions_are_signed_numbered_and_explicit_about_prices():
         "cmd": "subscribe",
         "params": {"channels": ["orderbook_delta"], "market_tickers": ["K"], "use_yes_price": False},
     }
-    assert (heard[1]["id"], heard[1]["cmd"]) == (2, "update_subscription")
+    assert heard[1] == {**heard[0], "id": 2}
 
 
 async def test_a_socket_that_says_nothing_is_a_fault():
@@ -224,7 +234,7 @@ async def test_a_command_that_nobody_reads_is_a_fault_and_no_wait_for_ever():
         await heard.wait()
         with anyio.fail_after(10), pytest.raises(Transient, match="could not be sent"):
             while True:
-                await socket.subscribe(["orderbook_delta"], [Ticker("K" * 4_000_000)])
+                await socket.send(Command(name="subscribe", params={"x": "K" * 4_000_000}, channels=()))
         leave.set()
 
 
@@ -239,3 +249,48 @@ async def test_a_bad_frame_is_handed_over_as_such():
     async with local_venue(garbling) as venue, await _speak(venue) as socket:
         with anyio.fail_after(5):
             assert isinstance(await socket.receive(), BadFrame)
+
+
+async def test_a_stream_that_lags_behind_shows_how_old_its_data_is():
+    stamp = int((datetime.now(UTC) - timedelta(seconds=8)).timestamp() * 1000)
+
+    async def lagging(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        body = {"market_ticker": "K", "yes_bid_dollars": "0.5", "yes_ask_dollars": "0.6", "ts_ms": stamp}
+        await socket.send_str(frame(type="ticker", seq=None, msg=body).decode())
+        await socket.receive()
+        return socket
+
+    async with local_venue(lagging) as venue, await _speak(venue) as socket:
+        assert socket.delay == timedelta(0)
+        with anyio.fail_after(5):
+            await socket.receive()
+        assert timedelta(seconds=8) <= socket.delay < timedelta(seconds=13)
+        assert socket.last_frame == socket.last_heard
+        assert socket.stamp == datetime.fromtimestamp(stamp // 1000, UTC).replace(
+            microsecond=stamp % 1000 * 1000
+        )
+
+
+async def test_a_ping_is_life_but_no_frame():
+    async def pinging(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.ping(b"heartbeat")
+        await socket.receive()
+        await socket.close()
+        return socket
+
+    async with local_venue(pinging) as venue, await _speak(venue) as socket:
+        before = socket.last_heard
+        with anyio.fail_after(5), pytest.raises(Transient, match="closed"):
+            await socket.receive()
+        assert socket.last_heard > before
+        assert socket.last_frame is None
+
+
+def test_a_quote_outside_the_dollar_is_refused_and_no_empty_side():
+    body = {"market_ticker": "K", "yes_bid_dollars": "-0.1000", "yes_ask_dollars": "1.0000", "ts_ms": 1}
+    with pytest.raises(FrameError, match=r"yes_bid_dollars -0\.1000"):
+        parse_frame(frame(type="ticker", seq=None, msg=body))

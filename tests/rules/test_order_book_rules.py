@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -115,3 +117,66 @@ def test_a_gap_is_told_even_when_the_snapshot_after_it_is_impossible():
     broken = BookSnapshotSeen(sid=2, seq=9, ticker=T, yes=((Price(0), Quantity(1)),), no=())
     assert books.snapshot(broken) == SequenceGap(2, 3, 9)
     assert books.usable == set()
+
+
+def test_a_late_message_is_a_gap_and_does_not_set_the_count_back():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    assert books.delta(delta(3, 5000, 10)) == SequenceGap(2, 2, 3)
+    assert books.delta(delta(2, 5000, 10)) == SequenceGap(2, 4, 2)
+    assert books.snapshot(snapshot(4)) == Applied(T)
+    assert books.delta(delta(5, 5000, 10)) == Applied(T)
+
+
+def test_a_late_snapshot_is_not_whole():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    books.snapshot(snapshot(2, OTHER))
+    books.delta(delta(3, 5000, 10))
+    assert books.snapshot(snapshot(2)) == SequenceGap(2, 4, 2)
+    assert books.usable == set()
+
+
+def test_a_subscription_that_begins_anew_without_saying_so_is_followed():
+    books = SequencedBooks()
+    books.snapshot(snapshot(900))
+    assert books.snapshot(snapshot(1, OTHER)) == SequenceGap(2, 901, 1)
+    assert books.usable == {OTHER}
+    assert books.delta(delta(2, 5000, 10, ticker=OTHER)) == Applied(OTHER)
+
+
+def test_the_view_of_a_book_is_made_once_until_the_book_changes():
+    books = SequencedBooks()
+    books.snapshot(snapshot(1))
+    first = books.view(T)
+    assert first is not None
+    assert books.view(T) is first
+    books.delta(delta(2, 5000, 10))
+    second = books.view(T)
+    assert second is not None
+    assert (first.bids[0], second.bids[0]) == ((5000, 200), (5000, 210))
+    books.snapshot(snapshot(3))
+    assert books.view(T) == first
+    assert books.delta(delta(9, 5000, 10)) == SequenceGap(2, 4, 9)
+    assert books.view(T) is None
+
+
+def cost_of_deltas(markets: int) -> float:
+    """Seconds per delta, best of five rounds, when a subscription carries so many books."""
+    books = SequencedBooks()
+    tickers = [Ticker(f"KX-{number}") for number in range(markets)]
+    for seq, ticker in enumerate(tickers, start=1):
+        books.snapshot(snapshot(seq, ticker))
+    rounds, seq = [], markets
+    for _ in range(5):
+        made = [delta(seq + n, 5000, 1, ticker=tickers[n % markets]) for n in range(1, 4_001)]
+        seq += len(made)
+        began = time.perf_counter()
+        for each in made:
+            books.delta(each)
+        rounds.append((time.perf_counter() - began) / len(made))
+    return min(rounds)
+
+
+def test_a_delta_costs_about_the_same_however_many_markets_there_are():
+    assert cost_of_deltas(580) < 4 * cost_of_deltas(1)

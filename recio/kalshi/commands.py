@@ -1,0 +1,70 @@
+"""Commands to the venue's socket, as data; it sends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from recio.units import Ticker
+
+BOOKS = "orderbook_delta"
+LIFECYCLE = "market_lifecycle_v2"
+PRIVATE = ("fill", "user_orders")
+INDEX = "cfbenchmarks_value"
+INDEX_FAST = "cfbenchmarks_value_5hz"
+TICKERS_PER_COMMAND = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    name: str
+    params: dict[str, object]
+    channels: tuple[str, ...]
+    """What it is about, for its answer."""
+    tickers: tuple[Ticker, ...] = ()
+    action: str = ""
+
+
+def subscribe(channels: Sequence[str], *, indexes: Sequence[str] = ()) -> Command:
+    """Channels that cover every market of the account or the exchange, or the indexes named."""
+    params: dict[str, object] = {"channels": list(channels)}
+    if indexes:
+        params["index_ids"] = list(indexes)
+    return Command(name="subscribe", params=params, channels=tuple(channels))
+
+
+def subscribe_books(tickers: Sequence[Ticker]) -> Command:
+    # The default of use_yes_price is announced to change: never rely on it.
+    params: dict[str, object] = {
+        "channels": [BOOKS],
+        "market_tickers": list(tickers),
+        "use_yes_price": False,
+    }
+    return Command(name="subscribe", params=params, channels=(BOOKS,), tickers=tuple(tickers))
+
+
+def update_books(sid: int, action: str, tickers: Iterable[Ticker]) -> tuple[Command, ...]:
+    """add_markets, delete_markets or get_snapshot, in as many commands as it takes."""
+    return tuple(_update(sid, action, chunk) for chunk in chunks(tickers))
+
+
+def unsubscribe(sid: int, channel: str) -> Command:
+    return Command(name="unsubscribe", params={"sids": [sid]}, channels=(channel,))
+
+
+def list_subscriptions() -> Command:
+    return Command(name="list_subscriptions", params={}, channels=())
+
+
+def chunks(tickers: Iterable[Ticker]) -> Iterator[list[Ticker]]:
+    """In order, so that the same wish always makes the same commands."""
+    ordered = sorted(tickers)
+    for start in range(0, len(ordered), TICKERS_PER_COMMAND):
+        yield ordered[start : start + TICKERS_PER_COMMAND]
+
+
+def _update(sid: int, action: str, tickers: list[Ticker]) -> Command:
+    params: dict[str, object] = {"sids": [sid], "action": action, "market_tickers": tickers}
+    return Command(
+        name="update_subscription", params=params, channels=(BOOKS,), tickers=tuple(tickers), action=action
+    )

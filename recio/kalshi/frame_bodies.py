@@ -1,0 +1,127 @@
+"""What is needed of the body of each kind of WebSocket frame; fields that are not here are passed over."""
+
+from __future__ import annotations
+
+import msgspec
+
+from recio.units import BookSide, Side
+
+
+class Snapshot(msgspec.Struct):
+    market_ticker: str
+    yes_dollars_fp: list[tuple[str, str]] = []
+    no_dollars_fp: list[tuple[str, str]] = []
+
+
+class Delta(msgspec.Struct):
+    market_ticker: str
+    price_dollars: str
+    delta_fp: str
+    side: Side
+    ts_ms: int | None = None
+
+
+class TopOfBook(msgspec.Struct):
+    market_ticker: str
+    yes_bid_dollars: str
+    yes_ask_dollars: str
+    ts_ms: int
+
+
+class Trade(msgspec.Struct):
+    trade_id: str
+    market_ticker: str
+    yes_price_dollars: str
+    count_fp: str
+    taker_book_side: BookSide
+    ts_ms: int
+
+
+class Fill(msgspec.Struct):
+    trade_id: str
+    order_id: str
+    market_ticker: str
+    book_side: BookSide
+    yes_price_dollars: str
+    count_fp: str
+    fee_cost: str
+    is_taker: bool
+    ts_ms: int
+    client_order_id: str = ""
+    post_position_fp: str | None = None
+
+
+class UserOrder(msgspec.Struct):
+    order_id: str
+    ticker: str
+    status: str
+    fill_count_fp: str
+    remaining_count_fp: str
+    client_order_id: str = ""
+    last_update_reason: str = ""
+
+
+class Position(msgspec.Struct):
+    market_ticker: str
+    position_fp: str
+    position_cost_dollars: str
+    realized_pnl_dollars: str
+    fees_paid_dollars: str
+
+
+class OrderGroup(msgspec.Struct):
+    order_group_id: str
+    event_type: str
+    ts_ms: int
+
+
+class Lifecycle(msgspec.Struct):
+    market_ticker: str
+    event_type: str
+
+
+class Event(msgspec.Struct):
+    event_ticker: str
+
+
+class Average(msgspec.Struct):
+    value: msgspec.Raw
+
+
+class Index(msgspec.Struct):
+    index_id: str
+    data: str
+    last_60s_windowed_average_15min: msgspec.Raw = msgspec.Raw(b"null")
+    """An Average, or its value alone."""
+
+
+class FastIndex(msgspec.Struct):
+    index_id: str
+    value_usd: msgspec.Raw
+    source_ts_ms: int
+
+
+class IndexPrint(msgspec.Struct):
+    """What `data` of an index message holds: the index's own message, as text."""
+
+    id: str
+    time: int
+    value: msgspec.Raw
+
+
+class SubscribedTo(msgspec.Struct):
+    channel: str
+    sid: int
+
+
+class Refusal(msgspec.Struct):
+    code: int
+    msg: str = ""
+
+
+class Envelope(msgspec.Struct):
+    type: str
+    id: int | None = None
+    sid: int | None = None
+    seq: int | None = None
+    msg: msgspec.Raw = msgspec.Raw(b"{}")

@@ -1,0 +1,125 @@
+"""What a WebSocket frame can turn out to be, beyond the messages that other tasks get; it reads no bytes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.messages import (
+    BookDeltaSeen,
+    BookSnapshotSeen,
+    FillSeen,
+    IndexValue,
+    LifecycleSeen,
+    OrderSeen,
+    TickerSeen,
+)
+from recio.units import BookSide, FillId, Money, Price, Quantity, Ticker
+
+
+class FrameError(ValueError):
+    """Bytes that are not a frame we can trust; names what was wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribed:
+    channel: str
+    sid: int
+    number: int | None = None
+    """The command it answers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledged:
+    """An ok or unsubscribed reply; it takes a place in its subscription's sequence."""
+
+    sid: int | None
+    seq: int | None
+    number: int | None = None
+    ended: bool = False
+    """The subscription is over: it was an unsubscribed reply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """Every subscription that the venue knows of, in answer to a list command."""
+
+    subscriptions: tuple[tuple[str, int], ...]
+    """(channel, sid)."""
+    number: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueError:
+    code: int
+    text: str
+    sid: int | None
+    seq: int | None = None
+    number: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TradeSeen:
+    """One match of anybody's orders, on the public tape."""
+
+    sid: int | None
+    seq: int | None
+    fill_id: FillId
+    """The same as in the fills of those whose orders met."""
+    ticker: Ticker
+    taker: BookSide
+    price: Price
+    """YES terms."""
+    quantity: Quantity
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionSeen:
+    """Our position in one market as the venue shows it; reads over REST may lag behind it."""
+
+    ticker: Ticker
+    position: Quantity
+    """+ YES, - NO."""
+    cost: Money
+    realized_pnl: Money
+    fees: Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGroupSeen:
+    """Something happened to one of our order groups: created, triggered, reset, deleted, limit_updated."""
+
+    sid: int | None
+    seq: int | None
+    group_id: str
+    kind: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """A frame of a kind we do not listen to; it may still take a place in a sequence."""
+
+    kind: str
+    sid: int | None
+    seq: int | None
+
+
+Frame = (
+    BookSnapshotSeen
+    | BookDeltaSeen
+    | TickerSeen
+    | LifecycleSeen
+    | FillSeen
+    | OrderSeen
+    | IndexValue
+    | TradeSeen
+    | PositionSeen
+    | OrderGroupSeen
+    | Subscribed
+    | Acknowledged
+    | Listed
+    | VenueError
+    | Passed
+)

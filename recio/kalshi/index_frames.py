@@ -1,0 +1,56 @@
+"""Prints of the settlement index, with the index's own message inside the venue's; it averages nothing."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+import msgspec
+
+from recio import units
+from recio.kalshi.frame_bodies import Average, Envelope, FastIndex, Index, IndexPrint
+from recio.kalshi.frame_numbers import instant, level
+from recio.messages import IndexValue
+
+_index = msgspec.json.Decoder(Index)
+_index_fast = msgspec.json.Decoder(FastIndex)
+_average = msgspec.json.Decoder(Average)
+_index_print = msgspec.json.Decoder(IndexPrint)
+
+
+def index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
+    body = _index.decode(envelope.msg)
+    said = _index_print.decode(body.data)
+    if said.id != body.index_id:
+        raise units.UnitError(f"index_id {body.index_id[:40]} carries a print of {said.id[:40]}")
+    return IndexValue(
+        sid=envelope.sid,
+        seq=envelope.seq,
+        index_id=body.index_id,
+        value=level(said.value, "value"),
+        at=instant(said.time, "time"),
+        received_at=received_at,
+        final_minute_mean=_mean(body),
+    )
+
+
+def fast_index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
+    body = _index_fast.decode(envelope.msg)
+    return IndexValue(
+        sid=envelope.sid,
+        seq=envelope.seq,
+        index_id=body.index_id,
+        value=level(body.value_usd, "value_usd"),
+        at=instant(body.source_ts_ms, "source_ts_ms"),
+        received_at=received_at,
+        final_minute_mean=None,
+    )
+
+
+def _mean(body: Index) -> Decimal | None:
+    """The closing minute's mean so far."""
+    raw = body.last_60s_windowed_average_15min
+    if bytes(raw) == b"null":
+        return None
+    value = _average.decode(raw).value if bytes(raw)[:1] == b"{" else raw
+    return level(value, "last_60s_windowed_average_15min")

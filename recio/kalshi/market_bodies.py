@@ -1,0 +1,162 @@
+"""One market as the venue writes it, and its strict conversion; a market that is not understood is never completed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from recio import units
+from recio.kalshi.answers import Instant
+from recio.kalshi.fees import NO_OVERRIDE, Override, SeriesFees
+from recio.messages import Market, MarketStatus, PriceRange, StrikeType
+from recio.rules.contract_terms import why_not_understood
+from recio.units import EventTicker, Side, Ticker
+
+LARGEST_STRIKE = 10**12
+FROM_BELOW = frozenset({StrikeType.LESS, StrikeType.LESS_OR_EQUAL, StrikeType.BETWEEN})
+FROM_ABOVE = frozenset({StrikeType.GREATER, StrikeType.GREATER_OR_EQUAL, StrikeType.BETWEEN})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listing:
+    """What is known of a series apart from its markets."""
+
+    series: str
+    symbol: str
+    index_id: str
+    fees: SeriesFees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketResult:
+    ticker: Ticker
+    status: MarketStatus
+    result: Side | None
+    settlement_value_text: str | None
+    """The index average that decided it, as the venue writes it."""
+    settled_at: datetime | None
+
+
+class _Outcome(StrEnum):
+    YES = "yes"
+    NO = "no"
+    SCALAR = "scalar"
+    NONE = ""
+
+
+class _Range(msgspec.Struct):
+    start: str
+    end: str
+    step: str
+
+
+class MarketBody(msgspec.Struct):
+    ticker: str
+    event_ticker: str
+    open_time: Instant
+    close_time: Instant
+    status: MarketStatus
+    strike_type: StrikeType
+    price_ranges: list[_Range]
+    rules_primary: str
+    rules_secondary: str
+    floor_strike: Decimal | None = None
+    cap_strike: Decimal | None = None
+    exchange_index: int | None = None
+    fee_waiver_expiration_time: Instant | None = None
+
+
+class ResultBody(msgspec.Struct):
+    """The same market, where only its end matters."""
+
+    ticker: str
+    status: MarketStatus
+    result: _Outcome
+    expiration_value: str
+    settlement_ts: Instant | None = None
+
+
+def market(body: MarketBody, listing: Listing, override: Override | None, now: datetime) -> Market:
+    """Raises UnitError naming what cannot be. `override` is None while the event's own fee is not known."""
+    event = EventTicker(body.event_ticker)
+    open_time, close_time = body.open_time.astimezone(UTC), body.close_time.astimezone(UTC)
+    waived = body.fee_waiver_expiration_time
+    fee = listing.fees.dearest(event, override or NO_OVERRIDE, now, max(now, close_time), waived)
+    floor, cap = _strike(body.floor_strike, "floor_strike"), _strike(body.cap_strike, "cap_strike")
+    return Market(
+        ticker=Ticker(body.ticker),
+        event_ticker=event,
+        series_ticker=listing.series,
+        symbol=listing.symbol,
+        exchange_index=body.exchange_index,
+        strike_type=body.strike_type,
+        floor_strike=floor,
+        cap_strike=cap,
+        open_time=open_time,
+        close_time=close_time,
+        status=body.status,
+        price_ranges=_ranges(body.price_ranges),
+        fee_multiplier=fee.multiplier,
+        rules_primary=body.rules_primary,
+        rules_secondary=body.rules_secondary,
+        doubt=_fee_doubt(fee.doubt, override) or _terms_doubt(body, listing, floor, cap),
+    )
+
+
+def result(body: ResultBody) -> MarketResult:
+    return MarketResult(
+        ticker=Ticker(body.ticker),
+        status=body.status,
+        result=Side(body.result.value) if body.result in (_Outcome.YES, _Outcome.NO) else None,
+        settlement_value_text=body.expiration_value or None,
+        settled_at=body.settlement_ts.astimezone(UTC) if body.settlement_ts else None,
+    )
+
+
+def _fee_doubt(doubt: str, override: Override | None) -> str:
+    return doubt or (
+        "" if override is not None else "the venue does not list its event: its fee is not known"
+    )
+
+
+def _terms_doubt(body: MarketBody, listing: Listing, floor: Decimal | None, cap: Decimal | None) -> str:
+    """A market whose strike is not known yet cannot be traded anyway, and its text may not name it yet."""
+    if (floor is None and body.strike_type in FROM_ABOVE) or (cap is None and body.strike_type in FROM_BELOW):
+        return ""
+    return why_not_understood(
+        body.rules_primary,
+        index_id=listing.index_id,
+        strike_type=body.strike_type,
+        floor=floor,
+        cap=cap,
+        open_time=body.open_time.astimezone(UTC),
+        close_time=body.close_time.astimezone(UTC),
+    )
+
+
+def _strike(value: Decimal | None, field: str) -> Decimal | None:
+    if value is not None and not (value.is_finite() and abs(value) < LARGEST_STRIKE):
+        raise units.UnitError(f"{field} {str(value)[:40]} is no strike")
+    return value
+
+
+def _ranges(bodies: list[_Range]) -> tuple[PriceRange, ...]:
+    if not bodies:
+        raise units.UnitError("price_ranges is empty")
+    return tuple(_range(each) for each in bodies)
+
+
+def _range(body: _Range) -> PriceRange:
+    try:
+        made = PriceRange(
+            start=units.price(body.start), end=units.price(body.end), step=units.price(body.step)
+        )
+    except units.UnitError as error:
+        raise units.UnitError(f"price_ranges: {error}") from error
+    if made.step <= 0 or not 0 <= made.start < made.end <= units.ONE_DOLLAR:
+        raise units.UnitError(f"price_ranges: {body.start} to {body.end} step {body.step} makes no sense")
+    return made

@@ -1,0 +1,137 @@
+"""Order groups: the venue's own brake on what may trade in fifteen seconds; always on the shard that is named.
+
+A change here may be asked again: Transient means that nobody knows, and asking again does no harm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from recio import units
+from recio.kalshi.answers import exact
+from recio.kalshi.rate_limit import Asked, Priority
+from recio.kalshi.rest import KalshiRest
+from recio.kalshi.writes import change
+from recio.units import Quantity, VenueOrderId, quantity_text
+
+GROUPS = "/portfolio/order_groups"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGroup:
+    group_id: str
+    limit: Quantity | None
+    """Contracts that may match in a rolling fifteen seconds; None where the venue does not say."""
+    auto_cancel: bool
+    exchange_index: int | None
+    orders: tuple[VenueOrderId, ...] | None
+    """None in a list of groups: only one group alone tells its orders."""
+
+
+class _Made(msgspec.Struct):
+    order_group_id: str
+
+
+class _Listed(msgspec.Struct):
+    id: str
+    is_auto_cancel_enabled: bool
+    contracts_limit_fp: str | None = None
+    exchange_index: int | None = None
+
+
+class _Groups(msgspec.Struct):
+    order_groups: list[_Listed]
+
+
+class _One(msgspec.Struct):
+    is_auto_cancel_enabled: bool
+    orders: list[str]
+    contracts_limit_fp: str | None = None
+    exchange_index: int | None = None
+
+
+class _Done(msgspec.Struct):
+    """Nothing is said but that it is done."""
+
+
+async def create_group(rest: KalshiRest, *, limit: Quantity, exchange_index: int | None) -> str:
+    """The id of a new group; without a shard the venue makes it on shard 0."""
+    body: dict[str, object] = {"contracts_limit_fp": quantity_text(limit)}
+    if exchange_index is not None:
+        body["exchange_index"] = exchange_index
+    asked = _asked("POST", "/create", exchange_index)
+    return (await change(rest, asked, _Made, body=body)).order_group_id
+
+
+async def groups(rest: KalshiRest) -> tuple[OrderGroup, ...]:
+    """Every group of the account."""
+    listed = (await rest.read(GROUPS, _Groups)).order_groups
+    return tuple(
+        OrderGroup(
+            group_id=each.id,
+            limit=_limit(each.contracts_limit_fp),
+            auto_cancel=each.is_auto_cancel_enabled,
+            exchange_index=each.exchange_index,
+            orders=None,
+        )
+        for each in listed
+    )
+
+
+async def group(rest: KalshiRest, group_id: str) -> OrderGroup:
+    """One group with the orders in it."""
+    found = await rest.read(f"{GROUPS}/{group_id}", _One, priority=Priority.ORDER_READ)
+    return OrderGroup(
+        group_id=group_id,
+        limit=_limit(found.contracts_limit_fp),
+        auto_cancel=found.is_auto_cancel_enabled,
+        exchange_index=found.exchange_index,
+        orders=tuple(VenueOrderId(each) for each in found.orders),
+    )
+
+
+async def trigger_group(rest: KalshiRest, group_id: str, exchange_index: int | None) -> None:
+    """Cancels every order in it and lets none in until it is reset."""
+    await _put(rest, f"/{group_id}/trigger", exchange_index, {}, Priority.CANCEL)
+
+
+async def reset_group(rest: KalshiRest, group_id: str, exchange_index: int | None) -> None:
+    """Lets orders in again."""
+    await _put(rest, f"/{group_id}/reset", exchange_index, {}, Priority.ORDER)
+
+
+async def limit_group(
+    rest: KalshiRest, group_id: str, exchange_index: int | None, *, limit: Quantity
+) -> None:
+    """A new limit; one that is exceeded already triggers the group."""
+    body = {"contracts_limit_fp": quantity_text(limit)}
+    await _put(rest, f"/{group_id}/limit", exchange_index, body, Priority.ORDER)
+
+
+async def delete_group(rest: KalshiRest, group_id: str, exchange_index: int | None) -> None:
+    """Cancels every order in it and removes it."""
+    asked = _asked("DELETE", f"/{group_id}", exchange_index, Priority.CANCEL)
+    await change(rest, asked, _Done, params=_shard(exchange_index))
+
+
+async def _put(
+    rest: KalshiRest, path: str, exchange_index: int | None, body: dict[str, str], priority: Priority
+) -> None:
+    # With a body even where it is empty: the venue wants to see a content type.
+    asked = _asked("PUT", path, exchange_index, priority)
+    await change(rest, asked, _Done, params=_shard(exchange_index), body=body)
+
+
+def _asked(method: str, path: str, exchange_index: int | None, priority: Priority = Priority.ORDER) -> Asked:
+    # Groups default to shard 0, so one that is not named is not looked for everywhere.
+    return Asked(method=method, path=GROUPS + path, priority=priority, shard=exchange_index or 0)
+
+
+def _shard(exchange_index: int | None) -> dict[str, str]:
+    return {} if exchange_index is None else {"exchange_index": str(exchange_index)}
+
+
+def _limit(text: str | None) -> Quantity | None:
+    return None if text is None else exact(units.quantity, text, "contracts_limit_fp")

@@ -1,0 +1,259 @@
+"""What is subscribed on one socket, in which order its messages must come, and what to ask for next.
+
+State without I/O: frames go in, outcomes and commands come out. A book is usable only while every message of its
+subscription was in order since its snapshot; a channel that is lost leaves the others alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from recio.kalshi.book_channel import BookChannel
+from recio.kalshi.commands import (
+    BOOKS,
+    INDEX,
+    INDEX_FAST,
+    LIFECYCLE,
+    PRIVATE,
+    TICKERS_PER_COMMAND,
+    Command,
+    list_subscriptions,
+    subscribe,
+)
+from recio.kalshi.frames import (
+    Acknowledged,
+    Frame,
+    Listed,
+    OrderGroupSeen,
+    Passed,
+    Subscribed,
+    TradeSeen,
+    VenueError,
+)
+from recio.kalshi.socket_outcomes import (
+    QUIET,
+    BookChanged,
+    Broken,
+    Dead,
+    Fed,
+    InOrder,
+    Opened,
+    Outcome,
+    Refused,
+    Stray,
+)
+from recio.messages import BookDeltaSeen, BookSnapshotSeen, IndexValue, LifecycleSeen
+from recio.rules.order_book import SequencedBooks
+from recio.units import Ticker
+
+__all__ = [
+    "BOOKS",
+    "INDEX",
+    "INDEX_FAST",
+    "LIFECYCLE",
+    "PRIVATE",
+    "TICKERS_PER_COMMAND",
+    "BookChanged",
+    "Broken",
+    "Command",
+    "Dead",
+    "InOrder",
+    "Opened",
+    "Outcome",
+    "Refused",
+    "Stray",
+    "Subscriptions",
+]
+
+COMMANDS_REMEMBERED = 256
+CHANNEL_ENDED = frozenset({10, 25})
+"""Channel error and buffer overflow end their subscription and leave the others alone."""
+PASSING = frozenset({10, 17, 18, 25, 27})
+"""Refusals that the same command may not meet again: time-outs, overflow, too many commands."""
+QUIET_LIMIT = 1.5
+"""Host seconds without any frame after which the venue is asked for a sign of life."""
+DEAD_LIMIT = 8.0
+"""Host seconds without any frame, in spite of the asking, after which the socket is dead though it may ping."""
+
+
+@dataclass(slots=True)
+class Subscriptions:
+    """Everything that is known of one socket's subscriptions; a new socket needs a new one."""
+
+    indexes: tuple[str, ...]
+    """Index ids to listen to; empty: none."""
+    index_channels: tuple[str, ...] = (INDEX,)
+    _books: BookChannel = field(default_factory=BookChannel)
+    _sids: dict[str, int] = field(default_factory=dict[str, int])
+    """Of every channel but the books."""
+    _channels: dict[int, str] = field(default_factory=dict[int, str])
+    _last: dict[int, int] = field(default_factory=dict[int, int])
+    _waiting: dict[int, Command] = field(default_factory=dict[int, Command])
+    _opening: set[str] = field(default_factory=set[str])
+    """Channels that were asked for and are not open yet."""
+    _barred: set[str] = field(default_factory=set[str])
+    """Channels that were refused for good: asking again would not help."""
+    _reopened: set[str] = field(default_factory=set[str])
+    """Channels made anew since the last tick: once is enough, or a broken channel would be asked for in a circle."""
+    _fed: int = 0
+    _quiet: tuple[int, float] | None = None
+    """How many frames there were when the quiet began, and the host time of that."""
+    _probed: bool = False
+
+    @property
+    def books(self) -> SequencedBooks:
+        return self._books.books
+
+    def opening(self) -> tuple[Command, ...]:
+        """What to subscribe apart from books: all of it on a fresh socket, later whatever is missing."""
+        missing = [[each for each in group if self._is_missing(each)] for group in self._groups()]
+        return tuple(self._ask_for(group) for group in missing if group)
+
+    def want_books(self, tickers: Iterable[Ticker]) -> tuple[Command, ...]:
+        """The commands that lead from the books asked for to those wanted."""
+        return self._books.towards(tickers)
+
+    def sent(self, number: int, command: Command) -> None:
+        """Remember a command until its answer."""
+        self._waiting[number] = command
+        if len(self._waiting) > COMMANDS_REMEMBERED:
+            del self._waiting[next(iter(self._waiting))]
+
+    def tick(self, now: float) -> Fed:
+        """Look, about once a second, at what did not come. `now` is host time that only grows."""
+        self._reopened.clear()
+        dead = self._silence(now)
+        if dead is not None:
+            return dead, ()
+        outcome, mending = self._books.impatient(now)
+        return outcome, (*mending, *self._books.settle(), *self.opening(), *self._probe(now))
+
+    def feed(self, frame: Frame) -> Fed:
+        """Take the next frame of the socket, in the order received."""
+        self._fed += 1
+        match frame:
+            case BookDeltaSeen() | BookSnapshotSeen():
+                return self._books.take(frame)
+            case LifecycleSeen() | IndexValue() | TradeSeen() | OrderGroupSeen() | Passed():
+                return self._counted(frame.sid, frame.seq)
+            case Subscribed():
+                return self._subscribed(frame)
+            case Acknowledged():
+                return self._acknowledged(frame)
+            case Listed():
+                return self._listed(frame)
+            case VenueError():
+                return self._error(frame)
+            case _:
+                return QUIET
+
+    def _groups(self) -> tuple[tuple[str, ...], ...]:
+        """Channels that are subscribed by one command; what may be refused alone is asked for alone."""
+        indexes = tuple((each,) for each in self.index_channels) if self.indexes else ()
+        return ((LIFECYCLE,), PRIVATE, *indexes)
+
+    def _ask_for(self, channels: list[str]) -> Command:
+        self._opening.update(channels)
+        return subscribe(channels, indexes=self.indexes if channels[0] in self.index_channels else ())
+
+    def _is_missing(self, channel: str) -> bool:
+        return not (channel in self._sids or channel in self._opening or channel in self._barred)
+
+    def _counted(self, sid: int | None, seq: int | None) -> Fed:
+        if sid is None or seq is None:
+            return QUIET
+        if sid == self._books.sid:
+            return self._books.count(seq)
+        channel = self._channels.get(sid)
+        if channel is None:
+            return Stray(f"of subscription {sid}, which is not ours"), ()
+        last = self._last.get(sid)
+        self._last[sid] = seq if last is None else max(last, seq)
+        if last is None or seq == last + 1:
+            return QUIET
+        if seq <= last:
+            return Stray(f"message {seq} of {channel} came after {last}"), ()
+        return Broken(channel, f"message {seq} came after {last}"), ()
+
+    def _subscribed(self, frame: Subscribed) -> Fed:
+        channel, number = frame.channel, frame.number
+        if number in self._waiting and channel in self._waiting[number].channels[-1:]:
+            del self._waiting[number]
+        if channel == BOOKS:
+            return Opened(channel), self._books.opened(frame.sid)
+        self._opening.discard(channel)
+        if self._sids.get(channel) == frame.sid:
+            return QUIET
+        self._sids[channel] = frame.sid
+        self._channels[frame.sid] = channel
+        self._last.pop(frame.sid, None)
+        return Opened(channel), ()
+
+    def _acknowledged(self, frame: Acknowledged) -> Fed:
+        if frame.number is not None:
+            self._waiting.pop(frame.number, None)
+        channel = self._channel_of(frame.sid)
+        if frame.ended and channel is not None:
+            return Broken(channel, "the venue unsubscribed it"), self._anew(channel)
+        return QUIET if frame.ended else self._counted(frame.sid, frame.seq)
+
+    def _listed(self, frame: Listed) -> Fed:
+        """Channels that the venue does not list any more have ended without a word."""
+        if frame.number is not None:
+            self._waiting.pop(frame.number, None)
+        listed = {sid for _, sid in frame.subscriptions}
+        ours = {*self._sids.values(), *(() if self._books.sid is None else (self._books.sid,))}
+        ended = [channel for sid in sorted(ours - listed) if (channel := self._channel_of(sid))]
+        commands = tuple(command for channel in ended for command in self._anew(channel))
+        return (Broken(ended[0], "the venue does not list it any more"), commands) if ended else QUIET
+
+    def _error(self, frame: VenueError) -> Fed:
+        why = f"{frame.code} {frame.text}".strip()
+        command = None if frame.number is None else self._waiting.pop(frame.number, None)
+        channel = self._channel_of(frame.sid)
+        if command is None and channel is not None and frame.code in CHANNEL_ENDED:
+            return Broken(channel, why), self._anew(channel)
+        _, mending = self._counted(frame.sid, frame.seq)
+        if command is None:
+            return Refused((), why), mending
+        self._refused(command, frame.code)
+        return Refused(command.channels, why), mending
+
+    def _refused(self, command: Command, code: int) -> None:
+        if BOOKS in command.channels:
+            self._books.refused(command)
+            return
+        self._opening.difference_update(command.channels)
+        if code not in PASSING:
+            self._barred.update(command.channels)
+
+    def _anew(self, channel: str) -> tuple[Command, ...]:
+        """Subscribe again to a channel that the venue ended; not more than once between two ticks."""
+        if channel == BOOKS:
+            self._books.lost()
+        else:
+            self._channels.pop(self._sids.pop(channel), None)
+        if channel in self._reopened:
+            return ()
+        self._reopened.add(channel)
+        return self._books.settle() if channel == BOOKS else (self._ask_for([channel]),)
+
+    def _channel_of(self, sid: int | None) -> str | None:
+        if sid is None:
+            return None
+        return BOOKS if sid == self._books.sid else self._channels.get(sid)
+
+    def _silence(self, now: float) -> Dead | None:
+        if self._quiet is None or self._quiet[0] != self._fed:
+            self._quiet, self._probed = (self._fed, now), False
+        if self._probed and now - self._quiet[1] > DEAD_LIMIT:
+            return Dead(f"nothing came for {DEAD_LIMIT:g} s, not even the answer to a command")
+        return None
+
+    def _probe(self, now: float) -> tuple[Command, ...]:
+        """Ask for a sign of life when nothing came for a while; a quiet market is no dead socket."""
+        if self._probed or self._quiet is None or now - self._quiet[1] < QUIET_LIMIT:
+            return ()
+        self._probed = True
+        return (list_subscriptions(),)

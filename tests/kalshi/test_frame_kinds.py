@@ -1,0 +1,208 @@
+"""Frames of the index, of our account and of the life of markets: exact, or refused by the field that does not fit."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from recio.kalshi.frames import (
+    FrameError,
+    OrderGroupSeen,
+    Passed,
+    PositionSeen,
+    TradeSeen,
+    parse_frame,
+)
+from recio.messages import FillSeen, IndexValue, LifecycleSeen, OrderSeen
+from recio.units import BookSide, FillId, Money, Price, Quantity, Ticker
+from tests.builders import NOW
+
+
+def index_frame(**changes: object) -> bytes:
+    said = {"type": "value", "id": "BRTI", "time": 1_790_000_000_000, "value": "84012.34"}
+    msg = {"index_id": "BRTI", "received_at": 1, "data": json.dumps(said), **changes}
+    return json.dumps({"type": "cfbenchmarks_value", "sid": 3, "seq": 9, "msg": msg}).encode()
+
+
+def test_an_index_print_is_exact_and_carries_its_own_time():
+    seen = parse_frame(index_frame(), NOW)
+    assert isinstance(seen, IndexValue)
+    assert (seen.value, seen.sid, seen.seq, seen.received_at) == (Decimal("84012.34"), 3, 9, NOW)
+    assert seen.at == datetime.fromtimestamp(1_790_000_000, UTC)
+    assert seen.final_minute_mean is None
+
+
+@pytest.mark.parametrize("mean", ["84011.12345678", {"value": "84011.12345678", "window_size": 7}])
+def test_the_mean_of_the_closing_minute_comes_bare_or_with_its_window(mean: object):
+    seen = parse_frame(index_frame(last_60s_windowed_average_15min=mean))
+    assert isinstance(seen, IndexValue)
+    assert seen.final_minute_mean == Decimal("84011.12345678")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"data": "not json"},
+        {"data": '{"id":"BRTI","time":1,"value":"-1"}'},
+        {"data": '{"id":"BRTI","time":1,"value":"NaN"}'},
+        {"data": '{"id":"ETHUSD_RTI","time":1,"value":"84012.34"}'},
+        {"data": '{"id":"BRTI","time":1}'},
+        {"index_id": None},
+        {"last_60s_windowed_average_15min": {"value": "0"}},
+    ],
+)
+def test_an_index_message_that_does_not_fit_is_refused(changes: dict[str, object]):
+    with pytest.raises(FrameError):
+        parse_frame(index_frame(**changes))
+
+
+def test_the_fast_index_is_read_too():
+    msg = {"index_id": "BRTI", "value_usd": "84012.34000001", "source_ts_ms": 1_790_000_000_200, "data": "{}"}
+    raw = json.dumps({"type": "cfbenchmarks_value_5hz", "sid": 3, "seq": 9, "msg": msg})
+    seen = parse_frame(raw)
+    assert isinstance(seen, IndexValue)
+    assert seen.value == Decimal("84012.34000001")
+
+
+def test_a_fee_change_of_an_event_is_a_reason_to_look_again():
+    msg = {"event_ticker": "KXBTC15M-26NOV230715", "fee_multiplier_override": 2, "fee_type_override": None}
+    seen = parse_frame(json.dumps({"type": "event_fee_update", "sid": 1, "seq": 4, "msg": msg}))
+    assert isinstance(seen, LifecycleSeen)
+    assert (seen.ticker, seen.kind) == ("KXBTC15M-26NOV230715", "fee")
+
+
+FILL: dict[str, object] = {
+    "trade_id": "t",
+    "order_id": "o",
+    "client_order_id": "recio-1",
+    "market_ticker": "K",
+    "book_side": "ask",
+    "yes_price_dollars": "0.5200",
+    "count_fp": "1.50",
+    "fee_cost": "0.017500",
+    "is_taker": True,
+    "post_position_fp": "-3.25",
+    "ts_ms": 1_790_000_000_123,
+}
+
+
+def private(kind: str, body: dict[str, object], **changes: object) -> bytes:
+    return json.dumps({"type": kind, "sid": 5, "seq": 6, "msg": {**body, **changes}}).encode()
+
+
+def test_a_fill_names_its_order_and_the_position_after_it():
+    seen = parse_frame(private("fill", FILL))
+    assert isinstance(seen, FillSeen)
+    assert (seen.client_order_id, seen.post_position, seen.quantity) == ("recio-1", -325, 150)
+    bare = {
+        name: value for name, value in FILL.items() if name not in ("client_order_id", "post_position_fp")
+    }
+    seen = parse_frame(private("fill", bare))
+    assert isinstance(seen, FillSeen)
+    assert (seen.client_order_id, seen.post_position) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("yes_price_dollars", "1.0000"),
+        ("yes_price_dollars", "0.0000"),
+        ("count_fp", "0.00"),
+        ("count_fp", "1.005"),
+        ("fee_cost", "0.0000001"),
+        ("post_position_fp", "many"),
+        ("book_side", "buy"),
+        ("is_taker", "yes"),
+    ],
+)
+def test_a_fill_out_of_its_units_is_refused_with_field_and_value(field: str, value: str):
+    with pytest.raises(FrameError, match=rf"{field}.*{value}|{field}.*in frame"):
+        parse_frame(private("fill", FILL, **{field: value}))
+
+
+def test_an_order_says_why_it_changed_and_an_unknown_status_is_passed_over():
+    order: dict[str, object] = {
+        "order_id": "o",
+        "client_order_id": "",
+        "ticker": "K",
+        "status": "canceled",
+        "fill_count_fp": "1.00",
+        "remaining_count_fp": "0.00",
+        "last_update_reason": "SelfTradeCancel",
+    }
+    seen = parse_frame(private("user_order", order))
+    assert isinstance(seen, OrderSeen)
+    assert (seen.client_order_id, seen.reason) == (None, "SelfTradeCancel")
+    assert isinstance(parse_frame(private("user_order", order, status="unknown")), Passed)
+    with pytest.raises(FrameError, match="remaining_count_fp -1"):
+        parse_frame(private("user_order", order, remaining_count_fp="-1.00"))
+
+
+def test_positions_trades_and_order_groups_are_read_exactly():
+    position: dict[str, object] = {
+        "market_ticker": "K",
+        "position_fp": "-2.50",
+        "position_cost_dollars": "1.200000",
+        "realized_pnl_dollars": "-0.050000",
+        "fees_paid_dollars": "0.017500",
+    }
+    assert parse_frame(private("market_position", position)) == PositionSeen(
+        ticker=Ticker("K"),
+        position=Quantity(-250),
+        cost=Money(1_200_000),
+        realized_pnl=Money(-50_000),
+        fees=Money(17_500),
+    )
+    trade: dict[str, object] = {
+        "trade_id": "t",
+        "market_ticker": "K",
+        "yes_price_dollars": "0.3600",
+        "no_price_dollars": "0.6400",
+        "count_fp": "136.00",
+        "taker_book_side": "ask",
+        "ts_ms": 1_790_000_000_000,
+    }
+    at = datetime.fromtimestamp(1_790_000_000, UTC)
+    assert parse_frame(private("trade", trade)) == TradeSeen(
+        sid=5,
+        seq=6,
+        fill_id=FillId("t"),
+        ticker=Ticker("K"),
+        taker=BookSide.ASK,
+        price=Price(3_600),
+        quantity=Quantity(13_600),
+        at=at,
+    )
+    group: dict[str, object] = {"event_type": "triggered", "order_group_id": "g", "ts_ms": 1_790_000_000_000}
+    assert parse_frame(private("order_group_updates", group)) == OrderGroupSeen(
+        sid=5, seq=6, group_id="g", kind="triggered", at=at
+    )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "created",
+        "activated",
+        "deactivated",
+        "close_date_updated",
+        "determined",
+        "settled",
+        "price_level_structure_updated",
+        "metadata_updated",
+        "of next year",
+    ],
+)
+def test_whatever_happens_to_a_market_is_a_reason_to_look_again(kind: str):
+    seen = parse_frame(
+        private("market_lifecycle_v2", {"market_ticker": "K", "event_type": kind, "more": [1]})
+    )
+    assert seen == LifecycleSeen(sid=5, seq=6, ticker=Ticker("K"), kind=kind)
+
+
+def test_a_new_event_is_a_reason_to_look_again():
+    seen = parse_frame(private("event_lifecycle", {"event_ticker": "KXBTCD-26NOV2307", "title": "t"}))
+    assert seen == LifecycleSeen(sid=5, seq=6, ticker=Ticker("KXBTCD-26NOV2307"), kind="event")

@@ -1,0 +1,421 @@
+"""Cancels, changes, batches and groups: named by shard and market, and never believed further than they say."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import pytest
+from aiohttp import web
+
+from recio.errors import Transient
+from recio.kalshi import account, order_groups
+from recio.kalshi.answers import VenueRefused
+from recio.kalshi.batches import cancel_batch, create_batch
+from recio.kalshi.order_changes import (
+    Cancelled,
+    CancelOutcome,
+    CancelRefused,
+    CancelUnknown,
+    Changed,
+    ChangeOutcome,
+    ChangeRefused,
+    ChangeUnknown,
+    Resting,
+    amend,
+    cancel,
+    cancel_all,
+    decrease,
+)
+from recio.kalshi.orders import NewOrder, TimeInForce, create
+from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown
+from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
+from tests.kalshi.local_venue import answers, local_venue
+
+RESTING = Resting(venue_order_id=VenueOrderId("v-1"), ticker=Ticker("KX-1"), exchange_index=2)
+OTHER = Resting(venue_order_id=VenueOrderId("v-2"), ticker=Ticker("KX-1"), exchange_index=None)
+CANCELLED = '{"order_id":"v-1","reduced_by":"1.50","ts_ms":1}'
+NOT_FOUND = '{"error":{"code":"not_found","message":"not found"}}'
+ROWS: list[tuple[int, str, type[object]]] = [
+    (404, NOT_FOUND, CancelUnknown),
+    (404, "404 page not found", CancelUnknown),
+    (400, '{"error":{"code":"MARKET_INACTIVE","message":"x"}}', CancelRefused),
+    (401, '{"error":{"code":"authentication_error"}}', CancelRefused),
+    (403, '{"msg":"no"}', CancelRefused),
+    (429, '{"error":"too many requests"}', CancelRefused),
+    (400, "<html>", CancelUnknown),
+    (408, "{}", CancelUnknown),
+    (409, '{"error":{"code":"conflict"}}', CancelUnknown),
+    (500, '{"error":{"code":"internal_server_error"}}', CancelUnknown),
+    (504, "", CancelUnknown),
+    (302, "", CancelUnknown),
+    (200, "", CancelUnknown),
+    (200, "{}", CancelUnknown),
+    (200, CANCELLED[:-5], CancelUnknown),
+    (200, '{"order_id":"v-1","reduced_by":1.5}', CancelUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.505"}', CancelUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"-1.00"}', CancelUnknown),
+    (200, '{"order_id":"another","reduced_by":"1.00"}', CancelUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.00","error":{"code":"not_found"}}', CancelUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.00","error":"no"}', CancelUnknown),
+]
+
+
+async def cancelled(status: int, body: str) -> CancelOutcome:
+    async with local_venue(answers(status, body)) as venue:
+        return await cancel(venue.rest(), RESTING)
+
+
+async def test_a_cancel_tells_what_it_took_away():
+    assert await cancelled(200, CANCELLED) == Cancelled(Quantity(150))
+
+
+@pytest.mark.parametrize(("status", "body", "kind"), ROWS)
+async def test_whatever_is_no_clear_yes_leaves_the_order_alive_or_unknown(
+    status: int, body: str, kind: type[object]
+):
+    assert type(await cancelled(status, body)) is kind
+
+
+async def test_a_cancel_names_its_shard_and_its_market():
+    async with local_venue(answers(200, CANCELLED)) as venue:
+        await cancel(venue.rest(), RESTING)
+        await cancel(venue.rest(), OTHER)
+        assert [asked for _, asked in venue.requests] == [
+            "/trade-api/v2/portfolio/events/orders/v-1?market_ticker=KX-1&exchange_index=2",
+            "/trade-api/v2/portfolio/events/orders/v-2?market_ticker=KX-1",
+        ]
+
+
+async def test_a_cancel_without_an_answer_is_unknown():
+    async def hang(_request: web.Request) -> web.StreamResponse:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async with local_venue(hang) as venue:
+        assert isinstance(await cancel(venue.rest(timeout_seconds=0.1), RESTING), CancelUnknown)
+
+
+async def test_a_cancel_whose_connection_is_cut_is_unknown_and_not_sent_again():
+    """Also on a kept-alive connection, where the library would send it a second time with the same signature."""
+
+    async def cut(request: web.Request) -> web.StreamResponse:
+        if request.method == "DELETE":
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({"queue_position_fp": "0.00"})
+
+    async with local_venue(cut) as venue:
+        rest = venue.rest()
+        await account.queue_position(rest, VenueOrderId("v-1"))
+        assert isinstance(await cancel(rest, RESTING), CancelUnknown)
+        assert [method for method, _ in venue.requests] == ["GET", "DELETE"]
+
+
+async def test_a_read_whose_connection_is_cut_is_asked_once_more_with_a_new_signature():
+    signatures: list[str] = []
+
+    async def cut(request: web.Request) -> web.StreamResponse:
+        signatures.append(request.headers["KALSHI-ACCESS-SIGNATURE"])
+        if len(signatures) == 1 or len(signatures) > 2:
+            assert request.transport is not None
+            request.transport.abort()
+        return web.json_response({"queue_position_fp": "1.00"})
+
+    async with local_venue(cut) as venue:
+        assert await account.queue_position(venue.rest(), VenueOrderId("v-1")) == 100
+        with pytest.raises(Transient, match="Disconnected"):
+            await account.queue_position(venue.rest(), VenueOrderId("v-1"))
+    assert len(set(signatures)) == len(signatures) == 4
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (204, "", Cancelled),
+        (200, '{"error":{"code":"x"}}', CancelUnknown),
+        (403, '{"msg":"no"}', CancelRefused),
+        (500, "", CancelUnknown),
+        (404, "404 page not found", CancelUnknown),
+    ],
+)
+async def test_cancelling_everything_is_done_only_when_the_venue_says_so(
+    status: int, body: str, kind: type[object]
+):
+    async with local_venue(answers(status, body)) as venue:
+        assert type(await cancel_all(venue.rest())) is kind
+        assert venue.requests == [("DELETE", "/trade-api/v2/portfolio/events/orders")]
+
+
+def recording(body: object, status: int = 200) -> tuple[Any, list[Any]]:
+    seen: list[Any] = []
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        text = await request.text()
+        seen.append(
+            (request.method, request.path_qs.removeprefix("/trade-api/v2"), json.loads(text or "null"))
+        )
+        return web.json_response(body, status=status)
+
+    return serve, seen
+
+
+async def changed(body: object, status: int = 200) -> list[ChangeOutcome]:
+    serve, _ = recording(body, status)
+    async with local_venue(serve) as venue:
+        rest = venue.rest()
+        return [
+            await amend(rest, RESTING, book_side=BookSide.BID, price=Price(5200), total=Quantity(300)),
+            await decrease(rest, RESTING, reduce_to=Quantity(100)),
+        ]
+
+
+async def test_a_change_tells_what_is_left():
+    said = {"order_id": "v-1", "remaining_count": "1.25", "fill_count": "0.75", "ts_ms": 1}
+    assert await changed(said) == [Changed(Quantity(125), Quantity(75))] * 2
+    assert await changed({"order_id": "v-1", "ts_ms": 1}) == [Changed(None, None)] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, json.loads(NOT_FOUND), ChangeUnknown),
+        (400, {"error": {"code": "invalid_price"}}, ChangeRefused),
+        (400, {"code": "bad_request", "message": "m", "details": "d"}, ChangeRefused),
+        (500, {}, ChangeUnknown),
+        (200, {"order_id": "another", "remaining_count": "1.00"}, ChangeUnknown),
+        (200, {"order_id": "v-1", "remaining_count": 1}, ChangeUnknown),
+        (200, {"order_id": "v-1", "remaining_count": "-1.00"}, ChangeUnknown),
+        (200, {"order_id": "v-1", "error": {"code": "x"}}, ChangeUnknown),
+        (200, {}, ChangeUnknown),
+    ],
+)
+async def test_a_change_is_never_believed_further_than_it_says(status: int, body: object, kind: type[object]):
+    assert [type(each) for each in await changed(body, status)] == [kind, kind]
+
+
+async def test_a_change_is_exact_and_names_its_shard():
+    serve, seen = recording({"order_id": "v-1"})
+    async with local_venue(serve) as venue:
+        await amend(
+            venue.rest(),
+            RESTING,
+            book_side=BookSide.ASK,
+            price=Price(5250),
+            total=Quantity(305),
+            new_client_order_id=ClientOrderId("c-2"),
+            expires_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        )
+        await decrease(venue.rest(), RESTING, reduce_to=Quantity(100))
+    assert seen == [
+        (
+            "POST",
+            "/portfolio/events/orders/v-1/amend",
+            {
+                "ticker": "KX-1",
+                "side": "ask",
+                "price": "0.5250",
+                "count": "3.05",
+                "updated_client_order_id": "c-2",
+                "expiration_time": 1795435200,
+                "exchange_index": 2,
+            },
+        ),
+        (
+            "POST",
+            "/portfolio/events/orders/v-1/decrease",
+            {"reduce_to": "1.00", "market_ticker": "KX-1", "exchange_index": 2},
+        ),
+    ]
+
+
+def new(number: int, **changes: Any) -> NewOrder:
+    fields: dict[str, Any] = {
+        "client_order_id": ClientOrderId(f"c-{number}"),
+        "ticker": Ticker("KX-1"),
+        "exchange_index": 2,
+        "book_side": BookSide.BID,
+        "quantity": Quantity(100),
+        "price": Price(100),
+    }
+    return NewOrder(**(fields | changes))
+
+
+async def test_a_resting_order_says_all_that_was_asked():
+    serve, seen = recording({"order_id": "v-1", "fill_count": "0.00", "remaining_count": "1.00"}, 201)
+    order = new(
+        1,
+        time_in_force=TimeInForce.GOOD_TILL_CANCELED,
+        post_only=True,
+        cancel_on_pause=True,
+        expires_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
+        order_group_id="g-1",
+    )
+    async with local_venue(serve) as venue:
+        outcome = await create(venue.rest(), order, wait_seconds=1)
+    assert isinstance(outcome, OrderAccepted)
+    assert (outcome.filled, outcome.remaining) == (0, 100)
+    assert seen[0][2] == {
+        "ticker": "KX-1",
+        "client_order_id": "c-1",
+        "side": "bid",
+        "count": "1.00",
+        "price": "0.0100",
+        "time_in_force": "good_till_canceled",
+        "self_trade_prevention_type": "taker_at_cross",
+        "post_only": True,
+        "cancel_order_on_pause": True,
+        "expiration_time": 1795435200,
+        "order_group_id": "g-1",
+        "exchange_index": 2,
+    }
+
+
+def made(number: int, **changes: Any) -> dict[str, Any]:
+    row = {
+        "order_id": f"v-{number}",
+        "client_order_id": f"c-{number}",
+        "fill_count": "0.00",
+        "remaining_count": "1.00",
+    }
+    return row | changes
+
+
+async def batch(body: object, status: int = 201) -> tuple[OrderOutcome, ...]:
+    serve, _ = recording(body, status)
+    async with local_venue(serve) as venue:
+        return await create_batch(venue.rest(), [new(1), new(2)], wait_seconds=1)
+
+
+NO_MONEY = {"code": "insufficient_balance", "message": "no", "details": ""}
+STRANGE = {"code": "internal_error", "message": "no", "details": ""}
+A, R, U = OrderAccepted, OrderRejected, OrderUnknown
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kinds"),
+    [
+        (201, {"orders": [made(1), made(2)]}, [A, A]),
+        (201, {"orders": [made(1), {"client_order_id": "c-2", "error": NO_MONEY}]}, [A, R]),
+        (201, {"orders": [made(1), {"error": NO_MONEY}]}, [A, R]),
+        (201, {"orders": [made(1), {"client_order_id": "c-2", "error": STRANGE}]}, [A, U]),
+        (201, {"orders": [made(1), made(2, error=NO_MONEY)]}, [A, U]),
+        (201, {"orders": [made(2), made(1)]}, [U, U]),
+        (201, {"orders": [made(1)]}, [U, U]),
+        (201, {"orders": [made(1, fill_count=0), 7]}, [U, U]),
+        (201, {"orders": [made(1), made(2)], "error": {"code": "x"}}, [U, U]),
+        (400, {"error": NO_MONEY}, [R, R]),
+        (409, {"error": {"code": "order_already_exists"}}, [U, U]),
+        (429, {"error": "too many requests"}, [R, R]),
+        (500, {}, [U, U]),
+    ],
+)
+async def test_every_order_of_a_batch_has_an_outcome_of_its_own(
+    status: int, body: object, kinds: list[type[object]]
+):
+    assert [type(each) for each in await batch(body, status)] == kinds
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kinds"),
+    [
+        (
+            200,
+            {
+                "orders": [
+                    {"order_id": "v-1", "reduced_by": "1.00"},
+                    {"order_id": "v-2", "reduced_by": "0.50"},
+                ]
+            },
+            [Cancelled, Cancelled],
+        ),
+        (
+            200,
+            {
+                "orders": [
+                    {"order_id": "v-1", "reduced_by": "0.00", "error": {"code": "not_found"}},
+                    {"order_id": "v-2", "reduced_by": "0.00", "error": {"code": "MARKET_INACTIVE"}},
+                ]
+            },
+            [CancelUnknown, CancelRefused],
+        ),
+        (200, {"orders": [{"order_id": "v-2", "reduced_by": "1.00"}, 7]}, [CancelUnknown, CancelUnknown]),
+        (200, {"orders": []}, [CancelUnknown, CancelUnknown]),
+        (404, json.loads(NOT_FOUND), [CancelUnknown, CancelUnknown]),
+        (400, {"msg": "no"}, [CancelRefused, CancelRefused]),
+    ],
+)
+async def test_every_cancel_of_a_batch_has_an_outcome_of_its_own(
+    status: int, body: object, kinds: list[type[object]]
+):
+    serve, seen = recording(body, status)
+    async with local_venue(serve) as venue:
+        found = await cancel_batch(venue.rest(), [RESTING, OTHER])
+    assert [type(each) for each in found] == kinds
+    assert seen == [
+        (
+            "DELETE",
+            "/portfolio/events/orders/batched",
+            {
+                "orders": [
+                    {"order_id": "v-1", "market_ticker": "KX-1", "exchange_index": 2},
+                    {"order_id": "v-2", "market_ticker": "KX-1"},
+                ]
+            },
+        )
+    ]
+
+
+async def test_a_group_lives_on_the_shard_that_is_named():
+    serve, seen = recording({"order_group_id": "g"}, 201)
+    async with local_venue(serve) as venue:
+        rest = venue.rest()
+        assert await order_groups.create_group(rest, limit=Quantity(1000), exchange_index=2) == "g"
+        await order_groups.trigger_group(rest, "g", 2)
+        await order_groups.reset_group(rest, "g", 2)
+        await order_groups.limit_group(rest, "g", 2, limit=Quantity(2050))
+        await order_groups.delete_group(rest, "g", 2)
+    where = "/portfolio/order_groups"
+    assert seen == [
+        ("POST", f"{where}/create", {"contracts_limit_fp": "10.00", "exchange_index": 2}),
+        ("PUT", f"{where}/g/trigger?exchange_index=2", {}),
+        ("PUT", f"{where}/g/reset?exchange_index=2", {}),
+        ("PUT", f"{where}/g/limit?exchange_index=2", {"contracts_limit_fp": "20.50"}),
+        ("DELETE", f"{where}/g?exchange_index=2", None),
+    ]
+
+
+async def test_groups_are_read_exactly():
+    one = {
+        "is_auto_cancel_enabled": True,
+        "contracts_limit_fp": "10.50",
+        "orders": ["v-1"],
+        "exchange_index": 2,
+    }
+    listed = {"order_groups": [{"id": "g", "is_auto_cancel_enabled": False}]}
+    async with local_venue(recording(one)[0]) as venue:
+        found = await order_groups.group(venue.rest(), "g")
+    assert (found.limit, found.auto_cancel, found.orders, found.exchange_index) == (1050, True, ("v-1",), 2)
+    async with local_venue(recording(listed)[0]) as venue:
+        (found,) = await order_groups.groups(venue.rest())
+    assert (found.group_id, found.limit, found.auto_cancel, found.orders) == ("g", None, False, None)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "kind"),
+    [
+        (404, NOT_FOUND, VenueRefused),
+        (500, "", Transient),
+        (200, '{"error":{"code":"x"}}', Transient),
+        (200, "", Transient),
+        (429, '{"error":"too many requests"}', Transient),
+    ],
+)
+async def test_a_group_that_may_not_have_been_triggered_is_never_taken_for_triggered(
+    status: int, body: str, kind: type[Exception]
+):
+    async with local_venue(answers(status, body)) as venue:
+        with pytest.raises(kind):
+            await order_groups.trigger_group(venue.rest(), "g", 2)

@@ -1,0 +1,176 @@
+"""Subscriptions: order is kept per subscription, and whatever breaks it makes every book of it unusable at once."""
+
+from __future__ import annotations
+
+from recio.kalshi.frames import Acknowledged, Passed, Subscribed, VenueError
+from recio.kalshi.subscriptions import (
+    BOOKS,
+    INDEX,
+    LIFECYCLE,
+    TICKERS_PER_COMMAND,
+    BookChanged,
+    Broken,
+    Command,
+    InOrder,
+    Opened,
+    Refused,
+    Subscriptions,
+)
+from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen
+from recio.units import Price, Quantity, Side, Ticker
+
+A, B, C = Ticker("A"), Ticker("B"), Ticker("C")
+
+
+def snapshot(seq: int, ticker: Ticker = A, sid: int = 7) -> BookSnapshotSeen:
+    return BookSnapshotSeen(sid=sid, seq=seq, ticker=ticker, yes=((Price(5000), Quantity(100)),), no=())
+
+
+def delta(seq: int, ticker: Ticker = A, sid: int = 7, change: int = 10) -> BookDeltaSeen:
+    return BookDeltaSeen(
+        sid=sid, seq=seq, ticker=ticker, side=Side.YES, price=Price(5000), change=Quantity(change), at_ms=None
+    )
+
+
+def opened(*tickers: Ticker) -> Subscriptions:
+    """Books of these markets, whole."""
+    subscriptions = Subscriptions(indexes=("BRTI",))
+    for number, command in enumerate(subscriptions.want_books(set(tickers)), start=1):
+        subscriptions.sent(number, command)
+    subscriptions.feed(Subscribed(channel=BOOKS, sid=7, number=1))
+    for seq, ticker in enumerate(tickers, start=1):
+        assert subscriptions.feed(snapshot(seq, ticker)) == (BookChanged(ticker), ())
+    return subscriptions
+
+
+def asked(commands: tuple[Command, ...]) -> list[tuple[str, object, object]]:
+    return [
+        (each.name, each.params.get("action", each.params.get("channels")), each.params.get("market_tickers"))
+        for each in commands
+    ]
+
+
+def test_a_fresh_socket_asks_for_every_channel_and_the_index_only_where_it_is_wanted():
+    named = [each.channels for each in Subscriptions(indexes=("BRTI",)).opening()]
+    assert named == [(LIFECYCLE,), ("fill", "user_orders"), (INDEX,)]
+    assert len(Subscriptions(indexes=()).opening()) == 2
+
+
+def test_books_in_order_are_usable_and_replies_count_in_the_order():
+    subscriptions = opened(A, B)
+    assert subscriptions.feed(Acknowledged(sid=7, seq=3)) == (InOrder(), ())
+    assert subscriptions.feed(delta(4)) == (BookChanged(A), ())
+    assert subscriptions.books.usable == {A, B}
+
+
+def test_a_missing_a_repeated_and_a_swapped_message_break_every_book_of_the_subscription():
+    for seq in (4, 2, 1):
+        subscriptions = opened(A, B)
+        outcome, commands = subscriptions.feed(delta(seq))
+        assert isinstance(outcome, Broken)
+        assert asked(commands) == [("update_subscription", "get_snapshot", [A, B])]
+        assert subscriptions.books.usable == set()
+
+
+def test_a_delta_is_never_applied_twice():
+    subscriptions = opened(A)
+    subscriptions.feed(delta(2))
+    subscriptions.feed(delta(2))
+    subscriptions.feed(snapshot(3))
+    assert subscriptions.books.books[A].yes.levels == {5000: 100}
+
+
+def test_after_a_gap_each_book_waits_for_its_own_snapshot():
+    subscriptions = opened(A, B)
+    subscriptions.feed(delta(9))
+    assert subscriptions.feed(delta(10)) == (InOrder(), ())
+    subscriptions.feed(snapshot(11, B))
+    assert subscriptions.books.usable == {B}
+
+
+def test_a_gap_in_another_channel_leaves_the_books_alone():
+    subscriptions = opened(A)
+    subscriptions.feed(Subscribed(channel=LIFECYCLE, sid=1, number=9))
+    for seq in (1, 3):
+        outcome, commands = subscriptions.feed(LifecycleSeen(sid=1, seq=seq, ticker=A, kind="settled"))
+    assert (outcome, commands) == (Broken(LIFECYCLE, "message 3 came after 1"), ())
+    assert subscriptions.books.usable == {A}
+
+
+def test_a_subscription_that_the_venue_ends_is_made_anew_with_all_its_markets():
+    for code in (10, 25):
+        subscriptions = opened(A, B)
+        outcome, commands = subscriptions.feed(VenueError(code=code, text="over", sid=7))
+        assert outcome == Broken(BOOKS, f"{code} over")
+        assert asked(commands) == [("subscribe", [BOOKS], [A, B])]
+        assert subscriptions.books.usable == set()
+        assert subscriptions.feed(delta(3)) == (InOrder(), ())  # what was still on its way is not believed
+        subscriptions.feed(Subscribed(channel=BOOKS, sid=8, number=5))
+        subscriptions.feed(snapshot(1, A, sid=8))
+        assert subscriptions.books.usable == {A}
+
+
+def test_another_channel_that_ends_is_made_anew_and_leaves_the_books_alone():
+    subscriptions = opened(A)
+    subscriptions.feed(Subscribed(channel=INDEX, sid=3, number=2))
+    outcome, commands = subscriptions.feed(VenueError(code=25, text="over", sid=3))
+    assert isinstance(outcome, Broken)
+    assert [each.params for each in commands] == [{"channels": [INDEX], "index_ids": ["BRTI"]}]
+    assert subscriptions.books.usable == {A}
+
+
+def test_markets_are_added_before_they_open_and_dropped_when_they_are_over():
+    subscriptions = opened(A, B)
+    commands = subscriptions.want_books({B, C})
+    assert asked(commands) == [
+        ("update_subscription", "delete_markets", [A]),
+        ("update_subscription", "add_markets", [C]),
+    ]
+    assert subscriptions.books.usable == {B}
+    assert subscriptions.want_books({B, C}) == ()
+
+
+def test_markets_wanted_before_the_first_answer_are_asked_for_after_it():
+    subscriptions = Subscriptions(indexes=())
+    assert len(subscriptions.want_books({A})) == 1
+    assert subscriptions.want_books({A, B}) == ()
+    outcome, commands = subscriptions.feed(Subscribed(channel=BOOKS, sid=7, number=1))
+    assert outcome == Opened(BOOKS)
+    assert asked(commands) == [("update_subscription", "add_markets", [B])]
+
+
+def test_a_long_ladder_is_asked_for_in_parts():
+    subscriptions = Subscriptions(indexes=())
+    ladder = {Ticker(f"T{number:04}") for number in range(580)}
+    (first,) = subscriptions.want_books(ladder)
+    _, rest = subscriptions.feed(Subscribed(channel=BOOKS, sid=7, number=1))
+    sizes = [len(list(each.params["market_tickers"])) for each in (first, *rest)]  # pyright: ignore[reportArgumentType]
+    assert sizes == [TICKERS_PER_COMMAND, TICKERS_PER_COMMAND, 580 - 2 * TICKERS_PER_COMMAND]
+
+
+def test_a_refused_command_is_told_with_its_channel_and_books_are_asked_for_again_later():
+    subscriptions = Subscriptions(indexes=("BRTI",))
+    for number, command in enumerate(subscriptions.opening(), start=1):
+        subscriptions.sent(number, command)
+    (books,) = subscriptions.want_books({A})
+    subscriptions.sent(4, books)
+    refused, _ = subscriptions.feed(VenueError(code=9, text="authentication required", sid=None, number=3))
+    assert refused == Refused((INDEX,), "9 authentication required")
+    refused, _ = subscriptions.feed(VenueError(code=18, text="timeout", sid=None, number=4))
+    assert refused == Refused((BOOKS,), "18 timeout")
+    assert asked(subscriptions.want_books({A})) == [("subscribe", [BOOKS], [A])]
+
+
+def test_an_impossible_level_asks_for_that_book_alone():
+    subscriptions = opened(A, B)
+    outcome, commands = subscriptions.feed(delta(3, change=-500))
+    assert isinstance(outcome, Broken)
+    assert asked(commands) == [("update_subscription", "get_snapshot", [A])]
+    assert subscriptions.books.usable == {B}
+
+
+def test_frames_of_no_subscription_are_passed_over():
+    subscriptions = opened(A)
+    assert subscriptions.feed(Passed(kind="new", sid=None, seq=None)) == (InOrder(), ())
+    assert subscriptions.feed(delta(1, sid=99)) == (InOrder(), ())
+    assert subscriptions.books.usable == {A}
