@@ -14,7 +14,6 @@ from pathlib import Path
 import anyio
 import asyncpg
 
-from recio.config import EntrySection
 from recio.db import identity, ledger
 from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
@@ -27,8 +26,9 @@ from recio.rules.entry import Seen, decide
 from recio.rules.order_book import SequencedBooks
 from recio.rules.probability import mean_above, normal_cdf
 from recio.rules.risk import Approved
+from recio.sections import EntrySection
 from recio.units import Money, Ticker
-from tests.builders import NOW, account, board, book, open_trades, price, view
+from tests.builders import NOW, account, board, book, open_trades, price, prices, view
 from tests.tasks.test_order_path_tasks import wish
 
 DELTAS = 50_000
@@ -84,7 +84,7 @@ def books_against_json() -> str:
 def decision_against_model() -> str:
     seen = Seen(
         board=board(view(levels=book(4900, 5100))),
-        price=price(),
+        prices=prices(),
         trades=open_trades(),
         account=account(),
         restraints=Restraints(),

@@ -33,7 +33,7 @@ from recio.tasks.entry import Entry
 from recio.tasks.executor import Executor
 from recio.tasks.exit import Exit
 from recio.tasks.failure_detector import FailureDetector
-from recio.tasks.market_sync import MarketSync
+from recio.tasks.market_sync import MarketSync, Traded
 from recio.tasks.price_feed import PriceFeed
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
@@ -151,7 +151,8 @@ async def _live(
     )
     daemon = Daemon(config=config, venue=venue, wires=wires, ledger=ledger, rest=rest, pool=owned.pool)
     async with anyio.create_task_group() as keepers:
-        _start(keepers, keeper_tasks(daemon, session, owned.author), ledger)
+        _start(keepers, keeper_tasks(daemon, owned.author), ledger)
+        _start(keepers, listener_tasks(daemon, session, owned.author), ledger)
         keepers.start_soon(_notify_systemd, daemon)
         keepers.start_soon(_end_without_lock, owned.lock)
         async with anyio.create_task_group() as senders:
@@ -184,23 +185,11 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 session=session,
                 pool=daemon.pool,
                 clock=venue.clock,
-                settings=config.prices.model_copy(update={"url": venue.price_url}),
-                symbol=config.market.symbol,
+                settings=config.prices,
+                urls=venue.price_urls,
+                symbols=config.symbols,
+                index=wires.index,
                 prices=wires.prices,
-            ).run,
-        ),
-        (
-            "market_sync",
-            MarketSync(
-                session=session,
-                pool=daemon.pool,
-                rest=daemon.rest,
-                signer=venue.signer,
-                ws_url=venue.ws_url,
-                clock=venue.clock,
-                venue=config.kalshi,
-                settings=config.market,
-                board=wires.board,
             ).run,
         ),
         (
@@ -247,9 +236,57 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
     ]
 
 
-def keeper_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author) -> list[tuple[str, Run]]:
+def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author) -> list[tuple[str, Run]]:
+    """Who hears the venue: they outlive those who decide and those who send."""
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
-    facts = Facts(config=config, account=venue.account[:8], started_at=venue.clock.utc())
+    return [
+        (
+            "market_sync",
+            MarketSync(
+                session=session,
+                pool=daemon.pool,
+                rest=daemon.rest,
+                signer=venue.signer,
+                ws_url=venue.ws_url,
+                clock=venue.clock,
+                venue=config.kalshi,
+                settings=config.market,
+                traded=tuple(
+                    Traded(series=series, symbol=symbol, index_id=config.symbols[symbol].index)
+                    for series, symbol in config.series.items()
+                ),
+                use_index=config.prices.use_index,
+                board=wires.board,
+                index=wires.index,
+                account_hints=wires.account_hints,
+            ).run,
+        ),
+        (
+            "account_sync",
+            AccountSync(
+                pool=daemon.pool,
+                rest=daemon.rest,
+                clock=venue.clock,
+                venue=config.kalshi,
+                tag=author.tag,
+                account_hints=wires.account_hints,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                venue_facts=wires.venue_facts,
+                account=wires.account,
+            ).run,
+        ),
+    ]
+
+
+def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    facts = Facts(
+        config=config,
+        account=venue.account[:8],
+        started_at=venue.clock.utc(),
+        limits=daemon.rest.limits.view,
+    )
     return [
         (
             "trade_manager",
@@ -265,23 +302,6 @@ def keeper_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author)
                 venue_facts=wires.venue_facts,
                 open_trades=wires.open_trades,
                 orders=wires.orders,
-            ).run,
-        ),
-        (
-            "account_sync",
-            AccountSync(
-                session=session,
-                pool=daemon.pool,
-                rest=daemon.rest,
-                signer=venue.signer,
-                ws_url=venue.ws_url,
-                clock=venue.clock,
-                venue=config.kalshi,
-                tag=author.tag,
-                board=wires.board,
-                open_trades=wires.open_trades,
-                venue_facts=wires.venue_facts,
-                account=wires.account,
             ).run,
         ),
         (
@@ -302,7 +322,7 @@ def keeper_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author)
             "status_http",
             StatusHttp(
                 port=config.status.port,
-                status=lambda: snapshot(wires, daemon.ledger, facts, venue.clock),
+                status=lambda whole: snapshot(wires, daemon.ledger, facts, venue.clock, whole_board=whole),
                 clients=set(),
             ).run,
         ),

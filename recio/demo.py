@@ -23,12 +23,13 @@ import structlog
 from recio import app, data_dir
 from recio import log as logging
 from recio.app import Daemon
-from recio.config import Config, Environment, LogFormat, Mode, parse
+from recio.config import Config, parse
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import MarketStatus, OpenTrades
+from recio.sections import Environment, LogFormat, Mode
 from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
 from recio.venue import Credentials, Venue, read_credentials, simulated
@@ -234,7 +235,7 @@ async def _start(config: Config, directory: Path) -> Credentials:
     command = [
         *(sys.executable, "-m", "recio", "exchange", "--credentials", str(directory), "--align"),
         *("--speed", str(config.demo.speed), "--seed", str(config.demo.seed)),
-        *("--window-seconds", str(config.demo.window_seconds), "--series", config.market.series),
+        *("--window-seconds", str(config.demo.window_seconds), "--series", ",".join(config.series)),
         *("--idle-exit", str(IDLE_EXIT)),
     ]
     with (directory / "exchange.log").open("wb") as output:

@@ -42,8 +42,59 @@ class PriceTick:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IndexValue:
+    """One print of the settlement index, as the venue passes it on."""
+
+    sid: int | None
+    seq: int | None
+    index_id: str
+    value: Decimal
+    at: datetime
+    """The index's own time of the print."""
+    received_at: datetime
+    final_minute_mean: Decimal | None
+    """The venue's mean of the prints of the closing minute so far; None outside it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexTape:
+    """The newest prints of every index that is listened to, by index id, oldest first, at most 120 each."""
+
+    prints: Mapping[str, tuple[IndexValue, ...]]
+    why_none: str = ""
+    """Why nothing is heard: empty while something is."""
+
+
+class SourceState(StrEnum):
+    GOOD = "good"
+    CONNECTING = "connecting"
+    DOWN = "down"
+    """No connection."""
+    SILENT = "silent"
+    """Connected, and nothing comes, not even a heartbeat."""
+    STUCK = "stuck"
+    """It talks, but its price stands still while the others move."""
+    OUTLIER = "outlier"
+    """Its price is far from what the others agree on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceView:
+    """One source of one symbol's price."""
+
+    source: str
+    state: SourceState
+    price: Decimal | None
+    at: datetime | None
+    """The source's own time of its price."""
+    heard_at: datetime | None
+    """When it last said anything at all, a heartbeat included."""
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceView:
-    """The newest price with what is remembered of the past: what the model needs, and no more."""
+    """The newest price of one symbol with what is remembered of the past: what the model needs, and no more."""
 
     tick: PriceTick
     volatility: float | None
@@ -51,7 +102,19 @@ class PriceView:
     last_minute: tuple[tuple[int, Decimal], ...]
     """(Unix second, last price of that second), ascending, at most the last 60 complete seconds."""
     heard_at: datetime
-    """When the source last said anything at all, a heartbeat included."""
+    """When any good source last said anything at all, a heartbeat included."""
+    sources: tuple[SourceView, ...] = ()
+    doubt: str = ""
+    """Why this price must not be traded on; empty when it may be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """The price of every symbol that has one."""
+
+    by_symbol: Mapping[str, PriceView] = field(default_factory=dict[str, PriceView])
+    sources: Mapping[str, tuple[SourceView, ...]] = field(default_factory=dict[str, tuple[SourceView, ...]])
+    """Every source of every configured symbol, also while there is no price."""
 
 
 # --- what the venue said about markets --------------------------------------------------------
@@ -92,6 +155,7 @@ class Market:
     ticker: Ticker
     event_ticker: EventTicker
     series_ticker: str
+    symbol: str
     exchange_index: int | None
     strike_type: StrikeType
     floor_strike: Decimal | None
@@ -102,6 +166,9 @@ class Market:
     price_ranges: tuple[PriceRange, ...]
     fee_multiplier: Decimal
     rules_primary: str
+    rules_secondary: str
+    doubt: str
+    """Why nothing may be traded here: its rules text is not understood, or its fee is not; empty if both are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,9 +207,12 @@ class TickerSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleSeen:
-    """Something about a market changed; the market must be read again over REST."""
+    """Something about a market or its event changed; it must be read again over REST."""
 
+    sid: int | None
+    seq: int | None
     ticker: Ticker
+    """The market's, or its event's where the message is about the event."""
     kind: str
 
 
@@ -165,12 +235,36 @@ class MarketView:
     why_no_book: str = ""
 
 
+class VenuePhase(StrEnum):
+    """Whether the shard that trades our markets trades now."""
+
+    TRADING = "trading"
+    TRADING_PAUSED = "trading paused"
+    """Nothing can be placed or amended; cancels work."""
+    EXCHANGE_PAUSED = "exchange paused"
+    """Nothing works, cancels included."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueState:
+    """What the venue says about itself."""
+
+    phase: VenuePhase
+    resumes_at: datetime | None = None
+    """The venue's own estimate; None if it gives none."""
+    next_pause: tuple[datetime, datetime] | None = None
+    """Begin and end of the maintenance that comes next or lasts now, by the venue's schedule."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketBoard:
-    """Every market of the open event."""
+    """Every market of the open event of every series."""
 
     markets: tuple[MarketView, ...]
-    trading_active: bool
+    venue: VenueState
+    clock_offset: float | None = None
+    """Seconds by which the venue's clock is ahead of ours; None while unknown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,6 +394,8 @@ class OrderSeen:
     status: VenueOrderStatus
     filled: Quantity
     remaining: Quantity
+    reason: str = ""
+    """Why it changed last, in the venue's own word; only its order channel says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -322,6 +418,10 @@ class FillSeen:
     fee: Money
     is_taker: bool
     at: datetime
+    client_order_id: ClientOrderId | None = None
+    """Only the fill channel names it, and only for an order that has one."""
+    post_position: Quantity | None = None
+    """The venue's position after this fill, + YES, - NO; only the fill channel says it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -335,6 +435,16 @@ class SettlementSeen:
 
 
 VenueFact = OrderSeen | OrderProvenAbsent | FillSeen | SettlementSeen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChannelsOpened:
+    """The private channels are subscribed anew: what happened before must be read over REST."""
+
+    at: datetime
+
+
+AccountHint = FillSeen | OrderSeen | AccountChannelsOpened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

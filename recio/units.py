@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType
 
 Price = NewType("Price", int)
@@ -57,6 +58,7 @@ PLAIN_DECIMAL = re.compile(r"(-?)([0-9]{1,18})(?:\.([0-9]{0,18}))?", re.ASCII)
 """Digits and a point: no exponent, no blanks, nothing that could be rounded or overflow on the way."""
 
 
+@lru_cache(maxsize=65_536)
 def _scaled(text: str, digits: int, what: str) -> int:
     found = PLAIN_DECIMAL.fullmatch(text)
     if found is None:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
 from recio.clock import Clock
-from recio.config import REST_URLS, WS_URLS, Config, Environment
+from recio.config import Config
 from recio.errors import BadConfig
 from recio.kalshi.signing import Signer, load_signer
+from recio.sections import REST_URLS, WS_URLS, Environment, PriceSource
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
     rest_url: str
     ws_url: str
-    price_url: str
+    price_urls: Mapping[PriceSource, str]
+    """Where each price source is; a simulated venue brings its own."""
     signer: Signer
     account: str
     """What the database is bound to: a short digest of the key id, or the simulator's instance."""
@@ -42,6 +45,7 @@ class Credentials(msgspec.Struct, frozen=True):
     instance: str
     pid: int
     clock: _ClockOrigin
+    kraken_url: str = ""
 
 
 def read_credentials(directory: Path) -> Credentials:
@@ -71,18 +75,26 @@ def find_venue(config: Config) -> Venue:
     return Venue(
         rest_url=config.kalshi.rest_url or REST_URLS[environment],
         ws_url=config.kalshi.ws_url or WS_URLS[environment],
-        price_url=config.prices.url,
+        price_urls={
+            PriceSource.COINBASE: config.prices.coinbase_url,
+            PriceSource.KRAKEN: config.prices.kraken_url,
+        },
         signer=load_signer(config.kalshi.key_id, Path(config.kalshi.key_path).expanduser()),
         account=hashlib.sha256(config.kalshi.key_id.encode()).hexdigest()[:12],
         clock=Clock(),
     )
 
 
+def _feeds(credentials: Credentials) -> dict[PriceSource, str]:
+    feeds = {PriceSource.COINBASE: credentials.price_url}
+    return feeds | ({PriceSource.KRAKEN: credentials.kraken_url} if credentials.kraken_url else {})
+
+
 def simulated(credentials: Credentials) -> Venue:
     return Venue(
         rest_url=credentials.rest_url,
         ws_url=credentials.ws_url,
-        price_url=credentials.price_url,
+        price_urls=_feeds(credentials),
         signer=load_signer(credentials.key_id, Path(credentials.key_path)),
         account=credentials.instance,
         clock=Clock(

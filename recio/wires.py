@@ -12,15 +12,17 @@ from typing import Any, Generic, Protocol, TypeVar
 import anyio
 
 from recio.messages import (
+    AccountHint,
     AccountView,
     Assessments,
     CloseIntent,
+    IndexTape,
     MarketBoard,
     OpenIntent,
     OpenTrades,
     OrderOutcome,
     PlaceOrder,
-    PriceView,
+    Prices,
     Restraints,
     VenueFact,
 )
@@ -112,7 +114,8 @@ class Queue(Generic[T]):
 class Wires:
     """Every wire of the daemon. WRITERS says which one task writes it."""
 
-    prices: Latest[PriceView] = field(default_factory=Latest[PriceView])
+    index: Latest[IndexTape] = field(default_factory=Latest[IndexTape])
+    prices: Latest[Prices] = field(default_factory=Latest[Prices])
     board: Latest[MarketBoard] = field(default_factory=Latest[MarketBoard])
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
@@ -122,6 +125,7 @@ class Wires:
     close_intents: Queue[CloseIntent] = field(default_factory=lambda: Queue[CloseIntent](16))
     orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))
     outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
+    account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
     def queues(self) -> dict[str, Queue[Any]]:
@@ -134,6 +138,8 @@ class Wires:
 
 
 WRITERS = {
+    "index": "market_sync",
+    "account_hints": "market_sync",
     "prices": "price_feed",
     "board": "market_sync",
     "assessments": "entry",

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from recio.config import PricesSection
 from recio.messages import (
     AccountView,
     BookView,
@@ -18,12 +17,16 @@ from recio.messages import (
     OrderState,
     OrderView,
     PriceRange,
+    Prices,
     PriceTick,
     PriceView,
     StrikeType,
     TradeState,
     TradeView,
+    VenuePhase,
+    VenueState,
 )
+from recio.sections import PricesSection
 from recio.units import (
     BookSide,
     ClientOrderId,
@@ -53,6 +56,7 @@ def market(**changes: object) -> Market:
         "ticker": TICKER,
         "event_ticker": EVENT,
         "series_ticker": "KXBTC15M",
+        "symbol": "BTC",
         "exchange_index": 2,
         "strike_type": StrikeType.GREATER_OR_EQUAL,
         "floor_strike": Decimal("84000.00"),
@@ -63,8 +67,13 @@ def market(**changes: object) -> Market:
         "price_ranges": TAPERED,
         "fee_multiplier": Decimal(1),
         "rules_primary": "mean of sixty prints",
+        "rules_secondary": "",
+        "doubt": "",
     }
     return Market(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+TRADING = VenueState(phase=VenuePhase.TRADING)
 
 
 def book(bid: int = 5000, ask: int = 5200, size: int = 10_000) -> BookView:
@@ -76,13 +85,17 @@ def view(of: Market | None = None, levels: BookView | None = None) -> MarketView
 
 
 def board(*views: MarketView) -> MarketBoard:
-    return MarketBoard(markets=views or (view(),), trading_active=True)
+    return MarketBoard(markets=views or (view(),), venue=TRADING)
 
 
 def price(at: str = "84000.00", volatility: float | None = 0.00007, age: float = 0.2) -> PriceView:
     when = NOW - timedelta(seconds=age)
     tick = PriceTick(symbol="BTC", source="coinbase", price=Decimal(at), at=when, received_at=when)
     return PriceView(tick=tick, volatility=volatility, last_minute=(), heard_at=when)
+
+
+def prices(view: PriceView | None = None, symbol: str = "BTC") -> Prices:
+    return Prices(by_symbol={symbol: view or price()})
 
 
 def trade(**changes: object) -> TradeView:

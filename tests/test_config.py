@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recio.config import Config, check_private_key_file, known_keys, load
 from recio.errors import BadConfig, ExitCode
 
+SECTIONS = set(Config.model_fields)
 SHIPPED = Path(__file__).parent.parent / "recio.toml"
 
 
@@ -28,11 +30,41 @@ def test_the_shipped_file_says_exactly_the_defaults():
 
 
 def test_the_shipped_file_shows_every_key_there_is():
-    table = tomllib.loads(SHIPPED.read_text(encoding="utf-8"))
-    shown = set(table) | {
-        f"{name}.{key}" for name, section in table.items() if isinstance(section, dict) for key in section
-    }
-    assert shown == set(known_keys())
+    assert leaves(tomllib.loads(SHIPPED.read_text(encoding="utf-8"))) | SECTIONS == set(known_keys())
+
+
+def leaves(table: dict[str, Any], above: str = "") -> set[str]:
+    """Every setting by its whole name."""
+    found: set[str] = set()
+    for name, value in table.items():
+        whole = f"{above}{name}"
+        found |= leaves(value, f"{whole}.") if isinstance(value, dict) else {whole}
+    return found
+
+
+def test_any_coin_is_named_by_its_symbol_alone(tmp_path: Path):
+    path = tmp_path / "recio.toml"
+    path.write_text('[symbols.ETH]\nseries = ["KXETHD", "KXETH15M"]\n', encoding="utf-8")
+    config = load(path)
+    ether = config.symbols["ETH"]
+    assert (ether.index, ether.coinbase, ether.kraken) == ("ETHUSD_RTI", "ETH-USD", "ETH/USD")
+    assert config.series == {"KXETHD": "ETH", "KXETH15M": "ETH"}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[symbols.BTC]\nseries = ["KXBTCD"]\n[symbols.ETH]\nseries = ["KXBTCD"]\n', "KXBTCD"),
+        ("[symbols.BTC]\nseries = []\n", "symbols.BTC.series"),
+        ('[symbols.BTC]\nseries = ["kxbtcd"]\n', "kxbtcd"),
+        ('[symbols.BTC]\nseries = ["KXBTCD"]\nticker = "BRTI"\n', "symbols.BTC.ticker"),
+        ('[symbols.btc]\nseries = ["KXBTCD"]\n', "btc"),
+        ('[market]\nseries = "KXBTC15M"\n', "market.series"),
+        ('[prices]\nsources = ["binance"]\n', "binance"),
+    ],
+)
+def test_a_coin_or_source_that_cannot_be_is_refused_by_name(tmp_path: Path, text: str, words: str):
+    assert words in refused(tmp_path, text)
 
 
 def test_trading_starts_switched_off():

@@ -9,8 +9,8 @@ import pytest
 import structlog
 
 from recio.clock import Clock
-from recio.config import LogFormat, LogSection
 from recio.log import configure, tail
+from recio.sections import LogFormat, LogSection
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----"
 

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from recio.config import Config, EntrySection
+from recio.config import Config
 from recio.messages import (
     BookDeltaSeen,
     BookSnapshotSeen,
@@ -19,9 +19,11 @@ from recio.messages import (
     MarketView,
     OpenIntent,
     PlaceOrder,
-    PriceView,
+    Prices,
     Restraints,
     TradeState,
+    VenuePhase,
+    VenueState,
 )
 from recio.replay.findings import TradeFound, WindowFound
 from recio.replay.integrity import BookRoom
@@ -32,8 +34,10 @@ from recio.replay.windows import Window, current, judge
 from recio.rules import entry, risk
 from recio.rules import exit as exit_rule
 from recio.rules.strikes import price_in_range
+from recio.sections import EntrySection
 from recio.units import Quantity, Side, Ticker, TradeId
 
+TRADING = VenueState(phase=VenuePhase.TRADING)
 NO_BOOK = "waits for a whole snapshot"
 
 
@@ -56,13 +60,13 @@ class Desk:
 
     def turn(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
         """Let exit and entry decide; returns the orders that left."""
-        board, price = self._board(now, heard_at), self.spot.view()
-        return [*self._exit_turn(board, price, now), *self._entry_turn(board, price, now)]
+        board, prices = self._board(now, heard_at), self.spot.prices()
+        return [*self._exit_turn(board, prices, now), *self._entry_turn(board, prices, now)]
 
     def _board(self, now: datetime, heard_at: datetime) -> MarketBoard:
         window = current(self.windows, now)
         if window is None:
-            return MarketBoard(markets=(), trading_active=True)
+            return MarketBoard(markets=(), venue=TRADING)
         book = self.room.usable(window.ticker)
         view = MarketView(
             market=window.market_at(now),
@@ -70,23 +74,23 @@ class Desk:
             book_at=None if book is None else heard_at,
             why_no_book=NO_BOOK if book is None else "",
         )
-        return MarketBoard(markets=(view,), trading_active=True)
+        return MarketBoard(markets=(view,), venue=TRADING)
 
-    def _exit_turn(self, board: MarketBoard, price: PriceView | None, now: datetime) -> list[PlaceOrder]:
+    def _exit_turn(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         orders: list[PlaceOrder] = []
         for trade in self.paper.live():
             if trade.state is not TradeState.OPEN:
                 continue
-            decided = exit_rule.decide(trade, board, price, self.exit_attempts, self.config.exit, now)
+            decided = exit_rule.decide(trade, board, prices, self.exit_attempts, self.config.exit, now)
             if isinstance(decided, CloseIntent):
                 self.exit_attempts[trade.trade_id] = now
                 order = self.paper.intend_exit(decided, now)
                 orders += [] if order is None else [order]
         return orders
 
-    def _entry_turn(self, board: MarketBoard, price: PriceView | None, now: datetime) -> list[PlaceOrder]:
+    def _entry_turn(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         trades, account = self.paper.open_trades(now), self.paper.account(now)
-        seen = entry.Seen(board=board, price=price, trades=trades, account=account, restraints=Restraints())
+        seen = entry.Seen(board=board, prices=prices, trades=trades, account=account, restraints=Restraints())
         outcome = entry.decide(seen, self.entry_settings, now).outcome
         self.decisions += 1
         if not isinstance(outcome, OpenIntent):

@@ -155,12 +155,15 @@ def _desk(files: SessionFiles, config: Config) -> Desk:
         session=files.name,
         config=config,
         entry_settings=config.entry.model_copy(update={"enabled": True}),
-        windows=() if files.description is None else read_windows(files.description),
-        spot=Spot(
-            symbol=config.market.symbol, memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)
-        ),
+        windows=() if files.description is None else read_windows(files.description, _symbol(config)),
+        spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
         paper=Paper(deadline=timedelta(seconds=config.risk.order_deadline_seconds)),
     )
+
+
+def _symbol(config: Config) -> str:
+    """Recordings hold one series; its coin is the first configured one."""
+    return next(iter(config.symbols))
 
 
 def _received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from recio.messages import PriceTick, PriceView
+from recio.messages import Prices, PriceTick, PriceView
 from recio.replay.recording import Match
 from recio.rules.settlement import PRINTS, settlement_value
 from recio.rules.volatility import PriceMemory
@@ -59,10 +59,10 @@ class Spot:
         elif second == self.traded[-1][0]:
             self.traded[-1] = (second, match.price)
 
-    def view(self) -> PriceView | None:
+    def prices(self) -> Prices:
         if self.last is None or self.last_received is None:
-            return None
-        return PriceView(
+            return Prices()
+        view = PriceView(
             tick=PriceTick(
                 symbol=self.symbol,
                 source="coinbase",
@@ -74,6 +74,7 @@ class Spot:
             last_minute=self.minute,
             heard_at=self.last_received,
         )
+        return Prices(by_symbol={self.symbol: view})
 
 
 def closing_minute(traded: Sequence[tuple[int, Decimal]], closes_at: int, now: int) -> ProxyMinute | None:

@@ -77,7 +77,7 @@ class Window:
         return self.open
 
 
-def read_windows(path: Path) -> tuple[Window, ...]:
+def read_windows(path: Path, symbol: str) -> tuple[Window, ...]:
     """The windows that session.json names, by close. Raises BadRecording naming the field."""
     try:
         rows = _description.decode(path.read_bytes()).markets
@@ -87,7 +87,7 @@ def read_windows(path: Path) -> tuple[Window, ...]:
         raise BadRecording(f"{path} is not a description of a session: {error}") from error
     rows.sort(key=lambda row: row.close_time)
     _check(path, rows)
-    return tuple(_window(rows, place) for place in range(len(rows)))
+    return tuple(_window(rows, place, symbol) for place in range(len(rows)))
 
 
 def _check(path: Path, rows: Sequence[_Row]) -> None:
@@ -102,11 +102,11 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
                 raise BadRecording(f"{path}: {name} {value} of {row.ticker} is not a positive price")
 
 
-def _window(rows: Sequence[_Row], place: int) -> Window:
+def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     row = rows[place]
     before = rows[place - 1].close_time if place else None
     opens = row.close_time - WINDOW
-    market = _market(row, opens)
+    market = _market(row, opens, symbol)
     return Window(
         listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None),
         open=market,
@@ -119,11 +119,12 @@ def _window(rows: Sequence[_Row], place: int) -> Window:
     )
 
 
-def _market(row: _Row, opens: datetime) -> Market:
+def _market(row: _Row, opens: datetime, symbol: str) -> Market:
     return Market(
         ticker=Ticker(row.ticker),
         event_ticker=EventTicker(row.ticker.rpartition("-")[0] or row.ticker),
         series_ticker=row.ticker.partition("-")[0],
+        symbol=symbol,
         exchange_index=EXCHANGE_INDEX,
         strike_type=StrikeType.GREATER_OR_EQUAL,
         floor_strike=row.floor_strike,
@@ -134,6 +135,8 @@ def _market(row: _Row, opens: datetime) -> Market:
         price_ranges=TAPERED_DECI_CENT,
         fee_multiplier=Decimal(1),
         rules_primary="",
+        rules_secondary="",
+        doubt="",
     )
 
 

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recio.config import Config
-from recio.messages import AccountView, MarketBoard, OpenTrades, OrderState, PriceView
+from recio.messages import AccountView, MarketBoard, OpenTrades, OrderState, Prices, VenuePhase
 
 LOOP_LAG_LIMIT = 0.5
 """Host seconds by which the event loop may run late."""
 DATABASE_LIMIT = 1.0
+CLOCK_LIMIT = 1.0
+"""Host seconds by which this machine's clock may differ from the venue's."""
 RECONCILED_LIMIT_FACTOR = 4
 TASK_LIMIT = 30.0
 """Host seconds a task may be without a turn of its loop."""
@@ -23,7 +25,7 @@ class Figures:
 
     now: datetime
     speed: float
-    price: PriceView | None
+    prices: Prices | None
     board: MarketBoard | None
     account: AccountView | None
     trades: OpenTrades | None
@@ -44,7 +46,7 @@ def conditions(seen: Figures, config: Config) -> tuple[Condition, ...]:
     return (
         *_of_account(seen, config),
         *_of_price(seen, config),
-        *_of_market(seen),
+        *_of_market(seen, config),
         *_of_machine(seen),
     )
 
@@ -75,26 +77,51 @@ def _of_account(seen: Figures, config: Config) -> Iterator[Condition]:
 
 
 def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:
-    if seen.price is None:
-        yield Condition(name="no price", detail="no price has arrived yet", clears="the first trade")
+    """Only what is wrong with every symbol: a price in doubt closes its own symbol's markets by itself."""
+    if seen.prices is None or not seen.prices.by_symbol:
+        yield Condition(name="no price", detail="no price has arrived yet", clears="the first price")
         return
-    silent = (seen.now - seen.price.heard_at).total_seconds() / seen.speed
+    heard = max(view.heard_at for view in seen.prices.by_symbol.values())
+    silent = (seen.now - heard).total_seconds() / seen.speed
     if silent > config.prices.silence_limit_seconds:
         yield Condition(
-            name="price source silent",
+            name="price sources silent",
             detail=f"nothing heard for {silent:.0f} s, not even a heartbeat",
-            clears="any message of the source",
+            clears="any message of a source",
         )
 
 
-def _of_market(seen: Figures) -> Iterator[Condition]:
-    if seen.board is None or not seen.board.markets:
+def _of_market(seen: Figures, config: Config) -> Iterator[Condition]:
+    board = seen.board
+    if board is None or not board.markets:
         yield Condition(name="no market", detail="no open market is known", clears="discovery of one")
-    elif not seen.board.trading_active:
+        return
+    if board.venue.phase is not VenuePhase.TRADING:
+        resumes = board.venue.resumes_at
         yield Condition(
-            name="exchange paused",
-            detail="the venue says that trading is paused",
+            name="venue paused",
+            detail=f"{board.venue.phase}"
+            + ("" if resumes is None else f"; the venue expects to resume at {resumes:%H:%M:%S} UTC"),
             clears="the venue resuming",
+        )
+    elif board.venue.next_pause is not None:
+        yield from _of_maintenance(seen.now, board.venue.next_pause, config)
+    if board.clock_offset is not None and abs(board.clock_offset) > CLOCK_LIMIT * seen.speed:
+        yield Condition(
+            name="clock off",
+            detail=f"this machine's clock is {-board.clock_offset:+.2f} s off the venue's (limit {CLOCK_LIMIT:g} s)",
+            clears="a clock that agrees with the venue's",
+        )
+
+
+def _of_maintenance(now: datetime, pause: tuple[datetime, datetime], config: Config) -> Iterator[Condition]:
+    begins, ends = pause
+    left = (begins - now).total_seconds()
+    if now < ends and left < config.market.pause_margin_seconds:
+        yield Condition(
+            name="maintenance",
+            detail=f"the venue pauses from {begins:%H:%M} to {ends:%H:%M} UTC",
+            clears="its end",
         )
 
 

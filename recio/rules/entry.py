@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from recio.config import EntrySection
 from recio.messages import (
     AccountView,
     Assessments,
@@ -20,17 +19,40 @@ from recio.messages import (
     OpenIntent,
     OpenTrades,
     OrderState,
+    Prices,
     PriceView,
     Restraints,
     StrikeAssessment,
 )
 from recio.rules.fees import dearest_fee
 from recio.rules.strikes import ask_of, assess, dearest_price, is_crossed, quantity_up_to
+from recio.sections import EntrySection
 from recio.units import Money, Price, Quantity, Side, money_text, price_text, quantity_text
 
 STRATEGY = "average"
 TURN_SECONDS = 0.25
 """Market seconds between two turns of entry and exit, live and in replay."""
+GATES = (
+    "no market",
+    "no price",
+    "price doubt",
+    "price age",
+    "market doubt",
+    "market status",
+    "too early",
+    "too late",
+    "book",
+    "book age",
+    "order in doubt",
+    "already in",
+    "cooldown",
+    "probability",
+    "empty book",
+    "price bounds",
+    "edge",
+    "price grid",
+)
+"""The gates of one market in the order of how telling they are of a whole board."""
 IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 
 
@@ -39,7 +61,7 @@ class Seen:
     """Everything entry may look at in one turn."""
 
     board: MarketBoard | None
-    price: PriceView | None
+    prices: Prices | None
     trades: OpenTrades | None
     account: AccountView | None
     restraints: Restraints | None
@@ -62,20 +84,27 @@ class Decided:
 def decide(seen: Seen, settings: EntrySection, now: datetime) -> Decided:
     """One turn of entry over the whole board."""
     markets = () if seen.board is None else seen.board.markets
-    strikes = tuple(assess(view, seen.price, now) for view in markets)
-    passed = _first_closed_gate(seen, settings, now)
+    prices = (seen.prices or Prices()).by_symbol
+    strikes = tuple(assess(view, prices.get(view.market.symbol), now) for view in markets)
+    passed = _first_closed_gate(seen, settings)
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes))
     candidates = [
-        _candidate(view, strike, passed, settings, now) for view, strike in zip(markets, strikes, strict=True)
+        _candidate(view, strike, prices.get(view.market.symbol), passed, settings, now)
+        for view, strike in zip(markets, strikes, strict=True)
     ]
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
         best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(_intent(best, settings, seen, now), strikes, candidates)
+        return _decided(_intent(best, settings, now), strikes, candidates)
     refusals = [each for each in candidates if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
-    return _decided(refusals[0] if refusals else nothing, strikes, candidates)
+    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates)
+
+
+def _progress(waits: Waits) -> int:
+    """How many gates were passed: of a whole ladder, the strike that came furthest tells the most."""
+    return GATES.index(waits.gate) if waits.gate in GATES else 0
 
 
 def _decided(
@@ -90,7 +119,7 @@ def _decided(
     return Decided(outcome=outcome, assessments=Assessments(strikes=noted, verdict=verdict))
 
 
-def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
+def _first_closed_gate(seen: Seen, settings: EntrySection) -> Waits | OpenTrades:
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
@@ -102,20 +131,13 @@ def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Wai
         return Waits(gate="block", sentence=f"{block.condition}: {block.detail}")
     if seen.account is None or seen.trades is None:
         return Waits(gate="starting", sentence="the account has not been compared with the venue yet")
-    if seen.price is None:
-        return Waits(gate="no price", sentence="no price yet")
-    age = (now - seen.price.tick.at).total_seconds()
-    if age > settings.max_price_age_seconds:
-        return Waits(
-            gate="price age",
-            sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
-        )
     return seen.trades
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Wish:
     view: MarketView
+    price: PriceView
     side: Side
     edge: Money
     chance: float
@@ -123,18 +145,48 @@ class _Wish:
 
 
 def _candidate(
-    view: MarketView, strike: StrikeAssessment, trades: OpenTrades, settings: EntrySection, now: datetime
+    view: MarketView,
+    strike: StrikeAssessment,
+    price: PriceView | None,
+    trades: OpenTrades,
+    settings: EntrySection,
+    now: datetime,
 ) -> _Wish | Waits:
+    usable = _spot_gate(view, price, settings, now)
+    if isinstance(usable, Waits):
+        return usable
     remaining = (view.market.close_time - now).total_seconds()
-    closed = _market_gate(view, settings, remaining, now) or _own_gate(view, trades, settings, now)
+    closed = (
+        _market_gate(view, settings, remaining)
+        or _book_gate(view, settings, now)
+        or _own_gate(view, trades, settings, now)
+    )
     if closed is not None:
         return closed
     if strike.probability is None:
         return Waits(gate="probability", sentence=strike.note)
-    return _price_gate(view, strike, strike.probability, settings, remaining)
+    return _price_gate(view, usable, strike, strike.probability, settings, remaining)
 
 
-def _market_gate(view: MarketView, settings: EntrySection, remaining: float, now: datetime) -> Waits | None:
+def _spot_gate(
+    view: MarketView, price: PriceView | None, settings: EntrySection, now: datetime
+) -> Waits | PriceView:
+    if price is None:
+        return Waits(gate="no price", sentence=f"no price of {view.market.symbol} yet")
+    if price.doubt:
+        return Waits(gate="price doubt", sentence=f"price of {view.market.symbol}: {price.doubt}")
+    age = (now - price.tick.at).total_seconds()
+    if age > settings.max_price_age_seconds:
+        return Waits(
+            gate="price age",
+            sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
+        )
+    return price
+
+
+def _market_gate(view: MarketView, settings: EntrySection, remaining: float) -> Waits | None:
+    if view.market.doubt:
+        return Waits(gate="market doubt", sentence=view.market.doubt)
     if view.market.status is not MarketStatus.ACTIVE:
         return Waits(gate="market status", sentence=f"market is {view.market.status}")
     if remaining < settings.min_seconds_to_close:
@@ -147,6 +199,10 @@ def _market_gate(view: MarketView, settings: EntrySection, remaining: float, now
             gate="too early",
             sentence=f"{remaining:.0f} s to the close (at most {settings.max_seconds_to_close:g} s wanted)",
         )
+    return None
+
+
+def _book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits | None:
     if view.book is None or view.book_at is None:
         return Waits(gate="book", sentence=f"no usable book: {view.why_no_book}")
     age = (now - view.book_at).total_seconds()
@@ -178,7 +234,12 @@ def _own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now:
 
 
 def _price_gate(
-    view: MarketView, strike: StrikeAssessment, chance: float, settings: EntrySection, remaining: float
+    view: MarketView,
+    price: PriceView,
+    strike: StrikeAssessment,
+    chance: float,
+    settings: EntrySection,
+    remaining: float,
 ) -> _Wish | Waits:
     edges = [
         (edge, side)
@@ -202,6 +263,7 @@ def _price_gate(
         )
     return _Wish(
         view=view,
+        price=price,
         side=side,
         edge=edge,
         chance=chance if side is Side.YES else 1.0 - chance,
@@ -209,9 +271,9 @@ def _price_gate(
     )
 
 
-def _intent(wish: _Wish, settings: EntrySection, seen: Seen, now: datetime) -> OpenIntent | Waits:
+def _intent(wish: _Wish, settings: EntrySection, now: datetime) -> OpenIntent | Waits:
     quote = ask_of(wish.view, wish.side)
-    if quote is None or seen.price is None:
+    if quote is None:
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
     ask, there = quote
     market = wish.view.market
@@ -234,9 +296,10 @@ def _intent(wish: _Wish, settings: EntrySection, seen: Seen, now: datetime) -> O
         why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
         f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
         inputs={
-            "price": str(seen.price.tick.price),
-            "price_at": seen.price.tick.at.isoformat(),
-            "volatility": f"{seen.price.volatility:.9f}",
+            "price": str(wish.price.tick.price),
+            "price_source": wish.price.tick.source,
+            "price_at": wish.price.tick.at.isoformat(),
+            "volatility": f"{wish.price.volatility:.9f}",
             "probability": f"{wish.chance:.6f}",
             "ask": price_text(ask),
             "limit": price_text(limit),

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.config import ExitSection
-from recio.messages import CloseIntent, MarketBoard, MarketStatus, PriceView, TradeState, TradeView
+from recio.messages import CloseIntent, MarketBoard, MarketStatus, Prices, TradeState, TradeView, VenuePhase
 from recio.rules.strikes import bid_of, probability, sellable_floor
+from recio.sections import ExitSection
 from recio.units import Price, Side, Ticker, TradeId, price_text
 
 
@@ -27,7 +27,7 @@ class Holds:
 def decide(
     trade: TradeView,
     board: MarketBoard | None,
-    price: PriceView | None,
+    prices: Prices | None,
     last_attempt: Mapping[TradeId, datetime],
     settings: ExitSection,
     now: datetime,
@@ -44,7 +44,7 @@ def decide(
         return holds("left to settlement")
     if not settings.enabled:
         return holds("exit is switched off (exit.enabled = false)")
-    chance = _own_chance(trade, board, price, settings, now)
+    chance = _own_chance(trade, board, prices, settings, now)
     if isinstance(chance, str):
         return holds(chance)
     if chance >= settings.stop_probability:
@@ -58,13 +58,18 @@ def decide(
 def _own_chance(
     trade: TradeView,
     board: MarketBoard | None,
-    price: PriceView | None,
+    prices: Prices | None,
     settings: ExitSection,
     now: datetime,
 ) -> float | str:
     view = _market(board, trade.ticker)
-    if view is None or price is None:
+    price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
+    if board is None or view is None or price is None:
         return "waits for market and price"
+    if board.venue.phase in (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED):
+        return f"waits: {board.venue.phase}"
+    if price.doubt:
+        return f"no stop can be judged: {price.doubt}"
     if view.market.status is not MarketStatus.ACTIVE:
         return f"market is {view.market.status}"
     age = (now - price.tick.at).total_seconds()

@@ -14,8 +14,22 @@ from decimal import Decimal
 from recio.messages import StrikeType
 from recio.rules.settlement import PRINTS
 
-HALF_CENT = 0.005
-"""The average is rounded to cents before it is compared."""
+
+def half_unit(*strikes: Decimal | None) -> float:
+    """Half of the last place that the average is rounded to before it is compared, read off the strikes.
+
+    Cheap coins are settled at more places than dear ones, and their strikes are written with them
+    (1.3599, 0.0699999); zeros at their end may have got lost, so the size of the strike counts too.
+    """
+    places = max((_places(strike) for strike in strikes if strike is not None), default=2)
+    return 0.5 * 10.0**-places
+
+
+def _places(strike: Decimal) -> int:
+    exponent = strike.as_tuple().exponent
+    written = -exponent if isinstance(exponent, int) else 0
+    usual = 2 if strike >= 1_000 else 4 if strike >= 1 else 7
+    return max(written, usual)
 
 
 def normal_cdf(z: float) -> float:
@@ -76,19 +90,21 @@ def yes_probability(
 ) -> float | None:
     """Probability of YES, or None when the strike that the type needs is not known yet."""
 
+    half = half_unit(floor_strike, cap_strike)
+
     def above(strike: Decimal, nudge: float) -> float:
-        return mean_above(float(strike) + nudge, price, volatility, seconds_to_close, prints)
+        return mean_above(float(strike) + nudge * half, price, volatility, seconds_to_close, prints)
 
     match strike_type:
         case StrikeType.GREATER:
-            return None if floor_strike is None else above(floor_strike, HALF_CENT)
+            return None if floor_strike is None else above(floor_strike, 1.0)
         case StrikeType.GREATER_OR_EQUAL:
-            return None if floor_strike is None else above(floor_strike, -HALF_CENT)
+            return None if floor_strike is None else above(floor_strike, -1.0)
         case StrikeType.LESS:
-            return None if cap_strike is None else 1.0 - above(cap_strike, -HALF_CENT)
+            return None if cap_strike is None else 1.0 - above(cap_strike, -1.0)
         case StrikeType.LESS_OR_EQUAL:
-            return None if cap_strike is None else 1.0 - above(cap_strike, HALF_CENT)
+            return None if cap_strike is None else 1.0 - above(cap_strike, 1.0)
         case StrikeType.BETWEEN:
             if floor_strike is None or cap_strike is None:
                 return None
-            return max(0.0, above(floor_strike, -HALF_CENT) - above(cap_strike, HALF_CENT))
+            return max(0.0, above(floor_strike, -1.0) - above(cap_strike, 1.0))

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.config import RiskSection
 from recio.messages import OpenIntent, OpenTrades, OrderPurpose, TradeState
+from recio.sections import RiskSection
 from recio.units import Money, money_decimal, notional, quantity_text
 
 

@@ -91,10 +91,12 @@ def assess(view: MarketView, price: PriceView | None, now: datetime) -> StrikeAs
             ticker=market.ticker, probability=None, yes_edge=None, no_edge=None, note=note
         )
 
+    if market.doubt:
+        return unknown(market.doubt)
     if market.status is not MarketStatus.ACTIVE:
         return unknown(f"market is {market.status}")
     if price is None:
-        return unknown("no price yet")
+        return unknown(f"no price of {market.symbol} yet")
     chance = probability(market, price, now)
     if isinstance(chance, str):
         return unknown(chance)

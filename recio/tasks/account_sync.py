@@ -10,23 +10,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-import aiohttp
 import anyio
 import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.config import KalshiSection
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import transaction
-from recio.errors import Transient
-from recio.kalshi import account
-from recio.kalshi.frames import VenueError
+from recio.kalshi import account, account_limits
 from recio.kalshi.rest import KalshiRest
-from recio.kalshi.signing import Signer
-from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.messages import (
+    AccountChannelsOpened,
+    AccountHint,
     AccountView,
     FillSeen,
     MarketBoard,
@@ -38,9 +34,10 @@ from recio.messages import (
     VenueFact,
 )
 from recio.rules.reconcile import Absence, absence_margin, compare
+from recio.sections import KalshiSection
 from recio.supervisor import Say
 from recio.units import ClientOrderId, FillId, Money, Quantity, Ticker, money_decimal
-from recio.wires import Reads, Sends, Writes
+from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -72,18 +69,17 @@ class _Memory:
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
     compared: int = 0
+    look_now: anyio.Event = field(default_factory=anyio.Event)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountSync:
-    session: aiohttp.ClientSession
     pool: asyncpg.Pool[asyncpg.Record]
     rest: KalshiRest
-    signer: Signer
-    ws_url: str
     clock: Clock
     venue: KalshiSection
     tag: str
+    account_hints: Receives[AccountHint]
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
     venue_facts: Sends[VenueFact]
@@ -91,39 +87,26 @@ class AccountSync:
 
     async def run(self, say: Say) -> None:
         memory = _Memory(since=await self._first_since())
+        await account_limits.learn(self.rest)
         say("waits for the rows to be read")
         await self.open_trades.newer_than(0)
-        async with (
-            open_socket(
-                self.session,
-                self.ws_url,
-                self.signer,
-                self.clock,
-                silence_limit_seconds=self.venue.silence_limit_seconds,
-            ) as socket,
-            anyio.create_task_group() as group,
-        ):
-            # Subscribed first, read afterwards: nothing can fall between the two.
-            await socket.subscribe(["fill", "user_orders"])
-            group.start_soon(self._listen, socket, memory)
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._listen, memory)
             await self._compare_forever(memory, say)
 
-    async def _listen(self, socket: KalshiSocket, memory: _Memory) -> None:
+    async def _listen(self, memory: _Memory) -> None:
+        """Hints of the private channels: each makes a fact known sooner, none is needed for one to be known."""
         while True:
-            frame = await socket.receive()
-            match frame:
+            hint = await self.account_hints.receive()
+            match hint:
                 case FillSeen():
-                    await self._fill(frame, memory)
+                    await self._fill(hint, memory)
                 case OrderSeen():
-                    if self._is_ours(frame):
-                        await self.venue_facts.send(frame)
-                case VenueError(code=code, text=text):
-                    raise Transient(f"the venue refused the account channels: {code} {text}")
-                case BadFrame(error=error):
-                    log.error("frame refused", why=error)
-                    raise Transient("a frame could not be understood: the account is read anew")
-                case _:
-                    pass
+                    if self._is_ours(hint):
+                        await self.venue_facts.send(hint)
+                case AccountChannelsOpened():
+                    # Whatever happened while nobody listened is only in the lists.
+                    memory.look_now.set()
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
@@ -132,12 +115,20 @@ class AccountSync:
                 await anyio.sleep(HURRY)
             else:
                 with anyio.move_on_after(self.venue.reconcile_every_seconds):
-                    await self._hurry_begins()
+                    await self._reason_to_look(memory)
 
-    async def _hurry_begins(self) -> None:
+    async def _reason_to_look(self, memory: _Memory) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._hurry_begins, group.cancel_scope)
+            await memory.look_now.wait()
+            group.cancel_scope.cancel()
+        memory.look_now = anyio.Event()
+
+    async def _hurry_begins(self, done: anyio.CancelScope) -> None:
         version = self.open_trades.version
         while not self._in_a_hurry():
             version = await self.open_trades.newer_than(version)
+        done.cancel()
 
     def _in_a_hurry(self) -> bool:
         trades = self.open_trades.get()

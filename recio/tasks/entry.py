@@ -11,24 +11,27 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.config import EntrySection, RiskSection
 from recio.messages import (
     AccountView,
     Assessments,
     MarketBoard,
+    MarketView,
     OpenIntent,
     OpenTrades,
-    PriceView,
+    Prices,
     Restraints,
 )
 from recio.rules import entry, risk
 from recio.rules.strikes import ask_of, bid_of
+from recio.sections import EntrySection, RiskSection
 from recio.supervisor import Say
 from recio.units import Side, price_text
 from recio.wires import Reads, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+SHORTEST_TURN = 0.05
+"""Host seconds between two turns where market time runs fast: a ladder's turn takes some milliseconds."""
 LONGEST_TURN = 1.0
 """Host seconds after which a turn is taken even if nothing changed, so that staleness is noticed."""
 REPORT_EVERY = 15.0
@@ -40,7 +43,7 @@ class Entry:
     clock: Clock
     settings: EntrySection
     limits: RiskSection
-    prices: Reads[PriceView]
+    prices: Reads[Prices]
     board: Reads[MarketBoard]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
@@ -64,7 +67,7 @@ class Entry:
                 await self._wish(outcome, say)
                 reported.gate = ""
             # One turn per interval is enough: the newest board and price are read at its end.
-            await anyio.sleep(entry.TURN_SECONDS / self.clock.speed)
+            await anyio.sleep(max(SHORTEST_TURN, entry.TURN_SECONDS / self.clock.speed))
 
     def _within_limits(self, outcome: OpenIntent | entry.Waits) -> OpenIntent | entry.Waits:
         """The limits that trade_manager will apply, asked beforehand: a hopeless wish is not sent."""
@@ -89,25 +92,31 @@ class Entry:
     def _seen(self) -> entry.Seen:
         return entry.Seen(
             board=self.board.get(),
-            price=self.prices.get(),
+            prices=self.prices.get(),
             trades=self.open_trades.get(),
             account=self.account.get(),
             restraints=self.restraints.get(),
         )
 
     def _figures(self, said: Assessments) -> dict[str, str]:
-        """Price, and of the first market its strike, model probability and quotes, for the log."""
-        price, board = self.prices.get(), self.board.get()
-        figures = {"price": "unknown" if price is None else f"{price.tick.price:.2f}"}
+        """Of the market nearest to even odds: price, strike, model probability and quotes, for the log."""
+        prices, board = self.prices.get(), self.board.get()
         if board is None or not board.markets:
-            return figures
-        view = board.markets[0]
+            return {}
+        view = max(board.markets, key=lambda each: _evenness(each, said))
+        price = None if prices is None else prices.by_symbol.get(view.market.symbol)
+        figures = {"price": "unknown" if price is None else f"{price.tick.price:.2f}"}
         figures["strike"] = str(view.market.floor_strike or view.market.cap_strike or "unknown")
         chance = next((each.probability for each in said.strikes if each.ticker == view.market.ticker), None)
         figures["model"] = "unknown" if chance is None else f"{chance:.1%}"
         for name, quote in (("bid", bid_of(view, Side.YES)), ("ask", ask_of(view, Side.YES))):
             figures[name] = "none" if quote is None else price_text(quote[0])
         return figures
+
+
+def _evenness(view: MarketView, said: Assessments) -> float:
+    chance = next((each.probability for each in said.strikes if each.ticker == view.market.ticker), None)
+    return -1.0 if chance is None else -abs(chance - 0.5)
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.kalshi.orders import place
+from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
 from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.supervisor import Say
@@ -21,8 +21,8 @@ from recio.wires import Receives, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-IDLE_TURN = 2.0
-"""Host seconds after which an idle executor says that it still listens."""
+IDLE_TURN = 1.0
+"""Host seconds after which an idle executor signs the next order anew and says that it still listens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,7 @@ class Executor:
                 with anyio.move_on_after(IDLE_TURN):
                     order = await self.orders.receive()
                 if order is None:
+                    prepare(self.rest)
                     say("waits for an order")
                     continue
                 say(f"sends {order.client_order_id}")

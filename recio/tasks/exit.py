@@ -12,10 +12,10 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.config import ExitSection
-from recio.messages import CloseIntent, MarketBoard, OpenTrades, PriceView, TradeState
+from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, TradeState
 from recio.rules import exit as exit_rule
 from recio.rules.entry import TURN_SECONDS
+from recio.sections import ExitSection
 from recio.supervisor import Say
 from recio.units import TradeId
 from recio.wires import Reads, Sends
@@ -29,7 +29,7 @@ LONGEST_TURN = 1.0
 class Exit:
     clock: Clock
     settings: ExitSection
-    prices: Reads[PriceView]
+    prices: Reads[Prices]
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
     close_intents: Sends[CloseIntent]

@@ -18,7 +18,7 @@ from recio.clock import Clock
 from recio.config import Config
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.messages import AccountView, Block, Halt, MarketBoard, OpenTrades, PriceView, Restraints
+from recio.messages import AccountView, Block, Halt, MarketBoard, OpenTrades, Prices, Restraints
 from recio.rules.conditions import Condition, Figures, conditions
 from recio.supervisor import Ledger, Say
 from recio.wires import Reads, Writes
@@ -43,7 +43,7 @@ class FailureDetector:
     clock: Clock
     config: Config
     ledger: Ledger
-    prices: Reads[PriceView]
+    prices: Reads[Prices]
     board: Reads[MarketBoard]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
@@ -72,7 +72,7 @@ class FailureDetector:
         return Figures(
             now=now,
             speed=self.clock.speed,
-            price=self.prices.get(),
+            prices=self.prices.get(),
             board=self.board.get(),
             account=self.account.get(),
             trades=self.open_trades.get(),

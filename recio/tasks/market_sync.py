@@ -1,16 +1,16 @@
-"""market_sync: discovers the open event over REST and keeps its books over the WebSocket.
+"""market_sync: holds the one socket to the venue, discovers the open events, keeps their books, passes on the rest.
 
-A book that cannot be proven whole is published as none, with the reason; status and close time are
-the venue's own, never guessed from the clock.
+A book that cannot be proven whole is published as none, with the reason; status and close time are the venue's own,
+never guessed from the clock. Fills, orders and index prints are handed on as they come; it draws no conclusion from them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from decimal import Decimal
+from itertools import groupby
 
 import aiohttp
 import anyio
@@ -18,51 +18,82 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.config import KalshiSection, MarketSection
 from recio.db import market_data
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.kalshi.frames import Acknowledged, Frame, Passed, Subscribed, VenueError
-from recio.kalshi.markets import event_markets, series_fee_multiplier, trading_active
-from recio.kalshi.rest import KalshiRest
+from recio.kalshi.exchange_status import Pause, read_pauses, read_state
+from recio.kalshi.fees import SeriesFees, read_fees
+from recio.kalshi.frames import Frame
+from recio.kalshi.markets import Listing, event_markets
+from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.kalshi.signing import Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
+from recio.kalshi.subscriptions import (
+    INDEX,
+    PRIVATE,
+    BookChanged,
+    Broken,
+    Command,
+    Dead,
+    InOrder,
+    Opened,
+    Outcome,
+    Refused,
+    Stray,
+    Subscriptions,
+)
 from recio.messages import (
-    BookDeltaSeen,
-    BookSnapshotSeen,
+    AccountChannelsOpened,
+    AccountHint,
+    FillSeen,
+    IndexTape,
+    IndexValue,
     LifecycleSeen,
     Market,
     MarketBoard,
-    MarketStatus,
-    MarketView,
+    OrderSeen,
+    VenuePhase,
+    VenueState,
 )
-from recio.rules.order_book import Applied, ImpossibleLevel, NotListening, SequencedBooks, SequenceGap
+from recio.rules import market_board
+from recio.sections import KalshiSection, MarketSection
 from recio.supervisor import Say
-from recio.units import EventTicker, Ticker
-from recio.wires import Writes
+from recio.units import Ticker
+from recio.wires import Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PUBLISH_EVERY = 0.02
 """Host seconds between two boards: far below any human or rule, far above the cost of one."""
-BOOK_CHANNEL = "orderbook_delta"
-RECONNECT_CODES = frozenset({10, 25})
-"""Channel error and buffer overflow: the subscription is dead, everything is read anew."""
 WHOLE_LIMIT = 15.0
 """Host seconds that the book of an open market may stay unusable on one socket."""
 BOUNDARY_SLACK = 0.3
 """Host seconds after an open or close before the venue is asked about it."""
+FEES_EVERY = 300.0
+"""Host seconds after which fees and announced pauses are read again, if no message said so before."""
+PRINTS_KEPT = 120
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """A series that is traded: its coin, and the index that decides it."""
+
+    series: str
+    symbol: str
+    index_id: str
 
 
 @dataclass(slots=True)
 class _Known:
     """What this run has learnt; gone with it."""
 
+    subscriptions: Subscriptions
     markets: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
-    books: SequencedBooks = field(default_factory=SequencedBooks)
-    sid: int | None = None
-    requested: set[Ticker] = field(default_factory=set[Ticker])
-    trading_active: bool = False
+    prints: dict[str, deque[IndexValue]] = field(default_factory=dict[str, deque[IndexValue]])
+    fees: dict[str, SeriesFees] = field(default_factory=dict[str, SeriesFees])
+    fees_at: float = 0.0
+    pauses: tuple[Pause, ...] = ()
+    venue: VenueState = field(default_factory=lambda: VenueState(phase=VenuePhase.UNKNOWN))
     changed: anyio.Event = field(default_factory=anyio.Event)
     look_again: anyio.Event = field(default_factory=anyio.Event)
     whole_at: float = field(default_factory=time.monotonic)
@@ -78,12 +109,17 @@ class MarketSync:
     clock: Clock
     venue: KalshiSection
     settings: MarketSection
+    traded: tuple[Traded, ...]
+    use_index: bool
     board: Writes[MarketBoard]
+    index: Writes[IndexTape]
+    account_hints: Sends[AccountHint]
 
     async def run(self, say: Say) -> None:
-        known = _Known()
-        self.board.set(MarketBoard(markets=(), trading_active=False))
-        fee_multiplier = await series_fee_multiplier(self.rest, self.settings.series)
+        indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
+        known = _Known(subscriptions=Subscriptions(indexes=indexes))
+        self.board.set(MarketBoard(markets=(), venue=known.venue))
+        self.index.set(IndexTape(prints={}, why_none="connecting" if indexes else "switched off"))
         async with (
             open_socket(
                 self.session,
@@ -94,78 +130,79 @@ class MarketSync:
             ) as socket,
             anyio.create_task_group() as group,
         ):
-            await socket.subscribe(["market_lifecycle_v2"])
-            group.start_soon(self._discover, known, socket, fee_multiplier)
+            await _send(known, socket, known.subscriptions.opening())
+            group.start_soon(self._discover, known, socket)
             group.start_soon(self._publish, known, socket, say)
+            group.start_soon(self._be_impatient, known, socket)
             await self._listen(known, socket)
 
     async def _listen(self, known: _Known, socket: KalshiSocket) -> None:
         while True:
             frame = await socket.receive()
-            match frame:
-                case BookDeltaSeen():
-                    await self._applied(known, socket, known.books.delta(frame))
-                case BookSnapshotSeen():
-                    await self._applied(known, socket, known.books.snapshot(frame))
-                case BadFrame(error=error):
-                    log.error("frame refused", why=error)
-                    raise Transient("a frame could not be understood: all books are read anew")
-                case _:
-                    await self._answered(known, socket, frame)
+            if isinstance(frame, BadFrame):
+                log.error("frame refused", why=frame.error)
+                raise Transient("a frame could not be understood: all books are read anew")
+            outcome, commands = known.subscriptions.feed(frame)
+            await _send(known, socket, commands)
+            await self._note(known, outcome)
+            if not isinstance(outcome, Stray):
+                await self._pass_on(known, frame)
             known.changed.set()
 
-    async def _answered(self, known: _Known, socket: KalshiSocket, frame: Frame) -> None:
-        """Everything that is not a book: replies, which count in the sequence, and lifecycle."""
+    async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:
+        """Ask again for what did not come, and notice a socket that pings and is dead."""
+        while True:
+            await anyio.sleep(1)
+            outcome, commands = known.subscriptions.tick(time.monotonic())
+            await _send(known, socket, commands)
+            await self._note(known, outcome)
+
+    async def _note(self, known: _Known, outcome: Outcome) -> None:
+        match outcome:
+            case Broken(channel=channel, why=why):
+                log.warning("channel broken", channel=channel, why=why)
+                known.look_again.set()
+            case Opened(channel=channel):
+                await self._opened(channel)
+            case Refused(channels=channels, why=why):
+                self._refused(channels, why)
+            case Dead(why=why):
+                raise Transient(f"socket: {why}")
+            case Stray(why=why):
+                log.debug("frame not used", why=why)
+            case InOrder() | BookChanged():
+                pass
+
+    async def _pass_on(self, known: _Known, frame: Frame) -> None:
+        """What concerns others: account and price tasks draw their own conclusions."""
         match frame:
-            case Subscribed(channel=channel, sid=sid):
-                if channel == BOOK_CHANNEL:
-                    known.sid = sid
-                    known.books.restart(sid)
+            case FillSeen() | OrderSeen():
+                await self.account_hints.send(frame)
+            case IndexValue():
+                known.prints.setdefault(frame.index_id, deque(maxlen=PRINTS_KEPT)).append(frame)
+                self.index.set(IndexTape(prints={name: tuple(each) for name, each in known.prints.items()}))
+            case LifecycleSeen(ticker=ticker, kind=kind):
+                if ticker.split("-", 1)[0] in {each.series for each in self.traded}:
+                    known.fees_at = 0.0 if kind == "fee" else known.fees_at
                     known.look_again.set()
-            case Acknowledged(sid=sid, seq=seq) | Passed(sid=sid, seq=seq):
-                await self._counted(known, socket, sid, seq)
-            case LifecycleSeen(ticker=ticker):
-                if ticker.startswith(self.settings.series + "-"):
-                    known.look_again.set()
-            case VenueError(code=code, text=text):
-                if code in RECONNECT_CODES:
-                    raise Transient(f"the venue ended a subscription: {code} {text}")
-                log.warning("venue error", code=code, text=text)
-                await self._counted(known, socket, frame.sid, frame.seq)
             case _:
                 pass
 
-    async def _counted(self, known: _Known, socket: KalshiSocket, sid: int | None, seq: int | None) -> None:
-        """A reply takes its place in the books' own sequence."""
-        if sid is not None and sid == known.sid and seq is not None:
-            await self._gap(known, socket, known.books.count(sid, seq))
+    async def _opened(self, channel: str) -> None:
+        if channel in PRIVATE:
+            await self.account_hints.send(AccountChannelsOpened(at=self.clock.utc()))
 
-    async def _applied(
-        self,
-        known: _Known,
-        socket: KalshiSocket,
-        outcome: Applied | SequenceGap | ImpossibleLevel | NotListening,
-    ) -> None:
-        match outcome:
-            case Applied() | NotListening():
-                pass
-            case SequenceGap():
-                await self._gap(known, socket, outcome)
-            case ImpossibleLevel(ticker=ticker, price=price, quantity=quantity):
-                log.error("impossible level", ticker=ticker, price=price, quantity=quantity)
-                if known.sid is not None:
-                    await socket.snapshot(known.sid, [ticker])
+    def _refused(self, channels: tuple[str, ...], why: str) -> None:
+        log.warning("subscription refused", channels=list(channels), why=why)
+        if INDEX in channels:
+            self.index.set(IndexTape(prints={}, why_none=f"the venue refused it: {why}"))
+        if set(channels) & set(PRIVATE):
+            raise Transient(f"the venue refused the account channels: {why}")
 
-    async def _gap(self, known: _Known, socket: KalshiSocket, gap: SequenceGap | None) -> None:
-        if gap is None:
-            return
-        log.warning("sequence gap", sid=gap.sid, expected=gap.expected, got=gap.got)
-        await socket.snapshot(gap.sid, sorted(known.requested))
-
-    async def _discover(self, known: _Known, socket: KalshiSocket, fee_multiplier: Decimal) -> None:
+    async def _discover(self, known: _Known, socket: KalshiSocket) -> None:
         while True:
             known.look_again = anyio.Event()
-            await self._look(known, socket, fee_multiplier)
+            await self._look(known, socket)
             with anyio.move_on_after(self._until_next_look(known)):
                 await known.look_again.wait()
             # A burst of lifecycle messages is one reason to look, not many.
@@ -182,106 +219,99 @@ class MarketSync:
         ]
         return min([self.settings.discover_every_seconds, *boundaries])
 
-    async def _look(self, known: _Known, socket: KalshiSocket, fee_multiplier: Decimal) -> None:
-        now = self.clock.utc()
-        listed = await event_markets(self.rest, self.settings.series, now, fee_multiplier=fee_multiplier)
-        for ticker, why in listed.refused:
-            log.warning("market refused", ticker=ticker, why=why)
-        exchange_index = next((each.exchange_index for each in listed.markets), None)
-        known.trading_active = await trading_active(self.rest, exchange_index)
-        await self._remember(known, listed.markets)
-        await self._follow(known, socket, {market.ticker for market in listed.markets})
+    async def _look(self, known: _Known, socket: KalshiSocket) -> None:
+        await self._read_rarely(known)
+        markets = [market for each in self.traded for market in await self._listed(each, known)]
+        exchange_index = next((each.exchange_index for each in markets), None)
+        known.venue = await read_state(self.rest, exchange_index, known.pauses)
+        await self._remember(known, markets)
+        await _send(known, socket, known.subscriptions.want_books({market.ticker for market in markets}))
         known.changed.set()
 
-    async def _remember(self, known: _Known, markets: tuple[Market, ...]) -> None:
-        changed = [each for each in markets if known.markets.get(each.ticker) != each]
-        known.markets = {each.ticker: each for each in markets}
-        async with transaction(self.pool) as connection:
-            for market in changed:
-                await market_data.note_market(connection, market)
-        for market in changed:
-            log.info(
-                "market",
-                ticker=market.ticker,
-                status=market.status.value,
-                strike=str(market.floor_strike or market.cap_strike or "not known yet"),
-                closes=market.close_time.isoformat(timespec="seconds"),
-            )
+    async def _read_rarely(self, known: _Known) -> None:
+        """Fees and announced pauses, which change by the week."""
+        now = time.monotonic()
+        if known.fees_at and now - known.fees_at < FEES_EVERY:
+            return
+        for each in self.traded:
+            try:
+                known.fees[each.series] = await read_fees(self.rest, each.series)
+            except VenueRefused as error:
+                known.fees.pop(each.series, None)
+                log.error("series refused", series=each.series, why=str(error))
+        known.pauses = await read_pauses(self.rest)
+        known.fees_at = now
 
-    async def _follow(self, known: _Known, socket: KalshiSocket, wanted: set[Ticker]) -> None:
-        """Subscribe to new markets before they open, and drop the ones that are gone."""
-        new, gone = sorted(wanted - known.requested), sorted(known.requested - wanted)
-        if new and known.sid is None and not known.requested:
-            await socket.subscribe([BOOK_CHANNEL], new)
-        elif known.sid is None:
-            return  # the first subscription is not confirmed yet: the next look will do it
-        else:
-            if new:
-                await socket.add_markets(known.sid, new)
-            if gone:
-                await socket.drop_markets(known.sid, gone)
-                for ticker in gone:
-                    known.books.drop(ticker)
-        known.requested = set(wanted)
+    async def _listed(self, traded: Traded, known: _Known) -> tuple[Market, ...]:
+        fees = known.fees.get(traded.series)
+        if fees is None:
+            return ()
+        listing = Listing(series=traded.series, symbol=traded.symbol, index_id=traded.index_id, fees=fees)
+        listed = await event_markets(self.rest, listing, self.clock.utc())
+        for ticker, why in listed.refused:
+            log.warning("market refused", ticker=ticker, why=why)
+        return listed.markets
+
+    async def _remember(self, known: _Known, markets: Iterable[Market]) -> None:
+        before, known.markets = known.markets, {each.ticker: each for each in markets}
+        changed = [each for each in known.markets.values() if before.get(each.ticker) != each]
+        async with transaction(self.pool) as connection:
+            await market_data.note_markets(connection, changed)
+        _tell(changed, before)
 
     async def _publish(self, known: _Known, socket: KalshiSocket, say: Say) -> None:
         while True:
             with anyio.move_on_after(1.0):
                 await known.changed.wait()
             known.changed = anyio.Event()
-            board = self._board(known, socket.last_heard)
+            board = self._board(known, socket)
             self.board.set(board)
-            say(_sentence(board))
+            say(market_board.sentence(board))
             _insist_on_whole_books(known, board)
             await anyio.sleep(PUBLISH_EVERY)
 
-    def _board(self, known: _Known, heard_at: datetime) -> MarketBoard:
-        now = self.clock.utc()
+    def _board(self, known: _Known, socket: KalshiSocket) -> MarketBoard:
+        # Pings say that the venue lives and nothing about its books.
+        data_at = (socket.last_frame or socket.last_heard) - socket.delay
+        offset = self.rest.venue_clock.offset
         return MarketBoard(
             markets=tuple(
-                self._view(known, market, heard_at) for market in current(known.markets.values(), now)
+                market_board.market_view(market, known.subscriptions.books.view, data_at)
+                for market in market_board.current(known.markets.values(), self.clock.utc())
             ),
-            trading_active=known.trading_active,
+            venue=known.venue,
+            clock_offset=None if offset is None else offset.nearest,
         )
 
-    def _view(self, known: _Known, market: Market, heard_at: datetime) -> MarketView:
-        usable = market.ticker in known.books.usable
-        return MarketView(
-            market=market,
-            book=known.books.books[market.ticker].view() if usable else None,
-            book_at=heard_at if usable else None,
-            why_no_book="" if usable else "waits for a whole snapshot",
-        )
+
+async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]) -> None:
+    for command in commands:
+        known.subscriptions.sent(await socket.send(command), command)
 
 
 def _insist_on_whole_books(known: _Known, board: MarketBoard) -> None:
     """Begin anew when the book of an open market stays broken: a snapshot that was asked for never came."""
-    blind = [
-        view.market.ticker
-        for view in board.markets
-        if view.book is None and view.market.status is MarketStatus.ACTIVE
-    ]
+    blind = market_board.blind(board)
     if not blind:
         known.whole_at = time.monotonic()
     elif time.monotonic() - known.whole_at > WHOLE_LIMIT:
         raise Transient(f"no whole book of {blind[0]} for {WHOLE_LIMIT:g} s: everything is read anew")
 
 
-def current(markets: Iterable[Market], now: datetime) -> list[Market]:
-    """The markets of the event that closes next, by strike."""
-    ahead = [each for each in markets if each.close_time > now]
-    if not ahead:
-        return []
-    event: EventTicker = min(ahead, key=lambda each: each.close_time).event_ticker
-    return sorted(
-        (each for each in ahead if each.event_ticker == event),
-        key=lambda each: (each.floor_strike or each.cap_strike or 0, each.ticker),
-    )
-
-
-def _sentence(board: MarketBoard) -> str:
-    if not board.markets:
-        return "no market is open or listed"
-    first = board.markets[0].market
-    whole = sum(view.book is not None for view in board.markets)
-    return f"{first.event_ticker} is {first.status}, {whole} of {len(board.markets)} books whole"
+def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
+    """One line for each event that changed, and one for each doubt that is new."""
+    for event, group in groupby(
+        sorted(changed, key=lambda each: each.event_ticker), lambda each: each.event_ticker
+    ):
+        markets = list(group)
+        first = min(markets, key=market_board.strike_of)
+        log.info(
+            "market",
+            ticker=first.ticker if len(markets) == 1 else f"{event} ({len(markets)} strikes)",
+            status=first.status.value,
+            strike=str(first.floor_strike or first.cap_strike or "not known yet"),
+            closes=first.close_time.isoformat(timespec="seconds"),
+        )
+        for each in markets:
+            if each.doubt and (each.ticker not in before or before[each.ticker].doubt != each.doubt):
+                log.warning("market not traded", ticker=each.ticker, why=each.doubt)

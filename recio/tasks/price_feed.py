@@ -1,32 +1,97 @@
-"""price_feed: keeps the newest spot price and what is remembered of it; it never invents a price.
+"""price_feed: keeps what every coin is worth, from all its sources and the index; it never invents a price.
 
-Writes the prices wire and the price_seconds table. A restart recalls the last quarter of an hour
-from the table, so that volatility need not warm up again.
+Writes the prices wire and the price_seconds table. A source that fails is opened again by itself and takes neither the
+task nor the other sources with it. A restart recalls the last quarter of an hour from the table. The time of a price is
+the newest moment at which a believed source named it or confirmed that nothing changed, so a quiet market keeps a
+current price, and a price ages as soon as nobody vouches for it.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 
 import aiohttp
 import anyio
 import asyncpg
+import structlog
 
 from recio.clock import Clock
-from recio.config import PricesSection
 from recio.db import market_data
 from recio.db.pool import transient_faults
-from recio.messages import PriceTick, PriceView
-from recio.prices.coinbase import CoinbaseFeed, Heartbeat, open_feed
+from recio.errors import Transient
+from recio.messages import IndexTape, Prices, PriceView, SourceState, SourceView
+from recio.prices import coinbase, kraken
+from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
+from recio.rules import consensus, price_sources
+from recio.rules.coin_price import INDEX, Coin, Remembered
+from recio.rules.consensus import Panel
+from recio.rules.price_sources import Limits, apart_bp
 from recio.rules.volatility import HORIZON_SECONDS, PriceMemory
+from recio.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
-from recio.wires import Writes
+from recio.wires import Reads, Writes
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+PUBLISH_EVERY = 0.05
+"""Host seconds between two publications: newest wins."""
+LONGEST_TURN = 1.0
 STORE_EVERY = 10
 """Host seconds between two writes of price seconds."""
 KEEP_SECONDS = 7 * 86_400
+FIRST_WAIT, LONGEST_WAIT = 1.0, 30.0
+"""Host seconds before a failed source is opened again, doubling."""
+CALM = 30.0
+"""Host seconds after which a connection counts as having worked, and the waiting begins anew."""
+FRESH_SECONDS = 5.0
+"""Market seconds, at speed 1, for which a price or a print of the index counts as the present."""
+SPEED_OF_FRESH = 5.0
+"""From this speed on the delay of messages, which is host time, decides what is fresh."""
+FOUND_OUT = (SourceState.SILENT, SourceState.STUCK, SourceState.OUTLIER)
+
+
+@dataclass(slots=True)
+class _Changed:
+    """Something is new since the last look."""
+
+    _event: anyio.Event = field(default_factory=anyio.Event)
+
+    def set(self) -> None:
+        self._event.set()
+
+    async def wait(self) -> None:
+        await self._event.wait()
+        self._event = anyio.Event()
+
+
+@dataclass(slots=True, kw_only=True)
+class _Kept:
+    """A coin, and which of its seconds are not in the table yet."""
+
+    coin: Coin
+    stored: int
+    unstored: list[tuple[int, Decimal]] = field(default_factory=list[tuple[int, Decimal]])
+
+    def collect(self) -> None:
+        fresh = self.coin.traded.memory.completed_since(self.stored)
+        self.unstored.extend(fresh)
+        self.stored = fresh[-1][0] if fresh else self.stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What one run of the task works on; gone with it."""
+
+    kept: dict[str, _Kept] = field(default_factory=dict[str, _Kept])
+    changed: _Changed = field(default_factory=_Changed)
+
+    def coins(self, symbol: str | None) -> list[Coin]:
+        """Of one symbol, or of all."""
+        return [each.coin for name, each in self.kept.items() if symbol in (None, name)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,75 +100,196 @@ class PriceFeed:
     pool: asyncpg.Pool[asyncpg.Record]
     clock: Clock
     settings: PricesSection
-    symbol: str
-    prices: Writes[PriceView]
+    urls: Mapping[PriceSource, str]
+    symbols: Mapping[str, SymbolSection]
+    index: Reads[IndexTape]
+    prices: Writes[Prices]
 
     async def run(self, say: Say) -> None:
-        memory = await self._recall()
-        unstored: list[tuple[int, Decimal]] = []
-        async with (
-            open_feed(
-                self.session,
-                self.settings.url,
-                self.settings.product,
-                self.symbol,
-                self.clock,
-                silence_limit_seconds=self.settings.silence_limit_seconds,
-            ) as feed,
-            anyio.create_task_group() as group,
-        ):
-            group.start_soon(self._store, unstored)
-            await self._listen(feed, memory, unstored, say)
+        run, sources = _Run(), self._sources()
+        for symbol, section in self.symbols.items():
+            run.kept[symbol] = await self._recalled(symbol, section, sources)
+        async with anyio.create_task_group() as group:
+            for source in sources:
+                group.start_soon(self._follow, source, run)
+            group.start_soon(self._follow_index, run)
+            group.start_soon(self._store, run)
+            await self._publish(run, say)
 
-    async def _listen(
-        self, feed: CoinbaseFeed, memory: PriceMemory, unstored: list[tuple[int, Decimal]], say: Say
-    ) -> None:
-        last: PriceTick | None = None
-        volatility = memory.volatility()
-        minute = memory.last_minute()
-        noted = memory.seconds[-1][0] if memory.seconds else 0
+    def _sources(self) -> list[Source]:
+        return [self._source(each) for each in dict.fromkeys(self.settings.sources) if each in self.urls]
+
+    def _source(self, which: PriceSource) -> Source:
+        match which:
+            case PriceSource.COINBASE:
+                products = {each.coinbase: symbol for symbol, each in self.symbols.items()}
+                return coinbase.source(self.urls[which], products)
+            case PriceSource.KRAKEN:
+                pairs = {each.kraken: symbol for symbol, each in self.symbols.items()}
+                return kraken.source(self.urls[which], pairs)
+
+    def _limits(self) -> Limits:
+        """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""
+        return Limits(
+            silence_seconds=self.settings.silence_limit_seconds * self.clock.speed,
+            stuck_seconds=self.settings.stuck_seconds,
+            fresh_seconds=FRESH_SECONDS * max(1.0, self.clock.speed / SPEED_OF_FRESH),
+            divergence_bp=Decimal(str(self.settings.max_divergence_bp)),
+        )
+
+    async def _follow(self, source: Source, run: _Run) -> None:
+        """Listen to one source for ever, opening it again with growing patience."""
+        wait = FIRST_WAIT
         while True:
-            heard = await feed.receive()
-            if isinstance(heard, Heartbeat):
-                heard_at = self.clock.utc()
-            else:
-                heard_at = heard.received_at
-                last = heard
-                if memory.remember(math.floor(heard.at.timestamp()), heard.price):
-                    volatility, minute = memory.volatility(), memory.last_minute()
-                    fresh = memory.completed_since(noted)
-                    unstored.extend(fresh)
-                    noted = fresh[-1][0] if fresh else noted
-            if last is not None:
-                self.prices.set(
-                    PriceView(tick=last, volatility=volatility, last_minute=minute, heard_at=heard_at)
-                )
-                say(self._sentence(last, volatility, len(memory.seconds)))
+            opened = anyio.current_time()
+            try:
+                await self._listen(source, run)
+            except Transient as error:
+                wait = FIRST_WAIT if anyio.current_time() - opened > CALM else wait
+                log.warning("price source lost", source=source.name, why=str(error), again_in=wait)
+                for coin in run.coins(None):
+                    gone = price_sources.lost(coin.panel.sources[source.name], str(error))
+                    coin.panel = coin.panel.having(gone)
+                run.changed.set()
+            await anyio.sleep(wait)
+            wait = min(LONGEST_WAIT, wait * 2)
 
-    def _sentence(self, tick: PriceTick, volatility: float | None, known: int) -> str:
-        if volatility is None:
-            return f"{tick.price:,} from {tick.source}; {known} of {self.settings.warmup_seconds} s known"
-        return f"{tick.price:,} from {tick.source}; volatility {volatility * 1e4:.2f} bp/√s"
+    async def _listen(self, source: Source, run: _Run) -> None:
+        """Until the connection breaks. Raises Transient."""
+        silence = self.settings.silence_limit_seconds
+        async with open_feed(self.session, source, silence_limit_seconds=silence) as feed:
+            log.info("price source connected", source=source.name)
+            while True:
+                for heard in await feed.receive():
+                    self._hear(source.name, heard, run)
+                run.changed.set()
 
-    async def _recall(self) -> PriceMemory:
+    def _hear(self, name: str, heard: Heard, run: _Run) -> None:
+        now = self.clock.utc()
+        for coin in run.coins(heard.symbol):
+            known = coin.panel.sources[name]
+            match heard:
+                case Quoted(price=price, at=at):
+                    coin.panel = consensus.hears(coin.panel, name, price, at, now, coin.limits)
+                case Heartbeat(at=at, unchanged=True):
+                    coin.panel = coin.panel.having(price_sources.confirmed(known, at, now))
+                case Heartbeat():
+                    coin.panel = coin.panel.having(price_sources.alive(known, now))
+                case Unpriced(why=why):
+                    if known.note != why:
+                        log.warning("price source has no price", source=name, symbol=coin.symbol, why=why)
+                    coin.panel = coin.panel.having(price_sources.unpriced(known, why, now))
+
+    async def _follow_index(self, run: _Run) -> None:
+        version = 0
+        while True:
+            version = await self.index.newer_than(version)
+            tape = self.index.get()
+            for coin in run.coins(None):
+                if tape is not None:
+                    coin.hear_index(tape, self.clock.utc())
+            run.changed.set()
+
+    async def _publish(self, run: _Run, say: Say) -> None:
+        before = Prices()
+        while True:
+            with anyio.move_on_after(LONGEST_TURN):
+                await run.changed.wait()
+            now = self.clock.utc()
+            prices = _judged(run, now)
+            self.prices.set(prices)
+            for symbol in run.kept:
+                _tell_changes(symbol, before, prices)
+            before = prices
+            say("; ".join(self._told(each.coin, prices) for each in run.kept.values()))
+            await anyio.sleep(PUBLISH_EVERY)
+
+    def _told(self, coin: Coin, prices: Prices) -> str:
+        view = prices.by_symbol.get(coin.symbol)
+        if view is None:
+            return f"no price of {coin.symbol}"
+        said = f"{coin.symbol} {view.tick.price:,} from {view.tick.source}"
+        if view.doubt:
+            return f"{said}, in doubt: {view.doubt}"
+        if view.volatility is None:
+            seconds = len(coin.traded.memory.seconds)
+            return f"{said}; {seconds} of {self.settings.warmup_seconds} s known"
+        return f"{said}; volatility {view.volatility * 1e4:.2f} bp/√s"
+
+    async def _recalled(self, symbol: str, section: SymbolSection, sources: list[Source]) -> _Kept:
         memory = PriceMemory(warmup_seconds=self.settings.warmup_seconds)
         since = math.floor(self.clock.unix()) - HORIZON_SECONDS
         with transient_faults():
             async with self.pool.acquire() as connection:
-                known = await market_data.recall_seconds(connection, self.symbol, since)
+                known = await market_data.recall_seconds(connection, symbol, since)
         for second, price in known:
             memory.remember(second, price)
-        return memory
+        coin = Coin(
+            symbol=symbol,
+            index_id=section.index,
+            use_index=self.settings.use_index,
+            limits=self._limits(),
+            traded=Remembered(memory),
+            index=Remembered(PriceMemory(warmup_seconds=self.settings.warmup_seconds)),
+            panel=Panel(sources={each.name: price_sources.Heard(source=each.name) for each in sources}),
+        )
+        return _Kept(coin=coin, stored=memory.seconds[-1][0] if memory.seconds else 0)
 
-    async def _store(self, unstored: list[tuple[int, Decimal]]) -> None:
+    async def _store(self, run: _Run) -> None:
         while True:
             await anyio.sleep(STORE_EVERY)
-            batch = unstored.copy()
-            with transient_faults():
-                async with self.pool.acquire() as connection:
-                    if batch:
-                        await market_data.note_seconds(connection, self.symbol, batch)
-                    await market_data.expire_seconds(
-                        connection, self.symbol, math.floor(self.clock.unix()) - KEEP_SECONDS
-                    )
-            del unstored[: len(batch)]
+            for kept in run.kept.values():
+                await self._store_one(kept)
+
+    async def _store_one(self, kept: _Kept) -> None:
+        batch, symbol = kept.unstored.copy(), kept.coin.symbol
+        oldest = math.floor(self.clock.unix()) - KEEP_SECONDS
+        with transient_faults():
+            async with self.pool.acquire() as connection:
+                if batch:
+                    await market_data.note_seconds(connection, symbol, batch)
+                await market_data.expire_seconds(connection, symbol, oldest)
+        del kept.unstored[: len(batch)]
+
+
+def _judged(run: _Run, now: datetime) -> Prices:
+    known: dict[str, PriceView] = {}
+    sources: dict[str, tuple[SourceView, ...]] = {}
+    for symbol, kept in run.kept.items():
+        view, sources[symbol] = kept.coin.judge(now)
+        kept.collect()
+        if view is not None:
+            known[symbol] = view
+    return Prices(by_symbol=known, sources=sources)
+
+
+def _tell_changes(symbol: str, before: Prices, after: Prices) -> None:
+    """What nobody should find out from a loss: a doubt, a source that is not believed, a price from elsewhere."""
+    was, now = before.by_symbol.get(symbol), after.by_symbol.get(symbol)
+    if bool(was and was.doubt) is not bool(now and now.doubt):
+        if now is not None and now.doubt:
+            log.warning("price in doubt", symbol=symbol, why=now.doubt)
+        else:
+            log.info("price no longer in doubt", symbol=symbol)
+    if was is not None and now is not None and (was.tick.source == INDEX) is not (now.tick.source == INDEX):
+        jump = round(apart_bp(now.tick.price, was.tick.price), 2)
+        log.warning(
+            "price taken from elsewhere",
+            symbol=symbol,
+            was=was.tick.source,
+            now=now.tick.source,
+            apart_bp=jump,
+        )
+    states = {view.source: view.state for view in before.sources.get(symbol, ())}
+    for view in after.sources.get(symbol, ()):
+        past = states.get(view.source)
+        if view.state in FOUND_OUT and past is not view.state:
+            log.warning(
+                "price source not believed",
+                symbol=symbol,
+                source=view.source,
+                state=view.state,
+                why=view.note,
+            )
+        elif past in FOUND_OUT and view.state is SourceState.GOOD:
+            log.info("price source believed again", symbol=symbol, source=view.source)

@@ -31,8 +31,8 @@ LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusHttp:
     port: int
-    status: Callable[[], dict[str, Any]]
-    """The whole status, ready for JSON."""
+    status: Callable[[bool], dict[str, Any]]
+    """The whole status, ready for JSON; True: with every strike of the board."""
     clients: set[int]
     """Open pages; a set so that a restarted task starts from what is true."""
 
@@ -76,8 +76,9 @@ class StatusHttp:
 
         return serve
 
-    async def _status(self, _request: web.Request) -> web.Response:
-        return web.json_response(self.status(), headers=HEADERS)
+    async def _status(self, request: web.Request) -> web.Response:
+        whole = request.query.get("board") == "all"
+        return web.json_response(self.status(whole), headers=HEADERS)
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         """The process turns its loop; it says nothing about trading."""
@@ -85,7 +86,7 @@ class StatusHttp:
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         """200 when it can trade, 503 with the reasons when it cannot."""
-        status = self.status()
+        status = self.status(False)
         body = {"ready": status["ready"], "reasons": status["reasons"]}
         return web.json_response(body, status=200 if status["ready"] else 503, headers=HEADERS)
 
@@ -98,7 +99,7 @@ class StatusHttp:
         self.clients.add(id(response))
         try:
             while True:
-                data = json.dumps(self.status(), separators=(",", ":"))
+                data = json.dumps(self.status(False), separators=(",", ":"))
                 await response.write(f"data: {data}\n\n".encode())
                 await anyio.sleep(PUSH_EVERY)
         except ConnectionError:

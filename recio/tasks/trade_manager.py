@@ -16,7 +16,6 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.config import RiskSection
 from recio.db import ledger, orders
 from recio.db.connection import transaction
 from recio.errors import Transient
@@ -32,6 +31,7 @@ from recio.messages import (
     VenueFact,
 )
 from recio.rules import risk
+from recio.sections import RiskSection
 from recio.supervisor import Say
 from recio.units import money_decimal, price_text, quantity_text
 from recio.wires import Reads, Receives, Sends, Writes

@@ -215,8 +215,7 @@ const money = (head, kind, read, write) => text(head, kind, (row) => write(read(
 const COMPARISON = { greater: "> ", greater_or_equal: "\u2265 ", less: "< ", less_or_equal: "\u2264 ", between: "in " };
 
 function spotOf(row, status) {
-  const named = status.prices.find((price) => price.symbol && row.ticker.includes(price.symbol));
-  const found = named || (status.prices.length === 1 ? status.prices[0] : null);
+  const found = status.prices.find((price) => price.symbol === row.symbol);
   return found && !unknown(found.price) ? Number(found.price) : null;
 }
 
@@ -457,13 +456,42 @@ function tile(tag, ...parts) {
 }
 
 function showPrices(status) {
-  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"]);
-  sync($("prices"), status.prices, (price) => price.symbol + price.source, create, (box, price) => {
-    const [label, figure, old, volatility] = box.children;
-    put(label, `${price.symbol} \u00b7 ${word(price.source)}`);
+  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
+  sync($("prices"), status.prices, (price) => price.symbol, create, (box, price) => {
+    const [label, figure, old, volatility, sources, doubt] = box.children;
+    put(label, unknown(price.source) ? price.symbol : `${price.symbol} \u00b7 ${word(price.source)}`);
     put(figure, grouped(price.price), exact(price.price));
     grow(old, price.age_seconds, { speed: status.clock_speed, limit: STALE * status.clock_speed, text: (seconds) => age(seconds) + " old" });
+    put(sources, price.sources.map(sourceText).join(" \u00b7 "), price.sources.map((each) => each.source + ": " + (each.note || each.state)).join("\n"));
+    put(doubt, unknown(price.doubt) || price.doubt === "" ? "" : "\u2715 " + price.doubt);
+    dress(doubt, "detail bad");
+    hide(doubt, !price.doubt);
     put(volatility, "volatility " + volatilityText(price), unknown(price.volatility) ? "unknown" : `${price.volatility} of the price, standard deviation over one second`);
+  });
+}
+
+function sourceText(each) {
+  if (each.state !== "good") return `\u2715 ${each.source} ${each.state}`;
+  return `\u2713 ${each.source} ${grouped(each.price)}`;
+}
+
+function showVenue({ venue }) {
+  const paused = !unknown(venue.phase) && venue.phase !== "trading";
+  const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
+  const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${rate.read_left} of ${rate.read_capacity}, orders ${rate.write_left} of ${rate.write_capacity}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
+  const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
+  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
+  sync($("venue"), [venue], () => "venue", create, (box) => {
+    const [label, figure, limits, clock, next, index] = box.children;
+    put(label, "Kalshi");
+    put(figure, unknown(venue.phase) ? DASH : word(venue.phase));
+    dress(figure, "figure " + (paused ? "down" : ""));
+    put(limits, left);
+    put(clock, offset);
+    put(next, pause);
+    hide(next, pause === "");
+    put(index, unknown(venue.index) || venue.index === "" ? "" : "index: " + venue.index);
+    hide(index, unknown(venue.index) || venue.index === "");
   });
 }
 
@@ -497,6 +525,7 @@ function show(status) {
   showReasons(status);
   showRestraints(status);
   showPrices(status);
+  showVenue(status);
   showPnl(status);
   showBoardEvent(status.board, status);
   board(status.board, status);

@@ -5,36 +5,34 @@ Decimals are strings, times RFC 3339, and null is unknown: never zero, never one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from recio import __version__
 from recio.clock import Clock
 from recio.config import Config
+from recio.kalshi.rate_limit import LimitsView
 from recio.messages import (
-    MarketView,
     OpenTrades,
     OrderView,
-    PriceView,
+    Prices,
     Restraints,
-    StrikeAssessment,
     TradeState,
     TradeView,
 )
-from recio.rules.strikes import ask_of, bid_of
+from recio.rules.strikes import bid_of
 from recio.supervisor import Ledger
 from recio.units import (
     Money,
     Price,
-    Quantity,
     Side,
-    money_decimal,
     notional,
     price_text,
     quantity_text,
 )
+from recio.web.market_rows import board_rows, dollars_text, price_rows, time_text, venue_row
 from recio.wires import Wires
 
 
@@ -45,10 +43,14 @@ class Facts:
     config: Config
     account: str
     started_at: datetime
+    limits: Callable[[], LimitsView]
+    """What is left of the venue's rate limits; not a fact, but read nowhere else."""
 
 
-def snapshot(wires: Wires, ledger: Ledger, facts: Facts, clock: Clock) -> dict[str, Any]:
-    """The whole status, ready for JSON."""
+def snapshot(
+    wires: Wires, ledger: Ledger, facts: Facts, clock: Clock, *, whole_board: bool = False
+) -> dict[str, Any]:
+    """The whole status, ready for JSON; of a long ladder only the strikes near the price unless asked."""
     now = clock.utc()
     restraints = wires.restraints.get() or Restraints()
     reasons = not_ready(wires, ledger, facts.config)
@@ -57,19 +59,19 @@ def snapshot(wires: Wires, ledger: Ledger, facts: Facts, clock: Clock) -> dict[s
         "environment": facts.config.kalshi.environment.value,
         "account": facts.account,
         "version": __version__,
-        "now": _time(now),
-        "started_at": _time(facts.started_at),
+        "now": time_text(now),
+        "started_at": time_text(facts.started_at),
         "clock_speed": clock.speed,
         "ready": not reasons,
         "reasons": reasons,
         "halts": [
-            {"cause": halt.cause, "since": _time(halt.since), "by": halt.by, "way_out": halt.way_out}
+            {"cause": halt.cause, "since": time_text(halt.since), "by": halt.by, "way_out": halt.way_out}
             for halt in restraints.halts
         ],
         "blocks": [
             {
                 "condition": block.condition,
-                "since": _time(block.since),
+                "since": time_text(block.since),
                 "detail": block.detail,
                 "clears": block.clears,
             }
@@ -89,8 +91,10 @@ def snapshot(wires: Wires, ledger: Ledger, facts: Facts, clock: Clock) -> dict[s
         "queues": {
             name: {"depth": queue.depth, "capacity": queue.capacity} for name, queue in wires.queues().items()
         },
-        "prices": _prices(wires.prices.get(), now),
-        "board": _board(wires, now),
+        "prices": price_rows(wires.prices.get() or Prices(), now),
+        "venue": venue_row(wires, facts.limits()),
+        "board": board_rows(wires, now, whole=whole_board),
+        "board_total": len(board.markets) if (board := wires.board.get()) else 0,
         "verdict": None if (said := wires.assessments.get()) is None else said.verdict,
         **_own(wires, now),
     }
@@ -111,58 +115,6 @@ def not_ready(wires: Wires, ledger: Ledger, config: Config) -> list[str]:
     if not config.entry.enabled:
         reasons.append("entry is switched off (entry.enabled = false)")
     return reasons
-
-
-def _prices(view: PriceView | None, now: datetime) -> list[dict[str, Any]]:
-    if view is None:
-        return []
-    return [
-        {
-            "symbol": view.tick.symbol,
-            "source": view.tick.source,
-            "price": str(view.tick.price),
-            "at": _time(view.tick.at),
-            "age_seconds": _age(view.tick.at, now),
-            "volatility": None if view.volatility is None else f"{view.volatility:.9f}",
-        }
-    ]
-
-
-def _board(wires: Wires, now: datetime) -> list[dict[str, Any]]:
-    board = wires.board.get()
-    said = wires.assessments.get()
-    by_ticker = {each.ticker: each for each in (said.strikes if said else ())}
-    return [
-        _board_row(view, by_ticker.get(view.market.ticker), now) for view in (board.markets if board else ())
-    ]
-
-
-def _board_row(view: MarketView, strike: StrikeAssessment | None, now: datetime) -> dict[str, Any]:
-    market = view.market
-    yes_bid, yes_ask = bid_of(view, Side.YES), ask_of(view, Side.YES)
-    no_bid, no_ask = bid_of(view, Side.NO), ask_of(view, Side.NO)
-    return {
-        "ticker": market.ticker,
-        "event": market.event_ticker,
-        "strike": _number(market.floor_strike if market.floor_strike is not None else market.cap_strike),
-        "cap_strike": _number(market.cap_strike),
-        "strike_type": market.strike_type.value,
-        "closes_at": _time(market.close_time),
-        "seconds_to_close": round((market.close_time - now).total_seconds(), 1),
-        "status": market.status.value,
-        "yes_bid": _price(yes_bid),
-        "yes_ask": _price(yes_ask),
-        "no_bid": _price(no_bid),
-        "no_ask": _price(no_ask),
-        "yes_ask_size": None if yes_ask is None else quantity_text(yes_ask[1]),
-        "no_ask_size": None if no_ask is None else quantity_text(no_ask[1]),
-        "probability": None if strike is None or strike.probability is None else round(strike.probability, 4),
-        "edge_yes": None if strike is None else _dollars(strike.yes_edge),
-        "edge_no": None if strike is None else _dollars(strike.no_edge),
-        "book_age_seconds": None if view.book_at is None else _age(view.book_at, now),
-        "book_ok": view.book is not None,
-        "note": (strike.note if strike is not None else "") or view.why_no_book,
-    }
 
 
 def _own(wires: Wires, now: datetime) -> dict[str, Any]:
@@ -190,13 +142,13 @@ def _all_orders(trades: OpenTrades) -> list[OrderView]:
 
 def _pnl(trades: OpenTrades | None, unrealised: Money | None, balance: Money | None) -> dict[str, Any]:
     return {
-        "realised_today": None if trades is None else _dollars(trades.realised_today),
-        "unrealised": _dollars(unrealised),
-        "fees_today": None if trades is None else _dollars(trades.fees_today),
+        "realised_today": None if trades is None else dollars_text(trades.realised_today),
+        "unrealised": dollars_text(unrealised),
+        "fees_today": None if trades is None else dollars_text(trades.fees_today),
         "trades_today": None if trades is None else trades.wins_today + trades.losses_today,
         "wins": None if trades is None else trades.wins_today,
         "losses": None if trades is None else trades.losses_today,
-        "balance": _dollars(balance),
+        "balance": dollars_text(balance),
     }
 
 
@@ -224,13 +176,13 @@ def _trade(wires: Wires, trade: TradeView, mark: Price | None, now: datetime) ->
         "state": "settling" if settling else trade.state.value,
         "quantity": quantity_text(trade.entry_quantity if ended else trade.held),
         "average_price": _average(trade),
-        "cost": _dollars(trade.entry_cost),
-        "fees": _dollars(trade.fees),
+        "cost": dollars_text(trade.entry_cost),
+        "fees": dollars_text(trade.fees),
         "probability": None if ended else _own_chance(wires, trade),
         "mark": None if mark is None else price_text(mark),
-        "pnl": _dollars(trade.pnl if ended else None if mark is None else _with_mark(trade, mark)),
-        "opened_at": _time(trade.opened_at),
-        "closed_at": None if trade.closed_at is None else _time(trade.closed_at),
+        "pnl": dollars_text(trade.pnl if ended else None if mark is None else _with_mark(trade, mark)),
+        "opened_at": time_text(trade.opened_at),
+        "closed_at": None if trade.closed_at is None else time_text(trade.closed_at),
         "note": trade.why if trade.ended_by is None else f"ended by {trade.ended_by}; {trade.why}",
     }
 
@@ -260,26 +212,6 @@ def _order(order: OrderView) -> dict[str, Any]:
         "quantity": quantity_text(order.quantity),
         "filled": quantity_text(order.filled),
         "price": price_text(order.price),
-        "created_at": _time(order.created_at),
+        "created_at": time_text(order.created_at),
         "note": order.note,
     }
-
-
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _age(at: datetime, now: datetime) -> float:
-    return round((now - at).total_seconds(), 2)
-
-
-def _number(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)
-
-
-def _price(quote: tuple[Price, Quantity] | None) -> str | None:
-    return None if quote is None else price_text(quote[0])
-
-
-def _dollars(amount: Money | None) -> str | None:
-    return None if amount is None else f"{money_decimal(amount):.4f}"

@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from recio.config import Config, ExitSection
+from recio.config import Config
 from recio.replay.report import as_json
 from recio.replay.run import replay
 from recio.replay.windows import read_windows
+from recio.sections import ExitSection
 from tests.builders import QUICK
 
 TICKER = "KXBTC15M-26JAN050715-15"
@@ -264,7 +265,7 @@ def test_before_its_window_opens_a_market_is_not_traded_and_has_no_strike(opened
 def test_a_strike_is_unknown_until_the_window_before_has_closed(opened):
     opened.market("A-1", closes=600, strike="99000.00")
     opened.market("A-2", closes=1_200, strike="100000.00")
-    _, second = read_windows(opened.write() / "session.json")
+    _, second = read_windows(opened.write() / "session.json", "BTC")
 
     before, after = (second.market_at(opened.moment(at)) for at in (599.9, 600.0))
 

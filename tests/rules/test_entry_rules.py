@@ -9,7 +9,6 @@ from decimal import Decimal
 
 import pytest
 
-from recio.config import EntrySection
 from recio.messages import (
     Block,
     BookView,
@@ -17,11 +16,26 @@ from recio.messages import (
     MarketStatus,
     OpenIntent,
     OrderState,
+    Prices,
     Restraints,
 )
 from recio.rules.entry import Seen, Waits, decide
+from recio.sections import EntrySection
 from recio.units import Price, Quantity, Side
-from tests.builders import NOW, TICKER, account, board, book, market, open_trades, order, price, trade, view
+from tests.builders import (
+    NOW,
+    TICKER,
+    account,
+    board,
+    book,
+    market,
+    open_trades,
+    order,
+    price,
+    prices,
+    trade,
+    view,
+)
 
 SETTINGS = EntrySection(enabled=True)
 
@@ -30,7 +44,7 @@ def seen(**changes: object) -> Seen:
     """A world in which YES at 30 cents is worth about one half."""
     fields: dict[str, object] = {
         "board": board(view(levels=book(bid=2800, ask=3000))),
-        "price": price(),
+        "prices": prices(),
         "trades": open_trades(),
         "account": account(),
         "restraints": Restraints(),
@@ -87,12 +101,15 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
         ("starting", lambda w: replace(w, restraints=None)),
         ("starting", lambda w: replace(w, account=None)),
         ("starting", lambda w: replace(w, trades=None)),
-        ("no price", lambda w: replace(w, price=None)),
-        ("price age", lambda w: replace(w, price=price(age=6.0))),
+        ("no price", lambda w: replace(w, prices=None)),
+        ("price age", lambda w: replace(w, prices=prices(price(age=6.0)))),
+        ("no price", lambda w: replace(w, prices=prices(symbol="ETH"))),
+        ("price doubt", lambda w: replace(w, prices=prices(replace(price(), doubt="sources differ")))),
+        ("market doubt", lambda w: replace(w, board=board(view(market(doubt="another index"))))),
         ("no market", lambda w: replace(w, board=None)),
         ("no market", lambda w: replace(w, board=replace(board(), markets=()))),
-        ("probability", lambda w: replace(w, price=price(volatility=None))),
-        ("probability", lambda w: replace(w, price=price(volatility=0.0))),
+        ("probability", lambda w: replace(w, prices=prices(price(volatility=None)))),
+        ("probability", lambda w: replace(w, prices=prices(price(volatility=0.0)))),
         ("already in", lambda w: replace(w, trades=open_trades(trades=(trade(),)))),
         ("order in doubt", lambda w: replace(w, trades=open_trades(orders=(order(),)))),
         (
@@ -149,7 +166,7 @@ def test_the_fee_is_part_of_the_price():
 
 
 def test_an_unknown_probability_is_shown_as_unknown():
-    assessed = decide(seen(price=None), SETTINGS, NOW).assessments.strikes[0]
+    assessed = decide(seen(prices=None), SETTINGS, NOW).assessments.strikes[0]
     assert (assessed.probability, assessed.yes_edge, assessed.no_edge) == (None, None, None)
 
 
@@ -162,3 +179,21 @@ def test_a_wish_carries_the_figures_it_was_made_from():
     assert outcome.fee_estimate > 0
     assert outcome.limit == Price(3200)
     assert outcome.quantity <= Quantity(10_000)
+
+
+def test_of_a_whole_ladder_the_strike_that_came_furthest_gives_the_reason():
+    far = view(market(ticker="KXBTCD-26NOV2307-T99999.99", floor_strike=Decimal("99999.99")), book(100, 200))
+    closed = view(market(ticker="KXBTCD-26NOV2307-T80000", status=MarketStatus.CLOSED))
+    near = view(levels=book(4900, 5100))
+    assert gate(seen(board=board(closed, far, near))) == "edge"
+    assert gate(seen(board=board(closed, closed))) == "market status"
+
+
+def test_each_market_is_judged_by_the_price_of_its_own_coin():
+    ether = view(market(symbol="ETH", ticker="KXETH15M-26NOV230715-15", floor_strike=Decimal("2500")))
+    both = prices(price())
+    assert gate(seen(board=board(ether), prices=both)) == "no price"
+    known = Prices(by_symbol={**both.by_symbol, "ETH": price("2600.00")})
+    decided = decide(seen(board=board(ether), prices=known), SETTINGS, NOW)
+    assert isinstance(decided.outcome, OpenIntent)
+    assert (decided.outcome.ticker, decided.outcome.inputs["price"]) == (ether.market.ticker, "2600.00")

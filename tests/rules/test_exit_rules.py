@@ -9,12 +9,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.config import ExitSection
-from recio.messages import BookView, CloseIntent, MarketStatus, PriceView, TradeState, TradeView
+from recio.messages import (
+    BookView,
+    CloseIntent,
+    MarketStatus,
+    PriceView,
+    TradeState,
+    TradeView,
+    VenuePhase,
+    VenueState,
+)
 from recio.rules.exit import Holds, decide
 from recio.rules.strikes import price_in_range, sellable_floor
+from recio.sections import ExitSection
 from recio.units import Price, Quantity, Side, TradeId, complement
-from tests.builders import NOW, board, book, market, price, trade, view
+from tests.builders import NOW, board, book, market, price, prices, trade, view
 
 SETTINGS = ExitSection(stop_probability=0.25)
 LOSING = price("83700.00")
@@ -29,7 +38,7 @@ def turn(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> Clo
         "settings": SETTINGS,
         "now": NOW,
     }
-    return decide(of, price=at, **(fields | changes))  # pyright: ignore[reportArgumentType]
+    return decide(of, prices=None if at is None else prices(at), **(fields | changes))  # pyright: ignore[reportArgumentType]
 
 
 def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
@@ -110,3 +119,15 @@ def test_a_floor_never_steps_up_and_always_lands_on_the_grid(floor: int, side: S
     found = sellable_floor(view(), side, Price(floor))
     assert found <= max(floor, 10)
     assert price_in_range(found if side is Side.YES else complement(found), view())
+
+
+@pytest.mark.parametrize("phase", [VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED])
+def test_waits_while_the_venue_takes_no_orders(phase: VenuePhase):
+    paused = replace(board(), venue=VenueState(phase=phase))
+    held = turn(trade(), LOSING, board=paused)
+    assert isinstance(held, Holds)
+    assert phase.value in held.sentence
+
+
+def test_never_judges_a_stop_by_a_price_in_doubt():
+    assert isinstance(turn(trade(), replace(LOSING, doubt="sources differ")), Holds)

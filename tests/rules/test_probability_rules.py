@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recio.messages import StrikeType
-from recio.rules.probability import mean_above, mean_variance_seconds, prints_made, yes_probability
+from recio.rules.probability import half_unit, mean_above, mean_variance_seconds, prints_made, yes_probability
 
 SIGMA = 0.00007
 chances = st.floats(50_000, 120_000)
@@ -103,3 +103,18 @@ def test_missing_prints_of_the_closing_minute_are_unknown_and_never_guessed():
     assert prints_made(whole, closes_at, 1_000_030.5) == [84_000.0] * 30
     assert prints_made(whole[:20], closes_at, 1_000_030.5) is None
     assert prints_made((), closes_at, 999_990.0) == []
+
+
+@pytest.mark.parametrize(
+    ("strike", "half"),
+    [("83955.99", 0.005), ("84000", 0.005), ("73.7499", 0.00005), ("1.36", 0.00005), ("0.0699999", 5e-8)],
+)
+def test_the_rounding_that_counts_is_that_of_the_coin(strike: str, half: float):
+    assert half_unit(Decimal(strike)) == pytest.approx(half)
+
+
+def test_a_cheap_coin_at_its_strike_is_even_money_and_not_a_certainty():
+    strike = Decimal("0.0699999")
+    chance = yes_probability(StrikeType.GREATER, strike, None, 0.07, 0.0002, 600, [])
+    assert chance is not None
+    assert 0.45 < chance < 0.55

@@ -8,10 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from recio.config import EntrySection, RiskSection
 from recio.messages import OpenIntent, OpenTrades, OrderState, Restraints
 from recio.rules.entry import Seen, decide
 from recio.rules.risk import Approved, Refused, approve, open_cost, worst_case
+from recio.sections import EntrySection, RiskSection
 from recio.units import EventTicker, Money, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, price, trade, view
 

@@ -14,15 +14,23 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
-from recio.config import KalshiSection
 from recio.errors import Transient
-from recio.messages import AccountView, OrderProvenAbsent, OrderSeen, OrderState, VenueFact
+from recio.messages import (
+    AccountChannelsOpened,
+    AccountView,
+    FillSeen,
+    OrderProvenAbsent,
+    OrderSeen,
+    OrderState,
+    VenueFact,
+)
+from recio.sections import KalshiSection
 from recio.supervisor import leading_fault
 from recio.tasks.account_sync import AccountSync
-from recio.units import ClientOrderId, Quantity, Ticker
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Ticker, VenueOrderId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, open_trades, order, trade
-from tests.kalshi.local_venue import SIGNER, local_venue
+from tests.kalshi.local_venue import local_venue
 
 TAG = "0000000a"
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
@@ -41,12 +49,6 @@ class Script:
     broken: str = ""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        if request.path.endswith("/ws/v2"):
-            socket = web.WebSocketResponse()
-            await socket.prepare(request)
-            async for _ in socket:
-                pass
-            return socket
         return self._rest(request.path.rsplit("/", 1)[-1])
 
     def _rest(self, name: str) -> web.StreamResponse:
@@ -61,13 +63,25 @@ class Script:
             "fills": {"fills": [], "cursor": ""},
             "orders": {"orders": self.orders, "cursor": ""},
             "settlements": {"settlements": [], "cursor": ""},
+            "limits": {
+                "usage_tier": "basic",
+                "read": {"refill_rate": 100_000, "bucket_capacity": 100_000},
+                "write": {"refill_rate": 100_000, "bucket_capacity": 100_000},
+                "grants": [],
+            },
+            "endpoint_costs": {"default_cost": 10, "endpoint_costs": []},
+            "cutoff": {
+                "market_settled_ts": "2020-01-01T00:00:00Z",
+                "trades_created_ts": "2020-01-01T00:00:00Z",
+                "orders_updated_ts": "2020-01-01T00:00:00Z",
+            },
         }
         return web.json_response(bodies[name])
 
 
 @asynccontextmanager
 async def comparing(
-    script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires
+    script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires, every: float = 0.05
 ) -> AsyncIterator[list[VenueFact]]:
     """account_sync running against the script; yields the facts that it has told so far."""
     told: list[VenueFact] = []
@@ -78,14 +92,12 @@ async def comparing(
 
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
         task = AccountSync(
-            session=venue.session,
             pool=pool,
             rest=venue.rest(),
-            signer=SIGNER,
-            ws_url=venue.base_url.replace("http", "ws") + "/trade-api/ws/v2",
             clock=AT_NOW,
-            venue=KalshiSection(reconcile_every_seconds=0.05),
+            venue=KalshiSection(reconcile_every_seconds=every),
             tag=TAG,
+            account_hints=wires.account_hints,
             board=wires.board,
             open_trades=wires.open_trades,
             venue_facts=wires.venue_facts,
@@ -203,3 +215,40 @@ async def test_a_position_made_by_hand_elsewhere_is_shown_and_not_a_difference(
         view = await compared(wires, script, 4)
     assert (view.differences, view.foreign) == ((), ("KX-HAND",))
     assert view.positions == {"KX-HAND": -300}
+
+
+async def test_channels_that_were_opened_anew_lead_to_a_comparison_at_once(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    script = Script(as_of=NOW)
+    async with comparing(script, pool, wires, every=3_600):
+        await reads(script, 1)
+        await wires.account_hints.send(AccountChannelsOpened(at=NOW))
+        await reads(script, 1)
+
+
+async def test_a_fill_is_told_once_however_often_and_whichever_way_it_comes(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    fill = FillSeen(
+        fill_id=FillId("t-1"),
+        venue_order_id=VenueOrderId("o-1"),
+        ticker=TICKER,
+        book_side=BookSide.BID,
+        price=Price(5200),
+        quantity=Quantity(100),
+        fee=Money(17_500),
+        is_taker=True,
+        at=NOW,
+    )
+    async with comparing(Script(as_of=NOW), pool, wires) as told:
+        await wires.account_hints.send(fill)
+        await wires.account_hints.send(fill)
+        with anyio.fail_after(20):
+            while wires.account_hints.depth or not told:  # noqa: ASYNC110 - the queue is the task's own
+                await anyio.sleep(0.01)
+        assert told == [fill]

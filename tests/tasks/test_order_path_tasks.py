@@ -13,7 +13,6 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
-from recio.config import RiskSection
 from recio.db import identity
 from recio.db.connection import transaction
 from recio.db.ledger import Author
@@ -30,6 +29,7 @@ from recio.messages import (
     SettlementSeen,
     TradeState,
 )
+from recio.sections import RiskSection
 from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId

@@ -14,25 +14,35 @@ import pytest
 
 from recio import web
 from recio.clock import Clock
-from recio.config import Config, EntrySection
+from recio.config import Config
 from recio.errors import BadConfig
+from recio.kalshi.rate_limit import LimitsView
 from recio.messages import Assessments, Block, Halt, Restraints, StrikeAssessment
+from recio.sections import EntrySection
 from recio.supervisor import Ledger
 from recio.tasks.status_http import StatusHttp
 from recio.units import Money
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, account, board, open_trades, order, price, trade
+from tests.builders import NOW, TICKER, account, board, open_trades, order, prices, trade
 from tests.conftest import unused_port
 
-FACTS = Facts(config=Config(entry=EntrySection(enabled=True)), account="a1b2c3", started_at=NOW)
+LIMITS = LimitsView(
+    tier="basic", read_left=180, read_capacity=200, write_left=100, write_capacity=100, refusals=0
+)
+FACTS = Facts(
+    config=Config(entry=EntrySection(enabled=True)),
+    account="a1b2c3",
+    started_at=NOW,
+    limits=lambda: LIMITS,
+)
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 """A clock that stands at NOW."""
 
 
 def filled_wires() -> Wires:
     wires = Wires()
-    wires.prices.set(price())
+    wires.prices.set(prices())
     wires.board.set(board())
     strike = StrikeAssessment(
         ticker=TICKER,
@@ -120,7 +130,7 @@ def test_what_stops_entries_is_the_reason_for_not_being_ready(restraints: Restra
 @asynccontextmanager
 async def served(body: dict[str, Any]) -> AsyncIterator[str]:
     port = unused_port()
-    page = StatusHttp(port=port, status=lambda: body, clients=set())
+    page = StatusHttp(port=port, status=lambda _whole: body, clients=set())
     started = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(page.run, lambda _sentence: started.set())

@@ -1,0 +1,178 @@
+"""What is remembered of one price source: its price, when it moved, and how far it usually is from the index.
+
+Nothing here compares sources with each other, and no price outlives the connection that it came by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+BASIS_POINT = Decimal("0.0001")
+BASIS_SECONDS = Decimal(300)
+"""Market seconds after which a source's distance from the index counts as known."""
+BASIS_DOUBT = Decimal(30)
+"""Market seconds that the assumption of no distance weighs at first."""
+LONGEST_LESSON = Decimal(5)
+"""Market seconds that one comparison with the index can weigh: it says nothing about a gap before it."""
+
+STUCK = "stuck"
+FAR = "far from the others"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Seconds are market time."""
+
+    silence_seconds: float
+    stuck_seconds: float
+    fresh_seconds: float
+    """Older than the newest by more than this, a price is kept but not counted."""
+    divergence_bp: Decimal
+
+    @property
+    def largest_basis(self) -> Decimal:
+        """A source further away than this from the index is not at a distance: it is wrong."""
+        return self.divergence_bp * BASIS_POINT / 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Basis:
+    """A source's usual distance from the settlement index, as a part of it, learnt slowly and bounded."""
+
+    ratio: Decimal = Decimal(0)
+    known_for: Decimal = Decimal(0)
+    learnt_at: datetime | None = None
+
+
+NO_BASIS = Basis()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What is known of one source. Times are market time."""
+
+    source: str
+    connected: bool = False
+    price: Decimal | None = None
+    at: datetime | None = None
+    """The source's own time until which its price is confirmed."""
+    heard_at: datetime | None = None
+    lag: timedelta = timedelta(0)
+    """How late its newest word with a time was: one without a time is taken to be as late."""
+    moved_at: datetime | None = None
+    others_then: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
+    """The prices of the other sources when this one last moved."""
+    jumped_at: datetime | None = None
+    """When it last moved further in one step than sources may differ, if nothing has confirmed that since."""
+    outcast: str = ""
+    """Why it was found to be wrong, while it has not agreed with anybody since."""
+    basis: Basis = NO_BASIS
+    note: str = ""
+
+    @property
+    def level(self) -> Decimal | None:
+        """Its price at the level of the index."""
+        if self.price is None or not self.basis.ratio:
+            return self.price
+        exact = self.price / (1 + self.basis.ratio)
+        exponent = self.price.as_tuple().exponent
+        finest = exponent - 2 if isinstance(exponent, int) else -2
+        return exact.quantize(Decimal((0, (1,), finest)))
+
+
+def quoted(
+    heard: Heard,
+    price: Decimal,
+    at: datetime | None,
+    received_at: datetime,
+    others: Mapping[str, Decimal],
+    *,
+    jumped: bool,
+) -> Heard:
+    """The source named a price; `others` are the prices of the rest now."""
+    moved = heard.price != price
+    at, lag = _taken(heard, at, received_at)
+    return replace(
+        heard,
+        connected=True,
+        price=price,
+        at=at,
+        heard_at=received_at,
+        lag=lag,
+        moved_at=received_at if moved else heard.moved_at,
+        others_then=others if moved else {**others, **heard.others_then},
+        jumped_at=received_at if jumped else heard.jumped_at,
+        outcast="" if moved and heard.outcast == STUCK else heard.outcast,
+        note="",
+    )
+
+
+def confirmed(heard: Heard, at: datetime | None, received_at: datetime) -> Heard:
+    """The source says that its price is unchanged."""
+    newest, lag = _taken(heard, at, received_at)
+    return replace(
+        heard, connected=True, at=None if heard.price is None else newest, heard_at=received_at, lag=lag
+    )
+
+
+def alive(heard: Heard, received_at: datetime) -> Heard:
+    """The source said something that neither names nor confirms a price."""
+    return replace(heard, connected=True, heard_at=received_at)
+
+
+def unpriced(heard: Heard, why: str, received_at: datetime) -> Heard:
+    """The source lives, and its last price holds no more."""
+    return replace(
+        _without_price(heard, why), connected=True, heard_at=received_at, jumped_at=heard.jumped_at
+    )
+
+
+def lost(heard: Heard, why: str) -> Heard:
+    """The connection is gone; its last price says nothing about now."""
+    return _without_price(heard, why)
+
+
+def learnt(heard: Heard, index: Decimal, at: datetime, limits: Limits) -> Heard:
+    """Its usual distance from the index, a little better known. A source that is far away teaches nothing."""
+    if heard.price is None:
+        return heard
+    known = heard.basis
+    surprise = heard.price / index - 1 - known.ratio
+    if abs(surprise) > limits.divergence_bp * BASIS_POINT:
+        return heard
+    passed = Decimal(0) if known.learnt_at is None else _seconds(known.learnt_at, at)
+    weight = passed / (BASIS_DOUBT + min(BASIS_SECONDS, known.known_for + passed))
+    ratio = (known.ratio + surprise * weight).quantize(Decimal("1e-9"))
+    bound = limits.largest_basis
+    basis = Basis(
+        ratio=max(-bound, min(bound, ratio)),
+        known_for=min(BASIS_SECONDS, known.known_for + passed),
+        learnt_at=at,
+    )
+    return replace(heard, basis=basis)
+
+
+def apart_bp(one: Decimal, other: Decimal) -> Decimal:
+    """In basis points of the other."""
+    return abs(one - other) / other / BASIS_POINT
+
+
+def _without_price(heard: Heard, why: str) -> Heard:
+    return Heard(source=heard.source, outcast=heard.outcast, basis=heard.basis, note=why)
+
+
+def _taken(heard: Heard, said: datetime | None, received_at: datetime) -> tuple[datetime, timedelta]:
+    """Until when a word confirms the price, and how late it was.
+
+    A source whose clock runs ahead does not make its price younger than now, nor does a late word age it.
+    """
+    newest = received_at - heard.lag if said is None else min(said, received_at)
+    return (newest if heard.at is None else max(heard.at, newest)), received_at - newest
+
+
+def _seconds(since: datetime, until: datetime) -> Decimal:
+    passed = Decimal(str((until - since).total_seconds()))
+    return max(Decimal(0), min(LONGEST_LESSON, passed))

@@ -1,0 +1,256 @@
+"""The sections of recio.toml as frozen models: each setting with its type, bounds and default; they read nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
+
+from recio.units import Money, Price, Quantity, UnitError, money, price, quantity
+
+
+class Mode(StrEnum):
+    DEMO = "demo"
+    LIVE = "live"
+
+
+class Environment(StrEnum):
+    SIM = "sim"
+    DEMO = "demo"
+    PROD = "prod"
+
+
+REST_URLS = {
+    Environment.DEMO: "https://external-api.demo.kalshi.co/trade-api/v2",
+    Environment.PROD: "https://external-api.kalshi.com/trade-api/v2",
+}
+WS_URLS = {
+    Environment.DEMO: "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
+    Environment.PROD: "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+}
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Probability = Annotated[float, Field(ge=0, le=1)]
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Dollars = Annotated[Decimal, Field(ge=0, le=10_000_000)]
+
+
+class Section(BaseModel):
+    """A table of recio.toml. Values keep the type they were written in: "8710" is not a port."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def as_written(cls, value: Any, info: ValidationInfo) -> Any:
+        wanted: Any = cls.model_fields[info.field_name or ""].annotation
+        if wanted is bool and not isinstance(value, bool):
+            raise ValueError("must be true or false, without quotes")
+        if wanted in (int, float, Decimal) and (
+            isinstance(value, bool) or not isinstance(value, int | float | Decimal)
+        ):
+            raise ValueError("must be a number, without quotes")
+        is_table: bool = isinstance(value, dict | Section)
+        if isinstance(wanted, type) and issubclass(wanted, Section) and not is_table:
+            raise ValueError(f"is a table: write [{info.field_name}] and its keys below it")
+        return value
+
+
+class DatabaseSection(Section):
+    dsn: SecretStr = SecretStr("")
+
+
+class KalshiSection(Section):
+    environment: Environment = Environment.SIM
+    key_id: str = ""
+    key_path: str = ""
+    credentials_dir: str = ""
+    rest_url: str = ""
+    ws_url: str = ""
+    request_timeout_seconds: Seconds = 10.0
+    silence_limit_seconds: Seconds = 25.0
+    reconcile_every_seconds: Seconds = 15.0
+
+
+class PriceSource(StrEnum):
+    COINBASE = "coinbase"
+    KRAKEN = "kraken"
+
+
+class PricesSection(Section):
+    sources: tuple[PriceSource, ...] = Field(default=tuple(PriceSource), min_length=1)
+    coinbase_url: str = "wss://ws-feed.exchange.coinbase.com"
+    kraken_url: str = "wss://ws.kraken.com/v2"
+    use_index: bool = True
+    silence_limit_seconds: Seconds = 15.0
+    stuck_seconds: Seconds = 20.0
+    max_divergence_bp: float = Field(default=20.0, gt=0, le=1_000)
+    warmup_seconds: Annotated[int, Field(ge=20, le=900)] = 300
+
+
+SERIES = "^[A-Z0-9]{2,30}$"
+KNOWN_INDEX = {"BTC": "BRTI"}
+
+
+class SymbolSection(Section):
+    """One coin: the series traded on it and what its price is called elsewhere."""
+
+    series: tuple[Annotated[str, Field(pattern=SERIES)], ...] = Field(min_length=1)
+    index: str = ""
+    coinbase: str = ""
+    kraken: str = ""
+
+    def named(self, symbol: str) -> SymbolSection:
+        """The same with the usual names where none was given."""
+        return self.model_copy(
+            update={
+                "index": self.index or KNOWN_INDEX.get(symbol, f"{symbol}USD_RTI"),
+                "coinbase": self.coinbase or f"{symbol}-USD",
+                "kraken": self.kraken or f"{symbol}/USD",
+            }
+        )
+
+
+class MarketSection(Section):
+    discover_every_seconds: Seconds = 5.0
+    pause_margin_seconds: float = Field(default=300, ge=0, le=86_400)
+
+
+class EntrySection(Section):
+    """Gates of the one entry rule; times are market time."""
+
+    enabled: bool = False
+    contracts: Decimal = Field(default=Decimal("10"), ge=Decimal("0.01"), le=100_000)
+    min_edge_dollars: Dollars = Decimal("0.02")
+    min_price_dollars: Dollars = Decimal("0.10")
+    max_price_dollars: Dollars = Decimal("0.90")
+    max_slippage_dollars: Dollars = Decimal("0.02")
+    min_seconds_to_close: float = Field(default=75, ge=0)
+    max_seconds_to_close: Seconds = 840
+    max_price_age_seconds: Seconds = 5.0
+    max_book_age_seconds: Seconds = 5.0
+    cooldown_seconds: float = Field(default=60, ge=0)
+
+    @field_validator("contracts")
+    @classmethod
+    def whole_hundredths(cls, value: Decimal) -> Decimal:
+        return _exact(value, quantity)
+
+    @field_validator("min_price_dollars", "max_price_dollars", "min_edge_dollars", "max_slippage_dollars")
+    @classmethod
+    def exact_price(cls, value: Decimal) -> Decimal:
+        return _exact(value, price)
+
+    @model_validator(mode="after")
+    def ordered(self) -> EntrySection:
+        if self.min_price_dollars >= self.max_price_dollars:
+            raise ValueError("min_price_dollars must be below max_price_dollars")
+        if self.min_seconds_to_close >= self.max_seconds_to_close:
+            raise ValueError("min_seconds_to_close must be below max_seconds_to_close")
+        return self
+
+    @property
+    def size(self) -> Quantity:
+        return quantity(f"{self.contracts:f}")
+
+    @property
+    def min_price(self) -> Price:
+        return price(f"{self.min_price_dollars:f}")
+
+    @property
+    def max_price(self) -> Price:
+        return price(f"{self.max_price_dollars:f}")
+
+    @property
+    def max_slippage(self) -> Price:
+        return price(f"{self.max_slippage_dollars:f}")
+
+    @property
+    def min_edge(self) -> Money:
+        """Money per contract."""
+        return money(f"{self.min_edge_dollars:f}")
+
+
+class ExitSection(Section):
+    enabled: bool = True
+    stop_probability: Probability = 0.25
+    max_slippage_dollars: Dollars = Decimal("0.05")
+    retry_seconds: float = Field(default=10, ge=0)
+    max_price_age_seconds: Seconds = 10.0
+    min_seconds_to_close: float = Field(default=15, ge=0)
+
+    @field_validator("max_slippage_dollars")
+    @classmethod
+    def exact_price(cls, value: Decimal) -> Decimal:
+        return _exact(value, price)
+
+    @property
+    def max_slippage(self) -> Price:
+        return price(f"{self.max_slippage_dollars:f}")
+
+
+class RiskSection(Section):
+    max_contracts_per_order: Decimal = Field(default=Decimal("50"), gt=0)
+    max_entries_per_event: Count = 2
+    max_open_trades: Count = 3
+    max_open_cost_dollars: Dollars = Decimal("100")
+    max_daily_loss_dollars: Dollars = Decimal("50")
+    order_deadline_seconds: Seconds = 2.0
+
+    @field_validator("max_contracts_per_order")
+    @classmethod
+    def whole_hundredths(cls, value: Decimal) -> Decimal:
+        return _exact(value, quantity)
+
+    @property
+    def max_order(self) -> Quantity:
+        return quantity(f"{self.max_contracts_per_order:f}")
+
+    @property
+    def max_open_cost(self) -> Money:
+        return money(f"{self.max_open_cost_dollars:f}")
+
+    @property
+    def max_daily_loss(self) -> Money:
+        return money(f"{self.max_daily_loss_dollars:f}")
+
+
+class StatusSection(Section):
+    port: Port = 8710
+
+
+class LogFormat(StrEnum):
+    AUTO = "auto"
+    JSON = "json"
+    TEXT = "text"
+
+
+class LogSection(Section):
+    format: LogFormat = LogFormat.AUTO
+    level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+
+
+class DemoSection(Section):
+    speed: float = Field(default=15.0, ge=1, le=60)
+    seed: Annotated[int, Field(ge=0)] = 1
+    window_seconds: Annotated[int, Field(ge=60, le=3_600)] = 900
+
+
+def _exact(value: Decimal, unit: Callable[[str], int]) -> Decimal:
+    try:
+        unit(f"{value:f}")
+    except UnitError as error:
+        raise ValueError(str(error)) from error
+    return value
