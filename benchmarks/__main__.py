@@ -28,7 +28,7 @@ from recio.rules.probability import mean_above, normal_cdf
 from recio.rules.risk import Approved
 from recio.sections import EntrySection
 from recio.units import Money, Ticker
-from tests.builders import NOW, account, board, book, open_trades, price, prices, view
+from tests.builders import NOW, account, board, book, open_trades, prices, view
 from tests.tasks.test_order_path_tasks import wish
 
 DELTAS = 50_000

@@ -13,7 +13,7 @@ from recio.rules.entry import Seen, decide
 from recio.rules.risk import Approved, Refused, approve, open_cost, worst_case
 from recio.sections import EntrySection, RiskSection
 from recio.units import EventTicker, Money, Quantity, Ticker
-from tests.builders import EVENT, NOW, account, board, book, open_trades, order, price, trade, view
+from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 
 LIMITS = RiskSection()
 RICH = Money(1_000_000_000)
@@ -22,7 +22,7 @@ RICH = Money(1_000_000_000)
 def intent() -> OpenIntent:
     world = Seen(
         board=board(view(levels=book(2800, 3000))),
-        price=price(),
+        prices=prices(),
         trades=open_trades(),
         account=account(),
         restraints=Restraints(),

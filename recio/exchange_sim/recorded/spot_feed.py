@@ -59,6 +59,7 @@ class RecordedSpot:
 
     def hear(self, row: SpotRow, now_ms: int) -> None:
         """A recorded trade takes place: what was due before it goes out first."""
+        self._feed.run_to(now_ms)
         market = self._market
         if self._feed.quiet or market.stuck:
             return
