@@ -6,15 +6,30 @@ import argparse
 import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from recio.errors import BadConfig, Fatal
+from recio.errors import BadConfig, BadRecording, Fatal
 from recio.units import UnitError, money
 
 if TYPE_CHECKING:
     from recio.exchange_sim.server import ExchangeSettings
+
+
+GRACE_SECONDS = 10.0
+"""How long clients may still read fills and settlements of a recording that is over."""
+SIMULATED: dict[str, Any] = {
+    "series": "KXBTC15M",
+    "window_seconds": 900,
+    "ladder_seconds": 3600,
+    "ladder_strikes": 186,
+    "settlement_factor": 1.0,
+    "weekly_pause": False,
+    "align": False,
+    "quiet": False,
+}
+"""The options that shape a simulated market, with their defaults; a recorded one has its own shape."""
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -32,28 +47,21 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _market_options(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("markets")
-    group.add_argument(
-        "--series", default="KXBTC15M", metavar="LIST", help="tickers with commas between, as KXBTC15M,KXBTCD"
-    )
-    group.add_argument(
-        "--window-seconds", type=_positive, default=900, metavar="S", help="length of a window"
-    )
-    group.add_argument(
-        "--ladder-seconds", type=_positive, default=3600, metavar="S", help="of a ladder's hour"
-    )
-    group.add_argument("--ladder-strikes", type=_positive, default=186, metavar="N", help="3 to 290")
-    group.add_argument(
-        "--settlement-factor", type=float, default=1.0, metavar="X", help="stretches close to settlement"
-    )
+    group = parser.add_argument_group("simulated markets")
+    group.add_argument("--series", metavar="LIST", help="tickers with commas between, as KXBTC15M,KXBTCD")
+    group.add_argument("--window-seconds", type=_positive, metavar="S", help="length of a window")
+    group.add_argument("--ladder-seconds", type=_positive, metavar="S", help="of a ladder's hour")
+    group.add_argument("--ladder-strikes", type=_positive, metavar="N", help="3 to 290")
+    group.add_argument("--settlement-factor", type=float, metavar="X", help="stretches close to settlement")
     group.add_argument(
         "--weekly-pause", action="store_true", help="no trading Thursdays 03:00 to 05:00 New York"
     )
     group.add_argument("--align", action="store_true", help="begin just after the opening of a window")
     group.add_argument("--quiet", action="store_true", help="no other traders")
-    group.add_argument(
-        "--recording", type=Path, metavar="DIR", help="serve a recorded session instead of a simulated market"
-    )
+    parser.set_defaults(**SIMULATED)
+    recorded = parser.add_argument_group("recorded markets, instead of simulated ones")
+    recorded.add_argument("--recording", type=Path, metavar="DIR", help="the folder of a recorded session")
+    recorded.add_argument("--exit-at-end", action="store_true", help="end once it was played and settled")
 
 
 def _account_options(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +95,7 @@ def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]
     """Serve until the event is set or the exchange ends by itself."""
     from recio.exchange_sim.server import serve
 
+    _refuse_unused(options)
     settings = _settings(options)
 
     async def until(stop: anyio.Event) -> None:
@@ -105,6 +114,8 @@ def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]
 
 def explained(options: argparse.Namespace, fault: BaseException) -> Exception:
     """A sentence for what the exchange could not do with its options; anything else as it is."""
+    from recio.exchange_sim.recorded.files import BadSession
+
     match fault:
         case Fatal():
             return fault
@@ -112,12 +123,26 @@ def explained(options: argparse.Namespace, fault: BaseException) -> Exception:
             return BadConfig(f"--port {options.port} is taken; choose another port")
         case OSError():
             return BadConfig(f"--credentials {options.credentials}: {fault.strerror}")
+        case BadSession():
+            return BadRecording(str(fault))
         case ValueError():
             return BadConfig(str(fault))
         case Exception():
             return fault
         case _:
             return RuntimeError(str(fault))
+
+
+def _refuse_unused(options: argparse.Namespace) -> None:
+    """What would be ignored is refused: whoever asked for it would believe it holds. Raises BadConfig."""
+    if options.recording is None:
+        if options.exit_at_end:
+            raise BadConfig("--exit-at-end needs --recording: a simulated market has no end")
+        return
+    for name, default in SIMULATED.items():
+        if getattr(options, name) != default:
+            option = "--" + name.replace("_", "-")
+            raise BadConfig(f"{option} shapes a simulated market and --recording has its own: leave it out")
 
 
 def _settings(options: argparse.Namespace) -> ExchangeSettings:
@@ -141,6 +166,8 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             weekly_pause=options.weekly_pause,
         ),
         align=options.align,
+        recording=options.recording,
+        exit_after_end_seconds=GRACE_SECONDS if options.exit_at_end else None,
         balance_dollars=options.balance,
         idle_exit_seconds=options.idle_exit,
         strict_shards=not options.lenient_shards,

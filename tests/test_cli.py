@@ -198,6 +198,8 @@ def test_credentials_that_cannot_be_written_are_explained(tmp_path: Path):
         (["--series", "KXNOPE"], "KXNOPE"),
         (["--ladder-strikes", "2"], "ladder_strikes"),
         (["--rate-limits", "gold"], "gold"),
+        (["--exit-at-end"], "--recording"),
+        (["--recording", "session", "--series", "KXBTCD"], "--series"),
     ],
 )
 def test_an_exchange_that_cannot_be_is_refused_by_what_is_wrong(
@@ -207,3 +209,11 @@ def test_an_exchange_that_cannot_be_is_refused_by_what_is_wrong(
     assert done.returncode == 78
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+    assert not (tmp_path / "desk").exists()
+
+
+def test_an_exchange_refuses_a_folder_that_is_no_session_and_writes_nothing(tmp_path: Path):
+    done = recio("exchange", "--credentials", "desk", "--recording", "nowhere", cwd=tmp_path)
+    assert done.returncode == 65
+    assert "nowhere is no folder" in done.stderr
+    assert not (tmp_path / "desk").exists()

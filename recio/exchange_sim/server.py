@@ -29,7 +29,7 @@ from recio.exchange_sim.exchange import EXCHANGE, Exchange
 from recio.exchange_sim.faults import admin
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.faults.request_faults import faulty
-from recio.exchange_sim.market.series import Timetable
+from recio.exchange_sim.market.series import Timetable, spec_of
 from recio.exchange_sim.recorded import opening
 from recio.exchange_sim.recorded.inspection import Recording
 from recio.exchange_sim.rest import market_routes, private_api
@@ -62,8 +62,6 @@ SOCKET_PATH = "/trade-api/ws/v2"
 PRICE_PATH = "/coinbase"
 KRAKEN_PATH = "/kraken"
 PUMP_SECONDS = 0.02
-LAST_WORDS_SECONDS = 0.5
-"""Clients get so long to read what was sent at the end."""
 _PUBLIC = (
     *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
     *("/historical/cutoff", "/historical/markets", "/historical/trades"),
@@ -117,12 +115,16 @@ class ExchangeSettings:
     """The recording begins only once a client has sent a signed request."""
     recording_lead_seconds: float = 10.0
     """Host seconds from the announced clock's origin to the recorded session's first message."""
-    exit_at_end: bool = False
-    """Exit once a recorded session was played and its windows are settled."""
+    exit_after_end_seconds: float | None = None
+    """Exit so many host seconds after a recorded session was played and its windows are settled."""
 
 
 async def serve(settings: ExchangeSettings, *, started: Callable[[Credentials], None] | None = None) -> None:
-    """Serve until cancelled; returns by itself after the idle time. A port in use is an OSError."""
+    """Serve until cancelled; returns by itself after the idle time. A port in use is an OSError.
+
+    What the settings ask for and cannot be had is a ValueError before anything is written.
+    """
+    _refuse_unknown(settings)
     recording = None if settings.recording is None else opening.open_session(settings.recording)
     listener = _listen(settings.host, settings.port)
     with listener:
@@ -139,6 +141,12 @@ async def serve(settings: ExchangeSettings, *, started: Callable[[Credentials], 
         if waiting is not None:
             waiting.announce = partial(opening.announce_again, settings.credentials_dir, credentials)
         await _run(exchange, listener, credentials, settings, started)
+
+
+def _refuse_unknown(settings: ExchangeSettings) -> None:
+    for ticker in _tickers(settings.series):
+        spec_of(ticker)
+    tier_of(settings.rate_limits, speed=settings.speed, burst_seconds=settings.burst_seconds)
 
 
 def _clock(settings: ExchangeSettings) -> VenueClock:
@@ -159,7 +167,7 @@ async def _run(
         log.info("exchange listening", rest_url=credentials.rest_url, instance=credentials.instance)
         if started is not None:
             started(credentials)
-        await _pump(exchange, settings.idle_exit_seconds, exit_at_end=settings.exit_at_end)
+        await _pump(exchange, settings.idle_exit_seconds, settings.exit_after_end_seconds)
     finally:
         exchange.drop_sockets()
         with anyio.CancelScope(shield=True):
@@ -286,11 +294,13 @@ def _is_open(path: str) -> bool:
     return path.removeprefix(REST_PREFIX).startswith(_PUBLIC)
 
 
-async def _pump(exchange: Exchange, idle_exit_seconds: float | None, *, exit_at_end: bool) -> None:
+async def _pump(
+    exchange: Exchange, idle_exit_seconds: float | None, exit_after_end_seconds: float | None
+) -> None:
     """Keep the venue moving while no request does, until its end or until nobody was here for the idle time."""
     while idle_exit_seconds is None or exchange.idle_seconds() < idle_exit_seconds:
-        if exit_at_end and exchange.over():
-            await asyncio.sleep(LAST_WORDS_SECONDS)
+        if exit_after_end_seconds is not None and exchange.over():
+            await asyncio.sleep(exit_after_end_seconds)
             return
         caught_up = exchange.catch_up()
         await asyncio.sleep(PUMP_SECONDS if caught_up else 0)

@@ -179,7 +179,7 @@ async def test_without_recorded_trades_the_spot_feed_only_beats(start_exchange, 
 
 async def test_a_market_goes_through_its_states_to_the_recorded_result(start_exchange, tape: Tape) -> None:
     tape.snapshot(5.5)
-    client = await start_exchange(**session(tape, speed=30.0, exit_at_end=False))
+    client = await start_exchange(**session(tape, speed=30.0, exit_after_end_seconds=None))
     socket = await client.socket()
     asked = {"channels": ["market_lifecycle_v2"]}
     await socket.send_json({"id": 1, "cmd": "subscribe", "params": asked})
@@ -259,7 +259,7 @@ def test_the_books_are_emptied_once_nothing_more_was_recorded(tape: Tape) -> Non
 
 
 async def test_the_exchange_ends_with_its_session(start_exchange, tape: Tape) -> None:
-    client = await start_exchange(**session(tape, speed=2_000.0, exit_at_end=True))
+    client = await start_exchange(**session(tape, speed=2_000.0, exit_after_end_seconds=0.5))
     socket = await client.socket()
     while (message := await asyncio.wait_for(socket.receive(), 20)).type.name == "TEXT":
         pass

@@ -70,14 +70,14 @@ class World:
     def credentials(self) -> dict[str, Any]:
         return json.loads((self.root / "exchange" / "credentials.json").read_text(encoding="utf-8"))
 
-    async def start_exchange(self, *options: str) -> None:
+    async def start_exchange(self, *options: str, align: bool = True) -> None:
         command = [
             "exchange",
             "--credentials",
             str(self.root / "exchange"),
-            "--align",
             "--speed",
             str(self.speed),
+            *(["--align"] if align else []),
         ]
         self.exchange = self._spawn([*command, *options], "exchange.log")
         await until(lambda: (self.root / "exchange" / "credentials.json").exists())

@@ -1,0 +1,48 @@
+"""A recorded session is a market for the daemon: it trades what was on offer, and is paid what the market decided."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from tests.exchange_sim.recorded_tape import FIRST, Tape
+from tests.stories.world import a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(150)
+
+BEGINS, ENDS = -240, -2
+STRIKE = 81_087.33
+
+
+def session(folder: Path) -> Path:
+    """Four minutes in which the price stands a little above the strike and YES is offered far too cheaply."""
+    tape = Tape(folder)
+    tape.markets = tape.markets[:1]
+    tape.subscribed(BEGINS)
+    tape.snapshot(BEGINS, yes=[("0.3000", "40.00")], no=[("0.6500", "40.00")])
+    for second in range(BEGINS, ENDS):
+        tape.spot(second, f"{STRIKE + 40 + 5 * math.sin(second):.2f}")
+        tape.delta(second, "yes", "0.2000", "1.00")
+    return tape.write()
+
+
+async def test_the_daemon_trades_a_recorded_session_and_is_settled_by_its_result():
+    with a_world() as world:
+        folder = session(world.root / "session")
+        await world.start_exchange("--recording", str(folder), "--exit-at-end", align=False)
+        world.start_daemon()
+        await until(lambda: world.events("trade open"))
+        await until(lambda: [each for each in world.events("trade ended") if each["by"] == "settlement"])
+        fills = await world.rows("SELECT ticker, price, quantity FROM fills")
+        assert {(row["ticker"], row["price"]) for row in fills} == {(FIRST, Decimal("0.35"))}
+        assert sum(row["quantity"] for row in fills) <= 40
+        results = await world.rows("SELECT result FROM settlements")
+        assert [row["result"] for row in results] == ["yes"]
+        await books_agree(world)
+        assert world.exchange is not None
+        await until(lambda: world.exchange is not None and world.exchange.poll() is not None)
+        assert world.exchange.returncode == 0
+        assert world.stop() == 0
