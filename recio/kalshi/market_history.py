@@ -1,4 +1,4 @@
-"""Books, candles and public trades over REST, live or from the venue's historical tier; exact, and read whole."""
+"""Books and public trades over REST, live or from the venue's historical tier; exact, and read whole."""
 
 from __future__ import annotations
 
@@ -39,26 +39,6 @@ class PublicTrade:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ohlc:
-    open: Price
-    high: Price
-    low: Price
-    close: Price
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candle:
-    """One period in YES terms; a price is None when nothing was traded."""
-
-    ends_at: datetime
-    yes_bid: Ohlc
-    yes_ask: Ohlc
-    price: Ohlc | None
-    volume: Quantity
-    open_interest: Quantity
-
-
 class _Sides(msgspec.Struct):
     yes_dollars: list[tuple[str, str]] | None = None
     no_dollars: list[tuple[str, str]] | None = None
@@ -91,33 +71,6 @@ class _Trades(msgspec.Struct):
     cursor: str = ""
 
 
-class _Ohlc(msgspec.Struct):
-    open_dollars: str
-    high_dollars: str
-    low_dollars: str
-    close_dollars: str
-
-
-class _Traded(msgspec.Struct):
-    open_dollars: str | None = None
-    high_dollars: str | None = None
-    low_dollars: str | None = None
-    close_dollars: str | None = None
-
-
-class _Candle(msgspec.Struct):
-    end_period_ts: int
-    yes_bid: _Ohlc
-    yes_ask: _Ohlc
-    price: _Traded
-    volume_fp: str
-    open_interest_fp: str
-
-
-class _Candles(msgspec.Struct):
-    candlesticks: list[_Candle]
-
-
 async def book(rest: KalshiRest, ticker: Ticker) -> RestBook:
     """The whole book of one market."""
     found = await rest.read(f"/markets/{ticker}/orderbook", _OneBook)
@@ -142,19 +95,6 @@ async def trades(
     params = {"ticker": str(ticker), "min_ts": str(int(since.timestamp())), "limit": PAGE}
     found = [_trade(each) for page in await rest.pages(path, _Trades, params) for each in page.trades]
     return tuple(sorted(found, key=lambda trade: trade.at))
-
-
-async def candles(
-    rest: KalshiRest, series: str, ticker: Ticker, begins: datetime, ends: datetime, *, minutes: int = 1
-) -> tuple[Candle, ...]:
-    """Candles of 1, 60 or 1440 minutes that end between two times."""
-    params = {
-        "start_ts": str(int(begins.timestamp())),
-        "end_ts": str(int(ends.timestamp())),
-        "period_interval": str(minutes),
-    }
-    path = f"/series/{series}/markets/{ticker}/candlesticks"
-    return tuple(_candle(each) for each in (await rest.read(path, _Candles, params)).candlesticks)
 
 
 def _book(ticker: Ticker, sides: _Sides) -> RestBook:
@@ -187,41 +127,4 @@ def _trade(each: _Trade) -> PublicTrade:
         quantity=exact(units.quantity, each.count_fp, "count_fp"),
         taker_side=each.taker_book_side,
         at=each.created_time.astimezone(UTC),
-    )
-
-
-def _candle(each: _Candle) -> Candle:
-    try:
-        ends_at = datetime.fromtimestamp(each.end_period_ts, UTC)
-    except (ValueError, OverflowError, OSError) as error:
-        raise Transient(f"the venue's field end_period_ts: {each.end_period_ts} is no time") from error
-    return Candle(
-        ends_at=ends_at,
-        yes_bid=_ohlc(each.yes_bid, "yes_bid"),
-        yes_ask=_ohlc(each.yes_ask, "yes_ask"),
-        price=_traded(each.price),
-        volume=exact(units.quantity, each.volume_fp, "volume_fp"),
-        open_interest=exact(units.quantity, each.open_interest_fp, "open_interest_fp"),
-    )
-
-
-def _traded(each: _Traded) -> Ohlc | None:
-    """Of a period without a trade there is none of the four; some of them without the others cannot be."""
-    said = (each.open_dollars, each.high_dollars, each.low_dollars, each.close_dollars)
-    given = [text for text in said if text is not None]
-    if not given:
-        return None
-    if len(given) < len(said):
-        raise Transient("the venue's field price: some of open, high, low and close are missing")
-    opened, high, low, close = given
-    whole = _Ohlc(open_dollars=opened, high_dollars=high, low_dollars=low, close_dollars=close)
-    return _ohlc(whole, "price")
-
-
-def _ohlc(each: _Ohlc, field: str) -> Ohlc:
-    return Ohlc(
-        open=exact(units.price, each.open_dollars, f"{field}.open_dollars"),
-        high=exact(units.price, each.high_dollars, f"{field}.high_dollars"),
-        low=exact(units.price, each.low_dollars, f"{field}.low_dollars"),
-        close=exact(units.price, each.close_dollars, f"{field}.close_dollars"),
     )

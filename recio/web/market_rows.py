@@ -5,6 +5,7 @@ Decimals are strings, times RFC 3339, and null is unknown: never zero, never one
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
@@ -96,7 +97,12 @@ def board_rows(wires: Wires, now: datetime, *, whole: bool) -> list[dict[str, An
     said = wires.assessments.get()
     by_ticker = {each.ticker: each for each in (said.strikes if said else ())}
     markets = () if board is None else board.markets if whole else _nearest(board.markets, wires)
-    return [_board_row(view, by_ticker.get(view.market.ticker), now) for view in markets]
+    strikes = Counter(view.market.event_ticker for view in (board.markets if board else ()))
+    return [
+        _board_row(view, by_ticker.get(view.market.ticker), now)
+        | {"event_strikes": strikes[view.market.event_ticker]}
+        for view in markets
+    ]
 
 
 def _nearest(markets: Sequence[MarketView], wires: Wires) -> list[MarketView]:

@@ -158,7 +158,8 @@ function advance() {
 // Roles are spelled out because a row laid out as a card on a phone would lose them.
 function withRole(element, role) { element.setAttribute("role", role); return element; }
 
-function tableOf(id, columns, keyOf, nothing, rowClass = () => "") {
+// A row with `heading` is shown as one wide cell by `heading.show`, before the rows it heads.
+function tableOf(id, columns, keyOf, nothing, rowClass = () => "", heading = null) {
   const table = withRole($(id), "table"), body = withRole(make("tbody"), "rowgroup");
   const empty = make("p", "empty", nothing);
   table.append(headOf(columns), body);
@@ -166,7 +167,8 @@ function tableOf(id, columns, keyOf, nothing, rowClass = () => "") {
   return (rows, status) => {
     hide(empty, rows.length > 0);
     hide(table, rows.length === 0);
-    sync(body, rows, keyOf, () => rowOf(columns), (line, row) => {
+    sync(body, rows, keyOf, (row) => (row.heading ? headingOf(columns.length, heading) : rowOf(columns)), (line, row) => {
+      if (row.heading) { heading.show(line.firstChild, row, status); return; }
       dress(line, rowClass(row, status));
       columns.forEach((column, index) => column.show(line.children[index].firstChild, row, status));
     });
@@ -193,6 +195,15 @@ function rowOf(columns) {
     cell.append((column.build || (() => make("span")))());
     line.append(cell);
   });
+  return line;
+}
+
+function headingOf(width, heading) {
+  const line = withRole(make("tr", "heading"), "row"), cell = withRole(make("th"), "rowheader");
+  cell.colSpan = width;
+  cell.scope = "rowgroup";
+  cell.append(...heading.build().childNodes);
+  line.append(cell);
   return line;
 }
 
@@ -224,21 +235,41 @@ function distanceToMoney(row, status) {
   return spot === null || unknown(row.strike) ? null : spot - Number(row.strike);
 }
 
-function nearestTicker(status) {
-  if (status.board.length < 2) return null;
-  let best = Infinity, ticker = null;
+// One of each event that has several strikes.
+function nearestTickers(status) {
+  const nearest = new Map();
   for (const row of status.board) {
-    const distance = distanceToMoney(row, status);
-    if (distance !== null && Math.abs(distance) < best) { best = Math.abs(distance); ticker = row.ticker; }
+    const distance = distanceToMoney(row, status), best = nearest.get(row.event);
+    if (distance === null || row.event_strikes < 2) continue;
+    if (!best || Math.abs(distance) < best.distance) nearest.set(row.event, { distance: Math.abs(distance), ticker: row.ticker });
   }
-  return ticker;
+  return new Set(Array.from(nearest.values(), (each) => each.ticker));
 }
+
+// The rows with a heading before each event; a single event is headed beside the title of the board.
+function withHeadings(rows, shared) {
+  if (shared) return rows;
+  return rows.flatMap((row, index) => (rows[index - 1]?.event === row.event ? [row] : [headingBefore(row, rows), row]));
+}
+
+function headingBefore(row, rows) {
+  return { ...row, heading: true, ticker: "heading of " + row.event, shown: rows.filter((other) => other.event === row.event).length };
+}
+
+function showHeading(cell, row, status) {
+  const [name, left, at] = cell.children;
+  put(name, `${row.event} \u00b7 ${row.symbol} `);
+  grow(left, row.seconds_to_close, { speed: -status.clock_speed, text: (seconds) => (seconds > 0 ? "closes in " : "") + countdown(seconds) });
+  put(at, ` at ${utc(row.closes_at)} UTC${shownOf(row.shown, row.event_strikes)}`);
+}
+
+const shownOf = (shown, all) => (shown < all ? ` \u00b7 ${shown} of ${all} strikes, nearest to the price` : "");
 
 function showStrike(cell, row, status) {
   const [strike, where] = cell.children, distance = distanceToMoney(row, status);
   put(strike, unknown(row.strike) ? DASH : (COMPARISON[row.strike_type] ?? "") + grouped(row.strike), row.ticker);
   const active = row.status === "active" ? "" : word(row.status).toUpperCase() + ", ";
-  const near = row.ticker === status.nearest ? "\u25b8 nearest, " : "";
+  const near = status.nearest.has(row.ticker) ? "\u25b8 nearest, " : "";
   const { magnitude, sign } = rounded(distance ?? 0, 2);
   put(where, active + (distance === null ? "spot unknown" : near + "spot " + (plusMinus(sign) || "\u00b1") + magnitude));
 }
@@ -298,19 +329,21 @@ const board = tableOf("board", [
   edge("Edge NO", (row) => row.edge_no),
   { head: "Book age", kind: "num minor", build: parted("", ""), show: showBook },
   { head: "Why not traded", label: "", kind: "note", show: (cell, row) => put(cell, unknown(row.note) ? "" : row.note) },
-], (row) => row.ticker, "no open market known", (row, status) => (row.ticker === status.nearest ? "near" : ""));
+], (row) => row.ticker, "no open market known", (row, status) => (status.nearest.has(row.ticker) ? "near" : ""), { build: parted("strong", "countdown", "soft"), show: showHeading });
 
 const boardEvent = parted("", "countdown", "")();
 $("board-event").append(boardEvent);
 
 function showBoardEvent(rows, status) {
   const [name, left, at] = boardEvent.children, first = rows[0];
-  const shared = rows.length > 0 && rows.every((row) => row.event === first.event && row.closes_at === first.closes_at);
+  const shared = rows.every((row) => row.event === first.event);
   $("board").classList.toggle("one-close", shared);
-  put(name, shared ? first.event + " " : "");
-  put(at, shared ? ` at ${utc(first.closes_at)} UTC` : "");
-  hide(left, !shared);
-  if (shared) grow(left, first.seconds_to_close, { speed: -status.clock_speed, text: (seconds) => (seconds > 0 ? "closes in " : "") + countdown(seconds) });
+  const named = shared && rows.length > 0;
+  put(name, named ? first.event + " " : "");
+  put(at, named ? ` at ${utc(first.closes_at)} UTC${shownOf(rows.length, first.event_strikes)}` : "");
+  hide(left, !named);
+  if (named) grow(left, first.seconds_to_close, { speed: -status.clock_speed, text: (seconds) => (seconds > 0 ? "closes in " : "") + countdown(seconds) });
+  return shared;
 }
 
 // --- trades, orders, tasks --------------------------------------------------------------------------------------
@@ -462,7 +495,7 @@ function showPrices(status) {
     put(label, unknown(price.source) ? price.symbol : `${price.symbol} \u00b7 ${word(price.source)}`);
     put(figure, grouped(price.price), exact(price.price));
     grow(old, price.age_seconds, { speed: status.clock_speed, limit: STALE * status.clock_speed, text: (seconds) => age(seconds) + " old" });
-    put(sources, price.sources.map(sourceText).join(" \u00b7 "), price.sources.map((each) => each.source + ": " + (each.note || each.state)).join("\n"));
+    put(sources, price.sources.map(sourceText).join(", "), price.sources.map((each) => each.source + ": " + (each.note || each.state)).join("\n"));
     put(doubt, unknown(price.doubt) || price.doubt === "" ? "" : "\u2715 " + price.doubt);
     dress(doubt, "detail bad");
     hide(doubt, !price.doubt);
@@ -471,14 +504,14 @@ function showPrices(status) {
 }
 
 function sourceText(each) {
-  if (each.state !== "good") return `\u2715 ${each.source} ${each.state}`;
-  return `\u2713 ${each.source} ${grouped(each.price)}`;
+  if (each.state !== "good") return `\u2715\u00a0${each.source}\u00a0${each.state}`;
+  return `\u2713\u00a0${each.source}\u00a0${grouped(each.price)}`;
 }
 
 function showVenue({ venue }) {
   const paused = !unknown(venue.phase) && venue.phase !== "trading";
   const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
-  const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${rate.read_left} of ${rate.read_capacity}, orders ${rate.write_left} of ${rate.write_capacity}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
+  const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
   const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
   const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
   sync($("venue"), [venue], () => "venue", create, (box) => {
@@ -494,6 +527,8 @@ function showVenue({ venue }) {
     hide(index, unknown(venue.index) || venue.index === "");
   });
 }
+
+const leftOf = (left, capacity) => `${grouped(left)} of ${grouped(capacity)}`;
 
 function volatilityText({ price, volatility }) {
   if (unknown(volatility)) return DASH;
@@ -520,15 +555,14 @@ function showPnl({ pnl }) {
 let shownVersion = null;
 
 function show(status) {
-  status.nearest = nearestTicker(status);
+  status.nearest = nearestTickers(status);
   showBar(status);
   showReasons(status);
   showRestraints(status);
   showPrices(status);
   showVenue(status);
   showPnl(status);
-  showBoardEvent(status.board, status);
-  board(status.board, status);
+  board(withHeadings(status.board, showBoardEvent(status.board, status)), status);
   const live = (trade) => trade.state !== "closed" && trade.state !== "void";
   openTrades(status.trades.filter(live), status);
   closedTrades(status.trades.filter((trade) => !live(trade)), status);

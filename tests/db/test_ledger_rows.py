@@ -297,7 +297,7 @@ async def test_stopping_records_what_was_never_answered_as_unknown(connection: C
 ILLEGAL_ORDER = [
     (now, to) for now, moves in ORDER_MOVES.items() for to in OrderState if to is not now and to not in moves
 ]
-LEGAL_ORDER = [(now, to) for now, moves in ORDER_MOVES.items() for to in moves]
+LEGAL_ORDER = [(now, to) for now, moves in ORDER_MOVES.items() for to in OrderState if to in moves]
 
 
 async def _order_in(connection: Connection, author: Author, state: OrderState) -> str:

@@ -1,4 +1,4 @@
-"""Books, candles and trades over REST: exact, best first, and refused with the field's name when they cannot be."""
+"""Books and trades over REST: exact, best first, and refused with the field's name when they cannot be."""
 
 from __future__ import annotations
 
@@ -91,51 +91,3 @@ async def test_trades_of_all_pages_come_oldest_first():
         assert venue.requests[2][1].startswith("/trade-api/v2/historical/trades?ticker=KX-1")
     assert [each.trade_id for each in found] == ["t0", "t1"]
     assert (found[1].price, found[1].quantity, found[1].taker_side) == (300, 777, BookSide.ASK)
-
-
-QUOTE = {
-    name: f"0.5{n}00"
-    for n, name in enumerate(("open_dollars", "low_dollars", "high_dollars", "close_dollars"))
-}
-CANDLE: dict[str, Any] = {
-    "end_period_ts": 1_790_000_040,
-    "yes_bid": QUOTE,
-    "yes_ask": QUOTE,
-    "price": QUOTE | {"mean_dollars": "0.512345"},
-    "volume_fp": "12.50",
-    "open_interest_fp": "3.00",
-}
-
-
-async def candles(**changes: object) -> tuple[market_history.Candle, ...]:
-    body = {"ticker": T, "candlesticks": [CANDLE | changes]}
-    async with local_venue(answers(200, json.dumps(body))) as venue:
-        return await market_history.candles(venue.rest(), "KX", T, NOW, NOW)
-
-
-async def test_a_candle_is_read_exactly():
-    (found,) = await candles()
-    assert found.price == market_history.Ohlc(open=5000, low=5100, high=5200, close=5300)  # type: ignore[arg-type]
-    assert (found.volume, found.open_interest) == (1250, 300)
-    assert found.ends_at == datetime.fromtimestamp(1_790_000_040, UTC)
-
-
-@pytest.mark.parametrize("price", [{}, dict.fromkeys(QUOTE), {"previous_dollars": "0.5000"}])
-async def test_a_period_without_a_trade_has_no_price(price: dict[str, Any]):
-    (found,) = await candles(price=price)
-    assert found.price is None
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"price": {"open_dollars": "0.5000"}}, "price"),
-        ({"yes_bid": {"open_dollars": "0.5000"}}, "yes_bid"),
-        ({"yes_ask": QUOTE | {"high_dollars": "0.50001"}}, "yes_ask.high_dollars"),
-        ({"volume_fp": 12}, "volume_fp"),
-        ({"end_period_ts": 10**18}, "end_period_ts"),
-    ],
-)
-async def test_a_candle_that_cannot_be_is_named(changes: dict[str, Any], named: str):
-    with pytest.raises(Transient, match=named):
-        await candles(**changes)
