@@ -129,6 +129,7 @@ async def start_embedded(root: Path) -> EmbeddedServer:
     try:
         server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
         async with _alone(server):
+            await anyio.to_thread.run_sync(_remove_drafts, server)
             if not (server.data_dir / "PG_VERSION").exists():
                 await _initialise(server)
             await anyio.to_thread.run_sync(_check_owner, server)
@@ -258,11 +259,15 @@ async def _initialise(server: EmbeddedServer) -> None:
     await anyio.to_thread.run_sync(_rename_for_good, draft, server.data_dir)
 
 
+def _remove_drafts(server: EmbeddedServer) -> None:
+    """At every start, because the initdb of a killed recio may outlive the removal of what it writes."""
+    for abandoned in server.data_dir.parent.glob(f"{DRAFT}*"):
+        shutil.rmtree(abandoned, ignore_errors=True)
+
+
 def _fresh_draft(server: EmbeddedServer) -> Path:
     """Never a name used before: the initdb of a killed recio may still be writing to its own."""
     home, account = server.data_dir.parent, server.place.account
-    for abandoned in home.glob(f"{DRAFT}*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
     draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
     if account is not None:
         os.chown(draft, account.uid, account.gid, follow_symlinks=False)

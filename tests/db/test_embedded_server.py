@@ -109,13 +109,27 @@ async def test_a_new_server_waits_for_what_a_killed_one_left_behind(root: Path):
 
 
 async def test_a_killed_first_start_leaves_nothing_half_made(root: Path):
-    with subprocess.Popen([sys.executable, "-c", START, str(root)], stdin=subprocess.PIPE) as starter:
+    with subprocess.Popen(
+        [sys.executable, "-c", START, str(root)], stdin=subprocess.PIPE, start_new_session=True
+    ) as starter:
         await until(lambda: bool(list(root.glob("postgres.new.*/PG_VERSION"))))
         starter.kill()
     assert not (root / "postgres").exists()
     async with embedded_server(root) as server:
         await write(server, 1)
+    await until(lambda: is_empty(group=starter.pid))
+    async with embedded_server(root) as server:
+        await write(server, 2)
         assert not list(root.glob("postgres.new.*"))
+
+
+def is_empty(*, group: int) -> bool:
+    """Whether no process of the group is left: what initdb began goes on without the one that called it."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
+    return False
 
 
 async def test_a_server_that_outlived_its_recio_is_found_and_used(root: Path):
