@@ -14,6 +14,8 @@ from decimal import Decimal
 
 STEP_SECONDS = 10
 HORIZON_SECONDS = 900
+STILL_LIMIT = 0.5
+"""Part of the steps that may show no move at all: a feed that mostly stood still does not tell how far the market goes."""
 LAST_MINUTE = 60
 
 
@@ -54,12 +56,16 @@ class PriceMemory:
         return True
 
     def volatility(self) -> float | None:
-        """Standard deviation of the relative change per square-root second; None while warming up."""
+        """Standard deviation of the relative change per square-root second; None while it cannot be known.
+
+        That is while warming up, and as long as the price stood still most of the time: near zero it would make
+        every probability certain.
+        """
         if len(self.seconds) < self.warmup_seconds:
             return None
         prices = [float(price) for _, price in self.seconds][::-STEP_SECONDS]
         steps = [math.log(newer / older) for newer, older in itertools.pairwise(prices)]
-        if not steps:
+        if not steps or steps.count(0.0) > STILL_LIMIT * len(steps):
             return None
         return math.sqrt(sum(step * step for step in steps) / len(steps) / STEP_SECONDS)
 

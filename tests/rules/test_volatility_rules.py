@@ -28,11 +28,23 @@ def test_volatility_of_a_known_walk_is_found():
     assert memory.volatility() == pytest.approx(sigma, rel=0.25)
 
 
-def test_bouncing_between_bid_and_ask_is_not_taken_for_movement():
+def test_volatility_is_unknown_while_the_price_stood_still_most_of_the_time():
     memory = PriceMemory()
+    for second in range(200):
+        memory.remember(second, Decimal(84_000))
+    for second in range(200, 300):
+        memory.remember(second, Decimal(84_000 + second))
+    assert memory.volatility() is None
+    for second in range(300, 420):
+        memory.remember(second, Decimal(84_000 + second))
+    assert memory.volatility() is not None
+
+
+def test_bouncing_between_bid_and_ask_is_not_taken_for_movement():
+    dice, memory = random.Random(3), PriceMemory()
     for second in range(900):
-        memory.remember(second, Decimal(84_000 + (second % 2) * 5))
-    one_second_returns = 5 / 84_000
+        memory.remember(second, Decimal(84_000 + dice.randrange(3) * 2))
+    one_second_returns = 2 / 84_000
     found = memory.volatility()
     assert found is not None
     assert found < one_second_returns / 2
