@@ -14,6 +14,7 @@ from recio.errors import BadConfig, BadRecording, Fatal
 from recio.units import UnitError, money
 
 if TYPE_CHECKING:
+    from recio.exchange_sim.credentials import Credentials
     from recio.exchange_sim.server import ExchangeSettings
 
 
@@ -102,7 +103,7 @@ def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]
         async with anyio.create_task_group() as group:
 
             async def serving() -> None:
-                await serve(settings, started=lambda given: print(f"serving {given.rest_url}", flush=True))
+                await serve(settings, started=lambda given: print(_welcome(given), flush=True))
                 stop.set()
 
             group.start_soon(serving)
@@ -110,6 +111,22 @@ def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]
             group.cancel_scope.cancel()
 
     return until
+
+
+def _welcome(given: Credentials) -> str:
+    """All that a client needs; of the private key only where it lies."""
+    folder = Path(given.key_path).parent
+    return "\n".join(
+        (
+            f"serving {given.rest_url}",
+            f"  WebSocket    {given.ws_url}",
+            f"  API key      {given.key_id}",
+            f"  private key  {given.key_path}",
+            f"  spot feeds   {given.price_url} and {given.kraken_url}",
+            f"  faults       {given.rest_url.removesuffix('/trade-api/v2')}/admin/faults",
+            f"  as a file    {folder / 'credentials.json'}",
+        )
+    )
 
 
 def explained(options: argparse.Namespace, fault: BaseException) -> Exception:

@@ -217,3 +217,23 @@ def test_an_exchange_refuses_a_folder_that_is_no_session_and_writes_nothing(tmp_
     assert done.returncode == 65
     assert "nowhere is no folder" in done.stderr
     assert not (tmp_path / "desk").exists()
+
+
+def test_an_exchange_prints_all_that_a_client_needs_and_no_secret(tmp_path: Path):
+    with subprocess.Popen(
+        [sys.executable, "-m", "recio", "exchange", "--credentials", "desk"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as exchange:
+        assert exchange.stdout is not None
+        said = ""
+        while "as a file" not in said:
+            line = exchange.stdout.readline()
+            assert line, said
+            said += line
+        exchange.terminate()
+    told = json.loads((tmp_path / "desk" / "credentials.json").read_text())
+    for name in ("key_id", "key_path", "rest_url", "ws_url", "price_url", "kraken_url"):
+        assert told[name] in said
+    assert "PRIVATE KEY" not in said
