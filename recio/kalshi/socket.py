@@ -23,6 +23,7 @@ from recio.kalshi.commands import Command
 from recio.kalshi.frames import EPOCH, Frame, FrameError, parse_frame
 from recio.kalshi.rest import Answer, fault
 from recio.kalshi.signing import Signer
+from recio.kalshi.venue_clock import VenueClock
 from recio.messages import BookDeltaSeen, IndexValue, TickerSeen
 
 CONNECT_LIMIT = 15.0
@@ -109,12 +110,34 @@ class KalshiSocket:
             raise Transient(f"socket: pong could not be sent: {error}") from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Upgrade:
+    """How the upgrade is asked for; each asking is signed anew, in the venue's time as well as it is known."""
+
+    session: aiohttp.ClientSession
+    url: str
+    signer: Signer
+    clock: Clock
+    venue_clock: VenueClock
+
+    def signed(self) -> dict[str, str]:
+        return self.signer.headers("GET", urlsplit(self.url).path, self.venue_clock.stamp_ms(self.clock))
+
+
 @asynccontextmanager
 async def open_socket(
-    session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock, *, silence_limit_seconds: float
+    session: aiohttp.ClientSession,
+    url: str,
+    signer: Signer,
+    clock: Clock,
+    *,
+    venue_clock: VenueClock,
+    silence_limit_seconds: float,
 ) -> AsyncGenerator[KalshiSocket]:
     """Connect and sign. Raises Transient if the venue is away or the clock off, BadConfig for a bad key."""
-    connection = await _connect(session, url, signer, clock)
+    connection = await _connect(
+        _Upgrade(session=session, url=url, signer=signer, clock=clock, venue_clock=venue_clock)
+    )
     try:
         yield KalshiSocket(
             connection=connection,
@@ -127,14 +150,12 @@ async def open_socket(
             await connection.close()
 
 
-async def _connect(
-    session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock
-) -> aiohttp.ClientWebSocketResponse:
+async def _connect(upgrade: _Upgrade) -> aiohttp.ClientWebSocketResponse:
     try:
         with anyio.fail_after(CONNECT_LIMIT):
-            return await session.ws_connect(
-                url,
-                headers=_signed(url, signer, clock),
+            return await upgrade.session.ws_connect(
+                upgrade.url,
+                headers=upgrade.signed(),
                 autoping=False,
                 max_msg_size=LARGEST_MESSAGE,
             )
@@ -143,26 +164,25 @@ async def _connect(
             raise Transient(f"socket: the venue answered {error.status} to the upgrade") from None
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Transient(f"socket: cannot connect: {type(error).__name__}: {error}") from error
-    raise await _refusal(session, url, signer, clock)
+    raise await _refusal(upgrade)
 
 
-async def _refusal(session: aiohttp.ClientSession, url: str, signer: Signer, clock: Clock) -> Exception:
+async def _refusal(upgrade: _Upgrade) -> Exception:
     """Why an upgrade got 401. The handshake drops the body that tells a bad key from a clock that is
-    off, so the same address is asked once more, without the upgrade."""
+    off, so the same address is asked once more, without the upgrade; its Date tells the venue's time."""
     limit = aiohttp.ClientTimeout(total=CONNECT_LIMIT)
-    headers = _signed(url, signer, clock)
+    sent = upgrade.clock.unix()
+    asking = upgrade.session.get(upgrade.url, headers=upgrade.signed(), allow_redirects=False, timeout=limit)
     try:
-        async with session.get(url, headers=headers, allow_redirects=False, timeout=limit) as response:
+        async with asking as response:
+            date = response.headers.get("Date", "")
+            upgrade.venue_clock.heard(upgrade.clock, date, sent, upgrade.clock.unix())
             answer = Answer(response.status, await response.read())
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Transient(f"socket: 401 to the upgrade, and no word why: {type(error).__name__}: {error}")
     if answer.status != 401:
         return Transient(f"socket: 401 to the upgrade, but {answer.status} when asked why")
-    return fault("socket", url, signer, answer)
-
-
-def _signed(url: str, signer: Signer, clock: Clock) -> dict[str, str]:
-    return signer.headers("GET", urlsplit(url).path, int(clock.unix() * 1000))
+    return fault("socket", upgrade.url, upgrade.signer, answer)
 
 
 def _stamp(frame: Frame) -> datetime | None:

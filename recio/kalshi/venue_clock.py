@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from recio.clock import Clock
 from recio.rules.clock_offset import ClockOffset, Offset, Reading, estimate, learned
+
+REMEMBERED = 10_000
+"""Stamps that are not given again: minutes of them at the fastest rate that the venue allows."""
 
 
 @dataclass(slots=True)
@@ -17,7 +21,8 @@ class VenueClock:
     known: ClockOffset = field(default_factory=ClockOffset)
     offset: Offset | None = None
     """None while nothing is known."""
-    _last_ms: int = 0
+    _given: set[int] = field(default_factory=set[int])
+    _in_order: deque[int] = field(default_factory=deque[int])
 
     def heard(self, clock: Clock, date: str, sent: float, received: float) -> None:
         """An answer with this Date came; `sent` and `received` are market time. An odd Date says nothing."""
@@ -36,9 +41,18 @@ class VenueClock:
         return int((clock.unix() + (self.offset.proven if self.offset else 0.0)) * 1000)
 
     def stamp_ms(self, clock: Clock) -> int:
-        """The venue's time for a signature: no two are alike, so no two signatures are."""
-        self._last_ms = max(self.now_ms(clock), self._last_ms + 1)
-        return self._last_ms
+        """The venue's time for a signature: no two are alike, so no two signatures are.
+
+        What was given before our clock was found to be ahead must not hold up the right time.
+        """
+        stamp = self.now_ms(clock)
+        while stamp in self._given:
+            stamp += 1
+        self._given.add(stamp)
+        self._in_order.append(stamp)
+        if len(self._in_order) > REMEMBERED:
+            self._given.discard(self._in_order.popleft())
+        return stamp
 
 
 def _market_time(clock: Clock, seconds: float, now: float) -> tuple[float, float]:

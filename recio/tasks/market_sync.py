@@ -126,6 +126,7 @@ class MarketSync:
                 self.ws_url,
                 self.signer,
                 self.clock,
+                venue_clock=self.rest.venue_clock,
                 silence_limit_seconds=self.venue.silence_limit_seconds,
             ) as socket,
             anyio.create_task_group() as group,

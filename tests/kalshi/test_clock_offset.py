@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 import random
+import time
 from datetime import UTC, datetime
+from email.utils import format_datetime
 
 import pytest
 from aiohttp import web
@@ -101,10 +103,20 @@ def test_a_correction_is_used_only_as_far_as_it_is_certain():
     assert 4.8 < proven.proven <= 5.0
 
 
-def test_no_stamp_is_given_twice_and_none_is_older_than_the_one_before():
+def test_no_stamp_is_given_twice():
     clock, venue = Clock(), VenueClock()
     stamps = [venue.stamp_ms(clock) for _ in range(500)]
     assert all(one < other for one, other in itertools.pairwise(stamps))
+    set_back = Clock(host_origin=0.2)
+    assert not set(stamps) & {venue.stamp_ms(set_back) for _ in range(500)}
+
+
+def test_a_clock_that_was_ahead_is_followed_back_at_once():
+    venue, ours, theirs = VenueClock(), Clock(), time.time() - 300
+    venue.stamp_ms(ours)
+    date = format_datetime(datetime.fromtimestamp(theirs, UTC), usegmt=True)
+    venue.heard(ours, date, ours.unix() - 0.01, ours.unix())
+    assert venue.stamp_ms(ours) == pytest.approx(theirs * 1000, abs=2_000)
 
 
 def test_a_simulated_venues_date_is_measured_in_its_own_time():

@@ -25,6 +25,7 @@ from recio.kalshi.orders import NewOrder, TimeInForce, create
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.kalshi.subscriptions import BOOKS, LIFECYCLE, Broken, Command, Dead, Opened, Refused, Subscriptions
+from recio.kalshi.venue_clock import VenueClock
 from recio.messages import Market, OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from recio.venue import Venue, read_credentials, simulated
@@ -129,7 +130,12 @@ class Listener:
         venue = self.exchange.venue
         async with (
             open_socket(
-                self.exchange.session, venue.ws_url, venue.signer, venue.clock, silence_limit_seconds=30
+                self.exchange.session,
+                venue.ws_url,
+                venue.signer,
+                venue.clock,
+                venue_clock=VenueClock(),
+                silence_limit_seconds=30,
             ) as socket,
             anyio.create_task_group() as group,
         ):

@@ -22,6 +22,7 @@ from recio.kalshi.frames import (
 )
 from recio.kalshi.socket import BadFrame, open_socket
 from recio.kalshi.subscriptions import Command, Subscriptions
+from recio.kalshi.venue_clock import VenueClock
 from recio.messages import (
     BookDeltaSeen,
     BookSnapshotSeen,
@@ -115,6 +116,7 @@ async def _speak(venue: LocalVenue, limit: float = 5.0):
         venue.base_url.replace("http", "ws") + "/trade-api/ws/v2",
         SIGNER,
         Clock(),
+        venue_clock=VenueClock(),
         silence_limit_seconds=limit,
     )
 
