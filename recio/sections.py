@@ -87,12 +87,16 @@ class KalshiSection(Section):
 class PriceSource(StrEnum):
     COINBASE = "coinbase"
     KRAKEN = "kraken"
+    BITSTAMP = "bitstamp"
+    GEMINI = "gemini"
 
 
 class PricesSection(Section):
-    sources: tuple[PriceSource, ...] = Field(default=tuple(PriceSource), min_length=1)
+    sources: tuple[PriceSource, ...] = Field(default=(PriceSource.COINBASE, PriceSource.KRAKEN), min_length=1)
     coinbase_url: str = "wss://ws-feed.exchange.coinbase.com"
     kraken_url: str = "wss://ws.kraken.com/v2"
+    bitstamp_url: str = "wss://ws.bitstamp.net"
+    gemini_url: str = "wss://api.gemini.com/v2/marketdata"
     use_index: bool = True
     silence_limit_seconds: Seconds = 15.0
     stuck_seconds: Seconds = 20.0
@@ -111,6 +115,8 @@ class SymbolSection(Section):
     index: str = ""
     coinbase: str = ""
     kraken: str = ""
+    bitstamp: str = ""
+    gemini: str = ""
 
     def named(self, symbol: str) -> SymbolSection:
         """The same with the usual names where none was given."""
@@ -119,6 +125,8 @@ class SymbolSection(Section):
                 "index": self.index or KNOWN_INDEX.get(symbol, f"{symbol}USD_RTI"),
                 "coinbase": self.coinbase or f"{symbol}-USD",
                 "kraken": self.kraken or f"{symbol}/USD",
+                "bitstamp": self.bitstamp or f"{symbol.lower()}usd",
+                "gemini": self.gemini or f"{symbol}USD",
             }
         )
 

@@ -70,6 +70,7 @@ def find_venue(config: Config) -> Venue:
                 'kalshi.credentials_dir is empty: environment "sim" needs the directory given to'
                 " `recio exchange --credentials`; or run `recio demo`, which starts everything itself"
             )
+        _refuse_unfed(config)
         return simulated(read_credentials(Path(config.kalshi.credentials_dir)))
     environment = config.kalshi.environment
     return Venue(
@@ -78,11 +79,26 @@ def find_venue(config: Config) -> Venue:
         price_urls={
             PriceSource.COINBASE: config.prices.coinbase_url,
             PriceSource.KRAKEN: config.prices.kraken_url,
+            PriceSource.BITSTAMP: config.prices.bitstamp_url,
+            PriceSource.GEMINI: config.prices.gemini_url,
         },
         signer=load_signer(config.kalshi.key_id, Path(config.kalshi.key_path).expanduser()),
         account=hashlib.sha256(config.kalshi.key_id.encode()).hexdigest()[:12],
         clock=Clock(),
     )
+
+
+SIMULATED = (PriceSource.COINBASE, PriceSource.KRAKEN)
+
+
+def _refuse_unfed(config: Config) -> None:
+    """A source that was asked for and never heard would look like a source that is down."""
+    for source in config.prices.sources:
+        if source not in SIMULATED:
+            raise BadConfig(
+                f'prices.sources names "{source}": the exchange of `recio exchange` has feeds of'
+                f' {" and ".join(SIMULATED)} only; take it out for environment "sim"'
+            )
 
 
 def _feeds(credentials: Credentials) -> dict[PriceSource, str]:

@@ -219,6 +219,17 @@ def test_an_exchange_refuses_a_folder_that_is_no_session_and_writes_nothing(tmp_
     assert not (tmp_path / "desk").exists()
 
 
+def test_a_price_source_that_the_simulated_exchange_does_not_have_is_refused_before_anything_is_made(
+    tmp_path: Path,
+):
+    text = '[kalshi]\ncredentials_dir = "desk"\n[prices]\nsources = ["coinbase", "gemini"]\n'
+    (tmp_path / "recio.toml").write_text(text)
+    done = recio("run", cwd=tmp_path)
+    assert done.returncode == 78
+    assert 'prices.sources names "gemini"' in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["recio.toml"]
+
+
 def test_an_exchange_prints_all_that_a_client_needs_and_no_secret(tmp_path: Path):
     with subprocess.Popen(
         [sys.executable, "-m", "recio", "exchange", "--credentials", "desk"],

@@ -48,6 +48,7 @@ def test_any_coin_is_named_by_its_symbol_alone(tmp_path: Path):
     config = load(path)
     ether = config.symbols["ETH"]
     assert (ether.index, ether.coinbase, ether.kraken) == ("ETHUSD_RTI", "ETH-USD", "ETH/USD")
+    assert (ether.bitstamp, ether.gemini) == ("ethusd", "ETHUSD")
     assert config.series == {"KXETHD": "ETH", "KXETH15M": "ETH"}
 
 

@@ -18,6 +18,7 @@ from decimal import Decimal
 
 import msgspec
 
+from recio.prices.best_prices import middle
 from recio.prices.feed import (
     FeedError,
     Heard,
@@ -120,10 +121,7 @@ class _TwoSides:
 
     def middle(self) -> Decimal | str:
         """The price, or why there is none."""
-        bid, ask = self.bids.best(), self.asks.best()
-        if bid is None or ask is None:
-            return "its book has one side only"
-        return "its book is crossed" if bid >= ask else (bid + ask) / 2
+        return middle(self.bids.best(), self.asks.best())
 
 
 def _digits(value: Decimal) -> str:

@@ -24,7 +24,7 @@ from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
 from recio.messages import IndexTape, Prices, PriceView, SourceState, SourceView
-from recio.prices import coinbase, kraken
+from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
 from recio.rules import consensus, price_sources
 from recio.rules.coin_price import INDEX, Coin, Remembered
@@ -127,6 +127,12 @@ class PriceFeed:
             case PriceSource.KRAKEN:
                 pairs = {each.kraken: symbol for symbol, each in self.symbols.items()}
                 return kraken.source(self.urls[which], pairs)
+            case PriceSource.BITSTAMP:
+                pairs = {each.bitstamp: symbol for symbol, each in self.symbols.items()}
+                return bitstamp.source(self.urls[which], pairs)
+            case PriceSource.GEMINI:
+                names = {each.gemini: symbol for symbol, each in self.symbols.items()}
+                return gemini.source(self.urls[which], names)
 
     def _limits(self) -> Limits:
         """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""

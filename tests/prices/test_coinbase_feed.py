@@ -22,6 +22,7 @@ from recio.prices import coinbase
 from recio.prices.feed import Feed, FeedError, Heard, Heartbeat, Quoted, Unpriced, open_feed
 from tests.kalshi.local_venue import LocalVenue, answers, local_venue
 from tests.kalshi.recordings import recorded
+from tests.prices.wounds import mangled
 
 PRODUCTS = {"BTC-USD": "BTC", "ETH-USD": "ETH"}
 AT = datetime(2026, 11, 23, 12, 0, 0, 123456, tzinfo=UTC)
@@ -194,16 +195,6 @@ def test_two_thousand_mangled_recorded_messages_are_refused_or_say_what_their_js
                 understood += 1
     assert understood > 100
     assert refused > 100
-
-
-def mangled(seed: bytes, dice: random.Random) -> bytes:
-    """The message with one to three small wounds."""
-    raw = bytearray(seed)
-    for _ in range(dice.randint(1, 3)):
-        at = dice.randrange(len(raw))
-        new = bytes(dice.randrange(256) for _ in range(dice.randint(0, 2)))
-        raw[at : at + dice.randint(0, 3)] = new
-    return bytes(raw)
 
 
 def feed_of(
