@@ -151,6 +151,9 @@ async def test_a_fault_makes_reads_lag_and_the_timestamp_says_so(start_exchange)
     ticker = await client.open_ticker()
     _, first = await client.order(ticker, "bid", "0.1000", "1")
     await client.plain("POST", "/admin/faults", {"kind": "lag_reads", "seconds": 60, "lag_seconds": 3.0})
+    shown_ms = as_of_ms(await client.get("/exchange/user_data_timestamp"))
+    while client.venue_ms() <= shown_ms + 100:
+        await client.get("/exchange/status")
     _, second = await client.order(ticker, "bid", "0.2000", "1")
     made_ms = second["ts_ms"]
     listed = (await client.get("/portfolio/orders"))["orders"]
