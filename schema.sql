@@ -131,7 +131,7 @@ CREATE TABLE IF NOT EXISTS settlements (
     revenue_cents bigint NOT NULL
 );
 
--- Writer: failure_detector; `recio resume` clears. A halt outlives restarts.
+-- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt outlives restarts.
 CREATE TABLE IF NOT EXISTS halts (
     halt_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     cause text NOT NULL,

@@ -229,6 +229,7 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
                 rest=daemon.rest,
                 clock=daemon.venue.clock,
                 may_send=lambda: not lock.lost.is_set(),
+                restraints=daemon.wires.restraints,
                 orders=daemon.wires.orders,
                 outcomes=daemon.wires.outcomes,
             ).run,

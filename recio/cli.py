@@ -99,6 +99,12 @@ def _parser() -> argparse.ArgumentParser:
     _config_option(resume)
     resume.add_argument("--by", required=True, metavar="NAME", help="who clears it, for the record")
     resume.set_defaults(command=_resume)
+
+    halt = commands.add_parser("halt", help="stop new orders until somebody resumes; exits go on")
+    _config_option(halt)
+    halt.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    halt.add_argument("--by", default="command line", metavar="NAME", help="who halts, for the record")
+    halt.set_defaults(command=_halt)
     return parser
 
 
@@ -186,6 +192,12 @@ def _resume(options: argparse.Namespace) -> None:
     config = _load(options.config)
     causes = anyio.run(operator.resume, config, options.by)
     print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
+
+
+def _halt(options: argparse.Namespace) -> None:
+    from recio import operator
+
+    print(anyio.run(operator.halt, _load(options.config), options.why, options.by))
 
 
 def _until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:

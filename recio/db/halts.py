@@ -1,4 +1,5 @@
-"""Halts: rows that stop entries until somebody clears them; written by failure_detector and `recio resume`."""
+"""Halts: rows that stop entries until somebody clears them; set by failure_detector and `recio halt`,
+cleared only by `recio resume`."""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ import structlog
 from recio.clock import Clock
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
-from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
+from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder, Restraints
 from recio.supervisor import Say
 from recio.units import quantity_text
-from recio.wires import Receives, Sends
+from recio.wires import Reads, Receives, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -31,6 +31,7 @@ class Executor:
     clock: Clock
     may_send: Callable[[], bool]
     """False once this process can no longer prove that it alone trades the account."""
+    restraints: Reads[Restraints]
     orders: Receives[PlaceOrder]
     outcomes: Sends[OrderOutcome]
 
@@ -66,11 +67,22 @@ class Executor:
         now = self.clock.utc()
         if not self.may_send():
             reason = "another daemon may hold this account"
+        elif (halted := self._halted(order)) is not None:
+            reason = f"halted: {halted}"
         elif now > order.send_before:
             reason = f"{(now - order.send_before).total_seconds():.1f} s past its deadline"
         else:
             return None
         return OrderRejected(client_order_id=order.client_order_id, code="not_sent", text=reason, at=now)
+
+    def _halted(self, order: PlaceOrder) -> str | None:
+        """Why this order may not leave; an exit always may. Halts not read yet stop entries too."""
+        if order.reduce_only:
+            return None
+        seen = self.restraints.get()
+        if seen is None:
+            return "the halts have not been read yet"
+        return seen.halts[0].cause if seen.halts else None
 
 
 def _report(outcome: OrderOutcome) -> None:

@@ -26,7 +26,8 @@ from recio.wires import Reads, Writes
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_EVERY = 0.5
-DATABASE_EVERY = 2.0
+HALTS_EVERY = 0.25
+"""Host seconds between two reads of the halts: one set by hand must stop entries within a second."""
 
 
 @dataclass(slots=True)
@@ -34,6 +35,9 @@ class _Measured:
     loop_lag: float = 0.0
     database_seconds: float = 0.0
     halts: tuple[Halt, ...] = ()
+    looked: bool = False
+    """Before the first look the blocks are not known, and nothing may be published without them."""
+    blocks: tuple[Block, ...] = ()
     since: dict[str, datetime] = field(default_factory=dict[str, datetime])
 
 
@@ -53,7 +57,7 @@ class FailureDetector:
         measured = _Measured()
         await self._read_halts(measured)
         async with anyio.create_task_group() as group:
-            group.start_soon(self._watch_database, measured)
+            group.start_soon(self._watch_halts, measured)
             while True:
                 began = time.monotonic()
                 await anyio.sleep(LOOK_EVERY)
@@ -64,9 +68,13 @@ class FailureDetector:
         now = self.clock.utc()
         found = conditions(self._figures(measured, now), self.config)
         await self._halt_on_difference(measured, now)
-        blocks = self._blocks(found, measured, now)
-        self.restraints.set(Restraints(blocks=blocks, halts=measured.halts))
-        say(_sentence(blocks, measured))
+        measured.blocks = self._blocks(found, measured, now)
+        measured.looked = True
+        self._publish(measured)
+        say(_sentence(measured.blocks, measured))
+
+    def _publish(self, measured: _Measured) -> None:
+        self.restraints.set(Restraints(blocks=measured.blocks, halts=measured.halts))
 
     def _figures(self, measured: _Measured, now: datetime) -> Figures:
         return Figures(
@@ -113,10 +121,19 @@ class FailureDetector:
                     log.error("halted", cause=cause, way_out=halt.way_out)
                     measured.halts = await halts.active(connection)
 
-    async def _watch_database(self, measured: _Measured) -> None:
+    async def _watch_halts(self, measured: _Measured) -> None:
+        """A halt that somebody else set or cleared is published at once, not at the next look."""
         while True:
-            await anyio.sleep(DATABASE_EVERY)
+            await anyio.sleep(HALTS_EVERY)
+            before = measured.halts
             await self._read_halts(measured)
+            if measured.halts == before or not measured.looked:
+                continue
+            self._publish(measured)
+            for halt in (each for each in measured.halts if each not in before):
+                log.warning("halt seen", cause=halt.cause, by=halt.by, way_out=halt.way_out)
+            for halt in (each for each in before if each not in measured.halts):
+                log.info("halt cleared", cause=halt.cause)
 
     async def _read_halts(self, measured: _Measured) -> None:
         began = time.monotonic()

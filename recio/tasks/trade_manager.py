@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import ledger, orders
+from recio.db import halts, ledger, orders
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages import (
@@ -99,7 +99,12 @@ class TradeManager:
         now = self.clock.utc()
         account = self.account.get()
         async with transaction(self.pool) as connection:
+            # The rows and not the wire: a halt that was committed before this wish stops it, whoever lags.
+            halted = await halts.active(connection)
             before = await ledger.open_trades(connection, now)
+        if halted:
+            log.warning("entry refused", ticker=intent.ticker, limit="halt", reason=halted[0].cause)
+            return f"refused an entry: halted: {halted[0].cause}"
         match risk.approve(intent, before, account.balance if account else None, self.limits, now):
             case risk.Refused(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)

@@ -55,11 +55,11 @@ async def test_an_abandoned_exchange_ends_by_itself(tmp_path: Path) -> None:
 
 
 async def test_an_open_socket_keeps_the_exchange_alive(start_exchange) -> None:
-    client = await start_exchange(idle_exit_seconds=0.2, quiet_traders=True, speed=20.0)
+    client = await start_exchange(idle_exit_seconds=1.5, quiet_traders=True, speed=20.0)
     socket_ = await client.socket()
     params = {"channels": ["cfbenchmarks_value"], "index_ids": ["BRTI"]}
     await socket_.send_json({"id": 1, "cmd": "subscribe", "params": params})
-    for _ in range(12):
+    for _ in range(45):
         await asyncio.wait_for(socket_.receive_json(), 5)
     await socket_.close()
 

@@ -13,12 +13,13 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
-from recio.db import identity
+from recio.db import halts, identity
 from recio.db.connection import transaction
 from recio.db.ledger import Author
 from recio.db.pool import open_pool
 from recio.messages import (
     FillSeen,
+    Halt,
     OpenIntent,
     OrderAccepted,
     OrderOutcome,
@@ -26,6 +27,7 @@ from recio.messages import (
     OrderState,
     OrderUnknown,
     PlaceOrder,
+    Restraints,
     SettlementSeen,
     TradeState,
 )
@@ -197,11 +199,22 @@ async def test_stopped_in_between_it_records_the_unanswered_order_as_unknown_and
 
 @asynccontextmanager
 async def executing(
-    rest: object, wires: Wires, clock: Clock = AT_NOW, may_send: Callable[[], bool] = lambda: True
+    rest: object,
+    wires: Wires,
+    clock: Clock = AT_NOW,
+    may_send: Callable[[], bool] = lambda: True,
+    free: bool = True,
 ) -> AsyncIterator[anyio.abc.TaskGroup]:
     executor = Executor(
-        rest=rest, clock=clock, may_send=may_send, orders=wires.orders, outcomes=wires.outcomes
-    )  # pyright: ignore[reportArgumentType]
+        rest=rest,  # pyright: ignore[reportArgumentType]
+        clock=clock,
+        may_send=may_send,
+        restraints=wires.restraints,
+        orders=wires.orders,
+        outcomes=wires.outcomes,
+    )
+    if wires.restraints.get() is None and free:
+        wires.restraints.set(Restraints())
     async with anyio.create_task_group() as group:
         group.start_soon(executor.run, lambda _sentence: None)
         yield group
@@ -236,6 +249,43 @@ async def test_an_order_past_its_deadline_or_without_the_lock_is_never_sent(why:
         assert answer.code == "not_sent"
         assert venue.requests == []
     wires.close()
+
+
+HALT = Halt(cause="halted by hand", since=NOW, by="test", way_out="recio resume")
+
+
+@pytest.mark.parametrize("restraints", [None, Restraints(halts=(HALT,))])
+async def test_under_a_halt_an_entry_that_has_not_left_is_not_sent_and_an_exit_is(
+    restraints: Restraints | None,
+):
+    wires = Wires()
+    if restraints is not None:
+        wires.restraints.set(restraints)
+    async with local_venue(answers(201, CREATED)) as venue, executing(venue.rest(), wires, free=False):
+        await wires.orders.send(ORDER)
+        refused = await outcome(wires)
+        assert isinstance(refused, OrderRejected)
+        assert (refused.code, "halt" in refused.text, venue.requests) == ("not_sent", True, [])
+        await wires.orders.send(replace(ORDER, reduce_only=True))
+        assert isinstance(await outcome(wires), OrderAccepted)
+    wires.close()
+
+
+async def test_a_wish_after_a_committed_halt_leaves_no_row_until_it_is_cleared(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with managed(pool) as wires:
+        async with transaction(pool) as connection:
+            assert await halts.set_halt(connection, HALT)
+        before = wires.open_trades.version
+        await wires.open_intents.send(wish())
+        await seen(wires, lambda w: w.open_intents.depth == 0 and w.open_trades.version > before)
+        async with transaction(pool) as connection:
+            await halts.clear_all(connection, NOW, "me")
+        await wires.open_intents.send(wish(ticker=Ticker("KX-OTHER")))
+        with anyio.fail_after(10):
+            command = await wires.orders.receive()
+        assert (command.ticker, wires.orders.depth) == ("KX-OTHER", 0)
 
 
 async def test_an_executor_stopped_in_mid_flight_says_unknown():
