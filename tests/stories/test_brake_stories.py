@@ -10,7 +10,7 @@ import pytest
 
 from tests.stories.world import World, a_world, books_agree, until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(400)
 
 CAUSE = "halted by hand: a test"
 
@@ -42,7 +42,8 @@ def _refusals(world: World) -> int:
 
 async def test_a_halt_by_command_line_stops_new_orders_within_a_second_until_somebody_resumes():
     with a_world() as world:
-        await world.start_exchange()
+        # Short markets: an entry after the way out must not wait for a quarter of an hour to end.
+        await world.start_exchange("--window-seconds", "300")
         world.start_daemon()
         await until(lambda: _entries(world))
         said = _recio(world, "halt", "--why", "a test")

@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import unused_port
 from tests.stories.world import until
 
-pytestmark = pytest.mark.timeout(200)
+pytestmark = pytest.mark.timeout(400)
 
 
 @pytest.fixture

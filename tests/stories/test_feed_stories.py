@@ -9,7 +9,7 @@ import pytest
 
 from tests.stories.world import World, a_world, books_agree, until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(400)
 
 
 def shows(world: World, condition: Callable[[dict[str, Any]], object]) -> bool:

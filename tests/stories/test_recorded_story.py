@@ -11,7 +11,7 @@ import pytest
 from tests.exchange_sim.recorded_tape import FIRST, Tape
 from tests.stories.world import a_world, books_agree, until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(400)
 
 BEGINS, ENDS = -240, -2
 STRIKE = 81_087.33

@@ -11,7 +11,7 @@ import pytest
 
 from tests.stories.world import World, a_world, books_agree, until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(400)
 
 
 async def _settled(world: World) -> None:

@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from tests.stories.world import World, a_world, books_agree, until
 
-pytestmark = pytest.mark.timeout(150)
+pytestmark = pytest.mark.timeout(400)
 
 
 async def test_the_daemon_trades_in_mode_live_over_tls(monkeypatch: pytest.MonkeyPatch):

@@ -22,7 +22,8 @@ import asyncpg
 from recio.db.embedded import EmbeddedServer, start_embedded
 from tests.conftest import unused_port
 
-PATIENCE = 45.0
+PATIENCE = 120.0
+"""Host seconds: a slow machine may wait for a whole market, and a test that holds never waits so long."""
 LOOK_EVERY = 0.05
 EAGER = """
 mode = "demo"
