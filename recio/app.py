@@ -18,6 +18,7 @@ import structlog
 
 from recio import data_dir, systemd
 from recio.config import Config
+from recio.crash_points import CrashPoint, reached
 from recio.db import identity
 from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
@@ -25,6 +26,7 @@ from recio.db.ledger import Author
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool
 from recio.errors import ExitCode, Fatal
+from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.messages import OrderState
 from recio.supervisor import Ledger, Run, State, supervise
@@ -78,12 +80,13 @@ async def run(
     companion: Companion | None = None,
 ) -> None:
     """Run the daemon until `stop` is set or the companion ends. Raises Fatal, alone or in a group."""
+    traces = order_trace.armed(config.kalshi.environment)
     data_dir.refuse_taken_port(config.status.port)
     root = data_dir.claim(config)
     async with (
         _database_dsn(config, root, database) as dsn,
         _owned_pool(config, venue, dsn) as owned,
-        aiohttp.ClientSession() as session,
+        aiohttp.ClientSession(trace_configs=traces) as session,
     ):
         wires = Wires()
         try:
@@ -120,13 +123,19 @@ async def _owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[
         advisory_lock(dsn, ACCOUNT_LOCK) as lock,
         open_pool(dsn, application_name="recio", min_size=2, max_size=6) as pool,
     ):
+        reached(CrashPoint.POOL_OPENED)
         async with transaction(pool) as connection:
             await migrate(connection, schema_text())
+            reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
+        reached(CrashPoint.SCHEMA_COMMITTED)
         async with transaction(pool) as connection:
             mine = await identity.claim(
                 connection, config.mode.value, config.kalshi.environment.value, venue.account
             )
+            reached(CrashPoint.IDENTITY_CLAIMED)
             fencing = await identity.begin_life(connection)
+            reached(CrashPoint.LIFE_BEFORE_COMMIT)
+        reached(CrashPoint.LIFE_COMMITTED)
         log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
         yield _Owned(pool=pool, lock=lock, author=Author(tag=mine.tag, fencing=fencing))
 
@@ -163,12 +172,18 @@ async def _live(
                     deciders.start_soon(_accompany, companion, daemon, stop)
                 await stop.wait()
                 log.info("stopping")
+                reached(CrashPoint.STOP_ASKED)
                 systemd.notify("STOPPING=1")
                 deciders.cancel_scope.cancel()
+            reached(CrashPoint.DECIDERS_STOPPED)
             await _let_orders_be_answered(wires)
+            reached(CrashPoint.ORDERS_ANSWERED)
             senders.cancel_scope.cancel()
+        reached(CrashPoint.SENDERS_STOPPED)
         await _let_answers_be_recorded(wires)
+        reached(CrashPoint.ANSWERS_RECORDED)
         keepers.cancel_scope.cancel()
+    reached(CrashPoint.KEEPERS_STOPPED)
 
 
 def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], ledger: Ledger) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from recio.crash_points import CrashPoint, reached
 from recio.db import journal, orders, trades
 from recio.db.connection import Connection
 from recio.messages import (
@@ -120,6 +121,7 @@ async def intend_exit(
     if trade.state is not TradeState.OPEN or quantity <= 0:
         return None
     await trades.move(connection, trade.trade_id, TradeState.CLOSING)
+    reached(CrashPoint.EXIT_TRADE_MOVED)
     return await _intend(
         connection,
         author,
@@ -189,6 +191,7 @@ async def _intend(
             **detail,
         },
     )
+    reached(CrashPoint.INTENT_JOURNALLED)
     return command
 
 
@@ -263,6 +266,7 @@ async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) 
 async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) -> Changes:
     if not await orders.insert_fill(connection, fill):
         return NOTHING
+    reached(CrashPoint.FILL_INSERTED)
     order = await orders.by_venue_id(connection, fill.venue_order_id)
     if order is None:
         return Changes(is_new=True)
@@ -279,12 +283,14 @@ async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) ->
             "fee": money_text(fill.fee),
         },
     )
+    reached(CrashPoint.FILL_JOURNALLED)
     return await _settle_trade(connection, order.trade_id, now, Changes(is_new=True, is_ours=True))
 
 
 async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
     if not await orders.insert_settlement(connection, seen):
         return NOTHING
+    reached(CrashPoint.SETTLEMENT_INSERTED)
     trade_id = await trades.live_on(connection, seen.ticker)
     if trade_id is None:
         return Changes(is_new=True)
@@ -322,6 +328,7 @@ async def _move_order(
         client_order_id=order.client_order_id,
         detail={"note": note, "filled": quantity_text(filled)},
     )
+    reached(CrashPoint.MOVE_JOURNALLED)
     changes = Changes(client_order_id=order.client_order_id, is_new=True, is_ours=True)
     if ended and order.state is not OrderState.INTENDED:
         changes = Changes(
@@ -343,10 +350,12 @@ async def _settle_trade(connection: Connection, trade_id: TradeId, at: datetime,
     state = lifecycle.next_trade_state(trade.state, settled, trade.entry_quantity, trade.exit_quantity)
     if state is not trade.state:
         await _move_trade(connection, trade, state, at)
+        reached(CrashPoint.TRADE_MOVED)
     if state is TradeState.OPEN and all(settled):
         result = await orders.settled_result(connection, trade.ticker)
         if result is not None:
             await _pay_out(connection, trade, result, at)
+            reached(CrashPoint.SETTLEMENT_PAID)
     after = await trades.one(connection, trade_id)
     return _with_trade(changes, trade, after)
 

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
+from recio.crash_points import CrashPoint, reached
 from recio.db.connection import Connection
 from recio.messages import FillSeen, OrderPurpose, OrderState, OrderView, SettlementSeen
 from recio.units import (
@@ -108,6 +109,7 @@ async def insert(
         fencing,
         at,
     )
+    reached(CrashPoint.ORDER_ROW_WRITTEN)
 
 
 async def next_attempt(connection: Connection, trade_id: TradeId, purpose: OrderPurpose) -> int:
@@ -152,6 +154,7 @@ async def move(
     await connection.execute(
         _MOVE, client_order_id, state.value, quantity_decimal(filled), venue_order_id, note, ended_at
     )
+    reached(CrashPoint.ORDER_MOVED)
 
 
 async def mark_unanswered(connection: Connection) -> list[ClientOrderId]:

@@ -12,6 +12,7 @@ import anyio
 import asyncpg
 from asyncpg import exceptions as faults
 
+from recio.crash_points import CrashPoint, reached
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 
 OLDEST_VERSION = 15
@@ -134,6 +135,7 @@ async def advisory_lock(
                 "another recio holds this database's account lock: one daemon per account;"
                 f" it is {await _holder(connection, key)}; stop it first"
             )
+        reached(CrashPoint.LOCK_HELD)
         connection.add_termination_listener(lambda _: lost.set())
         async with alongside(lambda: _prove(connection, lost, proof_seconds)):
             yield AccountLock(lost)

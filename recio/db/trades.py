@@ -7,6 +7,7 @@ from datetime import datetime
 
 from asyncpg import Record
 
+from recio.crash_points import CrashPoint, reached
 from recio.db.connection import Connection
 from recio.messages import OpenIntent, TradeState, TradeView
 from recio.units import (
@@ -73,6 +74,7 @@ async def insert(connection: Connection, intent: OpenIntent) -> TradeId:
         intent.why,
         dict(intent.inputs),
     )
+    reached(CrashPoint.ENTRY_TRADE_WRITTEN)
     return TradeId(trade_id)
 
 

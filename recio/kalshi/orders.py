@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from recio import units
+from recio.crash_points import CrashPoint, reached
 from recio.kalshi.answers import UNREADABLE, Answer
 from recio.kalshi.rate_limit import Asked, Priority, billed_shard
 from recio.kalshi.rest import CREATE, KalshiRest
@@ -79,6 +80,7 @@ async def place(rest: KalshiRest, order: PlaceOrder) -> OrderOutcome:
 
     It waits for the rate limit at most until `send_before`, and is then refused as not sent.
     """
+    reached(CrashPoint.COMMAND_MAY_LEAVE)
     left = (order.send_before - rest.clock.utc()).total_seconds() / rest.clock.speed
     new = NewOrder(
         client_order_id=order.client_order_id,

@@ -9,6 +9,7 @@ import aiohttp
 import anyio
 import structlog
 
+from recio.crash_points import CrashPoint, reached
 from recio.errors import Transient
 from recio.kalshi.answers import TOO_MANY, Answer, carries_error, decoded, error_words, fault
 from recio.kalshi.rate_limit import Asked
@@ -52,12 +53,15 @@ async def attempt(
     ticket = await rest.limits.admit(asked, anyio.current_time() + patience)
     if ticket is None:
         return Refusal("not_sent", "the rate limit has no room for it in time")
+    reached(CrashPoint.ROOM_GRANTED)
     try:
         answer = await rest.send(asked.method, asked.path, params=params, body=body)
+        reached(CrashPoint.ANSWER_READ)
     except aiohttp.ClientConnectorError as error:
         # No connection was made, so no byte of the request has left.
         return Refusal("not_sent", f"{type(error).__name__}: {error}")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        reached(CrashPoint.REQUEST_IN_DOUBT)
         return Doubt(f"{type(error).__name__}: {error}".rstrip(": "))
     except Exception as error:
         log.error("request broke", method=asked.method, path=asked.path, exc_info=error)

@@ -15,6 +15,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
+from recio.crash_points import CrashPoint, reached
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import transaction
@@ -87,7 +88,9 @@ class AccountSync:
 
     async def run(self, say: Say) -> None:
         memory = _Memory(since=await self._first_since())
+        reached(CrashPoint.BACKFILL_KNOWN)
         await account_limits.learn(self.rest)
+        reached(CrashPoint.LIMITS_LEARNT)
         say("waits for the rows to be read")
         await self.open_trades.newer_than(0)
         async with anyio.create_task_group() as group:
@@ -100,12 +103,16 @@ class AccountSync:
             hint = await self.account_hints.receive()
             match hint:
                 case FillSeen():
+                    reached(CrashPoint.FILL_HINT_HEARD)
                     await self._fill(hint, memory)
                 case OrderSeen():
+                    reached(CrashPoint.ORDER_HINT_HEARD)
                     if self._is_ours(hint):
                         await self.venue_facts.send(hint)
+                        reached(CrashPoint.ORDER_HINT_SENT)
                 case AccountChannelsOpened():
                     # Whatever happened while nobody listened is only in the lists.
+                    reached(CrashPoint.LISTENING_ANEW)
                     memory.look_now.set()
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
@@ -142,15 +149,26 @@ class AccountSync:
         trades = self.open_trades.get()
         if trades is None:
             return
+        reached(CrashPoint.COMPARISON_BEGUN)
         as_of = await account.as_of(self.rest)
+        reached(CrashPoint.AS_OF_READ)
         balance = await account.balance(self.rest, self._exchange_index())
+        reached(CrashPoint.BALANCE_READ)
         positions = await account.positions(self.rest)
-        for fill in await account.fills(self.rest, memory.since):
+        reached(CrashPoint.POSITIONS_READ)
+        fills = await account.fills(self.rest, memory.since)
+        reached(CrashPoint.FILLS_READ)
+        for fill in fills:
             await self._fill(fill, memory)
         await self._resolve(trades, as_of, memory)
-        for settlement in await account.settlements(self.rest, memory.since):
+        reached(CrashPoint.ORDERS_RESOLVED)
+        settlements = await account.settlements(self.rest, memory.since)
+        reached(CrashPoint.SETTLEMENTS_READ)
+        for settlement in settlements:
             await self.venue_facts.send(settlement)
+            reached(CrashPoint.SETTLEMENT_SENT)
         await self._publish(memory, trades, _Figures(as_of, balance, positions), say)
+        reached(CrashPoint.ACCOUNT_PUBLISHED)
         memory.since = min([as_of - OVERLAP, *(order.created_at - OVERLAP for order in trades.orders)])
 
     async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
@@ -163,9 +181,11 @@ class AccountSync:
             return
         since = min(order.created_at for order in trades.orders) - OVERLAP
         listed = await account.orders(self.rest, ticker=None, since=since)
+        reached(CrashPoint.ORDERS_READ)
         for seen in listed:
             if self._is_ours(seen):
                 await self.venue_facts.send(seen)
+                reached(CrashPoint.ORDER_SENT)
         found = {seen.client_order_id for seen in listed}
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed)
         for order in doubtful:
@@ -175,9 +195,11 @@ class AccountSync:
             memory.absences[order.client_order_id] = absence
             if absence.proven:
                 proof = f"not listed in two complete reads, the last as of {as_of.isoformat()}"
+                reached(CrashPoint.ABSENCE_PROVEN)
                 await self.venue_facts.send(
                     OrderProvenAbsent(client_order_id=order.client_order_id, proof=proof)
                 )
+                reached(CrashPoint.ABSENCE_SENT)
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: _Figures, say: Say) -> None:
         unsettled = frozenset(order.ticker for order in trades.orders)
@@ -205,6 +227,7 @@ class AccountSync:
     async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
         if fill.fill_id not in memory.fills:
             await self.venue_facts.send(fill)
+            reached(CrashPoint.FILL_SENT)
             memory.fills.add(fill.fill_id)
 
     def _is_ours(self, seen: OrderSeen) -> bool:

@@ -11,6 +11,7 @@ import anyio
 import structlog
 
 from recio.clock import Clock
+from recio.crash_points import CrashPoint, reached
 from recio.messages import (
     AccountView,
     Assessments,
@@ -84,7 +85,9 @@ class Entry:
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
         log.info("entry wanted", ticker=intent.ticker, side=intent.side.value, why=intent.why)
         before = self.open_trades.version
+        reached(CrashPoint.ENTRY_DECIDED)
         await self.open_intents.send(intent)
+        reached(CrashPoint.ENTRY_WISH_SENT)
         # Whatever comes of it, rows change or the intent is refused: never wish twice on one view.
         with anyio.move_on_after(LONGEST_TURN):
             await self.open_trades.newer_than(before)

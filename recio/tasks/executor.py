@@ -12,6 +12,7 @@ import anyio
 import structlog
 
 from recio.clock import Clock
+from recio.crash_points import CrashPoint, reached
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
 from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder, Restraints
@@ -46,6 +47,7 @@ class Executor:
                     prepare(self.rest)
                     say("waits for an order")
                     continue
+                reached(CrashPoint.COMMAND_TAKEN)
                 say(f"sends {order.client_order_id}")
                 # Each order flies alone: an exit must never wait behind an entry without an answer.
                 in_flight.start_soon(self._send, order)
@@ -58,10 +60,12 @@ class Executor:
         )
         try:
             outcome = self._too_late(order) or await place(self.rest, order)
+            reached(CrashPoint.OUTCOME_MADE)
         finally:
             with anyio.CancelScope(shield=True):
                 _report(outcome)
                 await self.outcomes.send(outcome)
+                reached(CrashPoint.OUTCOME_QUEUED)
 
     def _too_late(self, order: PlaceOrder) -> OrderRejected | None:
         now = self.clock.utc()

@@ -12,6 +12,7 @@ import anyio
 import structlog
 
 from recio.clock import Clock
+from recio.crash_points import CrashPoint, reached
 from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, TradeState
 from recio.rules import exit as exit_rule
 from recio.rules.entry import TURN_SECONDS
@@ -60,6 +61,8 @@ class Exit:
                 continue
             attempts[trade.trade_id] = now
             log.info("exit wanted", trade=trade.trade_id, ticker=trade.ticker, why=decided.why)
+            reached(CrashPoint.EXIT_DECIDED)
             await self.close_intents.send(decided)
+            reached(CrashPoint.EXIT_WISH_SENT)
             sentence = f"sells trade {trade.trade_id}: {decided.why}"
         return sentence

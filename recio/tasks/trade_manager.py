@@ -16,6 +16,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
+from recio.crash_points import CrashPoint, reached
 from recio.db import halts, ledger, orders
 from recio.db.connection import transaction
 from recio.errors import Transient
@@ -26,6 +27,7 @@ from recio.messages import (
     OpenIntent,
     OpenTrades,
     OrderOutcome,
+    OrderProvenAbsent,
     PlaceOrder,
     SettlementSeen,
     VenueFact,
@@ -61,7 +63,9 @@ class TradeManager:
     async def run(self, say: Say) -> None:
         turn = anyio.Lock()
         await self._publish(say, "read its rows")
+        reached(CrashPoint.ROWS_READ_AT_START)
         await self._tell_what_was_left()
+        reached(CrashPoint.LEFT_OVERS_TOLD)
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(self._serve, self.venue_facts.receive, self._fact, turn, say)
@@ -86,6 +90,7 @@ class TradeManager:
             with anyio.CancelScope(shield=True):
                 async with turn:
                     await self._publish(say, await _within_limit(handle(message)))
+                    reached(CrashPoint.ROWS_PUBLISHED)
 
     async def _refresh(self, turn: anyio.Lock, say: Say) -> None:
         """Days end and cool-downs pass without a message: read the rows again now and then."""
@@ -96,6 +101,7 @@ class TradeManager:
                     await self._publish(say, "")
 
     async def _open(self, intent: OpenIntent) -> str:
+        reached(CrashPoint.ENTRY_WISH_TAKEN)
         now = self.clock.utc()
         account = self.account.get()
         async with transaction(self.pool) as connection:
@@ -110,24 +116,32 @@ class TradeManager:
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"
             case risk.Approved() as approved:
+                reached(CrashPoint.ENTRY_APPROVED)
                 return await self._commit_entry(approved)
 
     async def _commit_entry(self, approved: risk.Approved) -> str:
         now = self.clock.utc()
         try:
             async with transaction(self.pool) as connection:
+                reached(CrashPoint.ENTRY_BEGUN)
                 command = await ledger.intend_entry(connection, self.author, approved, now, self._deadline())
+                reached(CrashPoint.ENTRY_BEFORE_COMMIT)
         except asyncpg.IntegrityConstraintViolationError as violation:
             # The second lock held where the first did not: loud, because the first should have.
             log.error("entry refused by the database", ticker=approved.intent.ticker, why=str(violation))
             return "refused an entry: the database forbids it"
+        reached(CrashPoint.ENTRY_COMMITTED)
         await self._send(command)
         return f"intends {command.client_order_id}"
 
     async def _close(self, intent: CloseIntent) -> str:
+        reached(CrashPoint.EXIT_WISH_TAKEN)
         now = self.clock.utc()
         async with transaction(self.pool) as connection:
+            reached(CrashPoint.EXIT_BEGUN)
             command = await ledger.intend_exit(connection, self.author, intent, now, self._deadline())
+            reached(CrashPoint.EXIT_BEFORE_COMMIT)
+        reached(CrashPoint.EXIT_COMMITTED)
         if command is None:
             return f"trade {intent.trade_id} has nothing to close"
         await self._send(command)
@@ -142,17 +156,29 @@ class TradeManager:
             limit=price_text(command.price),
         )
         await self.orders.send(command)
+        reached(CrashPoint.COMMAND_QUEUED)
 
     async def _outcome(self, outcome: OrderOutcome) -> str:
+        reached(CrashPoint.OUTCOME_TAKEN)
         async with transaction(self.pool) as connection:
+            reached(CrashPoint.OUTCOME_BEGUN)
             changes = await ledger.record_outcome(connection, outcome)
+            reached(CrashPoint.OUTCOME_BEFORE_COMMIT)
+        reached(CrashPoint.OUTCOME_COMMITTED)
         _report(changes)
         return f"recorded what came of {outcome.client_order_id}"
 
     async def _fact(self, fact: VenueFact) -> str:
+        reached(CrashPoint.FACT_TAKEN)
         async with transaction(self.pool) as connection:
+            reached(CrashPoint.FACT_BEGUN)
             changes = await ledger.record_fact(connection, fact, self.clock.utc())
+            if isinstance(fact, OrderProvenAbsent):
+                reached(CrashPoint.ABSENCE_BEFORE_COMMIT)
+            reached(CrashPoint.FACT_BEFORE_COMMIT)
+        reached(CrashPoint.FACT_COMMITTED)
         if isinstance(fact, FillSeen) and changes.is_new:
+            reached(CrashPoint.FILL_COMMITTED)
             log.info(
                 "fill",
                 ticker=fact.ticker,
@@ -162,6 +188,7 @@ class TradeManager:
                 ours=changes.is_ours,
             )
         if isinstance(fact, SettlementSeen) and changes.is_new:
+            reached(CrashPoint.SETTLEMENT_COMMITTED)
             log.info("settlement", ticker=fact.ticker, result=fact.result.value)
         _report(changes)
         return ""
@@ -187,9 +214,12 @@ class TradeManager:
             )
 
     async def _mark_unanswered(self) -> None:
+        reached(CrashPoint.UNANSWERED_BEGUN)
         async with transaction(self.pool) as connection:
             for client_order_id in await orders.mark_unanswered(connection):
                 log.warning("order unknown", order=client_order_id, why="stopped before the venue answered")
+            reached(CrashPoint.UNANSWERED_BEFORE_COMMIT)
+        reached(CrashPoint.UNANSWERED_COMMITTED)
 
 
 async def _within_limit(work: Awaitable[str]) -> str:

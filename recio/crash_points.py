@@ -1,0 +1,172 @@
+"""The numbered instants of the order path at which a test may end the process as kill -9 does; it decides nothing.
+
+Nothing happens at them unless RECIO_CRASH_AT="<point>:<nth>" was armed, which is refused anywhere
+but in environment "sim". A name and its number never change their meaning: reports refer to both.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import signal
+from dataclasses import dataclass
+from enum import IntEnum, unique
+
+from recio.errors import BadConfig
+
+VARIABLE = "RECIO_CRASH_AT"
+
+
+@unique
+class CrashPoint(IntEnum):
+    """Where the process may die, in the order in which an order passes."""
+
+    ENTRY_DECIDED = 1
+    ENTRY_WISH_SENT = 2
+    EXIT_DECIDED = 3
+    EXIT_WISH_SENT = 4
+
+    ENTRY_WISH_TAKEN = 10
+    ENTRY_APPROVED = 11
+    ENTRY_BEGUN = 12
+    ENTRY_TRADE_WRITTEN = 13
+    ENTRY_BEFORE_COMMIT = 14
+    ENTRY_COMMITTED = 15
+    EXIT_WISH_TAKEN = 16
+    EXIT_BEGUN = 17
+    EXIT_TRADE_MOVED = 18
+    EXIT_BEFORE_COMMIT = 19
+    EXIT_COMMITTED = 20
+    ORDER_ROW_WRITTEN = 21
+    INTENT_JOURNALLED = 22
+    COMMAND_QUEUED = 23
+
+    COMMAND_TAKEN = 30
+    COMMAND_MAY_LEAVE = 31
+    ROOM_GRANTED = 32
+    REQUEST_BEGUN = 33
+    REQUEST_HEADERS_WRITTEN = 34
+    REQUEST_BODY_WRITTEN = 35
+    REQUEST_ON_ITS_WAY = 36
+    ANSWER_BEGUN = 37
+    ANSWER_BODY_BEGUN = 38
+    ANSWER_READ = 39
+    REQUEST_IN_DOUBT = 40
+    OUTCOME_MADE = 41
+    OUTCOME_QUEUED = 42
+
+    OUTCOME_TAKEN = 50
+    OUTCOME_BEGUN = 51
+    ORDER_MOVED = 52
+    MOVE_JOURNALLED = 53
+    TRADE_MOVED = 54
+    OUTCOME_BEFORE_COMMIT = 55
+    OUTCOME_COMMITTED = 56
+    ROWS_PUBLISHED = 57
+
+    FACT_TAKEN = 60
+    FACT_BEGUN = 61
+    FILL_INSERTED = 62
+    FILL_JOURNALLED = 63
+    SETTLEMENT_INSERTED = 64
+    SETTLEMENT_PAID = 65
+    ABSENCE_BEFORE_COMMIT = 66
+    FACT_BEFORE_COMMIT = 67
+    FACT_COMMITTED = 68
+    FILL_COMMITTED = 69
+    SETTLEMENT_COMMITTED = 70
+
+    FILL_HINT_HEARD = 80
+    ORDER_HINT_HEARD = 81
+    ORDER_HINT_SENT = 82
+    LISTENING_ANEW = 83
+    COMPARISON_BEGUN = 84
+    AS_OF_READ = 85
+    BALANCE_READ = 86
+    POSITIONS_READ = 87
+    FILLS_READ = 88
+    FILL_SENT = 89
+    ORDERS_READ = 90
+    ORDER_SENT = 91
+    ABSENCE_PROVEN = 92
+    ABSENCE_SENT = 93
+    ORDERS_RESOLVED = 94
+    SETTLEMENTS_READ = 95
+    SETTLEMENT_SENT = 96
+    ACCOUNT_PUBLISHED = 97
+
+    LOCK_HELD = 110
+    POOL_OPENED = 111
+    SCHEMA_BEFORE_COMMIT = 112
+    SCHEMA_COMMITTED = 113
+    IDENTITY_CLAIMED = 114
+    LIFE_BEFORE_COMMIT = 115
+    LIFE_COMMITTED = 116
+    ROWS_READ_AT_START = 117
+    LEFT_OVERS_TOLD = 118
+    BACKFILL_KNOWN = 119
+    LIMITS_LEARNT = 120
+
+    STOP_ASKED = 130
+    DECIDERS_STOPPED = 131
+    ORDERS_ANSWERED = 132
+    SENDERS_STOPPED = 133
+    ANSWERS_RECORDED = 134
+    UNANSWERED_BEGUN = 135
+    UNANSWERED_BEFORE_COMMIT = 136
+    UNANSWERED_COMMITTED = 137
+    KEEPERS_STOPPED = 138
+
+
+@dataclass(slots=True)
+class _Armed:
+    point: CrashPoint
+    left: int
+
+
+_armed: _Armed | None = None
+
+
+def reached(point: CrashPoint) -> None:
+    """The process is at this point; it dies here if a test asked for it."""
+    if _armed is not None and _armed.point is point:
+        _count_down(_armed)
+
+
+def arm(asked: str | None, *, simulated: bool) -> CrashPoint | None:
+    """Arm what the environment variable asks for. Raises BadConfig where it may not be, or names nothing."""
+    global _armed
+    _armed = None
+    if not asked:
+        return None
+    if not simulated:
+        raise BadConfig(
+            f'{VARIABLE} = {asked!r} ends the daemon on purpose and is for kalshi.environment = "sim" only:'
+            " unset it"
+        )
+    name, _, nth = asked.partition(":")
+    _armed = _Armed(point=_named(name), left=_counted(nth))
+    return _armed.point
+
+
+def _named(name: str) -> CrashPoint:
+    try:
+        return CrashPoint[name]
+    except KeyError:
+        near = difflib.get_close_matches(name, CrashPoint.__members__, n=1, cutoff=0.0)
+        raise BadConfig(f"{VARIABLE} names the point {name!r}; the nearest one is {near[0]}") from None
+
+
+def _counted(nth: str) -> int:
+    if not nth:
+        return 1
+    if not nth.isdecimal() or int(nth) < 1:
+        raise BadConfig(f"{VARIABLE} asks for the time {nth!r}: write a whole number from 1 on, as in NAME:2")
+    return int(nth)
+
+
+def _count_down(armed: _Armed) -> None:
+    armed.left -= 1
+    if armed.left == 0:
+        os.write(2, f"crash point {armed.point.value} {armed.point.name} reached\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
