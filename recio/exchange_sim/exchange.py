@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -44,6 +45,8 @@ class Exchange:
         default_factory=dict[web.WebSocketResponse, asyncio.Transport]
     )
     """Every open socket and the connection under it."""
+    arrivals: Counter[str] = field(default_factory=Counter[str])
+    """How often each client order id was asked for, carried out or not."""
     last_activity: float = field(default_factory=time.monotonic)
     waiting: Waiting | None = None
     """The clock of a recorded session until its first client has come; what it trades is not made public."""

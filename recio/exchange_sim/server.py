@@ -27,6 +27,7 @@ from recio.exchange_sim.credentials import (
 )
 from recio.exchange_sim.exchange import EXCHANGE, Exchange
 from recio.exchange_sim.faults import admin
+from recio.exchange_sim.faults.arrivals import counted
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.faults.request_faults import faulty
 from recio.exchange_sim.market.series import Timetable, spec_of
@@ -242,7 +243,7 @@ def _tickers(series: tuple[str, ...] | str) -> tuple[str, ...]:
 
 
 def _application(exchange: Exchange) -> web.Application:
-    application = web.Application(middlewares=[_gate, metered, faulty])
+    application = web.Application(middlewares=[_gate, counted, metered, faulty])
     application[EXCHANGE] = exchange
     application.on_response_prepare.append(_date)
     trading = (*private_api.ROUTES, *market_routes.ROUTES)

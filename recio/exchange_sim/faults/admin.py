@@ -68,7 +68,8 @@ async def ledger(request: web.Request) -> web.Response:
     """The books of all the member's subaccounts, whole and exact."""
     if not _local(request):
         return no_such_path()
-    venue = exchange_of(request).venue
+    exchange = exchange_of(request)
+    venue = exchange.venue
     accounts = venue.accounts.values()
     user = venue.account.user_id
     body: Json = {
@@ -80,6 +81,7 @@ async def ledger(request: web.Request) -> web.Response:
             position_json(position) for account in accounts for position in account.positions.values()
         ],
         "orders": [order_json(order, user) for order in venue.orders.values()],
+        "asked_for": dict(exchange.arrivals),
         "fills": [fill_json(fill) for fill in venue.fills],
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),
