@@ -360,8 +360,13 @@ async def _end_without_lock(lock: AccountLock) -> None:
 
 
 async def _let_orders_be_answered(wires: Wires) -> None:
-    """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown."""
+    """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown.
+
+    A wish that was taken up before the stop may become a row after it, so the wishes come first.
+    """
     with anyio.move_on_after(ANSWER_GRACE):
+        while wires.open_intents.unfinished or wires.close_intents.unfinished:  # noqa: ASYNC110 - no event of that
+            await anyio.sleep(0.02)
         version = 0
         while wires.orders.depth or _unsettled(wires):
             version = await wires.open_trades.newer_than(version)

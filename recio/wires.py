@@ -57,6 +57,7 @@ class Receives(Protocol[T_co]):
     """The receiving end of a Queue."""
 
     async def receive(self) -> T_co: ...
+    def done(self) -> None: ...
 
 
 class Latest(Generic[T]):
@@ -93,14 +94,25 @@ class Queue(Generic[T]):
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self._unfinished = 0
         self._sender, self._receiver = anyio.create_memory_object_stream[T](capacity)
 
     @property
     def depth(self) -> int:
         return self._sender.statistics().current_buffer_used
 
+    @property
+    def unfinished(self) -> int:
+        """Items that were sent and that nobody has said `done` to; of use where the reader does say it."""
+        return self._unfinished
+
     async def send(self, item: T) -> None:
         await self._sender.send(item)
+        self._unfinished += 1
+
+    def done(self) -> None:
+        """The reader has dealt with one item that it received, whatever came of it."""
+        self._unfinished -= 1
 
     async def receive(self) -> T:
         return await self._receiver.receive()

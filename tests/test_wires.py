@@ -83,3 +83,14 @@ def test_every_writer_is_a_task(name: str):
         "executor",
         "failure_detector",
     }
+
+
+async def test_an_item_is_unfinished_until_its_reader_has_dealt_with_it():
+    queue: Queue[int] = Queue(2)
+    await queue.send(1)
+    await queue.send(2)
+    assert await queue.receive() == 1
+    assert (queue.depth, queue.unfinished) == (1, 2)
+    queue.done()
+    assert queue.unfinished == 1
+    queue.close()

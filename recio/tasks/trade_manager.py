@@ -68,10 +68,10 @@ class TradeManager:
         reached(CrashPoint.LEFT_OVERS_TOLD)
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._serve, self.venue_facts.receive, self._fact, turn, say)
-                group.start_soon(self._serve, self.outcomes.receive, self._outcome, turn, say)
-                group.start_soon(self._serve, self.close_intents.receive, self._close, turn, say)
-                group.start_soon(self._serve, self.open_intents.receive, self._open, turn, say)
+                group.start_soon(self._serve, self.venue_facts, self._fact, turn, say)
+                group.start_soon(self._serve, self.outcomes, self._outcome, turn, say)
+                group.start_soon(self._serve, self.close_intents, self._close, turn, say)
+                group.start_soon(self._serve, self.open_intents, self._open, turn, say)
                 group.start_soon(self._refresh, turn, say)
         finally:
             with anyio.move_on_after(5, shield=True):
@@ -79,18 +79,21 @@ class TradeManager:
 
     async def _serve(
         self,
-        receive: Callable[[], Awaitable[T]],
+        queue: Receives[T],
         handle: Callable[[T], Awaitable[str]],
         turn: anyio.Lock,
         say: Say,
     ) -> None:
         """Take one kind of message after another; what was begun is finished even while stopping."""
         while True:
-            message = await receive()
-            with anyio.CancelScope(shield=True):
-                async with turn:
-                    await self._publish(say, await _within_limit(handle(message)))
-                    reached(CrashPoint.ROWS_PUBLISHED)
+            message = await queue.receive()
+            try:
+                with anyio.CancelScope(shield=True):
+                    async with turn:
+                        await self._publish(say, await _within_limit(handle(message)))
+                        reached(CrashPoint.ROWS_PUBLISHED)
+            finally:
+                queue.done()
 
     async def _refresh(self, turn: anyio.Lock, say: Say) -> None:
         """Days end and cool-downs pass without a message: read the rows again now and then."""
