@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench conformance lock clean
+.PHONY: install demo test lint bench conformance fault-grid lock clean
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -60,3 +60,8 @@ clean:
 .venv/developer: requirements-dev.lock .venv/runtime
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@touch $@
+
+# Every crash point under every fault, on real processes; hours of one core. CASES=200 takes so many, evenly spread.
+CASES ?= 0
+fault-grid: .venv/developer
+	$(BIN)/python -m tests.faults.run_grid --cases $(CASES) --report fault-grid.json

@@ -1,0 +1,153 @@
+"""`python -m tests.faults.run_grid`: tries cases side by side and writes what came of each; it stops by itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import anyio
+
+from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
+from tests.faults.arena import Arena
+from tests.faults.cases import Case, every_case, spread
+from tests.faults.one_case import Result, attempt
+
+CASES_PER_ARENA = 40
+"""After so many lives an arena is made anew, so that no case looks at books of thousands of orders."""
+
+
+@dataclass(slots=True)
+class Run:
+    cases: list[Case]
+    results: list[Result] = field(default_factory=list[Result])
+    until: float = 0.0
+
+    def next(self) -> Case | None:
+        return self.cases.pop(0) if self.cases and time.monotonic() < self.until else None
+
+
+@asynccontextmanager
+async def database() -> AsyncGenerator[tuple[Path, EmbeddedServer]]:
+    """A folder and a PostgreSQL for as long as the block lasts."""
+    root = Path(tempfile.mkdtemp(prefix="recio-faults-"))
+    root.chmod(0o711)
+    server = await start_embedded(root)
+    try:
+        yield root, server
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stop_embedded(server)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+async def run_cases(cases: tuple[Case, ...], workers: int, seconds: float, *, loud: bool) -> list[Result]:
+    run = Run(cases=list(cases), until=time.monotonic() + seconds)
+    async with database() as (root, server), anyio.create_task_group() as group:
+        for worker in range(workers):
+            group.start_soon(_work, run, root, server, f"w{worker}", loud)
+    return sorted(run.results, key=lambda each: each.number)
+
+
+async def _work(run: Run, root: Path, server: EmbeddedServer, name: str, loud: bool) -> None:
+    generation = 0
+    while run.cases and time.monotonic() < run.until:
+        generation += 1
+        arena = Arena(root=root, server=server, name=f"{name}_{generation}")
+        await arena.open()
+        try:
+            await _in_one_arena(run, arena, loud)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await arena.close()
+
+
+async def _in_one_arena(run: Run, arena: Arena, loud: bool) -> None:
+    ended: dict[int, str] = {}
+    for _ in range(CASES_PER_ARENA):
+        case = run.next()
+        if case is None:
+            return
+        result = await attempt(arena, case, ended)
+        run.results.append(result)
+        if loud:
+            _tell(result, len(run.results), len(run.cases))
+        if result.failures:
+            # What is broken would be found again by every later case.
+            return
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def _tell(result: Result, done: int, left: int) -> None:
+    verdict = (
+        "FAILED" if result.failures else "held" if result.happened else f"did not happen ({result.why_not})"
+    )
+    took = "" if result.recovered_seconds is None else f", proven after {result.recovered_seconds:.1f} s"
+    _say(f"[{done}, {left} left] {result.title}: {verdict}{took}")
+    for failure in result.failures:
+        _say(f"    {failure}")
+
+
+def report(results: list[Result], seconds: float) -> dict[str, object]:
+    happened = [each for each in results if each.happened]
+    recovered = sorted(each.recovered_seconds for each in results if each.recovered_seconds is not None)
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return {
+        "commit": commit.stdout.strip(),
+        "seconds": round(seconds),
+        "cases": len(results),
+        "happened": len(happened),
+        "failed": [asdict(each) for each in results if each.failures],
+        "did_not_happen": [f"{each.title}: {each.why_not}" for each in results if not each.happened],
+        "by_trouble": dict(Counter(each.title.split(" x ")[1] for each in happened)),
+        "by_point": dict(Counter(each.title.split(" x ")[0] for each in happened)),
+        "resumed": dict(Counter("trading" if each.resumed == "trading" else "said why" for each in happened)),
+        "recovery_seconds": {
+            "median": recovered[len(recovered) // 2] if recovered else None,
+            "longest": recovered[-1] if recovered else None,
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cases", type=int, default=0, help="so many, evenly spread; 0 for all")
+    parser.add_argument("--only", default="", help="cases whose title has this text")
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--minutes", type=float, default=120.0, help="no case is begun after that")
+    parser.add_argument("--report", type=Path, default=Path("fault-grid.json"))
+    options = parser.parse_args()
+    cases = tuple(each for each in every_case() if options.only in each.title)
+    cases = spread(cases, options.cases) if options.cases else cases
+    began = time.monotonic()
+    results = anyio.run(_run, cases, options)
+    written = report(results, time.monotonic() - began)
+    options.report.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    failed, missed = len(written["failed"]), len(written["did_not_happen"])  # type: ignore[arg-type]
+    _say(
+        f"{written['happened']} cases held or failed, {failed} failed, {missed} did not happen: {options.report}"
+    )
+    sys.exit(1 if failed else 0)
+
+
+async def _run(cases: tuple[Case, ...], options: argparse.Namespace) -> list[Result]:
+    return await run_cases(cases, options.workers, options.minutes * 60, loud=True)
+
+
+if __name__ == "__main__":
+    main()
