@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench conformance fault-grid lock clean
+.PHONY: install demo test lint bench conformance fault-grid random-kills lock clean
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -65,3 +65,8 @@ clean:
 CASES ?= 0
 fault-grid: .venv/developer
 	$(BIN)/python -m tests.faults.run_grid --cases $(CASES) --report fault-grid.json
+
+# The daemon killed with -9 at drawn instants under trading load.
+KILLS ?= 1000
+random-kills: .venv/developer
+	$(BIN)/python -m tests.faults.random_kills --kills $(KILLS) --report random-kills.json

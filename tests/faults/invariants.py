@@ -78,6 +78,25 @@ def broken(rows: Rows, venue: Mapping[str, Any], bounds: Bounds, ended: Mapping[
     ]
 
 
+def at_any_instant(rows: Rows, venue: Mapping[str, Any]) -> list[str]:
+    """What may not even be broken in the middle of things, with orders in flight and fills unheard."""
+    names = {row["client_order_id"] for row in rows.orders}
+    seen = [order["client_order_id"] for order in venue["orders"]]
+    fills = {fill["trade_id"] for fill in venue["fills"]}
+    return [
+        *([] if len(set(seen)) == len(seen) else ["I2 one client order id has two orders at the venue"]),
+        *(f"I2 {name} was sent {times} times" for name, times in venue["asked_for"].items() if times > 1),
+        *(f"I2 {name} left without a row" for name in sorted({*seen, *venue["asked_for"]} - names)),
+        *(
+            f"I2 {row['client_order_id']} is {row['state']} and lives at the venue"
+            for row in rows.orders
+            if row["state"] in NEVER_THERE and row["client_order_id"] in seen
+        ),
+        *(f"I1 fill {row['fill_id']} is invented" for row in rows.fills if row["fill_id"] not in fills),
+        *([] if rows.broken_seal is None else [f"I9 the journal's chain breaks at {rows.broken_seal}"]),
+    ]
+
+
 def evidence(rows: Rows, venue: Mapping[str, Any]) -> dict[str, Any]:
     """Both books as plain text, for whoever has to find out why they differ."""
     tables = {

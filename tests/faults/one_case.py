@@ -55,7 +55,7 @@ async def attempt(arena: Arena, case: Case, ended: dict[int, str]) -> Result:
             result.why_not = await _until_dead(arena, case, (case.point, passing))
         if not result.why_not and not await _was_met(arena, case.trouble, before):
             result.why_not = "the trouble was not met"
-        await _recover(arena, result, ended)
+        await recover(arena, result, ended)
         result.happened = not result.why_not
         result.died_at = passing
         if result.happened or result.failures:
@@ -115,7 +115,7 @@ async def _was_met(arena: Arena, trouble: Trouble, before: dict[str, int]) -> bo
     return met.get(kind, 0) > before.get(kind, 0)
 
 
-async def _recover(arena: Arena, result: Result, ended: dict[int, str]) -> None:
+async def recover(arena: Arena, result: Result, ended: dict[int, str]) -> None:
     """Start as a supervisor would, wait for the proof of every order, stop in good order, compare all books."""
     await arena.admin("/admin/faults", method="DELETE")
     began = time.monotonic()

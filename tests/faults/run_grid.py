@@ -86,7 +86,7 @@ async def _in_one_arena(run: Run, arena: Arena, loud: bool) -> None:
             return
 
 
-def _say(line: str) -> None:
+def say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -96,9 +96,9 @@ def _tell(result: Result, done: int, left: int) -> None:
         "FAILED" if result.failures else "held" if result.happened else f"did not happen ({result.why_not})"
     )
     took = "" if result.recovered_seconds is None else f", proven after {result.recovered_seconds:.1f} s"
-    _say(f"[{done}, {left} left] {result.title}: {verdict}{took}")
+    say(f"[{done}, {left} left] {result.title}: {verdict}{took}")
     for failure in result.failures:
-        _say(f"    {failure}")
+        say(f"    {failure}")
 
 
 def report(results: list[Result], seconds: float) -> dict[str, object]:
@@ -139,7 +139,7 @@ def main() -> None:
     written = report(results, time.monotonic() - began)
     options.report.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
     failed, missed = len(written["failed"]), len(written["did_not_happen"])  # type: ignore[arg-type]
-    _say(
+    say(
         f"{written['happened']} cases held or failed, {failed} failed, {missed} did not happen: {options.report}"
     )
     sys.exit(1 if failed else 0)
