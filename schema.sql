@@ -269,3 +269,160 @@ LEFT JOIN orders AS o ON o.trade_id = t.trade_id
 LEFT JOIN fills AS f ON f.venue_order_id = o.venue_order_id
 LEFT JOIN LATERAL (SELECT CASE t.side WHEN 'yes' THEN f.price ELSE 1 - f.price END AS price) AS own ON true
 GROUP BY t.trade_id;
+
+-- Writer: trade_manager, in the transaction of the fact it posts. One group of entries that sum to zero.
+CREATE TABLE IF NOT EXISTS postings (
+    posting_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    kind text NOT NULL CHECK (kind IN ('fill', 'settlement')),
+    ticker text NOT NULL,
+    fill_id text UNIQUE REFERENCES fills,
+    settled_ticker text UNIQUE REFERENCES settlements,
+    CHECK ((kind = 'fill') = (fill_id IS NOT NULL)),
+    CHECK ((kind = 'settlement') = (settled_ticker IS NOT NULL)),
+    CHECK (settled_ticker IS NULL OR settled_ticker = ticker)
+);
+CREATE INDEX IF NOT EXISTS postings_by_ticker ON postings (ticker);
+
+-- Writer: trade_manager. Positive is a debit: cash that came in, cost of what is held, a fee that was paid.
+CREATE TABLE IF NOT EXISTS entries (
+    posting_id bigint NOT NULL REFERENCES postings,
+    account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'settlement', 'result')),
+    amount numeric(18, 6) NOT NULL,
+    PRIMARY KEY (posting_id, account)
+);
+
+CREATE OR REPLACE FUNCTION refuse_books_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the books are append-only' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE OR REPLACE TRIGGER postings_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_books_change();
+CREATE OR REPLACE TRIGGER entries_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_books_change();
+
+CREATE OR REPLACE FUNCTION check_posting() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    total numeric;
+BEGIN
+    SELECT sum(amount) INTO total FROM entries WHERE posting_id = NEW.posting_id;
+    IF total IS NULL THEN
+        RAISE EXCEPTION 'posting % has no entries', NEW.posting_id USING ERRCODE = 'check_violation';
+    END IF;
+    IF total <> 0 THEN
+        RAISE EXCEPTION 'posting % does not balance: %', NEW.posting_id, total USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NULL;
+END $$;
+-- PostgreSQL cannot replace a constraint trigger.
+DO $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'postings_balance' AND tgrelid = 'postings'::regclass) THEN
+        CREATE CONSTRAINT TRIGGER postings_balance AFTER INSERT ON postings
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_posting();
+    END IF;
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'entries_balance' AND tgrelid = 'entries'::regclass) THEN
+        CREATE CONSTRAINT TRIGGER entries_balance AFTER INSERT ON entries
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_posting();
+    END IF;
+END $$;
+
+-- What the posted fills of a market bought of each side, and what they still cost.
+CREATE OR REPLACE FUNCTION posted_position(market text, OUT yes numeric, OUT no numeric, OUT cost numeric)
+LANGUAGE sql STABLE AS $$
+    SELECT
+        coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'bid'), 0),
+        coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'ask'), 0),
+        coalesce(sum(e.amount), 0)
+    FROM postings AS p
+    LEFT JOIN fills AS f ON f.fill_id = p.fill_id
+    LEFT JOIN entries AS e ON e.posting_id = p.posting_id AND e.account = 'contracts'
+    WHERE p.ticker = market
+$$;
+
+-- Posts one fill, once. A YES and a NO of one market cancel each other and the venue pays $1 for the pair.
+CREATE OR REPLACE FUNCTION post_fill(posted text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    fill fills;
+    before record;
+    after record;
+    number bigint;
+    own numeric;
+    closing numeric;
+    share numeric := 0;
+    cost numeric;
+    paid numeric;
+    payout numeric := 0;
+    written_off numeric := 0;
+    outcome text;
+BEGIN
+    SELECT * INTO STRICT fill FROM fills WHERE fill_id = posted;
+    SELECT * INTO before FROM posted_position(fill.ticker);
+    INSERT INTO postings (at, kind, ticker, fill_id) VALUES (fill.at, 'fill', fill.ticker, posted)
+        ON CONFLICT (fill_id) DO NOTHING RETURNING posting_id INTO number;
+    IF number IS NULL THEN
+        RETURN false;
+    END IF;
+    SELECT * INTO after FROM posted_position(fill.ticker);
+    own := CASE fill.book_side WHEN 'bid' THEN fill.price ELSE 1 - fill.price END;
+    closing := least(after.yes, after.no) - least(before.yes, before.no);
+    SELECT s.result INTO outcome FROM postings AS p JOIN settlements AS s ON s.ticker = p.settled_ticker
+        WHERE p.settled_ticker = fill.ticker;
+    IF closing > 0 THEN
+        share := trunc(before.cost * closing / abs(before.yes - before.no), 6);
+    END IF;
+    cost := own * (fill.quantity - closing) - share;
+    paid := closing - own * fill.quantity - fill.fee;
+    IF outcome IS NOT NULL THEN
+        -- Heard after its market settled: what it adds to the position is settled with it.
+        payout := held_of(outcome, after.yes, after.no) - held_of(outcome, before.yes, before.no);
+        written_off := cost;
+    END IF;
+    INSERT INTO entries (posting_id, account, amount)
+    SELECT number, booked.account, booked.amount FROM (VALUES
+        ('cash', paid + payout),
+        ('contracts', cost - written_off),
+        ('fees', fill.fee),
+        ('settlement', -payout),
+        ('result', share - closing * (1 - own) + written_off)
+    ) AS booked (account, amount);
+    RETURN true;
+END $$;
+
+-- How much of the winning side a position holds.
+CREATE OR REPLACE FUNCTION held_of(outcome text, yes numeric, no numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT greatest(CASE outcome WHEN 'yes' THEN yes - no ELSE no - yes END, 0)
+$$;
+
+-- Posts one settlement, once: the winning side's dollar comes in, what the contracts cost goes out.
+CREATE OR REPLACE FUNCTION post_settlement(posted text) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+    seen settlements;
+    held record;
+    number bigint;
+    payout numeric;
+BEGIN
+    SELECT * INTO STRICT seen FROM settlements WHERE ticker = posted;
+    SELECT * INTO held FROM posted_position(posted);
+    INSERT INTO postings (at, kind, ticker, settled_ticker) VALUES (seen.settled_at, 'settlement', posted, posted)
+        ON CONFLICT (settled_ticker) DO NOTHING RETURNING posting_id INTO number;
+    IF number IS NULL THEN
+        RETURN false;
+    END IF;
+    payout := held_of(seen.result, held.yes, held.no);
+    INSERT INTO entries (posting_id, account, amount)
+    SELECT number, booked.account, booked.amount FROM (VALUES
+        ('cash', payout), ('settlement', -payout), ('contracts', -held.cost), ('result', held.cost)
+    ) AS booked (account, amount);
+    RETURN true;
+END $$;
+
+-- What a database from before the books holds is posted when the books arrive; afterwards nothing is left to post.
+SELECT post_fill(f.fill_id) FROM (
+    SELECT fill_id FROM fills AS f WHERE NOT EXISTS (SELECT FROM postings AS p WHERE p.fill_id = f.fill_id)
+    ORDER BY at, fill_id
+) AS f;
+SELECT post_settlement(s.ticker) FROM (
+    SELECT ticker FROM settlements AS s WHERE NOT EXISTS (SELECT FROM postings AS p WHERE p.settled_ticker = s.ticker)
+    ORDER BY settled_at, ticker
+) AS s;

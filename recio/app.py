@@ -19,7 +19,7 @@ import structlog
 from recio import data_dir, systemd
 from recio.config import Config
 from recio.crash_points import CrashPoint, reached
-from recio.db import identity
+from recio.db import books, identity
 from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
 from recio.db.ledger import Author
@@ -126,6 +126,7 @@ async def _owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[
         reached(CrashPoint.POOL_OPENED)
         async with transaction(pool) as connection:
             await migrate(connection, schema_text())
+            await books.prove(connection)
             reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
         reached(CrashPoint.SCHEMA_COMMITTED)
         async with transaction(pool) as connection:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recio.crash_points import CrashPoint, reached
-from recio.db import journal, orders, trades
+from recio.db import books, journal, orders, trades
 from recio.db.connection import Connection
 from recio.messages import (
     CloseIntent,
@@ -266,6 +266,7 @@ async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) 
 async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) -> Changes:
     if not await orders.insert_fill(connection, fill):
         return NOTHING
+    await books.post_fill(connection, fill.fill_id)
     reached(CrashPoint.FILL_INSERTED)
     order = await orders.by_venue_id(connection, fill.venue_order_id)
     if order is None:
@@ -290,6 +291,7 @@ async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) ->
 async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
     if not await orders.insert_settlement(connection, seen):
         return NOTHING
+    await books.post_settlement(connection, seen.ticker)
     reached(CrashPoint.SETTLEMENT_INSERTED)
     trade_id = await trades.live_on(connection, seen.ticker)
     if trade_id is None:

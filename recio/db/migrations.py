@@ -64,6 +64,12 @@ STEPS: tuple[Migration, ...] = (
             ALTER TABLE journal ALTER COLUMN seal SET NOT NULL;
         """,
     ),
+    Migration(
+        version=4,
+        name="double entry",
+        # New tables and functions only: schema.sql, applied after the last step, makes them and posts what is there.
+        sql="SELECT 1",
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

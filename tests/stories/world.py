@@ -200,3 +200,10 @@ async def books_agree(world: World) -> None:
     assert {row["fill_id"] for row in fills} == {fill["trade_id"] for fill in ledger["fills"]}
     fees = sum((row["fee"] for row in fills), 0)
     assert fees == Decimal(ledger["fees"])
+    known = {row["ticker"] for row in await world.rows("SELECT ticker FROM settlements")}
+    booked = await world.rows("SELECT coalesce(sum(amount), 0) AS cash FROM entries WHERE account = 'cash'")
+    unheard = sum(row["revenue"] for row in ledger["settlements"] if row["ticker"] not in known)
+    moved = Decimal(ledger["cash"]) - Decimal(ledger["deposits"])
+    assert booked[0]["cash"] == moved - Decimal(unheard).scaleb(-2), (
+        "the books' cash differs from the venue's"
+    )

@@ -1,0 +1,218 @@
+"""The double-entry books on a real database: they balance, never change, and count cash as the venue does."""
+
+from __future__ import annotations
+
+import itertools
+from decimal import Decimal
+from pathlib import Path
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from recio.db import books, journal, ledger
+from recio.db.connection import transaction
+from recio.db.embedded import EmbeddedServer
+from recio.db.migrations import migrate, schema_text
+from recio.db.pool import open_pool
+from recio.errors import Fatal
+from recio.exchange_sim.matching.account import Account, Position, apply_fill, settle
+from recio.messages import FillSeen, SettlementSeen
+from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from tests.builders import EVENT, NOW, TICKER
+
+Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
+FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
+POSTING = "INSERT INTO postings (at, kind, ticker, fill_id) VALUES ($1, 'fill', $2, $3) RETURNING posting_id"
+FILL = """
+    INSERT INTO fills VALUES ($1, 'v', $2, 'bid', 0.52, 10, 0.1748, true, $3)
+"""
+CASH = """
+    SELECT coalesce(sum(amount), 0) FROM entries JOIN postings USING (posting_id)
+    WHERE ticker = $1 AND account = 'cash'
+"""
+COST = CASH.replace("'cash'", "'contracts'")
+_numbers = itertools.count()
+Match = tuple[bool, int, int, int]
+MATCHES = st.lists(
+    st.tuples(st.booleans(), st.integers(1, 9999), st.integers(1, 5000), st.integers(0, 90_000)), max_size=12
+)
+
+
+def fill(number: int, match: Match, ticker: str = TICKER) -> FillSeen:
+    bid, price, quantity, fee = match
+    return FillSeen(
+        fill_id=FillId(f"{ticker} {number}"),
+        venue_order_id=VenueOrderId("by hand"),
+        ticker=Ticker(ticker),
+        book_side=BookSide.BID if bid else BookSide.ASK,
+        price=Price(price),
+        quantity=Quantity(quantity),
+        fee=Money(fee),
+        is_taker=True,
+        at=NOW,
+    )
+
+
+def settled(result: Side, ticker: str = TICKER) -> SettlementSeen:
+    return SettlementSeen(ticker=Ticker(ticker), result=result, settled_at=NOW, revenue_cents=0)
+
+
+async def record(pool: Pool, *facts: FillSeen | SettlementSeen) -> None:
+    for fact in facts:
+        async with transaction(pool) as connection:
+            await ledger.record_fact(connection, fact, NOW)
+
+
+async def amounts(pool: Pool) -> dict[str, int]:
+    async with transaction(pool) as connection:
+        return {
+            name: await books.balance(connection, name) for name in ("cash", "contracts", "fees", "result")
+        }
+
+
+async def test_a_posting_that_does_not_balance_cannot_be_committed(pool: Pool):
+    await pool.execute(FILL, "f", TICKER, NOW)
+    with pytest.raises(asyncpg.CheckViolationError, match=r"does not balance: 0\.000001"):
+        async with transaction(pool) as connection:
+            number = await connection.fetchval(POSTING, NOW, TICKER, "f")
+            await connection.execute(
+                "INSERT INTO entries VALUES ($1, 'cash', 5), ($1, 'fees', -4.999999)", number
+            )
+    assert await pool.fetchval("SELECT count(*) FROM postings") == 0
+
+
+async def test_a_posting_without_entries_cannot_be_committed(pool: Pool):
+    await pool.execute(FILL, "f", TICKER, NOW)
+    with pytest.raises(asyncpg.CheckViolationError, match="has no entries"):
+        await pool.execute(POSTING, NOW, TICKER, "f")
+
+
+async def test_a_posting_cannot_be_unbalanced_by_a_later_transaction(pool: Pool):
+    await record(pool, fill(1, (True, 5200, 1000, 174_800)), settled(Side.YES))
+    number = await pool.fetchval("SELECT posting_id FROM postings WHERE kind = 'settlement'")
+    with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
+        await pool.execute("INSERT INTO entries VALUES ($1, 'fees', 1)", number)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE postings SET kind = 'fill'",
+        "DELETE FROM postings",
+        "TRUNCATE postings CASCADE",
+        "UPDATE entries SET amount = 0",
+        "DELETE FROM entries",
+        "TRUNCATE entries",
+    ],
+)
+async def test_what_is_posted_cannot_be_changed_or_removed(pool: Pool, change: str):
+    await record(pool, fill(1, (True, 5200, 1000, 174_800)))
+    with pytest.raises(asyncpg.RestrictViolationError, match="append-only"):
+        await pool.execute(change)
+
+
+async def test_a_fill_and_a_settlement_heard_twice_are_posted_once(pool: Pool):
+    facts = (fill(1, (True, 5200, 1000, 174_800)), settled(Side.YES))
+    await record(pool, *facts, *facts)
+    async with transaction(pool) as connection:
+        assert not await books.post_fill(connection, facts[0].fill_id)
+        assert not await books.post_settlement(connection, Ticker(TICKER))
+    assert await amounts(pool) == {
+        "cash": 10_000_000 - 5_200_000 - 174_800,
+        "contracts": 0,
+        "fees": 174_800,
+        "result": 5_200_000,
+    }
+
+
+async def test_buying_no_costs_the_complement_and_selling_it_brings_the_pair_back(pool: Pool):
+    await record(pool, fill(1, (False, 7000, 1000, 0)))
+    assert (await amounts(pool))["cash"] == -3_000_000
+    await record(pool, fill(2, (True, 6000, 500, 0)))
+    assert await amounts(pool) == {"cash": -1_000_000, "contracts": 1_500_000, "fees": 0, "result": -500_000}
+
+
+async def test_a_fill_heard_after_its_markets_settlement_is_settled_with_it(pool: Pool):
+    first, second = fill(1, (True, 5200, 1000, 10)), fill(2, (False, 6000, 300, 20))
+    await record(pool, first, settled(Side.YES), second)
+    late = await amounts(pool)
+    assert late["contracts"] == 0
+    assert late["cash"] == 7_000_000 - 5_200_000 + 3_000_000 - 300 * 4000 - 30
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(matches=MATCHES, result=st.sampled_from([None, Side.YES, Side.NO]), data=st.data())
+async def test_cash_equals_the_exchanges_own_for_any_fills_of_both_sides_heard_in_any_order(
+    pool: Pool, matches: list[Match], result: Side | None, data: st.DataObject
+):
+    ticker = f"M-{next(_numbers)}"
+    facts: list[FillSeen | SettlementSeen] = [fill(n, match, ticker) for n, match in enumerate(matches)]
+    if result is not None:
+        facts.append(settled(result, ticker))
+    await record(pool, *data.draw(st.permutations(facts)))
+    assert await pool.fetchval(CASH, ticker) == Decimal(_venue_cash(matches, result)).scaleb(-6)
+    if result is not None:
+        assert await pool.fetchval(COST, ticker) == 0
+
+
+def _venue_cash(matches: list[Match], result: Side | None) -> int:
+    """What the exchange's own account does with the same fills, in the order they happened."""
+    account = Account(user_id="u", cash={0: 0})
+    position = Position(ticker=TICKER, event_ticker=EVENT, shard=0)
+    for bid, price, quantity, fee in matches:
+        apply_fill(account, position, bid=bid, price=price, quantity=quantity, fee=fee, now_ms=1)
+    if result is not None:
+        settle(account, position, result=result.value, now_ms=2)
+    return account.cash[0]
+
+
+async def test_an_older_database_with_fills_and_a_settlement_arrives_balanced(postgres: EmbeddedServer):
+    async with open_pool(await postgres.ensure_database("before_the_books"), application_name="t") as old:
+        async with transaction(old) as connection:
+            await migrate(connection, FIRST_SCHEMA, ())
+            await connection.execute(FILL, "f1", TICKER, NOW)
+            await connection.execute(FILL, "f2", TICKER, NOW)
+            await connection.execute("INSERT INTO settlements VALUES ($1, 'yes', $2, 2000)", TICKER, NOW)
+        for _ in range(2):
+            async with transaction(old) as connection:
+                await migrate(connection, schema_text())
+                await books.prove(connection)
+        assert await amounts(old) == {
+            "cash": 20_000_000 - 10_400_000 - 349_600,
+            "contracts": 0,
+            "fees": 349_600,
+            "result": 10_400_000,
+        }
+
+
+async def test_an_altered_journal_row_stops_the_start_and_is_named(pool: Pool):
+    async with transaction(pool) as connection:
+        for kind in ("one", "two", "three"):
+            await journal.append(connection, NOW, kind)
+        await books.prove(connection)
+        await connection.execute("ALTER TABLE journal DISABLE TRIGGER journal_is_append_only")
+        await connection.execute("UPDATE journal SET kind = 'forged' WHERE seq = 2")
+        with pytest.raises(Fatal, match="the seal of row 2 does not fit"):
+            await books.prove(connection)
+
+
+@pytest.mark.parametrize(
+    ("forgery", "sentence"),
+    [
+        ("UPDATE entries SET amount = amount + 1 WHERE account = 'cash'", "all entries sum to"),
+        (
+            "UPDATE entries SET amount = amount + CASE account WHEN 'cash' THEN 1 WHEN 'fees' THEN -1 ELSE 0 END",
+            "the fee of",
+        ),
+        ("DELETE FROM entries; DELETE FROM postings", "has no posting"),
+    ],
+)
+async def test_altered_books_stop_the_start(pool: Pool, forgery: str, sentence: str):
+    await record(pool, fill(1, (True, 5200, 1000, 174_800)))
+    await pool.execute("ALTER TABLE entries DISABLE TRIGGER USER; ALTER TABLE postings DISABLE TRIGGER USER")
+    await pool.execute(forgery)
+    async with transaction(pool) as connection:
+        with pytest.raises(Fatal, match=sentence):
+            await books.prove(connection)
