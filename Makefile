@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench conformance lock clean
+.PHONY: install demo test lint bench conformance lock clean guards
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -60,3 +60,7 @@ clean:
 .venv/developer: requirements-dev.lock .venv/runtime
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@touch $@
+
+# Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
+guards: .venv/developer
+	$(BIN)/python tests/guards/run.py $(ONLY)
