@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench conformance lock clean guards
+.PHONY: install demo test lint bench conformance lock clean guards model
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -64,3 +64,9 @@ clean:
 # Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
 guards: .venv/developer
 	$(BIN)/python tests/guards/run.py $(ONLY)
+
+# Random histories of the order path against a model venue; some ten minutes. Another SEED is another set of histories.
+STEPS ?= 200000
+SEED ?= 1
+model: .venv/developer
+	RECIO_MODEL_STEPS=$(STEPS) RECIO_MODEL_SEED=$(SEED) $(BIN)/python -m pytest tests/model -q -s
