@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from recio.db import halts, identity, ledger, orders
 from recio.db.ledger import Author
@@ -67,6 +67,7 @@ class OrderMachine(RuleBasedStateMachine):
         super().__init__()
         self.venue = ModelVenue(NOW)
         self.limits = RiskSection()
+        self.halted = False
         self.on_the_way: list[tuple[PlaceOrder, datetime]] = []
         """Requests in the network: they outlive the daemon that sent them."""
         self._forget()
@@ -114,7 +115,7 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(
         strike=st.integers(0, 2),
         side=st.sampled_from(list(Side)),
-        contracts=st.integers(1, 60),
+        contracts=st.integers(1, 50),
         crash=CRASHES,
     )
     def want_entry(self, strike: int, side: Side, contracts: int, crash: str) -> None:
@@ -205,6 +206,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     # --- the way to the venue and back ----------------------------------------------------------
 
+    @precondition(lambda self: bool(self.commands))
     @rule(fate=FATES, share=st.integers(0, 100), rests=st.booleans())
     def send(self, fate: str, share: int, rests: bool) -> None:
         if not self.commands:
@@ -229,6 +231,7 @@ class OrderMachine(RuleBasedStateMachine):
                 answer = self.venue.post(command, share, accepts=fate != "refused", rests=rests)
                 self.outcomes.append(nobody_knows if fate == "answer lost" else answer)
 
+    @precondition(lambda self: bool(self.on_the_way))
     @rule(share=st.integers(0, 100), rests=st.booleans())
     def a_slow_request_arrives(self, share: int, rests: bool) -> None:
         self._drop_late()
@@ -239,11 +242,13 @@ class OrderMachine(RuleBasedStateMachine):
     def _drop_late(self) -> None:
         self.on_the_way = [each for each in self.on_the_way if each[1] >= self.venue.now]
 
+    @precondition(lambda self: bool(self.outcomes))
     @rule()
     def record_an_answer(self) -> None:
         if self.outcomes:
             self.run(self._record(self.outcomes.pop(0)))
 
+    @precondition(lambda self: bool(self.venue.frames))
     @rule(nth=st.integers(0, 9), times=st.integers(0, 2))
     def hear_a_frame(self, nth: int, times: int) -> None:
         """In any order, once, twice or never."""
@@ -259,6 +264,7 @@ class OrderMachine(RuleBasedStateMachine):
             else:
                 await ledger.record_fact(self.connection, what, self.venue.now)
 
+    @precondition(lambda self: bool(self.venue.resting()))
     @rule(nth=st.integers(0, 3), percent=st.integers(0, 100), rests=st.booleans())
     def a_resting_order_moves(self, nth: int, percent: int, rests: bool) -> None:
         if resting := self.venue.resting():
@@ -279,8 +285,12 @@ class OrderMachine(RuleBasedStateMachine):
 
     # --- comparing, stopping, time --------------------------------------------------------------
 
-    @rule(lag=st.sampled_from([0, 0, 1, 8, 14, 30]))
-    def reconcile(self, lag: int) -> None:
+    @rule(lag=st.sampled_from([0, 0, 1, 8, 14, 30]), times=st.integers(1, 3))
+    def reconcile(self, lag: int, times: int) -> None:
+        for _ in range(times):
+            self._compare(lag)
+
+    def _compare(self, lag: int) -> None:
         self._drop_late()
         as_of = self.venue.now - timedelta(seconds=lag)
         doubtful = [each for each in self.rows().orders if each.state in IN_DOUBT]
@@ -332,16 +342,20 @@ class OrderMachine(RuleBasedStateMachine):
         self.run(orders.mark_unanswered(self.connection))
         self.run(self._restarted())
 
+    @precondition(lambda self: not self.halted)
     @rule()
     def halt(self) -> None:
         told = Halt(cause="by hand", since=self.venue.now, by="model", way_out="recio resume")
+        self.halted = True
         self.run(halts.set_halt(self.connection, told))
 
+    @precondition(lambda self: self.halted)
     @rule()
     def resume(self) -> None:
+        self.halted = False
         self.run(halts.clear_all(self.connection, self.venue.now, "model"))
 
-    @rule(cost=st.integers(5, 200), size=st.integers(5, 60), live=st.integers(1, 3))
+    @rule(cost=st.integers(5, 40), size=st.integers(20, 60), live=st.integers(2, 3))
     def change_limits(self, cost: int, size: int, live: int) -> None:
         self.limits = RiskSection(
             max_open_cost_dollars=Decimal(cost),
@@ -454,7 +468,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.run(self._restarted())
         for _ in range(4):
             self.venue.now += timedelta(seconds=20)
-            self.reconcile(0)
+            self._compare(0)
         left = self.rows().orders
         assert left == (), f"orders without a proven end: {[each.client_order_id for each in left]}"
         self._check_equal()
