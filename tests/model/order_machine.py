@@ -66,7 +66,7 @@ class OrderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.venue = ModelVenue(NOW)
-        self.limits = RiskSection()
+        self.limits = RiskSection(max_open_cost_dollars=Decimal(20), max_entries_per_event=4)
         self.halted = False
         self.on_the_way: list[tuple[PlaceOrder, datetime]] = []
         """Requests in the network: they outlive the daemon that sent them."""
@@ -115,7 +115,7 @@ class OrderMachine(RuleBasedStateMachine):
     @rule(
         strike=st.integers(0, 2),
         side=st.sampled_from(list(Side)),
-        contracts=st.integers(1, 50),
+        contracts=st.sampled_from([1, 7, 40, 50, 50]),
         crash=CRASHES,
     )
     def want_entry(self, strike: int, side: Side, contracts: int, crash: str) -> None:
@@ -361,6 +361,7 @@ class OrderMachine(RuleBasedStateMachine):
             max_open_cost_dollars=Decimal(cost),
             max_contracts_per_order=Decimal(size),
             max_open_trades=live,
+            max_entries_per_event=4,
         )
 
     # --- what must hold -------------------------------------------------------------------------
