@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench conformance fault-grid random-kills lock clean
+.PHONY: install demo test lint bench conformance fault-grid random-kills lock clean guards model
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -70,3 +70,13 @@ fault-grid: .venv/developer
 KILLS ?= 1000
 random-kills: .venv/developer
 	$(BIN)/python -m tests.faults.random_kills --kills $(KILLS) --report random-kills.json
+
+# Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
+guards: .venv/developer
+	$(BIN)/python tests/guards/run.py $(ONLY)
+
+# Random histories of the order path against a model venue; some ten minutes. Another SEED is another set of histories.
+STEPS ?= 200000
+SEED ?= 1
+model: .venv/developer
+	RECIO_MODEL_STEPS=$(STEPS) RECIO_MODEL_SEED=$(SEED) $(BIN)/python -m pytest tests/model -q -s

@@ -1,0 +1,94 @@
+"""What the database refuses by itself: second orders of one trade, orders of nobody's life, second settlements."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from recio.db import identity, ledger, orders
+from recio.db.connection import Connection
+from recio.db.ledger import Author
+from recio.messages import OpenIntent, OrderPurpose, PlaceOrder, SettlementSeen
+from recio.rules.risk import Approved
+from recio.units import BookSide, ClientOrderId, Money, Price, Quantity, Side, TradeId
+from tests.builders import EVENT, NOW, TICKER
+
+SOON = timedelta(seconds=2)
+
+
+@pytest.fixture
+async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connection]:
+    async with pool.acquire() as opened:
+        yield opened
+
+
+@pytest.fixture
+async def author(connection: Connection) -> Author:
+    mine = await identity.claim(connection, "demo", "sim", "account")
+    return Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+
+
+async def intended(connection: Connection, author: Author) -> PlaceOrder:
+    intent = OpenIntent(
+        strategy="average",
+        ticker=TICKER,
+        event_ticker=EVENT,
+        exchange_index=2,
+        side=Side.YES,
+        quantity=Quantity(1000),
+        limit=Price(5200),
+        fee_estimate=Money(174_800),
+        closes_at=NOW + timedelta(minutes=10),
+        decided_at=NOW,
+        why="test",
+        inputs={},
+    )
+    approved = Approved(intent=intent, reserved=Money(5_374_800))
+    return await ledger.intend_entry(connection, author, approved, NOW, SOON)
+
+
+async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
+    connection: Connection, author: Author
+):
+    first = await intended(connection, author)
+    with pytest.raises(asyncpg.UniqueViolationError, match="orders_one_unproven_per_trade"):
+        await orders.insert(
+            connection,
+            client_order_id=ClientOrderId("recio-second"),
+            trade_id=TradeId(await connection.fetchval("SELECT max(trade_id) FROM trades")),
+            purpose=OrderPurpose.ENTRY,
+            attempt=2,
+            ticker=first.ticker,
+            exchange_index=2,
+            book_side=BookSide.BID,
+            price=first.price,
+            quantity=first.quantity,
+            reserved=Money(0),
+            fencing=author.fencing,
+            at=NOW,
+        )
+
+
+async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection: Connection, author: Author):
+    nobody = Author(tag=author.tag, fencing=author.fencing + 1_000)
+    with pytest.raises(asyncpg.ForeignKeyViolationError):
+        await intended(connection, nobody)
+
+
+async def test_the_life_that_intended_an_order_cannot_be_changed(connection: Connection, author: Author):
+    await intended(connection, author)
+    later = await identity.begin_life(connection)
+    with pytest.raises(asyncpg.RestrictViolationError, match="an intent cannot change"):
+        await connection.execute("UPDATE orders SET fencing = $1", later)
+
+
+async def test_a_market_settles_once_and_a_second_word_changes_nothing(connection: Connection):
+    def settled(result: Side) -> SettlementSeen:
+        return SettlementSeen(ticker=TICKER, result=result, settled_at=NOW, revenue_cents=0)
+
+    assert await orders.insert_settlement(connection, settled(Side.YES))
+    assert not await orders.insert_settlement(connection, settled(Side.NO))
+    assert await orders.settled_result(connection, TICKER) is Side.YES

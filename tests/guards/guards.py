@@ -1,0 +1,406 @@
+"""Every guard that keeps an order from being lost, doubled or forgotten, with a change that disables it.
+
+A guard that can be taken out without a test failing guards nothing: run.py takes them out one by one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+ORDER_PATH = "tests/tasks/test_order_path_tasks.py"
+LEDGER = "tests/db/test_ledger_rows.py"
+ENTRY = "tests/rules/test_entry_rules.py"
+RISK = "tests/rules/test_risk_rules.py"
+RECONCILE = "tests/rules/test_reconcile_rules.py"
+CONDITIONS = "tests/rules/test_condition_rules.py"
+PLACING = "tests/kalshi/test_place_order.py"
+HALTING = "tests/tasks/test_halt_on_difference.py"
+FENCED = "tests/db/test_locks_of_the_schema.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """`text` stands exactly once in `file`; with `without` in its place one of `noticed_by` must fail."""
+
+    name: str
+    file: str
+    text: str
+    without: str
+    noticed_by: tuple[str, ...]
+
+
+def _guard(name: str, file: str, text: str, without: str, *noticed_by: str) -> Guard:
+    return Guard(name=name, file=file, text=text, without=without, noticed_by=noticed_by)
+
+
+LOCKS = (
+    _guard(
+        "advisory lock",
+        "recio/db/pool.py",
+        'await connection.execute("SELECT pg_advisory_lock($1)", key)',
+        'await connection.execute("SELECT $1::bigint", key)',
+        "tests/db/test_pool_and_schema.py",
+    ),
+    _guard(
+        "no sending without the lock",
+        "recio/tasks/executor.py",
+        "if not self.may_send():",
+        "if False:",
+        ORDER_PATH,
+    ),
+    _guard(
+        "fencing: an order names a life that began",
+        "schema.sql",
+        "fencing bigint NOT NULL REFERENCES daemon_lives,",
+        "fencing bigint NOT NULL,",
+        FENCED,
+    ),
+    _guard(
+        "fencing: an order's life cannot change",
+        "schema.sql",
+        "OLD.quantity, OLD.fencing, OLD.created_at) THEN",
+        "OLD.quantity, NEW.fencing, OLD.created_at) THEN",
+        FENCED,
+    ),
+    _guard(
+        "one live trade per market",
+        "schema.sql",
+        "CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market",
+        "CREATE INDEX IF NOT EXISTS trades_one_live_per_market",
+        LEDGER,
+    ),
+    _guard(
+        "one unproven order per trade",
+        "schema.sql",
+        "CREATE UNIQUE INDEX IF NOT EXISTS orders_one_unproven_per_trade",
+        "CREATE INDEX IF NOT EXISTS orders_one_unproven_per_trade",
+        FENCED,
+    ),
+    _guard(
+        "legal moves of an order",
+        "schema.sql",
+        "CREATE OR REPLACE TRIGGER orders_move_legally BEFORE UPDATE ON orders",
+        "CREATE OR REPLACE TRIGGER orders_move_legally BEFORE UPDATE OF attempt ON orders",
+        LEDGER,
+    ),
+    _guard(
+        "an order is born intended",
+        "schema.sql",
+        "IF NEW.state <> 'intended' OR NEW.filled <> 0 OR NEW.venue_order_id IS NOT NULL THEN",
+        "IF false THEN",
+        LEDGER,
+    ),
+    _guard(
+        "journal is append-only",
+        "schema.sql",
+        "BEFORE UPDATE OR DELETE OR TRUNCATE ON journal",
+        "BEFORE TRUNCATE ON journal",
+        LEDGER,
+    ),
+)
+
+DECISIONS = (
+    _guard(
+        "stale price",
+        "recio/rules/entry.py",
+        "if age > settings.max_price_age_seconds:",
+        "if False:",
+        ENTRY,
+    ),
+    _guard(
+        "stale book",
+        "recio/rules/entry.py",
+        "if age > settings.max_book_age_seconds:",
+        "if False:",
+        ENTRY,
+    ),
+    _guard(
+        "price in doubt",
+        "recio/rules/entry.py",
+        "if price.doubt:",
+        "if False:",
+        ENTRY,
+    ),
+    _guard(
+        "market in doubt",
+        "recio/rules/entry.py",
+        "if view.market.doubt:",
+        "if False:",
+        ENTRY,
+    ),
+    _guard(
+        "no entry beside an order in doubt",
+        "recio/rules/entry.py",
+        "if order.ticker == ticker and order.state in IN_DOUBT:",
+        "if False:",
+        ENTRY,
+    ),
+    _guard(
+        "unknown market wording",
+        "recio/rules/contract_terms.py",
+        'return f"rules text not known: {text[:QUOTED]!r}"',
+        'return ""',
+        "tests/rules/test_contract_terms.py",
+    ),
+    _guard(
+        "price divergence",
+        "recio/rules/consensus.py",
+        'doubt=f"{one.source} and {other.source} differ by {apart_bp(first, second):.1f} bp",',
+        'doubt="",',
+        "tests/rules/test_consensus_rules.py",
+    ),
+    _guard(
+        "Kraken's checksum",
+        "recio/prices/kraken.py",
+        "return zlib.crc32(text.encode()) == change.checksum",
+        "return zlib.crc32(text.encode()) >= 0",
+        "tests/prices/test_kraken_feed.py",
+    ),
+    _guard(
+        "gap in a book's sequence",
+        "recio/rules/order_book.py",
+        "if last is None or seq == last + 1:",
+        "if last is None or seq >= last:",
+        "tests/rules/test_order_book_rules.py",
+    ),
+    _guard(
+        "clock offset",
+        "recio/rules/conditions.py",
+        "if board.clock_offset is not None and abs(board.clock_offset) > CLOCK_LIMIT * seen.speed:",
+        "if False:",
+        CONDITIONS,
+    ),
+    _guard(
+        "entries blocked while an order is unknown",
+        "recio/rules/conditions.py",
+        "    if unknown:\n",
+        "    if False:\n",
+        CONDITIONS,
+    ),
+)
+
+LIMITS = (
+    _guard(
+        "decision deadline",
+        "recio/rules/risk.py",
+        "if age > limits.order_deadline_seconds:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "order size",
+        "recio/rules/risk.py",
+        "if intent.quantity > limits.max_order:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "one trade per market",
+        "recio/rules/risk.py",
+        "if any(trade.ticker == intent.ticker for trade in trades.trades):",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "entries per event",
+        "recio/rules/risk.py",
+        "if entries >= limits.max_entries_per_event:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "open trades",
+        "recio/rules/risk.py",
+        "if live >= limits.max_open_trades:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "open cost",
+        "recio/rules/risk.py",
+        "if total > limits.max_open_cost:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "open cost counts what is unproven",
+        "recio/rules/risk.py",
+        "return Money(held + pending)",
+        "return Money(held)",
+        RISK,
+    ),
+    _guard(
+        "balance",
+        "recio/rules/risk.py",
+        "if balance is None or reserved > balance:",
+        "if balance is None:",
+        RISK,
+    ),
+    _guard(
+        "daily loss",
+        "recio/rules/risk.py",
+        "if -trades.realised_today >= limits.max_daily_loss:",
+        "if False:",
+        RISK,
+    ),
+)
+
+HALTS = (
+    _guard(
+        "entry rule asks for halts",
+        "recio/rules/entry.py",
+        "for halt in seen.restraints.halts:",
+        "for halt in ():",
+        ENTRY,
+    ),
+    _guard(
+        "trade_manager asks for halts",
+        "recio/tasks/trade_manager.py",
+        "        if halted:\n",
+        "        if False:\n",
+        ORDER_PATH,
+    ),
+    _guard(
+        "executor asks for halts",
+        "recio/tasks/executor.py",
+        "return seen.halts[0].cause if seen.halts else None",
+        "return None",
+        ORDER_PATH,
+    ),
+    _guard(
+        "a position difference halts",
+        "recio/tasks/failure_detector.py",
+        "for each in account.differences if account else ():",
+        "for each in ():",
+        HALTING,
+    ),
+    _guard(
+        "a foreign position is no difference",
+        "recio/tasks/account_sync.py",
+        "differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),",
+        "differences=confirmed,",
+        "tests/tasks/test_account_comparison.py",
+    ),
+)
+
+RESOLUTION = (
+    _guard(
+        "fill dedupe",
+        "recio/db/orders.py",
+        "ON CONFLICT (fill_id) DO NOTHING RETURNING fill_id",
+        "ON CONFLICT (fill_id) DO UPDATE SET quantity = fills.quantity + excluded.quantity RETURNING fill_id",
+        LEDGER,
+    ),
+    _guard(
+        "settlement dedupe",
+        "recio/db/orders.py",
+        "ON CONFLICT (ticker) DO NOTHING RETURNING ticker",
+        "ON CONFLICT (ticker) DO UPDATE SET result = excluded.result RETURNING ticker",
+        FENCED,
+    ),
+    _guard(
+        "absence: the read is newer than the sending",
+        "recio/rules/reconcile.py",
+        "if as_of <= sent_by or (self.last_as_of is not None and as_of <= self.last_as_of):",
+        "if self.last_as_of is not None and as_of <= self.last_as_of:",
+        RECONCILE,
+    ),
+    _guard(
+        "absence: two reads that differ in time",
+        "recio/rules/reconcile.py",
+        "if as_of <= sent_by or (self.last_as_of is not None and as_of <= self.last_as_of):",
+        "if as_of <= sent_by:",
+        RECONCILE,
+    ),
+    _guard(
+        "absence: two reads",
+        "recio/rules/reconcile.py",
+        "READS_THAT_PROVE = 2",
+        "READS_THAT_PROVE = 1",
+        RECONCILE,
+    ),
+    _guard(
+        "an unknown order is not rejected by a late word",
+        "recio/rules/lifecycle.py",
+        "{OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT}\n",
+        "{OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT, OrderState.REJECTED}\n",
+        LEDGER,
+    ),
+    _guard(
+        "no answer is unknown and not rejected",
+        "recio/kalshi/orders.py",
+        "        case Doubt(why=why):\n            return unknown(rest, order, why)",
+        '        case Doubt(why=why):\n            return rejected(rest, order, "timeout", why)',
+        PLACING,
+    ),
+    _guard(
+        "an order without an answer is never sent again",
+        "recio/kalshi/orders.py",
+        "came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)\n",
+        "came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)\n"
+        "    if isinstance(verdict(came, MADE), Doubt):\n"
+        "        came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)\n",
+        PLACING,
+    ),
+    _guard(
+        "an order past its deadline is not sent",
+        "recio/tasks/executor.py",
+        "elif now > order.send_before:",
+        "elif False:",
+        ORDER_PATH,
+    ),
+    _guard(
+        "a stopped daemon leaves no order merely intended",
+        "recio/tasks/trade_manager.py",
+        "                await self._mark_unanswered()",
+        "                pass",
+        ORDER_PATH,
+    ),
+)
+
+FENCES = (
+    _guard(
+        "crash points outside the simulator",
+        "recio/crash_points.py",
+        "if not simulated:",
+        "if False:",
+        "tests/test_crash_points.py",
+    ),
+    _guard(
+        "secrets stay out of the log",
+        "recio/log.py",
+        'event[key] = SECRET_TEXT.sub("(hidden)", value)',
+        "event[key] = value",
+        "tests/test_log.py",
+    ),
+    _guard(
+        "a data directory belongs to one mode",
+        "recio/data_dir.py",
+        "if found != wanted:",
+        "if False:",
+        "tests/test_cli.py",
+    ),
+    _guard(
+        "a database belongs to one account",
+        "recio/db/identity.py",
+        "if found != (mode, environment, account):",
+        "if False:",
+        "tests/db/test_pool_and_schema.py",
+    ),
+    _guard(
+        "mode and environment go together",
+        "recio/config.py",
+        "if (self.mode is Mode.DEMO) != sim:",
+        "if False:",
+        "tests/test_config.py",
+    ),
+    _guard(
+        "entry starts switched off",
+        "recio/sections.py",
+        "    enabled: bool = False",
+        "    enabled: bool = True",
+        "tests/test_config.py",
+    ),
+)
+
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *RESOLUTION, *FENCES)

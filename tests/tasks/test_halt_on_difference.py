@@ -1,0 +1,74 @@
+"""failure_detector: a position that differs from the venue's becomes a halt row, once, and it stays when a restart comes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import anyio
+import asyncpg
+
+from recio.clock import Clock
+from recio.config import Config
+from recio.db import halts
+from recio.db.connection import transaction
+from recio.messages import PositionDifference, Restraints
+from recio.supervisor import Ledger
+from recio.tasks.failure_detector import FailureDetector
+from recio.units import Quantity
+from recio.wires import Wires
+from tests.builders import NOW, TICKER, account
+
+AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
+DIFFERS = replace(
+    account(),
+    differences=(PositionDifference(ticker=TICKER, venue=Quantity(500), ours=Quantity(1000)),),
+)
+
+
+async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> Restraints:
+    detector = FailureDetector(
+        pool=pool,
+        clock=AT_NOW,
+        config=Config(),
+        ledger=Ledger(),
+        prices=wires.prices,
+        board=wires.board,
+        account=wires.account,
+        open_trades=wires.open_trades,
+        restraints=wires.restraints,
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(detector.run, lambda _sentence: None)
+        version = 0
+        with anyio.fail_after(10):
+            while True:
+                version = await wires.restraints.newer_than(version)
+                said = wires.restraints.get()
+                if said is not None and said.halts:
+                    group.cancel_scope.cancel()
+                    return said
+
+
+async def test_a_confirmed_difference_of_positions_halts_with_its_figures_and_its_way_out(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.account.set(DIFFERS)
+    (halt,) = (await looked_until_halted(pool, wires)).halts
+    assert "venue +5.00, recio +10.00" in halt.cause
+    assert "recio resume" in halt.way_out
+    wires.close()
+
+
+async def test_after_a_restart_the_halt_of_a_difference_still_holds_though_the_difference_is_gone(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    first, second = Wires(), Wires()
+    first.account.set(DIFFERS)
+    before = (await looked_until_halted(pool, first)).halts
+    second.account.set(account())
+    assert (await looked_until_halted(pool, second)).halts == before
+    async with transaction(pool) as connection:
+        assert len(await halts.active(connection)) == 1
+    first.close()
+    second.close()
