@@ -6,6 +6,7 @@ the identity and the life of the daemon.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ import anyio
 import asyncpg
 import structlog
 
-from recio import data_dir, systemd
+from recio import data_dir, freeze_points, systemd
 from recio.config import Config
 from recio.crash_points import CrashPoint, reached
 from recio.db import books, identity
@@ -24,12 +25,14 @@ from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
 from recio.db.ledger import Author
 from recio.db.migrations import migrate, schema_text
+from recio.db.placement import disks_of
 from recio.db.pool import AccountLock, advisory_lock, open_pool
 from recio.errors import ExitCode, Fatal
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.messages import OrderState
-from recio.supervisor import Ledger, Run, State, supervise
+from recio.sections import Environment
+from recio.supervisor import Ledger, Run, supervise
 from recio.tasks.account_sync import AccountSync
 from recio.tasks.entry import Entry
 from recio.tasks.executor import Executor
@@ -40,7 +43,8 @@ from recio.tasks.price_feed import PriceFeed
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
 from recio.venue import Venue
-from recio.web.snapshot import Facts, not_ready, snapshot
+from recio.watchdog import keep_systemd_told
+from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -51,9 +55,6 @@ DEMO_DATABASES = "recio_demo_"
 ANSWER_GRACE = 12.0
 """Host seconds that orders in flight get to be answered when the daemon stops."""
 RECORD_GRACE = 3.0
-NOTIFY_EVERY = 2.0
-CRITICAL_AGE = 15.0
-"""Host seconds without a turn of any critical task after which systemd's watchdog is not fed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +82,9 @@ async def run(
 ) -> None:
     """Run the daemon until `stop` is set or the companion ends. Raises Fatal, alone or in a group."""
     traces = order_trace.armed(config.kalshi.environment)
+    freeze_points.arm(
+        os.environ.get(freeze_points.VARIABLE), simulated=config.kalshi.environment is Environment.SIM
+    )
     data_dir.refuse_taken_port(config.status.port)
     root = data_dir.claim(config)
     async with (
@@ -163,7 +167,7 @@ async def _live(
     async with anyio.create_task_group() as keepers:
         _start(keepers, keeper_tasks(daemon, owned.author), ledger)
         _start(keepers, listener_tasks(daemon, session, owned.author), ledger)
-        keepers.start_soon(_notify_systemd, daemon)
+        keepers.start_soon(keep_systemd_told, wires, ledger, config)
         keepers.start_soon(_end_without_lock, owned.lock)
         async with anyio.create_task_group() as senders:
             _start(senders, sender_tasks(daemon, owned.lock), ledger)
@@ -328,6 +332,8 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
                 clock=venue.clock,
                 config=config,
                 ledger=daemon.ledger,
+                depths=wires.depths,
+                disks=disks_of(data_dir.place_of(config)),
                 prices=wires.prices,
                 board=wires.board,
                 account=wires.account,
@@ -384,18 +390,3 @@ async def _let_answers_be_recorded(wires: Wires) -> None:
     with anyio.move_on_after(RECORD_GRACE):
         while wires.outcomes.depth:  # noqa: ASYNC110 - a queue has no event for being empty
             await anyio.sleep(0.02)
-
-
-async def _notify_systemd(daemon: Daemon) -> None:
-    """READY once the account was compared, STATUS always, WATCHDOG only while every task makes progress."""
-    ready = False
-    while True:
-        if not ready and daemon.wires.account.get() is not None:
-            ready = True
-            systemd.notify("READY=1")
-        reasons = not_ready(daemon.wires, daemon.ledger, daemon.config)
-        systemd.notify(f"STATUS={'trading' if not reasons else reasons[0]}")
-        tasks = daemon.ledger.tasks.values()
-        if all(each.age_seconds < CRITICAL_AGE or each.state is State.BACKING_OFF for each in tasks):
-            systemd.notify("WATCHDOG=1")
-        await anyio.sleep(NOTIFY_EVERY)

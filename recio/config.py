@@ -28,6 +28,7 @@ from recio.sections import (
     EntrySection,
     Environment,
     ExitSection,
+    HealthSection,
     KalshiSection,
     LogSection,
     MarketSection,
@@ -55,6 +56,7 @@ class Config(Section):
     entry: EntrySection = EntrySection()
     exit: ExitSection = ExitSection()
     risk: RiskSection = RiskSection()
+    health: HealthSection = HealthSection()
     status: StatusSection = StatusSection()
     log: LogSection = LogSection()
     demo: DemoSection = DemoSection()

@@ -13,9 +13,13 @@ from recio.errors import BadConfig
 MARKER = "recio-data.json"
 
 
+def place_of(config: Config) -> Path:
+    return Path(config.data_dir).expanduser().absolute()
+
+
 def claim(config: Config) -> Path:
     """Create the directory or check that it is ours. Raises BadConfig; changes nothing if it is not."""
-    path = Path(config.data_dir).expanduser().absolute()
+    path = place_of(config)
     marker = path / MARKER
     wanted = {"mode": config.mode.value, "environment": config.kalshi.environment.value}
     try:

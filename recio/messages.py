@@ -467,6 +467,8 @@ class AccountView:
     foreign: tuple[Ticker, ...]
     """Positions on markets where recio never ordered: seen, shown, never touched."""
     reconciled_at: datetime
+    unrecorded: tuple[ClientOrderId, ...] = ()
+    """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
 
 
 # --- what we remember of our own trades -------------------------------------------------------
@@ -572,6 +574,17 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RootCause:
+    """What lies behind one or several blocks, for whoever reads the page."""
+
+    cause: str
+    sentence: str
+    consequences: tuple[str, ...]
+    """The conditions of the blocks that follow from it."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Halt:
     """A row that stops entries until somebody clears it; a restart does not."""
 
@@ -587,3 +600,7 @@ class Restraints:
 
     blocks: tuple[Block, ...] = field(default=())
     halts: tuple[Halt, ...] = field(default=())
+    causes: tuple[RootCause, ...] = field(default=())
+    """Of the blocks, the deepest first."""
+    vouched_until: datetime | None = None
+    """After this moment nobody has looked lately, and nothing may be opened; None: it is not dated."""

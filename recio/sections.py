@@ -235,6 +235,18 @@ class RiskSection(Section):
         return money(f"{self.max_daily_loss_dollars:f}")
 
 
+class HealthSection(Section):
+    """From where on something counts as sick and stops entries; times are host time."""
+
+    max_book_age_seconds: Seconds = 15.0
+    max_unanswered_seconds: Seconds = 5.0
+    max_task_age_seconds: Annotated[float, Field(ge=0.5, le=15)] = 12.0
+    max_loop_lag_seconds: Seconds = 0.5
+    max_database_seconds: Seconds = 1.0
+    max_clock_offset_seconds: Seconds = 1.0
+    min_free_disk_megabytes: Count = 500
+
+
 class StatusSection(Section):
     port: Port = 8710
 

@@ -39,11 +39,20 @@ class TaskHealth:
         """Since its last turn."""
         return time.monotonic() - self.progressed_at
 
+    def begin(self) -> None:
+        """It is started, for the first time or anew: what was before counts no longer."""
+        self.state = State.STARTING
+        self.progressed_at = time.monotonic()
+
     def say(self, sentence: str) -> None:
         """One turn of the task's loop: its heartbeat and what the page shows."""
         self.state = State.RUNNING
         self.sentence = sentence
         self.progressed_at = time.monotonic()
+
+
+DISPENSABLE = frozenset({"status_http"})
+"""Tasks without which trading goes on as well: a page that stands still is no reason to start anew."""
 
 
 Say = Callable[[str], None]
@@ -73,6 +82,16 @@ class Ledger:
 
     tasks: dict[str, TaskHealth] = field(default_factory=dict[str, TaskHealth])
 
+    def stuck(self, limit: float) -> list[TaskHealth]:
+        """Tasks without a turn for longer than `limit` host seconds, oldest first; one that waits to be
+        started anew is looked after by its supervisor."""
+        late = [
+            each
+            for each in self.tasks.values()
+            if each.age_seconds > limit and each.state is not State.BACKING_OFF
+        ]
+        return sorted(late, key=lambda each: each.progressed_at)
+
     def enter(self, name: str) -> TaskHealth:
         return self.tasks.setdefault(name, TaskHealth(name))
 
@@ -92,7 +111,7 @@ async def supervise(
     faults = 0
     while True:
         began = time.monotonic()
-        health.state = State.STARTING
+        health.begin()
         try:
             await run(health.say)
             raise Fatal(f"task {name} returned: that is a bug in recio")

@@ -13,6 +13,8 @@ def notify(*lines: str) -> bool:
         return False
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+            # The loop never waits for whoever should read this: a ping that finds no room is not sent.
+            sender.setblocking(False)
             sender.connect("\0" + address[1:] if address.startswith("@") else address)
             sender.send("\n".join(lines).encode())
     except OSError:

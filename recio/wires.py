@@ -144,6 +144,10 @@ class Wires:
         """The queues by name, for their depth on the status page and for closing."""
         return {name: wire for name in self.__slots__ if isinstance(wire := getattr(self, name), Queue)}
 
+    def depths(self) -> dict[str, tuple[int, int]]:
+        """Depth and capacity of each queue."""
+        return {name: (queue.depth, queue.capacity) for name, queue in self.queues().items()}
+
     def close(self) -> None:
         for queue in self.queues().values():
             queue.close()

@@ -56,6 +56,14 @@ def place(root: Path) -> Place:
     )
 
 
+def disks_of(root: Path) -> tuple[Path, ...]:
+    """The folders whose disks the database of this root fills."""
+    pointer = root / POINTER
+    if not pointer.exists():
+        return (root,)
+    return (root, Path(pointer.read_text(encoding="utf-8").strip()))
+
+
 def _pointed_home(root: Path) -> Path | None:
     """Where this root's cluster was put before, even if the root was moved or opened up since.
 

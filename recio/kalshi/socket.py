@@ -26,7 +26,7 @@ from recio.kalshi.signing import Signer
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages import BookDeltaSeen, IndexValue, TickerSeen
 
-CONNECT_LIMIT = 15.0
+CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0
 LARGEST_MESSAGE = 64 * 1024 * 1024
 

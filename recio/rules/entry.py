@@ -86,7 +86,7 @@ def decide(seen: Seen, settings: EntrySection, now: datetime) -> Decided:
     markets = () if seen.board is None else seen.board.markets
     prices = (seen.prices or Prices()).by_symbol
     strikes = tuple(assess(view, prices.get(view.market.symbol), now) for view in markets)
-    passed = _first_closed_gate(seen, settings)
+    passed = _first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes))
     candidates = [
@@ -119,7 +119,7 @@ def _decided(
     return Decided(outcome=outcome, assessments=Assessments(strikes=noted, verdict=verdict))
 
 
-def _first_closed_gate(seen: Seen, settings: EntrySection) -> Waits | OpenTrades:
+def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
@@ -127,6 +127,9 @@ def _first_closed_gate(seen: Seen, settings: EntrySection) -> Waits | OpenTrades
         return Waits(gate="starting", sentence="the failure detector has not reported yet")
     for halt in seen.restraints.halts:
         return Waits(gate="halt", sentence=f"halted: {halt.cause}")
+    until = seen.restraints.vouched_until
+    if until is not None and now > until:
+        return Waits(gate="block", sentence="failure_detector stuck: nobody has looked for failures lately")
     for block in seen.restraints.blocks:
         return Waits(gate="block", sentence=f"{block.condition}: {block.detail}")
     if seen.account is None or seen.trades is None:

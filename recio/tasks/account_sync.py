@@ -19,6 +19,7 @@ from recio.crash_points import CrashPoint, reached
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import transaction
+from recio.freeze_points import Task, turn_of
 from recio.kalshi import account, account_limits
 from recio.kalshi.rest import KalshiRest
 from recio.messages import (
@@ -42,6 +43,8 @@ from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
+TURN = 1.0
+"""Host seconds between two signs of life while there is nothing to do but wait."""
 HURRY = 1.0
 """Host seconds between two comparisons while an order is in doubt, a fill is missing or a trade waits
 for its settlement."""
@@ -70,6 +73,7 @@ class _Memory:
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
     compared: int = 0
+    sentence: str = "compares for the first time"
     look_now: anyio.Event = field(default_factory=anyio.Event)
 
 
@@ -91,8 +95,10 @@ class AccountSync:
         reached(CrashPoint.BACKFILL_KNOWN)
         await account_limits.learn(self.rest)
         reached(CrashPoint.LIMITS_LEARNT)
-        say("waits for the rows to be read")
-        await self.open_trades.newer_than(0)
+        while self.open_trades.version == 0:
+            say("waits for the rows to be read")
+            with anyio.move_on_after(TURN):
+                await self.open_trades.newer_than(0)
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen, memory)
             await self._compare_forever(memory, say)
@@ -117,16 +123,18 @@ class AccountSync:
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
+            await turn_of(Task.ACCOUNT_SYNC)
             await self._compare(memory, say)
             if self._in_a_hurry():
                 await anyio.sleep(HURRY)
             else:
                 with anyio.move_on_after(self.venue.reconcile_every_seconds):
-                    await self._reason_to_look(memory)
+                    await self._reason_to_look(memory, say)
 
-    async def _reason_to_look(self, memory: _Memory) -> None:
+    async def _reason_to_look(self, memory: _Memory, say: Say) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._hurry_begins, group.cancel_scope)
+            group.start_soon(_wait_visibly, memory, say)
             await memory.look_now.wait()
             group.cancel_scope.cancel()
         memory.look_now = anyio.Event()
@@ -152,21 +160,27 @@ class AccountSync:
         reached(CrashPoint.COMPARISON_BEGUN)
         as_of = await account.as_of(self.rest)
         reached(CrashPoint.AS_OF_READ)
+        say(memory.sentence)
         balance = await account.balance(self.rest, self._exchange_index())
         reached(CrashPoint.BALANCE_READ)
+        say(memory.sentence)
         positions = await account.positions(self.rest)
         reached(CrashPoint.POSITIONS_READ)
+        say(memory.sentence)
         fills = await account.fills(self.rest, memory.since)
         reached(CrashPoint.FILLS_READ)
         for fill in fills:
             await self._fill(fill, memory)
+            say(memory.sentence)
         await self._resolve(trades, as_of, memory)
         reached(CrashPoint.ORDERS_RESOLVED)
+        say(memory.sentence)
         settlements = await account.settlements(self.rest, memory.since)
         reached(CrashPoint.SETTLEMENTS_READ)
         for settlement in settlements:
             await self.venue_facts.send(settlement)
             reached(CrashPoint.SETTLEMENT_SENT)
+            say(memory.sentence)
         await self._publish(memory, trades, _Figures(as_of, balance, positions), say)
         reached(CrashPoint.ACCOUNT_PUBLISHED)
         memory.since = min([as_of - OVERLAP, *(order.created_at - OVERLAP for order in trades.orders)])
@@ -219,10 +233,11 @@ class AccountSync:
                 reconciled_at=self.clock.utc(),
             )
         )
-        say(
+        memory.sentence = (
             f"balance ${money_decimal(figures.balance):,.2f}, {len(figures.positions)} positions,"
             f" {len(confirmed)} differences, compared {memory.compared} times"
         )
+        say(memory.sentence)
 
     async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
         if fill.fill_id not in memory.fills:
@@ -241,3 +256,10 @@ class AccountSync:
         async with transaction(self.pool) as connection:
             earliest = await order_rows.backfill_from(connection)
         return (earliest or self.clock.utc()) - OVERLAP
+
+
+async def _wait_visibly(memory: _Memory, say: Say) -> None:
+    """A task that waits for its time is not stuck; one that waits for an answer may be."""
+    while True:
+        say(memory.sentence)
+        await anyio.sleep(TURN)

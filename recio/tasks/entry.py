@@ -12,6 +12,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
+from recio.freeze_points import Task, turn_of
 from recio.messages import (
     AccountView,
     Assessments,
@@ -58,6 +59,7 @@ class Entry:
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
+            await turn_of(Task.ENTRY)
             decided = entry.decide(self._seen(), self.settings, self.clock.utc())
             self.assessments.set(decided.assessments)
             outcome = self._within_limits(decided.outcome)

@@ -13,6 +13,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
+from recio.freeze_points import Task, turn_of
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
 from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder, Restraints
@@ -43,6 +44,7 @@ class Executor:
                 order: PlaceOrder | None = None
                 with anyio.move_on_after(IDLE_TURN):
                     order = await self.orders.receive()
+                await turn_of(Task.EXECUTOR)
                 if order is None:
                     prepare(self.rest)
                     say("waits for an order")
@@ -86,6 +88,8 @@ class Executor:
         seen = self.restraints.get()
         if seen is None:
             return "the halts have not been read yet"
+        if seen.vouched_until is not None and self.clock.utc() > seen.vouched_until:
+            return "the failure detector has not looked lately"
         return seen.halts[0].cause if seen.halts else None
 
 

@@ -13,6 +13,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
+from recio.freeze_points import Task, turn_of
 from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, TradeState
 from recio.rules import exit as exit_rule
 from recio.rules.entry import TURN_SECONDS
@@ -41,6 +42,7 @@ class Exit:
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
+            await turn_of(Task.EXIT)
             say(await self._turn(attempts))
             await anyio.sleep(TURN_SECONDS / self.clock.speed)
 

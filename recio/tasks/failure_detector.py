@@ -1,26 +1,34 @@
 """failure_detector: finds what is stale, silent or wrong and blocks entries while it lasts; it never trades.
 
 A block is computed and clears by itself. A halt is a row, set when positions differ from the
-venue's, and stays until somebody clears it. Neither touches exits or reconciliation.
+venue's, and stays until somebody clears it. Neither touches exits or reconciliation. A database that
+is away or slow is one of the things to find, so the looks never wait for it.
 """
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import asyncpg
 import structlog
 
 from recio.clock import Clock
 from recio.config import Config
-from recio.db import halts
+from recio.db import halts, health
 from recio.db.connection import transaction
-from recio.messages import AccountView, Block, Halt, MarketBoard, OpenTrades, Prices, Restraints
+from recio.errors import Transient
+from recio.freeze_points import Task, turn_of
+from recio.messages import AccountView, Block, Halt, MarketBoard, OpenTrades, Prices, Restraints, RootCause
+from recio.rules.causes import Course, Incident, causes, follow
 from recio.rules.conditions import Condition, Figures, conditions
-from recio.supervisor import Ledger, Say
+from recio.supervisor import Ledger, Say, State
 from recio.wires import Reads, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -28,17 +36,32 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 LOOK_EVERY = 0.5
 HALTS_EVERY = 0.25
 """Host seconds between two reads of the halts: one set by hand must stop entries within a second."""
+DISK_EVERY = 5.0
+VOUCHED_SECONDS = 5.0
+"""Host seconds after a look in which what it found may be relied on."""
 
 
 @dataclass(slots=True)
 class _Measured:
     loop_lag: float = 0.0
     database_seconds: float = 0.0
+    asked_at: float | None = None
+    """When the read that is still out was begun, in host monotonic seconds."""
+    database_fault: str = ""
+    read_only: bool = False
+    free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
-    looked: bool = False
+    looked_at: datetime | None = None
     """Before the first look the blocks are not known, and nothing may be published without them."""
     blocks: tuple[Block, ...] = ()
     since: dict[str, datetime] = field(default_factory=dict[str, datetime])
+    incidents: tuple[Incident, ...] = ()
+
+    @property
+    def database_age(self) -> float:
+        """Of the last read, or of the one that is still out if that takes longer."""
+        out = 0.0 if self.asked_at is None else time.monotonic() - self.asked_at
+        return max(self.database_seconds, out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +70,10 @@ class FailureDetector:
     clock: Clock
     config: Config
     ledger: Ledger
+    depths: Callable[[], Mapping[str, tuple[int, int]]]
+    """Depth and capacity of each queue."""
+    disks: tuple[Path, ...]
+    """Folders whose disks must not run full."""
     prices: Reads[Prices]
     board: Reads[MarketBoard]
     account: Reads[AccountView]
@@ -58,25 +85,46 @@ class FailureDetector:
         await self._read_halts(measured)
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch_halts, measured)
+            group.start_soon(self._watch_disk, measured)
             while True:
+                await turn_of(Task.FAILURE_DETECTOR)
                 began = time.monotonic()
                 await anyio.sleep(LOOK_EVERY)
                 measured.loop_lag = max(0.0, time.monotonic() - began - LOOK_EVERY)
-                await self._look(measured, say)
+                self._look(measured)
+                say(_sentence(measured))
 
-    async def _look(self, measured: _Measured, say: Say) -> None:
+    def _look(self, measured: _Measured) -> None:
         now = self.clock.utc()
         found = conditions(self._figures(measured, now), self.config)
-        await self._halt_on_difference(measured, now)
-        measured.blocks = self._blocks(found, measured, now)
-        measured.looked = True
-        self._publish(measured)
-        say(_sentence(measured.blocks, measured))
+        course = follow(measured.incidents, causes(found), now, self.clock.speed)
+        measured.incidents = course.open
+        _tell(course, now, self.clock.speed)
+        measured.blocks = _blocks(found, measured, now)
+        measured.looked_at = now
+        self._publish(measured, now)
 
-    def _publish(self, measured: _Measured) -> None:
-        self.restraints.set(Restraints(blocks=measured.blocks, halts=measured.halts))
+    def _publish(self, measured: _Measured, looked_at: datetime) -> None:
+        self.restraints.set(
+            Restraints(
+                blocks=measured.blocks,
+                halts=measured.halts,
+                causes=tuple(
+                    RootCause(
+                        cause=each.cause.name,
+                        sentence=each.cause.sentence,
+                        consequences=each.cause.consequences,
+                        since=each.since,
+                    )
+                    for each in measured.incidents
+                ),
+                vouched_until=looked_at + timedelta(seconds=VOUCHED_SECONDS * self.clock.speed),
+            )
+        )
 
     def _figures(self, measured: _Measured, now: datetime) -> Figures:
+        tasks = self.ledger.tasks
+        down = {name: each for name, each in tasks.items() if each.state is State.BACKING_OFF}
         return Figures(
             now=now,
             speed=self.clock.speed,
@@ -85,40 +133,43 @@ class FailureDetector:
             account=self.account.get(),
             trades=self.open_trades.get(),
             loop_lag=measured.loop_lag,
-            database_seconds=measured.database_seconds,
-            task_ages={name: task.age_seconds for name, task in self.ledger.tasks.items()},
+            database_seconds=measured.database_age,
+            database_fault=measured.database_fault,
+            database_read_only=measured.read_only,
+            task_ages={name: task.age_seconds for name, task in tasks.items()},
+            tasks_down={name: each.last_error or "a fault" for name, each in down.items()},
+            depths=self.depths(),
+            free_bytes=measured.free_bytes,
         )
 
-    def _blocks(self, found: tuple[Condition, ...], measured: _Measured, now: datetime) -> tuple[Block, ...]:
-        """Log a condition once when it begins and once when it ends."""
-        holding = {each.name for each in found}
-        for name in measured.since.keys() - holding:
-            began = measured.since.pop(name)
-            log.info("block cleared", condition=name, lasted_seconds=round((now - began).total_seconds(), 1))
-        for each in found:
-            if each.name not in measured.since:
-                measured.since[each.name] = now
-                log.warning("entries blocked", condition=each.name, sentence=each.detail)
-        return tuple(
-            Block(
-                condition=each.name, detail=each.detail, clears=each.clears, since=measured.since[each.name]
-            )
-            for each in found
-        )
-
-    async def _halt_on_difference(self, measured: _Measured, now: datetime) -> None:
+    def _reasons_to_halt(self, now: datetime) -> Iterator[Halt]:
         account = self.account.get()
-        for each in account.differences if account else ():
-            cause = f"position on {each.ticker} differs: venue {each.venue / 100:+.2f}, recio {each.ours / 100:+.2f}"
-            halt = Halt(
+        if account is None:
+            return
+        causes = [
+            f"position on {each.ticker} differs: venue {each.venue / 100:+.2f}, recio {each.ours / 100:+.2f}"
+            for each in account.differences
+        ]
+        causes += [
+            f"order {each} is at the venue and has no row: this database is older than its orders"
+            for each in account.unrecorded
+        ]
+        for cause in causes:
+            yield Halt(
                 cause=cause,
                 since=now,
                 by="failure_detector",
                 way_out="compare with the venue's own page, then: recio resume",
             )
+
+    async def _halt_on_difference(self, measured: _Measured) -> None:
+        known = {each.cause for each in measured.halts}
+        for halt in self._reasons_to_halt(self.clock.utc()):
+            if halt.cause in known:
+                continue
             async with transaction(self.pool) as connection:
                 if await halts.set_halt(connection, halt):
-                    log.error("halted", cause=cause, way_out=halt.way_out)
+                    log.error("halted", cause=halt.cause, way_out=halt.way_out)
                     measured.halts = await halts.active(connection)
 
     async def _watch_halts(self, measured: _Measured) -> None:
@@ -126,27 +177,84 @@ class FailureDetector:
         while True:
             await anyio.sleep(HALTS_EVERY)
             before = measured.halts
-            await self._read_halts(measured)
-            if measured.halts == before or not measured.looked:
+            try:
+                await self._read_halts(measured)
+                await self._halt_on_difference(measured)
+                measured.database_fault = ""
+            except Transient as error:
+                # What was known stays: a halt that cannot be read is still a halt.
+                measured.database_fault = str(error)
                 continue
-            self._publish(measured)
+            if measured.halts == before or measured.looked_at is None:
+                continue
+            self._publish(measured, measured.looked_at)
             for halt in (each for each in measured.halts if each not in before):
                 log.warning("halt seen", cause=halt.cause, by=halt.by, way_out=halt.way_out)
             for halt in (each for each in before if each not in measured.halts):
                 log.info("halt cleared", cause=halt.cause)
 
     async def _read_halts(self, measured: _Measured) -> None:
-        began = time.monotonic()
-        async with transaction(self.pool) as connection:
-            measured.halts = await halts.active(connection)
+        measured.asked_at = began = time.monotonic()
+        try:
+            async with transaction(self.pool) as connection:
+                measured.halts = await halts.active(connection)
+                measured.read_only = await health.is_read_only(connection)
+        finally:
+            measured.asked_at = None
         measured.database_seconds = time.monotonic() - began
 
+    async def _watch_disk(self, measured: _Measured) -> None:
+        while True:
+            measured.free_bytes = await anyio.to_thread.run_sync(_least_free, self.disks)
+            await anyio.sleep(DISK_EVERY)
 
-def _sentence(blocks: tuple[Block, ...], measured: _Measured) -> str:
+
+def _least_free(folders: tuple[Path, ...]) -> int | None:
+    """Free bytes of the fullest of these disks; None if none can be asked."""
+    free: list[int] = []
+    for folder in folders:
+        try:
+            free.append(shutil.disk_usage(folder).free)
+        except OSError:
+            continue
+    return min(free, default=None)
+
+
+def _blocks(found: tuple[Condition, ...], measured: _Measured, now: datetime) -> tuple[Block, ...]:
+    names = {each.name for each in found}
+    measured.since = {name: since for name, since in measured.since.items() if name in names} | {
+        name: now for name in names if name not in measured.since
+    }
+    return tuple(
+        Block(condition=each.name, detail=each.detail, clears=each.clears, since=measured.since[each.name])
+        for each in found
+    )
+
+
+def _tell(course: Course, now: datetime, speed: float) -> None:
+    """One line when a failure begins and one when it ends, however many conditions it shows itself by."""
+    for each in course.begun:
+        log.warning(
+            "entries blocked",
+            cause=each.cause.name,
+            sentence=each.cause.sentence,
+            consequences=list(each.cause.consequences),
+        )
+    for each in course.clearer:
+        log.info("cause seen clearer", cause=each.cause.name, consequences=list(each.cause.consequences))
+    for each in course.ended:
+        lasted = round((now - each.since).total_seconds() / speed, 1)
+        if each.told:
+            log.info("block cleared", cause=each.told, lasted_host_seconds=lasted)
+        else:
+            log.debug("block passed", cause=each.cause.name, lasted_host_seconds=lasted)
+
+
+def _sentence(measured: _Measured) -> str:
     if measured.halts:
         return f"halted: {measured.halts[0].cause}"
-    if blocks:
-        return f"{blocks[0].condition}: {blocks[0].detail}" + (
-            f" (and {len(blocks) - 1} more)" if len(blocks) > 1 else ""
-        )
+    if measured.incidents:
+        others = len(measured.blocks) - 1
+        first = measured.incidents[0].cause
+        return f"{first.name}: {first.sentence}" + (f" (and {others} more)" if others > 0 else "")
     return f"all well; loop lag {measured.loop_lag * 1000:.0f} ms, database {measured.database_seconds * 1000:.1f} ms"

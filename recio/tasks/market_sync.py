@@ -21,6 +21,7 @@ from recio.clock import Clock
 from recio.db import market_data
 from recio.db.connection import transaction
 from recio.errors import Transient
+from recio.freeze_points import Task, turn_of
 from recio.kalshi.exchange_status import Pause, read_pauses, read_state
 from recio.kalshi.fees import SeriesFees, read_fees
 from recio.kalshi.frames import Frame
@@ -264,6 +265,7 @@ class MarketSync:
         while True:
             with anyio.move_on_after(1.0):
                 await known.changed.wait()
+            await turn_of(Task.MARKET_SYNC)
             known.changed = anyio.Event()
             board = self._board(known, socket)
             self.board.set(board)

@@ -23,6 +23,7 @@ from recio.clock import Clock
 from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
+from recio.freeze_points import Task, turn_of
 from recio.messages import IndexTape, Prices, PriceView, SourceState, SourceView
 from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
@@ -201,6 +202,7 @@ class PriceFeed:
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 await run.changed.wait()
+            await turn_of(Task.PRICE_FEED)
             now = self.clock.utc()
             prices = _judged(run, now)
             self.prices.set(prices)

@@ -11,6 +11,7 @@ import anyio
 from aiohttp import web
 
 from recio.errors import BadConfig
+from recio.freeze_points import Task, turn_of
 from recio.supervisor import Say
 from recio.web import index_html, page_js, style_css
 
@@ -43,6 +44,7 @@ class StatusHttp:
         try:
             await self._listen(runner)
             while True:
+                await turn_of(Task.STATUS_HTTP)
                 say(f"http://{HOST}:{self.port}/ with {len(self.clients)} open pages")
                 await anyio.sleep(PUSH_EVERY)
         finally:

@@ -20,6 +20,7 @@ from recio.crash_points import CrashPoint, reached
 from recio.db import halts, ledger, orders
 from recio.db.connection import transaction
 from recio.errors import Transient
+from recio.freeze_points import Task, turn_of
 from recio.messages import (
     AccountView,
     CloseIntent,
@@ -100,6 +101,7 @@ class TradeManager:
         while True:
             await anyio.sleep(IDLE_TURN)
             async with turn:
+                await turn_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
                     await self._publish(say, "")
 

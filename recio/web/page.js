@@ -480,8 +480,11 @@ function showNotice(line, [title, detail, wayOut, from], status) {
 function showRestraints(status) {
   sync($("halts"), status.halts, (halt) => halt.cause + halt.since, notice, (line, halt) => showNotice(line, [
     `\u25a0 HALTED: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}`, `Way out: ${halt.way_out}`, halt.since], status));
+  sync($("causes"), status.causes, (cause) => cause.cause + cause.since, notice, (line, cause) => showNotice(line, [
+    `\u26a0 No entries: ${cause.cause}`, cause.sentence,
+    cause.consequences.length ? `Seen as well: ${cause.consequences.join(", ")}` : "Clears by itself", cause.since], status));
   sync($("blocks"), status.blocks, (block) => block.condition + block.since, notice, (line, block) => showNotice(line, [
-    `\u26a0 No entries: ${block.condition}`, block.detail, `Clears by itself with: ${block.clears}`, block.since], status));
+    `\u26a0 ${block.condition}`, block.detail, `Clears by itself with: ${block.clears}`, block.since], status));
 }
 
 function tile(tag, ...parts) {

@@ -22,6 +22,7 @@ from recio.messages import (
     TradeState,
     TradeView,
 )
+from recio.rules.conditions import task_limit
 from recio.rules.strikes import bid_of
 from recio.supervisor import Ledger
 from recio.units import (
@@ -64,19 +65,7 @@ def snapshot(
         "clock_speed": clock.speed,
         "ready": not reasons,
         "reasons": reasons,
-        "halts": [
-            {"cause": halt.cause, "since": time_text(halt.since), "by": halt.by, "way_out": halt.way_out}
-            for halt in restraints.halts
-        ],
-        "blocks": [
-            {
-                "condition": block.condition,
-                "since": time_text(block.since),
-                "detail": block.detail,
-                "clears": block.clears,
-            }
-            for block in restraints.blocks
-        ],
+        **_restraints(restraints, now, clock.speed),
         "switches": {"entry": facts.config.entry.enabled, "exit": facts.config.exit.enabled},
         "tasks": {
             name: {
@@ -100,13 +89,52 @@ def snapshot(
     }
 
 
+def _restraints(restraints: Restraints, now: datetime, speed: float) -> dict[str, Any]:
+    """What stops entries, and nothing else; how long is host time."""
+    return {
+        "halts": [
+            {"cause": halt.cause, "since": time_text(halt.since), "by": halt.by, "way_out": halt.way_out}
+            for halt in restraints.halts
+        ],
+        "blocks": [
+            {
+                "condition": block.condition,
+                "since": time_text(block.since),
+                "detail": block.detail,
+                "clears": block.clears,
+                "stops": "entries",
+                "seconds": round((now - block.since).total_seconds() / speed, 1),
+            }
+            for block in restraints.blocks
+        ],
+        "causes": [
+            {
+                "cause": each.cause,
+                "since": time_text(each.since),
+                "sentence": each.sentence,
+                "consequences": list(each.consequences),
+                "stops": "entries",
+                "seconds": round((now - each.since).total_seconds() / speed, 1),
+            }
+            for each in restraints.causes
+        ],
+    }
+
+
 def not_ready(wires: Wires, ledger: Ledger, config: Config) -> list[str]:
     """Why the daemon cannot trade now, as sentences; empty when it can."""
     restraints = wires.restraints.get()
     if restraints is None:
         return ["starting: the failure detector has not reported yet"]
     reasons = [f"halted: {halt.cause}" for halt in restraints.halts]
+    reasons += [f"{each.cause}: {each.sentence}" for each in restraints.causes]
     reasons += [f"{block.condition}: {block.detail}" for block in restraints.blocks]
+    told = {block.condition for block in restraints.blocks}
+    reasons += [
+        f"{each.name} stuck: no turn for {each.age_seconds:.0f} s"
+        for each in ledger.stuck(task_limit(config))
+        if f"{each.name} stuck" not in told
+    ]
     reasons += [
         f"{name} is {task.state.value.replace('_', ' ')}"
         for name, task in ledger.tasks.items()

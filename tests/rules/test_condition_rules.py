@@ -9,10 +9,23 @@ from datetime import timedelta
 import pytest
 
 from recio.config import Config
-from recio.messages import OrderState, VenuePhase, VenueState
+from recio.messages import (
+    OrderState,
+    PositionDifference,
+    Prices,
+    SourceState,
+    SourceView,
+    VenuePhase,
+    VenueState,
+)
 from recio.rules.conditions import Figures, conditions
-from tests.builders import NOW, account, board, open_trades, order, price, prices
+from recio.sections import KalshiSection
+from recio.units import ClientOrderId, Quantity
+from tests.builders import NOW, TICKER, account, board, open_trades, order, price, prices, view
 
+LOST = SourceView(
+    source="coinbase", state=SourceState.DOWN, price=None, at=None, heard_at=None, note="connection refused"
+)
 HEALTHY = Figures(
     now=NOW,
     speed=1.0,
@@ -22,7 +35,12 @@ HEALTHY = Figures(
     trades=open_trades(),
     loop_lag=0.001,
     database_seconds=0.001,
+    database_fault="",
+    database_read_only=False,
     task_ages={"price_feed": 0.2},
+    tasks_down={},
+    depths={"orders": (0, 16)},
+    free_bytes=10_000_000_000,
 )
 
 
@@ -70,7 +88,38 @@ def test_a_healthy_daemon_is_not_blocked():
         ("clock off", lambda f: replace(f, board=replace(board(), clock_offset=-1.1))),
         ("event loop late", lambda f: replace(f, loop_lag=0.6)),
         ("database slow", lambda f: replace(f, database_seconds=1.5)),
-        ("entry stuck", lambda f: replace(f, task_ages={"entry": 31.0})),
+        ("entry stuck", lambda f: replace(f, task_ages={"entry": 12.1})),
+        ("account_sync restarting", lambda f: replace(f, tasks_down={"account_sync": "the venue is away"})),
+        ("database away", lambda f: replace(f, database_fault="database: TimeoutError")),
+        ("database read-only", lambda f: replace(f, database_read_only=True)),
+        ("disk nearly full", lambda f: replace(f, free_bytes=499_999_999)),
+        ("queue orders nearly full", lambda f: replace(f, depths={"orders": (12, 16)})),
+        (
+            "order unanswered",
+            lambda f: replace(f, trades=open_trades(orders=(order(created_at=NOW - timedelta(seconds=6)),))),
+        ),
+        (
+            "position differs",
+            lambda f: replace(
+                f,
+                account=account(
+                    differences=(PositionDifference(ticker=TICKER, venue=Quantity(1), ours=Quantity(0)),)
+                ),
+            ),
+        ),
+        (
+            "order unrecorded",
+            lambda f: replace(f, account=account(unrecorded=(ClientOrderId("recio-0123abcd-9-entry-1"),))),
+        ),
+        (
+            "books silent",
+            lambda f: replace(f, board=board(replace(view(), book_at=NOW - timedelta(seconds=16)))),
+        ),
+        ("no book", lambda f: replace(f, board=board(replace(view(), book=None, why_no_book="a gap")))),
+        (
+            "price sources silent",
+            lambda f: replace(f, prices=Prices(by_symbol={"BTC": price()}, sources={"BTC": (LOST,)})),
+        ),
     ],
 )
 def test_each_sick_thing_blocks_by_its_name(name: str, change: Callable[[Figures], Figures]):
@@ -80,3 +129,33 @@ def test_each_sick_thing_blocks_by_its_name(name: str, change: Callable[[Figures
 def test_ages_are_judged_in_host_time_when_the_market_runs_faster():
     fast = replace(HEALTHY, speed=15.0, prices=prices(price(age=16)))
     assert conditions(fast, Config()) == ()
+
+
+def test_what_is_just_within_its_limit_blocks_nothing():
+    near = replace(
+        HEALTHY,
+        depths={"orders": (11, 16)},
+        free_bytes=500_000_000,
+        task_ages={"entry": 11.9},
+        loop_lag=0.5,
+        database_seconds=1.0,
+        trades=open_trades(orders=(order(created_at=NOW - timedelta(seconds=5)),)),
+    )
+    assert conditions(near, Config()) == ()
+
+
+def test_a_task_that_waits_for_the_venue_is_not_stuck_before_its_answer_is_overdue():
+    patient = Config(kalshi=KalshiSection(request_timeout_seconds=20))
+    assert conditions(replace(HEALTHY, task_ages={"account_sync": 21.9}), patient) == ()
+    late = conditions(replace(HEALTHY, task_ages={"account_sync": 22.1}), patient)
+    assert [each.name for each in late] == ["account_sync stuck"]
+
+
+def test_one_market_without_its_book_does_not_close_the_others():
+    blind = replace(view(), book=None, why_no_book="a gap")
+    assert conditions(replace(HEALTHY, board=board(blind, view())), Config()) == ()
+
+
+def test_a_database_that_does_not_answer_at_all_is_not_called_slow_as_well():
+    gone = replace(HEALTHY, database_fault="database: ConnectionError", database_seconds=30.0)
+    assert [each.name for each in conditions(gone, Config())] == ["database away"]

@@ -11,7 +11,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -66,6 +66,8 @@ class World:
     exchange: subprocess.Popen[bytes] | None = None
     daemon: subprocess.Popen[bytes] | None = None
     lives: int = 0
+    surroundings: dict[str, str] = field(default_factory=dict[str, str])
+    """Environment variables of the processes started from now on, beside the present ones."""
 
     @property
     def credentials(self) -> dict[str, Any]:
@@ -96,6 +98,7 @@ class World:
             return subprocess.Popen(
                 [sys.executable, "-m", "recio", *arguments],
                 cwd=self.root,
+                env=os.environ | self.surroundings,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )

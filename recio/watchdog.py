@@ -1,0 +1,38 @@
+"""Tells systemd how the daemon is, and feeds its watchdog only while every critical task turns; it mends nothing.
+
+It looks at the tasks by itself, so that a failure detector that stands still is found as well.
+"""
+
+from __future__ import annotations
+
+import anyio
+import structlog
+
+from recio import systemd
+from recio.config import Config
+from recio.rules.conditions import task_limit
+from recio.supervisor import DISPENSABLE, Ledger
+from recio.web.snapshot import not_ready
+from recio.wires import Wires
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+NOTIFY_EVERY = 1.0
+
+
+async def keep_systemd_told(wires: Wires, ledger: Ledger, config: Config) -> None:
+    """READY once the account was compared, STATUS always, WATCHDOG only while no critical task is stuck."""
+    ready, starved, limit = False, list[str](), task_limit(config)
+    while True:
+        if not ready and wires.account.get() is not None:
+            ready = True
+            systemd.notify("READY=1")
+        reasons = not_ready(wires, ledger, config)
+        systemd.notify(f"STATUS={'trading' if not reasons else reasons[0]}")
+        stuck = [each.name for each in ledger.stuck(limit) if each.name not in DISPENSABLE]
+        if not stuck:
+            systemd.notify("WATCHDOG=1")
+        if stuck != starved:
+            log.error("watchdog starves" if stuck else "watchdog is fed again", tasks=stuck)
+            starved = stuck
+        await anyio.sleep(NOTIFY_EVERY)
