@@ -9,6 +9,7 @@ from recio.db.connection import Connection
 from recio.messages import Halt
 
 _ACTIVE = "SELECT cause, since, set_by, way_out FROM halts WHERE cleared_at IS NULL ORDER BY halt_id"
+_EVER_CLEARED = "SELECT DISTINCT cause FROM halts WHERE cleared_at IS NOT NULL AND cause LIKE 'order %'"
 _SET = """
     INSERT INTO halts (cause, since, set_by, way_out) VALUES ($1, $2, $3, $4)
     ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
@@ -21,6 +22,11 @@ async def active(connection: Connection) -> tuple[Halt, ...]:
     return tuple(
         Halt(cause=row["cause"], since=row["since"], by=row["set_by"], way_out=row["way_out"]) for row in rows
     )
+
+
+async def ever_cleared(connection: Connection) -> frozenset[str]:
+    """Causes about a single order that were cleared at some time: such a cause never goes away by itself."""
+    return frozenset(row["cause"] for row in await connection.fetch(_EVER_CLEARED))
 
 
 async def set_halt(connection: Connection, halt: Halt) -> bool:

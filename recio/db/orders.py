@@ -5,6 +5,7 @@ An order's row exists, committed, before its request leaves; nothing here ever d
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from asyncpg import Record
@@ -70,6 +71,10 @@ _SETTLEMENT = """
     ON CONFLICT (ticker) DO NOTHING RETURNING ticker
 """
 _RESULT = "SELECT result FROM settlements WHERE ticker = $1"
+_WITHOUT_ROW = """
+    SELECT seen.id FROM unnest($1::text[]) AS seen (id)
+    WHERE NOT EXISTS (SELECT FROM orders AS o WHERE o.client_order_id = seen.id) ORDER BY seen.id
+"""
 _BACKFILL_FROM = """
     SELECT coalesce(
         (SELECT min(created_at) FROM orders WHERE state IN ('intended', 'unknown', 'resting')),
@@ -189,6 +194,11 @@ async def settled_result(connection: Connection, ticker: Ticker) -> Side | None:
     """What the venue said this market settled at, if it did."""
     result = await connection.fetchval(_RESULT, ticker)
     return None if result is None else Side(result)
+
+
+async def without_row(connection: Connection, ids: Iterable[ClientOrderId]) -> tuple[ClientOrderId, ...]:
+    """Which of these orders these rows have never heard of."""
+    return tuple(ClientOrderId(row["id"]) for row in await connection.fetch(_WITHOUT_ROW, list(ids)))
 
 
 async def backfill_from(connection: Connection) -> datetime | None:

@@ -148,7 +148,7 @@ def _of_books_kept(account: AccountView) -> Iterator[Condition]:
             kind=Kind.ORDER_UNRECORDED,
             name=Kind.ORDER_UNRECORDED,
             detail=f"{order} is at the venue, carries our tag and has no row",
-            clears="its row; the halt stays",
+            clears="recio resume, once the venue's page and the rows are compared",
         )
 
 

@@ -6,7 +6,7 @@ complete reads, never by a time-out; a difference that time does not explain is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -72,6 +72,7 @@ class _Memory:
     fills: set[FillId] = field(default_factory=set[FillId])
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
+    unrecorded: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     compared: int = 0
     sentence: str = "compares for the first time"
     look_now: anyio.Event = field(default_factory=anyio.Event)
@@ -191,11 +192,15 @@ class AccountSync:
         memory.absences = {
             order.client_order_id: memory.absences.get(order.client_order_id, Absence()) for order in doubtful
         }
-        if not trades.orders:
+        if not trades.orders and memory.compared:
             return
-        since = min(order.created_at for order in trades.orders) - OVERLAP
+        since = min((order.created_at for order in trades.orders), default=as_of) - OVERLAP
+        if not memory.compared and memory.since is not None:
+            # Once in each life as far back as the rows reach: an older copy of them shows itself by what is newer.
+            since = min(since, memory.since)
         listed = await account.orders(self.rest, ticker=None, since=since)
         reached(CrashPoint.ORDERS_READ)
+        await self._find_unrecorded(listed, memory)
         for seen in listed:
             if self._is_ours(seen):
                 await self.venue_facts.send(seen)
@@ -215,6 +220,13 @@ class AccountSync:
                 )
                 reached(CrashPoint.ABSENCE_SENT)
 
+    async def _find_unrecorded(self, listed: Iterable[OrderSeen], memory: _Memory) -> None:
+        """Every order has a row before it leaves: one of ours without a row was sent by a life that these
+        rows do not remember."""
+        ours = [each.client_order_id for each in listed if each.client_order_id and self._is_ours(each)]
+        async with transaction(self.pool) as connection:
+            memory.unrecorded.update(await order_rows.without_row(connection, ours))
+
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: _Figures, say: Say) -> None:
         unsettled = frozenset(order.ticker for order in trades.orders)
         differing = compare(figures.positions, trades.trades, unsettled, self.clock.utc())
@@ -231,6 +243,7 @@ class AccountSync:
                 differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
                 foreign=tuple(sorted(figures.positions.keys() - traded)),
                 reconciled_at=self.clock.utc(),
+                unrecorded=tuple(sorted(memory.unrecorded)),
             )
         )
         memory.sentence = (

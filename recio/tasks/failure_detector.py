@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -29,6 +29,7 @@ from recio.messages import AccountView, Block, Halt, MarketBoard, OpenTrades, Pr
 from recio.rules.causes import Course, Incident, causes, follow
 from recio.rules.conditions import Condition, Figures, conditions
 from recio.supervisor import Ledger, Say, State
+from recio.units import ClientOrderId
 from recio.wires import Reads, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -51,6 +52,8 @@ class _Measured:
     read_only: bool = False
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
+    accepted: frozenset[str] = frozenset()
+    """Causes that somebody cleared once: what lies in the past for good need not halt again."""
     looked_at: datetime | None = None
     """Before the first look the blocks are not known, and nothing may be published without them."""
     blocks: tuple[Block, ...] = ()
@@ -123,6 +126,7 @@ class FailureDetector:
         )
 
     def _figures(self, measured: _Measured, now: datetime) -> Figures:
+        account = self.account.get()
         tasks = self.ledger.tasks
         down = {name: each for name, each in tasks.items() if each.state is State.BACKING_OFF}
         return Figures(
@@ -130,7 +134,7 @@ class FailureDetector:
             speed=self.clock.speed,
             prices=self.prices.get(),
             board=self.board.get(),
-            account=self.account.get(),
+            account=account and replace(account, unrecorded=self._unaccepted(account, measured)),
             trades=self.open_trades.get(),
             loop_lag=measured.loop_lag,
             database_seconds=measured.database_age,
@@ -142,7 +146,10 @@ class FailureDetector:
             free_bytes=measured.free_bytes,
         )
 
-    def _reasons_to_halt(self, now: datetime) -> Iterator[Halt]:
+    def _unaccepted(self, account: AccountView, measured: _Measured) -> tuple[ClientOrderId, ...]:
+        return tuple(each for each in account.unrecorded if _without_row(each) not in measured.accepted)
+
+    def _reasons_to_halt(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
         account = self.account.get()
         if account is None:
             return
@@ -150,10 +157,7 @@ class FailureDetector:
             f"position on {each.ticker} differs: venue {each.venue / 100:+.2f}, recio {each.ours / 100:+.2f}"
             for each in account.differences
         ]
-        causes += [
-            f"order {each} is at the venue and has no row: this database is older than its orders"
-            for each in account.unrecorded
-        ]
+        causes += [_without_row(each) for each in self._unaccepted(account, measured)]
         for cause in causes:
             yield Halt(
                 cause=cause,
@@ -164,7 +168,7 @@ class FailureDetector:
 
     async def _halt_on_difference(self, measured: _Measured) -> None:
         known = {each.cause for each in measured.halts}
-        for halt in self._reasons_to_halt(self.clock.utc()):
+        for halt in self._reasons_to_halt(measured, self.clock.utc()):
             if halt.cause in known:
                 continue
             async with transaction(self.pool) as connection:
@@ -198,6 +202,7 @@ class FailureDetector:
         try:
             async with transaction(self.pool) as connection:
                 measured.halts = await halts.active(connection)
+                measured.accepted = await halts.ever_cleared(connection)
                 measured.read_only = await health.is_read_only(connection)
         finally:
             measured.asked_at = None
@@ -207,6 +212,10 @@ class FailureDetector:
         while True:
             measured.free_bytes = await anyio.to_thread.run_sync(_least_free, self.disks)
             await anyio.sleep(DISK_EVERY)
+
+
+def _without_row(order: ClientOrderId) -> str:
+    return f"order {order} is at the venue and has no row: this database is older than its orders"
 
 
 def _least_free(folders: tuple[Path, ...]) -> int | None:

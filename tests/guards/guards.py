@@ -166,7 +166,7 @@ DECISIONS = (
     _guard(
         "clock offset",
         "recio/rules/conditions.py",
-        "if board.clock_offset is not None and abs(board.clock_offset) > CLOCK_LIMIT * seen.speed:",
+        "if board.clock_offset is not None and abs(board.clock_offset) > clock_limit * seen.speed:",
         "if False:",
         CONDITIONS,
     ),
@@ -270,8 +270,8 @@ HALTS = (
     _guard(
         "a position difference halts",
         "recio/tasks/failure_detector.py",
-        "for each in account.differences if account else ():",
-        "for each in ():",
+        "            for each in account.differences\n        ]",
+        "            for each in ()\n        ]",
         HALTING,
     ),
     _guard(

@@ -252,3 +252,23 @@ async def test_a_fill_is_told_once_however_often_and_whichever_way_it_comes(
             while wires.account_hints.depth or not told:  # noqa: ASYNC110 - the queue is the task's own
                 await anyio.sleep(0.01)
         assert told == [fill]
+
+
+async def test_an_order_of_ours_that_has_no_row_is_told_even_when_nothing_is_in_doubt(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """A database brought back from an older copy does not know what was sent after the copy was made."""
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    forgotten = {
+        "order_id": "v-9",
+        "client_order_id": OURS,
+        "ticker": TICKER,
+        "status": "executed",
+        "fill_count_fp": "10.00",
+        "remaining_count_fp": "0.00",
+    }
+    script = Script(orders=[forgotten, {**forgotten, "order_id": "v-10", "client_order_id": "by hand"}])
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 3)
+    assert view.unrecorded == (OURS,)

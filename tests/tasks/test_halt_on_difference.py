@@ -14,7 +14,7 @@ from recio.db.connection import transaction
 from recio.messages import PositionDifference, Restraints
 from recio.supervisor import Ledger
 from recio.tasks.failure_detector import FailureDetector
-from recio.units import Quantity
+from recio.units import ClientOrderId, Quantity
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, account
 
@@ -31,6 +31,8 @@ async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) 
         clock=AT_NOW,
         config=Config(),
         ledger=Ledger(),
+        depths=wires.depths,
+        disks=(),
         prices=wires.prices,
         board=wires.board,
         account=wires.account,
@@ -70,5 +72,22 @@ async def test_after_a_restart_the_halt_of_a_difference_still_holds_though_the_d
     assert (await looked_until_halted(pool, second)).halts == before
     async with transaction(pool) as connection:
         assert len(await halts.active(connection)) == 1
+    first.close()
+    second.close()
+
+
+async def test_an_order_without_a_row_halts_until_somebody_accepts_it_and_then_never_again(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    forgotten = replace(account(), unrecorded=(ClientOrderId("recio-0000000a-9-entry-1"),))
+    first, second = Wires(), Wires()
+    first.account.set(forgotten)
+    (halt,) = (await looked_until_halted(pool, first)).halts
+    assert "recio-0000000a-9-entry-1 is at the venue and has no row" in halt.cause
+    async with transaction(pool) as connection:
+        await halts.clear_all(connection, NOW, "somebody")
+    second.account.set(replace(forgotten, differences=DIFFERS.differences))
+    (other,) = (await looked_until_halted(pool, second)).halts
+    assert "differs" in other.cause
     first.close()
     second.close()
