@@ -106,6 +106,8 @@ class OrderMachine(RuleBasedStateMachine):
         async with self.connection.transaction():
             yield
             await self.connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            # Which lasts until the example's own transaction ends, unless it is taken back.
+            await self.connection.execute("SET CONSTRAINTS ALL DEFERRED")
 
     def rows(self) -> OpenTrades:
         return self.run(ledger.open_trades(self.connection, self.venue.now))

@@ -450,14 +450,14 @@ async def test_seconds_are_stored_and_recalled_at_the_next_start(
     pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(price_feed, "STORE_EVERY", 0.05)
-    sources = TwoSources(clock=fast())
+    sources = TwoSources(clock=fast(20))
 
     async def stored() -> list[tuple[int, Decimal]]:
         async with pool.acquire() as connection:
             return await market_data.recall_seconds(connection, "BTC", 0)
 
     async def move(count: int) -> None:
-        sources.coinbase = sources.kraken = Decimal(84_000 + count % 7)
+        sources.coinbase = sources.kraken = Decimal(84_000 + count * count % 97)
         await sources.quote("coinbase")
         await sources.quote("kraken")
 
@@ -469,7 +469,7 @@ async def test_seconds_are_stored_and_recalled_at_the_next_start(
                     await wires.prices.newer_than(wires.prices.version)
     seconds = await stored()
     assert [second for second, _ in seconds] == list(range(seconds[0][0], seconds[0][0] + len(seconds)))
-    assert all(84_000 <= price <= 84_006 for _, price in seconds)
+    assert all(84_000 <= price <= 84_096 for _, price in seconds)
     async with feeding(TwoSources(clock=sources.clock), pool) as wires:
         view = await believed(wires, both_good)
     assert view.volatility is not None
