@@ -134,15 +134,44 @@ CREATE TABLE IF NOT EXISTS settlements (
 -- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt outlives restarts.
 CREATE TABLE IF NOT EXISTS halts (
     halt_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    brake text NOT NULL DEFAULT 'halt' CHECK (brake IN ('halt', 'flatten', 'stop')),
     cause text NOT NULL,
     since timestamptz NOT NULL,
     set_by text NOT NULL,
     way_out text NOT NULL,
     cleared_at timestamptz,
     cleared_by text,
+    -- By this database's own clock, by which the time to each proof is measured.
+    set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CHECK ((cleared_at IS NULL) = (cleared_by IS NULL))
 );
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
+
+-- Writer: brake. What was done at the venue about a halt, and when it was seen to be so.
+CREATE TABLE IF NOT EXISTS brake_checks (
+    halt_id bigint PRIMARY KEY REFERENCES halts,
+    cancelled integer NOT NULL CHECK (cancelled >= 0),
+    verified_at timestamptz,
+    flat_at timestamptz
+);
+
+-- Writer: brake. Groups at the venue that entries ride in; the newest of a shard is the one in use.
+CREATE TABLE IF NOT EXISTS order_groups (
+    group_id text PRIMARY KEY,
+    exchange_index integer,
+    made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    gone_at timestamptz
+);
+
+-- Writer: `recio switch`. The last row of a name is its position; without a row it is on.
+CREATE TABLE IF NOT EXISTS switches (
+    switch_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL CHECK (name IN ('entry', 'exit')),
+    is_on boolean NOT NULL,
+    at timestamptz NOT NULL,
+    set_by text NOT NULL CHECK (set_by <> ''),
+    why text NOT NULL DEFAULT ''
+);
 
 -- Writer: trade_manager. What was decided and done, in the transaction that did it; append-only.
 CREATE TABLE IF NOT EXISTS journal (

@@ -7,10 +7,12 @@ the identity and the life of the daemon.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import anyio
@@ -18,6 +20,7 @@ import asyncpg
 import structlog
 
 from recio import data_dir, freeze_points, systemd
+from recio.brake_signals import BRAKES, pull_on_signals
 from recio.config import Config
 from recio.crash_points import CrashPoint, reached
 from recio.db import books, identity
@@ -27,13 +30,19 @@ from recio.db.ledger import Author
 from recio.db.migrations import migrate, schema_text
 from recio.db.placement import disks_of
 from recio.db.pool import AccountLock, advisory_lock, open_pool
-from recio.errors import ExitCode, Fatal
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
-from recio.messages import OrderState
 from recio.sections import Environment
+from recio.stopping import (
+    end_when_stopped,
+    end_without_lock,
+    let_answers_be_recorded,
+    let_orders_be_answered,
+    refuse_stopped,
+)
 from recio.supervisor import Ledger, Run, supervise
 from recio.tasks.account_sync import AccountSync
+from recio.tasks.brake import BrakeAtVenue
 from recio.tasks.entry import Entry
 from recio.tasks.executor import Executor
 from recio.tasks.exit import Exit
@@ -52,9 +61,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 ACCOUNT_LOCK = 0x7265_6369_6F
 """The key of the advisory lock that one daemon per database holds."""
 DEMO_DATABASES = "recio_demo_"
-ANSWER_GRACE = 12.0
-"""Host seconds that orders in flight get to be answered when the daemon stops."""
-RECORD_GRACE = 3.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,16 +93,19 @@ async def run(
     )
     data_dir.refuse_taken_port(config.status.port)
     root = data_dir.claim(config)
-    async with (
-        _database_dsn(config, root, database) as dsn,
-        _owned_pool(config, venue, dsn) as owned,
-        aiohttp.ClientSession(trace_configs=traces) as session,
-    ):
-        wires = Wires()
-        try:
-            await _live(config, venue, session, wires, owned, stop, companion)
-        finally:
-            wires.close()
+    # From the first moment on: unheard, either signal would kill the process.
+    with anyio.open_signal_receiver(*BRAKES) as signals:
+        async with (
+            _database_dsn(config, root, database) as dsn,
+            _owned_pool(config, venue, dsn) as owned,
+            aiohttp.ClientSession(trace_configs=traces) as session,
+        ):
+            wires = Wires()
+            hear = partial(pull_on_signals, signals, wires.brake_requests, venue.clock)
+            try:
+                await _live(config, venue, session, wires, owned, stop, (hear,), companion)
+            finally:
+                wires.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,7 @@ async def _owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[
         async with transaction(pool) as connection:
             await migrate(connection, schema_text())
             await books.prove(connection)
+            await refuse_stopped(connection)
             reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
         reached(CrashPoint.SCHEMA_COMMITTED)
         async with transaction(pool) as connection:
@@ -152,6 +162,7 @@ async def _live(
     wires: Wires,
     owned: _Owned,
     stop: anyio.Event,
+    besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the books."""
@@ -168,7 +179,10 @@ async def _live(
         _start(keepers, keeper_tasks(daemon, owned.author), ledger)
         _start(keepers, listener_tasks(daemon, session, owned.author), ledger)
         keepers.start_soon(keep_systemd_told, wires, ledger, config)
-        keepers.start_soon(_end_without_lock, owned.lock)
+        keepers.start_soon(end_without_lock, owned.lock)
+        keepers.start_soon(end_when_stopped, wires, stop)
+        for each in besides:
+            keepers.start_soon(each)
         async with anyio.create_task_group() as senders:
             _start(senders, sender_tasks(daemon, owned.lock), ledger)
             async with anyio.create_task_group() as deciders:
@@ -181,11 +195,11 @@ async def _live(
                 systemd.notify("STOPPING=1")
                 deciders.cancel_scope.cancel()
             reached(CrashPoint.DECIDERS_STOPPED)
-            await _let_orders_be_answered(wires)
+            await let_orders_be_answered(wires)
             reached(CrashPoint.ORDERS_ANSWERED)
             senders.cancel_scope.cancel()
         reached(CrashPoint.SENDERS_STOPPED)
-        await _let_answers_be_recorded(wires)
+        await let_answers_be_recorded(wires)
         reached(CrashPoint.ANSWERS_RECORDED)
         keepers.cancel_scope.cancel()
     reached(CrashPoint.KEEPERS_STOPPED)
@@ -220,6 +234,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 prices=wires.prices,
                 board=wires.board,
                 open_trades=wires.open_trades,
+                restraints=wires.restraints,
                 close_intents=wires.close_intents,
             ).run,
         ),
@@ -250,6 +265,7 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
                 clock=daemon.venue.clock,
                 may_send=lambda: not lock.lost.is_set(),
                 restraints=daemon.wires.restraints,
+                order_group=daemon.wires.order_group,
                 orders=daemon.wires.orders,
                 outcomes=daemon.wires.outcomes,
             ).run,
@@ -297,6 +313,21 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Autho
                 account=wires.account,
             ).run,
         ),
+        (
+            "brake",
+            BrakeAtVenue(
+                pool=daemon.pool,
+                rest=daemon.rest,
+                clock=venue.clock,
+                limits=config.risk,
+                tag=author.tag,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                restraints=wires.restraints,
+                brake_checks=wires.brake_checks,
+                order_group=wires.order_group,
+            ).run,
+        ),
     ]
 
 
@@ -338,6 +369,7 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
                 board=wires.board,
                 account=wires.account,
                 open_trades=wires.open_trades,
+                brake_requests=wires.brake_requests,
                 restraints=wires.restraints,
             ).run,
         ),
@@ -345,6 +377,10 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
             "status_http",
             StatusHttp(
                 port=config.status.port,
+                clock=venue.clock,
+                token=data_dir.brake_token(data_dir.place_of(config)),
+                restraints=wires.restraints,
+                brake_requests=wires.brake_requests,
                 status=lambda whole: snapshot(wires, daemon.ledger, facts, venue.clock, whole_board=whole),
                 clients=set(),
             ).run,
@@ -355,38 +391,3 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
 async def _accompany(companion: Companion, daemon: Daemon, stop: anyio.Event) -> None:
     await companion(daemon)
     stop.set()
-
-
-async def _end_without_lock(lock: AccountLock) -> None:
-    """Without the proof of being alone nothing is sent any more, and start-up is the way to regain it."""
-    await lock.lost.wait()
-    raise Fatal(
-        "the connection that holds the account lock was lost: the daemon ends and must be started anew",
-        ExitCode.TEMPORARY,
-    )
-
-
-async def _let_orders_be_answered(wires: Wires) -> None:
-    """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown.
-
-    A wish that was taken up before the stop may become a row after it, so the wishes come first.
-    """
-    with anyio.move_on_after(ANSWER_GRACE):
-        while wires.open_intents.unfinished or wires.close_intents.unfinished:  # noqa: ASYNC110 - no event of that
-            await anyio.sleep(0.02)
-        version = 0
-        while wires.orders.depth or _unsettled(wires):
-            version = await wires.open_trades.newer_than(version)
-
-
-def _unsettled(wires: Wires) -> bool:
-    """Whether an order is on its way or its fills are; one in doubt is left to the next start."""
-    trades = wires.open_trades.get()
-    doubtful = (OrderState.UNKNOWN, OrderState.RESTING)
-    return any(order.state not in doubtful for order in (trades.orders if trades else ()))
-
-
-async def _let_answers_be_recorded(wires: Wires) -> None:
-    with anyio.move_on_after(RECORD_GRACE):
-        while wires.outcomes.depth:  # noqa: ASYNC110 - a queue has no event for being empty
-            await anyio.sleep(0.02)

@@ -20,6 +20,11 @@ from recio.sections import LogSection
 from recio.supervisor import leading_fault
 
 DEFAULT_CONFIG = "recio.toml"
+BRAKES = {
+    "halt": "stop new orders until somebody resumes; exits go on",
+    "flatten": "stop new orders and sell everything held while its market is open",
+    "stop": "stop new orders, end the daemon, and let it not start until somebody resumes",
+}
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -100,11 +105,20 @@ def _parser() -> argparse.ArgumentParser:
     resume.add_argument("--by", required=True, metavar="NAME", help="who clears it, for the record")
     resume.set_defaults(command=_resume)
 
-    halt = commands.add_parser("halt", help="stop new orders until somebody resumes; exits go on")
-    _config_option(halt)
-    halt.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
-    halt.add_argument("--by", default="command line", metavar="NAME", help="who halts, for the record")
-    halt.set_defaults(command=_halt)
+    for brake, does in BRAKES.items():
+        pull = commands.add_parser(brake, help=does)
+        _config_option(pull)
+        pull.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+        pull.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
+        pull.set_defaults(command=_brake, brake=brake)
+
+    switch = commands.add_parser("switch", help="switch entry or exit off and on, each by itself")
+    _config_option(switch)
+    switch.add_argument("name", choices=("entry", "exit"))
+    switch.add_argument("position", choices=("on", "off"))
+    switch.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    switch.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
+    switch.set_defaults(command=_switch)
     return parser
 
 
@@ -194,10 +208,20 @@ def _resume(options: argparse.Namespace) -> None:
     print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
 
 
-def _halt(options: argparse.Namespace) -> None:
+def _brake(options: argparse.Namespace) -> None:
     from recio import operator
+    from recio.messages import Brake
 
-    print(anyio.run(operator.halt, _load(options.config), options.why, options.by))
+    brake = Brake(options.brake)
+    print(anyio.run(operator.pull, _load(options.config), brake, options.why, options.by))
+
+
+def _switch(options: argparse.Namespace) -> None:
+    from recio import operator
+    from recio.messages import Switch
+
+    config, is_on = _load(options.config), options.position == "on"
+    print(anyio.run(operator.turn_switch, config, Switch(options.name), is_on, options.why, options.by))
 
 
 def _until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:

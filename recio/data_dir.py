@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import socket
 from pathlib import Path
+
+from pydantic import SecretStr
 
 from recio.config import Config
 from recio.errors import BadConfig
 
 MARKER = "recio-data.json"
+BRAKE_TOKEN = "brake-token"
 
 
 def place_of(config: Config) -> Path:
@@ -39,6 +43,23 @@ def claim(config: Config) -> Path:
     except OSError as error:
         raise BadConfig(f"data_dir = {str(path)!r} cannot be used: {error.strerror}") from error
     return path
+
+
+def brake_token(root: Path) -> SecretStr:
+    """The token that the status page's brakes ask for; made at the first start, readable by its owner only."""
+    path = root / BRAKE_TOKEN
+    try:
+        if not path.exists():
+            fresh = root / (BRAKE_TOKEN + ".new")
+            fresh.touch(mode=0o600)
+            fresh.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
+            os.replace(fresh, path)
+        token = path.read_text(encoding="ascii").strip()
+    except (OSError, ValueError) as error:
+        raise BadConfig(f"{path} cannot be used: {error}; remove it and a new one is made") from error
+    if not token:
+        raise BadConfig(f"{path} is empty; remove it and a new one is made")
+    return SecretStr(token)
 
 
 def _check(marker: Path, wanted: dict[str, str]) -> None:

@@ -29,6 +29,7 @@ class Task(StrEnum):
     TRADE_MANAGER = "trade_manager"
     EXECUTOR = "executor"
     FAILURE_DETECTOR = "failure_detector"
+    BRAKE = "brake"
     STATUS_HTTP = "status_http"
 
 

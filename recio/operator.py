@@ -1,4 +1,4 @@
-"""What an operator does from the command line to a daemon's rows; set a halt, clear them all."""
+"""What an operator does from the command line to a daemon's rows: pull a brake, clear them, turn a switch."""
 
 from __future__ import annotations
 
@@ -15,15 +15,17 @@ import asyncpg
 from recio import data_dir
 from recio.app import DEMO_DATABASES
 from recio.config import Config
-from recio.db import halts
-from recio.db.connection import transaction
+from recio.db import brakes, halts, switches
+from recio.db.connection import Connection, transaction
 from recio.db.embedded import embedded_server
 from recio.db.pool import open_pool
 from recio.errors import BadConfig
-from recio.messages import Halt
+from recio.messages import Brake, BrakeCheck, Halt, Switch
 from recio.venue import read_credentials
 
 WAY_OUT = "recio resume --by NAME"
+STOPPED = "the daemon stopped new orders"
+DONE = {Brake.HALT: "halted", Brake.FLATTEN: "flattened", Brake.STOP: "stopped"}
 SEEN_WITHIN = 3.0
 """Host seconds that a running daemon gets to show the halt before it is called unseen."""
 LOOK_EVERY = 0.1
@@ -35,16 +37,42 @@ async def resume(config: Config, by: str) -> list[str]:
         return await _clear(dsn, by)
 
 
-async def halt(config: Config, why: str, by: str) -> str:
-    """Commit a halt, then say whether a daemon shows that it stopped; the row holds either way."""
-    cause = f"halted by hand: {why}" if why else "halted by hand"
+async def pull(config: Config, brake: Brake, why: str, by: str) -> str:
+    """Commit a brake, then say what a daemon shows of it; the row holds either way."""
+    cause = f"{DONE[brake]} by hand" + (f": {why}" if why else "")
     async with _database_dsn(config) as dsn:
-        is_new = await _set(dsn, Halt(cause=cause, since=datetime.now(UTC), by=by, way_out=WAY_OUT))
-        said = await _what_the_daemon_did(config.status.port, cause)
+        halt = Halt(brake=brake, cause=cause, since=datetime.now(UTC), by=by, way_out=WAY_OUT)
+        is_new = await _set(dsn, halt)
+        said = await _what_the_daemon_did(dsn, config.status.port, halt)
     return f"{cause if is_new else f'{cause} (already)'}\n{said}\nway out: {WAY_OUT}"
 
 
-async def _what_the_daemon_did(port: int, cause: str) -> str:
+async def turn_switch(config: Config, switch: Switch, is_on: bool, why: str, by: str) -> str:
+    """Record a switch's new position; a running daemon follows within a second."""
+    position = "on" if is_on else "off"
+    async with (
+        _database_dsn(config) as dsn,
+        _rows(dsn, "recio switch") as connection,
+    ):
+        changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why)
+    return f"{switch} is switched {position}" if changed else f"{switch} was {position} already"
+
+
+async def _what_the_daemon_did(dsn: str, port: int, halt: Halt) -> str:
+    """Follow the status page until the halt is shown, and then the rows until it is verified at the venue."""
+    seen = await _seen_by_the_daemon(port, halt.cause)
+    if not seen.startswith(STOPPED):
+        return seen
+    proof = await _proof(dsn, halt.cause)
+    if proof is None:
+        return f"{seen}\nNOT verified at the venue within {SEEN_WITHIN:g} s: look at the page and the log"
+    return (
+        f"{seen}\nverified at the venue: nothing of ours rests ({proof.verified_after:.2f} s after the halt,"
+        f" {proof.cancelled} orders cancelled)"
+    )
+
+
+async def _seen_by_the_daemon(port: int, cause: str) -> str:
     began = anyio.current_time()
     url = f"http://127.0.0.1:{port}/status"
     timeout = aiohttp.ClientTimeout(total=SEEN_WITHIN)
@@ -53,7 +81,7 @@ async def _what_the_daemon_did(port: int, cause: str) -> str:
         while (passed := anyio.current_time() - began) < SEEN_WITHIN:
             causes = await _halts_shown(session, url)
             if causes is not None and cause in causes:
-                return f"the daemon stopped new orders (seen after {passed:.2f} s)"
+                return f"{STOPPED} (seen after {passed:.2f} s)"
             if causes is None and not answered:
                 break
             answered = True
@@ -61,6 +89,20 @@ async def _what_the_daemon_did(port: int, cause: str) -> str:
     if answered:
         return f"the daemon at {url} does not show the halt after {SEEN_WITHIN:g} s: look at its log"
     return f"no daemon answers at {url}: the halt is in the database and holds when one starts on it"
+
+
+async def _proof(dsn: str, cause: str) -> BrakeCheck | None:
+    """What the daemon recorded of its proof; read from the rows, because a stop ends the page with the daemon."""
+    async with open_pool(dsn, application_name="recio brake") as pool:
+        with anyio.move_on_after(SEEN_WITHIN):
+            while True:
+                async with transaction(pool) as connection:
+                    rows = {each.halt_id for each in await halts.active(connection) if each.cause == cause}
+                    found = [each for each in await brakes.checks(connection) if each.halt_id in rows]
+                if found and found[0].verified_after is not None:
+                    return found[0]
+                await anyio.sleep(LOOK_EVERY)
+    return None
 
 
 async def _halts_shown(session: aiohttp.ClientSession, url: str) -> list[str] | None:
@@ -93,16 +135,25 @@ def _database(root: Path) -> str:
 
 
 async def _clear(dsn: str, by: str) -> list[str]:
-    try:
-        async with open_pool(dsn, application_name="recio resume") as pool, transaction(pool) as connection:
-            return await halts.clear_all(connection, datetime.now(UTC), by)
-    except asyncpg.UndefinedTableError as error:
-        raise BadConfig("this database has never been used by recio: there is nothing to resume") from error
+    async with _rows(dsn, "recio resume") as connection:
+        return await halts.clear_all(connection, datetime.now(UTC), by)
 
 
 async def _set(dsn: str, row: Halt) -> bool:
+    async with _rows(dsn, f"recio {row.brake}") as connection:
+        return await halts.set_halt(connection, row)
+
+
+@asynccontextmanager
+async def _rows(dsn: str, application_name: str) -> AsyncGenerator[Connection]:
+    """A transaction on a database that recio has used."""
     try:
-        async with open_pool(dsn, application_name="recio halt") as pool, transaction(pool) as connection:
-            return await halts.set_halt(connection, row)
-    except asyncpg.UndefinedTableError as error:
-        raise BadConfig("this database has never been used by recio: there is nothing to halt") from error
+        async with (
+            open_pool(dsn, application_name=application_name) as pool,
+            transaction(pool) as connection,
+        ):
+            yield connection
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        raise BadConfig(
+            "this database has never been used by this version of recio: start the daemon on it once"
+        ) from error

@@ -15,11 +15,14 @@ from recio.messages import (
     AccountHint,
     AccountView,
     Assessments,
+    BrakeCheck,
+    BrakeRequest,
     CloseIntent,
     IndexTape,
     MarketBoard,
     OpenIntent,
     OpenTrades,
+    OrderGroupReady,
     OrderOutcome,
     PlaceOrder,
     Prices,
@@ -133,6 +136,9 @@ class Wires:
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
     open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
     restraints: Latest[Restraints] = field(default_factory=Latest[Restraints])
+    brake_checks: Latest[tuple[BrakeCheck, ...]] = field(default_factory=Latest[tuple[BrakeCheck, ...]])
+    order_group: Latest[OrderGroupReady] = field(default_factory=Latest[OrderGroupReady])
+    brake_requests: Queue[BrakeRequest] = field(default_factory=lambda: Queue[BrakeRequest](8))
     open_intents: Queue[OpenIntent] = field(default_factory=lambda: Queue[OpenIntent](4))
     close_intents: Queue[CloseIntent] = field(default_factory=lambda: Queue[CloseIntent](16))
     orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))
@@ -162,6 +168,9 @@ WRITERS = {
     "account": "account_sync",
     "open_trades": "trade_manager",
     "restraints": "failure_detector",
+    "brake_requests": "status_http",
+    "brake_checks": "brake",
+    "order_group": "brake",
     "open_intents": "entry",
     "close_intents": "exit",
     "orders": "trade_manager",

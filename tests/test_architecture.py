@@ -12,6 +12,7 @@ import pytest
 
 from recio.tasks import (
     account_sync,
+    brake,
     entry,
     executor,
     failure_detector,
@@ -36,6 +37,7 @@ TASKS = {
     "trade_manager": trade_manager.TradeManager,
     "executor": executor.Executor,
     "failure_detector": failure_detector.FailureDetector,
+    "brake": brake.BrakeAtVenue,
     "status_http": status_http.StatusHttp,
 }
 LONGEST_FILE = 400

@@ -74,6 +74,8 @@ def test_every_wire_has_a_declared_writer():
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_every_writer_is_a_task(name: str):
     assert WRITERS[name] in {
+        "brake",
+        "status_http",
         "price_feed",
         "market_sync",
         "account_sync",

@@ -1,4 +1,4 @@
-"""Halts: rows that stop entries until somebody clears them; set by failure_detector and `recio halt`,
+"""Halts: rows that stop entries until somebody clears them; set by failure_detector and the command line,
 cleared only by `recio resume`."""
 
 from __future__ import annotations
@@ -6,12 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from recio.db.connection import Connection
-from recio.messages import Halt
+from recio.messages import Brake, Halt
 
-_ACTIVE = "SELECT cause, since, set_by, way_out FROM halts WHERE cleared_at IS NULL ORDER BY halt_id"
+_ACTIVE = """
+    SELECT halt_id, brake, cause, since, set_by, way_out FROM halts WHERE cleared_at IS NULL ORDER BY halt_id
+"""
 _EVER_CLEARED = "SELECT DISTINCT cause FROM halts WHERE cleared_at IS NOT NULL AND cause LIKE 'order %'"
 _SET = """
-    INSERT INTO halts (cause, since, set_by, way_out) VALUES ($1, $2, $3, $4)
+    INSERT INTO halts (brake, cause, since, set_by, way_out) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
 """
 _CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL RETURNING cause"
@@ -20,7 +22,15 @@ _CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS 
 async def active(connection: Connection) -> tuple[Halt, ...]:
     rows = await connection.fetch(_ACTIVE)
     return tuple(
-        Halt(cause=row["cause"], since=row["since"], by=row["set_by"], way_out=row["way_out"]) for row in rows
+        Halt(
+            halt_id=row["halt_id"],
+            brake=Brake(row["brake"]),
+            cause=row["cause"],
+            since=row["since"],
+            by=row["set_by"],
+            way_out=row["way_out"],
+        )
+        for row in rows
     )
 
 
@@ -31,7 +41,9 @@ async def ever_cleared(connection: Connection) -> frozenset[str]:
 
 async def set_halt(connection: Connection, halt: Halt) -> bool:
     """True if it is new; the same cause is never set twice."""
-    return None is not await connection.fetchval(_SET, halt.cause, halt.since, halt.by, halt.way_out)
+    return None is not await connection.fetchval(
+        _SET, halt.brake.value, halt.cause, halt.since, halt.by, halt.way_out
+    )
 
 
 async def clear_all(connection: Connection, at: datetime, by: str) -> list[str]:

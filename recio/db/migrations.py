@@ -70,6 +70,15 @@ STEPS: tuple[Migration, ...] = (
         # New tables and functions only: schema.sql, applied after the last step, makes them and posts what is there.
         sql="SELECT 1",
     ),
+    Migration(
+        version=6,
+        name="three brakes, two switches",
+        sql="""
+            ALTER TABLE halts ADD COLUMN brake text NOT NULL DEFAULT 'halt'
+                CHECK (brake IN ('halt', 'flatten', 'stop'));
+            ALTER TABLE halts ADD COLUMN set_at timestamptz NOT NULL DEFAULT clock_timestamp();
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -15,10 +15,11 @@ from recio.kalshi import account_bodies, historical
 from recio.kalshi.account_bodies import DetailBody, Fills, OrderDetail, Orders, Positions
 from recio.kalshi.answers import Instant, exact
 from recio.kalshi.historical import Cutoff
+from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.rest import KalshiRest
-from recio.messages import FillSeen, OrderSeen, SettlementSeen
-from recio.units import FillId, Money, Quantity, Side, Ticker, VenueOrderId
+from recio.messages import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
+from recio.units import ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -37,6 +38,14 @@ class ShardedMoney:
     by_shard: Mapping[int, Money]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestingOrder:
+    """An order that rests at the venue, and by what it can be cancelled."""
+
+    client_order_id: ClientOrderId | None
+    resting: Resting
+
+
 class _Shard(msgspec.Struct):
     exchange_index: int
     balance: str
@@ -50,6 +59,19 @@ class _Balance(msgspec.Struct):
 class _RestingValue(msgspec.Struct):
     total_resting_order_value: int
     resting_order_value_breakdown: list[_Shard] | None = None
+
+
+class _RestingRow(msgspec.Struct):
+    order_id: str
+    ticker: str
+    status: VenueOrderStatus
+    client_order_id: str | None = None
+    exchange_index: int | None = None
+
+
+class _RestingRows(msgspec.Struct):
+    orders: list[_RestingRow]
+    cursor: str = ""
 
 
 class _OneOrder(msgspec.Struct):
@@ -146,6 +168,25 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
         older = await historical.orders(rest, ticker=ticker, since=since)
         seen |= {each.venue_order_id: each for each in older if each.venue_order_id not in seen}
     return tuple(seen.values())
+
+
+async def resting(rest: KalshiRest) -> tuple[RestingOrder, ...]:
+    """Every order that rests now, by whomever it was placed."""
+    params = {"limit": PAGE, "status": VenueOrderStatus.RESTING.value}
+    pages = await rest.pages("/portfolio/orders", _RestingRows, params, priority=URGENT)
+    rows = {row.order_id: row for page in pages for row in page.orders}
+    return tuple(
+        RestingOrder(
+            client_order_id=ClientOrderId(row.client_order_id) if row.client_order_id else None,
+            resting=Resting(
+                venue_order_id=VenueOrderId(row.order_id),
+                ticker=Ticker(row.ticker),
+                exchange_index=row.exchange_index,
+            ),
+        )
+        for row in rows.values()
+        if row.status is VenueOrderStatus.RESTING
+    )
 
 
 async def order(rest: KalshiRest, venue_order_id: VenueOrderId) -> OrderDetail:

@@ -75,7 +75,7 @@ class Created(msgspec.Struct):
     error: object = None
 
 
-async def place(rest: KalshiRest, order: PlaceOrder) -> OrderOutcome:
+async def place(rest: KalshiRest, order: PlaceOrder, order_group_id: str | None = None) -> OrderOutcome:
     """One POST, never a second. Cancellation goes through; the caller then records OrderUnknown.
 
     It waits for the rate limit at most until `send_before`, and is then refused as not sent.
@@ -90,6 +90,7 @@ async def place(rest: KalshiRest, order: PlaceOrder) -> OrderOutcome:
         quantity=order.quantity,
         price=order.price,
         reduce_only=order.reduce_only,
+        order_group_id=order_group_id,
     )
     return await create(rest, new, wait_seconds=max(0.0, left))
 

@@ -23,6 +23,7 @@ from recio.messages import (
     PriceView,
     Restraints,
     StrikeAssessment,
+    Switch,
 )
 from recio.rules.fees import dearest_fee
 from recio.rules.strikes import ask_of, assess, dearest_price, is_crossed, quantity_up_to
@@ -125,6 +126,9 @@ def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Wai
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
     if seen.restraints is None:
         return Waits(gate="starting", sentence="the failure detector has not reported yet")
+    off = seen.restraints.off(Switch.ENTRY)
+    if off is not None:
+        return Waits(gate="switch", sentence=f"entry was switched off by {off.by}")
     for halt in seen.restraints.halts:
         return Waits(gate="halt", sentence=f"halted: {halt.cause}")
     until = seen.restraints.vouched_until

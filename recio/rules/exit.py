@@ -1,7 +1,7 @@
 """Whether to sell what a trade holds before it settles; a halt or a block never stops it.
 
 One stop: the model gives the side held less than the stop probability. Everything else is left to
-the settlement, which the venue decides.
+the settlement, which the venue decides. A flatten sells whatever the model thinks, and asks no switch.
 """
 
 from __future__ import annotations
@@ -10,10 +10,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.messages import CloseIntent, MarketBoard, MarketStatus, Prices, TradeState, TradeView, VenuePhase
+from recio.messages import (
+    CloseIntent,
+    Halt,
+    MarketBoard,
+    MarketStatus,
+    Prices,
+    Restraints,
+    Switch,
+    TradeState,
+    TradeView,
+    VenuePhase,
+)
 from recio.rules.strikes import bid_of, probability, sellable_floor
 from recio.sections import ExitSection
 from recio.units import Price, Side, Ticker, TradeId, price_text
+
+UNRESTRAINED = Restraints()
+PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +45,7 @@ def decide(
     last_attempt: Mapping[TradeId, datetime],
     settings: ExitSection,
     now: datetime,
+    restraints: Restraints = UNRESTRAINED,
 ) -> CloseIntent | Holds:
     """One turn of exit for one open trade."""
 
@@ -39,20 +54,64 @@ def decide(
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
+    if restraints.flatten is not None:
+        return _flatten(trade, board, last_attempt, settings, now, restraints.flatten)
     remaining = (trade.closes_at - now).total_seconds()
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
-    if not settings.enabled:
-        return holds("exit is switched off (exit.enabled = false)")
+    closed = _switch(settings, restraints)
+    if closed:
+        return holds(closed)
     chance = _own_chance(trade, board, prices, settings, now)
     if isinstance(chance, str):
         return holds(chance)
     if chance >= settings.stop_probability:
         return holds(f"model gives {trade.side} {chance:.1%}, stop below {settings.stop_probability:.0%}")
-    last = last_attempt.get(trade.trade_id)
-    if last is not None and (now - last).total_seconds() < settings.retry_seconds:
+    if _too_soon(trade, last_attempt, settings, now):
         return holds("waits before the next attempt to sell")
-    return _sell(trade, board, chance, settings, now) or holds("nobody bids for what is held")
+    why = f"stop: model gives {trade.side} {chance:.1%}, below {settings.stop_probability:.0%}"
+    return _sell(trade, board, why, settings, now) or holds("nobody bids for what is held")
+
+
+def _switch(settings: ExitSection, restraints: Restraints) -> str:
+    off = restraints.off(Switch.EXIT)
+    if off is not None:
+        return f"exit was switched off by {off.by}"
+    return "" if settings.enabled else "exit is switched off (exit.enabled = false)"
+
+
+def _flatten(
+    trade: TradeView,
+    board: MarketBoard | None,
+    last_attempt: Mapping[TradeId, datetime],
+    settings: ExitSection,
+    now: datetime,
+    halt: Halt,
+) -> CloseIntent | Holds:
+    """Sell at whatever is bid, again and again until nothing is held or the market has closed."""
+
+    def holds(sentence: str) -> Holds:
+        return Holds(trade_id=trade.trade_id, sentence=f"to be sold: {sentence}")
+
+    if now >= trade.closes_at:
+        return holds("the market has closed, left to settlement")
+    view = _market(board, trade.ticker)
+    if board is None or view is None:
+        return holds("waits for the market")
+    if board.venue.phase in PAUSED:
+        return holds(f"waits: {board.venue.phase}")
+    if view.market.status is not MarketStatus.ACTIVE:
+        return holds(f"market is {view.market.status}")
+    if _too_soon(trade, last_attempt, settings, now):
+        return holds("waits before the next attempt to sell")
+    return _sell(trade, board, f"flatten: {halt.cause}", settings, now) or holds("nobody bids for it")
+
+
+def _too_soon(
+    trade: TradeView, last_attempt: Mapping[TradeId, datetime], settings: ExitSection, now: datetime
+) -> bool:
+    last = last_attempt.get(trade.trade_id)
+    return last is not None and (now - last).total_seconds() < settings.retry_seconds
 
 
 def _own_chance(
@@ -66,7 +125,7 @@ def _own_chance(
     price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
     if board is None or view is None or price is None:
         return "waits for market and price"
-    if board.venue.phase in (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED):
+    if board.venue.phase in PAUSED:
         return f"waits: {board.venue.phase}"
     if price.doubt:
         return f"no stop can be judged: {price.doubt}"
@@ -86,7 +145,7 @@ def _market(board: MarketBoard | None, ticker: Ticker):
 
 
 def _sell(
-    trade: TradeView, board: MarketBoard | None, chance: float, settings: ExitSection, now: datetime
+    trade: TradeView, board: MarketBoard | None, why: str, settings: ExitSection, now: datetime
 ) -> CloseIntent | None:
     view = _market(board, trade.ticker)
     quote = None if view is None else bid_of(view, trade.side)
@@ -100,6 +159,5 @@ def _sell(
         quantity=trade.held,
         floor=floor,
         decided_at=now,
-        why=f"stop: model gives {trade.side} {chance:.1%}, below {settings.stop_probability:.0%};"
-        f" bid {price_text(bid)}",
+        why=f"{why}; bid {price_text(bid)}",
     )

@@ -16,7 +16,15 @@ from recio.crash_points import CrashPoint, reached
 from recio.freeze_points import Task, turn_of
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
-from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder, Restraints
+from recio.messages import (
+    OrderAccepted,
+    OrderGroupReady,
+    OrderOutcome,
+    OrderRejected,
+    OrderUnknown,
+    PlaceOrder,
+    Restraints,
+)
 from recio.supervisor import Say
 from recio.units import quantity_text
 from recio.wires import Reads, Receives, Sends
@@ -34,6 +42,7 @@ class Executor:
     may_send: Callable[[], bool]
     """False once this process can no longer prove that it alone trades the account."""
     restraints: Reads[Restraints]
+    order_group: Reads[OrderGroupReady]
     orders: Receives[PlaceOrder]
     outcomes: Sends[OrderOutcome]
 
@@ -61,13 +70,20 @@ class Executor:
             at=self.clock.utc(),
         )
         try:
-            outcome = self._too_late(order) or await place(self.rest, order)
+            outcome = self._too_late(order) or await place(self.rest, order, self._group(order))
             reached(CrashPoint.OUTCOME_MADE)
         finally:
             with anyio.CancelScope(shield=True):
                 _report(outcome)
                 await self.outcomes.send(outcome)
                 reached(CrashPoint.OUTCOME_QUEUED)
+
+    def _group(self, order: PlaceOrder) -> str | None:
+        """Entries ride in the group that a halt stops at the venue; exits never do."""
+        group = self.order_group.get()
+        if order.reduce_only or group is None or group.exchange_index != order.exchange_index:
+            return None
+        return group.group_id
 
     def _too_late(self, order: PlaceOrder) -> OrderRejected | None:
         now = self.clock.utc()

@@ -1,6 +1,6 @@
 """exit: asks the exit rule about every open trade and hands its wish to trade_manager.
 
-No halt, block or switch of entry stops it; only exit.enabled does.
+No halt, block or switch of entry stops it; only its own switch and exit.enabled do. A flatten passes both.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import structlog
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
 from recio.freeze_points import Task, turn_of
-from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, TradeState
+from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState
 from recio.rules import exit as exit_rule
 from recio.rules.entry import TURN_SECONDS
 from recio.sections import ExitSection
@@ -34,11 +34,17 @@ class Exit:
     prices: Reads[Prices]
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
+    restraints: Reads[Restraints]
     close_intents: Sends[CloseIntent]
 
     async def run(self, say: Say) -> None:
         attempts: dict[TradeId, datetime] = {}
         board_version = 0
+        while self.restraints.version == 0:
+            # Its own switch may be off: until the rows have said so once, nothing is sold.
+            say("waits for the switches to be read")
+            with anyio.move_on_after(LONGEST_TURN):
+                await self.restraints.newer_than(0)
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
@@ -56,7 +62,13 @@ class Exit:
         for trade in open_ones:
             now = self.clock.utc()
             decided = exit_rule.decide(
-                trade, self.board.get(), self.prices.get(), attempts, self.settings, now
+                trade,
+                self.board.get(),
+                self.prices.get(),
+                attempts,
+                self.settings,
+                now,
+                self.restraints.get() or Restraints(),
             )
             if isinstance(decided, exit_rule.Holds):
                 sentence = f"trade {trade.trade_id}: {decided.sentence}"

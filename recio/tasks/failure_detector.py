@@ -21,16 +21,27 @@ import structlog
 
 from recio.clock import Clock
 from recio.config import Config
-from recio.db import halts, health
+from recio.db import halts, health, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.freeze_points import Task, turn_of
-from recio.messages import AccountView, Block, Halt, MarketBoard, OpenTrades, Prices, Restraints, RootCause
+from recio.messages import (
+    AccountView,
+    Block,
+    BrakeRequest,
+    Halt,
+    MarketBoard,
+    OpenTrades,
+    Prices,
+    Restraints,
+    RootCause,
+    SwitchedOff,
+)
 from recio.rules.causes import Course, Incident, causes, follow
 from recio.rules.conditions import Condition, Figures, conditions
 from recio.supervisor import Ledger, Say, State
 from recio.units import ClientOrderId
-from recio.wires import Reads, Writes
+from recio.wires import Reads, Receives, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -38,6 +49,7 @@ LOOK_EVERY = 0.5
 HALTS_EVERY = 0.25
 """Host seconds between two reads of the halts: one set by hand must stop entries within a second."""
 DISK_EVERY = 5.0
+WAY_OUT = "recio resume --by NAME"
 VOUCHED_SECONDS = 5.0
 """Host seconds after a look in which what it found may be relied on."""
 
@@ -52,6 +64,7 @@ class _Measured:
     read_only: bool = False
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
+    switched_off: tuple[SwitchedOff, ...] = ()
     accepted: frozenset[str] = frozenset()
     """Causes that somebody cleared once: what lies in the past for good need not halt again."""
     looked_at: datetime | None = None
@@ -81,13 +94,17 @@ class FailureDetector:
     board: Reads[MarketBoard]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
+    brake_requests: Receives[BrakeRequest]
     restraints: Writes[Restraints]
+    unwritten: list[Halt] = field(default_factory=list[Halt])
+    """Halts that are in force and have no row yet, because the database is away; they outlive a restart of the task."""
 
     async def run(self, say: Say) -> None:
         measured = _Measured()
         await self._read_halts(measured)
         async with anyio.create_task_group() as group:
             group.start_soon(self._watch_halts, measured)
+            group.start_soon(self._hear_requests, measured)
             group.start_soon(self._watch_disk, measured)
             while True:
                 await turn_of(Task.FAILURE_DETECTOR)
@@ -108,10 +125,12 @@ class FailureDetector:
         self._publish(measured, now)
 
     def _publish(self, measured: _Measured, looked_at: datetime) -> None:
+        known = {each.cause for each in measured.halts}
         self.restraints.set(
             Restraints(
                 blocks=measured.blocks,
-                halts=measured.halts,
+                halts=(*measured.halts, *(each for each in self.unwritten if each.cause not in known)),
+                switched_off=measured.switched_off,
                 causes=tuple(
                     RootCause(
                         cause=each.cause.name,
@@ -168,40 +187,71 @@ class FailureDetector:
 
     async def _halt_on_difference(self, measured: _Measured) -> None:
         known = {each.cause for each in measured.halts}
-        for halt in self._reasons_to_halt(measured, self.clock.utc()):
-            if halt.cause in known:
-                continue
+        new = [each for each in self._reasons_to_halt(measured, self.clock.utc()) if each.cause not in known]
+        for halt in new:
             async with transaction(self.pool) as connection:
-                if await halts.set_halt(connection, halt):
-                    log.error("halted", cause=halt.cause, way_out=halt.way_out)
-                    measured.halts = await halts.active(connection)
+                await halts.set_halt(connection, halt)
+            log.error("halted", cause=halt.cause, way_out=halt.way_out)
+        if new:
+            await self._read_halts(measured)
+
+    async def _hear_requests(self, measured: _Measured) -> None:
+        """A brake that is pulled here is in force before its row is written: the database may be away."""
+        while True:
+            asked = await self.brake_requests.receive()
+            halt = Halt(brake=asked.brake, cause=asked.cause, since=asked.at, by=asked.by, way_out=WAY_OUT)
+            if all(each.cause != halt.cause for each in (*measured.halts, *self.unwritten)):
+                self.unwritten.append(halt)
+            if measured.looked_at is not None:
+                self._publish(measured, measured.looked_at)
+
+    async def _write_unwritten(self, measured: _Measured) -> None:
+        """Each stays in force without a gap: by itself until it is read back from its row."""
+        written = tuple(self.unwritten)
+        for halt in written:
+            async with transaction(self.pool) as connection:
+                await halts.set_halt(connection, halt)
+        await self._read_halts(measured)
+        self.unwritten[:] = [each for each in self.unwritten if each not in written]
 
     async def _watch_halts(self, measured: _Measured) -> None:
         """A halt that somebody else set or cleared is published at once, not at the next look."""
         while True:
             await anyio.sleep(HALTS_EVERY)
-            before = measured.halts
+            before, switched_before = measured.halts, measured.switched_off
             try:
-                await self._read_halts(measured)
+                await self._write_unwritten(measured)
                 await self._halt_on_difference(measured)
                 measured.database_fault = ""
             except Transient as error:
                 # What was known stays: a halt that cannot be read is still a halt.
                 measured.database_fault = str(error)
                 continue
-            if measured.halts == before or measured.looked_at is None:
+            same = (measured.halts, measured.switched_off) == (before, switched_before)
+            if same or measured.looked_at is None:
                 continue
             self._publish(measured, measured.looked_at)
             for halt in (each for each in measured.halts if each not in before):
-                log.warning("halt seen", cause=halt.cause, by=halt.by, way_out=halt.way_out)
+                log.warning(
+                    "halt seen",
+                    brake=halt.brake.value,
+                    cause=halt.cause,
+                    by=halt.by,
+                    way_out=halt.way_out,
+                )
             for halt in (each for each in before if each not in measured.halts):
                 log.info("halt cleared", cause=halt.cause)
+            for off in (each for each in measured.switched_off if each not in switched_before):
+                log.warning("switched off", switch=off.switch.value, by=off.by, why=off.why)
+            for off in (each for each in switched_before if each not in measured.switched_off):
+                log.info("switched on", switch=off.switch.value)
 
     async def _read_halts(self, measured: _Measured) -> None:
         measured.asked_at = began = time.monotonic()
         try:
             async with transaction(self.pool) as connection:
                 measured.halts = await halts.active(connection)
+                measured.switched_off = await switches.off(connection)
                 measured.accepted = await halts.ever_cleared(connection)
                 measured.read_only = await health.is_read_only(connection)
         finally:

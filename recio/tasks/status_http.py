@@ -1,4 +1,7 @@
-"""status_http: the status page, pushed; loopback only, read-only, and never in the way of trading."""
+"""status_http: the status page, pushed; loopback only, never in the way of trading.
+
+It changes nothing but for one thing: who has the token may pull a brake, and release none.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +11,28 @@ from dataclasses import dataclass
 from typing import Any
 
 import anyio
+import structlog
 from aiohttp import web
+from pydantic import SecretStr
 
+from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.freeze_points import Task, turn_of
+from recio.messages import BrakeRequest, Restraints
 from recio.supervisor import Say
 from recio.web import index_html, page_js, style_css
+from recio.web.brake_request import BODY_LIMIT, NotAsked, read_brake
+from recio.wires import Reads, Sends
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 HOST = "127.0.0.1"
 PUSH_EVERY = 0.5
 """Host seconds between two pushes of the whole status to each open page."""
 CLIENTS_AT_MOST = 16
+WRONG_COSTS = 1.0
+"""Host seconds that a refused brake waits for its answer, so that a token is not found by trying."""
+IN_FORCE_WITHIN = 3.0
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -34,6 +48,11 @@ class StatusHttp:
     port: int
     status: Callable[[bool], dict[str, Any]]
     """The whole status, ready for JSON; True: with every strike of the board."""
+    clock: Clock
+    token: SecretStr
+    """Whoever sends it may pull a brake."""
+    restraints: Reads[Restraints]
+    brake_requests: Sends[BrakeRequest]
     clients: set[int]
     """Open pages; a set so that a restarted task starts from what is true."""
 
@@ -58,7 +77,7 @@ class StatusHttp:
             raise BadConfig(port_in_use(self.port)) from error
 
     def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_local_only])
+        application = web.Application(middlewares=[_local_only], client_max_size=BODY_LIMIT)
         application.add_routes(
             [
                 web.get("/", self._asset(index_html(), "text/html")),
@@ -68,6 +87,7 @@ class StatusHttp:
                 web.get("/events", self._events),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.post("/brake", self._brake),
             ]
         )
         return application
@@ -92,6 +112,35 @@ class StatusHttp:
         body = {"ready": status["ready"], "reasons": status["reasons"]}
         return web.json_response(body, status=200 if status["ready"] else 503, headers=HEADERS)
 
+    async def _brake(self, request: web.Request) -> web.Response:
+        """Pull a brake and answer once it is in force; 400, 403 or 415 with the reason where nothing was done."""
+        began = anyio.current_time()
+        try:
+            asked = read_brake(
+                await request.read(),
+                request.content_type,
+                request.headers.get("Origin"),
+                request.host,
+                self.token.get_secret_value(),
+                self.clock.utc(),
+            )
+        except NotAsked as refused:
+            log.warning("brake refused", status=refused.status, why=str(refused))
+            await anyio.sleep(WRONG_COSTS)
+            return _said(refused.status, error=str(refused))
+        log.warning("brake pulled", brake=asked.brake.value, by=asked.by)
+        await self.brake_requests.send(asked)
+        with anyio.move_on_after(IN_FORCE_WITHIN):
+            version = 0
+            while not self._in_force(asked):
+                version = await self.restraints.newer_than(version)
+            return _said(200, cause=asked.cause, in_force_after=round(anyio.current_time() - began, 3))
+        return _said(504, error=f"{asked.cause}: not in force after {IN_FORCE_WITHIN:g} s: see the log")
+
+    def _in_force(self, asked: BrakeRequest) -> bool:
+        seen = self.restraints.get()
+        return seen is not None and any(each.cause == asked.cause for each in seen.halts)
+
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """The status as Server-Sent Events until the page goes away."""
         if len(self.clients) >= CLIENTS_AT_MOST:
@@ -108,6 +157,10 @@ class StatusHttp:
             return response
         finally:
             self.clients.discard(id(response))
+
+
+def _said(status: int, **body: Any) -> web.Response:
+    return web.json_response(body, status=status, headers=HEADERS)
 
 
 def port_in_use(port: int) -> str:

@@ -17,7 +17,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
-from recio.db import halts, ledger, orders
+from recio.db import halts, ledger, orders, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.freeze_points import Task, turn_of
@@ -31,6 +31,7 @@ from recio.messages import (
     OrderProvenAbsent,
     PlaceOrder,
     SettlementSeen,
+    Switch,
     VenueFact,
 )
 from recio.rules import risk
@@ -112,7 +113,11 @@ class TradeManager:
         async with transaction(self.pool) as connection:
             # The rows and not the wire: a halt that was committed before this wish stops it, whoever lags.
             halted = await halts.active(connection)
+            off = [each for each in await switches.off(connection) if each.switch is Switch.ENTRY]
             before = await ledger.open_trades(connection, now)
+        if off:
+            log.warning("entry refused", ticker=intent.ticker, limit="switch", reason=f"by {off[0].by}")
+            return f"refused an entry: entry was switched off by {off[0].by}"
         if halted:
             log.warning("entry refused", ticker=intent.ticker, limit="halt", reason=halted[0].cause)
             return f"refused an entry: halted: {halted[0].cause}"

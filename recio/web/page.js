@@ -1,5 +1,5 @@
-// Shows what the daemon pushes over /events, in place; it never asks for anything, never changes
-// anything at the daemon, and never lets figures that stopped arriving look alive.
+// Shows what the daemon pushes over /events, in place; it changes nothing at the daemon but for the
+// brakes that a person pulls, and never lets figures that stopped arriving look alive.
 "use strict";
 
 const DASH = "\u2014", MINUS = "\u2212";
@@ -477,9 +477,20 @@ function showNotice(line, [title, detail, wayOut, from], status) {
   grow(line.lastChild, marketSeconds(from, status), { speed: status.clock_speed, text: (seconds) => "for " + age(seconds) });
 }
 
+const BRAKED = { halt: "HALTED", flatten: "FLATTENING", stop: "STOPPING" };
+
+function proof(halt) {
+  const seconds = (after) => `${after.toFixed(1)} s`;
+  const rests = unknown(halt.verified_after) ? "not verified at the venue yet"
+    : `nothing of ours rests at the venue (verified after ${seconds(halt.verified_after)}, ${halt.cancelled} cancelled)`;
+  if (halt.brake !== "flatten") return rests;
+  return rests + (unknown(halt.flat_after) ? "; not flat yet" : `; flat after ${seconds(halt.flat_after)}`);
+}
+
 function showRestraints(status) {
   sync($("halts"), status.halts, (halt) => halt.cause + halt.since, notice, (line, halt) => showNotice(line, [
-    `\u25a0 HALTED: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}`, `Way out: ${halt.way_out}`, halt.since], status));
+    `\u25a0 ${BRAKED[halt.brake]}: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}; ${proof(halt)}`,
+    `Way out: ${halt.way_out}`, halt.since], status));
   sync($("causes"), status.causes, (cause) => cause.cause + cause.since, notice, (line, cause) => showNotice(line, [
     `\u26a0 No entries: ${cause.cause}`, cause.sentence,
     cause.consequences.length ? `Seen as well: ${cause.consequences.join(", ")}` : "Clears by itself", cause.since], status));
@@ -629,6 +640,26 @@ function tick() {
   const title = lost ? "NOT CONNECTED \u00b7 recio" : headline;
   if (document.title !== title) document.title = title;
 }
+
+// --- brakes: the one thing this page asks for --------------------------------------------------------------
+
+async function pullBrake(event) {
+  event.preventDefault();
+  const said = $("brake-said"), token = $("brake-token");
+  put(said, "asking\u2026");
+  const asked = { brake: $("brake-which").value, confirm: $("brake-confirm").value, token: token.value, why: $("brake-why").value };
+  try {
+    const answer = await fetch("brake", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) });
+    const words = await answer.json();
+    put(said, answer.ok ? `${words.cause}: in force after ${words.in_force_after} s` : `Nothing was done: ${words.error}`);
+    if (answer.ok) $("brake-confirm").value = "";
+  } catch (problem) {
+    put(said, `No answer (${problem.message}): it may or may not be in force; look above`);
+  }
+}
+
+$("brake-which").addEventListener("change", () => put($("brake-word"), $("brake-which").value.toUpperCase()));
+$("brake-form").addEventListener("submit", pullBrake);
 
 const pulse = (silent) => (silent > QUIET_AFTER ? `\u26a0 quiet for ${age(silent)}` : `\u25cf live, ${age(silent)} ago`);
 

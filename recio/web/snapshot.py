@@ -15,10 +15,13 @@ from recio.clock import Clock
 from recio.config import Config
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages import (
+    BrakeCheck,
+    Halt,
     OpenTrades,
     OrderView,
     Prices,
     Restraints,
+    Switch,
     TradeState,
     TradeView,
 )
@@ -65,8 +68,8 @@ def snapshot(
         "clock_speed": clock.speed,
         "ready": not reasons,
         "reasons": reasons,
-        **_restraints(restraints, now, clock.speed),
-        "switches": {"entry": facts.config.entry.enabled, "exit": facts.config.exit.enabled},
+        **_restraints(restraints, wires.brake_checks.get() or (), now, clock.speed),
+        "switches": _switches(restraints, facts.config),
         "tasks": {
             name: {
                 "state": task.state.value,
@@ -89,12 +92,42 @@ def snapshot(
     }
 
 
-def _restraints(restraints: Restraints, now: datetime, speed: float) -> dict[str, Any]:
+def _switches(restraints: Restraints, config: Config) -> dict[str, Any]:
+    """On only where both the config and a person's switch say so."""
+    allowed = {Switch.ENTRY: config.entry.enabled, Switch.EXIT: config.exit.enabled}
+    return {
+        switch.value: allowed[switch] and restraints.off(switch) is None
+        for switch in (Switch.ENTRY, Switch.EXIT)
+    }
+
+
+def _halt(halt: Halt, checks: tuple[BrakeCheck, ...]) -> dict[str, Any]:
+    check = next((each for each in checks if each.halt_id == halt.halt_id), None)
+    return {
+        "brake": halt.brake.value,
+        "cause": halt.cause,
+        "since": time_text(halt.since),
+        "by": halt.by,
+        "way_out": halt.way_out,
+        "cancelled": None if check is None else check.cancelled,
+        "verified_after": None if check is None else _rounded(check.verified_after),
+        "flat_after": None if check is None else _rounded(check.flat_after),
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _restraints(
+    restraints: Restraints, checks: tuple[BrakeCheck, ...], now: datetime, speed: float
+) -> dict[str, Any]:
     """What stops entries, and nothing else; how long is host time."""
     return {
-        "halts": [
-            {"cause": halt.cause, "since": time_text(halt.since), "by": halt.by, "way_out": halt.way_out}
-            for halt in restraints.halts
+        "halts": [_halt(halt, checks) for halt in restraints.halts],
+        "switched_off": [
+            {"switch": each.switch.value, "since": time_text(each.since), "by": each.by, "why": each.why}
+            for each in restraints.switched_off
         ],
         "blocks": [
             {
@@ -140,6 +173,9 @@ def not_ready(wires: Wires, ledger: Ledger, config: Config) -> list[str]:
         for name, task in ledger.tasks.items()
         if task.state.value != "running"
     ]
+    off = restraints.off(Switch.ENTRY)
+    if off is not None:
+        reasons.append(f"entry was switched off by {off.by}" + (f": {off.why}" if off.why else ""))
     if not config.entry.enabled:
         reasons.append("entry is switched off (entry.enabled = false)")
     return reasons

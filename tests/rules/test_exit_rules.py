@@ -11,9 +11,14 @@ from hypothesis import strategies as st
 
 from recio.messages import (
     BookView,
+    Brake,
     CloseIntent,
+    Halt,
     MarketStatus,
     PriceView,
+    Restraints,
+    Switch,
+    SwitchedOff,
     TradeState,
     TradeView,
     VenuePhase,
@@ -131,3 +136,51 @@ def test_waits_while_the_venue_takes_no_orders(phase: VenuePhase):
 
 def test_never_judges_a_stop_by_a_price_in_doubt():
     assert isinstance(turn(trade(), replace(LOSING, doubt="sources differ")), Holds)
+
+
+FLATTEN = Restraints(halts=(Halt(cause="by hand", since=NOW, by="x", way_out="y", brake=Brake.FLATTEN),))
+EXIT_OFF = (SwitchedOff(switch=Switch.EXIT, since=NOW, by="me", why=""),)
+HEALTHY = price("84300.00")
+
+
+def test_a_flatten_sells_what_the_model_would_keep_and_asks_no_switch():
+    assert isinstance(turn(trade(), HEALTHY), Holds)
+    wish = turn(
+        trade(),
+        HEALTHY,
+        restraints=replace(FLATTEN, switched_off=EXIT_OFF),
+        settings=SETTINGS.model_copy(update={"enabled": False}),
+    )
+    assert isinstance(wish, CloseIntent)
+    assert (wish.quantity, wish.why) == (1000, "flatten: by hand; bid 0.0500")
+
+
+def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
+    assert isinstance(turn(trade(), None, restraints=FLATTEN), CloseIntent)
+    nobody = board(view(levels=BookView(bids=(), asks=((Price(700), Quantity(100)),))))
+    assert isinstance(turn(trade(), None, restraints=FLATTEN, board=nobody), Holds)
+    closed = turn(trade(closes_at=NOW), None, restraints=FLATTEN)
+    assert isinstance(closed, Holds)
+    assert "left to settlement" in closed.sentence
+
+
+def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
+    wish = turn(trade(), None, restraints=FLATTEN)
+    assert isinstance(wish, CloseIntent)
+    tried = {wish.trade_id: NOW}
+    assert isinstance(turn(trade(), None, restraints=FLATTEN, last_attempt=tried), Holds)
+    later = NOW + timedelta(seconds=SETTINGS.retry_seconds)
+    assert isinstance(turn(trade(), None, restraints=FLATTEN, last_attempt=tried, now=later), CloseIntent)
+
+
+def test_a_halt_or_a_stop_sells_nothing_by_itself_and_holds_up_no_exit():
+    for brake in (Brake.HALT, Brake.STOP):
+        halted = Restraints(halts=(Halt(cause="x", since=NOW, by="x", way_out="y", brake=brake),))
+        assert isinstance(turn(trade(), HEALTHY, restraints=halted), Holds)
+        assert isinstance(turn(trade(), restraints=halted), CloseIntent)
+
+
+def test_exits_that_a_person_switched_off_stay_off():
+    off = turn(trade(), restraints=Restraints(switched_off=EXIT_OFF))
+    assert isinstance(off, Holds)
+    assert off.sentence == "exit was switched off by me"

@@ -1,10 +1,14 @@
-"""Brakes on real processes: a halt by hand stops new orders within a second, and outlives its daemon."""
+"""Brakes on real processes: each stops new orders within a second, is verified at the venue, and outlives its daemon."""
 
 from __future__ import annotations
 
+import json
 import re
+import signal
 import subprocess
 import sys
+import urllib.request
+from decimal import Decimal
 
 import pytest
 
@@ -26,6 +30,26 @@ def _recio(world: World, *arguments: str) -> str:
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def _held(world: World) -> list[str]:
+    """Markets whose net position at the venue is not zero and that have not settled."""
+    ledger = world.ledger()
+    settled = {row["ticker"] for row in ledger["settlements"]}
+    held: dict[str, Decimal] = {}
+    for fill in ledger["fills"]:
+        sign = 1 if fill["book_side"] == "bid" else -1
+        held[fill["ticker"]] = held.get(fill["ticker"], Decimal(0)) + sign * Decimal(fill["count_fp"])
+    return [ticker for ticker, count in held.items() if count and ticker not in settled]
+
+
+def _pull(world: World, brake: str, token: str, why: str = "a test") -> dict[str, object]:
+    body = json.dumps({"brake": brake, "confirm": brake.upper(), "token": token, "why": why}).encode()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{world.port}/brake", data=body, headers={"Content-Type": "application/json"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
 
 
 def _entries(world: World) -> set[str]:
@@ -50,6 +74,9 @@ async def test_a_halt_by_command_line_stops_new_orders_within_a_second_until_som
         stopped = re.search(r"the daemon stopped new orders \(seen after (\d+\.\d\d) s\)", said)
         assert stopped is not None, said
         assert float(stopped[1]) < 1.0
+        proven = re.search(r"nothing of ours rests \((\d+\.\d\d) s after the halt", said)
+        assert proven is not None, said
+        assert float(proven[1]) < 3.0
         before = _entries(world)
         await until(lambda: _refusals(world))
         assert _entries(world) == before
@@ -62,5 +89,59 @@ async def test_a_halt_by_command_line_stops_new_orders_within_a_second_until_som
         assert _recio(world, "resume") == f"cleared: {CAUSE}\n"
         await until(lambda: _entries(world) > before)
         assert [line["cause"] for line in world.events("halt cleared")] == [CAUSE]
+        world.stop()
+        await books_agree(world)
+
+
+async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_off_and_says_how_long_it_took():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "300")
+        world.start_daemon(settings=lambda text: text.replace("[exit]", "[exit]\nenabled = false"))
+        await until(lambda: _held(world))
+        assert world.daemon is not None
+        world.daemon.send_signal(signal.SIGUSR2)
+        await until(lambda: world.events("flat"))
+        (halt,) = world.status()["halts"]
+        assert (halt["brake"], halt["by"], halt["cause"]) == ("flatten", "SIGUSR2", "flatten by SIGUSR2")
+        assert halt["verified_after"] < 3.0
+        assert halt["flat_after"] >= halt["verified_after"]
+        assert _held(world) == []
+        before = _entries(world)
+        assert _recio(world, "resume") == "cleared: flatten by SIGUSR2\n"
+        await until(lambda: _entries(world) > before)
+        world.stop()
+        await books_agree(world)
+
+
+async def test_a_stop_by_the_page_ends_the_daemon_until_somebody_resumes_and_a_switch_stays_where_it_was_put():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "300")
+        world.start_daemon()
+        await until(lambda: _entries(world))
+        token = (world.root / "data" / "brake-token").read_text(encoding="ascii").strip()
+        assert token not in json.dumps(world.status())
+        said = _pull(world, "stop", token)
+        assert said["cause"] == "stopped by the status page: a test"
+        assert world.daemon is not None
+        assert world.daemon.wait(timeout=40) == 0
+        assert [line["verified"] for line in world.events("stopped")] == [True]
+        assert token not in world.log()
+        before = _entries(world)
+
+        world.start_daemon()
+        assert world.daemon.wait(timeout=40) == 78
+        assert "recio was stopped by status page" in world.log()
+        assert "recio resume --by NAME" in world.log()
+        assert _recio(world, "switch", "entry", "off", "--why", "enough") == "entry is switched off\n"
+        assert _recio(world, "resume") == "cleared: stopped by the status page: a test\n"
+
+        world.start_daemon()
+        await until(
+            lambda: any("switched off by me" in x.get("sentence", "") for x in world.events("no entry"))
+        )
+        assert world.status()["switches"] == {"entry": False, "exit": True}
+        assert _entries(world) == before
+        assert _recio(world, "switch", "entry", "on") == "entry is switched on\n"
+        await until(lambda: _entries(world) > before)
         world.stop()
         await books_agree(world)

@@ -37,6 +37,7 @@ async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) 
         board=wires.board,
         account=wires.account,
         open_trades=wires.open_trades,
+        brake_requests=wires.brake_requests,
         restraints=wires.restraints,
     )
     async with anyio.create_task_group() as group:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from recio.messages import (
     Halt,
     OpenIntent,
     OrderAccepted,
+    OrderGroupReady,
     OrderOutcome,
     OrderRejected,
     OrderState,
@@ -210,6 +212,7 @@ async def executing(
         clock=clock,
         may_send=may_send,
         restraints=wires.restraints,
+        order_group=wires.order_group,
         orders=wires.orders,
         outcomes=wires.outcomes,
     )
@@ -252,6 +255,24 @@ async def test_an_order_past_its_deadline_or_without_the_lock_is_never_sent(why:
 
 
 HALT = Halt(cause="halted by hand", since=NOW, by="test", way_out="recio resume")
+
+
+@pytest.mark.parametrize(("reduce_only", "rides"), [(False, True), (True, False)])
+async def test_entries_ride_in_the_order_group_that_a_halt_stops_and_exits_never_do(
+    reduce_only: bool, rides: bool
+):
+    wires, bodies = Wires(), list[bytes]()
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        bodies.append(await request.read())
+        return web.Response(text=CREATED, status=201, content_type="application/json")
+
+    wires.order_group.set(OrderGroupReady(group_id="g-7", exchange_index=ORDER.exchange_index))
+    async with local_venue(answer) as venue, executing(venue.rest(), wires):
+        await wires.orders.send(replace(ORDER, reduce_only=reduce_only))
+        await outcome(wires)
+    assert (json.loads(bodies[0]).get("order_group_id") == "g-7") is rides
+    wires.close()
 
 
 @pytest.mark.parametrize("restraints", [None, Restraints(halts=(HALT,))])

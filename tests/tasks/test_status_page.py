@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import anyio
 import pytest
+from pydantic import SecretStr
 
 from recio import web
 from recio.clock import Clock
@@ -20,6 +21,7 @@ from recio.kalshi.rate_limit import LimitsView
 from recio.messages import Assessments, Block, Halt, Restraints, StrikeAssessment
 from recio.sections import EntrySection
 from recio.supervisor import Ledger
+from recio.tasks import status_http
 from recio.tasks.status_http import StatusHttp
 from recio.units import Money
 from recio.web.snapshot import Facts, snapshot
@@ -127,10 +129,26 @@ def test_what_stops_entries_is_the_reason_for_not_being_ready(restraints: Restra
     assert (found["ready"], found["reasons"]) == (False, [reason])
 
 
+TOKEN = "a-token-of-somebody"
+
+
+def a_page(port: int, body: Callable[[bool], dict[str, Any]], wires: Wires) -> StatusHttp:
+    return StatusHttp(
+        port=port,
+        status=body,
+        clients=set(),
+        clock=Clock(speed=1e-9, venue_origin=NOW.timestamp()),
+        token=SecretStr(TOKEN),
+        restraints=wires.restraints,
+        brake_requests=wires.brake_requests,
+    )
+
+
 @asynccontextmanager
-async def served(body: dict[str, Any]) -> AsyncIterator[str]:
+async def served(body: dict[str, Any], wires: Wires | None = None) -> AsyncIterator[str]:
     port = unused_port()
-    page = StatusHttp(port=port, status=lambda _whole: body, clients=set())
+    of_our_own = Wires()
+    page = a_page(port, lambda _whole: body, wires or of_our_own)
     started = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(page.run, lambda _sentence: started.set())
@@ -138,6 +156,7 @@ async def served(body: dict[str, Any]) -> AsyncIterator[str]:
             await started.wait()
         yield f"http://127.0.0.1:{port}"
         group.cancel_scope.cancel()
+    of_our_own.close()
 
 
 BODY = {"ready": False, "reasons": ["no price"], "tasks": {}}
@@ -187,10 +206,12 @@ async def test_only_loopback_listens():
 
 
 async def test_a_taken_port_is_a_fault_of_the_config():
+    wires = Wires()
     async with served(BODY) as url:
         taken = int(url.rsplit(":", 1)[1])
         with pytest.raises(BadConfig, match=f"status.port = {taken}"):
-            await StatusHttp(port=taken, status=dict, clients=set()).run(lambda _sentence: None)
+            await a_page(taken, dict, wires).run(lambda _sentence: None)
+    wires.close()
 
 
 def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
@@ -202,3 +223,60 @@ def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
     assert "innerHTML" not in web.page_js()
     assert "<style" not in web.index_html()
     assert " style=" not in web.index_html()
+
+
+PULL = {"brake": "flatten", "confirm": "FLATTEN", "token": TOKEN, "why": "enough"}
+
+
+async def test_a_brake_pulled_on_the_page_is_asked_for_and_answered_once_it_is_in_force():
+    wires = Wires()
+
+    async def obey() -> None:
+        asked = await wires.brake_requests.receive()
+        halt = Halt(brake=asked.brake, cause=asked.cause, since=asked.at, by=asked.by, way_out="")
+        wires.restraints.set(Restraints(halts=(halt,)))
+
+    async with (
+        served(BODY, wires) as url,
+        aiohttp.ClientSession() as session,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(obey)
+        async with session.post(url + "/brake", json=PULL, headers={"Origin": url}) as answer:
+            assert answer.status == 200
+            assert (await answer.json())["cause"] == "flattened by the status page: enough"
+    seen = wires.restraints.get()
+    assert seen is not None
+    assert seen.flatten is not None
+    wires.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "names"),
+    [
+        (PULL | {"token": "a guess"}, {}, 403, "token"),
+        ({"brake": "flatten", "confirm": "FLATTEN"}, {}, 403, "token"),
+        (PULL | {"brake": "resume"}, {}, 400, "brake = 'resume': choose halt, flatten, stop"),
+        (PULL | {"confirm": "yes"}, {}, 400, "type FLATTEN to confirm"),
+        (PULL | {"why": 7}, {}, 400, "why must be text"),
+        (PULL, {"Origin": "http://elsewhere.example"}, 403, "Origin"),
+        (PULL, {"Content-Type": "text/plain"}, 415, "Content-Type"),
+        ([], {}, 400, "not a JSON object"),
+        (None, {}, 400, "not JSON"),
+    ],
+)
+async def test_whoever_may_not_pull_a_brake_or_asks_for_none_is_told_why_and_nothing_is_asked(
+    body: object, headers: dict[str, str], status: int, names: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(status_http, "WRONG_COSTS", 0.01)
+    wires = Wires()
+    sent = b"{" if body is None else json.dumps(body).encode()
+    async with served(BODY, wires) as url, aiohttp.ClientSession() as session:
+        kind = {"Content-Type": "application/json"} | headers
+        async with session.post(url + "/brake", data=sent, headers=kind) as answer:
+            assert answer.status == status
+            said = (await answer.json())["error"]
+    assert names in said
+    assert TOKEN not in said
+    assert wires.brake_requests.depth == 0
+    wires.close()

@@ -1,0 +1,32 @@
+"""Switches: a person's word on entries and exits, each by itself; written by `recio switch`, never by the daemon."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from recio.db.connection import Connection
+from recio.messages import Switch, SwitchedOff
+
+_OFF = """
+    SELECT name, at, set_by, why FROM (
+        SELECT DISTINCT ON (name) name, is_on, at, set_by, why FROM switches ORDER BY name, switch_id DESC
+    ) AS newest WHERE NOT is_on ORDER BY name
+"""
+_TURN = "INSERT INTO switches (name, is_on, at, set_by, why) VALUES ($1, $2, $3, $4, $5)"
+
+
+async def off(connection: Connection) -> tuple[SwitchedOff, ...]:
+    """What is switched off now."""
+    return tuple(
+        SwitchedOff(switch=Switch(row["name"]), since=row["at"], by=row["set_by"], why=row["why"])
+        for row in await connection.fetch(_OFF)
+    )
+
+
+async def turn(connection: Connection, switch: Switch, is_on: bool, at: datetime, by: str, why: str) -> bool:
+    """Record the new position; False if it was the position before, and nothing is recorded."""
+    was_on = all(each.switch is not switch for each in await off(connection))
+    if was_on is is_on:
+        return False
+    await connection.execute(_TURN, switch.value, is_on, at, by, why)
+    return True

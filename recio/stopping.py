@@ -1,0 +1,90 @@
+"""What ends the daemon and how it ends in order: orders are answered, answers recorded; it never cancels a request.
+
+It reads wires and rows and writes neither.
+"""
+
+from __future__ import annotations
+
+import anyio
+import structlog
+
+from recio.db import halts
+from recio.db.connection import Connection
+from recio.db.pool import AccountLock
+from recio.errors import BadConfig, ExitCode, Fatal
+from recio.messages import Brake, OrderState
+from recio.wires import Wires
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ANSWER_GRACE = 12.0
+"""Host seconds that orders in flight get to be answered when the daemon stops."""
+RECORD_GRACE = 3.0
+STOP_GRACE = 10.0
+"""Host seconds that a stop waits for the proof that nothing rests at the venue."""
+
+
+async def end_without_lock(lock: AccountLock) -> None:
+    """Without the proof of being alone nothing is sent any more, and start-up is the way to regain it."""
+    await lock.lost.wait()
+    raise Fatal(
+        "the connection that holds the account lock was lost: the daemon ends and must be started anew",
+        ExitCode.TEMPORARY,
+    )
+
+
+async def end_when_stopped(wires: Wires, stop: anyio.Event) -> None:
+    """A stop ends the daemon once the venue shows that nothing rests, or after `STOP_GRACE` without that proof."""
+    version, halt = 0, None
+    while halt is None:
+        version = await wires.restraints.newer_than(version)
+        seen = wires.restraints.get()
+        halt = next((each for each in (seen.halts if seen else ()) if each.brake is Brake.STOP), None)
+    with anyio.move_on_after(STOP_GRACE) as grace:
+        version = 0
+        while not _is_verified(wires, halt.cause):
+            version = await wires.brake_checks.newer_than(version)
+    log.warning("stopped", cause=halt.cause, by=halt.by, verified=not grace.cancelled_caught)
+    stop.set()
+
+
+def _is_verified(wires: Wires, cause: str) -> bool:
+    seen, checks = wires.restraints.get(), wires.brake_checks.get() or ()
+    rows = {each.halt_id for each in (seen.halts if seen else ()) if each.cause == cause}
+    return any(check.halt_id in rows for check in checks)
+
+
+async def refuse_stopped(connection: Connection) -> None:
+    """A stop outlives the daemon: what starts it anew, a reboot or systemd, is not who stopped it."""
+    for halt in await halts.active(connection):
+        if halt.brake is Brake.STOP:
+            raise BadConfig(
+                f"recio was stopped by {halt.by} at {halt.since:%Y-%m-%d %H:%M:%S} UTC ({halt.cause}):"
+                f" to let it start again: {halt.way_out}"
+            )
+
+
+async def let_orders_be_answered(wires: Wires) -> None:
+    """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown.
+
+    A wish that was taken up before the stop may become a row after it, so the wishes come first.
+    """
+    with anyio.move_on_after(ANSWER_GRACE):
+        while wires.open_intents.unfinished or wires.close_intents.unfinished:  # noqa: ASYNC110 - no event of that
+            await anyio.sleep(0.02)
+        version = 0
+        while wires.orders.depth or _unsettled(wires):
+            version = await wires.open_trades.newer_than(version)
+
+
+def _unsettled(wires: Wires) -> bool:
+    """Whether an order is on its way or its fills are; one in doubt is left to the next start."""
+    trades = wires.open_trades.get()
+    doubtful = (OrderState.UNKNOWN, OrderState.RESTING)
+    return any(order.state not in doubtful for order in (trades.orders if trades else ()))
+
+
+async def let_answers_be_recorded(wires: Wires) -> None:
+    with anyio.move_on_after(RECORD_GRACE):
+        while wires.outcomes.depth:  # noqa: ASYNC110 - a queue has no event for being empty
+            await anyio.sleep(0.02)

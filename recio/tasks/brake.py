@@ -1,0 +1,203 @@
+"""brake: carries each halt to the venue: stops the order group of entries, cancels what rests of ours, verifies it.
+
+It never places an order, never cancels one that is not ours, and never sets or clears a halt.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import anyio
+import asyncpg
+import structlog
+
+from recio.clock import Clock
+from recio.db import brakes
+from recio.db.connection import transaction
+from recio.freeze_points import Task, turn_of
+from recio.kalshi import account, order_groups
+from recio.kalshi.answers import VenueRefused
+from recio.kalshi.order_changes import Cancelled, cancel
+from recio.kalshi.rest import KalshiRest
+from recio.messages import (
+    Brake,
+    BrakeCheck,
+    Halt,
+    MarketBoard,
+    OpenTrades,
+    OrderGroupReady,
+    OrderState,
+    Restraints,
+)
+from recio.sections import RiskSection
+from recio.supervisor import Say
+from recio.units import Quantity
+from recio.wires import Reads, Writes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+TURN = 1.0
+LOOK_AGAIN = 0.2
+"""Host seconds between two listings while something of ours rests or is on its way."""
+GROUP_LOOK = 15.0
+"""Host seconds between two looks whether the venue still knows the order group."""
+IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN)
+
+
+@dataclass(slots=True)
+class _Memory:
+    group: OrderGroupReady | None = None
+    triggered: bool | None = None
+    """None while it is not known how the venue has it."""
+    looked_at: float = 0.0
+    checks: dict[int, BrakeCheck] = field(default_factory=dict[int, BrakeCheck])
+    halts: tuple[Halt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrakeAtVenue:
+    pool: asyncpg.Pool[asyncpg.Record]
+    rest: KalshiRest
+    clock: Clock
+    limits: RiskSection
+    tag: str
+    board: Reads[MarketBoard]
+    open_trades: Reads[OpenTrades]
+    restraints: Reads[Restraints]
+    brake_checks: Writes[tuple[BrakeCheck, ...]]
+    order_group: Writes[OrderGroupReady]
+
+    async def run(self, say: Say) -> None:
+        memory, version = _Memory(), 0
+        await self._publish(memory)
+        while True:
+            await turn_of(Task.BRAKE)
+            say(await self._turn(memory, say))
+            with anyio.move_on_after(TURN):
+                version = await self.restraints.newer_than(version)
+
+    async def _turn(self, memory: _Memory, say: Say) -> str:
+        seen = self.restraints.get()
+        if seen is None:
+            return "waits for the halts to be read"
+        halts = tuple(each for each in seen.halts if each.halt_id)
+        if halts != memory.halts:
+            memory.halts = halts
+            await self._publish(memory)
+        for halt in halts:
+            if halt.halt_id not in memory.checks:
+                await self._carry_out(halt, memory, say)
+        await self._keep_group(memory, halted=bool(seen.halts))
+        if any(halt.brake is Brake.FLATTEN for halt in halts):
+            await self._note_flat(halts, memory)
+        return f"{len(halts)} halts, nothing of ours rests" if halts else "nothing is halted"
+
+    async def _carry_out(self, halt: Halt, memory: _Memory, say: Say) -> None:
+        began = self._venue_time()
+        await self._keep_group(memory, halted=True)
+        cancelled, rests = set[str](), True
+        while rests:
+            say(f"stops at the venue: {halt.cause}")
+            as_of = await account.as_of(self.rest)
+            listed = [each for each in await account.resting(self.rest) if self._is_ours(each)]
+            for order in listed:
+                if isinstance(await cancel(self.rest, order.resting), Cancelled):
+                    cancelled.add(order.resting.venue_order_id)
+            rests = bool(listed) or as_of < began or self._in_doubt()
+            if rests:
+                await anyio.sleep(LOOK_AGAIN)
+        async with transaction(self.pool) as connection:
+            await brakes.verified(connection, halt.halt_id, len(cancelled))
+        await self._publish(memory)
+        check = memory.checks[halt.halt_id]
+        log.info(
+            "halt verified at the venue",
+            cause=halt.cause,
+            cancelled=check.cancelled,
+            after_seconds=_rounded(check.verified_after),
+        )
+
+    async def _note_flat(self, halts: tuple[Halt, ...], memory: _Memory) -> None:
+        trades = self.open_trades.get()
+        if trades is None or trades.orders or any(trade.held > 0 for trade in trades.trades):
+            return
+        for halt in halts:
+            check = memory.checks.get(halt.halt_id)
+            if halt.brake is not Brake.FLATTEN or check is None or check.flat_after is not None:
+                continue
+            async with transaction(self.pool) as connection:
+                await brakes.flat(connection, halt.halt_id)
+            await self._publish(memory)
+            log.info("flat", cause=halt.cause, after_seconds=_rounded(memory.checks[halt.halt_id].flat_after))
+
+    async def _keep_group(self, memory: _Memory, *, halted: bool) -> None:
+        """The venue's own brake follows ours; without a group entries go without, and the halt holds all the same."""
+        board = self.board.get()
+        if board is None or not board.markets:
+            return
+        shard = board.markets[0].market.exchange_index
+        try:
+            group = memory.group or await self._find_or_make(shard)
+            if memory.triggered is not halted:
+                move = order_groups.trigger_group if halted else order_groups.reset_group
+                await move(self.rest, group.group_id, group.exchange_index)
+            elif anyio.current_time() - memory.looked_at > GROUP_LOOK:
+                await order_groups.group(self.rest, group.group_id)
+            else:
+                return
+        except VenueRefused as refused:
+            log.warning("order group refused", why=str(refused))
+            await self._forget_group(memory, shard)
+            return
+        memory.looked_at = anyio.current_time()
+        memory.triggered = halted
+        if memory.group is None:
+            memory.group = group
+            self.order_group.set(group)
+
+    async def _find_or_make(self, shard: int | None) -> OrderGroupReady:
+        async with transaction(self.pool) as connection:
+            known = await brakes.order_group(connection, shard)
+        if known is None:
+            known = await order_groups.create_group(
+                self.rest, limit=contracts_at_once(self.limits), exchange_index=shard
+            )
+            async with transaction(self.pool) as connection:
+                await brakes.add_order_group(connection, known, shard)
+        return OrderGroupReady(group_id=known, exchange_index=shard)
+
+    async def _forget_group(self, memory: _Memory, shard: int | None) -> None:
+        """The next turn makes another; until then entries name the old one and are refused, which is safe."""
+        async with transaction(self.pool) as connection:
+            gone = await brakes.order_group(connection, shard)
+            if gone is not None:
+                await brakes.order_group_gone(connection, gone)
+        memory.group, memory.triggered = None, None
+
+    async def _publish(self, memory: _Memory) -> None:
+        async with transaction(self.pool) as connection:
+            checks = await brakes.checks(connection)
+        memory.checks = {each.halt_id: each for each in checks}
+        self.brake_checks.set(checks)
+
+    def _venue_time(self) -> datetime:
+        board = self.board.get()
+        offset = board.clock_offset if board is not None else None
+        return self.clock.utc() + timedelta(seconds=offset or 0.0)
+
+    def _in_doubt(self) -> bool:
+        trades = self.open_trades.get()
+        return trades is None or any(order.state in IN_DOUBT for order in trades.orders)
+
+    def _is_ours(self, order: account.RestingOrder) -> bool:
+        return (order.client_order_id or "").startswith(f"recio-{self.tag}-")
+
+
+def contracts_at_once(limits: RiskSection) -> Quantity:
+    """What our own limits let match in a moment; more than that in fifteen seconds is no trading of ours."""
+    return Quantity(limits.max_order * max(1, limits.max_open_trades))
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 2)

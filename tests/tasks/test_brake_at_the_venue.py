@@ -1,0 +1,195 @@
+"""brake against a scripted venue: only what is ours is cancelled, and a halt counts as verified when a new listing says so."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import asyncpg
+from aiohttp import web
+
+from recio.clock import Clock
+from recio.db import halts
+from recio.db.connection import transaction
+from recio.messages import Brake, Halt, OrderState, Restraints
+from recio.sections import RiskSection
+from recio.tasks.brake import BrakeAtVenue
+from recio.wires import Wires
+from tests.builders import NOW, TICKER, board, open_trades, order, trade, view
+from tests.kalshi.local_venue import local_venue
+
+TAG = "0000000a"
+AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
+LATER = NOW + timedelta(seconds=10)
+
+
+def resting(venue_id: str, client_id: str) -> dict[str, Any]:
+    return {
+        "order_id": venue_id,
+        "client_order_id": client_id,
+        "ticker": TICKER,
+        "status": "resting",
+        "exchange_index": 2,
+    }
+
+
+@dataclass(slots=True)
+class Script:
+    """What rests at the venue, and what was asked of it."""
+
+    as_of: datetime = LATER
+    orders: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    cancelled: list[str] = field(default_factory=list[str])
+    groups: list[str] = field(default_factory=list[str])
+    listed: int = 0
+    deaf: bool = False
+    """Cancels are answered and have no effect."""
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        name = request.path.rsplit("/", 1)[-1]
+        if "order_groups" in request.path:
+            self.groups.append(name)
+            return web.json_response({"order_group_id": "g-1"}, status=201 if name == "create" else 200)
+        if name == "user_data_timestamp":
+            return web.json_response({"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")})
+        if request.method == "DELETE":
+            self.cancelled.append(name)
+            if not self.deaf:
+                self.orders = [each for each in self.orders if each["order_id"] != name]
+            return web.json_response({"order_id": name, "reduced_by": "1.00"})
+        self.listed += 1
+        return web.json_response({"orders": self.orders, "cursor": ""})
+
+
+@asynccontextmanager
+async def braking(script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIterator[None]:
+    async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
+        task = BrakeAtVenue(
+            pool=pool,
+            rest=venue.rest(),
+            clock=AT_NOW,
+            limits=RiskSection(),
+            tag=TAG,
+            board=wires.board,
+            open_trades=wires.open_trades,
+            restraints=wires.restraints,
+            brake_checks=wires.brake_checks,
+            order_group=wires.order_group,
+        )
+        group.start_soon(task.run, lambda _sentence: None)
+        try:
+            with anyio.fail_after(20):
+                yield
+        finally:
+            group.cancel_scope.cancel()
+            wires.close()
+
+
+def quiet() -> Wires:
+    wires = Wires()
+    wires.board.set(board(view()))
+    wires.open_trades.set(open_trades())
+    wires.restraints.set(Restraints())
+    return wires
+
+
+async def halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, brake: Brake = Brake.HALT) -> None:
+    async with transaction(pool) as connection:
+        await halts.set_halt(
+            connection, Halt(cause="a test", since=NOW, by="me", way_out="resume", brake=brake)
+        )
+        wires.restraints.set(Restraints(halts=await halts.active(connection)))
+
+
+async def checks(wires: Wires, count: int) -> None:
+    version = 0
+    while len(wires.brake_checks.get() or ()) != count:
+        version = await wires.brake_checks.newer_than(version)
+
+
+async def listings(script: Script, more: int) -> None:
+    target = script.listed + more
+    while script.listed < target:  # noqa: ASYNC110 - counted by the server's own handler
+        await anyio.sleep(0.01)
+
+
+async def test_a_halt_stops_the_group_of_entries_and_cancels_what_is_ours_and_nothing_else(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = quiet()
+    script = Script(orders=[resting("v-1", f"recio-{TAG}-1-entry-1"), resting("v-2", "by hand")])
+    async with braking(script, pool, wires):
+        await wires.order_group.newer_than(0)
+        assert script.groups == ["create", "reset"]
+        await halted(pool, wires)
+        await checks(wires, 1)
+        assert script.groups[2:] == ["trigger"]
+    (check,) = wires.brake_checks.get() or ()
+    assert (script.cancelled, check.cancelled) == (["v-1"], 1)
+    assert check.verified_after is not None
+    assert [each["order_id"] for each in script.orders] == ["v-2"]
+
+
+async def test_a_halt_is_not_verified_while_something_of_ours_rests_or_may(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = quiet()
+    script = Script(orders=[resting("v-1", f"recio-{TAG}-1-entry-1")], deaf=True)
+    async with braking(script, pool, wires):
+        await halted(pool, wires)
+        await listings(script, 3)
+        assert not wires.brake_checks.get()
+        script.deaf = False
+        wires.open_trades.set(open_trades(orders=(order(state=OrderState.UNKNOWN),)))
+        await listings(script, 3)
+        assert not wires.brake_checks.get()
+        wires.open_trades.set(open_trades())
+        await checks(wires, 1)
+
+
+async def test_a_listing_older_than_the_halt_verifies_nothing(pool: asyncpg.Pool[asyncpg.Record]):
+    wires = quiet()
+    script = Script(as_of=NOW - timedelta(seconds=1))
+    async with braking(script, pool, wires):
+        await halted(pool, wires)
+        await listings(script, 3)
+        assert not wires.brake_checks.get()
+        script.as_of = LATER
+        await checks(wires, 1)
+
+
+async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_one_after_a_restart(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    first, second, script = quiet(), quiet(), Script()
+    async with braking(script, pool, first):
+        await halted(pool, first)
+        await checks(first, 1)
+        async with transaction(pool) as connection:
+            await halts.clear_all(connection, NOW, "me")
+        first.restraints.set(Restraints())
+        while script.groups[-1] != "reset":  # noqa: ASYNC110 - counted by the server's own handler
+            await anyio.sleep(0.01)
+    async with braking(script, pool, second):
+        await second.order_group.newer_than(0)
+    assert script.groups == ["create", "trigger", "reset", "reset"]
+
+
+async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: asyncpg.Pool[asyncpg.Record]):
+    wires, script = quiet(), Script()
+    wires.open_trades.set(open_trades(trades=(trade(),)))
+    async with braking(script, pool, wires):
+        await halted(pool, wires, Brake.FLATTEN)
+        await checks(wires, 1)
+        (check,) = wires.brake_checks.get() or ()
+        assert check.flat_after is None
+        wires.open_trades.set(open_trades())
+        wires.restraints.set(wires.restraints.get() or Restraints())
+        version = wires.brake_checks.version
+        await wires.brake_checks.newer_than(version)
+        (check,) = wires.brake_checks.get() or ()
+        assert check.flat_after is not None
