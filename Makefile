@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: install demo test lint bench conformance fault-grid random-kills lock clean guards model
+.PHONY: fault-ledger install demo test lint bench conformance fault-grid random-kills lock clean guards model
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -64,12 +64,12 @@ clean:
 # Every crash point under every fault, on real processes; hours of one core. CASES=200 takes so many, evenly spread.
 CASES ?= 0
 fault-grid: .venv/developer
-	$(BIN)/python -m tests.faults.run_grid --cases $(CASES) --report fault-grid.json
+	$(BIN)/python -m tests.faults.run_grid --cases $(CASES) --report docs/proof/fault-grid.json
 
 # The daemon killed with -9 at drawn instants under trading load.
 KILLS ?= 1000
 random-kills: .venv/developer
-	$(BIN)/python -m tests.faults.random_kills --kills $(KILLS) --report random-kills.json
+	$(BIN)/python -m tests.faults.random_kills --kills $(KILLS) --report docs/proof/random-kills.json
 
 # Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
 guards: .venv/developer
@@ -80,3 +80,7 @@ STEPS ?= 200000
 SEED ?= 1
 model: .venv/developer
 	RECIO_MODEL_STEPS=$(STEPS) RECIO_MODEL_SEED=$(SEED) $(BIN)/python -m pytest tests/model -q -s
+
+# The page of what was tried and found, from the reports that the proofs above leave in docs/proof.
+fault-ledger: .venv/developer
+	$(BIN)/python -m tests.faults.fault_ledger

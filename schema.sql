@@ -163,6 +163,16 @@ CREATE TABLE IF NOT EXISTS order_groups (
     gone_at timestamptz
 );
 
+-- Writer: account_sync. What the venue's balance is beyond the books' cash: deposits, and what moved before the books
+-- began. It may only change when somebody accepted that (a cleared halt of a later number than `halts_before`).
+CREATE TABLE IF NOT EXISTS cash_openings (
+    opening_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL,
+    balance numeric(18, 6) NOT NULL,
+    booked numeric(18, 6) NOT NULL,
+    halts_before bigint NOT NULL
+);
+
 -- Writer: `recio switch`. The last row of a name is its position; without a row it is on.
 CREATE TABLE IF NOT EXISTS switches (
     switch_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -467,6 +467,8 @@ class AccountView:
     foreign: tuple[Ticker, ...]
     """Positions on markets where recio never ordered: seen, shown, never touched."""
     reconciled_at: datetime
+    cash_difference: Money | None = None
+    """What the venue has more than the books explain, after it stayed the same for several comparisons."""
     unrecorded: tuple[ClientOrderId, ...] = ()
     """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
 

@@ -122,12 +122,16 @@ async def balances(rest: KalshiRest) -> ShardedMoney:
     )
 
 
-async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
+def spendable(found: ShardedMoney, exchange_index: int | None) -> Money:
     """Cash on the shard; the sum of all shards only where the venue does not break it down."""
-    found = await balances(rest)
     if exchange_index is None or not found.by_shard:
         return found.total
     return found.by_shard.get(exchange_index, Money(0))
+
+
+async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
+    """Cash that can be spent on a shard."""
+    return spendable(await balances(rest), exchange_index)
 
 
 async def resting_value(rest: KalshiRest) -> ShardedMoney:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recio.messages import PositionDifference, TradeView
-from recio.units import Quantity, Side, Ticker
+from recio.units import Money, Quantity, Side, Ticker, money_decimal
 
 READS_THAT_PROVE = 2
 SLACK_SECONDS = 5.0
@@ -31,6 +31,35 @@ class Absence:
     @property
     def proven(self) -> bool:
         return self.reads >= READS_THAT_PROVE
+
+
+CASH_COMPARISONS = 4
+"""Equal comparisons in a row, with nothing in motion, after which the venue's lag explains no difference of cash."""
+
+
+@dataclass(frozen=True, slots=True)
+class CashDoubt:
+    """Cash at the venue that no fill and no settlement explains, and how often in a row it was the same."""
+
+    amount: Money = Money(0)  # noqa: RUF009 - an immutable integer
+    comparisons: int = 0
+
+    def after(self, unexplained: Money, *, quiet: bool) -> CashDoubt:
+        """`quiet`: no order is without its end, and no trade waits for its settlement."""
+        if not quiet:
+            return CashDoubt()
+        if unexplained == self.amount:
+            return CashDoubt(unexplained, self.comparisons + 1)
+        return CashDoubt(unexplained, 1)
+
+    @property
+    def is_steady(self) -> bool:
+        return self.comparisons >= CASH_COMPARISONS
+
+
+def cash_cause(amount: Money) -> str:
+    """The cause of the halt; whoever clears it accepts this amount."""
+    return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the books: no fill or settlement explains it"
 
 
 def absence_margin(request_timeout_seconds: float, speed: float) -> timedelta:

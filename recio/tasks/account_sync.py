@@ -16,9 +16,10 @@ import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
+from recio.db import cash
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
-from recio.db.connection import transaction
+from recio.db.connection import Connection, transaction
 from recio.freeze_points import Task, turn_of
 from recio.kalshi import account, account_limits
 from recio.kalshi.rest import KalshiRest
@@ -35,7 +36,7 @@ from recio.messages import (
     PositionDifference,
     VenueFact,
 )
-from recio.rules.reconcile import Absence, absence_margin, compare
+from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
 from recio.sections import KalshiSection
 from recio.supervisor import Say
 from recio.units import ClientOrderId, FillId, Money, Quantity, Ticker, money_decimal
@@ -61,6 +62,9 @@ class _Figures:
 
     as_of: datetime
     balance: Money
+    """On the shard that is traded."""
+    cash: Money
+    """On all shards."""
     positions: Mapping[Ticker, Quantity]
 
 
@@ -71,6 +75,7 @@ class _Memory:
     since: datetime | None = None
     fills: set[FillId] = field(default_factory=set[FillId])
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
+    cash: CashDoubt = field(default_factory=CashDoubt)
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
     unrecorded: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     compared: int = 0
@@ -162,7 +167,7 @@ class AccountSync:
         as_of = await account.as_of(self.rest)
         reached(CrashPoint.AS_OF_READ)
         say(memory.sentence)
-        balance = await account.balance(self.rest, self._exchange_index())
+        balances = await account.balances(self.rest)
         reached(CrashPoint.BALANCE_READ)
         say(memory.sentence)
         positions = await account.positions(self.rest)
@@ -182,7 +187,12 @@ class AccountSync:
             await self.venue_facts.send(settlement)
             reached(CrashPoint.SETTLEMENT_SENT)
             say(memory.sentence)
-        await self._publish(memory, trades, _Figures(as_of, balance, positions), say)
+        await self._publish(
+            memory,
+            trades,
+            _Figures(as_of, account.spendable(balances, self._exchange_index()), balances.total, positions),
+            say,
+        )
         reached(CrashPoint.ACCOUNT_PUBLISHED)
         memory.since = min([as_of - OVERLAP, *(order.created_at - OVERLAP for order in trades.orders)])
 
@@ -235,6 +245,7 @@ class AccountSync:
         memory.suspects = {each.ticker: each for each in differing}
         async with transaction(self.pool) as connection:
             traded = await trade_rows.ever_traded(connection, list(figures.positions))
+            cash_difference = await self._compare_cash(connection, memory, trades, figures.cash)
         memory.compared += 1
         self.account.set(
             AccountView(
@@ -243,6 +254,7 @@ class AccountSync:
                 differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
                 foreign=tuple(sorted(figures.positions.keys() - traded)),
                 reconciled_at=self.clock.utc(),
+                cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
             )
         )
@@ -251,6 +263,23 @@ class AccountSync:
             f" {len(confirmed)} differences, compared {memory.compared} times"
         )
         say(memory.sentence)
+
+    async def _compare_cash(
+        self, connection: Connection, memory: _Memory, trades: OpenTrades, balance: Money
+    ) -> Money | None:
+        """What the books cannot explain of the venue's balance, once it has been the same often enough."""
+        booked, opening = await cash.booked(connection), await cash.opening(connection)
+        quiet = not trades.orders and all(each.closes_at > self.clock.utc() for each in trades.trades)
+        unexplained = Money(balance - booked - (opening or 0))
+        memory.cash = memory.cash.after(unexplained, quiet=quiet)
+        if not memory.cash.is_steady or (opening is not None and unexplained == 0):
+            return None
+        if opening is not None and not await cash.is_accepted(connection, cash_cause(unexplained)):
+            return unexplained
+        await cash.open_at(connection, self.clock.utc(), balance, booked)
+        memory.cash = CashDoubt()
+        log.info("cash agreed", balance=f"{money_decimal(balance):f}", booked=f"{money_decimal(booked):f}")
+        return None
 
     async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
         if fill.fill_id not in memory.fills:

@@ -39,6 +39,7 @@ from recio.messages import (
 )
 from recio.rules.causes import Course, Incident, causes, follow
 from recio.rules.conditions import Condition, Figures, conditions
+from recio.rules.reconcile import cash_cause
 from recio.supervisor import Ledger, Say, State
 from recio.units import ClientOrderId
 from recio.wires import Reads, Receives, Writes
@@ -65,6 +66,7 @@ class _Measured:
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
+    cash_told: str = ""
     accepted: frozenset[str] = frozenset()
     """Causes that somebody cleared once: what lies in the past for good need not halt again."""
     looked_at: datetime | None = None
@@ -176,6 +178,9 @@ class FailureDetector:
             f"position on {each.ticker} differs: venue {each.venue / 100:+.2f}, recio {each.ours / 100:+.2f}"
             for each in account.differences
         ]
+        if account.cash_difference is not None:
+            # Once for each difference: who accepts it must not be halted again before the next comparison.
+            causes += [c for c in (cash_cause(account.cash_difference),) if c != measured.cash_told]
         causes += [_without_row(each) for each in self._unaccepted(account, measured)]
         for cause in causes:
             yield Halt(
@@ -194,6 +199,9 @@ class FailureDetector:
             log.error("halted", cause=halt.cause, way_out=halt.way_out)
         if new:
             await self._read_halts(measured)
+        account = self.account.get()
+        difference = None if account is None else account.cash_difference
+        measured.cash_told = "" if difference is None else cash_cause(difference)
 
     async def _hear_requests(self, measured: _Measured) -> None:
         """A brake that is pulled here is in force before its row is written: the database may be away."""

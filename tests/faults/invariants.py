@@ -48,6 +48,18 @@ class Rows:
     markets: Mapping[str, Row]
     halts: Sequence[Row]
     broken_seal: int | None
+    booked: Decimal
+    """Cash by the double-entry books."""
+    unbalanced: int
+    """Entries that sum to something else than zero, over all of them; and facts without a posting."""
+
+
+_UNBALANCED = """
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM entries GROUP BY posting_id HAVING sum(amount) <> 0) AS uneven)
+         + (SELECT count(*) FROM fills f WHERE NOT EXISTS (SELECT FROM postings p WHERE p.fill_id = f.fill_id))
+         + (SELECT count(*) FROM settlements s
+            WHERE NOT EXISTS (SELECT FROM postings p WHERE p.settled_ticker = s.ticker))
+"""
 
 
 async def read_rows(connection: asyncpg.Connection[Row]) -> Rows:
@@ -59,6 +71,10 @@ async def read_rows(connection: asyncpg.Connection[Row]) -> Rows:
         markets={row["ticker"]: row for row in await connection.fetch("SELECT * FROM markets")},
         halts=await connection.fetch("SELECT * FROM halts"),
         broken_seal=await connection.fetchval("SELECT journal_breaks_at(0)"),
+        booked=await connection.fetchval(
+            "SELECT coalesce(sum(amount), 0) FROM entries WHERE account = 'cash'"
+        ),
+        unbalanced=await connection.fetchval(_UNBALANCED),
     )
 
 
@@ -94,6 +110,7 @@ def at_any_instant(rows: Rows, venue: Mapping[str, Any]) -> list[str]:
         ),
         *(f"I1 fill {row['fill_id']} is invented" for row in rows.fills if row["fill_id"] not in fills),
         *([] if rows.broken_seal is None else [f"I9 the journal's chain breaks at {rows.broken_seal}"]),
+        *([f"I3 {rows.unbalanced} postings do not balance or are missing"] if rows.unbalanced else []),
     ]
 
 
@@ -177,6 +194,10 @@ def _money(rows: Rows, venue: Mapping[str, Any]) -> Iterator[str]:
     actual = Decimal(venue["cash"]) - late
     if expected != actual:
         yield f"I3 cash by the rows {expected}, at the venue {actual}, off by {actual - expected}"
+    if rows.booked != actual - Decimal(venue["deposits"]):
+        yield f"I3 cash by the books {rows.booked}, at the venue {actual - Decimal(venue['deposits'])}"
+    if rows.unbalanced:
+        yield f"I3 {rows.unbalanced} postings do not balance or are missing"
     if fees != Decimal(venue["fees"]):
         yield f"I3 fees by the rows {fees}, at the venue {venue['fees']}"
     if Decimal(venue["reserved"]) != 0:

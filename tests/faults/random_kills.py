@@ -7,9 +7,7 @@ the end of each order and stops, and all books are compared. The seed gives the 
 from __future__ import annotations
 
 import argparse
-import json
 import random
-import subprocess
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,6 +18,7 @@ import anyio
 from tests.faults.arena import Arena, until
 from tests.faults.invariants import at_any_instant
 from tests.faults.one_case import Result, recover
+from tests.faults.proof_reports import commit, write
 from tests.faults.run_grid import database, say
 
 LONGEST_LIFE = 6.0
@@ -107,11 +106,8 @@ async def _in_one_arena(
 
 def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
     recoveries = sorted(tally.recoveries)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
     return {
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         "seed": seed,
         "seconds": round(seconds),
         "kills": tally.kills,
@@ -141,7 +137,7 @@ def main() -> None:
 
     tally = anyio.run(run)
     written = report(tally, options.seed, time.monotonic() - began)
-    options.report.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    write(options.report, written)
     say(f"{tally.kills} kills, {tally.proofs} proofs, {len(tally.failures)} failures: {options.report}")
     raise SystemExit(1 if tally.failures else 0)
 

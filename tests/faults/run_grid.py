@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +19,7 @@ from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
 from tests.faults.arena import Arena
 from tests.faults.cases import Case, every_case, spread
 from tests.faults.one_case import Result, attempt
+from tests.faults.proof_reports import commit, write
 
 CASES_PER_ARENA = 40
 """After so many lives an arena is made anew, so that no case looks at books of thousands of orders."""
@@ -104,11 +103,8 @@ def _tell(result: Result, done: int, left: int) -> None:
 def report(results: list[Result], seconds: float) -> dict[str, object]:
     happened = [each for each in results if each.happened]
     recovered = sorted(each.recovered_seconds for each in results if each.recovered_seconds is not None)
-    commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
-    )
     return {
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         "seconds": round(seconds),
         "cases": len(results),
         "happened": len(happened),
@@ -137,7 +133,7 @@ def main() -> None:
     began = time.monotonic()
     results = anyio.run(_run, cases, options)
     written = report(results, time.monotonic() - began)
-    options.report.write_text(json.dumps(written, indent=1) + "\n", encoding="utf-8")
+    write(options.report, written)
     failed, missed = len(written["failed"]), len(written["did_not_happen"])  # type: ignore[arg-type]
     say(
         f"{written['happened']} cases held or failed, {failed} failed, {missed} did not happen: {options.report}"

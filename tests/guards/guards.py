@@ -15,6 +15,7 @@ RECONCILE = "tests/rules/test_reconcile_rules.py"
 CONDITIONS = "tests/rules/test_condition_rules.py"
 PLACING = "tests/kalshi/test_place_order.py"
 HALTING = "tests/tasks/test_halt_on_difference.py"
+BRAKE = "tests/tasks/test_brake_at_the_venue.py"
 FENCED = "tests/db/test_locks_of_the_schema.py"
 
 
@@ -283,6 +284,65 @@ HALTS = (
     ),
 )
 
+BRAKES = (
+    _guard(
+        "a halt cancels only what is ours",
+        "recio/tasks/brake.py",
+        "for each in await account.resting(self.rest) if self._is_ours(each)]",
+        "for each in await account.resting(self.rest)]",
+        BRAKE,
+    ),
+    _guard(
+        "a halt is verified by a listing newer than itself",
+        "recio/tasks/brake.py",
+        "rests = bool(listed) or as_of < began or self._in_doubt()",
+        "rests = bool(listed) or self._in_doubt()",
+        BRAKE,
+    ),
+    _guard(
+        "a halt is not verified while an order is in doubt",
+        "recio/tasks/brake.py",
+        "rests = bool(listed) or as_of < began or self._in_doubt()",
+        "rests = bool(listed) or as_of < began",
+        BRAKE,
+    ),
+    _guard(
+        "exits do not ride in the order group that a halt stops",
+        "recio/tasks/executor.py",
+        "if order.reduce_only or group is None or group.exchange_index != order.exchange_index:",
+        "if group is None or group.exchange_index != order.exchange_index:",
+        ORDER_PATH,
+    ),
+    _guard(
+        "exits that a person switched off stay off",
+        "recio/rules/exit.py",
+        '    if off is not None:\n        return f"exit was',
+        '    if False:\n        return f"exit was',
+        "tests/rules/test_exit_rules.py",
+    ),
+    _guard(
+        "the token of the page's brakes",
+        "recio/web/brake_request.py",
+        'if not hmac.compare_digest(_text(fields, "token").encode(), token.encode()):',
+        "if False:",
+        "tests/tasks/test_status_page.py",
+    ),
+    _guard(
+        "a difference of cash halts",
+        "recio/tasks/failure_detector.py",
+        "if account.cash_difference is not None:",
+        "if False:",
+        HALTING,
+    ),
+    _guard(
+        "an order of ours without a row halts",
+        "recio/tasks/failure_detector.py",
+        "causes += [_without_row(each) for each in self._unaccepted(account, measured)]",
+        "causes += []",
+        HALTING,
+    ),
+)
+
 RESOLUTION = (
     _guard(
         "fill dedupe",
@@ -403,4 +463,4 @@ FENCES = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *RESOLUTION, *FENCES)
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *BRAKES, *RESOLUTION, *FENCES)

@@ -20,7 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT))
 
-from tests.guards.guards import GUARDS, Guard  # noqa: E402 - only importable once the root is known
+from tests.faults.proof_reports import PROOF, commit, write  # noqa: E402 - only importable once the root is known
+from tests.guards.guards import GUARDS, Guard  # noqa: E402
 
 AT_ONCE = 2
 TIME_LIMIT = 180.0
@@ -116,6 +117,11 @@ def main(words: list[str]) -> int:
     sys.stdout.write(
         f"{len(verdicts)} guards, {len(unseen)} that nobody notices, {time.monotonic() - began:.0f} s\n"
     )
+    if not words:
+        report = {"guards": len(verdicts), "unseen": [verdict.guard.name for verdict in unseen]}
+        write(
+            PROOF / "guards.json", {"commit": commit(), "seconds": round(time.monotonic() - began), **report}
+        )
     return 1 if unseen else 0
 
 

@@ -18,6 +18,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from recio.db.embedded import EmbeddedServer
 from tests.conftest import TEMPLATE
+from tests.faults.proof_reports import PROOF, commit, write
 from tests.model.order_machine import OrderMachine
 
 BOUNDED_EXAMPLES = 60
@@ -65,4 +66,8 @@ def test_rows_and_venue_agree_after_any_history_and_no_order_is_doubled(postgres
         runner.run(OrderMachine.connection.close())
     assert OrderMachine.steps >= max(asked, BOUNDED_EXAMPLES)
     took = time.monotonic() - began
+    if asked:
+        seeds = {"first_seed": first, "last_seed": number}
+        report = {"steps": OrderMachine.steps, "failures": 0, "seconds": round(took), **seeds}
+        write(PROOF / "model.json", {"commit": commit(), **report})
     sys.stdout.write(f"\nmodel: {OrderMachine.steps} steps, seeds {first} to {number}, {took:.0f} s\n")

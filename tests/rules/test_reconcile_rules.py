@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 
 from recio.messages import PositionDifference
-from recio.rules.reconcile import Absence, absence_margin, compare
-from recio.units import Quantity, Side, Ticker
+from recio.rules.reconcile import CASH_COMPARISONS, Absence, CashDoubt, absence_margin, cash_cause, compare
+from recio.units import Money, Quantity, Side, Ticker
 from tests.builders import NOW, TICKER, trade
 
 SENT_BY = NOW + timedelta(seconds=15)
@@ -58,3 +58,18 @@ def test_a_position_that_only_one_side_knows_differs():
 def test_an_order_in_motion_or_a_closed_market_explains_a_difference():
     assert compare({}, [trade()], frozenset({TICKER}), NOW) == ()
     assert compare({}, [trade(closes_at=NOW)], frozenset(), NOW) == ()
+
+
+def test_cash_is_in_doubt_only_after_it_was_the_same_so_often_with_nothing_in_motion():
+    doubt = CashDoubt()
+    for _ in range(CASH_COMPARISONS - 1):
+        doubt = doubt.after(Money(5), quiet=True)
+        assert not doubt.is_steady
+    assert doubt.after(Money(5), quiet=True).is_steady
+    assert not doubt.after(Money(6), quiet=True).is_steady
+    assert not doubt.after(Money(5), quiet=False).is_steady
+
+
+def test_the_cause_of_a_cash_difference_names_the_amount_to_its_last_digit():
+    assert "+0.000001 dollars" in cash_cause(Money(1))
+    assert "-12.500000 dollars" in cash_cause(Money(-12_500_000))

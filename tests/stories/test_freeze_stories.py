@@ -96,7 +96,8 @@ async def _found_frozen(world: World, ear: Ear, task: Task) -> None:
         ear.forget()
         await until(lambda: ear.count("WATCHDOG=1") > 1)
     else:
-        await until(lambda: [each["tasks"] for each in world.events("watchdog starves")] == [[task]])
+        # A slow machine may starve it of others as well, for a moment.
+        await until(lambda: [task] in [each["tasks"] for each in world.events("watchdog starves")])
         ear.forget()
         await until(lambda: ear.count("STATUS=") > 1)
         assert ear.count("WATCHDOG=1") == 0

@@ -14,16 +14,20 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
+from recio.db import halts
+from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages import (
     AccountChannelsOpened,
     AccountView,
     FillSeen,
+    Halt,
     OrderProvenAbsent,
     OrderSeen,
     OrderState,
     VenueFact,
 )
+from recio.rules.reconcile import CASH_COMPARISONS, cash_cause
 from recio.sections import KalshiSection
 from recio.supervisor import leading_fault
 from recio.tasks.account_sync import AccountSync
@@ -47,6 +51,7 @@ class Script:
     positions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     reads: int = 0
     broken: str = ""
+    balance: str = "100.0000"
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         return self._rest(request.path.rsplit("/", 1)[-1])
@@ -58,7 +63,7 @@ class Script:
             self.reads += 1
         bodies: dict[str, object] = {
             "user_data_timestamp": {"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")},
-            "balance": {"balance_dollars": "100.0000"},
+            "balance": {"balance_dollars": self.balance},
             "positions": {"market_positions": self.positions, "cursor": ""},
             "fills": {"fills": [], "cursor": ""},
             "orders": {"orders": self.orders, "cursor": ""},
@@ -272,3 +277,31 @@ async def test_an_order_of_ours_that_has_no_row_is_told_even_when_nothing_is_in_
     async with comparing(script, pool, wires):
         view = await compared(wires, script, 3)
     assert view.unrecorded == (OURS,)
+
+
+async def test_cash_that_no_fill_explains_is_told_after_several_comparisons_until_somebody_accepts_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = Wires(), Script()
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires):
+        assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference is None
+        script.balance = "90.0000"
+        assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference == Money(-10_000_000)
+        async with transaction(pool) as connection:
+            cause = cash_cause(Money(-10_000_000))
+            await halts.set_halt(connection, Halt(cause=cause, since=NOW, by="x", way_out="y"))
+            await halts.clear_all(connection, NOW, "somebody")
+        assert (await compared(wires, script, 3)).cash_difference is None
+        script.balance = "100.0000"
+        assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference == Money(10_000_000)
+
+
+async def test_cash_is_not_compared_while_an_order_is_without_its_end(pool: asyncpg.Pool[asyncpg.Record]):
+    wires, script = Wires(), Script()
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires):
+        await reads(script, CASH_COMPARISONS + 2)
+        wires.open_trades.set(open_trades(orders=(order(client_order_id=OURS, state=OrderState.RESTING),)))
+        script.balance = "90.0000"
+        assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference is None

@@ -14,7 +14,7 @@ from recio.db.connection import transaction
 from recio.messages import PositionDifference, Restraints
 from recio.supervisor import Ledger
 from recio.tasks.failure_detector import FailureDetector
-from recio.units import ClientOrderId, Quantity
+from recio.units import ClientOrderId, Money, Quantity
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, account
 
@@ -92,3 +92,11 @@ async def test_an_order_without_a_row_halts_until_somebody_accepts_it_and_then_n
     assert "differs" in other.cause
     first.close()
     second.close()
+
+
+async def test_a_difference_of_cash_halts_with_its_amount(pool: asyncpg.Pool[asyncpg.Record]):
+    wires = Wires()
+    wires.account.set(replace(account(), cash_difference=Money(-2_500_000)))
+    (halt,) = (await looked_until_halted(pool, wires)).halts
+    assert "-2.500000 dollars" in halt.cause
+    wires.close()

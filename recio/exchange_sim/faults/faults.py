@@ -136,6 +136,9 @@ class On(StrEnum):
     """Which requests a request fault waits for."""
 
     ORDERS = "orders"
+    """Whatever changes something, order groups aside."""
+    GROUPS = "order_groups"
+    """Changes of order groups: a client may keep one all the time, and its orders are to meet the fault."""
     READS = "reads"
     ALL = "all"
 

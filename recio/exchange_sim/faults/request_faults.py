@@ -37,14 +37,19 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     exchange = exchange_of(request)
     now = time.time()
-    kind = On.ORDERS if is_write(request) else On.READS
-    fault = exchange.faults.next_for_request((kind, On.ALL), now)
+    fault = exchange.faults.next_for_request((_kind(request), On.ALL), now)
     if fault is not None:
         return await _fail(request, handler, fault)
     if exchange.faults.lasts(FaultKind.SHARD_OUTAGE, now) and await reaches_crypto(request):
         exchange.faults.count(FaultKind.SHARD_OUTAGE)
         return refusal(UNAVAILABLE)
     return await handler(request)
+
+
+def _kind(request: web.Request) -> On:
+    if not is_write(request):
+        return On.READS
+    return On.GROUPS if "/order_groups" in request.path else On.ORDERS
 
 
 async def _fail(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:

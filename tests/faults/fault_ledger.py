@@ -1,0 +1,133 @@
+"""`python -m tests.faults.fault_ledger`: writes docs/fault-ledger.md from the reports of the last full runs; it runs none."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tests.faults.proof_reports import PROOF, ROOT, read
+
+PAGE = ROOT / "docs" / "fault-ledger.md"
+Report = dict[str, Any]
+
+
+def page() -> str:
+    """The whole page; the same reports give the same page."""
+    return "\n".join([*_head(), *_runs(), *_grid(), *_found()]) + "\n"
+
+
+def _head() -> Iterator[str]:
+    yield "# Fault ledger"
+    yield ""
+    yield "What was done to recio to make it lose, double or forget an order, and what came of it. This page is made by"
+    yield "`make fault-ledger` from the reports in `docs/proof/`, which the runs below write; nobody edits it by hand."
+    yield ""
+    yield "After each case and each proof the daemon's rows and the exchange's own books are compared: every fill, one venue"
+    yield "order at most for each intent, cash to $0.000001, limits, ended trades, halts, positions, the journal's chain and"
+    yield "whether each decision follows from its recorded inputs (I1 to I10, `tests/faults/invariants.py`)."
+    yield ""
+
+
+def _runs() -> Iterator[str]:
+    yield "## The last full runs"
+    yield ""
+    yield "| what | how often | failures | commit | run with |"
+    yield "|---|---|---|---|---|"
+    for name, row in ROWS.items():
+        report = read(name)
+        yield _missing(name) if report is None else row(report)
+    yield ""
+
+
+def _missing(name: str) -> str:
+    return f"| {name} | never run to its end | | | `{COMMANDS[name]}` |"
+
+
+def _grid_row(report: Report) -> str:
+    recovery = report["recovery_seconds"]
+    return (
+        f"| kill -9 at numbered instants, each under a fault | {report['happened']:,} cases that happened, of"
+        f" {report['cases']:,} tried; every order proven {_seconds(recovery['median'])} (median) to"
+        f" {_seconds(recovery['longest'])} after the start | {len(report['failed'])} | {report['commit']} |"
+        f" `{COMMANDS['fault-grid']}` |"
+    )
+
+
+def _kills_row(report: Report) -> str:
+    return (
+        f"| kill -9 of the daemon at drawn instants under trading load | {report['kills']:,} kills,"
+        f" {report['proofs']:,} full proofs, {report['orders']:,} orders, {report['fills']:,} fills, seed"
+        f" {report['seed']} | {len(report['failed'])} | {report['commit']} | `{COMMANDS['random-kills']}` |"
+    )
+
+
+def _database_row(report: Report) -> str:
+    return (
+        f"| kill -9 of PostgreSQL in mid-write | {report['kills']:,} kills, {report['proofs']:,} full proofs, seed"
+        f" {report['seed']} | {len(report['failed'])} | {report['commit']} | `{COMMANDS['kill-database']}` |"
+    )
+
+
+def _model_row(report: Report) -> str:
+    return (
+        f"| random histories of rules, ledger and a model venue | {report['steps']:,} steps, seeds"
+        f" {report['first_seed']} to {report['last_seed']} | {report['failures']} | {report['commit']} |"
+        f" `{COMMANDS['model']}` |"
+    )
+
+
+def _guards_row(report: Report) -> str:
+    return (
+        f"| each guard taken out in turn | {report['guards']} guards, each missed by a test |"
+        f" {len(report['unseen'])} | {report['commit']} | `{COMMANDS['guards']}` |"
+    )
+
+
+ROWS = {
+    "fault-grid": _grid_row,
+    "random-kills": _kills_row,
+    "kill-database": _database_row,
+    "model": _model_row,
+    "guards": _guards_row,
+}
+COMMANDS = {name: f"make {name}" for name in ROWS}
+
+
+def _grid() -> Iterator[str]:
+    report = read("fault-grid")
+    if report is None:
+        return
+    resumed = report["resumed"]
+    yield "## The grid"
+    yield ""
+    yield f"After the fault {resumed.get('trading', 0):,} cases went on trading and {resumed.get('said why', 0):,} said why not;"
+    yield f"{len(report['did_not_happen']):,} of those tried did not happen (the instant or the fault was not reached) and count"
+    yield "for nothing."
+    yield ""
+    yield "| fault | cases |"
+    yield "|---|---|"
+    yield from (f"| {name} | {count} |" for name, count in sorted(report["by_trouble"].items()))
+    yield ""
+    yield "| instant | cases |"
+    yield "|---|---|"
+    yield from (f"| {name} | {count} |" for name, count in sorted(report["by_point"].items()))
+    yield ""
+
+
+def _found() -> Iterator[str]:
+    yield "## Found and fixed"
+    yield ""
+    yield "| found by | what | commit |"
+    yield "|---|---|---|"
+    found = read("found") or {"found": []}
+    yield from (f"| {each['by']} | {each['what']} | {each['commit']} |" for each in found["found"])
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    sys.stdout.write(f"{PAGE.relative_to(ROOT)} from {len(list(PROOF.glob('*.json')))} reports\n")
