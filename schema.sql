@@ -90,6 +90,9 @@ CREATE TABLE IF NOT EXISTS orders (
     filled numeric(14, 2) NOT NULL DEFAULT 0 CHECK (filled >= 0 AND filled <= quantity),
     -- What the order may cost at most, held against the limits until its end is proven.
     reserved numeric(18, 6) NOT NULL CHECK (reserved >= 0),
+    -- What an entry's price was held against, per contract of the side bought: the book's ask and the model's worth.
+    ask numeric(6, 4) CHECK (ask > 0 AND ask < 1),
+    fair numeric(8, 6) CHECK (fair >= 0 AND fair <= 1),
     state text NOT NULL
         CHECK (state IN ('intended', 'unknown', 'resting', 'filled', 'cancelled', 'rejected', 'absent')),
     venue_order_id text UNIQUE,
@@ -103,6 +106,7 @@ CREATE TABLE IF NOT EXISTS orders (
     CHECK (state NOT IN ('rejected', 'absent') OR filled = 0)
 );
 
+CREATE INDEX IF NOT EXISTS orders_by_time ON orders (created_at);
 -- A trade never has two orders whose end is not proven.
 CREATE UNIQUE INDEX IF NOT EXISTS orders_one_unproven_per_trade
     ON orders (trade_id) WHERE state IN ('intended', 'unknown', 'resting');
@@ -143,6 +147,8 @@ CREATE TABLE IF NOT EXISTS halts (
     cleared_by text,
     -- By this database's own clock, by which the time to each proof is measured.
     set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The newest trade at that time: losses up to it are forgiven by whoever clears the halt.
+    after_trade bigint,
     CHECK ((cleared_at IS NULL) = (cleared_by IS NULL))
 );
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
@@ -236,10 +242,10 @@ $$;
 CREATE OR REPLACE FUNCTION check_order_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.client_order_id, NEW.trade_id, NEW.purpose, NEW.attempt, NEW.ticker, NEW.book_side, NEW.price,
-        NEW.quantity, NEW.fencing, NEW.created_at)
+        NEW.quantity, NEW.ask, NEW.fair, NEW.reserved, NEW.fencing, NEW.created_at)
        IS DISTINCT FROM
        (OLD.client_order_id, OLD.trade_id, OLD.purpose, OLD.attempt, OLD.ticker, OLD.book_side, OLD.price,
-        OLD.quantity, OLD.fencing, OLD.created_at) THEN
+        OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, OLD.fencing, OLD.created_at) THEN
         RAISE EXCEPTION 'order %: an intent cannot change', OLD.client_order_id
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -296,18 +302,164 @@ CREATE OR REPLACE TRIGGER orders_are_born_intended BEFORE INSERT ON orders
 
 -- What the fills of each trade add up to; costs and proceeds are in the trade's own side's terms.
 CREATE OR REPLACE VIEW trade_figures AS
-SELECT
-    t.trade_id,
-    coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_quantity,
-    coalesce(sum(f.quantity * own.price) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_cost,
-    coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_quantity,
-    coalesce(sum(f.quantity * own.price) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_proceeds,
-    coalesce(sum(f.fee), 0) AS fees
+SELECT t.trade_id, figures.*
 FROM trades AS t
-LEFT JOIN orders AS o ON o.trade_id = t.trade_id
-LEFT JOIN fills AS f ON f.venue_order_id = o.venue_order_id
-LEFT JOIN LATERAL (SELECT CASE t.side WHEN 'yes' THEN f.price ELSE 1 - f.price END AS price) AS own ON true
-GROUP BY t.trade_id;
+-- One trade at a time: whoever asks for a few trades does not add up the fills of all.
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_quantity,
+        coalesce(sum(f.quantity * own.price) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_cost,
+        coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_quantity,
+        coalesce(sum(f.quantity * own.price) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_proceeds,
+        coalesce(sum(f.fee), 0) AS fees
+    FROM orders AS o
+    JOIN fills AS f ON f.venue_order_id = o.venue_order_id
+    CROSS JOIN LATERAL (SELECT CASE t.side WHEN 'yes' THEN f.price ELSE 1 - f.price END AS price) AS own
+    WHERE o.trade_id = t.trade_id
+) AS figures;
+
+
+-- Writer: app, at each start: what one life of the daemon may risk. An order is held against the limits of its own life.
+CREATE TABLE IF NOT EXISTS risk_limits (
+    fencing bigint NOT NULL REFERENCES daemon_lives,
+    name text NOT NULL CHECK (name IN (
+        'max_contracts_per_order', 'max_contracts_per_strike', 'max_entries_per_event', 'max_event_cost_dollars',
+        'max_open_trades', 'max_open_cost_dollars', 'max_daily_loss_dollars', 'max_orders_per_minute',
+        'max_consecutive_losses', 'price_collar_dollars')),
+    amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
+    PRIMARY KEY (fencing, name)
+);
+
+-- Writer: `recio limits grant`. Somebody lets the next start raise a limit up to this amount.
+CREATE TABLE IF NOT EXISTS limit_grants (
+    grant_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL,
+    amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
+    granted_by text NOT NULL CHECK (granted_by <> ''),
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    -- The newest life at that time: only the one after it may use the grant.
+    after_life bigint NOT NULL REFERENCES daemon_lives
+);
+
+-- How high a limit of a new life may be: as it was in the life before, or as somebody granted since; NULL is freely.
+CREATE OR REPLACE FUNCTION limit_ceiling(life bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN before.amount IS NOT NULL THEN greatest(before.amount, (
+        SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_life >= before.fencing)) END
+    FROM (SELECT 1) AS always LEFT JOIN LATERAL (
+        SELECT l.fencing, l.amount FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < life
+        ORDER BY l.fencing DESC LIMIT 1
+    ) AS before ON true
+$$;
+
+CREATE OR REPLACE FUNCTION check_limit_falls() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.amount > limit_ceiling(NEW.fencing, NEW.name) THEN
+        RAISE EXCEPTION 'limit % cannot rise to % by a start: it is %', NEW.name, NEW.amount,
+            limit_ceiling(NEW.fencing, NEW.name) USING ERRCODE = 'check_violation';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER limits_rise_only_by_grant BEFORE INSERT ON risk_limits
+    FOR EACH ROW EXECUTE FUNCTION check_limit_falls();
+
+CREATE OR REPLACE FUNCTION refuse_limit_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a limit in force cannot change' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE OR REPLACE TRIGGER limits_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
+
+-- Live trades with all that they may come to: what is held, and every entry whose end or fills are not all known.
+CREATE OR REPLACE VIEW live_exposure AS
+SELECT
+    t.trade_id, t.ticker, t.event_ticker,
+    greatest(f.entry_cost - f.exit_proceeds, 0) + pending.cost AS cost,
+    f.entry_quantity - f.exit_quantity + pending.quantity AS contracts
+FROM trades AS t
+JOIN trade_figures AS f USING (trade_id)
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(o.reserved), 0) AS cost, coalesce(sum(o.quantity), 0) AS quantity
+    FROM orders AS o
+    WHERE o.trade_id = t.trade_id AND o.purpose = 'entry' AND (
+        o.state IN ('intended', 'unknown', 'resting') OR (o.state IN ('filled', 'cancelled') AND o.filled > (
+            SELECT coalesce(sum(each.quantity), 0) FROM fills AS each WHERE each.venue_order_id = o.venue_order_id)))
+) AS pending
+WHERE t.state NOT IN ('closed', 'void');
+
+-- What the trades that ended since `midnight` came to.
+CREATE OR REPLACE FUNCTION realised_since(midnight timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT coalesce(sum(f.exit_proceeds + t.payout - f.entry_cost - f.fees), 0)
+    FROM trades AS t JOIN trade_figures AS f USING (trade_id) WHERE t.state = 'closed' AND t.closed_at >= midnight
+$$;
+
+-- Losses since the last gain, and since the last halt that somebody cleared.
+CREATE OR REPLACE FUNCTION losses_in_a_row() RETURNS integer LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    forgiven bigint;
+    ended record;
+    losses integer := 0;
+BEGIN
+    SELECT coalesce(max(after_trade), 0) INTO forgiven FROM halts WHERE cleared_at IS NOT NULL;
+    FOR ended IN
+        SELECT t.trade_id, f.exit_proceeds + t.payout - f.entry_cost - f.fees AS gain
+        FROM trades AS t JOIN trade_figures AS f USING (trade_id)
+        WHERE t.state = 'closed' AND t.trade_id > forgiven ORDER BY t.closed_at DESC, t.trade_id DESC
+    LOOP
+        EXIT WHEN ended.gain > 0;
+        losses := losses + (ended.gain < 0)::integer;
+    END LOOP;
+    RETURN losses;
+END $$;
+
+CREATE OR REPLACE FUNCTION keep_limit(life bigint, limit_name text, figure numeric) RETURNS void
+LANGUAGE plpgsql STABLE AS $$
+DECLARE
+    most numeric;
+BEGIN
+    SELECT amount INTO most FROM risk_limits WHERE fencing = life AND name = limit_name;
+    IF most IS NULL THEN
+        RAISE EXCEPTION 'life % has no limit %', life, limit_name USING ERRCODE = 'check_violation';
+    END IF;
+    IF figure > most THEN
+        RAISE EXCEPTION 'limit % is %, with this order it would be %', limit_name, most, figure
+            USING ERRCODE = 'check_violation';
+    END IF;
+END $$;
+
+-- The second lock: whatever the program believes, no entry beyond a limit has a row, and without a row nothing leaves.
+CREATE OR REPLACE FUNCTION check_entry_limits() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    trade trades;
+    live record;
+BEGIN
+    SELECT * INTO STRICT trade FROM trades WHERE trade_id = NEW.trade_id;
+    IF NEW.ask IS NULL OR NEW.fair IS NULL THEN
+        RAISE EXCEPTION 'order %: an entry needs the ask and the worth that its price is held against',
+            NEW.client_order_id USING ERRCODE = 'check_violation';
+    END IF;
+    PERFORM keep_limit(NEW.fencing, 'max_contracts_per_order', NEW.quantity);
+    PERFORM keep_limit(NEW.fencing, 'price_collar_dollars',
+        CASE trade.side WHEN 'yes' THEN NEW.price ELSE 1 - NEW.price END - least(NEW.ask, NEW.fair));
+    SELECT
+        count(*) AS trades, coalesce(sum(cost), 0) AS cost,
+        coalesce(sum(cost) FILTER (WHERE event_ticker = trade.event_ticker), 0) AS event_cost,
+        coalesce(sum(contracts) FILTER (WHERE ticker = trade.ticker), 0) AS contracts
+    INTO live FROM live_exposure;
+    PERFORM keep_limit(NEW.fencing, 'max_contracts_per_strike', live.contracts + NEW.quantity);
+    PERFORM keep_limit(NEW.fencing, 'max_event_cost_dollars', live.event_cost + NEW.reserved);
+    PERFORM keep_limit(NEW.fencing, 'max_open_trades', live.trades);
+    PERFORM keep_limit(NEW.fencing, 'max_open_cost_dollars', live.cost + NEW.reserved);
+    PERFORM keep_limit(NEW.fencing, 'max_entries_per_event',
+        (SELECT count(*) FROM trades WHERE event_ticker = trade.event_ticker AND state <> 'void'));
+    PERFORM keep_limit(NEW.fencing, 'max_daily_loss_dollars', live.cost + NEW.reserved
+        - realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'));
+    PERFORM keep_limit(NEW.fencing, 'max_orders_per_minute',
+        1 + (SELECT count(*) FROM orders WHERE created_at > NEW.created_at - interval '1 minute'));
+    PERFORM keep_limit(NEW.fencing, 'max_consecutive_losses', 1 + losses_in_a_row());
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER entries_within_limits BEFORE INSERT ON orders
+    FOR EACH ROW WHEN (NEW.purpose = 'entry') EXECUTE FUNCTION check_entry_limits();
 
 -- Writer: trade_manager, in the transaction of the fact it posts. One group of entries that sum to zero.
 CREATE TABLE IF NOT EXISTS postings (

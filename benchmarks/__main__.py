@@ -9,15 +9,15 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import anyio
 import asyncpg
 
-from recio.db import identity, ledger
+from recio.db import ledger
 from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
-from recio.db.ledger import Author
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
 from recio.kalshi.frames import parse_frame
@@ -25,15 +25,25 @@ from recio.messages import BookDeltaSeen, BookSnapshotSeen, Restraints
 from recio.rules.entry import Seen, decide
 from recio.rules.order_book import SequencedBooks
 from recio.rules.probability import mean_above, normal_cdf
-from recio.rules.risk import Approved
-from recio.sections import EntrySection
+from recio.rules.risk import Approved, Collar
+from recio.sections import EntrySection, RiskSection
 from recio.units import Money, Ticker
 from tests.builders import NOW, account, board, book, open_trades, prices, view
+from tests.lives import begun
 from tests.tasks.test_order_path_tasks import wish
 
 DELTAS = 50_000
 ROUNDS = 5
 COMMITS = 200
+MANY = 1_000_000
+BOUNDLESS = RiskSection(
+    max_entries_per_event=MANY,
+    max_event_cost_dollars=Decimal(MANY),
+    max_open_trades=MANY,
+    max_open_cost_dollars=Decimal(MANY),
+    max_daily_loss_dollars=Decimal(MANY),
+    max_orders_per_minute=MANY,
+)
 
 
 def frames() -> list[bytes]:
@@ -116,16 +126,16 @@ async def _commits(pool: asyncpg.Pool[asyncpg.Record]) -> str:
     async with transaction(pool) as connection:
         await migrate(connection, schema_text())
         await connection.execute("CREATE TABLE floor (x int)")
-        mine = await identity.claim(connection, "demo", "sim", "bench")
-        author = Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+        author = await begun(connection, BOUNDLESS)
 
     async def intend(number: int) -> None:
         intent = wish(datetime.now(UTC), Ticker(f"KX-{number}"))
+        collar = Collar(ask=intent.limit, fair=Decimal("0.55"))
         async with transaction(pool) as connection:
             await ledger.intend_entry(
                 connection,
                 author,
-                Approved(intent=intent, reserved=Money(1)),
+                Approved(intent=intent, reserved=Money(1), collar=collar),
                 intent.decided_at,
                 timedelta(1),
             )

@@ -7,11 +7,9 @@ the identity and the life of the daemon.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -23,22 +21,18 @@ from recio import data_dir, freeze_points, systemd
 from recio.brake_signals import BRAKES, pull_on_signals
 from recio.config import Config
 from recio.crash_points import CrashPoint, reached
-from recio.db import books, identity
-from recio.db.connection import transaction
-from recio.db.embedded import embedded_server
 from recio.db.ledger import Author
-from recio.db.migrations import migrate, schema_text
 from recio.db.placement import disks_of
-from recio.db.pool import AccountLock, advisory_lock, open_pool
+from recio.db.pool import AccountLock
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
+from recio.ownership import Owned, database_dsn, owned_pool
 from recio.sections import Environment
 from recio.stopping import (
     end_when_stopped,
     end_without_lock,
     let_answers_be_recorded,
     let_orders_be_answered,
-    refuse_stopped,
 )
 from recio.supervisor import Ledger, Run, supervise
 from recio.tasks.account_sync import AccountSync
@@ -57,10 +51,6 @@ from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-ACCOUNT_LOCK = 0x7265_6369_6F
-"""The key of the advisory lock that one daemon per database holds."""
-DEMO_DATABASES = "recio_demo_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,8 +86,8 @@ async def run(
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*BRAKES) as signals:
         async with (
-            _database_dsn(config, root, database) as dsn,
-            _owned_pool(config, venue, dsn) as owned,
+            database_dsn(config, root, database) as dsn,
+            owned_pool(config, venue, dsn) as owned,
             aiohttp.ClientSession(trace_configs=traces) as session,
         ):
             wires = Wires()
@@ -108,64 +98,18 @@ async def run(
                 wires.close()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Owned:
-    pool: asyncpg.Pool[asyncpg.Record]
-    lock: AccountLock
-    author: Author
-
-
-@asynccontextmanager
-async def _database_dsn(config: Config, root: Path, database: str) -> AsyncGenerator[str]:
-    dsn = config.database.dsn.get_secret_value()
-    if dsn:
-        yield dsn
-        return
-    async with embedded_server(root) as server:
-        log.info("database started", where="embedded", data=str(server.data_dir))
-        if database.startswith(DEMO_DATABASES):
-            # The rows of a demo whose exchange is gone can never be compared with anything again.
-            await server.drop_others(DEMO_DATABASES, database)
-        yield await server.ensure_database(database)
-
-
-@asynccontextmanager
-async def _owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[_Owned]:
-    """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
-    async with (
-        advisory_lock(dsn, ACCOUNT_LOCK) as lock,
-        open_pool(dsn, application_name="recio", min_size=2, max_size=6) as pool,
-    ):
-        reached(CrashPoint.POOL_OPENED)
-        async with transaction(pool) as connection:
-            await migrate(connection, schema_text())
-            await books.prove(connection)
-            await refuse_stopped(connection)
-            reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
-        reached(CrashPoint.SCHEMA_COMMITTED)
-        async with transaction(pool) as connection:
-            mine = await identity.claim(
-                connection, config.mode.value, config.kalshi.environment.value, venue.account
-            )
-            reached(CrashPoint.IDENTITY_CLAIMED)
-            fencing = await identity.begin_life(connection)
-            reached(CrashPoint.LIFE_BEFORE_COMMIT)
-        reached(CrashPoint.LIFE_COMMITTED)
-        log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
-        yield _Owned(pool=pool, lock=lock, author=Author(tag=mine.tag, fencing=fencing))
-
-
 async def _live(
     config: Config,
     venue: Venue,
     session: aiohttp.ClientSession,
     wires: Wires,
-    owned: _Owned,
+    owned: Owned,
     stop: anyio.Event,
     besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the books."""
+    config = config.model_copy(update={"risk": owned.limits})
     ledger = Ledger()
     rest = KalshiRest(
         session=session,
@@ -348,6 +292,7 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
                 limits=config.risk,
                 author=author,
                 account=wires.account,
+                board=wires.board,
                 open_intents=wires.open_intents,
                 close_intents=wires.close_intents,
                 outcomes=wires.outcomes,

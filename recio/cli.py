@@ -99,27 +99,37 @@ def _parser() -> argparse.ArgumentParser:
     tail = commands.add_parser("tail", help="render JSON log lines for a person")
     tail.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: standard input")
     tail.set_defaults(command=_tail)
+    _operator_commands(commands.add_parser)
+    return parser
 
-    resume = commands.add_parser("resume", help="clear every halt; first find out why it was set")
+
+def _operator_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """What a person does to a daemon's rows, whether it runs or not."""
+    resume = add("resume", help="clear every halt; first find out why it was set")
     _config_option(resume)
     resume.add_argument("--by", required=True, metavar="NAME", help="who clears it, for the record")
     resume.set_defaults(command=_resume)
 
     for brake, does in BRAKES.items():
-        pull = commands.add_parser(brake, help=does)
+        pull = add(brake, help=does)
         _config_option(pull)
         pull.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
         pull.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
         pull.set_defaults(command=_brake, brake=brake)
 
-    switch = commands.add_parser("switch", help="switch entry or exit off and on, each by itself")
+    switch = add("switch", help="switch entry or exit off and on, each by itself")
     _config_option(switch)
     switch.add_argument("name", choices=("entry", "exit"))
     switch.add_argument("position", choices=("on", "off"))
     switch.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
     switch.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
     switch.set_defaults(command=_switch)
-    return parser
+
+    limits = add("limits", help="show the risk limits in force; grant higher ones to the next start")
+    _config_option(limits)
+    limits.add_argument("action", choices=("show", "grant"), nargs="?", default="show")
+    limits.add_argument("--by", default="", metavar="NAME", help="who grants them, for the record")
+    limits.set_defaults(command=_limits)
 
 
 def _config_option(parser: argparse.ArgumentParser) -> None:
@@ -222,6 +232,20 @@ def _switch(options: argparse.Namespace) -> None:
 
     config, is_on = _load(options.config), options.position == "on"
     print(anyio.run(operator.turn_switch, config, Switch(options.name), is_on, options.why, options.by))
+
+
+def _limits(options: argparse.Namespace) -> None:
+    from recio import operator
+
+    config = _load(options.config)
+    if options.action == "show":
+        print(anyio.run(operator.show_limits, config))
+        return
+    if not options.by.strip():
+        raise Fatal(
+            "recio limits grant raises what may be lost: say who does it with --by NAME", ExitCode.USAGE
+        )
+    print(anyio.run(operator.grant_limits, config, options.by))
 
 
 def _until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:

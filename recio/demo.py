@@ -29,6 +29,7 @@ from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import MarketStatus, OpenTrades
+from recio.ownership import DEMO_DATABASES
 from recio.sections import Environment, LogFormat, Mode
 from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
@@ -87,7 +88,7 @@ async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None
         )
         try:
             await _start_until_done(
-                config, venue, stop, f"{app.DEMO_DATABASES}{credentials.instance[:8]}", narrator
+                config, venue, stop, f"{DEMO_DATABASES}{credentials.instance[:8]}", narrator
             )
         finally:
             print("\n" + narrator.summary(), flush=True)

@@ -303,6 +303,8 @@ class OpenIntent:
     quantity: Quantity
     limit: Price
     """The most to pay for one contract of `side`, in that side's own terms."""
+    chance: float
+    """What the model gives this side; one contract is worth that many dollars to it."""
     fee_estimate: Money
     closes_at: datetime
     decided_at: datetime
@@ -471,6 +473,10 @@ class AccountView:
     """What the venue has more than the books explain, after it stayed the same for several comparisons."""
     unrecorded: tuple[ClientOrderId, ...] = ()
     """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
+    foreign_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
+    """What positions and resting orders that were made by hand have cost or may cost, at their worst."""
+    foreign_orders: int = 0
+    """Orders resting at the venue that are not ours."""
 
 
 # --- what we remember of our own trades -------------------------------------------------------
@@ -560,6 +566,10 @@ class OpenTrades:
     fees_today: Money
     wins_today: int
     losses_today: int
+    losses_in_a_row: int = 0
+    """Since the last gain, and since the last halt that somebody cleared."""
+    orders_last_minute: int = 0
+    """Of market time, whatever became of them."""
 
 
 # --- what stops us ----------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What an operator does from the command line to a daemon's rows: pull a brake, clear them, turn a switch."""
+"""What an operator does from the command line to a daemon's rows: pull a brake, clear them, turn a switch, grant a limit."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ import anyio
 import asyncpg
 
 from recio import data_dir
-from recio.app import DEMO_DATABASES
 from recio.config import Config
-from recio.db import brakes, halts, switches
+from recio.db import brakes, halts, limits, switches
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import embedded_server
 from recio.db.pool import open_pool
 from recio.errors import BadConfig
 from recio.messages import Brake, BrakeCheck, Halt, Switch
+from recio.ownership import DEMO_DATABASES
+from recio.rules.limits import wanted
 from recio.venue import read_credentials
 
 WAY_OUT = "recio resume --by NAME"
@@ -56,6 +57,37 @@ async def turn_switch(config: Config, switch: Switch, is_on: bool, why: str, by:
     ):
         changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why)
     return f"{switch} is switched {position}" if changed else f"{switch} was {position} already"
+
+
+async def show_limits(config: Config) -> str:
+    """Each limit in force beside the one that the config asks for."""
+    async with _database_dsn(config) as dsn, _rows(dsn, "recio limits") as connection:
+        now = await limits.newest(connection)
+    lines = [f"{'limit':<28}{'in force':>14}{'config':>14}"]
+    for name, amount in wanted(config.risk).items():
+        stands = f"{now[name].normalize():f}" if name in now else "-"
+        lines.append(f"{name:<28}{stands:>14}{amount.normalize():>14f}")
+    return "\n".join(lines)
+
+
+async def grant_limits(config: Config, by: str) -> str:
+    """Let the next start raise the limits to what the config asks for; says which ones that are."""
+    async with _database_dsn(config) as dsn, _rows(dsn, "recio limits") as connection:
+        now = await limits.newest(connection)
+        if not now:
+            raise BadConfig(
+                "no daemon has started on this database: its first start takes the config's limits"
+            )
+        higher = [
+            (name, amount) for name, amount in wanted(config.risk).items() if amount > now.get(name, amount)
+        ]
+        await limits.grant(connection, higher, by)
+    told = [f"{name}: {now[name].normalize():f} may become {amount.normalize():f}" for name, amount in higher]
+    return (
+        "\n".join([*told, "in force from the next start on"])
+        if told
+        else "no limit of the config is above the one in force"
+    )
 
 
 async def _what_the_daemon_did(dsn: str, port: int, halt: Halt) -> str:

@@ -13,7 +13,8 @@ _ACTIVE = """
 """
 _EVER_CLEARED = "SELECT DISTINCT cause FROM halts WHERE cleared_at IS NOT NULL AND cause LIKE 'order %'"
 _SET = """
-    INSERT INTO halts (brake, cause, since, set_by, way_out) VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO halts (brake, cause, since, set_by, way_out, after_trade)
+    SELECT $1, $2, $3, $4, $5, max(trade_id) FROM trades
     ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
 """
 _CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL RETURNING cause"

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from recio.crash_points import CrashPoint, reached
 from recio.db import books, journal, orders, trades
 from recio.db.connection import Connection
+from recio.db.moves import NOTHING, Changes, move_order, settle_trade
 from recio.messages import (
     CloseIntent,
     FillSeen,
@@ -30,17 +31,11 @@ from recio.messages import (
     TradeView,
     VenueFact,
 )
-from recio.rules import lifecycle
-from recio.rules.risk import Approved
+from recio.rules import lifecycle, risk
 from recio.units import (
-    PAYOUT_PER_UNIT,
-    ClientOrderId,
     Money,
     Price,
     Quantity,
-    Side,
-    TradeId,
-    VenueOrderId,
     money_text,
     price_text,
     quantity_text,
@@ -58,21 +53,6 @@ class Author:
     fencing: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Changes:
-    """What a transaction changed, for the log."""
-
-    client_order_id: ClientOrderId | None = None
-    order_note: str = ""
-    is_new: bool = False
-    is_ours: bool = False
-    opened: tuple[TradeView, ...] = ()
-    ended: tuple[TradeView, ...] = ()
-
-
-NOTHING = Changes()
-
-
 async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
     """Everything that the rows say now."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -88,11 +68,13 @@ async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
         fees_today=fees,
         wins_today=wins,
         losses_today=losses,
+        losses_in_a_row=await trades.losses_in_a_row(connection),
+        orders_last_minute=await orders.since(connection, now - risk.RATE_SPAN),
     )
 
 
 async def intend_entry(
-    connection: Connection, author: Author, approved: Approved, now: datetime, deadline: timedelta
+    connection: Connection, author: Author, approved: risk.Approved, now: datetime, deadline: timedelta
 ) -> PlaceOrder:
     """Trade, order and journal rows of one entry. The caller commits before it sends the command."""
     intent = approved.intent
@@ -106,6 +88,7 @@ async def intend_entry(
         quantity=intent.quantity,
         own_price=intent.limit,
         reserved=approved.reserved,
+        collar=approved.collar,
         now=now,
         deadline=deadline,
         detail={"why": intent.why, **intent.inputs},
@@ -150,6 +133,7 @@ async def _intend(
     now: datetime,
     deadline: timedelta,
     detail: dict[str, str],
+    collar: risk.Collar | None = None,
 ) -> PlaceOrder:
     attempt = await orders.next_attempt(connection, trade.trade_id, purpose)
     command = PlaceOrder(
@@ -176,6 +160,7 @@ async def _intend(
         reserved=reserved,
         fencing=author.fencing,
         at=now,
+        collar=collar,
     )
     await journal.append(
         connection,
@@ -202,7 +187,7 @@ async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Chang
         return NOTHING
     match outcome:
         case OrderAccepted():
-            return await _move_order(
+            return await move_order(
                 connection,
                 order,
                 lifecycle.state_from_counts(order.quantity, outcome.filled, outcome.remaining),
@@ -213,9 +198,9 @@ async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Chang
             )
         case OrderRejected():
             note = f"rejected: {outcome.code} {outcome.text}".strip()
-            return await _move_order(connection, order, OrderState.REJECTED, note=note, at=outcome.at)
+            return await move_order(connection, order, OrderState.REJECTED, note=note, at=outcome.at)
         case OrderUnknown():
-            return await _move_order(
+            return await move_order(
                 connection, order, OrderState.UNKNOWN, note=f"unknown: {outcome.why}", at=outcome.at
             )
 
@@ -237,7 +222,7 @@ async def record_fact(connection: Connection, fact: VenueFact, now: datetime) ->
             order = await orders.by_client_id(connection, fact.client_order_id)
             if order is None:
                 return NOTHING
-            return await _move_order(
+            return await move_order(
                 connection, order, OrderState.ABSENT, note=f"proven absent: {fact.proof}", at=now
             )
         case FillSeen():
@@ -252,7 +237,7 @@ async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) 
         order = await orders.by_client_id(connection, seen.client_order_id)
     if order is None:
         return NOTHING
-    return await _move_order(
+    return await move_order(
         connection,
         order,
         lifecycle.state_from_venue(seen),
@@ -285,7 +270,7 @@ async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) ->
         },
     )
     reached(CrashPoint.FILL_JOURNALLED)
-    return await _settle_trade(connection, order.trade_id, now, Changes(is_new=True, is_ours=True))
+    return await settle_trade(connection, order.trade_id, now, Changes(is_new=True, is_ours=True))
 
 
 async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
@@ -296,105 +281,4 @@ async def _record_settlement(connection: Connection, seen: SettlementSeen, now: 
     trade_id = await trades.live_on(connection, seen.ticker)
     if trade_id is None:
         return Changes(is_new=True)
-    return await _settle_trade(connection, trade_id, now, Changes(is_new=True, is_ours=True))
-
-
-async def _move_order(
-    connection: Connection,
-    order: OrderView,
-    state: OrderState,
-    *,
-    at: datetime,
-    note: str,
-    filled: Quantity = Quantity(0),  # noqa: B008 - an immutable integer
-    venue_order_id: VenueOrderId | None = None,
-) -> Changes:
-    """Make a legal move; a move that is not legal is a late or repeated message and changes nothing."""
-    if not lifecycle.may_move_order(order.state, state):
-        return NOTHING
-    ended = state in lifecycle.PROVEN_ENDS
-    await orders.move(
-        connection,
-        order.client_order_id,
-        state,
-        filled=filled,
-        venue_order_id=venue_order_id,
-        note=note,
-        ended_at=at if ended else None,
-    )
-    await journal.append(
-        connection,
-        at,
-        f"order {state.value}",
-        trade_id=order.trade_id,
-        client_order_id=order.client_order_id,
-        detail={"note": note, "filled": quantity_text(filled)},
-    )
-    reached(CrashPoint.MOVE_JOURNALLED)
-    changes = Changes(client_order_id=order.client_order_id, is_new=True, is_ours=True)
-    if ended and order.state is not OrderState.INTENDED:
-        changes = Changes(
-            client_order_id=order.client_order_id,
-            is_new=True,
-            is_ours=True,
-            order_note=f"{order.state.value} became {state.value}: {note}",
-        )
-    return await _settle_trade(connection, order.trade_id, at, changes)
-
-
-async def _settle_trade(connection: Connection, trade_id: TradeId, at: datetime, changes: Changes) -> Changes:
-    """Let a trade follow its orders and fills, and its market's settlement if that is known."""
-    trade = await trades.one(connection, trade_id)
-    settled = [
-        lifecycle.is_settled(order, by_fills)
-        for order, by_fills in await orders.of_trade(connection, trade_id)
-    ]
-    state = lifecycle.next_trade_state(trade.state, settled, trade.entry_quantity, trade.exit_quantity)
-    if state is not trade.state:
-        await _move_trade(connection, trade, state, at)
-        reached(CrashPoint.TRADE_MOVED)
-    if state is TradeState.OPEN and all(settled):
-        result = await orders.settled_result(connection, trade.ticker)
-        if result is not None:
-            await _pay_out(connection, trade, result, at)
-            reached(CrashPoint.SETTLEMENT_PAID)
-    after = await trades.one(connection, trade_id)
-    return _with_trade(changes, trade, after)
-
-
-async def _move_trade(connection: Connection, trade: TradeView, state: TradeState, at: datetime) -> None:
-    match state:
-        case TradeState.CLOSED:
-            await trades.end(connection, trade.trade_id, state, at, "exit")
-        case TradeState.VOID:
-            await trades.end(connection, trade.trade_id, state, at, "no fill")
-        case TradeState.OPENING | TradeState.OPEN | TradeState.CLOSING:
-            await trades.move(connection, trade.trade_id, state)
-    await journal.append(connection, at, f"trade {state.value}", trade_id=trade.trade_id)
-
-
-async def _pay_out(connection: Connection, trade: TradeView, result: Side, at: datetime) -> None:
-    payout = Money(trade.held * PAYOUT_PER_UNIT if trade.side is result else 0)
-    await trades.end(connection, trade.trade_id, TradeState.CLOSED, at, "settlement", payout)
-    await journal.append(
-        connection,
-        at,
-        "trade settled",
-        trade_id=trade.trade_id,
-        detail={"result": result.value, "payout": money_text(payout)},
-    )
-
-
-def _with_trade(changes: Changes, before: TradeView, after: TradeView) -> Changes:
-    if after.state is before.state:
-        return changes
-    opened = (after,) if before.state is TradeState.OPENING and after.entry_quantity > 0 else ()
-    ended = (after,) if after.state in (TradeState.CLOSED, TradeState.VOID) else ()
-    return Changes(
-        client_order_id=changes.client_order_id,
-        order_note=changes.order_note,
-        is_new=changes.is_new,
-        is_ours=changes.is_ours,
-        opened=opened,
-        ended=ended,
-    )
+    return await settle_trade(connection, trade_id, now, Changes(is_new=True, is_ours=True))

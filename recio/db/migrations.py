@@ -79,6 +79,15 @@ STEPS: tuple[Migration, ...] = (
             ALTER TABLE halts ADD COLUMN set_at timestamptz NOT NULL DEFAULT clock_timestamp();
         """,
     ),
+    Migration(
+        version=7,
+        name="risk limits are rows",
+        sql="""
+            ALTER TABLE halts ADD COLUMN after_trade bigint;
+            ALTER TABLE orders ADD COLUMN ask numeric(6, 4) CHECK (ask > 0 AND ask < 1);
+            ALTER TABLE orders ADD COLUMN fair numeric(8, 6) CHECK (fair >= 0 AND fair <= 1);
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

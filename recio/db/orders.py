@@ -13,6 +13,7 @@ from asyncpg import Record
 from recio.crash_points import CrashPoint, reached
 from recio.db.connection import Connection
 from recio.messages import FillSeen, OrderPurpose, OrderState, OrderView, SettlementSeen
+from recio.rules.risk import Collar
 from recio.units import (
     BookSide,
     ClientOrderId,
@@ -39,9 +40,10 @@ _COLUMNS = """
 """
 _INSERT = """
     INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price,
-                        quantity, reserved, state, fencing, created_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'intended', $11, $12)
+                        quantity, reserved, state, fencing, created_at, ask, fair)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'intended', $11, $12, $13, $14)
 """
+_SINCE = "SELECT count(*) FROM orders WHERE created_at > $1"
 _NEXT_ATTEMPT = "SELECT coalesce(max(attempt), 0) + 1 FROM orders WHERE trade_id = $1 AND purpose = $2"
 _BY_CLIENT_ID = _COLUMNS + " WHERE o.client_order_id = $1"
 _BY_VENUE_ID = _COLUMNS + " WHERE o.venue_order_id = $1"
@@ -98,7 +100,9 @@ async def insert(
     reserved: Money,
     fencing: int,
     at: datetime,
+    collar: Collar | None = None,
 ) -> None:
+    """A new order is an intention. The database refuses an entry beyond the limits of its life, or without a collar."""
     await connection.execute(
         _INSERT,
         client_order_id,
@@ -113,8 +117,15 @@ async def insert(
         money_decimal(reserved),
         fencing,
         at,
+        None if collar is None else price_decimal(collar.ask),
+        None if collar is None else collar.fair,
     )
     reached(CrashPoint.ORDER_ROW_WRITTEN)
+
+
+async def since(connection: Connection, at: datetime) -> int:
+    """How many orders were intended after a moment."""
+    return await connection.fetchval(_SINCE, at)
 
 
 async def next_attempt(connection: Connection, trade_id: TradeId, purpose: OrderPurpose) -> int:

@@ -57,6 +57,7 @@ _LAST_ENTRY = """
     SELECT ticker, max(opened_at) AS at FROM trades
     WHERE closes_at > $1::timestamptz - interval '1 hour' GROUP BY ticker
 """
+_IN_A_ROW = "SELECT losses_in_a_row()"
 _EVER_TRADED = "SELECT DISTINCT ticker FROM trades WHERE ticker = ANY($1::text[])"
 
 
@@ -121,6 +122,11 @@ async def today(connection: Connection, midnight: datetime) -> tuple[Money, Mone
     if row is None:
         return Money(0), Money(0), 0, 0
     return money_of(row["realised"]), money_of(row["fees"]), row["wins"], row["losses"]
+
+
+async def losses_in_a_row(connection: Connection) -> int:
+    """Losses since the last gain, and since the last halt that somebody cleared."""
+    return await connection.fetchval(_IN_A_ROW)
 
 
 async def entries_by_event(connection: Connection, now: datetime) -> Mapping[EventTicker, int]:

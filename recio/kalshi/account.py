@@ -19,7 +19,7 @@ from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.rest import KalshiRest
 from recio.messages import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
-from recio.units import ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
+from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -39,11 +39,21 @@ class ShardedMoney:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeldPositions:
+    """What the account holds by market: signed quantities, and cost."""
+
+    quantities: Mapping[Ticker, Quantity]
+    costs: Mapping[Ticker, Money]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RestingOrder:
     """An order that rests at the venue, and by what it can be cancelled."""
 
     client_order_id: ClientOrderId | None
     resting: Resting
+    worst_cost: Money
+    """What the rest of it may cost without its fee; its whole payout where the venue does not tell its price."""
 
 
 class _Shard(msgspec.Struct):
@@ -65,8 +75,11 @@ class _RestingRow(msgspec.Struct):
     order_id: str
     ticker: str
     status: VenueOrderStatus
+    remaining_count_fp: str
     client_order_id: str | None = None
     exchange_index: int | None = None
+    book_side: BookSide | None = None
+    yes_price_dollars: str | None = None
 
 
 class _RestingRows(msgspec.Struct):
@@ -143,9 +156,10 @@ async def resting_value(rest: KalshiRest) -> ShardedMoney:
     )
 
 
-async def positions(rest: KalshiRest) -> dict[Ticker, Quantity]:
-    """Signed positions, + YES and - NO; markets without one are left out."""
-    return account_bodies.held(await rest.pages("/portfolio/positions", Positions, {"limit": PAGE}))
+async def positions(rest: KalshiRest) -> HeldPositions:
+    """Signed positions, + YES and - NO, and what they cost; markets without one are left out."""
+    pages = await rest.pages("/portfolio/positions", Positions, {"limit": PAGE})
+    return HeldPositions(quantities=account_bodies.held(pages), costs=account_bodies.held_cost(pages))
 
 
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
@@ -187,10 +201,19 @@ async def resting(rest: KalshiRest) -> tuple[RestingOrder, ...]:
                 ticker=Ticker(row.ticker),
                 exchange_index=row.exchange_index,
             ),
+            worst_cost=_worst_cost(row),
         )
         for row in rows.values()
         if row.status is VenueOrderStatus.RESTING
     )
+
+
+def _worst_cost(row: _RestingRow) -> Money:
+    remaining = exact(units.quantity, row.remaining_count_fp, "remaining_count_fp")
+    if row.book_side is None or row.yes_price_dollars is None:
+        return Money(remaining * units.PAYOUT_PER_UNIT)
+    price = exact(units.price, row.yes_price_dollars, "yes_price_dollars")
+    return units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
 
 
 async def order(rest: KalshiRest, venue_order_id: VenueOrderId) -> OrderDetail:

@@ -11,6 +11,7 @@ from recio import units
 from recio.kalshi.answers import Instant, exact
 from recio.messages import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import (
+    PAYOUT_PER_UNIT,
     BookSide,
     ClientOrderId,
     FillId,
@@ -42,6 +43,7 @@ class OrderDetail:
 class PositionBody(msgspec.Struct):
     ticker: str
     position_fp: str
+    market_exposure_dollars: str | None = None
 
 
 class Positions(msgspec.Struct):
@@ -154,6 +156,20 @@ def held(pages: list[Positions]) -> dict[Ticker, Quantity]:
         quantity = exact(units.quantity, each.position_fp, "position_fp")
         if quantity:
             found[Ticker(each.ticker)] = quantity
+    return found
+
+
+def held_cost(pages: list[Positions]) -> dict[Ticker, Money]:
+    """What each open position has cost by the venue's word, and its whole payout where the venue does not say."""
+    found: dict[Ticker, Money] = {}
+    for each in (row for page in pages for row in page.market_positions):
+        quantity = exact(units.quantity, each.position_fp, "position_fp")
+        if quantity:
+            said = each.market_exposure_dollars
+            worst = Money(abs(quantity) * PAYOUT_PER_UNIT)
+            found[Ticker(each.ticker)] = (
+                worst if said is None else exact(units.money, said, "market_exposure_dollars")
+            )
     return found
 
 

@@ -33,7 +33,7 @@ from recio.replay.taking import Taken, take, visible
 from recio.replay.windows import Window, current, judge
 from recio.rules import entry, risk
 from recio.rules import exit as exit_rule
-from recio.rules.strikes import price_in_range
+from recio.rules.strikes import ask_on, price_in_range
 from recio.sections import EntrySection
 from recio.units import Quantity, Side, Ticker, TradeId
 
@@ -96,7 +96,9 @@ class Desk:
         if not isinstance(outcome, OpenIntent):
             self.reasons[outcome.gate] += 1
             return []
-        match risk.approve(outcome, trades, account.balance, self.config.risk, now):
+        ask = ask_on(board, outcome.ticker, outcome.side)
+        standing = risk.Standing(trades=trades, account=account, ask=ask)
+        match risk.approve(outcome, standing, self.config.risk, now):
             case risk.Refused(limit=limit):
                 self.reasons[f"risk {limit}"] += 1
                 return []

@@ -297,6 +297,7 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime) -> OpenIntent | 
         side=wish.side,
         quantity=size,
         limit=limit,
+        chance=wish.chance,
         fee_estimate=dearest_fee(ask, limit, size, market.fee_multiplier),
         closes_at=market.close_time,
         decided_at=now,

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from recio.messages import Market, MarketStatus, MarketView, PriceView, StrikeAssessment
+from recio.messages import Market, MarketBoard, MarketStatus, MarketView, PriceView, StrikeAssessment
 from recio.rules.fees import taker_fee
 from recio.rules.probability import prints_made, yes_probability
-from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, complement
+from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, complement
 
 MICROS = 1_000_000
 FINEST_STEP = 10
@@ -65,6 +65,13 @@ def bid_of(view: MarketView, side: Side) -> tuple[Price, Quantity] | None:
         return None
     price, quantity = levels[0]
     return (price if side is Side.YES else complement(price), quantity)
+
+
+def ask_on(board: MarketBoard | None, ticker: Ticker, side: Side) -> Price | None:
+    """Best ask of one side of a market of the board, in its own terms; None while nobody is known to offer."""
+    view = next((each for each in (board.markets if board else ()) if each.market.ticker == ticker), None)
+    quote = None if view is None else ask_of(view, side)
+    return None if quote is None else quote[0]
 
 
 def is_crossed(view: MarketView) -> bool:

@@ -39,7 +39,7 @@ from recio.messages import (
 from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
 from recio.sections import KalshiSection
 from recio.supervisor import Say
-from recio.units import ClientOrderId, FillId, Money, Quantity, Ticker, money_decimal
+from recio.units import ClientOrderId, FillId, Money, Ticker, money_decimal
 from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -65,7 +65,9 @@ class _Figures:
     """On the shard that is traded."""
     cash: Money
     """On all shards."""
-    positions: Mapping[Ticker, Quantity]
+    positions: account.HeldPositions
+    by_hand: tuple[account.RestingOrder, ...]
+    """Orders that rest and are not ours."""
 
 
 @dataclass(slots=True)
@@ -173,6 +175,9 @@ class AccountSync:
         positions = await account.positions(self.rest)
         reached(CrashPoint.POSITIONS_READ)
         say(memory.sentence)
+        resting = await account.resting(self.rest)
+        reached(CrashPoint.RESTING_READ)
+        say(memory.sentence)
         fills = await account.fills(self.rest, memory.since)
         reached(CrashPoint.FILLS_READ)
         for fill in fills:
@@ -190,7 +195,13 @@ class AccountSync:
         await self._publish(
             memory,
             trades,
-            _Figures(as_of, account.spendable(balances, self._exchange_index()), balances.total, positions),
+            _Figures(
+                as_of=as_of,
+                balance=account.spendable(balances, self._exchange_index()),
+                cash=balances.total,
+                positions=positions,
+                by_hand=tuple(each for each in resting if not self._is_ours(each)),
+            ),
             say,
         )
         reached(CrashPoint.ACCOUNT_PUBLISHED)
@@ -239,27 +250,31 @@ class AccountSync:
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: _Figures, say: Say) -> None:
         unsettled = frozenset(order.ticker for order in trades.orders)
-        differing = compare(figures.positions, trades.trades, unsettled, self.clock.utc())
+        held = figures.positions.quantities
+        differing = compare(held, trades.trades, unsettled, self.clock.utc())
         # Reads lag each other: only a difference that two comparisons in a row show is one.
         confirmed = tuple(each for each in differing if memory.suspects.get(each.ticker) == each)
         memory.suspects = {each.ticker: each for each in differing}
         async with transaction(self.pool) as connection:
-            traded = await trade_rows.ever_traded(connection, list(figures.positions))
+            traded = await trade_rows.ever_traded(connection, list(held))
             cash_difference = await self._compare_cash(connection, memory, trades, figures.cash)
         memory.compared += 1
+        foreign = tuple(sorted(held.keys() - traded))
         self.account.set(
             AccountView(
                 balance=figures.balance,
-                positions=figures.positions,
+                positions=held,
                 differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
-                foreign=tuple(sorted(figures.positions.keys() - traded)),
+                foreign=foreign,
+                foreign_cost=_foreign_cost(figures, foreign),
+                foreign_orders=len(figures.by_hand),
                 reconciled_at=self.clock.utc(),
                 cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
             )
         )
         memory.sentence = (
-            f"balance ${money_decimal(figures.balance):,.2f}, {len(figures.positions)} positions,"
+            f"balance ${money_decimal(figures.balance):,.2f}, {len(held)} positions,"
             f" {len(confirmed)} differences, compared {memory.compared} times"
         )
         say(memory.sentence)
@@ -287,7 +302,7 @@ class AccountSync:
             reached(CrashPoint.FILL_SENT)
             memory.fills.add(fill.fill_id)
 
-    def _is_ours(self, seen: OrderSeen) -> bool:
+    def _is_ours(self, seen: OrderSeen | account.RestingOrder) -> bool:
         return (seen.client_order_id or "").startswith(f"recio-{self.tag}-")
 
     def _exchange_index(self) -> int | None:
@@ -298,6 +313,15 @@ class AccountSync:
         async with transaction(self.pool) as connection:
             earliest = await order_rows.backfill_from(connection)
         return (earliest or self.clock.utc()) - OVERLAP
+
+
+def _foreign_cost(figures: _Figures, foreign: Iterable[Ticker]) -> Mapping[Ticker, Money]:
+    """What was bought by hand and what orders by hand may still buy, by market."""
+    costs = {ticker: figures.positions.costs[ticker] for ticker in foreign}
+    for each in figures.by_hand:
+        ticker = each.resting.ticker
+        costs[ticker] = Money(costs.get(ticker, 0) + each.worst_cost)
+    return costs
 
 
 async def _wait_visibly(memory: _Memory, say: Say) -> None:

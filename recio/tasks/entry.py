@@ -24,7 +24,7 @@ from recio.messages import (
     Restraints,
 )
 from recio.rules import entry, risk
-from recio.rules.strikes import ask_of, bid_of
+from recio.rules.strikes import ask_of, ask_on, bid_of
 from recio.sections import EntrySection, RiskSection
 from recio.supervisor import Say
 from recio.units import Side, price_text
@@ -77,7 +77,9 @@ class Entry:
         trades, account = self.open_trades.get(), self.account.get()
         if isinstance(outcome, entry.Waits) or trades is None or account is None:
             return outcome
-        match risk.approve(outcome, trades, account.balance, self.limits, self.clock.utc()):
+        ask = ask_on(self.board.get(), outcome.ticker, outcome.side)
+        standing = risk.Standing(trades=trades, account=account, ask=ask)
+        match risk.approve(outcome, standing, self.limits, self.clock.utc()):
             case risk.Refused(limit=limit, reason=reason):
                 return entry.Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
             case risk.Approved():

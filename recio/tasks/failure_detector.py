@@ -67,6 +67,8 @@ class _Measured:
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
     cash_told: str = ""
+    losses_told: bool = False
+    """The halt for losses was set; not again until somebody resumed and the rows say so."""
     accepted: frozenset[str] = frozenset()
     """Causes that somebody cleared once: what lies in the past for good need not halt again."""
     looked_at: datetime | None = None
@@ -171,6 +173,7 @@ class FailureDetector:
         return tuple(each for each in account.unrecorded if _without_row(each) not in measured.accepted)
 
     def _reasons_to_halt(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
+        yield from self._too_many_losses(measured, now)
         account = self.account.get()
         if account is None:
             return
@@ -189,6 +192,18 @@ class FailureDetector:
                 by="failure_detector",
                 way_out="compare with the venue's own page, then: recio resume",
             )
+
+    def _too_many_losses(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
+        trades, most = self.open_trades.get(), self.config.risk.max_consecutive_losses
+        losses = 0 if trades is None else trades.losses_in_a_row
+        if losses >= most and not measured.losses_told:
+            yield Halt(
+                cause=f"{losses} trades in a row lost (risk.max_consecutive_losses = {most})",
+                since=now,
+                by="failure_detector",
+                way_out="look at the trades, then: recio resume, which counts anew",
+            )
+        measured.losses_told = losses >= most
 
     async def _halt_on_difference(self, measured: _Measured) -> None:
         known = {each.cause for each in measured.halts}

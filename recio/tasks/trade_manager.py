@@ -25,6 +25,7 @@ from recio.messages import (
     AccountView,
     CloseIntent,
     FillSeen,
+    MarketBoard,
     OpenIntent,
     OpenTrades,
     OrderOutcome,
@@ -35,6 +36,7 @@ from recio.messages import (
     VenueFact,
 )
 from recio.rules import risk
+from recio.rules.strikes import ask_on
 from recio.sections import RiskSection
 from recio.supervisor import Say
 from recio.units import money_decimal, price_text, quantity_text
@@ -55,6 +57,7 @@ class TradeManager:
     limits: RiskSection
     author: ledger.Author
     account: Reads[AccountView]
+    board: Reads[MarketBoard]
     open_intents: Receives[OpenIntent]
     close_intents: Receives[CloseIntent]
     outcomes: Receives[OrderOutcome]
@@ -109,7 +112,6 @@ class TradeManager:
     async def _open(self, intent: OpenIntent) -> str:
         reached(CrashPoint.ENTRY_WISH_TAKEN)
         now = self.clock.utc()
-        account = self.account.get()
         async with transaction(self.pool) as connection:
             # The rows and not the wire: a halt that was committed before this wish stops it, whoever lags.
             halted = await halts.active(connection)
@@ -121,7 +123,12 @@ class TradeManager:
         if halted:
             log.warning("entry refused", ticker=intent.ticker, limit="halt", reason=halted[0].cause)
             return f"refused an entry: halted: {halted[0].cause}"
-        match risk.approve(intent, before, account.balance if account else None, self.limits, now):
+        standing = risk.Standing(
+            trades=before,
+            account=self.account.get(),
+            ask=ask_on(self.board.get(), intent.ticker, intent.side),
+        )
+        match risk.approve(intent, standing, self.limits, now):
             case risk.Refused(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"

@@ -400,6 +400,20 @@ function showOrders(rows, status) {
   orders([...lost, ...rows.filter((row) => row.state !== "unknown")], status);
 }
 
+const limits = tableOf("limits", [
+  text("Limit", "name", (row) => word(row.name.replace(/_dollars$/, " ($)"))),
+  text("Taken at worst", "num strong", (row) => grouped(row.used)),
+  text("May be", "num", (row) => grouped(row.limit)),
+  text("", "note", (row) => (row.full ? "full: entries wait" : "")),
+], (row) => row.name, "limits are not read yet", (row) => (row.full ? "unknown" : ""));
+
+function showByHand(made) {
+  const told = [];
+  if (made?.positions.length) told.push("positions " + made.positions.map((row) => `${quantity(row.quantity)} ${row.ticker}`).join(", "));
+  if (made?.orders) told.push(`${made.orders} resting orders`);
+  put($("by-hand"), told.length ? `made by hand, counted and never touched: ${told.join("; ")}` : "");
+}
+
 const TASK_SIGN = { running: "\u25cf", starting: "\u25d0", backing_off: "\u21bb", stopped: "\u25a0" };
 
 function showSentence(cell, [, task]) {
@@ -581,6 +595,8 @@ function show(status) {
   openTrades(status.trades.filter(live), status);
   closedTrades(status.trades.filter((trade) => !live(trade)), status);
   showOrders(status.orders, status);
+  limits(status.limits, status);
+  showByHand(status.by_hand);
   tasks(Object.entries(status.tasks), status);
   showQueues(status.queues);
   if (shownVersion !== null && shownVersion !== status.version) location.reload(); // the daemon was upgraded, and this page with it

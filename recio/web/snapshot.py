@@ -36,6 +36,7 @@ from recio.units import (
     price_text,
     quantity_text,
 )
+from recio.web.limit_rows import by_hand, limit_rows
 from recio.web.market_rows import board_rows, dollars_text, price_rows, time_text, venue_row
 from recio.wires import Wires
 
@@ -88,6 +89,8 @@ def snapshot(
         "board": board_rows(wires, now, whole=whole_board),
         "board_total": len(board.markets) if (board := wires.board.get()) else 0,
         "verdict": None if (said := wires.assessments.get()) is None else said.verdict,
+        "limits": limit_rows(wires, facts.config.risk),
+        "by_hand": by_hand(wires.account.get()),
         **_own(wires, now),
     }
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from recio.db import identity, journal, ledger, orders, trades
+from recio.db import journal, ledger, orders, trades
 from recio.db.connection import Connection
 from recio.db.ledger import Author
 from recio.messages import (
@@ -28,7 +28,7 @@ from recio.messages import (
     VenueOrderStatus,
 )
 from recio.rules.lifecycle import ORDER_MOVES, TRADE_MOVES
-from recio.rules.risk import Approved, approve
+from recio.rules.risk import Approved, Standing, approve
 from recio.sections import RiskSection
 from recio.units import (
     BookSide,
@@ -40,7 +40,8 @@ from recio.units import (
     TradeId,
     VenueOrderId,
 )
-from tests.builders import EVENT, NOW, TICKER, open_trades
+from tests.builders import EVENT, NOW, TICKER, account, open_trades
+from tests.lives import begun
 
 DEADLINE = timedelta(seconds=2)
 VENUE_ID = VenueOrderId("venue-1")
@@ -54,8 +55,7 @@ async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connec
 
 @pytest.fixture
 async def author(connection: Connection) -> Author:
-    mine = await identity.claim(connection, "demo", "sim", "account")
-    return Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+    return await begun(connection)
 
 
 def wish(side: Side = Side.YES, quantity: int = 1000, limit: int = 5200) -> Approved:
@@ -67,13 +67,15 @@ def wish(side: Side = Side.YES, quantity: int = 1000, limit: int = 5200) -> Appr
         side=side,
         quantity=Quantity(quantity),
         limit=Price(limit),
+        chance=0.55,
         fee_estimate=Money(174_800),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
         why="test",
         inputs={"price": "84000.00"},
     )
-    answer = approve(intent, open_trades(), Money(10**9), RiskSection(), NOW)
+    standing = Standing(trades=open_trades(), account=account(), ask=intent.limit)
+    answer = approve(intent, standing, RiskSection(), NOW)
     assert isinstance(answer, Approved)
     return answer
 
@@ -389,6 +391,6 @@ async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, a
     with pytest.raises(asyncpg.RestrictViolationError):
         await connection.execute(
             "INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, book_side, price, quantity,"
-            " reserved, state, fencing, created_at) SELECT 'x', trade_id, purpose, 2, ticker, book_side, price,"
+            " reserved, state, fencing, created_at) SELECT 'x', trade_id, 'exit', 1, ticker, book_side, price,"
             " quantity, reserved, 'unknown', fencing, created_at FROM orders"
         )

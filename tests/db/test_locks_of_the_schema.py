@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 
 import asyncpg
 import pytest
@@ -12,11 +13,13 @@ from recio.db import identity, ledger, orders
 from recio.db.connection import Connection
 from recio.db.ledger import Author
 from recio.messages import OpenIntent, OrderPurpose, PlaceOrder, SettlementSeen
-from recio.rules.risk import Approved
+from recio.rules.risk import Approved, Collar
 from recio.units import BookSide, ClientOrderId, Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
+from tests.lives import begun
 
 SOON = timedelta(seconds=2)
+COLLAR = Collar(ask=Price(5200), fair=Decimal("0.55"))
 
 
 @pytest.fixture
@@ -27,8 +30,7 @@ async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connec
 
 @pytest.fixture
 async def author(connection: Connection) -> Author:
-    mine = await identity.claim(connection, "demo", "sim", "account")
-    return Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+    return await begun(connection)
 
 
 async def intended(connection: Connection, author: Author) -> PlaceOrder:
@@ -40,13 +42,14 @@ async def intended(connection: Connection, author: Author) -> PlaceOrder:
         side=Side.YES,
         quantity=Quantity(1000),
         limit=Price(5200),
+        chance=0.55,
         fee_estimate=Money(174_800),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
         why="test",
         inputs={},
     )
-    approved = Approved(intent=intent, reserved=Money(5_374_800))
+    approved = Approved(intent=intent, reserved=Money(5_374_800), collar=COLLAR)
     return await ledger.intend_entry(connection, author, approved, NOW, SOON)
 
 
@@ -59,8 +62,8 @@ async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
             connection,
             client_order_id=ClientOrderId("recio-second"),
             trade_id=TradeId(await connection.fetchval("SELECT max(trade_id) FROM trades")),
-            purpose=OrderPurpose.ENTRY,
-            attempt=2,
+            purpose=OrderPurpose.EXIT,
+            attempt=1,
             ticker=first.ticker,
             exchange_index=2,
             book_side=BookSide.BID,

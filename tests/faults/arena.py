@@ -66,6 +66,9 @@ order_deadline_seconds = 30.0
 max_entries_per_event = 1000
 max_open_trades = {open_trades}
 max_open_cost_dollars = {open_cost}
+max_event_cost_dollars = {open_cost}
+max_orders_per_minute = 1000
+max_consecutive_losses = 100000
 max_daily_loss_dollars = 1000000
 [status]
 port = {port}

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from recio.rules.limits import IN_ROWS
+
 ORDER_PATH = "tests/tasks/test_order_path_tasks.py"
 LEDGER = "tests/db/test_ledger_rows.py"
 ENTRY = "tests/rules/test_entry_rules.py"
 RISK = "tests/rules/test_risk_rules.py"
+DATABASE_LIMITS = "tests/db/test_limits_of_the_database.py"
 RECONCILE = "tests/rules/test_reconcile_rules.py"
 CONDITIONS = "tests/rules/test_condition_rules.py"
 PLACING = "tests/kalshi/test_place_order.py"
@@ -52,15 +55,15 @@ LOCKS = (
     _guard(
         "fencing: an order names a life that began",
         "schema.sql",
-        "fencing bigint NOT NULL REFERENCES daemon_lives,",
-        "fencing bigint NOT NULL,",
+        "fencing bigint NOT NULL REFERENCES daemon_lives,\n    created_at",
+        "fencing bigint NOT NULL,\n    created_at",
         FENCED,
     ),
     _guard(
         "fencing: an order's life cannot change",
         "schema.sql",
-        "OLD.quantity, OLD.fencing, OLD.created_at) THEN",
-        "OLD.quantity, NEW.fencing, OLD.created_at) THEN",
+        "OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, OLD.fencing, OLD.created_at) THEN",
+        "OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, NEW.fencing, OLD.created_at) THEN",
         FENCED,
     ),
     _guard(
@@ -226,23 +229,131 @@ LIMITS = (
     _guard(
         "open cost counts what is unproven",
         "recio/rules/risk.py",
-        "return Money(held + pending)",
-        "return Money(held)",
+        "return Money(held + pending + foreign)",
+        "return Money(held + foreign)",
         RISK,
     ),
     _guard(
         "balance",
         "recio/rules/risk.py",
-        "if balance is None or reserved > balance:",
-        "if balance is None:",
+        "    if reserved > left:",
+        "    if False:",
         RISK,
     ),
     _guard(
         "daily loss",
         "recio/rules/risk.py",
-        "if -trades.realised_today >= limits.max_daily_loss:",
+        "if worst > limits.max_daily_loss:",
         "if False:",
         RISK,
+    ),
+    _guard(
+        "the day's loss counts what is open as lost",
+        "recio/rules/risk.py",
+        "worst = Money(open_cost(standing) + reserved - standing.trades.realised_today)",
+        "worst = Money(reserved - standing.trades.realised_today)",
+        RISK,
+    ),
+    _guard(
+        "what was made by hand counts",
+        "recio/rules/risk.py",
+        "return Money(held + pending + foreign)",
+        "return Money(held + pending)",
+        RISK,
+    ),
+    _guard(
+        "contracts per strike",
+        "recio/rules/risk.py",
+        "if total > limits.max_strike:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "cost per event",
+        "recio/rules/risk.py",
+        "if event > limits.max_event_cost:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "order rate",
+        "recio/rules/risk.py",
+        "if trades.orders_last_minute >= limits.max_orders_per_minute:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "losses in a row",
+        "recio/rules/risk.py",
+        "if trades.losses_in_a_row >= limits.max_consecutive_losses:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "losses in a row halt",
+        "recio/tasks/failure_detector.py",
+        "if losses >= most and not measured.losses_told:",
+        "if False:",
+        HALTING,
+    ),
+    _guard(
+        "price collar",
+        "recio/rules/risk.py",
+        "if intent.limit > highest:",
+        "if False:",
+        RISK,
+    ),
+    _guard(
+        "price collar against the model",
+        "recio/rules/risk.py",
+        "min(Decimal(ask), fair * ONE_DOLLAR)",
+        "Decimal(ask)",
+        RISK,
+    ),
+    _guard(
+        "the balance is not spent twice",
+        "recio/rules/risk.py",
+        "left = Money(account.balance - spoken_for)",
+        "left = account.balance",
+        RISK,
+    ),
+    _guard(
+        "a start only lowers a limit",
+        "recio/rules/limits.py",
+        "if name in ceilings and amount > ceilings[name]",
+        "if False",
+        "tests/rules/test_limit_rules.py",
+    ),
+    _guard(
+        "a start only lowers a limit, in the database",
+        "schema.sql",
+        "    IF NEW.amount > limit_ceiling(NEW.fencing, NEW.name) THEN",
+        "    IF false THEN",
+        DATABASE_LIMITS,
+    ),
+    _guard(
+        "a limit in force stands",
+        "schema.sql",
+        "CREATE OR REPLACE TRIGGER limits_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits",
+        "CREATE OR REPLACE TRIGGER limits_stand BEFORE TRUNCATE ON risk_limits",
+        DATABASE_LIMITS,
+    ),
+    _guard(
+        "a grant is used once",
+        "schema.sql",
+        "WHERE g.name = limit_name AND g.after_life >= before.fencing))",
+        "WHERE g.name = limit_name))",
+        DATABASE_LIMITS,
+    ),
+    *(
+        _guard(
+            f"the database keeps {name}",
+            "schema.sql",
+            f"PERFORM keep_limit(NEW.fencing, '{name}',",
+            f"PERFORM concat(NEW.fencing, '{name}',",
+            DATABASE_LIMITS,
+        )
+        for name in IN_ROWS
     ),
 )
 

@@ -158,7 +158,7 @@ async def test_the_venue_tells_of_itself_and_of_the_account(tmp_path: Path):
         assert (await read_state(rest, 2, await read_pauses(rest))).phase is VenuePhase.TRADING
         assert (await read_state(rest, 77, ())).phase is VenuePhase.UNKNOWN
         assert await account.balance(rest, 2) == 1_000_000_000
-        assert await account.positions(rest) == {}
+        assert (await account.positions(rest)).quantities == {}
         assert rest.clock_offset == pytest.approx(0, abs=1.1)
 
 

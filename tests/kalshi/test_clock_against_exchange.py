@@ -49,7 +49,7 @@ async def _refused_once_over_rest(session: aiohttp.ClientSession, venue: Venue) 
     )
     with pytest.raises(Transient, match="timestamp"):
         await account.positions(rest)
-    assert await account.positions(rest) == {}
+    assert (await account.positions(rest)).quantities == {}
 
 
 async def _refused_once_at_the_socket(session: aiohttp.ClientSession, venue: Venue) -> None:

@@ -123,7 +123,9 @@ SURFACES: dict[str, Surface] = {
         lambda found: scaled(6, found.total),
         lambda said: [Decimal(said["balance_dollars"])],
     ),
-    "positions": Surface(account.positions, lambda found: sorted(scaled(2, *found.values())), held),
+    "positions": Surface(
+        account.positions, lambda found: sorted(scaled(2, *found.quantities.values())), held
+    ),
     "fills": Surface(
         lambda rest: account.fills(rest, NOW.replace(year=9000)),
         lambda found: sorted(

@@ -146,7 +146,7 @@ async def test_a_recorded_balance_is_read_exactly(name: str):
 
 async def test_the_recorded_position_fills_and_settlements_are_read_exactly():
     async with local_venue(answers(*demo("portfolio__positions"))) as venue:
-        assert await account.positions(venue.rest()) == {FIRST_TRADE: 300}
+        assert (await account.positions(venue.rest())).quantities == {FIRST_TRADE: 300}
     async with local_venue(only("fills", *demo("fills__after_taker"))) as venue:
         fills = await account.fills(venue.rest(), None)
     said = sorted(

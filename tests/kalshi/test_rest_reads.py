@@ -171,7 +171,7 @@ async def test_only_markets_that_hold_something_are_positions():
         {"market_positions": [held("C", "-1.25")], "cursor": ""},
     ]
     async with local_venue(pages(*bodies)) as venue:
-        assert await account.positions(venue.rest()) == {"A": 300, "C": -125}
+        assert (await account.positions(venue.rest())).quantities == {"A": 300, "C": -125}
 
 
 async def test_a_settlement_that_is_neither_yes_nor_no_is_reported_and_left_out():

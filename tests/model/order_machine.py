@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from recio.db import halts, identity, ledger, orders
+from recio.db import halts, ledger, orders
 from recio.db.ledger import Author
 from recio.messages import (
     CloseIntent,
@@ -37,7 +37,6 @@ from recio.rules.reconcile import Absence, absence_margin, compare
 from recio.sections import EntrySection, RiskSection
 from recio.units import (
     EventTicker,
-    Money,
     Price,
     Quantity,
     Side,
@@ -48,6 +47,7 @@ from recio.units import (
     quantity_of,
 )
 from tests.builders import NOW, account, board, book, market, price, prices, view
+from tests.lives import begun
 from tests.model.model_venue import FOREIGN, TICK, ModelVenue
 
 IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
@@ -89,8 +89,7 @@ class OrderMachine(RuleBasedStateMachine):
         self.author = self.run(self._new_life())
 
     async def _new_life(self) -> Author:
-        mine = await identity.claim(self.connection, "demo", "sim", "model")
-        return Author(tag=mine.tag, fencing=await identity.begin_life(self.connection))
+        return await begun(self.connection, self.limits)
 
     def teardown(self) -> None:
         try:
@@ -124,7 +123,10 @@ class OrderMachine(RuleBasedStateMachine):
         intent = self._decided(strike, side, contracts)
         if intent is None:
             return
-        answer = risk.approve(intent, self.rows(), Money(10**9), self.limits, self.venue.now)
+        standing = risk.Standing(
+            trades=self.rows(), account=account(reconciled_at=self.venue.now), ask=Price(3000)
+        )
+        answer = risk.approve(intent, standing, self.limits, self.venue.now)
         if isinstance(answer, risk.Refused):
             return
         assert not self.run(halts.active(self.connection)), "an entry was intended under a halt"

@@ -1,12 +1,13 @@
 """The paper account pays what it buys and what that costs, and is paid what it sells and wins."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 from recio.messages import CloseIntent, OpenIntent, TradeState
 from recio.replay.paper import START_BALANCE, Paper
 from recio.replay.session import utc
 from recio.replay.taking import Taking
-from recio.rules.risk import Approved
+from recio.rules.risk import Approved, Collar
 from recio.units import EventTicker, Money, Price, Quantity, Side, Ticker, TradeId, money, price, quantity
 
 NOW = utc(1_767_614_400_000_000_000)
@@ -22,13 +23,18 @@ def wish(side: Side) -> Approved:
         side=side,
         quantity=quantity("10.00"),
         limit=price("0.3000"),
+        chance=0.55,
         fee_estimate=money("0.147000"),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
         why="a test",
         inputs={"probability": "0.5"},
     )
-    return Approved(intent=intent, reserved=money("3.147000"))
+    return Approved(
+        intent=intent,
+        reserved=money("3.147000"),
+        collar=Collar(ask=price("0.3000"), fair=Decimal("0.55")),
+    )
 
 
 def part(yes_price: str, of: str) -> Taking:

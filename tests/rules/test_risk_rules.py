@@ -8,15 +8,14 @@ from decimal import Decimal
 
 import pytest
 
-from recio.messages import OpenIntent, OpenTrades, OrderState, Restraints
+from recio.messages import AccountView, OpenIntent, OpenTrades, OrderState, Restraints
 from recio.rules.entry import Seen, decide
-from recio.rules.risk import Approved, Refused, approve, open_cost, worst_case
+from recio.rules.risk import Approved, Refused, Standing, approve, open_cost, worst_case
 from recio.sections import EntrySection, RiskSection
-from recio.units import EventTicker, Money, Quantity, Ticker
+from recio.units import EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 
 LIMITS = RiskSection()
-RICH = Money(1_000_000_000)
 
 
 def intent() -> OpenIntent:
@@ -32,23 +31,30 @@ def intent() -> OpenIntent:
     return outcome
 
 
-def refusal(
-    wish: OpenIntent, trades: OpenTrades, balance: Money | None = RICH, limits: RiskSection = LIMITS
-) -> str:
-    answer = approve(wish, trades, balance, limits, NOW)
+ASK = Price(3000)
+
+
+def standing(trades: OpenTrades, of: AccountView | None = None, ask: Price | None = ASK) -> Standing:
+    return Standing(trades=trades, account=of or account(), ask=ask)
+
+
+def refusal(wish: OpenIntent, seen: Standing, limits: RiskSection = LIMITS) -> str:
+    answer = approve(wish, seen, limits, NOW)
     assert isinstance(answer, Refused)
     return answer.limit
 
 
 def test_reserves_the_worst_the_order_can_cost():
     wish = intent()
-    answer = approve(wish, open_trades(), RICH, LIMITS, NOW)
+    answer = approve(wish, standing(open_trades()), LIMITS, NOW)
     assert isinstance(answer, Approved)
     assert answer.reserved == worst_case(wish) == 3_200_000 + wish.fee_estimate
 
 
 OTHER = Ticker("KXBTC15M-OTHER-00")
+SIBLING = Ticker(f"{EVENT}-30")
 THREE = tuple(trade(ticker=Ticker(f"KX-{n}"), event_ticker=EventTicker(f"E{n}")) for n in range(3))
+COSTLY = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(98_000_000))
 
 
 @pytest.mark.parametrize(
@@ -56,33 +62,88 @@ THREE = tuple(trade(ticker=Ticker(f"KX-{n}"), event_ticker=EventTicker(f"E{n}"))
     [
         ("one trade per market", open_trades(trades=(trade(),))),
         ("max_entries_per_event", open_trades(entries_by_event={EVENT: 2})),
+        (
+            "max_event_cost_dollars",
+            open_trades(trades=(trade(ticker=SIBLING, entry_cost=Money(57_000_000)),)),
+        ),
         ("max_open_trades", open_trades(trades=THREE)),
-        ("max_open_cost_dollars", open_trades(trades=(trade(ticker=OTHER, entry_cost=Money(98_000_000)),))),
+        ("max_open_cost_dollars", open_trades(trades=(COSTLY,))),
         ("max_daily_loss_dollars", open_trades(realised_today=Money(-50_000_000))),
+        ("max_orders_per_minute", open_trades(orders_last_minute=30)),
+        ("max_consecutive_losses", open_trades(losses_in_a_row=8)),
     ],
 )
 def test_each_limit_refuses_by_its_name(limit: str, trades: OpenTrades):
-    assert refusal(intent(), trades) == limit
+    assert refusal(intent(), standing(trades)) == limit
 
 
-def test_an_order_that_is_too_large_is_refused():
-    limits = RiskSection(max_contracts_per_order=Decimal("9.99"))
-    assert refusal(intent(), open_trades(), limits=limits) == "max_contracts_per_order"
+@pytest.mark.parametrize(
+    ("name", "limit"), [("max_contracts_per_order", "9.99"), ("max_contracts_per_strike", "9.99")]
+)
+def test_an_order_that_is_too_large_is_refused(name: str, limit: str):
+    limits = RiskSection.model_validate({name: Decimal(limit)})
+    assert refusal(intent(), standing(open_trades()), limits) == name
+
+
+def test_contracts_bought_by_hand_count_against_the_strike():
+    by_hand = account(positions={intent().ticker: Quantity(-4500)}, foreign=(intent().ticker,))
+    assert refusal(intent(), standing(open_trades(), by_hand)) == "max_contracts_per_strike"
+
+
+@pytest.mark.parametrize(
+    ("ticker", "cost", "limit"),
+    [(SIBLING, 57, "max_event_cost_dollars"), (OTHER, 97, "max_open_cost_dollars")],
+)
+def test_what_was_made_by_hand_counts_against_its_event_and_the_whole(ticker: Ticker, cost: int, limit: str):
+    by_hand = account(foreign_cost={ticker: Money(cost * 1_000_000)})
+    assert refusal(intent(), standing(open_trades(), by_hand)) == limit
+
+
+def test_nothing_is_opened_whose_loss_could_exceed_the_days_limit():
+    held = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(20_000_000))
+    trades = open_trades(trades=(held,), realised_today=Money(-27_000_000))
+    assert refusal(intent(), standing(trades)) == "max_daily_loss_dollars"
+    assert isinstance(
+        approve(intent(), standing(replace(trades, realised_today=Money(-26_000_000))), LIMITS, NOW), Approved
+    )
 
 
 def test_an_old_decision_is_refused():
     old = replace(intent(), decided_at=NOW - timedelta(seconds=3))
-    assert refusal(old, open_trades()) == "order_deadline_seconds"
+    assert refusal(old, standing(open_trades())) == "order_deadline_seconds"
 
 
-@pytest.mark.parametrize("balance", [None, Money(3_200_000)])
-def test_without_the_money_for_order_and_fee_nothing_is_sent(balance: Money | None):
-    assert refusal(intent(), open_trades(), balance) == "balance"
+@pytest.mark.parametrize(
+    ("ask", "chance", "approved"),
+    [(3000, 0.34, True), (2699, 0.34, False), (2700, 0.34, True), (3000, 0.269, False), (None, 0.34, False)],
+)
+def test_a_price_is_held_against_the_ask_of_this_moment_and_the_models_worth(
+    ask: int | None, chance: float, approved: bool
+):
+    wish = replace(intent(), limit=Price(3200), chance=chance)
+    answer = approve(wish, standing(open_trades(), ask=None if ask is None else Price(ask)), LIMITS, NOW)
+    assert isinstance(answer, Approved) is approved
+    assert approved or (isinstance(answer, Refused) and answer.limit == "price_collar_dollars")
+
+
+def test_without_the_money_for_order_and_fee_nothing_is_sent():
+    assert refusal(intent(), standing(open_trades(), account(3_200_000))) == "balance"
+    nobody_asked = Standing(trades=open_trades(), account=None, ask=ASK)
+    assert refusal(intent(), nobody_asked) == "balance"
+
+
+def test_money_that_the_venue_may_not_have_counted_yet_is_not_spent_twice():
+    later = order(ticker=OTHER, state=OrderState.CANCELLED, created_at=NOW, reserved=Money(5_000_000))
+    earlier = replace(later, created_at=NOW - timedelta(seconds=20))
+    poor = account(8_000_000, reconciled_at=NOW - timedelta(seconds=10))
+    assert refusal(intent(), standing(open_trades(recent_orders=(later,)), poor)) == "balance"
+    counted = approve(intent(), standing(open_trades(recent_orders=(earlier,)), poor), LIMITS, NOW)
+    assert isinstance(counted, Approved)
 
 
 @pytest.mark.parametrize("state", [OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING])
 def test_an_order_without_a_proven_end_counts_with_all_it_may_cost(state: OrderState):
     doubtful = order(state=state, ticker=OTHER, reserved=Money(99_000_000), quantity=Quantity(1))
-    trades = open_trades(orders=(doubtful,))
-    assert open_cost(trades) == 99_000_000
-    assert refusal(intent(), trades) == "max_open_cost_dollars"
+    seen = standing(open_trades(orders=(doubtful,)))
+    assert open_cost(seen) == 99_000_000
+    assert refusal(intent(), seen) == "max_open_cost_dollars"

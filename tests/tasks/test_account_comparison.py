@@ -222,6 +222,36 @@ async def test_a_position_made_by_hand_elsewhere_is_shown_and_not_a_difference(
     assert view.positions == {"KX-HAND": -300}
 
 
+async def test_what_was_made_by_hand_counts_at_what_it_cost_or_may_cost_and_else_at_its_whole_payout(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def rests(name: str, ticker: str, **more: str) -> dict[str, Any]:
+        row = {"order_id": name, "ticker": ticker, "status": "resting", "fill_count_fp": "0.00"}
+        return row | {"remaining_count_fp": "10.00"} | more
+
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    script = Script(
+        positions=[
+            position("-3.00", Ticker("KX-HAND")) | {"market_exposure_dollars": "1.200000"},
+            position("3.00", Ticker("KX-UNTOLD")),
+        ],
+        orders=[
+            rests("v-1", "KX-HAND", book_side="ask", yes_price_dollars="0.7000"),
+            rests("v-2", "KX-OTHER"),
+            rests("v-3", "KX-OURS", client_order_id=OURS, book_side="bid", yes_price_dollars="0.5000"),
+        ],
+    )
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 2)
+    assert view.foreign_cost == {
+        "KX-HAND": Money(1_200_000 + 3_000_000),
+        "KX-UNTOLD": Money(3_000_000),
+        "KX-OTHER": Money(10_000_000),
+    }
+    assert view.foreign_orders == 2
+
+
 async def test_channels_that_were_opened_anew_lead_to_a_comparison_at_once(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

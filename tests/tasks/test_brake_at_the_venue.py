@@ -33,6 +33,7 @@ def resting(venue_id: str, client_id: str) -> dict[str, Any]:
         "client_order_id": client_id,
         "ticker": TICKER,
         "status": "resting",
+        "remaining_count_fp": "1.00",
         "exchange_index": 2,
     }
 

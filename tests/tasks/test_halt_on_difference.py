@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -16,7 +18,7 @@ from recio.supervisor import Ledger
 from recio.tasks.failure_detector import FailureDetector
 from recio.units import ClientOrderId, Money, Quantity
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, account
+from tests.builders import NOW, TICKER, account, open_trades
 
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 DIFFERS = replace(
@@ -25,7 +27,9 @@ DIFFERS = replace(
 )
 
 
-async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> Restraints:
+@asynccontextmanager
+async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIterator[None]:
+    """The detector at work for as long as the block lasts."""
     detector = FailureDetector(
         pool=pool,
         clock=AT_NOW,
@@ -42,14 +46,23 @@ async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) 
     )
     async with anyio.create_task_group() as group:
         group.start_soon(detector.run, lambda _sentence: None)
-        version = 0
-        with anyio.fail_after(10):
-            while True:
-                version = await wires.restraints.newer_than(version)
-                said = wires.restraints.get()
-                if said is not None and said.halts:
-                    group.cancel_scope.cancel()
-                    return said
+        yield
+        group.cancel_scope.cancel()
+
+
+async def halted(wires: Wires) -> Restraints:
+    version = 0
+    with anyio.fail_after(10):
+        while True:
+            version = await wires.restraints.newer_than(version)
+            said = wires.restraints.get()
+            if said is not None and said.halts:
+                return said
+
+
+async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> Restraints:
+    async with looking(pool, wires):
+        return await halted(wires)
 
 
 async def test_a_confirmed_difference_of_positions_halts_with_its_figures_and_its_way_out(
@@ -99,4 +112,25 @@ async def test_a_difference_of_cash_halts_with_its_amount(pool: asyncpg.Pool[asy
     wires.account.set(replace(account(), cash_difference=Money(-2_500_000)))
     (halt,) = (await looked_until_halted(pool, wires)).halts
     assert "-2.500000 dollars" in halt.cause
+    wires.close()
+
+
+async def test_too_many_losses_in_a_row_halt_and_a_resume_is_not_undone_before_the_rows_are_read_anew(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.account.set(account())
+    wires.open_trades.set(open_trades(losses_in_a_row=8))
+    async with looking(pool, wires):
+        (halt,) = (await halted(wires)).halts
+        assert halt.cause.startswith("8 trades in a row lost")
+        assert "recio resume" in halt.way_out
+        async with transaction(pool) as connection:
+            await halts.clear_all(connection, NOW, "somebody")
+        # The same stale figure beside something new: only the new one halts.
+        wires.account.set(DIFFERS)
+        with anyio.fail_after(10):
+            while "differs" not in (found := (await halted(wires)).halts)[0].cause:
+                await wires.restraints.newer_than(wires.restraints.version)
+        assert len(found) == 1
     wires.close()

@@ -14,9 +14,8 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
-from recio.db import halts, identity
+from recio.db import halts
 from recio.db.connection import transaction
-from recio.db.ledger import Author
 from recio.db.pool import open_pool
 from recio.messages import (
     FillSeen,
@@ -38,8 +37,9 @@ from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
-from tests.builders import EVENT, NOW, TICKER, account
+from tests.builders import EVENT, NOW, TICKER, account, board, market, view
 from tests.kalshi.local_venue import answers, local_venue
+from tests.lives import begun
 
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 CREATED = '{"order_id":"v-1","fill_count":"10.00","remaining_count":"0.00","ts_ms":1}'
@@ -64,6 +64,7 @@ def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
         side=Side.YES,
         quantity=Quantity(1000),
         limit=Price(5200),
+        chance=0.55,
         fee_estimate=Money(174_800),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=decided_at,
@@ -76,16 +77,19 @@ def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
 async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
     """A running trade_manager with its wires; its rows were read when this is entered."""
     async with transaction(pool) as connection:
-        mine = await identity.claim(connection, "demo", "sim", "account")
-        author = Author(tag=mine.tag, fencing=await identity.begin_life(connection))
+        author = await begun(connection)
     wires = Wires()
     wires.account.set(account())
+    wires.board.set(
+        board(view(), view(market(ticker=Ticker("KX-OTHER"))), view(market(ticker=Ticker("KX-FRESH"))))
+    )
     manager = TradeManager(
         pool=pool,
         clock=AT_NOW,
         limits=RiskSection(),
         author=author,
         account=wires.account,
+        board=wires.board,
         open_intents=wires.open_intents,
         close_intents=wires.close_intents,
         outcomes=wires.outcomes,

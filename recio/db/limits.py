@@ -1,0 +1,40 @@
+"""The limits of each life of the daemon, and what somebody granted; the database refuses any rise without a grant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+
+from recio.db.connection import Connection
+from recio.rules.limits import IN_ROWS, InForce, in_force, wanted
+from recio.sections import RiskSection
+
+_CEILING = "SELECT limit_ceiling($1, $2)"
+_PUT = "INSERT INTO risk_limits (fencing, name, amount) VALUES ($1, $2, $3)"
+_NEWEST = """
+    SELECT name, amount FROM risk_limits WHERE fencing = (SELECT max(fencing) FROM risk_limits)
+"""
+_GRANT = """
+    INSERT INTO limit_grants (name, amount, granted_by, after_life)
+    SELECT $1, $2, $3, max(fencing) FROM risk_limits
+"""
+
+
+async def put_in_force(connection: Connection, fencing: int, section: RiskSection) -> InForce:
+    """Write the limits of a new life, held down to what they may be; returns what is in force."""
+    found = {name: await connection.fetchval(_CEILING, fencing, name) for name in IN_ROWS}
+    decided = in_force(section, {name: amount for name, amount in found.items() if amount is not None})
+    for name, amount in wanted(decided.limits).items():
+        await connection.execute(_PUT, fencing, name, amount)
+    return decided
+
+
+async def newest(connection: Connection) -> Mapping[str, Decimal]:
+    """The limits of the newest life; empty before the first."""
+    return {row["name"]: row["amount"] for row in await connection.fetch(_NEWEST)}
+
+
+async def grant(connection: Connection, amounts: Iterable[tuple[str, Decimal]], by: str) -> None:
+    """Let the next life raise these limits to these amounts."""
+    for name, amount in amounts:
+        await connection.execute(_GRANT, name, amount, by)

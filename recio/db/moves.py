@@ -1,0 +1,142 @@
+"""Legal moves of order and trade rows, and what follows from each: a trade follows its orders, fills and settlement.
+
+Every function takes a connection that is already in a transaction; a move that is not legal changes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.crash_points import CrashPoint, reached
+from recio.db import journal, orders, trades
+from recio.db.connection import Connection
+from recio.messages import OrderState, OrderView, TradeState, TradeView
+from recio.rules import lifecycle
+from recio.units import (
+    PAYOUT_PER_UNIT,
+    ClientOrderId,
+    Money,
+    Quantity,
+    Side,
+    TradeId,
+    VenueOrderId,
+    money_text,
+    quantity_text,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """What a transaction changed, for the log."""
+
+    client_order_id: ClientOrderId | None = None
+    order_note: str = ""
+    is_new: bool = False
+    is_ours: bool = False
+    opened: tuple[TradeView, ...] = ()
+    ended: tuple[TradeView, ...] = ()
+
+
+NOTHING = Changes()
+
+
+async def move_order(
+    connection: Connection,
+    order: OrderView,
+    state: OrderState,
+    *,
+    at: datetime,
+    note: str,
+    filled: Quantity = Quantity(0),  # noqa: B008 - an immutable integer
+    venue_order_id: VenueOrderId | None = None,
+) -> Changes:
+    """Make a legal move; a move that is not legal is a late or repeated message and changes nothing."""
+    if not lifecycle.may_move_order(order.state, state):
+        return NOTHING
+    ended = state in lifecycle.PROVEN_ENDS
+    await orders.move(
+        connection,
+        order.client_order_id,
+        state,
+        filled=filled,
+        venue_order_id=venue_order_id,
+        note=note,
+        ended_at=at if ended else None,
+    )
+    await journal.append(
+        connection,
+        at,
+        f"order {state.value}",
+        trade_id=order.trade_id,
+        client_order_id=order.client_order_id,
+        detail={"note": note, "filled": quantity_text(filled)},
+    )
+    reached(CrashPoint.MOVE_JOURNALLED)
+    changes = Changes(client_order_id=order.client_order_id, is_new=True, is_ours=True)
+    if ended and order.state is not OrderState.INTENDED:
+        changes = Changes(
+            client_order_id=order.client_order_id,
+            is_new=True,
+            is_ours=True,
+            order_note=f"{order.state.value} became {state.value}: {note}",
+        )
+    return await settle_trade(connection, order.trade_id, at, changes)
+
+
+async def settle_trade(connection: Connection, trade_id: TradeId, at: datetime, changes: Changes) -> Changes:
+    """Let a trade follow its orders and fills, and its market's settlement if that is known."""
+    trade = await trades.one(connection, trade_id)
+    settled = [
+        lifecycle.is_settled(order, by_fills)
+        for order, by_fills in await orders.of_trade(connection, trade_id)
+    ]
+    state = lifecycle.next_trade_state(trade.state, settled, trade.entry_quantity, trade.exit_quantity)
+    if state is not trade.state:
+        await _move_trade(connection, trade, state, at)
+        reached(CrashPoint.TRADE_MOVED)
+    if state is TradeState.OPEN and all(settled):
+        result = await orders.settled_result(connection, trade.ticker)
+        if result is not None:
+            await _pay_out(connection, trade, result, at)
+            reached(CrashPoint.SETTLEMENT_PAID)
+    after = await trades.one(connection, trade_id)
+    return _with_trade(changes, trade, after)
+
+
+async def _move_trade(connection: Connection, trade: TradeView, state: TradeState, at: datetime) -> None:
+    match state:
+        case TradeState.CLOSED:
+            await trades.end(connection, trade.trade_id, state, at, "exit")
+        case TradeState.VOID:
+            await trades.end(connection, trade.trade_id, state, at, "no fill")
+        case TradeState.OPENING | TradeState.OPEN | TradeState.CLOSING:
+            await trades.move(connection, trade.trade_id, state)
+    await journal.append(connection, at, f"trade {state.value}", trade_id=trade.trade_id)
+
+
+async def _pay_out(connection: Connection, trade: TradeView, result: Side, at: datetime) -> None:
+    payout = Money(trade.held * PAYOUT_PER_UNIT if trade.side is result else 0)
+    await trades.end(connection, trade.trade_id, TradeState.CLOSED, at, "settlement", payout)
+    await journal.append(
+        connection,
+        at,
+        "trade settled",
+        trade_id=trade.trade_id,
+        detail={"result": result.value, "payout": money_text(payout)},
+    )
+
+
+def _with_trade(changes: Changes, before: TradeView, after: TradeView) -> Changes:
+    if after.state is before.state:
+        return changes
+    opened = (after,) if before.state is TradeState.OPENING and after.entry_quantity > 0 else ()
+    ended = (after,) if after.state in (TradeState.CLOSED, TradeState.VOID) else ()
+    return Changes(
+        client_order_id=changes.client_order_id,
+        order_note=changes.order_note,
+        is_new=changes.is_new,
+        is_ours=changes.is_ours,
+        opened=opened,
+        ended=ended,
+    )

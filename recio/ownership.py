@@ -1,0 +1,98 @@
+"""Takes hold of the database for one life of the daemon: its lock, schema, books, identity, fencing number and limits.
+
+It opens and proves, and refuses what is not ours or not whole; it never trades and starts no task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import structlog
+
+from recio.config import Config
+from recio.crash_points import CrashPoint, reached
+from recio.db import books, identity
+from recio.db.connection import transaction
+from recio.db.embedded import embedded_server
+from recio.db.ledger import Author
+from recio.db.limits import put_in_force
+from recio.db.migrations import migrate, schema_text
+from recio.db.pool import AccountLock, advisory_lock, open_pool
+from recio.rules.limits import InForce
+from recio.sections import RiskSection
+from recio.stopping import refuse_stopped
+from recio.venue import Venue
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+ACCOUNT_LOCK = 0x7265_6369_6F
+"""The key of the advisory lock that one daemon per database holds."""
+DEMO_DATABASES = "recio_demo_"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owned:
+    """What a daemon has once it has proven that it alone drives the account."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+    lock: AccountLock
+    author: Author
+    limits: RiskSection
+    """In force for this life."""
+
+
+@asynccontextmanager
+async def database_dsn(config: Config, root: Path, database: str) -> AsyncGenerator[str]:
+    dsn = config.database.dsn.get_secret_value()
+    if dsn:
+        yield dsn
+        return
+    async with embedded_server(root) as server:
+        log.info("database started", where="embedded", data=str(server.data_dir))
+        if database.startswith(DEMO_DATABASES):
+            # The rows of a demo whose exchange is gone can never be compared with anything again.
+            await server.drop_others(DEMO_DATABASES, database)
+        yield await server.ensure_database(database)
+
+
+@asynccontextmanager
+async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[Owned]:
+    """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
+    async with (
+        advisory_lock(dsn, ACCOUNT_LOCK) as lock,
+        open_pool(dsn, application_name="recio", min_size=2, max_size=6) as pool,
+    ):
+        reached(CrashPoint.POOL_OPENED)
+        async with transaction(pool) as connection:
+            await migrate(connection, schema_text())
+            await books.prove(connection)
+            await refuse_stopped(connection)
+            reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
+        reached(CrashPoint.SCHEMA_COMMITTED)
+        async with transaction(pool) as connection:
+            mine = await identity.claim(
+                connection, config.mode.value, config.kalshi.environment.value, venue.account
+            )
+            reached(CrashPoint.IDENTITY_CLAIMED)
+            fencing = await identity.begin_life(connection)
+            limits = await put_in_force(connection, fencing, config.risk)
+            reached(CrashPoint.LIFE_BEFORE_COMMIT)
+        reached(CrashPoint.LIFE_COMMITTED)
+        log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
+        _tell_held_back(limits)
+        yield Owned(pool=pool, lock=lock, author=Author(tag=mine.tag, fencing=fencing), limits=limits.limits)
+
+
+def _tell_held_back(limits: InForce) -> None:
+    for each in limits.held_back:
+        log.warning(
+            "limit stays",
+            limit=each.name,
+            wanted=f"{each.wanted.normalize():f}",
+            stays=f"{each.stays.normalize():f}",
+            way_out="recio limits grant --by NAME, then start again",
+        )

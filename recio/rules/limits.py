@@ -1,0 +1,51 @@
+"""Which limits a start puts in force: each falls with the config, and rises only where somebody granted it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from recio.sections import RiskSection
+
+IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "order_deadline_seconds")
+"""The settings of [risk] that are rows; a decision's deadline is none of them, because it risks no money."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """A limit that the config wants higher than it may be."""
+
+    name: str
+    wanted: Decimal
+    stays: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InForce:
+    limits: RiskSection
+    held_back: tuple[HeldBack, ...]
+
+
+def wanted(section: RiskSection) -> dict[str, Decimal]:
+    """The limits that the config asks for, by name."""
+    return {name: Decimal(getattr(section, name)) for name in IN_ROWS}
+
+
+def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> InForce:
+    """The config's limits, none above its ceiling; a limit without a ceiling is new and may be anything."""
+    asked = wanted(section)
+    held_back = tuple(
+        HeldBack(name=name, wanted=amount, stays=ceilings[name])
+        for name, amount in asked.items()
+        if name in ceilings and amount > ceilings[name]
+    )
+    stays = {each.name: _typed(each.name, each.stays) for each in held_back}
+    return InForce(limits=section.model_copy(update=stays), held_back=held_back)
+
+
+def _typed(name: str, amount: Decimal) -> int | Decimal:
+    """As the config would have it: a count is whole, and an amount is written without an exponent."""
+    if isinstance(getattr(RiskSection(), name), int):
+        return int(amount)
+    return Decimal(f"{amount.normalize():f}")

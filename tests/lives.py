@@ -1,0 +1,18 @@
+"""A life of the daemon on a test's database: claimed, begun, and with limits that an entry is held against."""
+
+from __future__ import annotations
+
+from recio.db import identity
+from recio.db.connection import Connection
+from recio.db.ledger import Author
+from recio.db.limits import put_in_force
+from recio.sections import RiskSection
+
+USUAL = RiskSection()
+
+
+async def begun(connection: Connection, limits: RiskSection = USUAL) -> Author:
+    mine = await identity.claim(connection, "demo", "sim", "account")
+    fencing = await identity.begin_life(connection)
+    await put_in_force(connection, fencing, limits)
+    return Author(tag=mine.tag, fencing=fencing)
