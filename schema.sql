@@ -35,6 +35,8 @@ CREATE TABLE IF NOT EXISTS markets (
     status text NOT NULL,
     rules_primary text NOT NULL,
     rules_secondary text NOT NULL DEFAULT '',
+    -- What the venue multiplies its usual fee by; NULL where an older recio did not note it.
+    fee_multiplier numeric,
     -- Why nothing may be traded there: wording or fee not understood; empty if both are.
     doubt text NOT NULL DEFAULT '',
     first_seen timestamptz NOT NULL DEFAULT now(),
@@ -478,7 +480,7 @@ CREATE INDEX IF NOT EXISTS postings_by_ticker ON postings (ticker);
 -- Writer: trade_manager. Positive is a debit: cash that came in, cost of what is held, a fee that was paid.
 CREATE TABLE IF NOT EXISTS entries (
     posting_id bigint NOT NULL REFERENCES postings,
-    account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'settlement', 'result')),
+    account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'result')),
     amount numeric(18, 6) NOT NULL,
     PRIMARY KEY (posting_id, account)
 );
@@ -531,6 +533,16 @@ LANGUAGE sql STABLE AS $$
     WHERE p.ticker = market
 $$;
 
+-- What of a taker's fee is the aligning of balances to $0.0001, and the rebates of that; the venue tells both in one
+-- figure. Its own model rounds up to the millionth. A fee that the model does not explain is all fee.
+CREATE OR REPLACE FUNCTION rounding_of(charged fills) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001 THEN charged.fee - model.fee ELSE 0 END
+    FROM (SELECT ceil(0.07 * m.fee_multiplier * charged.quantity * charged.price * (1 - charged.price) * 1000000)
+        / 1000000 AS fee FROM markets AS m
+        WHERE m.ticker = charged.ticker AND charged.is_taker AND m.fee_multiplier IS NOT NULL
+        UNION ALL SELECT charged.fee LIMIT 1) AS model
+$$;
+
 -- Posts one fill, once. A YES and a NO of one market cancel each other and the venue pays $1 for the pair.
 CREATE OR REPLACE FUNCTION post_fill(posted text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
@@ -573,7 +585,8 @@ BEGIN
     SELECT number, booked.account, booked.amount FROM (VALUES
         ('cash', paid + payout),
         ('contracts', cost - written_off),
-        ('fees', fill.fee),
+        ('fees', fill.fee - rounding_of(fill)),
+        ('rounding', rounding_of(fill)),
         ('settlement', -payout),
         ('result', share - closing * (1 - own) + written_off)
     ) AS booked (account, amount);

@@ -269,6 +269,7 @@ class HealthSection(Section):
 
     max_book_age_seconds: Seconds = 15.0
     max_unanswered_seconds: Seconds = 5.0
+    max_doubt_seconds: Seconds = 60.0
     max_task_age_seconds: Annotated[float, Field(ge=0.5, le=15)] = 12.0
     max_loop_lag_seconds: Seconds = 0.5
     max_database_seconds: Seconds = 1.0

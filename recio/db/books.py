@@ -21,7 +21,9 @@ _UNPOSTED = """
 """
 _FEES_DIFFER = """
     SELECT f.fill_id FROM fills AS f JOIN postings AS p ON p.fill_id = f.fill_id
-    LEFT JOIN entries AS e ON e.posting_id = p.posting_id AND e.account = 'fees'
+    LEFT JOIN LATERAL (
+        SELECT sum(amount) AS amount FROM entries WHERE posting_id = p.posting_id AND account IN ('fees', 'rounding')
+    ) AS e ON true
     WHERE e.amount IS DISTINCT FROM f.fee LIMIT 1
 """
 _BREAK = "SELECT journal_breaks_at(0)"

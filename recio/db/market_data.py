@@ -10,11 +10,12 @@ from recio.messages import Market
 
 _MARKET = """
     INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,
-                         close_time, status, rules_primary, rules_secondary, doubt)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
+                         close_time, status, rules_primary, rules_secondary, doubt, fee_multiplier)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (ticker) DO UPDATE SET floor_strike = excluded.floor_strike, cap_strike = excluded.cap_strike,
         close_time = excluded.close_time, status = excluded.status, rules_primary = excluded.rules_primary,
         rules_secondary = excluded.rules_secondary, doubt = excluded.doubt,
+        fee_multiplier = excluded.fee_multiplier,
         last_seen = now()
 """
 _SECONDS = """
@@ -45,6 +46,7 @@ def _row(market: Market) -> tuple[object, ...]:
         market.rules_primary,
         market.rules_secondary,
         market.doubt,
+        market.fee_multiplier,
     )
 
 

@@ -88,6 +88,16 @@ STEPS: tuple[Migration, ...] = (
             ALTER TABLE orders ADD COLUMN fair numeric(8, 6) CHECK (fair >= 0 AND fair <= 1);
         """,
     ),
+    Migration(
+        version=8,
+        name="an account for rounding",
+        sql="""
+            ALTER TABLE markets ADD COLUMN fee_multiplier numeric;
+            ALTER TABLE IF EXISTS entries DROP CONSTRAINT IF EXISTS entries_account_check;
+            ALTER TABLE IF EXISTS entries ADD CONSTRAINT entries_account_check
+                CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'result'));
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

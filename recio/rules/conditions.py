@@ -17,6 +17,7 @@ from recio.messages import (
     MarketStatus,
     OpenTrades,
     OrderState,
+    OrderView,
     Prices,
     SourceState,
     VenuePhase,
@@ -29,6 +30,7 @@ NEARLY_FULL = 0.75
 ANSWER_SLACK = 2.0
 """Host seconds beyond the time-out of a request in which a task waiting for it must have had a turn."""
 MEGABYTE = 1_000_000
+UNPROVEN = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 UNCONNECTED = (SourceState.DOWN, SourceState.CONNECTING)
 
 
@@ -170,6 +172,14 @@ def _of_orders(seen: Figures, trades: OpenTrades, limit: float) -> Iterator[Cond
             detail=f"an order has waited {waited:.0f} s for what came of it (limit {limit:g} s)",
             clears="its answer, or its proven end",
         )
+
+
+def overdue(seen: Figures, limit: float) -> tuple[OrderView, ...]:
+    """Orders whose end nobody could prove for longer than `limit` host seconds: somebody has to look."""
+    doubtful = [order for order in (seen.trades.orders if seen.trades else ()) if order.state in UNPROVEN]
+    return tuple(
+        order for order in doubtful if (seen.now - order.created_at).total_seconds() / seen.speed > limit
+    )
 
 
 def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:

@@ -7,6 +7,7 @@ is away or slow is one of the things to find, so the looks never wait for it.
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -38,7 +39,7 @@ from recio.messages import (
     SwitchedOff,
 )
 from recio.rules.causes import Course, Incident, causes, follow
-from recio.rules.conditions import Condition, Figures, conditions
+from recio.rules.conditions import Condition, Figures, conditions, overdue
 from recio.rules.reconcile import cash_cause
 from recio.supervisor import Ledger, Say, State
 from recio.units import ClientOrderId
@@ -51,6 +52,7 @@ HALTS_EVERY = 0.25
 """Host seconds between two reads of the halts: one set by hand must stop entries within a second."""
 DISK_EVERY = 5.0
 WAY_OUT = "recio resume --by NAME"
+CALL_EVERY = 60.0
 VOUCHED_SECONDS = 5.0
 """Host seconds after a look in which what it found may be relied on."""
 
@@ -63,6 +65,8 @@ class _Measured:
     """When the read that is still out was begun, in host monotonic seconds."""
     database_fault: str = ""
     read_only: bool = False
+    called_at: float = -math.inf
+    """When somebody was last called for an order in doubt, in host monotonic seconds."""
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
@@ -120,13 +124,30 @@ class FailureDetector:
 
     def _look(self, measured: _Measured) -> None:
         now = self.clock.utc()
-        found = conditions(self._figures(measured, now), self.config)
+        figures = self._figures(measured, now)
+        self._call_somebody(measured, figures)
+        found = conditions(figures, self.config)
         course = follow(measured.incidents, causes(found), now, self.clock.speed)
         measured.incidents = course.open
         _tell(course, now, self.clock.speed)
         measured.blocks = _blocks(found, measured, now)
         measured.looked_at = now
         self._publish(measured, now)
+
+    def _call_somebody(self, measured: _Measured, figures: Figures) -> None:
+        """An order that the resolver cannot resolve keeps entries blocked, and is said again every minute."""
+        if time.monotonic() - measured.called_at < CALL_EVERY:
+            return
+        for order in overdue(figures, self.config.health.max_doubt_seconds):
+            measured.called_at = time.monotonic()
+            log.error(
+                "order without a proven end",
+                order=order.client_order_id,
+                ticker=order.ticker,
+                state=order.state.value,
+                since=order.created_at.isoformat(),
+                way_out="look for it on the venue's own page; entries stay blocked until its end is proven",
+            )
 
     def _publish(self, measured: _Measured, looked_at: datetime) -> None:
         known = {each.cause for each in measured.halts}

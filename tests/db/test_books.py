@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -216,3 +217,38 @@ async def test_altered_books_stop_the_start(pool: Pool, forgery: str, sentence: 
     async with transaction(pool) as connection:
         with pytest.raises(Fatal, match=sentence):
             await books.prove(connection)
+
+
+@pytest.mark.parametrize(
+    ("multiplier", "taker", "fee", "rounding"),
+    [
+        ("1", True, "0.174800", "0.000080"),
+        ("1", True, "0.174700", "-0.000020"),
+        ("0.5", True, "0.087400", "0.000040"),
+        ("2", True, "0.174800", "0"),
+        ("1", False, "0.174800", "0"),
+        (None, True, "0.174800", "0"),
+    ],
+    ids=["aligned up", "rebated", "half the fee", "not by the model", "maker", "no multiplier known"],
+)
+async def test_what_the_venue_aligned_is_posted_apart_from_the_fee_and_both_are_what_it_charged(
+    pool: Pool, multiplier: str | None, taker: bool, fee: str, rounding: str
+):
+    name = Ticker(f"KX-ROUND-{next(_numbers)}")
+    async with transaction(pool) as connection:
+        await connection.execute(
+            "INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, open_time, close_time, status,"
+            " rules_primary, fee_multiplier) VALUES ($1, 'E', 'S', 'greater', $2, $2, 'active', '', $3)",
+            name,
+            NOW,
+            None if multiplier is None else Decimal(multiplier),
+        )
+        charged = replace(fill(1, (True, 5200, 1000, int(Decimal(fee) * 10**6)), name), is_taker=taker)
+        await ledger.record_fact(connection, charged, NOW)
+        rows = await connection.fetch(
+            "SELECT account, amount FROM entries JOIN postings USING (posting_id) WHERE ticker = $1", name
+        )
+    booked = {row["account"]: row["amount"] for row in rows}
+    assert booked["rounding"] == Decimal(rounding)
+    assert booked["fees"] + booked["rounding"] == Decimal(fee)
+    assert sum(booked.values()) == 0

@@ -76,9 +76,24 @@ async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
 
 
 async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection: Connection, author: Author):
-    nobody = Author(tag=author.tag, fencing=author.fencing + 1_000)
+    first = await intended(connection, author)
+    await connection.execute("UPDATE orders SET state = 'rejected', ended_at = $1", NOW)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
-        await intended(connection, nobody)
+        await orders.insert(
+            connection,
+            client_order_id=ClientOrderId("recio-nobody"),
+            trade_id=TradeId(await connection.fetchval("SELECT max(trade_id) FROM trades")),
+            purpose=OrderPurpose.EXIT,
+            attempt=1,
+            ticker=first.ticker,
+            exchange_index=2,
+            book_side=BookSide.ASK,
+            price=first.price,
+            quantity=first.quantity,
+            reserved=Money(0),
+            fencing=author.fencing + 1_000,
+            at=NOW,
+        )
 
 
 async def test_the_life_that_intended_an_order_cannot_be_changed(connection: Connection, author: Author):

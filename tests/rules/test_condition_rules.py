@@ -18,7 +18,7 @@ from recio.messages import (
     VenuePhase,
     VenueState,
 )
-from recio.rules.conditions import Figures, conditions
+from recio.rules.conditions import Figures, conditions, overdue
 from recio.sections import KalshiSection
 from recio.units import ClientOrderId, Quantity
 from tests.builders import NOW, TICKER, account, board, open_trades, order, price, prices, view
@@ -159,3 +159,12 @@ def test_one_market_without_its_book_does_not_close_the_others():
 def test_a_database_that_does_not_answer_at_all_is_not_called_slow_as_well():
     gone = replace(HEALTHY, database_fault="database: ConnectionError", database_seconds=30.0)
     assert [each.name for each in conditions(gone, Config())] == ["database away"]
+
+
+@pytest.mark.parametrize("state", [OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING])
+def test_an_order_that_nobody_can_resolve_is_called_out_and_one_with_a_proven_end_is_not(state: OrderState):
+    doubtful = order(state=state, created_at=NOW - timedelta(seconds=61))
+    proven = order(state=OrderState.FILLED, created_at=NOW - timedelta(seconds=61))
+    seen = replace(HEALTHY, trades=open_trades(orders=(doubtful, proven)))
+    assert overdue(seen, 60.0) == (doubtful,)
+    assert overdue(seen, 62.0) == ()

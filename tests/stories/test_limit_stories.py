@@ -29,7 +29,11 @@ def _with_open_trades(most: int) -> Callable[[str], str]:
 
 
 def _shown(world: World) -> str | None:
-    rows = world.status()["limits"]
+    """What the page says; None while it does not answer yet."""
+    try:
+        rows = world.status()["limits"]
+    except OSError:
+        return None
     return next((row["limit"] for row in rows if row["name"] == "max_open_trades"), None)
 
 
@@ -37,8 +41,7 @@ async def test_a_config_raised_while_it_was_down_changes_no_limit_until_somebody
     with a_world() as world:
         await world.start_exchange("--window-seconds", "300")
         world.start_daemon(settings=_with_open_trades(2))
-        await until(lambda: world.events("order intended"))
-        assert _shown(world) == "2"
+        await until(lambda: _shown(world) == "2")
         world.kill()
 
         world.start_daemon(settings=_with_open_trades(5))
