@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: fault-ledger install demo test lint bench conformance fault-grid random-kills lock clean guards model
+.PHONY: fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -70,6 +70,11 @@ fault-grid: .venv/developer
 KILLS ?= 1000
 random-kills: .venv/developer
 	$(BIN)/python -m tests.faults.random_kills --kills $(KILLS) --report docs/proof/random-kills.json
+
+# PostgreSQL killed whole with -9 while the daemon writes; the daemon finds its way back by itself.
+DATABASE_KILLS ?= 200
+kill-database: .venv/developer
+	$(BIN)/python -m tests.faults.kill_database --kills $(DATABASE_KILLS) --report docs/proof/kill-database.json
 
 # Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
 guards: .venv/developer

@@ -64,8 +64,8 @@ def _kills_row(report: Report) -> str:
 
 def _database_row(report: Report) -> str:
     return (
-        f"| kill -9 of PostgreSQL in mid-write | {report['kills']:,} kills, {report['proofs']:,} full proofs, seed"
-        f" {report['seed']} | {len(report['failed'])} | {report['commit']} | `{COMMANDS['kill-database']}` |"
+        f"| kill -9 of all of PostgreSQL under trading load | {report['kills']:,} kills, {report['in_bursts']:,} of them"
+        f" within 30 ms of a write, {report['proofs']:,} full proofs, {report['orders']:,} orders, seed {report['seed']} | {len(report['failed'])} | {report['commit']} | `{COMMANDS['kill-database']}` |"
     )
 
 

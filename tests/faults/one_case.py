@@ -115,11 +115,15 @@ async def _was_met(arena: Arena, trouble: Trouble, before: dict[str, int]) -> bo
     return met.get(kind, 0) > before.get(kind, 0)
 
 
-async def recover(arena: Arena, result: Result, ended: dict[int, str]) -> None:
-    """Start as a supervisor would, wait for the proof of every order, stop in good order, compare all books."""
+async def recover(arena: Arena, result: Result, ended: dict[int, str], *, fresh: bool = True) -> None:
+    """Start as a supervisor would, wait for the proof of every order, stop in good order, compare all books.
+
+    Not `fresh`: the daemon that lives has to find its way back by itself.
+    """
     await arena.admin("/admin/faults", method="DELETE")
     began = time.monotonic()
-    arena.start(exits=True, crash_at=None)
+    if fresh:
+        arena.start(exits=True, crash_at=None)
     try:
         await until_true(
             lambda: _proven(arena), RESUMES_WITHIN, lambda: "orders are not proven and trading says nothing"
