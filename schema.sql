@@ -297,6 +297,11 @@ BEGIN
         RAISE EXCEPTION 'order %: a new order must be intended', NEW.client_order_id
             USING ERRCODE = 'restrict_violation';
     END IF;
+    -- The fence: whoever lost the lock without knowing it writes no intention once its successor has begun.
+    IF NEW.fencing < (SELECT max(fencing) FROM daemon_lives) THEN
+        RAISE EXCEPTION 'order %: life % is over, a later one has begun', NEW.client_order_id, NEW.fencing
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER orders_are_born_intended BEFORE INSERT ON orders

@@ -207,7 +207,7 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
             Executor(
                 rest=daemon.rest,
                 clock=daemon.venue.clock,
-                may_send=lambda: not lock.lost.is_set(),
+                may_send=lock.is_proven,
                 restraints=daemon.wires.restraints,
                 order_group=daemon.wires.order_group,
                 orders=daemon.wires.orders,

@@ -8,10 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from recio.crash_points import CrashPoint, reached
 from recio.db import books, journal, orders, trades
 from recio.db.connection import Connection
 from recio.db.moves import NOTHING, Changes, move_order, settle_trade
+from recio.errors import ExitCode, Fatal
 from recio.messages import (
     CloseIntent,
     FillSeen,
@@ -146,22 +149,25 @@ async def _intend(
         reduce_only=purpose is OrderPurpose.EXIT,
         send_before=now + deadline,
     )
-    await orders.insert(
-        connection,
-        client_order_id=command.client_order_id,
-        trade_id=trade.trade_id,
-        purpose=purpose,
-        attempt=attempt,
-        ticker=command.ticker,
-        exchange_index=exchange_index,
-        book_side=command.book_side,
-        price=command.price,
-        quantity=quantity,
-        reserved=reserved,
-        fencing=author.fencing,
-        at=now,
-        collar=collar,
-    )
+    try:
+        await orders.insert(
+            connection,
+            client_order_id=command.client_order_id,
+            trade_id=trade.trade_id,
+            purpose=purpose,
+            attempt=attempt,
+            ticker=command.ticker,
+            exchange_index=exchange_index,
+            book_side=command.book_side,
+            price=command.price,
+            quantity=quantity,
+            reserved=reserved,
+            fencing=author.fencing,
+            at=now,
+            collar=collar,
+        )
+    except asyncpg.ObjectNotInPrerequisiteStateError as fenced:
+        raise Fatal(f"another daemon has taken over this account: {fenced}", ExitCode.TEMPORARY) from fenced
     await journal.append(
         connection,
         now,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -19,7 +21,12 @@ OLDEST_VERSION = 15
 CONNECT_TIMEOUT = 10.0
 STATEMENT_TIMEOUT = 10.0
 CLOSE_LIMIT = 5.0
-PROOF_SECONDS = 5.0
+PROOF_EVERY = 0.5
+"""Host seconds between two questions on the lock's connection, whose answers prove that it still lives."""
+PROOF_HOLDS = 2.0
+"""Host seconds for which an answer proves anything; afterwards nothing is sent until the next one."""
+PROOF_PATIENCE = 10.0
+"""Host seconds to wait for an answer before the lock counts as lost and the daemon ends."""
 LOCK_PATIENCE = "3s"
 """How long a killed daemon's connection may take to be noticed by the server and give the lock up."""
 SERVER_SETTINGS = {"timezone": "UTC"}
@@ -107,16 +114,22 @@ async def open_pool(
             pool.terminate()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class AccountLock:
-    """Held as long as its connection lives; `lost` is set the moment that can no longer be proven."""
+    """Held as long as its connection lives; `lost` is set once it is gone or nobody answers on it."""
 
     lost: anyio.Event
+    proven_at: float
+    """When the last question that was answered had been asked, in host monotonic seconds."""
+
+    def is_proven(self) -> bool:
+        """Whether this process may act as the only daemon of the account at this moment."""
+        return not self.lost.is_set() and time.monotonic() - self.proven_at <= PROOF_HOLDS
 
 
 @asynccontextmanager
 async def advisory_lock(
-    dsn: str, key: int, *, proof_seconds: float = PROOF_SECONDS
+    dsn: str, key: int, *, patience: float = PROOF_PATIENCE
 ) -> AsyncGenerator[AccountLock]:
     """Hold a session lock on a connection of its own. Raises BadConfig if another holds it."""
     try:
@@ -128,19 +141,21 @@ async def advisory_lock(
         )
     except Exception as error:
         raise _cannot_connect(error) from error
-    lost = anyio.Event()
+    lock = AccountLock(lost=anyio.Event(), proven_at=-math.inf)
     try:
+        asked = time.monotonic()
         if not await _taken_in_time(connection, key):
             raise BadConfig(
                 "another recio holds this database's account lock: one daemon per account;"
                 f" it is {await _holder(connection, key)}; stop it first"
             )
         reached(CrashPoint.LOCK_HELD)
-        connection.add_termination_listener(lambda _: lost.set())
-        async with alongside(lambda: _prove(connection, lost, proof_seconds)):
-            yield AccountLock(lost)
+        lock.proven_at = asked
+        connection.add_termination_listener(lambda _: lock.lost.set())
+        async with alongside(lambda: _prove(connection, lock, patience)):
+            yield lock
     finally:
-        if lost.is_set():  # there is nobody to say farewell to
+        if lock.lost.is_set():  # there is nobody to say farewell to
             connection.terminate()
         with anyio.move_on_after(CLOSE_LIMIT, shield=True) as limit:
             await connection.close()
@@ -148,16 +163,17 @@ async def advisory_lock(
             connection.terminate()
 
 
-async def _prove(
-    connection: asyncpg.Connection[asyncpg.Record], lost: anyio.Event, proof_seconds: float
-) -> None:
+async def _prove(connection: asyncpg.Connection[asyncpg.Record], lock: AccountLock, patience: float) -> None:
     """A network that fell silent closes nothing: ask, and take no answer for a loss."""
-    while not lost.is_set():
-        await anyio.sleep(proof_seconds)
+    while not lock.lost.is_set():
+        await anyio.sleep(PROOF_EVERY)
+        asked = time.monotonic()
         try:
-            await connection.execute("SELECT 1", timeout=proof_seconds)
+            await connection.execute("SELECT 1", timeout=patience)
         except (*PASSING, asyncpg.InterfaceError):
-            lost.set()
+            lock.lost.set()
+        else:
+            lock.proven_at = asked
 
 
 @asynccontextmanager

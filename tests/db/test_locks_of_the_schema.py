@@ -12,6 +12,7 @@ import pytest
 from recio.db import identity, ledger, orders
 from recio.db.connection import Connection
 from recio.db.ledger import Author
+from recio.errors import ExitCode, Fatal
 from recio.messages import OpenIntent, OrderPurpose, PlaceOrder, SettlementSeen
 from recio.rules.risk import Approved, Collar
 from recio.units import BookSide, ClientOrderId, Money, Price, Quantity, Side, TradeId
@@ -94,6 +95,16 @@ async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection
             fencing=author.fencing + 1_000,
             at=NOW,
         )
+
+
+async def test_a_life_that_is_over_writes_no_intention_and_its_daemon_ends(
+    connection: Connection, author: Author
+):
+    await begun(connection)
+    with pytest.raises(Fatal, match="another daemon has taken over this account") as ended:
+        await intended(connection, author)
+    assert ended.value.exit_code is ExitCode.TEMPORARY
+    assert await connection.fetchval("SELECT count(*) FROM orders") == 0
 
 
 async def test_the_life_that_intended_an_order_cannot_be_changed(connection: Connection, author: Author):

@@ -60,6 +60,20 @@ LOCKS = (
         FENCED,
     ),
     _guard(
+        "fencing: a life that is over writes nothing",
+        "schema.sql",
+        "IF NEW.fencing < (SELECT max(fencing) FROM daemon_lives) THEN",
+        "IF false THEN",
+        FENCED,
+    ),
+    _guard(
+        "a proof of being alone grows old",
+        "recio/db/pool.py",
+        "return not self.lost.is_set() and time.monotonic() - self.proven_at <= PROOF_HOLDS",
+        "return not self.lost.is_set()",
+        "tests/db/test_pool_and_schema.py",
+    ),
+    _guard(
         "fencing: an order's life cannot change",
         "schema.sql",
         "OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, OLD.fencing, OLD.created_at) THEN",
