@@ -7,6 +7,7 @@ import json
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,7 +47,8 @@ def _guarded(command: Callable[[], ExitCode | None]) -> ExitCode:
 
 def _explain(fault: BaseException) -> ExitCode:
     if isinstance(fault, Fatal):
-        print(f"recio: {fault}", file=sys.stderr)
+        with suppress(OSError):  # the exit code has to arrive, whether its sentence can be written or not
+            print(f"recio: {fault}", file=sys.stderr)
         return fault.exit_code
     print(
         f"recio: unexpected {type(fault).__name__}: {fault} (a bug; its traceback is in the log)",

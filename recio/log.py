@@ -10,6 +10,7 @@ import logging
 import re
 import sys
 from collections.abc import Iterable, MutableMapping
+from dataclasses import dataclass
 from typing import Any, TextIO, cast
 
 import structlog
@@ -31,10 +32,34 @@ LEVEL_MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "‼", "criti
 EVENT_WIDTH = 22
 
 
+@dataclass(slots=True, weakref_slot=True, eq=False)
+class LogStream:
+    """Where lines go. A line that cannot be written is lost and counted: it never costs a task its life."""
+
+    out: TextIO
+    lost: int = 0
+
+    def write(self, text: str) -> int:
+        try:
+            if self.lost:
+                self.out.write(f'{{"event": "log lines lost", "level": "warning", "lines": {self.lost}}}\n')
+            written = self.out.write(text)
+            self.out.flush()
+        except (OSError, ValueError):
+            self.lost += text != "\n"
+            return len(text)
+        self.lost = 0
+        return written
+
+    def flush(self) -> None:
+        """Every write has been flushed."""
+
+
 def configure(section: LogSection, clock: Clock, stream: TextIO | None = None) -> None:
     """Set up structlog for the process. Times are market time."""
-    out = stream or sys.stdout
-    as_text = section.format is LogFormat.TEXT or (section.format is LogFormat.AUTO and out.isatty())
+    target = stream or sys.stdout
+    as_text = section.format is LogFormat.TEXT or (section.format is LogFormat.AUTO and target.isatty())
+    out = cast("TextIO", LogStream(target))
 
     def stamp(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         event["at"] = clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")

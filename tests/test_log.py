@@ -32,6 +32,31 @@ def test_json_lines_are_read_back_by_tail_as_the_text_form(out: io.StringIO):
     assert "ticker=KX-1" in shown.getvalue()
 
 
+class FullDisk(io.StringIO):
+    """A file on a disk that is full for a while."""
+
+    full = True
+
+    def flush(self) -> None:
+        if self.full:
+            self.seek(0)
+            self.truncate()
+            raise OSError(28, "No space left on device")
+
+
+def test_lines_that_cannot_be_written_stop_nobody_and_are_counted_once_there_is_room():
+    disk = FullDisk()
+    configure(LogSection(format=LogFormat.JSON), Clock(), disk)
+    for _ in range(3):
+        structlog.get_logger().info("nobody reads this")
+    disk.full = False
+    structlog.get_logger().info("room again")
+    structlog.reset_defaults()
+    first, second = (json.loads(line) for line in disk.getvalue().splitlines())
+    assert (first["event"], first["lines"]) == ("log lines lost", 3)
+    assert second["event"] == "room again"
+
+
 def test_a_line_that_is_not_ours_is_shown_as_it_is():
     shown = io.StringIO()
     tail(["Traceback (most recent call last):\n", "[1, 2]\n"], shown)

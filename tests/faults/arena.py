@@ -26,7 +26,7 @@ import anyio.to_thread
 import asyncpg
 
 from recio.crash_points import VARIABLE, CrashPoint
-from recio.db.embedded import EmbeddedServer
+from recio.db.embedded import SUPERUSER, EmbeddedServer
 from tests.conftest import unused_port
 from tests.faults.invariants import Bounds, Rows, read_rows
 
@@ -89,6 +89,8 @@ class Arena:
     root: Path
     server: EmbeddedServer
     name: str
+    through: Path | None = None
+    """The folder of a relay's socket by which the daemon reaches the database; None: the server's own."""
     port: int = field(default_factory=unused_port)
     exchange: subprocess.Popen[bytes] | None = None
     daemon: subprocess.Popen[bytes] | None = None
@@ -96,7 +98,9 @@ class Arena:
 
     @property
     def dsn(self) -> str:
-        return self.server.dsn(self.name)
+        if self.through is None:
+            return self.server.dsn(self.name)
+        return f"postgresql:///{self.name}?host={self.through}&user={SUPERUSER}"
 
     async def open(self) -> None:
         await self.server.ensure_database(self.name)

@@ -36,9 +36,9 @@ class Run:
 
 
 @asynccontextmanager
-async def database() -> AsyncGenerator[tuple[Path, EmbeddedServer]]:
+async def database(under: Path | None = None) -> AsyncGenerator[tuple[Path, EmbeddedServer]]:
     """A folder and a PostgreSQL for as long as the block lasts."""
-    root = Path(tempfile.mkdtemp(prefix="recio-faults-"))
+    root = Path(tempfile.mkdtemp(prefix="recio-faults-", dir=under))
     root.chmod(0o711)
     server = await start_embedded(root)
     try:
