@@ -28,7 +28,7 @@ import asyncpg
 from recio.crash_points import VARIABLE, CrashPoint
 from recio.db.embedded import SUPERUSER, EmbeddedServer
 from tests.conftest import unused_port
-from tests.faults.invariants import Bounds, Rows, read_rows
+from tests.faults.invariants import Bounds, Rows, at_any_instant, read_rows
 
 SPEED = 30
 WINDOW_SECONDS = 180
@@ -201,6 +201,16 @@ class Arena:
     async def rows(self) -> Rows:
         async with self.connection() as connection:
             return await read_rows(connection)
+
+    async def broken_now(self) -> list[str]:
+        """What does not hold at this instant while the daemon goes on.
+
+        An order must have had its row when it was seen at the venue, and a fill must be at the venue once it has its row.
+        """
+        before = await self.admin("/admin/ledger")
+        rows = await self.rows()
+        after = await self.admin("/admin/ledger")
+        return at_any_instant(rows, {**before, "fills": after["fills"]})
 
     async def cut_database(self) -> None:
         """End every connection of the daemon's pool and of its lock, as a failing server would."""

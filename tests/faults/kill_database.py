@@ -21,7 +21,6 @@ import anyio
 
 from recio.db.embedded import EmbeddedServer, start_embedded
 from tests.faults.arena import Arena, DidNotHappen, until
-from tests.faults.invariants import at_any_instant
 from tests.faults.one_case import Result, recover
 from tests.faults.proof_reports import commit, write
 from tests.faults.run_grid import database, say
@@ -107,7 +106,7 @@ async def _in_one_arena(
         result = Result(number=tally.kills + 1, title=f"kill {tally.kills + 1}")
         try:
             await _kill_once(arena, drawn, tally)
-            result.failures += at_any_instant(await arena.rows(), await arena.admin("/admin/ledger"))
+            result.failures += await arena.broken_now()
         except DidNotHappen as missing:
             result.failures.append(f"{missing}: {arena.log_tail(600)!r}")
         done += 1
