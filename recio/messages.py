@@ -93,6 +93,16 @@ class SourceView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Momentum:
+    """The weighted move of the last half hour."""
+
+    hundredths: float
+    """Hundredths of a percent, signed."""
+    whole: bool
+    """Whether every horizon was known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceView:
     """The newest price of one symbol with what is remembered of the past: what the model needs, and no more."""
 
@@ -103,6 +113,8 @@ class PriceView:
     """(Unix second, last price of that second), ascending, at most the last 60 complete seconds."""
     heard_at: datetime
     """When any good source last said anything at all, a heartbeat included."""
+    momentum: Momentum | None = None
+    """None while too little is known."""
     sources: tuple[SourceView, ...] = ()
     doubt: str = ""
     """Why this price must not be traded on; empty when it may be."""

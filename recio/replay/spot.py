@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from recio.messages import Prices, PriceTick, PriceView
+from recio.messages import Momentum, Prices, PriceTick, PriceView
 from recio.replay.recording import Match
 from recio.rules.settlement import PRINTS, settlement_value
 from recio.rules.volatility import PriceMemory
@@ -46,6 +46,7 @@ class Spot:
     last: Match | None = None
     last_received: datetime | None = None
     volatility: float | None = None
+    momentum: Momentum | None = None
     minute: tuple[tuple[int, Decimal], ...] = ()
 
     def hear(self, match: Match, received: datetime) -> None:
@@ -54,6 +55,7 @@ class Spot:
         self.last, self.last_received = match, received
         if self.memory.remember(second, match.price):
             self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
+            self.momentum = self.memory.momentum()
         if not self.traded or second > self.traded[-1][0]:
             self.traded.append((second, match.price))
         elif second == self.traded[-1][0]:
@@ -71,6 +73,7 @@ class Spot:
                 received_at=self.last_received,
             ),
             volatility=self.volatility,
+            momentum=self.momentum,
             last_minute=self.minute,
             heard_at=self.last_received,
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from recio.messages import IndexTape, IndexValue, PriceTick, PriceView, SourceState, SourceView
+from recio.messages import IndexTape, IndexValue, Momentum, PriceTick, PriceView, SourceState, SourceView
 from recio.rules import consensus
 from recio.rules.consensus import Consensus, Panel
 from recio.rules.price_sources import Limits, learnt
@@ -27,11 +27,13 @@ class Remembered:
 
     memory: PriceMemory
     volatility: float | None = None
+    momentum: Momentum | None = None
     minute: tuple[tuple[int, Decimal], ...] = ()
 
     def note(self, at: datetime, price: Decimal) -> None:
         if self.memory.remember(math.floor(at.timestamp()), price):
             self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
+            self.momentum = self.memory.momentum()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,6 +117,7 @@ class Coin:
                 received_at=newest.received_at,
             ),
             volatility=self.traded.volatility if known is None else known,
+            momentum=self.traded.momentum if self.index.momentum is None else self.index.momentum,
             last_minute=tuple(self.prints),
             heard_at=max(heard),
             sources=sources,
@@ -133,6 +136,7 @@ class Coin:
                 received_at=agreed.heard_at,
             ),
             volatility=self.traded.volatility,
+            momentum=self.traded.momentum,
             last_minute=self.traded.minute,
             heard_at=agreed.heard_at,
             sources=sources,

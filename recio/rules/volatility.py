@@ -12,23 +12,29 @@ from collections import deque
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from recio.messages import Momentum
+from recio.rules import momentum
+from recio.rules.momentum import LONGEST_MINUTES
+
 STEP_SECONDS = 10
 HORIZON_SECONDS = 900
 STILL_LIMIT = 0.5
 """Part of the steps that may show no move at all: a feed that mostly stood still does not tell how far the market goes."""
 LAST_MINUTE = 60
+REMEMBERED_SECONDS = 60 * LONGEST_MINUTES + 60
+"""As long as the longest horizon of momentum, and a minute more."""
 
 
 @dataclass(slots=True)
 class PriceMemory:
-    """The last price of each complete second, for at most `HORIZON_SECONDS`, without holes.
+    """The last price of each complete second, for at most `REMEMBERED_SECONDS`, without holes.
 
     A second without a trade repeats the price before it: the last price is still the price.
     """
 
     warmup_seconds: int = 60
     seconds: deque[tuple[int, Decimal]] = field(
-        default_factory=lambda: deque[tuple[int, Decimal]](maxlen=HORIZON_SECONDS)
+        default_factory=lambda: deque[tuple[int, Decimal]](maxlen=REMEMBERED_SECONDS)
     )
     current: tuple[int, Decimal] | None = None
     longest_hole: int = 30
@@ -63,11 +69,16 @@ class PriceMemory:
         """
         if len(self.seconds) < self.warmup_seconds:
             return None
-        prices = [float(price) for _, price in self.seconds][::-STEP_SECONDS]
+        recent = itertools.islice(reversed(self.seconds), 0, HORIZON_SECONDS, STEP_SECONDS)
+        prices = [float(price) for _, price in recent]
         steps = [math.log(newer / older) for newer, older in itertools.pairwise(prices)]
         if not steps or steps.count(0.0) > STILL_LIMIT * len(steps):
             return None
         return math.sqrt(sum(step * step for step in steps) / len(steps) / STEP_SECONDS)
+
+    def momentum(self) -> Momentum | None:
+        """The weighted move of the last half hour; None while too little is known."""
+        return momentum.of_seconds(self.seconds)
 
     def last_minute(self) -> tuple[tuple[int, Decimal], ...]:
         """The last sixty complete seconds, ascending."""

@@ -31,7 +31,7 @@ from recio.rules import consensus, price_sources
 from recio.rules.coin_price import INDEX, Coin, Remembered
 from recio.rules.consensus import Panel
 from recio.rules.price_sources import Limits, apart_bp
-from recio.rules.volatility import HORIZON_SECONDS, PriceMemory
+from recio.rules.volatility import REMEMBERED_SECONDS, PriceMemory
 from recio.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.wires import Reads, Writes
@@ -226,7 +226,7 @@ class PriceFeed:
 
     async def _recalled(self, symbol: str, section: SymbolSection, sources: list[Source]) -> _Kept:
         memory = PriceMemory(warmup_seconds=self.settings.warmup_seconds)
-        since = math.floor(self.clock.unix()) - HORIZON_SECONDS
+        since = math.floor(self.clock.unix()) - REMEMBERED_SECONDS
         with transient_faults():
             async with self.pool.acquire() as connection:
                 known = await market_data.recall_seconds(connection, symbol, since)
