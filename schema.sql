@@ -326,6 +326,36 @@ CROSS JOIN LATERAL (
 ) AS figures;
 
 
+-- Writer: `recio model build`. Tables of past moves by momentum; a version never changes, and the newest is in use.
+CREATE TABLE IF NOT EXISTS fingerprint_models (
+    model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    symbol text NOT NULL CHECK (symbol <> ''),
+    -- Of the candles and the parameters: the same of both is the same model.
+    digest text NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
+    built_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    candles_from timestamptz NOT NULL,
+    candles_to timestamptz NOT NULL CHECK (candles_to > candles_from),
+    minutes bigint NOT NULL CHECK (minutes > 0),
+    parameters jsonb NOT NULL
+);
+CREATE TABLE IF NOT EXISTS fingerprint_buckets (
+    model_id bigint NOT NULL REFERENCES fingerprint_models,
+    bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),
+    samples bigint NOT NULL CHECK (samples >= 0),
+    -- Row by row: sixty horizons of forty-one columns.
+    up double precision[] NOT NULL CHECK (cardinality(up) = 2460 AND 0 <= ALL (up) AND 1 >= ALL (up)),
+    down double precision[] NOT NULL CHECK (cardinality(down) = 2460 AND 0 <= ALL (down) AND 1 >= ALL (down)),
+    PRIMARY KEY (model_id, bucket)
+);
+CREATE OR REPLACE FUNCTION refuse_model_change() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'a model never changes: build another' USING ERRCODE = 'restrict_violation';
+END $$;
+CREATE OR REPLACE TRIGGER models_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON fingerprint_models
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
+CREATE OR REPLACE TRIGGER buckets_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON fingerprint_buckets
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
+
 -- Writer: app, at each start: what one life of the daemon may risk. An order is held against the limits of its own life.
 CREATE TABLE IF NOT EXISTS risk_limits (
     fencing bigint NOT NULL REFERENCES daemon_lives,

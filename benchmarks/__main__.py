@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import json
 import random
 import statistics
@@ -21,8 +22,9 @@ from recio.db.embedded import embedded_server
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
 from recio.kalshi.frames import parse_frame
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, Restraints
+from recio.messages import BookDeltaSeen, BookSnapshotSeen, Momentum, Restraints
 from recio.rules.entry import Seen, decide
+from recio.rules.fingerprint import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
 from recio.rules.order_book import SequencedBooks
 from recio.rules.probability import mean_above, normal_cdf
 from recio.rules.risk import Approved, Collar
@@ -113,6 +115,41 @@ def model_against_normal() -> str:
     return line("settlement-average probability", ours, floor, "one normal cdf")
 
 
+def tables_against_search() -> str:
+    """A ladder of 200 strikes from a table, against searching its cells for the nearest four of each strike."""
+    rows = tuple(
+        tuple(0.5 * (1 - column / COLUMNS) ** (1 + 3 / minute) for column in range(COLUMNS))
+        for minute in range(1, HORIZONS + 1)
+    )
+    table = Table(digest="bench", symbol="BTC", buckets={0: Bucket(samples=1_000, up=rows, down=rows)})
+    calm, strikes = Momentum(hundredths=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
+    cells = [
+        (60 * minute, column * STEP, rows[minute - 1][column])
+        for minute in range(1, 61)
+        for column in range(COLUMNS)
+    ]
+
+    def ladder() -> None:
+        at = slice_at(table, calm, 754.0)
+        assert at is not None
+        for strike in strikes:
+            ends_above(at, 84_000.0, strike)
+
+    def search() -> None:
+        for strike in strikes[::40]:
+            move = abs(strike / 84_000 - 1)
+            near = heapq.nsmallest(
+                4, cells, key=lambda cell: abs(cell[0] - 754) / 60 + abs(cell[1] - move) / STEP
+            )
+            sum(share for _, _, share in near)
+
+    rounds = 50
+    ours = best_of(lambda: [ladder() for _ in range(rounds)]) / rounds
+    return line(
+        "fingerprint ladder of 200 strikes", ours, best_of(search) * 40, "searching all cells for each strike"
+    )
+
+
 async def intention_against_commit() -> str:
     with tempfile.TemporaryDirectory(prefix="recio-bench-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o711)
@@ -161,7 +198,12 @@ def line(name: str, ours: float, floor: float, against: str) -> str:
 
 
 def main() -> None:
-    for measure in (books_against_json, model_against_normal, decision_against_model):
+    for measure in (
+        books_against_json,
+        model_against_normal,
+        decision_against_model,
+        tables_against_search,
+    ):
         print(measure())
     print(anyio.run(intention_against_commit))
 

@@ -27,6 +27,7 @@ from recio.db.pool import AccountLock
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.ownership import Owned, database_dsn, owned_pool
+from recio.rules.model import Model
 from recio.sections import Environment
 from recio.stopping import (
     end_when_stopped,
@@ -130,7 +131,7 @@ async def _live(
         async with anyio.create_task_group() as senders:
             _start(senders, sender_tasks(daemon, owned.lock), ledger)
             async with anyio.create_task_group() as deciders:
-                _start(deciders, decider_tasks(daemon, session), ledger)
+                _start(deciders, decider_tasks(daemon, session, owned.model), ledger)
                 if companion is not None:
                     deciders.start_soon(_accompany, companion, daemon, stop)
                 await stop.wait()
@@ -154,7 +155,7 @@ def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], ledger:
         group.start_soon(supervise, name, run_task, ledger, name=name)
 
 
-def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
+def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) -> list[tuple[str, Run]]:
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
     return [
         (
@@ -175,6 +176,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
             Exit(
                 clock=venue.clock,
                 settings=config.exit,
+                model=model,
                 prices=wires.prices,
                 board=wires.board,
                 open_trades=wires.open_trades,
@@ -187,6 +189,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
             Entry(
                 clock=venue.clock,
                 settings=config.entry,
+                model=model,
                 limits=config.risk,
                 prices=wires.prices,
                 board=wires.board,

@@ -96,13 +96,33 @@ def _parser() -> argparse.ArgumentParser:
     _config_option(replay)
     replay.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     replay.add_argument("--json", action="store_true", help="print one JSON object")
+    replay.add_argument(
+        "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
+    )
     replay.set_defaults(command=_replay)
+
+    _model_commands(commands.add_parser("model", help="probability tables from candles: build, list"))
 
     tail = commands.add_parser("tail", help="render JSON log lines for a person")
     tail.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: standard input")
     tail.set_defaults(command=_tail)
     _operator_commands(commands.add_parser)
     return parser
+
+
+def _model_commands(model: argparse.ArgumentParser) -> None:
+    actions = model.add_subparsers(required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="count the moves of one-minute candles by momentum")
+    _config_option(build)
+    build.add_argument(
+        "paths", type=Path, nargs="+", metavar="CANDLES", help="CSV files, plain or gzipped, or folders"
+    )
+    build.add_argument("--symbol", default="BTC", metavar="COIN", help="default: BTC")
+    build.add_argument("--out", type=Path, metavar="FILE", help="write a file and touch no database")
+    build.set_defaults(command=_build_model)
+    shown = actions.add_parser("list", help="every model that the database keeps")
+    _config_option(shown)
+    shown.set_defaults(command=_list_models)
 
 
 def _operator_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
@@ -192,10 +212,12 @@ def _exchange(options: argparse.Namespace) -> ExitCode:
 
 
 def _replay(options: argparse.Namespace) -> None:
+    from recio import model_command
     from recio.replay.report import as_json, as_text
     from recio.replay.run import replay
 
-    report = replay(options.paths, _load(options.config))
+    config = _load(options.config)
+    report = replay(options.paths, config, model_command.of_file(config, options.model))
     print(json.dumps(as_json(report), indent=1) if options.json else as_text(report))
 
 
@@ -234,6 +256,24 @@ def _switch(options: argparse.Namespace) -> None:
 
     config, is_on = _load(options.config), options.position == "on"
     print(anyio.run(operator.turn_switch, config, Switch(options.name), is_on, options.why, options.by))
+
+
+def _build_model(options: argparse.Namespace) -> None:
+    from recio import model_command
+
+    config = _load(options.config)
+    built = model_command.make(options.paths, options.symbol)
+    print(
+        model_command.save(built, options.out)
+        if options.out
+        else anyio.run(model_command.keep, config, built)
+    )
+
+
+def _list_models(options: argparse.Namespace) -> None:
+    from recio import model_command
+
+    print(anyio.run(model_command.listed, _load(options.config)))
 
 
 def _limits(options: argparse.Namespace) -> None:

@@ -33,6 +33,7 @@ from recio.sections import (
     LogSection,
     MarketSection,
     Mode,
+    ModelSection,
     PricesSection,
     RiskSection,
     Section,
@@ -53,6 +54,7 @@ class Config(Section):
     symbols: dict[Annotated[str, Field(pattern="^[A-Z0-9]{2,10}$")], SymbolSection] = Field(
         default={"BTC": SymbolSection(series=("KXBTC15M",))}, min_length=1, validate_default=True
     )
+    model: ModelSection = ModelSection()
     entry: EntrySection = EntrySection()
     exit: ExitSection = ExitSection()
     risk: RiskSection = RiskSection()

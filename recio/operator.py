@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import anyio
-import asyncpg
 
-from recio import data_dir
 from recio.config import Config
 from recio.db import brakes, halts, limits, switches
-from recio.db.connection import Connection, transaction
-from recio.db.embedded import embedded_server
+from recio.db.connection import transaction
 from recio.db.pool import open_pool
 from recio.errors import BadConfig
 from recio.messages import Brake, BrakeCheck, Halt, Switch
-from recio.ownership import DEMO_DATABASES
+from recio.own_database import database_dsn, rows_of
 from recio.rules.limits import wanted
-from recio.venue import read_credentials
 
 WAY_OUT = "recio resume --by NAME"
 STOPPED = "the daemon stopped new orders"
@@ -34,14 +27,14 @@ LOOK_EVERY = 0.1
 
 async def resume(config: Config, by: str) -> list[str]:
     """Clear every halt of the daemon's database; returns their causes. Works while the daemon runs."""
-    async with _database_dsn(config) as dsn:
+    async with database_dsn(config) as dsn:
         return await _clear(dsn, by)
 
 
 async def pull(config: Config, brake: Brake, why: str, by: str) -> str:
     """Commit a brake, then say what a daemon shows of it; the row holds either way."""
     cause = f"{DONE[brake]} by hand" + (f": {why}" if why else "")
-    async with _database_dsn(config) as dsn:
+    async with database_dsn(config) as dsn:
         halt = Halt(brake=brake, cause=cause, since=datetime.now(UTC), by=by, way_out=WAY_OUT)
         is_new = await _set(dsn, halt)
         said = await _what_the_daemon_did(dsn, config.status.port, halt)
@@ -52,8 +45,8 @@ async def turn_switch(config: Config, switch: Switch, is_on: bool, why: str, by:
     """Record a switch's new position; a running daemon follows within a second."""
     position = "on" if is_on else "off"
     async with (
-        _database_dsn(config) as dsn,
-        _rows(dsn, "recio switch") as connection,
+        database_dsn(config) as dsn,
+        rows_of(dsn, "recio switch") as connection,
     ):
         changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why)
     return f"{switch} is switched {position}" if changed else f"{switch} was {position} already"
@@ -61,7 +54,7 @@ async def turn_switch(config: Config, switch: Switch, is_on: bool, why: str, by:
 
 async def show_limits(config: Config) -> str:
     """Each limit in force beside the one that the config asks for."""
-    async with _database_dsn(config) as dsn, _rows(dsn, "recio limits") as connection:
+    async with database_dsn(config) as dsn, rows_of(dsn, "recio limits") as connection:
         now = await limits.newest(connection)
     lines = [f"{'limit':<28}{'in force':>14}{'config':>14}"]
     for name, amount in wanted(config.risk).items():
@@ -72,7 +65,7 @@ async def show_limits(config: Config) -> str:
 
 async def grant_limits(config: Config, by: str) -> str:
     """Let the next start raise the limits to what the config asks for; says which ones that are."""
-    async with _database_dsn(config) as dsn, _rows(dsn, "recio limits") as connection:
+    async with database_dsn(config) as dsn, rows_of(dsn, "recio limits") as connection:
         now = await limits.newest(connection)
         if not now:
             raise BadConfig(
@@ -147,45 +140,11 @@ async def _halts_shown(session: aiohttp.ClientSession, url: str) -> list[str] | 
         return None
 
 
-@asynccontextmanager
-async def _database_dsn(config: Config) -> AsyncGenerator[str]:
-    dsn = config.database.dsn.get_secret_value()
-    if dsn:
-        yield dsn
-        return
-    root = data_dir.claim(config)
-    async with embedded_server(root) as server:
-        yield server.dsn(_database(root))
-
-
-def _database(root: Path) -> str:
-    """The demo keeps one database for each exchange it ever started; every other mode has one."""
-    exchange = root / "exchange"
-    if not (exchange / "credentials.json").exists():
-        return "recio"
-    return f"{DEMO_DATABASES}{read_credentials(exchange).instance[:8]}"
-
-
 async def _clear(dsn: str, by: str) -> list[str]:
-    async with _rows(dsn, "recio resume") as connection:
+    async with rows_of(dsn, "recio resume") as connection:
         return await halts.clear_all(connection, datetime.now(UTC), by)
 
 
 async def _set(dsn: str, row: Halt) -> bool:
-    async with _rows(dsn, f"recio {row.brake}") as connection:
+    async with rows_of(dsn, f"recio {row.brake}") as connection:
         return await halts.set_halt(connection, row)
-
-
-@asynccontextmanager
-async def _rows(dsn: str, application_name: str) -> AsyncGenerator[Connection]:
-    """A transaction on a database that recio has used."""
-    try:
-        async with (
-            open_pool(dsn, application_name=application_name) as pool,
-            transaction(pool) as connection,
-        ):
-            yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
-        raise BadConfig(
-            "this database has never been used by this version of recio: start the daemon on it once"
-        ) from error

@@ -15,15 +15,18 @@ import structlog
 
 from recio.config import Config
 from recio.crash_points import CrashPoint, reached
-from recio.db import books, identity
-from recio.db.connection import transaction
+from recio.db import books, fingerprints, identity
+from recio.db.connection import Connection, transaction
 from recio.db.embedded import embedded_server
 from recio.db.ledger import Author
 from recio.db.limits import put_in_force
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool
+from recio.errors import BadConfig
+from recio.rules.fingerprint import Table
 from recio.rules.limits import InForce
-from recio.sections import RiskSection
+from recio.rules.model import AVERAGE, Model
+from recio.sections import ModelKind, RiskSection
 from recio.stopping import refuse_stopped
 from recio.venue import Venue
 
@@ -43,6 +46,7 @@ class Owned:
     author: Author
     limits: RiskSection
     """In force for this life."""
+    model: Model
 
 
 @asynccontextmanager
@@ -80,11 +84,36 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
             reached(CrashPoint.IDENTITY_CLAIMED)
             fencing = await identity.begin_life(connection)
             limits = await put_in_force(connection, fencing, config.risk)
+            model = await _model(connection, config)
             reached(CrashPoint.LIFE_BEFORE_COMMIT)
         reached(CrashPoint.LIFE_COMMITTED)
         log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
         _tell_held_back(limits)
-        yield Owned(pool=pool, lock=lock, author=Author(tag=mine.tag, fencing=fencing), limits=limits.limits)
+        for symbol in config.symbols:
+            log.info("model in use", symbol=symbol, model=model.name_for(symbol))
+        yield Owned(
+            pool=pool,
+            lock=lock,
+            author=Author(tag=mine.tag, fencing=fencing),
+            limits=limits.limits,
+            model=model,
+        )
+
+
+async def _model(connection: Connection, config: Config) -> Model:
+    """The model that the config asks for, with its newest tables. Raises BadConfig where one was never built."""
+    if config.model.kind is ModelKind.AVERAGE:
+        return AVERAGE
+    tables: dict[str, Table] = {}
+    for symbol in config.symbols:
+        table = await fingerprints.newest(connection, symbol)
+        if table is None:
+            raise BadConfig(
+                f'model.kind = "{config.model.kind}" needs a model of {symbol} and this database has none:'
+                f' recio model build CANDLES --symbol {symbol}, or model.kind = "{ModelKind.AVERAGE}"'
+            )
+        tables[symbol] = table
+    return Model(kind=config.model.kind, tables=tables)
 
 
 def _tell_held_back(limits: InForce) -> None:

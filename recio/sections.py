@@ -136,6 +136,15 @@ class MarketSection(Section):
     pause_margin_seconds: float = Field(default=300, ge=0, le=86_400)
 
 
+class ModelKind(StrEnum):
+    AVERAGE = "average"
+    FINGERPRINT = "fingerprint"
+
+
+class ModelSection(Section):
+    kind: ModelKind = ModelKind.AVERAGE
+
+
 class EntrySection(Section):
     """Gates of the one entry rule; times are market time."""
 

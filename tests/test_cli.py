@@ -248,3 +248,18 @@ def test_an_exchange_prints_all_that_a_client_needs_and_no_secret(tmp_path: Path
     for name in ("key_id", "key_path", "rest_url", "ws_url", "price_url", "kraken_url"):
         assert told[name] in said
     assert "PRIVATE KEY" not in said
+
+
+def test_a_model_is_built_from_candles_into_a_file_that_a_replay_takes(tmp_path: Path):
+    rows = "".join(f"{60 * n},{80_000 + n % 7}\n" for n in range(1, 200))
+    (tmp_path / "candles.csv").write_text("t_unix,close\n" + rows, encoding="utf-8")
+    table = tmp_path / "btc.tables"
+    done = recio("model", "build", str(tmp_path / "candles.csv"), "--out", str(table), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "BTC from 199 minutes" in done.stdout
+    config = tmp_path / "c.toml"
+    config.write_text('[model]\nkind = "fingerprint"\n', encoding="utf-8")
+    refused = recio("replay", str(tmp_path), "--config", str(config), cwd=tmp_path)
+    assert (refused.returncode, "--model FILE" in refused.stderr) == (78, True)
+    other = recio("replay", "nothing", "--config", str(config), "--model", str(config), cwd=tmp_path)
+    assert (other.returncode, "no fingerprint table" in other.stderr) == (78, True)

@@ -98,6 +98,12 @@ STEPS: tuple[Migration, ...] = (
                 CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'result'));
         """,
     ),
+    Migration(
+        version=9,
+        name="fingerprint models",
+        # New tables only: schema.sql, applied after the last step, makes them.
+        sql="SELECT 1",
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

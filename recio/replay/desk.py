@@ -33,6 +33,7 @@ from recio.replay.taking import Taken, take, visible
 from recio.replay.windows import Window, current, judge
 from recio.rules import entry, risk
 from recio.rules import exit as exit_rule
+from recio.rules.model import AVERAGE, Model
 from recio.rules.strikes import ask_on, price_in_range
 from recio.sections import EntrySection
 from recio.units import Quantity, Side, Ticker, TradeId
@@ -51,6 +52,7 @@ class Desk:
     windows: tuple[Window, ...]
     spot: Spot
     paper: Paper
+    model: Model = AVERAGE
     room: BookRoom = field(default_factory=BookRoom)
     taken: Taken = field(default_factory=Taken)
     decisions: int = 0
@@ -81,7 +83,9 @@ class Desk:
         for trade in self.paper.live():
             if trade.state is not TradeState.OPEN:
                 continue
-            decided = exit_rule.decide(trade, board, prices, self.exit_attempts, self.config.exit, now)
+            decided = exit_rule.decide(
+                trade, board, prices, self.exit_attempts, self.config.exit, now, model=self.model
+            )
             if isinstance(decided, CloseIntent):
                 self.exit_attempts[trade.trade_id] = now
                 order = self.paper.intend_exit(decided, now)
@@ -91,7 +95,7 @@ class Desk:
     def _entry_turn(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         trades, account = self.paper.open_trades(now), self.paper.account(now)
         seen = entry.Seen(board=board, prices=prices, trades=trades, account=account, restraints=Restraints())
-        outcome = entry.decide(seen, self.entry_settings, now).outcome
+        outcome = entry.decide(seen, self.entry_settings, now, self.model).outcome
         self.decisions += 1
         if not isinstance(outcome, OpenIntent):
             self.reasons[outcome.gate] += 1

@@ -32,6 +32,7 @@ from recio.replay.recording import (
 from recio.replay.spot import LONGEST_HOLE, Spot
 from recio.replay.windows import read_windows
 from recio.rules.entry import TURN_SECONDS
+from recio.rules.model import AVERAGE, Model
 from recio.rules.volatility import PriceMemory
 
 NS = 1_000_000_000
@@ -128,9 +129,9 @@ class Clockwork:
                 self.desk.look_at_outcome(due.window, self.now_ns // NS)
 
 
-def replay_session(files: SessionFiles, config: Config) -> SessionFound:
+def replay_session(files: SessionFiles, config: Config, model: Model = AVERAGE) -> SessionFound:
     """Replay one session from a fresh start. Raises BadRecording."""
-    desk = _desk(files, config)
+    desk = _desk(files, config, model)
     offset_ns = clock_offset_ns(files.frames)
     clockwork = Clockwork(desk=desk)
     clockwork.run(_received(files), offset_ns)
@@ -150,10 +151,11 @@ def replay_session(files: SessionFiles, config: Config) -> SessionFound:
     )
 
 
-def _desk(files: SessionFiles, config: Config) -> Desk:
+def _desk(files: SessionFiles, config: Config, model: Model) -> Desk:
     return Desk(
         session=files.name,
         config=config,
+        model=model,
         entry_settings=config.entry.model_copy(update={"enabled": True}),
         windows=() if files.description is None else read_windows(files.description, _symbol(config)),
         spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),

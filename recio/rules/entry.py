@@ -16,6 +16,7 @@ from recio.messages import (
     MarketBoard,
     MarketStatus,
     MarketView,
+    Momentum,
     OpenIntent,
     OpenTrades,
     OrderState,
@@ -26,6 +27,7 @@ from recio.messages import (
     Switch,
 )
 from recio.rules.fees import dearest_fee
+from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.strikes import ask_of, assess, dearest_price, is_crossed, quantity_up_to
 from recio.sections import EntrySection
 from recio.units import Money, Price, Quantity, Side, money_text, price_text, quantity_text
@@ -82,11 +84,12 @@ class Decided:
     assessments: Assessments
 
 
-def decide(seen: Seen, settings: EntrySection, now: datetime) -> Decided:
+def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE) -> Decided:
     """One turn of entry over the whole board."""
+    reader = Reader(model)
     markets = () if seen.board is None else seen.board.markets
     prices = (seen.prices or Prices()).by_symbol
-    strikes = tuple(assess(view, prices.get(view.market.symbol), now) for view in markets)
+    strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.chance) for view in markets)
     passed = _first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes))
@@ -97,7 +100,7 @@ def decide(seen: Seen, settings: EntrySection, now: datetime) -> Decided:
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
         best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(_intent(best, settings, now), strikes, candidates)
+        return _decided(_intent(best, settings, now, model), strikes, candidates)
     refusals = [each for each in candidates if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
     return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates)
@@ -278,7 +281,7 @@ def _price_gate(
     )
 
 
-def _intent(wish: _Wish, settings: EntrySection, now: datetime) -> OpenIntent | Waits:
+def _intent(wish: _Wish, settings: EntrySection, now: datetime, model: Model) -> OpenIntent | Waits:
     quote = ask_of(wish.view, wish.side)
     if quote is None:
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
@@ -304,10 +307,12 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime) -> OpenIntent | 
         why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
         f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
         inputs={
+            "model": model.name_for(market.symbol),
             "price": str(wish.price.tick.price),
             "price_source": wish.price.tick.source,
             "price_at": wish.price.tick.at.isoformat(),
-            "volatility": f"{wish.price.volatility:.9f}",
+            "volatility": "unknown" if wish.price.volatility is None else f"{wish.price.volatility:.9f}",
+            "momentum": _momentum(wish.price.momentum),
             "probability": f"{wish.chance:.6f}",
             "ask": price_text(ask),
             "limit": price_text(limit),
@@ -317,6 +322,10 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime) -> OpenIntent | 
             "strike": str(market.floor_strike if market.floor_strike is not None else market.cap_strike),
         },
     )
+
+
+def _momentum(known: Momentum | None) -> str:
+    return "unknown" if known is None else f"{known.hundredths:.3f}"
 
 
 def _cents(amount: Money) -> str:

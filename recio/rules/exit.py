@@ -22,7 +22,8 @@ from recio.messages import (
     TradeView,
     VenuePhase,
 )
-from recio.rules.strikes import bid_of, probability, sellable_floor
+from recio.rules.model import AVERAGE, Model, Reader
+from recio.rules.strikes import bid_of, sellable_floor
 from recio.sections import ExitSection
 from recio.units import Price, Side, Ticker, TradeId, price_text
 
@@ -46,6 +47,7 @@ def decide(
     settings: ExitSection,
     now: datetime,
     restraints: Restraints = UNRESTRAINED,
+    model: Model = AVERAGE,
 ) -> CloseIntent | Holds:
     """One turn of exit for one open trade."""
 
@@ -62,7 +64,7 @@ def decide(
     closed = _switch(settings, restraints)
     if closed:
         return holds(closed)
-    chance = _own_chance(trade, board, prices, settings, now)
+    chance = _own_chance(trade, board, prices, settings, now, Reader(model))
     if isinstance(chance, str):
         return holds(chance)
     if chance >= settings.stop_probability:
@@ -120,6 +122,7 @@ def _own_chance(
     prices: Prices | None,
     settings: ExitSection,
     now: datetime,
+    reader: Reader,
 ) -> float | str:
     view = _market(board, trade.ticker)
     price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
@@ -134,7 +137,7 @@ def _own_chance(
     age = (now - price.tick.at).total_seconds()
     if age > settings.max_price_age_seconds:
         return f"price is {age:.1f} s old: no stop can be judged"
-    chance = probability(view.market, price, now)
+    chance = reader.chance(view.market, price, now)
     if isinstance(chance, str):
         return chance
     return chance if trade.side is Side.YES else 1.0 - chance

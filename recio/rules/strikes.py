@@ -5,6 +5,7 @@ An unknown price, volatility, strike or book gives None with the reason, never a
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from recio.messages import Market, MarketBoard, MarketStatus, MarketView, PriceView, StrikeAssessment
@@ -89,7 +90,13 @@ def side_edge(view: MarketView, side: Side, yes_chance: float) -> Money | None:
     return edge(chance, ask, taker_fee(ask, ONE_CONTRACT, view.market.fee_multiplier))
 
 
-def assess(view: MarketView, price: PriceView | None, now: datetime) -> StrikeAssessment:
+Chance = Callable[[Market, PriceView, datetime], float | str]
+"""P(YES) of a market at a price and time, or the reason why it is unknown."""
+
+
+def assess(
+    view: MarketView, price: PriceView | None, now: datetime, chance_of: Chance = probability
+) -> StrikeAssessment:
     """Model against market for one strike."""
     market = view.market
 
@@ -104,7 +111,7 @@ def assess(view: MarketView, price: PriceView | None, now: datetime) -> StrikeAs
         return unknown(f"market is {market.status}")
     if price is None:
         return unknown(f"no price of {market.symbol} yet")
-    chance = probability(market, price, now)
+    chance = chance_of(market, price, now)
     if isinstance(chance, str):
         return unknown(chance)
     return StrikeAssessment(

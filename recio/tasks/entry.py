@@ -24,6 +24,7 @@ from recio.messages import (
     Restraints,
 )
 from recio.rules import entry, risk
+from recio.rules.model import Model
 from recio.rules.strikes import ask_of, ask_on, bid_of
 from recio.sections import EntrySection, RiskSection
 from recio.supervisor import Say
@@ -44,6 +45,7 @@ REPORT_EVERY = 15.0
 class Entry:
     clock: Clock
     settings: EntrySection
+    model: Model
     limits: RiskSection
     prices: Reads[Prices]
     board: Reads[MarketBoard]
@@ -60,7 +62,7 @@ class Entry:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
             await turn_of(Task.ENTRY)
-            decided = entry.decide(self._seen(), self.settings, self.clock.utc())
+            decided = entry.decide(self._seen(), self.settings, self.clock.utc(), self.model)
             self.assessments.set(decided.assessments)
             outcome = self._within_limits(decided.outcome)
             if isinstance(outcome, entry.Waits):

@@ -17,6 +17,7 @@ from recio.freeze_points import Task, turn_of
 from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState
 from recio.rules import exit as exit_rule
 from recio.rules.entry import TURN_SECONDS
+from recio.rules.model import Model
 from recio.sections import ExitSection
 from recio.supervisor import Say
 from recio.units import TradeId
@@ -31,6 +32,7 @@ LONGEST_TURN = 1.0
 class Exit:
     clock: Clock
     settings: ExitSection
+    model: Model
     prices: Reads[Prices]
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
@@ -69,6 +71,7 @@ class Exit:
                 self.settings,
                 now,
                 self.restraints.get() or Restraints(),
+                self.model,
             )
             if isinstance(decided, exit_rule.Holds):
                 sentence = f"trade {trade.trade_id}: {decided.sentence}"

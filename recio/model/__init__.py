@@ -1,0 +1,1 @@
+"""Building probability tables from candles, off the daemon's path."""

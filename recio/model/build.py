@@ -1,0 +1,129 @@
+"""Fingerprint tables from closes: every minute whose momentum and end are known is counted once; it reads and writes nothing.
+
+Younger minutes weigh more: five times in the last year of the candles, four times in the one before, and so on down to once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from recio.model.candles import Candles
+from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, STEP, Bucket, Table, bucket_of
+from recio.rules.momentum import LONGEST_MINUTES, of_minutes
+
+YEAR_MINUTES = 525_960
+YOUNGEST_WEIGHT = 5
+FORM = 1
+"""Raised whenever the same candles would make other tables."""
+_WIDTH = 2 * COLUMNS
+"""Bins of one horizon: downward moves by their column, then upward ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    table: Table
+    first_minute: int
+    last_minute: int
+    minutes: int
+    parameters: dict[str, float]
+
+
+def build(candles: Candles, symbol: str) -> Built:
+    """The tables of some candles; the same candles always make the same tables and digest."""
+    closes = candles.closes
+    buckets = [_bucket(closes, index) for index in range(len(closes))]
+    weights = _weights(len(closes))
+    counted: dict[int, list[array[float]]] = {
+        each: [array("d", bytes(8 * _WIDTH)) for _ in range(HORIZONS)]
+        for each in range(-BUCKETS, BUCKETS + 1)
+    }
+    for minutes in range(1, HORIZONS + 1):
+        _count(closes, buckets, weights, minutes, {each: rows[minutes - 1] for each, rows in counted.items()})
+    samples = _samples(buckets)
+    parameters = {
+        "form": FORM,
+        "buckets": BUCKETS,
+        "horizons": HORIZONS,
+        "columns": COLUMNS,
+        "step": STEP,
+        "youngest_weight": YOUNGEST_WEIGHT,
+    }
+    words = json.dumps([symbol, candles.digest, parameters], sort_keys=True)
+    table = Table(
+        digest=hashlib.sha256(words.encode()).hexdigest(),
+        symbol=symbol,
+        buckets={each: _shares(rows, samples.get(each, 0)) for each, rows in counted.items()},
+    )
+    return Built(
+        table=table,
+        first_minute=candles.first_minute,
+        last_minute=candles.first_minute + len(closes) - 1,
+        minutes=candles.known,
+        parameters=parameters,
+    )
+
+
+def _bucket(closes: Sequence[float], index: int) -> int | None:
+    if index < LONGEST_MINUTES:
+        return None
+    moved = of_minutes(closes, index)
+    return bucket_of(moved) if moved is not None and moved.whole else None
+
+
+def _weights(count: int) -> list[float]:
+    """By whole years before the end of the candles."""
+    return [float(max(1, YOUNGEST_WEIGHT - (count - 1 - index) // YEAR_MINUTES)) for index in range(count)]
+
+
+def _count(
+    closes: Sequence[float],
+    buckets: Sequence[int | None],
+    weights: Sequence[float],
+    minutes: int,
+    bins: dict[int, array[float]],
+) -> None:
+    """Add every minute's move over one horizon to the bins of its bucket."""
+    for now, bucket, weight, end in zip(
+        closes, buckets, weights, islice(closes, minutes, None), strict=False
+    ):
+        if bucket is None or not end:
+            continue
+        move = end / now - 1.0
+        if move > 0.0:
+            column = int(move / STEP)
+            bins[bucket][COLUMNS + (column if column < COLUMNS else COLUMNS - 1)] += weight
+        elif move < 0.0:
+            column = int(-move / STEP)
+            bins[bucket][column if column < COLUMNS else COLUMNS - 1] += weight
+        else:
+            bins[bucket][0] += weight / 2
+            bins[bucket][COLUMNS] += weight / 2
+
+
+def _samples(buckets: Sequence[int | None]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for each in buckets:
+        if each is not None:
+            found[each] = found.get(each, 0) + 1
+    return found
+
+
+def _shares(rows: Sequence[array[float]], samples: int) -> Bucket:
+    return Bucket(
+        samples=samples,
+        up=tuple(tuple(_beyond(row[COLUMNS:], sum(row))) for row in rows),
+        down=tuple(tuple(_beyond(row[:COLUMNS], sum(row))) for row in rows),
+    )
+
+
+def _beyond(bins: Sequence[float], total: float) -> Iterator[float]:
+    """For each column the share that went at least so far."""
+    left = sum(bins)
+    for each in bins:
+        yield max(0.0, left / total) if total else 0.0
+        left -= each

@@ -1,0 +1,79 @@
+"""A fingerprint table as one file, for replay and scoring without a database; what is read is checked whole."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import msgspec
+
+from recio.errors import BadConfig
+from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
+
+FORM = "recio fingerprints 1"
+
+
+class _BucketBody(msgspec.Struct):
+    samples: int
+    up: list[list[float]]
+    down: list[list[float]]
+
+
+class _TableBody(msgspec.Struct):
+    form: str
+    symbol: str
+    digest: str
+    buckets: dict[int, _BucketBody]
+
+
+def write_table(table: Table, path: Path) -> None:
+    """Gzipped JSON, the same bytes for the same table. Raises BadConfig where it cannot be written."""
+    body = _TableBody(
+        form=FORM,
+        symbol=table.symbol,
+        digest=table.digest,
+        buckets={
+            number: _BucketBody(
+                each.samples, [list(row) for row in each.up], [list(row) for row in each.down]
+            )
+            for number, each in table.buckets.items()
+        },
+    )
+    try:
+        path.write_bytes(gzip.compress(msgspec.json.encode(body), mtime=0))
+    except OSError as error:
+        raise BadConfig(f"{path} cannot be written: {error.strerror}") from error
+
+
+def read_table(path: Path) -> Table:
+    """Raises BadConfig for a file that is none, is damaged, or is of another form."""
+    try:
+        body = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=_TableBody)
+    except (OSError, EOFError, msgspec.DecodeError, ValueError) as error:
+        raise BadConfig(f"{path} is no fingerprint table: {error}") from error
+    if body.form != FORM:
+        raise BadConfig(f"{path} has the form {body.form!r}, this recio reads {FORM!r}: build it again")
+    for number, each in body.buckets.items():
+        _check(path, number, each)
+    return Table(
+        digest=body.digest,
+        symbol=body.symbol,
+        buckets={
+            number: Bucket(
+                samples=each.samples,
+                up=tuple(tuple(row) for row in each.up),
+                down=tuple(tuple(row) for row in each.down),
+            )
+            for number, each in body.buckets.items()
+        },
+    )
+
+
+def _check(path: Path, number: int, body: _BucketBody) -> None:
+    whole = all(
+        len(rows) == HORIZONS
+        and all(len(row) == COLUMNS and all(0 <= share <= 1 for share in row) for row in rows)
+        for rows in (body.up, body.down)
+    )
+    if abs(number) > BUCKETS or body.samples < 0 or not whole:
+        raise BadConfig(f"{path}: bucket {number} is not whole: build the table again")

@@ -1,0 +1,101 @@
+"""`recio model`: builds fingerprint tables from candles, keeps them in the database or a file, and lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from recio.config import Config
+from recio.db import fingerprints
+from recio.db.fingerprints import Provenance
+from recio.errors import BadConfig
+from recio.model.build import Built, build
+from recio.model.candles import read_candles
+from recio.model.table_file import read_table, write_table
+from recio.own_database import database_dsn, rows_of
+from recio.rules.fingerprint import COLUMNS, FEWEST, STEP
+from recio.rules.model import AVERAGE, Model
+from recio.sections import ModelKind
+
+SHOWN_HORIZONS = (1, 5, 15, 30, 60)
+SHOWN_MOVES = (0.001, 0.0025, 0.005, 0.01)
+
+
+def make(paths: Sequence[Path], symbol: str) -> Built:
+    """Read and build, without touching any database. Raises BadConfig."""
+    return build(read_candles(paths), symbol)
+
+
+async def keep(config: Config, built: Built) -> str:
+    """Put a model into the daemon's database; it is used from the daemon's next start on."""
+    if built.table.symbol not in config.symbols:
+        raise BadConfig(
+            f"--symbol {built.table.symbol} is not one of the config's: {', '.join(config.symbols)};"
+            " a model is looked up by its symbol"
+        )
+    made_of = Provenance(
+        first_minute=built.first_minute,
+        last_minute=built.last_minute,
+        minutes=built.minutes,
+        parameters=built.parameters,
+    )
+    async with database_dsn(config) as dsn, rows_of(dsn, "recio model") as connection:
+        number, is_new = await fingerprints.add(connection, built.table, made_of)
+    kept = "kept, used from the next start on" if is_new else "was kept before; nothing was changed"
+    return f"{told(built)}\nmodel {number}: {kept}"
+
+
+def save(built: Built, path: Path) -> str:
+    write_table(built.table, path)
+    return f"{told(built)}\nwritten to {path}"
+
+
+def of_file(config: Config, path: Path | None) -> Model:
+    """The model of a replay: the settlement average, or the tables of a file. Raises BadConfig."""
+    if path is None:
+        if config.model.kind is ModelKind.FINGERPRINT:
+            raise BadConfig(
+                f'model.kind = "{config.model.kind}" needs tables, and a replay takes them from a file: --model FILE,'
+                " made by recio model build CANDLES --out FILE"
+            )
+        return AVERAGE
+    table = read_table(path)
+    return Model(kind=ModelKind.FINGERPRINT, tables={table.symbol: table})
+
+
+def told(built: Built) -> str:
+    """What a model was made of, and some of what it says."""
+    since, until = (
+        datetime.fromtimestamp(each * 60, UTC) for each in (built.first_minute, built.last_minute)
+    )
+    counted = {number: bucket for number, bucket in built.table.buckets.items() if bucket.samples >= FEWEST}
+    lines = [
+        f"{built.table.symbol} from {built.minutes:,} minutes, {since:%Y-%m-%d %H:%M} to {until:%Y-%m-%d %H:%M} UTC,"
+        f" {len(counted)} of {len(built.table.buckets)} buckets with at least {FEWEST} minutes",
+        f"digest {built.table.digest}",
+        "momentum  minutes "
+        + "".join(f"{move:>16.2%}" for move in SHOWN_MOVES)
+        + "   (% ends so far up / down)",
+    ]
+    for number in (min(counted, default=0), 0, max(counted, default=0)):
+        bucket = built.table.buckets[number]
+        for minutes in SHOWN_HORIZONS:
+            columns = [min(round(move / STEP), COLUMNS - 1) for move in SHOWN_MOVES]
+            shares = "".join(
+                f"{bucket.up[minutes - 1][at]:>8.2%}{bucket.down[minutes - 1][at]:>8.2%}" for at in columns
+            )
+            lines.append(f"{number:>8}  {minutes:>7} {shares}")
+    return "\n".join(lines)
+
+
+async def listed(config: Config) -> str:
+    async with database_dsn(config) as dsn, rows_of(dsn, "recio model") as connection:
+        found = await fingerprints.versions(connection)
+    if not found:
+        return "no model was ever built: recio model build CANDLES..."
+    return "\n".join(
+        f"{each.model_id:>4}  {each.symbol:<6} {each.minutes:>10,} minutes  {each.candles_from:%Y-%m-%d} to"
+        f" {each.candles_to:%Y-%m-%d}  built {each.built_at:%Y-%m-%d %H:%M} UTC  {each.digest[:16]}"
+        for each in found
+    )

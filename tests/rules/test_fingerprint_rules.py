@@ -1,0 +1,163 @@
+"""Fingerprint tables are read from the right side, between their cells, and never beyond what they know without saying so."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recio.messages import Momentum, StrikeType
+from recio.rules.fingerprint import (
+    BUCKETS,
+    COLUMNS,
+    FEWEST,
+    FURTHEST,
+    HORIZONS,
+    STEP,
+    Bucket,
+    Slice,
+    Table,
+    bucket_of,
+    ends_above,
+    slice_at,
+    yes_probability,
+)
+
+PRICE = 100_000.0
+SPOT = Decimal(100_000)
+CALM = Momentum(hundredths=0.0, whole=True)
+MINUTES = st.floats(0.0, 90.0)
+MOVES = st.floats(-0.03, 0.03)
+
+
+def bucket(up_share: float = 0.5, samples: int = FEWEST, reach: float = 1.0) -> Bucket:
+    """Shares that fall with distance and grow with time, the two sides by their own weight."""
+
+    def rows(share: float) -> tuple[tuple[float, ...], ...]:
+        return tuple(
+            tuple(
+                share * (1 - column / COLUMNS) ** (1 + 3 * reach * (HORIZONS - minute) / HORIZONS)
+                for column in range(COLUMNS)
+            )
+            for minute in range(1, HORIZONS + 1)
+        )
+
+    return Bucket(samples=samples, up=rows(up_share), down=rows(1 - up_share))
+
+
+EVERY = {number: bucket() for number in range(-BUCKETS, BUCKETS + 1)}
+LEANING = bucket(0.6), bucket(0.4)
+
+
+def table(**buckets: Bucket) -> Table:
+    return Table(
+        digest="d",
+        symbol="BTC",
+        buckets=EVERY | {int(name[1:].replace("m", "-")): each for name, each in buckets.items()},
+    )
+
+
+def at(seconds: float = 900, momentum: Momentum = CALM, of: Table | None = None) -> Slice:
+    found = slice_at(of or table(), momentum, seconds)
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("hundredths", "number"),
+    [(0.4, 0), (0.6, 1), (-7.4, -7), (29.6, 30), (30.4, 30), (250.0, 30), (-99.0, -30)],
+)
+def test_momentum_falls_into_its_bucket_and_beyond_the_outermost_into_that(hundredths: float, number: int):
+    assert bucket_of(Momentum(hundredths=hundredths, whole=True)) == number
+
+
+@given(MINUTES, MOVES, MOVES)
+def test_a_higher_threshold_is_never_likelier(minutes: float, one: float, other: float):
+    here = at(minutes * 60)
+    low, high = sorted((one, other))
+    assert ends_above(here, PRICE, PRICE * (1 + low)) >= ends_above(here, PRICE, PRICE * (1 + high)) - 1e-12
+
+
+@given(st.floats(1.0, 60.0), st.floats(1.0, 60.0), st.floats(0.0, FURTHEST))
+def test_more_time_makes_a_given_distance_likelier_where_the_table_says_so(
+    one: float, other: float, move: float
+):
+    short, long = sorted((one, other))
+    threshold = PRICE * (1 + move)
+    assert ends_above(at(long * 60), PRICE, threshold) >= ends_above(at(short * 60), PRICE, threshold) - 1e-12
+
+
+@given(MINUTES, MOVES)
+def test_ending_above_and_below_add_up_and_a_mirrored_table_mirrors_the_answer(minutes: float, move: float):
+    there = at(minutes * 60, of=table(b0=LEANING[0]))
+    mirrored = at(minutes * 60, of=table(b0=LEANING[1]))
+    up = ends_above(there, PRICE, PRICE * (1 + move))
+    assert 0.0 <= up <= 1.0
+    assert ends_above(mirrored, PRICE, PRICE * (1 - move)) == pytest.approx(1.0 - up, abs=1e-9)
+
+
+def test_a_strike_above_reads_the_upward_moves_and_one_below_the_downward_ones():
+    rising = bucket(0.9)
+    here = at(of=table(b0=rising))
+    column = 10
+    assert ends_above(here, PRICE, PRICE * (1 + column * STEP)) == pytest.approx(rising.up[14][column])
+    assert ends_above(here, PRICE, PRICE * (1 - column * STEP)) == pytest.approx(1 - rising.down[14][column])
+
+
+def test_between_cells_it_is_linear_in_time_and_distance():
+    here, rows = at(12.5 * 60), EVERY[0].up
+    expected = (rows[11][4] + rows[11][5] + rows[12][4] + rows[12][5]) / 4
+    assert ends_above(here, PRICE, PRICE * (1 + 4.5 * STEP)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hundredths", "word"),
+    [(20, 0.0, "0.3 minutes count as 1"), (4000, 0.0, "count as 60"), (900, 44.0, "counts as +30")],
+)
+def test_what_lies_outside_the_table_takes_its_edge_and_says_so(seconds: float, hundredths: float, word: str):
+    here = at(seconds, Momentum(hundredths=hundredths, whole=True))
+    assert any(word in each for each in here.clamped)
+    edge = at(min(max(seconds, 60), 3600), Momentum(hundredths=min(hundredths, 30.0), whole=True))
+    assert here.above == edge.above
+
+
+def test_a_distance_beyond_the_table_counts_as_its_furthest_and_says_so():
+    far = yes_probability(at(), StrikeType.GREATER_OR_EQUAL, Decimal(110_000), None, SPOT)
+    edge = yes_probability(at(), StrikeType.GREATER_OR_EQUAL, Decimal("101999.99"), None, SPOT)
+    assert far is not None
+    assert edge is not None
+    assert far.probability == pytest.approx(edge.probability, abs=1e-6)
+    assert (bool(far.clamped), bool(edge.clamped)) == (True, False)
+
+
+@pytest.mark.parametrize("momentum", [None, Momentum(hundredths=3.0, whole=False)])
+def test_without_the_whole_momentum_there_is_no_answer(momentum: Momentum | None):
+    assert slice_at(table(), momentum, 900) is None
+
+
+def test_a_bucket_that_saw_too_little_gives_no_answer():
+    assert slice_at(table(b5=bucket(samples=FEWEST - 1)), Momentum(hundredths=5.0, whole=True), 900) is None
+    assert slice_at(Table(digest="d", symbol="BTC", buckets={}), CALM, 900) is None
+
+
+@pytest.mark.parametrize("strike_type", list(StrikeType))
+def test_every_type_of_contract_is_read_and_a_missing_strike_is_unknown(strike_type: StrikeType):
+    here, low, high = at(), Decimal("99900"), Decimal("100100")
+    reading = yes_probability(here, strike_type, low, high, SPOT)
+    assert reading is not None
+    assert 0.0 <= reading.probability <= 1.0
+    assert yes_probability(here, strike_type, None, None, SPOT) is None
+
+
+def test_a_range_is_what_its_ends_leave_and_less_is_the_rest_of_greater():
+    here, low, high = at(), Decimal("99900"), Decimal("100100")
+    above, below, between = (
+        yes_probability(here, kind, low, high, SPOT)
+        for kind in (StrikeType.GREATER_OR_EQUAL, StrikeType.LESS_OR_EQUAL, StrikeType.BETWEEN)
+    )
+    assert above is not None
+    assert below is not None
+    assert between is not None
+    assert between.probability == pytest.approx(above.probability + below.probability - 1, abs=1e-9)

@@ -1,0 +1,88 @@
+"""The model that the config names decides, in entry and in exit, and what it does not know is a reason and no number."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from recio.messages import CloseIntent, Momentum, OpenIntent, Restraints
+from recio.rules.entry import Decided, Seen, decide
+from recio.rules.exit import Holds
+from recio.rules.exit import decide as decide_exit
+from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
+from recio.rules.model import AVERAGE, Model, Reader
+from recio.sections import EntrySection, ExitSection, ModelKind
+from recio.units import Side
+from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
+
+WHOLE = Momentum(hundredths=0.0, whole=True)
+AT_THE_STRIKE = replace(price(), momentum=WHOLE)
+
+
+def leaning(up: float) -> Model:
+    """A table by which the price ends above where it is with this probability, whatever the distance."""
+    rows = tuple(tuple([up] * COLUMNS) for _ in range(HORIZONS))
+    other = tuple(tuple([1 - up] * COLUMNS) for _ in range(HORIZONS))
+    each = Bucket(samples=1_000, up=rows, down=other)
+    table = Table(
+        digest="0123456789abcdef", symbol="BTC", buckets=dict.fromkeys(range(-BUCKETS, BUCKETS + 1), each)
+    )
+    return Model(kind=ModelKind.FINGERPRINT, tables={"BTC": table})
+
+
+def decided(model: Model, spot: object = AT_THE_STRIKE) -> Decided:
+    seen = Seen(
+        board=board(view(levels=book(4900, 5100))),
+        prices=prices(spot),  # pyright: ignore[reportArgumentType]
+        trades=open_trades(),
+        account=account(),
+        restraints=Restraints(),
+    )
+    return decide(seen, EntrySection(enabled=True), NOW, model)
+
+
+@pytest.mark.parametrize(("up", "side"), [(0.8, Side.YES), (0.2, Side.NO)])
+def test_entry_buys_the_side_that_the_configured_tables_favour_and_says_by_which(up: float, side: Side):
+    outcome = decided(leaning(up)).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert (outcome.side, outcome.inputs["model"]) == (side, "fingerprint 0123456789ab")
+    assert outcome.chance == pytest.approx(0.8)
+
+
+def test_the_settlement_average_asks_for_no_momentum():
+    unknown = replace(AT_THE_STRIKE, momentum=None)
+    assert decided(AVERAGE, unknown).assessments.strikes[0].probability is not None
+
+
+@pytest.mark.parametrize(
+    ("model", "momentum", "word"),
+    [
+        (leaning(0.8), None, "momentum is not known yet"),
+        (leaning(0.8), Momentum(hundredths=1.0, whole=False), "momentum is not known yet"),
+        (Model(kind=ModelKind.FINGERPRINT), WHOLE, "no fingerprint model of BTC"),
+    ],
+)
+def test_what_the_tables_cannot_say_is_a_reason_and_no_trade(
+    model: Model, momentum: Momentum | None, word: str
+):
+    found = decided(model, replace(AT_THE_STRIKE, momentum=momentum))
+    assert found.assessments.strikes[0].probability is None
+    assert word in found.assessments.verdict
+    assert not isinstance(found.outcome, OpenIntent)
+
+
+@pytest.mark.parametrize(("up", "sells"), [(0.1, True), (0.8, False)])
+def test_the_stop_is_judged_by_the_same_model(up: float, sells: bool):
+    held = trade(side=Side.YES)
+    outcome = decide_exit(
+        held, board(), prices(AT_THE_STRIKE), {}, ExitSection(stop_probability=0.25), NOW, model=leaning(up)
+    )
+    assert isinstance(outcome, CloseIntent if sells else Holds)
+
+
+def test_a_ladder_reads_its_table_once():
+    reader = Reader(leaning(0.8))
+    for _ in range(3):
+        reader.chance(market(), AT_THE_STRIKE, NOW)
+    assert len(reader.slices) == 1
