@@ -203,19 +203,63 @@ class EntrySection(Section):
 class ExitSection(Section):
     enabled: bool = True
     stop_probability: Probability = 0.25
-    max_slippage_dollars: Dollars = Decimal("0.05")
-    retry_seconds: float = Field(default=10, ge=0)
-    max_price_age_seconds: Seconds = 10.0
+    hold_for_seconds: float = Field(default=0, ge=0, le=3_600)
+    hard_stop_probability: Probability = 0.0
+    stop_price_dollars: Dollars = Decimal(0)
+    take_profit_dollars: Dollars = Decimal(0)
+    momentum_stop_hundredths: float = Field(default=0, ge=0, le=10_000)
+    time_stop_seconds_to_close: float = Field(default=0, ge=0)
+    min_hold_seconds: float = Field(default=0, ge=0)
     min_seconds_to_close: float = Field(default=15, ge=0)
+    max_slippage_dollars: Dollars = Decimal("0.05")
+    floor_step_dollars: Dollars = Decimal("0.05")
+    min_floor_dollars: Dollars = Decimal(0)
+    retry_seconds: float = Field(default=10, ge=0)
+    alarm_after_seconds: Seconds = 30.0
+    max_price_age_seconds: Seconds = 10.0
 
-    @field_validator("max_slippage_dollars")
+    @field_validator(
+        "max_slippage_dollars",
+        "stop_price_dollars",
+        "take_profit_dollars",
+        "floor_step_dollars",
+        "min_floor_dollars",
+    )
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
         return _exact(value, price)
 
+    @model_validator(mode="after")
+    def ordered(self) -> ExitSection:
+        if self.hard_stop_probability > self.stop_probability:
+            raise ValueError("hard_stop_probability must not be above stop_probability: it is the lower one")
+        if self.take_profit_dollars and self.take_profit_dollars <= self.stop_price_dollars:
+            raise ValueError("take_profit_dollars must be above stop_price_dollars")
+        if 0 < self.time_stop_seconds_to_close <= self.min_seconds_to_close:
+            raise ValueError(
+                "time_stop_seconds_to_close must be above min_seconds_to_close, below which nothing is sold"
+            )
+        return self
+
     @property
     def max_slippage(self) -> Price:
         return price(f"{self.max_slippage_dollars:f}")
+
+    @property
+    def stop_price(self) -> Price:
+        return price(f"{self.stop_price_dollars:f}")
+
+    @property
+    def take_profit(self) -> Price:
+        return price(f"{self.take_profit_dollars:f}")
+
+    @property
+    def floor_step(self) -> Price:
+        return price(f"{self.floor_step_dollars:f}")
+
+    @property
+    def min_floor(self) -> Price:
+        return price(f"{self.min_floor_dollars:f}")
 
 
 class RiskSection(Section):

@@ -57,7 +57,7 @@ class Desk:
     taken: Taken = field(default_factory=Taken)
     decisions: int = 0
     reasons: Counter[str] = field(default_factory=Counter[str])
-    exit_attempts: dict[TradeId, datetime] = field(default_factory=dict[TradeId, datetime])
+    exits: dict[TradeId, exit_rule.Remembered] = field(default_factory=dict[TradeId, exit_rule.Remembered])
     found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
 
     def turn(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
@@ -83,12 +83,11 @@ class Desk:
         for trade in self.paper.live():
             if trade.state is not TradeState.OPEN:
                 continue
-            decided = exit_rule.decide(
-                trade, board, prices, self.exit_attempts, self.config.exit, now, model=self.model
-            )
-            if isinstance(decided, CloseIntent):
-                self.exit_attempts[trade.trade_id] = now
-                order = self.paper.intend_exit(decided, now)
+            before = self.exits.get(trade.trade_id, exit_rule.NOTHING)
+            decided = exit_rule.decide(trade, board, prices, before, self.config.exit, now, model=self.model)
+            self.exits[trade.trade_id] = decided.remembered
+            if isinstance(decided.outcome, CloseIntent):
+                order = self.paper.intend_exit(decided.outcome, now)
                 orders += [] if order is None else [order]
         return orders
 

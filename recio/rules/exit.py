@@ -1,27 +1,28 @@
-"""Whether to sell what a trade holds before it settles; a halt or a block never stops it.
+"""Whether to sell what a trade holds before it settles, and at what floor; a halt or a block never stops it.
 
-One stop: the model gives the side held less than the stop probability. Everything else is left to
-the settlement, which the venue decides. A flatten sells whatever the model thinks, and asks no switch.
+The reasons are those of exit_reasons; everything else is left to the settlement, which the venue decides. A flatten sells
+whatever the model thinks, and asks no switch. What it remembers from turn to turn goes in and comes out as a value.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recio.messages import (
     CloseIntent,
-    Halt,
     MarketBoard,
     MarketStatus,
+    MarketView,
     Prices,
+    PriceView,
     Restraints,
     Switch,
     TradeState,
     TradeView,
     VenuePhase,
 )
+from recio.rules.exit_reasons import Keep, Sell, Sight, judge
 from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.strikes import bid_of, sellable_floor
 from recio.sections import ExitSection
@@ -32,47 +33,71 @@ PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What exit knows of one trade from the turns before; a restart begins with nothing."""
+
+    falling_since: datetime | None = None
+    """Since when the probability has been below the stop without a break."""
+    attempts: int = 0
+    """Sales wished so far; each is content with less than the one before."""
+    last_attempt: datetime | None = None
+    unsold_since: datetime | None = None
+    """Since when a sale is wanted that nobody can make."""
+    alarmed: bool = False
+    """Whether somebody has been called for that."""
+
+
+NOTHING = Remembered()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:
     """Keep the position, and why."""
 
     trade_id: TradeId
     sentence: str
+    alarm: bool = False
+    """It should have been sold for too long and cannot be: somebody has to know, now and once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    outcome: CloseIntent | Holds
+    remembered: Remembered
 
 
 def decide(
     trade: TradeView,
     board: MarketBoard | None,
     prices: Prices | None,
-    last_attempt: Mapping[TradeId, datetime],
+    before: Remembered,
     settings: ExitSection,
     now: datetime,
     restraints: Restraints = UNRESTRAINED,
     model: Model = AVERAGE,
-) -> CloseIntent | Holds:
+) -> Decided:
     """One turn of exit for one open trade."""
 
-    def holds(sentence: str) -> Holds:
-        return Holds(trade_id=trade.trade_id, sentence=sentence)
+    def holds(sentence: str) -> Decided:
+        return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=before)
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
     if restraints.flatten is not None:
-        return _flatten(trade, board, last_attempt, settings, now, restraints.flatten)
+        return _carry_out(trade, board, f"flatten: {restraints.flatten.cause}", before, settings, now)
     remaining = (trade.closes_at - now).total_seconds()
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
     closed = _switch(settings, restraints)
     if closed:
         return holds(closed)
-    chance = _own_chance(trade, board, prices, settings, now, Reader(model))
-    if isinstance(chance, str):
-        return holds(chance)
-    if chance >= settings.stop_probability:
-        return holds(f"model gives {trade.side} {chance:.1%}, stop below {settings.stop_probability:.0%}")
-    if _too_soon(trade, last_attempt, settings, now):
-        return holds("waits before the next attempt to sell")
-    why = f"stop: model gives {trade.side} {chance:.1%}, below {settings.stop_probability:.0%}"
-    return _sell(trade, board, why, settings, now) or holds("nobody bids for what is held")
+    seen = _sight(trade, board, prices, remaining, settings, now, Reader(model))
+    match judge(trade, seen, before.falling_since, settings, now):
+        case Keep(sentence=sentence, falling_since=since):
+            kept = replace(before, falling_since=since, unsold_since=None, alarmed=False)
+            return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
+        case Sell(why=why):
+            return _carry_out(trade, board, why, before, settings, now)
 
 
 def _switch(settings: ExitSection, restraints: Restraints) -> str:
@@ -82,85 +107,124 @@ def _switch(settings: ExitSection, restraints: Restraints) -> str:
     return "" if settings.enabled else "exit is switched off (exit.enabled = false)"
 
 
-def _flatten(
+def _carry_out(
     trade: TradeView,
     board: MarketBoard | None,
-    last_attempt: Mapping[TradeId, datetime],
+    why: str,
+    before: Remembered,
     settings: ExitSection,
     now: datetime,
-    halt: Halt,
-) -> CloseIntent | Holds:
-    """Sell at whatever is bid, again and again until nothing is held or the market has closed."""
-
-    def holds(sentence: str) -> Holds:
-        return Holds(trade_id=trade.trade_id, sentence=f"to be sold: {sentence}")
-
+) -> Decided:
+    """Sell, again and again until nothing is held or the market has closed; what hinders it is said."""
     if now >= trade.closes_at:
-        return holds("the market has closed, left to settlement")
+        closed = Holds(trade_id=trade.trade_id, sentence="the market has closed, left to settlement")
+        return Decided(outcome=closed, remembered=before)
     view = _market(board, trade.ticker)
+    hindered = _hindered(board, view)
+    quote = None if view is None or hindered else bid_of(view, trade.side)
+    if view is None or quote is None:
+        return _unsold(trade, why, hindered or "nobody bids for what is held", before, settings, now)
+    if (
+        before.last_attempt is not None
+        and (now - before.last_attempt).total_seconds() < settings.retry_seconds
+    ):
+        held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
+        return Decided(outcome=held, remembered=before)
+    wish = CloseIntent(
+        trade_id=trade.trade_id,
+        exchange_index=view.market.exchange_index,
+        quantity=trade.held,
+        floor=sellable_floor(view, trade.side, _floor(quote[0], before.attempts, settings)),
+        decided_at=now,
+        why=f"{why}; bid {price_text(quote[0])}",
+    )
+    after = Remembered(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
+    return Decided(outcome=wish, remembered=after)
+
+
+def _unsold(
+    trade: TradeView, why: str, hindered: str, before: Remembered, settings: ExitSection, now: datetime
+) -> Decided:
+    since = before.unsold_since or now
+    overdue = (now - since).total_seconds() >= settings.alarm_after_seconds
+    held = Holds(
+        trade_id=trade.trade_id,
+        sentence=f"to be sold ({why}): {hindered}",
+        alarm=overdue and not before.alarmed,
+    )
+    return Decided(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
+
+
+def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:
+    """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
+    floor = bid - settings.max_slippage - attempts * settings.floor_step
+    return Price(max(1, settings.min_floor, floor))
+
+
+def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:
+    """Why nothing can be sold on this market now; empty if it can."""
     if board is None or view is None:
-        return holds("waits for the market")
+        return "waits for the market"
     if board.venue.phase in PAUSED:
-        return holds(f"waits: {board.venue.phase}")
+        return f"waits: {board.venue.phase}"
     if view.market.status is not MarketStatus.ACTIVE:
-        return holds(f"market is {view.market.status}")
-    if _too_soon(trade, last_attempt, settings, now):
-        return holds("waits before the next attempt to sell")
-    return _sell(trade, board, f"flatten: {halt.cause}", settings, now) or holds("nobody bids for it")
+        return f"market is {view.market.status}"
+    return ""
 
 
-def _too_soon(
-    trade: TradeView, last_attempt: Mapping[TradeId, datetime], settings: ExitSection, now: datetime
-) -> bool:
-    last = last_attempt.get(trade.trade_id)
-    return last is not None and (now - last).total_seconds() < settings.retry_seconds
+def _sight(
+    trade: TradeView,
+    board: MarketBoard | None,
+    prices: Prices | None,
+    remaining: float,
+    settings: ExitSection,
+    now: datetime,
+    reader: Reader,
+) -> Sight:
+    view = _market(board, trade.ticker)
+    price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
+    quote = None if view is None else bid_of(view, trade.side)
+    trusted = price is not None and not _price_fault(price, settings, now)
+    return Sight(
+        remaining=remaining,
+        held_for=(now - trade.opened_at).total_seconds(),
+        bid=None if quote is None else quote[0],
+        chance=_own_chance(trade, board, view, price, settings, now, reader),
+        momentum=price.momentum if price is not None and trusted else None,
+    )
+
+
+def _price_fault(price: PriceView, settings: ExitSection, now: datetime) -> str:
+    if price.doubt:
+        return f"no stop can be judged: {price.doubt}"
+    age = (now - price.tick.at).total_seconds()
+    if age > settings.max_price_age_seconds:
+        return f"price is {age:.1f} s old: no stop can be judged"
+    return ""
 
 
 def _own_chance(
     trade: TradeView,
     board: MarketBoard | None,
-    prices: Prices | None,
+    view: MarketView | None,
+    price: PriceView | None,
     settings: ExitSection,
     now: datetime,
     reader: Reader,
 ) -> float | str:
-    view = _market(board, trade.ticker)
-    price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
     if board is None or view is None or price is None:
         return "waits for market and price"
     if board.venue.phase in PAUSED:
         return f"waits: {board.venue.phase}"
-    if price.doubt:
-        return f"no stop can be judged: {price.doubt}"
     if view.market.status is not MarketStatus.ACTIVE:
         return f"market is {view.market.status}"
-    age = (now - price.tick.at).total_seconds()
-    if age > settings.max_price_age_seconds:
-        return f"price is {age:.1f} s old: no stop can be judged"
+    if fault := _price_fault(price, settings, now):
+        return fault
     chance = reader.chance(view.market, price, now)
     if isinstance(chance, str):
         return chance
     return chance if trade.side is Side.YES else 1.0 - chance
 
 
-def _market(board: MarketBoard | None, ticker: Ticker):
+def _market(board: MarketBoard | None, ticker: Ticker) -> MarketView | None:
     return next((view for view in (board.markets if board else ()) if view.market.ticker == ticker), None)
-
-
-def _sell(
-    trade: TradeView, board: MarketBoard | None, why: str, settings: ExitSection, now: datetime
-) -> CloseIntent | None:
-    view = _market(board, trade.ticker)
-    quote = None if view is None else bid_of(view, trade.side)
-    if view is None or quote is None:
-        return None
-    bid, _ = quote
-    floor = sellable_floor(view, trade.side, Price(max(1, bid - settings.max_slippage)))
-    return CloseIntent(
-        trade_id=trade.trade_id,
-        exchange_index=view.market.exchange_index,
-        quantity=trade.held,
-        floor=floor,
-        decided_at=now,
-        why=f"{why}; bid {price_text(bid)}",
-    )

@@ -6,7 +6,6 @@ No halt, block or switch of entry stops it; only its own switch and exit.enabled
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 import anyio
 import structlog
@@ -14,9 +13,10 @@ import structlog
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
 from recio.freeze_points import Task, turn_of
-from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState
+from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState, TradeView
 from recio.rules import exit as exit_rule
 from recio.rules.entry import TURN_SECONDS
+from recio.rules.exit import Remembered
 from recio.rules.model import Model
 from recio.sections import ExitSection
 from recio.supervisor import Say
@@ -40,7 +40,7 @@ class Exit:
     close_intents: Sends[CloseIntent]
 
     async def run(self, say: Say) -> None:
-        attempts: dict[TradeId, datetime] = {}
+        remembered: dict[TradeId, Remembered] = {}
         board_version = 0
         while self.restraints.version == 0:
             # Its own switch may be off: until the rows have said so once, nothing is sold.
@@ -51,35 +51,43 @@ class Exit:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
             await turn_of(Task.EXIT)
-            say(await self._turn(attempts))
+            say(await self._turn(remembered))
             await anyio.sleep(TURN_SECONDS / self.clock.speed)
 
-    async def _turn(self, attempts: dict[TradeId, datetime]) -> str:
+    async def _turn(self, remembered: dict[TradeId, Remembered]) -> str:
         trades = self.open_trades.get()
         open_ones = [each for each in (trades.trades if trades else ()) if each.state is TradeState.OPEN]
-        for gone in attempts.keys() - {each.trade_id for each in open_ones}:
-            if trades is not None and all(each.trade_id != gone for each in trades.trades):
-                del attempts[gone]
+        for gone in remembered.keys() - {each.trade_id for each in (trades.trades if trades else ())}:
+            if trades is not None:
+                del remembered[gone]
         sentence = "nothing is held"
         for trade in open_ones:
-            now = self.clock.utc()
-            decided = exit_rule.decide(
-                trade,
-                self.board.get(),
-                self.prices.get(),
-                attempts,
-                self.settings,
-                now,
-                self.restraints.get() or Restraints(),
-                self.model,
-            )
-            if isinstance(decided, exit_rule.Holds):
-                sentence = f"trade {trade.trade_id}: {decided.sentence}"
-                continue
-            attempts[trade.trade_id] = now
-            log.info("exit wanted", trade=trade.trade_id, ticker=trade.ticker, why=decided.why)
-            reached(CrashPoint.EXIT_DECIDED)
-            await self.close_intents.send(decided)
-            reached(CrashPoint.EXIT_WISH_SENT)
-            sentence = f"sells trade {trade.trade_id}: {decided.why}"
+            before = remembered.get(trade.trade_id, exit_rule.NOTHING)
+            decided = self._decide(trade, before)
+            remembered[trade.trade_id] = decided.remembered
+            if isinstance(decided.outcome, CloseIntent):
+                sentence = await self._wish(decided.outcome, trade)
+            else:
+                sentence = f"trade {trade.trade_id}: {decided.outcome.sentence}"
+                if decided.outcome.alarm:
+                    log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=sentence)
         return sentence
+
+    def _decide(self, trade: TradeView, before: Remembered) -> exit_rule.Decided:
+        return exit_rule.decide(
+            trade,
+            self.board.get(),
+            self.prices.get(),
+            before,
+            self.settings,
+            self.clock.utc(),
+            self.restraints.get() or Restraints(),
+            self.model,
+        )
+
+    async def _wish(self, intent: CloseIntent, trade: TradeView) -> str:
+        log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
+        reached(CrashPoint.EXIT_DECIDED)
+        await self.close_intents.send(intent)
+        reached(CrashPoint.EXIT_WISH_SENT)
+        return f"sells trade {intent.trade_id}: {intent.why}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from recio.messages import (
     CloseIntent,
     Halt,
     MarketStatus,
+    Momentum,
     PriceView,
     Restraints,
     Switch,
@@ -24,22 +26,25 @@ from recio.messages import (
     VenuePhase,
     VenueState,
 )
-from recio.rules.exit import Holds, decide
+from recio.rules.exit import NOTHING, Decided, Holds, Remembered, decide
 from recio.rules.strikes import price_in_range, sellable_floor
 from recio.sections import ExitSection
-from recio.units import Price, Quantity, Side, TradeId, complement
+from recio.units import Price, Quantity, Side, complement
 from tests.builders import NOW, board, book, market, price, prices, trade, view
 
 SETTINGS = ExitSection(stop_probability=0.25)
 LOSING = price("83700.00")
 """300 dollars under the strike with ten minutes to go: YES is far below the stop."""
-NO_ATTEMPT: dict[TradeId, datetime] = {}
 
 
 def turn(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> CloseIntent | Holds:
+    return decided(of, at, **changes).outcome
+
+
+def decided(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> Decided:
     fields: dict[str, object] = {
         "board": board(view(levels=book(bid=500, ask=700))),
-        "last_attempt": NO_ATTEMPT,
+        "before": NOTHING,
         "settings": SETTINGS,
         "now": NOW,
     }
@@ -76,7 +81,7 @@ def test_a_no_trade_is_judged_by_the_probability_of_no():
         {"board": board(view(market(status=MarketStatus.CLOSED)))},
         {"board": board(view(levels=BookView(bids=(), asks=())))},
         {"settings": ExitSection(enabled=False)},
-        {"last_attempt": {TradeId(1): NOW - timedelta(seconds=3)}},
+        {"before": Remembered(attempts=1, last_attempt=NOW - timedelta(seconds=3))},
         {"now": NOW + timedelta(minutes=9, seconds=50)},
     ],
 )
@@ -167,10 +172,10 @@ def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
     wish = turn(trade(), None, restraints=FLATTEN)
     assert isinstance(wish, CloseIntent)
-    tried = {wish.trade_id: NOW}
-    assert isinstance(turn(trade(), None, restraints=FLATTEN, last_attempt=tried), Holds)
+    tried = Remembered(attempts=1, last_attempt=NOW)
+    assert isinstance(turn(trade(), None, restraints=FLATTEN, before=tried), Holds)
     later = NOW + timedelta(seconds=SETTINGS.retry_seconds)
-    assert isinstance(turn(trade(), None, restraints=FLATTEN, last_attempt=tried, now=later), CloseIntent)
+    assert isinstance(turn(trade(), None, restraints=FLATTEN, before=tried, now=later), CloseIntent)
 
 
 def test_a_halt_or_a_stop_sells_nothing_by_itself_and_holds_up_no_exit():
@@ -184,3 +189,189 @@ def test_exits_that_a_person_switched_off_stay_off():
     off = turn(trade(), restraints=Restraints(switched_off=EXIT_OFF))
     assert isinstance(off, Holds)
     assert off.sentence == "exit was switched off by me"
+
+
+# --- the other stops --------------------------------------------------------------------------------------------------
+
+NO_MODEL = replace(LOSING, volatility=None)
+"""A price without volatility: no probability, and so no probability stop."""
+
+
+def exits(**settings: object) -> ExitSection:
+    return ExitSection.model_validate({"stop_probability": 0.25, **settings})
+
+
+def why(wish: CloseIntent | Holds) -> str:
+    assert isinstance(wish, CloseIntent)
+    return wish.why.split(":")[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "changes"),
+    [
+        ("price stop", exits(stop_price_dollars=Decimal("0.05")), {}),
+        ("take profit", exits(take_profit_dollars=Decimal("0.05")), {}),
+        ("time stop", exits(time_stop_seconds_to_close=120.0), {"now": NOW + timedelta(seconds=480)}),
+        ("momentum stop", exits(momentum_stop_hundredths=36.0), {}),
+    ],
+)
+def test_each_stop_sells_by_its_name_without_any_probability_and_is_off_unless_it_is_set(
+    name: str, settings: ExitSection, changes: dict[str, object]
+):
+    spot = replace(NO_MODEL, momentum=Momentum(hundredths=-36.0, whole=False))
+    if "now" in changes:
+        spot = replace(spot, tick=replace(spot.tick, at=NOW + timedelta(seconds=479)))
+    assert why(turn(trade(), spot, settings=settings, **changes)) == name
+    assert isinstance(turn(trade(), spot, settings=exits(), **changes), Holds)
+
+
+@pytest.mark.parametrize(
+    ("settings", "bid", "sells"),
+    [
+        (exits(stop_price_dollars=Decimal("0.30")), 3010, False),
+        (exits(stop_price_dollars=Decimal("0.30")), 3000, True),
+        (exits(take_profit_dollars=Decimal("0.90")), 8900, False),
+        (exits(take_profit_dollars=Decimal("0.90")), 9000, True),
+    ],
+)
+def test_price_stop_and_take_profit_sell_at_their_price_and_not_before(
+    settings: ExitSection, bid: int, sells: bool
+):
+    shown = board(view(levels=book(bid=bid, ask=bid + 100)))
+    assert isinstance(turn(trade(), NO_MODEL, settings=settings, board=shown), CloseIntent) is sells
+    held_no = turn(
+        trade(side=Side.NO),
+        NO_MODEL,
+        settings=settings,
+        board=board(view(levels=book(10_000 - bid - 100, 10_000 - bid))),
+    )
+    assert isinstance(held_no, CloseIntent) is sells
+
+
+@pytest.mark.parametrize(
+    ("side", "hundredths", "sells"),
+    [
+        (Side.YES, -36.0, True),
+        (Side.YES, -35.9, False),
+        (Side.YES, 50.0, False),
+        (Side.NO, 36.0, True),
+        (Side.NO, -50.0, False),
+    ],
+)
+def test_momentum_stops_only_the_side_that_it_runs_against(side: Side, hundredths: float, sells: bool):
+    spot = replace(NO_MODEL, momentum=Momentum(hundredths=hundredths, whole=True))
+    wish = turn(trade(side=side), spot, settings=exits(momentum_stop_hundredths=36.0))
+    assert isinstance(wish, CloseIntent) is sells
+    assert isinstance(
+        turn(
+            trade(side=side),
+            replace(spot, doubt="sources differ"),
+            settings=exits(momentum_stop_hundredths=36.0),
+        ),
+        Holds,
+    )
+
+
+def test_a_stop_that_is_to_be_verified_sells_only_after_it_held_throughout():
+    settings, before, outcome = exits(hold_for_seconds=15.0), NOTHING, None
+    for second in (0, 5, 10):
+        now = NOW + timedelta(seconds=second)
+        found = decided(trade(), at_second(second), settings=settings, before=before, now=now)
+        assert isinstance(found.outcome, Holds)
+        before = found.remembered
+    healthy = replace(HEALTHY, tick=replace(HEALTHY.tick, at=NOW + timedelta(seconds=12)))
+    recovered = decided(
+        trade(), healthy, settings=settings, before=before, now=NOW + timedelta(seconds=12)
+    ).remembered
+    assert recovered.falling_since is None
+    sells = decided(trade(), at_second(15), settings=settings, before=before, now=NOW + timedelta(seconds=15))
+    assert isinstance(sells.outcome, CloseIntent)
+    starts_anew = decided(
+        trade(), at_second(15), settings=settings, before=recovered, now=NOW + timedelta(seconds=15)
+    )
+    assert isinstance(starts_anew.outcome, Holds)
+    assert outcome is None
+
+
+def at_second(second: int) -> PriceView:
+    return replace(LOSING, tick=replace(LOSING.tick, at=NOW + timedelta(seconds=second)))
+
+
+def test_a_turn_in_the_dark_begins_the_verification_anew():
+    settings = exits(hold_for_seconds=15.0)
+    before = decided(trade(), settings=settings).remembered
+    assert before.falling_since == NOW
+    assert decided(trade(), NO_MODEL, settings=settings, before=before).remembered.falling_since is None
+
+
+def test_below_the_hard_stop_nothing_is_waited_for():
+    settings = exits(hold_for_seconds=600.0, min_hold_seconds=600.0, hard_stop_probability=0.25)
+    assert "hard stop" in turn(trade(), settings=settings).why  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_minimum_hold_and_the_seconds_to_the_close_are_two_things():
+    young = trade(opened_at=NOW - timedelta(seconds=59))
+    assert isinstance(turn(young, settings=exits(min_hold_seconds=60.0)), Holds)
+    assert isinstance(
+        turn(replace(young, opened_at=NOW - timedelta(seconds=60)), settings=exits(min_hold_seconds=60.0)),
+        CloseIntent,
+    )
+
+
+def test_each_further_attempt_takes_less_and_never_less_than_the_least():
+    shown = board(view(levels=book(bid=5000, ask=5200)))
+    settings = exits(
+        max_slippage_dollars=Decimal("0.05"),
+        floor_step_dollars=Decimal("0.10"),
+        min_floor_dollars=Decimal("0.30"),
+    )
+    floors, before = [], NOTHING
+    for attempt in range(4):
+        now = NOW + timedelta(seconds=10 * attempt)
+        found = decided(
+            trade(), at_second(10 * attempt), settings=settings, before=before, board=shown, now=now
+        )
+        assert isinstance(found.outcome, CloseIntent)
+        floors.append(found.outcome.floor)
+        before = found.remembered
+    assert floors == [4500, 3500, 3000, 3000]
+
+
+def test_what_cannot_be_sold_for_too_long_calls_somebody_once_and_again_only_after_it_could_be():
+    nobody, settings = (
+        board(view(levels=BookView(bids=(), asks=((Price(700), Quantity(100)),)))),
+        exits(alarm_after_seconds=30.0),
+    )
+    alarms, before = [], NOTHING
+    for second in (0, 29, 30, 31, 60):
+        now = NOW + timedelta(seconds=second)
+        found = decided(trade(), at_second(second), settings=settings, before=before, board=nobody, now=now)
+        assert isinstance(found.outcome, Holds)
+        assert "to be sold (stop: model gives yes" in found.outcome.sentence
+        alarms.append(found.outcome.alarm)
+        before = found.remembered
+    assert alarms == [False, False, True, False, False]
+    sold = decided(trade(), at_second(60), settings=settings, before=before, now=NOW + timedelta(seconds=60))
+    assert isinstance(sold.outcome, CloseIntent)
+    assert (sold.remembered.unsold_since, sold.remembered.alarmed) == (None, False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("hard_stop_probability", 0.3, "hard_stop_probability must not be above stop_probability"),
+        ("time_stop_seconds_to_close", 10.0, "time_stop_seconds_to_close must be above min_seconds_to_close"),
+        ("stop_price_dollars", Decimal("0.12345"), "more than 4 decimals"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused(key: str, value: object, said: str):
+    with pytest.raises(ValueError, match=said):
+        exits(**{key: value})
+
+
+def test_no_halt_and_no_block_holds_up_any_of_them():
+    halted = Restraints(halts=(Halt(cause="x", since=NOW, by="x", way_out="y"),))
+    assert (
+        why(turn(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), restraints=halted))
+        == "price stop"
+    )

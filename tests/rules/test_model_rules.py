@@ -8,7 +8,7 @@ import pytest
 
 from recio.messages import CloseIntent, Momentum, OpenIntent, Restraints
 from recio.rules.entry import Decided, Seen, decide
-from recio.rules.exit import Holds
+from recio.rules.exit import NOTHING, Holds
 from recio.rules.exit import decide as decide_exit
 from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
 from recio.rules.model import AVERAGE, Model, Reader
@@ -76,9 +76,15 @@ def test_what_the_tables_cannot_say_is_a_reason_and_no_trade(
 def test_the_stop_is_judged_by_the_same_model(up: float, sells: bool):
     held = trade(side=Side.YES)
     outcome = decide_exit(
-        held, board(), prices(AT_THE_STRIKE), {}, ExitSection(stop_probability=0.25), NOW, model=leaning(up)
+        held,
+        board(),
+        prices(AT_THE_STRIKE),
+        NOTHING,
+        ExitSection(stop_probability=0.25),
+        NOW,
+        model=leaning(up),
     )
-    assert isinstance(outcome, CloseIntent if sells else Holds)
+    assert isinstance(outcome.outcome, CloseIntent if sells else Holds)
 
 
 def test_a_ladder_reads_its_table_once():
