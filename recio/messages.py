@@ -115,6 +115,8 @@ class PriceView:
     """When any good source last said anything at all, a heartbeat included."""
     momentum: Momentum | None = None
     """None while too little is known."""
+    momentum_peaks: tuple[tuple[int, float], ...] = ()
+    """(Unix minute, highest absolute momentum of it), ascending, for the last hour."""
     sources: tuple[SourceView, ...] = ()
     doubt: str = ""
     """Why this price must not be traded on; empty when it may be."""
@@ -574,6 +576,8 @@ class OpenTrades:
     recent_orders: tuple[OrderView, ...]
     entries_by_event: Mapping[EventTicker, int]
     last_entry_at: Mapping[Ticker, datetime]
+    entries_by_market: Mapping[Ticker, int] = field(default_factory=dict[Ticker, int])
+    """Entries that bought something or still may, by market."""
     realised_today: Money
     fees_today: Money
     wins_today: int

@@ -151,6 +151,7 @@ class EntrySection(Section):
     enabled: bool = False
     contracts: Decimal = Field(default=Decimal("10"), ge=Decimal("0.01"), le=100_000)
     min_edge_dollars: Dollars = Decimal("0.02")
+    min_probability: Probability = 0.0
     min_price_dollars: Dollars = Decimal("0.10")
     max_price_dollars: Dollars = Decimal("0.90")
     max_slippage_dollars: Dollars = Decimal("0.02")
@@ -158,14 +159,26 @@ class EntrySection(Section):
     max_seconds_to_close: Seconds = 840
     max_price_age_seconds: Seconds = 5.0
     max_book_age_seconds: Seconds = 5.0
+    max_spread_dollars: Dollars = Decimal(0)
+    min_depth_contracts: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000)
+    max_entries_per_market: Count = 1
     cooldown_seconds: float = Field(default=60, ge=0)
+    spike_trigger_hundredths: float = Field(default=0, ge=0, le=10_000)
+    spike_resume_hundredths: float = Field(default=30, ge=0, le=10_000)
+    spike_calm_minutes: Annotated[int, Field(ge=1, le=60)] = 15
 
-    @field_validator("contracts")
+    @field_validator("contracts", "min_depth_contracts")
     @classmethod
     def whole_hundredths(cls, value: Decimal) -> Decimal:
         return _exact(value, quantity)
 
-    @field_validator("min_price_dollars", "max_price_dollars", "min_edge_dollars", "max_slippage_dollars")
+    @field_validator(
+        "min_price_dollars",
+        "max_price_dollars",
+        "min_edge_dollars",
+        "max_slippage_dollars",
+        "max_spread_dollars",
+    )
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
         return _exact(value, price)
@@ -176,7 +189,19 @@ class EntrySection(Section):
             raise ValueError("min_price_dollars must be below max_price_dollars")
         if self.min_seconds_to_close >= self.max_seconds_to_close:
             raise ValueError("min_seconds_to_close must be below max_seconds_to_close")
+        if 0 < self.spike_trigger_hundredths <= self.spike_resume_hundredths:
+            raise ValueError(
+                "spike_resume_hundredths must be below spike_trigger_hundredths: between the two a pause goes on"
+            )
         return self
+
+    @property
+    def max_spread(self) -> Price:
+        return price(f"{self.max_spread_dollars:f}")
+
+    @property
+    def min_depth(self) -> Quantity:
+        return quantity(f"{self.min_depth_contracts:f}")
 
     @property
     def size(self) -> Quantity:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from recio.config import Config
 from recio.messages import (
     AccountView,
     BookView,
@@ -26,7 +27,7 @@ from recio.messages import (
     VenuePhase,
     VenueState,
 )
-from recio.sections import PricesSection
+from recio.sections import EntrySection, PricesSection
 from recio.units import (
     BookSide,
     ClientOrderId,
@@ -41,6 +42,8 @@ from recio.units import (
 
 QUICK = PricesSection(warmup_seconds=60)
 """Volatility after a minute, for recordings and worlds that last only a few."""
+AGAIN_AND_AGAIN = Config(prices=QUICK, entry=EntrySection(max_entries_per_market=0))
+"""For recordings of one market: entered as often as the rule wants."""
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TICKER = Ticker("KXBTC15M-26NOV230715-15")
 EVENT = EventTicker("KXBTC15M-26NOV230715")

@@ -67,6 +67,7 @@ async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
         recent_orders=await orders.recent(connection, SHOWN),
         entries_by_event=await trades.entries_by_event(connection, now),
         last_entry_at=await trades.last_entries(connection, now),
+        entries_by_market=await trades.entries_by_market(connection, now),
         realised_today=realised,
         fees_today=fees,
         wins_today=wins,

@@ -53,6 +53,10 @@ _ENTRIES = """
     SELECT event_ticker, count(*) AS entries FROM trades
     WHERE state <> 'void' AND closes_at > $1::timestamptz - interval '1 hour' GROUP BY event_ticker
 """
+_BY_MARKET = """
+    SELECT ticker, count(*) AS entries FROM trades
+    WHERE state <> 'void' AND closes_at > $1::timestamptz - interval '1 hour' GROUP BY ticker
+"""
 _LAST_ENTRY = """
     SELECT ticker, max(opened_at) AS at FROM trades
     WHERE closes_at > $1::timestamptz - interval '1 hour' GROUP BY ticker
@@ -133,6 +137,12 @@ async def entries_by_event(connection: Connection, now: datetime) -> Mapping[Eve
     """How many entries each event of the last hour or later has seen, void ones left out."""
     rows = await connection.fetch(_ENTRIES, now)
     return {EventTicker(row["event_ticker"]): row["entries"] for row in rows}
+
+
+async def entries_by_market(connection: Connection, now: datetime) -> Mapping[Ticker, int]:
+    """How many entries each market of the last hour or later has seen, void ones left out."""
+    rows = await connection.fetch(_BY_MARKET, now)
+    return {Ticker(row["ticker"]): row["entries"] for row in rows}
 
 
 async def last_entries(connection: Connection, now: datetime) -> Mapping[Ticker, datetime]:

@@ -26,7 +26,7 @@ from recio.messages import (
 from recio.replay.taking import Taking
 from recio.rules import lifecycle
 from recio.rules.fees import taker_fee
-from recio.rules.risk import Approved
+from recio.rules.risk import RATE_SPAN, Approved
 from recio.units import (
     PAYOUT_PER_UNIT,
     ClientOrderId,
@@ -77,17 +77,31 @@ class Paper:
             recent_trades=(),
             recent_orders=(),
             entries_by_event=self._entries_by_event(),
+            entries_by_market=Counter(
+                each.ticker for each in self.trades.values() if each.state is not TradeState.VOID
+            ),
             last_entry_at={trade.ticker: trade.opened_at for trade in self.trades.values()},
             realised_today=Money(sum(trade.pnl for trade in today)),
             fees_today=Money(sum(trade.fees for trade in today)),
             wins_today=sum(trade.pnl > 0 for trade in today),
             losses_today=sum(trade.pnl < 0 for trade in today),
+            losses_in_a_row=self._losses_in_a_row(),
+            orders_last_minute=sum(each.created_at > now - RATE_SPAN for each in self.orders.values()),
         )
 
     def _entries_by_event(self) -> Counter[EventTicker]:
         return Counter(
             trade.event_ticker for trade in self.trades.values() if trade.state is not TradeState.VOID
         )
+
+    def _losses_in_a_row(self) -> int:
+        closed = [each for each in self.trades.values() if each.state is TradeState.CLOSED and each.closed_at]
+        losses = 0
+        for trade in sorted(closed, key=lambda each: (each.closed_at, each.trade_id), reverse=True):
+            if trade.pnl > 0:
+                break
+            losses += trade.pnl < 0
+        return losses
 
     def account(self, now: datetime) -> AccountView:
         return AccountView(

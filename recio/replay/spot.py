@@ -17,6 +17,7 @@ from decimal import Decimal
 from recio.messages import Momentum, Prices, PriceTick, PriceView
 from recio.replay.recording import Match
 from recio.rules.settlement import PRINTS, settlement_value
+from recio.rules.spike import Peak, with_peak
 from recio.rules.volatility import PriceMemory
 
 LONGEST_HOLE = 10
@@ -47,6 +48,7 @@ class Spot:
     last_received: datetime | None = None
     volatility: float | None = None
     momentum: Momentum | None = None
+    peaks: tuple[Peak, ...] = ()
     minute: tuple[tuple[int, Decimal], ...] = ()
 
     def hear(self, match: Match, received: datetime) -> None:
@@ -56,6 +58,9 @@ class Spot:
         if self.memory.remember(second, match.price):
             self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
             self.momentum = self.memory.momentum()
+            if self.momentum is not None:
+                minute = self.memory.seconds[-1][0] // 60
+                self.peaks = with_peak(self.peaks, minute, self.momentum.hundredths)
         if not self.traded or second > self.traded[-1][0]:
             self.traded.append((second, match.price))
         elif second == self.traded[-1][0]:
@@ -74,6 +79,7 @@ class Spot:
             ),
             volatility=self.volatility,
             momentum=self.momentum,
+            momentum_peaks=self.peaks,
             last_minute=self.minute,
             heard_at=self.last_received,
         )

@@ -16,6 +16,7 @@ from recio.messages import IndexTape, IndexValue, Momentum, PriceTick, PriceView
 from recio.rules import consensus
 from recio.rules.consensus import Consensus, Panel
 from recio.rules.price_sources import Limits, learnt
+from recio.rules.spike import Peak, with_peak
 from recio.rules.volatility import LAST_MINUTE, PriceMemory
 
 INDEX = "index"
@@ -28,12 +29,19 @@ class Remembered:
     memory: PriceMemory
     volatility: float | None = None
     momentum: Momentum | None = None
+    peaks: tuple[Peak, ...] = ()
     minute: tuple[tuple[int, Decimal], ...] = ()
 
     def note(self, at: datetime, price: Decimal) -> None:
-        if self.memory.remember(math.floor(at.timestamp()), price):
+        self.note_second(math.floor(at.timestamp()), price)
+
+    def note_second(self, second: int, price: Decimal) -> None:
+        if self.memory.remember(second, price):
             self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
             self.momentum = self.memory.momentum()
+            if self.momentum is not None:
+                minute = self.memory.seconds[-1][0] // 60
+                self.peaks = with_peak(self.peaks, minute, self.momentum.hundredths)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -118,6 +126,7 @@ class Coin:
             ),
             volatility=self.traded.volatility if known is None else known,
             momentum=self.traded.momentum if self.index.momentum is None else self.index.momentum,
+            momentum_peaks=self.traded.peaks,
             last_minute=tuple(self.prints),
             heard_at=max(heard),
             sources=sources,
@@ -137,6 +146,7 @@ class Coin:
             ),
             volatility=self.traded.volatility,
             momentum=self.traded.momentum,
+            momentum_peaks=self.traded.peaks,
             last_minute=self.traded.minute,
             heard_at=agreed.heard_at,
             sources=sources,

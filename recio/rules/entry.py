@@ -14,49 +14,26 @@ from recio.messages import (
     AccountView,
     Assessments,
     MarketBoard,
-    MarketStatus,
     MarketView,
     Momentum,
     OpenIntent,
     OpenTrades,
-    OrderState,
     Prices,
     PriceView,
     Restraints,
     StrikeAssessment,
     Switch,
 )
+from recio.rules.entry_gates import GATES, Waits, book_gate, market_gate, own_gate, spot_gate
 from recio.rules.fees import dearest_fee
 from recio.rules.model import AVERAGE, Model, Reader
-from recio.rules.strikes import ask_of, assess, dearest_price, is_crossed, quantity_up_to
+from recio.rules.strikes import ask_of, assess, dearest_price, quantity_up_to
 from recio.sections import EntrySection
 from recio.units import Money, Price, Quantity, Side, money_text, price_text, quantity_text
 
 STRATEGY = "average"
 TURN_SECONDS = 0.25
 """Market seconds between two turns of entry and exit, live and in replay."""
-GATES = (
-    "no market",
-    "no price",
-    "price doubt",
-    "price age",
-    "market doubt",
-    "market status",
-    "too early",
-    "too late",
-    "book",
-    "book age",
-    "order in doubt",
-    "already in",
-    "cooldown",
-    "probability",
-    "empty book",
-    "price bounds",
-    "edge",
-    "price grid",
-)
-"""The gates of one market in the order of how telling they are of a whole board."""
-IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +45,6 @@ class Seen:
     trades: OpenTrades | None
     account: AccountView | None
     restraints: Restraints | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
-    """No trade, and the first gate that said so: `gate` is stable, `sentence` is for a person."""
-
-    gate: str
-    sentence: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,85 +131,20 @@ def _candidate(
     settings: EntrySection,
     now: datetime,
 ) -> _Wish | Waits:
-    usable = _spot_gate(view, price, settings, now)
+    usable = spot_gate(view, price, settings, now)
     if isinstance(usable, Waits):
         return usable
     remaining = (view.market.close_time - now).total_seconds()
     closed = (
-        _market_gate(view, settings, remaining)
-        or _book_gate(view, settings, now)
-        or _own_gate(view, trades, settings, now)
+        market_gate(view, settings, remaining)
+        or book_gate(view, settings, now)
+        or own_gate(view, trades, settings, now)
     )
     if closed is not None:
         return closed
     if strike.probability is None:
         return Waits(gate="probability", sentence=strike.note)
     return _price_gate(view, usable, strike, strike.probability, settings, remaining)
-
-
-def _spot_gate(
-    view: MarketView, price: PriceView | None, settings: EntrySection, now: datetime
-) -> Waits | PriceView:
-    if price is None:
-        return Waits(gate="no price", sentence=f"no price of {view.market.symbol} yet")
-    if price.doubt:
-        return Waits(gate="price doubt", sentence=f"price of {view.market.symbol}: {price.doubt}")
-    age = (now - price.tick.at).total_seconds()
-    if age > settings.max_price_age_seconds:
-        return Waits(
-            gate="price age",
-            sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
-        )
-    return price
-
-
-def _market_gate(view: MarketView, settings: EntrySection, remaining: float) -> Waits | None:
-    if view.market.doubt:
-        return Waits(gate="market doubt", sentence=view.market.doubt)
-    if view.market.status is not MarketStatus.ACTIVE:
-        return Waits(gate="market status", sentence=f"market is {view.market.status}")
-    if remaining < settings.min_seconds_to_close:
-        return Waits(
-            gate="too late",
-            sentence=f"{remaining:.0f} s to the close (at least {settings.min_seconds_to_close:g} s wanted)",
-        )
-    if remaining > settings.max_seconds_to_close:
-        return Waits(
-            gate="too early",
-            sentence=f"{remaining:.0f} s to the close (at most {settings.max_seconds_to_close:g} s wanted)",
-        )
-    return None
-
-
-def _book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits | None:
-    if view.book is None or view.book_at is None:
-        return Waits(gate="book", sentence=f"no usable book: {view.why_no_book}")
-    age = (now - view.book_at).total_seconds()
-    if age > settings.max_book_age_seconds:
-        return Waits(
-            gate="book age", sentence=f"book is {age:.1f} s old (limit {settings.max_book_age_seconds:g} s)"
-        )
-    if is_crossed(view):
-        return Waits(gate="book", sentence="book is crossed for the moment")
-    return None
-
-
-def _own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: datetime) -> Waits | None:
-    ticker = view.market.ticker
-    for order in trades.orders:
-        if order.ticker == ticker and order.state in IN_DOUBT:
-            return Waits(gate="order in doubt", sentence=f"order {order.client_order_id} is {order.state}")
-    for trade in trades.trades:
-        if trade.ticker == ticker:
-            return Waits(
-                gate="already in", sentence=f"trade {trade.trade_id} is {trade.state} on this market"
-            )
-    last = trades.last_entry_at.get(ticker)
-    if last is not None and (now - last).total_seconds() < settings.cooldown_seconds:
-        return Waits(
-            gate="cooldown", sentence=f"cooling down for {settings.cooldown_seconds:g} s after an entry"
-        )
-    return None
 
 
 def _price_gate(
@@ -264,6 +168,12 @@ def _price_gate(
             gate="edge",
             sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge)}"
             f" (model {chance:.1%} yes)",
+        )
+    own = chance if side is Side.YES else 1.0 - chance
+    if own < settings.min_probability:
+        return Waits(
+            gate="min probability",
+            sentence=f"model gives {side} {own:.1%} (at least {settings.min_probability:.0%} wanted)",
         )
     quote = ask_of(view, side)
     if quote is None or not settings.min_price <= quote[0] <= settings.max_price:
@@ -291,7 +201,14 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, model: Model) ->
     limit = dearest_price(wish.view, wish.side, wish.chance, settings.min_edge, highest)
     if limit is None:
         return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
-    size = Quantity(min(settings.size, quantity_up_to(wish.view, wish.side, limit)))
+    depth = quantity_up_to(wish.view, wish.side, limit)
+    if depth < settings.min_depth:
+        return Waits(
+            gate="depth",
+            sentence=f"{quantity_text(depth)} contracts stand up to {price_text(limit)}"
+            f" (at least {quantity_text(settings.min_depth)} wanted)",
+        )
+    size = Quantity(min(settings.size, depth))
     return OpenIntent(
         strategy=STRATEGY,
         ticker=market.ticker,

@@ -31,6 +31,7 @@ from recio.rules import consensus, price_sources
 from recio.rules.coin_price import INDEX, Coin, Remembered
 from recio.rules.consensus import Panel
 from recio.rules.price_sources import Limits, apart_bp
+from recio.rules.spike import MINUTES_REMEMBERED
 from recio.rules.volatility import REMEMBERED_SECONDS, PriceMemory
 from recio.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
@@ -225,19 +226,21 @@ class PriceFeed:
         return f"{said}; volatility {view.volatility * 1e4:.2f} bp/√s"
 
     async def _recalled(self, symbol: str, section: SymbolSection, sources: list[Source]) -> _Kept:
-        memory = PriceMemory(warmup_seconds=self.settings.warmup_seconds)
-        since = math.floor(self.clock.unix()) - REMEMBERED_SECONDS
+        traded = Remembered(PriceMemory(warmup_seconds=self.settings.warmup_seconds))
+        memory = traded.memory
+        # As far back as a pause for momentum may have begun, and the half hour that its first figure needs.
+        since = math.floor(self.clock.unix()) - REMEMBERED_SECONDS - 60 * MINUTES_REMEMBERED
         with transient_faults():
             async with self.pool.acquire() as connection:
                 known = await market_data.recall_seconds(connection, symbol, since)
         for second, price in known:
-            memory.remember(second, price)
+            traded.note_second(second, price)
         coin = Coin(
             symbol=symbol,
             index_id=section.index,
             use_index=self.settings.use_index,
             limits=self._limits(),
-            traded=Remembered(memory),
+            traded=traded,
             index=Remembered(PriceMemory(warmup_seconds=self.settings.warmup_seconds)),
             panel=Panel(sources={each.name: price_sources.Heard(source=each.name) for each in sources}),
         )

@@ -53,6 +53,7 @@ min_edge_dollars = 0.0
 min_price_dollars = 0.05
 max_price_dollars = 0.95
 cooldown_seconds = 0
+max_entries_per_market = 0
 min_seconds_to_close = 20
 max_price_age_seconds = {price_age}
 max_book_age_seconds = 30.0

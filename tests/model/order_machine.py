@@ -154,7 +154,7 @@ class OrderMachine(RuleBasedStateMachine):
             account=account(),
             restraints=Restraints(halts=self.run(halts.active(self.connection))),
         )
-        settings = EntrySection(enabled=True, contracts=Decimal(contracts))
+        settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=0)
         outcome = entry.decide(seen, settings, now).outcome
         return outcome if isinstance(outcome, OpenIntent) else None
 

@@ -14,7 +14,7 @@ import pytest
 from recio.config import Config
 from recio.replay.report import as_json
 from recio.replay.run import replay
-from tests.builders import QUICK
+from tests.builders import AGAIN_AND_AGAIN
 
 OPENS = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 TICKER = "KXBTC15M-26JAN050715-15"
@@ -129,7 +129,7 @@ class Recording:
         return self.folder
 
     def replayed(self, config: Config | None = None) -> dict[str, Any]:
-        return as_json(replay([self.write()], config or Config(prices=QUICK)))
+        return as_json(replay([self.write()], config or AGAIN_AND_AGAIN))
 
 
 @pytest.fixture

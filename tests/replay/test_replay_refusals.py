@@ -6,16 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from recio.config import Config
 from recio.errors import BadRecording, ExitCode
 from recio.replay.report import as_json
 from recio.replay.run import replay
-from tests.builders import QUICK
+from tests.builders import AGAIN_AND_AGAIN
 
 
 def refusal(*paths: Path) -> str:
     with pytest.raises(BadRecording) as raised:
-        replay(list(paths), Config(prices=QUICK))
+        replay(list(paths), AGAIN_AND_AGAIN)
     assert raised.value.exit_code is ExitCode.DATA
     return str(raised.value)
 
@@ -242,7 +241,7 @@ def test_a_session_needs_neither_trades_nor_description_nor_compression(folder):
     for name in ("kalshi_ws.jsonl.gz", "coinbase_matches.csv", "session.json"):
         (folder / name).unlink()
 
-    found = as_json(replay([folder], Config(prices=QUICK)))
+    found = as_json(replay([folder], AGAIN_AND_AGAIN))
 
     assert found["messages"] == 3
     assert (found["windows"], found["trades"], found["spot_trades"]) == ([], [], 0)
@@ -254,7 +253,7 @@ def test_trades_may_be_compressed_and_have_columns_of_their_own(folder):
     (folder / "coinbase_matches.csv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     path.unlink()
 
-    assert as_json(replay([folder], Config(prices=QUICK)))["spot_trades"] == 1
+    assert as_json(replay([folder], AGAIN_AND_AGAIN))["spot_trades"] == 1
 
 
 def test_a_folder_of_sessions_is_replayed_in_order_and_each_session_once(folder):
@@ -264,7 +263,7 @@ def test_a_folder_of_sessions_is_replayed_in_order_and_each_session_once(folder)
     other.mkdir()
     put_frames(other, frames_of(folder))
 
-    found = as_json(replay([folder.parent, folder], Config(prices=QUICK)))
+    found = as_json(replay([folder.parent, folder], AGAIN_AND_AGAIN))
 
     assert [session["session"] for session in found["sessions"]] == ["another", "one"]
     assert found["messages"] == 6
@@ -275,4 +274,4 @@ def test_a_result_that_is_not_out_yet_is_no_result(folder):
     description["markets"][0]["result"] = ""
     (folder / "session.json").write_text(json.dumps(description))
 
-    assert as_json(replay([folder], Config(prices=QUICK)))["windows"][0]["recorded_result"] is None
+    assert as_json(replay([folder], AGAIN_AND_AGAIN))["windows"][0]["recorded_result"] is None

@@ -2,10 +2,9 @@
 
 import json
 
-from recio.config import Config
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
-from tests.builders import QUICK
+from tests.builders import AGAIN_AND_AGAIN
 
 
 def traded(opened, spot_trades):
@@ -14,7 +13,7 @@ def traded(opened, spot_trades):
     opened.delta(100.5, "no", "0.4000", "4.00")
     for second in range(101, 130):
         opened.delta(second + 0.3, "yes", "0.0100", "1.00", skip=3 if second == 120 else 0)
-    return replay([opened.write()], Config(prices=QUICK))
+    return replay([opened.write()], AGAIN_AND_AGAIN)
 
 
 def test_the_names_that_scripts_rely_on_are_there_and_the_whole_is_json(opened, spot_trades):
@@ -64,4 +63,4 @@ def test_sessions_add_up_to_the_summary(opened, spot_trades):
 
 
 def test_a_recording_without_windows_says_that_nothing_was_decided(opened):
-    assert "no windows are described" in as_text(replay([opened.write()], Config(prices=QUICK)))
+    assert "no windows are described" in as_text(replay([opened.write()], AGAIN_AND_AGAIN))

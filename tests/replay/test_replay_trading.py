@@ -14,10 +14,10 @@ from recio.replay.report import as_json
 from recio.replay.run import replay
 from recio.replay.windows import read_windows
 from recio.sections import ExitSection
-from tests.builders import QUICK
+from tests.builders import AGAIN_AND_AGAIN, QUICK
 
 TICKER = "KXBTC15M-26JAN050715-15"
-NO_STOP = Config(prices=QUICK, exit=ExitSection(enabled=False))
+NO_STOP = AGAIN_AND_AGAIN.model_copy(update={"exit": ExitSection(enabled=False)})
 
 
 @pytest.fixture
@@ -400,7 +400,7 @@ def test_what_comes_after_a_moment_changes_nothing_that_was_decided_before_it(re
     whole = recording.replayed()
     moment = recording.moment(cut)
 
-    shorter = as_json(replay([truncated(recording, tmp_path / "cut", cut)], Config(prices=QUICK)))
+    shorter = as_json(replay([truncated(recording, tmp_path / "cut", cut)], AGAIN_AND_AGAIN))
 
     assert decided_before(shorter, moment) == decided_before(whole, moment)
     assert len(decided_before(whole, recording.moment(900))) >= 2
@@ -423,7 +423,7 @@ def test_each_session_starts_afresh(recording, tmp_path):
         (twin / name).write_text((recording.folder / name).read_text())
     (twin / "kalshi_ws.jsonl.gz").write_bytes(gzip.compress(b"".join(recording.frames)))
 
-    found = as_json(replay([tmp_path], Config(prices=QUICK)))
+    found = as_json(replay([tmp_path], AGAIN_AND_AGAIN))
 
     one, two = ([t for t in found["trades"] if t["session"] == name] for name in ("one", "two"))
     assert [{**each, "session": ""} for each in one] == [{**each, "session": ""} for each in two]

@@ -197,3 +197,48 @@ def test_each_market_is_judged_by_the_price_of_its_own_coin():
     decided = decide(seen(board=board(ether), prices=known), SETTINGS, NOW)
     assert isinstance(decided.outcome, OpenIntent)
     assert (decided.outcome.ticker, decided.outcome.inputs["price"]) == (ether.market.ticker, "2600.00")
+
+
+# --- gates that are off unless they are set ------------------------------------------------------------------------
+
+MINUTE = int(NOW.timestamp()) // 60
+RAN = replace(price(), momentum_peaks=((MINUTE - 9, 36.0), *((MINUTE - n, 12.0) for n in range(8, -1, -1))))
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "change"),
+    [
+        ("spread", {"max_spread_dollars": Decimal("0.0199")}, {}),
+        ("depth", {"min_depth_contracts": Decimal("100.01")}, {}),
+        ("min probability", {"min_probability": 0.95}, {}),
+        ("re-entry", {}, {"trades": open_trades(entries_by_market={TICKER: 1})}),
+        (
+            "spike",
+            {"spike_trigger_hundredths": 36.0, "spike_resume_hundredths": 30.0, "spike_calm_minutes": 15},
+            {"prices": prices(RAN)},
+        ),
+    ],
+)
+def test_each_further_gate_closes_for_its_own_reason_and_stands_open_unless_it_is_set(
+    name: str, settings: dict[str, object], change: dict[str, object]
+):
+    world = seen(**change)
+    assert gate(world, EntrySection.model_validate({"enabled": True, **settings})) == name
+    off = EntrySection(enabled=True, max_entries_per_market=0)
+    assert isinstance(decide(world, off, NOW).outcome, OpenIntent)
+
+
+def test_a_pause_says_what_began_it_and_how_far_it_is():
+    settings = EntrySection(
+        enabled=True, spike_trigger_hundredths=36.0, spike_resume_hundredths=30.0, spike_calm_minutes=15
+    )
+    outcome = decide(seen(prices=prices(RAN)), settings, NOW).outcome
+    assert isinstance(outcome, Waits)
+    assert (
+        outcome.sentence == "BTC ran: momentum reached 36.0 (trigger 36), calm below 30 for 8 of 15 minutes"
+    )
+
+
+def test_levels_of_a_pause_that_contradict_each_other_are_refused():
+    with pytest.raises(ValueError, match="spike_resume_hundredths must be below spike_trigger_hundredths"):
+        EntrySection(spike_trigger_hundredths=30.0, spike_resume_hundredths=30.0)
