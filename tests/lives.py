@@ -12,7 +12,12 @@ USUAL = RiskSection()
 
 
 async def begun(connection: Connection, limits: RiskSection = USUAL) -> Author:
+    return (await begun_under(connection, limits))[0]
+
+
+async def begun_under(connection: Connection, wanted: RiskSection) -> tuple[Author, RiskSection]:
+    """The life, and the limits that are in force for it."""
     mine = await identity.claim(connection, "demo", "sim", "account")
     fencing = await identity.begin_life(connection)
-    await put_in_force(connection, fencing, limits)
-    return Author(tag=mine.tag, fencing=fencing)
+    in_force = await put_in_force(connection, fencing, wanted)
+    return Author(tag=mine.tag, fencing=fencing), in_force.limits

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from recio.db import halts, ledger, orders
+from recio.db import halts, ledger, limits, orders
 from recio.db.ledger import Author
 from recio.messages import (
     CloseIntent,
@@ -33,6 +33,7 @@ from recio.messages import (
     TradeState,
 )
 from recio.rules import entry, risk
+from recio.rules.limits import wanted
 from recio.rules.reconcile import Absence, absence_margin, compare
 from recio.sections import EntrySection, RiskSection
 from recio.units import (
@@ -47,7 +48,7 @@ from recio.units import (
     quantity_of,
 )
 from tests.builders import NOW, account, board, book, market, price, prices, view
-from tests.lives import begun
+from tests.lives import begun_under
 from tests.model.model_venue import FOREIGN, TICK, ModelVenue
 
 IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
@@ -66,7 +67,7 @@ class OrderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.venue = ModelVenue(NOW)
-        self.limits = RiskSection(max_open_cost_dollars=Decimal(20), max_entries_per_event=4)
+        self.wanted = self.limits = RiskSection(max_open_cost_dollars=Decimal(20), max_entries_per_event=4)
         self.halted = False
         self.on_the_way: list[tuple[PlaceOrder, datetime]] = []
         """Requests in the network: they outlive the daemon that sent them."""
@@ -89,7 +90,8 @@ class OrderMachine(RuleBasedStateMachine):
         self.author = self.run(self._new_life())
 
     async def _new_life(self) -> Author:
-        return await begun(self.connection, self.limits)
+        author, self.limits = await begun_under(self.connection, self.wanted)
+        return author
 
     def teardown(self) -> None:
         try:
@@ -361,14 +363,20 @@ class OrderMachine(RuleBasedStateMachine):
         self.halted = False
         self.run(halts.clear_all(self.connection, self.venue.now, "model"))
 
-    @rule(cost=st.integers(5, 40), size=st.integers(20, 60), live=st.integers(2, 3))
-    def change_limits(self, cost: int, size: int, live: int) -> None:
-        self.limits = RiskSection(
+    @rule(cost=st.integers(5, 40), size=st.integers(20, 60), live=st.integers(2, 3), granted=st.booleans())
+    def change_limits(self, cost: int, size: int, live: int, granted: bool) -> None:
+        """The config changes, and with it the next life: what is not granted only falls."""
+        before = self.limits
+        self.wanted = RiskSection(
             max_open_cost_dollars=Decimal(cost),
             max_contracts_per_order=Decimal(size),
             max_open_trades=live,
             max_entries_per_event=4,
         )
+        if granted:
+            self.run(limits.grant(self.connection, wanted(self.wanted).items(), "model"))
+        self.stop_in_order()
+        assert granted or all(amount <= wanted(before)[name] for name, amount in wanted(self.limits).items())
 
     # --- what must hold -------------------------------------------------------------------------
 
