@@ -145,11 +145,19 @@ class ModelSection(Section):
     kind: ModelKind = ModelKind.AVERAGE
 
 
+class Sizing(StrEnum):
+    FIXED = "fixed"
+    KELLY = "kelly"
+
+
 class EntrySection(Section):
     """Gates of the one entry rule; times are market time."""
 
     enabled: bool = False
     contracts: Decimal = Field(default=Decimal("10"), ge=Decimal("0.01"), le=100_000)
+    sizing: Sizing = Sizing.FIXED
+    kelly_fraction: float = Field(default=0.25, gt=0, le=1)
+    kelly_bankroll_dollars: Dollars = Decimal(0)
     min_edge_dollars: Dollars = Decimal("0.02")
     min_probability: Probability = 0.0
     min_price_dollars: Dollars = Decimal("0.10")
@@ -189,6 +197,11 @@ class EntrySection(Section):
             raise ValueError("min_price_dollars must be below max_price_dollars")
         if self.min_seconds_to_close >= self.max_seconds_to_close:
             raise ValueError("min_seconds_to_close must be below max_seconds_to_close")
+        if self.sizing is Sizing.KELLY and not self.kelly_bankroll_dollars:
+            raise ValueError(
+                'sizing = "kelly" needs kelly_bankroll_dollars: the amount that stakes are a part of, which does not follow'
+                " the balance"
+            )
         if 0 < self.spike_trigger_hundredths <= self.spike_resume_hundredths:
             raise ValueError(
                 "spike_resume_hundredths must be below spike_trigger_hundredths: between the two a pause goes on"

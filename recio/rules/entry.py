@@ -25,11 +25,12 @@ from recio.messages import (
     Switch,
 )
 from recio.rules.entry_gates import GATES, Waits, book_gate, market_gate, own_gate, spot_gate
-from recio.rules.fees import dearest_fee
+from recio.rules.fees import dearest_fee, taker_fee
 from recio.rules.model import AVERAGE, Model, Reader
+from recio.rules.sizing import contracts
 from recio.rules.strikes import ask_of, assess, dearest_price, quantity_up_to
 from recio.sections import EntrySection
-from recio.units import Money, Price, Quantity, Side, money_text, price_text, quantity_text
+from recio.units import ONE_CONTRACT, Money, Price, Side, money_text, price_text, quantity_text
 
 STRATEGY = "average"
 TURN_SECONDS = 0.25
@@ -69,7 +70,7 @@ def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVE
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
         best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(_intent(best, settings, now, model), strikes, candidates)
+        return _decided(_intent(best, settings, now, reader), strikes, candidates)
     refusals = [each for each in candidates if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
     return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates)
@@ -191,7 +192,7 @@ def _price_gate(
     )
 
 
-def _intent(wish: _Wish, settings: EntrySection, now: datetime, model: Model) -> OpenIntent | Waits:
+def _intent(wish: _Wish, settings: EntrySection, now: datetime, reader: Reader) -> OpenIntent | Waits:
     quote = ask_of(wish.view, wish.side)
     if quote is None:
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
@@ -208,7 +209,10 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, model: Model) ->
             sentence=f"{quantity_text(depth)} contracts stand up to {price_text(limit)}"
             f" (at least {quantity_text(settings.min_depth)} wanted)",
         )
-    size = Quantity(min(settings.size, depth))
+    fee = taker_fee(limit, ONE_CONTRACT, market.fee_multiplier)
+    size = contracts(settings, limit, fee, _lower(wish, reader, now), depth)
+    if isinstance(size, str):
+        return Waits(gate="size", sentence=size)
     return OpenIntent(
         strategy=STRATEGY,
         ticker=market.ticker,
@@ -224,7 +228,7 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, model: Model) ->
         why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
         f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
         inputs={
-            "model": model.name_for(market.symbol),
+            "model": reader.model.name_for(market.symbol),
             "price": str(wish.price.tick.price),
             "price_source": wish.price.tick.source,
             "price_at": wish.price.tick.at.isoformat(),
@@ -239,6 +243,14 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, model: Model) ->
             "strike": str(market.floor_strike if market.floor_strike is not None else market.cap_strike),
         },
     )
+
+
+def _lower(wish: _Wish, reader: Reader, now: datetime) -> float | str:
+    """The lower bound of the chance of the side wanted."""
+    bounds = reader.bounds(wish.view.market, wish.price, now)
+    if isinstance(bounds, str):
+        return bounds
+    return bounds[0] if wish.side is Side.YES else 1.0 - bounds[1]
 
 
 def _momentum(known: Momentum | None) -> str:

@@ -39,6 +39,7 @@ GATES = (
     "edge",
     "price grid",
     "depth",
+    "size",
 )
 """The gates of one market in the order of how telling they are of a whole board."""
 IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)

@@ -114,6 +114,12 @@ def ends_above(at: Slice, price: float, threshold: float) -> float:
     return here if low == LAST else here + (at.above[low + 1] - here) * (column - low)
 
 
+def standard_error(reading: Reading, seconds_to_close: float) -> float:
+    """Of a probability that was counted: minutes whose horizons overlap are not counted as so many."""
+    apart = max(1.0, reading.samples * 60.0 / max(seconds_to_close, 60.0))
+    return math.sqrt(reading.probability * (1.0 - reading.probability) / apart)
+
+
 def yes_probability(
     at: Slice,
     strike_type: StrikeType,

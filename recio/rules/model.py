@@ -6,13 +6,17 @@ A Reader belongs to one turn: what the strikes of a ladder share is computed onc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from recio.messages import Market, PriceView
 from recio.rules import fingerprint, strikes
-from recio.rules.fingerprint import Slice, Table
+from recio.rules.fingerprint import Reading, Slice, Table
 from recio.sections import ModelKind
+
+VOLATILITY_ERROR = 0.15
+"""Of a volatility from the ninety steps of a quarter of an hour one standard error is 7.5 %, by 1/sqrt(2n); doubled, because
+returns have fat tails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,14 +52,42 @@ class Reader:
             case ModelKind.FINGERPRINT:
                 return self._by_fingerprint(market, price, now)
 
+    def bounds(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
+        """Where P(YES) lies by what the model knows of its own error, one standard error each way; or why that is unknown."""
+        match self.model.kind:
+            case ModelKind.AVERAGE:
+                return self._by_volatilities(market, price, now)
+            case ModelKind.FINGERPRINT:
+                reading = self._reading(market, price, now)
+                if isinstance(reading, str):
+                    return reading
+                left = (market.close_time - now).total_seconds()
+                error = fingerprint.standard_error(reading, left)
+                return max(0.0, reading.probability - error), min(1.0, reading.probability + error)
+
+    def _by_volatilities(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
+        """The settlement average is as uncertain as the volatility that it is given."""
+        found: list[float] = []
+        for factor in (1.0 - VOLATILITY_ERROR, 1.0, 1.0 + VOLATILITY_ERROR):
+            other = None if price.volatility is None else price.volatility * factor
+            chance = strikes.probability(market, replace(price, volatility=other), now)
+            if isinstance(chance, str):
+                return chance
+            found.append(chance)
+        return min(found), max(found)
+
     def _by_fingerprint(self, market: Market, price: PriceView, now: datetime) -> float | str:
+        reading = self._reading(market, price, now)
+        return reading if isinstance(reading, str) else reading.probability
+
+    def _reading(self, market: Market, price: PriceView, now: datetime) -> Reading | str:
         at = self._slice(market, price, now)
         if isinstance(at, str):
             return at
         reading = fingerprint.yes_probability(
             at, market.strike_type, market.floor_strike, market.cap_strike, price.tick.price
         )
-        return "the strike is not known yet" if reading is None else reading.probability
+        return "the strike is not known yet" if reading is None else reading
 
     def _slice(self, market: Market, price: PriceView, now: datetime) -> Slice | str:
         key = (market.symbol, market.close_time)

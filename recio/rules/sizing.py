@@ -1,0 +1,42 @@
+"""How many contracts an entry asks for: a fixed number, or a capped part of the Kelly stake on the lower bound of the chance.
+
+Exact in contracts and dollars, rounded down; it only ever makes smaller what the other limits allow.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_DOWN, Decimal
+
+from recio.sections import EntrySection, Sizing
+from recio.units import ONE_CONTRACT, Money, Price, Quantity, money_decimal, price_decimal
+
+ONE = Decimal(1)
+
+
+def kelly_part(lower: float, cost: Decimal) -> Decimal:
+    """The part of a bankroll that a bet of `cost` dollars for one dollar is worth at this chance; zero without an edge."""
+    chance = Decimal(f"{lower:.6f}")
+    if not 0 < cost < 1 or chance <= cost:
+        return Decimal(0)
+    return (chance - cost) / (ONE - cost)
+
+
+def contracts(
+    settings: EntrySection, limit: Price, fee_per_contract: Money, lower: float | str, available: Quantity
+) -> Quantity | str:
+    """What to ask for at this price at most, or why nothing; `lower` is the lower bound of the chance, or why there is none."""
+    most = Quantity(min(settings.size, available))
+    match settings.sizing:
+        case Sizing.FIXED:
+            return most
+        case Sizing.KELLY:
+            if isinstance(lower, str):
+                return lower
+            cost = price_decimal(limit) + money_decimal(fee_per_contract)
+            part = kelly_part(lower, cost)
+            if not part:
+                return f"at its lower bound {lower:.1%} a contract of ${cost:.4f} has no edge"
+            stake = part * Decimal(str(settings.kelly_fraction)) * settings.kelly_bankroll_dollars
+            wanted = (stake / cost * ONE_CONTRACT).to_integral_value(ROUND_DOWN)
+            asked = Quantity(min(most, int(wanted)))
+            return asked if asked > 0 else f"a stake of ${stake:.4f} buys less than a hundredth of a contract"
