@@ -21,7 +21,7 @@ from recio.db.embedded import embedded_server
 from recio.db.ledger import Author
 from recio.db.limits import put_in_force
 from recio.db.migrations import migrate, schema_text
-from recio.db.pool import AccountLock, advisory_lock, open_pool
+from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
 from recio.errors import BadConfig
 from recio.rules.fingerprint import Table
 from recio.rules.limits import InForce
@@ -60,7 +60,9 @@ async def database_dsn(config: Config, root: Path, database: str) -> AsyncGenera
         if database.startswith(DEMO_DATABASES):
             # The rows of a demo whose exchange is gone can never be compared with anything again.
             await server.drop_others(DEMO_DATABASES, database)
-        yield await server.ensure_database(database)
+        with starting_faults():
+            found = await server.ensure_database(database)
+        yield found
 
 
 @asynccontextmanager
@@ -71,33 +73,41 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
         open_pool(dsn, application_name="recio", min_size=2, max_size=6) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
-        async with transaction(pool) as connection:
-            await migrate(connection, schema_text())
-            await books.prove(connection)
-            await refuse_stopped(connection)
-            reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
-        reached(CrashPoint.SCHEMA_COMMITTED)
-        async with transaction(pool) as connection:
-            mine = await identity.claim(
-                connection, config.mode.value, config.kalshi.environment.value, venue.account
-            )
-            reached(CrashPoint.IDENTITY_CLAIMED)
-            fencing = await identity.begin_life(connection)
-            limits = await put_in_force(connection, fencing, config.risk)
-            model = await _model(connection, config)
-            reached(CrashPoint.LIFE_BEFORE_COMMIT)
-        reached(CrashPoint.LIFE_COMMITTED)
-        log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
-        _tell_held_back(limits)
-        for symbol in config.symbols:
-            log.info("model in use", symbol=symbol, model=model.name_for(symbol))
-        yield Owned(
-            pool=pool,
-            lock=lock,
-            author=Author(tag=mine.tag, fencing=fencing),
-            limits=limits.limits,
-            model=model,
+        with starting_faults():
+            await _bring_up(pool)
+            owned = await _begin_life(config, venue, pool, lock)
+        yield owned
+
+
+async def _bring_up(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """The present schema, books that are proven, and nobody who stopped us."""
+    async with transaction(pool) as connection:
+        await migrate(connection, schema_text())
+        await books.prove(connection)
+        await refuse_stopped(connection)
+        reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
+    reached(CrashPoint.SCHEMA_COMMITTED)
+
+
+async def _begin_life(
+    config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock
+) -> Owned:
+    async with transaction(pool) as connection:
+        mine = await identity.claim(
+            connection, config.mode.value, config.kalshi.environment.value, venue.account
         )
+        reached(CrashPoint.IDENTITY_CLAIMED)
+        fencing = await identity.begin_life(connection)
+        limits = await put_in_force(connection, fencing, config.risk)
+        model = await _model(connection, config)
+        reached(CrashPoint.LIFE_BEFORE_COMMIT)
+    reached(CrashPoint.LIFE_COMMITTED)
+    log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
+    _tell_held_back(limits)
+    for symbol in config.symbols:
+        log.info("model in use", symbol=symbol, model=model.name_for(symbol))
+    author = Author(tag=mine.tag, fencing=fencing)
+    return Owned(pool=pool, lock=lock, author=author, limits=limits.limits, model=model)
 
 
 async def _model(connection: Connection, config: Config) -> Model:

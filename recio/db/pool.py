@@ -54,6 +54,8 @@ PASSING = (
     faults.ReadOnlySQLTransactionError,
     faults.IdleInTransactionSessionTimeoutError,
     faults.PostgresIOError,
+    # The driver's own confusion over the last bytes of a server that died.
+    asyncpg.InternalClientError,
 )
 LOST_SIGNS = ("is closed", "is closing", "released back")
 
@@ -67,6 +69,16 @@ def transient_faults() -> Generator[None]:
         if not _passes(fault):
             raise
         raise Transient(f"database: {type(fault).__name__}: {fault}") from fault
+
+
+@contextmanager
+def starting_faults() -> Generator[None]:
+    """While the daemon starts nobody restarts its tasks: what passes ends it with the code of what may be started again."""
+    try:
+        with transient_faults():
+            yield
+    except Transient as fault:
+        raise Fatal(f"the database failed while starting: {fault}", ExitCode.TEMPORARY) from fault
 
 
 def _passes(fault: BaseException) -> bool:

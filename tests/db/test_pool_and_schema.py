@@ -17,7 +17,7 @@ from recio.db import halts, identity
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import STEPS, Migration, migrate, schema_text, schema_version
-from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, transient_faults
+from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, starting_faults, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.messages import Brake, Halt
 from tests.builders import NOW
@@ -208,6 +208,25 @@ async def test_a_pooler_that_refuses_our_time_limit_is_used_without_it(
     ):
         assert await pool.fetchval("SHOW statement_timeout") == "0"
         assert await pool.fetchval("SHOW application_name") == "t"
+
+
+async def test_a_database_that_dies_while_the_daemon_starts_ends_it_with_the_code_of_what_may_be_started_again(
+    pool: Pool, postgres: EmbeddedServer
+):
+    with pytest.raises(Fatal, match="failed while starting") as ended, starting_faults():
+        async with transaction(pool) as connection:
+            pid = await connection.fetchval("SELECT pg_backend_pid()")
+            await _terminate(postgres, pid)
+            await connection.fetchval("SELECT 1")
+    assert ended.value.exit_code is ExitCode.TEMPORARY
+
+
+async def _terminate(postgres: EmbeddedServer, pid: int) -> None:
+    killer = await asyncpg.connect(postgres.dsn("postgres"))
+    try:
+        assert await killer.fetchval("SELECT pg_terminate_backend($1, 5000)", pid)
+    finally:
+        await killer.close()
 
 
 async def test_our_own_mistakes_are_not_taken_for_faults_that_pass(pool: Pool):

@@ -105,6 +105,12 @@ def _grid() -> Iterator[str]:
     yield f"{len(report['did_not_happen']):,} of those tried did not happen (the instant or the fault was not reached) and count"
     yield "for nothing."
     yield ""
+    for again in report.get("tried_again", []):
+        yield f"{len(again['titles'])} cases failed at first and were tried again by themselves ({again['commit']}): {again['failed']}"
+        yield "failed then. What was wrong the first time:"
+        yield ""
+        yield from (f"- {title}" for title in again["titles"])
+        yield ""
     yield "| fault | cases |"
     yield "|---|---|"
     yield from (f"| {name} | {count} |" for name, count in sorted(report["by_trouble"].items()))

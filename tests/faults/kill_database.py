@@ -35,6 +35,7 @@ WRITES = ("order intended", '"event": "fill"', "trade open", "trade ended", "set
 BURST_WITHIN = 20.0
 BURST_LASTS = 0.03
 UP_WITHIN = 60.0
+TEMPORARY = 75
 
 
 @dataclass(slots=True)
@@ -163,6 +164,8 @@ def _writes(arena: Arena) -> int:
 def _keep_up(arena: Arena, tally: Tally) -> None:
     """A daemon that ended is started again."""
     if arena.ended() is not None:
+        if arena.ended() != TEMPORARY:
+            raise DidNotHappen(f"it ended with {arena.ended()}, which nobody starts again")
         arena.start(exits=True, crash_at=None)
         tally.restarts += 1
 

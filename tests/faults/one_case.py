@@ -21,6 +21,8 @@ RESUMES_WITHIN = 60.0
 LASTING = {"delay_settlement", "correct_settlement", "lag_reads"}
 """Kinds that change what the exchange does from then on; nobody has to run into them."""
 STOPS_WITHIN = 40.0
+MOST_STOPS = 4
+"""How often in a row a stop may leave an order in doubt to the start after it; more often is no accident."""
 UNPROVEN = {"intended", "unknown", "resting"}
 
 
@@ -125,15 +127,20 @@ async def recover(arena: Arena, result: Result, ended: dict[int, str], *, fresh:
     if fresh:
         arena.start(exits=True, crash_at=None)
     try:
-        await until_true(
-            lambda: _proven(arena), RESUMES_WITHIN, lambda: "orders are not proven and trading says nothing"
-        )
-        result.recovered_seconds = round(time.monotonic() - began, 2)
-        result.resumed = await _resumed(arena)
-        arena.ask_to_stop()
-        await until(lambda: arena.ended() is not None, STOPS_WITHIN, "it does not stop when asked to")
-        if arena.ended() != 0:
-            result.failures.append(f"L3 asked to stop it ended with {arena.ended()}: {arena.log_tail(400)!r}")
+        for _ in range(MOST_STOPS):
+            await until_true(
+                lambda: _proven(arena),
+                RESUMES_WITHIN,
+                lambda: "orders are not proven and trading says nothing",
+            )
+            if result.recovered_seconds is None:
+                result.recovered_seconds = round(time.monotonic() - began, 2)
+                result.resumed = await _resumed(arena)
+            await _stop(arena, result)
+            if result.failures or not await _in_doubt(arena):
+                break
+            # A request that timed out just before the stop is left to the next start, as it should be: that is one more.
+            arena.start(exits=True, crash_at=None)
     except DidNotHappen as missing:
         result.failures.append(f"L1 {missing}: {await _words(arena)}")
         await arena.kill()
@@ -143,6 +150,18 @@ async def recover(arena: Arena, result: Result, ended: dict[int, str], *, fresh:
     if found:
         result.evidence = {**evidence(rows, venue), "log": arena.log_tail(20_000)}
     ended.update(endings(rows))
+
+
+async def _stop(arena: Arena, result: Result) -> None:
+    arena.ask_to_stop()
+    await until(lambda: arena.ended() is not None, STOPS_WITHIN, "it does not stop when asked to")
+    if arena.ended() != 0:
+        result.failures.append(f"L3 asked to stop it ended with {arena.ended()}: {arena.log_tail(400)!r}")
+
+
+async def _in_doubt(arena: Arena) -> bool:
+    async with arena.connection() as connection:
+        return await connection.fetchval("SELECT count(*) > 0 FROM orders WHERE state = 'unknown'")
 
 
 async def _proven(arena: Arena) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
@@ -12,6 +13,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import anyio
 
@@ -120,19 +122,46 @@ def report(results: list[Result], seconds: float) -> dict[str, object]:
     }
 
 
+def joined(earlier: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
+    """A report whose failed cases were tried again: what failed at first stays in it, by its title."""
+    kept = dict(earlier)
+    kept["tried_again"] = [
+        *earlier.get("tried_again", []),
+        {
+            "commit": again["commit"],
+            "cases": again["cases"],
+            "failed": len(again["failed"]),
+            "titles": [f"{each['title']}: {'; '.join(each['failures'])[:300]}" for each in earlier["failed"]],
+        },
+    ]
+    kept["failed"] = again["failed"]
+    return kept
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cases", type=int, default=0, help="so many, evenly spread; 0 for all")
     parser.add_argument("--only", default="", help="cases whose title has this text")
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=120.0, help="no case is begun after that")
+    parser.add_argument(
+        "--again", type=Path, help="try the cases again that failed by this report, and add what came of it"
+    )
     parser.add_argument("--report", type=Path, default=Path("fault-grid.json"))
     options = parser.parse_args()
     cases = tuple(each for each in every_case() if options.only in each.title)
     cases = spread(cases, options.cases) if options.cases else cases
+    earlier: dict[str, Any] | None = (
+        None if options.again is None else json.loads(options.again.read_text("utf-8"))
+    )
+    if earlier is not None:
+        titles = {each["title"] for each in earlier["failed"]}
+        cases = tuple(each for each in every_case() if each.title in titles)
     began = time.monotonic()
     results = anyio.run(_run, cases, options)
     written = report(results, time.monotonic() - began)
+    if earlier is not None:
+        written = joined(earlier, written)
     write(options.report, written)
     failed, missed = len(written["failed"]), len(written["did_not_happen"])  # type: ignore[arg-type]
     say(
