@@ -326,6 +326,19 @@ CROSS JOIN LATERAL (
 ) AS figures;
 
 
+-- Writer: entry, every few seconds. Why nothing was opened: how often each gate was the first to be closed.
+CREATE TABLE IF NOT EXISTS why_not (
+    event_ticker text NOT NULL,
+    strategy text NOT NULL,
+    gate text NOT NULL CHECK (gate <> ''),
+    cycles bigint NOT NULL CHECK (cycles > 0),
+    first_at timestamptz NOT NULL,
+    last_at timestamptz NOT NULL CHECK (last_at >= first_at),
+    sentence text NOT NULL,
+    PRIMARY KEY (event_ticker, strategy, gate)
+);
+CREATE INDEX IF NOT EXISTS why_not_by_time ON why_not (last_at);
+
 -- Writer: `recio model build`. Tables of past moves by momentum; a version never changes, and the newest is in use.
 CREATE TABLE IF NOT EXISTS fingerprint_models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -198,6 +198,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) 
                 restraints=wires.restraints,
                 assessments=wires.assessments,
                 open_intents=wires.open_intents,
+                pool=daemon.pool,
             ).run,
         ),
     ]

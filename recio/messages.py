@@ -295,11 +295,27 @@ class StrikeAssessment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """How often one gate was the first to be closed for one event."""
+
+    event: EventTicker
+    """Empty for turns in which no event was open."""
+    gate: str
+    cycles: int
+    first_at: datetime
+    last_at: datetime
+    sentence: str
+    """Its last words, with their figures."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assessments:
     """The model's view of the whole board, and entry's last word on it."""
 
     strikes: tuple[StrikeAssessment, ...]
     verdict: str
+    why_not: tuple[Refused, ...] = ()
+    """Of the open events, since this run began."""
 
 
 # --- what somebody wants, what must be done, what came of it ----------------------------------

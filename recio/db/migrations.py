@@ -104,6 +104,7 @@ STEPS: tuple[Migration, ...] = (
         # New tables only: schema.sql, applied after the last step, makes them.
         sql="SELECT 1",
     ),
+    Migration(version=10, name="why not", sql="SELECT 1"),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

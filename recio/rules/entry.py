@@ -30,7 +30,7 @@ from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.sizing import contracts
 from recio.rules.strikes import ask_of, assess, dearest_price, quantity_up_to
 from recio.sections import EntrySection
-from recio.units import ONE_CONTRACT, Money, Price, Side, money_text, price_text, quantity_text
+from recio.units import ONE_CONTRACT, EventTicker, Money, Price, Side, money_text, price_text, quantity_text
 
 STRATEGY = "average"
 TURN_SECONDS = 0.25
@@ -52,6 +52,8 @@ class Seen:
 class Decided:
     outcome: OpenIntent | Waits
     assessments: Assessments
+    refusals: tuple[tuple[EventTicker, Waits], ...] = ()
+    """For each open event the gate that its best strike did not pass."""
 
 
 def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE) -> Decided:
@@ -62,7 +64,7 @@ def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVE
     strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.chance) for view in markets)
     passed = _first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits):
-        return _decided(passed, strikes, [passed] * len(strikes))
+        return _decided(passed, strikes, [passed] * len(strikes), markets)
     candidates = [
         _candidate(view, strike, prices.get(view.market.symbol), passed, settings, now)
         for view, strike in zip(markets, strikes, strict=True)
@@ -70,10 +72,10 @@ def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVE
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
         best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(_intent(best, settings, now, reader), strikes, candidates)
+        return _decided(_intent(best, settings, now, reader), strikes, candidates, markets)
     refusals = [each for each in candidates if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
-    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates)
+    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates, markets)
 
 
 def _progress(waits: Waits) -> int:
@@ -82,7 +84,10 @@ def _progress(waits: Waits) -> int:
 
 
 def _decided(
-    outcome: OpenIntent | Waits, strikes: Sequence[StrikeAssessment], answers: Sequence[_Wish | Waits]
+    outcome: OpenIntent | Waits,
+    strikes: Sequence[StrikeAssessment],
+    answers: Sequence[_Wish | Waits],
+    markets: Sequence[MarketView],
 ) -> Decided:
     """The outcome, with each market's own reason noted beside its assessment."""
     noted = tuple(
@@ -90,7 +95,28 @@ def _decided(
         for strike, answer in zip(strikes, answers, strict=True)
     )
     verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
-    return Decided(outcome=outcome, assessments=Assessments(strikes=noted, verdict=verdict))
+    return Decided(
+        outcome=outcome,
+        assessments=Assessments(strikes=noted, verdict=verdict),
+        refusals=_by_event(outcome, answers, markets),
+    )
+
+
+def _by_event(
+    outcome: OpenIntent | Waits, answers: Sequence[_Wish | Waits], markets: Sequence[MarketView]
+) -> tuple[tuple[EventTicker, Waits], ...]:
+    """Each event's own reason; one that something is wanted of has none, unless the wish came to nothing."""
+    furthest: dict[EventTicker, Waits] = {}
+    for view, answer in zip(markets, answers, strict=True):
+        event, said = view.market.event_ticker, answer
+        if not isinstance(said, Waits):
+            if not isinstance(outcome, Waits):
+                continue
+            said = outcome
+        if event not in furthest or _progress(said) > _progress(furthest[event]):
+            furthest[event] = said
+    wanted = outcome.event_ticker if isinstance(outcome, OpenIntent) else None
+    return tuple((event, waits) for event, waits in furthest.items() if event != wanted)
 
 
 def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:

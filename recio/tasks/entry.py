@@ -1,17 +1,22 @@
 """entry: asks the entry rule at each change of price or book, and hands its wish to trade_manager.
 
-It decides nothing itself, sends nothing, and writes no table.
+It decides nothing itself, sends nothing, and writes no table but the why-not ledger, aside from its turns.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 import anyio
+import asyncpg
 import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
+from recio.db import why_not
+from recio.db.connection import transaction
+from recio.errors import Transient
 from recio.freeze_points import Task, turn_of
 from recio.messages import (
     AccountView,
@@ -26,9 +31,10 @@ from recio.messages import (
 from recio.rules import entry, risk
 from recio.rules.model import Model
 from recio.rules.strikes import ask_of, ask_on, bid_of
+from recio.rules.why_not import NO_EVENT, WhyNot
 from recio.sections import EntrySection, RiskSection
 from recio.supervisor import Say
-from recio.units import Side, price_text
+from recio.units import EventTicker, Side, price_text
 from recio.wires import Reads, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -37,6 +43,9 @@ SHORTEST_TURN = 0.05
 """Host seconds between two turns where market time runs fast: a ladder's turn takes some milliseconds."""
 LONGEST_TURN = 1.0
 """Host seconds after which a turn is taken even if nothing changed, so that staleness is noticed."""
+KEEP_EVERY = 10.0
+"""Host seconds between two writings of the why-not ledger."""
+KEEP_DAYS = 30
 REPORT_EVERY = 15.0
 """Host seconds between two log lines while the gate that says no stays the same."""
 
@@ -54,17 +63,27 @@ class Entry:
     restraints: Reads[Restraints]
     assessments: Writes[Assessments]
     open_intents: Sends[OpenIntent]
+    pool: asyncpg.Pool[asyncpg.Record]
+    why_not: WhyNot = field(default_factory=WhyNot)
+    """Outlives a restart of the task: what could not be kept yet counts on."""
 
     async def run(self, say: Say) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_why_not)
+            await self._decide_forever(say)
+
+    async def _decide_forever(self, say: Say) -> None:
         reported = _Reported()
         board_version = 0
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
             await turn_of(Task.ENTRY)
-            decided = entry.decide(self._seen(), self.settings, self.clock.utc(), self.model)
-            self.assessments.set(decided.assessments)
+            now = self.clock.utc()
+            decided = entry.decide(self._seen(), self.settings, now, self.model)
             outcome = self._within_limits(decided.outcome)
+            self._count(decided, outcome, now)
+            self.assessments.set(replace(decided.assessments, why_not=self.why_not.of(self._events())))
             if isinstance(outcome, entry.Waits):
                 say(outcome.sentence)
                 reported.waits(outcome, self._figures(decided.assessments))
@@ -73,6 +92,31 @@ class Entry:
                 reported.gate = ""
             # One turn per interval is enough: the newest board and price are read at its end.
             await anyio.sleep(max(SHORTEST_TURN, entry.TURN_SECONDS / self.clock.speed))
+
+    def _count(self, decided: entry.Decided, outcome: OpenIntent | entry.Waits, now: datetime) -> None:
+        for event, waits in decided.refusals:
+            self.why_not.note(event, waits.gate, waits.sentence, now)
+        if isinstance(outcome, entry.Waits):
+            if isinstance(decided.outcome, OpenIntent):
+                self.why_not.note(decided.outcome.event_ticker, outcome.gate, outcome.sentence, now)
+            elif not decided.refusals:
+                self.why_not.note(NO_EVENT, outcome.gate, outcome.sentence, now)
+
+    def _events(self) -> set[EventTicker]:
+        board = self.board.get()
+        return {view.market.event_ticker for view in (board.markets if board else ())}
+
+    async def _keep_why_not(self) -> None:
+        """Off the path of a decision: a database that is away keeps nothing for a while and stops nobody."""
+        while True:
+            await anyio.sleep(KEEP_EVERY)
+            taken = self.why_not.take_unkept()
+            try:
+                async with transaction(self.pool) as connection:
+                    await why_not.add(connection, entry.STRATEGY, taken)
+                    await why_not.expire(connection, KEEP_DAYS)
+            except Transient:
+                self.why_not.give_back(taken)
 
     def _within_limits(self, outcome: OpenIntent | entry.Waits) -> OpenIntent | entry.Waits:
         """The limits that trade_manager will apply, asked beforehand: a hopeless wish is not sent."""

@@ -400,6 +400,13 @@ function showOrders(rows, status) {
   orders([...lost, ...rows.filter((row) => row.state !== "unknown")], status);
 }
 
+const whyNot = tableOf("why", [
+  text("Event", "id wide", (row) => row.event || DASH),
+  text("First closed gate", "name", (row) => row.gate),
+  text("Turns", "num", (row) => grouped(String(row.cycles))),
+  text("Last words", "note", (row) => row.sentence),
+], (row) => `${row.event} ${row.gate}`, "nothing was refused yet");
+
 const limits = tableOf("limits", [
   text("Limit", "name", (row) => word(row.name.replace(/_dollars$/, " ($)"))),
   text("Taken at worst", "num strong", (row) => grouped(row.used)),
@@ -592,6 +599,7 @@ function show(status) {
   showPnl(status);
   board(withHeadings(status.board, showBoardEvent(status.board, status)), status);
   const live = (trade) => trade.state !== "closed" && trade.state !== "void";
+  whyNot(status.why_not, status);
   openTrades(status.trades.filter(live), status);
   closedTrades(status.trades.filter((trade) => !live(trade)), status);
   showOrders(status.orders, status);

@@ -89,6 +89,10 @@ def snapshot(
         "board": board_rows(wires, now, whole=whole_board),
         "board_total": len(board.markets) if (board := wires.board.get()) else 0,
         "verdict": None if (said := wires.assessments.get()) is None else said.verdict,
+        "why_not": [
+            {"event": each.event, "gate": each.gate, "cycles": each.cycles, "sentence": each.sentence}
+            for each in (said.why_not if said else ())
+        ],
         "limits": limit_rows(wires, facts.config.risk),
         "by_hand": by_hand(wires.account.get()),
         **_own(wires, now),
