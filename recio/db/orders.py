@@ -17,6 +17,7 @@ from recio.rules.risk import Collar
 from recio.units import (
     BookSide,
     ClientOrderId,
+    FillId,
     Money,
     Price,
     Quantity,
@@ -76,6 +77,10 @@ _RESULT = "SELECT result FROM settlements WHERE ticker = $1"
 _WITHOUT_ROW = """
     SELECT seen.id FROM unnest($1::text[]) AS seen (id)
     WHERE NOT EXISTS (SELECT FROM orders AS o WHERE o.client_order_id = seen.id) ORDER BY seen.id
+"""
+_FILLS_WITHOUT_ROW = """
+    SELECT seen.id FROM unnest($1::text[]) AS seen (id)
+    WHERE NOT EXISTS (SELECT FROM fills AS f WHERE f.fill_id = seen.id)
 """
 _BACKFILL_FROM = """
     SELECT coalesce(
@@ -210,6 +215,11 @@ async def settled_result(connection: Connection, ticker: Ticker) -> Side | None:
 async def without_row(connection: Connection, ids: Iterable[ClientOrderId]) -> tuple[ClientOrderId, ...]:
     """Which of these orders these rows have never heard of."""
     return tuple(ClientOrderId(row["id"]) for row in await connection.fetch(_WITHOUT_ROW, list(ids)))
+
+
+async def fills_without_row(connection: Connection, ids: Iterable[FillId]) -> frozenset[FillId]:
+    """Which of these fills are not recorded, whatever was said of them before."""
+    return frozenset(FillId(row["id"]) for row in await connection.fetch(_FILLS_WITHOUT_ROW, list(ids)))
 
 
 async def backfill_from(connection: Connection) -> datetime | None:

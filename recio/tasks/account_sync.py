@@ -39,7 +39,7 @@ from recio.messages import (
 from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
 from recio.sections import KalshiSection
 from recio.supervisor import Say
-from recio.units import ClientOrderId, FillId, Money, Ticker, money_decimal
+from recio.units import ClientOrderId, Money, Ticker, money_decimal
 from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -75,7 +75,6 @@ class _Memory:
     """What this run has learnt; gone with it."""
 
     since: datetime | None = None
-    fills: set[FillId] = field(default_factory=set[FillId])
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     cash: CashDoubt = field(default_factory=CashDoubt)
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
@@ -118,7 +117,7 @@ class AccountSync:
             match hint:
                 case FillSeen():
                     reached(CrashPoint.FILL_HINT_HEARD)
-                    await self._fill(hint, memory)
+                    await self._fill(hint)
                 case OrderSeen():
                     reached(CrashPoint.ORDER_HINT_HEARD)
                     if self._is_ours(hint):
@@ -180,8 +179,8 @@ class AccountSync:
         say(memory.sentence)
         fills = await account.fills(self.rest, memory.since)
         reached(CrashPoint.FILLS_READ)
-        for fill in fills:
-            await self._fill(fill, memory)
+        for fill in await self._unrecorded_fills(fills):
+            await self._fill(fill)
             say(memory.sentence)
         await self._resolve(trades, as_of, memory)
         reached(CrashPoint.ORDERS_RESOLVED)
@@ -205,7 +204,12 @@ class AccountSync:
             say,
         )
         reached(CrashPoint.ACCOUNT_PUBLISHED)
-        memory.since = min([as_of - OVERLAP, *(order.created_at - OVERLAP for order in trades.orders)])
+        # Whatever still waits for a fact keeps the window of the reads open that far back.
+        waiting = [
+            *(order.created_at for order in trades.orders),
+            *(each.closes_at for each in trades.trades if each.closes_at <= as_of),
+        ]
+        memory.since = min([as_of, *waiting]) - OVERLAP
 
     async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
         """Find every order in doubt at the venue, or prove that it is not there."""
@@ -296,11 +300,16 @@ class AccountSync:
         log.info("cash agreed", balance=f"{money_decimal(balance):f}", booked=f"{money_decimal(booked):f}")
         return None
 
-    async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
-        if fill.fill_id not in memory.fills:
-            await self.venue_facts.send(fill)
-            reached(CrashPoint.FILL_SENT)
-            memory.fills.add(fill.fill_id)
+    async def _unrecorded_fills(self, fills: Iterable[FillSeen]) -> list[FillSeen]:
+        """Only a row ends the telling of a fill: one that was told may have been lost on its way to it."""
+        listed = list(fills)
+        async with transaction(self.pool) as connection:
+            missing = await order_rows.fills_without_row(connection, [each.fill_id for each in listed])
+        return [each for each in listed if each.fill_id in missing]
+
+    async def _fill(self, fill: FillSeen) -> None:
+        await self.venue_facts.send(fill)
+        reached(CrashPoint.FILL_SENT)
 
     def _is_ours(self, seen: OrderSeen | account.RestingOrder) -> bool:
         return (seen.client_order_id or "").startswith(f"recio-{self.tag}-")

@@ -106,8 +106,8 @@ def _grid() -> Iterator[str]:
     yield "for nothing."
     yield ""
     for again in report.get("tried_again", []):
-        yield f"{len(again['titles'])} cases failed at first and were tried again by themselves ({again['commit']}): {again['failed']}"
-        yield "failed then. What was wrong the first time:"
+        yield f"{again['cases']} cases that had failed or not happened were tried again ({again['commit']}): {again['happened']} happened"
+        yield f"then, and {again['failed']} failed. The first time {len(again['titles'])} had failed:"
         yield ""
         yield from (f"- {title}" for title in again["titles"])
         yield ""

@@ -123,19 +123,34 @@ def report(results: list[Result], seconds: float) -> dict[str, object]:
 
 
 def joined(earlier: dict[str, Any], again: dict[str, Any]) -> dict[str, Any]:
-    """A report whose failed cases were tried again: what failed at first stays in it, by its title."""
-    kept = dict(earlier)
-    kept["tried_again"] = [
-        *earlier.get("tried_again", []),
-        {
-            "commit": again["commit"],
-            "cases": again["cases"],
-            "failed": len(again["failed"]),
-            "titles": [f"{each['title']}: {'; '.join(each['failures'])[:300]}" for each in earlier["failed"]],
-        },
-    ]
-    kept["failed"] = again["failed"]
-    return kept
+    """A report whose failed and missed cases were tried again: what failed at first stays in it, with its words."""
+    failed = [each for each in earlier["failed"] if each["happened"]]
+    counts = {
+        name: dict(
+            Counter(earlier[name])
+            - Counter(each["title"].split(" x ")[part] for each in failed)
+            + Counter(again[name])
+        )
+        for name, part in (("by_point", 0), ("by_trouble", 1))
+    }
+    longest = [each["recovery_seconds"]["longest"] or 0.0 for each in (earlier, again)]
+    tried_again = {
+        "commit": again["commit"],
+        "cases": again["cases"],
+        "happened": again["happened"],
+        "failed": len(again["failed"]),
+        "titles": [f"{each['title']}: {'; '.join(each['failures'])[:300]}" for each in earlier["failed"]],
+    }
+    return {
+        **earlier,
+        **counts,
+        "happened": earlier["happened"] - len(failed) + again["happened"],
+        "failed": again["failed"],
+        "did_not_happen": again["did_not_happen"],
+        "resumed": dict(Counter(earlier["resumed"]) + Counter(again["resumed"])),
+        "recovery_seconds": {"median": earlier["recovery_seconds"]["median"], "longest": max(longest)},
+        "tried_again": [*earlier.get("tried_again", []), tried_again],
+    }
 
 
 def main() -> None:
@@ -145,7 +160,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=120.0, help="no case is begun after that")
     parser.add_argument(
-        "--again", type=Path, help="try the cases again that failed by this report, and add what came of it"
+        "--again",
+        type=Path,
+        help="try the cases again that failed or did not happen by this report, and join the two",
     )
     parser.add_argument("--report", type=Path, default=Path("fault-grid.json"))
     options = parser.parse_args()
@@ -156,6 +173,7 @@ def main() -> None:
     )
     if earlier is not None:
         titles = {each["title"] for each in earlier["failed"]}
+        titles |= {each.partition(": ")[0] for each in earlier["did_not_happen"]}
         cases = tuple(each for each in every_case() if each.title in titles)
     began = time.monotonic()
     results = anyio.run(_run, cases, options)
