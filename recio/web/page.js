@@ -402,14 +402,13 @@ function showOrders(rows, status) {
 
 const whyNot = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
-  text("First closed gate", "name", (row) => row.gate),
-  text("Turns", "num", (row) => grouped(String(row.cycles))),
+  { ...text("First closed gate, turns", "id wide", (row) => `${row.gate} \u00b7 ${grouped(String(row.cycles))}`), label: "" },
   text("Last words", "note", (row) => row.sentence),
 ], (row) => `${row.event} ${row.gate}`, "nothing was refused yet");
 
 const limits = tableOf("limits", [
-  text("Limit", "name", (row) => word(row.name.replace(/_dollars$/, " ($)"))),
-  text("Taken at worst", "num strong", (row) => grouped(row.used)),
+  text("Limit", "id wide", (row) => word(row.name.replace(/_dollars$/, " ($)"))),
+  { ...text("Taken at worst", "num strong", (row) => grouped(row.used)), label: "Taken" },
   text("May be", "num", (row) => grouped(row.limit)),
   text("", "note", (row) => (row.full ? "full: entries wait" : "")),
 ], (row) => row.name, "limits are not read yet", (row) => (row.full ? "unknown" : ""));
