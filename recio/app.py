@@ -253,6 +253,7 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Autho
                 rest=daemon.rest,
                 clock=venue.clock,
                 venue=config.kalshi,
+                deadline_seconds=config.risk.order_deadline_seconds,
                 tag=author.tag,
                 account_hints=wires.account_hints,
                 board=wires.board,

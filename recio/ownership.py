@@ -24,7 +24,7 @@ from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
 from recio.errors import BadConfig
 from recio.rules.fingerprint import Table
-from recio.rules.limits import InForce
+from recio.rules.limits import LimitsInForce
 from recio.rules.model import AVERAGE, Model
 from recio.sections import ModelKind, RiskSection
 from recio.stopping import refuse_stopped
@@ -126,7 +126,7 @@ async def _model(connection: Connection, config: Config) -> Model:
     return Model(kind=config.model.kind, tables=tables)
 
 
-def _tell_held_back(limits: InForce) -> None:
+def _tell_held_back(limits: LimitsInForce) -> None:
     for each in limits.held_back:
         log.warning(
             "limit stays",

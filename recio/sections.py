@@ -313,7 +313,7 @@ class RiskSection(Section):
     max_orders_per_minute: Count = 30
     max_consecutive_losses: Annotated[int, Field(ge=1, le=1_000_000)] = 8
     price_collar_dollars: Dollars = Decimal("0.05")
-    order_deadline_seconds: Seconds = 2.0
+    order_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
 
     @field_validator("max_contracts_per_order", "max_contracts_per_strike")
     @classmethod

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from recio.db.connection import Connection
-from recio.rules.limits import IN_ROWS, InForce, in_force, wanted
+from recio.rules.limits import IN_ROWS, LimitsInForce, in_force, wanted
 from recio.sections import RiskSection
 
 _CEILING = "SELECT limit_ceiling($1, $2)"
@@ -20,7 +20,7 @@ _GRANT = """
 """
 
 
-async def put_in_force(connection: Connection, fencing: int, section: RiskSection) -> InForce:
+async def put_in_force(connection: Connection, fencing: int, section: RiskSection) -> LimitsInForce:
     """Write the limits of a new life, held down to what they may be; returns what is in force."""
     found = {name: await connection.fetchval(_CEILING, fencing, name) for name in IN_ROWS}
     decided = in_force(section, {name: amount for name, amount in found.items() if amount is not None})

@@ -116,7 +116,8 @@ async def open_pool(
     except Exception as error:
         raise _cannot_connect(error) from error
     try:
-        await _check_version(pool)
+        with starting_faults():
+            await _check_version(pool)
         yield pool
     finally:
         # asyncpg leaks the server's side of a connection whose close is cancelled.
@@ -156,7 +157,9 @@ async def advisory_lock(
     lock = AccountLock(lost=anyio.Event(), proven_at=-math.inf)
     try:
         asked = time.monotonic()
-        if not await _taken_in_time(connection, key):
+        with starting_faults():
+            taken = await _taken_in_time(connection, key)
+        if not taken:
             raise BadConfig(
                 "another recio holds this database's account lock: one daemon per account;"
                 f" it is {await _holder(connection, key)}; stop it first"

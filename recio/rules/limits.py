@@ -22,7 +22,7 @@ class HeldBack:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class InForce:
+class LimitsInForce:
     limits: RiskSection
     held_back: tuple[HeldBack, ...]
 
@@ -32,7 +32,7 @@ def wanted(section: RiskSection) -> dict[str, Decimal]:
     return {name: Decimal(getattr(section, name)) for name in IN_ROWS}
 
 
-def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> InForce:
+def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> LimitsInForce:
     """The config's limits, none above its ceiling; a limit without a ceiling is new and may be anything."""
     asked = wanted(section)
     held_back = tuple(
@@ -41,7 +41,7 @@ def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> InForce:
         if name in ceilings and amount > ceilings[name]
     )
     stays = {each.name: _typed(each.name, each.stays) for each in held_back}
-    return InForce(limits=section.model_copy(update=stays), held_back=held_back)
+    return LimitsInForce(limits=section.model_copy(update=stays), held_back=held_back)
 
 
 def _typed(name: str, amount: Decimal) -> int | Decimal:

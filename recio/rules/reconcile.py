@@ -62,12 +62,13 @@ def cash_cause(amount: Money) -> str:
     return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the books: no fill or settlement explains it"
 
 
-def absence_margin(request_timeout_seconds: float, speed: float) -> timedelta:
+def absence_margin(request_timeout_seconds: float, speed: float, deadline_seconds: float = 0.0) -> timedelta:
     """Market time after an order's row was written beyond which its request cannot arrive any more.
 
-    The request is given up after its time-out in host seconds; market time may run faster.
+    The request is given up after its time-out in host seconds; market time may run faster. It may have waited for its
+    deadline, in market seconds, before it left.
     """
-    return timedelta(seconds=(request_timeout_seconds + SLACK_SECONDS) * speed)
+    return timedelta(seconds=(request_timeout_seconds + SLACK_SECONDS) * speed + deadline_seconds)
 
 
 def signed_holdings(trades: Iterable[TradeView], now: datetime) -> Mapping[Ticker, Quantity]:

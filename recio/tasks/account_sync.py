@@ -90,6 +90,8 @@ class AccountSync:
     rest: KalshiRest
     clock: Clock
     venue: KalshiSection
+    deadline_seconds: float
+    """Market seconds that an order may wait before it is sent."""
     tag: str
     account_hints: Receives[AccountHint]
     board: Reads[MarketBoard]
@@ -231,7 +233,7 @@ class AccountSync:
                 await self.venue_facts.send(seen)
                 reached(CrashPoint.ORDER_SENT)
         found = {seen.client_order_id for seen in listed}
-        margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed)
+        margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         for order in doubtful:
             absence = memory.absences[order.client_order_id].after(
                 found=order.client_order_id in found, as_of=as_of, sent_by=order.created_at + margin

@@ -38,6 +38,7 @@ def test_being_found_once_begins_anew():
 def test_the_margin_outlasts_the_request_at_any_speed():
     assert absence_margin(10, 1) == timedelta(seconds=15)
     assert absence_margin(10, 15) == timedelta(seconds=225)
+    assert absence_margin(10, 15, 60) == timedelta(seconds=285)
 
 
 def test_equal_positions_do_not_differ_and_no_counts_negative():

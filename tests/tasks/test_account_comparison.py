@@ -103,6 +103,7 @@ async def comparing(
             rest=venue.rest(),
             clock=AT_NOW,
             venue=KalshiSection(reconcile_every_seconds=every),
+            deadline_seconds=0.0,
             tag=TAG,
             account_hints=wires.account_hints,
             board=wires.board,

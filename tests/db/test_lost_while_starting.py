@@ -1,0 +1,124 @@
+"""A database that goes at a bad moment ends the daemon as one that may be started anew, never as one that broke."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import anyio
+import anyio.abc
+import asyncpg
+import pytest
+from anyio.abc import ByteStream
+
+from recio.clock import Clock
+from recio.config import Config
+from recio.db.embedded import EmbeddedServer
+from recio.db.pool import advisory_lock
+from recio.errors import ExitCode, Fatal
+from recio.ownership import ACCOUNT_LOCK, owned_pool
+from recio.supervisor import leading_fault
+from recio.venue import Venue
+from tests.db.test_pool_and_schema import over_tcp
+from tests.kalshi.local_venue import SIGNER
+
+_words = b"SFATAL\0VFATAL\0C57P02\0Mterminating connection because of crash of another server process\0\0"
+LAST_WORDS = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
+WAITING = """
+    SELECT a.pid FROM pg_stat_activity a JOIN pg_locks l USING (pid)
+    WHERE a.datname = current_database() AND NOT l.granted
+"""
+
+
+HERE = Venue(rest_url="", ws_url="", price_urls={}, signer=SIGNER, account="account", clock=Clock())
+
+
+async def _terminate_whoever_waits(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    with anyio.fail_after(20):
+        while (pid := await connection.fetchval(WAITING)) is None:  # noqa: ASYNC110 - the server's own state
+            await anyio.sleep(0.005)
+    await connection.execute("SELECT pg_terminate_backend($1)", pid)
+
+
+async def _starts_while_lost(dsn: str, hold: str) -> BaseException:
+    """What comes out when the connection that waits behind `hold` is ended under the starting daemon."""
+    stranger = await asyncpg.connect(dsn)
+    watcher = await asyncpg.connect(dsn)
+    try:
+        async with stranger.transaction():
+            await stranger.execute(hold)
+            with pytest.raises(Exception) as caught:  # noqa: PT011 - which one is what is asked
+                async with anyio.create_task_group() as group:
+                    group.start_soon(_terminate_whoever_waits, watcher)
+                    async with owned_pool(Config(), HERE, dsn):
+                        pytest.fail("it started without its database")
+        return leading_fault(caught.value)
+    finally:
+        await stranger.close()
+        await watcher.close()
+
+
+@pytest.mark.parametrize(
+    "hold",
+    [
+        f"SELECT pg_advisory_xact_lock({ACCOUNT_LOCK})",
+        "LOCK TABLE identity IN ACCESS EXCLUSIVE MODE",
+        "LOCK TABLE daemon_lives IN EXCLUSIVE MODE",
+    ],
+    ids=["taking the lock", "claiming its identity", "beginning its life"],
+)
+async def test_a_connection_lost_while_starting_is_a_passing_end(database_dsn: str, hold: str):
+    fault = await _starts_while_lost(database_dsn, hold)
+    assert isinstance(fault, Fatal), repr(fault)
+    assert fault.exit_code is ExitCode.TEMPORARY
+
+
+@asynccontextmanager
+async def relay(server: EmbeddedServer) -> AsyncIterator[tuple[int, list[ByteStream]]]:
+    """A network in front of the server, and the clients' ends of its connections."""
+    clients: list[ByteStream] = []
+
+    async def pump(source: ByteStream, target: ByteStream) -> None:
+        with suppress(anyio.EndOfStream, anyio.BrokenResourceError, anyio.ClosedResourceError):
+            async for chunk in source:
+                await target.send(chunk)
+
+    async def serve(client: ByteStream) -> None:
+        clients.append(client)
+        async with (
+            client,
+            await anyio.connect_unix(server.socket_dir / ".s.PGSQL.5432") as upstream,
+            anyio.create_task_group() as both,
+        ):
+            both.start_soon(pump, client, upstream)
+            await pump(upstream, client)
+            both.cancel_scope.cancel()
+
+    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    async with listener, anyio.create_task_group() as group:
+        group.start_soon(listener.serve, serve)
+        yield listener.extra(anyio.abc.SocketAttribute.local_port), clients
+        group.cancel_scope.cancel()
+
+
+async def test_a_servers_last_words_lose_the_lock_and_break_nothing(
+    database_dsn: str, postgres: EmbeddedServer
+):
+    """A server that ends all its connections because one of its processes crashed says so unasked, and goes."""
+    async with (
+        relay(postgres) as (port, clients),
+        advisory_lock(over_tcp(database_dsn, port), 1) as lock,
+    ):
+        await clients[0].send(LAST_WORDS)
+        with anyio.fail_after(10):
+            await lock.lost.wait()
+
+
+async def test_no_server_that_may_be_written_to_is_a_passing_end(database_dsn: str, postgres: EmbeddedServer):
+    """During a failover every server of the list is a copy for a while."""
+    async with relay(postgres) as (port, _):
+        dsn = over_tcp(database_dsn, port) + "&target_session_attrs=standby"
+        with pytest.raises(Fatal) as caught:
+            async with advisory_lock(dsn, 1):
+                pass
+    assert caught.value.exit_code is ExitCode.TEMPORARY
