@@ -1,4 +1,6 @@
-"""Fingerprint tables from closes: every minute whose momentum and end are known is counted once; it reads and writes nothing.
+"""Fingerprint tables from closes: every minute is counted once whose closes from half an hour before to its end are all known.
+
+It reads and writes nothing.
 
 Younger minutes weigh more: five times in the last year of the candles, four times in the one before, and so on down to once.
 """
@@ -18,7 +20,7 @@ from recio.rules.momentum import LONGEST_MINUTES, of_minutes
 
 YEAR_MINUTES = 525_960
 YOUNGEST_WEIGHT = 5
-FORM = 1
+FORM = 2
 """Raised whenever the same candles would make other tables."""
 _WIDTH = 2 * COLUMNS
 """Bins of one horizon: downward moves by their column, then upward ones."""
@@ -36,14 +38,16 @@ class Built:
 def build(candles: Candles, symbol: str) -> Built:
     """The tables of some candles; the same candles always make the same tables and digest."""
     closes = candles.closes
-    buckets = [_bucket(closes, index) for index in range(len(closes))]
+    unbroken = _unbroken(closes)
+    buckets = [_bucket(closes, unbroken, index) for index in range(len(closes))]
     weights = _weights(len(closes))
     counted: dict[int, list[array[float]]] = {
         each: [array("d", bytes(8 * _WIDTH)) for _ in range(HORIZONS)]
         for each in range(-BUCKETS, BUCKETS + 1)
     }
     for minutes in range(1, HORIZONS + 1):
-        _count(closes, buckets, weights, minutes, {each: rows[minutes - 1] for each, rows in counted.items()})
+        bins = {each: rows[minutes - 1] for each, rows in counted.items()}
+        _count(closes, unbroken, buckets, weights, minutes, bins)
     samples = _samples(buckets)
     parameters = {
         "form": FORM,
@@ -68,8 +72,18 @@ def build(candles: Candles, symbol: str) -> Built:
     )
 
 
-def _bucket(closes: Sequence[float], index: int) -> int | None:
-    if index < LONGEST_MINUTES:
+def _unbroken(closes: Sequence[float]) -> list[int]:
+    """For each minute how many closes in a row, it being the last, are known."""
+    found: list[int] = []
+    run = 0
+    for close in closes:
+        run = run + 1 if close else 0
+        found.append(run)
+    return found
+
+
+def _bucket(closes: Sequence[float], unbroken: Sequence[int], index: int) -> int | None:
+    if unbroken[index] <= LONGEST_MINUTES:
         return None
     moved = of_minutes(closes, index)
     return bucket_of(moved) if moved is not None and moved.whole else None
@@ -82,16 +96,16 @@ def _weights(count: int) -> list[float]:
 
 def _count(
     closes: Sequence[float],
+    unbroken: Sequence[int],
     buckets: Sequence[int | None],
     weights: Sequence[float],
     minutes: int,
     bins: dict[int, array[float]],
 ) -> None:
     """Add every minute's move over one horizon to the bins of its bucket."""
-    for now, bucket, weight, end in zip(
-        closes, buckets, weights, islice(closes, minutes, None), strict=False
-    ):
-        if bucket is None or not end:
+    ends = zip(islice(closes, minutes, None), islice(unbroken, minutes, None), strict=True)
+    for now, bucket, weight, (end, run) in zip(closes, buckets, weights, ends, strict=False):
+        if bucket is None or run <= minutes:
             continue
         move = end / now - 1.0
         if move > 0.0:

@@ -42,7 +42,7 @@ def by_hand(closes: list[float], bucket: int, minutes: int, distance: float) -> 
     for index in range(30, len(closes) - minutes):
         moved = of_minutes(closes, index)
         end = closes[index + minutes]
-        if moved is None or not moved.whole or not end:
+        if moved is None or not all(closes[index - 30 : index + minutes + 1]):
             continue
         if max(-BUCKETS, min(BUCKETS, round(moved.hundredths))) != bucket:
             continue
@@ -73,6 +73,17 @@ def test_no_move_is_counted_across_a_gap():
     for number in (0, 2):
         up, _ = by_hand(holed, number, 5, STEP)
         assert left[number].up[4][1] == pytest.approx(up, abs=1e-12)
+
+
+def test_a_move_that_steps_over_a_gap_is_not_counted_though_both_of_its_ends_are_known():
+    level, jumped = 80_000.0, 80_000.0 * 1.01
+    for missing in (1, 2, 7):
+        made = build(candles([level] * 200 + [0.0] * missing + [jumped] * 200), "BTC").table
+        for minutes in range(1, HORIZONS + 1):
+            assert made.buckets[0].up[minutes - 1][1] == 0.0
+        # Nor does the jump make a momentum of the minutes after it: they look back over the gap.
+        assert {number for number, each in made.buckets.items() if each.samples} == {0}
+        assert made.buckets[0].samples == 2 * (200 - 30)
 
 
 def test_at_no_distance_both_sides_add_up_to_one_with_ties_shared():
