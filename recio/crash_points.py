@@ -95,6 +95,7 @@ class CrashPoint(IntEnum):
     SETTLEMENT_SENT = 96
     ACCOUNT_PUBLISHED = 97
     RESTING_READ = 98
+    FILLS_SIFTED = 99
 
     LOCK_HELD = 110
     POOL_OPENED = 111

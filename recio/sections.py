@@ -255,6 +255,7 @@ class ExitSection(Section):
     retry_seconds: float = Field(default=10, ge=0)
     alarm_after_seconds: Seconds = 30.0
     max_price_age_seconds: Seconds = 10.0
+    max_book_age_seconds: Seconds = 10.0
 
     @field_validator(
         "max_slippage_dollars",

@@ -22,6 +22,7 @@ from recio.messages import (
     SourceState,
     VenuePhase,
 )
+from recio.rules.lifecycle import UNPROVEN
 from recio.sections import HealthSection
 
 RECONCILED_LIMIT_FACTOR = 4
@@ -30,7 +31,6 @@ NEARLY_FULL = 0.75
 ANSWER_SLACK = 2.0
 """Host seconds beyond the time-out of a request in which a task waiting for it must have had a turn."""
 MEGABYTE = 1_000_000
-UNPROVEN = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 UNCONNECTED = (SourceState.DOWN, SourceState.CONNECTING)
 
 

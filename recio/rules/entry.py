@@ -255,6 +255,7 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, reader: Reader) 
         f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
         inputs={
             "model": reader.model.name_for(market.symbol),
+            "stretched": reader.stretched(market, wish.price, now),
             "price": str(wish.price.tick.price),
             "price_source": wish.price.tick.source,
             "price_at": wish.price.tick.at.isoformat(),

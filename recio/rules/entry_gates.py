@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.messages import MarketStatus, MarketView, OpenTrades, OrderState, PriceView
+from recio.messages import MarketStatus, MarketView, OpenTrades, PriceView
 from recio.rules import spike
+from recio.rules.lifecycle import UNPROVEN
 from recio.rules.strikes import is_crossed
 from recio.sections import EntrySection
 from recio.units import Price, price_text
@@ -42,7 +43,6 @@ GATES = (
     "size",
 )
 """The gates of one market in the order of how telling they are of a whole board."""
-IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,7 +137,7 @@ def _spread(view: MarketView, settings: EntrySection) -> Waits | None:
 def own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: datetime) -> Waits | None:
     ticker = view.market.ticker
     for order in trades.orders:
-        if order.ticker == ticker and order.state in IN_DOUBT:
+        if order.ticker == ticker and order.state in UNPROVEN:
             return Waits(gate="order in doubt", sentence=f"order {order.client_order_id} is {order.state}")
     for trade in trades.trades:
         if trade.ticker == ticker:

@@ -24,9 +24,9 @@ from recio.messages import (
 )
 from recio.rules.exit_reasons import Keep, Sell, Sight, judge
 from recio.rules.model import AVERAGE, Model, Reader
-from recio.rules.strikes import bid_of, sellable_floor
+from recio.rules.strikes import bid_of, market_on, sellable_floor
 from recio.sections import ExitSection
-from recio.units import Price, Side, Ticker, TradeId, price_text
+from recio.units import Price, Side, TradeId, price_text
 
 UNRESTRAINED = Restraints()
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
@@ -119,7 +119,7 @@ def _carry_out(
     if now >= trade.closes_at:
         closed = Holds(trade_id=trade.trade_id, sentence="the market has closed, left to settlement")
         return Decided(outcome=closed, remembered=before)
-    view = _market(board, trade.ticker)
+    view = market_on(board, trade.ticker)
     hindered = _hindered(board, view)
     quote = None if view is None or hindered else bid_of(view, trade.side)
     if view is None or quote is None:
@@ -181,9 +181,9 @@ def _sight(
     now: datetime,
     reader: Reader,
 ) -> Sight:
-    view = _market(board, trade.ticker)
+    view = market_on(board, trade.ticker)
     price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
-    quote = None if view is None else bid_of(view, trade.side)
+    quote = None if view is None or _is_old(view, settings, now) else bid_of(view, trade.side)
     trusted = price is not None and not _price_fault(price, settings, now)
     return Sight(
         remaining=remaining,
@@ -192,6 +192,11 @@ def _sight(
         chance=_own_chance(trade, board, view, price, settings, now, reader),
         momentum=price.momentum if price is not None and trusted else None,
     )
+
+
+def _is_old(view: MarketView, settings: ExitSection, now: datetime) -> bool:
+    """A bid of a book that has fallen silent says nothing of what could be had now."""
+    return view.book_at is None or (now - view.book_at).total_seconds() > settings.max_book_age_seconds
 
 
 def _price_fault(price: PriceView, settings: ExitSection, now: datetime) -> str:
@@ -224,7 +229,3 @@ def _own_chance(
     if isinstance(chance, str):
         return chance
     return chance if trade.side is Side.YES else 1.0 - chance
-
-
-def _market(board: MarketBoard | None, ticker: Ticker) -> MarketView | None:
-    return next((view for view in (board.markets if board else ()) if view.market.ticker == ticker), None)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from recio.messages import Momentum, StrikeType
-from recio.rules.probability import half_unit
+from recio.rules.probability import by_strike_type
 
 BUCKETS = 30
 """Buckets reach from minus to plus so many hundredths of a percent; the outermost hold everything beyond."""
@@ -128,27 +128,13 @@ def yes_probability(
     price: Decimal,
 ) -> Reading | None:
     """Probability of YES; None when the strike that the type needs is not known yet."""
-    half, spot = half_unit(floor_strike, cap_strike), float(price)
-    strikes = [each for each in (floor_strike, cap_strike) if each is not None]
-
-    def above(strike: Decimal, nudge: float) -> float:
-        return ends_above(at, spot, float(strike) + nudge * half)
-
-    def reading(probability: float) -> Reading:
-        far = [each for each in strikes if abs(float(each) / spot - 1.0) > FURTHEST]
-        words = (f"a distance beyond {FURTHEST:.0%} counts as {FURTHEST:.0%}",) if far else ()
-        return Reading(probability=probability, samples=at.samples, clamped=(*at.clamped, *words))
-
-    match strike_type:
-        case StrikeType.GREATER:
-            return None if floor_strike is None else reading(above(floor_strike, 1.0))
-        case StrikeType.GREATER_OR_EQUAL:
-            return None if floor_strike is None else reading(above(floor_strike, -1.0))
-        case StrikeType.LESS:
-            return None if cap_strike is None else reading(1.0 - above(cap_strike, -1.0))
-        case StrikeType.LESS_OR_EQUAL:
-            return None if cap_strike is None else reading(1.0 - above(cap_strike, 1.0))
-        case StrikeType.BETWEEN:
-            if floor_strike is None or cap_strike is None:
-                return None
-            return reading(max(0.0, above(floor_strike, -1.0) - above(cap_strike, 1.0)))
+    spot = float(price)
+    chance = by_strike_type(
+        strike_type, floor_strike, cap_strike, lambda threshold: ends_above(at, spot, threshold)
+    )
+    if chance is None:
+        return None
+    strikes = [float(each) for each in (floor_strike, cap_strike) if each is not None]
+    far = any(abs(each / spot - 1.0) > FURTHEST for each in strikes)
+    words = (f"a distance beyond {FURTHEST:.0%} counts as {FURTHEST:.0%}",) if far else ()
+    return Reading(probability=chance, samples=at.samples, clamped=(*at.clamped, *words))

@@ -47,6 +47,7 @@ TRADE_MOVES: dict[TradeState, frozenset[TradeState]] = {
 }
 
 PROVEN_ENDS = frozenset(state for state, moves in ORDER_MOVES.items() if not moves)
+UNPROVEN = frozenset(ORDER_MOVES) - PROVEN_ENDS
 
 
 def may_move_order(now: OrderState, to: OrderState) -> bool:

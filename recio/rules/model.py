@@ -65,6 +65,13 @@ class Reader:
                 error = fingerprint.standard_error(reading, left)
                 return max(0.0, reading.probability - error), min(1.0, reading.probability + error)
 
+    def stretched(self, market: Market, price: PriceView, now: datetime) -> str:
+        """Where the model was asked beyond what it knows and took its nearest edge; empty if nowhere."""
+        if self.model.kind is not ModelKind.FINGERPRINT:
+            return ""
+        reading = self._reading(market, price, now)
+        return "" if isinstance(reading, str) else "; ".join(reading.clamped)
+
     def _by_volatilities(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
         """The settlement average is as uncertain as the volatility that it is given."""
         found: list[float] = []

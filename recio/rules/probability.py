@@ -8,7 +8,7 @@ minute the prints that are already made no longer move.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
 from recio.messages import StrikeType
@@ -90,21 +90,37 @@ def yes_probability(
 ) -> float | None:
     """Probability of YES, or None when the strike that the type needs is not known yet."""
 
+    def above(threshold: float) -> float:
+        return mean_above(threshold, price, volatility, seconds_to_close, prints)
+
+    return by_strike_type(strike_type, floor_strike, cap_strike, above)
+
+
+def by_strike_type(
+    strike_type: StrikeType,
+    floor_strike: Decimal | None,
+    cap_strike: Decimal | None,
+    above: Callable[[float], float],
+) -> float | None:
+    """Probability of YES by any model that knows the probability to settle at or above a threshold.
+
+    None when the strike that the type needs is not known yet.
+    """
     half = half_unit(floor_strike, cap_strike)
 
-    def above(strike: Decimal, nudge: float) -> float:
-        return mean_above(float(strike) + nudge * half, price, volatility, seconds_to_close, prints)
+    def beyond(strike: Decimal, nudge: float) -> float:
+        return above(float(strike) + nudge * half)
 
     match strike_type:
         case StrikeType.GREATER:
-            return None if floor_strike is None else above(floor_strike, 1.0)
+            return None if floor_strike is None else beyond(floor_strike, 1.0)
         case StrikeType.GREATER_OR_EQUAL:
-            return None if floor_strike is None else above(floor_strike, -1.0)
+            return None if floor_strike is None else beyond(floor_strike, -1.0)
         case StrikeType.LESS:
-            return None if cap_strike is None else 1.0 - above(cap_strike, -1.0)
+            return None if cap_strike is None else 1.0 - beyond(cap_strike, -1.0)
         case StrikeType.LESS_OR_EQUAL:
-            return None if cap_strike is None else 1.0 - above(cap_strike, 1.0)
+            return None if cap_strike is None else 1.0 - beyond(cap_strike, 1.0)
         case StrikeType.BETWEEN:
             if floor_strike is None or cap_strike is None:
                 return None
-            return max(0.0, above(floor_strike, -1.0) - above(cap_strike, 1.0))
+            return max(0.0, beyond(floor_strike, -1.0) - beyond(cap_strike, 1.0))

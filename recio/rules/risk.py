@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from recio.messages import AccountView, OpenIntent, OpenTrades, OrderPurpose, OrderState, TradeState
+from recio.messages import AccountView, OpenIntent, OpenTrades, OrderPurpose, TradeState
+from recio.rules.lifecycle import UNPROVEN
 from recio.sections import RiskSection
 from recio.units import (
     ONE_DOLLAR,
@@ -28,7 +29,6 @@ from recio.units import (
 
 RATE_SPAN = timedelta(minutes=1)
 """Market time over which the rate of orders is counted."""
-UNPROVEN = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,9 +68,14 @@ def bid_of(view: MarketView, side: Side) -> tuple[Price, Quantity] | None:
     return (price if side is Side.YES else complement(price), quantity)
 
 
+def market_on(board: MarketBoard | None, ticker: Ticker) -> MarketView | None:
+    """A market of the board; None while it is not there."""
+    return next((each for each in (board.markets if board else ()) if each.market.ticker == ticker), None)
+
+
 def ask_on(board: MarketBoard | None, ticker: Ticker, side: Side) -> Price | None:
     """Best ask of one side of a market of the board, in its own terms; None while nobody is known to offer."""
-    view = next((each for each in (board.markets if board else ()) if each.market.ticker == ticker), None)
+    view = market_on(board, ticker)
     quote = None if view is None else ask_of(view, side)
     return None if quote is None else quote[0]
 

@@ -46,4 +46,10 @@ class WhyNot:
 
 
 def added(before: Refused, later: Refused) -> Refused:
-    return replace(later, cycles=before.cycles + later.cycles, first_at=before.first_at)
+    """Both together; the clock may have been set back between the two."""
+    return replace(
+        later,
+        cycles=before.cycles + later.cycles,
+        first_at=min(before.first_at, later.first_at),
+        last_at=max(before.last_at, later.last_at),
+    )

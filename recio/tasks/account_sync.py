@@ -32,10 +32,10 @@ from recio.messages import (
     OpenTrades,
     OrderProvenAbsent,
     OrderSeen,
-    OrderState,
     PositionDifference,
     VenueFact,
 )
+from recio.rules.lifecycle import UNPROVEN
 from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
 from recio.sections import KalshiSection
 from recio.supervisor import Say
@@ -51,9 +51,6 @@ HURRY = 1.0
 for its settlement."""
 OVERLAP = timedelta(minutes=10)
 """Market time by which each read of fills and settlements reaches behind the one before."""
-
-
-IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +212,7 @@ class AccountSync:
 
     async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
         """Find every order in doubt at the venue, or prove that it is not there."""
-        doubtful = [order for order in trades.orders if order.state in IN_DOUBT]
+        doubtful = [order for order in trades.orders if order.state in UNPROVEN]
         memory.absences = {
             order.client_order_id: memory.absences.get(order.client_order_id, Absence()) for order in doubtful
         }
@@ -307,6 +304,7 @@ class AccountSync:
         listed = list(fills)
         async with transaction(self.pool) as connection:
             missing = await order_rows.fills_without_row(connection, [each.fill_id for each in listed])
+        reached(CrashPoint.FILLS_SIFTED)
         return [each for each in listed if each.fill_id in missing]
 
     async def _fill(self, fill: FillSeen) -> None:

@@ -216,15 +216,18 @@ class FailureDetector:
 
     def _too_many_losses(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
         trades, most = self.open_trades.get(), self.config.risk.max_consecutive_losses
-        losses = 0 if trades is None else trades.losses_in_a_row
-        if losses >= most and not measured.losses_told:
+        if trades is not None and self._is_losing() and not measured.losses_told:
+            losses = trades.losses_in_a_row
             yield Halt(
                 cause=f"{losses} trades in a row lost (risk.max_consecutive_losses = {most})",
                 since=now,
                 by="failure_detector",
                 way_out="look at the trades, then: recio resume, which counts anew",
             )
-        measured.losses_told = losses >= most
+
+    def _is_losing(self) -> bool:
+        trades = self.open_trades.get()
+        return trades is not None and trades.losses_in_a_row >= self.config.risk.max_consecutive_losses
 
     async def _halt_on_difference(self, measured: _Measured) -> None:
         known = {each.cause for each in measured.halts}
@@ -235,6 +238,8 @@ class FailureDetector:
             log.error("halted", cause=halt.cause, way_out=halt.way_out)
         if new:
             await self._read_halts(measured)
+        # Told only now that it has its row: a database that was away is asked again at the next look.
+        measured.losses_told = self._is_losing()
         account = self.account.get()
         difference = None if account is None else account.cash_difference
         measured.cash_told = "" if difference is None else cash_cause(difference)

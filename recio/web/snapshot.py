@@ -26,7 +26,7 @@ from recio.messages import (
     TradeView,
 )
 from recio.rules.conditions import task_limit
-from recio.rules.strikes import bid_of
+from recio.rules.strikes import bid_of, market_on
 from recio.supervisor import Ledger
 from recio.units import (
     Money,
@@ -228,7 +228,7 @@ def _mark(wires: Wires, trade: TradeView) -> Price | None:
     board = wires.board.get()
     if trade.held <= 0 or board is None:
         return None
-    view = next((each for each in board.markets if each.market.ticker == trade.ticker), None)
+    view = market_on(board, trade.ticker)
     quote = None if view is None else bid_of(view, trade.side)
     return None if quote is None else quote[0]
 

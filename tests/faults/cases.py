@@ -143,7 +143,7 @@ _FACT = tuple(P(n) for n in (60, 61, 62, 63, 67, 68, 69))
 _SETTLEMENT = tuple(P(n) for n in (64, 65, 70, 94, 95))
 _ABSENCE = tuple(P(n) for n in (66, 92, 93))
 _HINT = tuple(P(n) for n in (80, 81, 82, 83))
-_READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 91, 96, 97, 98))
+_READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 91, 96, 97, 98, 99))
 _START = tuple(P(n) for n in range(110, 121))
 _STOP = tuple(P(n) for n in range(130, 139))
 

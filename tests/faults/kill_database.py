@@ -22,7 +22,7 @@ import anyio
 from recio.db.embedded import EmbeddedServer, start_embedded
 from tests.faults.arena import Arena, DidNotHappen, until
 from tests.faults.one_case import Result, recover
-from tests.faults.proof_reports import commit, write
+from tests.faults.proof_reports import commit, recovery, write
 from tests.faults.run_grid import database, say
 
 KILLS_PER_PROOF = 5
@@ -171,7 +171,6 @@ def _keep_up(arena: Arena, tally: Tally) -> None:
 
 
 def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
-    recoveries = sorted(tally.recoveries)
     return {
         "commit": commit(),
         "seed": seed,
@@ -183,10 +182,7 @@ def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
         "orders": tally.orders,
         "fills": tally.fills,
         "failed": tally.failures,
-        "recovery_seconds": {
-            "median": recoveries[len(recoveries) // 2] if recoveries else None,
-            "longest": recoveries[-1] if recoveries else None,
-        },
+        "recovery_seconds": recovery(tally.recoveries),
     }
 
 

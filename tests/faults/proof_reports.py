@@ -23,6 +23,12 @@ def commit() -> str:
     return said.stdout.strip() or "unknown"
 
 
+def recovery(seconds: list[float]) -> dict[str, float | None]:
+    """Median and longest of what recoveries took; None of none."""
+    took = sorted(seconds)
+    return {"median": took[len(took) // 2] if took else None, "longest": took[-1] if took else None}
+
+
 def write(path: Path, found: dict[str, Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")

@@ -18,7 +18,7 @@ import anyio
 from tests.faults.arena import Arena, until
 from tests.faults.invariants import at_any_instant
 from tests.faults.one_case import Result, recover
-from tests.faults.proof_reports import commit, write
+from tests.faults.proof_reports import commit, recovery, write
 from tests.faults.run_grid import database, say
 
 LONGEST_LIFE = 6.0
@@ -105,7 +105,6 @@ async def _in_one_arena(
 
 
 def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
-    recoveries = sorted(tally.recoveries)
     return {
         "commit": commit(),
         "seed": seed,
@@ -115,10 +114,7 @@ def report(tally: Tally, seed: int, seconds: float) -> dict[str, Any]:
         "orders": tally.orders,
         "fills": tally.fills,
         "failed": tally.failures,
-        "recovery_seconds": {
-            "median": recoveries[len(recoveries) // 2] if recoveries else None,
-            "longest": recoveries[-1] if recoveries else None,
-        },
+        "recovery_seconds": recovery(tally.recoveries),
     }
 
 

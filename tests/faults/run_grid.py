@@ -21,7 +21,7 @@ from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
 from tests.faults.arena import Arena
 from tests.faults.cases import Case, every_case, spread
 from tests.faults.one_case import Result, attempt
-from tests.faults.proof_reports import commit, write
+from tests.faults.proof_reports import commit, recovery, write
 
 CASES_PER_ARENA = 40
 """After so many lives an arena is made anew, so that no case looks at books of thousands of orders."""
@@ -104,7 +104,7 @@ def _tell(result: Result, done: int, left: int) -> None:
 
 def report(results: list[Result], seconds: float) -> dict[str, object]:
     happened = [each for each in results if each.happened]
-    recovered = sorted(each.recovered_seconds for each in results if each.recovered_seconds is not None)
+    recovered = [each.recovered_seconds for each in results if each.recovered_seconds is not None]
     return {
         "commit": commit(),
         "seconds": round(seconds),
@@ -115,10 +115,7 @@ def report(results: list[Result], seconds: float) -> dict[str, object]:
         "by_trouble": dict(Counter(each.title.split(" x ")[1] for each in happened)),
         "by_point": dict(Counter(each.title.split(" x ")[0] for each in happened)),
         "resumed": dict(Counter("trading" if each.resumed == "trading" else "said why" for each in happened)),
-        "recovery_seconds": {
-            "median": recovered[len(recovered) // 2] if recovered else None,
-            "longest": recovered[-1] if recovered else None,
-        },
+        "recovery_seconds": recovery(recovered),
     }
 
 

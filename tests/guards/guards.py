@@ -163,7 +163,7 @@ DECISIONS = (
     _guard(
         "no entry beside an order in doubt",
         "recio/rules/entry_gates.py",
-        "if order.ticker == ticker and order.state in IN_DOUBT:",
+        "if order.ticker == ticker and order.state in UNPROVEN:",
         "if False:",
         ENTRY,
     ),
@@ -320,7 +320,7 @@ LIMITS = (
     _guard(
         "losses in a row halt",
         "recio/tasks/failure_detector.py",
-        "if losses >= most and not measured.losses_told:",
+        "if trades is not None and self._is_losing() and not measured.losses_told:",
         "if False:",
         HALTING,
     ),

@@ -26,13 +26,13 @@ from recio.messages import (
     OrderOutcome,
     OrderProvenAbsent,
     OrderRejected,
-    OrderState,
     OrderUnknown,
     PlaceOrder,
     Restraints,
     TradeState,
 )
 from recio.rules import entry, risk
+from recio.rules.lifecycle import UNPROVEN
 from recio.rules.limits import wanted
 from recio.rules.reconcile import Absence, absence_margin, compare
 from recio.sections import EntrySection, RiskSection
@@ -51,7 +51,6 @@ from tests.builders import NOW, account, board, book, market, price, prices, vie
 from tests.lives import begun_under
 from tests.model.model_venue import FOREIGN, TICK, ModelVenue
 
-IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING)
 REQUEST_LIMIT = 10.0
 """Seconds after which a request that has not arrived never will."""
 WINDOW = timedelta(minutes=10)
@@ -299,7 +298,7 @@ class OrderMachine(RuleBasedStateMachine):
     def _compare(self, lag: int) -> None:
         self._drop_late()
         as_of = self.venue.now - timedelta(seconds=lag)
-        doubtful = [each for each in self.rows().orders if each.state in IN_DOUBT]
+        doubtful = [each for each in self.rows().orders if each.state in UNPROVEN]
         for fill in [each for each in self.venue.fills if each.at <= as_of]:
             self.run(self._record(fill))
         listed = self.venue.orders_as_of(as_of)

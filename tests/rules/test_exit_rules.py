@@ -375,3 +375,10 @@ def test_no_halt_and_no_block_holds_up_any_of_them():
         why(turn(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), restraints=halted))
         == "price stop"
     )
+
+
+@pytest.mark.parametrize(("age", "sells"), [(10, True), (11, False)])
+def test_a_bid_of_a_book_that_fell_silent_judges_no_price_stop(age: int, sells: bool):
+    old = replace(view(levels=book(bid=500, ask=700)), book_at=NOW - timedelta(seconds=age))
+    wish = turn(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), board=board(old))
+    assert isinstance(wish, CloseIntent) is sells

@@ -92,3 +92,11 @@ def test_a_ladder_reads_its_table_once():
     for _ in range(3):
         reader.chance(market(), AT_THE_STRIKE, NOW)
     assert len(reader.slices) == 1
+
+
+def test_an_entry_on_a_stretched_table_is_recorded_with_what_was_stretched():
+    ran = replace(price(), momentum=Momentum(hundredths=44.0, whole=True))
+    stretched, plain = decided(leaning(0.8), ran).outcome, decided(leaning(0.8)).outcome
+    assert isinstance(stretched, OpenIntent)
+    assert isinstance(plain, OpenIntent)
+    assert (stretched.inputs["stretched"], plain.inputs["stretched"]) == ("momentum +44.0 counts as +30", "")

@@ -76,3 +76,11 @@ def test_events_that_are_over_are_forgotten():
     counted.note(OTHER, "edge", "", NOW)
     assert [each.event for each in counted.of([OTHER])] == [OTHER]
     assert [each.event for each in counted.of([EVENT, OTHER])] == [OTHER]
+
+
+def test_a_clock_that_is_set_back_leaves_a_first_time_that_is_not_after_the_last():
+    counted = WhyNot()
+    counted.note(EVENT, "edge", "", NOW)
+    counted.note(EVENT, "edge", "", NOW - timedelta(seconds=5))
+    (both,) = counted.take_unkept()
+    assert (both.first_at, both.last_at) == (NOW - timedelta(seconds=5), NOW)

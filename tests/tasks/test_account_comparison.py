@@ -18,6 +18,7 @@ from recio.db import halts
 from recio.db import orders as order_rows
 from recio.db.connection import transaction
 from recio.errors import Transient
+from recio.kalshi.rest import KalshiRest
 from recio.messages import (
     AccountChannelsOpened,
     AccountView,
@@ -41,6 +42,19 @@ TAG = "0000000a"
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 MARGIN = timedelta(seconds=20)
 OURS = ClientOrderId(f"recio-{TAG}-1-entry-1")
+
+
+LISTED_FILL: dict[str, Any] = {
+    "trade_id": "t-1",
+    "order_id": "o-1",
+    "ticker": TICKER,
+    "book_side": "bid",
+    "yes_price_dollars": "0.5200",
+    "count_fp": "1.00",
+    "fee_cost": "0.017500",
+    "is_taker": True,
+    "created_time": NOW.isoformat().replace("+00:00", "Z"),
+}
 
 
 @dataclass(slots=True)
@@ -86,6 +100,24 @@ class Script:
         return web.json_response(bodies[name])
 
 
+def sync_on(
+    pool: asyncpg.Pool[asyncpg.Record], rest: KalshiRest, wires: Wires, every: float = 0.05
+) -> AccountSync:
+    return AccountSync(
+        pool=pool,
+        rest=rest,
+        clock=AT_NOW,
+        venue=KalshiSection(reconcile_every_seconds=every),
+        deadline_seconds=0.0,
+        tag=TAG,
+        account_hints=wires.account_hints,
+        board=wires.board,
+        open_trades=wires.open_trades,
+        venue_facts=wires.venue_facts,
+        account=wires.account,
+    )
+
+
 @asynccontextmanager
 async def comparing(
     script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires, every: float = 0.05
@@ -98,19 +130,7 @@ async def comparing(
             told.append(await wires.venue_facts.receive())
 
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
-        task = AccountSync(
-            pool=pool,
-            rest=venue.rest(),
-            clock=AT_NOW,
-            venue=KalshiSection(reconcile_every_seconds=every),
-            deadline_seconds=0.0,
-            tag=TAG,
-            account_hints=wires.account_hints,
-            board=wires.board,
-            open_trades=wires.open_trades,
-            venue_facts=wires.venue_facts,
-            account=wires.account,
-        )
+        task = sync_on(pool, venue.rest(), wires, every)
         group.start_soon(task.run, lambda _sentence: None)
         group.start_soon(collect)
         try:
@@ -273,18 +293,7 @@ async def test_a_fill_is_told_again_at_every_comparison_until_its_row_is_there_a
     """What was told may be lost on its way to the rows; only a row proves that it was not."""
     wires = Wires()
     wires.open_trades.set(open_trades())
-    listed = {
-        "trade_id": "t-1",
-        "order_id": "o-1",
-        "ticker": TICKER,
-        "book_side": "bid",
-        "yes_price_dollars": "0.5200",
-        "count_fp": "1.00",
-        "fee_cost": "0.017500",
-        "is_taker": True,
-        "created_time": NOW.isoformat().replace("+00:00", "Z"),
-    }
-    script = Script(as_of=NOW, fills=[listed])
+    script = Script(as_of=NOW, fills=[LISTED_FILL])
     async with comparing(script, pool, wires) as told:
         with anyio.fail_after(20):
             while len(told) < 3:  # noqa: ASYNC110 - told by the task's own comparisons

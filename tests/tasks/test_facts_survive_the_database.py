@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import anyio
 import asyncpg
 import pytest
 
 from recio.db.connection import transaction
-from recio.sections import KalshiSection, RiskSection
 from recio.supervisor import Ledger, supervise
-from recio.tasks.account_sync import AccountSync
-from recio.tasks.trade_manager import TradeManager
 from recio.wires import Wires
-from tests.builders import NOW, TICKER
 from tests.kalshi.local_venue import local_venue
 from tests.lives import begun
-from tests.tasks.test_account_comparison import AT_NOW, TAG, Script, reads
+from tests.tasks.test_account_comparison import LISTED_FILL, Script, reads, sync_on
+from tests.tasks.test_order_path_tasks import manager_on
 
-FILL: dict[str, Any] = {
-    "trade_id": "t-1",
-    "order_id": "o-1",
-    "ticker": TICKER,
-    "book_side": "bid",
-    "yes_price_dollars": "0.5200",
-    "count_fp": "1.00",
-    "fee_cost": "0.017500",
-    "is_taker": True,
-    "created_time": NOW.isoformat().replace("+00:00", "Z"),
-}
 WAITS = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'fills'::regclass"
 
 
@@ -40,36 +24,11 @@ async def test_a_fill_whose_transaction_was_lost_is_told_again_and_recorded_once
     """Only trade_manager's own connection goes: nothing else starts over, so nobody else forgets what it told."""
     async with transaction(pool) as connection:
         author = await begun(connection)
-    wires, health, script = Wires(), Ledger(), Script(fills=[FILL])
+    wires, health, script = Wires(), Ledger(), Script(fills=[LISTED_FILL])
     stranger = await asyncpg.connect(database_dsn)
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
-        manager = TradeManager(
-            pool=pool,
-            clock=AT_NOW,
-            limits=RiskSection(),
-            author=author,
-            account=wires.account,
-            board=wires.board,
-            open_intents=wires.open_intents,
-            close_intents=wires.close_intents,
-            outcomes=wires.outcomes,
-            venue_facts=wires.venue_facts,
-            open_trades=wires.open_trades,
-            orders=wires.orders,
-        )
-        sync = AccountSync(
-            pool=pool,
-            rest=venue.rest(),
-            clock=AT_NOW,
-            venue=KalshiSection(reconcile_every_seconds=0.05),
-            deadline_seconds=0.0,
-            tag=TAG,
-            account_hints=wires.account_hints,
-            board=wires.board,
-            open_trades=wires.open_trades,
-            venue_facts=wires.venue_facts,
-            account=wires.account,
-        )
+        manager = manager_on(pool, wires, author)
+        sync = sync_on(pool, venue.rest(), wires)
         hold = stranger.transaction()
         await hold.start()
         await stranger.execute("LOCK TABLE fills IN EXCLUSIVE MODE")

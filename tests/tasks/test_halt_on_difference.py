@@ -134,3 +134,26 @@ async def test_too_many_losses_in_a_row_halt_and_a_resume_is_not_undone_before_t
                 await wires.restraints.newer_than(wires.restraints.version)
         assert len(found) == 1
     wires.close()
+
+
+async def test_a_halt_whose_row_could_not_be_written_is_written_once_the_database_takes_it(
+    pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
+):
+    wires = Wires()
+    wires.account.set(account())
+    wires.open_trades.set(open_trades(losses_in_a_row=8))
+    stranger = await asyncpg.connect(database_dsn)
+    hold = stranger.transaction()
+    await hold.start()
+    await stranger.execute("LOCK TABLE halts IN EXCLUSIVE MODE")
+    async with looking(pool, wires):
+        waits = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'halts'::regclass"
+        with anyio.fail_after(10):
+            while (pid := await stranger.fetchval(waits)) is None:  # noqa: ASYNC110 - the server's own state
+                await anyio.sleep(0.01)
+        await stranger.execute("SELECT pg_terminate_backend($1)", pid)
+        await hold.rollback()
+        (halt,) = (await halted(wires)).halts
+        assert halt.cause.startswith("8 trades in a row lost")
+    await stranger.close()
+    wires.close()

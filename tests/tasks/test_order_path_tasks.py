@@ -16,6 +16,7 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
+from recio.db.ledger import Author
 from recio.db.pool import open_pool
 from recio.messages import (
     FillSeen,
@@ -73,17 +74,8 @@ def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
     )
 
 
-@asynccontextmanager
-async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
-    """A running trade_manager with its wires; its rows were read when this is entered."""
-    async with transaction(pool) as connection:
-        author = await begun(connection)
-    wires = Wires()
-    wires.account.set(account())
-    wires.board.set(
-        board(view(), view(market(ticker=Ticker("KX-OTHER"))), view(market(ticker=Ticker("KX-FRESH"))))
-    )
-    manager = TradeManager(
+def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, author: Author) -> TradeManager:
+    return TradeManager(
         pool=pool,
         clock=AT_NOW,
         limits=RiskSection(),
@@ -97,6 +89,19 @@ async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
         open_trades=wires.open_trades,
         orders=wires.orders,
     )
+
+
+@asynccontextmanager
+async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
+    """A running trade_manager with its wires; its rows were read when this is entered."""
+    async with transaction(pool) as connection:
+        author = await begun(connection)
+    wires = Wires()
+    wires.account.set(account())
+    wires.board.set(
+        board(view(), view(market(ticker=Ticker("KX-OTHER"))), view(market(ticker=Ticker("KX-FRESH"))))
+    )
+    manager = manager_on(pool, wires, author)
     async with anyio.create_task_group() as group:
         group.start_soon(manager.run, lambda _sentence: None)
         with anyio.fail_after(10):
