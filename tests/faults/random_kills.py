@@ -15,7 +15,7 @@ from typing import Any
 
 import anyio
 
-from tests.faults.arena import Arena, until
+from tests.faults.arena import Arena, DidNotHappen, until
 from tests.faults.invariants import at_any_instant
 from tests.faults.one_case import Result, recover
 from tests.faults.proof_reports import commit, recovery, write
@@ -24,6 +24,8 @@ from tests.faults.run_grid import database, say
 LONGEST_LIFE = 6.0
 """Host seconds; a life begins to trade after about one."""
 KILLS_PER_PROOF = 10
+NO_ANSWER = (DidNotHappen, OSError)
+"""The exchange, the database or the daemon did not answer in time: that arena's books cannot be compared."""
 KILLS_PER_ARENA = 100
 
 
@@ -52,12 +54,15 @@ async def kill_often(kills: int, workers: int, seed: int, seconds: float, *, lou
                 while left > 0 and time.monotonic() < end:
                     generation += 1
                     arena = Arena(root=root, server=server, name=f"{name}_{generation}")
-                    await arena.open()
-                    await _first_life(arena)
                     try:
+                        await arena.open()
+                        await _first_life(arena)
                         left -= await _in_one_arena(
                             arena, min(left, KILLS_PER_ARENA), drawn, tally, end, loud
                         )
+                    except NO_ANSWER as error:
+                        left -= 1
+                        tally.failures.append({"title": f"arena {arena.name}", "failures": [repr(error)]})
                     finally:
                         with anyio.CancelScope(shield=True):
                             await arena.close()
