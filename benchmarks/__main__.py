@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+import math
 import random
 import statistics
 import tempfile
@@ -23,14 +24,16 @@ from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
 from recio.kalshi.frames import parse_frame
 from recio.messages import BookDeltaSeen, BookSnapshotSeen, Momentum, Restraints
+from recio.rules.average_fit import FITTED
 from recio.rules.entry import Seen, decide
 from recio.rules.fingerprint import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
+from recio.rules.model import AVERAGE, Reader
 from recio.rules.order_book import SequencedBooks
-from recio.rules.probability import mean_above, normal_cdf
 from recio.rules.risk import Approved, Collar
+from recio.rules.settlement_average import outlook
 from recio.sections import EntrySection, RiskSection
 from recio.units import Money, Ticker
-from tests.builders import NOW, account, board, book, open_trades, prices, view
+from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
 from tests.lives import begun
 from tests.tasks.test_order_path_tasks import wish
 
@@ -103,16 +106,32 @@ def decision_against_model() -> str:
     )
     settings, turns = EntrySection(enabled=True), 2_000
     ours = best_of(lambda: [decide(seen, settings, NOW) for _ in range(turns)]) / turns
-    model = lambda: [mean_above(84_000, 84_010, 0.00007, 600, []) for _ in range(turns)]  # noqa: E731
-    floor = best_of(model) / turns
+    floor = best_of(lambda: [one_probability() for _ in range(turns)]) / turns
     return line("one turn of entry, one strike", ours, floor, "its probability alone")
 
 
-def model_against_normal() -> str:
-    turns = 20_000
-    ours = best_of(lambda: [mean_above(84_000, 84_010, 0.00007, 600, []) for _ in range(turns)]) / turns
-    floor = best_of(lambda: [normal_cdf(0.3) for _ in range(turns)]) / turns
-    return line("settlement-average probability", ours, floor, "one normal cdf")
+def one_probability() -> float:
+    return outlook(84_010.0, 0.00007, 600.0, (), FITTED).above(84_000.0)
+
+
+def average_against_normals() -> str:
+    """A ladder of 200 strikes by the settlement average as a turn asks for it, against the normals it is made of."""
+    ladder = [market(floor_strike=Decimal(84_000 + 10 * each)) for each in range(-100, 100)]
+    seen = price()
+
+    def chances() -> None:
+        reader = Reader(AVERAGE)
+        for each in ladder:
+            reader.chance(each, seen, NOW)
+
+    def normals() -> None:
+        for each in range(-200, 200):
+            math.erfc(each / 100)
+
+    rounds = 50
+    ours = best_of(lambda: [chances() for _ in range(rounds)]) / rounds
+    floor = best_of(lambda: [normals() for _ in range(rounds)]) / rounds
+    return line("settlement-average ladder of 200", ours, floor, "400 calls of erfc")
 
 
 def tables_against_search() -> str:
@@ -200,7 +219,7 @@ def line(name: str, ours: float, floor: float, against: str) -> str:
 def main() -> None:
     for measure in (
         books_against_json,
-        model_against_normal,
+        average_against_normals,
         decision_against_model,
         tables_against_search,
     ):

@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(command=_replay)
 
-    _model_commands(commands.add_parser("model", help="probability tables from candles: build, list"))
+    _model_commands(commands.add_parser("model", help="what a probability is made of: build, fit, list"))
 
     tail = commands.add_parser("tail", help="render JSON log lines for a person")
     tail.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: standard input")
@@ -120,6 +120,16 @@ def _model_commands(model: argparse.ArgumentParser) -> None:
     build.add_argument("--symbol", default="BTC", metavar="COIN", help="default: BTC")
     build.add_argument("--out", type=Path, metavar="FILE", help="write a file and touch no database")
     build.set_defaults(command=_build_model)
+    fit = actions.add_parser(
+        "fit", help="fit the settlement average's numbers to one-minute candles, and print them"
+    )
+    fit.add_argument(
+        "paths", type=Path, nargs="+", metavar="CANDLES", help="CSV files, plain or gzipped, or folders"
+    )
+    fit.add_argument(
+        "--judge", type=Path, metavar="CANDLES", help="later candles, to see how the fit does on them"
+    )
+    fit.set_defaults(command=_fit_model)
     shown = actions.add_parser("list", help="every model that the database keeps")
     _config_option(shown)
     shown.set_defaults(command=_list_models)
@@ -268,6 +278,12 @@ def _build_model(options: argparse.Namespace) -> None:
         if options.out
         else anyio.run(model_command.keep, config, built)
     )
+
+
+def _fit_model(options: argparse.Namespace) -> None:
+    from recio import model_command
+
+    print(model_command.fitted(options.paths, options.judge))
 
 
 def _list_models(options: argparse.Namespace) -> None:

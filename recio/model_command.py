@@ -1,8 +1,8 @@
-"""`recio model`: builds fingerprint tables from candles, keeps them in the database or a file, and lists them."""
+"""`recio model`: builds fingerprint tables from candles, keeps and lists them, and fits the settlement average; it trades nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -12,10 +12,12 @@ from recio.db.fingerprints import Provenance
 from recio.errors import BadConfig
 from recio.model.build import Built, build
 from recio.model.candles import read_candles
+from recio.model.fit import FittedAverage, Likelihoods, fit, in_use, judge
 from recio.model.table_file import read_table, write_table
 from recio.own_database import database_dsn, rows_of
+from recio.rules.average_fit import HORIZONS
 from recio.rules.fingerprint import COLUMNS, FEWEST, STEP
-from recio.rules.model import AVERAGE, Model
+from recio.rules.model import Model, average
 from recio.sections import ModelKind
 
 SHOWN_HORIZONS = (1, 5, 15, 30, 60)
@@ -59,7 +61,7 @@ def of_file(config: Config, path: Path | None) -> Model:
                 f'model.kind = "{config.model.kind}" needs tables, and a replay takes them from a file: --model FILE,'
                 " made by recio model build CANDLES --out FILE"
             )
-        return AVERAGE
+        return average(config.model)
     table = read_table(path)
     return Model(kind=ModelKind.FINGERPRINT, tables={table.symbol: table})
 
@@ -87,6 +89,41 @@ def told(built: Built) -> str:
             )
             lines.append(f"{number:>8}  {minutes:>7} {shares}")
     return "\n".join(lines)
+
+
+def fitted(paths: Sequence[Path], later: Path | None) -> str:
+    """The numbers of `recio/rules/average_fit.py` as these candles give them, and how they and those in use do."""
+    candles = read_candles(paths)
+    found = fit(candles)
+    judged = candles if later is None else read_candles([later])
+    on = "the same candles" if later is None else str(later)
+    return "\n".join(
+        [
+            f"from {candles.known:,} minutes",
+            "",
+            *_numbers(found),
+            "",
+            f"On {on}: mean log density of a move, and its size at 50 %, 90 % and 99 % in units of the one expected",
+            f"{'':>14}{'minutes':>9}{'windows':>10}{'15-minute volatility':>22}{'fit':>8}{'50 %':>8}{'90 %':>8}{'99 %':>8}",
+            *(_likelihood("this fit", each) for each in judge(judged, found)),
+            *(_likelihood("fit in use", each) for each in judge(judged, in_use())),
+        ]
+    )
+
+
+def _numbers(found: FittedAverage) -> Iterator[str]:
+    horizons = zip(HORIZONS, found.weights, strict=True)
+    yield f"HORIZONS = {tuple((seconds, part) for (seconds, _), part in horizons)}"
+    yield f"volatility_error = {found.volatility_error}"
+    for each in found.tails:
+        yield f"Tails(seconds={each.seconds:g}, often={each.often}, narrow={each.narrow}, wide={each.wide})"
+    for name, row in (("weekday", found.time_of_day.weekday), ("weekend", found.time_of_day.weekend)):
+        yield f"{name} = ({', '.join(f'{each:.2f}' for each in row)})"
+
+
+def _likelihood(name: str, each: Likelihoods) -> str:
+    beyond = "".join(f"{size:>8.2f}" for size in each.beyond)
+    return f"{name:<14}{each.minutes:>9}{each.windows:>10,}{each.plain:>22.3f}{each.fitted:>8.3f}{beyond}"
 
 
 async def listed(config: Config) -> str:

@@ -25,7 +25,7 @@ from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
 from recio.errors import BadConfig
 from recio.rules.fingerprint import Table
 from recio.rules.limits import LimitsInForce
-from recio.rules.model import AVERAGE, Model
+from recio.rules.model import Model, average
 from recio.sections import ModelKind, RiskSection
 from recio.stopping import refuse_stopped
 from recio.venue import Venue
@@ -113,7 +113,7 @@ async def _begin_life(
 async def _model(connection: Connection, config: Config) -> Model:
     """The model that the config asks for, with its newest tables. Raises BadConfig where one was never built."""
     if config.model.kind is ModelKind.AVERAGE:
-        return AVERAGE
+        return average(config.model)
     tables: dict[str, Table] = {}
     for symbol in config.symbols:
         table = await fingerprints.newest(connection, symbol)

@@ -143,6 +143,7 @@ class ModelKind(StrEnum):
 
 class ModelSection(Section):
     kind: ModelKind = ModelKind.AVERAGE
+    time_of_day: bool = True
 
 
 class Sizing(StrEnum):

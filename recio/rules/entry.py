@@ -254,12 +254,10 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, reader: Reader) 
         why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
         f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
         inputs={
-            "model": reader.model.name_for(market.symbol),
-            "stretched": reader.stretched(market, wish.price, now),
+            **reader.figures(market, wish.price, now),
             "price": str(wish.price.tick.price),
             "price_source": wish.price.tick.source,
             "price_at": wish.price.tick.at.isoformat(),
-            "volatility": "unknown" if wish.price.volatility is None else f"{wish.price.volatility:.9f}",
             "momentum": _momentum(wish.price.momentum),
             "probability": f"{wish.chance:.6f}",
             "ask": price_text(ask),

@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 
 from recio.messages import Market, PriceView
 from recio.rules import fingerprint, strikes
+from recio.rules.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.fingerprint import Reading, Slice, Table
-from recio.sections import ModelKind
+from recio.rules.settlement_average import Outlook
+from recio.sections import ModelKind, ModelSection
 
-VOLATILITY_ERROR = 0.15
-"""Of a volatility from the ninety steps of a quarter of an hour one standard error is 7.5 %, by 1/sqrt(2n); doubled, because
-returns have fat tails."""
+INDEX = "index"
+"""The source of a price that is the settlement index itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +27,7 @@ class Model:
 
     kind: ModelKind = ModelKind.AVERAGE
     tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
+    fit: Fit = FITTED
 
     def name_for(self, symbol: str) -> str:
         """What a decision is recorded with: which model, and which version of its table."""
@@ -35,6 +38,11 @@ class Model:
 AVERAGE = Model()
 
 
+def average(settings: ModelSection) -> Model:
+    """The settlement average as it is configured."""
+    return Model(fit=FITTED if settings.time_of_day else ANY_HOUR)
+
+
 @dataclass(frozen=True, slots=True)
 class Reader:
     """A model at one moment."""
@@ -43,20 +51,22 @@ class Reader:
     slices: dict[tuple[str, datetime], Slice | str] = field(
         default_factory=dict[tuple[str, datetime], Slice | str]
     )
+    outlooks: dict[tuple[str, datetime], Outlook | str] = field(
+        default_factory=dict[tuple[str, datetime], Outlook | str]
+    )
 
     def chance(self, market: Market, price: PriceView, now: datetime) -> float | str:
         """P(YES), or the reason why it is unknown."""
-        match self.model.kind:
-            case ModelKind.AVERAGE:
-                return strikes.probability(market, price, now)
-            case ModelKind.FINGERPRINT:
-                return self._by_fingerprint(market, price, now)
+        if self.model.kind is ModelKind.FINGERPRINT:
+            return self._by_fingerprint(market, price, now)
+        seen = self._outlook(market, price, now)
+        return seen if isinstance(seen, str) else strikes.yes_chance(market, seen)
 
     def bounds(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
         """Where P(YES) lies by what the model knows of its own error, one standard error each way; or why that is unknown."""
         match self.model.kind:
             case ModelKind.AVERAGE:
-                return self._by_volatilities(market, price, now)
+                return self._by_errors(market, price, now)
             case ModelKind.FINGERPRINT:
                 reading = self._reading(market, price, now)
                 if isinstance(reading, str):
@@ -65,6 +75,17 @@ class Reader:
                 error = fingerprint.standard_error(reading, left)
                 return max(0.0, reading.probability - error), min(1.0, reading.probability + error)
 
+    def figures(self, market: Market, price: PriceView, now: datetime) -> dict[str, str]:
+        """What the answer was computed with, for the record of a decision."""
+        told = {
+            "model": self.model.name_for(market.symbol),
+            "volatility": "unknown" if price.volatility is None else f"{price.volatility:.9f}",
+        }
+        if self.model.kind is ModelKind.FINGERPRINT:
+            return told | {"stretched": self.stretched(market, price, now)}
+        seen = self._outlook(market, price, now)
+        return told if isinstance(seen, str) else told | {"volatility_to_come": f"{seen.volatility:.9f}"}
+
     def stretched(self, market: Market, price: PriceView, now: datetime) -> str:
         """Where the model was asked beyond what it knows and took its nearest edge; empty if nowhere."""
         if self.model.kind is not ModelKind.FINGERPRINT:
@@ -72,12 +93,18 @@ class Reader:
         reading = self._reading(market, price, now)
         return "" if isinstance(reading, str) else "; ".join(reading.clamped)
 
-    def _by_volatilities(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
-        """The settlement average is as uncertain as the volatility that it is given."""
+    def _outlook(self, market: Market, price: PriceView, now: datetime) -> Outlook | str:
+        key = (market.symbol, market.close_time)
+        seen = self.outlooks.get(key)
+        if seen is None:
+            seen = self.outlooks[key] = strikes.outlook_of(market, price, now, self.model.fit)
+        return seen
+
+    def _by_errors(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
+        """The settlement average is as uncertain as the volatility and the price that it is given."""
         found: list[float] = []
-        for factor in (1.0 - VOLATILITY_ERROR, 1.0, 1.0 + VOLATILITY_ERROR):
-            other = None if price.volatility is None else price.volatility * factor
-            chance = strikes.probability(market, replace(price, volatility=other), now)
+        for other in _others(price, self.model.fit):
+            chance = strikes.probability(market, other, now, self.model.fit)
             if isinstance(chance, str):
                 return chance
             found.append(chance)
@@ -112,3 +139,18 @@ class Reader:
         return fingerprint.slice_at(table, price.momentum, left) or (
             f"too few past minutes had a momentum of {price.momentum.hundredths:+.0f}"
         )
+
+
+def _others(price: PriceView, fit: Fit) -> list[PriceView]:
+    """The price as it is, and with its volatility and its distance from the index wrong by what each usually is."""
+    ratios = (1.0 - fit.volatility_error, 1.0 + fit.volatility_error)
+    basis = Decimal(0) if price.tick.source == INDEX else Decimal(str(fit.basis_error))
+    wilder = [
+        replace(price, volatility=None if price.volatility is None else price.volatility * ratio)
+        for ratio in ratios
+    ]
+    return [price] + [
+        replace(each, tick=replace(each.tick, price=each.tick.price * (1 + shift)))
+        for each in wilder
+        for shift in (-basis, basis)
+    ]

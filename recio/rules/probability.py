@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import lru_cache
 
 from recio.messages import StrikeType
 from recio.rules.settlement import PRINTS
@@ -32,10 +33,6 @@ def _places(strike: Decimal) -> int:
     return max(written, usual)
 
 
-def normal_cdf(z: float) -> float:
-    return 0.5 * math.erfc(-z / math.sqrt(2.0))
-
-
 def mean_variance_seconds(prints_to_come: int, seconds_before_first: float) -> float:
     """Variance of the mean of all sixty prints, in units of (relative variance per second).
 
@@ -44,30 +41,6 @@ def mean_variance_seconds(prints_to_come: int, seconds_before_first: float) -> f
     m = prints_to_come
     weight = m / PRINTS
     return weight * weight * seconds_before_first + m * (m + 1) * (2 * m + 1) / (6 * PRINTS * PRINTS)
-
-
-def mean_above(
-    threshold: float,
-    price: float,
-    volatility: float,
-    seconds_to_close: float,
-    prints_made: Sequence[float],
-) -> float:
-    """P(mean of the sixty prints >= threshold), for a driftless price.
-
-    `prints_made` are the prices of those of the sixty seconds that have passed, in any order.
-    Raises ValueError for a price, volatility or time that cannot be.
-    """
-    if price <= 0 or volatility <= 0 or seconds_to_close < 0:
-        raise ValueError("price and volatility must be positive and the time to close not negative")
-    made = min(len(prints_made), PRINTS)
-    to_come = PRINTS - made
-    expected = (math.fsum(prints_made[:made]) + price * to_come) / PRINTS
-    variance = mean_variance_seconds(to_come, max(0.0, seconds_to_close - PRINTS))
-    spread = price * volatility * math.sqrt(variance)
-    if spread == 0.0:
-        return 1.0 if expected >= threshold else 0.0
-    return normal_cdf((expected - threshold) / spread)
 
 
 def prints_made(last_minute: Sequence[tuple[int, Decimal]], closes_at: int, now: float) -> list[float] | None:
@@ -79,21 +52,32 @@ def prints_made(last_minute: Sequence[tuple[int, Decimal]], closes_at: int, now:
     return made if passed - len(made) <= 2 else None
 
 
-def yes_probability(
-    strike_type: StrikeType,
-    floor_strike: Decimal | None,
-    cap_strike: Decimal | None,
-    price: float,
-    volatility: float,
-    seconds_to_close: float,
-    prints: Sequence[float],
-) -> float | None:
-    """Probability of YES, or None when the strike that the type needs is not known yet."""
+Span = tuple[float | None, float | None]
+"""(from, below): YES is a mean of at least the one and less than the other, as far as there is one."""
 
-    def above(threshold: float) -> float:
-        return mean_above(threshold, price, volatility, seconds_to_close, prints)
 
-    return by_strike_type(strike_type, floor_strike, cap_strike, above)
+@lru_cache(maxsize=8_192)
+def thresholds(
+    strike_type: StrikeType, floor_strike: Decimal | None, cap_strike: Decimal | None
+) -> Span | None:
+    """The thresholds of one market.
+
+    None when the strike that the type needs is not known yet. Kept, because a strike never changes and is asked for each turn.
+    """
+    half = half_unit(floor_strike, cap_strike)
+    floor = None if floor_strike is None else float(floor_strike)
+    cap = None if cap_strike is None else float(cap_strike)
+    match strike_type:
+        case StrikeType.GREATER:
+            return None if floor is None else (floor + half, None)
+        case StrikeType.GREATER_OR_EQUAL:
+            return None if floor is None else (floor - half, None)
+        case StrikeType.LESS:
+            return None if cap is None else (None, cap - half)
+        case StrikeType.LESS_OR_EQUAL:
+            return None if cap is None else (None, cap + half)
+        case StrikeType.BETWEEN:
+            return None if floor is None or cap is None else (floor - half, cap + half)
 
 
 def by_strike_type(
@@ -106,21 +90,15 @@ def by_strike_type(
 
     None when the strike that the type needs is not known yet.
     """
-    half = half_unit(floor_strike, cap_strike)
+    span = thresholds(strike_type, floor_strike, cap_strike)
+    return None if span is None else within(span, above)
 
-    def beyond(strike: Decimal, nudge: float) -> float:
-        return above(float(strike) + nudge * half)
 
-    match strike_type:
-        case StrikeType.GREATER:
-            return None if floor_strike is None else beyond(floor_strike, 1.0)
-        case StrikeType.GREATER_OR_EQUAL:
-            return None if floor_strike is None else beyond(floor_strike, -1.0)
-        case StrikeType.LESS:
-            return None if cap_strike is None else 1.0 - beyond(cap_strike, -1.0)
-        case StrikeType.LESS_OR_EQUAL:
-            return None if cap_strike is None else 1.0 - beyond(cap_strike, 1.0)
-        case StrikeType.BETWEEN:
-            if floor_strike is None or cap_strike is None:
-                return None
-            return max(0.0, beyond(floor_strike, -1.0) - beyond(cap_strike, 1.0))
+def within(span: Span, above: Callable[[float], float]) -> float:
+    """Probability of a mean within some thresholds."""
+    least, beyond = span
+    if beyond is None:
+        return 1.0 if least is None else above(least)
+    if least is None:
+        return 1.0 - above(beyond)
+    return max(0.0, above(least) - above(beyond))

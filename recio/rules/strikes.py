@@ -9,8 +9,11 @@ from collections.abc import Callable
 from datetime import datetime
 
 from recio.messages import Market, MarketBoard, MarketStatus, MarketView, PriceView, StrikeAssessment
+from recio.rules.average_fit import FITTED, Fit
 from recio.rules.fees import taker_fee
-from recio.rules.probability import prints_made, yes_probability
+from recio.rules.probability import prints_made, thresholds, within
+from recio.rules.settlement_average import Outlook, outlook
+from recio.rules.time_of_day import growth
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, complement
 
 MICROS = 1_000_000
@@ -18,8 +21,8 @@ FINEST_STEP = 10
 """The finest grid of any market we trade, $0.001."""
 
 
-def probability(market: Market, price: PriceView, now: datetime) -> float | str:
-    """P(YES), or the reason why it is unknown."""
+def outlook_of(market: Market, price: PriceView, now: datetime, fit: Fit = FITTED) -> Outlook | str:
+    """What all strikes of a coin that close together share, or the reason why it is unknown."""
     if price.volatility is None:
         return "volatility is not known yet"
     if price.volatility <= 0:
@@ -29,16 +32,21 @@ def probability(market: Market, price: PriceView, now: datetime) -> float | str:
     prints = prints_made(price.last_minute, int(closes_at), unix)
     if prints is None:
         return "prices of the closing minute are missing"
-    value = yes_probability(
-        market.strike_type,
-        market.floor_strike,
-        market.cap_strike,
-        float(price.tick.price),
-        price.volatility,
-        max(0.0, closes_at - unix),
-        prints,
-    )
-    return "the strike is not known yet" if value is None else value
+    remaining = max(0.0, closes_at - unix)
+    to_come = price.volatility * growth(fit.time_of_day, unix, unix + remaining)
+    return outlook(float(price.tick.price), to_come, remaining, prints, fit)
+
+
+def yes_chance(market: Market, seen: Outlook) -> float | str:
+    """P(YES) of one of those strikes, or the reason why it is unknown."""
+    span = thresholds(market.strike_type, market.floor_strike, market.cap_strike)
+    return "the strike is not known yet" if span is None else within(span, seen.above)
+
+
+def probability(market: Market, price: PriceView, now: datetime, fit: Fit = FITTED) -> float | str:
+    """P(YES) by the settlement average, or the reason why it is unknown."""
+    seen = outlook_of(market, price, now, fit)
+    return seen if isinstance(seen, str) else yes_chance(market, seen)
 
 
 def edge(chance: float, ask: Price, multiplier_fee: Money) -> Money:

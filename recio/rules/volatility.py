@@ -1,4 +1,4 @@
-"""Realised volatility and the last minute of prices, remembered second by second.
+"""Realised volatility over several horizons and the last minute of prices, remembered second by second.
 
 Trades bounce between bid and ask, so returns are taken over ten-second steps, where the bounce is
 small against the move; one-second returns would overstate the volatility.
@@ -14,10 +14,10 @@ from decimal import Decimal
 
 from recio.messages import Momentum
 from recio.rules import momentum
+from recio.rules.average_fit import HORIZONS
 from recio.rules.momentum import LONGEST_MINUTES
 
 STEP_SECONDS = 10
-HORIZON_SECONDS = 900
 STILL_LIMIT = 0.5
 """Part of the steps that may show no move at all: a feed that mostly stood still does not tell how far the market goes."""
 LAST_MINUTE = 60
@@ -69,12 +69,13 @@ class PriceMemory:
         """
         if len(self.seconds) < self.warmup_seconds:
             return None
-        recent = itertools.islice(reversed(self.seconds), 0, HORIZON_SECONDS, STEP_SECONDS)
+        recent = itertools.islice(reversed(self.seconds), 0, HORIZONS[-1][0] + 1, STEP_SECONDS)
         prices = [float(price) for _, price in recent]
         steps = [math.log(newer / older) for newer, older in itertools.pairwise(prices)]
         if not steps or steps.count(0.0) > STILL_LIMIT * len(steps):
             return None
-        return math.sqrt(sum(step * step for step in steps) / len(steps) / STEP_SECONDS)
+        squares = [step * step for step in steps]
+        return math.sqrt(sum(part * _mean(squares, seconds) for seconds, part in HORIZONS) / STEP_SECONDS)
 
     def momentum(self) -> Momentum | None:
         """The weighted move of the last half hour; None while too little is known."""
@@ -93,3 +94,9 @@ class PriceMemory:
                 break
             newer.append(each)
         return newer[::-1]
+
+
+def _mean(squares: list[float], seconds: int) -> float:
+    """Over the newest so many seconds, or as many as are known."""
+    newest = squares[: seconds // STEP_SECONDS]
+    return sum(newest) / len(newest)

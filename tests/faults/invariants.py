@@ -16,8 +16,10 @@ from typing import Any
 import asyncpg
 
 from recio.messages import StrikeType
+from recio.rules.average_fit import FITTED
 from recio.rules.fees import taker_fee
-from recio.rules.probability import yes_probability
+from recio.rules.probability import by_strike_type
+from recio.rules.settlement_average import outlook
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Side, money_decimal, price
 
 Row = asyncpg.Record
@@ -297,14 +299,15 @@ def _repeatable(rows: Rows) -> Iterator[str]:
     for trade in rows.trades:
         inputs = json.loads(trade["inputs"]) if isinstance(trade["inputs"], str) else trade["inputs"]
         market, chance = rows.markets[trade["ticker"]], float(inputs["probability"])
-        again = yes_probability(
-            StrikeType(market["strike_type"]),
-            market["floor_strike"],
-            market["cap_strike"],
+        seen = outlook(
             float(inputs["price"]),
-            float(inputs["volatility"]),
+            float(inputs["volatility_to_come"]),
             float(inputs["seconds_to_close"]),
             (),
+            FITTED,
+        )
+        again = by_strike_type(
+            StrikeType(market["strike_type"]), market["floor_strike"], market["cap_strike"], seen.above
         )
         own = None if again is None else again if trade["side"] == Side.YES.value else 1.0 - again
         if float(inputs["seconds_to_close"]) >= MEAN_SECONDS and (own is None or abs(own - chance) > 0.001):

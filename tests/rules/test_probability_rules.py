@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from collections.abc import Sequence
 from decimal import Decimal
 
 import pytest
@@ -11,10 +12,30 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recio.messages import StrikeType
-from recio.rules.probability import half_unit, mean_above, mean_variance_seconds, prints_made, yes_probability
+from recio.rules.average_fit import NORMAL
+from recio.rules.probability import by_strike_type, half_unit, mean_variance_seconds, prints_made
+from recio.rules.settlement_average import outlook
 
 SIGMA = 0.00007
 chances = st.floats(50_000, 120_000)
+
+
+def mean_above(
+    threshold: float, price: float, volatility: float, seconds: float, made: Sequence[float]
+) -> float:
+    return outlook(price, volatility, seconds, made, NORMAL).above(threshold)
+
+
+def yes_probability(
+    strike_type: StrikeType,
+    floor: Decimal | None,
+    cap: Decimal | None,
+    price: float,
+    volatility: float,
+    seconds: float,
+    made: Sequence[float],
+) -> float | None:
+    return by_strike_type(strike_type, floor, cap, outlook(price, volatility, seconds, made, NORMAL).above)
 
 
 @pytest.mark.parametrize(

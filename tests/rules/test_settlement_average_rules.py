@@ -1,0 +1,171 @@
+"""Fat tails, times of day, bounds and whole ladders of the settlement average: the laws they must obey, and what they were fitted to."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recio.messages import StrikeType
+from recio.rules import strikes
+from recio.rules.average_fit import ANY_HOUR, FITTED, NORMAL, TIME_OF_DAY, Fit, TimeOfDay
+from recio.rules.model import INDEX, Model, Reader
+from recio.rules.settlement_average import outlook, tails_at
+from recio.rules.time_of_day import factor, growth, mean_factor
+from tests.builders import NOW, market, price
+
+SIGMA = 0.00007
+SPOT = 84_000.0
+ONE_MINUTE_BEFORE_THE_OPENING = datetime(2026, 11, 24, 14, 29, tzinfo=UTC)
+"""A Tuesday in winter, 9:29 in New York."""
+
+
+def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
+    fat, thin = outlook(SPOT, SIGMA, 600, (), FITTED), outlook(SPOT, SIGMA, 600, (), NORMAL)
+    four_spreads = SPOT + 4 * thin.narrow
+    half_a_spread = SPOT + 0.5 * thin.narrow
+    assert fat.above(four_spreads) > 20 * thin.above(four_spreads)
+    assert fat.above(half_a_spread) < thin.above(half_a_spread)
+
+
+@given(st.floats(0.01, 8), st.floats(1, 7_200))
+def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds: float):
+    seen = outlook(SPOT, SIGMA, seconds, (), FITTED)
+    distance = spreads * seen.narrow
+    assert seen.above(SPOT + distance) + seen.above(SPOT - distance) == pytest.approx(1.0, abs=1e-12)
+    assert seen.above(SPOT + 1.01 * distance) <= seen.above(SPOT + distance)
+
+
+@given(st.floats(1, 500), st.floats(60, 7_000))
+def test_with_more_time_a_far_strike_is_not_less_likely(distance: float, seconds: float):
+    sooner = outlook(SPOT, SIGMA, seconds, (), FITTED)
+    later = outlook(SPOT, SIGMA, 1.02 * seconds, (), FITTED)
+    if distance > 3 * later.narrow:
+        return
+    assert later.above(SPOT + distance) >= sooner.above(SPOT + distance) - 1e-4
+
+
+@given(st.floats(0.1, 100_000))
+def test_the_shape_lies_between_its_knots_and_stays_at_the_outermost(seconds: float):
+    shape = tails_at(FITTED.tails, seconds)
+    assert min(knot.wide for knot in FITTED.tails) <= shape.wide <= max(knot.wide for knot in FITTED.tails)
+    assert 0.5 < shape.often < 1
+    assert shape.narrow <= 1 < shape.wide
+
+
+def test_at_its_knots_the_shape_is_what_was_fitted():
+    for knot in FITTED.tails:
+        assert tails_at(FITTED.tails, knot.seconds) == knot
+    five, fifteen = (knot for knot in FITTED.tails if knot.seconds in (300, 900))
+    between = tails_at(FITTED.tails, math.sqrt(300 * 900))
+    assert between.often == pytest.approx((five.often + fifteen.often) / 2)
+
+
+def test_the_mixture_is_what_a_draw_from_it_gives():
+    dice = random.Random(5)
+    seen = outlook(SPOT, SIGMA, 900, (), FITTED)
+    threshold, draws = SPOT + 1.5 * seen.narrow, 40_000
+    over = 0
+    for _ in range(draws):
+        spread = seen.narrow if dice.random() < seen.often else seen.wide
+        over += seen.expected + dice.gauss(0, spread) >= threshold
+    assert over / draws == pytest.approx(seen.above(threshold), abs=4 * math.sqrt(0.1 / draws))
+
+
+def test_once_every_print_is_made_no_tail_is_left():
+    made = outlook(SPOT, SIGMA, 0, [83_999.0] * 60, FITTED)
+    assert (made.above(83_999.0), made.above(83_999.01)) == (1.0, 0.0)
+
+
+@pytest.mark.parametrize(("price_", "volatility", "seconds"), [(0, SIGMA, 1), (1, 0, 1), (1, SIGMA, -1)])
+def test_what_cannot_be_is_refused(price_: float, volatility: float, seconds: float):
+    with pytest.raises(ValueError, match="must be positive"):
+        outlook(price_, volatility, seconds, (), FITTED)
+
+
+# Times of day.
+
+
+def test_the_hour_is_new_yorks_in_summer_and_in_winter():
+    opening = TIME_OF_DAY.weekday[19]
+    assert factor(TIME_OF_DAY, datetime(2026, 11, 24, 14, 30, tzinfo=UTC).timestamp()) == opening
+    assert factor(TIME_OF_DAY, datetime(2026, 7, 7, 13, 30, tzinfo=UTC).timestamp()) == opening
+    assert (
+        factor(TIME_OF_DAY, datetime(2026, 11, 28, 14, 30, tzinfo=UTC).timestamp()) == TIME_OF_DAY.weekend[19]
+    )
+
+
+def test_a_mean_over_several_half_hours_weighs_each_by_its_part():
+    since = datetime(2026, 11, 24, 14, 20, tzinfo=UTC).timestamp()
+    row = TIME_OF_DAY.weekday
+    expected = (600 * row[18] + 1_800 * row[19] + 300 * row[20]) / 2_700
+    assert mean_factor(TIME_OF_DAY, since, since + 2_700) == pytest.approx(expected)
+    assert mean_factor(TIME_OF_DAY, since, since) == row[18]
+
+
+def test_before_the_opening_more_is_expected_than_was_measured_and_after_lunch_less():
+    before = datetime(2026, 11, 24, 14, 29, tzinfo=UTC).timestamp()
+    assert growth(TIME_OF_DAY, before, before + 900) > 1.3
+    after = datetime(2026, 11, 24, 21, 0, tzinfo=UTC).timestamp()
+    assert growth(TIME_OF_DAY, after, after + 900) < 1.0
+    assert growth(None, before, before + 900) == 1.0
+
+
+def test_where_every_hour_is_the_same_nothing_changes():
+    flat = TimeOfDay(weekday=(1.0,) * 48, weekend=(1.0,) * 48)
+    assert growth(flat, NOW.timestamp(), NOW.timestamp() + 5_000) == pytest.approx(1.0)
+
+
+def test_the_time_of_day_reaches_the_probability():
+    now = ONE_MINUTE_BEFORE_THE_OPENING
+    shown = market(close_time=now + timedelta(minutes=10), floor_strike=Decimal(84_100))
+    seen = price()
+    wild, plain = (Reader(Model(fit=fit)).chance(shown, seen, now) for fit in (FITTED, ANY_HOUR))
+    assert isinstance(wild, float)
+    assert isinstance(plain, float)
+    assert wild > plain + 0.01
+
+
+# Bounds.
+
+
+def bounds(fit: Fit, source: str, strike: str = "84100") -> tuple[float, float]:
+    seen = price()
+    seen = replace(seen, tick=replace(seen.tick, source=source))
+    found = Reader(Model(fit=fit)).bounds(market(floor_strike=Decimal(strike)), seen, NOW)
+    assert isinstance(found, tuple)
+    return found
+
+
+def test_bounds_hold_the_answer_and_are_wider_for_a_price_that_is_not_the_index():
+    chance = strikes.probability(market(floor_strike=Decimal(84_100)), price(), NOW)
+    assert isinstance(chance, float)
+    by_index, by_sources = bounds(FITTED, INDEX), bounds(FITTED, "coinbase")
+    assert by_sources[0] < by_index[0] < chance < by_index[1] < by_sources[1]
+
+
+def test_bounds_widen_with_the_errors_that_were_fitted():
+    small = replace(FITTED, volatility_error=0.01, basis_error=0.00001)
+    wide = bounds(FITTED, "coinbase")
+    narrow = bounds(small, "coinbase")
+    assert wide[1] - wide[0] > 4 * (narrow[1] - narrow[0])
+
+
+# Ladders.
+
+
+@pytest.mark.parametrize("strike_type", list(StrikeType))
+def test_a_reader_gives_each_strike_of_a_ladder_what_it_gives_it_alone(strike_type: StrikeType):
+    reader = Reader(Model())
+    for step in range(-20, 20):
+        floor = Decimal(84_000 + 25 * step)
+        each = market(strike_type=strike_type, floor_strike=floor, cap_strike=floor + 50)
+        alone = strikes.probability(each, price(), NOW)
+        assert reader.chance(each, price(), NOW) == alone
+    assert len(reader.outlooks) == 1
