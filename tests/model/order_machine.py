@@ -325,6 +325,7 @@ class OrderMachine(RuleBasedStateMachine):
     def _check_really_absent(self, name: str) -> None:
         assert name not in self.venue.orders, f"{name} was called absent and is at the venue"
         assert name not in {each.client_order_id for each, _ in self.on_the_way}, f"{name} may still arrive"
+        assert name not in {each.client_order_id for each in self._may_be_sent()}, f"{name} may still be sent"
 
     @rule(seconds=st.sampled_from([1, 1, 2, 5, 15, 60, 600, 86_400]))
     def time_passes(self, seconds: int) -> None:
@@ -397,9 +398,13 @@ class OrderMachine(RuleBasedStateMachine):
     def _check_exposure(self) -> None:
         """What the venue holds, and what may still be filled there, at its worst and within the limit."""
         worst = sum(self._worst_of(ticker) for ticker in self.venue.closes.keys() - self.venue.settlements)
-        may_leave = (*self.commands, *(each for each, _ in self.on_the_way))
+        may_leave = (*self._may_be_sent(), *(each for each, _ in self.on_the_way))
         worst += sum(notional(_own_price(each), each.quantity) for each in may_leave if not each.reduce_only)
         assert worst <= self.limits.max_open_cost, "more is at stake than the limit allows"
+
+    def _may_be_sent(self) -> list[PlaceOrder]:
+        """What the executor has not looked at yet; what is past its deadline it will not send any more."""
+        return [each for each in self.commands if each.send_before >= self.venue.now]
 
     def _worst_of(self, ticker: Ticker) -> int:
         """Cost of what is held on one market, averaged, and of what rests there."""
