@@ -35,6 +35,7 @@ WINDOW_SECONDS = 180
 LOOK_EVERY = 0.05
 UP_WITHIN = 30.0
 BOUNDS = Bounds(open_cost=Decimal(100), open_trades=3, price_age=30.0)
+# One source of prices: a second one at thirty times the speed takes half of the machine and proves nothing about orders.
 SETTINGS = """
 mode = "demo"
 data_dir = "{root}/data-{name}"
@@ -46,6 +47,7 @@ credentials_dir = "{root}/exchange-{name}"
 request_timeout_seconds = 0.6
 reconcile_every_seconds = 1.0
 [prices]
+sources = ["coinbase"]
 warmup_seconds = 20
 [entry]
 enabled = true
