@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model
+.PHONY: fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model evidence
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -89,3 +89,7 @@ model: .venv/developer
 # The page of what was tried and found, from the reports that the proofs above leave in docs/proof.
 fault-ledger: .venv/developer
 	$(BIN)/python -m tests.faults.fault_ledger
+
+# The page of how good the probabilities were, from the recordings in RECIO_DATA; two minutes of one core.
+evidence: .venv/developer
+	$(BIN)/python -m benchmarks.evidence

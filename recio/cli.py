@@ -101,6 +101,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     replay.set_defaults(command=_replay)
 
+    score = commands.add_parser("score", help="how good the probabilities were on recordings")
+    _config_option(score)
+    score.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="sessions, or folders of quotes.csv and prices.csv",
+    )
+    score.add_argument("--json", action="store_true", help="print one JSON object")
+    score.add_argument(
+        "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
+    )
+    score.add_argument("--plots", type=Path, metavar="DIR", help="draw calibration and loss as SVG")
+    score.set_defaults(command=_score)
+
     _model_commands(commands.add_parser("model", help="what a probability is made of: build, fit, list"))
 
     tail = commands.add_parser("tail", help="render JSON log lines for a person")
@@ -229,6 +245,15 @@ def _replay(options: argparse.Namespace) -> None:
     config = _load(options.config)
     report = replay(options.paths, config, model_command.of_file(config, options.model))
     print(json.dumps(as_json(report), indent=1) if options.json else as_text(report))
+
+
+def _score(options: argparse.Namespace) -> None:
+    from recio import score_command
+
+    scores = score_command.scored(options.paths, _load(options.config), options.model)
+    if options.plots:
+        sys.stderr.write(score_command.draw(scores, options.plots) + "\n")
+    print(score_command.as_json(scores) if options.json else score_command.as_text(scores))
 
 
 def _tail(options: argparse.Namespace) -> None:

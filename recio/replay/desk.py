@@ -7,6 +7,7 @@ venue, here it meets the recorded book.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -39,6 +40,7 @@ from recio.sections import EntrySection
 from recio.units import Quantity, Side, Ticker, TradeId
 
 TRADING = VenueState(phase=VenuePhase.TRADING)
+Look = Callable[[MarketBoard, Prices, datetime], None]
 NO_BOOK = "waits for a whole snapshot"
 
 
@@ -53,6 +55,8 @@ class Desk:
     spot: Spot
     paper: Paper
     model: Model = AVERAGE
+    look: Look | None = None
+    """Told what each turn sees; it decides nothing."""
     room: BookRoom = field(default_factory=BookRoom)
     taken: Taken = field(default_factory=Taken)
     decisions: int = 0
@@ -63,6 +67,8 @@ class Desk:
     def turn(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
         """Let exit and entry decide; returns the orders that left."""
         board, prices = self._board(now, heard_at), self.spot.prices()
+        if self.look is not None:
+            self.look(board, prices, now)
         return [*self._exit_turn(board, prices, now), *self._entry_turn(board, prices, now)]
 
     def _board(self, now: datetime, heard_at: datetime) -> MarketBoard:

@@ -15,7 +15,7 @@ from recio.config import Config
 from recio.kalshi.frames import Frame
 from recio.messages import BookDeltaSeen, BookSnapshotSeen
 from recio.replay.agenda import Agenda, Arrival, Due, Outcome, Turn
-from recio.replay.desk import Desk
+from recio.replay.desk import Desk, Look
 from recio.replay.findings import SessionFound
 from recio.replay.paper import Paper
 from recio.replay.recording import (
@@ -129,9 +129,11 @@ class Clockwork:
                 self.desk.look_at_outcome(due.window, self.now_ns // NS)
 
 
-def replay_session(files: SessionFiles, config: Config, model: Model = AVERAGE) -> SessionFound:
+def replay_session(
+    files: SessionFiles, config: Config, model: Model = AVERAGE, look: Look | None = None
+) -> SessionFound:
     """Replay one session from a fresh start. Raises BadRecording."""
-    desk = _desk(files, config, model)
+    desk = _desk(files, config, model, look)
     offset_ns = clock_offset_ns(files.frames)
     clockwork = Clockwork(desk=desk)
     clockwork.run(_received(files), offset_ns)
@@ -151,11 +153,12 @@ def replay_session(files: SessionFiles, config: Config, model: Model = AVERAGE) 
     )
 
 
-def _desk(files: SessionFiles, config: Config, model: Model) -> Desk:
+def _desk(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Desk:
     return Desk(
         session=files.name,
         config=config,
         model=model,
+        look=look,
         entry_settings=config.entry.model_copy(update={"enabled": True}),
         windows=() if files.description is None else read_windows(files.description, _symbol(config)),
         spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),

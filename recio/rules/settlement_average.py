@@ -30,15 +30,18 @@ class Outlook:
     """Share of the narrow one."""
     volatility: float
     """That it was computed with: relative per square-root second of the time to come."""
+    by_narrow: float
+    by_wide: float
+    """What turns a distance into the argument of erfc; computed once, because every strike of every turn needs it."""
 
     def above(self, threshold: float) -> float:
         """P(mean >= threshold)."""
-        narrow, often = self.narrow, self.often
-        if narrow == 0.0:
-            return 1.0 if self.expected >= threshold else 0.0
-        # 0.5 erfc(-z / sqrt 2) is the normal distribution; written out, because every strike of every turn comes here.
-        far = (threshold - self.expected) * ROOT_HALF
-        return 0.5 * (often * erfc(far / narrow) + (1.0 - often) * erfc(far / self.wide))
+        far = threshold - self.expected
+        if self.narrow == 0.0:
+            return 0.0 if far > 0.0 else 1.0
+        often = self.often
+        # 0.5 erfc(-z / sqrt 2) is the normal distribution.
+        return 0.5 * (often * erfc(far * self.by_narrow) + (1.0 - often) * erfc(far * self.by_wide))
 
 
 def outlook(
@@ -61,12 +64,15 @@ def outlook(
     variance = mean_variance_seconds(to_come, max(0.0, seconds_to_close - PRINTS))
     spread = price * volatility * math.sqrt(variance)
     shape = tails_at(fit.tails, seconds_to_close)
+    narrow, wide = spread * shape.narrow, spread * shape.wide
     return Outlook(
         expected=expected,
-        narrow=spread * shape.narrow,
-        wide=spread * shape.wide,
+        narrow=narrow,
+        wide=wide,
         often=shape.often,
         volatility=volatility,
+        by_narrow=ROOT_HALF / narrow if narrow else 0.0,
+        by_wide=ROOT_HALF / wide if wide else 0.0,
     )
 
 

@@ -40,7 +40,12 @@ def outlook_of(market: Market, price: PriceView, now: datetime, fit: Fit = FITTE
 def yes_chance(market: Market, seen: Outlook) -> float | str:
     """P(YES) of one of those strikes, or the reason why it is unknown."""
     span = thresholds(market.strike_type, market.floor_strike, market.cap_strike)
-    return "the strike is not known yet" if span is None else within(span, seen.above)
+    if span is None:
+        return "the strike is not known yet"
+    least, beyond = span
+    if least is not None and beyond is None:
+        return seen.above(least)
+    return within(span, seen.above)
 
 
 def probability(market: Market, price: PriceView, now: datetime, fit: Fit = FITTED) -> float | str:

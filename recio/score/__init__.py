@@ -1,0 +1,1 @@
+"""How good probabilities were, against the market and against what happened; it trades nothing and judges no strategy by luck."""

@@ -1,0 +1,58 @@
+"""By which time and which distance observations are told apart, and how often what was called likely happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import inf
+from statistics import fmean
+
+from recio.score.forecasts import Observation
+
+TIMES = (0, 60, 180, 420, inf)
+"""Seconds to the close."""
+DISTANCES = (0, 0.5, 1, 2, inf)
+"""In expected moves."""
+TENTHS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bin:
+    """Forecasts of one tenth of the scale."""
+
+    tenth: int
+    observations: int
+    events: int
+    said: float
+    happened: float
+
+
+def by_time(observations: Sequence[Observation]) -> Iterator[tuple[str, list[Observation]]]:
+    for low, high in pairwise(TIMES):
+        name = f"{low} s and more" if high == inf else f"{low} to {high} s"
+        yield name, [each for each in observations if low <= each.seconds_to_close < high]
+
+
+def by_distance(observations: Sequence[Observation]) -> Iterator[tuple[str, list[Observation]]]:
+    for low, high in pairwise(DISTANCES):
+        name = f"{low} moves and more" if high == inf else f"{low} to {high} moves"
+        yield name, [each for each in observations if low <= each.spreads < high]
+
+
+def calibration(observations: Iterable[Observation], name: str) -> list[Bin]:
+    """Only bins that hold something, ascending."""
+    bins: dict[int, list[Observation]] = {}
+    for each in observations:
+        if name in each.chances:
+            bins.setdefault(min(TENTHS - 1, int(each.chances[name] * TENTHS)), []).append(each)
+    return [
+        Bin(
+            tenth=tenth,
+            observations=len(held),
+            events=len({each.event for each in held}),
+            said=fmean(each.chances[name] for each in held),
+            happened=fmean(each.yes for each in held),
+        )
+        for tenth, held in sorted(bins.items())
+    ]

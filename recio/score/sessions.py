@@ -1,0 +1,55 @@
+"""Observations and paper trades from recorded sessions, through the replay of the daemon's own decisions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from recio.config import Config
+from recio.messages import MarketBoard, Prices, TradeState
+from recio.replay.findings import SessionFound, TradeFound
+from recio.replay.recording import find_sessions
+from recio.replay.session import replay_session
+from recio.rules.model import Model
+from recio.score.forecasts import Observation, Watch
+from recio.units import Side
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What recordings gave."""
+
+    observations: tuple[Observation, ...]
+    trades: tuple[TradeFound, ...]
+    """That were filled, and ended."""
+    without_outcome: int
+    """Forecasts of markets whose end no recording tells."""
+
+
+def from_sessions(paths: Sequence[Path], config: Config, trading: Model, models: Mapping[str, Model]) -> Seen:
+    """Replay each session once with the trading model, and ask all others beside it. Raises BadRecording."""
+    observations: list[Observation] = []
+    trades: list[TradeFound] = []
+    lost = 0
+    for files in find_sessions(paths):
+        watch = Watch(models=models, longest_price_age=config.entry.max_price_age_seconds)
+
+        def look(board: MarketBoard, prices: Prices, now: datetime, watch: Watch = watch) -> None:
+            for view in board.markets:
+                watch.look(view.market, view.book, prices.by_symbol.get(view.market.symbol), now)
+
+        found = replay_session(files, config, trading, look)
+        ends = _ends(found)
+        known = [each for each in watch.forecasts if each.market in ends]
+        lost += len(watch.forecasts) - len(known)
+        observations += [each.with_outcome(ends[each.market]) for each in known]
+        trades += [each for each in found.trades if each.trade.state is TradeState.CLOSED]
+    return Seen(observations=tuple(observations), trades=tuple(trades), without_outcome=lost)
+
+
+def _ends(found: SessionFound) -> dict[str, bool]:
+    """Whether each market ended YES, as recorded or else by the settlement rule."""
+    results = {each.ticker: each.recorded_result or each.result for each in found.windows}
+    return {ticker: result is Side.YES for ticker, result in results.items() if result is not None}

@@ -1,0 +1,67 @@
+"""`recio score`: how good the probabilities were on recordings, against the market and a naive model; it trades nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from recio.config import Config
+from recio.errors import BadConfig
+from recio.model_command import of_file
+from recio.rules.model import Model, average
+from recio.score import plots
+from recio.score.forecasts import Observation
+from recio.score.quotes import from_tape, looks_like_quotes, read_markets, read_tape
+from recio.score.scores import Scores, score
+from recio.score.sessions import from_sessions
+from recio.score.text import as_text
+from recio.sections import ModelKind
+
+AVERAGE, FINGERPRINT = "average", "fingerprint"
+
+
+def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores:
+    """Of recorded sessions, and of folders of quotes. Raises BadRecording, BadConfig."""
+    models = models_of(config, tables)
+    trading = models[FINGERPRINT if config.model.kind is ModelKind.FINGERPRINT else AVERAGE]
+    observations: list[Observation] = []
+    for folder in (each for each in paths if looks_like_quotes(each)):
+        observations += from_tape(
+            read_tape(folder),
+            read_markets(folder),
+            models,
+            warmup_seconds=config.prices.warmup_seconds,
+            longest_price_age=config.entry.max_price_age_seconds,
+        )
+    sessions = [each for each in paths if not looks_like_quotes(each)]
+    if not sessions:
+        return score(observations)
+    seen = from_sessions(sessions, config, trading, models)
+    return score([*observations, *seen.observations], seen.trades)
+
+
+def models_of(config: Config, tables: Path | None) -> dict[str, Model]:
+    """Everything that is asked, by name. Raises BadConfig where the config trades by tables and none are given."""
+    if tables is None:
+        return {AVERAGE: of_file(config, None)}
+    return {AVERAGE: average(config.model), FINGERPRINT: of_file(config, tables)}
+
+
+def as_json(scores: Scores) -> str:
+    return json.dumps(asdict(scores), indent=1)
+
+
+def draw(scores: Scores, folder: Path) -> str:
+    """Write both drawings into a folder. Raises BadConfig where that cannot be."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "calibration.svg").write_text(plots.calibration(scores), encoding="utf-8")
+        (folder / "log-loss-by-time.svg").write_text(plots.loss_by_time(scores), encoding="utf-8")
+    except OSError as error:
+        raise BadConfig(f"--plots {folder}: cannot be written: {error.strerror}") from error
+    return f"drawn into {folder}: calibration.svg, log-loss-by-time.svg"
+
+
+__all__ = ["as_json", "as_text", "draw", "models_of", "scored"]
