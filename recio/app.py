@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -36,6 +37,8 @@ from recio.stopping import (
     let_orders_be_answered,
 )
 from recio.supervisor import Ledger, Run, supervise
+from recio.tape.encode import Encoder
+from recio.tape.segments import Segments
 from recio.tasks.account_sync import AccountSync
 from recio.tasks.brake import BrakeAtVenue
 from recio.tasks.entry import Entry
@@ -44,6 +47,7 @@ from recio.tasks.exit import Exit
 from recio.tasks.failure_detector import FailureDetector
 from recio.tasks.market_sync import MarketSync, Traded
 from recio.tasks.price_feed import PriceFeed
+from recio.tasks.recorder import Recorder
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
 from recio.venue import Venue
@@ -66,6 +70,8 @@ class Daemon:
     pool: asyncpg.Pool[asyncpg.Record]
 
 
+RECORDING = "recording"
+"""The folder of the recording, in the data directory."""
 Companion = Callable[[Daemon], Awaitable[None]]
 
 
@@ -122,6 +128,7 @@ async def _live(
     daemon = Daemon(config=config, venue=venue, wires=wires, ledger=ledger, rest=rest, pool=owned.pool)
     async with anyio.create_task_group() as keepers:
         _start(keepers, keeper_tasks(daemon, owned.author), ledger)
+        _start(keepers, recorder_tasks(daemon, owned.model), ledger)
         _start(keepers, listener_tasks(daemon, session, owned.author), ledger)
         keepers.start_soon(keep_systemd_told, wires, ledger, config)
         keepers.start_soon(end_without_lock, owned.lock)
@@ -182,6 +189,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) 
                 open_trades=wires.open_trades,
                 restraints=wires.restraints,
                 close_intents=wires.close_intents,
+                exit_turns=wires.exit_turns,
             ).run,
         ),
         (
@@ -198,9 +206,40 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) 
                 restraints=wires.restraints,
                 assessments=wires.assessments,
                 open_intents=wires.open_intents,
+                entry_turns=wires.entry_turns,
                 pool=daemon.pool,
             ).run,
         ),
+    ]
+
+
+def recorder_tasks(daemon: Daemon, model: Model) -> list[tuple[str, Run]]:
+    """Keeps what those who decide have seen, if that is wanted: it outlives them, to keep their last turns."""
+    config = daemon.config
+    if not config.recorder.enabled:
+        return []
+    return [
+        (
+            "recorder",
+            Recorder(
+                clock=daemon.venue.clock,
+                encoder=Encoder(
+                    settings={
+                        name: getattr(config, name).model_dump(mode="python")
+                        for name in ("entry", "exit", "risk", "model")
+                    },
+                    models={symbol: model.name_for(symbol) for symbol in config.symbols},
+                ),
+                segments=Segments(
+                    folder=data_dir.place_of(config) / RECORDING,
+                    longest=timedelta(minutes=config.recorder.segment_minutes),
+                    keep=timedelta(days=config.recorder.keep_days),
+                    keep_bytes=config.recorder.keep_megabytes * 1_000_000,
+                ),
+                entry_turns=daemon.wires.entry_turns,
+                exit_turns=daemon.wires.exit_turns,
+            ).run,
+        )
     ]
 
 

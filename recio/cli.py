@@ -239,12 +239,24 @@ def _exchange(options: argparse.Namespace) -> ExitCode:
 
 def _replay(options: argparse.Namespace) -> None:
     from recio import model_command
+    from recio.replay import decisions
     from recio.replay.report import as_json, as_text
     from recio.replay.run import replay
+    from recio.tape.decode import is_tape
 
-    config = _load(options.config)
-    report = replay(options.paths, config, model_command.of_file(config, options.model))
-    print(json.dumps(as_json(report), indent=1) if options.json else as_text(report))
+    own = [path for path in options.paths if is_tape(path)]
+    others = [path for path in options.paths if path not in own]
+    config, told = _load(options.config), list[str]()
+    if own:
+        tables = None if options.model is None else model_command.of_file(config, options.model)
+        found = decisions.decide_again(own, tables)
+        told.append(
+            json.dumps(decisions.as_json(found), indent=1) if options.json else decisions.as_text(found)
+        )
+    if others or not own:
+        report = replay(others, config, model_command.of_file(config, options.model))
+        told.append(json.dumps(as_json(report), indent=1) if options.json else as_text(report))
+    print("\n".join(told))
 
 
 def _score(options: argparse.Namespace) -> None:

@@ -35,6 +35,7 @@ from recio.sections import (
     Mode,
     ModelSection,
     PricesSection,
+    RecorderSection,
     RiskSection,
     Section,
     StatusSection,
@@ -60,6 +61,7 @@ class Config(Section):
     risk: RiskSection = RiskSection()
     health: HealthSection = HealthSection()
     status: StatusSection = StatusSection()
+    recorder: RecorderSection = RecorderSection()
     log: LogSection = LogSection()
     demo: DemoSection = DemoSection()
 

@@ -31,6 +31,7 @@ class Task(StrEnum):
     FAILURE_DETECTOR = "failure_detector"
     BRAKE = "brake"
     STATUS_HTTP = "status_http"
+    RECORDER = "recorder"
 
 
 @dataclass(slots=True)

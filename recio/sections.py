@@ -31,15 +31,6 @@ class Environment(StrEnum):
     PROD = "prod"
 
 
-REST_URLS = {
-    Environment.DEMO: "https://external-api.demo.kalshi.co/trade-api/v2",
-    Environment.PROD: "https://external-api.kalshi.com/trade-api/v2",
-}
-WS_URLS = {
-    Environment.DEMO: "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
-    Environment.PROD: "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
-}
-
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Probability = Annotated[float, Field(ge=0, le=1)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
@@ -378,6 +369,13 @@ class LogFormat(StrEnum):
     AUTO = "auto"
     JSON = "json"
     TEXT = "text"
+
+
+class RecorderSection(Section):
+    enabled: bool = True
+    segment_minutes: Annotated[int, Field(ge=1, le=1_440)] = 60
+    keep_days: Annotated[int, Field(ge=1, le=3_650)] = 14
+    keep_megabytes: Annotated[int, Field(ge=1, le=1_000_000)] = 2_000
 
 
 class LogSection(Section):

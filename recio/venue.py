@@ -13,7 +13,16 @@ from recio.clock import Clock
 from recio.config import Config
 from recio.errors import BadConfig
 from recio.kalshi.signing import Signer, load_signer
-from recio.sections import REST_URLS, WS_URLS, Environment, PriceSource
+from recio.sections import Environment, PriceSource
+
+REST_URLS = {
+    Environment.DEMO: "https://external-api.demo.kalshi.co/trade-api/v2",
+    Environment.PROD: "https://external-api.kalshi.com/trade-api/v2",
+}
+WS_URLS = {
+    Environment.DEMO: "wss://external-api-ws.demo.kalshi.co/trade-api/ws/v2",
+    Environment.PROD: "wss://external-api-ws.kalshi.com/trade-api/ws/v2",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

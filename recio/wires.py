@@ -6,6 +6,8 @@ and never closes it, so its successor after a restart finds it whole.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -29,10 +31,14 @@ from recio.messages import (
     Restraints,
     VenueFact,
 )
+from recio.rules.turns import EntryTurn, ExitTurn
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
+
+TURNS_KEPT = 256
+"""Until the recorder fetches them."""
 
 
 class Reads(Protocol[T_co]):
@@ -54,6 +60,18 @@ class Sends(Protocol[T_contra]):
     """The sending end of a Queue."""
 
     async def send(self, item: T_contra) -> None: ...
+
+
+class Notes(Protocol[T_contra]):
+    """The writing end of a Tape."""
+
+    def put(self, item: T_contra) -> None: ...
+
+
+class Takes(Protocol[T_co]):
+    """The reading end of a Tape."""
+
+    def take(self) -> tuple[Sequence[T_co], int]: ...
 
 
 class Receives(Protocol[T_co]):
@@ -125,6 +143,25 @@ class Queue(Generic[T]):
         self._receiver.close()
 
 
+class Tape(Generic[T]):
+    """What happened, for whoever keeps it: nobody waits for the reader, and what it does not fetch in time is lost and counted."""
+
+    def __init__(self, capacity: int) -> None:
+        self._items = deque[T](maxlen=capacity)
+        self._lost = 0
+
+    def put(self, item: T) -> None:
+        self._lost += len(self._items) == self._items.maxlen
+        self._items.append(item)
+
+    def take(self) -> tuple[Sequence[T], int]:
+        """(everything that is there, how many were lost before it since the last time)."""
+        items, lost = list(self._items), self._lost
+        self._items.clear()
+        self._lost = 0
+        return items, lost
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wires:
     """Every wire of the daemon. WRITERS says which one task writes it."""
@@ -144,6 +181,8 @@ class Wires:
     orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))
     outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
     account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
+    entry_turns: Tape[EntryTurn] = field(default_factory=lambda: Tape[EntryTurn](TURNS_KEPT))
+    exit_turns: Tape[ExitTurn] = field(default_factory=lambda: Tape[ExitTurn](TURNS_KEPT))
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
     def queues(self) -> dict[str, Queue[Any]]:
@@ -176,4 +215,6 @@ WRITERS = {
     "orders": "trade_manager",
     "outcomes": "executor",
     "venue_facts": "account_sync",
+    "entry_turns": "entry",
+    "exit_turns": "exit",
 }

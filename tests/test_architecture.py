@@ -18,6 +18,7 @@ from recio.tasks import (
     failure_detector,
     market_sync,
     price_feed,
+    recorder,
     status_http,
     trade_manager,
 )
@@ -38,6 +39,7 @@ TASKS = {
     "executor": executor.Executor,
     "failure_detector": failure_detector.FailureDetector,
     "brake": brake.BrakeAtVenue,
+    "recorder": recorder.Recorder,
     "status_http": status_http.StatusHttp,
 }
 LONGEST_FILE = 400
@@ -93,7 +95,11 @@ def test_files_and_functions_stay_small():
 
 def _written_wires(task: type) -> set[str]:
     """The wires whose writing end a task's fields ask for."""
-    return {name for name, hint in task.__annotations__.items() if hint.startswith(("Writes[", "Sends["))}
+    return {
+        name
+        for name, hint in task.__annotations__.items()
+        if hint.startswith(("Writes[", "Sends[", "Notes["))
+    }
 
 
 def test_every_wire_is_written_by_the_one_task_that_is_declared():
@@ -104,7 +110,9 @@ def test_every_wire_is_written_by_the_one_task_that_is_declared():
 def test_no_task_asks_for_a_whole_wire():
     """A task holds a reading or a writing end, never both at once."""
     for task in TASKS.values():
-        assert not [hint for hint in task.__annotations__.values() if hint.startswith(("Latest[", "Queue["))]
+        assert not [
+            hint for hint in task.__annotations__.values() if hint.startswith(("Latest[", "Queue[", "Tape["))
+        ]
 
 
 def test_rules_neither_wait_nor_look_at_a_clock():

@@ -28,14 +28,15 @@ from recio.messages import (
     Prices,
     Restraints,
 )
-from recio.rules import entry, risk
+from recio.rules import entry, turns
 from recio.rules.model import Model
-from recio.rules.strikes import ask_of, ask_on, bid_of
+from recio.rules.strikes import ask_of, bid_of
+from recio.rules.turns import EntryTurn
 from recio.rules.why_not import NO_EVENT, WhyNot
 from recio.sections import EntrySection, RiskSection
 from recio.supervisor import Say
 from recio.units import EventTicker, Side, price_text
-from recio.wires import Reads, Sends, Writes
+from recio.wires import Notes, Reads, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -63,6 +64,7 @@ class Entry:
     restraints: Reads[Restraints]
     assessments: Writes[Assessments]
     open_intents: Sends[OpenIntent]
+    entry_turns: Notes[EntryTurn]
     pool: asyncpg.Pool[asyncpg.Record]
     why_not: WhyNot = field(default_factory=WhyNot)
     """Outlives a restart of the task: what could not be kept yet counts on."""
@@ -80,8 +82,9 @@ class Entry:
                 board_version = await self.board.newer_than(board_version)
             await turn_of(Task.ENTRY)
             now = self.clock.utc()
-            decided = entry.decide(self._seen(), self.settings, now, self.model)
-            outcome = self._within_limits(decided.outcome)
+            decided, turn = turns.of_entry(self._seen(), self.settings, self.limits, now, self.model)
+            outcome = turn.outcome
+            self.entry_turns.put(turn)
             self._count(decided, outcome, now)
             self.assessments.set(replace(decided.assessments, why_not=self.why_not.of(self._events())))
             if isinstance(outcome, entry.Waits):
@@ -117,19 +120,6 @@ class Entry:
                     await why_not.expire(connection, KEEP_DAYS)
             except Transient:
                 self.why_not.give_back(taken)
-
-    def _within_limits(self, outcome: OpenIntent | entry.Waits) -> OpenIntent | entry.Waits:
-        """The limits that trade_manager will apply, asked beforehand: a hopeless wish is not sent."""
-        trades, account = self.open_trades.get(), self.account.get()
-        if isinstance(outcome, entry.Waits) or trades is None or account is None:
-            return outcome
-        ask = ask_on(self.board.get(), outcome.ticker, outcome.side)
-        standing = risk.Standing(trades=trades, account=account, ask=ask)
-        match risk.approve(outcome, standing, self.limits, self.clock.utc()):
-            case risk.Refused(limit=limit, reason=reason):
-                return entry.Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
-            case risk.Approved():
-                return outcome
 
     async def _wish(self, intent: OpenIntent, say: Say) -> None:
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")

@@ -15,13 +15,15 @@ from recio.crash_points import CrashPoint, reached
 from recio.freeze_points import Task, turn_of
 from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState, TradeView
 from recio.rules import exit as exit_rule
+from recio.rules import turns
 from recio.rules.entry import TURN_SECONDS
 from recio.rules.exit import Remembered
 from recio.rules.model import Model
+from recio.rules.turns import ExitTurn
 from recio.sections import ExitSection
 from recio.supervisor import Say
 from recio.units import TradeId
-from recio.wires import Reads, Sends
+from recio.wires import Notes, Reads, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -38,6 +40,7 @@ class Exit:
     open_trades: Reads[OpenTrades]
     restraints: Reads[Restraints]
     close_intents: Sends[CloseIntent]
+    exit_turns: Notes[ExitTurn]
 
     async def run(self, say: Say) -> None:
         remembered: dict[TradeId, Remembered] = {}
@@ -74,16 +77,18 @@ class Exit:
         return sentence
 
     def _decide(self, trade: TradeView, before: Remembered) -> exit_rule.Decided:
-        return exit_rule.decide(
+        turn = turns.of_exit(
             trade,
             self.board.get(),
             self.prices.get(),
+            self.restraints.get(),
             before,
             self.settings,
             self.clock.utc(),
-            self.restraints.get() or Restraints(),
             self.model,
         )
+        self.exit_turns.put(turn)
+        return turn.decided
 
     async def _wish(self, intent: CloseIntent, trade: TradeView) -> str:
         log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)

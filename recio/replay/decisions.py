@@ -1,0 +1,136 @@
+"""Decides the turns of the daemon's own recordings again and says whether the same comes out, to the last bit.
+
+It runs the very rules that the daemon ran, on what the daemon saw; nothing is ordered and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from recio.errors import BadRecording
+from recio.messages import OpenIntent
+from recio.rules.entry import Waits
+from recio.rules.exit import Holds
+from recio.rules.model import Model, average
+from recio.rules.turns import EntryTurn, Turn, again
+from recio.sections import ModelKind
+from recio.tape.decode import Segment, Settings, segments_under
+
+SHOWN = 5
+"""Differences that are told in full."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """A turn that comes out otherwise than it did."""
+
+    segment: str
+    at: datetime
+    was: str
+    now: str
+
+
+@dataclass(slots=True, kw_only=True)
+class Decisions:
+    """What deciding again has shown."""
+
+    segments: int = 0
+    cut: list[str] = field(default_factory=list[str])
+    entry_turns: int = 0
+    exit_turns: int = 0
+    wishes: int = 0
+    """Turns that wanted an order."""
+    lost: int = 0
+    first: datetime | None = None
+    last: datetime | None = None
+    different: int = 0
+    differences: list[Difference] = field(default_factory=list[Difference])
+
+
+def decide_again(paths: Sequence[Path], tables: Model | None) -> Decisions:
+    """`tables` is the fingerprint model, for recordings that were made with one. Raises BadRecording."""
+    found = Decisions()
+    for segment in segments_under(paths):
+        found.segments += 1
+        for turn in segment.turns():
+            settings = _settings(segment)
+            model = _model(segment, settings, tables)
+            made = again(turn, settings.entry, settings.exit, settings.risk, model)
+            _note(found, segment, turn, made)
+        found.lost += segment.lost
+        found.cut += [segment.path.name] if segment.cut else []
+    return found
+
+
+def as_text(found: Decisions) -> str:
+    equal = found.entry_turns + found.exit_turns - found.different
+    lines = [
+        f"{found.segments} segments of recio's own recording, {found.first} to {found.last}",
+        f"{found.entry_turns:,} turns of entry and {found.exit_turns:,} of exit, {found.wishes:,} of them wanted an order",
+        f"{equal:,} come out the same, {found.different:,} do not; {found.lost:,} could not be kept",
+    ]
+    lines += [f"{name} ends in the middle of a line: the daemon was killed" for name in found.cut]
+    lines += [f"{each.at} in {each.segment}: was {each.was}; is {each.now}" for each in found.differences]
+    return "\n".join(lines)
+
+
+def as_json(found: Decisions) -> dict[str, Any]:
+    return {
+        "segments": found.segments,
+        "cut": found.cut,
+        "entry_turns": found.entry_turns,
+        "exit_turns": found.exit_turns,
+        "wishes": found.wishes,
+        "lost": found.lost,
+        "different": found.different,
+        "differences": [
+            {"segment": each.segment, "at": each.at.isoformat(), "was": each.was, "now": each.now}
+            for each in found.differences
+        ],
+    }
+
+
+def _settings(segment: Segment) -> Settings:
+    if segment.settings is None:
+        raise BadRecording(f"{segment.path} has no settings before its first turn")
+    return segment.settings
+
+
+def _model(segment: Segment, settings: Settings, tables: Model | None) -> Model:
+    if settings.model.kind is ModelKind.AVERAGE:
+        return average(settings.model)
+    named = {} if tables is None else {symbol: tables.name_for(symbol) for symbol in settings.models}
+    if tables is None or named != settings.models:
+        raise BadRecording(
+            f"{segment.path} was decided by {', '.join(settings.models.values())}: give those tables with --model FILE"
+        )
+    return tables
+
+
+def _note(found: Decisions, segment: Segment, turn: Turn, made: Turn) -> None:
+    outcome = turn.outcome if isinstance(turn, EntryTurn) else turn.decided.outcome
+    found.entry_turns += isinstance(turn, EntryTurn)
+    found.exit_turns += not isinstance(turn, EntryTurn)
+    found.wishes += not isinstance(outcome, Waits | Holds)
+    found.first, found.last = found.first or turn.at, turn.at
+    if made == turn:
+        return
+    found.different += 1
+    if len(found.differences) < SHOWN:
+        was, now = _told(turn), _told(made)
+        found.differences.append(Difference(segment=segment.path.name, at=turn.at, was=was, now=now))
+
+
+def _told(turn: Turn) -> str:
+    outcome = turn.outcome if isinstance(turn, EntryTurn) else turn.decided.outcome
+    match outcome:
+        case Waits(sentence=sentence) | Holds(sentence=sentence):
+            return sentence
+        case OpenIntent():
+            return f"{outcome.side} of {outcome.ticker} up to {outcome.limit}: {outcome.why} {dict(outcome.inputs)}"
+        case _:
+            return f"sells trade {outcome.trade_id} from {outcome.floor}: {outcome.why}"

@@ -1,0 +1,98 @@
+"""One turn of entry and one of exit as values: what was seen, when, and what came of it; the same in live, replay and test.
+
+It is what a recording of decisions holds, and what a replay computes again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.messages import MarketBoard, OpenIntent, Prices, Restraints, TradeView
+from recio.rules import entry, risk
+from recio.rules import exit as exit_rule
+from recio.rules.entry import Decided, Seen, Waits
+from recio.rules.model import Model
+from recio.rules.strikes import ask_on
+from recio.sections import EntrySection, ExitSection, RiskSection
+
+UNRESTRAINED = Restraints()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryTurn:
+    at: datetime
+    seen: Seen
+    outcome: OpenIntent | Waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitTurn:
+    at: datetime
+    trade: TradeView
+    board: MarketBoard | None
+    prices: Prices | None
+    restraints: Restraints | None
+    before: exit_rule.Remembered
+    decided: exit_rule.Decided
+
+
+Turn = EntryTurn | ExitTurn
+
+
+def of_entry(
+    seen: Seen, settings: EntrySection, limits: RiskSection, now: datetime, model: Model
+) -> tuple[Decided, EntryTurn]:
+    """What the rule says, and what is left of it under the limits that trade_manager will apply."""
+    decided = entry.decide(seen, settings, now, model)
+    return decided, EntryTurn(at=now, seen=seen, outcome=_within_limits(decided.outcome, seen, limits, now))
+
+
+def of_exit(
+    trade: TradeView,
+    board: MarketBoard | None,
+    prices: Prices | None,
+    restraints: Restraints | None,
+    before: exit_rule.Remembered,
+    settings: ExitSection,
+    now: datetime,
+    model: Model,
+) -> ExitTurn:
+    held_by = restraints or UNRESTRAINED
+    return ExitTurn(
+        at=now,
+        trade=trade,
+        board=board,
+        prices=prices,
+        restraints=restraints,
+        before=before,
+        decided=exit_rule.decide(trade, board, prices, before, settings, now, held_by, model),
+    )
+
+
+def again(
+    turn: Turn, settings: EntrySection, selling: ExitSection, limits: RiskSection, model: Model
+) -> Turn:
+    """The same turn decided anew."""
+    match turn:
+        case EntryTurn(at=at, seen=seen):
+            return of_entry(seen, settings, limits, at, model)[1]
+        case ExitTurn():
+            return of_exit(
+                turn.trade, turn.board, turn.prices, turn.restraints, turn.before, selling, turn.at, model
+            )
+
+
+def _within_limits(
+    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime
+) -> OpenIntent | Waits:
+    """A hopeless wish is not sent."""
+    if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:
+        return outcome
+    ask = ask_on(seen.board, outcome.ticker, outcome.side)
+    standing = risk.Standing(trades=seen.trades, account=seen.account, ask=ask)
+    match risk.approve(outcome, standing, limits, now):
+        case risk.Refused(limit=limit, reason=reason):
+            return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
+        case risk.Approved():
+            return outcome

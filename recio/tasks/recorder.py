@@ -1,0 +1,82 @@
+"""recorder: keeps every turn of entry and exit with what it saw, in compressed files; it stops nobody and loses before it delays.
+
+Encoding and writing happen in a thread. A disk that refuses costs recordings and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+import structlog
+
+from recio.clock import Clock
+from recio.freeze_points import Task, turn_of
+from recio.rules.turns import EntryTurn, ExitTurn, Turn
+from recio.supervisor import Say
+from recio.tape.encode import Encoder, lost
+from recio.tape.segments import Segments
+from recio.wires import Takes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+WRITE_EVERY = 2.0
+"""Host seconds between two batches: so much a kill may cost."""
+LAST_WRITE = 3.0
+"""Host seconds that the last batch of a life may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorder:
+    clock: Clock
+    encoder: Encoder
+    segments: Segments
+    entry_turns: Takes[EntryTurn]
+    exit_turns: Takes[ExitTurn]
+
+    async def run(self, say: Say) -> None:
+        # A life that ended in the middle of a batch may have said what it never wrote.
+        self.segments.path = None
+        refused = ""
+        try:
+            while True:
+                await turn_of(Task.RECORDER)
+                refused = await self._keep(say, refused)
+                await anyio.sleep(WRITE_EVERY)
+        finally:
+            with anyio.move_on_after(LAST_WRITE, shield=True):
+                await self._keep(say, refused)
+
+    async def _keep(self, say: Say, refused: str) -> str:
+        """Write what has come; returns why that could not be, or nothing."""
+        entered, missed = self.entry_turns.take()
+        exited, also_missed = self.exit_turns.take()
+        turns: list[Turn] = sorted([*entered, *exited], key=lambda each: each.at)
+        if not turns and not missed + also_missed:
+            say(refused or "waits for a turn to keep")
+            return refused
+        try:
+            await anyio.to_thread.run_sync(self._write, turns, missed + also_missed)
+        except OSError as error:
+            why = error.strerror or str(error)
+            if why != refused:
+                log.warning("recording refused", why=why, folder=str(self.segments.folder))
+            say(f"cannot write: {why}")
+            return why
+        if refused:
+            log.info("recording again")
+        say(f"{self.segments.written / 1e6:.1f} MB written in this life")
+        return ""
+
+    def _write(self, turns: Sequence[Turn], missing: int) -> None:
+        now = self.clock.utc()
+        lines: list[bytes] = []
+        if self.segments.must_begin(now):
+            self.segments.begin(now)
+            lines.append(self.encoder.begin(now))
+        if missing:
+            lines.append(lost(missing))
+        lines += [self.encoder.turn(turn) for turn in turns]
+        self.segments.append(b"".join(lines))

@@ -1,0 +1,79 @@
+"""The daemon's recording of a session, decided again by `recio replay`, gives every decision to the last bit."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.exchange_sim.recorded_tape import Tape
+from tests.stories.world import World, a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(400)
+
+BEGINS, ENDS = -240, -2
+STRIKE = 81_087.33
+
+
+def session(folder: Path) -> Path:
+    """Four minutes: YES is far too cheap at first, and then the price falls through the strike."""
+    tape = Tape(folder)
+    tape.markets = tape.markets[:1]
+    tape.subscribed(BEGINS)
+    tape.snapshot(BEGINS, yes=[("0.3000", "40.00")], no=[("0.6500", "40.00")])
+    for second in range(BEGINS, ENDS):
+        level = 40 if second < -110 else -60
+        tape.spot(second, f"{STRIKE + level + 5 * math.sin(second):.2f}")
+        tape.delta(second, "yes", "0.2000", "1.00")
+    return tape.write()
+
+
+def replayed(world: World) -> dict[str, Any]:
+    command = [sys.executable, "-m", "recio", "replay", str(world.root / "data" / "recording"), "--json"]
+    done = subprocess.run(command, cwd=world.root, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+async def test_what_the_daemon_decided_on_a_recorded_session_comes_out_the_same_to_the_last_bit():
+    with a_world() as world:
+        folder = session(world.root / "session")
+        await world.start_exchange("--recording", str(folder), "--exit-at-end", align=False)
+        world.start_daemon()
+        await until(lambda: world.events("trade open"))
+        await until(lambda: world.events("exit wanted"))
+        await until(lambda: world.exchange is not None and world.exchange.poll() is not None)
+        assert world.stop() in (0, 75)
+        found = replayed(world)
+        wanted = len(world.events("entry wanted")) + len(world.events("exit wanted"))
+
+    assert found["different"] == 0, found["differences"]
+    assert found["lost"] == 0
+    assert found["cut"] == []
+    assert found["entry_turns"] > 100
+    assert found["exit_turns"] > 10
+    assert found["wishes"] == wanted
+
+
+async def test_a_daemon_that_was_killed_leaves_a_recording_of_nearly_all_its_turns():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon()
+        await until(lambda: world.events("trade open"))
+        await until(lambda: list((world.root / "data" / "recording").glob("*.tape.gz")))
+        world.kill()
+        world.start_daemon()
+        await until(lambda: world.events("cash agreed"))
+        await until(lambda: len(list((world.root / "data" / "recording").glob("*.tape.gz"))) > 1)
+        await books_agree(world)
+        assert world.stop() == 0
+        found = replayed(world)
+
+    assert found["segments"] >= 2
+    assert (found["different"], found["lost"]) == (0, 0)
+    assert found["entry_turns"] > 20
