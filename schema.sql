@@ -339,6 +339,50 @@ CREATE TABLE IF NOT EXISTS why_not (
 );
 CREATE INDEX IF NOT EXISTS why_not_by_time ON why_not (last_at);
 
+-- Writer: `recio trade`. What a person asks to buy; nobody acts on it once it has expired.
+CREATE TABLE IF NOT EXISTS trade_requests (
+    request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ticker text NOT NULL CHECK (ticker <> ''),
+    side text NOT NULL CHECK (side IN ('yes', 'no')),
+    quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
+    price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
+    asked_by text NOT NULL CHECK (asked_by <> ''),
+    why text NOT NULL,
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    expires_at timestamptz NOT NULL CHECK (expires_at > asked_at)
+);
+-- Writer: entry. One answer to each request, committed before anything is done about it: it is never done twice.
+CREATE TABLE IF NOT EXISTS trade_answers (
+    request_id bigint PRIMARY KEY REFERENCES trade_requests,
+    wished boolean NOT NULL,
+    sentence text NOT NULL,
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Writer: shadow. What strategies that do not order would have bought, and how it ended; held to the settlement.
+CREATE TABLE IF NOT EXISTS shadow_trades (
+    shadow_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    strategy text NOT NULL CHECK (strategy <> ''),
+    ticker text NOT NULL,
+    event_ticker text NOT NULL,
+    side text NOT NULL CHECK (side IN ('yes', 'no')),
+    -- 0: nothing stood there any more when the order would have arrived.
+    quantity numeric(14, 2) NOT NULL CHECK (quantity >= 0),
+    cost numeric(18, 6) NOT NULL CHECK (cost >= 0),
+    fees numeric(18, 6) NOT NULL CHECK (fees >= 0),
+    chance double precision NOT NULL CHECK (chance BETWEEN 0 AND 1),
+    why text NOT NULL,
+    decided_at timestamptz NOT NULL,
+    closes_at timestamptz NOT NULL CHECK (closes_at > decided_at),
+    result text CHECK (result IN ('yes', 'no')),
+    settled_at timestamptz,
+    CHECK ((result IS NULL) = (settled_at IS NULL)),
+    CHECK (quantity > 0 OR (cost = 0 AND fees = 0 AND result IS NULL))
+);
+CREATE UNIQUE INDEX IF NOT EXISTS shadow_trades_one_live_per_market
+    ON shadow_trades (strategy, ticker) WHERE result IS NULL AND quantity > 0;
+CREATE INDEX IF NOT EXISTS shadow_trades_by_time ON shadow_trades (decided_at);
+
 -- Writer: `recio model build`. Tables of past moves by momentum; a version never changes, and the newest is in use.
 CREATE TABLE IF NOT EXISTS fingerprint_models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -28,7 +27,7 @@ from recio.db.pool import AccountLock
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.ownership import Owned, database_dsn, owned_pool
-from recio.rules.model import Model
+from recio.rules.strategy import Strategy
 from recio.sections import Environment
 from recio.stopping import (
     end_when_stopped,
@@ -36,6 +35,7 @@ from recio.stopping import (
     let_answers_be_recorded,
     let_orders_be_answered,
 )
+from recio.strategies import Stage
 from recio.supervisor import Ledger, Run, supervise
 from recio.tape.encode import Encoder
 from recio.tape.segments import Segments
@@ -48,6 +48,7 @@ from recio.tasks.failure_detector import FailureDetector
 from recio.tasks.market_sync import MarketSync, Traded
 from recio.tasks.price_feed import PriceFeed
 from recio.tasks.recorder import Recorder
+from recio.tasks.shadow import Shadow
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
 from recio.venue import Venue
@@ -68,10 +69,10 @@ class Daemon:
     ledger: Ledger
     rest: KalshiRest
     pool: asyncpg.Pool[asyncpg.Record]
+    strategies: tuple[Strategy, ...]
+    """The common one first."""
 
 
-RECORDING = "recording"
-"""The folder of the recording, in the data directory."""
 Companion = Callable[[Daemon], Awaitable[None]]
 
 
@@ -125,10 +126,19 @@ async def _live(
         clock=venue.clock,
         timeout_seconds=config.kalshi.request_timeout_seconds,
     )
-    daemon = Daemon(config=config, venue=venue, wires=wires, ledger=ledger, rest=rest, pool=owned.pool)
+    daemon = Daemon(
+        config=config,
+        venue=venue,
+        wires=wires,
+        ledger=ledger,
+        rest=rest,
+        pool=owned.pool,
+        strategies=owned.strategies,
+    )
     async with anyio.create_task_group() as keepers:
         _start(keepers, keeper_tasks(daemon, owned.author), ledger)
-        _start(keepers, recorder_tasks(daemon, owned.model), ledger)
+        _start(keepers, shadow_tasks(daemon), ledger)
+        _start(keepers, recorder_tasks(daemon), ledger)
         _start(keepers, listener_tasks(daemon, session, owned.author), ledger)
         keepers.start_soon(keep_systemd_told, wires, ledger, config)
         keepers.start_soon(end_without_lock, owned.lock)
@@ -138,7 +148,7 @@ async def _live(
         async with anyio.create_task_group() as senders:
             _start(senders, sender_tasks(daemon, owned.lock), ledger)
             async with anyio.create_task_group() as deciders:
-                _start(deciders, decider_tasks(daemon, session, owned.model), ledger)
+                _start(deciders, decider_tasks(daemon, session), ledger)
                 if companion is not None:
                     deciders.start_soon(_accompany, companion, daemon, stop)
                 await stop.wait()
@@ -162,7 +172,7 @@ def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], ledger:
         group.start_soon(supervise, name, run_task, ledger, name=name)
 
 
-def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) -> list[tuple[str, Run]]:
+def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
     return [
         (
@@ -182,8 +192,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) 
             "exit",
             Exit(
                 clock=venue.clock,
-                settings=config.exit,
-                model=model,
+                strategies=daemon.strategies,
                 prices=wires.prices,
                 board=wires.board,
                 open_trades=wires.open_trades,
@@ -196,8 +205,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) 
             "entry",
             Entry(
                 clock=venue.clock,
-                settings=config.entry,
-                model=model,
+                strategies=daemon.strategies,
                 limits=config.risk,
                 prices=wires.prices,
                 board=wires.board,
@@ -207,40 +215,45 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession, model: Model) 
                 assessments=wires.assessments,
                 open_intents=wires.open_intents,
                 entry_turns=wires.entry_turns,
+                shadow_trades=wires.shadow_trades,
+                shadow_wishes=wires.shadow_wishes,
                 pool=daemon.pool,
             ).run,
         ),
     ]
 
 
-def recorder_tasks(daemon: Daemon, model: Model) -> list[tuple[str, Run]]:
+def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
+    """Only where there is a shadow."""
+    shadows = [each for each in daemon.strategies if each.stage is Stage.SHADOW]
+    if not shadows:
+        return []
+    shadow = Shadow(
+        pool=daemon.pool,
+        rest=daemon.rest,
+        clock=daemon.venue.clock,
+        strategies=shadows,
+        board=daemon.wires.board,
+        shadow_wishes=daemon.wires.shadow_wishes,
+        shadow_trades=daemon.wires.shadow_trades,
+        shadow_scores=daemon.wires.shadow_scores,
+    )
+    return [("shadow", shadow.run)]
+
+
+def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
     """Keeps what those who decide have seen, if that is wanted: it outlives them, to keep their last turns."""
-    config = daemon.config
+    config, wires = daemon.config, daemon.wires
     if not config.recorder.enabled:
         return []
-    return [
-        (
-            "recorder",
-            Recorder(
-                clock=daemon.venue.clock,
-                encoder=Encoder(
-                    settings={
-                        name: getattr(config, name).model_dump(mode="python")
-                        for name in ("entry", "exit", "risk", "model")
-                    },
-                    models={symbol: model.name_for(symbol) for symbol in config.symbols},
-                ),
-                segments=Segments(
-                    folder=data_dir.place_of(config) / RECORDING,
-                    longest=timedelta(minutes=config.recorder.segment_minutes),
-                    keep=timedelta(days=config.recorder.keep_days),
-                    keep_bytes=config.recorder.keep_megabytes * 1_000_000,
-                ),
-                entry_turns=daemon.wires.entry_turns,
-                exit_turns=daemon.wires.exit_turns,
-            ).run,
-        )
-    ]
+    recorder = Recorder(
+        clock=daemon.venue.clock,
+        encoder=Encoder(limits=config.risk, strategies=daemon.strategies, symbols=tuple(config.symbols)),
+        segments=Segments.under(data_dir.place_of(config), config.recorder),
+        entry_turns=wires.entry_turns,
+        exit_turns=wires.exit_turns,
+    )
+    return [("recorder", recorder.run)]
 
 
 def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
@@ -323,6 +336,7 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
     facts = Facts(
         config=config,
+        strategies=daemon.strategies,
         account=venue.account[:8],
         started_at=venue.clock.utc(),
         limits=daemon.rest.limits.view,
@@ -334,6 +348,7 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
                 pool=daemon.pool,
                 clock=venue.clock,
                 limits=config.risk,
+                budgets={each.name: each.budget for each in daemon.strategies if each.budget},
                 author=author,
                 account=wires.account,
                 board=wires.board,

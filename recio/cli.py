@@ -92,16 +92,29 @@ def _parser() -> argparse.ArgumentParser:
     exchange_command.add_options(exchange)
     exchange.set_defaults(command=_exchange)
 
-    replay = commands.add_parser("replay", help="run recorded sessions through the same rules")
+    _recording_commands(commands.add_parser)
+    _model_commands(commands.add_parser("model", help="what a probability is made of: build, fit, list"))
+
+    tail = commands.add_parser("tail", help="render JSON log lines for a person")
+    tail.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: standard input")
+    tail.set_defaults(command=_tail)
+    _operator_commands(commands.add_parser)
+    return parser
+
+
+def _recording_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """What is learnt from recordings."""
+    replay = add("replay", help="run recorded sessions through the same rules")
     _config_option(replay)
     replay.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     replay.add_argument("--json", action="store_true", help="print one JSON object")
     replay.add_argument(
         "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
     )
+    _strategy_option(replay)
     replay.set_defaults(command=_replay)
 
-    score = commands.add_parser("score", help="how good the probabilities were on recordings")
+    score = add("score", help="how good the probabilities were on recordings")
     _config_option(score)
     score.add_argument(
         "paths",
@@ -115,15 +128,12 @@ def _parser() -> argparse.ArgumentParser:
         "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
     )
     score.add_argument("--plots", type=Path, metavar="DIR", help="draw calibration and loss as SVG")
+    _strategy_option(score)
     score.set_defaults(command=_score)
 
-    _model_commands(commands.add_parser("model", help="what a probability is made of: build, fit, list"))
 
-    tail = commands.add_parser("tail", help="render JSON log lines for a person")
-    tail.add_argument("file", type=Path, nargs="?", metavar="FILE", help="default: standard input")
-    tail.set_defaults(command=_tail)
-    _operator_commands(commands.add_parser)
-    return parser
+def _strategy_option(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--strategy", default="", metavar="NAME", help="one of the config's strategies")
 
 
 def _model_commands(model: argparse.ArgumentParser) -> None:
@@ -172,6 +182,18 @@ def _operator_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     switch.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
     switch.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
     switch.set_defaults(command=_switch)
+
+    trade = add("trade", help="ask the running daemon to buy, through its gates and limits")
+    _config_option(trade)
+    trade.add_argument("side", choices=("yes", "no"))
+    trade.add_argument("ticker", metavar="TICKER")
+    trade.add_argument("--contracts", required=True, metavar="N")
+    trade.add_argument(
+        "--max-price", required=True, metavar="DOLLARS", help="the most to pay for one contract"
+    )
+    trade.add_argument("--by", required=True, metavar="NAME", help="who asks for it, for the record")
+    trade.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    trade.set_defaults(command=_trade)
 
     limits = add("limits", help="show the risk limits in force; grant higher ones to the next start")
     _config_option(limits)
@@ -246,7 +268,7 @@ def _replay(options: argparse.Namespace) -> None:
 
     own = [path for path in options.paths if is_tape(path)]
     others = [path for path in options.paths if path not in own]
-    config, told = _load(options.config), list[str]()
+    config, told = _load(options.config).as_strategy(options.strategy), list[str]()
     if own:
         tables = None if options.model is None else model_command.of_file(config, options.model)
         found = decisions.decide_again(own, tables)
@@ -262,7 +284,8 @@ def _replay(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from recio import score_command
 
-    scores = score_command.scored(options.paths, _load(options.config), options.model)
+    config = _load(options.config).as_strategy(options.strategy)
+    scores = score_command.scored(options.paths, config, options.model)
     if options.plots:
         sys.stderr.write(score_command.draw(scores, options.plots) + "\n")
     print(score_command.as_json(scores) if options.json else score_command.as_text(scores))
@@ -327,6 +350,15 @@ def _list_models(options: argparse.Namespace) -> None:
     from recio import model_command
 
     print(anyio.run(model_command.listed, _load(options.config)))
+
+
+def _trade(options: argparse.Namespace) -> None:
+    from recio import trade_command
+
+    what = trade_command.wanted(
+        options.ticker, options.side, options.contracts, options.max_price, options.by, options.why
+    )
+    print(anyio.run(trade_command.trade, _load(options.config), what))
 
 
 def _limits(options: argparse.Namespace) -> None:

@@ -41,6 +41,7 @@ from recio.sections import (
     StatusSection,
     SymbolSection,
 )
+from recio.strategies import NAME, StrategySection, own_faults, with_inherited
 
 
 class Config(Section):
@@ -58,6 +59,9 @@ class Config(Section):
     model: ModelSection = ModelSection()
     entry: EntrySection = EntrySection()
     exit: ExitSection = ExitSection()
+    strategies: dict[Annotated[str, Field(pattern=NAME)], StrategySection] = Field(
+        default_factory=dict[str, StrategySection]
+    )
     risk: RiskSection = RiskSection()
     health: HealthSection = HealthSection()
     status: StatusSection = StatusSection()
@@ -78,6 +82,16 @@ class Config(Section):
                     )
                 seen[series] = symbol
         return named
+
+    def as_strategy(self, name: str) -> Config:
+        """The config of this strategy alone: its entry, exit and model in the place of the common ones. Raises BadConfig."""
+        if not name:
+            return self
+        if name not in self.strategies:
+            known = ", ".join(self.strategies) or "none"
+            raise BadConfig(f"strategy {name!r} is not in the config; it names: {known}")
+        own = self.strategies[name]
+        return self.model_copy(update={"entry": own.entry, "exit": own.exit, "model": own.model})
 
     @property
     def series(self) -> dict[str, str]:
@@ -115,9 +129,10 @@ def load(path: Path) -> Config:
 def parse(table: dict[str, Any], source: str) -> Config:
     """Check an already decoded table; `source` names it in errors."""
     try:
-        config = Config.model_validate(table)
+        config = Config.model_validate(with_inherited(table))
     except ValidationError as error:
-        faults = [_fault(detail, table) for detail in error.errors(include_url=False)]
+        details = error.errors(include_url=False)
+        faults = own_faults(((_place(each), _fault(each, table)) for each in details), table)
         raise BadConfig(f"{source}: " + "; ".join(faults)) from None
     if config.kalshi.key_path:
         check_private_key_file(Path(config.kalshi.key_path).expanduser())
@@ -143,8 +158,12 @@ def check_private_key_file(path: Path) -> None:
         )
 
 
+def _place(detail: ErrorDetails) -> tuple[str, ...]:
+    return tuple(str(part) for part in detail["loc"])
+
+
 def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
-    keys = [str(part) for part in detail["loc"]]
+    keys = list(_place(detail))
     name = ".".join(keys) or "the config"
     if detail["type"] == "extra_forbidden":
         return f"unknown key {name}{_nearest(keys)}"
@@ -186,4 +205,5 @@ def known_keys() -> list[str]:
         if isinstance(section, type) and issubclass(section, Section):
             keys.extend(f"{name}.{inner}" for inner in section.model_fields)
     keys.extend(f"symbols.BTC.{inner}" for inner in SymbolSection.model_fields)
+    keys.extend(f"strategies.NAME.{inner}" for inner in StrategySection.model_fields)
     return keys

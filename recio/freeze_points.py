@@ -32,6 +32,7 @@ class Task(StrEnum):
     BRAKE = "brake"
     STATUS_HTTP = "status_http"
     RECORDER = "recorder"
+    SHADOW = "shadow"
 
 
 @dataclass(slots=True)

@@ -295,6 +295,19 @@ class StrikeAssessment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ShadowScore:
+    """What the settled trades of a strategy that does not order come to."""
+
+    trades: int
+    won: int
+    pnl: Money
+    """After fees."""
+    chance: float
+    """What its model gave the sides it took, on average."""
+    brier: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
     """How often one gate was the first to be closed for one event."""
 

@@ -5,7 +5,7 @@ It opens and proves, and refuses what is not ours or not whole; it never trades 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,8 +26,10 @@ from recio.errors import BadConfig
 from recio.rules.fingerprint import Table
 from recio.rules.limits import LimitsInForce
 from recio.rules.model import Model, average
-from recio.sections import ModelKind, RiskSection
+from recio.rules.strategy import Strategy
+from recio.sections import ModelKind, ModelSection, RiskSection
 from recio.stopping import refuse_stopped
+from recio.strategies import DEFAULT, Stage
 from recio.venue import Venue
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -46,7 +48,8 @@ class Owned:
     author: Author
     limits: RiskSection
     """In force for this life."""
-    model: Model
+    strategies: tuple[Strategy, ...]
+    """The common one first."""
 
 
 @asynccontextmanager
@@ -99,31 +102,74 @@ async def _begin_life(
         reached(CrashPoint.IDENTITY_CLAIMED)
         fencing = await identity.begin_life(connection)
         limits = await put_in_force(connection, fencing, config.risk)
-        model = await _model(connection, config)
+        strategies = await _strategies(connection, config)
         reached(CrashPoint.LIFE_BEFORE_COMMIT)
     reached(CrashPoint.LIFE_COMMITTED)
     log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
     _tell_held_back(limits)
-    for symbol in config.symbols:
-        log.info("model in use", symbol=symbol, model=model.name_for(symbol))
+    _tell_strategies(config, strategies)
     author = Author(tag=mine.tag, fencing=fencing)
-    return Owned(pool=pool, lock=lock, author=author, limits=limits.limits, model=model)
+    return Owned(pool=pool, lock=lock, author=author, limits=limits.limits, strategies=strategies)
 
 
-async def _model(connection: Connection, config: Config) -> Model:
-    """The model that the config asks for, with its newest tables. Raises BadConfig where one was never built."""
-    if config.model.kind is ModelKind.AVERAGE:
-        return average(config.model)
+async def _strategies(connection: Connection, config: Config) -> tuple[Strategy, ...]:
+    """The common one, by which trades of unknown strategies are sold, and all that are named. Raises BadConfig."""
+    sections = [config.model, *(each.model for each in config.strategies.values())]
+    wants_tables = any(each.kind is ModelKind.FINGERPRINT for each in sections)
+    tables = await _tables(connection, config) if wants_tables else {}
+    common = Strategy(
+        name=DEFAULT,
+        stage=Stage.OFF if config.strategies else Stage.LIVE,
+        entry=config.entry,
+        exit=config.exit,
+        model=_model(config.model, tables),
+        model_settings=config.model,
+    )
+    named = (
+        Strategy(
+            name=name,
+            stage=each.stage,
+            budget=each.budget,
+            entry=each.entry,
+            exit=each.exit,
+            model=_model(each.model, tables),
+            model_settings=each.model,
+        )
+        for name, each in config.strategies.items()
+    )
+    return (common, *named)
+
+
+def _model(section: ModelSection, tables: dict[str, Table]) -> Model:
+    if section.kind is ModelKind.AVERAGE:
+        return average(section)
+    return Model(kind=section.kind, tables=tables)
+
+
+async def _tables(connection: Connection, config: Config) -> dict[str, Table]:
+    """The newest tables of each coin. Raises BadConfig where none were ever built."""
     tables: dict[str, Table] = {}
     for symbol in config.symbols:
         table = await fingerprints.newest(connection, symbol)
         if table is None:
             raise BadConfig(
-                f'model.kind = "{config.model.kind}" needs a model of {symbol} and this database has none:'
+                f'model.kind = "{ModelKind.FINGERPRINT}" needs a model of {symbol} and this database has none:'
                 f' recio model build CANDLES --symbol {symbol}, or model.kind = "{ModelKind.AVERAGE}"'
             )
         tables[symbol] = table
-    return Model(kind=config.model.kind, tables=tables)
+    return tables
+
+
+def _tell_strategies(config: Config, strategies: Sequence[Strategy]) -> None:
+    for each in strategies if not config.strategies else strategies[1:]:
+        for symbol in config.symbols:
+            log.info(
+                "model in use",
+                symbol=symbol,
+                model=each.model.name_for(symbol),
+                strategy=each.name,
+                stage=each.stage.value,
+            )
 
 
 def _tell_held_back(limits: LimitsInForce) -> None:

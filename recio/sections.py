@@ -170,7 +170,7 @@ class EntrySection(Section):
     @field_validator("contracts", "min_depth_contracts")
     @classmethod
     def whole_hundredths(cls, value: Decimal) -> Decimal:
-        return _exact(value, quantity)
+        return exact(value, quantity)
 
     @field_validator(
         "min_price_dollars",
@@ -181,7 +181,7 @@ class EntrySection(Section):
     )
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
-        return _exact(value, price)
+        return exact(value, price)
 
     @model_validator(mode="after")
     def ordered(self) -> EntrySection:
@@ -258,7 +258,7 @@ class ExitSection(Section):
     )
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
-        return _exact(value, price)
+        return exact(value, price)
 
     @model_validator(mode="after")
     def ordered(self) -> ExitSection:
@@ -311,17 +311,17 @@ class RiskSection(Section):
     @field_validator("max_contracts_per_order", "max_contracts_per_strike")
     @classmethod
     def whole_hundredths(cls, value: Decimal) -> Decimal:
-        return _exact(value, quantity)
+        return exact(value, quantity)
 
     @field_validator("price_collar_dollars")
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
-        return _exact(value, price)
+        return exact(value, price)
 
     @field_validator("max_event_cost_dollars", "max_open_cost_dollars", "max_daily_loss_dollars")
     @classmethod
     def exact_amount(cls, value: Decimal) -> Decimal:
-        return _exact(value, money)
+        return exact(value, money)
 
     @property
     def max_order(self) -> Quantity:
@@ -389,7 +389,8 @@ class DemoSection(Section):
     window_seconds: Annotated[int, Field(ge=60, le=3_600)] = 900
 
 
-def _exact(value: Decimal, unit: Callable[[str], int]) -> Decimal:
+def exact(value: Decimal, unit: Callable[[str], int]) -> Decimal:
+    """A value that the unit can hold without rounding. Raises ValueError."""
     try:
         unit(f"{value:f}")
     except UnitError as error:

@@ -51,8 +51,8 @@ class TaskHealth:
         self.progressed_at = time.monotonic()
 
 
-DISPENSABLE = frozenset({"status_http", "recorder"})
-"""Tasks without which trading goes on as well: a page or a recording that stands still is no reason to start anew."""
+DISPENSABLE = frozenset({"status_http", "recorder", "shadow"})
+"""Tasks without which trading goes on as well: a page, a recording or a shadow that stands still is no reason to start anew."""
 
 
 Say = Callable[[str], None]

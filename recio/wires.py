@@ -7,7 +7,7 @@ and never closes it, so its successor after a restart finds it whole.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -29,6 +29,7 @@ from recio.messages import (
     PlaceOrder,
     Prices,
     Restraints,
+    ShadowScore,
     VenueFact,
 )
 from recio.rules.turns import EntryTurn, ExitTurn
@@ -38,7 +39,7 @@ T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
 TURNS_KEPT = 256
-"""Until the recorder fetches them."""
+"""Until whoever keeps them fetches them."""
 
 
 class Reads(Protocol[T_co]):
@@ -182,6 +183,12 @@ class Wires:
     outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
     account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
     entry_turns: Tape[EntryTurn] = field(default_factory=lambda: Tape[EntryTurn](TURNS_KEPT))
+    shadow_wishes: Tape[OpenIntent] = field(default_factory=lambda: Tape[OpenIntent](TURNS_KEPT))
+    shadow_trades: Latest[Mapping[str, OpenTrades]] = field(default_factory=Latest[Mapping[str, OpenTrades]])
+    """By strategy: what those that do not order would hold."""
+    shadow_scores: Latest[Mapping[str, ShadowScore]] = field(
+        default_factory=Latest[Mapping[str, ShadowScore]]
+    )
     exit_turns: Tape[ExitTurn] = field(default_factory=lambda: Tape[ExitTurn](TURNS_KEPT))
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
@@ -217,4 +224,7 @@ WRITERS = {
     "venue_facts": "account_sync",
     "entry_turns": "entry",
     "exit_turns": "exit",
+    "shadow_wishes": "entry",
+    "shadow_trades": "shadow",
+    "shadow_scores": "shadow",
 }

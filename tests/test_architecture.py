@@ -19,6 +19,7 @@ from recio.tasks import (
     market_sync,
     price_feed,
     recorder,
+    shadow,
     status_http,
     trade_manager,
 )
@@ -40,6 +41,7 @@ TASKS = {
     "failure_detector": failure_detector.FailureDetector,
     "brake": brake.BrakeAtVenue,
     "recorder": recorder.Recorder,
+    "shadow": shadow.Shadow,
     "status_http": status_http.StatusHttp,
 }
 LONGEST_FILE = 400

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import tomllib
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from recio.config import Config, check_private_key_file, known_keys, load
+from recio.config import Config, check_private_key_file, known_keys, load, parse
 from recio.errors import BadConfig, ExitCode
 
 SECTIONS = set(Config.model_fields)
@@ -30,7 +31,12 @@ def test_the_shipped_file_says_exactly_the_defaults():
 
 
 def test_the_shipped_file_shows_every_key_there_is():
-    assert leaves(tomllib.loads(SHIPPED.read_text(encoding="utf-8"))) | SECTIONS == set(known_keys())
+    text = SHIPPED.read_text(encoding="utf-8")
+    named = {key for key in known_keys() if key.startswith("strategies.NAME.")}
+    assert leaves(tomllib.loads(text)) | SECTIONS == set(known_keys()) - named
+    # A strategy stands there as an example only.
+    for key in ("stage", "budget_dollars", "[strategies.calm.entry]"):
+        assert f"# {key}" in text
 
 
 def leaves(table: dict[str, Any], above: str = "") -> set[str]:
@@ -130,3 +136,53 @@ def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path):
 def test_a_private_key_that_is_missing_is_named(tmp_path: Path):
     with pytest.raises(BadConfig, match=r"kalshi\.key_path.*No such file"):
         check_private_key_file(tmp_path / "gone.pem")
+
+
+def test_a_strategy_takes_what_it_does_not_say_from_the_common_sections():
+    table = {
+        "entry": {"enabled": True, "contracts": 7, "min_edge_dollars": Decimal("0.03")},
+        "exit": {"stop_probability": Decimal("0.3")},
+        "strategies": {
+            "calm": {"stage": "live", "budget_dollars": 30, "entry": {"min_edge_dollars": Decimal("0.05")}},
+            "bold": {"model": {"time_of_day": False}},
+        },
+    }
+    config = parse(table, "x")
+    calm, bold = config.strategies["calm"], config.strategies["bold"]
+    assert (calm.entry.enabled, calm.entry.size, str(calm.entry.min_edge_dollars)) == (True, 700, "0.05")
+    assert (calm.exit.stop_probability, calm.budget, calm.stage) == (0.3, 30_000_000, "live")
+    assert (str(bold.entry.min_edge_dollars), bold.model.time_of_day, bold.stage) == ("0.03", False, "shadow")
+    assert config.as_strategy("calm").entry == calm.entry
+    assert config.as_strategy("") is config
+    with pytest.raises(BadConfig, match="it names: calm, bold"):
+        config.as_strategy("clam")
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (
+            {"strategies": {"calm": {"entry": {"contarcts": 3}}}},
+            "unknown key strategies.calm.entry.contarcts",
+        ),
+        ({"strategies": {"calm": {"stage": "lively"}}}, "strategies.calm.stage = 'lively' is refused"),
+        ({"strategies": {"Calm One": {}}}, "strategies.Calm One"),
+        ({"strategies": {"calm": 3}}, "strategies.calm"),
+        (
+            {"strategies": {"calm": {"entry": {"min_price_dollars": Decimal("0.95")}}}},
+            "min_price_dollars must be below max_price_dollars",
+        ),
+    ],
+)
+def test_a_fault_in_a_strategy_names_it(table: dict[str, Any], told: str):
+    with pytest.raises(BadConfig) as refused:
+        parse(table, "x")
+    assert told in str(refused.value)
+
+
+def test_a_fault_in_a_common_section_is_told_once_however_many_strategies_take_it_over():
+    with pytest.raises(BadConfig) as refused:
+        parse({"entry": {"contracts": -1}, "strategies": {"calm": {}, "bold": {}}}, "x")
+    assert str(refused.value).count("refused") == 1
+    assert "entry.contracts" in str(refused.value)
+    assert "strategies" not in str(refused.value)

@@ -84,6 +84,7 @@ def test_every_writer_is_a_task(name: str):
         "trade_manager",
         "executor",
         "failure_detector",
+        "shadow",
     }
 
 

@@ -105,6 +105,7 @@ STEPS: tuple[Migration, ...] = (
         sql="SELECT 1",
     ),
     Migration(version=10, name="why not", sql="SELECT 1"),
+    Migration(version=11, name="shadows, and trades that a person asks for", sql="SELECT 1"),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -5,7 +5,7 @@ It runs the very rules that the daemon ran, on what the daemon saw; nothing is o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,8 +16,9 @@ from recio.messages import OpenIntent
 from recio.rules.entry import Waits
 from recio.rules.exit import Holds
 from recio.rules.model import Model, average
+from recio.rules.strategy import Strategy
 from recio.rules.turns import EntryTurn, Turn, again
-from recio.sections import ModelKind
+from recio.sections import ModelKind, ModelSection
 from recio.tape.decode import Segment, Settings, segments_under
 
 SHOWN = 5
@@ -56,10 +57,11 @@ def decide_again(paths: Sequence[Path], tables: Model | None) -> Decisions:
     found = Decisions()
     for segment in segments_under(paths):
         found.segments += 1
+        strategies: list[Strategy] = []
         for turn in segment.turns():
             settings = _settings(segment)
-            model = _model(segment, settings, tables)
-            made = again(turn, settings.entry, settings.exit, settings.risk, model)
+            strategies = strategies or _strategies(segment, settings, tables)
+            made = again(turn, strategies, settings.risk)
             _note(found, segment, turn, made)
         found.lost += segment.lost
         found.cut += [segment.path.name] if segment.cut else []
@@ -100,13 +102,30 @@ def _settings(segment: Segment) -> Settings:
     return segment.settings
 
 
-def _model(segment: Segment, settings: Settings, tables: Model | None) -> Model:
-    if settings.model.kind is ModelKind.AVERAGE:
-        return average(settings.model)
-    named = {} if tables is None else {symbol: tables.name_for(symbol) for symbol in settings.models}
-    if tables is None or named != settings.models:
+def _strategies(segment: Segment, settings: Settings, tables: Model | None) -> list[Strategy]:
+    return [
+        Strategy(
+            name=name,
+            stage=each.stage,
+            budget=each.budget,
+            entry=each.entry,
+            exit=each.exit,
+            model=_model(segment, each.model, settings.models[name], tables),
+            model_settings=each.model,
+        )
+        for name, each in settings.strategies.items()
+    ]
+
+
+def _model(
+    segment: Segment, section: ModelSection, recorded: Mapping[str, str], tables: Model | None
+) -> Model:
+    if section.kind is ModelKind.AVERAGE:
+        return average(section)
+    named = {} if tables is None else {symbol: tables.name_for(symbol) for symbol in recorded}
+    if tables is None or named != recorded:
         raise BadRecording(
-            f"{segment.path} was decided by {', '.join(settings.models.values())}: give those tables with --model FILE"
+            f"{segment.path} was decided by {', '.join(recorded.values())}: give those tables with --model FILE"
         )
     return tables
 

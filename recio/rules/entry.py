@@ -30,9 +30,9 @@ from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.sizing import contracts
 from recio.rules.strikes import ask_of, assess, dearest_price, quantity_up_to
 from recio.sections import EntrySection
+from recio.strategies import DEFAULT
 from recio.units import ONE_CONTRACT, EventTicker, Money, Price, Side, money_text, price_text, quantity_text
 
-STRATEGY = "average"
 TURN_SECONDS = 0.25
 """Market seconds between two turns of entry and exit, live and in replay."""
 
@@ -56,13 +56,15 @@ class Decided:
     """For each open event the gate that its best strike did not pass."""
 
 
-def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE) -> Decided:
-    """One turn of entry over the whole board."""
+def decide(
+    seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
+) -> Decided:
+    """One turn of one strategy's entry over the whole board."""
     reader = Reader(model)
     markets = () if seen.board is None else seen.board.markets
     prices = (seen.prices or Prices()).by_symbol
     strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.chance) for view in markets)
-    passed = _first_closed_gate(seen, settings, now)
+    passed = first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets)
     candidates = [
@@ -72,7 +74,7 @@ def decide(seen: Seen, settings: EntrySection, now: datetime, model: Model = AVE
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
         best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(_intent(best, settings, now, reader), strikes, candidates, markets)
+        return _decided(_intent(best, settings, now, reader, strategy), strikes, candidates, markets)
     refusals = [each for each in candidates if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
     return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates, markets)
@@ -119,7 +121,7 @@ def _by_event(
     return tuple((event, waits) for event, waits in furthest.items() if event != wanted)
 
 
-def _first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
+def first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
@@ -218,7 +220,9 @@ def _price_gate(
     )
 
 
-def _intent(wish: _Wish, settings: EntrySection, now: datetime, reader: Reader) -> OpenIntent | Waits:
+def _intent(
+    wish: _Wish, settings: EntrySection, now: datetime, reader: Reader, strategy: str
+) -> OpenIntent | Waits:
     quote = ask_of(wish.view, wish.side)
     if quote is None:
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
@@ -240,7 +244,7 @@ def _intent(wish: _Wish, settings: EntrySection, now: datetime, reader: Reader) 
     if isinstance(size, str):
         return Waits(gate="size", sentence=size)
     return OpenIntent(
-        strategy=STRATEGY,
+        strategy=strategy,
         ticker=market.ticker,
         event_ticker=market.event_ticker,
         exchange_index=market.exchange_index,

@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from recio.messages import AccountView, OpenIntent, OpenTrades, OrderPurpose, TradeState
 from recio.rules.lifecycle import UNPROVEN
+from recio.rules.strategy import UNBOUNDED, cost_of
 from recio.sections import RiskSection
 from recio.units import (
     ONE_DOLLAR,
@@ -93,8 +94,13 @@ def is_of(ticker: Ticker, event: EventTicker) -> bool:
     return ticker.startswith(f"{event}-")
 
 
-def approve(intent: OpenIntent, standing: Standing, limits: RiskSection, now: datetime) -> Approved | Refused:
-    """Check one entry against every limit, in a fixed order, and say the first that refuses."""
+def approve(
+    intent: OpenIntent, standing: Standing, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+) -> Approved | Refused:
+    """Check one entry against every limit, in a fixed order, and say the first that refuses.
+
+    `budget` is the most that its strategy's trades may cost together; 0 is no bound.
+    """
     reserved, collar = worst_case(intent), _collar(intent, standing.ask, limits)
     if isinstance(collar, Refused):
         return collar
@@ -102,6 +108,7 @@ def approve(intent: OpenIntent, standing: Standing, limits: RiskSection, now: da
         _stale(intent, limits, now)
         or _size(intent, standing, limits)
         or _counts(intent, standing.trades, limits)
+        or _budget(intent, reserved, standing, budget)
         or _cost(intent, reserved, standing, limits)
         or _balance(reserved, standing)
         or _loss(reserved, standing, limits)
@@ -178,6 +185,17 @@ def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Refu
         return Refused(
             limit="max_consecutive_losses",
             reason=f"{trades.losses_in_a_row} trades in a row lost; recio resume counts anew",
+        )
+    return None
+
+
+def _budget(intent: OpenIntent, reserved: Money, standing: Standing, budget: Money) -> Refused | None:
+    total = Money(cost_of(intent.strategy, standing.trades) + reserved)
+    if budget and total > budget:
+        return Refused(
+            limit="budget_dollars",
+            reason=f"strategy {intent.strategy} would have ${money_decimal(total):.2f} open,"
+            f" its budget is ${money_decimal(budget):.2f}",
         )
     return None
 

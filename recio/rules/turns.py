@@ -5,6 +5,7 @@ It is what a recording of decisions holds, and what a replay computes again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,9 +13,11 @@ from recio.messages import MarketBoard, OpenIntent, Prices, Restraints, TradeVie
 from recio.rules import entry, risk
 from recio.rules import exit as exit_rule
 from recio.rules.entry import Decided, Seen, Waits
-from recio.rules.model import Model
+from recio.rules.strategy import UNBOUNDED, Strategy, named
 from recio.rules.strikes import ask_on
-from recio.sections import EntrySection, ExitSection, RiskSection
+from recio.sections import RiskSection
+from recio.strategies import Stage
+from recio.units import Money
 
 UNRESTRAINED = Restraints()
 
@@ -22,6 +25,7 @@ UNRESTRAINED = Restraints()
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryTurn:
     at: datetime
+    strategy: str
     seen: Seen
     outcome: OpenIntent | Waits
 
@@ -40,12 +44,13 @@ class ExitTurn:
 Turn = EntryTurn | ExitTurn
 
 
-def of_entry(
-    seen: Seen, settings: EntrySection, limits: RiskSection, now: datetime, model: Model
-) -> tuple[Decided, EntryTurn]:
+def of_entry(seen: Seen, strategy: Strategy, limits: RiskSection, now: datetime) -> tuple[Decided, EntryTurn]:
     """What the rule says, and what is left of it under the limits that trade_manager will apply."""
-    decided = entry.decide(seen, settings, now, model)
-    return decided, EntryTurn(at=now, seen=seen, outcome=_within_limits(decided.outcome, seen, limits, now))
+    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
+    outcome: OpenIntent | Waits = Waits(gate="switch", sentence=f"strategy {strategy.name} is off")
+    if strategy.stage is not Stage.OFF:
+        outcome = within_limits(decided.outcome, seen, limits, now, strategy.budget)
+    return decided, EntryTurn(at=now, strategy=strategy.name, seen=seen, outcome=outcome)
 
 
 def of_exit(
@@ -54,9 +59,8 @@ def of_exit(
     prices: Prices | None,
     restraints: Restraints | None,
     before: exit_rule.Remembered,
-    settings: ExitSection,
+    strategy: Strategy,
     now: datetime,
-    model: Model,
 ) -> ExitTurn:
     held_by = restraints or UNRESTRAINED
     return ExitTurn(
@@ -66,32 +70,36 @@ def of_exit(
         prices=prices,
         restraints=restraints,
         before=before,
-        decided=exit_rule.decide(trade, board, prices, before, settings, now, held_by, model),
+        decided=exit_rule.decide(trade, board, prices, before, strategy.exit, now, held_by, strategy.model),
     )
 
 
-def again(
-    turn: Turn, settings: EntrySection, selling: ExitSection, limits: RiskSection, model: Model
-) -> Turn:
+def again(turn: Turn, strategies: Sequence[Strategy], limits: RiskSection) -> Turn:
     """The same turn decided anew."""
     match turn:
         case EntryTurn(at=at, seen=seen):
-            return of_entry(seen, settings, limits, at, model)[1]
+            return of_entry(seen, named(strategies, turn.strategy), limits, at)[1]
         case ExitTurn():
             return of_exit(
-                turn.trade, turn.board, turn.prices, turn.restraints, turn.before, selling, turn.at, model
+                turn.trade,
+                turn.board,
+                turn.prices,
+                turn.restraints,
+                turn.before,
+                named(strategies, turn.trade.strategy),
+                turn.at,
             )
 
 
-def _within_limits(
-    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime
+def within_limits(
+    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
 ) -> OpenIntent | Waits:
-    """A hopeless wish is not sent."""
+    """The wish, or the limit that trade_manager would refuse it by: a hopeless wish is not sent."""
     if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:
         return outcome
     ask = ask_on(seen.board, outcome.ticker, outcome.side)
     standing = risk.Standing(trades=seen.trades, account=seen.account, ask=ask)
-    match risk.approve(outcome, standing, limits, now):
+    match risk.approve(outcome, standing, limits, now, budget):
         case risk.Refused(limit=limit, reason=reason):
             return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
         case risk.Approved():

@@ -27,7 +27,8 @@ from recio.messages import (
 from recio.rules.entry import Seen, Waits
 from recio.rules.exit import Decided
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
-from recio.sections import EntrySection, ExitSection, ModelSection, RiskSection
+from recio.sections import RiskSection
+from recio.strategies import Stage, StrategySection
 from recio.tape.lines import FORM, Began, BoardChange, Entered, Exited, Inputs, Line, Lost
 from recio.units import Ticker
 
@@ -40,11 +41,11 @@ T = TypeVar("T")
 class Settings:
     """What the recorded daemon decided by."""
 
-    entry: EntrySection
-    exit: ExitSection
     risk: RiskSection
-    model: ModelSection
-    models: dict[str, str]
+    strategies: dict[str, StrategySection]
+    """By name, the common one first."""
+    models: dict[str, dict[str, str]]
+    """Of each strategy the name of the model of each symbol."""
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class Segment:
     views: dict[Ticker, MarketView] = field(default_factory=dict[Ticker, MarketView])
     prices: Prices | None = None
     trades: OpenTrades | None = None
+    shadow: dict[str, OpenTrades | None] = field(default_factory=dict[str, "OpenTrades | None"])
     account: AccountView | None = None
     restraints: Restraints | None = None
 
@@ -115,6 +117,7 @@ class Segment:
             self.board = None if inputs.board is None else self._changed_board(inputs.board)
         self.prices = _newer(inputs.prices, self.prices)
         self.trades = _newer(inputs.trades, self.trades)
+        self.shadow |= {} if inputs.shadow is UNSET else inputs.shadow
         self.account = _newer(inputs.account, self.account)
         self.restraints = _newer(inputs.restraints, self.restraints)
 
@@ -129,16 +132,22 @@ class Segment:
             )
         return MarketBoard(markets=tuple(markets), venue=change.venue, clock_offset=change.clock_offset)
 
+    def _trades_of(self, strategy: str) -> OpenTrades | None:
+        section = None if self.settings is None else self.settings.strategies.get(strategy)
+        if section is not None and section.stage is Stage.SHADOW:
+            return self.shadow.get(strategy)
+        return self.trades
+
     def _entered(self, line: Entered) -> EntryTurn:
         seen = Seen(
             board=self.board,
             prices=self.prices,
-            trades=self.trades,
+            trades=self._trades_of(line.strategy),
             account=self.account,
             restraints=self.restraints,
         )
         outcome = Waits(gate=line.gate, sentence=line.sentence) if line.wants is None else line.wants
-        return EntryTurn(at=line.at, seen=seen, outcome=outcome)
+        return EntryTurn(at=line.at, strategy=line.strategy, seen=seen, outcome=outcome)
 
     def _exited(self, line: Exited) -> ExitTurn:
         outcome = line.wants or line.holds
@@ -177,11 +186,13 @@ def _settings(path: Path, line: Began) -> Settings:
     if line.form != FORM:
         raise BadRecording(f"{path} is of form {line.form}, and this recio reads form {FORM}")
     # Numbers as they were written: money must not pass through a float.
-    plain: dict[str, Any] = json.loads(msgspec.json.encode(line.settings), parse_float=Decimal)
-    return Settings(
-        entry=EntrySection(**plain["entry"]),
-        exit=ExitSection(**plain["exit"]),
-        risk=RiskSection(**plain["risk"]),
-        model=ModelSection(**plain["model"]),
-        models=line.models,
+    plain: dict[str, Any] = json.loads(
+        msgspec.json.encode({"risk": line.risk, "strategies": line.strategies}), parse_float=Decimal
     )
+    strategies: dict[str, StrategySection] = {}
+    models: dict[str, dict[str, str]] = {}
+    for each in plain["strategies"]:
+        name = each.pop("name")
+        models[name] = each.pop("models")
+        strategies[name] = StrategySection(**each)
+    return Settings(risk=RiskSection(**plain["risk"]), strategies=strategies, models=models)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -13,22 +13,26 @@ import msgspec
 from recio import __version__
 from recio.messages import MarketBoard, MarketView, OpenIntent
 from recio.rules.exit import Holds
+from recio.rules.strategy import Strategy, named
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
+from recio.sections import RiskSection
+from recio.strategies import Stage
 from recio.tape.lines import FORM, Began, BoardChange, Entered, Exited, Inputs, Line, Lost
-from recio.units import Ticker
+from recio.units import Ticker, money_decimal
 
 _settings = msgspec.json.Encoder(decimal_format="number")
 _line = msgspec.json.Encoder()
 UNKNOWN = object()
+SHADOW = "shadow "
 
 
 @dataclass(slots=True)
 class Encoder:
     """What the segment says already."""
 
-    settings: Mapping[str, Mapping[str, Any]]
-    """By section: plain values, Decimal where it is money."""
-    models: Mapping[str, str]
+    limits: RiskSection
+    strategies: Sequence[Strategy]
+    symbols: Sequence[str]
     said: dict[str, object] = field(default_factory=dict[str, object])
     views: dict[Ticker, MarketView] = field(default_factory=dict[Ticker, MarketView])
 
@@ -36,16 +40,34 @@ class Encoder:
         """The first line of a segment; from here on everything is said anew."""
         self.said.clear()
         self.views.clear()
-        settings = msgspec.json.decode(_settings.encode(self.settings))
-        return _text(Began(form=FORM, recio=__version__, at=at, models=dict(self.models), settings=settings))
+        return _text(
+            Began(
+                form=FORM,
+                recio=__version__,
+                at=at,
+                risk=_plain(self.limits.model_dump(mode="python")),
+                strategies=[self._strategy(each) for each in self.strategies],
+            )
+        )
+
+    def _strategy(self, strategy: Strategy) -> dict[str, Any]:
+        sections = {"entry": strategy.entry, "exit": strategy.exit, "model": strategy.model_settings}
+        return _plain(
+            {
+                "name": strategy.name,
+                "stage": strategy.stage,
+                "budget_dollars": money_decimal(strategy.budget),
+                **{name: each.model_dump(mode="python") for name, each in sections.items()},
+                "models": {symbol: strategy.model.name_for(symbol) for symbol in self.symbols},
+            }
+        )
 
     def turn(self, turn: Turn) -> bytes:
         match turn:
             case EntryTurn(seen=seen):
-                inputs = {
-                    name: getattr(seen, name)
-                    for name in ("board", "prices", "trades", "account", "restraints")
-                }
+                inputs = {name: getattr(seen, name) for name in ("board", "prices", "account", "restraints")}
+                is_shadow = named(self.strategies, turn.strategy).stage is Stage.SHADOW
+                inputs[f"{SHADOW}{turn.strategy}" if is_shadow else "trades"] = seen.trades
                 return self._changed(inputs) + _text(_entered(turn))
             case ExitTurn():
                 inputs = {name: getattr(turn, name) for name in ("board", "prices", "restraints")}
@@ -57,7 +79,10 @@ class Encoder:
             if self.said.get(name, UNKNOWN) is value:
                 continue
             self.said[name] = value
-            changes[name] = self._board(value) if isinstance(value, MarketBoard) else value
+            if name.startswith(SHADOW):
+                changes["shadow"] = {name.removeprefix(SHADOW): value}
+            else:
+                changes[name] = self._board(value) if isinstance(value, MarketBoard) else value
         return _text(Inputs(**changes)) if changes else b""
 
     def _board(self, board: MarketBoard) -> BoardChange:
@@ -86,8 +111,8 @@ def lost(turns: int) -> bytes:
 
 def _entered(turn: EntryTurn) -> Entered:
     if isinstance(turn.outcome, OpenIntent):
-        return Entered(at=turn.at, wants=turn.outcome)
-    return Entered(at=turn.at, gate=turn.outcome.gate, sentence=turn.outcome.sentence)
+        return Entered(at=turn.at, strategy=turn.strategy, wants=turn.outcome)
+    return Entered(at=turn.at, strategy=turn.strategy, gate=turn.outcome.gate, sentence=turn.outcome.sentence)
 
 
 def _exited(turn: ExitTurn) -> Exited:
@@ -100,6 +125,11 @@ def _exited(turn: ExitTurn) -> Exited:
         wants=None if isinstance(outcome, Holds) else outcome,
         holds=outcome if isinstance(outcome, Holds) else None,
     )
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """With Decimal as a number, as recio.toml has it."""
+    return msgspec.json.decode(_settings.encode(values))
 
 
 def _text(line: Line) -> bytes:

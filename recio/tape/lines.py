@@ -32,10 +32,10 @@ class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=
     form: int
     recio: str
     at: datetime
-    models: dict[str, str]
-    """Name of the model of each symbol."""
-    settings: dict[str, Any]
-    """The sections that decide: entry, exit, risk as in force, model."""
+    risk: dict[str, Any]
+    """The limits in force."""
+    strategies: list[dict[str, Any]]
+    """The common one first: name, stage, budget_dollars, entry, exit, model, and `models`, the name of the model of each symbol."""
 
 
 class BoardChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +58,8 @@ class Inputs(msgspec.Struct, tag_field="kind", tag="inputs", frozen=True, kw_onl
     board: BoardChange | UnsetType | None = UNSET
     prices: Prices | UnsetType | None = UNSET
     trades: OpenTrades | UnsetType | None = UNSET
+    shadow: dict[str, OpenTrades | None] | UnsetType = UNSET
+    """Of strategies that do not order, by name: those that changed."""
     account: AccountView | UnsetType | None = UNSET
     restraints: Restraints | UnsetType | None = UNSET
 
@@ -66,6 +68,7 @@ class Entered(msgspec.Struct, tag_field="kind", tag="entry", frozen=True, kw_onl
     """A turn of entry: a wish, or the gate that said no."""
 
     at: datetime
+    strategy: str
     wants: OpenIntent | None = None
     gate: str = ""
     sentence: str = ""

@@ -11,11 +11,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from recio.sections import RecorderSection
 from recio.tape.decode import ENDING
 
 MODE = 0o600
 PACKED = 5
 """Of gzip's nine levels: one more costs twice the time for a few percent."""
+
+
+RECORDING = "recording"
+"""The folder of the recording, in the data directory."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -29,6 +34,15 @@ class Segments:
     path: Path | None = None
     began: datetime | None = None
     written: int = 0
+
+    @classmethod
+    def under(cls, root: Path, settings: RecorderSection) -> Segments:
+        return cls(
+            folder=root / RECORDING,
+            longest=timedelta(minutes=settings.segment_minutes),
+            keep=timedelta(days=settings.keep_days),
+            keep_bytes=settings.keep_megabytes * 1_000_000,
+        )
 
     def must_begin(self, now: datetime) -> bool:
         """Whether the next batch has to begin with everything that later lines build on."""

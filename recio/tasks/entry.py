@@ -1,10 +1,11 @@
-"""entry: asks the entry rule at each change of price or book, and hands its wish to trade_manager.
+"""entry: asks every strategy's entry rule at each change of price or book, and hands a wish to trade_manager or to shadow.
 
 It decides nothing itself, sends nothing, and writes no table but the why-not ledger, aside from its turns.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -14,7 +15,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.crash_points import CrashPoint, reached
-from recio.db import why_not
+from recio.db import requests, why_not
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.freeze_points import Task, turn_of
@@ -28,12 +29,14 @@ from recio.messages import (
     Prices,
     Restraints,
 )
-from recio.rules import entry, turns
-from recio.rules.model import Model
+from recio.rules import by_hand, entry, turns
+from recio.rules.by_hand import TradeRequest
+from recio.rules.strategy import Strategy
 from recio.rules.strikes import ask_of, bid_of
 from recio.rules.turns import EntryTurn
 from recio.rules.why_not import NO_EVENT, WhyNot
-from recio.sections import EntrySection, RiskSection
+from recio.sections import RiskSection
+from recio.strategies import Stage
 from recio.supervisor import Say
 from recio.units import EventTicker, Side, price_text
 from recio.wires import Notes, Reads, Sends, Writes
@@ -47,6 +50,8 @@ LONGEST_TURN = 1.0
 KEEP_EVERY = 10.0
 """Host seconds between two writings of the why-not ledger."""
 KEEP_DAYS = 30
+ASKED_EVERY = 0.5
+"""Host seconds between two looks for what a person asked for."""
 REPORT_EVERY = 15.0
 """Host seconds between two log lines while the gate that says no stays the same."""
 
@@ -54,8 +59,7 @@ REPORT_EVERY = 15.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     clock: Clock
-    settings: EntrySection
-    model: Model
+    strategies: Sequence[Strategy]
     limits: RiskSection
     prices: Reads[Prices]
     board: Reads[MarketBoard]
@@ -65,45 +69,68 @@ class Entry:
     assessments: Writes[Assessments]
     open_intents: Sends[OpenIntent]
     entry_turns: Notes[EntryTurn]
+    shadow_trades: Reads[Mapping[str, OpenTrades]]
+    shadow_wishes: Notes[OpenIntent]
     pool: asyncpg.Pool[asyncpg.Record]
-    why_not: WhyNot = field(default_factory=WhyNot)
-    """Outlives a restart of the task: what could not be kept yet counts on."""
+    why_not: dict[str, WhyNot] = field(default_factory=dict[str, WhyNot])
+    """By strategy. Outlives a restart of the task: what could not be kept yet counts on."""
 
     async def run(self, say: Say) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._keep_why_not)
+            group.start_soon(self._serve_people, say)
             await self._decide_forever(say)
 
     async def _decide_forever(self, say: Say) -> None:
-        reported = _Reported()
+        reported = {each.name: _Reported() for each in self.strategies}
+        asked = [each for each in self.strategies if each.stage is not Stage.OFF] or self.strategies[:1]
         board_version = 0
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
             await turn_of(Task.ENTRY)
-            now = self.clock.utc()
-            decided, turn = turns.of_entry(self._seen(), self.settings, self.limits, now, self.model)
-            outcome = turn.outcome
-            self.entry_turns.put(turn)
-            self._count(decided, outcome, now)
-            self.assessments.set(replace(decided.assessments, why_not=self.why_not.of(self._events())))
-            if isinstance(outcome, entry.Waits):
-                say(outcome.sentence)
-                reported.waits(outcome, self._figures(decided.assessments))
-            else:
-                await self._wish(outcome, say)
-                reported.gate = ""
+            said = [self._decide(each, self.clock.utc()) for each in asked]
+            self._publish(said)
+            say("; ".join(_named(each, said) for each in said))
+            for each in said:
+                if isinstance(each.turn.outcome, entry.Waits):
+                    figures = self._figures(each.decided.assessments)
+                    reported[each.strategy.name].waits(each.turn.outcome, _label(each, said) | figures)
+                else:
+                    reported[each.strategy.name].gate = ""
+            await self._wish(said, say)
             # One turn per interval is enough: the newest board and price are read at its end.
             await anyio.sleep(max(SHORTEST_TURN, entry.TURN_SECONDS / self.clock.speed))
 
-    def _count(self, decided: entry.Decided, outcome: OpenIntent | entry.Waits, now: datetime) -> None:
+    def _decide(self, strategy: Strategy, now: datetime) -> _Said:
+        decided, turn = turns.of_entry(self._seen(strategy), strategy, self.limits, now)
+        self.entry_turns.put(turn)
+        self._count(strategy.name, decided, turn.outcome, now)
+        return _Said(strategy=strategy, decided=decided, turn=turn)
+
+    def _publish(self, said: Sequence[_Said]) -> None:
+        """The board as the first strategy sees it, with everybody's verdict."""
+        events = self._events()
+        first = said[0].decided.assessments
+        verdict = first.verdict if len(said) == 1 else "; ".join(_named(each, said) for each in said)
+        refused = tuple(
+            replace(counted, sentence=_with_name(each, said, counted.sentence))
+            for each in said
+            for counted in self.why_not[each.strategy.name].of(events)
+        )
+        self.assessments.set(replace(first, verdict=verdict, why_not=refused))
+
+    def _count(
+        self, name: str, decided: entry.Decided, outcome: OpenIntent | entry.Waits, now: datetime
+    ) -> None:
+        counted = self.why_not.setdefault(name, WhyNot())
         for event, waits in decided.refusals:
-            self.why_not.note(event, waits.gate, waits.sentence, now)
+            counted.note(event, waits.gate, waits.sentence, now)
         if isinstance(outcome, entry.Waits):
             if isinstance(decided.outcome, OpenIntent):
-                self.why_not.note(decided.outcome.event_ticker, outcome.gate, outcome.sentence, now)
+                counted.note(decided.outcome.event_ticker, outcome.gate, outcome.sentence, now)
             elif not decided.refusals:
-                self.why_not.note(NO_EVENT, outcome.gate, outcome.sentence, now)
+                counted.note(NO_EVENT, outcome.gate, outcome.sentence, now)
 
     def _events(self) -> set[EventTicker]:
         board = self.board.get()
@@ -113,17 +140,67 @@ class Entry:
         """Off the path of a decision: a database that is away keeps nothing for a while and stops nobody."""
         while True:
             await anyio.sleep(KEEP_EVERY)
-            taken = self.why_not.take_unkept()
+            for name, counted in self.why_not.items():
+                await self._keep(name, counted)
+
+    async def _keep(self, name: str, counted: WhyNot) -> None:
+        taken = counted.take_unkept()
+        try:
+            async with transaction(self.pool) as connection:
+                await why_not.add(connection, name, taken)
+                await why_not.expire(connection, KEEP_DAYS)
+        except Transient:
+            counted.give_back(taken)
+
+    async def _serve_people(self, say: Say) -> None:
+        while True:
+            await anyio.sleep(ASKED_EVERY)
             try:
                 async with transaction(self.pool) as connection:
-                    await why_not.add(connection, entry.STRATEGY, taken)
-                    await why_not.expire(connection, KEEP_DAYS)
-            except Transient:
-                self.why_not.give_back(taken)
+                    asked = await requests.waiting(connection)
+                for each in asked:
+                    await self._serve(each, say)
+            except Transient as error:
+                log.warning("requests not read", why=str(error))
 
-    async def _wish(self, intent: OpenIntent, say: Say) -> None:
+    async def _serve(self, request: TradeRequest, say: Say) -> None:
+        common = self.strategies[0]
+        outcome = by_hand.decide(request, self._seen(common), common, self.clock.utc())
+        if isinstance(outcome, OpenIntent):
+            outcome = turns.within_limits(outcome, self._seen(common), self.limits, self.clock.utc())
+        wished = isinstance(outcome, OpenIntent)
+        sentence = f"wished: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
+        # Answered before it is sent: after a crash in between nothing was bought, and nothing is bought twice.
+        async with transaction(self.pool) as connection:
+            is_first = await requests.answer(connection, request.request_id, wished, sentence)
+        log.info(
+            "request answered", request=request.request_id, by=request.by, wished=wished, sentence=sentence
+        )
+        if is_first and isinstance(outcome, OpenIntent):
+            await self._send(outcome, say)
+
+    async def _wish(self, said: Sequence[_Said], say: Say) -> None:
+        """Shadows' wishes are noted; of the others one leaves in a turn, because it changes what the next may want."""
+        for each in said:
+            if isinstance(each.turn.outcome, OpenIntent) and each.strategy.stage is Stage.SHADOW:
+                self.shadow_wishes.put(each.turn.outcome)
+        wishes = [
+            each.turn.outcome
+            for each in said
+            if isinstance(each.turn.outcome, OpenIntent) and each.strategy.stage is Stage.LIVE
+        ]
+        if wishes:
+            await self._send(wishes[0], say)
+
+    async def _send(self, intent: OpenIntent, say: Say) -> None:
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
-        log.info("entry wanted", ticker=intent.ticker, side=intent.side.value, why=intent.why)
+        log.info(
+            "entry wanted",
+            ticker=intent.ticker,
+            side=intent.side.value,
+            why=intent.why,
+            strategy=intent.strategy,
+        )
         before = self.open_trades.version
         reached(CrashPoint.ENTRY_DECIDED)
         await self.open_intents.send(intent)
@@ -132,11 +209,14 @@ class Entry:
         with anyio.move_on_after(LONGEST_TURN):
             await self.open_trades.newer_than(before)
 
-    def _seen(self) -> entry.Seen:
+    def _seen(self, strategy: Strategy) -> entry.Seen:
+        trades = self.open_trades.get()
+        if strategy.stage is Stage.SHADOW:
+            trades = (self.shadow_trades.get() or {}).get(strategy.name)
         return entry.Seen(
             board=self.board.get(),
             prices=self.prices.get(),
-            trades=self.open_trades.get(),
+            trades=trades,
             account=self.account.get(),
             restraints=self.restraints.get(),
         )
@@ -155,6 +235,32 @@ class Entry:
         for name, quote in (("bid", bid_of(view, Side.YES)), ("ask", ask_of(view, Side.YES))):
             figures[name] = "none" if quote is None else price_text(quote[0])
         return figures
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Said:
+    """What one strategy said in a turn."""
+
+    strategy: Strategy
+    decided: entry.Decided
+    turn: EntryTurn
+
+
+def _named(each: _Said, said: Sequence[_Said]) -> str:
+    outcome = each.turn.outcome
+    return _with_name(each, said, outcome.why if isinstance(outcome, OpenIntent) else outcome.sentence)
+
+
+def _with_name(each: _Said, said: Sequence[_Said], sentence: str) -> str:
+    """One strategy needs no name."""
+    if len(said) == 1:
+        return sentence
+    shadow = " (shadow)" if each.strategy.stage is Stage.SHADOW else ""
+    return f"{each.strategy.name}{shadow}: {sentence}"
+
+
+def _label(each: _Said, said: Sequence[_Said]) -> dict[str, str]:
+    return {} if len(said) == 1 else {"strategy": each.strategy.name}
 
 
 def _evenness(view: MarketView, said: Assessments) -> float:

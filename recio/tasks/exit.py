@@ -5,6 +5,7 @@ No halt, block or switch of entry stops it; only its own switch and exit.enabled
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import anyio
@@ -18,9 +19,8 @@ from recio.rules import exit as exit_rule
 from recio.rules import turns
 from recio.rules.entry import TURN_SECONDS
 from recio.rules.exit import Remembered
-from recio.rules.model import Model
+from recio.rules.strategy import Strategy, named
 from recio.rules.turns import ExitTurn
-from recio.sections import ExitSection
 from recio.supervisor import Say
 from recio.units import TradeId
 from recio.wires import Notes, Reads, Sends
@@ -33,8 +33,8 @@ LONGEST_TURN = 1.0
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
     clock: Clock
-    settings: ExitSection
-    model: Model
+    strategies: Sequence[Strategy]
+    """All that the config names, the one of unknown trades first."""
     prices: Reads[Prices]
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
@@ -83,9 +83,8 @@ class Exit:
             self.prices.get(),
             self.restraints.get(),
             before,
-            self.settings,
+            named(self.strategies, trade.strategy),
             self.clock.utc(),
-            self.model,
         )
         self.exit_turns.put(turn)
         return turn.decided

@@ -6,8 +6,8 @@ those rows, and publishes what they say. It never speaks to the venue and never 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -39,7 +39,7 @@ from recio.rules import risk
 from recio.rules.strikes import ask_on
 from recio.sections import RiskSection
 from recio.supervisor import Say
-from recio.units import money_decimal, price_text, quantity_text
+from recio.units import Money, money_decimal, price_text, quantity_text
 from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -64,6 +64,8 @@ class TradeManager:
     venue_facts: Receives[VenueFact]
     open_trades: Writes[OpenTrades]
     orders: Sends[PlaceOrder]
+    budgets: Mapping[str, Money] = field(default_factory=dict[str, Money])
+    """Of each strategy that has one."""
 
     async def run(self, say: Say) -> None:
         turn = anyio.Lock()
@@ -128,7 +130,7 @@ class TradeManager:
             account=self.account.get(),
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
-        match risk.approve(intent, standing, self.limits, now):
+        match risk.approve(intent, standing, self.limits, now, self.budgets.get(intent.strategy, Money(0))):
             case risk.Refused(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"

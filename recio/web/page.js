@@ -10,7 +10,7 @@ const STALE = 15; // real seconds after which an age stands out
 const $ = (id) => document.getElementById(id);
 const unknown = (value) => value === null || value === undefined || value === "";
 
-// --- text: decimals arrive as strings and unknown is a dash, never a number ---------------------
+// --- text: decimals arrive as strings and unknown is a dash, never a number ---
 
 const decimals = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 
@@ -94,7 +94,7 @@ const toneOf = (text) => {
   return number > 0 ? "up" : number < 0 ? "down" : "";
 };
 
-// --- the document: touched only where something differs -------------------------------------------
+// --- the document: touched only where something differs ---
 
 function make(tag, className = "", text = "") {
   const element = document.createElement(tag);
@@ -129,7 +129,7 @@ function sync(parent, items, keyOf, create, show) {
   });
 }
 
-// --- ages: counted on here between messages, so that a dead page grows old by itself ------------------
+// --- ages: counted on here between messages, so that a dead page grows old by itself ---
 
 const growing = new Map();
 let heard = null; // when the last good message came, by both clocks of this computer
@@ -153,7 +153,7 @@ function advance() {
   }
 }
 
-// --- tables -----------------------------------------------------------------------------------------------
+// --- tables ---
 
 // Roles are spelled out because a row laid out as a card on a phone would lose them.
 function withRole(element, role) { element.setAttribute("role", role); return element; }
@@ -221,7 +221,7 @@ const edge = (head, read) => ({ // below zero is the usual case and no loss: onl
 });
 const money = (head, kind, read, write) => text(head, kind, (row) => write(read(row)), (row) => exact(read(row)));
 
-// --- strike board ---------------------------------------------------------------------------------------------
+// --- strike board ---
 
 const COMPARISON = { greater: "> ", greater_or_equal: "\u2265 ", less: "< ", less_or_equal: "\u2264 ", between: "in " };
 
@@ -346,7 +346,7 @@ function showBoardEvent(rows, status) {
   return shared;
 }
 
-// --- trades, orders, tasks --------------------------------------------------------------------------------------
+// --- trades, orders, tasks ---
 
 const sideTag = (row) => (unknown(row.side) ? DASH : row.side.toUpperCase());
 const contract = { ...text("Contract", "id wide", (row) => row.ticker), label: "" };
@@ -406,6 +406,14 @@ const whyNot = tableOf("why", [
   text("Last words", "note", (row) => row.sentence),
 ], (row) => `${row.event} ${row.gate}`, "nothing was refused yet");
 
+const strategies = tableOf("strategies", [
+  text("Strategy", "id wide", (row) => row.name),
+  text("Stage", "note", (row) => word(row.stage)),
+  { ...text("Open, at worst, of", "num", (row) => `${row.open_trades ?? DASH} \u00b7 ${dollars(row.open_cost)}${row.budget ? " of " + dollars(row.budget) : ""}`), label: "Open" },
+  text("On paper, won", "num", (row) => (unknown(row.settled) ? "" : `${row.settled}, ${row.won}`)),
+  toned("P&L", "num", (row) => row.pnl, (sum) => (unknown(sum) ? "" : signedDollars(sum))),
+], (row) => row.name, "");
+
 const limits = tableOf("limits", [
   text("Limit", "id wide", (row) => word(row.name.replace(/_dollars$/, " ($)"))),
   { ...text("Taken at worst", "num strong", (row) => grouped(row.used)), label: "Taken" },
@@ -445,7 +453,7 @@ function showQueues(queues) {
   });
 }
 
-// --- top of the page ------------------------------------------------------------------------------------------------
+// --- top of the page ---
 
 // Anything not known to be harmless is shown as real money.
 function modeOf({ mode, environment }) {
@@ -602,6 +610,7 @@ function show(status) {
   openTrades(status.trades.filter(live), status);
   closedTrades(status.trades.filter((trade) => !live(trade)), status);
   showOrders(status.orders, status);
+  strategies(status.strategies, status);
   limits(status.limits, status);
   showByHand(status.by_hand);
   tasks(Object.entries(status.tasks), status);
@@ -612,7 +621,7 @@ function show(status) {
   headline += ` \u00b7 recio ${word(status.mode)} ${word(status.environment)}`;
 }
 
-// --- connection: the one thing on this page that must never be wrong -----------------------------------------
+// --- connection: the one thing on this page that must never be wrong ---
 
 const opened = stamp();
 let source = null, tried = opened, lost = false, headline = "recio";
@@ -664,7 +673,7 @@ function tick() {
   if (document.title !== title) document.title = title;
 }
 
-// --- brakes: the one thing this page asks for --------------------------------------------------------------
+// --- brakes: the one thing this page asks for ---
 
 async function pullBrake(event) {
   event.preventDefault();

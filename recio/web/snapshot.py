@@ -26,6 +26,7 @@ from recio.messages import (
     TradeView,
 )
 from recio.rules.conditions import task_limit
+from recio.rules.strategy import Strategy
 from recio.rules.strikes import bid_of, market_on
 from recio.supervisor import Ledger
 from recio.units import (
@@ -38,6 +39,7 @@ from recio.units import (
 )
 from recio.web.limit_rows import by_hand, limit_rows
 from recio.web.market_rows import board_rows, dollars_text, price_rows, time_text, venue_row
+from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
 
 
@@ -50,6 +52,7 @@ class Facts:
     started_at: datetime
     limits: Callable[[], LimitsView]
     """What is left of the venue's rate limits; not a fact, but read nowhere else."""
+    strategies: tuple[Strategy, ...] = ()
 
 
 def snapshot(
@@ -93,6 +96,7 @@ def snapshot(
             {"event": each.event, "gate": each.gate, "cycles": each.cycles, "sentence": each.sentence}
             for each in (said.why_not if said else ())
         ],
+        "strategies": strategy_rows(wires, facts.strategies),
         "limits": limit_rows(wires, facts.config.risk),
         "by_hand": by_hand(wires.account.get()),
         **_own(wires, now),

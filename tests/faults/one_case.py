@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
+import urllib.error
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,14 +48,13 @@ async def attempt(arena: Arena, case: Case, ended: dict[int, str]) -> Result:
     for passing in case.passings:
         await arena.admin("/admin/faults", method="DELETE")
         before = (await arena.admin("/admin/faults"))["met"]
-        for trouble in (*case.first, case.trouble):
-            if trouble.when is When.BEFORE:
-                await _arm(arena, trouble)
-        if case.doing is Doing.STARTING:
-            result.why_not = await _until_dead(arena, case, (CrashPoint.OUTCOME_MADE, 1))
-            result.why_not = result.why_not or await _until_dead(arena, case, (case.point, passing))
-        else:
-            result.why_not = await _until_dead(arena, case, (case.point, passing))
+        try:
+            for trouble in (*case.first, case.trouble):
+                if trouble.when is When.BEFORE:
+                    await _arm(arena, trouble)
+            result.why_not = await _lived_and_died(arena, case, passing)
+        except DidNotHappen as told:
+            result.why_not = str(told)
         if not result.why_not and not await _was_met(arena, case.trouble, before):
             result.why_not = "the trouble was not met"
         await recover(arena, result, ended)
@@ -63,6 +63,15 @@ async def attempt(arena: Arena, case: Case, ended: dict[int, str]) -> Result:
         if result.happened or result.failures:
             break
     return result
+
+
+async def _lived_and_died(arena: Arena, case: Case, passing: int) -> str:
+    """Why the daemon did not die where it should, or nothing."""
+    if case.doing is Doing.STARTING:
+        why_not = await _until_dead(arena, case, (CrashPoint.OUTCOME_MADE, 1))
+        if why_not:
+            return why_not
+    return await _until_dead(arena, case, (case.point, passing))
 
 
 async def _until_dead(arena: Arena, case: Case, crash_at: tuple[CrashPoint, int]) -> str:
@@ -103,7 +112,13 @@ async def _arm(arena: Arena, trouble: Trouble) -> None:
         ask["ticker"] = await arena.open_market()
         if ask["ticker"] is None:
             return
-    await arena.admin("/admin/faults", ask)
+    try:
+        await arena.admin("/admin/faults", ask)
+    except urllib.error.HTTPError as refused:
+        if not trouble.of_market:
+            raise
+        # The market closed between the look and the request.
+        raise DidNotHappen(f"the exchange refused the trouble: {refused.code}") from refused
 
 
 async def _was_met(arena: Arena, trouble: Trouble, before: dict[str, int]) -> bool:

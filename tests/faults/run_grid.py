@@ -1,4 +1,7 @@
-"""`python -m tests.faults.run_grid`: tries cases side by side and writes what came of each; it stops by itself."""
+"""`python -m tests.faults.run_grid`: tries cases side by side and writes what came of each; it stops by itself.
+
+With `--kept FILE` every result is a line of that file as soon as it is there, and a later run goes on with the rest.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -32,6 +35,7 @@ class Run:
     cases: list[Case]
     results: list[Result] = field(default_factory=list[Result])
     until: float = 0.0
+    keep: Callable[[Result], None] = lambda result: None
 
     def next(self) -> Case | None:
         return self.cases.pop(0) if self.cases and time.monotonic() < self.until else None
@@ -51,8 +55,15 @@ async def database(under: Path | None = None) -> AsyncGenerator[tuple[Path, Embe
         shutil.rmtree(root, ignore_errors=True)
 
 
-async def run_cases(cases: tuple[Case, ...], workers: int, seconds: float, *, loud: bool) -> list[Result]:
-    run = Run(cases=list(cases), until=time.monotonic() + seconds)
+async def run_cases(
+    cases: tuple[Case, ...],
+    workers: int,
+    seconds: float,
+    *,
+    loud: bool,
+    keep: Callable[[Result], None] = lambda result: None,
+) -> list[Result]:
+    run = Run(cases=list(cases), until=time.monotonic() + seconds, keep=keep)
     async with database() as (root, server), anyio.create_task_group() as group:
         for worker in range(workers):
             group.start_soon(_work, run, root, server, f"w{worker}", loud)
@@ -78,8 +89,14 @@ async def _in_one_arena(run: Run, arena: Arena, loud: bool) -> None:
         case = run.next()
         if case is None:
             return
-        result = await attempt(arena, case, ended)
+        try:
+            result = await attempt(arena, case, ended)
+        except Exception as error:  # noqa: BLE001 - whatever it was is told as a failure of this case
+            # An arena that does not answer proves nothing and must not end the whole run.
+            broken = f"the arena broke: {type(error).__name__}: {error}"
+            result = Result(number=case.number, title=case.title, failures=[broken])
         run.results.append(result)
+        run.keep(result)
         if loud:
             _tell(result, len(run.results), len(run.cases))
         if result.failures:
@@ -100,6 +117,29 @@ def _tell(result: Result, done: int, left: int) -> None:
     say(f"[{done}, {left} left] {result.title}: {verdict}{took}")
     for failure in result.failures:
         say(f"    {failure}")
+
+
+def kept_by(path: Path) -> Callable[[Result], None]:
+    """Writes each result down at once, with the commit it was found at."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tried = commit()
+
+    def keep(result: Result) -> None:
+        with path.open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps({"commit": tried, **asdict(result)}) + "\n")
+
+    return keep
+
+
+def kept_in(path: Path) -> tuple[list[Result], Counter[str]]:
+    """(the results of earlier runs, how many at each commit)."""
+    results, commits = list[Result](), Counter[str]()
+    if path.exists():
+        for line in path.read_text(encoding="utf-8").splitlines():
+            fields = json.loads(line)
+            commits[fields.pop("commit")] += 1
+            results.append(Result(**fields))
+    return results, commits
 
 
 def report(results: list[Result], seconds: float) -> dict[str, object]:
@@ -161,6 +201,9 @@ def main() -> None:
         type=Path,
         help="try the cases again that failed or did not happen by this report, and join the two",
     )
+    parser.add_argument(
+        "--kept", type=Path, help="keep each result in this file, and do not try again what is in it"
+    )
     parser.add_argument("--report", type=Path, default=Path("fault-grid.json"))
     options = parser.parse_args()
     cases = tuple(each for each in every_case() if options.only in each.title)
@@ -172,9 +215,14 @@ def main() -> None:
         titles = {each["title"] for each in earlier["failed"]}
         titles |= {each.partition(": ")[0] for each in earlier["did_not_happen"]}
         cases = tuple(each for each in every_case() if each.title in titles)
+    before, commits = ([], Counter[str]()) if options.kept is None else kept_in(options.kept)
+    done = {each.title for each in before}
     began = time.monotonic()
-    results = anyio.run(_run, cases, options)
-    written = report(results, time.monotonic() - began)
+    results = anyio.run(_run, tuple(each for each in cases if each.title not in done), options)
+    written = report([*before, *results], time.monotonic() - began)
+    if before:
+        commits[str(written["commit"])] += len(results)
+        written["commit"] = ", ".join(f"{name} ({count})" for name, count in commits.items() if count)
     if earlier is not None:
         written = joined(earlier, written)
     write(options.report, written)
@@ -186,7 +234,8 @@ def main() -> None:
 
 
 async def _run(cases: tuple[Case, ...], options: argparse.Namespace) -> list[Result]:
-    return await run_cases(cases, options.workers, options.minutes * 60, loud=True)
+    keep = (lambda result: None) if options.kept is None else kept_by(options.kept)
+    return await run_cases(cases, options.workers, options.minutes * 60, loud=True, keep=keep)
 
 
 if __name__ == "__main__":

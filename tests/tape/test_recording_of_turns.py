@@ -17,13 +17,14 @@ from recio.messages import MarketBoard, OpenIntent, Restraints
 from recio.replay.decisions import as_json, as_text, decide_again
 from recio.rules.entry import Seen
 from recio.rules.exit import NOTHING
-from recio.rules.model import AVERAGE
+from recio.rules.strategy import Strategy
 from recio.rules.turns import Turn, of_entry, of_exit
-from recio.sections import EntrySection, ExitSection, ModelSection, RiskSection
+from recio.sections import EntrySection, ExitSection, RiskSection
+from recio.strategies import Stage
 from recio.tape.decode import Segment, is_tape, segments_under
 from recio.tape.encode import Encoder, lost
 from recio.tape.segments import Segments
-from recio.units import Price, Ticker
+from recio.units import Price, Ticker, money
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
 
 ENTRY = EntrySection(
@@ -37,17 +38,22 @@ CLOSES = NOW + timedelta(minutes=13)
 TICKERS = [Ticker(f"KXBTCD-26NOV2312-T{83_000 + 250 * each}") for each in range(9)]
 
 
+STRATEGY = Strategy(entry=ENTRY, exit=EXIT, budget=money("40"))
+SHADOW = Strategy(name="bold", stage=Stage.SHADOW, entry=ENTRY, exit=EXIT)
+
+
 def encoder() -> Encoder:
-    sections = {"entry": ENTRY, "exit": EXIT, "risk": LIMITS, "model": ModelSection()}
     return Encoder(
-        settings={name: each.model_dump(mode="python") for name, each in sections.items()},
-        models={"BTC": "average"},
+        limits=LIMITS,
+        strategies=(STRATEGY, SHADOW),
+        symbols=("BTC",),
     )
 
 
 def history(turns: int, seed: int = 3) -> Iterator[Turn]:
     """Turns over a ladder whose books, prices, trades and account change as they do live: some of them, now and then."""
     dice, trades, held, spot = random.Random(seed), open_trades(), account(), 84_000.0
+    shadows = open_trades(trades=(trade(strategy="bold"),))
     views = {
         each: view(market(ticker=each, floor_strike=Decimal(each.rpartition("T")[2]), close_time=CLOSES))
         for each in TICKERS
@@ -81,10 +87,12 @@ def history(turns: int, seed: int = 3) -> Iterator[Turn]:
             account=held,
             restraints=Restraints() if number > 1 else None,
         )
-        yield of_entry(seen, ENTRY, LIMITS, now, AVERAGE)[1]
+        yield of_entry(seen, STRATEGY, LIMITS, now)[1]
+        if dice.random() < 0.3:
+            yield of_entry(replace(seen, trades=shadows), SHADOW, LIMITS, now)[1]
         if dice.random() < 0.5:
             of = trade(ticker=dice.choice(TICKERS))
-            yield of_exit(of, seen_board, seen_prices, Restraints(), NOTHING, EXIT, now, AVERAGE)
+            yield of_exit(of, seen_board, seen_prices, Restraints(), NOTHING, STRATEGY, now)
 
 
 def segments(folder: Path, **changes: object) -> Segments:

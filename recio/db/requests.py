@@ -1,0 +1,112 @@
+"""Trades that a person asks for: requests are written by `recio trade`, answers by entry; one function per operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from asyncpg import Record
+
+from recio.db.connection import Connection
+from recio.messages import TradeState
+from recio.rules.by_hand import MANUAL, TradeRequest
+from recio.units import (
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    price_decimal,
+    price_of,
+    quantity_decimal,
+    quantity_of,
+)
+
+_ASK = """
+    INSERT INTO trade_requests (ticker, side, quantity, price, asked_by, why, expires_at)
+    VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7)) RETURNING request_id
+"""
+_WAITING = """
+    SELECT request_id, ticker, side, quantity, price, asked_by, why, expires_at < clock_timestamp() AS late
+    FROM trade_requests WHERE NOT EXISTS (SELECT FROM trade_answers a WHERE a.request_id = trade_requests.request_id)
+    ORDER BY request_id
+"""
+_ANSWER = (
+    "INSERT INTO trade_answers (request_id, wished, sentence) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
+)
+_ANSWERED = "SELECT wished, sentence FROM trade_answers WHERE request_id = $1"
+_CAME_OF_IT = """
+    SELECT t.trade_id, t.state, t.ended_by, f.entry_quantity FROM trades t JOIN trade_figures f USING (trade_id)
+    WHERE t.strategy = $1 AND t.inputs ->> 'request' = $2
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    wished: bool
+    """It passed entry's gates and was handed to trade_manager."""
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameOfIt:
+    trade_id: int
+    state: TradeState
+    ended_by: str | None
+    bought: Quantity
+
+
+async def ask(
+    connection: Connection,
+    ticker: Ticker,
+    side: Side,
+    quantity: Quantity,
+    limit: Price,
+    by: str,
+    why: str,
+    seconds: float,
+) -> int:
+    """A request that nobody may act on after so many seconds of the database's clock; its number."""
+    return await connection.fetchval(
+        _ASK, ticker, side.value, quantity_decimal(quantity), price_decimal(limit), by, why, seconds
+    )
+
+
+async def waiting(connection: Connection) -> Sequence[TradeRequest]:
+    """Those without an answer, late ones included."""
+    return [_request(row) for row in await connection.fetch(_WAITING)]
+
+
+async def answer(connection: Connection, request_id: int, wished: bool, sentence: str) -> bool:
+    """Whether this was the first answer: only then may anything be done about it."""
+    return await connection.execute(_ANSWER, request_id, wished, sentence) == "INSERT 0 1"
+
+
+async def answered(connection: Connection, request_id: int) -> Answer | None:
+    row = await connection.fetchrow(_ANSWERED, request_id)
+    return None if row is None else Answer(wished=row["wished"], sentence=row["sentence"])
+
+
+async def came_of_it(connection: Connection, request_id: int) -> CameOfIt | None:
+    """The trade that a request became."""
+    row = await connection.fetchrow(_CAME_OF_IT, MANUAL, str(request_id))
+    if row is None:
+        return None
+    return CameOfIt(
+        trade_id=row["trade_id"],
+        state=TradeState(row["state"]),
+        ended_by=row["ended_by"],
+        bought=quantity_of(row["entry_quantity"]),
+    )
+
+
+def _request(row: Record) -> TradeRequest:
+    return TradeRequest(
+        request_id=row["request_id"],
+        ticker=Ticker(row["ticker"]),
+        side=Side(row["side"]),
+        quantity=quantity_of(row["quantity"]),
+        limit=price_of(row["price"]),
+        by=row["asked_by"],
+        why=row["why"],
+        is_late=row["late"],
+    )

@@ -1,0 +1,107 @@
+"""Shadow trades: what strategies that do not order would have bought; one function per operation, written by shadow only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from asyncpg import Record
+
+from recio.db.connection import Connection
+from recio.messages import OpenIntent, ShadowScore
+from recio.rules.shadow import ShadowFill, ShadowTrade
+from recio.units import (
+    EventTicker,
+    Side,
+    Ticker,
+    money_decimal,
+    money_of,
+    quantity_decimal,
+    quantity_of,
+)
+
+_COLUMNS = """
+    SELECT shadow_id, strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why, decided_at, closes_at,
+           result, settled_at FROM shadow_trades
+"""
+_INSERT = """
+    INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why, decided_at, closes_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT DO NOTHING
+"""
+_COUNTED = (
+    _COLUMNS
+    + """
+    WHERE (result IS NULL AND quantity > 0) OR closes_at > $1::timestamptz - interval '1 hour' OR settled_at >= $2
+       OR decided_at > $1::timestamptz - interval '1 day'
+    ORDER BY shadow_id
+"""
+)
+_SETTLE = "UPDATE shadow_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
+_SUMS = """
+    SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE result = side) AS won, sum(cost) AS cost, sum(fees) AS fees,
+           sum(quantity) AS contracts, sum(CASE WHEN result = side THEN quantity ELSE 0 END) - sum(cost) - sum(fees) AS pnl,
+           avg(chance) AS chance, avg((chance - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) AS brier
+    FROM shadow_trades WHERE result IS NOT NULL GROUP BY strategy
+"""
+
+
+async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill | None) -> None:
+    """A second live trade of the same shadow on the same market is not taken."""
+    await connection.execute(
+        _INSERT,
+        intent.strategy,
+        intent.ticker,
+        intent.event_ticker,
+        intent.side.value,
+        quantity_decimal(filled.quantity) if filled else 0,
+        money_decimal(filled.cost) if filled else 0,
+        money_decimal(filled.fees) if filled else 0,
+        intent.chance,
+        intent.why,
+        intent.decided_at,
+        intent.closes_at,
+    )
+
+
+async def counted(connection: Connection, now: datetime) -> Sequence[ShadowTrade]:
+    """All that is live, and what the gates of the present still count."""
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    return [_trade(row) for row in await connection.fetch(_COUNTED, now, midnight)]
+
+
+async def settle(connection: Connection, ticker: Ticker, result: Side, at: datetime) -> None:
+    await connection.execute(_SETTLE, ticker, result.value, at)
+
+
+async def scores(connection: Connection) -> dict[str, ShadowScore]:
+    """Of all settled trades, by strategy."""
+    return {
+        row["strategy"]: ShadowScore(
+            trades=row["trades"],
+            won=row["won"],
+            pnl=money_of(row["pnl"]),
+            chance=row["chance"],
+            brier=row["brier"],
+        )
+        for row in await connection.fetch(_SUMS)
+    }
+
+
+def _trade(row: Record) -> ShadowTrade:
+    return ShadowTrade(
+        shadow_id=row["shadow_id"],
+        strategy=row["strategy"],
+        ticker=Ticker(row["ticker"]),
+        event_ticker=EventTicker(row["event_ticker"]),
+        side=Side(row["side"]),
+        quantity=quantity_of(row["quantity"]),
+        cost=money_of(row["cost"]),
+        fees=money_of(row["fees"]),
+        chance=row["chance"],
+        why=row["why"],
+        decided_at=row["decided_at"],
+        closes_at=row["closes_at"],
+        result=None if row["result"] is None else Side(row["result"]),
+        settled_at=row["settled_at"],
+    )

@@ -1,0 +1,160 @@
+"""shadow: books what strategies that do not order would have got, by the book that their order would have met, and how it ended.
+
+It never orders, and no real trade or limit knows of it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import anyio
+import asyncpg
+import structlog
+
+from recio.clock import Clock
+from recio.db import shadow as rows
+from recio.db.connection import transaction
+from recio.freeze_points import Task, turn_of
+from recio.kalshi.markets import read_result
+from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.messages import MarketBoard, OpenIntent, OpenTrades, ShadowScore
+from recio.rules import shadow
+from recio.rules.strategy import Strategy
+from recio.supervisor import Say
+from recio.units import Ticker, money_decimal, quantity_text
+from recio.wires import Reads, Takes, Writes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LOOK_EVERY = 0.05
+"""Host seconds between two looks for wishes that are due."""
+REFRESH_EVERY = 30.0
+"""Host seconds after which what is counted is read anew: a day ends, a market is forgotten."""
+RESULT_EVERY = 5.0
+"""Host seconds between two questions for the results of closed markets."""
+
+
+@dataclass(slots=True)
+class _Run:
+    pending: list[OpenIntent] = field(default_factory=list[OpenIntent])
+    live: set[tuple[str, Ticker]] = field(default_factory=set[tuple[str, Ticker]])
+    closing: dict[Ticker, datetime] = field(default_factory=dict[Ticker, datetime])
+    """Markets on which something is held, with their close."""
+    read_at: float = -math.inf
+    asked_at: float = -math.inf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    pool: asyncpg.Pool[asyncpg.Record]
+    rest: KalshiRest
+    clock: Clock
+    strategies: Sequence[Strategy]
+    """Those that are shadows."""
+    board: Reads[MarketBoard]
+    shadow_wishes: Takes[OpenIntent]
+    shadow_trades: Writes[Mapping[str, OpenTrades]]
+    shadow_scores: Writes[Mapping[str, ShadowScore]]
+
+    async def run(self, say: Say) -> None:
+        run = _Run()
+        while True:
+            await turn_of(Task.SHADOW)
+            self._hear(run)
+            changed = await self._meet_the_book(run)
+            changed |= await self._ask_for_results(run)
+            if changed or anyio.current_time() - run.read_at > REFRESH_EVERY:
+                await self._publish(run)
+            say(
+                f"{len(run.live)} shadow trades wait for their settlement"
+                if run.live
+                else "nothing is held in shadow"
+            )
+            await anyio.sleep(LOOK_EVERY)
+
+    def _hear(self, run: _Run) -> None:
+        """One wish at a time on one market: while it is on its way the same strategy may say the same again."""
+        wishes, _ = self.shadow_wishes.take()
+        for each in wishes:
+            key = (each.strategy, each.ticker)
+            if key not in run.live:
+                run.live.add(key)
+                run.pending.append(each)
+
+    async def _meet_the_book(self, run: _Run) -> bool:
+        now = self.clock.utc()
+        due = [each for each in run.pending if now - each.decided_at >= shadow.LATENCY]
+        if not due:
+            return False
+        run.pending = [each for each in run.pending if each not in due]
+        for intent in due:
+            await self._book(intent, now)
+        return True
+
+    async def _book(self, intent: OpenIntent, now: datetime) -> None:
+        board = self.board.get()
+        views = () if board is None else board.markets
+        view = next((each for each in views if each.market.ticker == intent.ticker), None)
+        settings = next(each.entry for each in self.strategies if each.name == intent.strategy)
+        got = shadow.fill(intent, view, now, settings.max_book_age_seconds)
+        async with transaction(self.pool) as connection:
+            await rows.insert(connection, intent, None if isinstance(got, str) else got)
+        if isinstance(got, str):
+            log.info("shadow got nothing", strategy=intent.strategy, ticker=intent.ticker, why=got)
+            return
+        log.info(
+            "shadow trade",
+            strategy=intent.strategy,
+            ticker=intent.ticker,
+            side=intent.side.value,
+            contracts=quantity_text(got.quantity),
+            cost=f"{money_decimal(got.cost):f}",
+            fees=f"{money_decimal(got.fees):f}",
+            why=intent.why,
+        )
+
+    async def _ask_for_results(self, run: _Run) -> bool:
+        """Raises Transient."""
+        now = self.clock.utc()
+        closed = [ticker for ticker, closes in run.closing.items() if closes <= now]
+        if not closed or anyio.current_time() - run.asked_at < RESULT_EVERY:
+            return False
+        run.asked_at, settled = anyio.current_time(), False
+        for ticker in closed:
+            settled |= await self._settle(ticker)
+        return settled
+
+    async def _settle(self, ticker: Ticker) -> bool:
+        try:
+            found = await read_result(self.rest, ticker)
+        except VenueRefused as error:
+            log.warning("no result of a shadow's market", ticker=ticker, why=str(error))
+            return False
+        if found.result is None or found.settled_at is None:
+            return False
+        async with transaction(self.pool) as connection:
+            await rows.settle(connection, ticker, found.result, found.settled_at)
+        log.info("shadow settled", ticker=ticker, result=found.result.value)
+        return True
+
+    async def _publish(self, run: _Run) -> None:
+        now = self.clock.utc()
+        async with transaction(self.pool) as connection:
+            counted = await rows.counted(connection, now)
+            scores = await rows.scores(connection)
+        live = [each for each in counted if each.is_live]
+        run.live = {(each.strategy, each.ticker) for each in (*live, *run.pending)}
+        run.closing = {each.ticker: each.closes_at for each in live}
+        run.read_at = anyio.current_time()
+        self.shadow_trades.set(
+            {
+                strategy.name: shadow.open_trades(
+                    (each for each in counted if each.strategy == strategy.name), now
+                )
+                for strategy in self.strategies
+            }
+        )
+        self.shadow_scores.set(scores)

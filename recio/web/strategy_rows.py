@@ -1,0 +1,41 @@
+"""Every strategy with its stage, what it may and does have open, and what a shadow has come to; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from recio.messages import OpenTrades, ShadowScore
+from recio.rules.strategy import Strategy, cost_of
+from recio.strategies import DEFAULT, Stage
+from recio.web.market_rows import dollars_text
+from recio.wires import Wires
+
+
+def strategy_rows(wires: Wires, strategies: Sequence[Strategy]) -> list[dict[str, Any]]:
+    """Those that the config names, or the one that it has; of a ledger that is not read yet nothing is said."""
+    named = [each for each in strategies if each.name != DEFAULT] or list(strategies)
+    scores, shadows = wires.shadow_scores.get() or {}, wires.shadow_trades.get() or {}
+    return [
+        _row(
+            each,
+            shadows.get(each.name) if each.stage is Stage.SHADOW else wires.open_trades.get(),
+            scores.get(each.name),
+        )
+        for each in named
+    ]
+
+
+def _row(strategy: Strategy, trades: OpenTrades | None, score: ShadowScore | None) -> dict[str, Any]:
+    own = [] if trades is None else [each for each in trades.trades if each.strategy == strategy.name]
+    return {
+        "name": strategy.name,
+        "stage": strategy.stage.value,
+        "budget": dollars_text(strategy.budget) if strategy.budget else None,
+        "open_trades": None if trades is None else len(own),
+        "open_cost": None if trades is None else dollars_text(cost_of(strategy.name, trades)),
+        "settled": None if score is None else score.trades,
+        "won": None if score is None else score.won,
+        "pnl": None if score is None else dollars_text(score.pnl),
+        "brier": None if score is None else round(score.brier, 4),
+    }

@@ -1,0 +1,229 @@
+"""Strategies keep apart what they may spend; a shadow gets what stood there and not a contract more."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from recio.messages import OpenIntent, OrderPurpose, OrderState, Restraints
+from recio.rules import risk, shadow
+from recio.rules.entry import Seen, Waits
+from recio.rules.fees import taker_fee
+from recio.rules.shadow import ShadowTrade
+from recio.rules.strategy import Strategy, cost_of, named
+from recio.rules.turns import of_entry
+from recio.sections import EntrySection, RiskSection
+from recio.strategies import DEFAULT, Stage
+from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, TradeId, money
+from tests.builders import (
+    EVENT,
+    NOW,
+    TICKER,
+    account,
+    board,
+    book,
+    market,
+    open_trades,
+    order,
+    price,
+    prices,
+    trade,
+    view,
+)
+
+OTHER = Ticker("KXBTC15M-26NOV230730-30")
+CALM = Strategy(name="calm", entry=EntrySection(enabled=True), budget=money("12"))
+
+
+def intent(**changes: object) -> OpenIntent:
+    fields: dict[str, object] = {
+        "strategy": "calm",
+        "ticker": OTHER,
+        "event_ticker": EVENT,
+        "exchange_index": 2,
+        "side": Side.YES,
+        "quantity": Quantity(1_000),
+        "limit": Price(5_300),
+        "chance": 0.58,
+        "fee_estimate": Money(180_000),
+        "closes_at": NOW + timedelta(minutes=10),
+        "decided_at": NOW,
+        "why": "a test",
+        "inputs": {},
+    }
+    return OpenIntent(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_trade_is_sold_by_the_rules_of_its_strategy_and_an_unknown_one_by_the_common_ones():
+    common = Strategy(stage=Stage.OFF)
+    assert named((common, CALM), "calm") is CALM
+    assert named((common, CALM), "gone") is common
+
+
+def test_a_budget_counts_what_its_own_strategy_has_open_and_on_its_way_and_nothing_else():
+    trades = open_trades(
+        trades=(
+            trade(
+                trade_id=TradeId(1),
+                strategy="calm",
+                entry_cost=Money(5_000_000),
+                exit_proceeds=Money(1_000_000),
+            ),
+            trade(trade_id=TradeId(2), strategy="bold", entry_cost=Money(9_000_000), exit_proceeds=Money(0)),
+        ),
+        orders=(
+            order(
+                trade_id=TradeId(1),
+                purpose=OrderPurpose.ENTRY,
+                state=OrderState.UNKNOWN,
+                reserved=Money(700_000),
+            ),
+            order(
+                trade_id=TradeId(2),
+                purpose=OrderPurpose.ENTRY,
+                state=OrderState.UNKNOWN,
+                reserved=Money(900_000),
+            ),
+        ),
+    )
+    assert cost_of("calm", trades) == 4_700_000
+    assert cost_of("bold", trades) == 9_900_000
+    assert cost_of("new", trades) == 0
+
+
+@pytest.mark.parametrize(("budget", "fits"), [("5.48", True), ("5.47", False), ("0", True)])
+def test_an_entry_beyond_its_strategys_budget_is_refused_and_none_is_no_bound(budget: str, fits: bool):
+    standing = risk.Standing(trades=open_trades(), account=account(), ask=Price(5_200))
+    answer = risk.approve(intent(), standing, RiskSection(), NOW, money(budget))
+    if fits:
+        assert isinstance(answer, risk.Approved)
+    else:
+        assert answer == risk.Refused(
+            limit="budget_dollars", reason="strategy calm would have $5.48 open, its budget is $5.47"
+        )
+
+
+def seen(trades: object = None) -> Seen:
+    return Seen(
+        board=board(view(levels=book(4_000, 4_200))),
+        prices=prices(price()),
+        trades=open_trades() if trades is None else trades,  # pyright: ignore[reportArgumentType]
+        account=account(),
+        restraints=Restraints(),
+    )
+
+
+def test_a_strategy_that_is_off_wants_nothing_and_says_so():
+    off = replace(CALM, stage=Stage.OFF)
+    decided, turn = of_entry(seen(), off, RiskSection(), NOW)
+    assert turn.outcome == Waits(gate="switch", sentence="strategy calm is off")
+    assert decided.assessments.strikes
+
+
+def test_a_wish_bears_the_name_of_its_strategy_and_its_budget_is_asked_beforehand():
+    _, turn = of_entry(seen(), CALM, RiskSection(), NOW)
+    assert isinstance(turn.outcome, OpenIntent)
+    assert turn.outcome.strategy == "calm"
+    _, turn = of_entry(seen(), replace(CALM, budget=money("1")), RiskSection(), NOW)
+    assert isinstance(turn.outcome, Waits)
+    assert turn.outcome.gate == "risk budget_dollars"
+
+
+def test_the_one_strategy_of_a_config_without_names_is_live_and_unbounded():
+    assert (Strategy().name, Strategy().stage, Strategy().budget) == (DEFAULT, Stage.LIVE, 0)
+
+
+# --- shadows -----------------------------------------------------------------------------------------
+
+
+LEVELS = st.lists(
+    st.tuples(st.integers(1, 99), st.integers(1, 5_000)), max_size=8, unique_by=lambda each: each[0]
+)
+
+
+@given(LEVELS, st.integers(1, 6_000), st.integers(1, 99), st.sampled_from(list(Side)))
+def test_a_shadow_pays_what_stood_there_level_by_level_and_never_beyond_its_limit(
+    levels: list[tuple[int, int]], wanted: int, limit: int, side: Side
+):
+    own = sorted((Price(each * 100), Quantity(there)) for each, there in levels)
+    shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
+    both = replace(book(), bids=(), asks=shown) if side is Side.YES else replace(book(), bids=shown, asks=())
+    wish = intent(side=side, quantity=Quantity(wanted), limit=Price(limit * 100), ticker=TICKER)
+    got = shadow.fill(wish, replace(view(), book=both), NOW, 5.0)
+    reachable = [(at, there) for at, there in own if at <= limit * 100]
+    if not reachable:
+        assert isinstance(got, str)
+        return
+    assert not isinstance(got, str)
+    assert got.quantity == min(wanted, sum(there for _, there in reachable))
+    left, cost, fees = got.quantity, 0, 0
+    for at, there in reachable:
+        taken = Quantity(min(left, there))
+        cost, fees = cost + at * taken, fees + (taker_fee(at, taken, Decimal(1)) if taken else 0)
+        left = Quantity(left - taken)
+    assert (got.cost, got.fees) == (cost, fees)
+
+
+@pytest.mark.parametrize(
+    ("shown", "at", "why"),
+    [
+        (None, NOW, "not usable"),
+        (view(market(close_time=NOW + timedelta(seconds=1))), NOW + timedelta(seconds=1), "had closed"),
+        (view(), NOW + timedelta(seconds=6), "too old"),
+    ],
+)
+def test_a_shadow_gets_nothing_of_a_book_that_a_real_order_would_not_have_trusted(shown, at, why):
+    got = shadow.fill(intent(ticker=TICKER), shown, at, 5.0)
+    assert isinstance(got, str)
+    assert why in got
+
+
+def shadow_trade(number: int, **changes: object) -> ShadowTrade:
+    fields: dict[str, object] = {
+        "shadow_id": number,
+        "strategy": "bold",
+        "ticker": Ticker(f"KXBTC15M-26NOV230715-{number}"),
+        "event_ticker": EVENT,
+        "side": Side.YES,
+        "quantity": Quantity(1_000),
+        "cost": Money(4_000_000),
+        "fees": Money(168_000),
+        "chance": 0.5,
+        "why": "a test",
+        "decided_at": NOW - timedelta(minutes=20 - number),
+        "closes_at": NOW - timedelta(minutes=5),
+        "result": Side.NO,
+        "settled_at": NOW - timedelta(minutes=4),
+    }
+    return ShadowTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_rows():
+    live = shadow_trade(5, result=None, settled_at=None, closes_at=NOW + timedelta(minutes=5), ticker=TICKER)
+    nothing = shadow_trade(
+        6, quantity=Quantity(0), cost=Money(0), fees=Money(0), result=None, settled_at=None
+    )
+    won = shadow_trade(1, result=Side.YES, settled_at=NOW - timedelta(hours=1))
+    found = shadow.open_trades([won, shadow_trade(2), shadow_trade(3), live, nothing], NOW)
+    assert [each.ticker for each in found.trades] == [TICKER]
+    assert found.entries_by_market[TICKER] == 1
+    assert nothing.ticker not in found.entries_by_market
+    assert found.last_entry_at[nothing.ticker] == nothing.decided_at
+    assert (found.wins_today, found.losses_today, found.losses_in_a_row) == (1, 2, 2)
+    assert found.realised_today == won.pnl + 2 * shadow_trade(2).pnl
+    assert won.pnl == 10_000_000 - 4_168_000
+
+
+def test_a_shadow_that_holds_a_market_does_not_want_it_again():
+    held = shadow.open_trades(
+        [shadow_trade(5, result=None, settled_at=None, closes_at=NOW + timedelta(minutes=5), ticker=TICKER)],
+        NOW,
+    )
+    _, turn = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=Money(0)), RiskSection(), NOW)
+    assert isinstance(turn.outcome, Waits)
+    assert turn.outcome.gate == "already in"

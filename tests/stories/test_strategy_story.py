@@ -1,0 +1,73 @@
+"""Strategies run side by side: one orders within its budget, a shadow orders nothing and is paid on paper what the market decided."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+
+from tests.stories.world import World, a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(400)
+
+STRATEGIES = """
+[strategies.calm]
+stage = "live"
+budget_dollars = 6
+[strategies.bold]
+stage = "shadow"
+[strategies.bold.entry]
+contracts = 3
+[strategies.gone]
+stage = "off"
+"""
+
+
+def side_by_side(text: str) -> str:
+    return text + STRATEGIES
+
+
+async def shadows(world: World) -> list[dict[str, object]]:
+    found = await world.rows("SELECT * FROM shadow_trades WHERE quantity > 0 ORDER BY shadow_id")
+    return [dict(each) for each in found]
+
+
+async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "180")
+        world.start_daemon(settings=side_by_side)
+        await until(lambda: world.events("trade open"))
+        await until(lambda: world.events("shadow settled"))
+        await until(lambda: world.status()["strategies"][1]["settled"])
+        # Killed and started again it goes on with what it holds on paper.
+        world.kill()
+        settled = len(world.events("shadow settled"))
+        world.start_daemon(settings=side_by_side)
+        await until(lambda: world.events("shadow settled"))
+        rows = {row["name"]: row for row in world.status()["strategies"]}
+        await books_agree(world)
+        assert world.stop() == 0
+
+        booked = await shadows(world)
+        ended = [each for each in booked if each["result"] is not None]
+        ordering = await world.rows("SELECT DISTINCT strategy FROM trades")
+        dearest = await world.rows(
+            "SELECT max(o.reserved) AS most FROM orders o JOIN trades t USING (trade_id) WHERE o.purpose = 'entry'"
+        )
+        command = [sys.executable, "-m", "recio", "replay", str(world.root / "data" / "recording"), "--json"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+    assert settled >= 1
+    assert {row["strategy"] for row in ordering} == {"calm"}
+    assert {each["strategy"] for each in booked} == {"bold"}
+    assert len(ended) >= 2
+    assert all(0 < each["quantity"] <= 3 for each in booked)
+    assert all(0 < each["cost"] < each["quantity"] and each["fees"] > 0 for each in booked)
+    assert dearest[0]["most"] <= Decimal(6)
+    assert (rows["calm"]["stage"], rows["bold"]["stage"], rows["gone"]["stage"]) == ("live", "shadow", "off")
+    assert rows["bold"]["settled"] >= 1
+    replayed = json.loads(done.stdout)
+    assert (replayed["different"], replayed["lost"]) == (0, 0), replayed["differences"]

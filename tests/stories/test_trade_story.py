@@ -1,0 +1,107 @@
+"""`recio trade` buys what a person asks for through the daemon's gates, once, or says why not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from recio.errors import ExitCode
+from tests.stories.world import World, a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def program_off(text: str) -> str:
+    """The program itself enters nothing, and a person's price may be well above the ask."""
+    text = text.replace("enabled = true\nmin_edge", "enabled = false\nmin_edge")
+    return text.replace("[risk]\n", "[risk]\nprice_collar_dollars = 0.3\n")
+
+
+def ask(
+    world: World, side: str, ticker: str, price: str, contracts: str = "2"
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "recio", "trade", side, ticker, "--contracts", contracts]
+    command += ["--max-price", price, "--by", "ann", "--why", "a feeling"]
+    command += ["--config", str(world.root / "recio.toml")]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+
+
+def offered(world: World) -> dict[str, Any] | None:
+    """An open market far enough from its close on which both sides are offered and the model has an opinion."""
+    rows = [
+        row
+        for row in world.status()["board"]
+        if row["status"] == "active" and row["yes_ask"] and row["probability"] and row["book_ok"]
+    ]
+    good = [
+        row
+        for row in rows
+        if row["seconds_to_close"] > 300
+        and 0.2 < float(row["yes_ask"]) < 0.8
+        and 0.2 < row["probability"] < 0.8
+    ]
+    return good[0] if good else None
+
+
+def a_little_more(ask_price: str) -> str:
+    return f"{Decimal(ask_price) + Decimal('0.05'):.2f}"
+
+
+async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with_its_reason():
+    with a_world() as world:
+        world.speed = 5.0
+        await world.start_exchange()
+        world.start_daemon(settings=program_off)
+        await until(lambda: world.events("cash agreed"))
+        await until(lambda: not world.status()["blocks"] and offered(world))
+        row = offered(world)
+        assert row is not None
+        bought = ask(world, "yes", row["ticker"], a_little_more(row["yes_ask"]))
+        again = ask(world, "yes", row["ticker"], a_little_more(row["yes_ask"]))
+        unknown = ask(world, "no", "KXDOGE15M-NONE", "0.50")
+        trades = await world.rows("SELECT strategy, ticker, why, state FROM trades")
+        orders = await world.rows("SELECT state FROM orders WHERE purpose = 'entry'")
+        await books_agree(world)
+        assert world.stop() == 0
+
+        late = ask(world, "yes", row["ticker"], "0.50")
+        world.start_daemon(settings=program_off)
+        await until(lambda: world.events("request answered"))
+        (told,) = world.events("request answered")
+        assert world.stop() == 0
+
+    assert bought.returncode == 0, bought.stdout + bought.stderr
+    assert "asked for by ann: a feeling" in bought.stdout
+    assert "with 2.00 contracts" in bought.stdout or "with 2 contracts" in bought.stdout
+    assert [(each["strategy"], each["ticker"]) for each in trades] == [("manual", row["ticker"])]
+    assert len(orders) == 1
+    assert again.returncode == ExitCode.FATAL
+    assert "on this market" in again.stderr
+    assert unknown.returncode == ExitCode.FATAL
+    assert "not on the board" in unknown.stderr
+    # Nobody was there: it expired, and the next life does not act on it either.
+    assert late.returncode == ExitCode.TEMPORARY
+    assert "has expired" in late.stderr
+    assert (told["wished"], "ask again" in told["sentence"]) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["yes", "T", "--contracts", "0", "--max-price", "0.5"], "--contracts 0 is refused"),
+        (["yes", "T", "--contracts", "1.005", "--max-price", "0.5"], "--contracts 1.005 is refused"),
+        (["no", "T", "--contracts", "1", "--max-price", "55"], "--max-price 55 is refused"),
+    ],
+)
+def test_a_request_that_cannot_be_is_refused_before_anything_is_opened(
+    tmp_path, options: list[str], told: str
+):
+    command = [sys.executable, "-m", "recio", "trade", *options, "--by", "ann"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == ExitCode.CONFIG
+    assert told in done.stderr
+    assert list(tmp_path.iterdir()) == []
