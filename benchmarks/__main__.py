@@ -116,7 +116,12 @@ def one_probability() -> float:
 
 def average_against_normals() -> str:
     """A ladder of 200 strikes by the settlement average as a turn asks for it, against the normals it is made of."""
-    ladder = [market(floor_strike=Decimal(84_000 + 10 * each)) for each in range(-100, 100)]
+    ladder = [
+        market(
+            ticker=Ticker(f"KXBTCD-26NOV2312-T{84_000 + 10 * each}"), floor_strike=Decimal(84_000 + 10 * each)
+        )
+        for each in range(-100, 100)
+    ]
     seen = price()
 
     def chances() -> None:

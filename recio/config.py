@@ -41,7 +41,7 @@ from recio.sections import (
     StatusSection,
     SymbolSection,
 )
-from recio.strategies import NAME, StrategySection, own_faults, with_inherited
+from recio.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
 
 
 class Config(Section):
@@ -82,6 +82,13 @@ class Config(Section):
                     )
                 seen[series] = symbol
         return named
+
+    @field_validator("strategies")
+    @classmethod
+    def names_of_their_own(cls, value: dict[str, StrategySection]) -> dict[str, StrategySection]:
+        for name in RESERVED & value.keys():
+            raise ValueError(f"{name!r} is a name that recio itself uses: choose another")
+        return value
 
     def as_strategy(self, name: str) -> Config:
         """The config of this strategy alone: its entry, exit and model in the place of the common ones. Raises BadConfig."""

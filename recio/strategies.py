@@ -17,6 +17,9 @@ from recio.units import Money, money
 
 DEFAULT = "default"
 """The name of the one strategy of a config that names none; its trades are those of [entry] and [exit]."""
+MANUAL = "manual"
+"""The strategy of trades that a person asks for; they are sold by the common [exit]."""
+RESERVED = frozenset({DEFAULT, MANUAL})
 INHERITED = ("entry", "exit", "model")
 NAME = "^[a-z][a-z0-9_-]{0,23}$"
 

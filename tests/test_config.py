@@ -168,6 +168,7 @@ def test_a_strategy_takes_what_it_does_not_say_from_the_common_sections():
         ({"strategies": {"calm": {"stage": "lively"}}}, "strategies.calm.stage = 'lively' is refused"),
         ({"strategies": {"Calm One": {}}}, "strategies.Calm One"),
         ({"strategies": {"calm": 3}}, "strategies.calm"),
+        ({"strategies": {"manual": {}}}, "'manual' is a name that recio itself uses"),
         (
             {"strategies": {"calm": {"entry": {"min_price_dollars": Decimal("0.95")}}}},
             "min_price_dollars must be below max_price_dollars",

@@ -16,7 +16,10 @@ from recio.rules.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.fingerprint import Reading, Slice, Table
 from recio.rules.settlement_average import Outlook
 from recio.sections import ModelKind, ModelSection
+from recio.units import EventTicker
 
+FINGERPRINT = ModelKind.FINGERPRINT
+"""Looked up once: a member of an enumeration costs more than the rest of a strike's turn."""
 INDEX = "index"
 """The source of a price that is the settlement index itself."""
 
@@ -51,13 +54,14 @@ class Reader:
     slices: dict[tuple[str, datetime], Slice | str] = field(
         default_factory=dict[tuple[str, datetime], Slice | str]
     )
-    outlooks: dict[tuple[str, datetime], Outlook | str] = field(
-        default_factory=dict[tuple[str, datetime], Outlook | str]
+    outlooks: dict[EventTicker, tuple[datetime, Outlook | str]] = field(
+        default_factory=dict[EventTicker, tuple[datetime, Outlook | str]]
     )
+    """Of each event that of its last market asked for, with its close: nearly always that of all of them."""
 
     def chance(self, market: Market, price: PriceView, now: datetime) -> float | str:
         """P(YES), or the reason why it is unknown."""
-        if self.model.kind is ModelKind.FINGERPRINT:
+        if self.model.kind is FINGERPRINT:
             return self._by_fingerprint(market, price, now)
         seen = self._outlook(market, price, now)
         return seen if isinstance(seen, str) else strikes.yes_chance(market, seen)
@@ -94,10 +98,11 @@ class Reader:
         return "" if isinstance(reading, str) else "; ".join(reading.clamped)
 
     def _outlook(self, market: Market, price: PriceView, now: datetime) -> Outlook | str:
-        key = (market.symbol, market.close_time)
-        seen = self.outlooks.get(key)
-        if seen is None:
-            seen = self.outlooks[key] = strikes.outlook_of(market, price, now, self.model.fit)
+        known = self.outlooks.get(market.event_ticker)
+        if known is not None and known[0] == market.close_time:
+            return known[1]
+        seen = strikes.outlook_of(market, price, now, self.model.fit)
+        self.outlooks[market.event_ticker] = (market.close_time, seen)
         return seen
 
     def _by_errors(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:

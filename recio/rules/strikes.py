@@ -7,16 +7,27 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
-from recio.messages import Market, MarketBoard, MarketStatus, MarketView, PriceView, StrikeAssessment
+from recio.messages import (
+    Market,
+    MarketBoard,
+    MarketStatus,
+    MarketView,
+    PriceView,
+    StrikeAssessment,
+    StrikeType,
+)
 from recio.rules.average_fit import FITTED, Fit
 from recio.rules.fees import taker_fee
-from recio.rules.probability import prints_made, thresholds, within
+from recio.rules.probability import Span, prints_made, thresholds, within
 from recio.rules.settlement_average import Outlook, outlook
 from recio.rules.time_of_day import growth
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, complement
 
 MICROS = 1_000_000
+MOST_SPANS = 8_192
+_SPANS: dict[Ticker, tuple[Decimal | None, Decimal | None, StrikeType, Span | None]] = {}
 FINEST_STEP = 10
 """The finest grid of any market we trade, $0.001."""
 
@@ -39,13 +50,30 @@ def outlook_of(market: Market, price: PriceView, now: datetime, fit: Fit = FITTE
 
 def yes_chance(market: Market, seen: Outlook) -> float | str:
     """P(YES) of one of those strikes, or the reason why it is unknown."""
-    span = thresholds(market.strike_type, market.floor_strike, market.cap_strike)
+    span = _span(market)
     if span is None:
         return "the strike is not known yet"
     least, beyond = span
     if least is not None and beyond is None:
         return seen.above(least)
     return within(span, seen.above)
+
+
+def _span(market: Market) -> Span | None:
+    """Its thresholds. A market is the same object turn after turn, and comparing identities is all that a turn needs."""
+    known = _SPANS.get(market.ticker)
+    if (
+        known is not None
+        and known[0] is market.floor_strike
+        and known[1] is market.cap_strike
+        and known[2] is market.strike_type
+    ):
+        return known[3]
+    if len(_SPANS) >= MOST_SPANS:
+        _SPANS.clear()
+    span = thresholds(market.strike_type, market.floor_strike, market.cap_strike)
+    _SPANS[market.ticker] = (market.floor_strike, market.cap_strike, market.strike_type, span)
+    return span
 
 
 def probability(market: Market, price: PriceView, now: datetime, fit: Fit = FITTED) -> float | str:

@@ -35,7 +35,7 @@ WINDOW_SECONDS = 180
 LOOK_EVERY = 0.05
 UP_WITHIN = 30.0
 BOUNDS = Bounds(open_cost=Decimal(100), open_trades=3, price_age=30.0)
-# One source of prices: a second one at thirty times the speed takes half of the machine and proves nothing about orders.
+# One source of prices and no recording: at thirty times the speed they take half of the machine and prove nothing about orders.
 SETTINGS = """
 mode = "demo"
 data_dir = "{root}/data-{name}"
@@ -75,6 +75,8 @@ max_consecutive_losses = 100000
 max_daily_loss_dollars = 1000000
 [status]
 port = {port}
+[recorder]
+enabled = false
 [log]
 format = "json"
 """
