@@ -23,7 +23,7 @@ from tests.stories.world import World, a_world, until
 pytestmark = pytest.mark.timeout(400)
 
 UNIT = Path(__file__).parents[2] / "systemd" / "recio.service"
-TURNS = {Task.PRICE_FEED: 40, Task.MARKET_SYNC: 40, Task.ENTRY: 40, Task.EXIT: 40}
+TURNS = {Task.PRICE_FEED: 40, Task.MARKET_SYNC: 40, Task.ENTRY: 40, Task.EXIT: 40, Task.SHADOW: 40}
 """The turn at which a fast task is frozen; a slow one is at its third."""
 
 
@@ -63,10 +63,11 @@ def listening(world: World) -> Iterator[Ear]:
 
 
 def impatient(text: str) -> str:
-    """A task counts as stuck after three seconds; nothing is traded."""
-    return text.replace("enabled = true", "enabled = false", 1).replace(
+    """A task counts as stuck after three seconds; nothing is traded, and a shadow is there so that its task is."""
+    text = text.replace("enabled = true", "enabled = false", 1).replace(
         "[status]", "[health]\nmax_task_age_seconds = 3.0\n[status]"
     )
+    return text + '[strategies.bold]\nstage = "shadow"\n'
 
 
 def status(world: World) -> dict[str, Any]:
@@ -88,7 +89,7 @@ async def _found_frozen(world: World, ear: Ear, task: Task) -> None:
     await until(lambda: f"task {task} frozen" in world.log())
     await until(lambda: found(world, task))
     seen = status(world)
-    assert 3.0 < seen["tasks"][task]["age_seconds"] < watchdog_seconds()
+    assert 3.0 <= seen["tasks"][task]["age_seconds"] < watchdog_seconds()
     assert not seen["ready"]
     if task is not Task.FAILURE_DETECTOR:
         await until(lambda: f"{task} stuck" in [each["condition"] for each in status(world)["blocks"]])
@@ -125,7 +126,7 @@ def test_every_supervised_task_can_be_frozen():
     named = {name for path in sources for name in re.findall(r"turn_of\(Task\.([A-Z_]+)\)", path.read_text())}
     assert named == set(Task.__members__)
     composed = (UNIT.parents[1] / "recio" / "app.py").read_text(encoding="utf-8")
-    supervised = set(re.findall(r'^            "([a-z_]+)",$', composed, re.MULTILINE))
+    supervised = set(re.findall(r'(?:^            |return \[\()"([a-z_]+)",', composed, re.MULTILINE))
     assert supervised == {task.value for task in Task}
 
 

@@ -177,7 +177,11 @@ async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_o
             await anyio.sleep(0.01)
     async with braking(script, pool, second):
         await second.order_group.newer_than(0)
-    assert script.groups == ["create", "trigger", "reset", "reset"]
+    # Before the halt it may have found its group open and said so once more.
+    at = script.groups.index("trigger")
+    assert set(script.groups[:at]) <= {"create", "reset"}
+    assert script.groups.count("create") == 1
+    assert script.groups[at:] == ["trigger", "reset", "reset"]
 
 
 async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: asyncpg.Pool[asyncpg.Record]):
