@@ -327,6 +327,8 @@ class Assessments:
 
     strikes: tuple[StrikeAssessment, ...]
     verdict: str
+    watchlist: tuple[Ticker, ...] = ()
+    """Strikes that come near to being bought, best edge first."""
     why_not: tuple[Refused, ...] = ()
     """Of the open events, since this run began."""
 

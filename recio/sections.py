@@ -161,6 +161,8 @@ class EntrySection(Section):
     max_book_age_seconds: Seconds = 5.0
     max_spread_dollars: Dollars = Decimal(0)
     min_depth_contracts: Decimal = Field(default=Decimal(0), ge=0, le=1_000_000)
+    watch_edge_margin_dollars: Dollars = Decimal("0.03")
+    watch_probability_margin: Probability = 0.05
     max_entries_per_market: Count = 1
     cooldown_seconds: float = Field(default=60, ge=0)
     spike_trigger_hundredths: float = Field(default=0, ge=0, le=10_000)
@@ -178,6 +180,7 @@ class EntrySection(Section):
         "min_edge_dollars",
         "max_slippage_dollars",
         "max_spread_dollars",
+        "watch_edge_margin_dollars",
     )
     @classmethod
     def exact_price(cls, value: Decimal) -> Decimal:
@@ -390,7 +393,6 @@ class DemoSection(Section):
 
 
 def exact(value: Decimal, unit: Callable[[str], int]) -> Decimal:
-    """A value that the unit can hold without rounding. Raises ValueError."""
     try:
         unit(f"{value:f}")
     except UnitError as error:

@@ -29,9 +29,20 @@ from recio.rules.fees import dearest_fee, taker_fee
 from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.sizing import contracts
 from recio.rules.strikes import ask_of, assess, dearest_price, quantity_up_to
+from recio.rules.watchlist import watched
 from recio.sections import EntrySection
 from recio.strategies import DEFAULT
-from recio.units import ONE_CONTRACT, EventTicker, Money, Price, Side, money_text, price_text, quantity_text
+from recio.units import (
+    ONE_CONTRACT,
+    EventTicker,
+    Money,
+    Price,
+    Side,
+    Ticker,
+    money_text,
+    price_text,
+    quantity_text,
+)
 
 TURN_SECONDS = 0.25
 """Market seconds between two turns of entry and exit, live and in replay."""
@@ -64,9 +75,10 @@ def decide(
     markets = () if seen.board is None else seen.board.markets
     prices = (seen.prices or Prices()).by_symbol
     strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.chance) for view in markets)
+    watching = watched(markets, strikes, settings)
     passed = first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits):
-        return _decided(passed, strikes, [passed] * len(strikes), markets)
+        return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     candidates = [
         _candidate(view, strike, prices.get(view.market.symbol), passed, settings, now)
         for view, strike in zip(markets, strikes, strict=True)
@@ -74,10 +86,12 @@ def decide(
     wishes = [each for each in candidates if isinstance(each, _Wish)]
     if wishes:
         best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(_intent(best, settings, now, reader, strategy), strikes, candidates, markets)
+        return _decided(
+            _intent(best, settings, now, reader, strategy), strikes, candidates, markets, watching
+        )
     refusals = [each for each in candidates if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
-    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates, markets)
+    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates, markets, watching)
 
 
 def _progress(waits: Waits) -> int:
@@ -90,6 +104,7 @@ def _decided(
     strikes: Sequence[StrikeAssessment],
     answers: Sequence[_Wish | Waits],
     markets: Sequence[MarketView],
+    watching: tuple[Ticker, ...],
 ) -> Decided:
     """The outcome, with each market's own reason noted beside its assessment."""
     noted = tuple(
@@ -99,7 +114,7 @@ def _decided(
     verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
     return Decided(
         outcome=outcome,
-        assessments=Assessments(strikes=noted, verdict=verdict),
+        assessments=Assessments(strikes=noted, verdict=verdict, watchlist=watching),
         refusals=_by_event(outcome, answers, markets),
     )
 

@@ -96,10 +96,11 @@ def board_rows(wires: Wires, now: datetime, *, whole: bool) -> list[dict[str, An
     board = wires.board.get()
     said = wires.assessments.get()
     by_ticker = {each.ticker: each for each in (said.strikes if said else ())}
+    watching = said.watchlist if said else ()
     markets = () if board is None else board.markets if whole else _nearest(board.markets, wires)
     strikes = Counter(view.market.event_ticker for view in (board.markets if board else ()))
     return [
-        _board_row(view, by_ticker.get(view.market.ticker), now)
+        _board_row(view, by_ticker.get(view.market.ticker), now, watched=view.market.ticker in watching)
         | {"event_strikes": strikes[view.market.event_ticker]}
         for view in markets
     ]
@@ -125,7 +126,9 @@ def _distance(view: MarketView, prices: Prices) -> Decimal:
     return Decimal(0) if price is None or strike is None else abs(strike - price.tick.price)
 
 
-def _board_row(view: MarketView, strike: StrikeAssessment | None, now: datetime) -> dict[str, Any]:
+def _board_row(
+    view: MarketView, strike: StrikeAssessment | None, now: datetime, *, watched: bool
+) -> dict[str, Any]:
     market = view.market
     yes_bid, yes_ask = bid_of(view, Side.YES), ask_of(view, Side.YES)
     no_bid, no_ask = bid_of(view, Side.NO), ask_of(view, Side.NO)
@@ -150,7 +153,9 @@ def _board_row(view: MarketView, strike: StrikeAssessment | None, now: datetime)
         "edge_no": None if strike is None else dollars_text(strike.no_edge),
         "book_age_seconds": None if view.book_at is None else age_seconds(view.book_at, now),
         "book_ok": view.book is not None,
-        "note": (strike.note if strike is not None else "") or view.why_no_book,
+        "watched": watched,
+        "note": ("watched: " if watched else "")
+        + ((strike.note if strike is not None else "") or view.why_no_book),
     }
 
 

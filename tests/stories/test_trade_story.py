@@ -40,7 +40,7 @@ def offered(world: World) -> dict[str, Any] | None:
     good = [
         row
         for row in rows
-        if row["seconds_to_close"] > 300
+        if 300 < row["seconds_to_close"] < 800
         and 0.2 < float(row["yes_ask"]) < 0.8
         and 0.2 < row["probability"] < 0.8
     ]
