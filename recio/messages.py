@@ -319,6 +319,8 @@ class Refused:
     last_at: datetime
     sentence: str
     """Its last words, with their figures."""
+    by: str = ""
+    """The strategy that counted, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

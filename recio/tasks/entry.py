@@ -114,7 +114,7 @@ class Entry:
         first = said[0].decided.assessments
         verdict = first.verdict if len(said) == 1 else "; ".join(_named(each, said) for each in said)
         refused = tuple(
-            replace(counted, sentence=_with_name(each, said, counted.sentence))
+            replace(counted, by=each.strategy.name, sentence=_with_name(each, said, counted.sentence))
             for each in said
             for counted in self.why_not[each.strategy.name].of(events)
         )

@@ -404,7 +404,7 @@ const whyNot = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
   { ...text("First closed gate, turns", "id wide", (row) => `${row.gate} \u00b7 ${grouped(String(row.cycles))}`), label: "" },
   text("Last words", "note", (row) => row.sentence),
-], (row) => `${row.event} ${row.gate}`, "nothing was refused yet");
+], (row) => row.event + row.gate + row.by, "nothing was refused yet");
 
 const strategies = tableOf("strategies", [
   text("Strategy", "id wide", (row) => row.name),

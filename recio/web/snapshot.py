@@ -93,7 +93,13 @@ def snapshot(
         "board_total": len(board.markets) if (board := wires.board.get()) else 0,
         "verdict": None if (said := wires.assessments.get()) is None else said.verdict,
         "why_not": [
-            {"event": each.event, "gate": each.gate, "cycles": each.cycles, "sentence": each.sentence}
+            {
+                "event": each.event,
+                "gate": each.gate,
+                "cycles": each.cycles,
+                "sentence": each.sentence,
+                "by": each.by,
+            }
             for each in (said.why_not if said else ())
         ],
         "strategies": strategy_rows(wires, facts.strategies),
