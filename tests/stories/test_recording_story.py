@@ -70,8 +70,8 @@ async def test_a_daemon_that_was_killed_leaves_a_recording_of_nearly_all_its_tur
         world.start_daemon()
         await until(lambda: world.events("cash agreed"))
         await until(lambda: len(list((world.root / "data" / "recording").glob("*.tape.gz"))) > 1)
-        await books_agree(world)
         assert world.stop() == 0
+        await books_agree(world)
         found = replayed(world)
 
     assert found["segments"] >= 2

@@ -48,8 +48,8 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
         world.start_daemon(settings=side_by_side)
         await until(lambda: world.events("shadow settled"))
         rows = {row["name"]: row for row in world.status()["strategies"]}
-        await books_agree(world)
         assert world.stop() == 0
+        await books_agree(world)
 
         booked = await shadows(world)
         ended = [each for each in booked if each["result"] is not None]

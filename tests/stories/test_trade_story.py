@@ -53,7 +53,7 @@ def a_little_more(ask_price: str) -> str:
 
 async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with_its_reason():
     with a_world() as world:
-        world.speed = 5.0
+        world.speed = 10.0
         await world.start_exchange()
         world.start_daemon(settings=program_off)
         await until(lambda: world.events("cash agreed"))
