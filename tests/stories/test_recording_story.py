@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.exchange_sim.recorded_tape import Tape
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -58,22 +58,3 @@ async def test_what_the_daemon_decided_on_a_recorded_session_comes_out_the_same_
     assert found["entry_turns"] > 100
     assert found["exit_turns"] > 10
     assert found["wishes"] == wanted
-
-
-async def test_a_daemon_that_was_killed_leaves_a_recording_of_nearly_all_its_turns():
-    with a_world() as world:
-        await world.start_exchange()
-        world.start_daemon()
-        await until(lambda: world.events("trade open"))
-        await until(lambda: list((world.root / "data" / "recording").glob("*.tape.gz")))
-        world.kill()
-        world.start_daemon()
-        await until(lambda: world.events("cash agreed"))
-        await until(lambda: len(list((world.root / "data" / "recording").glob("*.tape.gz"))) > 1)
-        assert world.stop() == 0
-        await books_agree(world)
-        found = replayed(world)
-
-    assert found["segments"] >= 2
-    assert (found["different"], found["lost"]) == (0, 0)
-    assert found["entry_turns"] > 20
