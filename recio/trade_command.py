@@ -79,7 +79,8 @@ async def _answer(dsn: str, number: int) -> Answer | None:
             if found is not None:
                 return found
             await anyio.sleep(LOOK_EVERY)
-    return None
+    async with rows_of(dsn, NAME) as connection:
+        return await requests.last_answer(connection, number)
 
 
 async def _end(dsn: str, number: int) -> CameOfIt | None:
@@ -95,7 +96,9 @@ async def _end(dsn: str, number: int) -> CameOfIt | None:
 
 def _told(found: CameOfIt | None) -> str:
     if found is None:
-        return "no trade came of it: trade_manager refused it, its log says why"
+        return (
+            "no trade has come of it: trade_manager refused it, or the daemon ended before; the log says why"
+        )
     if found.state is TradeState.VOID:
         return f"trade {found.trade_id} bought nothing: {found.ended_by}"
     if found.state is TradeState.OPENING:

@@ -31,9 +31,13 @@ _WAITING = """
     FROM trade_requests WHERE NOT EXISTS (SELECT FROM trade_answers a WHERE a.request_id = trade_requests.request_id)
     ORDER BY request_id
 """
-_ANSWER = (
-    "INSERT INTO trade_answers (request_id, wished, sentence) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING"
-)
+_BEING_ANSWERED = "SELECT FROM trade_requests WHERE request_id = $1 FOR KEY SHARE"
+_ANSWER = """
+    INSERT INTO trade_answers (request_id, wished, sentence)
+    SELECT $1, $2, $3 FROM trade_requests WHERE request_id = $1 AND (NOT $2 OR expires_at > clock_timestamp())
+    ON CONFLICT DO NOTHING
+"""
+_NOBODY_ANSWERS = "SELECT FROM trade_requests WHERE request_id = $1 FOR UPDATE"
 _ANSWERED = "SELECT wished, sentence FROM trade_answers WHERE request_id = $1"
 _CAME_OF_IT = """
     SELECT t.trade_id, t.state, t.ended_by, f.entry_quantity FROM trades t JOIN trade_figures f USING (trade_id)
@@ -78,13 +82,20 @@ async def waiting(connection: Connection) -> Sequence[TradeRequest]:
 
 
 async def answer(connection: Connection, request_id: int, wished: bool, sentence: str) -> bool:
-    """Whether this was the first answer: only then may anything be done about it."""
+    """Whether this was the first answer, and came in time if it is a yes: only then may anything be done about it."""
+    await connection.execute(_BEING_ANSWERED, request_id)
     return await connection.execute(_ANSWER, request_id, wished, sentence) == "INSERT 0 1"
 
 
 async def answered(connection: Connection, request_id: int) -> Answer | None:
     row = await connection.fetchrow(_ANSWERED, request_id)
     return None if row is None else Answer(wished=row["wished"], sentence=row["sentence"])
+
+
+async def last_answer(connection: Connection, request_id: int) -> Answer | None:
+    """The answer to a request that has expired; None is final: an answer under way is waited for, and a later yes refused."""
+    await connection.execute(_NOBODY_ANSWERS, request_id)
+    return await answered(connection, request_id)
 
 
 async def came_of_it(connection: Connection, request_id: int) -> CameOfIt | None:

@@ -39,16 +39,16 @@ _COUNTED = (
 )
 _SETTLE = "UPDATE shadow_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
 _SUMS = """
-    SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE result = side) AS won, sum(cost) AS cost, sum(fees) AS fees,
-           sum(quantity) AS contracts, sum(CASE WHEN result = side THEN quantity ELSE 0 END) - sum(cost) - sum(fees) AS pnl,
+    SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE result = side) AS won,
+           sum(CASE WHEN result = side THEN quantity ELSE 0 END) - sum(cost) - sum(fees) AS pnl,
            avg(chance) AS chance, avg((chance - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) AS brier
     FROM shadow_trades WHERE result IS NOT NULL GROUP BY strategy
 """
 
 
-async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill | None) -> None:
-    """A second live trade of the same shadow on the same market is not taken."""
-    await connection.execute(
+async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill | None) -> bool:
+    """Whether it was taken: a second live trade of the same shadow on the same market is not."""
+    done = await connection.execute(
         _INSERT,
         intent.strategy,
         intent.ticker,
@@ -62,6 +62,7 @@ async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill 
         intent.decided_at,
         intent.closes_at,
     )
+    return done == "INSERT 0 1"
 
 
 async def counted(connection: Connection, now: datetime) -> Sequence[ShadowTrade]:

@@ -43,7 +43,7 @@ def decide(request: TradeRequest, seen: Seen, common: Strategy, now: datetime) -
     trades = first_closed_gate(seen, settings, now)
     if isinstance(trades, Waits):
         return trades
-    view = None if seen.board is None else market_on(seen.board, request.ticker)
+    view = market_on(seen.board, request.ticker)
     if view is None:
         return Waits(
             gate="no market",

@@ -34,6 +34,8 @@ class Segments:
     path: Path | None = None
     began: datetime | None = None
     written: int = 0
+    unkept: int = 0
+    """Turns that no file holds and none tells of yet: they are written down as lost once one can be written."""
 
     @classmethod
     def under(cls, root: Path, settings: RecorderSection) -> Segments:

@@ -54,17 +54,20 @@ class Recorder:
         entered, missed = self.entry_turns.take()
         exited, also_missed = self.exit_turns.take()
         turns: list[Turn] = sorted([*entered, *exited], key=lambda each: each.at)
-        if not turns and not missed + also_missed:
+        lost_turns = self.segments.unkept = self.segments.unkept + missed + also_missed
+        if not turns and not lost_turns:
             say(refused or "waits for a turn to keep")
             return refused
         try:
-            await anyio.to_thread.run_sync(self._write, turns, missed + also_missed)
+            await anyio.to_thread.run_sync(self._write, turns, lost_turns)
         except OSError as error:
+            self.segments.unkept += len(turns)
             why = error.strerror or str(error)
             if why != refused:
                 log.warning("recording refused", why=why, folder=str(self.segments.folder))
             say(f"cannot write: {why}")
             return why
+        self.segments.unkept = 0
         if refused:
             log.info("recording again")
         say(f"{self.segments.written / 1e6:.1f} MB written in this life")

@@ -23,6 +23,7 @@ from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import MarketBoard, OpenIntent, OpenTrades, ShadowScore
 from recio.rules import shadow
 from recio.rules.strategy import Strategy
+from recio.rules.strikes import market_on
 from recio.supervisor import Say
 from recio.units import Ticker, money_decimal, quantity_text
 from recio.wires import Reads, Takes, Writes
@@ -61,6 +62,7 @@ class Shadow:
 
     async def run(self, say: Say) -> None:
         run = _Run()
+        await self._publish(run)
         while True:
             await turn_of(Task.SHADOW)
             self._hear(run)
@@ -95,13 +97,13 @@ class Shadow:
         return True
 
     async def _book(self, intent: OpenIntent, now: datetime) -> None:
-        board = self.board.get()
-        views = () if board is None else board.markets
-        view = next((each for each in views if each.market.ticker == intent.ticker), None)
+        view = market_on(self.board.get(), intent.ticker)
         settings = next(each.entry for each in self.strategies if each.name == intent.strategy)
         got = shadow.fill(intent, view, now, settings.max_book_age_seconds)
         async with transaction(self.pool) as connection:
-            await rows.insert(connection, intent, None if isinstance(got, str) else got)
+            taken = await rows.insert(connection, intent, None if isinstance(got, str) else got)
+        if not taken:
+            return
         if isinstance(got, str):
             log.info("shadow got nothing", strategy=intent.strategy, ticker=intent.ticker, why=got)
             return

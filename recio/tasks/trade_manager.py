@@ -36,6 +36,7 @@ from recio.messages import (
     VenueFact,
 )
 from recio.rules import risk
+from recio.rules.strategy import UNBOUNDED
 from recio.rules.strikes import ask_on
 from recio.sections import RiskSection
 from recio.supervisor import Say
@@ -130,7 +131,7 @@ class TradeManager:
             account=self.account.get(),
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
-        match risk.approve(intent, standing, self.limits, now, self.budgets.get(intent.strategy, Money(0))):
+        match risk.approve(intent, standing, self.limits, now, self.budgets.get(intent.strategy, UNBOUNDED)):
             case risk.Refused(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import signal
 import subprocess
 import sys
 from typing import Any
 
 import pytest
 
+from recio.crash_points import VARIABLE
 from recio.errors import ExitCode
 from tests.stories.world import World, a_world, books_agree, until
 
@@ -86,6 +89,34 @@ async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with
     assert late.returncode == ExitCode.TEMPORARY
     assert "has expired" in late.stderr
     assert (told["wished"], "ask again" in told["sentence"]) == (False, True)
+
+
+async def test_a_daemon_killed_between_its_answer_and_its_wish_orders_nothing_and_neither_does_the_next():
+    with a_world() as world:
+        world.speed = 10.0
+        await world.start_exchange()
+        world.surroundings[VARIABLE] = "ENTRY_DECIDED:1"
+        world.start_daemon(settings=program_off)
+        await until(lambda: world.events("cash agreed"))
+        await until(lambda: not world.status()["blocks"] and offered(world))
+        row = offered(world)
+        assert row is not None
+        asking = asyncio.create_task(asyncio.to_thread(ask, world, "yes", row["ticker"], AT_ANY_PRICE))
+        await until(lambda: world.daemon is not None and world.daemon.poll() is not None)
+        assert world.daemon is not None
+        assert world.daemon.returncode == -signal.SIGKILL
+        del world.surroundings[VARIABLE]
+        world.start_daemon(settings=program_off)
+        asked = await asking
+        await until(lambda: world.events("database ready"))
+        answers = await world.rows("SELECT wished FROM trade_answers")
+        orders = await world.rows("SELECT 1 FROM orders")
+        assert world.stop() == 0
+        ledger = world.ledger()
+
+    assert [each["wished"] for each in answers] == [True]
+    assert (orders, ledger["orders"]) == ([], [])
+    assert "no trade has come of it" in asked.stdout
 
 
 @pytest.mark.parametrize(

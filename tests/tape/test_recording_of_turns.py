@@ -10,21 +10,25 @@ from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import anyio
 import pytest
 
+from recio.clock import Clock
 from recio.errors import BadRecording
 from recio.messages import MarketBoard, OpenIntent, Restraints
 from recio.replay.decisions import as_json, as_text, decide_again
 from recio.rules.entry import Seen
 from recio.rules.exit import NOTHING
 from recio.rules.strategy import Strategy
-from recio.rules.turns import Turn, of_entry, of_exit
+from recio.rules.turns import EntryTurn, ExitTurn, Turn, of_entry, of_exit
 from recio.sections import EntrySection, ExitSection, RiskSection
 from recio.strategies import Stage
 from recio.tape.decode import Segment, is_tape, segments_under
 from recio.tape.encode import Encoder, lost
 from recio.tape.segments import Segments
+from recio.tasks.recorder import Recorder
 from recio.units import Price, Ticker, money
+from recio.wires import Tape
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
 
 ENTRY = EntrySection(
@@ -224,3 +228,30 @@ def test_a_quiet_market_takes_few_bytes(tmp_path: Path):
     lengths = [len(speaks.turn(each)) for each in later]
     whole = [len(encoder().turn(each)) for each in later]
     assert sum(lengths) < 0.7 * sum(whole)
+
+
+async def test_what_a_full_disk_refused_is_written_down_as_lost_when_there_is_room_again(tmp_path: Path):
+    turns = [each for each in history(30) if isinstance(each, EntryTurn)]
+    wire, none = Tape[EntryTurn](256), Tape[ExitTurn](256)
+    folder = tmp_path / "recording"
+    folder.write_text("a file where the folder should be")
+    recorder = Recorder(
+        clock=Clock(),
+        encoder=encoder(),
+        segments=segments(folder),
+        entry_turns=wire,
+        exit_turns=none,
+    )
+    said: list[str] = []
+    for each in turns[:10]:
+        wire.put(each)
+    async with anyio.create_task_group() as group:
+        group.start_soon(recorder.run, said.append)
+        while not any("cannot write" in each for each in said):  # noqa: ASYNC110 - said, not signalled
+            await anyio.sleep(0.01)
+        folder.unlink()
+        for each in turns[10:]:
+            wire.put(each)
+        group.cancel_scope.cancel()
+    found = decide_again([folder], None)
+    assert (found.entry_turns, found.lost, found.different) == (len(turns) - 10, 10, 0)
