@@ -10,7 +10,7 @@ from datetime import datetime
 
 from recio.messages import MarketView, OpenIntent, Prices, PriceView
 from recio.rules.entry import Seen, Waits, first_closed_gate
-from recio.rules.entry_gates import book_gate, market_gate, own_gate, spot_gate
+from recio.rules.entry_gates import gates_of_a_market
 from recio.rules.fees import dearest_fee
 from recio.rules.model import Reader
 from recio.rules.strategy import Strategy
@@ -49,17 +49,10 @@ def decide(request: TradeRequest, seen: Seen, common: Strategy, now: datetime) -
             gate="no market",
             sentence=f"{request.ticker} is not on the board: recio trades what its config names",
         )
-    price = spot_gate(view, (seen.prices or Prices()).by_symbol.get(view.market.symbol), settings, now)
+    known = (seen.prices or Prices()).by_symbol.get(view.market.symbol)
+    price = gates_of_a_market(view, known, trades, settings, now)
     if isinstance(price, Waits):
         return price
-    remaining = (view.market.close_time - now).total_seconds()
-    closed = (
-        market_gate(view, settings, remaining)
-        or book_gate(view, settings, now)
-        or own_gate(view, trades, settings, now)
-    )
-    if closed is not None:
-        return closed
     return _intent(request, view, price, Reader(common.model), now)
 
 

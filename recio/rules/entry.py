@@ -24,7 +24,7 @@ from recio.messages import (
     StrikeAssessment,
     Switch,
 )
-from recio.rules.entry_gates import GATES, Waits, book_gate, market_gate, own_gate, spot_gate
+from recio.rules.entry_gates import GATES, Waits, gates_of_a_market
 from recio.rules.fees import dearest_fee, taker_fee
 from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.sizing import contracts
@@ -175,17 +175,10 @@ def _candidate(
     settings: EntrySection,
     now: datetime,
 ) -> _Wish | Waits:
-    usable = spot_gate(view, price, settings, now)
+    usable = gates_of_a_market(view, price, trades, settings, now)
     if isinstance(usable, Waits):
         return usable
     remaining = (view.market.close_time - now).total_seconds()
-    closed = (
-        market_gate(view, settings, remaining)
-        or book_gate(view, settings, now)
-        or own_gate(view, trades, settings, now)
-    )
-    if closed is not None:
-        return closed
     if strike.probability is None:
         return Waits(gate="probability", sentence=strike.note)
     return _price_gate(view, usable, strike, strike.probability, settings, remaining)

@@ -53,6 +53,22 @@ class Waits:
     sentence: str
 
 
+def gates_of_a_market(
+    view: MarketView, price: PriceView | None, trades: OpenTrades, settings: EntrySection, now: datetime
+) -> Waits | PriceView:
+    """Every gate of one market that asks for nobody's opinion, in order; what passes has a price to go by."""
+    usable = spot_gate(view, price, settings, now)
+    if isinstance(usable, Waits):
+        return usable
+    remaining = (view.market.close_time - now).total_seconds()
+    closed = (
+        market_gate(view, settings, remaining)
+        or book_gate(view, settings, now)
+        or own_gate(view, trades, settings, now)
+    )
+    return closed or usable
+
+
 def spot_gate(
     view: MarketView, price: PriceView | None, settings: EntrySection, now: datetime
 ) -> Waits | PriceView:
