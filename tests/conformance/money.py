@@ -40,6 +40,12 @@ def lowest(grid: list[Span]) -> Decimal:
     return first.start + first.step if first.start == 0 else first.start
 
 
+def highest(grid: list[Span]) -> Decimal:
+    """The dearest price that an order may name; 1 is none."""
+    last = max(grid, key=lambda span: span.end)
+    return last.end - last.step if last.end == 1 else last.end
+
+
 def below(grid: list[Span], price: Decimal) -> Decimal:
     """The next price down."""
     span = next(span for span in grid if span.start < price <= span.end)
@@ -54,6 +60,12 @@ def snap(grid: list[Span], price: Decimal) -> Decimal:
         for span in grid
         if span.start < price <= span.end
     )
+
+
+def through(grid: list[Span], side: str, best: Decimal) -> Decimal:
+    """A price that still meets the other side when the market moves ten cents before the order arrives."""
+    far = best + Decimal("0.10") if side == "bid" else best - Decimal("0.10")
+    return snap(grid, min(far, Decimal("0.99")))
 
 
 def off_grid(grid: list[Span]) -> Decimal:

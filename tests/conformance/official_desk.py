@@ -14,8 +14,8 @@ from uuid import uuid4
 
 from day import until
 from kalshi_python_async import Configuration, KalshiClient
-from kalshi_python_async.exceptions import ApiException
-from money import Span, below, lowest, snap, spans, text
+from kalshi_python_async.exceptions import ApiException, BadRequestException, NotFoundException
+from money import Span, below, lowest, snap, spans, text, through
 
 CRYPTO_SHARD = 2
 SECONDS_TO_TRADE = 30.0
@@ -71,17 +71,43 @@ class Desk:
         """A bid at the bottom of the grid, where nobody sells."""
         return await self.place("bid", lowest(self.grid), count, **more)
 
+    async def take(self, side: str, count: str, *, time_in_force: str) -> Any:
+        """An order that was filled whole at once; sent anew while the book has less than it wants."""
+
+        async def whole() -> Any:
+            bid, offer = await self.tops()
+            price = self.through(side, offer if side == "bid" else bid)
+            try:
+                made = await self.place(side, price, count, time_in_force=time_in_force)
+            except BadRequestException as error:
+                if "fill_or_kill_insufficient_resting_volume" not in str(error.body):
+                    raise
+                return None
+            return made if Decimal(made.fill_count) == Decimal(count) else None
+
+        return await until(whole, f"{count} contracts to take at once")
+
     async def order(self, order_id: str) -> Any:
         return (await ask(self.client.get_order, order_id)).order
 
     async def cancel(self, order_id: str) -> Any:
         return await ask(self.client.cancel_order_v2, order_id, exchange_index=CRYPTO_SHARD)
 
+    async def withdraw(self, order_id: str) -> None:
+        """Cancel an order that others may fill; the one who came first is not an error."""
+        try:
+            await self.cancel(order_id)
+        except NotFoundException:
+            assert (await self.order(order_id)).status.value == "executed"
+
     async def free_cash(self) -> Decimal:
         return Decimal((await ask(self.client.get_balance)).balance_dollars)
 
     def under(self, price: Decimal) -> Decimal:
         return below(self.grid, price)
+
+    def through(self, side: str, best: Decimal) -> Decimal:
+        return through(self.grid, side, best)
 
     def snap(self, price: Decimal) -> Decimal:
         return snap(self.grid, price)

@@ -54,15 +54,27 @@ async def listed(desk: Desk) -> None:
 
 @step(STEPS, "queue position of one order and of all")
 async def queue(desk: Desk) -> None:
-    ahead = (await ask(desk.client.get_order_queue_position, desk.ids["resting"])).queue_position_fp
-    assert Decimal(ahead) >= 0
-    behind = await desk.rest("1.00")
-    further = (await ask(desk.client.get_order_queue_position, behind.order_id)).queue_position_fp
-    assert Decimal(further) >= Decimal(ahead) + 3, (ahead, further)
-    every = (await ask(desk.client.get_order_queue_positions, market_tickers=desk.ticker)).queue_positions
-    assert {row.order_id for row in every} == {desk.ids["resting"], behind.order_id}
-    assert {row.market_ticker for row in every} == {desk.ticker}
-    await desk.cancel(behind.order_id)
+    first, behind = desk.ids["resting"], (await desk.rest("1.00")).order_id
+
+    async def every() -> dict[str, Decimal]:
+        found = await ask(desk.client.get_order_queue_positions, market_tickers=desk.ticker)
+        assert {row.market_ticker for row in found.queue_positions} == {desk.ticker}
+        return {row.order_id: Decimal(row.queue_position_fp) for row in found.queue_positions}
+
+    async def agree() -> bool | None:
+        """Others leave the queue between two questions, so the single answers lie between two lists."""
+        before = await every()
+        single = {
+            order_id: Decimal((await ask(desk.client.get_order_queue_position, order_id)).queue_position_fp)
+            for order_id in (first, behind)
+        }
+        return True if before == single == await every() else None
+
+    await until(agree, "single queue positions equal to the list's")
+    shown = await every()
+    assert set(shown) == {first, behind}
+    assert shown[behind] >= shown[first] + 3 >= 3, shown
+    await desk.cancel(behind)
 
 
 @step(STEPS, "duplicate client id is the client's conflict, also after a cancel")
@@ -100,24 +112,22 @@ async def post_only(desk: Desk) -> None:
     assert made.remaining_count == "2.00"
     await desk.cancel(made.order_id)
     _, offer = await desk.tops()
-    high = desk.snap(min(offer + Decimal("0.03"), Decimal("0.99")))
+    high = desk.through("bid", offer)
     error = await refused(BadRequestException, desk.place("bid", high, "1.00", post_only=True))
     assert (error["code"], error["details"]) == ("invalid_order", "post only cross"), error
 
 
 @step(STEPS, "immediate-or-cancel takes, at the resting price and with the taker fee")
 async def immediate_or_cancel(desk: Desk) -> None:
-    _, offer = await desk.tops()
-    limit = desk.snap(offer + Decimal("0.02"))
-    made = await desk.place("bid", limit, "4.00", time_in_force="immediate_or_cancel")
+    made = await desk.take("bid", "4.00", time_in_force="immediate_or_cancel")
     assert (made.fill_count, made.remaining_count) == ("4.00", "0.00")
     price, fee = Decimal(made.average_fill_price), Decimal(made.average_fee_paid)
-    assert price <= limit
     model = Decimal("0.07") * price * (1 - price)
     assert model <= fee + Decimal("0.0001"), (fee, model)
     assert fee <= model + Decimal("0.0005"), (fee, model)
     shown = await desk.order(made.order_id)
     assert (shown.status.value, shown.fill_count_fp) == ("executed", "4.00")
+    assert price <= Decimal(shown.yes_price_dollars), "no worse than the limit"
     assert Decimal(shown.taker_fees_dollars) > 0
     desk.ids["taken"] = made.order_id
 
@@ -133,8 +143,7 @@ async def immediate_nothing(desk: Desk) -> None:
 async def fill_or_kill(desk: Desk) -> None:
     error = await refused(BadRequestException, desk.rest("7.00", time_in_force="fill_or_kill"))
     assert error["code"] == "fill_or_kill_insufficient_resting_volume", error
-    _, offer = await desk.tops()
-    made = await desk.place("bid", desk.snap(offer + Decimal("0.02")), "2.00", time_in_force="fill_or_kill")
+    made = await desk.take("bid", "2.00", time_in_force="fill_or_kill")
     assert (made.fill_count, made.remaining_count) == ("2.00", "0.00")
 
 
@@ -155,7 +164,7 @@ async def partial_fill(desk: Desk) -> None:
             desk.ids["partial"] = made.order_id
             return True
         if shown.status.value == "resting":
-            await desk.cancel(made.order_id)
+            await desk.withdraw(made.order_id)
         return None
 
     await until(partly, "an order that is partly filled and rests")
@@ -168,7 +177,7 @@ async def partial_fill(desk: Desk) -> None:
 async def cancel_partial(desk: Desk) -> None:
     before = await desk.order(desk.ids["partial"])
     if before.status.value == "resting":
-        await desk.cancel(desk.ids["partial"])
+        await desk.withdraw(desk.ids["partial"])
     after = await desk.order(desk.ids["partial"])
     assert after.status.value in ("canceled", "executed")
     assert Decimal(after.fill_count_fp) >= Decimal(before.fill_count_fp) > 0
@@ -202,18 +211,21 @@ async def maker_fill(desk: Desk) -> None:
 
 @step(STEPS, "reduce-only closes part of the position and never turns it round")
 async def reduce_only(desk: Desk) -> None:
-    held = await position(desk)
-    assert held > 2, held
-    bid, _ = await desk.tops()
-    low = desk.snap(bid - Decimal("0.03"))
-    made = await desk.place("ask", low, "2.00", time_in_force="immediate_or_cancel", reduce_only=True)
-    assert made.fill_count == "2.00"
-    assert await position(desk) == held - 2
+    async def reduced() -> bool | None:
+        held = await position(desk)
+        assert held > 2, held
+        bid, _ = await desk.tops()
+        low = desk.through("ask", bid)
+        made = await desk.place("ask", low, "2.00", time_in_force="immediate_or_cancel", reduce_only=True)
+        assert await position(desk) == held - Decimal(made.fill_count)
+        return True if made.fill_count == "2.00" else None
+
+    await until(reduced, "two contracts sold at once")
     wrong = desk.place(
         "bid", lowest(desk.grid), "1.00", time_in_force="immediate_or_cancel", reduce_only=True
     )
     assert (await wrong).fill_count == "0.00"
-    error = await refused(BadRequestException, desk.place("ask", low, "1.00", reduce_only=True))
+    error = await refused(BadRequestException, desk.place("ask", lowest(desk.grid), "1.00", reduce_only=True))
     assert error["code"] == "invalid_order", error
 
 
@@ -278,7 +290,7 @@ async def self_trade(desk: Desk) -> None:
         incoming = await desk.place("bid", inside, "1.00", time_in_force="immediate_or_cancel")
         stays = (await desk.order(own.order_id)).status.value == "resting"
         if stays:
-            await desk.cancel(own.order_id)
+            await desk.withdraw(own.order_id)
         return incoming.order_id if stays and incoming.fill_count == "0.00" else None
 
     order_id = await until(met, "an own offer at the top of the book", every=0.05)

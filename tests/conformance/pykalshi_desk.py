@@ -12,10 +12,10 @@ from typing import Any
 from uuid import uuid4
 
 from day import until
-from money import Span, below, lowest, snap, spans, text
+from money import Span, below, lowest, snap, spans, text, through
 from pykalshi import AsyncKalshiClient
-from pykalshi.enums import MarketStatus
-from pykalshi.exceptions import KalshiAPIError
+from pykalshi.enums import MarketStatus, OrderStatus, TimeInForce
+from pykalshi.exceptions import KalshiAPIError, ResourceNotFoundError
 from pykalshi_ear import Ear
 
 CRYPTO_SHARD = 2
@@ -66,12 +66,39 @@ class Desk:
         """A bid at the bottom of the grid, where nobody sells."""
         return await self.place("bid", lowest(self.grid), count, **more)
 
+    async def take(self, side: str, count: str, *, time_in_force: TimeInForce) -> Any:
+        """An order that was filled whole at once; sent anew while the book has less than it wants."""
+
+        async def whole() -> Any:
+            bid, offer = await self.tops()
+            price = self.through(side, offer if side == "bid" else bid)
+            try:
+                made = await self.place(side, price, count, time_in_force=time_in_force)
+            except KalshiAPIError as error:
+                if error.error_code != "fill_or_kill_insufficient_resting_volume":
+                    raise
+                return None
+            return made if Decimal(made.fill_count_fp) == Decimal(count) else None
+
+        return await until(whole, f"{count} contracts to take at once")
+
+    async def withdraw(self, order: Any) -> None:
+        """Cancel an order that others may fill; the one who came first is not an error."""
+        try:
+            await order.cancel()
+        except ResourceNotFoundError:
+            await order.refresh()
+            assert order.status is OrderStatus.EXECUTED
+
     async def free_cash(self) -> Decimal:
         # The client's balance model shows whole cents only.
         return Decimal((await self.client.get("/portfolio/balance"))["balance_dollars"])
 
     def under(self, price: Decimal) -> Decimal:
         return below(self.grid, price)
+
+    def through(self, side: str, best: Decimal) -> Decimal:
+        return through(self.grid, side, best)
 
     def snap(self, price: Decimal) -> Decimal:
         return snap(self.grid, price)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from decimal import Decimal
 from uuid import uuid4
 
@@ -50,11 +49,26 @@ async def rests(desk: Desk) -> None:
 async def queue(desk: Desk) -> None:
     first = desk.orders["resting"]
     behind = await desk.rest("1.00")
-    ahead = Decimal((await desk.portfolio.get_queue_position(first.order_id)).queue_position_fp)
-    further = Decimal((await desk.portfolio.get_queue_position(behind.order_id)).queue_position_fp)
-    assert further >= ahead + 3, (ahead, further)
-    every = await desk.portfolio.get_queue_positions(market_tickers=[desk.ticker])
-    assert {row.order_id for row in every} == {first.order_id, behind.order_id}
+
+    async def every() -> dict[str, Decimal]:
+        rows = await desk.portfolio.get_queue_positions(market_tickers=[desk.ticker])
+        return {row.order_id: Decimal(row.queue_position_fp) for row in rows}
+
+    async def agree() -> bool | None:
+        """Others leave the queue between two questions, so the single answers lie between two lists."""
+        before = await every()
+        single = {
+            order.order_id: Decimal(
+                (await desk.portfolio.get_queue_position(order.order_id)).queue_position_fp
+            )
+            for order in (first, behind)
+        }
+        return True if before == single == await every() else None
+
+    await until(agree, "single queue positions equal to the list's")
+    shown = await every()
+    assert set(shown) == {first.order_id, behind.order_id}
+    assert shown[behind.order_id] >= shown[first.order_id] + 3 >= 3, shown
     await behind.cancel()
 
 
@@ -81,7 +95,7 @@ async def post_only(desk: Desk) -> None:
     assert made.status is OrderStatus.RESTING
     await made.cancel()
     _, offer = await desk.tops()
-    high = desk.snap(min(offer + Decimal("0.03"), Decimal("0.99")))
+    high = desk.through("bid", offer)
     error = await refused(
         KalshiAPIError, 400, "invalid_order", desk.place("bid", high, "1.00", post_only=True)
     )
@@ -90,13 +104,12 @@ async def post_only(desk: Desk) -> None:
 
 @step(STEPS, "immediate-or-cancel takes and shows up in the fills")
 async def immediate_or_cancel(desk: Desk) -> None:
-    _, offer = await desk.tops()
-    made = await desk.place("bid", desk.snap(offer + Decimal("0.02")), "4.00", time_in_force=TimeInForce.IOC)
+    made = await desk.take("bid", "4.00", time_in_force=TimeInForce.IOC)
     assert (made.status, made.fill_count_fp) == (OrderStatus.EXECUTED, "4.00")
     fills = await desk.portfolio.get_fills(order_id=made.order_id)
     assert sum(fill.yes_delta_fp for fill in fills) == 4
     assert all(fill.is_taker and Decimal(fill.fee_cost_dollars) > 0 for fill in fills)
-    assert all(Decimal(fill.yes_price_dollars) <= offer + Decimal("0.02") for fill in fills)
+    assert all(Decimal(fill.yes_price_dollars) <= Decimal(made.yes_price_dollars) for fill in fills)
     desk.orders["taken"] = made
 
 
@@ -104,8 +117,7 @@ async def immediate_or_cancel(desk: Desk) -> None:
 async def fill_or_kill(desk: Desk) -> None:
     code = "fill_or_kill_insufficient_resting_volume"
     await refused(KalshiAPIError, 400, code, desk.rest("7.00", time_in_force=TimeInForce.FOK))
-    _, offer = await desk.tops()
-    made = await desk.place("bid", desk.snap(offer + Decimal("0.02")), "2.00", time_in_force=TimeInForce.FOK)
+    made = await desk.take("bid", "2.00", time_in_force=TimeInForce.FOK)
     assert (made.status, made.fill_count_fp) == (OrderStatus.EXECUTED, "2.00")
 
 
@@ -131,7 +143,7 @@ async def partial_fill(desk: Desk) -> None:
             desk.orders["partial"] = made
             return True
         if made.status is OrderStatus.RESTING:
-            await made.cancel()
+            await desk.withdraw(made)
         return None
 
     await until(partly, "an order that is partly filled and rests")
@@ -141,8 +153,7 @@ async def partial_fill(desk: Desk) -> None:
 async def cancel_partial(desk: Desk) -> None:
     order = desk.orders["partial"]
     before = Decimal(order.fill_count_fp)
-    with suppress(ResourceNotFoundError):  # the crowd took the rest of it first; the read below tells
-        await order.cancel()
+    await desk.withdraw(order)
     await order.refresh()
     assert order.status in (OrderStatus.CANCELED, OrderStatus.EXECUTED)
     assert Decimal(order.fill_count_fp) >= before > 0
@@ -152,12 +163,15 @@ async def cancel_partial(desk: Desk) -> None:
 
 @step(STEPS, "reduce-only closes part of the position")
 async def reduce_only(desk: Desk) -> None:
-    held = await position(desk)
-    bid, _ = await desk.tops()
-    low = desk.snap(bid - Decimal("0.03"))
-    made = await desk.place("ask", low, "2.00", time_in_force=TimeInForce.IOC, reduce_only=True)
-    assert made.fill_count_fp == "2.00"
-    assert await position(desk) == held - 2
+    async def reduced() -> bool | None:
+        held = await position(desk)
+        bid, _ = await desk.tops()
+        low = desk.through("ask", bid)
+        made = await desk.place("ask", low, "2.00", time_in_force=TimeInForce.IOC, reduce_only=True)
+        assert await position(desk) == held - Decimal(made.fill_count_fp)
+        return True if made.fill_count_fp == "2.00" else None
+
+    await until(reduced, "two contracts sold at once")
 
 
 async def position(desk: Desk) -> Decimal:
@@ -204,7 +218,7 @@ async def self_trade(desk: Desk) -> None:
         )
         await own.refresh()
         if own.status is OrderStatus.RESTING:
-            await own.cancel()
+            await desk.withdraw(own)
             return None
         return True if own.status is OrderStatus.CANCELED and incoming.fill_count_fp == "0.00" else None
 
@@ -280,8 +294,7 @@ async def too_poor(desk: Desk) -> None:
 @step(STEPS, "fills in pages, each once, and they make the position")
 async def fills_in_pages(desk: Desk) -> None:
     for _ in range(5):
-        _, offer = await desk.tops()
-        await desk.place("bid", desk.snap(offer + Decimal("0.02")), "1.00", time_in_force=TimeInForce.IOC)
+        await desk.take("bid", "1.00", time_in_force=TimeInForce.IOC)
     found = await desk.portfolio.get_fills(limit=2, fetch_all=True)
     ids = [fill.trade_id for fill in found]
     assert len(ids) == len(set(ids)) > 5

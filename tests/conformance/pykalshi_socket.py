@@ -111,8 +111,7 @@ def about(heard: object, order_id: str, status: str) -> bool:
 
 @step(STEPS, "a fill frame, the public trade and the fill over REST are one")
 async def own_fill(desk: Desk) -> None:
-    _, offer = await desk.tops()
-    made = await desk.place("bid", desk.snap(offer + Decimal("0.02")), "3.00", time_in_force=TimeInForce.IOC)
+    made = await desk.take("bid", "3.00", time_in_force=TimeInForce.IOC)
     fill = await desk.ear.wait(
         lambda one: isinstance(one, FillMessage) and one.order_id == made.order_id, "the fill"
     )

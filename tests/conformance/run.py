@@ -30,7 +30,8 @@ EXCHANGE_OPTIONS: dict[str, tuple[str, ...]] = {
 class Report:
     client: str
     ok: int
-    failed: int
+    failed: list[str]
+    """What each failed step said."""
     skipped: list[str]
     silent: list[str]
     """Steps that never reported."""
@@ -50,7 +51,7 @@ async def main(recio: str) -> int:
     totals = Counter[str]()
     for report in reports:
         totals += Counter(
-            ok=report.ok, failed=report.failed + len(report.silent), skipped=len(report.skipped)
+            ok=report.ok, failed=len(report.failed) + len(report.silent), skipped=len(report.skipped)
         )
     say(f"took {time.monotonic() - began:.0f} s")
     say(f"{totals['ok']} passed, {totals['failed']} failed, {totals['skipped']} skipped")
@@ -135,7 +136,7 @@ def judge(client: str, lines: list[str], seconds: float) -> Report:
     return Report(
         client=client,
         ok=len(ok),
-        failed=len(failed),
+        failed=[line for line in lines if line.startswith("FAILED ")],
         skipped=list(skipped.values()),
         silent=[name for name in names if name not in ok | failed | set(skipped)],
         seconds=seconds,
@@ -144,10 +145,10 @@ def judge(client: str, lines: list[str], seconds: float) -> Report:
 
 def summarize(report: Report) -> None:
     say(
-        f"{report.client}: {report.ok} ok, {report.failed} failed, {len(report.skipped)} skipped "
+        f"{report.client}: {report.ok} ok, {len(report.failed)} failed, {len(report.skipped)} skipped "
         f"in {report.seconds:.0f} s"
     )
-    for line in report.skipped:
+    for line in (*report.skipped, *report.failed):
         say(f"  {line}")
     for name in report.silent:
         say(f"  never reported: {name}")
