@@ -252,6 +252,7 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         segments=Segments.under(data_dir.place_of(config), config.recorder),
         entry_turns=wires.entry_turns,
         exit_turns=wires.exit_turns,
+        market_ends=wires.market_ends,
     )
     return [("recorder", recorder.run)]
 
@@ -296,6 +297,7 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Autho
                 board=wires.board,
                 index=wires.index,
                 account_hints=wires.account_hints,
+                market_ends=wires.market_ends,
             ).run,
         ),
         (

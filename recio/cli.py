@@ -109,6 +109,9 @@ def _recording_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
     replay.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     replay.add_argument("--json", action="store_true", help="print one JSON object")
     replay.add_argument(
+        "--paper", action="store_true", help="trade the daemon's own recordings by this config's settings"
+    )
+    replay.add_argument(
         "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
     )
     _strategy_option(replay)
@@ -121,7 +124,7 @@ def _recording_commands(add: Callable[..., argparse.ArgumentParser]) -> None:
         type=Path,
         nargs="+",
         metavar="PATH",
-        help="sessions, or folders of quotes.csv and prices.csv",
+        help="sessions, own recordings, or folders of quotes.csv and prices.csv",
     )
     score.add_argument("--json", action="store_true", help="print one JSON object")
     score.add_argument(
@@ -266,7 +269,7 @@ def _replay(options: argparse.Namespace) -> None:
     from recio.replay.run import replay
     from recio.tape.decode import is_tape
 
-    own = [path for path in options.paths if is_tape(path)]
+    own = [] if options.paper else [path for path in options.paths if is_tape(path)]
     others = [path for path in options.paths if path not in own]
     config, told = _load(options.config).as_strategy(options.strategy), list[str]()
     if own:

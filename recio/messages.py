@@ -228,6 +228,17 @@ class LifecycleSeen:
     ticker: Ticker
     """The market's, or its event's where the message is about the event."""
     kind: str
+    result: Side | None = None
+    """Which side was paid, where this says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketEnded:
+    """The venue has said how a market ended; a later word on the same market corrects it."""
+
+    ticker: Ticker
+    result: Side
+    heard_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from recio.messages import (
     CloseIntent,
     IndexTape,
     MarketBoard,
+    MarketEnded,
     OpenIntent,
     OpenTrades,
     OrderGroupReady,
@@ -40,6 +41,8 @@ T_contra = TypeVar("T_contra", contravariant=True)
 
 TURNS_KEPT = 256
 """Until whoever keeps them fetches them."""
+ENDS_KEPT = 4_096
+"""A ladder of hundreds of strikes ends at once."""
 
 
 class Reads(Protocol[T_co]):
@@ -183,6 +186,7 @@ class Wires:
     outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
     account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
     entry_turns: Tape[EntryTurn] = field(default_factory=lambda: Tape[EntryTurn](TURNS_KEPT))
+    market_ends: Tape[MarketEnded] = field(default_factory=lambda: Tape[MarketEnded](ENDS_KEPT))
     shadow_wishes: Tape[OpenIntent] = field(default_factory=lambda: Tape[OpenIntent](TURNS_KEPT))
     shadow_trades: Latest[Mapping[str, OpenTrades]] = field(default_factory=Latest[Mapping[str, OpenTrades]])
     """By strategy: what those that do not order would hold."""
@@ -224,6 +228,7 @@ WRITERS = {
     "venue_facts": "account_sync",
     "entry_turns": "entry",
     "exit_turns": "exit",
+    "market_ends": "market_sync",
     "shadow_wishes": "entry",
     "shadow_trades": "shadow",
     "shadow_scores": "shadow",

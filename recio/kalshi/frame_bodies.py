@@ -78,6 +78,8 @@ class OrderGroup(msgspec.Struct):
 class Lifecycle(msgspec.Struct):
     market_ticker: str
     event_type: str
+    result: object = None
+    """Anything but yes and no is no result that a trade could end by, and no reason to refuse the message."""
 
 
 class Event(msgspec.Struct):

@@ -39,7 +39,7 @@ from recio.kalshi.frame_kinds import (
 from recio.kalshi.frame_numbers import EPOCH, counted, instant, traded
 from recio.kalshi.index_frames import fast_index_value, index_value
 from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen, TickerSeen
-from recio.units import ONE_DOLLAR, FillId, Price, Quantity, Ticker
+from recio.units import ONE_DOLLAR, FillId, Price, Quantity, Side, Ticker
 
 __all__ = [
     "EPOCH",
@@ -74,6 +74,7 @@ _trade = msgspec.json.Decoder(Trade)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(Refusal)
+SIDES = {side.value: side for side in Side}
 
 
 def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
@@ -159,7 +160,11 @@ def _event_seen(envelope: Envelope, kind: str) -> LifecycleSeen:
 
 def _lifecycle_seen(envelope: Envelope, body: Lifecycle) -> LifecycleSeen:
     return LifecycleSeen(
-        sid=envelope.sid, seq=envelope.seq, ticker=Ticker(body.market_ticker), kind=body.event_type
+        sid=envelope.sid,
+        seq=envelope.seq,
+        ticker=Ticker(body.market_ticker),
+        kind=body.event_type,
+        result=SIDES.get(body.result) if isinstance(body.result, str) else None,
     )
 
 

@@ -80,6 +80,8 @@ class SessionFound:
     longest_silence_ms: int
     spot_trades: int
     integrity: IntegrityFigures
+    own: bool = False
+    """Recorded by the daemon, turn by turn: there are no frames to be counted or checked."""
     decisions: int
     decision_reasons: Mapping[str, int]
     trades: tuple[TradeFound, ...]

@@ -6,7 +6,7 @@ It stands where live the database stands. Every order ends when it arrives, so n
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -51,7 +51,8 @@ class Paper:
     """The rows of one replayed session."""
 
     deadline: timedelta
-    fee_multiplier: Decimal = Decimal(1)
+    fee_multipliers: Mapping[Ticker, Decimal] = field(default_factory=dict[Ticker, Decimal])
+    """Of markets that are known to differ from 1."""
     balance: Money = START_BALANCE
     trades: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
     orders: dict[ClientOrderId, OrderView] = field(default_factory=dict[ClientOrderId, OrderView])
@@ -193,7 +194,8 @@ class Paper:
         value = Money(
             sum(notional(lifecycle.yes_price(trade.side, each.price), each.quantity) for each in got)
         )
-        fees = Money(sum(taker_fee(each.price, each.quantity, self.fee_multiplier) for each in got))
+        multiplier = self.fee_multipliers.get(trade.ticker, Decimal(1))
+        fees = Money(sum(taker_fee(each.price, each.quantity, multiplier) for each in got))
         if purpose is OrderPurpose.ENTRY:
             self.balance = Money(self.balance - value - fees)
             after = replace(

@@ -50,6 +50,7 @@ def as_json(report: ReplayReport) -> dict[str, Any]:
 def _session(session: SessionFound) -> dict[str, Any]:
     return {
         "session": session.name,
+        "own": session.own,
         "began_at": _time(session.began_at),
         "ended_at": _time(session.ended_at),
         "clock_offset_ms": session.clock_offset_ms,

@@ -1,4 +1,4 @@
-"""Replays recordings and hands back the whole report, or raises before anything of it is seen."""
+"""Replays recordings of either kind and hands back the whole report, or raises before anything of it is seen."""
 
 from __future__ import annotations
 
@@ -6,17 +6,38 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recio.config import Config
-from recio.replay.findings import ReplayReport
-from recio.replay.recording import find_sessions
+from recio.replay.findings import ReplayReport, SessionFound
+from recio.replay.own_recording import OwnRecording, own_recordings, trade_own
+from recio.replay.recording import SessionFiles, find_sessions
 from recio.replay.session import replay_session
+from recio.replay.trader import Look
 from recio.rules.model import AVERAGE, Model
+from recio.tape.decode import is_tape
+
+Recording = SessionFiles | OwnRecording
 
 
 def replay(paths: Sequence[Path], config: Config, model: Model = AVERAGE) -> ReplayReport:
-    """Replay every session under `paths`, each from a fresh start with entries switched on.
+    """Trade every recording under `paths` on paper, each from a fresh start with entries switched on.
 
     Raises BadRecording naming the file, the line and what is wrong with it.
     """
-    return ReplayReport(
-        sessions=tuple(replay_session(files, config, model) for files in find_sessions(paths))
-    )
+    return ReplayReport(sessions=tuple(play(each, config, model) for each in find_recordings(paths)))
+
+
+def find_recordings(paths: Sequence[Path]) -> list[Recording]:
+    """Sessions of the venue's frames and recordings of the daemon's own. Raises BadRecording."""
+    own = [path for path in paths if is_tape(path)]
+    others = [path for path in paths if path not in own]
+    return [*own_recordings(own), *(find_sessions(others) if others or not own else ())]
+
+
+def play(
+    recording: Recording, config: Config, model: Model = AVERAGE, look: Look | None = None
+) -> SessionFound:
+    """Raises BadRecording."""
+    match recording:
+        case SessionFiles():
+            return replay_session(recording, config, model, look)
+        case OwnRecording():
+            return trade_own(recording, config, model, look)

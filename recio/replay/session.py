@@ -15,9 +15,8 @@ from recio.config import Config
 from recio.kalshi.frames import Frame
 from recio.messages import BookDeltaSeen, BookSnapshotSeen
 from recio.replay.agenda import Agenda, Arrival, Due, Outcome, Turn
-from recio.replay.desk import Desk, Look
+from recio.replay.desk import Desk
 from recio.replay.findings import SessionFound
-from recio.replay.paper import Paper
 from recio.replay.recording import (
     EPOCH,
     NS_PER_MS,
@@ -30,6 +29,7 @@ from recio.replay.recording import (
     utc,
 )
 from recio.replay.spot import LONGEST_HOLE, Spot
+from recio.replay.trader import Look, trader
 from recio.replay.windows import read_windows
 from recio.rules.entry import TURN_SECONDS
 from recio.rules.model import AVERAGE, Model
@@ -123,7 +123,7 @@ class Clockwork:
         for due in later:
             if isinstance(due, Arrival):
                 note = "the recording ended before the order arrived"
-                self.desk.paper.answer(due.order, (), note, utc(self.now_ns))
+                self.desk.trader.paper.answer(due.order, (), note, utc(self.now_ns))
         for due in later:
             if isinstance(due, Outcome):
                 self.desk.look_at_outcome(due.window, self.now_ns // NS)
@@ -146,8 +146,8 @@ def replay_session(
         longest_silence_ms=clockwork.longest_silence_ns // NS_PER_MS,
         spot_trades=clockwork.spot_trades,
         integrity=desk.room.figures(),
-        decisions=desk.decisions,
-        decision_reasons=dict(desk.reasons.most_common()),
+        decisions=desk.trader.decisions,
+        decision_reasons=dict(desk.trader.reasons.most_common()),
         trades=desk.trades_found(),
         windows=desk.windows_found(),
     )
@@ -156,13 +156,10 @@ def replay_session(
 def _desk(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Desk:
     return Desk(
         session=files.name,
-        config=config,
-        model=model,
         look=look,
-        entry_settings=config.entry.model_copy(update={"enabled": True}),
         windows=() if files.description is None else read_windows(files.description, _symbol(config)),
         spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
-        paper=Paper(deadline=timedelta(seconds=config.risk.order_deadline_seconds)),
+        trader=trader(files.name, config, model),
     )
 
 

@@ -42,6 +42,19 @@ class Taken:
         total = Quantity(before + quantity)
         self.levels[level] = (total, Quantity(displayed - total))
 
+    def left_of(self, ticker: Ticker, view: BookView) -> BookView:
+        """A recorded book as it would be had our orders been real."""
+        if not self.levels:
+            return view
+        bids = [(price, self.available((ticker, Side.YES, price), there)) for price, there in view.bids]
+        asks = [
+            (price, self.available((ticker, Side.NO, complement(price)), there)) for price, there in view.asks
+        ]
+        return BookView(
+            bids=tuple(each for each in bids if each[1] > 0),
+            asks=tuple(each for each in asks if each[1] > 0),
+        )
+
     def level_is(self, level: Level, displayed: Quantity) -> None:
         """A level changed: below what we left, what is there now is there in truth."""
         taken = self.levels.get(level)
@@ -53,6 +66,37 @@ class Taken:
         for level in [each for each in self.levels if each[0] == ticker]:
             _, side, price = level
             self.level_is(level, book.ladder(side).levels.get(price, Quantity(0)))
+
+    def view_is(self, ticker: Ticker, view: BookView) -> None:
+        """The best levels are known: a level behind all that are shown may be there still."""
+        book = book_of(view)
+        for level in [each for each in self.levels if each[0] == ticker]:
+            _, side, price = level
+            shown = book.ladder(side).levels
+            if price in shown or len(shown) < DEPTH_SHOWN or price > min(shown):
+                self.level_is(level, shown.get(price, Quantity(0)))
+
+
+def book_of(view: BookView) -> OrderBook:
+    """The levels that are shown, as a book that orders can meet."""
+    book = OrderBook()
+    book.yes.replace(view.bids)
+    book.no.replace(tuple((complement(price), quantity) for price, quantity in view.asks))
+    return book
+
+
+def standing(before: BookView, after: BookView) -> OrderBook:
+    """What stood in both books: the most that an order between them can count on."""
+    book, later = book_of(before), book_of(after)
+    for side in Side:
+        there = later.ladder(side).levels
+        book.ladder(side).replace(
+            tuple(
+                (price, Quantity(min(quantity, there.get(price, Quantity(0)))))
+                for price, quantity in book.ladder(side).levels.items()
+            )
+        )
+    return book
 
 
 def take(book: OrderBook, taken: Taken, order: PlaceOrder) -> list[Taking]:
@@ -72,20 +116,3 @@ def take(book: OrderBook, taken: Taken, order: PlaceOrder) -> list[Taking]:
             got.append(Taking(price=complement(price) if buys else price, quantity=quantity))
             wanted = Quantity(wanted - quantity)
     return got
-
-
-def visible(ticker: Ticker, book: OrderBook, taken: Taken) -> BookView:
-    """The book as it would be had our orders been real."""
-    view = book.view(DEPTH_SHOWN)
-    if not taken.levels:
-        return view
-
-    def left(price: Price, displayed: Quantity, side: Side, own: Price) -> tuple[Price, Quantity]:
-        return price, taken.available((ticker, side, own), displayed)
-
-    bids = (left(price, there, Side.YES, price) for price, there in view.bids)
-    asks = (left(price, there, Side.NO, complement(price)) for price, there in view.asks)
-    return BookView(
-        bids=tuple(each for each in bids if each[1] > 0),
-        asks=tuple(each for each in asks if each[1] > 0),
-    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from recio.messages import TradeState
-from recio.replay.findings import SessionFound, TradeFound, WindowFound
+from recio.replay.findings import IntegrityFigures, SessionFound, TradeFound, WindowFound
 from recio.replay.sums import agreement, average, integrity, proxy_agreement, strike_agreement, totals
 from recio.units import Money, money_decimal, quantity_text
 
 NOTHING = "-"
 MOST_GAPS = 5
 """Sequence gaps listed a session; the JSON report has all of them."""
+MOST_WINDOWS = 40
+"""Of a session in its table; the JSON report has all of them."""
 WINDOW_HEAD = ("window", "strike", "settled at", "from", "rule", "recorded", "spot mean", "spot")
 TRADE_HEAD = (
     "trade on",
@@ -32,18 +34,37 @@ def table(session: SessionFound) -> str:
     """One session: what was recorded, how its windows settled, and the paper trades."""
     lines = [
         f"{session.name}  {session.began_at:%Y-%m-%d %H:%M:%S} to {session.ended_at:%H:%M:%S} UTC",
-        f"  {_frames(session)}",
-        f"  {_clocks(session)}",
-        *_gaps(session),
+        *(_own(session) if session.own else _recorded_frames(session)),
         f"  entry: {session.decisions:,} turns{_reasons(session)}",
     ]
-    if session.windows:
-        lines += ["", *_columns([WINDOW_HEAD, *map(_window_row, session.windows)])]
-    else:
+    windows = _windows_of_interest(session)
+    if windows:
+        lines += ["", *_columns([WINDOW_HEAD, *map(_window_row, windows)])]
+    elif not session.windows:
         lines.append("  no windows are described (no session.json): books were checked, nothing was decided")
     if session.trades:
         lines += ["", *_columns([TRADE_HEAD, *map(_trade_row, session.trades)])]
     return "\n".join(lines)
+
+
+def _own(session: SessionFound) -> list[str]:
+    ended = sum(each.recorded_result is not None for each in session.windows)
+    return [
+        f"  recio's own recording, longest time between two turns {session.longest_silence_ms / 1000:.1f} s; "
+        f"{_many(len(session.windows), 'market')}, the end of {ended:,} recorded"
+    ]
+
+
+def _windows_of_interest(session: SessionFound) -> Sequence[WindowFound]:
+    """Of a long recording of whole ladders only the markets that were traded."""
+    if len(session.windows) <= MOST_WINDOWS:
+        return session.windows
+    traded = {each.trade.ticker for each in session.trades}
+    return [each for each in session.windows if each.ticker in traded]
+
+
+def _recorded_frames(session: SessionFound) -> list[str]:
+    return [f"  {_frames(session)}", f"  {_clocks(session)}", *_gaps(session)]
 
 
 def _frames(session: SessionFound) -> str:
@@ -135,11 +156,17 @@ def summary(sessions: Sequence[SessionFound]) -> str:
 
 
 def _recorded(sessions: Sequence[SessionFound]) -> list[str]:
-    counts = integrity([session.integrity for session in sessions])
+    framed = [session.integrity for session in sessions if not session.own]
+    own = [f"{_many(len(sessions) - len(framed), 'recording')} of recio's own"]
+    return [*(own if len(framed) < len(sessions) else []), *(_checked(framed) if framed else [])]
+
+
+def _checked(framed: Sequence[IntegrityFigures]) -> list[str]:
+    counts = integrity(framed)
     checks, agree = counts["ticker_checks"], counts["ticker_agreements"]
     share = f" ({agree / checks:.2%})" if checks else ""
     return [
-        f"{_many(len(sessions), 'session')}, {_many(counts['messages'], 'message')}: "
+        f"{_many(len(framed), 'session')}, {_many(counts['messages'], 'message')}: "
         f"{_many(counts['sequence_gaps'], 'sequence gap')}, {_many(counts['negative_levels'], 'negative level')}; "
         f"{agree:,} of {checks:,} tickers agree with the rebuilt books{share}"
     ]

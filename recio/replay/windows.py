@@ -104,7 +104,9 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
 
 def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     row = rows[place]
-    before = rows[place - 1].close_time if place else None
+    before = max((each.close_time for each in rows[:place] if each.close_time < row.close_time), default=None)
+    following = [each.floor_strike for each in rows if each.close_time - WINDOW == row.close_time]
+    alone = len(following) == sum(each.close_time == row.close_time for each in rows) == 1
     opens = row.close_time - WINDOW
     market = _market(row, opens, symbol)
     return Window(
@@ -113,9 +115,8 @@ def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
         strike_known_at=opens if before is None else max(opens, before),
         recorded_result=Side(row.result) if row.result else None,
         published_value=row.settlement_value,
-        next_strike=next(
-            (each.floor_strike for each in rows if each.close_time - WINDOW == row.close_time), None
-        ),
+        # Only where one strike is set at each close is it the value that the window before settled on.
+        next_strike=following[0] if alone else None,
     )
 
 
@@ -140,9 +141,13 @@ def _market(row: _Row, opens: datetime, symbol: str) -> Market:
     )
 
 
-def current(windows: Sequence[Window], now: datetime) -> Window | None:
-    """The window that closes next."""
-    return next((window for window in windows if window.closes_at > now), None)
+def current(windows: Sequence[Window], now: datetime) -> list[Window]:
+    """The windows of the event that closes next."""
+    first = next((window for window in windows if window.closes_at > now), None)
+    if first is None:
+        return []
+    chosen = (first.open.event_ticker, first.closes_at)
+    return [each for each in windows if (each.open.event_ticker, each.closes_at) == chosen]
 
 
 def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFound:
@@ -162,6 +167,11 @@ def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFoun
         proxy_seconds=None if proxy is None else proxy.seconds,
         proxy_result=_result(window, None if proxy is None else proxy.value),
     )
+
+
+def decisive(window: Window, found: WindowFound) -> Side | None:
+    """Who is paid: as recorded, and where that is not known by the settlement rule."""
+    return window.recorded_result if window.recorded_result is not None else found.result
 
 
 def _settlement(window: Window, proxy: ProxyMinute | None) -> tuple[Decimal | None, str | None]:

@@ -1,4 +1,4 @@
-"""Observations and paper trades from recorded sessions, through the replay of the daemon's own decisions."""
+"""Observations and paper trades from recordings of either kind, through the replay of the daemon's own decisions."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from recio.config import Config
 from recio.messages import MarketBoard, Prices, TradeState
 from recio.replay.findings import SessionFound, TradeFound
-from recio.replay.recording import find_sessions
-from recio.replay.session import replay_session
+from recio.replay.run import find_recordings, play
 from recio.rules.model import Model
 from recio.score.forecasts import Observation, Watch
 from recio.units import Side
@@ -29,18 +28,18 @@ class Seen:
 
 
 def from_sessions(paths: Sequence[Path], config: Config, trading: Model, models: Mapping[str, Model]) -> Seen:
-    """Replay each session once with the trading model, and ask all others beside it. Raises BadRecording."""
+    """Replay each recording once with the trading model, and ask all others beside it. Raises BadRecording."""
     observations: list[Observation] = []
     trades: list[TradeFound] = []
     lost = 0
-    for files in find_sessions(paths):
+    for recording in find_recordings(paths):
         watch = Watch(models=models, longest_price_age=config.entry.max_price_age_seconds)
 
         def look(board: MarketBoard, prices: Prices, now: datetime, watch: Watch = watch) -> None:
             for view in board.markets:
                 watch.look(view.market, view.book, prices.by_symbol.get(view.market.symbol), now)
 
-        found = replay_session(files, config, trading, look)
+        found = play(recording, config, trading, look)
         ends = _ends(found)
         known = [each for each in watch.forecasts if each.market in ends]
         lost += len(watch.forecasts) - len(known)

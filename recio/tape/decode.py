@@ -18,7 +18,9 @@ from pydantic import ValidationError
 from recio.errors import BadRecording
 from recio.messages import (
     AccountView,
+    Market,
     MarketBoard,
+    MarketEnded,
     MarketView,
     OpenTrades,
     Prices,
@@ -29,7 +31,7 @@ from recio.rules.exit import Decided
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
 from recio.sections import RiskSection
 from recio.strategies import Stage, StrategySection
-from recio.tape.lines import FORM, Began, BoardChange, Entered, Exited, Inputs, Line, Lost
+from recio.tape.lines import READABLE, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
 from recio.units import Ticker
 
 ENDING = ".tape.gz"
@@ -65,6 +67,10 @@ class Segment:
     shadow: dict[str, OpenTrades | None] = field(default_factory=dict[str, "OpenTrades | None"])
     account: AccountView | None = None
     restraints: Restraints | None = None
+    markets: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
+    """All that were on a board so far, as they were last."""
+    ends: dict[Ticker, MarketEnded] = field(default_factory=dict[Ticker, MarketEnded])
+    """That the venue has told so far."""
 
     def turns(self) -> Iterator[Turn]:
         """All turns in order."""
@@ -106,6 +112,8 @@ class Segment:
                 self._change(line)
             case Lost(turns=turns):
                 self.lost += turns
+            case Ended(market=market):
+                self.ends[market.ticker] = market
             case Entered():
                 return self._entered(line)
             case Exited():
@@ -123,6 +131,7 @@ class Segment:
 
     def _changed_board(self, change: BoardChange) -> MarketBoard:
         self.views |= {view.market.ticker: view for view in change.views}
+        self.markets |= {view.market.ticker: view.market for view in change.views}
         self.views = {ticker: self.views[ticker] for ticker in change.tickers}
         markets: list[MarketView] = []
         for ticker, view in self.views.items():
@@ -183,8 +192,8 @@ def _newer(change: Any, before: T) -> T:
 
 
 def _settings(path: Path, line: Began) -> Settings:
-    if line.form != FORM:
-        raise BadRecording(f"{path} is of form {line.form}, and this recio reads form {FORM}")
+    if line.form not in READABLE:
+        raise BadRecording(f"{path} is of form {line.form}, and this recio reads the forms {READABLE}")
     # Numbers as they were written: money must not pass through a float.
     plain: dict[str, Any] = json.loads(
         msgspec.json.encode({"risk": line.risk, "strategies": line.strategies}), parse_float=Decimal

@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from recio import __version__
-from recio.messages import MarketBoard, MarketView, OpenIntent
+from recio.messages import MarketBoard, MarketEnded, MarketView, OpenIntent
 from recio.rules.exit import Holds
 from recio.rules.strategy import Strategy, named
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
 from recio.sections import RiskSection
 from recio.strategies import Stage
-from recio.tape.lines import FORM, Began, BoardChange, Entered, Exited, Inputs, Line, Lost
+from recio.tape.lines import FORM, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
 from recio.units import Ticker, money_decimal
 
 _settings = msgspec.json.Encoder(decimal_format="number")
@@ -107,6 +107,10 @@ class Encoder:
 
 def lost(turns: int) -> bytes:
     return _text(Lost(turns=turns))
+
+
+def ended(market: MarketEnded) -> bytes:
+    return _text(Ended(market=market))
 
 
 def _entered(turn: EntryTurn) -> Entered:

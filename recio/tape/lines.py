@@ -11,6 +11,7 @@ from msgspec import UNSET, UnsetType
 from recio.messages import (
     AccountView,
     CloseIntent,
+    MarketEnded,
     MarketView,
     OpenIntent,
     OpenTrades,
@@ -22,8 +23,9 @@ from recio.messages import (
 from recio.rules.exit import Holds, Remembered
 from recio.units import Ticker
 
-FORM = 1
-"""Raised whenever older readers could misread."""
+FORM = 2
+"""Raised whenever older readers could misread. Form 2 has the ends of markets."""
+READABLE = (1, 2)
 
 
 class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=True):
@@ -91,4 +93,10 @@ class Lost(msgspec.Struct, tag_field="kind", tag="lost", frozen=True, kw_only=Tr
     turns: int
 
 
-Line = Began | Inputs | Entered | Exited | Lost
+class Ended(msgspec.Struct, tag_field="kind", tag="ended", frozen=True, kw_only=True):
+    """What the venue said of a market's end; turns need not wait for it."""
+
+    market: MarketEnded
+
+
+Line = Began | Inputs | Entered | Exited | Lost | Ended

@@ -52,6 +52,7 @@ from recio.messages import (
     LifecycleSeen,
     Market,
     MarketBoard,
+    MarketEnded,
     OrderSeen,
     VenuePhase,
     VenueState,
@@ -60,7 +61,7 @@ from recio.rules import market_board
 from recio.sections import KalshiSection, MarketSection
 from recio.supervisor import Say
 from recio.units import Ticker
-from recio.wires import Sends, Writes
+from recio.wires import Notes, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -115,6 +116,7 @@ class MarketSync:
     board: Writes[MarketBoard]
     index: Writes[IndexTape]
     account_hints: Sends[AccountHint]
+    market_ends: Notes[MarketEnded]
 
     async def run(self, say: Say) -> None:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
@@ -183,12 +185,19 @@ class MarketSync:
             case IndexValue():
                 known.prints.setdefault(frame.index_id, deque(maxlen=PRINTS_KEPT)).append(frame)
                 self.index.set(IndexTape(prints={name: tuple(each) for name, each in known.prints.items()}))
-            case LifecycleSeen(ticker=ticker, kind=kind):
+            case LifecycleSeen(ticker=ticker):
                 if ticker.split("-", 1)[0] in {each.series for each in self.traded}:
-                    known.fees_at = 0.0 if kind == "fee" else known.fees_at
-                    known.look_again.set()
+                    self._note_lifecycle(known, frame)
             case _:
                 pass
+
+    def _note_lifecycle(self, known: _Known, seen: LifecycleSeen) -> None:
+        known.fees_at = 0.0 if seen.kind == "fee" else known.fees_at
+        known.look_again.set()
+        if seen.result is not None:
+            self.market_ends.put(
+                MarketEnded(ticker=seen.ticker, result=seen.result, heard_at=self.clock.utc())
+            )
 
     async def _opened(self, channel: str) -> None:
         if channel in PRIVATE:

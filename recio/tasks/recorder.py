@@ -14,9 +14,10 @@ import structlog
 
 from recio.clock import Clock
 from recio.freeze_points import Task, turn_of
+from recio.messages import MarketEnded
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
 from recio.supervisor import Say
-from recio.tape.encode import Encoder, lost
+from recio.tape.encode import Encoder, ended, lost
 from recio.tape.segments import Segments
 from recio.wires import Takes
 
@@ -35,6 +36,7 @@ class Recorder:
     segments: Segments
     entry_turns: Takes[EntryTurn]
     exit_turns: Takes[ExitTurn]
+    market_ends: Takes[MarketEnded]
 
     async def run(self, say: Say) -> None:
         # A life that ended in the middle of a batch may have said what it never wrote.
@@ -53,13 +55,14 @@ class Recorder:
         """Write what has come; returns why that could not be, or nothing."""
         entered, missed = self.entry_turns.take()
         exited, also_missed = self.exit_turns.take()
+        ends, _ = self.market_ends.take()
         turns: list[Turn] = sorted([*entered, *exited], key=lambda each: each.at)
         lost_turns = self.segments.unkept = self.segments.unkept + missed + also_missed
-        if not turns and not lost_turns:
+        if not turns and not ends and not lost_turns:
             say(refused or "waits for a turn to keep")
             return refused
         try:
-            await anyio.to_thread.run_sync(self._write, turns, lost_turns)
+            await anyio.to_thread.run_sync(self._write, turns, ends, lost_turns)
         except OSError as error:
             self.segments.unkept += len(turns)
             why = error.strerror or str(error)
@@ -73,7 +76,7 @@ class Recorder:
         say(f"{self.segments.written / 1e6:.1f} MB written in this life")
         return ""
 
-    def _write(self, turns: Sequence[Turn], missing: int) -> None:
+    def _write(self, turns: Sequence[Turn], ends: Sequence[MarketEnded], missing: int) -> None:
         now = self.clock.utc()
         lines: list[bytes] = []
         if self.segments.must_begin(now):
@@ -82,4 +85,5 @@ class Recorder:
         if missing:
             lines.append(lost(missing))
         lines += [self.encoder.turn(turn) for turn in turns]
+        lines += [ended(each) for each in ends]
         self.segments.append(b"".join(lines))

@@ -142,7 +142,13 @@ def _others(frame: Frame, envelope: dict[str, Any], body: Any) -> list[tuple[str
         case LifecycleSeen():
             about = {"event_lifecycle": "event", "event_fee_update": "fee"}.get(envelope["type"])
             named, kind = body["event_ticker" if about else "market_ticker"], about or body["event_type"]
-            return [*_numbered(frame, envelope), ("ticker", frame.ticker, named), ("kind", frame.kind, kind)]
+            said = None if about or body.get("result") not in ("yes", "no") else body["result"]
+            return [
+                *_numbered(frame, envelope),
+                ("ticker", frame.ticker, named),
+                ("kind", frame.kind, kind),
+                ("result", frame.result and frame.result.value, said),
+            ]
         case Subscribed():
             answers = ("number", frame.number, envelope.get("id"))
             return [("sid", frame.sid, body["sid"]), ("channel", frame.channel, body["channel"]), answers]

@@ -17,7 +17,7 @@ from recio.kalshi.frames import (
     parse_frame,
 )
 from recio.messages import FillSeen, IndexValue, LifecycleSeen, OrderSeen
-from recio.units import BookSide, FillId, Money, Price, Quantity, Ticker
+from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker
 from tests.builders import NOW
 
 
@@ -201,6 +201,18 @@ def test_whatever_happens_to_a_market_is_a_reason_to_look_again(kind: str):
         private("market_lifecycle_v2", {"market_ticker": "K", "event_type": kind, "more": [1]})
     )
     assert seen == LifecycleSeen(sid=5, seq=6, ticker=Ticker("K"), kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("said", "result"),
+    [("yes", Side.YES), ("no", Side.NO), ("scalar", None), ("", None), (None, None), ([1], None), (7, None)],
+)
+def test_a_result_is_a_side_or_none_and_never_a_reason_to_refuse(said: object, result: Side | None):
+    seen = parse_frame(
+        private("market_lifecycle_v2", {"market_ticker": "K", "event_type": "determined", "result": said})
+    )
+    assert isinstance(seen, LifecycleSeen)
+    assert seen.result is result
 
 
 def test_a_new_event_is_a_reason_to_look_again():

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from recio.messages import PlaceOrder
 from recio.replay.session import utc
-from recio.replay.taking import Taken, Taking, take, visible
+from recio.replay.taking import Taken, Taking, take
 from recio.rules.order_book import OrderBook
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker
 
@@ -119,7 +119,7 @@ def test_decisions_see_the_book_without_what_we_took():
     take(shown, taken, order(BookSide.BID, 6_000, 300))
     take(shown, taken, order(BookSide.ASK, 2_000, 40))
 
-    seen = visible(TICKER, shown, taken)
+    seen = taken.left_of(TICKER, shown.view())
 
     assert seen.asks == ((6_100, 200),)
     assert seen.bids == ((2_000, 60),)

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
+import subprocess
+import sys
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.exchange_sim.recorded_tape import FIRST, Tape
-from tests.stories.world import a_world, books_agree, until
+from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -29,6 +33,24 @@ def session(folder: Path) -> Path:
     return tape.write()
 
 
+def papered(world: World, setting: str = "") -> dict[str, Any]:
+    """What `recio replay --paper` makes of the daemon's own recording with another setting of entry."""
+    config = world.root / "paper.toml"
+    config.write_text(f"[entry]\n{setting}\n", encoding="utf-8")
+    recording = str(world.root / "data" / "recording")
+    command = ["replay", recording, "--paper", "--json", "--config", str(config)]
+    done = subprocess.run(
+        [sys.executable, "-m", "recio", *command],
+        cwd=world.root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 async def test_the_daemon_trades_a_recorded_session_and_is_settled_by_its_result():
     with a_world() as world:
         folder = session(world.root / "session")
@@ -46,3 +68,8 @@ async def test_the_daemon_trades_a_recorded_session_and_is_settled_by_its_result
         await until(lambda: world.exchange is not None and world.exchange.poll() is not None)
         assert world.exchange.returncode == 0
         assert world.stop() == 0
+        on_paper = papered(world)
+        assert [each["recorded_result"] for each in on_paper["windows"]] == ["yes"]
+        assert {(each["ticker"], each["entry_price"]) for each in on_paper["trades"]} == {(FIRST, "0.350000")}
+        assert on_paper["trades"][0]["ended_by"] == "settlement"
+        assert papered(world, "min_edge_dollars = 0.95")["trades"] == []

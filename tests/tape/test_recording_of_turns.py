@@ -15,7 +15,7 @@ import pytest
 
 from recio.clock import Clock
 from recio.errors import BadRecording
-from recio.messages import MarketBoard, OpenIntent, Restraints
+from recio.messages import MarketBoard, MarketEnded, OpenIntent, Restraints
 from recio.replay.decisions import as_json, as_text, decide_again
 from recio.rules.entry import Seen
 from recio.rules.exit import NOTHING
@@ -199,8 +199,8 @@ def test_a_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, li
 
 def test_a_later_form_is_refused_and_not_guessed(tmp_path: Path):
     path = tmp_path / "a.tape.gz"
-    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":1', b'"form":2')))
-    with pytest.raises(BadRecording, match="form 2"):
+    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":2', b'"form":3')))
+    with pytest.raises(BadRecording, match="form 3"):
         list(Segment(path).turns())
 
 
@@ -241,6 +241,7 @@ async def test_what_a_full_disk_refused_is_written_down_as_lost_when_there_is_ro
         segments=segments(folder),
         entry_turns=wire,
         exit_turns=none,
+        market_ends=Tape[MarketEnded](256),
     )
     said: list[str] = []
     for each in turns[:10]:

@@ -1,0 +1,276 @@
+"""The daemon's own recording traded on paper: its boards and prices turn by turn, and other settings on them.
+
+Between two turns it knows nothing, so an order gets no more than what stood in the book before it and after it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+from recio.config import Config
+from recio.errors import BadRecording
+from recio.messages import BookView, Market, MarketBoard, MarketView, PlaceOrder, Prices
+from recio.replay.findings import IntegrityFigures, SessionFound, WindowFound
+from recio.replay.session import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
+from recio.replay.spot import REMEMBERED, closing_minute
+from recio.replay.taking import Taken, standing, take
+from recio.replay.trader import Look, Trader, trader
+from recio.replay.windows import Window, decisive, judge
+from recio.rules.model import AVERAGE, Model
+from recio.rules.strikes import price_in_range
+from recio.rules.turns import EntryTurn
+from recio.tape.decode import Segment, segments_under
+from recio.units import Side, Ticker
+
+LATENCY = timedelta(microseconds=ORDER_LATENCY_NS // 1_000)
+OUTCOME_AFTER = timedelta(microseconds=OUTCOME_AFTER_NS // 1_000)
+NO_FRAMES = IntegrityFigures(
+    messages=0,
+    book_snapshots=0,
+    deltas=0,
+    deltas_without_book=0,
+    resubscriptions=0,
+    negative_levels=0,
+    impossible_prices=0,
+    crossed_instants=0,
+    ticker_checks=0,
+    ticker_agreements=0,
+    ticker_unchecked=0,
+    gaps=(),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnRecording:
+    """The segments of one folder, in order."""
+
+    name: str
+    segments: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What the daemon saw at one of its turns."""
+
+    at: datetime
+    board: MarketBoard
+    prices: Prices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """An order under way, and the book that it was decided on."""
+
+    order: PlaceOrder
+    arrives_at: datetime
+    book: BookView | None
+
+
+@dataclass(slots=True, kw_only=True)
+class OwnDesk:
+    """A trader at recorded boards."""
+
+    trader: Trader
+    windows: dict[Ticker, Window]
+    look: Look | None
+    taken: Taken = field(default_factory=Taken)
+    sent: list[_Sent] = field(default_factory=list[_Sent])
+    traded: dict[str, deque[tuple[int, Decimal]]] = field(
+        default_factory=dict[str, "deque[tuple[int, Decimal]]"]
+    )
+    """By symbol: the last price of each second, ascending."""
+    found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
+    unsettled: list[Window] = field(default_factory=list[Window])
+    """By close, the next one last."""
+    began_at: datetime | None = None
+    last_at: datetime | None = None
+    longest_gap: timedelta = timedelta(0)
+
+    def see(self, sight: Sight) -> None:
+        """Everything that happens at one turn."""
+        now = sight.at
+        self.began_at = self.began_at or now
+        self.longest_gap = max(self.longest_gap, now - (self.last_at or now))
+        self.last_at = now
+        self._hear(sight.prices)
+        while self.unsettled and self.unsettled[-1].closes_at + OUTCOME_AFTER <= now:
+            self.settle(self.unsettled.pop(), now)
+        books = {view.market.ticker: view.book for view in sight.board.markets}
+        for ticker, book in books.items():
+            if book is not None:
+                self.taken.view_is(ticker, book)
+        self._let_arrive(books, now)
+        board = self._board_for_us(sight.board)
+        if self.look is not None:
+            self.look(board, sight.prices, now)
+        self.sent += [
+            _Sent(order=order, arrives_at=now + LATENCY, book=books.get(order.ticker))
+            for order in self.trader.turn(board, sight.prices, now)
+        ]
+
+    def _hear(self, prices: Prices) -> None:
+        for symbol, view in prices.by_symbol.items():
+            known = self.traded.setdefault(symbol, deque(maxlen=REMEMBERED))
+            newest = known[-1][0] if known else 0
+            known.extend(each for each in view.last_minute if each[0] > newest)
+
+    def _board_for_us(self, board: MarketBoard) -> MarketBoard:
+        if not self.taken.levels:
+            return board
+        return replace(
+            board,
+            markets=tuple(
+                view
+                if view.book is None
+                else replace(view, book=self.taken.left_of(view.market.ticker, view.book))
+                for view in board.markets
+            ),
+        )
+
+    def _let_arrive(self, books: dict[Ticker, BookView | None], now: datetime) -> None:
+        waiting, self.sent = self.sent, []
+        for each in waiting:
+            if each.arrives_at > now:
+                self.sent.append(each)
+            else:
+                self._arrive(each, books.get(each.order.ticker), now)
+
+    def _arrive(self, sent: _Sent, book: BookView | None, now: datetime) -> None:
+        paper, order, window = self.trader.paper, sent.order, self.windows[sent.order.ticker]
+        if sent.arrives_at >= window.closes_at:
+            paper.refuse(order, "the market had closed when the order arrived", sent.arrives_at)
+        elif not price_in_range(order.price, MarketView(market=window.open, book=None, book_at=None)):
+            paper.refuse(order, "the price is not on the market's grid", sent.arrives_at)
+        elif book is None or sent.book is None or now > order.send_before:
+            paper.answer(order, (), "no book was recorded after the order had left", sent.arrives_at)
+        else:
+            got = take(standing(sent.book, book), self.taken, order)
+            short = sum(each.quantity for each in got) < order.quantity
+            note = "less stood in the books before and after" if short else ""
+            paper.answer(order, got, note, sent.arrives_at)
+
+    def settle(self, window: Window, now: datetime) -> None:
+        traded = self.traded.get(window.open.symbol, ())
+        proxy = closing_minute(tuple(traded), int(window.closes_at.timestamp()), int(now.timestamp()))
+        found = self.found[window.ticker] = judge(self.trader.session, window, proxy)
+        result = decisive(window, found)
+        if result is not None:
+            self.trader.paper.settle(window.ticker, result, window.closes_at)
+
+    def finish(self) -> None:
+        """Orders that no turn followed got nothing; what closed is settled as far as it is known."""
+        for each in self.sent:
+            note = "the recording ended before the order arrived"
+            self.trader.paper.answer(each.order, (), note, each.arrives_at)
+        for window in reversed(self.unsettled):
+            if self.last_at is not None:
+                self.settle(window, self.last_at)
+
+
+def own_recordings(paths: Sequence[Path]) -> list[OwnRecording]:
+    """The segments under these paths, by the folder that they are in."""
+    folders: dict[Path, list[Path]] = {}
+    for segment in segments_under(paths):
+        folders.setdefault(segment.path.parent, []).append(segment.path)
+    return [
+        OwnRecording(name=folder.resolve().name, segments=tuple(segments))
+        for folder, segments in folders.items()
+    ]
+
+
+def trade_own(
+    recording: OwnRecording, config: Config, model: Model = AVERAGE, look: Look | None = None
+) -> SessionFound:
+    """Trade one recording from a fresh start, entries switched on and no halt of that day in force.
+
+    Raises BadRecording.
+    """
+    windows = read_own_windows(recording)
+    desk = OwnDesk(
+        trader=trader(recording.name, config, model),
+        windows={each.ticker: each for each in windows},
+        look=look,
+        unsettled=sorted(windows, key=lambda each: each.closes_at, reverse=True),
+    )
+    desk.trader.paper.fee_multipliers = {each.ticker: each.open.fee_multiplier for each in windows}
+    for sight in sights(recording):
+        desk.see(sight)
+    desk.finish()
+    if desk.began_at is None or desk.last_at is None:
+        raise BadRecording(f"{recording.segments[0].parent} holds no turn that saw a board and a price")
+    results = {each.ticker: decisive(each, desk.found[each.ticker]) for each in windows}
+    return SessionFound(
+        name=recording.name,
+        began_at=desk.began_at,
+        ended_at=desk.last_at,
+        clock_offset_ms=0,
+        messages_behind_clock=0,
+        longest_silence_ms=desk.longest_gap // timedelta(milliseconds=1),
+        spot_trades=0,
+        integrity=NO_FRAMES,
+        own=True,
+        decisions=desk.trader.decisions,
+        decision_reasons=dict(desk.trader.reasons.most_common()),
+        trades=desk.trader.trades_found(results),
+        windows=tuple(desk.found[each.ticker] for each in windows),
+    )
+
+
+def sights(recording: OwnRecording) -> Iterator[Sight]:
+    """One for each turn of entry, ascending in time; several strategies looked at the same board."""
+    last: datetime | None = None
+    for path in recording.segments:
+        first = ""
+        for turn in Segment(path).turns():
+            if not isinstance(turn, EntryTurn):
+                continue
+            first = first or turn.strategy
+            board, prices = turn.seen.board, turn.seen.prices
+            if turn.strategy != first or board is None or prices is None or (last and turn.at <= last):
+                continue
+            last = turn.at
+            yield Sight(at=turn.at, board=board, prices=prices)
+
+
+def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
+    """Every market that was on a board, with the end that the venue told; by close."""
+    markets: dict[Ticker, Market] = {}
+    ends: dict[Ticker, Side] = {}
+    for path in recording.segments:
+        segment = Segment(path)
+        for _ in segment.turns():
+            pass
+        markets |= segment.markets
+        ends |= {ticker: ended.result for ticker, ended in segment.ends.items()}
+    strikes = _next_strikes(markets.values())
+    ordered = sorted(markets.values(), key=lambda each: (each.close_time, each.ticker))
+    return tuple(
+        Window(
+            listed=each,
+            open=each,
+            strike_known_at=each.open_time,
+            recorded_result=ends.get(each.ticker),
+            published_value=None,
+            next_strike=strikes.get(each.ticker),
+        )
+        for each in ordered
+    )
+
+
+def _next_strikes(markets: Iterable[Market]) -> dict[Ticker, Decimal | None]:
+    """Of each market alone at its close the strike of the one that opens then: the value that it settled on."""
+    closing: dict[tuple[str, datetime], list[Market]] = defaultdict(list)
+    opening: dict[tuple[str, datetime], list[Market]] = defaultdict(list)
+    for each in markets:
+        closing[each.series_ticker, each.close_time].append(each)
+        opening[each.series_ticker, each.open_time].append(each)
+    return {
+        ended[0].ticker: opening[moment][0].floor_strike
+        for moment, ended in closing.items()
+        if len(ended) == len(opening.get(moment, ())) == 1
+    }

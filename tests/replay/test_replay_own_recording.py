@@ -1,0 +1,307 @@
+"""The daemon's own recording can be traded by other settings, and never better than what stood in its books."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from recio.clock import Clock
+from recio.config import Config
+from recio.errors import BadRecording
+from recio.messages import BookView, Market, MarketEnded, MarketView
+from recio.replay.report import as_json, as_text
+from recio.replay.run import replay
+from recio.rules.entry import Seen, Waits
+from recio.rules.model import AVERAGE
+from recio.rules.order_book import DEPTH_SHOWN
+from recio.rules.strategy import Strategy
+from recio.rules.turns import EntryTurn, ExitTurn
+from recio.score.sessions import from_sessions
+from recio.sections import EntrySection, ExitSection, RiskSection
+from recio.tape.decode import Segment
+from recio.tape.encode import Encoder, ended
+from recio.tape.segments import Segments
+from recio.tasks.recorder import Recorder
+from recio.units import Price, Quantity, Side, Ticker
+from recio.wires import Tape
+from tests.builders import NOW, TICKER, account, board, market, open_trades, price, prices
+
+STRIKE = Decimal("84000.00")
+ONCE = Config()
+IN_AND_OUT = ExitSection(take_profit_dollars=Decimal("0.45"))
+"""Sells at once to whoever bids 0.49."""
+
+
+def asked(*levels: tuple[int, int], bid: int = 3_000) -> BookView:
+    """YES is bid at `bid` and asked at these (price, size)."""
+    asks = tuple((Price(at), Quantity(size)) for at, size in levels)
+    return BookView(bids=((Price(bid), Quantity(5_000)),), asks=asks)
+
+
+@dataclass
+class Written:
+    """Turns of an entry that wanted nothing, at a price well above the strike."""
+
+    folder: Path
+    turns: list[bytes] = field(default_factory=list[bytes])
+    encoder: Encoder = field(
+        default_factory=lambda: Encoder(
+            limits=RiskSection(), strategies=(Strategy(entry=EntrySection()),), symbols=("BTC",)
+        )
+    )
+
+    def __post_init__(self) -> None:
+        self.turns.append(self.encoder.begin(NOW))
+
+    def turn(
+        self, second: float, book: BookView | None, *, of: Iterable[Market] = (), spot: str = "84100.00"
+    ) -> None:
+        now = NOW + timedelta(seconds=second)
+        views = [
+            MarketView(market=each, book=book, book_at=None if book is None else now)
+            for each in of or (market(floor_strike=STRIKE),)
+        ]
+        minute = tuple((int(now.timestamp()) - back, Decimal(spot)) for back in range(60, 0, -1))
+        spoken = price(spot)
+        spoken = replace(
+            spoken, tick=replace(spoken.tick, at=now, received_at=now), heard_at=now, last_minute=minute
+        )
+        seen = Seen(
+            board=board(*views),
+            prices=prices(spoken),
+            trades=open_trades(),
+            account=account(),
+            restraints=None,
+        )
+        waits = Waits(gate="switch", sentence="entry is switched off")
+        self.turns.append(self.encoder.turn(EntryTurn(at=now, strategy="average", seen=seen, outcome=waits)))
+
+    def ended(self, result: Side, ticker: Ticker = TICKER) -> None:
+        self.turns.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=NOW)))
+
+    def write(self) -> Path:
+        files = Segments(
+            folder=self.folder, longest=timedelta(hours=1), keep=timedelta(days=1), keep_bytes=10_000_000
+        )
+        for path in self.folder.glob("*"):
+            path.unlink()
+        files.begin(NOW)
+        files.append(b"".join(self.turns))
+        return self.folder
+
+    def traded(self, config: Config = ONCE) -> dict[str, Any]:
+        return as_json(replay([self.write()], config))
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Written:
+    return Written(tmp_path / "recording")
+
+
+def bought(found: dict[str, Any]) -> list[str]:
+    return [each["quantity"] for each in found["trades"]]
+
+
+def test_an_order_gets_what_stood_before_it_and_after_it_and_no_more(written: Written):
+    written.turn(0, asked((5_000, 700)))
+    written.turn(1, asked((5_000, 300), (5_100, 9_000)))
+    found = written.traded()
+    assert bought(found) == ["3.00"]
+    assert "less stood in the books before and after" in found["trades"][0]["notes"][0]
+
+
+def test_an_offer_that_was_gone_a_turn_later_is_not_bought(written: Written):
+    written.turn(0, asked((5_000, 9_000)))
+    written.turn(1, asked((5_300, 9_000)))
+    assert bought(written.traded()) == ["0.00"]
+
+
+def test_an_offer_that_came_a_turn_later_is_not_bought_either(written: Written):
+    written.turn(0, asked((5_000, 100)))
+    written.turn(1, asked((4_900, 9_000), (5_000, 100)))
+    (trade,) = written.traded()["trades"]
+    assert (trade["quantity"], trade["entry_price"]) == ("1.00", "0.500000")
+
+
+@pytest.mark.parametrize("after", [None, 3_600.0], ids=["no whole book", "a hole"])
+def test_without_a_book_after_it_an_order_gets_nothing(written: Written, after: float | None):
+    closes = NOW + timedelta(hours=2)
+    offered = [market(floor_strike=STRIKE, close_time=closes)]
+    settings = Config(entry=EntrySection(max_seconds_to_close=8_000))
+    written.turn(0, asked((5_000, 9_000)), of=offered)
+    written.turn(after or 1, None if after is None else asked((5_000, 9_000)), of=offered)
+    found = written.traded(settings)
+    assert bought(found)[0] == "0.00"
+    assert "no book was recorded" in found["trades"][0]["notes"][0]
+
+
+def test_an_order_that_no_turn_followed_got_nothing(written: Written):
+    written.turn(0, asked((5_000, 9_000)))
+    found = written.traded()
+    assert bought(found) == ["0.00"]
+    assert "ended before the order arrived" in found["trades"][0]["notes"][0]
+
+
+def test_the_same_offer_is_not_bought_twice(written: Written):
+    again = Config(exit=IN_AND_OUT, entry=EntrySection(max_entries_per_market=0, cooldown_seconds=0))
+    for second in range(30):
+        written.turn(second, asked((5_000, 1_500), bid=4_900))
+    assert [each for each in bought(written.traded(again)) if each != "0.00"] == ["10.00", "5.00"]
+
+
+def test_a_level_that_fell_out_of_what_is_shown_is_not_offered_anew(written: Written):
+    deep = EntrySection(max_entries_per_market=0, cooldown_seconds=0, min_depth_contracts=Decimal(5))
+    better = [(3_900 + 100 * each, 1) for each in range(DEPTH_SHOWN)]
+    for second in range(12):
+        behind = 6 <= second < 9
+        written.turn(second, asked(*better, bid=3_800) if behind else asked((5_000, 1_000), bid=4_900))
+    assert bought(written.traded(Config(exit=IN_AND_OUT, entry=deep))) == ["10.00"]
+
+
+def test_other_settings_trade_otherwise_on_the_same_recording(written: Written):
+    for second in range(3):
+        written.turn(second, asked((5_000, 9_000)))
+    assert bought(written.traded()) == ["10.00"]
+    dear = Config(entry=EntrySection(min_edge_dollars=Decimal("0.90")))
+    assert bought(written.traded(dear)) == []
+    assert written.traded(dear)["decision_reasons"] == {"edge": 3}
+
+
+def after_close(written: Written, spot: str = "84100.00", *, next_strike: str | None = None) -> None:
+    """Bought at once, and then turn by turn to half a minute after the close, with or without a window that follows."""
+    closes = NOW + timedelta(minutes=2)
+    first = market(floor_strike=STRIKE, close_time=closes)
+    following = market(
+        ticker=Ticker("KXBTC15M-26NOV230730-30"),
+        event_ticker="KXBTC15M-26NOV230730",
+        floor_strike=None if next_strike is None else Decimal(next_strike),
+        open_time=closes,
+        close_time=closes + timedelta(minutes=15),
+    )
+    for second in range(150):
+        later = second >= 120
+        book = asked((9_990, 100)) if later else asked((5_000, 9_000))
+        written.turn(second, book, of=[following if later else first], spot=spot)
+
+
+@pytest.mark.parametrize("result", list(Side))
+def test_a_trade_is_settled_by_what_the_venue_said_and_not_by_the_price(written: Written, result: Side):
+    after_close(written)
+    written.ended(result)
+    found = written.traded()
+    (trade,) = found["trades"]
+    window = next(each for each in found["windows"] if each["ticker"] == TICKER)
+    assert window["recorded_result"] == trade["result"] == result.value
+    assert (Decimal(trade["pnl"]) > 0) is (result is Side.YES)
+
+
+def test_without_the_venues_word_the_next_strike_settles(written: Written):
+    after_close(written, next_strike="83999.99")
+    (trade,) = written.traded()["trades"]
+    assert trade["result"] == "no"
+
+
+def test_without_either_the_mean_of_the_closing_minute_settles(written: Written):
+    after_close(written)
+    found = written.traded()
+    window = next(each for each in found["windows"] if each["ticker"] == TICKER)
+    assert (window["settlement_source"], window["proxy_seconds"]) == ("proxy", 60)
+    assert [each["result"] for each in found["trades"]] == ["yes"]
+
+
+def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written):
+    closes = NOW + timedelta(minutes=2)
+    now = [
+        market(ticker=Ticker(f"KXBTCD-26NOV2312-T{each}"), floor_strike=Decimal(each), close_time=closes)
+        for each in (83_000, 84_000)
+    ]
+    ends = closes + timedelta(hours=1)
+    later = [
+        replace(each, ticker=Ticker(f"{each.ticker}-LATER"), open_time=closes, close_time=ends)
+        for each in now
+    ]
+    written.turn(0, None, of=[*now, *later])
+    written.turn(1, None, of=[*now, *later])
+    found = written.traded()
+    assert {each["next_strike"] for each in found["windows"]} == {None}
+
+
+def test_what_was_said_of_a_market_later_corrects_what_was_said_first(written: Written):
+    after_close(written)
+    written.ended(Side.YES)
+    written.ended(Side.NO)
+    assert [each["result"] for each in written.traded()["trades"]] == ["no"]
+
+
+def test_a_recording_is_scored_against_the_market_with_its_own_ends(written: Written):
+    after_close(written)
+    written.ended(Side.YES)
+    seen = from_sessions([written.write()], ONCE, AVERAGE, {"average": AVERAGE})
+    assert len(seen.observations) >= 120 // 15
+    assert all(each.yes for each in seen.observations if each.market == TICKER)
+    assert {"market", "average"} <= seen.observations[0].chances.keys()
+    assert [each.result for each in seen.trades] == [Side.YES]
+
+
+def test_the_report_tells_what_kind_of_recording_it_was(written: Written):
+    after_close(written)
+    written.ended(Side.YES)
+    told = as_text(replay([written.write()], ONCE))
+    assert "1 recording of recio's own" in told
+    assert "2 markets, the end of 1 recorded" in told
+    assert "messages" not in told
+
+
+def test_a_recording_without_a_single_turn_is_refused(written: Written):
+    with pytest.raises(BadRecording, match="holds no turn"):
+        written.traded()
+
+
+def test_a_recording_of_the_form_before_is_still_read(written: Written):
+    written.turn(0, asked((5_000, 9_000)))
+    written.turn(1, asked((5_000, 9_000)))
+    written.turns[0] = written.turns[0].replace(b'"form":2', b'"form":1')
+    assert json.loads(written.turns[0])["form"] == 1
+    assert bought(written.traded()) == ["10.00"]
+
+
+async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
+    wire = Tape[MarketEnded](16)
+    written = Written(tmp_path / "unused")
+    recorder = Recorder(
+        clock=Clock(),
+        encoder=written.encoder,
+        segments=Segments(
+            folder=tmp_path / "recording",
+            longest=timedelta(hours=1),
+            keep=timedelta(days=1),
+            keep_bytes=10_000_000,
+        ),
+        entry_turns=Tape[EntryTurn](16),
+        exit_turns=Tape[ExitTurn](16),
+        market_ends=wire,
+    )
+    wire.put(MarketEnded(ticker=TICKER, result=Side.NO, heard_at=NOW))
+    said: list[str] = []
+
+    def say(sentence: str) -> None:
+        said.append(sentence)
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        await recorder.run(say)
+    (path,) = (tmp_path / "recording").iterdir()
+    segment = Segment(path)
+    assert list(segment.turns()) == []
+    assert segment.ends[TICKER].result is Side.NO
+
+
+class Interrupted(Exception):
+    """Ends a recorder after its first batch."""
