@@ -14,6 +14,7 @@ from recio.messages import Market, PriceView
 from recio.rules import fingerprint, strikes
 from recio.rules.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.fingerprint import Reading, Slice, Table
+from recio.rules.probability import within
 from recio.rules.settlement_average import Outlook
 from recio.sections import ModelKind, ModelSection
 from recio.units import EventTicker
@@ -63,8 +64,17 @@ class Reader:
         """P(YES), or the reason why it is unknown."""
         if self.model.kind is FINGERPRINT:
             return self._by_fingerprint(market, price, now)
-        seen = self._outlook(market, price, now)
-        return seen if isinstance(seen, str) else strikes.yes_chance(market, seen)
+        # What a ladder asks two hundred times a turn is answered here, without a call that only looks up.
+        known = self.outlooks.get(market.event_ticker)
+        same = known is not None and known[0] == market.close_time
+        seen = known[1] if same else self._outlook(market, price, now)
+        if isinstance(seen, str):
+            return seen
+        span = strikes.span_of(market)
+        if span is None:
+            return "the strike is not known yet"
+        least, beyond = span
+        return seen.above(least) if beyond is None and least is not None else within(span, seen.above)
 
     def bounds(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
         """Where P(YES) lies by what the model knows of its own error, one standard error each way; or why that is unknown."""

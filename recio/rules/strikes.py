@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 
 from recio.messages import (
     Market,
@@ -16,7 +15,6 @@ from recio.messages import (
     MarketView,
     PriceView,
     StrikeAssessment,
-    StrikeType,
 )
 from recio.rules.average_fit import FITTED, Fit
 from recio.rules.fees import taker_fee
@@ -26,8 +24,8 @@ from recio.rules.time_of_day import growth
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, complement
 
 MICROS = 1_000_000
-MOST_SPANS = 8_192
-_SPANS: dict[Ticker, tuple[Decimal | None, Decimal | None, StrikeType, Span | None]] = {}
+MOST_SPANS = 2_048
+_SPANS: dict[Ticker, tuple[Market, Span | None]] = {}
 FINEST_STEP = 10
 """The finest grid of any market we trade, $0.001."""
 
@@ -50,7 +48,7 @@ def outlook_of(market: Market, price: PriceView, now: datetime, fit: Fit = FITTE
 
 def yes_chance(market: Market, seen: Outlook) -> float | str:
     """P(YES) of one of those strikes, or the reason why it is unknown."""
-    span = _span(market)
+    span = span_of(market)
     if span is None:
         return "the strike is not known yet"
     least, beyond = span
@@ -59,20 +57,15 @@ def yes_chance(market: Market, seen: Outlook) -> float | str:
     return within(span, seen.above)
 
 
-def _span(market: Market) -> Span | None:
+def span_of(market: Market) -> Span | None:
     """Its thresholds. A market is the same object turn after turn, and comparing identities is all that a turn needs."""
     known = _SPANS.get(market.ticker)
-    if (
-        known is not None
-        and known[0] is market.floor_strike
-        and known[1] is market.cap_strike
-        and known[2] is market.strike_type
-    ):
-        return known[3]
+    if known is not None and known[0] is market:
+        return known[1]
     if len(_SPANS) >= MOST_SPANS:
         _SPANS.clear()
     span = thresholds(market.strike_type, market.floor_strike, market.cap_strike)
-    _SPANS[market.ticker] = (market.floor_strike, market.cap_strike, market.strike_type, span)
+    _SPANS[market.ticker] = (market, span)
     return span
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from recio.rules.average_fit import HORIZONS, TimeOfDay
@@ -18,9 +19,15 @@ LONGEST = 7 * 86_400.0
 
 def factor(usual: TimeOfDay, unix: float) -> float:
     """Variance of the half hour that holds this instant, against the average."""
-    local = datetime.fromtimestamp(unix, UTC).astimezone(NEW_YORK)
-    row = usual.weekend if local.weekday() >= SATURDAY else usual.weekday
-    return row[2 * local.hour + local.minute // 30]
+    weekend, place = _local(math.floor(unix / HALF_HOUR))
+    return (usual.weekend if weekend else usual.weekday)[place]
+
+
+@lru_cache(maxsize=1_024)
+def _local(half_hour: int) -> tuple[bool, int]:
+    """(weekend, half hour of the day) in New York. Its clock is moved on the hour, so all of a half hour is in one row."""
+    local = datetime.fromtimestamp(half_hour * HALF_HOUR, UTC).astimezone(NEW_YORK)
+    return local.weekday() >= SATURDAY, 2 * local.hour + local.minute // 30
 
 
 def mean_factor(usual: TimeOfDay, since: float, until: float) -> float:
