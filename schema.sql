@@ -359,7 +359,7 @@ CREATE TABLE IF NOT EXISTS trade_answers (
     answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Writer: shadow. What strategies that do not order would have bought, and how it ended; held to the settlement.
+-- Writer: shadow. What strategies that do not order would have bought, what of it they would have sold, and how it ended.
 CREATE TABLE IF NOT EXISTS shadow_trades (
     shadow_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     strategy text NOT NULL CHECK (strategy <> ''),
@@ -376,11 +376,17 @@ CREATE TABLE IF NOT EXISTS shadow_trades (
     closes_at timestamptz NOT NULL CHECK (closes_at > decided_at),
     result text CHECK (result IN ('yes', 'no')),
     settled_at timestamptz,
+    sold numeric(14, 2) NOT NULL DEFAULT 0,
+    proceeds numeric(18, 6) NOT NULL DEFAULT 0,
+    -- When the last of it was sold.
+    sold_at timestamptz,
     CHECK ((result IS NULL) = (settled_at IS NULL)),
-    CHECK (quantity > 0 OR (cost = 0 AND fees = 0 AND result IS NULL))
+    CHECK (quantity > 0 OR (cost = 0 AND fees = 0 AND result IS NULL)),
+    CONSTRAINT shadow_trades_sold CHECK (sold BETWEEN 0 AND quantity AND proceeds >= 0 AND (sold > 0 OR proceeds = 0)),
+    CONSTRAINT shadow_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity))
 );
-CREATE UNIQUE INDEX IF NOT EXISTS shadow_trades_one_live_per_market
-    ON shadow_trades (strategy, ticker) WHERE result IS NULL AND quantity > 0;
+CREATE UNIQUE INDEX IF NOT EXISTS shadow_trades_one_held_per_market
+    ON shadow_trades (strategy, ticker) WHERE result IS NULL AND quantity > sold;
 CREATE INDEX IF NOT EXISTS shadow_trades_by_time ON shadow_trades (decided_at);
 
 -- Writer: `recio model build`. Tables of past moves by momentum; a version never changes, and the newest is in use.

@@ -225,20 +225,21 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
 
 def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
     """Only where there is a shadow."""
-    shadows = [each for each in daemon.strategies if each.stage is Stage.SHADOW]
-    if not shadows:
-        return []
+    shadows, wires = [each for each in daemon.strategies if each.stage is Stage.SHADOW], daemon.wires
     shadow = Shadow(
         pool=daemon.pool,
         rest=daemon.rest,
         clock=daemon.venue.clock,
         strategies=shadows,
-        board=daemon.wires.board,
-        shadow_wishes=daemon.wires.shadow_wishes,
-        shadow_trades=daemon.wires.shadow_trades,
-        shadow_scores=daemon.wires.shadow_scores,
+        board=wires.board,
+        prices=wires.prices,
+        restraints=wires.restraints,
+        shadow_wishes=wires.shadow_wishes,
+        shadow_trades=wires.shadow_trades,
+        shadow_scores=wires.shadow_scores,
+        shadow_turns=wires.shadow_turns,
     )
-    return [("shadow", shadow.run)]
+    return [("shadow", shadow.run)] if shadows else []
 
 
 def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
@@ -251,7 +252,7 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         encoder=Encoder(limits=config.risk, strategies=daemon.strategies, symbols=tuple(config.symbols)),
         segments=Segments.under(data_dir.place_of(config), config.recorder),
         entry_turns=wires.entry_turns,
-        exit_turns=wires.exit_turns,
+        exit_turns=(wires.exit_turns, wires.shadow_turns),
         market_ends=wires.market_ends,
     )
     return [("recorder", recorder.run)]

@@ -307,15 +307,15 @@ class StrikeAssessment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowScore:
-    """What the settled trades of a strategy that does not order come to."""
+    """What the ended trades of a strategy that does not order come to."""
 
     trades: int
     won: int
     pnl: Money
     """After fees."""
-    chance: float
-    """What its model gave the sides it took, on average."""
-    brier: float
+    chance: float | None
+    """What its model gave the sides it took, on average of those whose market has ended."""
+    brier: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

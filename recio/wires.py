@@ -193,6 +193,7 @@ class Wires:
     shadow_scores: Latest[Mapping[str, ShadowScore]] = field(
         default_factory=Latest[Mapping[str, ShadowScore]]
     )
+    shadow_turns: Tape[ExitTurn] = field(default_factory=lambda: Tape[ExitTurn](TURNS_KEPT))
     exit_turns: Tape[ExitTurn] = field(default_factory=lambda: Tape[ExitTurn](TURNS_KEPT))
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
@@ -231,5 +232,6 @@ WRITERS = {
     "market_ends": "market_sync",
     "shadow_wishes": "entry",
     "shadow_trades": "shadow",
+    "shadow_turns": "shadow",
     "shadow_scores": "shadow",
 }

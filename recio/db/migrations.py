@@ -106,6 +106,20 @@ STEPS: tuple[Migration, ...] = (
     ),
     Migration(version=10, name="why not", sql="SELECT 1"),
     Migration(version=11, name="shadows, and trades that a person asks for", sql="SELECT 1"),
+    Migration(
+        version=12,
+        name="exits of shadows",
+        sql="""
+            ALTER TABLE IF EXISTS shadow_trades
+                ADD COLUMN sold numeric(14, 2) NOT NULL DEFAULT 0,
+                ADD COLUMN proceeds numeric(18, 6) NOT NULL DEFAULT 0,
+                ADD COLUMN sold_at timestamptz,
+                ADD CONSTRAINT shadow_trades_sold
+                    CHECK (sold BETWEEN 0 AND quantity AND proceeds >= 0 AND (sold > 0 OR proceeds = 0)),
+                ADD CONSTRAINT shadow_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity));
+            DROP INDEX IF EXISTS shadow_trades_one_live_per_market;
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -1,4 +1,4 @@
-"""Shadow trades: what strategies that do not order would have bought; one function per operation, written by shadow only."""
+"""Shadow trades: what strategies that do not order would have bought and sold; one function per operation, written by shadow only."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from recio.units import (
     EventTicker,
     Side,
     Ticker,
+    TradeId,
     money_decimal,
     money_of,
     quantity_decimal,
@@ -22,7 +23,7 @@ from recio.units import (
 
 _COLUMNS = """
     SELECT shadow_id, strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why, decided_at, closes_at,
-           result, settled_at FROM shadow_trades
+           result, settled_at, sold, proceeds, sold_at FROM shadow_trades
 """
 _INSERT = """
     INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why, decided_at, closes_at)
@@ -33,16 +34,23 @@ _COUNTED = (
     _COLUMNS
     + """
     WHERE (result IS NULL AND quantity > 0) OR closes_at > $1::timestamptz - interval '1 hour' OR settled_at >= $2
-       OR decided_at > $1::timestamptz - interval '1 day'
+       OR sold_at >= $2 OR decided_at > $1::timestamptz - interval '1 day'
     ORDER BY shadow_id
 """
 )
 _SETTLE = "UPDATE shadow_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
+_SELL = """
+    UPDATE shadow_trades SET sold = sold + $2, proceeds = proceeds + $3, fees = fees + $4,
+           sold_at = CASE WHEN sold + $2 = quantity THEN $5::timestamptz END
+    WHERE shadow_id = $1 AND result IS NULL AND sold + $2 <= quantity
+"""
 _SUMS = """
-    SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE result = side) AS won,
-           sum(CASE WHEN result = side THEN quantity ELSE 0 END) - sum(cost) - sum(fees) AS pnl,
-           avg(chance) AS chance, avg((chance - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) AS brier
-    FROM shadow_trades WHERE result IS NOT NULL GROUP BY strategy
+    SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE pnl > 0) AS won, sum(pnl) AS pnl,
+           avg(chance) FILTER (WHERE result IS NOT NULL) AS chance,
+           avg((chance - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) FILTER (WHERE result IS NOT NULL) AS brier
+    FROM (SELECT *, CASE WHEN result = side THEN quantity - sold ELSE 0 END + proceeds - cost - fees AS pnl
+          FROM shadow_trades WHERE result IS NOT NULL OR sold_at IS NOT NULL) AS ended
+    GROUP BY strategy
 """
 
 
@@ -55,7 +63,7 @@ async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill 
         intent.event_ticker,
         intent.side.value,
         quantity_decimal(filled.quantity) if filled else 0,
-        money_decimal(filled.cost) if filled else 0,
+        money_decimal(filled.value) if filled else 0,
         money_decimal(filled.fees) if filled else 0,
         intent.chance,
         intent.why,
@@ -75,8 +83,16 @@ async def settle(connection: Connection, ticker: Ticker, result: Side, at: datet
     await connection.execute(_SETTLE, ticker, result.value, at)
 
 
+async def sell(connection: Connection, trade_id: TradeId, got: ShadowFill, at: datetime) -> bool:
+    """Whether so much was still held; `trade_id` is the row's shadow_id."""
+    done = await connection.execute(
+        _SELL, trade_id, quantity_decimal(got.quantity), money_decimal(got.value), money_decimal(got.fees), at
+    )
+    return done == "UPDATE 1"
+
+
 async def scores(connection: Connection) -> dict[str, ShadowScore]:
-    """Of all settled trades, by strategy."""
+    """Of all ended trades, by strategy."""
     return {
         row["strategy"]: ShadowScore(
             trades=row["trades"],
@@ -105,4 +121,7 @@ def _trade(row: Record) -> ShadowTrade:
         closes_at=row["closes_at"],
         result=None if row["result"] is None else Side(row["result"]),
         settled_at=row["settled_at"],
+        sold=quantity_of(row["sold"]),
+        proceeds=money_of(row["proceeds"]),
+        sold_at=row["sold_at"],
     )

@@ -66,8 +66,10 @@ class Reader:
             return self._by_fingerprint(market, price, now)
         # What a ladder asks two hundred times a turn is answered here, without a call that only looks up.
         known = self.outlooks.get(market.event_ticker)
-        same = known is not None and known[0] == market.close_time
-        seen = known[1] if same else self._outlook(market, price, now)
+        if known is not None and known[0] == market.close_time:
+            seen = known[1]
+        else:
+            seen = self._outlook(market, price, now)
         if isinstance(seen, str):
             return seen
         span = strikes.span_of(market)

@@ -35,7 +35,8 @@ class Recorder:
     encoder: Encoder
     segments: Segments
     entry_turns: Takes[EntryTurn]
-    exit_turns: Takes[ExitTurn]
+    exit_turns: Sequence[Takes[ExitTurn]]
+    """Of real trades and of shadows'."""
     market_ends: Takes[MarketEnded]
 
     async def run(self, say: Say) -> None:
@@ -54,10 +55,12 @@ class Recorder:
     async def _keep(self, say: Say, refused: str) -> str:
         """Write what has come; returns why that could not be, or nothing."""
         entered, missed = self.entry_turns.take()
-        exited, also_missed = self.exit_turns.take()
+        exits = [wire.take() for wire in self.exit_turns]
         ends, _ = self.market_ends.take()
-        turns: list[Turn] = sorted([*entered, *exited], key=lambda each: each.at)
-        lost_turns = self.segments.unkept = self.segments.unkept + missed + also_missed
+        turns: list[Turn] = sorted(
+            [*entered, *(turn for exited, _ in exits for turn in exited)], key=lambda each: each.at
+        )
+        lost_turns = self.segments.unkept = self.segments.unkept + missed + sum(each for _, each in exits)
         if not turns and not ends and not lost_turns:
             say(refused or "waits for a turn to keep")
             return refused

@@ -1,4 +1,4 @@
-"""shadow: books what strategies that do not order would have got, by the book that their order would have met, and how it ended.
+"""shadow: books what strategies that do not order would have bought and sold, by the books that their orders would have met, and how it ended.
 
 It never orders, and no real trade or limit knows of it.
 """
@@ -20,13 +20,25 @@ from recio.db.connection import transaction
 from recio.freeze_points import Task, turn_of
 from recio.kalshi.markets import read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
-from recio.messages import MarketBoard, OpenIntent, OpenTrades, ShadowScore
-from recio.rules import shadow
-from recio.rules.strategy import Strategy
+from recio.messages import (
+    CloseIntent,
+    MarketBoard,
+    OpenIntent,
+    OpenTrades,
+    Prices,
+    Restraints,
+    ShadowScore,
+    TradeView,
+)
+from recio.rules import shadow, turns
+from recio.rules.entry import TURN_SECONDS
+from recio.rules.exit import NOTHING, Remembered
+from recio.rules.strategy import Strategy, named
 from recio.rules.strikes import market_on
+from recio.rules.turns import ExitTurn
 from recio.supervisor import Say
-from recio.units import Ticker, money_decimal, quantity_text
-from recio.wires import Reads, Takes, Writes
+from recio.units import Ticker, TradeId, money_decimal, quantity_text
+from recio.wires import Notes, Reads, Takes, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -43,9 +55,21 @@ class _Run:
     pending: list[OpenIntent] = field(default_factory=list[OpenIntent])
     live: set[tuple[str, Ticker]] = field(default_factory=set[tuple[str, Ticker]])
     closing: dict[Ticker, datetime] = field(default_factory=dict[Ticker, datetime])
-    """Markets on which something is held, with their close."""
+    """Markets whose results are wanted, with their close."""
+    held: Sequence[TradeView] = ()
+    remembered: dict[TradeId, Remembered] = field(default_factory=dict[TradeId, Remembered])
+    """What the exit rule knows of each from the turns before."""
+    sales: dict[TradeId, CloseIntent] = field(default_factory=dict[TradeId, CloseIntent])
+    """On their way to the book."""
+    exited_at: float = -math.inf
     read_at: float = -math.inf
     asked_at: float = -math.inf
+
+    def hold(self, held: Sequence[TradeView]) -> None:
+        """What is known of a trade goes with it."""
+        self.held, kept = held, {each.trade_id for each in held}
+        self.remembered = {key: value for key, value in self.remembered.items() if key in kept}
+        self.sales = {key: value for key, value in self.sales.items() if key in kept}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +80,12 @@ class Shadow:
     strategies: Sequence[Strategy]
     """Those that are shadows."""
     board: Reads[MarketBoard]
+    prices: Reads[Prices]
+    restraints: Reads[Restraints]
     shadow_wishes: Takes[OpenIntent]
     shadow_trades: Writes[Mapping[str, OpenTrades]]
     shadow_scores: Writes[Mapping[str, ShadowScore]]
+    shadow_turns: Notes[ExitTurn]
 
     async def run(self, say: Say) -> None:
         run = _Run()
@@ -66,13 +93,15 @@ class Shadow:
         while True:
             await turn_of(Task.SHADOW)
             self._hear(run)
+            self._ask_exit(run)
             changed = await self._meet_the_book(run)
+            changed |= await self._sell(run)
             changed |= await self._ask_for_results(run)
             if changed or anyio.current_time() - run.read_at > REFRESH_EVERY:
                 await self._publish(run)
             say(
-                f"{len(run.live)} shadow trades wait for their settlement"
-                if run.live
+                f"{len(run.held)} shadow trades are held, {len(run.closing)} markets have no result yet"
+                if run.closing
                 else "nothing is held in shadow"
             )
             await anyio.sleep(LOOK_EVERY)
@@ -85,6 +114,60 @@ class Shadow:
             if key not in run.live:
                 run.live.add(key)
                 run.pending.append(each)
+
+    def _ask_exit(self, run: _Run) -> None:
+        """The exit rule over all that is held on paper, as often as live: flatten and switches hold for it too."""
+        restraints, now = self.restraints.get(), anyio.current_time()
+        if restraints is None or now - run.exited_at < TURN_SECONDS / self.clock.speed:
+            return
+        run.exited_at = now
+        for trade in run.held:
+            if trade.trade_id in run.sales:
+                continue
+            turn = turns.of_exit(
+                trade,
+                self.board.get(),
+                self.prices.get(),
+                restraints,
+                run.remembered.get(trade.trade_id, NOTHING),
+                named(self.strategies, trade.strategy),
+                self.clock.utc(),
+            )
+            self.shadow_turns.put(turn)
+            run.remembered[trade.trade_id] = turn.decided.remembered
+            if isinstance(turn.decided.outcome, CloseIntent):
+                run.sales[trade.trade_id] = turn.decided.outcome
+
+    async def _sell(self, run: _Run) -> bool:
+        now = self.clock.utc()
+        due = [each for each in run.held if self._is_due(run.sales.get(each.trade_id), now)]
+        for trade in due:
+            await self._book_sale(trade, run.sales.pop(trade.trade_id), now)
+        return bool(due)
+
+    def _is_due(self, sale: CloseIntent | None, now: datetime) -> bool:
+        return sale is not None and now - sale.decided_at >= shadow.LATENCY
+
+    async def _book_sale(self, trade: TradeView, intent: CloseIntent, now: datetime) -> None:
+        view = market_on(self.board.get(), trade.ticker)
+        settings = named(self.strategies, trade.strategy).exit
+        got = shadow.sale(intent, trade.side, view, now, settings.max_book_age_seconds)
+        if isinstance(got, str):
+            log.info("shadow sold nothing", strategy=trade.strategy, ticker=trade.ticker, why=got)
+            return
+        async with transaction(self.pool) as connection:
+            taken = await rows.sell(connection, trade.trade_id, got, now)
+        if taken:
+            log.info(
+                "shadow sold",
+                strategy=trade.strategy,
+                ticker=trade.ticker,
+                side=trade.side.value,
+                contracts=quantity_text(got.quantity),
+                proceeds=f"{money_decimal(got.value):f}",
+                fees=f"{money_decimal(got.fees):f}",
+                why=intent.why,
+            )
 
     async def _meet_the_book(self, run: _Run) -> bool:
         now = self.clock.utc()
@@ -113,7 +196,7 @@ class Shadow:
             ticker=intent.ticker,
             side=intent.side.value,
             contracts=quantity_text(got.quantity),
-            cost=f"{money_decimal(got.cost):f}",
+            cost=f"{money_decimal(got.value):f}",
             fees=f"{money_decimal(got.fees):f}",
             why=intent.why,
         )
@@ -149,14 +232,14 @@ class Shadow:
             scores = await rows.scores(connection)
         live = [each for each in counted if each.is_live]
         run.live = {(each.strategy, each.ticker) for each in (*live, *run.pending)}
-        run.closing = {each.ticker: each.closes_at for each in live}
+        run.closing = {each.ticker: each.closes_at for each in counted if each.awaits_result}
+        trades = {
+            strategy.name: shadow.open_trades(
+                (each for each in counted if each.strategy == strategy.name), now
+            )
+            for strategy in self.strategies
+        }
+        run.hold([trade for of_one in trades.values() for trade in of_one.trades])
         run.read_at = anyio.current_time()
-        self.shadow_trades.set(
-            {
-                strategy.name: shadow.open_trades(
-                    (each for each in counted if each.strategy == strategy.name), now
-                )
-                for strategy in self.strategies
-            }
-        )
+        self.shadow_trades.set(trades)
         self.shadow_scores.set(scores)

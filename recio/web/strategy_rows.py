@@ -37,5 +37,5 @@ def _row(strategy: Strategy, trades: OpenTrades | None, score: ShadowScore | Non
         "settled": None if score is None else score.trades,
         "won": None if score is None else score.won,
         "pnl": None if score is None else dollars_text(score.pnl),
-        "brier": None if score is None else round(score.brier, 4),
+        "brier": None if score is None or score.brier is None else round(score.brier, 4),
     }

@@ -285,7 +285,7 @@ async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
             keep_bytes=10_000_000,
         ),
         entry_turns=Tape[EntryTurn](16),
-        exit_turns=Tape[ExitTurn](16),
+        exit_turns=(Tape[ExitTurn](16),),
         market_ends=wire,
     )
     wire.put(MarketEnded(ticker=TICKER, result=Side.NO, heard_at=NOW))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import OpenIntent, OrderPurpose, OrderState, Restraints
+from recio.messages import CloseIntent, OpenIntent, OrderPurpose, OrderState, Restraints
 from recio.rules import risk, shadow
 from recio.rules.entry import Seen, Waits
 from recio.rules.fees import taker_fee
@@ -166,7 +166,38 @@ def test_a_shadow_pays_what_stood_there_level_by_level_and_never_beyond_its_limi
         taken = Quantity(min(left, there))
         cost, fees = cost + at * taken, fees + (taker_fee(at, taken, Decimal(1)) if taken else 0)
         left = Quantity(left - taken)
-    assert (got.cost, got.fees) == (cost, fees)
+    assert (got.value, got.fees) == (cost, fees)
+
+
+@given(LEVELS, st.integers(1, 6_000), st.integers(1, 99), st.sampled_from(list(Side)))
+def test_a_shadow_sells_to_who_stood_there_level_by_level_and_never_below_its_floor(
+    levels: list[tuple[int, int]], held: int, floor: int, side: Side
+):
+    own = sorted(((Price(each * 100), Quantity(there)) for each, there in levels), reverse=True)
+    shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
+    both = replace(book(), bids=shown, asks=()) if side is Side.YES else replace(book(), bids=(), asks=shown)
+    wish = CloseIntent(
+        trade_id=TradeId(1),
+        exchange_index=2,
+        quantity=Quantity(held),
+        floor=Price(floor * 100),
+        decided_at=NOW,
+        why="a test",
+    )
+    got = shadow.sale(wish, side, replace(view(), book=both), NOW, 5.0)
+    reachable = [(at, there) for at, there in own if at >= floor * 100]
+    if not reachable:
+        assert isinstance(got, str)
+        return
+    assert not isinstance(got, str)
+    assert got.quantity == min(held, sum(there for _, there in reachable))
+    assert got.value <= got.quantity * reachable[0][0]
+    assert got.value >= got.quantity * floor * 100
+    left, value = got.quantity, 0
+    for at, there in reachable:
+        value += at * min(left, there)
+        left = Quantity(left - min(left, there))
+    assert got.value == value
 
 
 @pytest.mark.parametrize(
@@ -199,6 +230,9 @@ def shadow_trade(number: int, **changes: object) -> ShadowTrade:
         "closes_at": NOW - timedelta(minutes=5),
         "result": Side.NO,
         "settled_at": NOW - timedelta(minutes=4),
+        "sold": Quantity(0),
+        "proceeds": Money(0),
+        "sold_at": None,
     }
     return ShadowTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
@@ -217,6 +251,32 @@ def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_
     assert (found.wins_today, found.losses_today, found.losses_in_a_row) == (1, 2, 2)
     assert found.realised_today == won.pnl + 2 * shadow_trade(2).pnl
     assert won.pnl == 10_000_000 - 4_168_000
+
+
+def test_a_shadow_that_sold_everything_has_ended_before_its_market_has():
+    sold = shadow_trade(
+        5,
+        result=None,
+        settled_at=None,
+        closes_at=NOW + timedelta(minutes=5),
+        sold=Quantity(1_000),
+        proceeds=Money(5_000_000),
+        sold_at=NOW - timedelta(minutes=1),
+    )
+    found = shadow.open_trades([sold], NOW)
+    assert found.trades == ()
+    assert (found.realised_today, found.wins_today) == (5_000_000 - 4_168_000, 1)
+    assert sold.awaits_result
+    # What its market did afterwards is nothing that it is paid for.
+    assert replace(sold, result=Side.YES, settled_at=NOW).pnl == sold.pnl
+    assert replace(sold, result=Side.YES, settled_at=NOW).ended_at == sold.sold_at
+
+
+def test_a_shadow_that_sold_a_part_is_paid_for_both_parts():
+    part = shadow_trade(5, sold=Quantity(400), proceeds=Money(2_000_000), result=Side.YES)
+    assert part.pnl == 2_000_000 + 6_000_000 - 4_168_000
+    (held,) = shadow.open_trades([replace(part, result=None, settled_at=None)], NOW).trades
+    assert held.held == 600
 
 
 def test_a_shadow_that_holds_a_market_does_not_want_it_again():

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,12 @@ stage = "shadow"
 contracts = 3
 [strategies.gone]
 stage = "off"
+[strategies.quick]
+stage = "shadow"
+[strategies.quick.entry]
+contracts = 2
+[strategies.quick.exit]
+take_profit_dollars = 0.01
 """
 
 
@@ -30,9 +37,9 @@ def side_by_side(text: str) -> str:
     return text + STRATEGIES
 
 
-async def shadows(world: World) -> list[dict[str, object]]:
-    found = await world.rows("SELECT * FROM shadow_trades WHERE quantity > 0 ORDER BY shadow_id")
-    return [dict(each) for each in found]
+async def shadows(world: World, strategy: str) -> list[dict[str, Any]]:
+    query = "SELECT * FROM shadow_trades WHERE quantity > 0 ORDER BY shadow_id"
+    return [dict(each) for each in await world.rows(query) if each["strategy"] == strategy]
 
 
 async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
@@ -47,11 +54,12 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
         settled = len(world.events("shadow settled"))
         world.start_daemon(settings=side_by_side)
         await until(lambda: world.events("shadow settled"))
+        await until(lambda: world.status()["strategies"][3]["settled"])
         rows = {row["name"]: row for row in world.status()["strategies"]}
         assert world.stop() == 0
         await books_agree(world)
 
-        booked = await shadows(world)
+        booked, quick = await shadows(world, "bold"), await shadows(world, "quick")
         ended = [each for each in booked if each["result"] is not None]
         ordering = await world.rows("SELECT DISTINCT strategy FROM trades")
         dearest = await world.rows(
@@ -62,7 +70,12 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
 
     assert settled >= 1
     assert {row["strategy"] for row in ordering} == {"calm"}
-    assert {each["strategy"] for each in booked} == {"bold"}
+    # One sells on paper at what was bid, long before its market ends, and keeps what it got.
+    sold = [each for each in quick if each["sold_at"] is not None]
+    assert sold
+    assert all(each["sold"] == each["quantity"] and each["proceeds"] > 0 for each in sold)
+    assert all(each["decided_at"] < each["sold_at"] < each["closes_at"] for each in sold)
+    assert rows["quick"]["settled"] >= 1
     assert len(ended) >= 2
     assert all(0 < each["quantity"] <= 3 for each in booked)
     assert all(0 < each["cost"] < each["quantity"] and each["fees"] > 0 for each in booked)

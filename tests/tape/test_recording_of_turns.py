@@ -240,7 +240,7 @@ async def test_what_a_full_disk_refused_is_written_down_as_lost_when_there_is_ro
         encoder=encoder(),
         segments=segments(folder),
         entry_turns=wire,
-        exit_turns=none,
+        exit_turns=(none,),
         market_ends=Tape[MarketEnded](256),
     )
     said: list[str] = []

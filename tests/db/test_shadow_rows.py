@@ -1,0 +1,137 @@
+"""Shadow trades are sold once, scored by what they brought, and live through an update of the schema."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+
+from recio.db import shadow
+from recio.db.connection import transaction
+from recio.db.embedded import EmbeddedServer
+from recio.db.migrations import STEPS, migrate, schema_text
+from recio.db.pool import open_pool
+from recio.messages import OpenIntent
+from recio.rules.shadow import ShadowFill
+from recio.units import Money, Price, Quantity, Side, TradeId
+from tests.builders import EVENT, NOW, TICKER
+from tests.db.test_pool_and_schema import describe
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+BOUGHT = ShadowFill(quantity=Quantity(1_000), value=Money(5_000_000), fees=Money(175_000))
+BEFORE_EXITS = """
+    ALTER TABLE shadow_trades DROP COLUMN sold, DROP COLUMN proceeds, DROP COLUMN sold_at;
+    DROP INDEX IF EXISTS shadow_trades_one_held_per_market;
+    CREATE UNIQUE INDEX shadow_trades_one_live_per_market
+        ON shadow_trades (strategy, ticker) WHERE result IS NULL AND quantity > 0;
+    DELETE FROM schema_version;
+    INSERT INTO schema_version (version, name) VALUES (11, 'shadows, and trades that a person asks for');
+"""
+
+
+def wish(side: Side = Side.YES) -> OpenIntent:
+    return OpenIntent(
+        strategy="bold",
+        ticker=TICKER,
+        event_ticker=EVENT,
+        exchange_index=2,
+        side=side,
+        quantity=Quantity(1_000),
+        limit=Price(5_300),
+        chance=0.8,
+        fee_estimate=Money(0),
+        closes_at=NOW + timedelta(minutes=10),
+        decided_at=NOW,
+        why="a test",
+        inputs={},
+    )
+
+
+def part(contracts: int, cents: int) -> ShadowFill:
+    return ShadowFill(
+        quantity=Quantity(100 * contracts), value=Money(10_000 * contracts * cents), fees=Money(10_000)
+    )
+
+
+async def held(pool: Pool) -> TradeId:
+    async with transaction(pool) as connection:
+        assert await shadow.insert(connection, wish(), BOUGHT)
+        return TradeId(await connection.fetchval("SELECT max(shadow_id) FROM shadow_trades"))
+
+
+async def sell(pool: Pool, trade: TradeId, got: ShadowFill, seconds: int = 60) -> bool:
+    async with transaction(pool) as connection:
+        return await shadow.sell(connection, trade, got, NOW + timedelta(seconds=seconds))
+
+
+async def test_what_is_sold_in_parts_adds_up_and_ends_with_the_last_part(pool: Pool):
+    trade = await held(pool)
+    assert await sell(pool, trade, part(4, 60))
+    async with transaction(pool) as connection:
+        (found,) = await shadow.counted(connection, NOW)
+    assert (found.held, found.is_live, found.ended_at) == (600, True, None)
+    assert await sell(pool, trade, part(6, 50), 90)
+    async with transaction(pool) as connection:
+        (found,) = await shadow.counted(connection, NOW)
+    assert (found.held, found.is_live, found.awaits_result) == (0, False, True)
+    assert found.ended_at == NOW + timedelta(seconds=90)
+    assert found.pnl == 2_400_000 + 3_000_000 - 5_000_000 - 175_000 - 20_000
+
+
+async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(pool: Pool):
+    trade = await held(pool)
+    assert await sell(pool, trade, part(7, 60))
+    assert not await sell(pool, trade, part(4, 60))
+    async with transaction(pool) as connection:
+        await shadow.settle(connection, TICKER, Side.YES, NOW + timedelta(minutes=11))
+    assert not await sell(pool, trade, part(1, 60))
+    with pytest.raises(asyncpg.CheckViolationError, match="shadow_trades_sold"):
+        await pool.execute("UPDATE shadow_trades SET sold = 11")
+
+
+async def test_a_shadow_may_buy_again_what_it_sold_and_not_what_it_holds(pool: Pool):
+    trade = await held(pool)
+    async with transaction(pool) as connection:
+        assert not await shadow.insert(connection, wish(), BOUGHT)
+    await sell(pool, trade, part(10, 60))
+    async with transaction(pool) as connection:
+        assert await shadow.insert(connection, wish(), BOUGHT)
+        await shadow.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
+    assert await pool.fetchval("SELECT count(*) FROM shadow_trades WHERE result = 'no'") == 2
+
+
+async def test_a_score_counts_a_sale_by_what_it_brought_and_its_chance_by_how_the_market_ended(pool: Pool):
+    trade = await held(pool)
+    await sell(pool, trade, part(10, 60))
+    async with transaction(pool) as connection:
+        early = (await shadow.scores(connection))["bold"]
+        await shadow.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
+        late = (await shadow.scores(connection))["bold"]
+    assert (early.trades, early.won, early.brier) == (1, 1, None)
+    assert early.pnl == late.pnl == 6_000_000 - 5_000_000 - 185_000
+    assert late.brier == pytest.approx(0.64)
+
+
+async def test_shadow_trades_of_the_schema_before_are_held_as_they_were(pool: Pool, postgres: EmbeddedServer):
+    dsn = await postgres.ensure_database("before_exits")
+    async with open_pool(dsn, application_name="t") as old:
+        async with transaction(old) as connection:
+            await migrate(connection, schema_text())
+            await connection.execute(BEFORE_EXITS)
+            await connection.execute(
+                "INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why,"
+                " decided_at, closes_at) VALUES ('bold', $1, $2, 'yes', 10, 5, 0.175, 0.8, 'w', $3, $4)",
+                TICKER,
+                EVENT,
+                NOW,
+                NOW + timedelta(minutes=10),
+            )
+        async with transaction(old) as connection:
+            assert await migrate(connection, schema_text()) == max(step.version for step in STEPS)
+            (found,) = await shadow.counted(connection, NOW)
+        assert (found.held, found.sold, found.sold_at) == (1_000, 0, None)
+        assert await describe(old) == await describe(pool)
+        assert await old.fetchval("SELECT fees FROM shadow_trades") == Decimal("0.175")
