@@ -35,6 +35,8 @@ from recio.tape.lines import READABLE, Began, BoardChange, Ended, Entered, Exite
 from recio.units import Ticker
 
 ENDING = ".tape.gz"
+RECORDING = "recording"
+"""The folder of the recording, in the data directory."""
 _decode = msgspec.json.Decoder(Line).decode
 T = TypeVar("T")
 
@@ -183,8 +185,9 @@ def segments_under(paths: Sequence[Path]) -> list[Segment]:
 
 
 def is_tape(path: Path) -> bool:
-    """Whether this is a recording of the daemon's own, or a folder of one."""
-    return path.name.endswith(ENDING) or (path.is_dir() and next(path.glob(f"*{ENDING}"), None) is not None)
+    """Whether this is a recording of the daemon's own, the folder of one, or the data directory with it."""
+    folders = (path, path / RECORDING)
+    return path.name.endswith(ENDING) or any(next(each.glob(f"*{ENDING}"), None) for each in folders)
 
 
 def _newer(change: Any, before: T) -> T:

@@ -12,15 +12,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recio.sections import RecorderSection
-from recio.tape.decode import ENDING
+from recio.tape.decode import ENDING, RECORDING
 
 MODE = 0o600
 PACKED = 5
 """Of gzip's nine levels: one more costs twice the time for a few percent."""
-
-
-RECORDING = "recording"
-"""The folder of the recording, in the data directory."""
 
 
 @dataclass(slots=True, kw_only=True)

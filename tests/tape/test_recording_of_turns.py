@@ -217,8 +217,15 @@ def test_old_segments_go_when_there_are_too_many_bytes_and_the_newest_stay(tmp_p
 def test_a_segment_is_readable_by_its_owner_only(tmp_path: Path):
     (path,) = kept(tmp_path, list(history(3)))
     assert path.stat().st_mode & 0o777 == 0o600
-    assert is_tape(path)
-    assert is_tape(tmp_path)
+
+
+def test_a_segment_its_folder_and_the_data_directory_are_known_as_a_recording(tmp_path: Path):
+    folder = tmp_path / "recording"
+    (path,) = kept(folder, list(history(3)))
+    for each in (path, folder, tmp_path):
+        assert is_tape(each)
+        assert [segment.path for segment in segments_under([each])] == [path]
+    assert not is_tape(tmp_path.parent)
 
 
 def test_a_quiet_market_takes_few_bytes(tmp_path: Path):
