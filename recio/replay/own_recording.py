@@ -15,7 +15,8 @@ from pathlib import Path
 from recio.config import Config
 from recio.errors import BadRecording
 from recio.messages import BookView, Market, MarketBoard, MarketView, PlaceOrder, Prices
-from recio.replay.findings import IntegrityFigures, SessionFound, WindowFound
+from recio.replay.findings import SessionFound, WindowFound
+from recio.replay.integrity import BookRoom
 from recio.replay.session import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
 from recio.replay.spot import REMEMBERED, closing_minute
 from recio.replay.taking import Taken, standing, take
@@ -29,20 +30,6 @@ from recio.units import Side, Ticker
 
 LATENCY = timedelta(microseconds=ORDER_LATENCY_NS // 1_000)
 OUTCOME_AFTER = timedelta(microseconds=OUTCOME_AFTER_NS // 1_000)
-NO_FRAMES = IntegrityFigures(
-    messages=0,
-    book_snapshots=0,
-    deltas=0,
-    deltas_without_book=0,
-    resubscriptions=0,
-    negative_levels=0,
-    impossible_prices=0,
-    crossed_instants=0,
-    ticker_checks=0,
-    ticker_agreements=0,
-    ticker_unchecked=0,
-    gaps=(),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +199,7 @@ def trade_own(
         messages_behind_clock=0,
         longest_silence_ms=desk.longest_gap // timedelta(milliseconds=1),
         spot_trades=0,
-        integrity=NO_FRAMES,
+        integrity=BookRoom().figures(),
         own=True,
         decisions=desk.trader.decisions,
         decision_reasons=dict(desk.trader.reasons.most_common()),

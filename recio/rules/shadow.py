@@ -1,7 +1,7 @@
 """What a shadow's order would have got, and what a shadow holds: never more than stood there, never better than the book.
 
-It is sold as its strategy's own exit says, and else held to the settlement. It takes nothing from anybody: the same contracts may be taken again by the next
-order, which a shadow may send only after it is out of this market and as its own rules allow.
+It is sold as its strategy's own exit says, and else held to the settlement. It takes nothing from anybody: the same contracts
+may be taken again by the next order, which a shadow may send only after it is out of this market and as its own rules allow.
 """
 
 from __future__ import annotations

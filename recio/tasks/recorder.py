@@ -56,7 +56,9 @@ class Recorder:
         """Write what has come; returns why that could not be, or nothing."""
         entered, missed = self.entry_turns.take()
         exits = [wire.take() for wire in self.exit_turns]
-        ends, _ = self.market_ends.take()
+        ends, ends_missed = self.market_ends.take()
+        if ends_missed:
+            log.warning("ends of markets not kept", markets=ends_missed)
         turns: list[Turn] = sorted(
             [*entered, *(turn for exited, _ in exits for turn in exited)], key=lambda each: each.at
         )
