@@ -31,7 +31,7 @@ from recio.rules.model import AVERAGE, Reader
 from recio.rules.order_book import SequencedBooks
 from recio.rules.risk import Approved, Collar
 from recio.rules.settlement_average import outlook
-from recio.sections import EntrySection, RiskSection
+from recio.settings.sections import EntrySection, RiskSection
 from recio.units import Money, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
 from tests.lives import begun

@@ -16,7 +16,6 @@ from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
 
-from recio.config import Config
 from recio.model_command import make
 from recio.rules.fingerprint import Table
 from recio.rules.model import Model, average
@@ -25,7 +24,8 @@ from recio.score.quotes import Ended, Priced, Quoted, Tape, dollars, from_tape, 
 from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
-from recio.sections import ModelKind
+from recio.settings.config import Config
+from recio.settings.sections import ModelKind
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("RECIO_DATA", ROOT.parent / "shared" / "data"))

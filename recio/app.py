@@ -19,7 +19,6 @@ import structlog
 
 from recio import data_dir, freeze_points, systemd
 from recio.brake_signals import BRAKES, pull_on_signals
-from recio.config import Config
 from recio.crash_points import CrashPoint, reached
 from recio.db.ledger import Author
 from recio.db.placement import disks_of
@@ -28,14 +27,15 @@ from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.ownership import Owned, database_dsn, owned_pool
 from recio.rules.strategy import Strategy
-from recio.sections import Environment
+from recio.settings.config import Config
+from recio.settings.sections import Environment
+from recio.settings.strategies import Stage
 from recio.stopping import (
     end_when_stopped,
     end_without_lock,
     let_answers_be_recorded,
     let_orders_be_answered,
 )
-from recio.strategies import Stage
 from recio.supervisor import Ledger, Run, supervise
 from recio.tape.encode import Encoder
 from recio.tape.segments import Segments

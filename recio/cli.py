@@ -15,9 +15,9 @@ import anyio
 
 from recio import __version__, exchange_command
 from recio.clock import Clock
-from recio.config import Config, load
 from recio.errors import ExitCode, Fatal
-from recio.sections import LogSection
+from recio.settings.config import Config, load
+from recio.settings.sections import LogSection
 from recio.supervisor import leading_fault
 
 DEFAULT_CONFIG = "recio.toml"

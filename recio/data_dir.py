@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from recio.config import Config
 from recio.errors import BadConfig
+from recio.settings.config import Config
 
 MARKER = "recio-data.json"
 BRAKE_TOKEN = "brake-token"

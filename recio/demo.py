@@ -23,14 +23,14 @@ import structlog
 from recio import app, data_dir
 from recio import log as logging
 from recio.app import Daemon
-from recio.config import Config, parse
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import MarketStatus, OpenTrades
 from recio.ownership import DEMO_DATABASES
-from recio.sections import Environment, LogFormat, Mode
+from recio.settings.config import Config, parse
+from recio.settings.sections import Environment, LogFormat, Mode
 from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
 from recio.venue import Credentials, Venue, read_credentials, simulated

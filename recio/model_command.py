@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from recio.config import Config
 from recio.db import fingerprints
 from recio.db.fingerprints import Provenance
 from recio.errors import BadConfig
@@ -18,7 +17,8 @@ from recio.own_database import database_dsn, rows_of
 from recio.rules.average_fit import HORIZONS
 from recio.rules.fingerprint import COLUMNS, FEWEST, STEP
 from recio.rules.model import Model, average
-from recio.sections import ModelKind
+from recio.settings.config import Config
+from recio.settings.sections import ModelKind
 
 SHOWN_HORIZONS = (1, 5, 15, 30, 60)
 SHOWN_MOVES = (0.001, 0.0025, 0.005, 0.01)

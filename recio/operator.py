@@ -8,7 +8,6 @@ from typing import Any
 import aiohttp
 import anyio
 
-from recio.config import Config
 from recio.db import brakes, halts, limits, switches
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
@@ -16,6 +15,7 @@ from recio.errors import BadConfig
 from recio.messages import Brake, BrakeCheck, Halt, Switch
 from recio.own_database import database_dsn, rows_of
 from recio.rules.limits import wanted
+from recio.settings.config import Config
 
 WAY_OUT = "recio resume --by NAME"
 STOPPED = "the daemon stopped new orders"

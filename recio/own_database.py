@@ -9,12 +9,12 @@ from pathlib import Path
 import asyncpg
 
 from recio import data_dir
-from recio.config import Config
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import embedded_server
 from recio.db.pool import open_pool
 from recio.errors import BadConfig
 from recio.ownership import DEMO_DATABASES
+from recio.settings.config import Config
 from recio.venue import read_credentials
 
 

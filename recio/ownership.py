@@ -13,7 +13,6 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from recio.config import Config
 from recio.crash_points import CrashPoint, reached
 from recio.db import books, fingerprints, identity
 from recio.db.connection import Connection, transaction
@@ -27,9 +26,10 @@ from recio.rules.fingerprint import Table
 from recio.rules.limits import LimitsInForce
 from recio.rules.model import Model, average
 from recio.rules.strategy import Strategy
-from recio.sections import ModelKind, ModelSection, RiskSection
+from recio.settings.config import Config
+from recio.settings.sections import ModelKind, ModelSection, RiskSection
+from recio.settings.strategies import DEFAULT, Stage
 from recio.stopping import refuse_stopped
-from recio.strategies import DEFAULT, Stage
 from recio.venue import Venue
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from recio.config import Config
 from recio.errors import BadConfig
 from recio.model_command import of_file
 from recio.rules.model import Model, average
@@ -17,7 +16,8 @@ from recio.score.quotes import from_tape, looks_like_quotes, read_markets, read_
 from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
-from recio.sections import ModelKind
+from recio.settings.config import Config
+from recio.settings.sections import ModelKind
 
 AVERAGE, FINGERPRINT = "average", "fingerprint"
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import anyio
 
-from recio.config import Config
 from recio.db import requests
 from recio.db.requests import Answer, CameOfIt
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages import TradeState
 from recio.own_database import database_dsn, rows_of
+from recio.settings.config import Config
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, UnitError, price, quantity, quantity_text
 
 ANSWER_WITHIN = 10.0

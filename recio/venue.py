@@ -10,10 +10,10 @@ from pathlib import Path
 import msgspec
 
 from recio.clock import Clock
-from recio.config import Config
 from recio.errors import BadConfig
 from recio.kalshi.signing import Signer, load_signer
-from recio.sections import Environment, PriceSource
+from recio.settings.config import Config
+from recio.settings.sections import Environment, PriceSource
 
 REST_URLS = {
     Environment.DEMO: "https://external-api.demo.kalshi.co/trade-api/v2",

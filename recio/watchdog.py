@@ -9,8 +9,8 @@ import anyio
 import structlog
 
 from recio import systemd
-from recio.config import Config
 from recio.rules.conditions import task_limit
+from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, Ledger
 from recio.web.snapshot import not_ready
 from recio.wires import Wires

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from recio.config import Config
 from recio.messages import (
     AccountView,
     BookView,
@@ -27,7 +26,8 @@ from recio.messages import (
     VenuePhase,
     VenueState,
 )
-from recio.sections import EntrySection, PricesSection
+from recio.settings.config import Config
+from recio.settings.sections import EntrySection, PricesSection
 from recio.units import (
     BookSide,
     ClientOrderId,

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from recio import data_dir
-from recio.config import Config
 from recio.errors import BadConfig
+from recio.settings.config import Config
 from tests.conftest import unused_port
 
 SHIPPED = Path(__file__).parent.parent / "recio.toml"

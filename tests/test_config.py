@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from recio.config import Config, check_private_key_file, known_keys, load, parse
 from recio.errors import BadConfig, ExitCode
+from recio.settings.config import Config, check_private_key_file, known_keys, load, parse
 
 SECTIONS = set(Config.model_fields)
 SHIPPED = Path(__file__).parent.parent / "recio.toml"

@@ -10,7 +10,7 @@ from asyncpg import Record
 from recio.db.connection import Connection
 from recio.messages import TradeState
 from recio.rules.by_hand import TradeRequest
-from recio.strategies import MANUAL
+from recio.settings.strategies import MANUAL
 from recio.units import (
     Price,
     Quantity,

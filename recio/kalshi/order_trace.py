@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import aiohttp
 
 from recio.crash_points import VARIABLE, CrashPoint, arm, reached
-from recio.sections import Environment
+from recio.settings.sections import Environment
 
 ON_ITS_WAY = 0.004
 """Host seconds after which bytes that were handed to the socket have left."""

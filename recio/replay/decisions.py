@@ -18,7 +18,7 @@ from recio.rules.exit import Holds
 from recio.rules.model import Model, average
 from recio.rules.strategy import Strategy
 from recio.rules.turns import EntryTurn, Turn, again
-from recio.sections import ModelKind, ModelSection
+from recio.settings.sections import ModelKind, ModelSection
 from recio.tape.decode import Segment, Settings, segments_under
 
 SHOWN = 5

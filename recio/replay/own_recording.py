@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from recio.config import Config
 from recio.errors import BadRecording
 from recio.messages import BookView, Market, MarketBoard, MarketView, PlaceOrder, Prices
 from recio.replay.findings import SessionFound, WindowFound
@@ -25,6 +24,7 @@ from recio.replay.windows import Window, decisive, judge
 from recio.rules.model import AVERAGE, Model
 from recio.rules.strikes import price_in_range
 from recio.rules.turns import EntryTurn
+from recio.settings.config import Config
 from recio.tape.decode import Segment, segments_under
 from recio.units import Side, Ticker
 

@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from operator import itemgetter
 
-from recio.config import Config
 from recio.kalshi.frames import Frame
 from recio.messages import BookDeltaSeen, BookSnapshotSeen
 from recio.replay.agenda import Agenda, Arrival, Due, Outcome, Turn
@@ -34,6 +33,7 @@ from recio.replay.windows import read_windows
 from recio.rules.entry import TURN_SECONDS
 from recio.rules.model import AVERAGE, Model
 from recio.rules.volatility import PriceMemory
+from recio.settings.config import Config
 
 NS = 1_000_000_000
 TURN_NS = round(TURN_SECONDS * NS)

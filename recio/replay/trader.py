@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from recio.config import Config
 from recio.messages import (
     CloseIntent,
     MarketBoard,
@@ -26,7 +25,8 @@ from recio.rules import entry, risk
 from recio.rules import exit as exit_rule
 from recio.rules.model import Model
 from recio.rules.strikes import ask_on
-from recio.sections import EntrySection
+from recio.settings.config import Config
+from recio.settings.sections import EntrySection
 from recio.units import Side, Ticker, TradeId
 
 Look = Callable[[MarketBoard, Prices, datetime], None]

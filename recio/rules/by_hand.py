@@ -15,7 +15,7 @@ from recio.rules.fees import dearest_fee
 from recio.rules.model import Reader
 from recio.rules.strategy import Strategy
 from recio.rules.strikes import ask_of, market_on, price_in_range, quantity_up_to
-from recio.strategies import MANUAL
+from recio.settings.strategies import MANUAL
 from recio.units import Price, Quantity, Side, Ticker, complement, price_text
 
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from recio.config import Config
 from recio.messages import (
     AccountView,
     MarketBoard,
@@ -23,7 +22,8 @@ from recio.messages import (
     VenuePhase,
 )
 from recio.rules.lifecycle import UNPROVEN
-from recio.sections import HealthSection
+from recio.settings.config import Config
+from recio.settings.sections import HealthSection
 
 RECONCILED_LIMIT_FACTOR = 4
 NEARLY_FULL = 0.75

@@ -30,8 +30,8 @@ from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.sizing import contracts
 from recio.rules.strikes import ask_of, assess, dearest_price, quantity_up_to
 from recio.rules.watchlist import watched
-from recio.sections import EntrySection
-from recio.strategies import DEFAULT
+from recio.settings.sections import EntrySection
+from recio.settings.strategies import DEFAULT
 from recio.units import (
     ONE_CONTRACT,
     EventTicker,

@@ -13,7 +13,7 @@ from recio.messages import MarketStatus, MarketView, OpenTrades, PriceView
 from recio.rules import spike
 from recio.rules.lifecycle import UNPROVEN
 from recio.rules.strikes import is_crossed
-from recio.sections import EntrySection
+from recio.settings.sections import EntrySection
 from recio.units import Price, price_text
 
 GATES = (

@@ -25,7 +25,7 @@ from recio.messages import (
 from recio.rules.exit_reasons import Keep, Sell, Sight, judge
 from recio.rules.model import AVERAGE, Model, Reader
 from recio.rules.strikes import bid_of, market_on, sellable_floor
-from recio.sections import ExitSection
+from recio.settings.sections import ExitSection
 from recio.units import Price, Side, TradeId, price_text
 
 UNRESTRAINED = Restraints()

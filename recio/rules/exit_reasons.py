@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from recio.messages import Momentum, TradeView
-from recio.sections import ExitSection
+from recio.settings.sections import ExitSection
 from recio.units import Price, Side, price_text
 
 

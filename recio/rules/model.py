@@ -16,7 +16,7 @@ from recio.rules.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.fingerprint import Reading, Slice, Table
 from recio.rules.probability import within
 from recio.rules.settlement_average import Outlook
-from recio.sections import ModelKind, ModelSection
+from recio.settings.sections import ModelKind, ModelSection
 from recio.units import EventTicker
 
 FINGERPRINT = ModelKind.FINGERPRINT

@@ -14,7 +14,7 @@ from decimal import Decimal
 from recio.messages import AccountView, OpenIntent, OpenTrades, OrderPurpose, TradeState
 from recio.rules.lifecycle import UNPROVEN
 from recio.rules.strategy import UNBOUNDED, cost_of
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.units import (
     ONE_DOLLAR,
     EventTicker,

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from recio.messages import OpenTrades, OrderPurpose
 from recio.rules.model import AVERAGE, Model
-from recio.sections import EntrySection, ExitSection, ModelSection
-from recio.strategies import DEFAULT, Stage
+from recio.settings.sections import EntrySection, ExitSection, ModelSection
+from recio.settings.strategies import DEFAULT, Stage
 from recio.units import Money
 
 UNBOUNDED = Money(0)

@@ -15,8 +15,8 @@ from recio.rules import exit as exit_rule
 from recio.rules.entry import Decided, Seen, Waits
 from recio.rules.strategy import UNBOUNDED, Strategy, named
 from recio.rules.strikes import ask_on
-from recio.sections import RiskSection
-from recio.strategies import Stage
+from recio.settings.sections import RiskSection
+from recio.settings.strategies import Stage
 from recio.units import Money
 
 UNRESTRAINED = Restraints()

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from recio.messages import MarketView, StrikeAssessment
 from recio.rules.strikes import ask_of, quantity_up_to
-from recio.sections import EntrySection
+from recio.settings.sections import EntrySection
 from recio.units import Money, Side, Ticker, money
 
 MOST = 5

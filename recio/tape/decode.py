@@ -29,8 +29,8 @@ from recio.messages import (
 from recio.rules.entry import Seen, Waits
 from recio.rules.exit import Decided
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
-from recio.sections import RiskSection
-from recio.strategies import Stage, StrategySection
+from recio.settings.sections import RiskSection
+from recio.settings.strategies import Stage, StrategySection
 from recio.tape.lines import READABLE, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
 from recio.units import Ticker
 

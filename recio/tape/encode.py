@@ -15,8 +15,8 @@ from recio.messages import MarketBoard, MarketEnded, MarketView, OpenIntent
 from recio.rules.exit import Holds
 from recio.rules.strategy import Strategy, named
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
-from recio.sections import RiskSection
-from recio.strategies import Stage
+from recio.settings.sections import RiskSection
+from recio.settings.strategies import Stage
 from recio.tape.lines import FORM, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
 from recio.units import Ticker, money_decimal
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from recio.sections import RecorderSection
+from recio.settings.sections import RecorderSection
 from recio.tape.decode import ENDING, RECORDING
 
 MODE = 0o600

@@ -37,7 +37,7 @@ from recio.messages import (
 )
 from recio.rules.lifecycle import UNPROVEN
 from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
-from recio.sections import KalshiSection
+from recio.settings.sections import KalshiSection
 from recio.supervisor import Say
 from recio.units import ClientOrderId, Money, Ticker, money_decimal
 from recio.wires import Reads, Receives, Sends, Writes

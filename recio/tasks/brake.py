@@ -30,7 +30,7 @@ from recio.messages import (
     OrderState,
     Restraints,
 )
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.supervisor import Say
 from recio.units import Quantity
 from recio.wires import Reads, Writes

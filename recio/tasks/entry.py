@@ -35,8 +35,8 @@ from recio.rules.strategy import Strategy
 from recio.rules.strikes import ask_of, bid_of
 from recio.rules.turns import EntryTurn
 from recio.rules.why_not import NO_EVENT, WhyNot
-from recio.sections import RiskSection
-from recio.strategies import Stage
+from recio.settings.sections import RiskSection
+from recio.settings.strategies import Stage
 from recio.supervisor import Say
 from recio.units import EventTicker, Side, price_text
 from recio.wires import Notes, Reads, Sends, Writes

@@ -21,7 +21,6 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.config import Config
 from recio.db import halts, health, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
@@ -41,6 +40,7 @@ from recio.messages import (
 from recio.rules.causes import Course, Incident, causes, follow
 from recio.rules.conditions import Condition, Figures, conditions, overdue
 from recio.rules.reconcile import cash_cause
+from recio.settings.config import Config
 from recio.supervisor import Ledger, Say, State
 from recio.units import ClientOrderId
 from recio.wires import Reads, Receives, Writes

@@ -58,7 +58,7 @@ from recio.messages import (
     VenueState,
 )
 from recio.rules import market_board
-from recio.sections import KalshiSection, MarketSection
+from recio.settings.sections import KalshiSection, MarketSection
 from recio.supervisor import Say
 from recio.units import Ticker
 from recio.wires import Notes, Sends, Writes

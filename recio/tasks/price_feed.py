@@ -33,7 +33,7 @@ from recio.rules.consensus import Panel
 from recio.rules.price_sources import Limits, apart_bp
 from recio.rules.spike import MINUTES_REMEMBERED
 from recio.rules.volatility import REMEMBERED_SECONDS, PriceMemory
-from recio.sections import PriceSource, PricesSection, SymbolSection
+from recio.settings.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.wires import Reads, Writes
 

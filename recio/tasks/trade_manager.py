@@ -38,7 +38,7 @@ from recio.messages import (
 from recio.rules import risk
 from recio.rules.strategy import UNBOUNDED
 from recio.rules.strikes import ask_on
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.supervisor import Say
 from recio.units import Money, money_decimal, price_text, quantity_text
 from recio.wires import Reads, Receives, Sends, Writes

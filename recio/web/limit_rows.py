@@ -6,7 +6,7 @@ from typing import Any
 
 from recio.messages import AccountView
 from recio.rules.risk import Standing, used
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.units import quantity_text
 from recio.web.market_rows import dollars_text
 from recio.wires import Wires

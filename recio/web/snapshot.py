@@ -12,7 +12,6 @@ from typing import Any
 
 from recio import __version__
 from recio.clock import Clock
-from recio.config import Config
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages import (
     BrakeCheck,
@@ -28,6 +27,7 @@ from recio.messages import (
 from recio.rules.conditions import task_limit
 from recio.rules.strategy import Strategy
 from recio.rules.strikes import bid_of, market_on
+from recio.settings.config import Config
 from recio.supervisor import Ledger
 from recio.units import (
     Money,

@@ -7,7 +7,7 @@ from typing import Any
 
 from recio.messages import OpenTrades, ShadowScore
 from recio.rules.strategy import Strategy, cost_of
-from recio.strategies import DEFAULT, Stage
+from recio.settings.strategies import DEFAULT, Stage
 from recio.web.market_rows import dollars_text
 from recio.wires import Wires
 

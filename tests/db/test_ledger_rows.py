@@ -29,7 +29,7 @@ from recio.messages import (
 )
 from recio.rules.lifecycle import ORDER_MOVES, TRADE_MOVES
 from recio.rules.risk import Approved, Standing, approve
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.units import (
     BookSide,
     FillId,

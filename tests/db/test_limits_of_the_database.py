@@ -16,7 +16,7 @@ from recio.db.connection import Connection
 from recio.db.ledger import Author
 from recio.messages import FillSeen, Halt, OpenIntent, OrderAccepted, SettlementSeen, TradeState
 from recio.rules.risk import Approved, Collar, Standing, approve
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.units import (
     BookSide,
     EventTicker,

@@ -595,14 +595,14 @@ FENCES = (
     ),
     _guard(
         "mode and environment go together",
-        "recio/config.py",
+        "recio/settings/config.py",
         "if (self.mode is Mode.DEMO) != sim:",
         "if False:",
         "tests/test_config.py",
     ),
     _guard(
         "entry starts switched off",
-        "recio/sections.py",
+        "recio/settings/sections.py",
         "    enabled: bool = False",
         "    enabled: bool = True",
         "tests/test_config.py",

@@ -35,7 +35,7 @@ from recio.rules import entry, risk
 from recio.rules.lifecycle import UNPROVEN
 from recio.rules.limits import wanted
 from recio.rules.reconcile import Absence, absence_margin, compare
-from recio.sections import EntrySection, RiskSection
+from recio.settings.sections import EntrySection, RiskSection
 from recio.units import (
     EventTicker,
     Price,

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from recio.config import Config
 from recio.replay.report import as_json
 from recio.replay.run import replay
+from recio.settings.config import Config
 from tests.builders import AGAIN_AND_AGAIN
 
 OPENS = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)

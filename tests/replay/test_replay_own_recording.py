@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from recio.clock import Clock
-from recio.config import Config
 from recio.errors import BadRecording
 from recio.messages import BookView, Market, MarketEnded, MarketView
 from recio.replay.report import as_json, as_text
@@ -24,7 +23,8 @@ from recio.rules.order_book import DEPTH_SHOWN
 from recio.rules.strategy import Strategy
 from recio.rules.turns import EntryTurn, ExitTurn
 from recio.score.sessions import from_sessions
-from recio.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.config import Config
+from recio.settings.sections import EntrySection, ExitSection, RiskSection
 from recio.tape.decode import Segment
 from recio.tape.encode import Encoder, ended
 from recio.tape.segments import Segments

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from recio.config import Config
 from recio.replay.report import as_json
 from recio.replay.run import replay
+from recio.settings.config import Config
 
 ROOT = Path(__file__).parents[2]
 SESSIONS = ("20260511T121732Z", "20260513T125943Z", "20260513T133313Z")

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from recio.config import Config
 from recio.messages import (
     OrderState,
     PositionDifference,
@@ -19,7 +18,8 @@ from recio.messages import (
     VenueState,
 )
 from recio.rules.conditions import Figures, conditions, overdue
-from recio.sections import KalshiSection
+from recio.settings.config import Config
+from recio.settings.sections import KalshiSection
 from recio.units import ClientOrderId, Quantity
 from tests.builders import NOW, TICKER, account, board, open_trades, order, price, prices, view
 

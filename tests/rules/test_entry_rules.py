@@ -20,7 +20,7 @@ from recio.messages import (
     Restraints,
 )
 from recio.rules.entry import Seen, Waits, decide
-from recio.sections import EntrySection
+from recio.settings.sections import EntrySection
 from recio.units import Price, Quantity, Side
 from tests.builders import (
     NOW,

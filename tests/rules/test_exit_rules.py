@@ -28,7 +28,7 @@ from recio.messages import (
 )
 from recio.rules.exit import NOTHING, Decided, Holds, Remembered, decide
 from recio.rules.strikes import price_in_range, sellable_floor
-from recio.sections import ExitSection
+from recio.settings.sections import ExitSection
 from recio.units import Price, Quantity, Side, complement
 from tests.builders import NOW, board, book, market, price, prices, trade, view
 

@@ -12,7 +12,7 @@ from recio.rules.exit import NOTHING, Holds
 from recio.rules.exit import decide as decide_exit
 from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
 from recio.rules.model import AVERAGE, Model, Reader
-from recio.sections import EntrySection, ExitSection, ModelKind
+from recio.settings.sections import EntrySection, ExitSection, ModelKind
 from recio.units import Side
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
 

@@ -11,7 +11,7 @@ import pytest
 from recio.messages import AccountView, OpenIntent, OpenTrades, OrderState, Restraints
 from recio.rules.entry import Seen, decide
 from recio.rules.risk import Approved, Refused, Standing, approve, open_cost, worst_case
-from recio.sections import EntrySection, RiskSection
+from recio.settings.sections import EntrySection, RiskSection
 from recio.units import EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 

@@ -13,7 +13,7 @@ from recio.messages import OpenIntent, Restraints
 from recio.rules.entry import Seen, Waits, decide
 from recio.rules.model import AVERAGE, Reader
 from recio.rules.sizing import contracts, kelly_part
-from recio.sections import EntrySection
+from recio.settings.sections import EntrySection
 from recio.units import Money, Price, Quantity
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
 

@@ -17,8 +17,8 @@ from recio.rules.fees import taker_fee
 from recio.rules.shadow import ShadowTrade
 from recio.rules.strategy import Strategy, cost_of, named
 from recio.rules.turns import of_entry
-from recio.sections import EntrySection, RiskSection
-from recio.strategies import DEFAULT, Stage
+from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.strategies import DEFAULT, Stage
 from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, TradeId, money
 from tests.builders import (
     EVENT,

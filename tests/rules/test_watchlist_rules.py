@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recio.messages import BookView, OpenIntent, Restraints, StrikeAssessment
 from recio.rules.entry import Seen, decide
 from recio.rules.watchlist import MOST, watched
-from recio.sections import EntrySection
+from recio.settings.sections import EntrySection
 from recio.units import Money, Price, Quantity, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, prices, view
 

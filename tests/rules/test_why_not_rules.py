@@ -7,7 +7,7 @@ from datetime import timedelta
 from recio.messages import Block, OpenIntent, Restraints
 from recio.rules.entry import Seen, decide
 from recio.rules.why_not import WhyNot
-from recio.sections import EntrySection
+from recio.settings.sections import EntrySection
 from recio.units import EventTicker, Ticker
 from tests.builders import EVENT, NOW, account, board, book, market, open_trades, prices, view
 

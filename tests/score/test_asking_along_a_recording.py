@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from recio.config import Config
 from recio.errors import BadRecording
 from recio.messages import BookView
 from recio.rules.model import AVERAGE
 from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Watch, middle, terminal
 from recio.score.quotes import from_tape, read_markets, read_tape
 from recio.score.sessions import from_sessions
+from recio.settings.config import Config
 from recio.units import Price, Quantity
 from tests.builders import NOW, book, market, price
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from recio import systemd
-from recio.config import Config
 from recio.errors import BadConfig
 from recio.freeze_points import VARIABLE, Task, arm
 from recio.rules.conditions import task_limit
+from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE
 from tests.stories.world import World, a_world, until
 

@@ -21,8 +21,8 @@ from recio.rules.entry import Seen
 from recio.rules.exit import NOTHING
 from recio.rules.strategy import Strategy
 from recio.rules.turns import EntryTurn, ExitTurn, Turn, of_entry, of_exit
-from recio.sections import EntrySection, ExitSection, RiskSection
-from recio.strategies import Stage
+from recio.settings.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.strategies import Stage
 from recio.tape.decode import Segment, is_tape, segments_under
 from recio.tape.encode import Encoder, lost
 from recio.tape.segments import Segments

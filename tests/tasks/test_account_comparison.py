@@ -30,7 +30,7 @@ from recio.messages import (
     VenueFact,
 )
 from recio.rules.reconcile import CASH_COMPARISONS, cash_cause
-from recio.sections import KalshiSection
+from recio.settings.sections import KalshiSection
 from recio.supervisor import leading_fault
 from recio.tasks.account_sync import AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Ticker, VenueOrderId

@@ -16,7 +16,7 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages import Brake, Halt, OrderState, Restraints
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.tasks.brake import BrakeAtVenue
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, board, open_trades, order, trade, view

@@ -10,10 +10,10 @@ import anyio
 import asyncpg
 
 from recio.clock import Clock
-from recio.config import Config
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages import PositionDifference, Restraints
+from recio.settings.config import Config
 from recio.supervisor import Ledger
 from recio.tasks.failure_detector import FailureDetector
 from recio.units import ClientOrderId, Money, Quantity

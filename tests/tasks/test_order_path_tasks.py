@@ -33,7 +33,7 @@ from recio.messages import (
     SettlementSeen,
     TradeState,
 )
-from recio.sections import RiskSection
+from recio.settings.sections import RiskSection
 from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId

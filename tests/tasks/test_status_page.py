@@ -15,11 +15,11 @@ from pydantic import SecretStr
 
 from recio import web
 from recio.clock import Clock
-from recio.config import Config
 from recio.errors import BadConfig
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages import Assessments, Block, Halt, Restraints, StrikeAssessment
-from recio.sections import EntrySection
+from recio.settings.config import Config
+from recio.settings.sections import EntrySection
 from recio.supervisor import Ledger
 from recio.tasks import status_http
 from recio.tasks.status_http import StatusHttp

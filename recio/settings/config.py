@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
-from recio.sections import (
+from recio.settings.sections import (
     DatabaseSection,
     DemoSection,
     EntrySection,
@@ -41,7 +41,7 @@ from recio.sections import (
     StatusSection,
     SymbolSection,
 )
-from recio.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
+from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
 
 
 class Config(Section):

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from pydantic import field_validator
 
-from recio.sections import Dollars, EntrySection, ExitSection, ModelSection, Section, exact
+from recio.settings.sections import Dollars, EntrySection, ExitSection, ModelSection, Section, exact
 from recio.units import Money, money
 
 DEFAULT = "default"
