@@ -238,8 +238,9 @@ def _demo(options: argparse.Namespace) -> ExitCode:
 
 
 def _run(options: argparse.Namespace) -> ExitCode:
-    from recio import app, log
-    from recio.venue import find_venue
+    from recio import log
+    from recio.daemon import app
+    from recio.daemon.venue import find_venue
 
     config = _load(options.config)
     venue = find_venue(config)

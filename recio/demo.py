@@ -20,20 +20,20 @@ import aiohttp
 import anyio
 import structlog
 
-from recio import app, data_dir
 from recio import log as logging
-from recio.app import Daemon
+from recio.daemon import app, data_dir
+from recio.daemon.app import Daemon
+from recio.daemon.startup import DEMO_DATABASES
+from recio.daemon.venue import Credentials, Venue, read_credentials, simulated
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import MarketStatus, OpenTrades
-from recio.ownership import DEMO_DATABASES
 from recio.settings.config import Config, parse
 from recio.settings.sections import Environment, LogFormat, Mode
 from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
-from recio.venue import Credentials, Venue, read_credentials, simulated
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

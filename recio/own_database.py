@@ -8,14 +8,14 @@ from pathlib import Path
 
 import asyncpg
 
-from recio import data_dir
+from recio.daemon import data_dir
+from recio.daemon.startup import DEMO_DATABASES
+from recio.daemon.venue import read_credentials
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import embedded_server
 from recio.db.pool import open_pool
 from recio.errors import BadConfig
-from recio.ownership import DEMO_DATABASES
 from recio.settings.config import Config
-from recio.venue import read_credentials
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from recio import data_dir
+from recio.daemon import data_dir
 from recio.errors import BadConfig
 from recio.settings.config import Config
 from tests.conftest import unused_port

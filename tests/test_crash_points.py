@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from recio.crash_points import VARIABLE, CrashPoint, arm
 from recio.errors import BadConfig
+from recio.test_hooks.crash_points import VARIABLE, CrashPoint, arm
 
 SOURCES = Path(__file__).parents[1] / "recio"
 RUN = """
-from recio.crash_points import CrashPoint, arm, reached
+from recio.test_hooks.crash_points import CrashPoint, arm, reached
 arm({asked!r}, simulated=True)
 for passed in range(3):
     reached(CrashPoint.ENTRY_COMMITTED)

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from recio.crash_points import CrashPoint, reached
 from recio.db import books, journal, orders, trades
 from recio.db.connection import Connection
 from recio.db.moves import NOTHING, Changes, move_order, settle_trade
@@ -35,6 +34,7 @@ from recio.messages import (
     VenueFact,
 )
 from recio.rules import lifecycle, risk
+from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     Money,
     Price,

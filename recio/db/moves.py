@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.crash_points import CrashPoint, reached
 from recio.db import journal, orders, trades
 from recio.db.connection import Connection
 from recio.messages import OrderState, OrderView, TradeState, TradeView
 from recio.rules import lifecycle
+from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     PAYOUT_PER_UNIT,
     ClientOrderId,

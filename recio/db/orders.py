@@ -10,10 +10,10 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from recio.crash_points import CrashPoint, reached
 from recio.db.connection import Connection
 from recio.messages import FillSeen, OrderPurpose, OrderState, OrderView, SettlementSeen
 from recio.rules.risk import Collar
+from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     BookSide,
     ClientOrderId,

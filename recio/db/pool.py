@@ -14,8 +14,8 @@ import anyio
 import asyncpg
 from asyncpg import exceptions as faults
 
-from recio.crash_points import CrashPoint, reached
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
+from recio.test_hooks.crash_points import CrashPoint, reached
 
 OLDEST_VERSION = 15
 CONNECT_TIMEOUT = 10.0

@@ -7,9 +7,9 @@ from datetime import datetime
 
 from asyncpg import Record
 
-from recio.crash_points import CrashPoint, reached
 from recio.db.connection import Connection
 from recio.messages import OpenIntent, TradeState, TradeView
+from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     EventTicker,
     Money,

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from recio.crash_points import VARIABLE, CrashPoint, arm, reached
 from recio.settings.sections import Environment
+from recio.test_hooks.crash_points import VARIABLE, CrashPoint, arm, reached
 
 ON_ITS_WAY = 0.004
 """Host seconds after which bytes that were handed to the socket have left."""

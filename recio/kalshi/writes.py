@@ -9,11 +9,11 @@ import aiohttp
 import anyio
 import structlog
 
-from recio.crash_points import CrashPoint, reached
 from recio.errors import Transient
 from recio.kalshi.answers import TOO_MANY, Answer, carries_error, decoded, error_words, fault
 from recio.kalshi.rate_limit import Asked
 from recio.kalshi.rest import KalshiRest, Params
+from recio.test_hooks.crash_points import CrashPoint, reached
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 T = TypeVar("T")

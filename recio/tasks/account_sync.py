@@ -15,12 +15,10 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.crash_points import CrashPoint, reached
 from recio.db import cash
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import Connection, transaction
-from recio.freeze_points import Task, turn_of
 from recio.kalshi import account, account_limits
 from recio.kalshi.rest import KalshiRest
 from recio.messages import (
@@ -39,6 +37,8 @@ from recio.rules.lifecycle import UNPROVEN
 from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
 from recio.settings.sections import KalshiSection
 from recio.supervisor import Say
+from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import ClientOrderId, Money, Ticker, money_decimal
 from recio.wires import Reads, Receives, Sends, Writes
 

@@ -15,7 +15,6 @@ import structlog
 from recio.clock import Clock
 from recio.db import brakes
 from recio.db.connection import transaction
-from recio.freeze_points import Task, turn_of
 from recio.kalshi import account, order_groups
 from recio.kalshi.answers import VenueRefused
 from recio.kalshi.order_changes import Cancelled, cancel
@@ -32,6 +31,7 @@ from recio.messages import (
 )
 from recio.settings.sections import RiskSection
 from recio.supervisor import Say
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import Quantity
 from recio.wires import Reads, Writes
 

@@ -14,11 +14,9 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.crash_points import CrashPoint, reached
 from recio.db import requests, why_not
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.freeze_points import Task, turn_of
 from recio.messages import (
     AccountView,
     Assessments,
@@ -38,6 +36,8 @@ from recio.rules.why_not import NO_EVENT, WhyNot
 from recio.settings.sections import RiskSection
 from recio.settings.strategies import Stage
 from recio.supervisor import Say
+from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import EventTicker, Side, price_text
 from recio.wires import Notes, Reads, Sends, Writes
 

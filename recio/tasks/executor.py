@@ -12,8 +12,6 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.crash_points import CrashPoint, reached
-from recio.freeze_points import Task, turn_of
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
 from recio.messages import (
@@ -26,6 +24,8 @@ from recio.messages import (
     Restraints,
 )
 from recio.supervisor import Say
+from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import quantity_text
 from recio.wires import Reads, Receives, Sends
 

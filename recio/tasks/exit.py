@@ -12,8 +12,6 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.crash_points import CrashPoint, reached
-from recio.freeze_points import Task, turn_of
 from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState, TradeView
 from recio.rules import exit as exit_rule
 from recio.rules import turns
@@ -22,6 +20,8 @@ from recio.rules.exit import Remembered
 from recio.rules.strategy import Strategy, named
 from recio.rules.turns import ExitTurn
 from recio.supervisor import Say
+from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import TradeId
 from recio.wires import Notes, Reads, Sends
 

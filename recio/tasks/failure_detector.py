@@ -24,7 +24,6 @@ from recio.clock import Clock
 from recio.db import halts, health, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.freeze_points import Task, turn_of
 from recio.messages import (
     AccountView,
     Block,
@@ -42,6 +41,7 @@ from recio.rules.conditions import Condition, Figures, conditions, overdue
 from recio.rules.reconcile import cash_cause
 from recio.settings.config import Config
 from recio.supervisor import Ledger, Say, State
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import ClientOrderId
 from recio.wires import Reads, Receives, Writes
 

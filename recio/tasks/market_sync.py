@@ -21,7 +21,6 @@ from recio.clock import Clock
 from recio.db import market_data
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.freeze_points import Task, turn_of
 from recio.kalshi.exchange_status import Pause, read_pauses, read_state
 from recio.kalshi.fees import SeriesFees, read_fees
 from recio.kalshi.frames import Frame
@@ -60,6 +59,7 @@ from recio.messages import (
 from recio.rules import market_board
 from recio.settings.sections import KalshiSection, MarketSection
 from recio.supervisor import Say
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import Ticker
 from recio.wires import Notes, Sends, Writes
 

@@ -23,7 +23,6 @@ from recio.clock import Clock
 from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
-from recio.freeze_points import Task, turn_of
 from recio.messages import IndexTape, Prices, PriceView, SourceState, SourceView
 from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
@@ -35,6 +34,7 @@ from recio.rules.spike import MINUTES_REMEMBERED
 from recio.rules.volatility import REMEMBERED_SECONDS, PriceMemory
 from recio.settings.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.wires import Reads, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

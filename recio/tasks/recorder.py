@@ -13,12 +13,12 @@ import anyio.to_thread
 import structlog
 
 from recio.clock import Clock
-from recio.freeze_points import Task, turn_of
 from recio.messages import MarketEnded
 from recio.rules.turns import EntryTurn, ExitTurn, Turn
 from recio.supervisor import Say
 from recio.tape.encode import Encoder, ended, lost
 from recio.tape.segments import Segments
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.wires import Takes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

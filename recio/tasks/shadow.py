@@ -17,7 +17,6 @@ import structlog
 from recio.clock import Clock
 from recio.db import shadow as rows
 from recio.db.connection import transaction
-from recio.freeze_points import Task, turn_of
 from recio.kalshi.markets import read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages import (
@@ -37,6 +36,7 @@ from recio.rules.strategy import Strategy, named
 from recio.rules.strikes import market_on
 from recio.rules.turns import ExitTurn
 from recio.supervisor import Say
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import Ticker, TradeId, money_decimal, quantity_text
 from recio.wires import Notes, Reads, Takes, Writes
 

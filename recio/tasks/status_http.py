@@ -17,9 +17,9 @@ from pydantic import SecretStr
 
 from recio.clock import Clock
 from recio.errors import BadConfig
-from recio.freeze_points import Task, turn_of
 from recio.messages import BrakeRequest, Restraints
 from recio.supervisor import Say
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.web import index_html, page_js, style_css
 from recio.web.brake_request import BODY_LIMIT, NotAsked, read_brake
 from recio.wires import Reads, Sends

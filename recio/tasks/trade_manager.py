@@ -16,11 +16,9 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.crash_points import CrashPoint, reached
 from recio.db import halts, ledger, orders, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.freeze_points import Task, turn_of
 from recio.messages import (
     AccountView,
     CloseIntent,
@@ -40,6 +38,8 @@ from recio.rules.strategy import UNBOUNDED
 from recio.rules.strikes import ask_on
 from recio.settings.sections import RiskSection
 from recio.supervisor import Say
+from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import Money, money_decimal, price_text, quantity_text
 from recio.wires import Reads, Receives, Sends, Writes
 

@@ -12,13 +12,13 @@ import pytest
 from anyio.abc import ByteStream
 
 from recio.clock import Clock
+from recio.daemon.startup import ACCOUNT_LOCK, owned_pool
+from recio.daemon.venue import Venue
 from recio.db.embedded import EmbeddedServer
 from recio.db.pool import advisory_lock
 from recio.errors import ExitCode, Fatal
-from recio.ownership import ACCOUNT_LOCK, owned_pool
 from recio.settings.config import Config
 from recio.supervisor import leading_fault
-from recio.venue import Venue
 from tests.db.test_pool_and_schema import over_tcp
 from tests.kalshi.local_venue import SIGNER
 

@@ -25,8 +25,8 @@ import anyio
 import anyio.to_thread
 import asyncpg
 
-from recio.crash_points import VARIABLE, CrashPoint
 from recio.db.embedded import SUPERUSER, EmbeddedServer
+from recio.test_hooks.crash_points import VARIABLE, CrashPoint
 from tests.conftest import unused_port
 from tests.faults.invariants import Bounds, Rows, at_any_instant, read_rows
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from recio.crash_points import CrashPoint as P
+from recio.test_hooks.crash_points import CrashPoint as P
 
 
 class Doing(StrEnum):

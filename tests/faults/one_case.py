@@ -10,7 +10,7 @@ from typing import Any
 
 import anyio
 
-from recio.crash_points import CrashPoint
+from recio.test_hooks.crash_points import CrashPoint
 from tests.faults.arena import BOUNDS, Arena, DidNotHappen, until, until_true
 from tests.faults.cases import DATABASE_CUT, NOTHING, Case, Doing, Trouble, When
 from tests.faults.invariants import broken, endings, evidence

@@ -567,7 +567,7 @@ RESOLUTION = (
 FENCES = (
     _guard(
         "crash points outside the simulator",
-        "recio/crash_points.py",
+        "recio/test_hooks/crash_points.py",
         "if not simulated:",
         "if False:",
         "tests/test_crash_points.py",
@@ -581,7 +581,7 @@ FENCES = (
     ),
     _guard(
         "a data directory belongs to one mode",
-        "recio/data_dir.py",
+        "recio/daemon/data_dir.py",
         "if found != wanted:",
         "if False:",
         "tests/test_cli.py",

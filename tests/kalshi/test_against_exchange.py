@@ -13,6 +13,7 @@ import aiohttp
 import anyio
 import pytest
 
+from recio.daemon.venue import read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
@@ -36,7 +37,6 @@ from recio.kalshi.orders import NewOrder, TimeInForce, create, prepare
 from recio.kalshi.rest import KalshiRest
 from recio.messages import Market, MarketStatus, OrderAccepted, OrderRejected, VenueOrderStatus, VenuePhase
 from recio.units import BookSide, ClientOrderId, Price, Quantity, VenueOrderId
-from recio.venue import read_credentials, simulated
 
 
 @asynccontextmanager

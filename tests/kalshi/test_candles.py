@@ -13,6 +13,7 @@ import aiohttp
 import anyio
 import pytest
 
+from recio.daemon.venue import read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.market.series import Timetable
@@ -23,7 +24,6 @@ from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
 from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.units import Ticker
-from recio.venue import read_credentials, simulated
 from tests.kalshi.local_venue import answers, local_venue
 
 T = Ticker("KX-1")

@@ -13,6 +13,7 @@ import pytest
 
 import recio.clock
 from recio.clock import Clock
+from recio.daemon.venue import Venue, read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
@@ -20,7 +21,6 @@ from recio.kalshi import account
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.socket import open_socket
 from recio.kalshi.venue_clock import VenueClock
-from recio.venue import Venue, read_credentials, simulated
 
 
 @pytest.mark.parametrize("ahead", [-300.0, 300.0])

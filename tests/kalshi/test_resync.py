@@ -16,6 +16,7 @@ import aiohttp
 import anyio
 import pytest
 
+from recio.daemon.venue import Venue, read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
@@ -29,7 +30,6 @@ from recio.kalshi.subscriptions import BOOKS, LIFECYCLE, Broken, Command, Dead, 
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages import Market, OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
-from recio.venue import Venue, read_credentials, simulated
 
 HURRY = 20.0
 """How much faster than the clock the listener's patience ends."""

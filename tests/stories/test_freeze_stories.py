@@ -12,12 +12,12 @@ from typing import Any
 
 import pytest
 
-from recio import systemd
+from recio.daemon import systemd
 from recio.errors import BadConfig
-from recio.freeze_points import VARIABLE, Task, arm
 from recio.rules.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE
+from recio.test_hooks.freeze_points import VARIABLE, Task, arm
 from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -125,7 +125,7 @@ def test_every_supervised_task_can_be_frozen():
     sources = (UNIT.parents[1] / "recio" / "tasks").glob("*.py")
     named = {name for path in sources for name in re.findall(r"turn_of\(Task\.([A-Z_]+)\)", path.read_text())}
     assert named == set(Task.__members__)
-    composed = (UNIT.parents[1] / "recio" / "app.py").read_text(encoding="utf-8")
+    composed = (UNIT.parents[1] / "recio" / "daemon" / "app.py").read_text(encoding="utf-8")
     supervised = set(re.findall(r'(?:^            |return \[\()"([a-z_]+)",', composed, re.MULTILINE))
     assert supervised == {task.value for task in Task}
 

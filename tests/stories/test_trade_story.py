@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from recio.crash_points import VARIABLE
 from recio.errors import ExitCode
+from recio.test_hooks.crash_points import VARIABLE
 from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)

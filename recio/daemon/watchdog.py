@@ -8,7 +8,7 @@ from __future__ import annotations
 import anyio
 import structlog
 
-from recio import systemd
+from recio.daemon import systemd
 from recio.rules.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, Ledger

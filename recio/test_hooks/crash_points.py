@@ -6,13 +6,11 @@ but in environment "sim". A name and its number never change their meaning: repo
 
 from __future__ import annotations
 
-import difflib
 import os
 import signal
-from dataclasses import dataclass
 from enum import IntEnum, unique
 
-from recio.errors import BadConfig
+from recio.test_hooks.arming import Armed, armed_by
 
 VARIABLE = "RECIO_CRASH_AT"
 
@@ -120,55 +118,25 @@ class CrashPoint(IntEnum):
     KEEPERS_STOPPED = 138
 
 
-@dataclass(slots=True)
-class _Armed:
-    point: CrashPoint
-    left: int
-
-
-_armed: _Armed | None = None
+_armed: Armed | None = None
 
 
 def reached(point: CrashPoint) -> None:
     """The process is at this point; it dies here if a test asked for it."""
-    if _armed is not None and _armed.point is point:
-        _count_down(_armed)
+    if _armed is not None and _armed.is_due(point.name):
+        os.write(2, f"crash point {point.value} {point.name} reached\n".encode())
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def arm(asked: str | None, *, simulated: bool) -> CrashPoint | None:
     """Arm what the environment variable asks for. Raises BadConfig where it may not be, or names nothing."""
     global _armed
-    _armed = None
-    if not asked:
-        return None
-    if not simulated:
-        raise BadConfig(
-            f'{VARIABLE} = {asked!r} ends the daemon on purpose and is for kalshi.environment = "sim" only:'
-            " unset it"
-        )
-    name, _, nth = asked.partition(":")
-    _armed = _Armed(point=_named(name), left=_counted(nth))
-    return _armed.point
-
-
-def _named(name: str) -> CrashPoint:
-    try:
-        return CrashPoint[name]
-    except KeyError:
-        near = difflib.get_close_matches(name, CrashPoint.__members__, n=1, cutoff=0.0)
-        raise BadConfig(f"{VARIABLE} names the point {name!r}; the nearest one is {near[0]}") from None
-
-
-def _counted(nth: str) -> int:
-    if not nth:
-        return 1
-    if not nth.isdecimal() or int(nth) < 1:
-        raise BadConfig(f"{VARIABLE} asks for the time {nth!r}: write a whole number from 1 on, as in NAME:2")
-    return int(nth)
-
-
-def _count_down(armed: _Armed) -> None:
-    armed.left -= 1
-    if armed.left == 0:
-        os.write(2, f"crash point {armed.point.value} {armed.point.name} reached\n".encode())
-        os.kill(os.getpid(), signal.SIGKILL)
+    _armed = armed_by(
+        VARIABLE,
+        asked,
+        CrashPoint.__members__,
+        simulated=simulated,
+        does="ends the daemon",
+        example="ENTRY_COMMITTED:2",
+    )
+    return None if _armed is None else CrashPoint[_armed.name]

@@ -13,7 +13,8 @@ from pathlib import Path
 import asyncpg
 import structlog
 
-from recio.crash_points import CrashPoint, reached
+from recio.daemon.shutdown import refuse_stopped
+from recio.daemon.venue import Venue
 from recio.db import books, fingerprints, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import embedded_server
@@ -29,8 +30,7 @@ from recio.rules.strategy import Strategy
 from recio.settings.config import Config
 from recio.settings.sections import ModelKind, ModelSection, RiskSection
 from recio.settings.strategies import DEFAULT, Stage
-from recio.stopping import refuse_stopped
-from recio.venue import Venue
+from recio.test_hooks.crash_points import CrashPoint, reached
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 

@@ -17,25 +17,26 @@ import anyio
 import asyncpg
 import structlog
 
-from recio import data_dir, freeze_points, systemd
-from recio.brake_signals import BRAKES, pull_on_signals
-from recio.crash_points import CrashPoint, reached
-from recio.db.ledger import Author
-from recio.db.placement import disks_of
-from recio.db.pool import AccountLock
-from recio.kalshi import order_trace
-from recio.kalshi.rest import KalshiRest
-from recio.ownership import Owned, database_dsn, owned_pool
-from recio.rules.strategy import Strategy
-from recio.settings.config import Config
-from recio.settings.sections import Environment
-from recio.settings.strategies import Stage
-from recio.stopping import (
+from recio.daemon import data_dir, systemd
+from recio.daemon.shutdown import (
     end_when_stopped,
     end_without_lock,
     let_answers_be_recorded,
     let_orders_be_answered,
 )
+from recio.daemon.signals import BRAKES, pull_on_signals
+from recio.daemon.startup import Owned, database_dsn, owned_pool
+from recio.daemon.venue import Venue
+from recio.daemon.watchdog import keep_systemd_told
+from recio.db.ledger import Author
+from recio.db.placement import disks_of
+from recio.db.pool import AccountLock
+from recio.kalshi import order_trace
+from recio.kalshi.rest import KalshiRest
+from recio.rules.strategy import Strategy
+from recio.settings.config import Config
+from recio.settings.sections import Environment
+from recio.settings.strategies import Stage
 from recio.supervisor import Ledger, Run, supervise
 from recio.tape.encode import Encoder
 from recio.tape.segments import Segments
@@ -51,8 +52,8 @@ from recio.tasks.recorder import Recorder
 from recio.tasks.shadow import Shadow
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
-from recio.venue import Venue
-from recio.watchdog import keep_systemd_told
+from recio.test_hooks import freeze_points
+from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
 
