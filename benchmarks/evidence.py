@@ -16,7 +16,7 @@ from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
 
-from recio.model_command import make
+from recio.commands.model import make
 from recio.rules.fingerprint import Table
 from recio.rules.model import Model, average
 from recio.score import plots

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 import structlog
 
+from recio.daemon.database import DEMO_DATABASES, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
 from recio.db import books, fingerprints, identity
 from recio.db.connection import Connection, transaction
-from recio.db.embedded import embedded_server
+from recio.db.embedded import EmbeddedServer
 from recio.db.ledger import Author
 from recio.db.limits import put_in_force
 from recio.db.migrations import migrate, schema_text
@@ -36,7 +36,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 ACCOUNT_LOCK = 0x7265_6369_6F
 """The key of the advisory lock that one daemon per database holds."""
-DEMO_DATABASES = "recio_demo_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,19 +52,17 @@ class Owned:
 
 
 @asynccontextmanager
-async def database_dsn(config: Config, root: Path, database: str) -> AsyncGenerator[str]:
-    dsn = config.database.dsn.get_secret_value()
-    if dsn:
-        yield dsn
-        return
-    async with embedded_server(root) as server:
+async def prepared_dsn(config: Config, database: str) -> AsyncGenerator[str]:
+    async def prepare(server: EmbeddedServer) -> None:
         log.info("database started", where="embedded", data=str(server.data_dir))
         if database.startswith(DEMO_DATABASES):
             # The rows of a demo whose exchange is gone can never be compared with anything again.
             await server.drop_others(DEMO_DATABASES, database)
         with starting_faults():
-            found = await server.ensure_database(database)
-        yield found
+            await server.ensure_database(database)
+
+    async with dsn_of(config, database, prepare) as dsn:
+        yield dsn
 
 
 @asynccontextmanager

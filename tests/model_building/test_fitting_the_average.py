@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from recio import model_command
+from recio.commands import model
 from recio.model.candles import Candles
 from recio.model.fit import fit, in_use, judge
 
@@ -81,7 +81,7 @@ def test_the_command_prints_numbers_in_the_form_in_which_they_are_kept(tmp_path:
     path = tmp_path / "candles.csv"
     lines = [f"{60 * (MONDAY + at)},{close:.2f}" for at, close in enumerate(walk(0.0004).closes)]
     path.write_text("t_unix,close\n" + "\n".join(lines) + "\n", encoding="utf-8")
-    told = model_command.fitted([path], path)
+    told = model.fitted([path], path)
     assert "HORIZONS = ((300, " in told
     assert told.count("Tails(seconds=") == 4
     assert told.count("fit in use") == 4

@@ -125,7 +125,7 @@ def test_every_supervised_task_can_be_frozen():
     sources = (UNIT.parents[1] / "recio" / "tasks").glob("*.py")
     named = {name for path in sources for name in re.findall(r"turn_of\(Task\.([A-Z_]+)\)", path.read_text())}
     assert named == set(Task.__members__)
-    composed = (UNIT.parents[1] / "recio" / "daemon" / "app.py").read_text(encoding="utf-8")
+    composed = (UNIT.parents[1] / "recio" / "daemon" / "composition.py").read_text(encoding="utf-8")
     supervised = set(re.findall(r'(?:^            |return \[\()"([a-z_]+)",', composed, re.MULTILINE))
     assert supervised == {task.value for task in Task}
 

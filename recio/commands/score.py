@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from recio.commands import model
+from recio.commands.model import of_file
+from recio.commands.options import add_config, add_strategy, config_of
 from recio.errors import BadConfig
-from recio.model_command import of_file
 from recio.rules.model import Model, average
 from recio.score import plots
 from recio.score.forecasts import Observation
@@ -20,6 +24,30 @@ from recio.settings.config import Config
 from recio.settings.sections import ModelKind
 
 AVERAGE, FINGERPRINT = "average", "fingerprint"
+
+
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument(
+        "paths",
+        type=Path,
+        nargs="+",
+        metavar="PATH",
+        help="sessions, own recordings, or folders of quotes.csv and prices.csv",
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    model.add_table_file(parser)
+    parser.add_argument("--plots", type=Path, metavar="DIR", help="draw calibration and loss as SVG")
+    add_strategy(parser)
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    config = config_of(options.config).as_strategy(options.strategy)
+    scores = scored(options.paths, config, options.model)
+    if options.plots:
+        sys.stderr.write(draw(scores, options.plots) + "\n")
+    print(as_json(scores) if options.json else as_text(scores))
 
 
 def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores:
@@ -62,6 +90,3 @@ def draw(scores: Scores, folder: Path) -> str:
     except OSError as error:
         raise BadConfig(f"--plots {folder}: cannot be written: {error.strerror}") from error
     return f"drawn into {folder}: calibration.svg, log-loss-by-time.svg"
-
-
-__all__ = ["as_json", "as_text", "draw", "models_of", "scored"]

@@ -1,20 +1,21 @@
-"""What an operator does from the command line to a daemon's rows: pull a brake, clear them, turn a switch, grant a limit."""
+"""`recio halt`, `flatten`, `stop` and `resume`: a halt's row, and what the running daemon makes of it; nothing is sent to the venue from here."""
 
 from __future__ import annotations
 
+import argparse
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import anyio
 
-from recio.db import brakes, halts, limits, switches
+from recio.commands.database import rows_of
+from recio.commands.options import add_config, add_who_and_why, config_of
+from recio.daemon.database import dsn_of
+from recio.db import brakes, halts
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
-from recio.errors import BadConfig
-from recio.messages import Brake, BrakeCheck, Halt, Switch
-from recio.own_database import database_dsn, rows_of
-from recio.rules.limits import wanted
+from recio.messages import Brake, BrakeCheck, Halt
 from recio.settings.config import Config
 
 WAY_OUT = "recio resume --by NAME"
@@ -25,62 +26,39 @@ SEEN_WITHIN = 3.0
 LOOK_EVERY = 0.1
 
 
+def add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    if name == "resume":
+        parser.add_argument("--by", required=True, metavar="NAME", help="who clears it, for the record")
+        parser.set_defaults(command=_resume)
+        return
+    add_who_and_why(parser)
+    parser.set_defaults(command=_halt, brake=name)
+
+
+def _resume(options: argparse.Namespace) -> None:
+    causes = anyio.run(resume, config_of(options.config), options.by)
+    print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
+
+
+def _halt(options: argparse.Namespace) -> None:
+    print(anyio.run(pull, config_of(options.config), Brake(options.brake), options.why, options.by))
+
+
 async def resume(config: Config, by: str) -> list[str]:
     """Clear every halt of the daemon's database; returns their causes. Works while the daemon runs."""
-    async with database_dsn(config) as dsn:
+    async with dsn_of(config) as dsn:
         return await _clear(dsn, by)
 
 
 async def pull(config: Config, brake: Brake, why: str, by: str) -> str:
     """Commit a brake, then say what a daemon shows of it; the row holds either way."""
     cause = f"{DONE[brake]} by hand" + (f": {why}" if why else "")
-    async with database_dsn(config) as dsn:
+    async with dsn_of(config) as dsn:
         halt = Halt(brake=brake, cause=cause, since=datetime.now(UTC), by=by, way_out=WAY_OUT)
         is_new = await _set(dsn, halt)
         said = await _what_the_daemon_did(dsn, config.status.port, halt)
     return f"{cause if is_new else f'{cause} (already)'}\n{said}\nway out: {WAY_OUT}"
-
-
-async def turn_switch(config: Config, switch: Switch, is_on: bool, why: str, by: str) -> str:
-    """Record a switch's new position; a running daemon follows within a second."""
-    position = "on" if is_on else "off"
-    async with (
-        database_dsn(config) as dsn,
-        rows_of(dsn, "recio switch") as connection,
-    ):
-        changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why)
-    return f"{switch} is switched {position}" if changed else f"{switch} was {position} already"
-
-
-async def show_limits(config: Config) -> str:
-    """Each limit in force beside the one that the config asks for."""
-    async with database_dsn(config) as dsn, rows_of(dsn, "recio limits") as connection:
-        now = await limits.newest(connection)
-    lines = [f"{'limit':<28}{'in force':>14}{'config':>14}"]
-    for name, amount in wanted(config.risk).items():
-        stands = f"{now[name].normalize():f}" if name in now else "-"
-        lines.append(f"{name:<28}{stands:>14}{amount.normalize():>14f}")
-    return "\n".join(lines)
-
-
-async def grant_limits(config: Config, by: str) -> str:
-    """Let the next start raise the limits to what the config asks for; says which ones that are."""
-    async with database_dsn(config) as dsn, rows_of(dsn, "recio limits") as connection:
-        now = await limits.newest(connection)
-        if not now:
-            raise BadConfig(
-                "no daemon has started on this database: its first start takes the config's limits"
-            )
-        higher = [
-            (name, amount) for name, amount in wanted(config.risk).items() if amount > now.get(name, amount)
-        ]
-        await limits.grant(connection, higher, by)
-    told = [f"{name}: {now[name].normalize():f} may become {amount.normalize():f}" for name, amount in higher]
-    return (
-        "\n".join([*told, "in force from the next start on"])
-        if told
-        else "no limit of the config is above the one in force"
-    )
 
 
 async def _what_the_daemon_did(dsn: str, port: int, halt: Halt) -> str:

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from recio.errors import BadConfig, BadRecording, Fatal
+from recio import log
+from recio.clock import Clock
+from recio.commands.event_loop import until_signal
+from recio.commands.options import positive
+from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
+from recio.settings.sections import LogSection
+from recio.supervisor import leading_fault
 from recio.units import UnitError, money
 
 if TYPE_CHECKING:
@@ -33,7 +39,8 @@ SIMULATED: dict[str, Any] = {
 """The options that shape a simulated market, with their defaults; a recorded one has its own shape."""
 
 
-def add_options(parser: argparse.ArgumentParser) -> None:
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(command=run)
     parser.add_argument("--port", type=int, default=0, metavar="P", help="0: any free port")
     parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where its key goes")
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.1 to 60")
@@ -50,9 +57,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 def _market_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("simulated markets")
     group.add_argument("--series", metavar="LIST", help="tickers with commas between, as KXBTC15M,KXBTCD")
-    group.add_argument("--window-seconds", type=_positive, metavar="S", help="length of a window")
-    group.add_argument("--ladder-seconds", type=_positive, metavar="S", help="of a ladder's hour")
-    group.add_argument("--ladder-strikes", type=_positive, metavar="N", help="3 to 290")
+    group.add_argument("--window-seconds", type=positive, metavar="S", help="length of a window")
+    group.add_argument("--ladder-seconds", type=positive, metavar="S", help="of a ladder's hour")
+    group.add_argument("--ladder-strikes", type=positive, metavar="N", help="3 to 290")
     group.add_argument("--settlement-factor", type=float, metavar="X", help="stretches close to settlement")
     group.add_argument(
         "--weekly-pause", action="store_true", help="no trading Thursdays 03:00 to 05:00 New York"
@@ -90,6 +97,14 @@ def _account_options(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a cancel that names no shard finds its order all the same",
     )
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    log.configure(LogSection(), Clock())
+    try:
+        return until_signal(work(options))
+    except Exception as error:
+        raise explained(options, leading_fault(error)) from error
 
 
 def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]]:
@@ -196,13 +211,6 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         read_lag_seconds=options.read_lag,
         sockets=SocketRules(index_channels=not options.no_index),
     )
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
-    return value
 
 
 def _speed(text: str) -> float:

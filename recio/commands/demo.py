@@ -6,6 +6,7 @@ with its database, and goes on where the killed one was.
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import subprocess
@@ -21,9 +22,11 @@ import anyio
 import structlog
 
 from recio import log as logging
+from recio.commands.event_loop import until_signal
+from recio.commands.options import add_config, config_of, positive
 from recio.daemon import app, data_dir
 from recio.daemon.app import Daemon
-from recio.daemon.startup import DEMO_DATABASES
+from recio.daemon.database import demo_database
 from recio.daemon.venue import Credentials, Venue, read_credentials, simulated
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
@@ -44,6 +47,27 @@ STARTS_AT_MOST = 5
 RESTART_WAIT = 1.0
 LOOK_EVERY = 0.2
 SETTLED = (MarketStatus.FINALIZED,)
+
+
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("--windows", type=positive, metavar="N", help="end after N settled windows")
+    parser.add_argument("--speed", type=float, metavar="X", help="market seconds per host second, 1 to 60")
+    parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same market")
+    parser.add_argument("--port", type=int, metavar="P", help="port of the status page")
+    parser.add_argument("--data-dir", metavar="DIR", help="where the demo keeps its database and exchange")
+    parser.set_defaults(command=_demo)
+
+
+def _demo(options: argparse.Namespace) -> ExitCode:
+    config = configure(
+        config_of(options.config),
+        speed=options.speed,
+        seed=options.seed,
+        port=options.port,
+        data_dir=options.data_dir,
+    )
+    return until_signal(lambda stop: run(config, stop, windows=options.windows))
 
 
 def configure(
@@ -88,9 +112,7 @@ async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None
             flush=True,
         )
         try:
-            await _start_until_done(
-                config, venue, stop, f"{DEMO_DATABASES}{credentials.instance[:8]}", narrator
-            )
+            await _start_until_done(config, venue, stop, demo_database(credentials.instance), narrator)
         finally:
             print("\n" + narrator.summary(), flush=True)
 

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import anyio
+
+from recio.commands.database import rows_of
+from recio.commands.options import add_config, config_of
+from recio.daemon.database import dsn_of
 from recio.db import fingerprints
 from recio.db.fingerprints import Provenance
 from recio.errors import BadConfig
@@ -13,7 +19,6 @@ from recio.model.build import Built, build
 from recio.model.candles import read_candles
 from recio.model.fit import FittedAverage, Likelihoods, fit, in_use, judge
 from recio.model.table_file import read_table, write_table
-from recio.own_database import database_dsn, rows_of
 from recio.rules.average_fit import HORIZONS
 from recio.rules.fingerprint import COLUMNS, FEWEST, STEP
 from recio.rules.model import Model, average
@@ -22,6 +27,54 @@ from recio.settings.sections import ModelKind
 
 SHOWN_HORIZONS = (1, 5, 15, 30, 60)
 SHOWN_MOVES = (0.001, 0.0025, 0.005, 0.01)
+
+
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(required=True, metavar="ACTION")
+    build = actions.add_parser("build", help="count the moves of one-minute candles by momentum")
+    add_config(build)
+    _add_candles(build)
+    build.add_argument("--symbol", default="BTC", metavar="COIN", help="default: BTC")
+    build.add_argument("--out", type=Path, metavar="FILE", help="write a file and touch no database")
+    build.set_defaults(command=_build)
+    fit = actions.add_parser(
+        "fit", help="fit the settlement average's numbers to one-minute candles, and print them"
+    )
+    _add_candles(fit)
+    fit.add_argument(
+        "--judge", type=Path, metavar="CANDLES", help="later candles, to see how the fit does on them"
+    )
+    fit.set_defaults(command=_fit)
+    shown = actions.add_parser("list", help="every model that the database keeps")
+    add_config(shown)
+    shown.set_defaults(command=_list)
+
+
+def add_table_file(parser: argparse.ArgumentParser) -> None:
+    """The option of commands that read tables from a file."""
+    parser.add_argument(
+        "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
+    )
+
+
+def _add_candles(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "paths", type=Path, nargs="+", metavar="CANDLES", help="CSV files, plain or gzipped, or folders"
+    )
+
+
+def _build(options: argparse.Namespace) -> None:
+    config = config_of(options.config)
+    built = make(options.paths, options.symbol)
+    print(save(built, options.out) if options.out else anyio.run(keep, config, built))
+
+
+def _fit(options: argparse.Namespace) -> None:
+    print(fitted(options.paths, options.judge))
+
+
+def _list(options: argparse.Namespace) -> None:
+    print(anyio.run(listed, config_of(options.config)))
 
 
 def make(paths: Sequence[Path], symbol: str) -> Built:
@@ -42,7 +95,7 @@ async def keep(config: Config, built: Built) -> str:
         minutes=built.minutes,
         parameters=built.parameters,
     )
-    async with database_dsn(config) as dsn, rows_of(dsn, "recio model") as connection:
+    async with dsn_of(config) as dsn, rows_of(dsn, "recio model") as connection:
         number, is_new = await fingerprints.add(connection, built.table, made_of)
     kept = "kept, used from the next start on" if is_new else "was kept before; nothing was changed"
     return f"{told(built)}\nmodel {number}: {kept}"
@@ -127,7 +180,7 @@ def _likelihood(name: str, each: Likelihoods) -> str:
 
 
 async def listed(config: Config) -> str:
-    async with database_dsn(config) as dsn, rows_of(dsn, "recio model") as connection:
+    async with dsn_of(config) as dsn, rows_of(dsn, "recio model") as connection:
         found = await fingerprints.versions(connection)
     if not found:
         return "no model was ever built: recio model build CANDLES..."

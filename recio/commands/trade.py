@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import argparse
 from dataclasses import dataclass
 
 import anyio
 
+from recio.commands.database import rows_of
+from recio.commands.options import add_config, config_of
+from recio.daemon.database import dsn_of
 from recio.db import requests
 from recio.db.requests import Answer, CameOfIt
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages import TradeState
-from recio.own_database import database_dsn, rows_of
 from recio.settings.config import Config
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, UnitError, price, quantity, quantity_text
 
@@ -32,6 +35,24 @@ class Wanted:
     why: str
 
 
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument("side", choices=("yes", "no"))
+    parser.add_argument("ticker", metavar="TICKER")
+    parser.add_argument("--contracts", required=True, metavar="N")
+    parser.add_argument(
+        "--max-price", required=True, metavar="DOLLARS", help="the most to pay for one contract"
+    )
+    parser.add_argument("--by", required=True, metavar="NAME", help="who asks for it, for the record")
+    parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> None:
+    what = wanted(options.ticker, options.side, options.contracts, options.max_price, options.by, options.why)
+    print(anyio.run(trade, config_of(options.config), what))
+
+
 def wanted(ticker: str, side: str, contracts: str, max_price: str, by: str, why: str) -> Wanted:
     """Raises BadConfig naming the option."""
     return Wanted(
@@ -46,7 +67,7 @@ def wanted(ticker: str, side: str, contracts: str, max_price: str, by: str, why:
 
 async def trade(config: Config, what: Wanted) -> str:
     """What became of it. Raises Fatal where nobody answered or the answer was no."""
-    async with database_dsn(config) as dsn:
+    async with dsn_of(config) as dsn:
         async with rows_of(dsn, NAME) as connection:
             number = await requests.ask(
                 connection,

@@ -1,0 +1,39 @@
+"""Options that several commands share, and the config they lead to; it runs nothing."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from recio.settings.config import Config, load
+
+DEFAULT_CONFIG = "recio.toml"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", help=f"default: {DEFAULT_CONFIG} if it is there"
+    )
+
+
+def add_strategy(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--strategy", default="", metavar="NAME", help="one of the config's strategies")
+
+
+def add_who_and_why(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    parser.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
+
+
+def positive(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
+    return value
+
+
+def config_of(path: Path | None) -> Config:
+    """The named config, the one of this folder, or the defaults. Raises BadConfig."""
+    if path is None and not Path(DEFAULT_CONFIG).exists():
+        return Config()
+    return load(path or Path(DEFAULT_CONFIG))

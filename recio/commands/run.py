@@ -1,0 +1,24 @@
+"""`recio run`: the daemon on the venue that the config names, until a signal; it decides nothing itself."""
+
+from __future__ import annotations
+
+import argparse
+
+from recio import log
+from recio.commands.event_loop import until_signal
+from recio.commands.options import add_config, config_of
+from recio.daemon import app
+from recio.daemon.venue import find_venue
+from recio.errors import ExitCode
+
+
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    config = config_of(options.config)
+    venue = find_venue(config)
+    log.configure(config.log, venue.clock)
+    return until_signal(lambda stop: app.run(config, venue, stop))

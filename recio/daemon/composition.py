@@ -1,0 +1,275 @@
+"""The composition: every task with all that it may touch; the one file that knows them all, and it runs none.
+
+Adding a task is one function here; in which order they stop stands in `recio/daemon/app.py`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import aiohttp
+import asyncpg
+
+from recio.daemon import data_dir
+from recio.daemon.venue import Venue
+from recio.db.ledger import Author
+from recio.db.placement import disks_of
+from recio.db.pool import AccountLock
+from recio.kalshi.rest import KalshiRest
+from recio.rules.strategy import Strategy
+from recio.settings.config import Config
+from recio.settings.strategies import Stage
+from recio.supervisor import Ledger, Run
+from recio.tape.encode import Encoder
+from recio.tape.segments import Segments
+from recio.tasks.account_sync import AccountSync
+from recio.tasks.brake import BrakeAtVenue
+from recio.tasks.entry import Entry
+from recio.tasks.executor import Executor
+from recio.tasks.exit import Exit
+from recio.tasks.failure_detector import FailureDetector
+from recio.tasks.market_sync import MarketSync, Traded
+from recio.tasks.price_feed import PriceFeed
+from recio.tasks.recorder import Recorder
+from recio.tasks.shadow import Shadow
+from recio.tasks.status_http import StatusHttp
+from recio.tasks.trade_manager import TradeManager
+from recio.web.snapshot import Facts, snapshot
+from recio.wires import Wires
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Daemon:
+    """Everything a companion of the daemon (the demo's narrator) may look at."""
+
+    config: Config
+    venue: Venue
+    wires: Wires
+    ledger: Ledger
+    rest: KalshiRest
+    pool: asyncpg.Pool[asyncpg.Record]
+    strategies: tuple[Strategy, ...]
+    """The common one first."""
+
+
+def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    return [
+        (
+            "price_feed",
+            PriceFeed(
+                session=session,
+                pool=daemon.pool,
+                clock=venue.clock,
+                settings=config.prices,
+                urls=venue.price_urls,
+                symbols=config.symbols,
+                index=wires.index,
+                prices=wires.prices,
+            ).run,
+        ),
+        (
+            "exit",
+            Exit(
+                clock=venue.clock,
+                strategies=daemon.strategies,
+                prices=wires.prices,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                restraints=wires.restraints,
+                close_intents=wires.close_intents,
+                exit_turns=wires.exit_turns,
+            ).run,
+        ),
+        (
+            "entry",
+            Entry(
+                clock=venue.clock,
+                strategies=daemon.strategies,
+                limits=config.risk,
+                prices=wires.prices,
+                board=wires.board,
+                account=wires.account,
+                open_trades=wires.open_trades,
+                restraints=wires.restraints,
+                assessments=wires.assessments,
+                open_intents=wires.open_intents,
+                entry_turns=wires.entry_turns,
+                shadow_trades=wires.shadow_trades,
+                shadow_wishes=wires.shadow_wishes,
+                pool=daemon.pool,
+            ).run,
+        ),
+    ]
+
+
+def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
+    """Only where there is a shadow."""
+    shadows, wires = [each for each in daemon.strategies if each.stage is Stage.SHADOW], daemon.wires
+    shadow = Shadow(
+        pool=daemon.pool,
+        rest=daemon.rest,
+        clock=daemon.venue.clock,
+        strategies=shadows,
+        board=wires.board,
+        prices=wires.prices,
+        restraints=wires.restraints,
+        shadow_wishes=wires.shadow_wishes,
+        shadow_trades=wires.shadow_trades,
+        shadow_scores=wires.shadow_scores,
+        shadow_turns=wires.shadow_turns,
+    )
+    return [("shadow", shadow.run)] if shadows else []
+
+
+def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
+    """Keeps what those who decide have seen, if that is wanted: it outlives them, to keep their last turns."""
+    config, wires = daemon.config, daemon.wires
+    if not config.recorder.enabled:
+        return []
+    recorder = Recorder(
+        clock=daemon.venue.clock,
+        encoder=Encoder(limits=config.risk, strategies=daemon.strategies, symbols=tuple(config.symbols)),
+        segments=Segments.under(data_dir.place_of(config), config.recorder),
+        entry_turns=wires.entry_turns,
+        exit_turns=(wires.exit_turns, wires.shadow_turns),
+        market_ends=wires.market_ends,
+    )
+    return [("recorder", recorder.run)]
+
+
+def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
+    return [
+        (
+            "executor",
+            Executor(
+                rest=daemon.rest,
+                clock=daemon.venue.clock,
+                may_send=lock.is_proven,
+                restraints=daemon.wires.restraints,
+                order_group=daemon.wires.order_group,
+                orders=daemon.wires.orders,
+                outcomes=daemon.wires.outcomes,
+            ).run,
+        )
+    ]
+
+
+def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author) -> list[tuple[str, Run]]:
+    """Who hears the venue: they outlive those who decide and those who send."""
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    return [
+        (
+            "market_sync",
+            MarketSync(
+                session=session,
+                pool=daemon.pool,
+                rest=daemon.rest,
+                signer=venue.signer,
+                ws_url=venue.ws_url,
+                clock=venue.clock,
+                venue=config.kalshi,
+                settings=config.market,
+                traded=tuple(
+                    Traded(series=series, symbol=symbol, index_id=config.symbols[symbol].index)
+                    for series, symbol in config.series.items()
+                ),
+                use_index=config.prices.use_index,
+                board=wires.board,
+                index=wires.index,
+                account_hints=wires.account_hints,
+                market_ends=wires.market_ends,
+            ).run,
+        ),
+        (
+            "account_sync",
+            AccountSync(
+                pool=daemon.pool,
+                rest=daemon.rest,
+                clock=venue.clock,
+                venue=config.kalshi,
+                deadline_seconds=config.risk.order_deadline_seconds,
+                tag=author.tag,
+                account_hints=wires.account_hints,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                venue_facts=wires.venue_facts,
+                account=wires.account,
+            ).run,
+        ),
+        (
+            "brake",
+            BrakeAtVenue(
+                pool=daemon.pool,
+                rest=daemon.rest,
+                clock=venue.clock,
+                limits=config.risk,
+                tag=author.tag,
+                board=wires.board,
+                open_trades=wires.open_trades,
+                restraints=wires.restraints,
+                brake_checks=wires.brake_checks,
+                order_group=wires.order_group,
+            ).run,
+        ),
+    ]
+
+
+def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    facts = Facts(
+        config=config,
+        strategies=daemon.strategies,
+        account=venue.account[:8],
+        started_at=venue.clock.utc(),
+        limits=daemon.rest.limits.view,
+    )
+    return [
+        (
+            "trade_manager",
+            TradeManager(
+                pool=daemon.pool,
+                clock=venue.clock,
+                limits=config.risk,
+                budgets={each.name: each.budget for each in daemon.strategies if each.budget},
+                author=author,
+                account=wires.account,
+                board=wires.board,
+                open_intents=wires.open_intents,
+                close_intents=wires.close_intents,
+                outcomes=wires.outcomes,
+                venue_facts=wires.venue_facts,
+                open_trades=wires.open_trades,
+                orders=wires.orders,
+            ).run,
+        ),
+        (
+            "failure_detector",
+            FailureDetector(
+                pool=daemon.pool,
+                clock=venue.clock,
+                config=config,
+                ledger=daemon.ledger,
+                depths=wires.depths,
+                disks=disks_of(data_dir.place_of(config)),
+                prices=wires.prices,
+                board=wires.board,
+                account=wires.account,
+                open_trades=wires.open_trades,
+                brake_requests=wires.brake_requests,
+                restraints=wires.restraints,
+            ).run,
+        ),
+        (
+            "status_http",
+            StatusHttp(
+                port=config.status.port,
+                clock=venue.clock,
+                token=data_dir.brake_token(data_dir.place_of(config)),
+                restraints=wires.restraints,
+                brake_requests=wires.brake_requests,
+                status=lambda whole: snapshot(wires, daemon.ledger, facts, venue.clock, whole_board=whole),
+                clients=set(),
+            ).run,
+        ),
+    ]
