@@ -23,14 +23,15 @@ from recio.db.embedded import embedded_server
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
 from recio.kalshi.frames import parse_frame
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, Momentum, Restraints
-from recio.rules.average_fit import FITTED
-from recio.rules.entry import Seen, decide
-from recio.rules.fingerprint import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
-from recio.rules.model import AVERAGE, Reader
-from recio.rules.order_book import SequencedBooks
-from recio.rules.risk import Approved, Collar
-from recio.rules.settlement_average import outlook
+from recio.messages.controls import Restraints
+from recio.messages.prices import Momentum
+from recio.rules.account.risk import Approved, Collar
+from recio.rules.decision.entry import Seen, decide
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
+from recio.rules.pricing.average_fit import FITTED
+from recio.rules.pricing.empirical import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
+from recio.rules.pricing.model import AVERAGE, Reader
+from recio.rules.pricing.settlement_average import outlook
 from recio.settings.sections import EntrySection, RiskSection
 from recio.units import Money, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view

@@ -17,8 +17,8 @@ from operator import itemgetter
 from pathlib import Path
 
 from recio.commands.model import make
-from recio.rules.fingerprint import Table
-from recio.rules.model import Model, average
+from recio.rules.pricing.empirical import Table
+from recio.rules.pricing.model import Model, average
 from recio.score import plots
 from recio.score.quotes import Ended, Priced, Quoted, Tape, dollars, from_tape, market_of
 from recio.score.scores import Scores, score

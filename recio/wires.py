@@ -13,27 +13,13 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
-from recio.messages import (
-    AccountHint,
-    AccountView,
-    Assessments,
-    BrakeCheck,
-    BrakeRequest,
-    CloseIntent,
-    IndexTape,
-    MarketBoard,
-    MarketEnded,
-    OpenIntent,
-    OpenTrades,
-    OrderGroupReady,
-    OrderOutcome,
-    PlaceOrder,
-    Prices,
-    Restraints,
-    ShadowScore,
-    VenueFact,
-)
-from recio.rules.turns import EntryTurn, ExitTurn
+from recio.messages.account import AccountHint, AccountView, VenueFact
+from recio.messages.controls import BrakeCheck, BrakeRequest, OrderGroupReady, Restraints
+from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
+from recio.messages.markets import MarketBoard, MarketEnded
+from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
+from recio.messages.prices import IndexTape, Prices
+from recio.rules.decision.cycles import EntryTurn, ExitTurn
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)

@@ -5,27 +5,20 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from recio.messages import (
-    AccountView,
+from recio.messages.account import AccountView
+from recio.messages.markets import (
     BookView,
     Market,
     MarketBoard,
     MarketStatus,
     MarketView,
-    OpenTrades,
-    OrderPurpose,
-    OrderState,
-    OrderView,
     PriceRange,
-    Prices,
-    PriceTick,
-    PriceView,
     StrikeType,
-    TradeState,
-    TradeView,
     VenuePhase,
     VenueState,
 )
+from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderView, TradeState, TradeView
+from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.settings.config import Config
 from recio.settings.sections import EntrySection, PricesSection
 from recio.units import (

@@ -32,7 +32,8 @@ from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
-from recio.messages import MarketStatus, OpenTrades
+from recio.messages.markets import MarketStatus
+from recio.messages.orders import OpenTrades
 from recio.settings.config import Config, parse
 from recio.settings.sections import Environment, LogFormat, Mode
 from recio.supervisor import leading_fault

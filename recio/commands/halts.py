@@ -15,7 +15,7 @@ from recio.daemon.database import dsn_of
 from recio.db import brakes, halts
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
-from recio.messages import Brake, BrakeCheck, Halt
+from recio.messages.controls import Brake, BrakeCheck, Halt
 from recio.settings.config import Config
 
 WAY_OUT = "recio resume --by NAME"

@@ -11,7 +11,7 @@ from recio.commands.options import add_config, config_of
 from recio.daemon.database import dsn_of
 from recio.db import limits
 from recio.errors import BadConfig, ExitCode, Fatal
-from recio.rules.limits import wanted
+from recio.rules.account.limits import wanted
 from recio.settings.config import Config
 
 

@@ -19,9 +19,9 @@ from recio.model.build import Built, build
 from recio.model.candles import read_candles
 from recio.model.fit import FittedAverage, Likelihoods, fit, in_use, judge
 from recio.model.table_file import read_table, write_table
-from recio.rules.average_fit import HORIZONS
-from recio.rules.fingerprint import COLUMNS, FEWEST, STEP
-from recio.rules.model import Model, average
+from recio.rules.price.volatility import HORIZONS
+from recio.rules.pricing.empirical import COLUMNS, FEWEST, STEP
+from recio.rules.pricing.model import Model, average
 from recio.settings.config import Config
 from recio.settings.sections import ModelKind
 
@@ -145,7 +145,7 @@ def told(built: Built) -> str:
 
 
 def fitted(paths: Sequence[Path], later: Path | None) -> str:
-    """The numbers of `recio/rules/average_fit.py` as these candles give them, and how they and those in use do."""
+    """The numbers of `recio/rules/pricing/average_fit.py` as these candles give them, and how they and those in use do."""
     candles = read_candles(paths)
     found = fit(candles)
     judged = candles if later is None else read_candles([later])

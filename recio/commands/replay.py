@@ -8,10 +8,10 @@ from pathlib import Path
 
 from recio.commands import model
 from recio.commands.options import add_config, add_strategy, config_of
+from recio.recording.decode import is_tape
 from recio.replay import decisions
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
-from recio.tape.decode import is_tape
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:

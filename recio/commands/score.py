@@ -13,7 +13,7 @@ from recio.commands import model
 from recio.commands.model import of_file
 from recio.commands.options import add_config, add_strategy, config_of
 from recio.errors import BadConfig
-from recio.rules.model import Model, average
+from recio.rules.pricing.model import Model, average
 from recio.score import plots
 from recio.score.forecasts import Observation
 from recio.score.quotes import from_tape, looks_like_quotes, read_markets, read_tape

@@ -11,7 +11,7 @@ from recio.commands.database import rows_of
 from recio.commands.options import add_config, add_who_and_why, config_of
 from recio.daemon.database import dsn_of
 from recio.db import switches
-from recio.messages import Switch
+from recio.messages.controls import Switch
 from recio.settings.config import Config
 
 

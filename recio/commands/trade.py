@@ -13,7 +13,7 @@ from recio.daemon.database import dsn_of
 from recio.db import requests
 from recio.db.requests import Answer, CameOfIt
 from recio.errors import BadConfig, ExitCode, Fatal
-from recio.messages import TradeState
+from recio.messages.orders import TradeState
 from recio.settings.config import Config
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, UnitError, price, quantity, quantity_text
 

@@ -16,12 +16,12 @@ from recio.db.ledger import Author
 from recio.db.placement import disks_of
 from recio.db.pool import AccountLock
 from recio.kalshi.rest import KalshiRest
-from recio.rules.strategy import Strategy
+from recio.recording.encode import Encoder
+from recio.recording.segments import Segments
+from recio.rules.decision.strategy import Strategy
 from recio.settings.config import Config
 from recio.settings.strategies import Stage
 from recio.supervisor import Ledger, Run
-from recio.tape.encode import Encoder
-from recio.tape.segments import Segments
 from recio.tasks.account_sync import AccountSync
 from recio.tasks.brake import BrakeAtVenue
 from recio.tasks.entry import Entry

@@ -12,7 +12,8 @@ from recio.db import halts
 from recio.db.connection import Connection
 from recio.db.pool import AccountLock
 from recio.errors import BadConfig, ExitCode, Fatal
-from recio.messages import Brake, OrderState
+from recio.messages.controls import Brake
+from recio.messages.orders import OrderState
 from recio.wires import Wires
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

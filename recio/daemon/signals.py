@@ -6,7 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 
 from recio.clock import Clock
-from recio.messages import Brake, BrakeRequest
+from recio.messages.controls import Brake, BrakeRequest
 from recio.wires import Sends
 
 BRAKES = {signal.SIGUSR1: Brake.HALT, signal.SIGUSR2: Brake.FLATTEN}

@@ -23,10 +23,10 @@ from recio.db.limits import put_in_force
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
 from recio.errors import BadConfig
-from recio.rules.fingerprint import Table
-from recio.rules.limits import LimitsInForce
-from recio.rules.model import Model, average
-from recio.rules.strategy import Strategy
+from recio.rules.account.limits import LimitsInForce
+from recio.rules.decision.strategy import Strategy
+from recio.rules.pricing.empirical import Table
+from recio.rules.pricing.model import Model, average
 from recio.settings.config import Config
 from recio.settings.sections import ModelKind, ModelSection, RiskSection
 from recio.settings.strategies import DEFAULT, Stage

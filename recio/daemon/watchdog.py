@@ -9,7 +9,7 @@ import anyio
 import structlog
 
 from recio.daemon import systemd
-from recio.rules.conditions import task_limit
+from recio.rules.health.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, Ledger
 from recio.web.snapshot import not_ready

@@ -8,7 +8,7 @@ from __future__ import annotations
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages import BrakeCheck
+from recio.messages.controls import BrakeCheck
 
 _AFTER = "extract(epoch FROM {} - h.set_at)::double precision"
 _CHECKS = f"""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from recio.db.connection import Connection
-from recio.rules.fingerprint import COLUMNS, Bucket, Rows, Table
+from recio.rules.pricing.empirical import COLUMNS, Bucket, Rows, Table
 
 _KNOWN = "SELECT model_id FROM fingerprint_models WHERE digest = $1"
 _MODEL = """

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from recio.db.connection import Connection
-from recio.messages import Brake, Halt
+from recio.messages.controls import Brake, Halt
 
 _ACTIVE = """
     SELECT halt_id, brake, cause, since, set_by, way_out FROM halts WHERE cleared_at IS NULL ORDER BY halt_id

@@ -14,26 +14,22 @@ from recio.db import books, journal, orders, trades
 from recio.db.connection import Connection
 from recio.db.moves import NOTHING, Changes, move_order, settle_trade
 from recio.errors import ExitCode, Fatal
-from recio.messages import (
-    CloseIntent,
-    FillSeen,
+from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, SettlementSeen, VenueFact
+from recio.messages.decisions import CloseIntent
+from recio.messages.orders import (
     OpenTrades,
     OrderAccepted,
     OrderOutcome,
-    OrderProvenAbsent,
     OrderPurpose,
     OrderRejected,
-    OrderSeen,
     OrderState,
     OrderUnknown,
     OrderView,
     PlaceOrder,
-    SettlementSeen,
     TradeState,
     TradeView,
-    VenueFact,
 )
-from recio.rules import lifecycle, risk
+from recio.rules.account import lifecycle, risk
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     Money,

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from recio.db.connection import Connection
-from recio.rules.limits import IN_ROWS, LimitsInForce, in_force, wanted
+from recio.rules.account.limits import IN_ROWS, LimitsInForce, in_force, wanted
 from recio.settings.sections import RiskSection
 
 _CEILING = "SELECT limit_ceiling($1, $2)"

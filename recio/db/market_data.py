@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from recio.db.connection import Connection
-from recio.messages import Market
+from recio.messages.markets import Market
 
 _MARKET = """
     INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,

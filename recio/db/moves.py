@@ -10,8 +10,8 @@ from datetime import datetime
 
 from recio.db import journal, orders, trades
 from recio.db.connection import Connection
-from recio.messages import OrderState, OrderView, TradeState, TradeView
-from recio.rules import lifecycle
+from recio.messages.orders import OrderState, OrderView, TradeState, TradeView
+from recio.rules.account import lifecycle
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     PAYOUT_PER_UNIT,

@@ -11,8 +11,9 @@ from datetime import datetime
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages import FillSeen, OrderPurpose, OrderState, OrderView, SettlementSeen
-from recio.rules.risk import Collar
+from recio.messages.account import FillSeen, SettlementSeen
+from recio.messages.orders import OrderPurpose, OrderState, OrderView
+from recio.rules.account.risk import Collar
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     BookSide,

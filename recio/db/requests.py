@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages import TradeState
-from recio.rules.by_hand import TradeRequest
+from recio.messages.orders import TradeState
+from recio.rules.decision.manual import TradeRequest
 from recio.settings.strategies import MANUAL
 from recio.units import (
     Price,

@@ -8,8 +8,8 @@ from datetime import datetime
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages import OpenIntent, ShadowScore
-from recio.rules.shadow import ShadowFill, ShadowTrade
+from recio.messages.decisions import OpenIntent, ShadowScore
+from recio.rules.decision.shadow import ShadowFill, ShadowTrade
 from recio.units import (
     EventTicker,
     Side,

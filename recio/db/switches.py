@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from recio.db.connection import Connection
-from recio.messages import Switch, SwitchedOff
+from recio.messages.controls import Switch, SwitchedOff
 
 _OFF = """
     SELECT name, at, set_by, why FROM (

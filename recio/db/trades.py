@@ -8,7 +8,8 @@ from datetime import datetime
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages import OpenIntent, TradeState, TradeView
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import TradeState, TradeView
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     EventTicker,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recio.db.connection import Connection
-from recio.messages import Refused
+from recio.messages.decisions import Refused
 
 _ADD = """
     INSERT INTO why_not AS kept (event_ticker, strategy, gate, cycles, first_at, last_at, sentence)

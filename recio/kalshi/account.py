@@ -18,7 +18,7 @@ from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.rest import KalshiRest
-from recio.messages import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
+from recio.messages.account import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()

@@ -9,7 +9,7 @@ import msgspec
 
 from recio import units
 from recio.kalshi.answers import Instant, exact
-from recio.messages import FillSeen, OrderSeen, VenueOrderStatus
+from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import (
     PAYOUT_PER_UNIT,
     BookSide,

@@ -8,7 +8,7 @@ from recio import units
 from recio.kalshi.frame_bodies import Envelope, Fill, OrderGroup, Position, UserOrder
 from recio.kalshi.frame_kinds import OrderGroupSeen, Passed, PositionSeen
 from recio.kalshi.frame_numbers import counted, exact, instant, traded
-from recio.messages import FillSeen, OrderSeen, VenueOrderStatus
+from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import ClientOrderId, FillId, Ticker, VenueOrderId
 
 _fill = msgspec.json.Decoder(Fill)

@@ -20,7 +20,7 @@ from recio.kalshi.orders import EXISTS, MADE, Created, NewOrder, accepted, order
 from recio.kalshi.rate_limit import Asked, Priority
 from recio.kalshi.rest import CREATE, KalshiRest
 from recio.kalshi.writes import Doubt, Refusal, attempt, verdict
-from recio.messages import OrderOutcome
+from recio.messages.orders import OrderOutcome
 
 BATCH = f"{CREATE}/batched"
 CLEAR_NO = frozenset(

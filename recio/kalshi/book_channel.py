@@ -19,8 +19,15 @@ from recio.kalshi.commands import (
     update_books,
 )
 from recio.kalshi.socket_outcomes import QUIET, BookChanged, Broken, Fed
-from recio.messages import BookDeltaSeen, BookSnapshotSeen
-from recio.rules.order_book import Applied, ImpossibleLevel, NotListening, SequencedBooks, SequenceGap
+from recio.rules.market.order_book import (
+    Applied,
+    BookDeltaSeen,
+    BookSnapshotSeen,
+    ImpossibleLevel,
+    NotListening,
+    SequencedBooks,
+    SequenceGap,
+)
 from recio.units import Ticker
 
 BLIND_LIMIT = 5.0

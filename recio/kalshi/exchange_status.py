@@ -12,7 +12,7 @@ import msgspec
 from recio.errors import Transient
 from recio.kalshi.answers import Instant, decoded
 from recio.kalshi.rest import KalshiRest
-from recio.messages import VenuePhase, VenueState
+from recio.messages.markets import VenuePhase, VenueState
 
 NEW_YORK = ZoneInfo("America/New_York")
 MAY_CARRY_STATUS = (200, 500, 503, 504)

@@ -5,20 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.messages import (
-    BookDeltaSeen,
-    BookSnapshotSeen,
-    FillSeen,
-    IndexValue,
-    LifecycleSeen,
-    OrderSeen,
-    TickerSeen,
-)
-from recio.units import BookSide, FillId, Money, Price, Quantity, Ticker
+from recio.messages.account import FillSeen, OrderSeen
+from recio.messages.prices import IndexValue
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
+from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker
 
 
 class FrameError(ValueError):
     """Bytes that are not a frame we can trust; names what was wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TickerSeen:
+    """The venue's own top of book, in YES terms; None where that side is empty."""
+
+    ticker: Ticker
+    yes_bid: Price | None
+    yes_ask: Price | None
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LifecycleSeen:
+    """Something about a market or its event changed; it must be read again over REST."""
+
+    sid: int | None
+    seq: int | None
+    ticker: Ticker
+    """The market's, or its event's where the message is about the event."""
+    kind: str
+    result: Side | None = None
+    """Which side was paid, where this says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

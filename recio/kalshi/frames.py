@@ -28,17 +28,19 @@ from recio.kalshi.frame_kinds import (
     Acknowledged,
     Frame,
     FrameError,
+    LifecycleSeen,
     Listed,
     OrderGroupSeen,
     Passed,
     PositionSeen,
     Subscribed,
+    TickerSeen,
     TradeSeen,
     VenueError,
 )
 from recio.kalshi.frame_numbers import EPOCH, counted, instant, traded
 from recio.kalshi.index_frames import fast_index_value, index_value
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen, TickerSeen
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import ONE_DOLLAR, FillId, Price, Quantity, Side, Ticker
 
 __all__ = [

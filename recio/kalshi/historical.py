@@ -14,7 +14,7 @@ from recio.kalshi.answers import Instant, decoded
 from recio.kalshi.market_bodies import MarketResult, ResultBody
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.rest import KalshiRest
-from recio.messages import FillSeen, OrderSeen
+from recio.messages.account import FillSeen, OrderSeen
 from recio.units import Quantity, Ticker
 
 PAGE = "1000"

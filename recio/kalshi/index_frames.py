@@ -10,7 +10,7 @@ import msgspec
 from recio import units
 from recio.kalshi.frame_bodies import Average, Envelope, FastIndex, Index, IndexPrint
 from recio.kalshi.frame_numbers import instant, level
-from recio.messages import IndexValue
+from recio.messages.prices import IndexValue
 
 _index = msgspec.json.Decoder(Index)
 _index_fast = msgspec.json.Decoder(FastIndex)

@@ -12,8 +12,8 @@ import msgspec
 from recio import units
 from recio.kalshi.answers import Instant
 from recio.kalshi.fees import NO_OVERRIDE, Override, SeriesFees
-from recio.messages import Market, MarketStatus, PriceRange, StrikeType
-from recio.rules.contract_terms import why_not_understood
+from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
+from recio.rules.market.contract_terms import why_not_understood
 from recio.units import EventTicker, Side, Ticker
 
 LARGEST_STRIKE = 10**12

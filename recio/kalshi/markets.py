@@ -17,7 +17,7 @@ from recio.kalshi.answers import UNREADABLE
 from recio.kalshi.fees import Override, read_overrides
 from recio.kalshi.market_bodies import Listing, MarketBody, MarketResult, ResultBody, market, result
 from recio.kalshi.rest import KalshiRest
-from recio.messages import Market, MarketStatus
+from recio.messages.markets import Market, MarketStatus
 from recio.units import EventTicker, Ticker
 
 __all__ = ["Listing", "MarketList", "MarketResult", "event_markets", "read_market", "read_result"]

@@ -16,7 +16,7 @@ from recio.kalshi.answers import UNREADABLE, Answer
 from recio.kalshi.rate_limit import Asked, Priority, billed_shard
 from recio.kalshi.rest import CREATE, KalshiRest
 from recio.kalshi.writes import Doubt, Refusal, attempt, verdict
-from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
+from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     BookSide,

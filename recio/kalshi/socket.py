@@ -20,11 +20,13 @@ import msgspec
 from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.commands import Command
+from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import EPOCH, Frame, FrameError, parse_frame
 from recio.kalshi.rest import Answer, fault
 from recio.kalshi.signing import Signer
 from recio.kalshi.venue_clock import VenueClock
-from recio.messages import BookDeltaSeen, IndexValue, TickerSeen
+from recio.messages.prices import IndexValue
+from recio.rules.market.order_book import BookDeltaSeen
 
 CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0

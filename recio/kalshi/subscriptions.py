@@ -21,6 +21,7 @@ from recio.kalshi.commands import (
     list_subscriptions,
     subscribe,
 )
+from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import (
     Acknowledged,
     Frame,
@@ -43,8 +44,8 @@ from recio.kalshi.socket_outcomes import (
     Refused,
     Stray,
 )
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, IndexValue, LifecycleSeen
-from recio.rules.order_book import SequencedBooks
+from recio.messages.prices import IndexValue
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
 from recio.units import Ticker
 
 __all__ = [

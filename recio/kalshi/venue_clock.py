@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from recio.clock import Clock
-from recio.rules.clock_offset import ClockOffset, Offset, Reading, estimate, learned
+from recio.rules.health.clock_offset import ClockOffset, Offset, Reading, estimate, learned
 
 REMEMBERED = 10_000
 """Stamps that are not given again: minutes of them at the fastest rate that the venue allows."""

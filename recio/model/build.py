@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from recio.model.candles import Candles
-from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, STEP, Bucket, Table, bucket_of
-from recio.rules.momentum import LONGEST_MINUTES, of_minutes
+from recio.rules.price.momentum import LONGEST_MINUTES, of_minutes
+from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, STEP, Bucket, Table, bucket_of
 
 YEAR_MINUTES = 525_960
 YOUNGEST_WEIGHT = 5

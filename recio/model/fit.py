@@ -1,6 +1,6 @@
 """The settlement average's numbers from closes: time of day, weights of the horizons, tails; it reads and writes nothing.
 
-`recio/rules/average_fit.py` holds what it gave. Every window begins where the one before it ends, so that none is counted
+`recio/rules/pricing/average_fit.py` holds what it gave. Every window begins where the one before it ends, so that none is counted
 twice, and counts only if all closes from half an hour before to its end are known and half of that half hour moved.
 """
 
@@ -15,8 +15,9 @@ from itertools import accumulate, pairwise
 from statistics import pstdev
 
 from recio.model.candles import MINUTE, Candles
-from recio.rules.average_fit import FITTED, HORIZONS, Tails, TimeOfDay
-from recio.rules.time_of_day import NEW_YORK, SATURDAY, factor
+from recio.rules.price.volatility import HORIZONS
+from recio.rules.pricing.average_fit import FITTED, Tails, TimeOfDay
+from recio.rules.pricing.time_of_day import NEW_YORK, SATURDAY, factor
 
 WEEK = 7 * 24 * 60
 HALF_HOURS = 48

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from recio.errors import BadConfig
-from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
+from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
 
 FORM = "recio fingerprints 1"
 

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from recio.errors import BadRecording
-from recio.messages import OpenIntent
-from recio.rules.entry import Waits
-from recio.rules.exit import Holds
-from recio.rules.model import Model, average
-from recio.rules.strategy import Strategy
-from recio.rules.turns import EntryTurn, Turn, again
+from recio.messages.decisions import OpenIntent
+from recio.recording.decode import Segment, Settings, segments_under
+from recio.rules.decision.cycles import EntryTurn, Turn, again
+from recio.rules.decision.entry import Waits
+from recio.rules.decision.exit import Holds
+from recio.rules.decision.strategy import Strategy
+from recio.rules.pricing.model import Model, average
 from recio.settings.sections import ModelKind, ModelSection
-from recio.tape.decode import Segment, Settings, segments_under
 
 SHOWN = 5
 """Differences that are told in full."""

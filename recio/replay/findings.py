@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from recio.messages import OpenIntent, TradeView
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import TradeView
 from recio.units import Side, Ticker
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import Acknowledged, Frame, Passed, Subscribed, VenueError
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, TickerSeen
 from recio.replay.findings import GapFound, IntegrityFigures
-from recio.replay.recording import NS_PER_MS, utc
+from recio.replay.session_files import NS_PER_MS, utc
 from recio.replay.ticker_check import TopCheck
-from recio.rules.order_book import (
+from recio.rules.market.order_book import (
     Applied,
+    BookDeltaSeen,
     BookOutcome,
+    BookSnapshotSeen,
     ImpossibleLevel,
     NotListening,
     OrderBook,

@@ -13,19 +13,21 @@ from decimal import Decimal
 from pathlib import Path
 
 from recio.errors import BadRecording
-from recio.messages import BookView, Market, MarketBoard, MarketView, PlaceOrder, Prices
+from recio.messages.markets import BookView, Market, MarketBoard, MarketView
+from recio.messages.orders import PlaceOrder
+from recio.messages.prices import Prices
+from recio.recording.decode import Segment, segments_under
 from recio.replay.findings import SessionFound, WindowFound
 from recio.replay.integrity import BookRoom
-from recio.replay.session import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
+from recio.replay.playback import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
 from recio.replay.spot import REMEMBERED, closing_minute
 from recio.replay.taking import Taken, standing, take
 from recio.replay.trader import Look, Trader, trader
 from recio.replay.windows import Window, decisive, judge
-from recio.rules.model import AVERAGE, Model
-from recio.rules.strikes import price_in_range
-from recio.rules.turns import EntryTurn
+from recio.rules.decision.cycles import EntryTurn
+from recio.rules.market.quotes import price_in_range
+from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
-from recio.tape.decode import Segment, segments_under
 from recio.units import Side, Ticker
 
 LATENCY = timedelta(microseconds=ORDER_LATENCY_NS // 1_000)

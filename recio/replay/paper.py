@@ -11,10 +11,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from recio.messages import (
-    AccountView,
-    CloseIntent,
-    OpenIntent,
+from recio.messages.account import AccountView
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.orders import (
     OpenTrades,
     OrderPurpose,
     OrderState,
@@ -24,9 +23,9 @@ from recio.messages import (
     TradeView,
 )
 from recio.replay.taking import Taking
-from recio.rules import lifecycle
-from recio.rules.fees import taker_fee
-from recio.rules.risk import RATE_SPAN, Approved
+from recio.rules.account import lifecycle
+from recio.rules.account.risk import RATE_SPAN, Approved
+from recio.rules.pricing.fees import taker_fee
 from recio.units import (
     PAYOUT_PER_UNIT,
     ClientOrderId,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from recio.recording.decode import is_tape
 from recio.replay.findings import ReplayReport, SessionFound
 from recio.replay.own_recording import OwnRecording, own_recordings, trade_own
-from recio.replay.recording import SessionFiles, find_sessions
-from recio.replay.session import replay_session
+from recio.replay.playback import replay_session
+from recio.replay.session_files import SessionFiles, find_sessions
 from recio.replay.trader import Look
-from recio.rules.model import AVERAGE, Model
+from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
-from recio.tape.decode import is_tape
 
 Recording = SessionFiles | OwnRecording
 

@@ -1,178 +1,104 @@
-"""One recorded session on a virtual clock: frames and trades in the order received, decisions when they were due.
+"""One turn of the daemon's own rules in a replay, and what becomes of the orders they lead to.
 
-Nothing is decided from anything that had not been received by then, and no order ever leaves.
+It sees the board as the daemon would have built it at that moment; where live an order goes to the
+venue, here it meets the recorded book.
 """
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from operator import itemgetter
+from datetime import datetime
 
-from recio.kalshi.frames import Frame
-from recio.messages import BookDeltaSeen, BookSnapshotSeen
-from recio.replay.agenda import Agenda, Arrival, Due, Outcome, Turn
-from recio.replay.desk import Desk
-from recio.replay.findings import SessionFound
-from recio.replay.recording import (
-    EPOCH,
-    NS_PER_MS,
-    Match,
-    SessionFiles,
-    clock_offset_ns,
-    exchange_ms,
-    read_frames,
-    read_matches,
-    utc,
-)
-from recio.replay.spot import LONGEST_HOLE, Spot
-from recio.replay.trader import Look, trader
-from recio.replay.windows import read_windows
-from recio.rules.entry import TURN_SECONDS
-from recio.rules.model import AVERAGE, Model
-from recio.rules.volatility import PriceMemory
-from recio.settings.config import Config
+from recio.messages.markets import MarketBoard, MarketView, VenuePhase, VenueState
+from recio.messages.orders import PlaceOrder
+from recio.replay.findings import TradeFound, WindowFound
+from recio.replay.integrity import BookRoom
+from recio.replay.spot import Spot, closing_minute
+from recio.replay.taking import Taken, take
+from recio.replay.trader import Look, Trader
+from recio.replay.windows import Window, current, decisive, judge
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
+from recio.rules.market.quotes import price_in_range
+from recio.units import Quantity, Ticker
 
-NS = 1_000_000_000
-TURN_NS = round(TURN_SECONDS * NS)
-ORDER_LATENCY_NS = 100 * NS_PER_MS
-"""Market time between a decision and the arrival of its order at the venue."""
-OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
-"""Market time from a window's close until its outcome is looked at: late trades are in by then."""
+TRADING = VenueState(phase=VenuePhase.TRADING)
+NO_BOOK = "waits for a whole snapshot"
 
 
 @dataclass(slots=True, kw_only=True)
-class Clockwork:
-    """The virtual clock of one session, and what it has measured of the streams."""
+class Desk:
+    """Everything that decisions are made from, and everything that came of them."""
 
-    desk: Desk
-    agenda: Agenda = field(default_factory=Agenda)
-    now_ns: int = 0
-    began_ns: int = 0
-    heard_ns: int = 0
-    """The newest time that the venue put on a frame, or the receipt of one that bears none."""
-    framed_ns: int = 0
-    """When the last frame was received."""
-    longest_silence_ns: int = 0
-    messages_behind_clock: int = 0
-    spot_trades: int = 0
-    last_turn_ns: int = 0
-    turn_is_due: bool = False
+    session: str
+    windows: tuple[Window, ...]
+    spot: Spot
+    trader: Trader
+    look: Look | None = None
+    """Told what each turn sees; it decides nothing."""
+    room: BookRoom = field(default_factory=BookRoom)
+    taken: Taken = field(default_factory=Taken)
+    found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
 
-    def run(self, received: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
-        """Replay the whole recording. Raises BadRecording."""
-        for window in self.desk.windows:
-            self.agenda.arrange(_unix_ns(window.closes_at) + OUTCOME_AFTER_NS, Outcome(window))
-        for received_ns, message in received:
-            self._advance(received_ns - offset_ns)
-            if isinstance(message, Match):
-                self.spot_trades += 1
-                self.desk.spot.hear(message, utc(self.now_ns))
-            else:
-                self._frame(message)
-            if not self.turn_is_due:
-                self.turn_is_due = True
-                self.agenda.arrange(max(self.now_ns, self.last_turn_ns + TURN_NS), Turn())
-        self._finish()
+    def turn(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
+        """Let exit and entry decide; returns the orders that left."""
+        board, prices = self._board(now, heard_at), self.spot.prices()
+        if self.look is not None:
+            self.look(board, prices, now)
+        return self.trader.turn(board, prices, now)
 
-    def _advance(self, at_ns: int) -> None:
-        """Move the clock on; everything due before this moment happens first, with what was known then."""
-        if not self.began_ns:
-            self.began_ns = at_ns
-        self._happen_before(at_ns)
-        if at_ns < self.now_ns:
-            self.messages_behind_clock += 1
+    def _board(self, now: datetime, heard_at: datetime) -> MarketBoard:
+        shown = (self._view(window, now, heard_at) for window in current(self.windows, now))
+        return MarketBoard(markets=tuple(shown), venue=TRADING)
+
+    def _view(self, window: Window, now: datetime, heard_at: datetime) -> MarketView:
+        book = self.room.usable(window.ticker)
+        return MarketView(
+            market=window.market_at(now),
+            book=None if book is None else self.taken.left_of(window.ticker, book.view()),
+            book_at=None if book is None else heard_at,
+            why_no_book=NO_BOOK if book is None else "",
+        )
+
+    def arrive(self, order: PlaceOrder, now: datetime) -> None:
+        """Match an order against the book as it is now, by the rules of the venue."""
+        window = next(each for each in self.windows if each.ticker == order.ticker)
+        book = self.room.usable(order.ticker)
+        if now >= window.closes_at:
+            self.trader.paper.refuse(order, "the market had closed when the order arrived", now)
+        elif not price_in_range(order.price, MarketView(market=window.open, book=None, book_at=None)):
+            self.trader.paper.refuse(order, "the price is not on the market's grid", now)
+        elif book is None:
+            self.trader.paper.answer(order, (), "the book was not usable when the order arrived", now)
         else:
-            self.now_ns = at_ns
+            got = take(book, self.taken, order)
+            short = sum(each.quantity for each in got) < order.quantity
+            self.trader.paper.answer(
+                order, got, "less was there when the order arrived" if short else "", now
+            )
 
-    def _happen_before(self, ns: int) -> None:
-        while (following := self.agenda.next_before(ns)) is not None:
-            at_ns, due = following
-            self.now_ns = max(self.now_ns, at_ns)
-            self._happen(due)
+    def recall_taken(self, frame: BookDeltaSeen | BookSnapshotSeen) -> None:
+        """A book changed: what we took of a level may not matter any more."""
+        book = self.room.usable(frame.ticker)
+        if book is None:
+            return
+        if isinstance(frame, BookSnapshotSeen):
+            self.taken.book_is(frame.ticker, book)
+        else:
+            displayed = book.ladder(frame.side).levels.get(frame.price, Quantity(0))
+            self.taken.level_is((frame.ticker, frame.side, frame.price), displayed)
 
-    def _happen(self, due: Due) -> None:
-        match due:
-            case Turn():
-                self.last_turn_ns, self.turn_is_due = self.now_ns, False
-                for order in self.desk.turn(utc(self.now_ns), utc(self.heard_ns)):
-                    self.agenda.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
-            case Arrival(order=order):
-                self.desk.arrive(order, utc(self.now_ns))
-            case Outcome(window=window):
-                self.desk.look_at_outcome(window, self.now_ns // NS)
+    def look_at_outcome(self, window: Window, listened_until: int) -> None:
+        """Judge a window, and settle what is held of it if its result is known from anywhere."""
+        proxy = closing_minute(self.spot.traded, int(window.closes_at.timestamp()), listened_until)
+        found = self.found[window.ticker] = judge(self.session, window, proxy)
+        result = decisive(window, found)
+        if result is not None:
+            self.trader.paper.settle(window.ticker, result, window.closes_at)
 
-    def _frame(self, frame: Frame) -> None:
-        now_ns, desk = self.now_ns, self.desk
-        if self.framed_ns:
-            self.longest_silence_ns = max(self.longest_silence_ns, now_ns - self.framed_ns)
-        self.framed_ns = now_ns
-        at_ms = exchange_ms(frame)
-        # Tickers may trail the deltas by seconds: the newest time heard is how far the venue got.
-        self.heard_ns = max(self.heard_ns, now_ns if at_ms is None else min(now_ns, at_ms * NS_PER_MS))
-        desk.room.take(frame, now_ns)
-        if desk.taken.levels and isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
-            desk.recall_taken(frame)
+    def windows_found(self) -> tuple[WindowFound, ...]:
+        return tuple(self.found[window.ticker] for window in self.windows)
 
-    def _finish(self) -> None:
-        """What was due when the recording ended happens; what would have come later is not decided."""
-        self._happen_before(self.now_ns + 1)
-        later = self.agenda.rest()
-        for due in later:
-            if isinstance(due, Arrival):
-                note = "the recording ended before the order arrived"
-                self.desk.trader.paper.answer(due.order, (), note, utc(self.now_ns))
-        for due in later:
-            if isinstance(due, Outcome):
-                self.desk.look_at_outcome(due.window, self.now_ns // NS)
-
-
-def replay_session(
-    files: SessionFiles, config: Config, model: Model = AVERAGE, look: Look | None = None
-) -> SessionFound:
-    """Replay one session from a fresh start. Raises BadRecording."""
-    desk = _desk(files, config, model, look)
-    offset_ns = clock_offset_ns(files.frames)
-    clockwork = Clockwork(desk=desk)
-    clockwork.run(_received(files), offset_ns)
-    return SessionFound(
-        name=files.name,
-        began_at=utc(clockwork.began_ns),
-        ended_at=utc(clockwork.now_ns),
-        clock_offset_ms=round(offset_ns / NS_PER_MS),
-        messages_behind_clock=clockwork.messages_behind_clock,
-        longest_silence_ms=clockwork.longest_silence_ns // NS_PER_MS,
-        spot_trades=clockwork.spot_trades,
-        integrity=desk.room.figures(),
-        decisions=desk.trader.decisions,
-        decision_reasons=dict(desk.trader.reasons.most_common()),
-        trades=desk.trades_found(),
-        windows=desk.windows_found(),
-    )
-
-
-def _desk(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Desk:
-    return Desk(
-        session=files.name,
-        look=look,
-        windows=() if files.description is None else read_windows(files.description, _symbol(config)),
-        spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
-        trader=trader(files.name, config, model),
-    )
-
-
-def _symbol(config: Config) -> str:
-    """Recordings hold one series; its coin is the first configured one."""
-    return next(iter(config.symbols))
-
-
-def _received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
-    """Both streams as one, in the order received."""
-    matches = iter(()) if files.matches is None else read_matches(files.matches)
-    return heapq.merge(matches, read_frames(files.frames), key=itemgetter(0))
-
-
-def _unix_ns(at: datetime) -> int:
-    return (at - EPOCH) // timedelta(microseconds=1) * 1000
+    def trades_found(self) -> tuple[TradeFound, ...]:
+        return self.trader.trades_found(
+            {each.ticker: decisive(each, self.found[each.ticker]) for each in self.windows}
+        )

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
-from recio.messages import Momentum, Prices, PriceTick, PriceView
-from recio.replay.recording import Match
-from recio.rules.settlement import PRINTS, settlement_value
-from recio.rules.spike import Peak, with_peak
-from recio.rules.volatility import PriceMemory
+from recio.messages.prices import Momentum, Prices, PriceTick, PriceView
+from recio.replay.session_files import Match
+from recio.rules.market.settlement import PRINTS, settlement_value
+from recio.rules.price.momentum import Peak, with_peak
+from recio.rules.price.volatility import PriceMemory
 
 LONGEST_HOLE = 10
 """Seconds without a trade after which the stream counts as interrupted."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from recio.messages import TradeState
+from recio.messages.orders import TradeState
 from recio.replay.findings import IntegrityFigures, TradeFound, WindowFound
 from recio.units import ONE_CONTRACT, Money, Quantity
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from recio.messages import BookView, PlaceOrder
-from recio.rules.order_book import DEPTH_SHOWN, OrderBook
+from recio.messages.markets import BookView
+from recio.messages.orders import PlaceOrder
+from recio.rules.market.order_book import DEPTH_SHOWN, OrderBook
 from recio.units import BookSide, Price, Quantity, Side, Ticker, complement
 
 Level = tuple[Ticker, Side, Price]

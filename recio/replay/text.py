@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from recio.messages import TradeState
+from recio.messages.orders import TradeState
 from recio.replay.findings import IntegrityFigures, SessionFound, TradeFound, WindowFound
 from recio.replay.sums import agreement, average, integrity, proxy_agreement, strike_agreement, totals
 from recio.units import Money, money_decimal, quantity_text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from recio.messages import TickerSeen
+from recio.kalshi.frame_kinds import TickerSeen
 from recio.units import Price
 
 TOLERANCE_MS = 150

@@ -10,21 +10,18 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from recio.messages import (
-    CloseIntent,
-    MarketBoard,
-    OpenIntent,
-    PlaceOrder,
-    Prices,
-    Restraints,
-    TradeState,
-)
+from recio.messages.controls import Restraints
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import PlaceOrder, TradeState
+from recio.messages.prices import Prices
 from recio.replay.findings import TradeFound
 from recio.replay.paper import Paper
-from recio.rules import entry, risk
-from recio.rules import exit as exit_rule
-from recio.rules.model import Model
-from recio.rules.strikes import ask_on
+from recio.rules.account import risk
+from recio.rules.decision import entry
+from recio.rules.decision import exit as exit_rule
+from recio.rules.market.quotes import ask_on
+from recio.rules.pricing.model import Model
 from recio.settings.config import Config
 from recio.settings.sections import EntrySection
 from recio.units import Side, Ticker, TradeId

@@ -16,11 +16,11 @@ from typing import Annotated, Literal
 import msgspec
 
 from recio.errors import BadRecording
-from recio.messages import Market, MarketStatus, PriceRange, StrikeType
+from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
 from recio.replay.findings import WindowFound
-from recio.replay.recording import is_price
+from recio.replay.session_files import is_price
 from recio.replay.spot import ProxyMinute
-from recio.rules.settlement import outcome
+from recio.rules.market.settlement import outcome
 from recio.units import EventTicker, Price, Side, Ticker
 
 WINDOW = timedelta(minutes=15)

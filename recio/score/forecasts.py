@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from recio.messages import BookView, Market, PriceView
-from recio.rules.model import Model, Reader
-from recio.rules.probability import thresholds, within
+from recio.messages.markets import BookView, Market
+from recio.messages.prices import PriceView
+from recio.rules.pricing.model import Model, Reader
+from recio.rules.pricing.probability import thresholds, within
 from recio.units import ONE_DOLLAR
 
 MARKET = "market"

@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import TypeVar
 
 from recio.errors import BadRecording
-from recio.messages import BookView, Market, MarketStatus, PriceTick, PriceView, StrikeType
-from recio.replay.recording import is_price
-from recio.rules.model import Model
-from recio.rules.volatility import PriceMemory
+from recio.messages.markets import BookView, Market, MarketStatus, StrikeType
+from recio.messages.prices import PriceTick, PriceView
+from recio.replay.session_files import is_price
+from recio.rules.price.volatility import PriceMemory
+from recio.rules.pricing.model import Model
 from recio.score.forecasts import Observation, Watch
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, EventTicker, Price, Side, Ticker
 

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from recio.messages import MarketBoard, Prices, TradeState
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import TradeState
+from recio.messages.prices import Prices
 from recio.replay.findings import SessionFound, TradeFound
 from recio.replay.run import find_recordings, play
-from recio.rules.model import Model
+from recio.rules.pricing.model import Model
 from recio.score.forecasts import Observation, Watch
 from recio.settings.config import Config
 from recio.units import Side

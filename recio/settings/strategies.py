@@ -1,6 +1,6 @@
 """Named strategies of recio.toml: each has its own stage and budget, and takes from [entry], [exit] and [model] what it does not say.
 
-It decides nothing; what a strategy is while the daemon runs stands in `recio/rules/strategy.py`.
+It decides nothing; what a strategy is while the daemon runs stands in `recio/rules/decision/strategy.py`.
 """
 
 from __future__ import annotations

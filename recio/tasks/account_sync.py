@@ -21,20 +21,20 @@ from recio.db import trades as trade_rows
 from recio.db.connection import Connection, transaction
 from recio.kalshi import account, account_limits
 from recio.kalshi.rest import KalshiRest
-from recio.messages import (
+from recio.messages.account import (
     AccountChannelsOpened,
     AccountHint,
     AccountView,
     FillSeen,
-    MarketBoard,
-    OpenTrades,
     OrderProvenAbsent,
     OrderSeen,
     PositionDifference,
     VenueFact,
 )
-from recio.rules.lifecycle import UNPROVEN
-from recio.rules.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades
+from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.account.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
 from recio.settings.sections import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached

@@ -19,16 +19,9 @@ from recio.kalshi import account, order_groups
 from recio.kalshi.answers import VenueRefused
 from recio.kalshi.order_changes import Cancelled, cancel
 from recio.kalshi.rest import KalshiRest
-from recio.messages import (
-    Brake,
-    BrakeCheck,
-    Halt,
-    MarketBoard,
-    OpenTrades,
-    OrderGroupReady,
-    OrderState,
-    Restraints,
-)
+from recio.messages.controls import Brake, BrakeCheck, Halt, OrderGroupReady, Restraints
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades, OrderState
 from recio.settings.sections import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, turn_of

@@ -17,22 +17,18 @@ from recio.clock import Clock
 from recio.db import requests, why_not
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.messages import (
-    AccountView,
-    Assessments,
-    MarketBoard,
-    MarketView,
-    OpenIntent,
-    OpenTrades,
-    Prices,
-    Restraints,
-)
-from recio.rules import by_hand, entry, turns
-from recio.rules.by_hand import TradeRequest
-from recio.rules.strategy import Strategy
-from recio.rules.strikes import ask_of, bid_of
-from recio.rules.turns import EntryTurn
-from recio.rules.why_not import NO_EVENT, WhyNot
+from recio.messages.account import AccountView
+from recio.messages.controls import Restraints
+from recio.messages.decisions import Assessments, OpenIntent
+from recio.messages.markets import MarketBoard, MarketView
+from recio.messages.orders import OpenTrades
+from recio.messages.prices import Prices
+from recio.rules.decision import cycles, entry, manual
+from recio.rules.decision.cycles import EntryTurn
+from recio.rules.decision.manual import TradeRequest
+from recio.rules.decision.rejections import NO_EVENT, WhyNot
+from recio.rules.decision.strategy import Strategy
+from recio.rules.market.quotes import ask_of, bid_of
 from recio.settings.sections import RiskSection
 from recio.settings.strategies import Stage
 from recio.supervisor import Say
@@ -103,7 +99,7 @@ class Entry:
             await anyio.sleep(max(SHORTEST_TURN, entry.TURN_SECONDS / self.clock.speed))
 
     def _decide(self, strategy: Strategy, now: datetime) -> _Said:
-        decided, turn = turns.of_entry(self._seen(strategy), strategy, self.limits, now)
+        decided, turn = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
         self.entry_turns.put(turn)
         self._count(strategy.name, decided, turn.outcome, now)
         return _Said(strategy=strategy, decided=decided, turn=turn)
@@ -165,9 +161,9 @@ class Entry:
 
     async def _serve(self, request: TradeRequest, say: Say) -> None:
         common = self.strategies[0]
-        outcome = by_hand.decide(request, self._seen(common), common, self.clock.utc())
+        outcome = manual.decide(request, self._seen(common), common, self.clock.utc())
         if isinstance(outcome, OpenIntent):
-            outcome = turns.within_limits(outcome, self._seen(common), self.limits, self.clock.utc())
+            outcome = cycles.within_limits(outcome, self._seen(common), self.limits, self.clock.utc())
         wished = isinstance(outcome, OpenIntent)
         sentence = f"wished: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
         # Answered before it is sent: after a crash in between nothing was bought, and nothing is bought twice.

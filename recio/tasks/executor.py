@@ -14,15 +14,8 @@ import structlog
 from recio.clock import Clock
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
-from recio.messages import (
-    OrderAccepted,
-    OrderGroupReady,
-    OrderOutcome,
-    OrderRejected,
-    OrderUnknown,
-    PlaceOrder,
-    Restraints,
-)
+from recio.messages.controls import OrderGroupReady, Restraints
+from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, turn_of

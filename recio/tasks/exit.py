@@ -12,13 +12,17 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.messages import CloseIntent, MarketBoard, OpenTrades, Prices, Restraints, TradeState, TradeView
-from recio.rules import exit as exit_rule
-from recio.rules import turns
-from recio.rules.entry import TURN_SECONDS
-from recio.rules.exit import Remembered
-from recio.rules.strategy import Strategy, named
-from recio.rules.turns import ExitTurn
+from recio.messages.controls import Restraints
+from recio.messages.decisions import CloseIntent
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades, TradeState, TradeView
+from recio.messages.prices import Prices
+from recio.rules.decision import cycles
+from recio.rules.decision import exit as exit_rule
+from recio.rules.decision.cycles import ExitTurn
+from recio.rules.decision.entry import TURN_SECONDS
+from recio.rules.decision.exit import Remembered
+from recio.rules.decision.strategy import Strategy, named
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, turn_of
@@ -77,7 +81,7 @@ class Exit:
         return sentence
 
     def _decide(self, trade: TradeView, before: Remembered) -> exit_rule.Decided:
-        turn = turns.of_exit(
+        turn = cycles.of_exit(
             trade,
             self.board.get(),
             self.prices.get(),

@@ -24,21 +24,14 @@ from recio.clock import Clock
 from recio.db import halts, health, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.messages import (
-    AccountView,
-    Block,
-    BrakeRequest,
-    Halt,
-    MarketBoard,
-    OpenTrades,
-    Prices,
-    Restraints,
-    RootCause,
-    SwitchedOff,
-)
-from recio.rules.causes import Course, Incident, causes, follow
-from recio.rules.conditions import Condition, Figures, conditions, overdue
-from recio.rules.reconcile import cash_cause
+from recio.messages.account import AccountView
+from recio.messages.controls import Block, BrakeRequest, Halt, Restraints, RootCause, SwitchedOff
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades
+from recio.messages.prices import Prices
+from recio.rules.account.reconcile import cash_cause
+from recio.rules.health.causes import Course, Incident, causes, follow
+from recio.rules.health.conditions import Condition, Figures, conditions, overdue
 from recio.settings.config import Config
 from recio.supervisor import Ledger, Say, State
 from recio.test_hooks.freeze_points import Task, turn_of

@@ -23,6 +23,7 @@ from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.kalshi.exchange_status import Pause, read_pauses, read_state
 from recio.kalshi.fees import SeriesFees, read_fees
+from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Frame
 from recio.kalshi.markets import Listing, event_markets
 from recio.kalshi.rest import KalshiRest, VenueRefused
@@ -42,21 +43,10 @@ from recio.kalshi.subscriptions import (
     Stray,
     Subscriptions,
 )
-from recio.messages import (
-    AccountChannelsOpened,
-    AccountHint,
-    FillSeen,
-    IndexTape,
-    IndexValue,
-    LifecycleSeen,
-    Market,
-    MarketBoard,
-    MarketEnded,
-    OrderSeen,
-    VenuePhase,
-    VenueState,
-)
-from recio.rules import market_board
+from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen
+from recio.messages.markets import Market, MarketBoard, MarketEnded, VenuePhase, VenueState
+from recio.messages.prices import IndexTape, IndexValue
+from recio.rules.market import market_board
 from recio.settings.sections import KalshiSection, MarketSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, turn_of

@@ -23,15 +23,15 @@ from recio.clock import Clock
 from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
-from recio.messages import IndexTape, Prices, PriceView, SourceState, SourceView
+from recio.messages.prices import IndexTape, Prices, PriceView, SourceState, SourceView
 from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
-from recio.rules import consensus, price_sources
-from recio.rules.coin_price import INDEX, Coin, Remembered
-from recio.rules.consensus import Panel
-from recio.rules.price_sources import Limits, apart_bp
-from recio.rules.spike import MINUTES_REMEMBERED
-from recio.rules.volatility import REMEMBERED_SECONDS, PriceMemory
+from recio.rules.price import consensus, price_sources
+from recio.rules.price.coin_price import INDEX, Coin, Remembered
+from recio.rules.price.consensus import Panel
+from recio.rules.price.momentum import MINUTES_REMEMBERED
+from recio.rules.price.price_sources import Limits, apart_bp
+from recio.rules.price.volatility import REMEMBERED_SECONDS, PriceMemory
 from recio.settings.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, turn_of

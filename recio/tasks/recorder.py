@@ -13,11 +13,11 @@ import anyio.to_thread
 import structlog
 
 from recio.clock import Clock
-from recio.messages import MarketEnded
-from recio.rules.turns import EntryTurn, ExitTurn, Turn
+from recio.messages.markets import MarketEnded
+from recio.recording.encode import Encoder, ended, lost
+from recio.recording.segments import Segments
+from recio.rules.decision.cycles import EntryTurn, ExitTurn, Turn
 from recio.supervisor import Say
-from recio.tape.encode import Encoder, ended, lost
-from recio.tape.segments import Segments
 from recio.test_hooks.freeze_points import Task, turn_of
 from recio.wires import Takes
 

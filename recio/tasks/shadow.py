@@ -19,22 +19,17 @@ from recio.db import shadow as rows
 from recio.db.connection import transaction
 from recio.kalshi.markets import read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
-from recio.messages import (
-    CloseIntent,
-    MarketBoard,
-    OpenIntent,
-    OpenTrades,
-    Prices,
-    Restraints,
-    ShadowScore,
-    TradeView,
-)
-from recio.rules import shadow, turns
-from recio.rules.entry import TURN_SECONDS
-from recio.rules.exit import NOTHING, Remembered
-from recio.rules.strategy import Strategy, named
-from recio.rules.strikes import market_on
-from recio.rules.turns import ExitTurn
+from recio.messages.controls import Restraints
+from recio.messages.decisions import CloseIntent, OpenIntent, ShadowScore
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.prices import Prices
+from recio.rules.decision import cycles, shadow
+from recio.rules.decision.cycles import ExitTurn
+from recio.rules.decision.entry import TURN_SECONDS
+from recio.rules.decision.exit import NOTHING, Remembered
+from recio.rules.decision.strategy import Strategy, named
+from recio.rules.market.quotes import market_on
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, turn_of
 from recio.units import Ticker, TradeId, money_decimal, quantity_text
@@ -124,7 +119,7 @@ class Shadow:
         for trade in run.held:
             if trade.trade_id in run.sales:
                 continue
-            turn = turns.of_exit(
+            turn = cycles.of_exit(
                 trade,
                 self.board.get(),
                 self.prices.get(),

@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from recio.clock import Clock
 from recio.errors import BadConfig
-from recio.messages import BrakeRequest, Restraints
+from recio.messages.controls import BrakeRequest, Restraints
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, turn_of
 from recio.web import index_html, page_js, style_css

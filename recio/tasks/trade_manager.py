@@ -19,23 +19,14 @@ from recio.clock import Clock
 from recio.db import halts, ledger, orders, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.messages import (
-    AccountView,
-    CloseIntent,
-    FillSeen,
-    MarketBoard,
-    OpenIntent,
-    OpenTrades,
-    OrderOutcome,
-    OrderProvenAbsent,
-    PlaceOrder,
-    SettlementSeen,
-    Switch,
-    VenueFact,
-)
-from recio.rules import risk
-from recio.rules.strategy import UNBOUNDED
-from recio.rules.strikes import ask_on
+from recio.messages.account import AccountView, FillSeen, OrderProvenAbsent, SettlementSeen, VenueFact
+from recio.messages.controls import Switch
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
+from recio.rules.account import risk
+from recio.rules.account.exposure import UNBOUNDED
+from recio.rules.market.quotes import ask_on
 from recio.settings.sections import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached

@@ -7,7 +7,7 @@ import json
 from datetime import datetime
 from typing import Any, cast
 
-from recio.messages import Brake, BrakeRequest
+from recio.messages.controls import Brake, BrakeRequest
 
 BODY_LIMIT = 4_096
 WHY_LIMIT = 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from recio.messages import AccountView
-from recio.rules.risk import Standing, used
+from recio.messages.account import AccountView
+from recio.rules.account.risk import Standing, used
 from recio.settings.sections import RiskSection
 from recio.units import quantity_text
 from recio.web.market_rows import dollars_text

@@ -13,8 +13,10 @@ from decimal import Decimal
 from typing import Any
 
 from recio.kalshi.rate_limit import LimitsView
-from recio.messages import MarketView, Prices, PriceView, SourceView, StrikeAssessment
-from recio.rules.strikes import ask_of, bid_of
+from recio.messages.decisions import StrikeAssessment
+from recio.messages.markets import MarketView
+from recio.messages.prices import Prices, PriceView, SourceView
+from recio.rules.market.quotes import ask_of, bid_of
 from recio.units import (
     EventTicker,
     Money,

@@ -13,20 +13,12 @@ from typing import Any
 from recio import __version__
 from recio.clock import Clock
 from recio.kalshi.rate_limit import LimitsView
-from recio.messages import (
-    BrakeCheck,
-    Halt,
-    OpenTrades,
-    OrderView,
-    Prices,
-    Restraints,
-    Switch,
-    TradeState,
-    TradeView,
-)
-from recio.rules.conditions import task_limit
-from recio.rules.strategy import Strategy
-from recio.rules.strikes import bid_of, market_on
+from recio.messages.controls import BrakeCheck, Halt, Restraints, Switch
+from recio.messages.orders import OpenTrades, OrderView, TradeState, TradeView
+from recio.messages.prices import Prices
+from recio.rules.decision.strategy import Strategy
+from recio.rules.health.conditions import task_limit
+from recio.rules.market.quotes import bid_of, market_on
 from recio.settings.config import Config
 from recio.supervisor import Ledger
 from recio.units import (

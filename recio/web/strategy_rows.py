@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from recio.messages import OpenTrades, ShadowScore
-from recio.rules.strategy import Strategy, cost_of
+from recio.messages.decisions import ShadowScore
+from recio.messages.orders import OpenTrades
+from recio.rules.account.exposure import cost_of
+from recio.rules.decision.strategy import Strategy
 from recio.settings.strategies import DEFAULT, Stage
 from recio.web.market_rows import dollars_text
 from recio.wires import Wires

@@ -12,23 +12,18 @@ import pytest
 from recio.db import journal, ledger, orders, trades
 from recio.db.connection import Connection
 from recio.db.ledger import Author
-from recio.messages import (
-    CloseIntent,
-    FillSeen,
-    OpenIntent,
+from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, SettlementSeen, VenueOrderStatus
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.orders import (
     OrderAccepted,
-    OrderProvenAbsent,
     OrderRejected,
-    OrderSeen,
     OrderState,
     OrderUnknown,
     PlaceOrder,
-    SettlementSeen,
     TradeState,
-    VenueOrderStatus,
 )
-from recio.rules.lifecycle import ORDER_MOVES, TRADE_MOVES
-from recio.rules.risk import Approved, Standing, approve
+from recio.rules.account.lifecycle import ORDER_MOVES, TRADE_MOVES
+from recio.rules.account.risk import Approved, Standing, approve
 from recio.settings.sections import RiskSection
 from recio.units import (
     BookSide,

@@ -14,8 +14,11 @@ import pytest
 from recio.db import halts, identity, ledger, limits
 from recio.db.connection import Connection
 from recio.db.ledger import Author
-from recio.messages import FillSeen, Halt, OpenIntent, OrderAccepted, SettlementSeen, TradeState
-from recio.rules.risk import Approved, Collar, Standing, approve
+from recio.messages.account import FillSeen, SettlementSeen
+from recio.messages.controls import Halt
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import OrderAccepted, TradeState
+from recio.rules.account.risk import Approved, Collar, Standing, approve
 from recio.settings.sections import RiskSection
 from recio.units import (
     BookSide,

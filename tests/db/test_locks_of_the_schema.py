@@ -13,8 +13,10 @@ from recio.db import identity, ledger, orders
 from recio.db.connection import Connection
 from recio.db.ledger import Author
 from recio.errors import ExitCode, Fatal
-from recio.messages import OpenIntent, OrderPurpose, PlaceOrder, SettlementSeen
-from recio.rules.risk import Approved, Collar
+from recio.messages.account import SettlementSeen
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import OrderPurpose, PlaceOrder
+from recio.rules.account.risk import Approved, Collar
 from recio.units import BookSide, ClientOrderId, Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
 from tests.lives import begun

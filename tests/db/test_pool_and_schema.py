@@ -19,7 +19,7 @@ from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import STEPS, Migration, migrate, schema_text, schema_version
 from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, starting_faults, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
-from recio.messages import Brake, Halt
+from recio.messages.controls import Brake, Halt
 from tests.builders import NOW
 
 DESCRIBE = """

@@ -14,8 +14,8 @@ from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import STEPS, migrate, schema_text
 from recio.db.pool import open_pool
-from recio.messages import OpenIntent
-from recio.rules.shadow import ShadowFill
+from recio.messages.decisions import OpenIntent
+from recio.rules.decision.shadow import ShadowFill
 from recio.units import Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
 from tests.db.test_pool_and_schema import describe

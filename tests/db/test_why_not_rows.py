@@ -8,7 +8,7 @@ import asyncpg
 
 from recio.db import why_not
 from recio.db.connection import transaction
-from recio.messages import Refused
+from recio.messages.decisions import Refused
 from tests.builders import EVENT
 
 

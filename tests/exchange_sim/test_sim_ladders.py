@@ -33,7 +33,7 @@ from recio.exchange_sim.market.wording import (
     yes_sub_title,
 )
 from recio.exchange_sim.simulation import Simulation
-from recio.rules.contract_terms import why_not_understood
+from recio.rules.market.contract_terms import why_not_understood
 
 HOUR_MS = 3_600_000
 START_MS = 1_779_000_300_000 // HOUR_MS * HOUR_MS + 3_000

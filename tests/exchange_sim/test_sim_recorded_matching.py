@@ -13,9 +13,9 @@ from recio.exchange_sim.events import BookChanged, FrameRecorded, TickerChanged
 from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
 from recio.exchange_sim.matching.requests import TimeInForce
 from recio.exchange_sim.recorded.liquidity import RecordedBook
-from recio.messages import PlaceOrder
+from recio.messages.orders import PlaceOrder
 from recio.replay.taking import Taken, take
-from recio.rules.order_book import OrderBook
+from recio.rules.market.order_book import OrderBook
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker, money
 from tests.exchange_sim.recorded_tape import FIRST, SECOND, Tape, opening_book
 

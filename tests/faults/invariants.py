@@ -15,11 +15,11 @@ from typing import Any
 
 import asyncpg
 
-from recio.messages import StrikeType
-from recio.rules.average_fit import FITTED
-from recio.rules.fees import taker_fee
-from recio.rules.probability import by_strike_type
-from recio.rules.settlement_average import outlook
+from recio.messages.markets import StrikeType
+from recio.rules.pricing.average_fit import FITTED
+from recio.rules.pricing.fees import taker_fee
+from recio.rules.pricing.probability import by_strike_type
+from recio.rules.pricing.settlement_average import outlook
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Side, money_decimal, price
 
 Row = asyncpg.Record

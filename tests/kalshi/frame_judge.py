@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from recio.kalshi.frame_kinds import LifecycleSeen, TickerSeen
 from recio.kalshi.frames import (
     Acknowledged,
     Frame,
@@ -18,15 +19,9 @@ from recio.kalshi.frames import (
     TradeSeen,
     VenueError,
 )
-from recio.messages import (
-    BookDeltaSeen,
-    BookSnapshotSeen,
-    FillSeen,
-    IndexValue,
-    LifecycleSeen,
-    OrderSeen,
-    TickerSeen,
-)
+from recio.messages.account import FillSeen, OrderSeen
+from recio.messages.prices import IndexValue
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 
 
 def said(raw: bytes | str) -> dict[str, Any]:

@@ -11,7 +11,8 @@ from aiohttp import web
 from recio.errors import Transient
 from recio.kalshi import account, historical
 from recio.kalshi.answers import VenueRefused
-from recio.messages import MarketStatus, VenueOrderStatus
+from recio.messages.account import VenueOrderStatus
+from recio.messages.markets import MarketStatus
 from recio.units import BookSide, Side, Ticker, VenueOrderId
 from tests.kalshi.local_venue import answers, local_venue
 

@@ -35,7 +35,9 @@ from recio.kalshi.order_changes import (
 )
 from recio.kalshi.orders import NewOrder, TimeInForce, create, prepare
 from recio.kalshi.rest import KalshiRest
-from recio.messages import Market, MarketStatus, OrderAccepted, OrderRejected, VenueOrderStatus, VenuePhase
+from recio.messages.account import VenueOrderStatus
+from recio.messages.markets import Market, MarketStatus, VenuePhase
+from recio.messages.orders import OrderAccepted, OrderRejected
 from recio.units import BookSide, ClientOrderId, Price, Quantity, VenueOrderId
 
 

@@ -15,7 +15,7 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.venue_clock import VenueClock
-from recio.rules.clock_offset import ClockOffset, Reading, estimate, learned
+from recio.rules.health.clock_offset import ClockOffset, Reading, estimate, learned
 from tests.kalshi.local_venue import local_venue
 
 START = 1_790_000_000.0

@@ -12,7 +12,7 @@ from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.exchange_status import Pause, next_pause, read_pauses, read_state
 from recio.kalshi.rest import KalshiRest
-from recio.messages import VenuePhase
+from recio.messages.markets import VenuePhase
 from tests.kalshi.local_venue import SIGNER, answers, by_path, local_venue, plenty
 
 DAY = [{"open_time": "00:00", "close_time": "00:00"}]

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import (
     FrameError,
     OrderGroupSeen,
@@ -16,7 +17,8 @@ from recio.kalshi.frames import (
     TradeSeen,
     parse_frame,
 )
-from recio.messages import FillSeen, IndexValue, LifecycleSeen, OrderSeen
+from recio.messages.account import FillSeen, OrderSeen
+from recio.messages.prices import IndexValue
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker
 from tests.builders import NOW
 

@@ -34,7 +34,7 @@ from recio.kalshi.order_changes import (
 )
 from recio.kalshi.orders import NewOrder, create
 from recio.kalshi.rest import KalshiRest
-from recio.messages import OrderAccepted, OrderRejected, OrderUnknown
+from recio.messages.orders import OrderAccepted, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import local_venue
 from tests.kalshi.recordings import DATA

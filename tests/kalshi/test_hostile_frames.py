@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recio.kalshi.frames import FrameError, parse_frame
-from recio.messages import FillSeen
+from recio.messages.account import FillSeen
 
 FILL = {
     "trade_id": "t",

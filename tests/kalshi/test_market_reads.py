@@ -12,7 +12,7 @@ from recio.errors import Transient
 from recio.kalshi import markets
 from recio.kalshi.fees import Fee, SeriesFees
 from recio.kalshi.markets import Listing, MarketList
-from recio.messages import Market, StrikeType
+from recio.messages.markets import Market, StrikeType
 from recio.units import Side, Ticker
 from tests.kalshi.local_venue import Handler, answers, by_path, local_venue
 

@@ -30,7 +30,7 @@ from recio.kalshi.order_changes import (
     decrease,
 )
 from recio.kalshi.orders import NewOrder, TimeInForce, create
-from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown
+from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import answers, local_venue
 

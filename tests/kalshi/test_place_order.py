@@ -14,7 +14,7 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.kalshi.orders import place
 from recio.kalshi.rest import KalshiRest
-from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
+from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from tests.conftest import unused_port
 from tests.kalshi.local_venue import SIGNER, answers, local_venue

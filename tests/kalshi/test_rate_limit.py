@@ -27,7 +27,7 @@ from recio.kalshi.rate_limit import (
     RateLimits,
     Ticket,
 )
-from recio.messages import OrderAccepted, OrderRejected, PlaceOrder
+from recio.messages.orders import OrderAccepted, OrderRejected, PlaceOrder
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import by_path, local_venue
 

@@ -10,7 +10,7 @@ import pytest
 
 from recio.kalshi.frames import Subscribed, parse_frame
 from recio.kalshi.subscriptions import BOOKS, BookChanged, Subscriptions
-from recio.messages import BookDeltaSeen, BookSnapshotSeen
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Ticker
 from tests.kalshi.recordings import DATA, lines, recorded
 

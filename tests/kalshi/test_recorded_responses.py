@@ -29,17 +29,9 @@ from recio.kalshi.order_changes import (
     decrease,
 )
 from recio.kalshi.orders import place
-from recio.messages import (
-    Market,
-    OrderAccepted,
-    OrderOutcome,
-    OrderRejected,
-    OrderUnknown,
-    PlaceOrder,
-    StrikeType,
-    VenueOrderStatus,
-    VenuePhase,
-)
+from recio.messages.account import VenueOrderStatus
+from recio.messages.markets import Market, StrikeType, VenuePhase
+from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId, price, quantity
 from tests.kalshi.local_venue import Handler, answers, by_path, local_venue
 from tests.kalshi.recordings import DATA, demo_answer, recorded

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import FrameError, Passed, parse_frame
-from recio.messages import LifecycleSeen
 from tests.kalshi.frame_judge import differences
 from tests.kalshi.recordings import DATA, lines, recorded
 

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account
 from recio.kalshi.rest import VenueRefused
-from recio.messages import VenueOrderStatus
+from recio.messages.account import VenueOrderStatus
 from recio.units import Ticker
 from tests.conftest import unused_port
 from tests.kalshi.local_venue import SIGNER, answers, local_venue, pages

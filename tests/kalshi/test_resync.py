@@ -28,7 +28,8 @@ from recio.kalshi.rest import KalshiRest
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.kalshi.subscriptions import BOOKS, LIFECYCLE, Broken, Command, Dead, Opened, Refused, Subscriptions
 from recio.kalshi.venue_clock import VenueClock
-from recio.messages import Market, OrderAccepted
+from recio.messages.markets import Market
+from recio.messages.orders import OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 
 HURRY = 20.0

@@ -11,6 +11,7 @@ from aiohttp import WSMsgType, web
 
 from recio.clock import Clock
 from recio.errors import BadConfig, Transient
+from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import (
     Acknowledged,
     FrameError,
@@ -23,11 +24,7 @@ from recio.kalshi.frames import (
 from recio.kalshi.socket import BadFrame, open_socket
 from recio.kalshi.subscriptions import Command, Subscriptions
 from recio.kalshi.venue_clock import VenueClock
-from recio.messages import (
-    BookDeltaSeen,
-    BookSnapshotSeen,
-    TickerSeen,
-)
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Side, Ticker
 from tests.kalshi.local_venue import SIGNER, LocalVenue, answers, local_venue
 

@@ -22,7 +22,8 @@ from recio.kalshi.subscriptions import (
     Stray,
     Subscriptions,
 )
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, IndexValue
+from recio.messages.prices import IndexValue
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Price, Quantity, Side, Ticker
 
 A, B = Ticker("A"), Ticker("B")

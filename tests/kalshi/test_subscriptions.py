@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Acknowledged, Passed, Subscribed, VenueError
 from recio.kalshi.subscriptions import (
     BOOKS,
@@ -16,7 +17,7 @@ from recio.kalshi.subscriptions import (
     Refused,
     Subscriptions,
 )
-from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Price, Quantity, Side, Ticker
 
 A, B, C = Ticker("A"), Ticker("B"), Ticker("C")

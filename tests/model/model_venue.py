@@ -9,16 +9,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from recio.messages import (
-    FillSeen,
-    OrderAccepted,
-    OrderOutcome,
-    OrderRejected,
-    OrderSeen,
-    PlaceOrder,
-    SettlementSeen,
-    VenueOrderStatus,
-)
+from recio.messages.account import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
+from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, PlaceOrder
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 
 TICK = timedelta(milliseconds=1)

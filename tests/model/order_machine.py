@@ -18,23 +18,22 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from recio.db import halts, ledger, limits, orders
 from recio.db.ledger import Author
-from recio.messages import (
-    CloseIntent,
-    Halt,
-    OpenIntent,
+from recio.messages.account import OrderProvenAbsent
+from recio.messages.controls import Halt, Restraints
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.orders import (
     OpenTrades,
     OrderOutcome,
-    OrderProvenAbsent,
     OrderRejected,
     OrderUnknown,
     PlaceOrder,
-    Restraints,
     TradeState,
 )
-from recio.rules import entry, risk
-from recio.rules.lifecycle import UNPROVEN
-from recio.rules.limits import wanted
-from recio.rules.reconcile import Absence, absence_margin, compare
+from recio.rules.account import risk
+from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.account.limits import wanted
+from recio.rules.account.reconcile import Absence, absence_margin, compare
+from recio.rules.decision import entry
 from recio.settings.sections import EntrySection, RiskSection
 from recio.units import (
     EventTicker,

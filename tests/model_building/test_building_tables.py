@@ -18,8 +18,8 @@ from recio.errors import BadConfig
 from recio.model.build import YEAR_MINUTES, Built, build
 from recio.model.candles import Candles, read_candles
 from recio.model.table_file import read_table, write_table
-from recio.rules.fingerprint import BUCKETS, HORIZONS, STEP, Table, slice_at
-from recio.rules.momentum import of_minutes
+from recio.rules.price.momentum import of_minutes
+from recio.rules.pricing.empirical import BUCKETS, HORIZONS, STEP, Table, slice_at
 
 HEAD = "t_unix,open,high,low,close,volume\n"
 

@@ -16,8 +16,8 @@ import asyncpg
 from recio.daemon.venue import read_credentials, simulated
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.messages import Prices, SourceState
-from recio.rules.price_sources import apart_bp
+from recio.messages.prices import Prices, SourceState
+from recio.rules.price.price_sources import apart_bp
 from recio.settings.sections import PricesSection, SymbolSection
 from recio.tasks.price_feed import PriceFeed
 from recio.wires import Wires

@@ -14,20 +14,20 @@ import pytest
 
 from recio.clock import Clock
 from recio.errors import BadRecording
-from recio.messages import BookView, Market, MarketEnded, MarketView
+from recio.messages.markets import BookView, Market, MarketEnded, MarketView
+from recio.recording.decode import Segment
+from recio.recording.encode import Encoder, ended
+from recio.recording.segments import Segments
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
-from recio.rules.entry import Seen, Waits
-from recio.rules.model import AVERAGE
-from recio.rules.order_book import DEPTH_SHOWN
-from recio.rules.strategy import Strategy
-from recio.rules.turns import EntryTurn, ExitTurn
+from recio.rules.decision.cycles import EntryTurn, ExitTurn
+from recio.rules.decision.entry import Seen, Waits
+from recio.rules.decision.strategy import Strategy
+from recio.rules.market.order_book import DEPTH_SHOWN
+from recio.rules.pricing.model import AVERAGE
 from recio.score.sessions import from_sessions
 from recio.settings.config import Config
 from recio.settings.sections import EntrySection, ExitSection, RiskSection
-from recio.tape.decode import Segment
-from recio.tape.encode import Encoder, ended
-from recio.tape.segments import Segments
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Quantity, Side, Ticker
 from recio.wires import Tape

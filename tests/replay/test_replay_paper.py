@@ -3,11 +3,12 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from recio.messages import CloseIntent, OpenIntent, TradeState
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.orders import TradeState
 from recio.replay.paper import START_BALANCE, Paper
-from recio.replay.session import utc
+from recio.replay.playback import utc
 from recio.replay.taking import Taking
-from recio.rules.risk import Approved, Collar
+from recio.rules.account.risk import Approved, Collar
 from recio.units import EventTicker, Money, Price, Quantity, Side, Ticker, TradeId, money, price, quantity
 
 NOW = utc(1_767_614_400_000_000_000)

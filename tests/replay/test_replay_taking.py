@@ -3,10 +3,10 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import PlaceOrder
-from recio.replay.session import utc
+from recio.messages.orders import PlaceOrder
+from recio.replay.playback import utc
 from recio.replay.taking import Taken, Taking, take
-from recio.rules.order_book import OrderBook
+from recio.rules.market.order_book import OrderBook
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker
 
 TICKER = Ticker("T")

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from recio.rules.causes import Course, Incident, causes, follow
-from recio.rules.conditions import Condition, Kind
+from recio.rules.health.causes import Course, Incident, causes, follow
+from recio.rules.health.conditions import Condition, Kind
 from tests.builders import NOW
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from recio.messages import IndexTape, IndexValue, PriceView, SourceState
-from recio.rules.coin_price import INDEX, Coin, Remembered
-from recio.rules.consensus import Panel, hears
-from recio.rules.price_sources import Heard, Limits
-from recio.rules.volatility import PriceMemory
+from recio.messages.prices import IndexTape, IndexValue, PriceView, SourceState
+from recio.rules.price.coin_price import INDEX, Coin, Remembered
+from recio.rules.price.consensus import Panel, hears
+from recio.rules.price.price_sources import Heard, Limits
+from recio.rules.price.volatility import PriceMemory
 from tests.builders import NOW
 
 LIMITS = Limits(silence_seconds=15, stuck_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))

@@ -8,16 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from recio.messages import (
-    OrderState,
-    PositionDifference,
-    Prices,
-    SourceState,
-    SourceView,
-    VenuePhase,
-    VenueState,
-)
-from recio.rules.conditions import Figures, conditions, overdue
+from recio.messages.account import PositionDifference
+from recio.messages.markets import VenuePhase, VenueState
+from recio.messages.orders import OrderState
+from recio.messages.prices import Prices, SourceState, SourceView
+from recio.rules.health.conditions import Figures, conditions, overdue
 from recio.settings.config import Config
 from recio.settings.sections import KalshiSection
 from recio.units import ClientOrderId, Quantity

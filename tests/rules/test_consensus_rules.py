@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import SourceState
-from recio.rules.consensus import Anchor, Consensus, Panel, agree, carried, hears
-from recio.rules.price_sources import (
+from recio.messages.prices import SourceState
+from recio.rules.price.consensus import Anchor, Consensus, Panel, agree, carried, hears
+from recio.rules.price.price_sources import (
     FAR,
     Basis,
     Heard,

@@ -14,8 +14,8 @@ import pytest
 from recio.exchange_sim.market.markets import new_event
 from recio.exchange_sim.market.series import CATALOGUE, Kind, SeriesSpec
 from recio.exchange_sim.market.wording import rules_primary
-from recio.messages import StrikeType
-from recio.rules.contract_terms import why_not_understood
+from recio.messages.markets import StrikeType
+from recio.rules.market.contract_terms import why_not_understood
 from tests.kalshi.recordings import recorded
 
 NOON = datetime(2026, 10, 8, 16, 0, tzinfo=UTC)

@@ -9,17 +9,12 @@ from decimal import Decimal
 
 import pytest
 
-from recio.messages import (
-    Block,
-    BookView,
-    Halt,
-    MarketStatus,
-    OpenIntent,
-    OrderState,
-    Prices,
-    Restraints,
-)
-from recio.rules.entry import Seen, Waits, decide
+from recio.messages.controls import Block, Halt, Restraints
+from recio.messages.decisions import OpenIntent
+from recio.messages.markets import BookView, MarketStatus
+from recio.messages.orders import OrderState
+from recio.messages.prices import Prices
+from recio.rules.decision.entry import Seen, Waits, decide
 from recio.settings.sections import EntrySection
 from recio.units import Price, Quantity, Side
 from tests.builders import (

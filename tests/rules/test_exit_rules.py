@@ -10,24 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import (
-    BookView,
-    Brake,
-    CloseIntent,
-    Halt,
-    MarketStatus,
-    Momentum,
-    PriceView,
-    Restraints,
-    Switch,
-    SwitchedOff,
-    TradeState,
-    TradeView,
-    VenuePhase,
-    VenueState,
-)
-from recio.rules.exit import NOTHING, Decided, Holds, Remembered, decide
-from recio.rules.strikes import price_in_range, sellable_floor
+from recio.messages.controls import Brake, Halt, Restraints, Switch, SwitchedOff
+from recio.messages.decisions import CloseIntent
+from recio.messages.markets import BookView, MarketStatus, VenuePhase, VenueState
+from recio.messages.orders import TradeState, TradeView
+from recio.messages.prices import Momentum, PriceView
+from recio.rules.decision.exit import NOTHING, Decided, Holds, Remembered, decide
+from recio.rules.market.quotes import price_in_range, sellable_floor
 from recio.settings.sections import ExitSection
 from recio.units import Price, Quantity, Side, complement
 from tests.builders import NOW, board, book, market, price, prices, trade, view

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import Momentum, StrikeType
-from recio.rules.fingerprint import (
+from recio.messages.markets import StrikeType
+from recio.messages.prices import Momentum
+from recio.rules.pricing.empirical import (
     BUCKETS,
     COLUMNS,
     FEWEST,

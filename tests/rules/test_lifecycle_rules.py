@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import OrderPurpose, OrderSeen, OrderState, TradeState, VenueOrderStatus
-from recio.rules import lifecycle
-from recio.rules.lifecycle import next_trade_state
+from recio.messages.account import OrderSeen, VenueOrderStatus
+from recio.messages.orders import OrderPurpose, OrderState, TradeState
+from recio.rules.account import lifecycle
+from recio.rules.account.lifecycle import next_trade_state
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker, TradeId, VenueOrderId
 from tests.builders import order
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from recio.rules.limits import IN_ROWS, in_force, wanted
+from recio.rules.account.limits import IN_ROWS, in_force, wanted
 from recio.settings.sections import RiskSection
 
 CONFIG = RiskSection(max_open_trades=5, max_open_cost_dollars=Decimal("200.5"))

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from recio.messages import CloseIntent, Momentum, OpenIntent, Restraints
-from recio.rules.entry import Decided, Seen, decide
-from recio.rules.exit import NOTHING, Holds
-from recio.rules.exit import decide as decide_exit
-from recio.rules.fingerprint import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
-from recio.rules.model import AVERAGE, Model, Reader
+from recio.messages.controls import Restraints
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.prices import Momentum
+from recio.rules.decision.entry import Decided, Seen, decide
+from recio.rules.decision.exit import NOTHING, Holds
+from recio.rules.decision.exit import decide as decide_exit
+from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
+from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.sections import EntrySection, ExitSection, ModelKind
 from recio.units import Side
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.rules.momentum import LONGEST_MINUTES, WEIGHTS, of_minutes, of_seconds, score
-from recio.rules.volatility import PriceMemory
+from recio.rules.price.momentum import LONGEST_MINUTES, WEIGHTS, of_minutes, of_seconds, score
+from recio.rules.price.volatility import PriceMemory
 
 PRICES = st.lists(st.floats(50_000, 100_000), min_size=31, max_size=31)
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recio import units
-from recio.messages import StrikeType
-from recio.rules.fees import taker_fee
-from recio.rules.settlement import outcome, settlement_value
+from recio.messages.markets import StrikeType
+from recio.rules.market.settlement import outcome, settlement_value
+from recio.rules.pricing.fees import taker_fee
 from recio.units import Price, Quantity, Side, UnitError
 
 

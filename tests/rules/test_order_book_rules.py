@@ -7,9 +7,10 @@ import time
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import BookDeltaSeen, BookSnapshotSeen
-from recio.rules.order_book import (
+from recio.rules.market.order_book import (
     Applied,
+    BookDeltaSeen,
+    BookSnapshotSeen,
     ImpossibleLevel,
     Ladder,
     NotListening,

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from recio.messages import StrikeType
-from recio.rules.average_fit import NORMAL
-from recio.rules.probability import by_strike_type, half_unit, mean_variance_seconds, prints_made
-from recio.rules.settlement_average import outlook
+from recio.messages.markets import StrikeType
+from recio.rules.pricing.average_fit import NORMAL
+from recio.rules.pricing.probability import by_strike_type, half_unit, mean_variance_seconds, prints_made
+from recio.rules.pricing.settlement_average import outlook
 
 SIGMA = 0.00007
 chances = st.floats(50_000, 120_000)

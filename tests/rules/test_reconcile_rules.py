@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from recio.messages import PositionDifference
-from recio.rules.reconcile import CASH_COMPARISONS, Absence, CashDoubt, absence_margin, cash_cause, compare
+from recio.messages.account import PositionDifference
+from recio.rules.account.reconcile import (
+    CASH_COMPARISONS,
+    Absence,
+    CashDoubt,
+    absence_margin,
+    cash_cause,
+    compare,
+)
 from recio.units import Money, Quantity, Side, Ticker
 from tests.builders import NOW, TICKER, trade
 

@@ -8,9 +8,12 @@ from decimal import Decimal
 
 import pytest
 
-from recio.messages import AccountView, OpenIntent, OpenTrades, OrderState, Restraints
-from recio.rules.entry import Seen, decide
-from recio.rules.risk import Approved, Refused, Standing, approve, open_cost, worst_case
+from recio.messages.account import AccountView
+from recio.messages.controls import Restraints
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import OpenTrades, OrderState
+from recio.rules.account.risk import Approved, Refused, Standing, approve, open_cost, worst_case
+from recio.rules.decision.entry import Seen, decide
 from recio.settings.sections import EntrySection, RiskSection
 from recio.units import EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import StrikeType
-from recio.rules import strikes
-from recio.rules.average_fit import ANY_HOUR, FITTED, NORMAL, TIME_OF_DAY, Fit, TimeOfDay
-from recio.rules.model import INDEX, Model, Reader
-from recio.rules.settlement_average import outlook, tails_at
-from recio.rules.time_of_day import factor, growth, mean_factor
+from recio.messages.markets import StrikeType
+from recio.rules.pricing import market_probability
+from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, NORMAL, TIME_OF_DAY, Fit, TimeOfDay
+from recio.rules.pricing.model import INDEX, Model, Reader
+from recio.rules.pricing.settlement_average import outlook, tails_at
+from recio.rules.pricing.time_of_day import factor, growth, mean_factor
 from tests.builders import NOW, market, price
 
 SIGMA = 0.00007
@@ -144,7 +144,7 @@ def bounds(fit: Fit, source: str, strike: str = "84100") -> tuple[float, float]:
 
 
 def test_bounds_hold_the_answer_and_are_wider_for_a_price_that_is_not_the_index():
-    chance = strikes.probability(market(floor_strike=Decimal(84_100)), price(), NOW)
+    chance = market_probability.probability(market(floor_strike=Decimal(84_100)), price(), NOW)
     assert isinstance(chance, float)
     by_index, by_sources = bounds(FITTED, INDEX), bounds(FITTED, "coinbase")
     assert by_sources[0] < by_index[0] < chance < by_index[1] < by_sources[1]
@@ -166,6 +166,6 @@ def test_a_reader_gives_each_strike_of_a_ladder_what_it_gives_it_alone(strike_ty
     for step in range(-20, 20):
         floor = Decimal(84_000 + 25 * step)
         each = market(strike_type=strike_type, floor_strike=floor, cap_strike=floor + 50)
-        alone = strikes.probability(each, price(), NOW)
+        alone = market_probability.probability(each, price(), NOW)
         assert reader.chance(each, price(), NOW) == alone
     assert len(reader.outlooks) == 1

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import OpenIntent, Restraints
-from recio.rules.entry import Seen, Waits, decide
-from recio.rules.model import AVERAGE, Reader
-from recio.rules.sizing import contracts, kelly_part
+from recio.messages.controls import Restraints
+from recio.messages.decisions import OpenIntent
+from recio.rules.decision.entry import Seen, Waits, decide
+from recio.rules.decision.sizing import contracts, kelly_part
+from recio.rules.pricing.model import AVERAGE, Reader
 from recio.settings.sections import EntrySection
 from recio.units import Money, Price, Quantity
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.rules.spike import MINUTES_REMEMBERED, Paused, Peak, paused, with_peak
+from recio.rules.decision.momentum_pause import Paused, paused
+from recio.rules.price.momentum import MINUTES_REMEMBERED, Peak, with_peak
 
 TRIGGER, RESUME, CALM = 36.0, 30.0, 3
 HEIGHTS = st.lists(st.floats(0, 60), min_size=1, max_size=60)

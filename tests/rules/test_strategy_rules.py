@@ -10,13 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import CloseIntent, OpenIntent, OrderPurpose, OrderState, Restraints
-from recio.rules import risk, shadow
-from recio.rules.entry import Seen, Waits
-from recio.rules.fees import taker_fee
-from recio.rules.shadow import ShadowTrade
-from recio.rules.strategy import Strategy, cost_of, named
-from recio.rules.turns import of_entry
+from recio.messages.controls import Restraints
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.orders import OrderPurpose, OrderState
+from recio.rules.account import risk
+from recio.rules.account.exposure import cost_of
+from recio.rules.decision import shadow
+from recio.rules.decision.cycles import of_entry
+from recio.rules.decision.entry import Seen, Waits
+from recio.rules.decision.shadow import ShadowTrade
+from recio.rules.decision.strategy import Strategy, named
+from recio.rules.pricing.fees import taker_fee
 from recio.settings.sections import EntrySection, RiskSection
 from recio.settings.strategies import DEFAULT, Stage
 from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, TradeId, money

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from recio.rules.volatility import PriceMemory
+from recio.rules.price.volatility import PriceMemory
 
 
 def test_volatility_is_unknown_until_enough_seconds_are_known():

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages import BookView, OpenIntent, Restraints, StrikeAssessment
-from recio.rules.entry import Seen, decide
-from recio.rules.watchlist import MOST, watched
+from recio.messages.controls import Restraints
+from recio.messages.decisions import OpenIntent, StrikeAssessment
+from recio.messages.markets import BookView
+from recio.rules.decision.entry import Seen, decide
+from recio.rules.decision.watchlist import MOST, watched
 from recio.settings.sections import EntrySection
 from recio.units import Money, Price, Quantity, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, prices, view

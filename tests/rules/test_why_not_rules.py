@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from recio.messages import Block, OpenIntent, Restraints
-from recio.rules.entry import Seen, decide
-from recio.rules.why_not import WhyNot
+from recio.messages.controls import Block, Restraints
+from recio.messages.decisions import OpenIntent
+from recio.rules.decision.entry import Seen, decide
+from recio.rules.decision.rejections import WhyNot
 from recio.settings.sections import EntrySection
 from recio.units import EventTicker, Ticker
 from tests.builders import EVENT, NOW, account, board, book, market, open_trades, prices, view

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from recio.errors import BadRecording
-from recio.messages import BookView
-from recio.rules.model import AVERAGE
+from recio.messages.markets import BookView
+from recio.rules.pricing.model import AVERAGE
 from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Watch, middle, terminal
 from recio.score.quotes import from_tape, read_markets, read_tape
 from recio.score.sessions import from_sessions

@@ -14,7 +14,7 @@ import pytest
 
 from recio.daemon import systemd
 from recio.errors import BadConfig
-from recio.rules.conditions import task_limit
+from recio.rules.health.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE
 from recio.test_hooks.freeze_points import VARIABLE, Task, arm

@@ -19,17 +19,17 @@ from recio.db import orders as order_rows
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.kalshi.rest import KalshiRest
-from recio.messages import (
+from recio.messages.account import (
     AccountChannelsOpened,
     AccountView,
     FillSeen,
-    Halt,
     OrderProvenAbsent,
     OrderSeen,
-    OrderState,
     VenueFact,
 )
-from recio.rules.reconcile import CASH_COMPARISONS, cash_cause
+from recio.messages.controls import Halt
+from recio.messages.orders import OrderState
+from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
 from recio.settings.sections import KalshiSection
 from recio.supervisor import leading_fault
 from recio.tasks.account_sync import AccountSync

@@ -15,7 +15,8 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.messages import Brake, Halt, OrderState, Restraints
+from recio.messages.controls import Brake, Halt, Restraints
+from recio.messages.orders import OrderState
 from recio.settings.sections import RiskSection
 from recio.tasks.brake import BrakeAtVenue
 from recio.wires import Wires

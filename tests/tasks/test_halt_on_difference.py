@@ -12,7 +12,8 @@ import asyncpg
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.messages import PositionDifference, Restraints
+from recio.messages.account import PositionDifference
+from recio.messages.controls import Restraints
 from recio.settings.config import Config
 from recio.supervisor import Ledger
 from recio.tasks.failure_detector import FailureDetector

@@ -18,19 +18,16 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.ledger import Author
 from recio.db.pool import open_pool
-from recio.messages import (
-    FillSeen,
-    Halt,
-    OpenIntent,
+from recio.messages.account import FillSeen, SettlementSeen
+from recio.messages.controls import Halt, OrderGroupReady, Restraints
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import (
     OrderAccepted,
-    OrderGroupReady,
     OrderOutcome,
     OrderRejected,
     OrderState,
     OrderUnknown,
     PlaceOrder,
-    Restraints,
-    SettlementSeen,
     TradeState,
 )
 from recio.settings.sections import RiskSection

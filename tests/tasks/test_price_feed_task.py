@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from recio.clock import Clock
 from recio.db import market_data
-from recio.messages import IndexTape, IndexValue, Prices, PriceView, SourceState
+from recio.messages.prices import IndexTape, IndexValue, Prices, PriceView, SourceState
 from recio.settings.sections import PriceSource, PricesSection, SymbolSection
 from recio.tasks import price_feed
 from recio.tasks.price_feed import PriceFeed

@@ -17,7 +17,8 @@ from recio import web
 from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.kalshi.rate_limit import LimitsView
-from recio.messages import Assessments, Block, Halt, Restraints, StrikeAssessment
+from recio.messages.controls import Block, Halt, Restraints
+from recio.messages.decisions import Assessments, StrikeAssessment
 from recio.settings.config import Config
 from recio.settings.sections import EntrySection
 from recio.supervisor import Ledger

@@ -1,0 +1,109 @@
+"""What the venue says of our account: orders, fills, settlements, positions; no behaviour."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+
+
+class VenueOrderStatus(StrEnum):
+    RESTING = "resting"
+    CANCELED = "canceled"
+    EXECUTED = "executed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSeen:
+    """An order as the venue's order list or order channel shows it."""
+
+    venue_order_id: VenueOrderId
+    client_order_id: ClientOrderId | None
+    ticker: Ticker
+    status: VenueOrderStatus
+    filled: Quantity
+    remaining: Quantity
+    reason: str = ""
+    """Why it changed last, in the venue's own word; only its order channel says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderProvenAbsent:
+    """Two complete reads, both newer than the sending by the venue's own clock, do not have it."""
+
+    client_order_id: ClientOrderId
+    proof: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FillSeen:
+    fill_id: FillId
+    venue_order_id: VenueOrderId
+    ticker: Ticker
+    book_side: BookSide
+    price: Price
+    """YES terms."""
+    quantity: Quantity
+    fee: Money
+    is_taker: bool
+    at: datetime
+    client_order_id: ClientOrderId | None = None
+    """Only the fill channel names it, and only for an order that has one."""
+    post_position: Quantity | None = None
+    """The venue's position after this fill, + YES, - NO; only the fill channel says it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettlementSeen:
+    """A market the account held was settled by the venue."""
+
+    ticker: Ticker
+    result: Side
+    settled_at: datetime
+    revenue_cents: int
+
+
+VenueFact = OrderSeen | OrderProvenAbsent | FillSeen | SettlementSeen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountChannelsOpened:
+    """The private channels are subscribed anew: what happened before must be read over REST."""
+
+    at: datetime
+
+
+AccountHint = FillSeen | OrderSeen | AccountChannelsOpened
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PositionDifference:
+    """The venue's position and ours disagree, and time does not explain it."""
+
+    ticker: Ticker
+    venue: Quantity
+    ours: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountView:
+    """The account as the venue shows it, after a complete comparison with our rows."""
+
+    balance: Money
+    positions: Mapping[Ticker, Quantity]
+    """Signed: + YES, - NO."""
+    differences: tuple[PositionDifference, ...]
+    foreign: tuple[Ticker, ...]
+    """Positions on markets where recio never ordered: seen, shown, never touched."""
+    reconciled_at: datetime
+    cash_difference: Money | None = None
+    """What the venue has more than the books explain, after it stayed the same for several comparisons."""
+    unrecorded: tuple[ClientOrderId, ...] = ()
+    """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
+    foreign_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
+    """What positions and resting orders that were made by hand have cost or may cost, at their worst."""
+    foreign_orders: int = 0
+    """Orders resting at the venue that are not ours."""

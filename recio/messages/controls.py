@@ -1,0 +1,119 @@
+"""What stops entries: blocks, halts, switches, and what was done about a halt at the venue; exits never look at it but for a flatten."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """A computed condition that stops entries as long as it holds, and clears by itself."""
+
+    condition: str
+    detail: str
+    clears: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RootCause:
+    """What lies behind one or several blocks, for whoever reads the page."""
+
+    cause: str
+    sentence: str
+    consequences: tuple[str, ...]
+    """The conditions of the blocks that follow from it."""
+    since: datetime
+
+
+class Brake(StrEnum):
+    """How hard a halt stops."""
+
+    HALT = "halt"
+    """No entries; exits go on by their own rule."""
+    FLATTEN = "flatten"
+    """No entries, and everything held is sold as long as its market is open."""
+    STOP = "stop"
+    """No entries, and the daemon ends and does not start again until somebody resumes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Halt:
+    """A row that stops entries until somebody clears it; a restart does not."""
+
+    cause: str
+    since: datetime
+    by: str
+    way_out: str
+    brake: Brake = Brake.HALT
+    halt_id: int = 0
+    """Of its row; 0 while it has none yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrakeRequest:
+    """Somebody pulls a brake from outside the database: by the page or by a signal."""
+
+    brake: Brake
+    cause: str
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrakeCheck:
+    """What was done at the venue about a halt, and when it was seen to be so; seconds since its row was written."""
+
+    halt_id: int
+    cancelled: int
+    """Resting orders of ours that were cancelled for it."""
+    verified_after: float | None = None
+    """Until a listing newer than the halt showed nothing of ours resting."""
+    flat_after: float | None = None
+    """Until nothing was held any more; asked only where everything is to be sold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderGroupReady:
+    """The venue's own brake on entries: an order that carries this id is refused once the group is triggered."""
+
+    group_id: str
+    exchange_index: int | None
+
+
+class Switch(StrEnum):
+    """What a person may switch off by itself; the program never switches anything."""
+
+    ENTRY = "entry"
+    EXIT = "exit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwitchedOff:
+    switch: Switch
+    since: datetime
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Restraints:
+    """Everything that stops entries now; exits and reconciliation never look at it."""
+
+    blocks: tuple[Block, ...] = field(default=())
+    halts: tuple[Halt, ...] = field(default=())
+    causes: tuple[RootCause, ...] = field(default=())
+    """Of the blocks, the deepest first."""
+    vouched_until: datetime | None = None
+    """After this moment nobody has looked lately, and nothing may be opened; None: it is not dated."""
+    switched_off: tuple[SwitchedOff, ...] = field(default=())
+
+    def off(self, switch: Switch) -> SwitchedOff | None:
+        return next((each for each in self.switched_off if each.switch is switch), None)
+
+    @property
+    def flatten(self) -> Halt | None:
+        """The halt by which everything held must be sold, if there is one."""
+        return next((each for each in self.halts if each.brake is Brake.FLATTEN), None)

@@ -1,0 +1,121 @@
+"""What the venue says of its markets, their books and itself; no behaviour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from recio.units import EventTicker, Price, Quantity, Side, Ticker
+
+
+class MarketStatus(StrEnum):
+    INITIALIZED = "initialized"
+    INACTIVE = "inactive"
+    ACTIVE = "active"
+    CLOSED = "closed"
+    DETERMINED = "determined"
+    DISPUTED = "disputed"
+    AMENDED = "amended"
+    FINALIZED = "finalized"
+
+
+class StrikeType(StrEnum):
+    GREATER = "greater"
+    GREATER_OR_EQUAL = "greater_or_equal"
+    LESS = "less"
+    LESS_OR_EQUAL = "less_or_equal"
+    BETWEEN = "between"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRange:
+    """A stretch of the price grid: prices from `start` to `end` (both included) in steps of `step`."""
+
+    start: Price
+    end: Price
+    step: Price
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Market:
+    """One contract as the venue describes it."""
+
+    ticker: Ticker
+    event_ticker: EventTicker
+    series_ticker: str
+    symbol: str
+    exchange_index: int | None
+    strike_type: StrikeType
+    floor_strike: Decimal | None
+    cap_strike: Decimal | None
+    open_time: datetime
+    close_time: datetime
+    status: MarketStatus
+    price_ranges: tuple[PriceRange, ...]
+    fee_multiplier: Decimal
+    rules_primary: str
+    rules_secondary: str
+    doubt: str
+    """Why nothing may be traded here: its rules text is not understood, or its fee is not; empty if both are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketEnded:
+    """The venue has said how a market ended; a later word on the same market corrects it."""
+
+    ticker: Ticker
+    result: Side
+    heard_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookView:
+    """The best levels of one book in YES terms, best first; both sides from the same instant."""
+
+    bids: tuple[tuple[Price, Quantity], ...]
+    asks: tuple[tuple[Price, Quantity], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView:
+    """A market with its book, or without one while the book cannot be trusted."""
+
+    market: Market
+    book: BookView | None
+    book_at: datetime | None
+    """When the socket that carries this book last delivered anything."""
+    why_no_book: str = ""
+
+
+class VenuePhase(StrEnum):
+    """Whether the shard that trades our markets trades now."""
+
+    TRADING = "trading"
+    TRADING_PAUSED = "trading paused"
+    """Nothing can be placed or amended; cancels work."""
+    EXCHANGE_PAUSED = "exchange paused"
+    """Nothing works, cancels included."""
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueState:
+    """What the venue says about itself."""
+
+    phase: VenuePhase
+    resumes_at: datetime | None = None
+    """The venue's own estimate; None if it gives none."""
+    next_pause: tuple[datetime, datetime] | None = None
+    """Begin and end of the maintenance that comes next or lasts now, by the venue's schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketBoard:
+    """Every market of the open event of every series."""
+
+    markets: tuple[MarketView, ...]
+    venue: VenueState
+    clock_offset: float | None = None
+    """Seconds by which the venue's clock is ahead of ours; None while unknown."""

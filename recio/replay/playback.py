@@ -1,0 +1,178 @@
+"""One recorded session on a virtual clock: frames and trades in the order received, decisions when they were due.
+
+Nothing is decided from anything that had not been received by then, and no order ever leaves.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from operator import itemgetter
+
+from recio.kalshi.frames import Frame
+from recio.replay.event_queue import Agenda, Arrival, Due, Outcome, Turn
+from recio.replay.findings import SessionFound
+from recio.replay.session import Desk
+from recio.replay.session_files import (
+    EPOCH,
+    NS_PER_MS,
+    Match,
+    SessionFiles,
+    clock_offset_ns,
+    exchange_ms,
+    read_frames,
+    read_matches,
+    utc,
+)
+from recio.replay.spot import LONGEST_HOLE, Spot
+from recio.replay.trader import Look, trader
+from recio.replay.windows import read_windows
+from recio.rules.decision.entry import TURN_SECONDS
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
+from recio.rules.price.volatility import PriceMemory
+from recio.rules.pricing.model import AVERAGE, Model
+from recio.settings.config import Config
+
+NS = 1_000_000_000
+TURN_NS = round(TURN_SECONDS * NS)
+ORDER_LATENCY_NS = 100 * NS_PER_MS
+"""Market time between a decision and the arrival of its order at the venue."""
+OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
+"""Market time from a window's close until its outcome is looked at: late trades are in by then."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Clockwork:
+    """The virtual clock of one session, and what it has measured of the streams."""
+
+    desk: Desk
+    agenda: Agenda = field(default_factory=Agenda)
+    now_ns: int = 0
+    began_ns: int = 0
+    heard_ns: int = 0
+    """The newest time that the venue put on a frame, or the receipt of one that bears none."""
+    framed_ns: int = 0
+    """When the last frame was received."""
+    longest_silence_ns: int = 0
+    messages_behind_clock: int = 0
+    spot_trades: int = 0
+    last_turn_ns: int = 0
+    turn_is_due: bool = False
+
+    def run(self, received: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
+        """Replay the whole recording. Raises BadRecording."""
+        for window in self.desk.windows:
+            self.agenda.arrange(_unix_ns(window.closes_at) + OUTCOME_AFTER_NS, Outcome(window))
+        for received_ns, message in received:
+            self._advance(received_ns - offset_ns)
+            if isinstance(message, Match):
+                self.spot_trades += 1
+                self.desk.spot.hear(message, utc(self.now_ns))
+            else:
+                self._frame(message)
+            if not self.turn_is_due:
+                self.turn_is_due = True
+                self.agenda.arrange(max(self.now_ns, self.last_turn_ns + TURN_NS), Turn())
+        self._finish()
+
+    def _advance(self, at_ns: int) -> None:
+        """Move the clock on; everything due before this moment happens first, with what was known then."""
+        if not self.began_ns:
+            self.began_ns = at_ns
+        self._happen_before(at_ns)
+        if at_ns < self.now_ns:
+            self.messages_behind_clock += 1
+        else:
+            self.now_ns = at_ns
+
+    def _happen_before(self, ns: int) -> None:
+        while (following := self.agenda.next_before(ns)) is not None:
+            at_ns, due = following
+            self.now_ns = max(self.now_ns, at_ns)
+            self._happen(due)
+
+    def _happen(self, due: Due) -> None:
+        match due:
+            case Turn():
+                self.last_turn_ns, self.turn_is_due = self.now_ns, False
+                for order in self.desk.turn(utc(self.now_ns), utc(self.heard_ns)):
+                    self.agenda.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
+            case Arrival(order=order):
+                self.desk.arrive(order, utc(self.now_ns))
+            case Outcome(window=window):
+                self.desk.look_at_outcome(window, self.now_ns // NS)
+
+    def _frame(self, frame: Frame) -> None:
+        now_ns, desk = self.now_ns, self.desk
+        if self.framed_ns:
+            self.longest_silence_ns = max(self.longest_silence_ns, now_ns - self.framed_ns)
+        self.framed_ns = now_ns
+        at_ms = exchange_ms(frame)
+        # Tickers may trail the deltas by seconds: the newest time heard is how far the venue got.
+        self.heard_ns = max(self.heard_ns, now_ns if at_ms is None else min(now_ns, at_ms * NS_PER_MS))
+        desk.room.take(frame, now_ns)
+        if desk.taken.levels and isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
+            desk.recall_taken(frame)
+
+    def _finish(self) -> None:
+        """What was due when the recording ended happens; what would have come later is not decided."""
+        self._happen_before(self.now_ns + 1)
+        later = self.agenda.rest()
+        for due in later:
+            if isinstance(due, Arrival):
+                note = "the recording ended before the order arrived"
+                self.desk.trader.paper.answer(due.order, (), note, utc(self.now_ns))
+        for due in later:
+            if isinstance(due, Outcome):
+                self.desk.look_at_outcome(due.window, self.now_ns // NS)
+
+
+def replay_session(
+    files: SessionFiles, config: Config, model: Model = AVERAGE, look: Look | None = None
+) -> SessionFound:
+    """Replay one session from a fresh start. Raises BadRecording."""
+    desk = _desk(files, config, model, look)
+    offset_ns = clock_offset_ns(files.frames)
+    clockwork = Clockwork(desk=desk)
+    clockwork.run(_received(files), offset_ns)
+    return SessionFound(
+        name=files.name,
+        began_at=utc(clockwork.began_ns),
+        ended_at=utc(clockwork.now_ns),
+        clock_offset_ms=round(offset_ns / NS_PER_MS),
+        messages_behind_clock=clockwork.messages_behind_clock,
+        longest_silence_ms=clockwork.longest_silence_ns // NS_PER_MS,
+        spot_trades=clockwork.spot_trades,
+        integrity=desk.room.figures(),
+        decisions=desk.trader.decisions,
+        decision_reasons=dict(desk.trader.reasons.most_common()),
+        trades=desk.trades_found(),
+        windows=desk.windows_found(),
+    )
+
+
+def _desk(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Desk:
+    return Desk(
+        session=files.name,
+        look=look,
+        windows=() if files.description is None else read_windows(files.description, _symbol(config)),
+        spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
+        trader=trader(files.name, config, model),
+    )
+
+
+def _symbol(config: Config) -> str:
+    """Recordings hold one series; its coin is the first configured one."""
+    return next(iter(config.symbols))
+
+
+def _received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
+    """Both streams as one, in the order received."""
+    matches = iter(()) if files.matches is None else read_matches(files.matches)
+    return heapq.merge(matches, read_frames(files.frames), key=itemgetter(0))
+
+
+def _unix_ns(at: datetime) -> int:
+    return (at - EPOCH) // timedelta(microseconds=1) * 1000

@@ -1,0 +1,280 @@
+"""Reads recorded sessions line by line, strictly: what is broken is refused with its file, line and field.
+
+A session is a folder with the frames of the venue's socket and, where they were recorded, the trades
+of the spot exchange and a session.json that names the windows. It never guesses what a line meant.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import statistics
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from itertools import islice
+from pathlib import Path
+from typing import IO, Annotated, NamedTuple
+
+import msgspec
+
+from recio.errors import BadRecording
+from recio.kalshi.frame_kinds import TickerSeen
+from recio.kalshi.frames import Frame, FrameError, parse_frame
+from recio.rules.market.order_book import BookDeltaSeen
+
+FRAMES = "kalshi_ws.jsonl"
+MATCHES = "coinbase_matches.csv"
+DESCRIPTION = "session.json"
+MATCH_COLUMNS = ("recv_ns", "exchange_ts", "price")
+MATCH_TYPES = ("match", "last_match")
+OFFSET_SAMPLE = 1_000
+"""Dated frames from the start that tell how far the recorder's clock is off. Not all of them: what
+happens late in a recording must not move the decisions before it."""
+NS_PER_MS = 1_000_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
+"""Years 2000 to 2100: a time outside is in the wrong unit."""
+HIGHEST_PRICE = 10**9
+"""Dollars: beyond it a number is damage, and may be too long to compute with."""
+BUFFER_BYTES = 1 << 20
+
+
+class _Line(msgspec.Struct):
+    recv_ns: Annotated[int, msgspec.Meta(ge=EARLIEST_MS * NS_PER_MS, le=LATEST_MS * NS_PER_MS)]
+    m: msgspec.Raw
+
+
+BROKEN_LINE = (msgspec.MsgspecError, FrameError, UnicodeDecodeError, RecursionError, ArithmeticError)
+"""Arithmetic: a number like 1e9999999 is no frame either."""
+
+_line = msgspec.json.Decoder(_Line)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionFiles:
+    name: str
+    frames: Path
+    matches: Path | None
+    description: Path | None
+
+
+class Match(NamedTuple):
+    """One recorded trade of the spot exchange."""
+
+    price: Decimal
+    at: datetime
+
+
+def find_sessions(paths: Sequence[Path]) -> list[SessionFiles]:
+    """The sessions under these paths, each once, in order. Raises BadRecording."""
+    if not paths:
+        raise BadRecording("no recording was named: give a session folder, or a folder of session folders")
+    folders: dict[Path, Path] = {}
+    for path in paths:
+        for folder in _session_folders(path):
+            folders.setdefault(folder.resolve(), folder)
+    return [_session_files(folder) for folder in folders.values()]
+
+
+def _session_folders(path: Path) -> list[Path]:
+    if not path.exists():
+        raise BadRecording(f"{path} does not exist: give a session folder, or a folder of session folders")
+    if not path.is_dir():
+        raise BadRecording(f"{path} is a file: give the folder that holds {FRAMES}.gz or {FRAMES}")
+    if _looks_like_session(path):
+        return [path]
+    folders = sorted(each for each in path.iterdir() if each.is_dir() and _looks_like_session(each))
+    if not folders:
+        raise BadRecording(
+            f"{path} holds no recording: neither it nor a folder in it has {FRAMES}.gz or {FRAMES}"
+        )
+    return folders
+
+
+def _looks_like_session(folder: Path) -> bool:
+    return any(_either(folder, name) for name in (FRAMES, MATCHES)) or (folder / DESCRIPTION).exists()
+
+
+def _either(folder: Path, name: str) -> list[Path]:
+    return [path for path in (folder / f"{name}.gz", folder / name) if path.exists()]
+
+
+def _session_files(folder: Path) -> SessionFiles:
+    frames, matches = _only(folder, FRAMES), _only(folder, MATCHES)
+    if frames is None:
+        raise BadRecording(f"{folder} has no {FRAMES}.gz and no {FRAMES}: a session needs the venue's frames")
+    description = folder / DESCRIPTION
+    return SessionFiles(
+        name=folder.resolve().name,
+        frames=frames,
+        matches=matches,
+        description=description if description.exists() else None,
+    )
+
+
+def _only(folder: Path, name: str) -> Path | None:
+    found = _either(folder, name)
+    if len(found) > 1:
+        raise BadRecording(f"{folder} has both {name}.gz and {name}: keep the one that is to be replayed")
+    return found[0] if found else None
+
+
+def read_frames(path: Path) -> Iterator[tuple[int, Frame]]:
+    """(receive time in ns, frame) in the order received. Raises BadRecording at the first bad line."""
+    decode = _line.decode
+    number = 0
+    for raw in _lines(path):
+        number += 1
+        try:
+            line = decode(raw)
+            frame = parse_frame(bytes(line.m))
+        except BROKEN_LINE as error:
+            raise _bad(path, number, _explained(error, raw)) from error
+        at_ms = exchange_ms(frame)
+        if at_ms is not None and not EARLIEST_MS <= at_ms <= LATEST_MS:
+            raise _bad(path, number, f"ts_ms {at_ms} is not a time in Unix milliseconds")
+        yield line.recv_ns, frame
+    if number == 0:
+        raise BadRecording(f"{path} is empty: there is nothing to replay")
+
+
+def exchange_ms(frame: Frame) -> int | None:
+    """When the venue made a market data frame, where it says so."""
+    return frame.at_ms if isinstance(frame, BookDeltaSeen | TickerSeen) else None
+
+
+def clock_offset_ns(path: Path) -> int:
+    """How far the recorder's clock is ahead of the venue's, delivery included; 0 if no frame is dated."""
+    offsets = (
+        recv_ns - at_ms * NS_PER_MS
+        for recv_ns, frame in read_frames(path)
+        if (at_ms := exchange_ms(frame)) is not None
+    )
+    sample = list(islice(offsets, OFFSET_SAMPLE))
+    return statistics.median_low(sample) if sample else 0
+
+
+def read_matches(path: Path) -> Iterator[tuple[int, Match]]:
+    """(receive time in ns, trade) in the order received. Raises BadRecording at the first bad row."""
+    rows = csv.reader(_text_lines(path), strict=True)
+    columns: list[str] | None = None
+    try:
+        for row in rows:
+            if columns is None:
+                columns = _match_columns(path, row)
+            else:
+                yield _match(path, rows.line_num, columns, row)
+    except csv.Error as error:
+        raise _bad(path, rows.line_num, f"not a CSV row: {error}") from error
+    if columns is None:
+        raise BadRecording(
+            f"{path} is empty: it needs at least a header; remove the file if there were no trades"
+        )
+
+
+def _text_lines(path: Path) -> Iterator[str]:
+    for number, raw in enumerate(_lines(path), 1):
+        try:
+            yield raw.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise _bad(path, number, f"not UTF-8: {error}") from error
+
+
+def _match_columns(path: Path, header: list[str]) -> list[str]:
+    missing = [name for name in MATCH_COLUMNS if name not in header]
+    if missing:
+        raise _bad(path, 1, f"the header lacks {', '.join(missing)}; it has {','.join(header)!r}")
+    return header
+
+
+def _match(path: Path, number: int, columns: list[str], row: list[str]) -> tuple[int, Match]:
+    if len(row) != len(columns):
+        raise _bad(path, number, f"{len(row)} fields where the header names {len(columns)}")
+    fields = dict(zip(columns, row, strict=True))
+    if fields.get("type", "match") not in MATCH_TYPES:
+        raise _bad(path, number, f"type {fields['type']!r} is none of {', '.join(MATCH_TYPES)}")
+    name = ""
+    try:
+        name = "recv_ns"
+        received = int(fields[name])
+        _within_era(received // NS_PER_MS)
+        name = "exchange_ts"
+        at = _aware(fields[name])
+        name = "price"
+        match = Match(_positive(fields[name]), at)
+    except (ValueError, OverflowError, InvalidOperation) as error:
+        raise _bad(path, number, f"{name} {fields[name]!r} is refused: {_reason(error)}") from error
+    return received, match
+
+
+def _reason(error: Exception) -> str:
+    return "not a decimal number" if isinstance(error, InvalidOperation) else str(error)
+
+
+def utc(ns: int) -> datetime:
+    """Unix nanoseconds as an aware time, to the microsecond."""
+    return EPOCH + timedelta(microseconds=ns // 1000)
+
+
+def _within_era(unix_ms: float) -> None:
+    if not EARLIEST_MS <= unix_ms <= LATEST_MS:
+        raise ValueError("not a time between the years 2000 and 2100")
+
+
+def _aware(text: str) -> datetime:
+    at = datetime.fromisoformat(text)
+    if at.tzinfo is None:
+        raise ValueError("it has no time zone")
+    _within_era(at.timestamp() * 1000)
+    return at.astimezone(UTC)
+
+
+def _positive(text: str) -> Decimal:
+    price = Decimal(text)
+    if not is_price(price):
+        raise ValueError("not a positive price")
+    return price
+
+
+def is_price(value: Decimal) -> bool:
+    """Whether a recorded spot price, strike or settlement value can be one at all."""
+    return value.is_finite() and 0 < value < HIGHEST_PRICE
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    number = 0
+    try:
+        with _opened(path) as stream:
+            for raw in stream:
+                number += 1
+                yield raw
+    except EOFError as error:
+        raise _bad(
+            path, number + 1, "the gzip stream ends early: the file is truncated, copy it again"
+        ) from error
+    except (gzip.BadGzipFile, zlib.error) as error:
+        raise _bad(path, number + 1, f"not a whole gzip stream ({error}): copy the file again") from error
+    except OSError as error:
+        raise BadRecording(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix == ".gz":
+        # A large buffer above the decompressor makes short lines cheap.
+        return io.BufferedReader(gzip.GzipFile(path, "rb"), BUFFER_BYTES)
+    return path.open("rb", buffering=BUFFER_BYTES)
+
+
+def _explained(error: Exception, raw: bytes) -> str:
+    if isinstance(error, FrameError | ArithmeticError):
+        return f"m is not a frame that can be trusted: {error!s:.300}"
+    shown = raw[:120].decode("utf-8", "replace").rstrip()
+    return f"not a line of {{recv_ns, m}}: {error}; it begins {shown!r}"
+
+
+def _bad(path: Path, number: int, fault: str) -> BadRecording:
+    return BadRecording(f"{path} line {number}: {fault}")

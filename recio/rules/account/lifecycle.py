@@ -1,0 +1,106 @@
+"""The legal moves of orders and trades, and what a trade becomes when its orders and fills change.
+
+schema.sql holds the same tables as triggers; a test proves that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from recio.messages.account import OrderSeen, VenueOrderStatus
+from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeState
+from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, TradeId, complement
+
+ORDER_MOVES: dict[OrderState, frozenset[OrderState]] = {
+    OrderState.INTENDED: frozenset(
+        {
+            OrderState.UNKNOWN,
+            OrderState.RESTING,
+            OrderState.FILLED,
+            OrderState.CANCELLED,
+            OrderState.REJECTED,
+            OrderState.ABSENT,
+        }
+    ),
+    OrderState.UNKNOWN: frozenset(
+        {OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT}
+    ),
+    OrderState.RESTING: frozenset({OrderState.FILLED, OrderState.CANCELLED}),
+    OrderState.FILLED: frozenset(),
+    OrderState.CANCELLED: frozenset(),
+    OrderState.REJECTED: frozenset(),
+    OrderState.ABSENT: frozenset(),
+}
+
+TRADE_MOVES: dict[TradeState, frozenset[TradeState]] = {
+    TradeState.OPENING: frozenset({TradeState.OPEN, TradeState.VOID}),
+    TradeState.OPEN: frozenset({TradeState.CLOSING, TradeState.CLOSED}),
+    TradeState.CLOSING: frozenset({TradeState.OPEN, TradeState.CLOSED}),
+    TradeState.CLOSED: frozenset(),
+    TradeState.VOID: frozenset(),
+}
+
+PROVEN_ENDS = frozenset(state for state, moves in ORDER_MOVES.items() if not moves)
+UNPROVEN = frozenset(ORDER_MOVES) - PROVEN_ENDS
+
+
+def may_move_order(now: OrderState, to: OrderState) -> bool:
+    return to in ORDER_MOVES[now]
+
+
+def may_move_trade(now: TradeState, to: TradeState) -> bool:
+    return to in TRADE_MOVES[now]
+
+
+def state_from_counts(quantity: Quantity, filled: Quantity, remaining: Quantity) -> OrderState:
+    """What an order with these counts is, by the venue's answer to its creation."""
+    if remaining > 0:
+        return OrderState.RESTING
+    return OrderState.FILLED if filled >= quantity else OrderState.CANCELLED
+
+
+def state_from_venue(seen: OrderSeen) -> OrderState:
+    """What an order is that the venue's list shows."""
+    match seen.status:
+        case VenueOrderStatus.RESTING:
+            return OrderState.RESTING
+        case VenueOrderStatus.EXECUTED:
+            return OrderState.FILLED
+        case VenueOrderStatus.CANCELED:
+            return OrderState.CANCELLED
+
+
+def is_settled(order: OrderView, filled_by_fills: Quantity) -> bool:
+    """Whether an order has a proven end and every fill that the venue counted has arrived."""
+    return order.state in PROVEN_ENDS and filled_by_fills >= order.filled
+
+
+def next_trade_state(
+    state: TradeState, orders_settled: Sequence[bool], entry_quantity: Quantity, exit_quantity: Quantity
+) -> TradeState:
+    """What a trade is, given whether each of its orders is settled and what its fills add up to."""
+    if state in (TradeState.CLOSED, TradeState.VOID) or not all(orders_settled):
+        return state
+    match state:
+        case TradeState.OPENING:
+            return TradeState.OPEN if entry_quantity > 0 else TradeState.VOID
+        case TradeState.OPEN | TradeState.CLOSING:
+            return TradeState.CLOSED if exit_quantity >= entry_quantity else TradeState.OPEN
+
+
+def book_side(side: Side, purpose: OrderPurpose) -> BookSide:
+    """Buying YES and selling NO are bids of the one YES book; the other two are asks."""
+    buys_yes = (side is Side.YES) == (purpose is OrderPurpose.ENTRY)
+    return BookSide.BID if buys_yes else BookSide.ASK
+
+
+def yes_price(side: Side, own_price: Price) -> Price:
+    """A side's own price in YES terms; the same function leads back."""
+    return own_price if side is Side.YES else complement(own_price)
+
+
+def client_order_id(
+    account_tag: str, trade_id: TradeId, purpose: OrderPurpose, attempt: int
+) -> ClientOrderId:
+    """Stable, ours and telling: which database, trade, purpose and attempt an order belongs to."""
+    return ClientOrderId(f"recio-{account_tag}-{trade_id}-{purpose.value}-{attempt}")

@@ -1,0 +1,270 @@
+"""The limits every entry must pass, counted with open, resting, unknown and foreign at their worst.
+
+Only an Approved intent may become an order row; a refusal is an answer, not an error. schema.sql holds the same
+limits as a trigger, which knows what the rows say but not what was made by hand; a test proves that both agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from recio.messages.account import AccountView
+from recio.messages.decisions import OpenIntent
+from recio.messages.orders import OpenTrades, OrderPurpose, TradeState
+from recio.rules.account.exposure import UNBOUNDED, cost_of
+from recio.rules.account.lifecycle import UNPROVEN
+from recio.settings.sections import RiskSection
+from recio.units import (
+    ONE_DOLLAR,
+    EventTicker,
+    Money,
+    Price,
+    Quantity,
+    Ticker,
+    money_decimal,
+    notional,
+    price_text,
+    quantity_text,
+)
+
+RATE_SPAN = timedelta(minutes=1)
+"""Market time over which the rate of orders is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Collar:
+    """What an entry's price is held against, per contract of the side bought."""
+
+    ask: Price
+    """The best ask of the book at the time of the approval."""
+    fair: Decimal
+    """What the model thinks it is worth, in dollars."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Approved:
+    intent: OpenIntent
+    reserved: Money
+    """What the order can cost at most, fee included."""
+    collar: Collar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    limit: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What an entry is held against: the rows, the account as last compared, and the book of its market."""
+
+    trades: OpenTrades
+    account: AccountView | None
+    ask: Price | None
+    """Best ask of the side bought, in its own terms; None while the book is not known or nobody offers."""
+
+
+def worst_case(intent: OpenIntent) -> Money:
+    return Money(notional(intent.limit, intent.quantity) + intent.fee_estimate)
+
+
+def open_cost(standing: Standing, event: EventTicker | None = None) -> Money:
+    """Cost at its worst of all that lives, or of one event: held, unproven, and made by hand."""
+    trades, account = standing.trades, standing.account
+    live = [trade for trade in trades.trades if event is None or trade.event_ticker == event]
+    held = sum(max(0, trade.entry_cost - trade.exit_proceeds) for trade in live)
+    of = {trade.trade_id for trade in live}
+    pending = sum(
+        order.reserved
+        for order in trades.orders
+        if order.purpose is OrderPurpose.ENTRY and (event is None or order.trade_id in of)
+    )
+    foreign = sum(
+        cost
+        for ticker, cost in (account.foreign_cost.items() if account else ())
+        if event is None or is_of(ticker, event)
+    )
+    return Money(held + pending + foreign)
+
+
+def is_of(ticker: Ticker, event: EventTicker) -> bool:
+    """Whether a market is one of an event's strikes, by its name: foreign positions come without their event."""
+    return ticker.startswith(f"{event}-")
+
+
+def approve(
+    intent: OpenIntent, standing: Standing, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+) -> Approved | Refused:
+    """Check one entry against every limit, in a fixed order, and say the first that refuses.
+
+    `budget` is the most that its strategy's trades may cost together; 0 is no bound.
+    """
+    reserved, collar = worst_case(intent), _collar(intent, standing.ask, limits)
+    if isinstance(collar, Refused):
+        return collar
+    refusal = (
+        _stale(intent, limits, now)
+        or _size(intent, standing, limits)
+        or _counts(intent, standing.trades, limits)
+        or _budget(intent, reserved, standing, budget)
+        or _cost(intent, reserved, standing, limits)
+        or _balance(reserved, standing)
+        or _loss(reserved, standing, limits)
+    )
+    return refusal or Approved(intent=intent, reserved=reserved, collar=collar)
+
+
+def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Collar | Refused:
+    if ask is None:
+        return Refused(
+            limit="price_collar_dollars", reason=f"nobody offers {intent.side} of {intent.ticker} any more"
+        )
+    fair = Decimal(f"{intent.chance:.6f}")
+    highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar)
+    if intent.limit > highest:
+        return Refused(
+            limit="price_collar_dollars",
+            reason=f"{price_text(intent.limit)} is too far above the ask {price_text(ask)} or the model's {fair:.4f}",
+        )
+    return Collar(ask=ask, fair=fair)
+
+
+def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Refused | None:
+    age = (now - intent.decided_at).total_seconds()
+    if age > limits.order_deadline_seconds:
+        return Refused(limit="order_deadline_seconds", reason=f"the decision is {age:.1f} s old")
+    return None
+
+
+def _size(intent: OpenIntent, standing: Standing, limits: RiskSection) -> Refused | None:
+    if intent.quantity > limits.max_order:
+        return Refused(
+            limit="max_contracts_per_order",
+            reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_order)}",
+        )
+    total = Quantity(intent.quantity + _contracts_on(intent.ticker, standing))
+    if total > limits.max_strike:
+        return Refused(
+            limit="max_contracts_per_strike",
+            reason=f"{quantity_text(total)} contracts on {intent.ticker} are more than {quantity_text(limits.max_strike)}",
+        )
+    return None
+
+
+def _contracts_on(ticker: Ticker, standing: Standing) -> int:
+    held = sum(trade.held for trade in standing.trades.trades if trade.ticker == ticker)
+    pending = sum(
+        order.quantity
+        for order in standing.trades.orders
+        if order.ticker == ticker and order.purpose is OrderPurpose.ENTRY
+    )
+    account = standing.account
+    foreign = account is not None and ticker in account.foreign
+    return held + pending + (abs(account.positions[ticker]) if account and foreign else 0)
+
+
+def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Refused | None:
+    if any(trade.ticker == intent.ticker for trade in trades.trades):
+        return Refused(limit="one trade per market", reason=f"a live trade is on {intent.ticker}")
+    entries = trades.entries_by_event.get(intent.event_ticker, 0)
+    if entries >= limits.max_entries_per_event:
+        return Refused(
+            limit="max_entries_per_event", reason=f"{entries} entries were made in {intent.event_ticker}"
+        )
+    live = sum(trade.state is not TradeState.VOID for trade in trades.trades)
+    if live >= limits.max_open_trades:
+        return Refused(limit="max_open_trades", reason=f"{live} trades are open")
+    if trades.orders_last_minute >= limits.max_orders_per_minute:
+        return Refused(
+            limit="max_orders_per_minute",
+            reason=f"{trades.orders_last_minute} orders were intended within the last minute",
+        )
+    if trades.losses_in_a_row >= limits.max_consecutive_losses:
+        return Refused(
+            limit="max_consecutive_losses",
+            reason=f"{trades.losses_in_a_row} trades in a row lost; recio resume counts anew",
+        )
+    return None
+
+
+def _budget(intent: OpenIntent, reserved: Money, standing: Standing, budget: Money) -> Refused | None:
+    total = Money(cost_of(intent.strategy, standing.trades) + reserved)
+    if budget and total > budget:
+        return Refused(
+            limit="budget_dollars",
+            reason=f"strategy {intent.strategy} would have ${money_decimal(total):.2f} open,"
+            f" its budget is ${money_decimal(budget):.2f}",
+        )
+    return None
+
+
+def _cost(intent: OpenIntent, reserved: Money, standing: Standing, limits: RiskSection) -> Refused | None:
+    event = Money(open_cost(standing, intent.event_ticker) + reserved)
+    if event > limits.max_event_cost:
+        return Refused(
+            limit="max_event_cost_dollars",
+            reason=f"the cost in {intent.event_ticker} would be ${money_decimal(event):.2f}",
+        )
+    total = Money(open_cost(standing) + reserved)
+    if total > limits.max_open_cost:
+        return Refused(
+            limit="max_open_cost_dollars", reason=f"open cost would be ${money_decimal(total):.2f}"
+        )
+    return None
+
+
+def _balance(reserved: Money, standing: Standing) -> Refused | None:
+    """The venue's figure, less every entry that it may not have counted yet."""
+    account = standing.account
+    if account is None:
+        return Refused(limit="balance", reason="the balance is not known yet")
+    spoken_for = _not_in(account.reconciled_at, standing.trades)
+    left = Money(account.balance - spoken_for)
+    if reserved > left:
+        return Refused(
+            limit="balance",
+            reason=f"the order may cost ${money_decimal(reserved):.2f}, free is ${money_decimal(left):.2f}",
+        )
+    return None
+
+
+def _not_in(read_at: datetime, trades: OpenTrades) -> Money:
+    every = {order.client_order_id: order for order in (*trades.recent_orders, *trades.orders)}
+    return Money(
+        sum(
+            order.reserved
+            for order in every.values()
+            if order.purpose is OrderPurpose.ENTRY and (order.state in UNPROVEN or order.created_at > read_at)
+        )
+    )
+
+
+def _loss(reserved: Money, standing: Standing, limits: RiskSection) -> Refused | None:
+    """Nothing is opened whose loss, with that of all that is open, could make the day's loss larger than the limit."""
+    worst = Money(open_cost(standing) + reserved - standing.trades.realised_today)
+    if worst > limits.max_daily_loss:
+        return Refused(
+            limit="max_daily_loss_dollars",
+            reason=f"today's loss could become ${money_decimal(worst):.2f}"
+            f" (realised so far ${money_decimal(standing.trades.realised_today):+.2f})",
+        )
+    return None
+
+
+def used(standing: Standing, limits: RiskSection) -> Iterable[tuple[str, Decimal, Decimal]]:
+    """(limit, how much of it is taken, how much there may be) of every limit that fills up."""
+    trades = standing.trades
+    cost = open_cost(standing)
+    events = {trade.event_ticker for trade in trades.trades}
+    dearest = max((open_cost(standing, event) for event in events), default=Money(0))
+    yield "max_open_trades", Decimal(len(trades.trades)), Decimal(limits.max_open_trades)
+    yield "max_open_cost_dollars", money_decimal(cost), limits.max_open_cost_dollars
+    yield "max_event_cost_dollars", money_decimal(dearest), limits.max_event_cost_dollars
+    lost = Money(cost - trades.realised_today)
+    yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), limits.max_daily_loss_dollars
+    yield "max_orders_per_minute", Decimal(trades.orders_last_minute), Decimal(limits.max_orders_per_minute)
+    yield "max_consecutive_losses", Decimal(trades.losses_in_a_row), Decimal(limits.max_consecutive_losses)

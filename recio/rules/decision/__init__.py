@@ -1,0 +1,1 @@
+"""Whether to buy or sell now, how much, and if not, why not."""

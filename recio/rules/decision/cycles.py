@@ -1,0 +1,112 @@
+"""One turn of entry and one of exit as values: what was seen, when, and what came of it; the same in live, replay and test.
+
+It is what a recording of decisions holds, and what a replay computes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.messages.controls import Restraints
+from recio.messages.decisions import OpenIntent
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import TradeView
+from recio.messages.prices import Prices
+from recio.rules.account import risk
+from recio.rules.account.exposure import UNBOUNDED
+from recio.rules.decision import entry
+from recio.rules.decision import exit as exit_rule
+from recio.rules.decision.entry import Decided, Seen, Waits
+from recio.rules.decision.strategy import Strategy, named
+from recio.rules.market.quotes import ask_on
+from recio.settings.sections import RiskSection
+from recio.settings.strategies import Stage
+from recio.units import Money
+
+UNRESTRAINED = Restraints()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryTurn:
+    at: datetime
+    strategy: str
+    seen: Seen
+    outcome: OpenIntent | Waits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitTurn:
+    at: datetime
+    trade: TradeView
+    board: MarketBoard | None
+    prices: Prices | None
+    restraints: Restraints | None
+    before: exit_rule.Remembered
+    decided: exit_rule.Decided
+
+
+Turn = EntryTurn | ExitTurn
+
+
+def of_entry(seen: Seen, strategy: Strategy, limits: RiskSection, now: datetime) -> tuple[Decided, EntryTurn]:
+    """What the rule says, and what is left of it under the limits that trade_manager will apply."""
+    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
+    outcome: OpenIntent | Waits = Waits(gate="switch", sentence=f"strategy {strategy.name} is off")
+    if strategy.stage is not Stage.OFF:
+        outcome = within_limits(decided.outcome, seen, limits, now, strategy.budget)
+    return decided, EntryTurn(at=now, strategy=strategy.name, seen=seen, outcome=outcome)
+
+
+def of_exit(
+    trade: TradeView,
+    board: MarketBoard | None,
+    prices: Prices | None,
+    restraints: Restraints | None,
+    before: exit_rule.Remembered,
+    strategy: Strategy,
+    now: datetime,
+) -> ExitTurn:
+    held_by = restraints or UNRESTRAINED
+    return ExitTurn(
+        at=now,
+        trade=trade,
+        board=board,
+        prices=prices,
+        restraints=restraints,
+        before=before,
+        decided=exit_rule.decide(trade, board, prices, before, strategy.exit, now, held_by, strategy.model),
+    )
+
+
+def again(turn: Turn, strategies: Sequence[Strategy], limits: RiskSection) -> Turn:
+    """The same turn decided anew."""
+    match turn:
+        case EntryTurn(at=at, seen=seen):
+            return of_entry(seen, named(strategies, turn.strategy), limits, at)[1]
+        case ExitTurn():
+            return of_exit(
+                turn.trade,
+                turn.board,
+                turn.prices,
+                turn.restraints,
+                turn.before,
+                named(strategies, turn.trade.strategy),
+                turn.at,
+            )
+
+
+def within_limits(
+    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+) -> OpenIntent | Waits:
+    """The wish, or the limit that trade_manager would refuse it by: a hopeless wish is not sent."""
+    if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:
+        return outcome
+    ask = ask_on(seen.board, outcome.ticker, outcome.side)
+    standing = risk.Standing(trades=seen.trades, account=seen.account, ask=ask)
+    match risk.approve(outcome, standing, limits, now, budget):
+        case risk.Refused(limit=limit, reason=reason):
+            return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
+        case risk.Approved():
+            return outcome

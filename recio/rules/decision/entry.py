@@ -1,0 +1,291 @@
+"""Whether to open a trade now, and if not, the first reason why not; it never waits and never sends.
+
+One rule: buy the side whose model probability exceeds its ask plus the taker fee by the wanted edge,
+at no more than the price that still leaves that edge, for no more than stands there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from recio.messages.account import AccountView
+from recio.messages.controls import Restraints, Switch
+from recio.messages.decisions import Assessments, OpenIntent, StrikeAssessment
+from recio.messages.markets import MarketBoard, MarketView
+from recio.messages.orders import OpenTrades
+from recio.messages.prices import Momentum, Prices, PriceView
+from recio.rules.decision.entry_gates import GATES, Waits, gates_of_a_market
+from recio.rules.decision.sizing import contracts
+from recio.rules.decision.watchlist import watched
+from recio.rules.market.quotes import ask_of, quantity_up_to
+from recio.rules.pricing.assessment import assess, dearest_price
+from recio.rules.pricing.fees import dearest_fee, taker_fee
+from recio.rules.pricing.model import AVERAGE, Model, Reader
+from recio.settings.sections import EntrySection
+from recio.settings.strategies import DEFAULT
+from recio.units import (
+    ONE_CONTRACT,
+    EventTicker,
+    Money,
+    Price,
+    Side,
+    Ticker,
+    money_text,
+    price_text,
+    quantity_text,
+)
+
+TURN_SECONDS = 0.25
+"""Market seconds between two turns of entry and exit, live and in replay."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Everything entry may look at in one turn."""
+
+    board: MarketBoard | None
+    prices: Prices | None
+    trades: OpenTrades | None
+    account: AccountView | None
+    restraints: Restraints | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    outcome: OpenIntent | Waits
+    assessments: Assessments
+    refusals: tuple[tuple[EventTicker, Waits], ...] = ()
+    """For each open event the gate that its best strike did not pass."""
+
+
+def decide(
+    seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
+) -> Decided:
+    """One turn of one strategy's entry over the whole board."""
+    reader = Reader(model)
+    markets = () if seen.board is None else seen.board.markets
+    prices = (seen.prices or Prices()).by_symbol
+    strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.chance) for view in markets)
+    watching = watched(markets, strikes, settings)
+    passed = first_closed_gate(seen, settings, now)
+    if isinstance(passed, Waits):
+        return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
+    candidates = [
+        _candidate(view, strike, prices.get(view.market.symbol), passed, settings, now)
+        for view, strike in zip(markets, strikes, strict=True)
+    ]
+    wishes = [each for each in candidates if isinstance(each, _Wish)]
+    if wishes:
+        best = max(wishes, key=lambda wish: wish.edge)
+        return _decided(
+            _intent(best, settings, now, reader, strategy), strikes, candidates, markets, watching
+        )
+    refusals = [each for each in candidates if isinstance(each, Waits)]
+    nothing = Waits(gate="no market", sentence="no open market is known")
+    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates, markets, watching)
+
+
+def _progress(waits: Waits) -> int:
+    """How many gates were passed: of a whole ladder, the strike that came furthest tells the most."""
+    return GATES.index(waits.gate) if waits.gate in GATES else 0
+
+
+def _decided(
+    outcome: OpenIntent | Waits,
+    strikes: Sequence[StrikeAssessment],
+    answers: Sequence[_Wish | Waits],
+    markets: Sequence[MarketView],
+    watching: tuple[Ticker, ...],
+) -> Decided:
+    """The outcome, with each market's own reason noted beside its assessment."""
+    noted = tuple(
+        replace(strike, note=answer.sentence if isinstance(answer, Waits) else "wanted")
+        for strike, answer in zip(strikes, answers, strict=True)
+    )
+    verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
+    return Decided(
+        outcome=outcome,
+        assessments=Assessments(strikes=noted, verdict=verdict, watchlist=watching),
+        refusals=_by_event(outcome, answers, markets),
+    )
+
+
+def _by_event(
+    outcome: OpenIntent | Waits, answers: Sequence[_Wish | Waits], markets: Sequence[MarketView]
+) -> tuple[tuple[EventTicker, Waits], ...]:
+    """Each event's own reason; one that something is wanted of has none, unless the wish came to nothing."""
+    furthest: dict[EventTicker, Waits] = {}
+    for view, answer in zip(markets, answers, strict=True):
+        event, said = view.market.event_ticker, answer
+        if not isinstance(said, Waits):
+            if not isinstance(outcome, Waits):
+                continue
+            said = outcome
+        if event not in furthest or _progress(said) > _progress(furthest[event]):
+            furthest[event] = said
+    wanted = outcome.event_ticker if isinstance(outcome, OpenIntent) else None
+    return tuple((event, waits) for event, waits in furthest.items() if event != wanted)
+
+
+def first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
+    """The gates that concern no market in particular; what passes them has rows to go by."""
+    if not settings.enabled:
+        return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
+    if seen.restraints is None:
+        return Waits(gate="starting", sentence="the failure detector has not reported yet")
+    off = seen.restraints.off(Switch.ENTRY)
+    if off is not None:
+        return Waits(gate="switch", sentence=f"entry was switched off by {off.by}")
+    for halt in seen.restraints.halts:
+        return Waits(gate="halt", sentence=f"halted: {halt.cause}")
+    until = seen.restraints.vouched_until
+    if until is not None and now > until:
+        return Waits(gate="block", sentence="failure_detector stuck: nobody has looked for failures lately")
+    for block in seen.restraints.blocks:
+        return Waits(gate="block", sentence=f"{block.condition}: {block.detail}")
+    if seen.account is None or seen.trades is None:
+        return Waits(gate="starting", sentence="the account has not been compared with the venue yet")
+    return seen.trades
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    view: MarketView
+    price: PriceView
+    side: Side
+    edge: Money
+    chance: float
+    seconds_to_close: float
+
+
+def _candidate(
+    view: MarketView,
+    strike: StrikeAssessment,
+    price: PriceView | None,
+    trades: OpenTrades,
+    settings: EntrySection,
+    now: datetime,
+) -> _Wish | Waits:
+    usable = gates_of_a_market(view, price, trades, settings, now)
+    if isinstance(usable, Waits):
+        return usable
+    remaining = (view.market.close_time - now).total_seconds()
+    if strike.probability is None:
+        return Waits(gate="probability", sentence=strike.note)
+    return _price_gate(view, usable, strike, strike.probability, settings, remaining)
+
+
+def _price_gate(
+    view: MarketView,
+    price: PriceView,
+    strike: StrikeAssessment,
+    chance: float,
+    settings: EntrySection,
+    remaining: float,
+) -> _Wish | Waits:
+    edges = [
+        (edge, side)
+        for side, edge in ((Side.YES, strike.yes_edge), (Side.NO, strike.no_edge))
+        if edge is not None
+    ]
+    if not edges:
+        return Waits(gate="empty book", sentence="nobody offers either side")
+    edge, side = max(edges)
+    if edge < settings.min_edge:
+        return Waits(
+            gate="edge",
+            sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge)}"
+            f" (model {chance:.1%} yes)",
+        )
+    own = chance if side is Side.YES else 1.0 - chance
+    if own < settings.min_probability:
+        return Waits(
+            gate="min probability",
+            sentence=f"model gives {side} {own:.1%} (at least {settings.min_probability:.0%} wanted)",
+        )
+    quote = ask_of(view, side)
+    if quote is None or not settings.min_price <= quote[0] <= settings.max_price:
+        return Waits(
+            gate="price bounds",
+            sentence=f"{side} ask is outside {price_text(settings.min_price)} to {price_text(settings.max_price)}",
+        )
+    return _Wish(
+        view=view,
+        price=price,
+        side=side,
+        edge=edge,
+        chance=chance if side is Side.YES else 1.0 - chance,
+        seconds_to_close=remaining,
+    )
+
+
+def _intent(
+    wish: _Wish, settings: EntrySection, now: datetime, reader: Reader, strategy: str
+) -> OpenIntent | Waits:
+    quote = ask_of(wish.view, wish.side)
+    if quote is None:
+        return Waits(gate="empty book", sentence="nobody offers the side wanted")
+    ask, there = quote
+    market = wish.view.market
+    highest = Price(min(settings.max_price, ask + settings.max_slippage))
+    limit = dearest_price(wish.view, wish.side, wish.chance, settings.min_edge, highest)
+    if limit is None:
+        return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
+    depth = quantity_up_to(wish.view, wish.side, limit)
+    if depth < settings.min_depth:
+        return Waits(
+            gate="depth",
+            sentence=f"{quantity_text(depth)} contracts stand up to {price_text(limit)}"
+            f" (at least {quantity_text(settings.min_depth)} wanted)",
+        )
+    fee = taker_fee(limit, ONE_CONTRACT, market.fee_multiplier)
+    size = contracts(settings, limit, fee, _lower(wish, reader, now), depth)
+    if isinstance(size, str):
+        return Waits(gate="size", sentence=size)
+    return OpenIntent(
+        strategy=strategy,
+        ticker=market.ticker,
+        event_ticker=market.event_ticker,
+        exchange_index=market.exchange_index,
+        side=wish.side,
+        quantity=size,
+        limit=limit,
+        chance=wish.chance,
+        fee_estimate=dearest_fee(ask, limit, size, market.fee_multiplier),
+        closes_at=market.close_time,
+        decided_at=now,
+        why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
+        f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
+        inputs={
+            **reader.figures(market, wish.price, now),
+            "price": str(wish.price.tick.price),
+            "price_source": wish.price.tick.source,
+            "price_at": wish.price.tick.at.isoformat(),
+            "momentum": _momentum(wish.price.momentum),
+            "probability": f"{wish.chance:.6f}",
+            "ask": price_text(ask),
+            "limit": price_text(limit),
+            "ask_quantity": quantity_text(there),
+            "edge": money_text(wish.edge),
+            "seconds_to_close": f"{wish.seconds_to_close:.3f}",
+            "strike": str(market.floor_strike if market.floor_strike is not None else market.cap_strike),
+        },
+    )
+
+
+def _lower(wish: _Wish, reader: Reader, now: datetime) -> float | str:
+    """The lower bound of the chance of the side wanted."""
+    bounds = reader.bounds(wish.view.market, wish.price, now)
+    if isinstance(bounds, str):
+        return bounds
+    return bounds[0] if wish.side is Side.YES else 1.0 - bounds[1]
+
+
+def _momentum(known: Momentum | None) -> str:
+    return "unknown" if known is None else f"{known.hundredths:.3f}"
+
+
+def _cents(amount: Money) -> str:
+    return f"{amount / 10_000:.2f}¢"

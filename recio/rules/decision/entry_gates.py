@@ -1,0 +1,173 @@
+"""The gates of one market that an entry must pass, each with its figure and its limit; the first that is closed is the answer.
+
+They only look: what an order would cost is entry's affair, and what may be risked is that of risk.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.messages.markets import MarketStatus, MarketView
+from recio.messages.orders import OpenTrades
+from recio.messages.prices import PriceView
+from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.decision import momentum_pause
+from recio.rules.market.quotes import is_crossed
+from recio.settings.sections import EntrySection
+from recio.units import Price, price_text
+
+GATES = (
+    "no market",
+    "no price",
+    "price doubt",
+    "price age",
+    "spike",
+    "market doubt",
+    "market status",
+    "too early",
+    "too late",
+    "book",
+    "book age",
+    "spread",
+    "order in doubt",
+    "already in",
+    "re-entry",
+    "cooldown",
+    "probability",
+    "min probability",
+    "empty book",
+    "price bounds",
+    "edge",
+    "price grid",
+    "depth",
+    "size",
+)
+"""The gates of one market in the order of how telling they are of a whole board."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """No trade, and the first gate that said so: `gate` is stable, `sentence` is for a person."""
+
+    gate: str
+    sentence: str
+
+
+def gates_of_a_market(
+    view: MarketView, price: PriceView | None, trades: OpenTrades, settings: EntrySection, now: datetime
+) -> Waits | PriceView:
+    """Every gate of one market that asks for nobody's opinion, in order; what passes has a price to go by."""
+    usable = spot_gate(view, price, settings, now)
+    if isinstance(usable, Waits):
+        return usable
+    remaining = (view.market.close_time - now).total_seconds()
+    closed = (
+        market_gate(view, settings, remaining)
+        or book_gate(view, settings, now)
+        or own_gate(view, trades, settings, now)
+    )
+    return closed or usable
+
+
+def spot_gate(
+    view: MarketView, price: PriceView | None, settings: EntrySection, now: datetime
+) -> Waits | PriceView:
+    if price is None:
+        return Waits(gate="no price", sentence=f"no price of {view.market.symbol} yet")
+    if price.doubt:
+        return Waits(gate="price doubt", sentence=f"price of {view.market.symbol}: {price.doubt}")
+    age = (now - price.tick.at).total_seconds()
+    if age > settings.max_price_age_seconds:
+        return Waits(
+            gate="price age",
+            sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
+        )
+    return _spike(view, price, settings, now) or price
+
+
+def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: datetime) -> Waits | None:
+    """A market that ran is left alone until it has been calm for long enough."""
+    if not settings.spike_trigger_hundredths:
+        return None
+    pause = momentum_pause.paused(
+        price.momentum_peaks,
+        math.floor(now.timestamp() / 60),
+        settings.spike_trigger_hundredths,
+        settings.spike_resume_hundredths,
+        settings.spike_calm_minutes,
+    )
+    if pause is None:
+        return None
+    return Waits(
+        gate="spike",
+        sentence=f"{view.market.symbol} ran: momentum reached {pause.peak:.1f} (trigger"
+        f" {settings.spike_trigger_hundredths:g}), calm below {settings.spike_resume_hundredths:g} for {pause.calm} of"
+        f" {settings.spike_calm_minutes} minutes",
+    )
+
+
+def market_gate(view: MarketView, settings: EntrySection, remaining: float) -> Waits | None:
+    if view.market.doubt:
+        return Waits(gate="market doubt", sentence=view.market.doubt)
+    if view.market.status is not MarketStatus.ACTIVE:
+        return Waits(gate="market status", sentence=f"market is {view.market.status}")
+    if remaining < settings.min_seconds_to_close:
+        return Waits(
+            gate="too late",
+            sentence=f"{remaining:.0f} s to the close (at least {settings.min_seconds_to_close:g} s wanted)",
+        )
+    if remaining > settings.max_seconds_to_close:
+        return Waits(
+            gate="too early",
+            sentence=f"{remaining:.0f} s to the close (at most {settings.max_seconds_to_close:g} s wanted)",
+        )
+    return None
+
+
+def book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits | None:
+    if view.book is None or view.book_at is None:
+        return Waits(gate="book", sentence=f"no usable book: {view.why_no_book}")
+    age = (now - view.book_at).total_seconds()
+    if age > settings.max_book_age_seconds:
+        return Waits(
+            gate="book age", sentence=f"book is {age:.1f} s old (limit {settings.max_book_age_seconds:g} s)"
+        )
+    if is_crossed(view):
+        return Waits(gate="book", sentence="book is crossed for the moment")
+    return _spread(view, settings)
+
+
+def _spread(view: MarketView, settings: EntrySection) -> Waits | None:
+    book = view.book
+    if not settings.max_spread or book is None or not (book.bids and book.asks):
+        return None
+    spread = Price(book.asks[0][0] - book.bids[0][0])
+    if spread <= settings.max_spread:
+        return None
+    return Waits(
+        gate="spread",
+        sentence=f"spread is {price_text(spread)} (at most {price_text(settings.max_spread)} wanted)",
+    )
+
+
+def own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: datetime) -> Waits | None:
+    ticker = view.market.ticker
+    for order in trades.orders:
+        if order.ticker == ticker and order.state in UNPROVEN:
+            return Waits(gate="order in doubt", sentence=f"order {order.client_order_id} is {order.state}")
+    for trade in trades.trades:
+        if trade.ticker == ticker:
+            return Waits(
+                gate="already in", sentence=f"trade {trade.trade_id} is {trade.state} on this market"
+            )
+    entries, most = trades.entries_by_market.get(ticker, 0), settings.max_entries_per_market
+    if most and entries >= most:
+        return Waits(gate="re-entry", sentence=f"{entries} entries were made on this market (at most {most})")
+    last = trades.last_entry_at.get(ticker)
+    if last is not None and (now - last).total_seconds() < settings.cooldown_seconds:
+        return Waits(
+            gate="cooldown", sentence=f"cooling down for {settings.cooldown_seconds:g} s after an entry"
+        )
+    return None

@@ -1,0 +1,223 @@
+"""Whether to sell what a trade holds before it settles, and at what floor; a halt or a block never stops it.
+
+The reasons are those of exit_reasons; everything else is left to the settlement, which the venue decides. A flatten sells
+whatever the model thinks, and asks no switch. What it remembers from turn to turn goes in and comes out as a value.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from recio.messages.controls import Restraints, Switch
+from recio.messages.decisions import CloseIntent
+from recio.messages.markets import MarketBoard, MarketStatus, MarketView, VenuePhase
+from recio.messages.orders import TradeState, TradeView
+from recio.messages.prices import Prices, PriceView
+from recio.rules.decision.exit_reasons import Keep, Sell, Sight, judge
+from recio.rules.market.quotes import bid_of, market_on, sellable_floor
+from recio.rules.pricing.model import AVERAGE, Model, Reader
+from recio.settings.sections import ExitSection
+from recio.units import Price, Side, TradeId, price_text
+
+UNRESTRAINED = Restraints()
+PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Remembered:
+    """What exit knows of one trade from the turns before; a restart begins with nothing."""
+
+    falling_since: datetime | None = None
+    """Since when the probability has been below the stop without a break."""
+    attempts: int = 0
+    """Sales wished so far; each is content with less than the one before."""
+    last_attempt: datetime | None = None
+    unsold_since: datetime | None = None
+    """Since when a sale is wanted that nobody can make."""
+    alarmed: bool = False
+    """Whether somebody has been called for that."""
+
+
+NOTHING = Remembered()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """Keep the position, and why."""
+
+    trade_id: TradeId
+    sentence: str
+    alarm: bool = False
+    """It should have been sold for too long and cannot be: somebody has to know, now and once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    outcome: CloseIntent | Holds
+    remembered: Remembered
+
+
+def decide(
+    trade: TradeView,
+    board: MarketBoard | None,
+    prices: Prices | None,
+    before: Remembered,
+    settings: ExitSection,
+    now: datetime,
+    restraints: Restraints = UNRESTRAINED,
+    model: Model = AVERAGE,
+) -> Decided:
+    """One turn of exit for one open trade."""
+
+    def holds(sentence: str) -> Decided:
+        return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=before)
+
+    if trade.state is not TradeState.OPEN or trade.held <= 0:
+        return holds(f"{trade.state}")
+    if restraints.flatten is not None:
+        return _carry_out(trade, board, f"flatten: {restraints.flatten.cause}", before, settings, now)
+    remaining = (trade.closes_at - now).total_seconds()
+    if remaining < settings.min_seconds_to_close:
+        return holds("left to settlement")
+    closed = _switch(settings, restraints)
+    if closed:
+        return holds(closed)
+    seen = _sight(trade, board, prices, remaining, settings, now, Reader(model))
+    match judge(trade, seen, before.falling_since, settings, now):
+        case Keep(sentence=sentence, falling_since=since):
+            kept = replace(before, falling_since=since, unsold_since=None, alarmed=False)
+            return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
+        case Sell(why=why):
+            return _carry_out(trade, board, why, before, settings, now)
+
+
+def _switch(settings: ExitSection, restraints: Restraints) -> str:
+    off = restraints.off(Switch.EXIT)
+    if off is not None:
+        return f"exit was switched off by {off.by}"
+    return "" if settings.enabled else "exit is switched off (exit.enabled = false)"
+
+
+def _carry_out(
+    trade: TradeView,
+    board: MarketBoard | None,
+    why: str,
+    before: Remembered,
+    settings: ExitSection,
+    now: datetime,
+) -> Decided:
+    """Sell, again and again until nothing is held or the market has closed; what hinders it is said."""
+    if now >= trade.closes_at:
+        closed = Holds(trade_id=trade.trade_id, sentence="the market has closed, left to settlement")
+        return Decided(outcome=closed, remembered=before)
+    view = market_on(board, trade.ticker)
+    hindered = _hindered(board, view)
+    quote = None if view is None or hindered else bid_of(view, trade.side)
+    if view is None or quote is None:
+        return _unsold(trade, why, hindered or "nobody bids for what is held", before, settings, now)
+    if (
+        before.last_attempt is not None
+        and (now - before.last_attempt).total_seconds() < settings.retry_seconds
+    ):
+        held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
+        return Decided(outcome=held, remembered=before)
+    wish = CloseIntent(
+        trade_id=trade.trade_id,
+        exchange_index=view.market.exchange_index,
+        quantity=trade.held,
+        floor=sellable_floor(view, trade.side, _floor(quote[0], before.attempts, settings)),
+        decided_at=now,
+        why=f"{why}; bid {price_text(quote[0])}",
+    )
+    after = Remembered(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
+    return Decided(outcome=wish, remembered=after)
+
+
+def _unsold(
+    trade: TradeView, why: str, hindered: str, before: Remembered, settings: ExitSection, now: datetime
+) -> Decided:
+    since = before.unsold_since or now
+    overdue = (now - since).total_seconds() >= settings.alarm_after_seconds
+    held = Holds(
+        trade_id=trade.trade_id,
+        sentence=f"to be sold ({why}): {hindered}",
+        alarm=overdue and not before.alarmed,
+    )
+    return Decided(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
+
+
+def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:
+    """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
+    floor = bid - settings.max_slippage - attempts * settings.floor_step
+    return Price(max(1, settings.min_floor, floor))
+
+
+def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:
+    """Why nothing can be sold on this market now; empty if it can."""
+    if board is None or view is None:
+        return "waits for the market"
+    if board.venue.phase in PAUSED:
+        return f"waits: {board.venue.phase}"
+    if view.market.status is not MarketStatus.ACTIVE:
+        return f"market is {view.market.status}"
+    return ""
+
+
+def _sight(
+    trade: TradeView,
+    board: MarketBoard | None,
+    prices: Prices | None,
+    remaining: float,
+    settings: ExitSection,
+    now: datetime,
+    reader: Reader,
+) -> Sight:
+    view = market_on(board, trade.ticker)
+    price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
+    quote = None if view is None or _is_old(view, settings, now) else bid_of(view, trade.side)
+    trusted = price is not None and not _price_fault(price, settings, now)
+    return Sight(
+        remaining=remaining,
+        held_for=(now - trade.opened_at).total_seconds(),
+        bid=None if quote is None else quote[0],
+        chance=_own_chance(trade, board, view, price, settings, now, reader),
+        momentum=price.momentum if price is not None and trusted else None,
+    )
+
+
+def _is_old(view: MarketView, settings: ExitSection, now: datetime) -> bool:
+    """A bid of a book that has fallen silent says nothing of what could be had now."""
+    return view.book_at is None or (now - view.book_at).total_seconds() > settings.max_book_age_seconds
+
+
+def _price_fault(price: PriceView, settings: ExitSection, now: datetime) -> str:
+    if price.doubt:
+        return f"no stop can be judged: {price.doubt}"
+    age = (now - price.tick.at).total_seconds()
+    if age > settings.max_price_age_seconds:
+        return f"price is {age:.1f} s old: no stop can be judged"
+    return ""
+
+
+def _own_chance(
+    trade: TradeView,
+    board: MarketBoard | None,
+    view: MarketView | None,
+    price: PriceView | None,
+    settings: ExitSection,
+    now: datetime,
+    reader: Reader,
+) -> float | str:
+    if board is None or view is None or price is None:
+        return "waits for market and price"
+    if board.venue.phase in PAUSED:
+        return f"waits: {board.venue.phase}"
+    if view.market.status is not MarketStatus.ACTIVE:
+        return f"market is {view.market.status}"
+    if fault := _price_fault(price, settings, now):
+        return fault
+    chance = reader.chance(view.market, price, now)
+    if isinstance(chance, str):
+        return chance
+    return chance if trade.side is Side.YES else 1.0 - chance

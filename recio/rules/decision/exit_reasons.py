@@ -1,0 +1,117 @@
+"""Why a held position should be sold now: six stops, each off unless its setting says otherwise; it never sells.
+
+Each looks only at what it needs, so that an unknown probability silences the probability stop and no other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.messages.orders import TradeView
+from recio.messages.prices import Momentum
+from recio.settings.sections import ExitSection
+from recio.units import Price, Side, price_text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What is known of one trade's market at one moment."""
+
+    remaining: float
+    """Seconds to the close."""
+    held_for: float
+    """Seconds since the trade was opened."""
+    bid: Price | None
+    """Best bid of the side held, in its own terms; None while unknown or nobody bids."""
+    chance: float | str
+    """What the model gives the side held, or why it says nothing."""
+    momentum: Momentum | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sell:
+    """Sell now, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keep:
+    """Nothing asks for a sale; `falling_since` is when the probability fell below the stop for good, so far."""
+
+    sentence: str
+    falling_since: datetime | None = None
+
+
+def judge(
+    trade: TradeView, seen: Sight, falling_since: datetime | None, settings: ExitSection, now: datetime
+) -> Sell | Keep:
+    """The first reason to sell, in a fixed order, or what the position is kept for."""
+    if seen.held_for < settings.min_hold_seconds and not _is_floored(seen, settings):
+        return Keep(
+            sentence=f"held for {seen.held_for:.0f} s, at least {settings.min_hold_seconds:g} s wanted"
+        )
+    return (
+        _time_stop(seen, settings)
+        or _price_stop(seen, settings)
+        or _momentum_stop(trade, seen, settings)
+        or _take_profit(seen, settings)
+        or _probability_stop(trade, seen, falling_since, settings, now)
+    )
+
+
+def _time_stop(seen: Sight, settings: ExitSection) -> Sell | None:
+    if seen.remaining > settings.time_stop_seconds_to_close:
+        return None
+    return Sell(why=f"time stop: {seen.remaining:.0f} s to the close")
+
+
+def _price_stop(seen: Sight, settings: ExitSection) -> Sell | None:
+    if seen.bid is None or seen.bid > settings.stop_price:
+        return None
+    return Sell(why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(settings.stop_price)}")
+
+
+def _take_profit(seen: Sight, settings: ExitSection) -> Sell | None:
+    if not settings.take_profit or seen.bid is None or seen.bid < settings.take_profit:
+        return None
+    return Sell(why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(settings.take_profit)}")
+
+
+def _momentum_stop(trade: TradeView, seen: Sight, settings: ExitSection) -> Sell | None:
+    """A market that runs against the side held."""
+    limit = settings.momentum_stop_hundredths
+    if not limit or seen.momentum is None:
+        return None
+    against = -seen.momentum.hundredths if trade.side is Side.YES else seen.momentum.hundredths
+    if against < limit:
+        return None
+    return Sell(
+        why=f"momentum stop: {seen.momentum.hundredths:+.1f} runs against {trade.side} (limit {limit:g})"
+    )
+
+
+def _is_floored(seen: Sight, settings: ExitSection) -> bool:
+    return not isinstance(seen.chance, str) and seen.chance < settings.hard_stop_probability
+
+
+def _probability_stop(
+    trade: TradeView, seen: Sight, falling_since: datetime | None, settings: ExitSection, now: datetime
+) -> Sell | Keep:
+    """Below the stop for as long as wanted, without a turn above it or in the dark; below the hard stop at once."""
+    if isinstance(seen.chance, str):
+        return Keep(sentence=seen.chance)
+    said = f"model gives {trade.side} {seen.chance:.1%}"
+    if _is_floored(seen, settings):
+        return Sell(why=f"stop: {said}, below the hard stop {settings.hard_stop_probability:.0%}")
+    if seen.chance >= settings.stop_probability:
+        return Keep(sentence=f"{said}, stop below {settings.stop_probability:.0%}")
+    since = falling_since or now
+    lasted = (now - since).total_seconds()
+    if lasted < settings.hold_for_seconds:
+        return Keep(
+            sentence=f"{said}, below the stop for {lasted:.1f} of {settings.hold_for_seconds:g} s",
+            falling_since=since,
+        )
+    return Sell(why=f"stop: {said}, below {settings.stop_probability:.0%}")

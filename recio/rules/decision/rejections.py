@@ -1,0 +1,55 @@
+"""Counts why nothing was opened: for each event and each first closed gate, how often and in what words last; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from recio.messages.decisions import Refused
+from recio.units import EventTicker
+
+NO_EVENT = EventTicker("")
+"""Of turns in which no event was open."""
+Key = tuple[EventTicker, str]
+
+
+@dataclass(slots=True)
+class WhyNot:
+    """What has been counted; whoever keeps it takes what was added since the last time."""
+
+    totals: dict[Key, Refused] = field(default_factory=dict[Key, Refused])
+    unkept: dict[Key, Refused] = field(default_factory=dict[Key, Refused])
+
+    def note(self, event: EventTicker, gate: str, sentence: str, now: datetime) -> None:
+        once = Refused(event=event, gate=gate, cycles=1, first_at=now, last_at=now, sentence=sentence)
+        for counted in (self.totals, self.unkept):
+            before = counted.get((event, gate))
+            counted[event, gate] = once if before is None else added(before, once)
+
+    def of(self, events: Iterable[EventTicker]) -> tuple[Refused, ...]:
+        """The counts of these events, the most frequent first; those of others are forgotten."""
+        wanted = {NO_EVENT, *events}
+        self.totals = {key: each for key, each in self.totals.items() if key[0] in wanted}
+        return tuple(sorted(self.totals.values(), key=lambda each: (each.event, -each.cycles, each.gate)))
+
+    def take_unkept(self) -> tuple[Refused, ...]:
+        taken, self.unkept = tuple(self.unkept.values()), {}
+        return taken
+
+    def give_back(self, taken: Iterable[Refused]) -> None:
+        """They could not be kept: they count on."""
+        for each in taken:
+            key = (each.event, each.gate)
+            later = self.unkept.get(key)
+            self.unkept[key] = each if later is None else added(each, later)
+
+
+def added(before: Refused, later: Refused) -> Refused:
+    """Both together; the clock may have been set back between the two."""
+    return replace(
+        later,
+        cycles=before.cycles + later.cycles,
+        first_at=min(before.first_at, later.first_at),
+        last_at=max(before.last_at, later.last_at),
+    )

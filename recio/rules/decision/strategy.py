@@ -1,0 +1,29 @@
+"""A strategy as the tasks use it: its name, stage, budget, settings and model; it decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from recio.rules.account.exposure import UNBOUNDED
+from recio.rules.pricing.model import AVERAGE, Model
+from recio.settings.sections import EntrySection, ExitSection, ModelSection
+from recio.settings.strategies import DEFAULT, Stage
+from recio.units import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strategy:
+    name: str = DEFAULT
+    stage: Stage = Stage.LIVE
+    budget: Money = UNBOUNDED
+    entry: EntrySection = field(default_factory=EntrySection)
+    exit: ExitSection = field(default_factory=ExitSection)
+    model: Model = AVERAGE
+    model_settings: ModelSection = field(default_factory=ModelSection)
+
+
+def named(strategies: Iterable[Strategy], name: str) -> Strategy:
+    """The strategy of a trade. One that the config no longer names is sold by the rules of the first."""
+    every = tuple(strategies)
+    return next((each for each in every if each.name == name), every[0])

@@ -1,0 +1,1 @@
+"""What a market is: its terms, its book, its quotes, how it settles."""

@@ -1,0 +1,213 @@
+"""Order books rebuilt from snapshots and deltas, and the sequence check that decides whether to trust them.
+
+A book is either exactly what the venue sent or it is unusable: after a gap or an impossible level it
+stays unusable until the next snapshot.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from recio.messages.markets import BookView
+from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, complement
+
+DEPTH_SHOWN = 10
+"""Levels a side that a BookView carries: far more than one of our orders ever needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookSnapshotSeen:
+    """The whole book of one market; levels are (price in that side's own terms, quantity)."""
+
+    sid: int
+    seq: int
+    ticker: Ticker
+    yes: tuple[tuple[Price, Quantity], ...]
+    no: tuple[tuple[Price, Quantity], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookDeltaSeen:
+    """A signed change of one level, price in that side's own terms."""
+
+    sid: int
+    seq: int
+    ticker: Ticker
+    side: Side
+    price: Price
+    change: Quantity
+    at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    ticker: Ticker
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceGap:
+    sid: int
+    expected: int
+    got: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImpossibleLevel:
+    """A delta took a level below zero, or a price lies outside (0, 1)."""
+
+    ticker: Ticker
+    price: Price
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True)
+class NotListening:
+    """A delta for a market whose book is not usable: it waits for a snapshot."""
+
+    ticker: Ticker
+
+
+BookOutcome = Applied | SequenceGap | ImpossibleLevel | NotListening
+
+
+def is_impossible(price: Price, quantity: Quantity) -> bool:
+    """Whether no book can hold this level."""
+    return quantity < 0 or not 0 < price < ONE_DOLLAR
+
+
+@dataclass(slots=True)
+class Ladder:
+    """The bids of one outcome: quantity by price, with the best one kept at hand."""
+
+    levels: dict[Price, Quantity] = field(default_factory=dict[Price, Quantity])
+    best: Price | None = None
+
+    def replace(self, levels: tuple[tuple[Price, Quantity], ...]) -> None:
+        self.levels = {price: quantity for price, quantity in levels if quantity > 0}
+        self.best = max(self.levels, default=None)
+
+    def change(self, price: Price, by: Quantity) -> Quantity:
+        """Add a signed change; returns the new quantity, negative if that is impossible."""
+        now = Quantity(self.levels.get(price, 0) + by)
+        if now > 0:
+            self.levels[price] = now
+            if self.best is None or price > self.best:
+                self.best = price
+        elif now == 0:
+            self.levels.pop(price, None)
+            if price == self.best:
+                self.best = max(self.levels, default=None)
+        return now
+
+    def top(self, depth: int) -> list[tuple[Price, Quantity]]:
+        return [(price, self.levels[price]) for price in heapq.nlargest(depth, self.levels)]
+
+
+@dataclass(slots=True)
+class OrderBook:
+    """One market's book: YES bids and NO bids, which are YES asks seen from the other side."""
+
+    yes: Ladder = field(default_factory=Ladder)
+    no: Ladder = field(default_factory=Ladder)
+
+    def ladder(self, side: Side) -> Ladder:
+        return self.yes if side is Side.YES else self.no
+
+    @property
+    def best_bid(self) -> Price | None:
+        return self.yes.best
+
+    @property
+    def best_ask(self) -> Price | None:
+        return None if self.no.best is None else complement(self.no.best)
+
+    def view(self, depth: int = DEPTH_SHOWN) -> BookView:
+        return BookView(
+            bids=tuple(self.yes.top(depth)),
+            asks=tuple((complement(price), quantity) for price, quantity in self.no.top(depth)),
+        )
+
+
+@dataclass(slots=True)
+class SequencedBooks:
+    """All books of one socket, each usable only while its subscription's sequence is unbroken."""
+
+    books: dict[Ticker, OrderBook] = field(default_factory=dict[Ticker, OrderBook])
+    usable: set[Ticker] = field(default_factory=set[Ticker])
+    last_seq: dict[int, int] = field(default_factory=dict[int, int])
+    carriers: dict[Ticker, int] = field(default_factory=dict[Ticker, int])
+    views: dict[Ticker, BookView] = field(default_factory=dict[Ticker, BookView])
+    """Of books that have not changed since they were looked at."""
+
+    def view(self, ticker: Ticker) -> BookView | None:
+        """The best levels of one book, None while it is not usable."""
+        if ticker not in self.usable:
+            return None
+        view = self.views.get(ticker)
+        if view is None:
+            view = self.views[ticker] = self.books[ticker].view()
+        return view
+
+    def count(self, sid: int, seq: int) -> SequenceGap | None:
+        """Check one sequenced message of a subscription; a gap makes all its books unusable.
+
+        A message that comes again or late is a gap too. It does not set the count back, unless it is number
+        one: some recordings begin a subscription anew without saying so.
+        """
+        last = self.last_seq.get(sid)
+        if last is None or seq == last + 1:
+            self.last_seq[sid] = seq
+            return None
+        self.last_seq[sid] = seq if seq == 1 else max(last, seq)
+        self.distrust(sid)
+        return SequenceGap(sid, last + 1, seq)
+
+    def distrust(self, sid: int) -> None:
+        """Every book of a subscription is unusable until its next snapshot."""
+        self.usable -= {ticker for ticker, carrier in self.carriers.items() if carrier == sid}
+
+    def snapshot(self, seen: BookSnapshotSeen) -> BookOutcome:
+        gap = self.count(seen.sid, seen.seq)
+        if gap is not None and 1 < gap.got < gap.expected:
+            return gap  # changes that it does not have came before it
+        self.views.pop(seen.ticker, None)
+        book = self.books.setdefault(seen.ticker, OrderBook())
+        self.carriers[seen.ticker] = seen.sid
+        for price, quantity in (*seen.yes, *seen.no):
+            if is_impossible(price, quantity):
+                self.usable.discard(seen.ticker)
+                # The gap comes first: it concerns every book of the subscription, this one included.
+                return gap or ImpossibleLevel(seen.ticker, price, quantity)
+        book.yes.replace(seen.yes)
+        book.no.replace(seen.no)
+        self.usable.add(seen.ticker)
+        return gap or Applied(seen.ticker)
+
+    def delta(self, seen: BookDeltaSeen) -> BookOutcome:
+        gap = self.count(seen.sid, seen.seq)
+        if gap is not None:
+            return gap
+        if seen.ticker not in self.usable:
+            return NotListening(seen.ticker)
+        self.views.pop(seen.ticker, None)
+        if not 0 < seen.price < ONE_DOLLAR:
+            self.usable.discard(seen.ticker)
+            return ImpossibleLevel(seen.ticker, seen.price, seen.change)
+        now = self.books[seen.ticker].ladder(seen.side).change(seen.price, seen.change)
+        if now < 0:
+            self.usable.discard(seen.ticker)
+            return ImpossibleLevel(seen.ticker, seen.price, now)
+        return Applied(seen.ticker)
+
+    def restart(self, sid: int) -> None:
+        """A subscription was (re)made: its sequence begins anew and its books wait for snapshots."""
+        self.last_seq.pop(sid, None)
+        self.distrust(sid)
+
+    def drop(self, ticker: Ticker) -> None:
+        """A market is over: its book is no longer kept."""
+        self.books.pop(ticker, None)
+        self.views.pop(ticker, None)
+        self.usable.discard(ticker)
+        self.carriers.pop(ticker, None)

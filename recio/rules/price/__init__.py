@@ -1,0 +1,1 @@
+"""What a coin is worth: sources, consensus, momentum, volatility."""

@@ -1,0 +1,1 @@
+"""What a contract is worth: models, their fitted numbers, fees."""

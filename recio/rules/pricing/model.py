@@ -1,0 +1,174 @@
+"""Which model gives a market's probability: the settlement average, or fingerprint tables; unknown stays a reason, never one half.
+
+A Reader belongs to one turn: what the strikes of a ladder share is computed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from decimal import Decimal
+
+from recio.messages.markets import Market
+from recio.messages.prices import PriceView
+from recio.rules.pricing import empirical, market_probability
+from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, Fit
+from recio.rules.pricing.empirical import Reading, Slice, Table
+from recio.rules.pricing.probability import within
+from recio.rules.pricing.settlement_average import Outlook
+from recio.settings.sections import ModelKind, ModelSection
+from recio.units import EventTicker
+
+FINGERPRINT = ModelKind.FINGERPRINT
+"""Looked up once: a member of an enumeration costs more than the rest of a strike's turn."""
+INDEX = "index"
+"""The source of a price that is the settlement index itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Model:
+    """A model with the tables it needs, by symbol."""
+
+    kind: ModelKind = ModelKind.AVERAGE
+    tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
+    fit: Fit = FITTED
+
+    def name_for(self, symbol: str) -> str:
+        """What a decision is recorded with: which model, and which version of its table."""
+        table = self.tables.get(symbol)
+        return self.kind.value if table is None else f"{self.kind} {table.digest[:12]}"
+
+
+AVERAGE = Model()
+
+
+def average(settings: ModelSection) -> Model:
+    """The settlement average as it is configured."""
+    return Model(fit=FITTED if settings.time_of_day else ANY_HOUR)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A model at one moment."""
+
+    model: Model
+    slices: dict[tuple[str, datetime], Slice | str] = field(
+        default_factory=dict[tuple[str, datetime], Slice | str]
+    )
+    outlooks: dict[EventTicker, tuple[datetime, Outlook | str]] = field(
+        default_factory=dict[EventTicker, tuple[datetime, Outlook | str]]
+    )
+    """Of each event that of its last market asked for, with its close: nearly always that of all of them."""
+
+    def chance(self, market: Market, price: PriceView, now: datetime) -> float | str:
+        """P(YES), or the reason why it is unknown."""
+        if self.model.kind is FINGERPRINT:
+            return self._by_fingerprint(market, price, now)
+        # What a ladder asks two hundred times a turn is answered here, without a call that only looks up.
+        known = self.outlooks.get(market.event_ticker)
+        if known is not None and known[0] == market.close_time:
+            seen = known[1]
+        else:
+            seen = self._outlook(market, price, now)
+        if isinstance(seen, str):
+            return seen
+        span = market_probability.span_of(market)
+        if span is None:
+            return "the strike is not known yet"
+        least, beyond = span
+        return seen.above(least) if beyond is None and least is not None else within(span, seen.above)
+
+    def bounds(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
+        """Where P(YES) lies by what the model knows of its own error, one standard error each way; or why that is unknown."""
+        match self.model.kind:
+            case ModelKind.AVERAGE:
+                return self._by_errors(market, price, now)
+            case ModelKind.FINGERPRINT:
+                reading = self._reading(market, price, now)
+                if isinstance(reading, str):
+                    return reading
+                left = (market.close_time - now).total_seconds()
+                error = empirical.standard_error(reading, left)
+                return max(0.0, reading.probability - error), min(1.0, reading.probability + error)
+
+    def figures(self, market: Market, price: PriceView, now: datetime) -> dict[str, str]:
+        """What the answer was computed with, for the record of a decision."""
+        told = {
+            "model": self.model.name_for(market.symbol),
+            "volatility": "unknown" if price.volatility is None else f"{price.volatility:.9f}",
+        }
+        if self.model.kind is ModelKind.FINGERPRINT:
+            return told | {"stretched": self.stretched(market, price, now)}
+        seen = self._outlook(market, price, now)
+        return told if isinstance(seen, str) else told | {"volatility_to_come": f"{seen.volatility:.9f}"}
+
+    def stretched(self, market: Market, price: PriceView, now: datetime) -> str:
+        """Where the model was asked beyond what it knows and took its nearest edge; empty if nowhere."""
+        if self.model.kind is not ModelKind.FINGERPRINT:
+            return ""
+        reading = self._reading(market, price, now)
+        return "" if isinstance(reading, str) else "; ".join(reading.clamped)
+
+    def _outlook(self, market: Market, price: PriceView, now: datetime) -> Outlook | str:
+        known = self.outlooks.get(market.event_ticker)
+        if known is not None and known[0] == market.close_time:
+            return known[1]
+        seen = market_probability.outlook_of(market, price, now, self.model.fit)
+        self.outlooks[market.event_ticker] = (market.close_time, seen)
+        return seen
+
+    def _by_errors(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
+        """The settlement average is as uncertain as the volatility and the price that it is given."""
+        found: list[float] = []
+        for other in _others(price, self.model.fit):
+            chance = market_probability.probability(market, other, now, self.model.fit)
+            if isinstance(chance, str):
+                return chance
+            found.append(chance)
+        return min(found), max(found)
+
+    def _by_fingerprint(self, market: Market, price: PriceView, now: datetime) -> float | str:
+        reading = self._reading(market, price, now)
+        return reading if isinstance(reading, str) else reading.probability
+
+    def _reading(self, market: Market, price: PriceView, now: datetime) -> Reading | str:
+        at = self._slice(market, price, now)
+        if isinstance(at, str):
+            return at
+        reading = empirical.yes_probability(
+            at, market.strike_type, market.floor_strike, market.cap_strike, price.tick.price
+        )
+        return "the strike is not known yet" if reading is None else reading
+
+    def _slice(self, market: Market, price: PriceView, now: datetime) -> Slice | str:
+        key = (market.symbol, market.close_time)
+        if key not in self.slices:
+            self.slices[key] = self._read(market, price, now)
+        return self.slices[key]
+
+    def _read(self, market: Market, price: PriceView, now: datetime) -> Slice | str:
+        table = self.model.tables.get(market.symbol)
+        if table is None:
+            return f"there is no fingerprint model of {market.symbol}"
+        if price.momentum is None or not price.momentum.whole:
+            return "momentum is not known yet: it takes half an hour of prices"
+        left = (market.close_time - now).total_seconds()
+        return empirical.slice_at(table, price.momentum, left) or (
+            f"too few past minutes had a momentum of {price.momentum.hundredths:+.0f}"
+        )
+
+
+def _others(price: PriceView, fit: Fit) -> list[PriceView]:
+    """The price as it is, and with its volatility and its distance from the index wrong by what each usually is."""
+    ratios = (1.0 - fit.volatility_error, 1.0 + fit.volatility_error)
+    basis = Decimal(0) if price.tick.source == INDEX else Decimal(str(fit.basis_error))
+    wilder = [
+        replace(price, volatility=None if price.volatility is None else price.volatility * ratio)
+        for ratio in ratios
+    ]
+    return [price] + [
+        replace(each, tick=replace(each.tick, price=each.tick.price * (1 + shift)))
+        for each in wilder
+        for shift in (-basis, basis)
+    ]

@@ -1,0 +1,104 @@
+"""Probability that the mean of the final sixty index prints lies beyond a strike; unknown stays None.
+
+The contract settles on an average, not on the last price: until a minute before the close the
+variance of that average is that of a random walk some twenty seconds shorter, and inside the last
+minute the prints that are already made no longer move.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from functools import lru_cache
+
+from recio.messages.markets import StrikeType
+from recio.rules.market.settlement import PRINTS
+
+
+def half_unit(*strikes: Decimal | None) -> float:
+    """Half of the last place that the average is rounded to before it is compared, read off the strikes.
+
+    Cheap coins are settled at more places than dear ones, and their strikes are written with them
+    (1.3599, 0.0699999); zeros at their end may have got lost, so the size of the strike counts too.
+    """
+    places = max((_places(strike) for strike in strikes if strike is not None), default=2)
+    return 0.5 * 10.0**-places
+
+
+def _places(strike: Decimal) -> int:
+    exponent = strike.as_tuple().exponent
+    written = -exponent if isinstance(exponent, int) else 0
+    usual = 2 if strike >= 1_000 else 4 if strike >= 1 else 7
+    return max(written, usual)
+
+
+def mean_variance_seconds(prints_to_come: int, seconds_before_first: float) -> float:
+    """Variance of the mean of all sixty prints, in units of (relative variance per second).
+
+    `seconds_before_first` is the time from now to the second before the first print to come.
+    """
+    m = prints_to_come
+    weight = m / PRINTS
+    return weight * weight * seconds_before_first + m * (m + 1) * (2 * m + 1) / (6 * PRINTS * PRINTS)
+
+
+def prints_made(last_minute: Sequence[tuple[int, Decimal]], closes_at: int, now: float) -> list[float] | None:
+    """The prices of the closing minute's seconds that have passed; None if some are missing."""
+    first = closes_at - PRINTS
+    passed = max(0, min(PRINTS, math.floor(now) - first))
+    made = [float(price) for second, price in last_minute if first <= second < first + passed]
+    # The second that just ended may not have been completed by a later trade yet.
+    return made if passed - len(made) <= 2 else None
+
+
+Span = tuple[float | None, float | None]
+"""(from, below): YES is a mean of at least the one and less than the other, as far as there is one."""
+
+
+@lru_cache(maxsize=8_192)
+def thresholds(
+    strike_type: StrikeType, floor_strike: Decimal | None, cap_strike: Decimal | None
+) -> Span | None:
+    """The thresholds of one market.
+
+    None when the strike that the type needs is not known yet. Kept, because a strike never changes and is asked for each turn.
+    """
+    half = half_unit(floor_strike, cap_strike)
+    floor = None if floor_strike is None else float(floor_strike)
+    cap = None if cap_strike is None else float(cap_strike)
+    match strike_type:
+        case StrikeType.GREATER:
+            return None if floor is None else (floor + half, None)
+        case StrikeType.GREATER_OR_EQUAL:
+            return None if floor is None else (floor - half, None)
+        case StrikeType.LESS:
+            return None if cap is None else (None, cap - half)
+        case StrikeType.LESS_OR_EQUAL:
+            return None if cap is None else (None, cap + half)
+        case StrikeType.BETWEEN:
+            return None if floor is None or cap is None else (floor - half, cap + half)
+
+
+def by_strike_type(
+    strike_type: StrikeType,
+    floor_strike: Decimal | None,
+    cap_strike: Decimal | None,
+    above: Callable[[float], float],
+) -> float | None:
+    """Probability of YES by any model that knows the probability to settle at or above a threshold.
+
+    None when the strike that the type needs is not known yet.
+    """
+    span = thresholds(strike_type, floor_strike, cap_strike)
+    return None if span is None else within(span, above)
+
+
+def within(span: Span, above: Callable[[float], float]) -> float:
+    """Probability of a mean within some thresholds."""
+    least, beyond = span
+    if beyond is None:
+        return 1.0 if least is None else above(least)
+    if least is None:
+        return 1.0 - above(beyond)
+    return max(0.0, above(least) - above(beyond))

@@ -1,0 +1,94 @@
+"""The mean of the final sixty prints as it is seen at one moment: computed once, asked for every strike of a ladder; it never guesses.
+
+Moves have fat tails: the mean is drawn from one of two normals about the same centre, a narrow one most of the time and a
+wide one now and then. How narrow, how wide and how often was fitted on candles (`recio/rules/pricing/average_fit.py`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import erfc
+
+from recio.rules.market.settlement import PRINTS
+from recio.rules.pricing.average_fit import Fit, Tails
+from recio.rules.pricing.probability import mean_variance_seconds
+
+ROOT_HALF = math.sqrt(0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """Where the mean will lie: dollars, and shares in [0, 1]."""
+
+    expected: float
+    narrow: float
+    """Standard deviation most of the time; 0 once every print is made."""
+    wide: float
+    often: float
+    """Share of the narrow one."""
+    volatility: float
+    """That it was computed with: relative per square-root second of the time to come."""
+    by_narrow: float
+    by_wide: float
+    """What turns a distance into the argument of erfc; computed once, because every strike of every turn needs it."""
+
+    def above(self, threshold: float) -> float:
+        """P(mean >= threshold)."""
+        far = threshold - self.expected
+        if self.narrow == 0.0:
+            return 0.0 if far > 0.0 else 1.0
+        often = self.often
+        # 0.5 erfc(-z / sqrt 2) is the normal distribution.
+        return 0.5 * (often * erfc(far * self.by_narrow) + (1.0 - often) * erfc(far * self.by_wide))
+
+
+def outlook(
+    price: float,
+    volatility: float,
+    seconds_to_close: float,
+    prints_made: Sequence[float],
+    fit: Fit,
+) -> Outlook:
+    """What is known of the mean; `volatility` is that of the time to come, relative per square-root second.
+
+    `prints_made` are the prices of those of the sixty seconds that have passed, in any order.
+    Raises ValueError for a price, volatility or time that cannot be.
+    """
+    if price <= 0 or volatility <= 0 or seconds_to_close < 0:
+        raise ValueError("price and volatility must be positive and the time to close not negative")
+    made = min(len(prints_made), PRINTS)
+    to_come = PRINTS - made
+    expected = (math.fsum(prints_made[:made]) + price * to_come) / PRINTS
+    variance = mean_variance_seconds(to_come, max(0.0, seconds_to_close - PRINTS))
+    spread = price * volatility * math.sqrt(variance)
+    shape = tails_at(fit.tails, seconds_to_close)
+    narrow, wide = spread * shape.narrow, spread * shape.wide
+    return Outlook(
+        expected=expected,
+        narrow=narrow,
+        wide=wide,
+        often=shape.often,
+        volatility=volatility,
+        by_narrow=ROOT_HALF / narrow if narrow else 0.0,
+        by_wide=ROOT_HALF / wide if wide else 0.0,
+    )
+
+
+def tails_at(knots: Sequence[Tails], seconds: float) -> Tails:
+    """The shape of a move over so many seconds: linear in their logarithm between the knots, beyond them the nearest."""
+    earlier = knots[0]
+    for knot in knots:
+        if seconds <= knot.seconds:
+            if knot is earlier:
+                return knot
+            part = math.log(seconds / earlier.seconds) / math.log(knot.seconds / earlier.seconds)
+            return Tails(
+                seconds=seconds,
+                often=earlier.often + part * (knot.often - earlier.often),
+                narrow=earlier.narrow + part * (knot.narrow - earlier.narrow),
+                wide=earlier.wide + part * (knot.wide - earlier.wide),
+            )
+        earlier = knot
+    return earlier

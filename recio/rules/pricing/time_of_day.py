@@ -1,0 +1,56 @@
+"""How wild a coming stretch of time usually is, against one that passed, by New York's clock; it knows nothing of prices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from recio.rules.price.volatility import HORIZONS
+from recio.rules.pricing.average_fit import TimeOfDay
+
+NEW_YORK = ZoneInfo("America/New_York")
+HALF_HOUR = 1_800
+SATURDAY = 5
+LONGEST = 7 * 86_400.0
+"""Seconds: beyond a week all hours have their part."""
+
+
+def factor(usual: TimeOfDay, unix: float) -> float:
+    """Variance of the half hour that holds this instant, against the average."""
+    weekend, place = _local(math.floor(unix / HALF_HOUR))
+    return (usual.weekend if weekend else usual.weekday)[place]
+
+
+@lru_cache(maxsize=1_024)
+def _local(half_hour: int) -> tuple[bool, int]:
+    """(weekend, half hour of the day) in New York. Its clock is moved on the hour, so all of a half hour is in one row."""
+    local = datetime.fromtimestamp(half_hour * HALF_HOUR, UTC).astimezone(NEW_YORK)
+    return local.weekday() >= SATURDAY, 2 * local.hour + local.minute // 30
+
+
+def mean_factor(usual: TimeOfDay, since: float, until: float) -> float:
+    """The average from one instant to another; that of the instant where both are one."""
+    until = min(until, since + LONGEST)
+    if until <= since:
+        return factor(usual, since)
+    return math.fsum(seconds * factor(usual, at) for at, seconds in _pieces(since, until)) / (until - since)
+
+
+def _pieces(since: float, until: float) -> Iterator[tuple[float, float]]:
+    """(instant, length) of each part that lies within one half hour."""
+    at = since
+    while at < until:
+        end = min(until, (math.floor(at / HALF_HOUR) + 1) * HALF_HOUR)
+        yield at, end - at
+        at = end
+
+
+def growth(usual: TimeOfDay | None, now: float, until: float) -> float:
+    """By what factor volatility measured over the past horizons changes for the time from now to then."""
+    if usual is None:
+        return 1.0
+    past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS)
+    return math.sqrt(mean_factor(usual, now, until) / past)

@@ -1,0 +1,267 @@
+"""A turn comes out of a recording exactly as it went in, whatever was cut, lost or refused on the way."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import anyio
+import pytest
+
+from recio.clock import Clock
+from recio.errors import BadRecording
+from recio.messages.controls import Restraints
+from recio.messages.decisions import OpenIntent
+from recio.messages.markets import MarketBoard, MarketEnded
+from recio.recording.decode import Segment, is_tape, segments_under
+from recio.recording.encode import Encoder, lost
+from recio.recording.segments import Segments
+from recio.replay.decisions import as_json, as_text, decide_again
+from recio.rules.decision.cycles import EntryTurn, ExitTurn, Turn, of_entry, of_exit
+from recio.rules.decision.entry import Seen
+from recio.rules.decision.exit import NOTHING
+from recio.rules.decision.strategy import Strategy
+from recio.settings.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.strategies import Stage
+from recio.tasks.recorder import Recorder
+from recio.units import Price, Ticker, money
+from recio.wires import Tape
+from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
+
+ENTRY = EntrySection(
+    enabled=True,
+    max_entries_per_market=0,
+    min_price_dollars=Decimal("0.05"),
+    min_edge_dollars=Decimal("0.015"),
+)
+EXIT, LIMITS = ExitSection(stop_probability=0.4), RiskSection(price_collar_dollars=Decimal("0.0725"))
+CLOSES = NOW + timedelta(minutes=13)
+TICKERS = [Ticker(f"KXBTCD-26NOV2312-T{83_000 + 250 * each}") for each in range(9)]
+
+
+STRATEGY = Strategy(entry=ENTRY, exit=EXIT, budget=money("40"))
+SHADOW = Strategy(name="bold", stage=Stage.SHADOW, entry=ENTRY, exit=EXIT)
+
+
+def encoder() -> Encoder:
+    return Encoder(
+        limits=LIMITS,
+        strategies=(STRATEGY, SHADOW),
+        symbols=("BTC",),
+    )
+
+
+def history(turns: int, seed: int = 3) -> Iterator[Turn]:
+    """Turns over a ladder whose books, prices, trades and account change as they do live: some of them, now and then."""
+    dice, trades, held, spot = random.Random(seed), open_trades(), account(), 84_000.0
+    shadows = open_trades(trades=(trade(strategy="bold"),))
+    views = {
+        each: view(market(ticker=each, floor_strike=Decimal(each.rpartition("T")[2]), close_time=CLOSES))
+        for each in TICKERS
+    }
+    for number in range(turns):
+        now = NOW + timedelta(seconds=number, microseconds=dice.randrange(1_000_000))
+        spot += dice.gauss(0, 15)
+        for each in dice.sample(TICKERS, 2):
+            bid = dice.randrange(500, 9_000, 100)
+            empty = dice.random() < 0.1
+            views[each] = replace(
+                views[each],
+                book=None if empty else book(bid, bid + 200),
+                why_no_book="waits for a whole snapshot" if empty else "",
+            )
+        at = now - timedelta(milliseconds=dice.randrange(900))
+        shown = tuple(
+            replace(each, book_at=None if each.book is None else at if dice.random() < 0.9 else now)
+            for each in list(views.values())[: dice.randrange(1, 10)]
+        )
+        seen_board = MarketBoard(markets=shown, venue=board().venue, clock_offset=dice.random())
+        spoken = price(f"{spot:.2f}", volatility=dice.random() / 10_000)
+        spoken = replace(spoken, tick=replace(spoken.tick, at=now, received_at=now), heard_at=now)
+        seen_prices = prices(spoken)
+        trades = open_trades(orders_last_minute=number % 45) if dice.random() < 0.2 else trades
+        held = account(reconciled_at=now) if dice.random() < 0.2 else held
+        seen = Seen(
+            board=None if number == 0 else seen_board,
+            prices=seen_prices,
+            trades=trades,
+            account=held,
+            restraints=Restraints() if number > 1 else None,
+        )
+        yield of_entry(seen, STRATEGY, LIMITS, now)[1]
+        if dice.random() < 0.3:
+            yield of_entry(replace(seen, trades=shadows), SHADOW, LIMITS, now)[1]
+        if dice.random() < 0.5:
+            of = trade(ticker=dice.choice(TICKERS))
+            yield of_exit(of, seen_board, seen_prices, Restraints(), NOTHING, STRATEGY, now)
+
+
+def segments(folder: Path, **changes: object) -> Segments:
+    fields: dict[str, object] = {
+        "folder": folder,
+        "longest": timedelta(minutes=5),
+        "keep": timedelta(days=1),
+        "keep_bytes": 10_000_000,
+    }
+    return Segments(**(fields | changes))  # pyright: ignore[reportArgumentType]
+
+
+def kept(folder: Path, turns: list[Turn]) -> list[Path]:
+    """Written as the daemon does, ten turns in a batch."""
+    files, speaks = segments(folder), encoder()
+    for at in range(0, len(turns), 10):
+        now = turns[at].at
+        lines = b""
+        if files.must_begin(now):
+            files.begin(now)
+            lines = speaks.begin(now)
+        files.append(lines + b"".join(map(speaks.turn, turns[at : at + 10])))
+    return sorted(folder.iterdir())
+
+
+def test_every_turn_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
+    turns = list(history(700))
+    assert any(isinstance(getattr(each, "outcome", None), OpenIntent) for each in turns)
+    assert len(kept(tmp_path, turns)) == 3
+    assert [each for segment in segments_under([tmp_path]) for each in segment.turns()] == turns
+    found = decide_again([tmp_path], None)
+    assert found.entry_turns + found.exit_turns == len(turns)
+    assert (found.different, found.lost, found.cut) == (0, 0, [])
+    assert found.wishes > 10
+    assert f"{len(turns):,} come out the same, 0 do not" in as_text(found)
+
+
+def test_a_segment_is_read_without_the_one_before_it(tmp_path: Path):
+    turns = list(history(700))
+    _, second, third = kept(tmp_path, turns)
+    assert [each for path in (second, third) for each in Segment(path).turns()] == turns[
+        -len_of(second, third) :
+    ]
+
+
+def len_of(*paths: Path) -> int:
+    return sum(1 for path in paths for _ in Segment(path).turns())
+
+
+def test_a_turn_that_would_come_out_otherwise_is_told(tmp_path: Path):
+    turns = list(history(60))
+    wish = next(at for at, each in enumerate(turns) if isinstance(getattr(each, "outcome", None), OpenIntent))
+    turn = turns[wish]
+    outcome = getattr(turn, "outcome")  # noqa: B009 - one of two kinds of turn
+    turns[wish] = replace(turn, outcome=replace(outcome, limit=Price(outcome.limit + 1)))
+    kept(tmp_path, turns)
+    found = decide_again([tmp_path], None)
+    assert found.different == 1
+    (told,) = as_json(found)["differences"]
+    assert f"up to {outcome.limit + 1}" in told["was"]
+    assert f"up to {outcome.limit}:" in told["now"]
+
+
+def test_what_a_kill_cut_off_is_said_and_the_rest_is_read(tmp_path: Path):
+    turns = list(history(40))
+    (path,) = kept(tmp_path, turns)
+    path.write_bytes(path.read_bytes()[:-20])
+    segment = Segment(path)
+    whole = list(segment.turns())
+    assert segment.cut
+    assert whole == turns[: len(whole)]
+    assert len(whole) >= len(turns) - 10
+    assert "the daemon was killed" in as_text(decide_again([path], None))
+
+
+def test_turns_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
+    turns = list(history(30))
+    files, speaks = segments(tmp_path), encoder()
+    files.begin(NOW)
+    files.append(speaks.begin(NOW) + b"".join(map(speaks.turn, turns[:10])))
+    files.append(lost(7) + b"".join(map(speaks.turn, turns[17:])))
+    found = decide_again([tmp_path], None)
+    assert (found.lost, found.different) == (7, 0)
+    assert found.entry_turns + found.exit_turns == len(turns) - 7
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (b'{"kind":"lost","turns":1}\n', "begins with its settings"),
+        (b"nonsense\n", "line 1: not a line of a recording"),
+    ],
+)
+def test_a_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, lines: bytes, told: str):
+    path = tmp_path / "a.tape.gz"
+    path.write_bytes(gzip.compress(lines))
+    with pytest.raises(BadRecording, match=told):
+        list(Segment(path).turns())
+
+
+def test_a_later_form_is_refused_and_not_guessed(tmp_path: Path):
+    path = tmp_path / "a.tape.gz"
+    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":2', b'"form":3')))
+    with pytest.raises(BadRecording, match="form 3"):
+        list(Segment(path).turns())
+
+
+def test_old_segments_go_when_there_are_too_many_bytes_and_the_newest_stay(tmp_path: Path):
+    files = segments(tmp_path, keep_bytes=3_000, longest=timedelta(0))
+    for number in range(8):
+        files.begin(NOW + timedelta(minutes=number))
+        files.append(random.Random(number).randbytes(1_000))
+    names = [each.name for each in sorted(tmp_path.iterdir())]
+    assert len(names) == 3
+    assert names[-1].startswith("20261123T120700")
+
+
+def test_a_segment_is_readable_by_its_owner_only(tmp_path: Path):
+    (path,) = kept(tmp_path, list(history(3)))
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_segment_its_folder_and_the_data_directory_are_known_as_a_recording(tmp_path: Path):
+    folder = tmp_path / "recording"
+    (path,) = kept(folder, list(history(3)))
+    for each in (path, folder, tmp_path):
+        assert is_tape(each)
+        assert [segment.path for segment in segments_under([each])] == [path]
+    assert not is_tape(tmp_path.parent)
+
+
+def test_a_quiet_market_takes_few_bytes(tmp_path: Path):
+    """Of nine markets two change in a turn: the rest is not written again."""
+    speaks, first, *later = encoder(), *list(history(200))
+    speaks.turn(first)
+    lengths = [len(speaks.turn(each)) for each in later]
+    whole = [len(encoder().turn(each)) for each in later]
+    assert sum(lengths) < 0.7 * sum(whole)
+
+
+async def test_what_a_full_disk_refused_is_written_down_as_lost_when_there_is_room_again(tmp_path: Path):
+    turns = [each for each in history(30) if isinstance(each, EntryTurn)]
+    wire, none = Tape[EntryTurn](256), Tape[ExitTurn](256)
+    folder = tmp_path / "recording"
+    folder.write_text("a file where the folder should be")
+    recorder = Recorder(
+        clock=Clock(),
+        encoder=encoder(),
+        segments=segments(folder),
+        entry_turns=wire,
+        exit_turns=(none,),
+        market_ends=Tape[MarketEnded](256),
+    )
+    said: list[str] = []
+    for each in turns[:10]:
+        wire.put(each)
+    async with anyio.create_task_group() as group:
+        group.start_soon(recorder.run, said.append)
+        while not any("cannot write" in each for each in said):  # noqa: ASYNC110 - said, not signalled
+            await anyio.sleep(0.01)
+        folder.unlink()
+        for each in turns[10:]:
+            wire.put(each)
+        group.cancel_scope.cancel()
+    found = decide_again([folder], None)
+    assert (found.entry_turns, found.lost, found.different) == (len(turns) - 10, 10, 0)
