@@ -128,7 +128,7 @@ def test_rules_neither_wait_nor_look_at_a_clock():
 
 def test_money_rooms_never_parse_a_float():
     """float() may meet prices in the probability model only: never money, never a quantity."""
-    allowed = {"market_probability.py", "volatility.py", "momentum.py", "empirical.py"}
+    allowed = {"probability.py", "market_probability.py", "volatility.py", "momentum.py", "empirical.py"}
     rooms = ("rules", "db", "tasks", "kalshi")
     for path, tree in _trees():
         if _room(path) in rooms and path.name not in allowed:
