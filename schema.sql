@@ -15,7 +15,7 @@ CREATE TABLE IF NOT EXISTS identity (
 );
 
 -- Writer: app, one row per start. The number fences: an order names the life that intended it.
-CREATE TABLE IF NOT EXISTS daemon_lives (
+CREATE TABLE IF NOT EXISTS runs (
     fencing bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version text NOT NULL,
     pid integer NOT NULL,
@@ -38,7 +38,7 @@ CREATE TABLE IF NOT EXISTS markets (
     -- What the venue multiplies its usual fee by; NULL where an older recio did not note it.
     fee_multiplier numeric,
     -- Why nothing may be traded there: wording or fee not understood; empty if both are.
-    doubt text NOT NULL DEFAULT '',
+    untradable text NOT NULL DEFAULT '',
     first_seen timestamptz NOT NULL DEFAULT now(),
     last_seen timestamptz NOT NULL DEFAULT now()
 );
@@ -98,7 +98,7 @@ CREATE TABLE IF NOT EXISTS orders (
     state text NOT NULL
         CHECK (state IN ('intended', 'unknown', 'resting', 'filled', 'cancelled', 'rejected', 'absent')),
     venue_order_id text UNIQUE,
-    fencing bigint NOT NULL REFERENCES daemon_lives,
+    fencing bigint NOT NULL REFERENCES runs,
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
     note text NOT NULL DEFAULT '',
@@ -140,11 +140,11 @@ CREATE TABLE IF NOT EXISTS settlements (
 -- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt outlives restarts.
 CREATE TABLE IF NOT EXISTS halts (
     halt_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    brake text NOT NULL DEFAULT 'halt' CHECK (brake IN ('halt', 'flatten', 'stop')),
+    level text NOT NULL DEFAULT 'halt' CHECK (level IN ('halt', 'flatten', 'stop')),
     cause text NOT NULL,
     since timestamptz NOT NULL,
     set_by text NOT NULL,
-    way_out text NOT NULL,
+    resolution text NOT NULL,
     cleared_at timestamptz,
     cleared_by text,
     -- By this database's own clock, by which the time to each proof is measured.
@@ -155,15 +155,15 @@ CREATE TABLE IF NOT EXISTS halts (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
 
--- Writer: brake. What was done at the venue about a halt, and when it was seen to be so.
-CREATE TABLE IF NOT EXISTS brake_checks (
+-- Writer: kill_switch. What was done at the venue about a halt, and when it was seen to be so.
+CREATE TABLE IF NOT EXISTS halt_verifications (
     halt_id bigint PRIMARY KEY REFERENCES halts,
     cancelled integer NOT NULL CHECK (cancelled >= 0),
     verified_at timestamptz,
     flat_at timestamptz
 );
 
--- Writer: brake. Groups at the venue that entries ride in; the newest of a shard is the one in use.
+-- Writer: kill_switch. Groups at the venue that entries ride in; the newest of a shard is the one in use.
 CREATE TABLE IF NOT EXISTS order_groups (
     group_id text PRIMARY KEY,
     exchange_index integer,
@@ -298,7 +298,7 @@ BEGIN
             USING ERRCODE = 'restrict_violation';
     END IF;
     -- The fence: whoever lost the lock without knowing it writes no intention once its successor has begun.
-    IF NEW.fencing < (SELECT max(fencing) FROM daemon_lives) THEN
+    IF NEW.fencing < (SELECT max(fencing) FROM runs) THEN
         RAISE EXCEPTION 'order %: life % is over, a later one has begun', NEW.client_order_id, NEW.fencing
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -327,7 +327,7 @@ CROSS JOIN LATERAL (
 
 
 -- Writer: entry, every few seconds. Why nothing was opened: how often each gate was the first to be closed.
-CREATE TABLE IF NOT EXISTS why_not (
+CREATE TABLE IF NOT EXISTS rejections (
     event_ticker text NOT NULL,
     strategy text NOT NULL,
     gate text NOT NULL CHECK (gate <> ''),
@@ -337,7 +337,7 @@ CREATE TABLE IF NOT EXISTS why_not (
     sentence text NOT NULL,
     PRIMARY KEY (event_ticker, strategy, gate)
 );
-CREATE INDEX IF NOT EXISTS why_not_by_time ON why_not (last_at);
+CREATE INDEX IF NOT EXISTS rejections_by_time ON rejections (last_at);
 
 -- Writer: `recio trade`. What a person asks to buy; nobody acts on it once it has expired.
 CREATE TABLE IF NOT EXISTS trade_requests (
@@ -354,7 +354,7 @@ CREATE TABLE IF NOT EXISTS trade_requests (
 -- Writer: entry. One answer to each request, committed before anything is done about it: it is never done twice.
 CREATE TABLE IF NOT EXISTS trade_answers (
     request_id bigint PRIMARY KEY REFERENCES trade_requests,
-    wished boolean NOT NULL,
+    accepted boolean NOT NULL,
     sentence text NOT NULL,
     answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
@@ -370,7 +370,7 @@ CREATE TABLE IF NOT EXISTS shadow_trades (
     quantity numeric(14, 2) NOT NULL CHECK (quantity >= 0),
     cost numeric(18, 6) NOT NULL CHECK (cost >= 0),
     fees numeric(18, 6) NOT NULL CHECK (fees >= 0),
-    chance double precision NOT NULL CHECK (chance BETWEEN 0 AND 1),
+    probability double precision NOT NULL CHECK (probability BETWEEN 0 AND 1),
     why text NOT NULL,
     decided_at timestamptz NOT NULL,
     closes_at timestamptz NOT NULL CHECK (closes_at > decided_at),
@@ -390,7 +390,7 @@ CREATE UNIQUE INDEX IF NOT EXISTS shadow_trades_one_held_per_market
 CREATE INDEX IF NOT EXISTS shadow_trades_by_time ON shadow_trades (decided_at);
 
 -- Writer: `recio model build`. Tables of past moves by momentum; a version never changes, and the newest is in use.
-CREATE TABLE IF NOT EXISTS fingerprint_models (
+CREATE TABLE IF NOT EXISTS empirical_models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     symbol text NOT NULL CHECK (symbol <> ''),
     -- Of the candles and the parameters: the same of both is the same model.
@@ -401,8 +401,8 @@ CREATE TABLE IF NOT EXISTS fingerprint_models (
     minutes bigint NOT NULL CHECK (minutes > 0),
     parameters jsonb NOT NULL
 );
-CREATE TABLE IF NOT EXISTS fingerprint_buckets (
-    model_id bigint NOT NULL REFERENCES fingerprint_models,
+CREATE TABLE IF NOT EXISTS empirical_buckets (
+    model_id bigint NOT NULL REFERENCES empirical_models,
     bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),
     samples bigint NOT NULL CHECK (samples >= 0),
     -- Row by row: sixty horizons of forty-one columns.
@@ -414,14 +414,14 @@ CREATE OR REPLACE FUNCTION refuse_model_change() RETURNS trigger LANGUAGE plpgsq
 BEGIN
     RAISE EXCEPTION 'a model never changes: build another' USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE OR REPLACE TRIGGER models_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON fingerprint_models
+CREATE OR REPLACE TRIGGER models_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_models
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
-CREATE OR REPLACE TRIGGER buckets_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON fingerprint_buckets
+CREATE OR REPLACE TRIGGER buckets_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_buckets
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
 
 -- Writer: app, at each start: what one life of the daemon may risk. An order is held against the limits of its own life.
 CREATE TABLE IF NOT EXISTS risk_limits (
-    fencing bigint NOT NULL REFERENCES daemon_lives,
+    fencing bigint NOT NULL REFERENCES runs,
     name text NOT NULL CHECK (name IN (
         'max_contracts_per_order', 'max_contracts_per_strike', 'max_entries_per_event', 'max_event_cost_dollars',
         'max_open_trades', 'max_open_cost_dollars', 'max_daily_loss_dollars', 'max_orders_per_minute',
@@ -438,13 +438,13 @@ CREATE TABLE IF NOT EXISTS limit_grants (
     granted_by text NOT NULL CHECK (granted_by <> ''),
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     -- The newest life at that time: only the one after it may use the grant.
-    after_life bigint NOT NULL REFERENCES daemon_lives
+    after_run bigint NOT NULL REFERENCES runs
 );
 
 -- How high a limit of a new life may be: as it was in the life before, or as somebody granted since; NULL is freely.
 CREATE OR REPLACE FUNCTION limit_ceiling(life bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN before.amount IS NOT NULL THEN greatest(before.amount, (
-        SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_life >= before.fencing)) END
+        SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_run >= before.fencing)) END
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
         SELECT l.fencing, l.amount FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < life
         ORDER BY l.fencing DESC LIMIT 1

@@ -23,7 +23,7 @@ from recio.db.embedded import embedded_server
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
 from recio.kalshi.frames import parse_frame
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.prices import Momentum
 from recio.rules.account.risk import Approved, Collar
 from recio.rules.decision.entry import Seen, decide
@@ -31,12 +31,12 @@ from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, Seque
 from recio.rules.pricing.average_fit import FITTED
 from recio.rules.pricing.empirical import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
 from recio.rules.pricing.model import AVERAGE, Reader
-from recio.rules.pricing.settlement_average import outlook
+from recio.rules.pricing.settlement_average import forecast
 from recio.settings.sections import EntrySection, RiskSection
 from recio.units import Money, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
-from tests.lives import begun
-from tests.tasks.test_order_path_tasks import wish
+from tests.runs import begun
+from tests.tasks.test_order_path_tasks import an_intent
 
 DELTAS = 50_000
 ROUNDS = 5
@@ -103,20 +103,20 @@ def decision_against_model() -> str:
         prices=prices(),
         trades=open_trades(),
         account=account(),
-        restraints=Restraints(),
+        controls=TradingControls(),
     )
-    settings, turns = EntrySection(enabled=True), 2_000
-    ours = best_of(lambda: [decide(seen, settings, NOW) for _ in range(turns)]) / turns
-    floor = best_of(lambda: [one_probability() for _ in range(turns)]) / turns
-    return line("one turn of entry, one strike", ours, floor, "its probability alone")
+    settings, cycles = EntrySection(enabled=True), 2_000
+    ours = best_of(lambda: [decide(seen, settings, NOW) for _ in range(cycles)]) / cycles
+    floor = best_of(lambda: [one_probability() for _ in range(cycles)]) / cycles
+    return line("one cycle of entry, one strike", ours, floor, "its probability alone")
 
 
 def one_probability() -> float:
-    return outlook(84_010.0, 0.00007, 600.0, (), FITTED).above(84_000.0)
+    return forecast(84_010.0, 0.00007, 600.0, (), FITTED).above(84_000.0)
 
 
 def average_against_normals() -> str:
-    """A ladder of 200 strikes by the settlement average as a turn asks for it, against the normals it is made of."""
+    """A ladder of 200 strikes by the settlement average as a cycle asks for it, against the normals it is made of."""
     ladder = [
         market(
             ticker=Ticker(f"KXBTCD-26NOV2312-T{84_000 + 10 * each}"), floor_strike=Decimal(84_000 + 10 * each)
@@ -125,17 +125,17 @@ def average_against_normals() -> str:
     ]
     seen = price()
 
-    def chances() -> None:
+    def probabilities() -> None:
         reader = Reader(AVERAGE)
         for each in ladder:
-            reader.chance(each, seen, NOW)
+            reader.probability(each, seen, NOW)
 
     def normals() -> None:
         for each in range(-200, 200):
             math.erfc(each / 100)
 
     rounds = 50
-    ours = best_of(lambda: [chances() for _ in range(rounds)]) / rounds
+    ours = best_of(lambda: [probabilities() for _ in range(rounds)]) / rounds
     floor = best_of(lambda: [normals() for _ in range(rounds)]) / rounds
     return line("settlement-average ladder of 200", ours, floor, "400 calls of erfc")
 
@@ -188,15 +188,15 @@ async def _commits(pool: asyncpg.Pool[asyncpg.Record]) -> str:
     async with transaction(pool) as connection:
         await migrate(connection, schema_text())
         await connection.execute("CREATE TABLE floor (x int)")
-        author = await begun(connection, BOUNDLESS)
+        writer = await begun(connection, BOUNDLESS)
 
     async def intend(number: int) -> None:
-        intent = wish(datetime.now(UTC), Ticker(f"KX-{number}"))
+        intent = an_intent(datetime.now(UTC), Ticker(f"KX-{number}"))
         collar = Collar(ask=intent.limit, fair=Decimal("0.55"))
         async with transaction(pool) as connection:
             await ledger.intend_entry(
                 connection,
-                author,
+                writer,
                 Approved(intent=intent, reserved=Money(1), collar=collar),
                 intent.decided_at,
                 timedelta(1),

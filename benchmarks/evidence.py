@@ -20,7 +20,7 @@ from recio.commands.model import make
 from recio.rules.pricing.empirical import Table
 from recio.rules.pricing.model import Model, average
 from recio.score import plots
-from recio.score.quotes import Ended, Priced, Quoted, Tape, dollars, from_tape, market_of
+from recio.score.quotes import Ended, Priced, Quoted, Quotes, dollars, from_quotes, market_of
 from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
@@ -60,7 +60,7 @@ def page(parts: dict[str, Scores]) -> str:
 def models(config: Config, table: Table) -> dict[str, Model]:
     return {
         "average": average(config.model),
-        "fingerprint": Model(kind=ModelKind.FINGERPRINT, tables={table.symbol: table}),
+        "empirical": Model(kind=ModelKind.EMPIRICAL, tables={table.symbol: table}),
     }
 
 
@@ -72,12 +72,12 @@ def sessions(config: Config, table: Table) -> Scores:
 
 def tickers(config: Config, table: Table) -> Scores:
     folder = DATA / "kalshi_btc15m_tickers_202605"
-    tape = heapq.merge(
+    quotes = heapq.merge(
         _by_time(_matches(folder / "coinbase_matches_all_dev.csv.gz")),
         _by_time(_tickers(folder / "tickers_dev.csv.gz")),
         key=itemgetter(0),
     )
-    return _scored(tape, _settled(), config, table)
+    return _scored(quotes, _settled(), config, table)
 
 
 def two_seconds(config: Config, table: Table, coins: tuple[str, ...]) -> Scores:
@@ -85,10 +85,10 @@ def two_seconds(config: Config, table: Table, coins: tuple[str, ...]) -> Scores:
     return _scored(_two_second_tape(rows, coins), _by_next_strike(rows, coins), config, table)
 
 
-def _scored(tape: Tape, markets: dict[str, Ended], config: Config, table: Table) -> Scores:
+def _scored(quotes: Quotes, markets: dict[str, Ended], config: Config, table: Table) -> Scores:
     return score(
-        from_tape(
-            tape,
+        from_quotes(
+            quotes,
             markets,
             models(config, table),
             warmup_seconds=config.prices.warmup_seconds,
@@ -128,7 +128,7 @@ def _settled() -> dict[str, Ended]:
     return found
 
 
-def _two_second_tape(rows: list[dict[str, str]], coins: tuple[str, ...]) -> Tape:
+def _two_second_tape(rows: list[dict[str, str]], coins: tuple[str, ...]) -> Quotes:
     for row in rows:
         at = datetime.fromisoformat(row["ts"])
         for coin in coins:

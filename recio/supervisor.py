@@ -1,4 +1,4 @@
-"""Runs a task, restarts it after a fault, gives up upward, and keeps the health ledger; it knows no trading."""
+"""Runs a task, restarts it after a fault, gives up upward, and keeps the health of every task; it knows no trading."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class State(StrEnum):
 
 @dataclass(slots=True)
 class TaskHealth:
-    """What the ledger knows of one task. Times are host monotonic seconds."""
+    """What is known of one task. Times are host monotonic seconds."""
 
     name: str
     state: State = State.STARTING
@@ -36,7 +36,7 @@ class TaskHealth:
 
     @property
     def age_seconds(self) -> float:
-        """Since its last turn."""
+        """Since its last cycle."""
         return time.monotonic() - self.progressed_at
 
     def begin(self) -> None:
@@ -45,7 +45,7 @@ class TaskHealth:
         self.progressed_at = time.monotonic()
 
     def say(self, sentence: str) -> None:
-        """One turn of the task's loop: its heartbeat and what the page shows."""
+        """One cycle of the task's loop: its heartbeat and what the page shows."""
         self.state = State.RUNNING
         self.sentence = sentence
         self.progressed_at = time.monotonic()
@@ -77,13 +77,13 @@ class RestartPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Ledger:
+class HealthByTask:
     """The health of every task, by name."""
 
     tasks: dict[str, TaskHealth] = field(default_factory=dict[str, TaskHealth])
 
-    def stuck(self, limit: float) -> list[TaskHealth]:
-        """Tasks without a turn for longer than `limit` host seconds, oldest first; one that waits to be
+    def frozen(self, limit: float) -> list[TaskHealth]:
+        """Tasks without a cycle for longer than `limit` host seconds, oldest first; one that waits to be
         started anew is looked after by its supervisor."""
         late = [
             each
@@ -99,7 +99,7 @@ class Ledger:
 async def supervise(
     name: str,
     run: Run,
-    ledger: Ledger,
+    task_health: HealthByTask,
     policy: RestartPolicy = RestartPolicy(),
 ) -> None:
     """Run a task until cancelled. A Transient or unexpected fault restarts it; Fatal goes through.
@@ -107,7 +107,7 @@ async def supervise(
     An unexpected exception is a bug: it is logged with its traceback and treated like a fault, so
     that a bug in one task never stops exits or reconciliation; if it persists the process ends.
     """
-    health = ledger.enter(name)
+    health = task_health.enter(name)
     faults = 0
     while True:
         began = time.monotonic()

@@ -14,18 +14,18 @@ from typing import Any, Generic, Protocol, TypeVar
 import anyio
 
 from recio.messages.account import AccountHint, AccountView, VenueFact
-from recio.messages.controls import BrakeCheck, BrakeRequest, OrderGroupReady, Restraints
+from recio.messages.controls import HaltRequest, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
 from recio.messages.markets import MarketBoard, MarketEnded
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
-from recio.messages.prices import IndexTape, Prices
-from recio.rules.decision.cycles import EntryTurn, ExitTurn
+from recio.messages.prices import IndexHistory, Prices
+from recio.rules.decision.cycles import EntryCycle, ExitCycle
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
-TURNS_KEPT = 256
+CYCLES_KEPT = 256
 """Until whoever keeps them fetches them."""
 ENDS_KEPT = 4_096
 """A ladder of hundreds of strikes ends at once."""
@@ -53,13 +53,13 @@ class Sends(Protocol[T_contra]):
 
 
 class Notes(Protocol[T_contra]):
-    """The writing end of a Tape."""
+    """The writing end of a RingBuffer."""
 
     def put(self, item: T_contra) -> None: ...
 
 
 class Takes(Protocol[T_co]):
-    """The reading end of a Tape."""
+    """The reading end of a RingBuffer."""
 
     def take(self) -> tuple[Sequence[T_co], int]: ...
 
@@ -133,7 +133,7 @@ class Queue(Generic[T]):
         self._receiver.close()
 
 
-class Tape(Generic[T]):
+class RingBuffer(Generic[T]):
     """What happened, for whoever keeps it: nobody waits for the reader, and what it does not fetch in time is lost and counted."""
 
     def __init__(self, capacity: int) -> None:
@@ -156,31 +156,35 @@ class Tape(Generic[T]):
 class Wires:
     """Every wire of the daemon. WRITERS says which one task writes it."""
 
-    index: Latest[IndexTape] = field(default_factory=Latest[IndexTape])
+    index: Latest[IndexHistory] = field(default_factory=Latest[IndexHistory])
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
     board: Latest[MarketBoard] = field(default_factory=Latest[MarketBoard])
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
     open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
-    restraints: Latest[Restraints] = field(default_factory=Latest[Restraints])
-    brake_checks: Latest[tuple[BrakeCheck, ...]] = field(default_factory=Latest[tuple[BrakeCheck, ...]])
+    controls: Latest[TradingControls] = field(default_factory=Latest[TradingControls])
+    halt_verifications: Latest[tuple[HaltVerification, ...]] = field(
+        default_factory=Latest[tuple[HaltVerification, ...]]
+    )
     order_group: Latest[OrderGroupReady] = field(default_factory=Latest[OrderGroupReady])
-    brake_requests: Queue[BrakeRequest] = field(default_factory=lambda: Queue[BrakeRequest](8))
+    halt_requests: Queue[HaltRequest] = field(default_factory=lambda: Queue[HaltRequest](8))
     open_intents: Queue[OpenIntent] = field(default_factory=lambda: Queue[OpenIntent](4))
     close_intents: Queue[CloseIntent] = field(default_factory=lambda: Queue[CloseIntent](16))
     orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))
     outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
     account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
-    entry_turns: Tape[EntryTurn] = field(default_factory=lambda: Tape[EntryTurn](TURNS_KEPT))
-    market_ends: Tape[MarketEnded] = field(default_factory=lambda: Tape[MarketEnded](ENDS_KEPT))
-    shadow_wishes: Tape[OpenIntent] = field(default_factory=lambda: Tape[OpenIntent](TURNS_KEPT))
+    entry_cycles: RingBuffer[EntryCycle] = field(default_factory=lambda: RingBuffer[EntryCycle](CYCLES_KEPT))
+    market_ends: RingBuffer[MarketEnded] = field(default_factory=lambda: RingBuffer[MarketEnded](ENDS_KEPT))
+    shadow_intents: RingBuffer[OpenIntent] = field(
+        default_factory=lambda: RingBuffer[OpenIntent](CYCLES_KEPT)
+    )
     shadow_trades: Latest[Mapping[str, OpenTrades]] = field(default_factory=Latest[Mapping[str, OpenTrades]])
     """By strategy: what those that do not order would hold."""
     shadow_scores: Latest[Mapping[str, ShadowScore]] = field(
         default_factory=Latest[Mapping[str, ShadowScore]]
     )
-    shadow_turns: Tape[ExitTurn] = field(default_factory=lambda: Tape[ExitTurn](TURNS_KEPT))
-    exit_turns: Tape[ExitTurn] = field(default_factory=lambda: Tape[ExitTurn](TURNS_KEPT))
+    shadow_cycles: RingBuffer[ExitCycle] = field(default_factory=lambda: RingBuffer[ExitCycle](CYCLES_KEPT))
+    exit_cycles: RingBuffer[ExitCycle] = field(default_factory=lambda: RingBuffer[ExitCycle](CYCLES_KEPT))
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
     def queues(self) -> dict[str, Queue[Any]]:
@@ -204,20 +208,20 @@ WRITERS = {
     "assessments": "entry",
     "account": "account_sync",
     "open_trades": "trade_manager",
-    "restraints": "failure_detector",
-    "brake_requests": "status_http",
-    "brake_checks": "brake",
-    "order_group": "brake",
+    "controls": "failure_detector",
+    "halt_requests": "status_http",
+    "halt_verifications": "kill_switch",
+    "order_group": "kill_switch",
     "open_intents": "entry",
     "close_intents": "exit",
     "orders": "trade_manager",
     "outcomes": "executor",
     "venue_facts": "account_sync",
-    "entry_turns": "entry",
-    "exit_turns": "exit",
+    "entry_cycles": "entry",
+    "exit_cycles": "exit",
     "market_ends": "market_sync",
-    "shadow_wishes": "entry",
+    "shadow_intents": "entry",
     "shadow_trades": "shadow",
-    "shadow_turns": "shadow",
+    "shadow_cycles": "shadow",
     "shadow_scores": "shadow",
 }

@@ -64,7 +64,7 @@ def market(**changes: object) -> Market:
         "fee_multiplier": Decimal(1),
         "rules_primary": "mean of sixty prints",
         "rules_secondary": "",
-        "doubt": "",
+        "untradable": "",
     }
     return Market(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
@@ -158,7 +158,7 @@ def account(balance: int = 1_000_000_000, **changes: object) -> AccountView:
         "balance": Money(balance),
         "positions": {},
         "differences": (),
-        "foreign": (),
+        "external": (),
         "reconciled_at": NOW,
     }
     return AccountView(**(fields | changes))  # pyright: ignore[reportArgumentType]

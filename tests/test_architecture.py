@@ -12,10 +12,10 @@ import pytest
 
 from recio.tasks import (
     account_sync,
-    brake,
     entry,
     executor,
     failure_detector,
+    kill_switch,
     market_sync,
     price_feed,
     recorder,
@@ -39,7 +39,7 @@ TASKS = {
     "trade_manager": trade_manager.TradeManager,
     "executor": executor.Executor,
     "failure_detector": failure_detector.FailureDetector,
-    "brake": brake.BrakeAtVenue,
+    "kill_switch": kill_switch.KillSwitch,
     "recorder": recorder.Recorder,
     "shadow": shadow.Shadow,
     "status_http": status_http.StatusHttp,
@@ -112,7 +112,9 @@ def test_no_task_asks_for_a_whole_wire():
     """A task holds a reading or a writing end, never both at once."""
     for task in TASKS.values():
         assert not [
-            hint for hint in task.__annotations__.values() if hint.startswith(("Latest[", "Queue[", "Tape["))
+            hint
+            for hint in task.__annotations__.values()
+            if hint.startswith(("Latest[", "Queue[", "RingBuffer["))
         ]
 
 

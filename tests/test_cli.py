@@ -258,8 +258,8 @@ def test_a_model_is_built_from_candles_into_a_file_that_a_replay_takes(tmp_path:
     assert done.returncode == 0, done.stderr
     assert "BTC from 199 minutes" in done.stdout
     config = tmp_path / "c.toml"
-    config.write_text('[model]\nkind = "fingerprint"\n', encoding="utf-8")
+    config.write_text('[model]\nkind = "empirical"\n', encoding="utf-8")
     refused = recio("replay", str(tmp_path), "--config", str(config), cwd=tmp_path)
     assert (refused.returncode, "--model FILE" in refused.stderr) == (78, True)
     other = recio("replay", "nothing", "--config", str(config), "--model", str(config), cwd=tmp_path)
-    assert (other.returncode, "no fingerprint table" in other.stderr) == (78, True)
+    assert (other.returncode, "no empirical table" in other.stderr) == (78, True)

@@ -8,13 +8,13 @@ import anyio
 import pytest
 
 from recio.errors import ExitCode, Fatal, Transient
-from recio.supervisor import Ledger, RestartPolicy, Say, State, leading_fault, supervise
+from recio.supervisor import HealthByTask, RestartPolicy, Say, State, leading_fault, supervise
 
 FAST = RestartPolicy(first_wait=0.0, longest_wait=0.0, give_up_after=4)
 
 
 async def test_a_transient_fault_restarts_the_task_and_is_on_the_ledger():
-    ledger, lives = Ledger(), 0
+    task_health, lives = HealthByTask(), 0
 
     async def run(say: Say) -> None:
         nonlocal lives
@@ -26,11 +26,11 @@ async def test_a_transient_fault_restarts_the_task_and_is_on_the_ledger():
 
     with anyio.fail_after(3):
         async with anyio.create_task_group() as group:
-            group.start_soon(supervise, "task", run, ledger, FAST)
+            group.start_soon(supervise, "task", run, task_health, FAST)
             while lives < 3:
                 await anyio.wait_all_tasks_blocked()
             group.cancel_scope.cancel()
-    health = ledger.tasks["task"]
+    health = task_health.tasks["task"]
     assert (health.restarts, health.sentence, health.last_error) == (2, "well again", "the venue is away")
 
 
@@ -38,11 +38,11 @@ async def test_a_bug_restarts_the_task_too_but_not_for_ever():
     async def run(_say: Say) -> None:
         raise KeyError("bug")
 
-    ledger = Ledger()
+    task_health = HealthByTask()
     with anyio.fail_after(3), pytest.raises(Fatal, match="failed 4 times") as caught:
-        await supervise("task", run, ledger, FAST)
+        await supervise("task", run, task_health, FAST)
     assert caught.value.exit_code == ExitCode.TEMPORARY
-    assert ledger.tasks["task"].state is State.STOPPED
+    assert task_health.tasks["task"].state is State.STOPPED
 
 
 async def test_fatal_goes_through_at_once_even_out_of_a_group():
@@ -54,7 +54,7 @@ async def test_fatal_goes_through_at_once_even_out_of_a_group():
             group.start_soon(inner)
 
     with pytest.raises(Fatal, match="stop") as caught:
-        await supervise("task", run, Ledger(), FAST)
+        await supervise("task", run, HealthByTask(), FAST)
     assert caught.value.exit_code == ExitCode.CONFIG
 
 
@@ -63,19 +63,19 @@ async def test_a_task_that_returns_is_a_bug():
         return
 
     with pytest.raises(Fatal, match="returned"):
-        await supervise("task", run, Ledger(), FAST)
+        await supervise("task", run, HealthByTask(), FAST)
 
 
 async def test_cancelling_stops_a_task_that_is_backing_off():
     async def run(_say: Say) -> None:
         raise Transient("away")
 
-    ledger = Ledger()
+    task_health = HealthByTask()
     with anyio.fail_after(3):
         async with anyio.create_task_group() as group:
-            group.start_soon(supervise, "task", run, ledger, RestartPolicy(first_wait=3600))
+            group.start_soon(supervise, "task", run, task_health, RestartPolicy(first_wait=3600))
             await anyio.wait_all_tasks_blocked()
-            assert ledger.tasks["task"].state is State.BACKING_OFF
+            assert task_health.tasks["task"].state is State.BACKING_OFF
             group.cancel_scope.cancel()
 
 

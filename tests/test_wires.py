@@ -74,7 +74,7 @@ def test_every_wire_has_a_declared_writer():
 @pytest.mark.parametrize("name", sorted(WRITERS))
 def test_every_writer_is_a_task(name: str):
     assert WRITERS[name] in {
-        "brake",
+        "kill_switch",
         "status_http",
         "price_feed",
         "market_sync",

@@ -12,15 +12,15 @@ import anyio
 from recio.commands.database import rows_of
 from recio.commands.options import add_config, add_who_and_why, config_of
 from recio.daemon.database import dsn_of
-from recio.db import brakes, halts
+from recio.db import halts, kill_switch
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
-from recio.messages.controls import Brake, BrakeCheck, Halt
+from recio.messages.controls import Halt, HaltLevel, HaltVerification
 from recio.settings.config import Config
 
-WAY_OUT = "recio resume --by NAME"
+RESOLUTION = "recio resume --by NAME"
 STOPPED = "the daemon stopped new orders"
-DONE = {Brake.HALT: "halted", Brake.FLATTEN: "flattened", Brake.STOP: "stopped"}
+DONE = {HaltLevel.HALT: "halted", HaltLevel.FLATTEN: "flattened", HaltLevel.STOP: "stopped"}
 SEEN_WITHIN = 3.0
 """Host seconds that a running daemon gets to show the halt before it is called unseen."""
 LOOK_EVERY = 0.1
@@ -33,7 +33,7 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
         parser.set_defaults(command=_resume)
         return
     add_who_and_why(parser)
-    parser.set_defaults(command=_halt, brake=name)
+    parser.set_defaults(command=_halt, level=name)
 
 
 def _resume(options: argparse.Namespace) -> None:
@@ -42,7 +42,7 @@ def _resume(options: argparse.Namespace) -> None:
 
 
 def _halt(options: argparse.Namespace) -> None:
-    print(anyio.run(pull, config_of(options.config), Brake(options.brake), options.why, options.by))
+    print(anyio.run(pull, config_of(options.config), HaltLevel(options.level), options.why, options.by))
 
 
 async def resume(config: Config, by: str) -> list[str]:
@@ -51,14 +51,14 @@ async def resume(config: Config, by: str) -> list[str]:
         return await _clear(dsn, by)
 
 
-async def pull(config: Config, brake: Brake, why: str, by: str) -> str:
-    """Commit a brake, then say what a daemon shows of it; the row holds either way."""
-    cause = f"{DONE[brake]} by hand" + (f": {why}" if why else "")
+async def pull(config: Config, level: HaltLevel, why: str, by: str) -> str:
+    """Commit a halt, then say what a daemon shows of it; the row holds either way."""
+    cause = f"{DONE[level]} by hand" + (f": {why}" if why else "")
     async with dsn_of(config) as dsn:
-        halt = Halt(brake=brake, cause=cause, since=datetime.now(UTC), by=by, way_out=WAY_OUT)
+        halt = Halt(level=level, cause=cause, since=datetime.now(UTC), by=by, resolution=RESOLUTION)
         is_new = await _set(dsn, halt)
         said = await _what_the_daemon_did(dsn, config.status.port, halt)
-    return f"{cause if is_new else f'{cause} (already)'}\n{said}\nway out: {WAY_OUT}"
+    return f"{cause if is_new else f'{cause} (already)'}\n{said}\nway out: {RESOLUTION}"
 
 
 async def _what_the_daemon_did(dsn: str, port: int, halt: Halt) -> str:
@@ -94,14 +94,14 @@ async def _seen_by_the_daemon(port: int, cause: str) -> str:
     return f"no daemon answers at {url}: the halt is in the database and holds when one starts on it"
 
 
-async def _proof(dsn: str, cause: str) -> BrakeCheck | None:
+async def _proof(dsn: str, cause: str) -> HaltVerification | None:
     """What the daemon recorded of its proof; read from the rows, because a stop ends the page with the daemon."""
-    async with open_pool(dsn, application_name="recio brake") as pool:
+    async with open_pool(dsn, application_name="recio halt") as pool:
         with anyio.move_on_after(SEEN_WITHIN):
             while True:
                 async with transaction(pool) as connection:
                     rows = {each.halt_id for each in await halts.active(connection) if each.cause == cause}
-                    found = [each for each in await brakes.checks(connection) if each.halt_id in rows]
+                    found = [each for each in await kill_switch.checks(connection) if each.halt_id in rows]
                 if found and found[0].verified_after is not None:
                     return found[0]
                 await anyio.sleep(LOOK_EVERY)
@@ -124,5 +124,5 @@ async def _clear(dsn: str, by: str) -> list[str]:
 
 
 async def _set(dsn: str, row: Halt) -> bool:
-    async with rows_of(dsn, f"recio {row.brake}") as connection:
+    async with rows_of(dsn, f"recio {row.level}") as connection:
         return await halts.set_halt(connection, row)

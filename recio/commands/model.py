@@ -1,4 +1,4 @@
-"""`recio model`: builds fingerprint tables from candles, keeps and lists them, and fits the settlement average; it trades nothing."""
+"""`recio model`: builds empirical tables from candles, keeps and lists them, and fits the settlement average; it trades nothing."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import anyio
 from recio.commands.database import rows_of
 from recio.commands.options import add_config, config_of
 from recio.daemon.database import dsn_of
-from recio.db import fingerprints
-from recio.db.fingerprints import Provenance
+from recio.db import empirical_models
+from recio.db.empirical_models import Provenance
 from recio.errors import BadConfig
 from recio.model.build import Built, build
 from recio.model.candles import read_candles
@@ -53,7 +53,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 def add_table_file(parser: argparse.ArgumentParser) -> None:
     """The option of commands that read tables from a file."""
     parser.add_argument(
-        "--model", type=Path, metavar="FILE", help="fingerprint tables of `recio model build --out`"
+        "--model", type=Path, metavar="FILE", help="empirical tables of `recio model build --out`"
     )
 
 
@@ -96,7 +96,7 @@ async def keep(config: Config, built: Built) -> str:
         parameters=built.parameters,
     )
     async with dsn_of(config) as dsn, rows_of(dsn, "recio model") as connection:
-        number, is_new = await fingerprints.add(connection, built.table, made_of)
+        number, is_new = await empirical_models.add(connection, built.table, made_of)
     kept = "kept, used from the next start on" if is_new else "was kept before; nothing was changed"
     return f"{told(built)}\nmodel {number}: {kept}"
 
@@ -109,14 +109,14 @@ def save(built: Built, path: Path) -> str:
 def of_file(config: Config, path: Path | None) -> Model:
     """The model of a replay: the settlement average, or the tables of a file. Raises BadConfig."""
     if path is None:
-        if config.model.kind is ModelKind.FINGERPRINT:
+        if config.model.kind is ModelKind.EMPIRICAL:
             raise BadConfig(
                 f'model.kind = "{config.model.kind}" needs tables, and a replay takes them from a file: --model FILE,'
                 " made by recio model build CANDLES --out FILE"
             )
         return average(config.model)
     table = read_table(path)
-    return Model(kind=ModelKind.FINGERPRINT, tables={table.symbol: table})
+    return Model(kind=ModelKind.EMPIRICAL, tables={table.symbol: table})
 
 
 def told(built: Built) -> str:
@@ -181,7 +181,7 @@ def _likelihood(name: str, each: Likelihoods) -> str:
 
 async def listed(config: Config) -> str:
     async with dsn_of(config) as dsn, rows_of(dsn, "recio model") as connection:
-        found = await fingerprints.versions(connection)
+        found = await empirical_models.versions(connection)
     if not found:
         return "no model was ever built: recio model build CANDLES..."
     return "\n".join(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from recio.commands import model
 from recio.commands.options import add_config, add_strategy, config_of
-from recio.recording.decode import is_tape
+from recio.recording.decode import is_own_recording
 from recio.replay import decisions
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
@@ -27,7 +27,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    own = [] if options.paper else [path for path in options.paths if is_tape(path)]
+    own = [] if options.paper else [path for path in options.paths if is_own_recording(path)]
     others = [path for path in options.paths if path not in own]
     config, told = config_of(options.config).as_strategy(options.strategy), list[str]()
     if own:

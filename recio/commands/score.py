@@ -16,14 +16,14 @@ from recio.errors import BadConfig
 from recio.rules.pricing.model import Model, average
 from recio.score import plots
 from recio.score.forecasts import Observation
-from recio.score.quotes import from_tape, looks_like_quotes, read_markets, read_tape
+from recio.score.quotes import from_quotes, looks_like_quotes, read_markets, read_quotes
 from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
 from recio.settings.config import Config
 from recio.settings.sections import ModelKind
 
-AVERAGE, FINGERPRINT = "average", "fingerprint"
+AVERAGE, EMPIRICAL = "average", "empirical"
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -53,11 +53,11 @@ def run(options: argparse.Namespace) -> None:
 def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores:
     """Of recorded sessions, and of folders of quotes. Raises BadRecording, BadConfig."""
     models = models_of(config, tables)
-    trading = models[FINGERPRINT if config.model.kind is ModelKind.FINGERPRINT else AVERAGE]
+    trading = models[EMPIRICAL if config.model.kind is ModelKind.EMPIRICAL else AVERAGE]
     observations: list[Observation] = []
     for folder in (each for each in paths if looks_like_quotes(each)):
-        observations += from_tape(
-            read_tape(folder),
+        observations += from_quotes(
+            read_quotes(folder),
             read_markets(folder),
             models,
             warmup_seconds=config.prices.warmup_seconds,
@@ -74,7 +74,7 @@ def models_of(config: Config, tables: Path | None) -> dict[str, Model]:
     """Everything that is asked, by name. Raises BadConfig where the config trades by tables and none are given."""
     if tables is None:
         return {AVERAGE: of_file(config, None)}
-    return {AVERAGE: average(config.model), FINGERPRINT: of_file(config, tables)}
+    return {AVERAGE: average(config.model), EMPIRICAL: of_file(config, tables)}
 
 
 def as_json(scores: Scores) -> str:

@@ -86,7 +86,7 @@ async def trade(config: Config, what: Wanted) -> str:
                 " is the daemon running?",
                 ExitCode.TEMPORARY,
             )
-        if not answer.wished:
+        if not answer.accepted:
             raise Fatal(f"request {number} was refused, nothing was ordered: {answer.sentence}")
         return f"request {number} {answer.sentence}\n{_told(await _end(dsn, number))}"
 

@@ -31,7 +31,7 @@ from recio.daemon.shutdown import (
     let_answers_be_recorded,
     let_orders_be_answered,
 )
-from recio.daemon.signals import BRAKES, pull_on_signals
+from recio.daemon.signals import HALT_LEVELS, pull_on_signals
 from recio.daemon.startup import Owned, owned_pool, prepared_dsn
 from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
@@ -39,7 +39,7 @@ from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.settings.config import Config
 from recio.settings.sections import Environment
-from recio.supervisor import Ledger, Run, supervise
+from recio.supervisor import HealthByTask, Run, supervise
 from recio.test_hooks import freeze_points
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.wires import Wires
@@ -66,14 +66,14 @@ async def run(
     data_dir.refuse_taken_port(config.status.port)
     data_dir.claim(config)
     # From the first moment on: unheard, either signal would kill the process.
-    with anyio.open_signal_receiver(*BRAKES) as signals:
+    with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
         async with (
             prepared_dsn(config, database) as dsn,
             owned_pool(config, venue, dsn) as owned,
             aiohttp.ClientSession(trace_configs=traces) as session,
         ):
             wires = Wires()
-            hear = partial(pull_on_signals, signals, wires.brake_requests, venue.clock)
+            hear = partial(pull_on_signals, signals, wires.halt_requests, venue.clock)
             try:
                 await _live(config, venue, session, wires, owned, stop, (hear,), companion)
             finally:
@@ -92,7 +92,7 @@ async def _live(
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the books."""
     config = config.model_copy(update={"risk": owned.limits})
-    ledger = Ledger()
+    task_health = HealthByTask()
     rest = KalshiRest(
         session=session,
         base_url=venue.rest_url,
@@ -104,25 +104,25 @@ async def _live(
         config=config,
         venue=venue,
         wires=wires,
-        ledger=ledger,
+        task_health=task_health,
         rest=rest,
         pool=owned.pool,
         strategies=owned.strategies,
     )
     async with anyio.create_task_group() as keepers:
-        _start(keepers, keeper_tasks(daemon, owned.author), ledger)
-        _start(keepers, shadow_tasks(daemon), ledger)
-        _start(keepers, recorder_tasks(daemon), ledger)
-        _start(keepers, listener_tasks(daemon, session, owned.author), ledger)
-        keepers.start_soon(keep_systemd_told, wires, ledger, config)
+        _start(keepers, keeper_tasks(daemon, owned.writer), task_health)
+        _start(keepers, shadow_tasks(daemon), task_health)
+        _start(keepers, recorder_tasks(daemon), task_health)
+        _start(keepers, listener_tasks(daemon, session, owned.writer), task_health)
+        keepers.start_soon(keep_systemd_told, wires, task_health, config)
         keepers.start_soon(end_without_lock, owned.lock)
         keepers.start_soon(end_when_stopped, wires, stop)
         for each in besides:
             keepers.start_soon(each)
         async with anyio.create_task_group() as senders:
-            _start(senders, sender_tasks(daemon, owned.lock), ledger)
+            _start(senders, sender_tasks(daemon, owned.lock), task_health)
             async with anyio.create_task_group() as deciders:
-                _start(deciders, decider_tasks(daemon, session), ledger)
+                _start(deciders, decider_tasks(daemon, session), task_health)
                 if companion is not None:
                     deciders.start_soon(_accompany, companion, daemon, stop)
                 await stop.wait()
@@ -141,9 +141,9 @@ async def _live(
     reached(CrashPoint.KEEPERS_STOPPED)
 
 
-def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], ledger: Ledger) -> None:
+def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], task_health: HealthByTask) -> None:
     for name, run_task in tasks:
-        group.start_soon(supervise, name, run_task, ledger, name=name)
+        group.start_soon(supervise, name, run_task, task_health, name=name)
 
 
 async def _accompany(companion: Companion, daemon: Daemon, stop: anyio.Event) -> None:

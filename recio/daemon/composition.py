@@ -12,7 +12,7 @@ import asyncpg
 
 from recio.daemon import data_dir
 from recio.daemon.venue import Venue
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.db.placement import disks_of
 from recio.db.pool import AccountLock
 from recio.kalshi.rest import KalshiRest
@@ -21,13 +21,13 @@ from recio.recording.segments import Segments
 from recio.rules.decision.strategy import Strategy
 from recio.settings.config import Config
 from recio.settings.strategies import Stage
-from recio.supervisor import Ledger, Run
+from recio.supervisor import HealthByTask, Run
 from recio.tasks.account_sync import AccountSync
-from recio.tasks.brake import BrakeAtVenue
 from recio.tasks.entry import Entry
 from recio.tasks.executor import Executor
 from recio.tasks.exit import Exit
 from recio.tasks.failure_detector import FailureDetector
+from recio.tasks.kill_switch import KillSwitch
 from recio.tasks.market_sync import MarketSync, Traded
 from recio.tasks.price_feed import PriceFeed
 from recio.tasks.recorder import Recorder
@@ -45,7 +45,7 @@ class Daemon:
     config: Config
     venue: Venue
     wires: Wires
-    ledger: Ledger
+    task_health: HealthByTask
     rest: KalshiRest
     pool: asyncpg.Pool[asyncpg.Record]
     strategies: tuple[Strategy, ...]
@@ -76,9 +76,9 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 prices=wires.prices,
                 board=wires.board,
                 open_trades=wires.open_trades,
-                restraints=wires.restraints,
+                controls=wires.controls,
                 close_intents=wires.close_intents,
-                exit_turns=wires.exit_turns,
+                exit_cycles=wires.exit_cycles,
             ).run,
         ),
         (
@@ -91,12 +91,12 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 board=wires.board,
                 account=wires.account,
                 open_trades=wires.open_trades,
-                restraints=wires.restraints,
+                controls=wires.controls,
                 assessments=wires.assessments,
                 open_intents=wires.open_intents,
-                entry_turns=wires.entry_turns,
+                entry_cycles=wires.entry_cycles,
                 shadow_trades=wires.shadow_trades,
-                shadow_wishes=wires.shadow_wishes,
+                shadow_intents=wires.shadow_intents,
                 pool=daemon.pool,
             ).run,
         ),
@@ -113,17 +113,17 @@ def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         strategies=shadows,
         board=wires.board,
         prices=wires.prices,
-        restraints=wires.restraints,
-        shadow_wishes=wires.shadow_wishes,
+        controls=wires.controls,
+        shadow_intents=wires.shadow_intents,
         shadow_trades=wires.shadow_trades,
         shadow_scores=wires.shadow_scores,
-        shadow_turns=wires.shadow_turns,
+        shadow_cycles=wires.shadow_cycles,
     )
     return [("shadow", shadow.run)] if shadows else []
 
 
 def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
-    """Keeps what those who decide have seen, if that is wanted: it outlives them, to keep their last turns."""
+    """Keeps what those who decide have seen, if that is wanted: it outlives them, to keep their last cycles."""
     config, wires = daemon.config, daemon.wires
     if not config.recorder.enabled:
         return []
@@ -131,8 +131,8 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         clock=daemon.venue.clock,
         encoder=Encoder(limits=config.risk, strategies=daemon.strategies, symbols=tuple(config.symbols)),
         segments=Segments.under(data_dir.place_of(config), config.recorder),
-        entry_turns=wires.entry_turns,
-        exit_turns=(wires.exit_turns, wires.shadow_turns),
+        entry_cycles=wires.entry_cycles,
+        exit_cycles=(wires.exit_cycles, wires.shadow_cycles),
         market_ends=wires.market_ends,
     )
     return [("recorder", recorder.run)]
@@ -146,7 +146,7 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
                 rest=daemon.rest,
                 clock=daemon.venue.clock,
                 may_send=lock.is_proven,
-                restraints=daemon.wires.restraints,
+                controls=daemon.wires.controls,
                 order_group=daemon.wires.order_group,
                 orders=daemon.wires.orders,
                 outcomes=daemon.wires.outcomes,
@@ -155,7 +155,7 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
     ]
 
 
-def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Author) -> list[tuple[str, Run]]:
+def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, writer: Writer) -> list[tuple[str, Run]]:
     """Who hears the venue: they outlive those who decide and those who send."""
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
     return [
@@ -189,7 +189,7 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Autho
                 clock=venue.clock,
                 venue=config.kalshi,
                 deadline_seconds=config.risk.order_deadline_seconds,
-                tag=author.tag,
+                tag=writer.tag,
                 account_hints=wires.account_hints,
                 board=wires.board,
                 open_trades=wires.open_trades,
@@ -198,24 +198,24 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, author: Autho
             ).run,
         ),
         (
-            "brake",
-            BrakeAtVenue(
+            "kill_switch",
+            KillSwitch(
                 pool=daemon.pool,
                 rest=daemon.rest,
                 clock=venue.clock,
                 limits=config.risk,
-                tag=author.tag,
+                tag=writer.tag,
                 board=wires.board,
                 open_trades=wires.open_trades,
-                restraints=wires.restraints,
-                brake_checks=wires.brake_checks,
+                controls=wires.controls,
+                halt_verifications=wires.halt_verifications,
                 order_group=wires.order_group,
             ).run,
         ),
     ]
 
 
-def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
+def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
     facts = Facts(
         config=config,
@@ -232,7 +232,7 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
                 clock=venue.clock,
                 limits=config.risk,
                 budgets={each.name: each.budget for each in daemon.strategies if each.budget},
-                author=author,
+                writer=writer,
                 account=wires.account,
                 board=wires.board,
                 open_intents=wires.open_intents,
@@ -249,15 +249,15 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
                 pool=daemon.pool,
                 clock=venue.clock,
                 config=config,
-                ledger=daemon.ledger,
+                task_health=daemon.task_health,
                 depths=wires.depths,
                 disks=disks_of(data_dir.place_of(config)),
                 prices=wires.prices,
                 board=wires.board,
                 account=wires.account,
                 open_trades=wires.open_trades,
-                brake_requests=wires.brake_requests,
-                restraints=wires.restraints,
+                halt_requests=wires.halt_requests,
+                controls=wires.controls,
             ).run,
         ),
         (
@@ -265,10 +265,12 @@ def keeper_tasks(daemon: Daemon, author: Author) -> list[tuple[str, Run]]:
             StatusHttp(
                 port=config.status.port,
                 clock=venue.clock,
-                token=data_dir.brake_token(data_dir.place_of(config)),
-                restraints=wires.restraints,
-                brake_requests=wires.brake_requests,
-                status=lambda whole: snapshot(wires, daemon.ledger, facts, venue.clock, whole_board=whole),
+                token=data_dir.halt_token(data_dir.place_of(config)),
+                controls=wires.controls,
+                halt_requests=wires.halt_requests,
+                status=lambda whole: snapshot(
+                    wires, daemon.task_health, facts, venue.clock, whole_board=whole
+                ),
                 clients=set(),
             ).run,
         ),

@@ -14,7 +14,7 @@ from recio.errors import BadConfig
 from recio.settings.config import Config
 
 MARKER = "recio-data.json"
-BRAKE_TOKEN = "brake-token"
+HALT_TOKEN = "halt-token"
 
 
 def place_of(config: Config) -> Path:
@@ -45,12 +45,12 @@ def claim(config: Config) -> Path:
     return path
 
 
-def brake_token(root: Path) -> SecretStr:
-    """The token that the status page's brakes ask for; made at the first start, readable by its owner only."""
-    path = root / BRAKE_TOKEN
+def halt_token(root: Path) -> SecretStr:
+    """The token that the status page asks for; made at the first start, readable by its owner only."""
+    path = root / HALT_TOKEN
     try:
         if not path.exists():
-            fresh = root / (BRAKE_TOKEN + ".new")
+            fresh = root / (HALT_TOKEN + ".new")
             fresh.touch(mode=0o600)
             fresh.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
             os.replace(fresh, path)

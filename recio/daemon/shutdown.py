@@ -12,7 +12,7 @@ from recio.db import halts
 from recio.db.connection import Connection
 from recio.db.pool import AccountLock
 from recio.errors import BadConfig, ExitCode, Fatal
-from recio.messages.controls import Brake
+from recio.messages.controls import HaltLevel
 from recio.messages.orders import OrderState
 from recio.wires import Wires
 
@@ -38,19 +38,19 @@ async def end_when_stopped(wires: Wires, stop: anyio.Event) -> None:
     """A stop ends the daemon once the venue shows that nothing rests, or after `STOP_GRACE` without that proof."""
     version, halt = 0, None
     while halt is None:
-        version = await wires.restraints.newer_than(version)
-        seen = wires.restraints.get()
-        halt = next((each for each in (seen.halts if seen else ()) if each.brake is Brake.STOP), None)
+        version = await wires.controls.newer_than(version)
+        seen = wires.controls.get()
+        halt = next((each for each in (seen.halts if seen else ()) if each.level is HaltLevel.STOP), None)
     with anyio.move_on_after(STOP_GRACE) as grace:
         version = 0
         while not _is_verified(wires, halt.cause):
-            version = await wires.brake_checks.newer_than(version)
+            version = await wires.halt_verifications.newer_than(version)
     log.warning("stopped", cause=halt.cause, by=halt.by, verified=not grace.cancelled_caught)
     stop.set()
 
 
 def _is_verified(wires: Wires, cause: str) -> bool:
-    seen, checks = wires.restraints.get(), wires.brake_checks.get() or ()
+    seen, checks = wires.controls.get(), wires.halt_verifications.get() or ()
     rows = {each.halt_id for each in (seen.halts if seen else ()) if each.cause == cause}
     return any(check.halt_id in rows for check in checks)
 
@@ -58,17 +58,17 @@ def _is_verified(wires: Wires, cause: str) -> bool:
 async def refuse_stopped(connection: Connection) -> None:
     """A stop outlives the daemon: what starts it anew, a reboot or systemd, is not who stopped it."""
     for halt in await halts.active(connection):
-        if halt.brake is Brake.STOP:
+        if halt.level is HaltLevel.STOP:
             raise BadConfig(
                 f"recio was stopped by {halt.by} at {halt.since:%Y-%m-%d %H:%M:%S} UTC ({halt.cause}):"
-                f" to let it start again: {halt.way_out}"
+                f" to let it start again: {halt.resolution}"
             )
 
 
 async def let_orders_be_answered(wires: Wires) -> None:
     """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown.
 
-    A wish that was taken up before the stop may become a row after it, so the wishes come first.
+    A intent that was taken up before the stop may become a row after it, so the intents come first.
     """
     with anyio.move_on_after(ANSWER_GRACE):
         while wires.open_intents.unfinished or wires.close_intents.unfinished:  # noqa: ASYNC110 - no event of that
@@ -81,8 +81,8 @@ async def let_orders_be_answered(wires: Wires) -> None:
 def _unsettled(wires: Wires) -> bool:
     """Whether an order is on its way or its fills are; one in doubt is left to the next start."""
     trades = wires.open_trades.get()
-    doubtful = (OrderState.UNKNOWN, OrderState.RESTING)
-    return any(order.state not in doubtful for order in (trades.orders if trades else ()))
+    unresolved = (OrderState.UNKNOWN, OrderState.RESTING)
+    return any(order.state not in unresolved for order in (trades.orders if trades else ()))
 
 
 async def let_answers_be_recorded(wires: Wires) -> None:

@@ -1,4 +1,4 @@
-"""SIGUSR1 halts and SIGUSR2 flattens: brakes that need neither a database nor a network; it does nothing else."""
+"""SIGUSR1 halts and SIGUSR2 flattens: halts that need neither a database nor a network; it does nothing else."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ import signal
 from collections.abc import AsyncIterator
 
 from recio.clock import Clock
-from recio.messages.controls import Brake, BrakeRequest
+from recio.messages.controls import HaltLevel, HaltRequest
 from recio.wires import Sends
 
-BRAKES = {signal.SIGUSR1: Brake.HALT, signal.SIGUSR2: Brake.FLATTEN}
+HALT_LEVELS = {signal.SIGUSR1: HaltLevel.HALT, signal.SIGUSR2: HaltLevel.FLATTEN}
 
 
 async def pull_on_signals(
-    signals: AsyncIterator[signal.Signals], requests: Sends[BrakeRequest], clock: Clock
+    signals: AsyncIterator[signal.Signals], requests: Sends[HaltRequest], clock: Clock
 ) -> None:
-    """Each signal asks once for its brake; the same again while it holds changes nothing."""
+    """Each signal asks once for its halt; the same again while it holds changes nothing."""
     async for number in signals:
         name = signal.Signals(number).name
         await requests.send(
-            BrakeRequest(
-                brake=BRAKES[signal.Signals(number)],
-                cause=f"{BRAKES[signal.Signals(number)]} by {name}",
+            HaltRequest(
+                level=HALT_LEVELS[signal.Signals(number)],
+                cause=f"{HALT_LEVELS[signal.Signals(number)]} by {name}",
                 by=name,
                 at=clock.utc(),
             )

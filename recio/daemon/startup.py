@@ -15,10 +15,10 @@ import structlog
 from recio.daemon.database import DEMO_DATABASES, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
-from recio.db import books, fingerprints, identity
+from recio.db import books, empirical_models, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.db.limits import put_in_force
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
@@ -44,7 +44,7 @@ class Owned:
 
     pool: asyncpg.Pool[asyncpg.Record]
     lock: AccountLock
-    author: Author
+    writer: Writer
     limits: RiskSection
     """In force for this life."""
     strategies: tuple[Strategy, ...]
@@ -75,7 +75,7 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():
             await _bring_up(pool)
-            owned = await _begin_life(config, venue, pool, lock)
+            owned = await _begin_run(config, venue, pool, lock)
         yield owned
 
 
@@ -89,7 +89,7 @@ async def _bring_up(pool: asyncpg.Pool[asyncpg.Record]) -> None:
     reached(CrashPoint.SCHEMA_COMMITTED)
 
 
-async def _begin_life(
+async def _begin_run(
     config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock
 ) -> Owned:
     async with transaction(pool) as connection:
@@ -97,22 +97,22 @@ async def _begin_life(
             connection, config.mode.value, config.kalshi.environment.value, venue.account
         )
         reached(CrashPoint.IDENTITY_CLAIMED)
-        fencing = await identity.begin_life(connection)
+        fencing = await identity.begin_run(connection)
         limits = await put_in_force(connection, fencing, config.risk)
         strategies = await _strategies(connection, config)
-        reached(CrashPoint.LIFE_BEFORE_COMMIT)
-    reached(CrashPoint.LIFE_COMMITTED)
-    log.info("database ready", account=mine.account[:8], tag=mine.tag, life=fencing)
+        reached(CrashPoint.RUN_BEFORE_COMMIT)
+    reached(CrashPoint.RUN_COMMITTED)
+    log.info("database ready", account=mine.account[:8], tag=mine.tag, run=fencing)
     _tell_held_back(limits)
     _tell_strategies(config, strategies)
-    author = Author(tag=mine.tag, fencing=fencing)
-    return Owned(pool=pool, lock=lock, author=author, limits=limits.limits, strategies=strategies)
+    writer = Writer(tag=mine.tag, fencing=fencing)
+    return Owned(pool=pool, lock=lock, writer=writer, limits=limits.limits, strategies=strategies)
 
 
 async def _strategies(connection: Connection, config: Config) -> tuple[Strategy, ...]:
     """The common one, by which trades of unknown strategies are sold, and all that are named. Raises BadConfig."""
     sections = [config.model, *(each.model for each in config.strategies.values())]
-    wants_tables = any(each.kind is ModelKind.FINGERPRINT for each in sections)
+    wants_tables = any(each.kind is ModelKind.EMPIRICAL for each in sections)
     tables = await _tables(connection, config) if wants_tables else {}
     common = Strategy(
         name=DEFAULT,
@@ -147,10 +147,10 @@ async def _tables(connection: Connection, config: Config) -> dict[str, Table]:
     """The newest tables of each coin. Raises BadConfig where none were ever built."""
     tables: dict[str, Table] = {}
     for symbol in config.symbols:
-        table = await fingerprints.newest(connection, symbol)
+        table = await empirical_models.newest(connection, symbol)
         if table is None:
             raise BadConfig(
-                f'model.kind = "{ModelKind.FINGERPRINT}" needs a model of {symbol} and this database has none:'
+                f'model.kind = "{ModelKind.EMPIRICAL}" needs a model of {symbol} and this database has none:'
                 f' recio model build CANDLES --symbol {symbol}, or model.kind = "{ModelKind.AVERAGE}"'
             )
         tables[symbol] = table
@@ -176,5 +176,5 @@ def _tell_held_back(limits: LimitsInForce) -> None:
             limit=each.name,
             wanted=f"{each.wanted.normalize():f}",
             stays=f"{each.stays.normalize():f}",
-            way_out="recio limits grant --by NAME, then start again",
+            resolution="recio limits grant --by NAME, then start again",
         )

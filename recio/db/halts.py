@@ -6,14 +6,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from recio.db.connection import Connection
-from recio.messages.controls import Brake, Halt
+from recio.messages.controls import Halt, HaltLevel
 
 _ACTIVE = """
-    SELECT halt_id, brake, cause, since, set_by, way_out FROM halts WHERE cleared_at IS NULL ORDER BY halt_id
+    SELECT halt_id, level, cause, since, set_by, resolution FROM halts WHERE cleared_at IS NULL ORDER BY halt_id
 """
 _EVER_CLEARED = "SELECT DISTINCT cause FROM halts WHERE cleared_at IS NOT NULL AND cause LIKE 'order %'"
 _SET = """
-    INSERT INTO halts (brake, cause, since, set_by, way_out, after_trade)
+    INSERT INTO halts (level, cause, since, set_by, resolution, after_trade)
     SELECT $1, $2, $3, $4, $5, max(trade_id) FROM trades
     ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
 """
@@ -25,11 +25,11 @@ async def active(connection: Connection) -> tuple[Halt, ...]:
     return tuple(
         Halt(
             halt_id=row["halt_id"],
-            brake=Brake(row["brake"]),
+            level=HaltLevel(row["level"]),
             cause=row["cause"],
             since=row["since"],
             by=row["set_by"],
-            way_out=row["way_out"],
+            resolution=row["resolution"],
         )
         for row in rows
     )
@@ -43,7 +43,7 @@ async def ever_cleared(connection: Connection) -> frozenset[str]:
 async def set_halt(connection: Connection, halt: Halt) -> bool:
     """True if it is new; the same cause is never set twice."""
     return None is not await connection.fetchval(
-        _SET, halt.brake.value, halt.cause, halt.since, halt.by, halt.way_out
+        _SET, halt.level.value, halt.cause, halt.since, halt.by, halt.resolution
     )
 
 

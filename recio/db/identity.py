@@ -15,7 +15,7 @@ _CLAIM = """
     INSERT INTO identity (mode, environment, account, tag) VALUES ($1, $2, $3, $4)
     ON CONFLICT (only_row) DO NOTHING
 """
-_LIVE = "INSERT INTO daemon_lives (version, pid) VALUES ($1, $2) RETURNING fencing"
+_LIVE = "INSERT INTO runs (version, pid) VALUES ($1, $2) RETURNING fencing"
 _TAG_BYTES = 4
 
 
@@ -44,6 +44,6 @@ async def claim(connection: Connection, mode: str, environment: str, account: st
     return Identity(mode=mode, environment=environment, account=account, tag=row["tag"])
 
 
-async def begin_life(connection: Connection) -> int:
+async def begin_run(connection: Connection) -> int:
     """Register this start; the number returned goes into every order it intends."""
     return await connection.fetchval(_LIVE, __version__, os.getpid())

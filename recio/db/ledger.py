@@ -45,7 +45,7 @@ SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Author:
+class Writer:
     """Which database and which life of the daemon writes an order."""
 
     tag: str
@@ -74,14 +74,14 @@ async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
 
 
 async def intend_entry(
-    connection: Connection, author: Author, approved: risk.Approved, now: datetime, deadline: timedelta
+    connection: Connection, writer: Writer, approved: risk.Approved, now: datetime, deadline: timedelta
 ) -> PlaceOrder:
     """Trade, order and journal rows of one entry. The caller commits before it sends the command."""
     intent = approved.intent
     trade_id = await trades.insert(connection, intent)
     return await _intend(
         connection,
-        author,
+        writer,
         trade=await trades.one(connection, trade_id),
         purpose=OrderPurpose.ENTRY,
         exchange_index=intent.exchange_index,
@@ -96,7 +96,7 @@ async def intend_entry(
 
 
 async def intend_exit(
-    connection: Connection, author: Author, intent: CloseIntent, now: datetime, deadline: timedelta
+    connection: Connection, writer: Writer, intent: CloseIntent, now: datetime, deadline: timedelta
 ) -> PlaceOrder | None:
     """Order and journal rows of one exit; None if the trade holds nothing that could be sold now."""
     trade = await trades.one(connection, intent.trade_id)
@@ -107,7 +107,7 @@ async def intend_exit(
     reached(CrashPoint.EXIT_TRADE_MOVED)
     return await _intend(
         connection,
-        author,
+        writer,
         trade=trade,
         purpose=OrderPurpose.EXIT,
         exchange_index=intent.exchange_index,
@@ -122,7 +122,7 @@ async def intend_exit(
 
 async def _intend(
     connection: Connection,
-    author: Author,
+    writer: Writer,
     *,
     trade: TradeView,
     purpose: OrderPurpose,
@@ -137,7 +137,7 @@ async def _intend(
 ) -> PlaceOrder:
     attempt = await orders.next_attempt(connection, trade.trade_id, purpose)
     command = PlaceOrder(
-        client_order_id=lifecycle.client_order_id(author.tag, trade.trade_id, purpose, attempt),
+        client_order_id=lifecycle.client_order_id(writer.tag, trade.trade_id, purpose, attempt),
         ticker=trade.ticker,
         exchange_index=exchange_index,
         book_side=lifecycle.book_side(trade.side, purpose),
@@ -159,7 +159,7 @@ async def _intend(
             price=command.price,
             quantity=quantity,
             reserved=reserved,
-            fencing=author.fencing,
+            fencing=writer.fencing,
             at=now,
             collar=collar,
         )

@@ -15,7 +15,7 @@ _NEWEST = """
     SELECT name, amount FROM risk_limits WHERE fencing = (SELECT max(fencing) FROM risk_limits)
 """
 _GRANT = """
-    INSERT INTO limit_grants (name, amount, granted_by, after_life)
+    INSERT INTO limit_grants (name, amount, granted_by, after_run)
     SELECT $1, $2, $3, max(fencing) FROM risk_limits
 """
 

@@ -10,11 +10,11 @@ from recio.messages.markets import Market
 
 _MARKET = """
     INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,
-                         close_time, status, rules_primary, rules_secondary, doubt, fee_multiplier)
+                         close_time, status, rules_primary, rules_secondary, untradable, fee_multiplier)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
     ON CONFLICT (ticker) DO UPDATE SET floor_strike = excluded.floor_strike, cap_strike = excluded.cap_strike,
         close_time = excluded.close_time, status = excluded.status, rules_primary = excluded.rules_primary,
-        rules_secondary = excluded.rules_secondary, doubt = excluded.doubt,
+        rules_secondary = excluded.rules_secondary, untradable = excluded.untradable,
         fee_multiplier = excluded.fee_multiplier,
         last_seen = now()
 """
@@ -45,7 +45,7 @@ def _row(market: Market) -> tuple[object, ...]:
         market.status.value,
         market.rules_primary,
         market.rules_secondary,
-        market.doubt,
+        market.untradable,
         market.fee_multiplier,
     )
 

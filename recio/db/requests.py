@@ -33,12 +33,12 @@ _WAITING = """
 """
 _BEING_ANSWERED = "SELECT FROM trade_requests WHERE request_id = $1 FOR KEY SHARE"
 _ANSWER = """
-    INSERT INTO trade_answers (request_id, wished, sentence)
+    INSERT INTO trade_answers (request_id, accepted, sentence)
     SELECT $1, $2, $3 FROM trade_requests WHERE request_id = $1 AND (NOT $2 OR expires_at > clock_timestamp())
     ON CONFLICT DO NOTHING
 """
 _NOBODY_ANSWERS = "SELECT FROM trade_requests WHERE request_id = $1 FOR UPDATE"
-_ANSWERED = "SELECT wished, sentence FROM trade_answers WHERE request_id = $1"
+_ANSWERED = "SELECT accepted, sentence FROM trade_answers WHERE request_id = $1"
 _CAME_OF_IT = """
     SELECT t.trade_id, t.state, t.ended_by, f.entry_quantity FROM trades t JOIN trade_figures f USING (trade_id)
     WHERE t.strategy = $1 AND t.inputs ->> 'request' = $2
@@ -47,7 +47,7 @@ _CAME_OF_IT = """
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    wished: bool
+    accepted: bool
     """It passed entry's gates and was handed to trade_manager."""
     sentence: str
 
@@ -81,15 +81,15 @@ async def waiting(connection: Connection) -> Sequence[TradeRequest]:
     return [_request(row) for row in await connection.fetch(_WAITING)]
 
 
-async def answer(connection: Connection, request_id: int, wished: bool, sentence: str) -> bool:
+async def answer(connection: Connection, request_id: int, accepted: bool, sentence: str) -> bool:
     """Whether this was the first answer, and came in time if it is a yes: only then may anything be done about it."""
     await connection.execute(_BEING_ANSWERED, request_id)
-    return await connection.execute(_ANSWER, request_id, wished, sentence) == "INSERT 0 1"
+    return await connection.execute(_ANSWER, request_id, accepted, sentence) == "INSERT 0 1"
 
 
 async def answered(connection: Connection, request_id: int) -> Answer | None:
     row = await connection.fetchrow(_ANSWERED, request_id)
-    return None if row is None else Answer(wished=row["wished"], sentence=row["sentence"])
+    return None if row is None else Answer(accepted=row["accepted"], sentence=row["sentence"])
 
 
 async def last_answer(connection: Connection, request_id: int) -> Answer | None:

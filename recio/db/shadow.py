@@ -22,11 +22,11 @@ from recio.units import (
 )
 
 _COLUMNS = """
-    SELECT shadow_id, strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why, decided_at, closes_at,
+    SELECT shadow_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at,
            result, settled_at, sold, proceeds, sold_at FROM shadow_trades
 """
 _INSERT = """
-    INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why, decided_at, closes_at)
+    INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT DO NOTHING
 """
@@ -46,8 +46,8 @@ _SELL = """
 """
 _SUMS = """
     SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE pnl > 0) AS won, sum(pnl) AS pnl,
-           avg(chance) FILTER (WHERE result IS NOT NULL) AS chance,
-           avg((chance - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) FILTER (WHERE result IS NOT NULL) AS brier
+           avg(probability) FILTER (WHERE result IS NOT NULL) AS probability,
+           avg((probability - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) FILTER (WHERE result IS NOT NULL) AS brier
     FROM (SELECT *, CASE WHEN result = side THEN quantity - sold ELSE 0 END + proceeds - cost - fees AS pnl
           FROM shadow_trades WHERE result IS NOT NULL OR sold_at IS NOT NULL) AS ended
     GROUP BY strategy
@@ -65,7 +65,7 @@ async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill 
         quantity_decimal(filled.quantity) if filled else 0,
         money_decimal(filled.value) if filled else 0,
         money_decimal(filled.fees) if filled else 0,
-        intent.chance,
+        intent.probability,
         intent.why,
         intent.decided_at,
         intent.closes_at,
@@ -98,7 +98,7 @@ async def scores(connection: Connection) -> dict[str, ShadowScore]:
             trades=row["trades"],
             won=row["won"],
             pnl=money_of(row["pnl"]),
-            chance=row["chance"],
+            probability=row["probability"],
             brier=row["brier"],
         )
         for row in await connection.fetch(_SUMS)
@@ -115,7 +115,7 @@ def _trade(row: Record) -> ShadowTrade:
         quantity=quantity_of(row["quantity"]),
         cost=money_of(row["cost"]),
         fees=money_of(row["fees"]),
-        chance=row["chance"],
+        probability=row["probability"],
         why=row["why"],
         decided_at=row["decided_at"],
         closes_at=row["closes_at"],

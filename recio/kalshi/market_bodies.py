@@ -103,7 +103,7 @@ def market(body: MarketBody, listing: Listing, override: Override | None, now: d
         fee_multiplier=fee.multiplier,
         rules_primary=body.rules_primary,
         rules_secondary=body.rules_secondary,
-        doubt=_fee_doubt(fee.doubt, override) or _terms_doubt(body, listing, floor, cap),
+        untradable=_fee_doubt(fee.doubt, override) or _terms_doubt(body, listing, floor, cap),
     )
 
 
@@ -117,8 +117,8 @@ def result(body: ResultBody) -> MarketResult:
     )
 
 
-def _fee_doubt(doubt: str, override: Override | None) -> str:
-    return doubt or (
+def _fee_doubt(untradable: str, override: Override | None) -> str:
+    return untradable or (
         "" if override is not None else "the venue does not list its event: its fee is not known"
     )
 

@@ -1,4 +1,4 @@
-"""Order groups: the venue's own brake on what may trade in fifteen seconds; always on the shard that is named.
+"""Order groups: the venue's own stop on what may trade in fifteen seconds; always on the shard that is named.
 
 A change here may be asked again: Transient means that nobody knows, and asking again does no harm.
 """

@@ -61,7 +61,7 @@ async def attempt(
         # No connection was made, so no byte of the request has left.
         return Refusal("not_sent", f"{type(error).__name__}: {error}")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        reached(CrashPoint.REQUEST_IN_DOUBT)
+        reached(CrashPoint.REQUEST_UNRESOLVED)
         return Doubt(f"{type(error).__name__}: {error}".rstrip(": "))
     except Exception as error:
         log.error("request broke", method=asked.method, path=asked.path, exc_info=error)

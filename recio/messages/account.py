@@ -96,14 +96,14 @@ class AccountView:
     positions: Mapping[Ticker, Quantity]
     """Signed: + YES, - NO."""
     differences: tuple[PositionDifference, ...]
-    foreign: tuple[Ticker, ...]
+    external: tuple[Ticker, ...]
     """Positions on markets where recio never ordered: seen, shown, never touched."""
     reconciled_at: datetime
     cash_difference: Money | None = None
     """What the venue has more than the books explain, after it stayed the same for several comparisons."""
     unrecorded: tuple[ClientOrderId, ...] = ()
     """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
-    foreign_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
+    external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
     """What positions and resting orders that were made by hand have cost or may cost, at their worst."""
-    foreign_orders: int = 0
+    external_orders: int = 0
     """Orders resting at the venue that are not ours."""

@@ -28,7 +28,7 @@ class RootCause:
     since: datetime
 
 
-class Brake(StrEnum):
+class HaltLevel(StrEnum):
     """How hard a halt stops."""
 
     HALT = "halt"
@@ -46,24 +46,24 @@ class Halt:
     cause: str
     since: datetime
     by: str
-    way_out: str
-    brake: Brake = Brake.HALT
+    resolution: str
+    level: HaltLevel = HaltLevel.HALT
     halt_id: int = 0
     """Of its row; 0 while it has none yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrakeRequest:
-    """Somebody pulls a brake from outside the database: by the page or by a signal."""
+class HaltRequest:
+    """Somebody halts from outside the database: by the page or by a signal."""
 
-    brake: Brake
+    level: HaltLevel
     cause: str
     by: str
     at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrakeCheck:
+class HaltVerification:
     """What was done at the venue about a halt, and when it was seen to be so; seconds since its row was written."""
 
     halt_id: int
@@ -77,7 +77,7 @@ class BrakeCheck:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderGroupReady:
-    """The venue's own brake on entries: an order that carries this id is refused once the group is triggered."""
+    """The venue's own stop on entries: an order that carries this id is refused once the group is triggered."""
 
     group_id: str
     exchange_index: int | None
@@ -99,7 +99,7 @@ class SwitchedOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Restraints:
+class TradingControls:
     """Everything that stops entries now; exits and reconciliation never look at it."""
 
     blocks: tuple[Block, ...] = field(default=())
@@ -116,4 +116,4 @@ class Restraints:
     @property
     def flatten(self) -> Halt | None:
         """The halt by which everything held must be sold, if there is one."""
-        return next((each for each in self.halts if each.brake is Brake.FLATTEN), None)
+        return next((each for each in self.halts if each.level is HaltLevel.FLATTEN), None)

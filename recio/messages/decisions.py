@@ -1,4 +1,4 @@
-"""What entry and exit make of the markets, and the orders they wish for; no behaviour."""
+"""What entry and exit make of the markets, and the orders they intend; no behaviour."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class ShadowScore:
     won: int
     pnl: Money
     """After fees."""
-    chance: float | None
+    probability: float | None
     """What its model gave the sides it took, on average of those whose market has ended."""
     brier: float | None
 
@@ -40,7 +40,7 @@ class Refused:
     """How often one gate was the first to be closed for one event."""
 
     event: EventTicker
-    """Empty for turns in which no event was open."""
+    """Empty for cycles in which no event was open."""
     gate: str
     cycles: int
     first_at: datetime
@@ -59,7 +59,7 @@ class Assessments:
     verdict: str
     watchlist: tuple[Ticker, ...] = ()
     """Strikes that come near to being bought, best edge first."""
-    why_not: tuple[Refused, ...] = ()
+    rejections: tuple[Refused, ...] = ()
     """Of the open events, since this run began."""
 
 
@@ -75,7 +75,7 @@ class OpenIntent:
     quantity: Quantity
     limit: Price
     """The most to pay for one contract of `side`, in that side's own terms."""
-    chance: float
+    probability: float
     """What the model gives this side; one contract is worth that many dollars to it."""
     fee_estimate: Money
     closes_at: datetime

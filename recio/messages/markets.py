@@ -57,7 +57,7 @@ class Market:
     fee_multiplier: Decimal
     rules_primary: str
     rules_secondary: str
-    doubt: str
+    untradable: str
     """Why nothing may be traded here: its rules text is not understood, or its fee is not; empty if both are."""
 
 

@@ -37,7 +37,7 @@ class IndexValue:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexTape:
+class IndexHistory:
     """The newest prints of every index that is listened to, by index id, oldest first, at most 120 each."""
 
     prints: Mapping[str, tuple[IndexValue, ...]]
@@ -52,7 +52,7 @@ class SourceState(StrEnum):
     """No connection."""
     SILENT = "silent"
     """Connected, and nothing comes, not even a heartbeat."""
-    STUCK = "stuck"
+    FROZEN = "frozen"
     """It talks, but its price stands still while the others move."""
     OUTLIER = "outlier"
     """Its price is far from what the others agree on."""
@@ -98,7 +98,7 @@ class PriceView:
     momentum_peaks: tuple[tuple[int, float], ...] = ()
     """(Unix minute, highest absolute momentum of it), ascending, for the last hour."""
     sources: tuple[SourceView, ...] = ()
-    doubt: str = ""
+    unreliable: str = ""
     """Why this price must not be traded on; empty when it may be."""
 
 

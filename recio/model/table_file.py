@@ -1,4 +1,4 @@
-"""A fingerprint table as one file, for replay and scoring without a database; what is read is checked whole."""
+"""A empirical table as one file, for replay and scoring without a database; what is read is checked whole."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def read_table(path: Path) -> Table:
     try:
         body = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=_TableBody)
     except (OSError, EOFError, msgspec.DecodeError, ValueError) as error:
-        raise BadConfig(f"{path} is no fingerprint table: {error}") from error
+        raise BadConfig(f"{path} is no empirical table: {error}") from error
     if body.form != FORM:
         raise BadConfig(f"{path} has the form {body.form!r}, this recio reads {FORM!r}: build it again")
     for number, each in body.buckets.items():

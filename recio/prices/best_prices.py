@@ -9,7 +9,7 @@ from recio.prices.feed import FeedError, sane_dollars
 from recio.units import PLAIN_DECIMAL
 
 
-def standing(price: str, amount: str, what: str) -> tuple[Decimal, bool]:
+def level_of(price: str, amount: str, what: str) -> tuple[Decimal, bool]:
     """A level's price, and whether anything stands there. Raises FeedError.
 
     Nobody is kept from offering a coin for more than it can ever cost, so the price need only be a price.

@@ -13,7 +13,7 @@ from decimal import Decimal
 
 import msgspec
 
-from recio.prices.best_prices import middle, standing
+from recio.prices.best_prices import level_of, middle
 from recio.prices.feed import FeedError, Heard, Heartbeat, Parser, Quoted, Source, Unpriced
 
 NAME = "bitstamp"
@@ -53,8 +53,8 @@ _error = msgspec.json.Decoder(_Error)
 
 def source(url: str, pairs: Mapping[str, str]) -> Source:
     """`pairs` maps each pair, such as btcusd, to its symbol."""
-    hello = tuple({"event": "bts:subscribe", "data": {"channel": CHANNEL + pair}} for pair in pairs)
-    return Source(name=NAME, url=url, hello=hello, parser=lambda: parser(pairs))
+    subscribe = tuple({"event": "bts:subscribe", "data": {"channel": CHANNEL + pair}} for pair in pairs)
+    return Source(name=NAME, url=url, subscribe=subscribe, parser=lambda: parser(pairs))
 
 
 def parser(pairs: Mapping[str, str]) -> Parser:
@@ -89,17 +89,17 @@ def _booked(book: _Book, channel: str, pairs: Mapping[str, str]) -> tuple[Heard,
     if len(book.bids) + len(book.asks) > 2 * MOST_LEVELS:
         raise FeedError(f"{NAME}: a book of {symbol} with too many levels")
     at = _moment(book.microtimestamp)
-    bid = max(_standing(book.bids, symbol), default=None)
-    ask = min(_standing(book.asks, symbol), default=None)
+    bid = max(_levels(book.bids, symbol), default=None)
+    ask = min(_levels(book.asks, symbol), default=None)
     price = middle(bid, ask)
     if isinstance(price, str):
         return (Unpriced(symbol=symbol, why=price),)
     return (Quoted(symbol=symbol, price=price, at=at),)
 
 
-def _standing(levels: Iterable[tuple[str, str]], symbol: str) -> Iterable[Decimal]:
+def _levels(levels: Iterable[tuple[str, str]], symbol: str) -> Iterable[Decimal]:
     for price, amount in levels:
-        found, stands = standing(price, amount, f"{NAME}: {symbol}")
+        found, stands = level_of(price, amount, f"{NAME}: {symbol}")
         if stands:
             yield found
 

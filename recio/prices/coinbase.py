@@ -38,11 +38,11 @@ _message = msgspec.json.Decoder(_Message)
 
 def source(url: str, products: Mapping[str, str]) -> Source:
     """`products` maps each product, such as BTC-USD, to its symbol."""
-    hello = tuple(
+    subscribe = tuple(
         {"type": "subscribe", "product_ids": [product], "channels": ["matches", "heartbeat"]}
         for product in products
     )
-    return Source(name=NAME, url=url, hello=hello, parser=lambda: parser(products))
+    return Source(name=NAME, url=url, subscribe=subscribe, parser=lambda: parser(products))
 
 
 def parser(products: Mapping[str, str]) -> Parser:

@@ -72,7 +72,7 @@ Parser = Callable[[str | bytes], tuple[Heard, ...]]
 class Source:
     name: str
     url: str
-    hello: tuple[Mapping[str, object], ...]
+    subscribe: tuple[Mapping[str, object], ...]
     """What is sent first."""
     parser: Callable[[], Parser]
     """A fresh parser for a fresh connection."""
@@ -116,14 +116,14 @@ class Feed:
 async def open_feed(
     session: aiohttp.ClientSession, source: Source, *, silence_limit_seconds: float
 ) -> AsyncGenerator[Feed]:
-    """Connect and say hello. Raises Transient."""
+    """Connect and say subscribe. Raises Transient."""
     try:
         with anyio.fail_after(CONNECT_LIMIT):
             connection = await session.ws_connect(source.url)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise Transient(f"{source.name}: cannot connect: {type(error).__name__}: {error}") from error
     try:
-        await _send(connection, source.name, source.hello)
+        await _send(connection, source.name, source.subscribe)
         yield Feed(
             name=source.name,
             connection=connection,

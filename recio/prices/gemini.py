@@ -15,7 +15,7 @@ from decimal import Decimal
 
 import msgspec
 
-from recio.prices.best_prices import BestPrice, middle, standing
+from recio.prices.best_prices import BestPrice, level_of, middle
 from recio.prices.feed import FeedError, Heard, Heartbeat, Parser, Quoted, Source, Unpriced
 
 NAME = "gemini"
@@ -58,14 +58,14 @@ class _Book:
         for side, price, amount in changes:
             if side not in ("buy", "sell"):
                 raise FeedError(f"{NAME}: side {side[:40]!r} of {symbol} is neither buy nor sell")
-            level, stands = standing(price, amount, f"{NAME}: {symbol}")
+            level, stands = level_of(price, amount, f"{NAME}: {symbol}")
             (self.bids if side == "buy" else self.asks).take(level, stands=stands)
 
 
 def source(url: str, names: Mapping[str, str]) -> Source:
     """`names` maps each of its symbols, such as BTCUSD, to ours."""
-    hello = ({"type": "subscribe", "subscriptions": [{"name": "l2", "symbols": list(names)}]},)
-    return Source(name=NAME, url=url, hello=hello, parser=lambda: parser(names))
+    subscribe = ({"type": "subscribe", "subscriptions": [{"name": "l2", "symbols": list(names)}]},)
+    return Source(name=NAME, url=url, subscribe=subscribe, parser=lambda: parser(names))
 
 
 def parser(names: Mapping[str, str]) -> Parser:

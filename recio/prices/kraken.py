@@ -188,8 +188,8 @@ class _Connection:
 
 def source(url: str, pairs: Mapping[str, str]) -> Source:
     """`pairs` maps each pair, such as BTC/USD, to its symbol."""
-    hello = (_wanted("subscribe", *pairs),)
-    return Source(name=NAME, url=url, hello=hello, parser=lambda: parser(pairs))
+    subscribe = (_wanted("subscribe", *pairs),)
+    return Source(name=NAME, url=url, subscribe=subscribe, parser=lambda: parser(pairs))
 
 
 def _wanted(method: str, *pairs: str) -> Mapping[str, object]:

@@ -1,11 +1,11 @@
-"""Lines back into turns, exactly as they were: every float, Decimal and microsecond. Raises BadRecording naming file and line."""
+"""Lines back into cycles, exactly as they were: every float, Decimal and microsecond. Raises BadRecording naming file and line."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
@@ -17,19 +17,21 @@ from pydantic import ValidationError
 
 from recio.errors import BadRecording
 from recio.messages.account import AccountView
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.markets import Market, MarketBoard, MarketEnded, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.recording.lines import READABLE, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
-from recio.rules.decision.cycles import EntryTurn, ExitTurn, Turn
+from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
 from recio.rules.decision.entry import Seen, Waits
 from recio.rules.decision.exit import Decided
 from recio.settings.sections import RiskSection
 from recio.settings.strategies import Stage, StrategySection
 from recio.units import Ticker
 
-ENDING = ".tape.gz"
+ENDING = ".recording.gz"
+ENDINGS = (ENDING, ".tape.gz")
+"""The second is that of forms 1 and 2: it is found so that it can be refused with a sentence, and expires like the others."""
 RECORDING = "recording"
 """The folder of the recording, in the data directory."""
 _decode = msgspec.json.Decoder(Line).decode
@@ -54,7 +56,7 @@ class Segment:
     path: Path
     settings: Settings | None = None
     lost: int = 0
-    """Turns that the daemon could not keep."""
+    """Cycles that the daemon could not keep."""
     cut: bool = False
     """It ends in the middle of a line: the daemon was killed."""
     board: MarketBoard | None = None
@@ -63,24 +65,24 @@ class Segment:
     trades: OpenTrades | None = None
     shadow: dict[str, OpenTrades | None] = field(default_factory=dict[str, "OpenTrades | None"])
     account: AccountView | None = None
-    restraints: Restraints | None = None
+    controls: TradingControls | None = None
     markets: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
     """All that were on a board so far, as they were last."""
     ends: dict[Ticker, MarketEnded] = field(default_factory=dict[Ticker, MarketEnded])
     """That the venue has told so far."""
 
-    def turns(self) -> Iterator[Turn]:
-        """All turns in order."""
+    def cycles(self) -> Iterator[Cycle]:
+        """All cycles in order."""
         for number, raw in enumerate(self._lines(), 1):
             try:
                 line = _decode(raw)
-                turn = self._take(line, number)
+                cycle = self._take(line, number)
             except (msgspec.MsgspecError, ValidationError, UnicodeDecodeError, KeyError, TypeError) as error:
                 raise BadRecording(
                     f"{self.path} line {number}: not a line of a recording: {error}"
                 ) from error
-            if turn is not None:
-                yield turn
+            if cycle is not None:
+                yield cycle
 
     def _lines(self) -> Iterator[bytes]:
         try:
@@ -97,7 +99,7 @@ class Segment:
         except OSError as error:
             raise BadRecording(f"{self.path} cannot be read: {error.strerror or error}") from error
 
-    def _take(self, line: Line, number: int) -> Turn | None:
+    def _take(self, line: Line, number: int) -> Cycle | None:
         if isinstance(line, Began) is not (number == 1):
             raise BadRecording(
                 f"{self.path} line {number}: a segment begins with its settings, and only once"
@@ -107,8 +109,8 @@ class Segment:
                 self.settings = _settings(self.path, line)
             case Inputs():
                 self._change(line)
-            case Lost(turns=turns):
-                self.lost += turns
+            case Lost(cycles=cycles):
+                self.lost += cycles
             case Ended(market=market):
                 self.ends[market.ticker] = market
             case Entered():
@@ -124,7 +126,7 @@ class Segment:
         self.trades = _newer(inputs.trades, self.trades)
         self.shadow |= {} if inputs.shadow is UNSET else inputs.shadow
         self.account = _newer(inputs.account, self.account)
-        self.restraints = _newer(inputs.restraints, self.restraints)
+        self.controls = _newer(inputs.controls, self.controls)
 
     def _changed_board(self, change: BoardChange) -> MarketBoard:
         self.views |= {view.market.ticker: view for view in change.views}
@@ -144,27 +146,27 @@ class Segment:
             return self.shadow.get(strategy)
         return self.trades
 
-    def _entered(self, line: Entered) -> EntryTurn:
+    def _entered(self, line: Entered) -> EntryCycle:
         seen = Seen(
             board=self.board,
             prices=self.prices,
             trades=self._trades_of(line.strategy),
             account=self.account,
-            restraints=self.restraints,
+            controls=self.controls,
         )
         outcome = Waits(gate=line.gate, sentence=line.sentence) if line.wants is None else line.wants
-        return EntryTurn(at=line.at, strategy=line.strategy, seen=seen, outcome=outcome)
+        return EntryCycle(at=line.at, strategy=line.strategy, seen=seen, outcome=outcome)
 
-    def _exited(self, line: Exited) -> ExitTurn:
+    def _exited(self, line: Exited) -> ExitCycle:
         outcome = line.wants or line.holds
         if outcome is None:
             raise KeyError("wants, or holds")
-        return ExitTurn(
+        return ExitCycle(
             at=line.at,
             trade=line.trade,
             board=self.board,
             prices=self.prices,
-            restraints=self.restraints,
+            controls=self.controls,
             before=line.before,
             decided=Decided(outcome=outcome, remembered=line.after),
         )
@@ -174,15 +176,20 @@ def segments_under(paths: Sequence[Path]) -> list[Segment]:
     """The segments of some files and folders, each once, in order of their names."""
     found: dict[Path, Path] = {}
     for path in paths:
-        for each in sorted(path.rglob(f"*{ENDING}")) if path.is_dir() else [path]:
+        for each in segment_files(path.rglob) if path.is_dir() else [path]:
             found.setdefault(each.resolve(), each)
     return [Segment(path) for path in found.values()]
 
 
-def is_tape(path: Path) -> bool:
+def is_own_recording(path: Path) -> bool:
     """Whether this is a recording of the daemon's own, the folder of one, or the data directory with it."""
     folders = (path, path / RECORDING)
-    return path.name.endswith(ENDING) or any(next(each.glob(f"*{ENDING}"), None) for each in folders)
+    return path.name.endswith(ENDINGS) or any(segment_files(each.glob) for each in folders)
+
+
+def segment_files(found_by: Callable[[str], Iterable[Path]]) -> list[Path]:
+    """The files of segments that a folder's glob finds, in order of their names."""
+    return sorted(each for ending in ENDINGS for each in found_by(f"*{ending}"))
 
 
 def _newer(change: Any, before: T) -> T:
@@ -191,7 +198,10 @@ def _newer(change: Any, before: T) -> T:
 
 def _settings(path: Path, line: Began) -> Settings:
     if line.form not in READABLE:
-        raise BadRecording(f"{path} is of form {line.form}, and this recio reads the forms {READABLE}")
+        raise BadRecording(
+            f"{path} is of form {line.form}, written by recio {line.recio}, and this one reads only"
+            f" {' and '.join(map(str, READABLE))}: replay it with the version that wrote it, or leave it out"
+        )
     # Numbers as they were written: money must not pass through a float.
     plain: dict[str, Any] = json.loads(
         msgspec.json.encode({"risk": line.risk, "strategies": line.strategies}), parse_float=Decimal

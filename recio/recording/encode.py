@@ -1,4 +1,4 @@
-"""Turns into lines: each input is written when it changed, and a board only by its markets that changed; no file is touched here."""
+"""Cycles into lines: each input is written when it changed, and a board only by its markets that changed; no file is touched here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from recio import __version__
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard, MarketEnded, MarketView
 from recio.recording.lines import FORM, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
-from recio.rules.decision.cycles import EntryTurn, ExitTurn, Turn
+from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
 from recio.rules.decision.exit import Holds
 from recio.rules.decision.strategy import Strategy, named
 from recio.settings.sections import RiskSection
@@ -63,16 +63,16 @@ class Encoder:
             }
         )
 
-    def turn(self, turn: Turn) -> bytes:
-        match turn:
-            case EntryTurn(seen=seen):
-                inputs = {name: getattr(seen, name) for name in ("board", "prices", "account", "restraints")}
-                is_shadow = named(self.strategies, turn.strategy).stage is Stage.SHADOW
-                inputs[f"{SHADOW}{turn.strategy}" if is_shadow else "trades"] = seen.trades
-                return self._changed(inputs) + _text(_entered(turn))
-            case ExitTurn():
-                inputs = {name: getattr(turn, name) for name in ("board", "prices", "restraints")}
-                return self._changed(inputs) + _text(_exited(turn))
+    def cycle(self, cycle: Cycle) -> bytes:
+        match cycle:
+            case EntryCycle(seen=seen):
+                inputs = {name: getattr(seen, name) for name in ("board", "prices", "account", "controls")}
+                is_shadow = named(self.strategies, cycle.strategy).stage is Stage.SHADOW
+                inputs[f"{SHADOW}{cycle.strategy}" if is_shadow else "trades"] = seen.trades
+                return self._changed(inputs) + _text(_entered(cycle))
+            case ExitCycle():
+                inputs = {name: getattr(cycle, name) for name in ("board", "prices", "controls")}
+                return self._changed(inputs) + _text(_exited(cycle))
 
     def _changed(self, inputs: Mapping[str, Any]) -> bytes:
         changes: dict[str, Any] = {}
@@ -106,27 +106,29 @@ class Encoder:
         )
 
 
-def lost(turns: int) -> bytes:
-    return _text(Lost(turns=turns))
+def lost(cycles: int) -> bytes:
+    return _text(Lost(cycles=cycles))
 
 
 def ended(market: MarketEnded) -> bytes:
     return _text(Ended(market=market))
 
 
-def _entered(turn: EntryTurn) -> Entered:
-    if isinstance(turn.outcome, OpenIntent):
-        return Entered(at=turn.at, strategy=turn.strategy, wants=turn.outcome)
-    return Entered(at=turn.at, strategy=turn.strategy, gate=turn.outcome.gate, sentence=turn.outcome.sentence)
+def _entered(cycle: EntryCycle) -> Entered:
+    if isinstance(cycle.outcome, OpenIntent):
+        return Entered(at=cycle.at, strategy=cycle.strategy, wants=cycle.outcome)
+    return Entered(
+        at=cycle.at, strategy=cycle.strategy, gate=cycle.outcome.gate, sentence=cycle.outcome.sentence
+    )
 
 
-def _exited(turn: ExitTurn) -> Exited:
-    outcome = turn.decided.outcome
+def _exited(cycle: ExitCycle) -> Exited:
+    outcome = cycle.decided.outcome
     return Exited(
-        at=turn.at,
-        trade=turn.trade,
-        before=turn.before,
-        after=turn.decided.remembered,
+        at=cycle.at,
+        trade=cycle.trade,
+        before=cycle.before,
+        after=cycle.decided.remembered,
         wants=None if isinstance(outcome, Holds) else outcome,
         holds=outcome if isinstance(outcome, Holds) else None,
     )

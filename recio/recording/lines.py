@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from recio.messages.account import AccountView
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketEnded, MarketView, VenueState
 from recio.messages.orders import OpenTrades, TradeView
@@ -17,9 +17,9 @@ from recio.messages.prices import Prices
 from recio.rules.decision.exit import Holds, Remembered
 from recio.units import Ticker
 
-FORM = 2
-"""Raised whenever older readers could misread. Form 2 has the ends of markets."""
-READABLE = (1, 2)
+FORM = 3
+"""Raised whenever older readers could misread. Form 2 has the ends of markets, form 3 other names for nearly everything."""
+READABLE = (3,)
 
 
 class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=True):
@@ -49,7 +49,7 @@ class BoardChange(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Inputs(msgspec.Struct, tag_field="kind", tag="inputs", frozen=True, kw_only=True, omit_defaults=True):
-    """What the turns from here on saw; a field that is absent is as it was."""
+    """What the cycles from here on saw; a field that is absent is as it was."""
 
     board: BoardChange | UnsetType | None = UNSET
     prices: Prices | UnsetType | None = UNSET
@@ -57,11 +57,11 @@ class Inputs(msgspec.Struct, tag_field="kind", tag="inputs", frozen=True, kw_onl
     shadow: dict[str, OpenTrades | None] | UnsetType = UNSET
     """Of strategies that do not order, by name: those that changed."""
     account: AccountView | UnsetType | None = UNSET
-    restraints: Restraints | UnsetType | None = UNSET
+    controls: TradingControls | UnsetType | None = UNSET
 
 
 class Entered(msgspec.Struct, tag_field="kind", tag="entry", frozen=True, kw_only=True, omit_defaults=True):
-    """A turn of entry: a wish, or the gate that said no."""
+    """A cycle of entry: an intent, or the gate that said no."""
 
     at: datetime
     strategy: str
@@ -71,7 +71,7 @@ class Entered(msgspec.Struct, tag_field="kind", tag="entry", frozen=True, kw_onl
 
 
 class Exited(msgspec.Struct, tag_field="kind", tag="exit", frozen=True, kw_only=True, omit_defaults=True):
-    """A turn of exit over one trade."""
+    """A cycle of exit over one trade."""
 
     at: datetime
     trade: TradeView
@@ -82,13 +82,13 @@ class Exited(msgspec.Struct, tag_field="kind", tag="exit", frozen=True, kw_only=
 
 
 class Lost(msgspec.Struct, tag_field="kind", tag="lost", frozen=True, kw_only=True):
-    """So many turns before here could not be kept."""
+    """So many cycles before here could not be kept."""
 
-    turns: int
+    cycles: int
 
 
 class Ended(msgspec.Struct, tag_field="kind", tag="ended", frozen=True, kw_only=True):
-    """What the venue said of a market's end; turns need not wait for it."""
+    """What the venue said of a market's end; cycles need not wait for it."""
 
     market: MarketEnded
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from recio.recording.decode import ENDING, RECORDING
+from recio.recording.decode import ENDING, RECORDING, segment_files
 from recio.settings.sections import RecorderSection
 
 MODE = 0o600
@@ -31,7 +31,7 @@ class Segments:
     began: datetime | None = None
     written: int = 0
     unkept: int = 0
-    """Turns that no file holds and none tells of yet: they are written down as lost once one can be written."""
+    """Cycles that no file holds and none tells of yet: they are written down as lost once one can be written."""
 
     @classmethod
     def under(cls, root: Path, settings: RecorderSection) -> Segments:
@@ -69,7 +69,7 @@ class Segments:
         self.written += len(packed)
 
     def _expire(self, now: datetime) -> None:
-        segments = sorted(self.folder.glob(f"*{ENDING}"), reverse=True)
+        segments = segment_files(self.folder.glob)[::-1]
         held = 0
         for path in segments:
             about = path.stat()

@@ -1,4 +1,4 @@
-"""Decides the turns of the daemon's own recordings again and says whether the same comes out, to the last bit.
+"""Decides the cycles of the daemon's own recordings again and says whether the same comes out, to the last bit.
 
 It runs the very rules that the daemon ran, on what the daemon saw; nothing is ordered and nothing is written.
 """
@@ -14,7 +14,7 @@ from typing import Any
 from recio.errors import BadRecording
 from recio.messages.decisions import OpenIntent
 from recio.recording.decode import Segment, Settings, segments_under
-from recio.rules.decision.cycles import EntryTurn, Turn, again
+from recio.rules.decision.cycles import Cycle, EntryCycle, again
 from recio.rules.decision.entry import Waits
 from recio.rules.decision.exit import Holds
 from recio.rules.decision.strategy import Strategy
@@ -27,7 +27,7 @@ SHOWN = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """A turn that comes out otherwise than it did."""
+    """A cycle that comes out otherwise than it did."""
 
     segment: str
     at: datetime
@@ -41,10 +41,10 @@ class Decisions:
 
     segments: int = 0
     cut: list[str] = field(default_factory=list[str])
-    entry_turns: int = 0
-    exit_turns: int = 0
-    wishes: int = 0
-    """Turns that wanted an order."""
+    entry_cycles: int = 0
+    exit_cycles: int = 0
+    intents: int = 0
+    """Cycles that wanted an order."""
     lost: int = 0
     first: datetime | None = None
     last: datetime | None = None
@@ -53,26 +53,26 @@ class Decisions:
 
 
 def decide_again(paths: Sequence[Path], tables: Model | None) -> Decisions:
-    """`tables` is the fingerprint model, for recordings that were made with one. Raises BadRecording."""
+    """`tables` is the empirical model, for recordings that were made with one. Raises BadRecording."""
     found = Decisions()
     for segment in segments_under(paths):
         found.segments += 1
         strategies: list[Strategy] = []
-        for turn in segment.turns():
+        for cycle in segment.cycles():
             settings = _settings(segment)
             strategies = strategies or _strategies(segment, settings, tables)
-            made = again(turn, strategies, settings.risk)
-            _note(found, segment, turn, made)
+            made = again(cycle, strategies, settings.risk)
+            _note(found, segment, cycle, made)
         found.lost += segment.lost
         found.cut += [segment.path.name] if segment.cut else []
     return found
 
 
 def as_text(found: Decisions) -> str:
-    equal = found.entry_turns + found.exit_turns - found.different
+    equal = found.entry_cycles + found.exit_cycles - found.different
     lines = [
         f"{found.segments} segments of recio's own recording, {found.first} to {found.last}",
-        f"{found.entry_turns:,} turns of entry and {found.exit_turns:,} of exit, {found.wishes:,} of them wanted an order",
+        f"{found.entry_cycles:,} cycles of entry and {found.exit_cycles:,} of exit, {found.intents:,} of them wanted an order",
         f"{equal:,} come out the same, {found.different:,} do not; {found.lost:,} could not be kept",
     ]
     lines += [f"{name} ends in the middle of a line: the daemon was killed" for name in found.cut]
@@ -84,9 +84,9 @@ def as_json(found: Decisions) -> dict[str, Any]:
     return {
         "segments": found.segments,
         "cut": found.cut,
-        "entry_turns": found.entry_turns,
-        "exit_turns": found.exit_turns,
-        "wishes": found.wishes,
+        "entry_cycles": found.entry_cycles,
+        "exit_cycles": found.exit_cycles,
+        "intents": found.intents,
         "lost": found.lost,
         "different": found.different,
         "differences": [
@@ -98,7 +98,7 @@ def as_json(found: Decisions) -> dict[str, Any]:
 
 def _settings(segment: Segment) -> Settings:
     if segment.settings is None:
-        raise BadRecording(f"{segment.path} has no settings before its first turn")
+        raise BadRecording(f"{segment.path} has no settings before its first cycle")
     return segment.settings
 
 
@@ -130,22 +130,22 @@ def _model(
     return tables
 
 
-def _note(found: Decisions, segment: Segment, turn: Turn, made: Turn) -> None:
-    outcome = turn.outcome if isinstance(turn, EntryTurn) else turn.decided.outcome
-    found.entry_turns += isinstance(turn, EntryTurn)
-    found.exit_turns += not isinstance(turn, EntryTurn)
-    found.wishes += not isinstance(outcome, Waits | Holds)
-    found.first, found.last = found.first or turn.at, turn.at
-    if made == turn:
+def _note(found: Decisions, segment: Segment, cycle: Cycle, made: Cycle) -> None:
+    outcome = cycle.outcome if isinstance(cycle, EntryCycle) else cycle.decided.outcome
+    found.entry_cycles += isinstance(cycle, EntryCycle)
+    found.exit_cycles += not isinstance(cycle, EntryCycle)
+    found.intents += not isinstance(outcome, Waits | Holds)
+    found.first, found.last = found.first or cycle.at, cycle.at
+    if made == cycle:
         return
     found.different += 1
     if len(found.differences) < SHOWN:
-        was, now = _told(turn), _told(made)
-        found.differences.append(Difference(segment=segment.path.name, at=turn.at, was=was, now=now))
+        was, now = _told(cycle), _told(made)
+        found.differences.append(Difference(segment=segment.path.name, at=cycle.at, was=was, now=now))
 
 
-def _told(turn: Turn) -> str:
-    outcome = turn.outcome if isinstance(turn, EntryTurn) else turn.decided.outcome
+def _told(cycle: Cycle) -> str:
+    outcome = cycle.outcome if isinstance(cycle, EntryCycle) else cycle.decided.outcome
     match outcome:
         case Waits(sentence=sentence) | Holds(sentence=sentence):
             return sentence

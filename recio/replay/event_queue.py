@@ -12,7 +12,7 @@ from recio.replay.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Cycle:
     """Entry and exit look at the board."""
 
 
@@ -30,11 +30,11 @@ class Outcome:
     window: Window
 
 
-Due = Turn | Arrival | Outcome
+Due = Cycle | Arrival | Outcome
 
 
 @dataclass(slots=True)
-class Agenda:
+class EventQueue:
     """Things due, by virtual time in ns."""
 
     things: list[tuple[int, int, Due]] = field(default_factory=list[tuple[int, int, Due]])

@@ -82,7 +82,7 @@ class SessionFound:
     spot_trades: int
     integrity: IntegrityFigures
     own: bool = False
-    """Recorded by the daemon, turn by turn: there are no frames to be counted or checked."""
+    """Recorded by the daemon, cycle by cycle: there are no frames to be counted or checked."""
     decisions: int
     decision_reasons: Mapping[str, int]
     trades: tuple[TradeFound, ...]

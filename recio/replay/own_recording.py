@@ -1,6 +1,6 @@
-"""The daemon's own recording traded on paper: its boards and prices turn by turn, and other settings on them.
+"""The daemon's own recording traded on paper: its boards and prices cycle by cycle, and other settings on them.
 
-Between two turns it knows nothing, so an order gets no more than what stood in the book before it and after it.
+Between two cycles it knows nothing, so an order gets no more than what stood in the book before it and after it.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from recio.replay.findings import SessionFound, WindowFound
 from recio.replay.integrity import BookRoom
 from recio.replay.playback import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
 from recio.replay.spot import REMEMBERED, closing_minute
-from recio.replay.taking import Taken, standing, take
+from recio.replay.taking import Taken, displayed, take
 from recio.replay.trader import Look, Trader, trader
 from recio.replay.windows import Window, decisive, judge
-from recio.rules.decision.cycles import EntryTurn
+from recio.rules.decision.cycles import EntryCycle
 from recio.rules.market.quotes import price_in_range
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
@@ -43,8 +43,8 @@ class OwnRecording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What the daemon saw at one of its turns."""
+class Snapshot:
+    """What the daemon saw at one of its cycles."""
 
     at: datetime
     board: MarketBoard
@@ -61,7 +61,7 @@ class _Sent:
 
 
 @dataclass(slots=True, kw_only=True)
-class OwnDesk:
+class OwnSession:
     """A trader at recorded boards."""
 
     trader: Trader
@@ -80,26 +80,26 @@ class OwnDesk:
     last_at: datetime | None = None
     longest_gap: timedelta = timedelta(0)
 
-    def see(self, sight: Sight) -> None:
-        """Everything that happens at one turn."""
-        now = sight.at
+    def see(self, snapshot: Snapshot) -> None:
+        """Everything that happens at one cycle."""
+        now = snapshot.at
         self.began_at = self.began_at or now
         self.longest_gap = max(self.longest_gap, now - (self.last_at or now))
         self.last_at = now
-        self._hear(sight.prices)
+        self._hear(snapshot.prices)
         while self.unsettled and self.unsettled[-1].closes_at + OUTCOME_AFTER <= now:
             self.settle(self.unsettled.pop(), now)
-        books = {view.market.ticker: view.book for view in sight.board.markets}
+        books = {view.market.ticker: view.book for view in snapshot.board.markets}
         for ticker, book in books.items():
             if book is not None:
                 self.taken.view_is(ticker, book)
         self._let_arrive(books, now)
-        board = self._board_for_us(sight.board)
+        board = self._board_for_us(snapshot.board)
         if self.look is not None:
-            self.look(board, sight.prices, now)
+            self.look(board, snapshot.prices, now)
         self.sent += [
             _Sent(order=order, arrives_at=now + LATENCY, book=books.get(order.ticker))
-            for order in self.trader.turn(board, sight.prices, now)
+            for order in self.trader.cycle(board, snapshot.prices, now)
         ]
 
     def _hear(self, prices: Prices) -> None:
@@ -138,7 +138,7 @@ class OwnDesk:
         elif book is None or sent.book is None or now > order.send_before:
             paper.answer(order, (), "no book was recorded after the order had left", sent.arrives_at)
         else:
-            got = take(standing(sent.book, book), self.taken, order)
+            got = take(displayed(sent.book, book), self.taken, order)
             short = sum(each.quantity for each in got) < order.quantity
             note = "less stood in the books before and after" if short else ""
             paper.answer(order, got, note, sent.arrives_at)
@@ -152,7 +152,7 @@ class OwnDesk:
             self.trader.paper.settle(window.ticker, result, window.closes_at)
 
     def finish(self) -> None:
-        """Orders that no turn followed got nothing; what closed is settled as far as it is known."""
+        """Orders that no cycle followed got nothing; what closed is settled as far as it is known."""
         for each in self.sent:
             note = "the recording ended before the order arrived"
             self.trader.paper.answer(each.order, (), note, each.arrives_at)
@@ -180,50 +180,50 @@ def trade_own(
     Raises BadRecording.
     """
     windows = read_own_windows(recording)
-    desk = OwnDesk(
+    session = OwnSession(
         trader=trader(recording.name, config, model),
         windows={each.ticker: each for each in windows},
         look=look,
         unsettled=sorted(windows, key=lambda each: each.closes_at, reverse=True),
     )
-    desk.trader.paper.fee_multipliers = {each.ticker: each.open.fee_multiplier for each in windows}
-    for sight in sights(recording):
-        desk.see(sight)
-    desk.finish()
-    if desk.began_at is None or desk.last_at is None:
-        raise BadRecording(f"{recording.segments[0].parent} holds no turn that saw a board and a price")
-    results = {each.ticker: decisive(each, desk.found[each.ticker]) for each in windows}
+    session.trader.paper.fee_multipliers = {each.ticker: each.open.fee_multiplier for each in windows}
+    for snapshot in snapshots(recording):
+        session.see(snapshot)
+    session.finish()
+    if session.began_at is None or session.last_at is None:
+        raise BadRecording(f"{recording.segments[0].parent} holds no cycle that saw a board and a price")
+    results = {each.ticker: decisive(each, session.found[each.ticker]) for each in windows}
     return SessionFound(
         name=recording.name,
-        began_at=desk.began_at,
-        ended_at=desk.last_at,
+        began_at=session.began_at,
+        ended_at=session.last_at,
         clock_offset_ms=0,
         messages_behind_clock=0,
-        longest_silence_ms=desk.longest_gap // timedelta(milliseconds=1),
+        longest_silence_ms=session.longest_gap // timedelta(milliseconds=1),
         spot_trades=0,
         integrity=BookRoom().figures(),
         own=True,
-        decisions=desk.trader.decisions,
-        decision_reasons=dict(desk.trader.reasons.most_common()),
-        trades=desk.trader.trades_found(results),
-        windows=tuple(desk.found[each.ticker] for each in windows),
+        decisions=session.trader.decisions,
+        decision_reasons=dict(session.trader.reasons.most_common()),
+        trades=session.trader.trades_found(results),
+        windows=tuple(session.found[each.ticker] for each in windows),
     )
 
 
-def sights(recording: OwnRecording) -> Iterator[Sight]:
-    """One for each turn of entry, ascending in time; several strategies looked at the same board."""
+def snapshots(recording: OwnRecording) -> Iterator[Snapshot]:
+    """One for each cycle of entry, ascending in time; several strategies looked at the same board."""
     last: datetime | None = None
     for path in recording.segments:
         first = ""
-        for turn in Segment(path).turns():
-            if not isinstance(turn, EntryTurn):
+        for cycle in Segment(path).cycles():
+            if not isinstance(cycle, EntryCycle):
                 continue
-            first = first or turn.strategy
-            board, prices = turn.seen.board, turn.seen.prices
-            if turn.strategy != first or board is None or prices is None or (last and turn.at <= last):
+            first = first or cycle.strategy
+            board, prices = cycle.seen.board, cycle.seen.prices
+            if cycle.strategy != first or board is None or prices is None or (last and cycle.at <= last):
                 continue
-            last = turn.at
-            yield Sight(at=turn.at, board=board, prices=prices)
+            last = cycle.at
+            yield Snapshot(at=cycle.at, board=board, prices=prices)
 
 
 def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
@@ -232,7 +232,7 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
     ends: dict[Ticker, Side] = {}
     for path in recording.segments:
         segment = Segment(path)
-        for _ in segment.turns():
+        for _ in segment.cycles():
             pass
         markets |= segment.markets
         ends |= {ticker: ended.result for ticker, ended in segment.ends.items()}

@@ -112,7 +112,7 @@ class Paper:
                 if trade.held
             },
             differences=(),
-            foreign=(),
+            external=(),
             reconciled_at=now,
         )
 

@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from recio.kalshi.frames import Frame
-from recio.replay.event_queue import Agenda, Arrival, Due, Outcome, Turn
+from recio.replay.event_queue import Arrival, Cycle, Due, EventQueue, Outcome
 from recio.replay.findings import SessionFound
-from recio.replay.session import Desk
+from recio.replay.session import Session
 from recio.replay.session_files import (
     EPOCH,
     NS_PER_MS,
@@ -36,7 +36,7 @@ from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
 
 NS = 1_000_000_000
-TURN_NS = round(TURN_SECONDS * NS)
+CYCLE_NS = round(TURN_SECONDS * NS)
 ORDER_LATENCY_NS = 100 * NS_PER_MS
 """Market time between a decision and the arrival of its order at the venue."""
 OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
@@ -47,8 +47,8 @@ OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
 class Clockwork:
     """The virtual clock of one session, and what it has measured of the streams."""
 
-    desk: Desk
-    agenda: Agenda = field(default_factory=Agenda)
+    session: Session
+    event_queue: EventQueue = field(default_factory=EventQueue)
     now_ns: int = 0
     began_ns: int = 0
     heard_ns: int = 0
@@ -58,23 +58,23 @@ class Clockwork:
     longest_silence_ns: int = 0
     messages_behind_clock: int = 0
     spot_trades: int = 0
-    last_turn_ns: int = 0
-    turn_is_due: bool = False
+    last_cycle_ns: int = 0
+    cycle_is_due: bool = False
 
     def run(self, received: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
         """Replay the whole recording. Raises BadRecording."""
-        for window in self.desk.windows:
-            self.agenda.arrange(_unix_ns(window.closes_at) + OUTCOME_AFTER_NS, Outcome(window))
+        for window in self.session.windows:
+            self.event_queue.arrange(_unix_ns(window.closes_at) + OUTCOME_AFTER_NS, Outcome(window))
         for received_ns, message in received:
             self._advance(received_ns - offset_ns)
             if isinstance(message, Match):
                 self.spot_trades += 1
-                self.desk.spot.hear(message, utc(self.now_ns))
+                self.session.spot.hear(message, utc(self.now_ns))
             else:
                 self._frame(message)
-            if not self.turn_is_due:
-                self.turn_is_due = True
-                self.agenda.arrange(max(self.now_ns, self.last_turn_ns + TURN_NS), Turn())
+            if not self.cycle_is_due:
+                self.cycle_is_due = True
+                self.event_queue.arrange(max(self.now_ns, self.last_cycle_ns + CYCLE_NS), Cycle())
         self._finish()
 
     def _advance(self, at_ns: int) -> None:
@@ -88,54 +88,54 @@ class Clockwork:
             self.now_ns = at_ns
 
     def _happen_before(self, ns: int) -> None:
-        while (following := self.agenda.next_before(ns)) is not None:
+        while (following := self.event_queue.next_before(ns)) is not None:
             at_ns, due = following
             self.now_ns = max(self.now_ns, at_ns)
             self._happen(due)
 
     def _happen(self, due: Due) -> None:
         match due:
-            case Turn():
-                self.last_turn_ns, self.turn_is_due = self.now_ns, False
-                for order in self.desk.turn(utc(self.now_ns), utc(self.heard_ns)):
-                    self.agenda.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
+            case Cycle():
+                self.last_cycle_ns, self.cycle_is_due = self.now_ns, False
+                for order in self.session.cycle(utc(self.now_ns), utc(self.heard_ns)):
+                    self.event_queue.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
             case Arrival(order=order):
-                self.desk.arrive(order, utc(self.now_ns))
+                self.session.arrive(order, utc(self.now_ns))
             case Outcome(window=window):
-                self.desk.look_at_outcome(window, self.now_ns // NS)
+                self.session.look_at_outcome(window, self.now_ns // NS)
 
     def _frame(self, frame: Frame) -> None:
-        now_ns, desk = self.now_ns, self.desk
+        now_ns, session = self.now_ns, self.session
         if self.framed_ns:
             self.longest_silence_ns = max(self.longest_silence_ns, now_ns - self.framed_ns)
         self.framed_ns = now_ns
         at_ms = exchange_ms(frame)
         # Tickers may trail the deltas by seconds: the newest time heard is how far the venue got.
         self.heard_ns = max(self.heard_ns, now_ns if at_ms is None else min(now_ns, at_ms * NS_PER_MS))
-        desk.room.take(frame, now_ns)
-        if desk.taken.levels and isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
-            desk.recall_taken(frame)
+        session.room.take(frame, now_ns)
+        if session.taken.levels and isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
+            session.recall_taken(frame)
 
     def _finish(self) -> None:
         """What was due when the recording ended happens; what would have come later is not decided."""
         self._happen_before(self.now_ns + 1)
-        later = self.agenda.rest()
+        later = self.event_queue.rest()
         for due in later:
             if isinstance(due, Arrival):
                 note = "the recording ended before the order arrived"
-                self.desk.trader.paper.answer(due.order, (), note, utc(self.now_ns))
+                self.session.trader.paper.answer(due.order, (), note, utc(self.now_ns))
         for due in later:
             if isinstance(due, Outcome):
-                self.desk.look_at_outcome(due.window, self.now_ns // NS)
+                self.session.look_at_outcome(due.window, self.now_ns // NS)
 
 
 def replay_session(
     files: SessionFiles, config: Config, model: Model = AVERAGE, look: Look | None = None
 ) -> SessionFound:
     """Replay one session from a fresh start. Raises BadRecording."""
-    desk = _desk(files, config, model, look)
+    session = _session(files, config, model, look)
     offset_ns = clock_offset_ns(files.frames)
-    clockwork = Clockwork(desk=desk)
+    clockwork = Clockwork(session=session)
     clockwork.run(_received(files), offset_ns)
     return SessionFound(
         name=files.name,
@@ -145,16 +145,16 @@ def replay_session(
         messages_behind_clock=clockwork.messages_behind_clock,
         longest_silence_ms=clockwork.longest_silence_ns // NS_PER_MS,
         spot_trades=clockwork.spot_trades,
-        integrity=desk.room.figures(),
-        decisions=desk.trader.decisions,
-        decision_reasons=dict(desk.trader.reasons.most_common()),
-        trades=desk.trades_found(),
-        windows=desk.windows_found(),
+        integrity=session.room.figures(),
+        decisions=session.trader.decisions,
+        decision_reasons=dict(session.trader.reasons.most_common()),
+        trades=session.trades_found(),
+        windows=session.windows_found(),
     )
 
 
-def _desk(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Desk:
-    return Desk(
+def _session(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
+    return Session(
         session=files.name,
         look=look,
         windows=() if files.description is None else read_windows(files.description, _symbol(config)),

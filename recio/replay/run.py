@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from recio.recording.decode import is_tape
+from recio.recording.decode import is_own_recording
 from recio.replay.findings import ReplayReport, SessionFound
 from recio.replay.own_recording import OwnRecording, own_recordings, trade_own
 from recio.replay.playback import replay_session
@@ -27,7 +27,7 @@ def replay(paths: Sequence[Path], config: Config, model: Model = AVERAGE) -> Rep
 
 def find_recordings(paths: Sequence[Path]) -> list[Recording]:
     """Sessions of the venue's frames and recordings of the daemon's own. Raises BadRecording."""
-    own = [path for path in paths if is_tape(path)]
+    own = [path for path in paths if is_own_recording(path)]
     others = [path for path in paths if path not in own]
     return [*own_recordings(own), *(find_sessions(others) if others or not own else ())]
 

@@ -1,4 +1,4 @@
-"""One turn of the daemon's own rules in a replay, and what becomes of the orders they lead to.
+"""One cycle of the daemon's own rules in a replay, and what becomes of the orders they lead to.
 
 It sees the board as the daemon would have built it at that moment; where live an order goes to the
 venue, here it meets the recorded book.
@@ -26,7 +26,7 @@ NO_BOOK = "waits for a whole snapshot"
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Session:
     """Everything that decisions are made from, and everything that came of them."""
 
     session: str
@@ -34,17 +34,17 @@ class Desk:
     spot: Spot
     trader: Trader
     look: Look | None = None
-    """Told what each turn sees; it decides nothing."""
+    """Told what each cycle sees; it decides nothing."""
     room: BookRoom = field(default_factory=BookRoom)
     taken: Taken = field(default_factory=Taken)
     found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
 
-    def turn(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
+    def cycle(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
         """Let exit and entry decide; returns the orders that left."""
         board, prices = self._board(now, heard_at), self.spot.prices()
         if self.look is not None:
             self.look(board, prices, now)
-        return self.trader.turn(board, prices, now)
+        return self.trader.cycle(board, prices, now)
 
     def _board(self, now: datetime, heard_at: datetime) -> MarketBoard:
         shown = (self._view(window, now, heard_at) for window in current(self.windows, now))

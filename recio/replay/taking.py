@@ -86,7 +86,7 @@ def book_of(view: BookView) -> OrderBook:
     return book
 
 
-def standing(before: BookView, after: BookView) -> OrderBook:
+def displayed(before: BookView, after: BookView) -> OrderBook:
     """What stood in both books: the most that an order between them can count on."""
     book, later = book_of(before), book_of(after)
     for side in Side:

@@ -35,7 +35,7 @@ def table(session: SessionFound) -> str:
     lines = [
         f"{session.name}  {session.began_at:%Y-%m-%d %H:%M:%S} to {session.ended_at:%H:%M:%S} UTC",
         *(_own(session) if session.own else _recorded_frames(session)),
-        f"  entry: {session.decisions:,} turns{_reasons(session)}",
+        f"  entry: {session.decisions:,} cycles{_reasons(session)}",
     ]
     windows = _windows_of_interest(session)
     if windows:
@@ -50,7 +50,7 @@ def table(session: SessionFound) -> str:
 def _own(session: SessionFound) -> list[str]:
     ended = sum(each.recorded_result is not None for each in session.windows)
     return [
-        f"  recio's own recording, longest time between two turns {session.longest_silence_ms / 1000:.1f} s; "
+        f"  recio's own recording, longest time between two cycles {session.longest_silence_ms / 1000:.1f} s; "
         f"{_many(len(session.windows), 'market')}, the end of {ended:,} recorded"
     ]
 

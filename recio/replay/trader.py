@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import PlaceOrder, TradeState
@@ -27,7 +27,7 @@ from recio.settings.sections import EntrySection
 from recio.units import Side, Ticker, TradeId
 
 Look = Callable[[MarketBoard, Prices, datetime], None]
-"""Told what each turn sees; it decides nothing."""
+"""Told what each cycle sees; it decides nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,11 +44,11 @@ class Trader:
     reasons: Counter[str] = field(default_factory=Counter[str])
     exits: dict[TradeId, exit_rule.Remembered] = field(default_factory=dict[TradeId, exit_rule.Remembered])
 
-    def turn(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
+    def cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         """Let exit and entry decide; returns the orders that left."""
-        return [*self._exit_turn(board, prices, now), *self._entry_turn(board, prices, now)]
+        return [*self._exit_cycle(board, prices, now), *self._entry_cycle(board, prices, now)]
 
-    def _exit_turn(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
+    def _exit_cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         orders: list[PlaceOrder] = []
         for trade in self.paper.live():
             if trade.state is not TradeState.OPEN:
@@ -61,17 +61,19 @@ class Trader:
                 orders += [] if order is None else [order]
         return orders
 
-    def _entry_turn(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
+    def _entry_cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         trades, account = self.paper.open_trades(now), self.paper.account(now)
-        seen = entry.Seen(board=board, prices=prices, trades=trades, account=account, restraints=Restraints())
+        seen = entry.Seen(
+            board=board, prices=prices, trades=trades, account=account, controls=TradingControls()
+        )
         outcome = entry.decide(seen, self.entry_settings, now, self.model).outcome
         self.decisions += 1
         if not isinstance(outcome, OpenIntent):
             self.reasons[outcome.gate] += 1
             return []
         ask = ask_on(board, outcome.ticker, outcome.side)
-        standing = risk.Standing(trades=trades, account=account, ask=ask)
-        match risk.approve(outcome, standing, self.config.risk, now):
+        exposure = risk.Exposure(trades=trades, account=account, ask=ask)
+        match risk.approve(outcome, exposure, self.config.risk, now):
             case risk.Refused(limit=limit):
                 self.reasons[f"risk {limit}"] += 1
                 return []

@@ -137,7 +137,7 @@ def _market(row: _Row, opens: datetime, symbol: str) -> Market:
         fee_multiplier=Decimal(1),
         rules_primary="",
         rules_secondary="",
-        doubt="",
+        untradable="",
     )
 
 

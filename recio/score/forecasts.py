@@ -32,7 +32,7 @@ class Observation:
     seconds_to_close: float
     spreads: float
     """How far the price is from the strike, in units of the move expected until the close."""
-    chances: Mapping[str, float]
+    probabilities: Mapping[str, float]
     """P(YES) by name; who does not know is not in it."""
     yes: bool
 
@@ -45,7 +45,7 @@ class Forecast:
     event: str
     seconds_to_close: float
     spreads: float
-    chances: Mapping[str, float]
+    probabilities: Mapping[str, float]
 
     def with_outcome(self, yes: bool) -> Observation:
         return Observation(
@@ -53,7 +53,7 @@ class Forecast:
             event=self.event,
             seconds_to_close=self.seconds_to_close,
             spreads=self.spreads,
-            chances=self.chances,
+            probabilities=self.probabilities,
             yes=yes,
         )
 
@@ -83,12 +83,12 @@ class Watch:
         old = (now - price.heard_at).total_seconds() > self.longest_price_age
         if mid is None or naive is None or old:
             return
-        spreads, chance = naive
-        chances = {MARKET: mid, TERMINAL: chance}
+        spreads, probability = naive
+        probabilities = {MARKET: mid, TERMINAL: probability}
         for name, model in self.models.items():
-            said = Reader(model).chance(market, price, now)
+            said = Reader(model).probability(market, price, now)
             if isinstance(said, float):
-                chances[name] = said
+                probabilities[name] = said
         self.taken.add(_slot(market, left))
         self.forecasts.append(
             Forecast(
@@ -96,7 +96,7 @@ class Watch:
                 event=f"{market.symbol} {market.close_time.isoformat()}",
                 seconds_to_close=left,
                 spreads=spreads,
-                chances=chances,
+                probabilities=probabilities,
             )
         )
 

@@ -44,14 +44,14 @@ def calibration(observations: Iterable[Observation], name: str) -> list[Bin]:
     """Only bins that hold something, ascending."""
     bins: dict[int, list[Observation]] = {}
     for each in observations:
-        if name in each.chances:
-            bins.setdefault(min(TENTHS - 1, int(each.chances[name] * TENTHS)), []).append(each)
+        if name in each.probabilities:
+            bins.setdefault(min(TENTHS - 1, int(each.probabilities[name] * TENTHS)), []).append(each)
     return [
         Bin(
             tenth=tenth,
             observations=len(held),
             events=len({each.event for each in held}),
-            said=fmean(each.chances[name] for each in held),
+            said=fmean(each.probabilities[name] for each in held),
             happened=fmean(each.yes for each in held),
         )
         for tenth, held in sorted(bins.items())

@@ -49,12 +49,12 @@ class Comparison:
     """To tell a difference of this size from none; None where none is seen."""
 
 
-def brier(chance: float, yes: bool) -> float:
-    return (chance - yes) ** 2
+def brier(probability: float, yes: bool) -> float:
+    return (probability - yes) ** 2
 
 
-def log_loss(chance: float, yes: bool) -> float:
-    held = min(1.0 - CLIP, max(CLIP, chance))
+def log_loss(probability: float, yes: bool) -> float:
+    held = min(1.0 - CLIP, max(CLIP, probability))
     return -math.log(held if yes else 1.0 - held)
 
 
@@ -65,8 +65,11 @@ def compare(observations: Iterable[Observation], name: str, against: str, loss: 
     """None where they never both said something."""
     pairs: dict[str, list[tuple[float, float]]] = {}
     for each in observations:
-        if name in each.chances and against in each.chances:
-            ours, theirs = loss(each.chances[name], each.yes), loss(each.chances[against], each.yes)
+        if name in each.probabilities and against in each.probabilities:
+            ours, theirs = (
+                loss(each.probabilities[name], each.yes),
+                loss(each.probabilities[against], each.yes),
+            )
             pairs.setdefault(each.event, []).append((ours, theirs))
     if not pairs:
         return None

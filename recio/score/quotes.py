@@ -56,7 +56,7 @@ class Ended:
     yes: bool
 
 
-Tape = Iterable[tuple[datetime, Priced | Quoted]]
+Quotes = Iterable[tuple[datetime, Priced | Quoted]]
 
 
 @dataclass(slots=True)
@@ -67,7 +67,7 @@ class _Coin:
 
 @dataclass(slots=True)
 class Table:
-    """What is known at the moment that the tape has reached."""
+    """What is known at the moment that the quotes has reached."""
 
     markets: Mapping[str, Ended]
     watch: Watch
@@ -99,8 +99,8 @@ class Table:
         )
 
 
-def from_tape(
-    tape: Tape,
+def from_quotes(
+    quotes: Quotes,
     markets: Mapping[str, Ended],
     models: Mapping[str, Model],
     *,
@@ -108,10 +108,10 @@ def from_tape(
     longest_price_age: float,
     source: str = "exchange",
 ) -> tuple[Observation, ...]:
-    """Ask everybody along a tape that ascends in time."""
+    """Ask everybody along a quotes that ascends in time."""
     watch = Watch(models=models, longest_price_age=longest_price_age)
     table = Table(markets=markets, watch=watch, warmup_seconds=warmup_seconds, source=source)
-    for at, what in tape:
+    for at, what in quotes:
         table.hear(at, what)
     return tuple(each.with_outcome(markets[each.market].yes) for each in watch.forecasts)
 
@@ -120,7 +120,7 @@ def looks_like_quotes(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (PRICES, QUOTES, MARKETS))
 
 
-def read_tape(folder: Path) -> Tape:
+def read_quotes(folder: Path) -> Quotes:
     """Both streams as one, by time. Raises BadRecording naming the file, the line and the field."""
     prices = _stream(folder / PRICES, _priced)
     quotes = _stream(folder / QUOTES, _quoted)
@@ -157,7 +157,7 @@ def market_of(ticker: str, symbol: str, closes: datetime, strike: Decimal) -> Ma
         fee_multiplier=Decimal(1),
         rules_primary="",
         rules_secondary="",
-        doubt="",
+        untradable="",
     )
 
 

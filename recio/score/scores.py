@@ -51,7 +51,7 @@ class Scores:
 
 def score(observations: Sequence[Observation], trades: Sequence[TradeFound] = ()) -> Scores:
     """Everybody against the market, and every model against the naive one."""
-    names = tuple(dict.fromkeys(chain.from_iterable(each.chances for each in observations)))
+    names = tuple(dict.fromkeys(chain.from_iterable(each.probabilities for each in observations)))
     return Scores(
         observations=len(observations),
         events=len({each.event for each in observations}),

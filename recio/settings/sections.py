@@ -90,7 +90,7 @@ class PricesSection(Section):
     gemini_url: str = "wss://api.gemini.com/v2/marketdata"
     use_index: bool = True
     silence_limit_seconds: Seconds = 15.0
-    stuck_seconds: Seconds = 20.0
+    frozen_seconds: Seconds = 20.0
     max_divergence_bp: float = Field(default=20.0, gt=0, le=1_000)
     warmup_seconds: Annotated[int, Field(ge=20, le=900)] = 300
 
@@ -129,7 +129,7 @@ class MarketSection(Section):
 
 class ModelKind(StrEnum):
     AVERAGE = "average"
-    FINGERPRINT = "fingerprint"
+    EMPIRICAL = "empirical"
 
 
 class ModelSection(Section):
@@ -356,7 +356,7 @@ class HealthSection(Section):
 
     max_book_age_seconds: Seconds = 15.0
     max_unanswered_seconds: Seconds = 5.0
-    max_doubt_seconds: Seconds = 60.0
+    max_unresolved_order_seconds: Seconds = 60.0
     max_task_age_seconds: Annotated[float, Field(ge=0.5, le=15)] = 12.0
     max_loop_lag_seconds: Seconds = 0.5
     max_database_seconds: Seconds = 1.0

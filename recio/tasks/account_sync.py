@@ -34,11 +34,11 @@ from recio.messages.account import (
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.rules.account.lifecycle import UNPROVEN
-from recio.rules.account.reconcile import Absence, CashDoubt, absence_margin, cash_cause, compare
+from recio.rules.account.reconcile import Absence, CashMismatch, absence_margin, cash_cause, compare
 from recio.settings.sections import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import ClientOrderId, Money, Ticker, money_decimal
 from recio.wires import Reads, Receives, Sends, Writes
 
@@ -63,7 +63,7 @@ class _Figures:
     cash: Money
     """On all shards."""
     positions: account.HeldPositions
-    by_hand: tuple[account.RestingOrder, ...]
+    manual: tuple[account.RestingOrder, ...]
     """Orders that rest and are not ours."""
 
 
@@ -73,7 +73,7 @@ class _Memory:
 
     since: datetime | None = None
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
-    cash: CashDoubt = field(default_factory=CashDoubt)
+    cash: CashMismatch = field(default_factory=CashMismatch)
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
     unrecorded: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     compared: int = 0
@@ -129,7 +129,7 @@ class AccountSync:
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
-            await turn_of(Task.ACCOUNT_SYNC)
+            await cycle_of(Task.ACCOUNT_SYNC)
             await self._compare(memory, say)
             if self._in_a_hurry():
                 await anyio.sleep(HURRY)
@@ -198,7 +198,7 @@ class AccountSync:
                 balance=account.spendable(balances, self._exchange_index()),
                 cash=balances.total,
                 positions=positions,
-                by_hand=tuple(each for each in resting if not self._is_ours(each)),
+                manual=tuple(each for each in resting if not self._is_ours(each)),
             ),
             say,
         )
@@ -212,9 +212,10 @@ class AccountSync:
 
     async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
         """Find every order in doubt at the venue, or prove that it is not there."""
-        doubtful = [order for order in trades.orders if order.state in UNPROVEN]
+        unresolved = [order for order in trades.orders if order.state in UNPROVEN]
         memory.absences = {
-            order.client_order_id: memory.absences.get(order.client_order_id, Absence()) for order in doubtful
+            order.client_order_id: memory.absences.get(order.client_order_id, Absence())
+            for order in unresolved
         }
         if not trades.orders and memory.compared:
             return
@@ -231,7 +232,7 @@ class AccountSync:
                 reached(CrashPoint.ORDER_SENT)
         found = {seen.client_order_id for seen in listed}
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
-        for order in doubtful:
+        for order in unresolved:
             absence = memory.absences[order.client_order_id].after(
                 found=order.client_order_id in found, as_of=as_of, sent_by=order.created_at + margin
             )
@@ -262,15 +263,15 @@ class AccountSync:
             traded = await trade_rows.ever_traded(connection, list(held))
             cash_difference = await self._compare_cash(connection, memory, trades, figures.cash)
         memory.compared += 1
-        foreign = tuple(sorted(held.keys() - traded))
+        external = tuple(sorted(held.keys() - traded))
         self.account.set(
             AccountView(
                 balance=figures.balance,
                 positions=held,
                 differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
-                foreign=foreign,
-                foreign_cost=_foreign_cost(figures, foreign),
-                foreign_orders=len(figures.by_hand),
+                external=external,
+                external_cost=_external_cost(figures, external),
+                external_orders=len(figures.manual),
                 reconciled_at=self.clock.utc(),
                 cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
@@ -295,7 +296,7 @@ class AccountSync:
         if opening is not None and not await cash.is_accepted(connection, cash_cause(unexplained)):
             return unexplained
         await cash.open_at(connection, self.clock.utc(), balance, booked)
-        memory.cash = CashDoubt()
+        memory.cash = CashMismatch()
         log.info("cash agreed", balance=f"{money_decimal(balance):f}", booked=f"{money_decimal(booked):f}")
         return None
 
@@ -324,17 +325,17 @@ class AccountSync:
         return (earliest or self.clock.utc()) - OVERLAP
 
 
-def _foreign_cost(figures: _Figures, foreign: Iterable[Ticker]) -> Mapping[Ticker, Money]:
+def _external_cost(figures: _Figures, external: Iterable[Ticker]) -> Mapping[Ticker, Money]:
     """What was bought by hand and what orders by hand may still buy, by market."""
-    costs = {ticker: figures.positions.costs[ticker] for ticker in foreign}
-    for each in figures.by_hand:
+    costs = {ticker: figures.positions.costs[ticker] for ticker in external}
+    for each in figures.manual:
         ticker = each.resting.ticker
         costs[ticker] = Money(costs.get(ticker, 0) + each.worst_cost)
     return costs
 
 
 async def _wait_visibly(memory: _Memory, say: Say) -> None:
-    """A task that waits for its time is not stuck; one that waits for an answer may be."""
+    """A task that waits for its time is not frozen; one that waits for an answer may be."""
     while True:
         say(memory.sentence)
         await anyio.sleep(TURN)

@@ -1,6 +1,6 @@
-"""entry: asks every strategy's entry rule at each change of price or book, and hands a wish to trade_manager or to shadow.
+"""entry: asks every strategy's entry rule at each change of price or book, and hands an intent to trade_manager or to shadow.
 
-It decides nothing itself, sends nothing, and writes no table but the why-not ledger, aside from its turns.
+It decides nothing itself, sends nothing, and writes no table but the count of rejections, aside from its cycles.
 """
 
 from __future__ import annotations
@@ -14,37 +14,37 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import requests, why_not
+from recio.db import rejections, requests
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import Assessments, OpenIntent
 from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles, entry, manual
-from recio.rules.decision.cycles import EntryTurn
+from recio.rules.decision.cycles import EntryCycle
 from recio.rules.decision.manual import TradeRequest
-from recio.rules.decision.rejections import NO_EVENT, WhyNot
+from recio.rules.decision.rejections import NO_EVENT, Rejections
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, bid_of
 from recio.settings.sections import RiskSection
 from recio.settings.strategies import Stage
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import EventTicker, Side, price_text
 from recio.wires import Notes, Reads, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 SHORTEST_TURN = 0.05
-"""Host seconds between two turns where market time runs fast: a ladder's turn takes some milliseconds."""
+"""Host seconds between two cycles where market time runs fast: a ladder's cycle takes some milliseconds."""
 LONGEST_TURN = 1.0
-"""Host seconds after which a turn is taken even if nothing changed, so that staleness is noticed."""
+"""Host seconds after which a cycle is taken even if nothing changed, so that staleness is noticed."""
 KEEP_EVERY = 10.0
-"""Host seconds between two writings of the why-not ledger."""
+"""Host seconds between two writings of the count of rejections."""
 KEEP_DAYS = 30
 ASKED_EVERY = 0.5
 """Host seconds between two looks for what a person asked for."""
@@ -61,14 +61,14 @@ class Entry:
     board: Reads[MarketBoard]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
-    restraints: Reads[Restraints]
+    controls: Reads[TradingControls]
     assessments: Writes[Assessments]
     open_intents: Sends[OpenIntent]
-    entry_turns: Notes[EntryTurn]
+    entry_cycles: Notes[EntryCycle]
     shadow_trades: Reads[Mapping[str, OpenTrades]]
-    shadow_wishes: Notes[OpenIntent]
+    shadow_intents: Notes[OpenIntent]
     pool: asyncpg.Pool[asyncpg.Record]
-    why_not: dict[str, WhyNot] = field(default_factory=dict[str, WhyNot])
+    rejections: dict[str, Rejections] = field(default_factory=dict[str, Rejections])
     """By strategy. Outlives a restart of the task: what could not be kept yet counts on."""
 
     async def run(self, say: Say) -> None:
@@ -84,25 +84,25 @@ class Entry:
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
-            await turn_of(Task.ENTRY)
+            await cycle_of(Task.ENTRY)
             said = [self._decide(each, self.clock.utc()) for each in asked]
             self._publish(said)
             say("; ".join(_named(each, said) for each in said))
             for each in said:
-                if isinstance(each.turn.outcome, entry.Waits):
+                if isinstance(each.cycle.outcome, entry.Waits):
                     figures = self._figures(each.decided.assessments)
-                    reported[each.strategy.name].waits(each.turn.outcome, _label(each, said) | figures)
+                    reported[each.strategy.name].waits(each.cycle.outcome, _label(each, said) | figures)
                 else:
                     reported[each.strategy.name].gate = ""
-            await self._wish(said, say)
-            # One turn per interval is enough: the newest board and price are read at its end.
+            await self._send_intents(said, say)
+            # One cycle per interval is enough: the newest board and price are read at its end.
             await anyio.sleep(max(SHORTEST_TURN, entry.TURN_SECONDS / self.clock.speed))
 
     def _decide(self, strategy: Strategy, now: datetime) -> _Said:
-        decided, turn = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
-        self.entry_turns.put(turn)
-        self._count(strategy.name, decided, turn.outcome, now)
-        return _Said(strategy=strategy, decided=decided, turn=turn)
+        decided, cycle = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
+        self.entry_cycles.put(cycle)
+        self._count(strategy.name, decided, cycle.outcome, now)
+        return _Said(strategy=strategy, decided=decided, cycle=cycle)
 
     def _publish(self, said: Sequence[_Said]) -> None:
         """The board as the first strategy sees it, with everybody's verdict."""
@@ -112,14 +112,14 @@ class Entry:
         refused = tuple(
             replace(counted, by=each.strategy.name, sentence=_with_name(each, said, counted.sentence))
             for each in said
-            for counted in self.why_not[each.strategy.name].of(events)
+            for counted in self.rejections[each.strategy.name].of(events)
         )
-        self.assessments.set(replace(first, verdict=verdict, why_not=refused))
+        self.assessments.set(replace(first, verdict=verdict, rejections=refused))
 
     def _count(
         self, name: str, decided: entry.Decided, outcome: OpenIntent | entry.Waits, now: datetime
     ) -> None:
-        counted = self.why_not.setdefault(name, WhyNot())
+        counted = self.rejections.setdefault(name, Rejections())
         for event, waits in decided.refusals:
             counted.note(event, waits.gate, waits.sentence, now)
         if isinstance(outcome, entry.Waits):
@@ -136,15 +136,15 @@ class Entry:
         """Off the path of a decision: a database that is away keeps nothing for a while and stops nobody."""
         while True:
             await anyio.sleep(KEEP_EVERY)
-            for name, counted in self.why_not.items():
+            for name, counted in self.rejections.items():
                 await self._keep(name, counted)
 
-    async def _keep(self, name: str, counted: WhyNot) -> None:
+    async def _keep(self, name: str, counted: Rejections) -> None:
         taken = counted.take_unkept()
         try:
             async with transaction(self.pool) as connection:
-                await why_not.add(connection, name, taken)
-                await why_not.expire(connection, KEEP_DAYS)
+                await rejections.add(connection, name, taken)
+                await rejections.expire(connection, KEEP_DAYS)
         except Transient:
             counted.give_back(taken)
 
@@ -164,29 +164,29 @@ class Entry:
         outcome = manual.decide(request, self._seen(common), common, self.clock.utc())
         if isinstance(outcome, OpenIntent):
             outcome = cycles.within_limits(outcome, self._seen(common), self.limits, self.clock.utc())
-        wished = isinstance(outcome, OpenIntent)
-        sentence = f"wished: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
+        wanted = isinstance(outcome, OpenIntent)
+        sentence = f"wanted: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
         # Answered before it is sent: after a crash in between nothing was bought, and nothing is bought twice.
         async with transaction(self.pool) as connection:
-            is_first = await requests.answer(connection, request.request_id, wished, sentence)
+            is_first = await requests.answer(connection, request.request_id, wanted, sentence)
         log.info(
-            "request answered", request=request.request_id, by=request.by, wished=wished, sentence=sentence
+            "request answered", request=request.request_id, by=request.by, wanted=wanted, sentence=sentence
         )
         if is_first and isinstance(outcome, OpenIntent):
             await self._send(outcome, say)
 
-    async def _wish(self, said: Sequence[_Said], say: Say) -> None:
-        """Shadows' wishes are noted; of the others one leaves in a turn, because it changes what the next may want."""
+    async def _send_intents(self, said: Sequence[_Said], say: Say) -> None:
+        """Shadows' intents are noted; of the others one leaves in a cycle, because it changes what the next may want."""
         for each in said:
-            if isinstance(each.turn.outcome, OpenIntent) and each.strategy.stage is Stage.SHADOW:
-                self.shadow_wishes.put(each.turn.outcome)
-        wishes = [
-            each.turn.outcome
+            if isinstance(each.cycle.outcome, OpenIntent) and each.strategy.stage is Stage.SHADOW:
+                self.shadow_intents.put(each.cycle.outcome)
+        intents = [
+            each.cycle.outcome
             for each in said
-            if isinstance(each.turn.outcome, OpenIntent) and each.strategy.stage is Stage.LIVE
+            if isinstance(each.cycle.outcome, OpenIntent) and each.strategy.stage is Stage.LIVE
         ]
-        if wishes:
-            await self._send(wishes[0], say)
+        if intents:
+            await self._send(intents[0], say)
 
     async def _send(self, intent: OpenIntent, say: Say) -> None:
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
@@ -200,8 +200,8 @@ class Entry:
         before = self.open_trades.version
         reached(CrashPoint.ENTRY_DECIDED)
         await self.open_intents.send(intent)
-        reached(CrashPoint.ENTRY_WISH_SENT)
-        # Whatever comes of it, rows change or the intent is refused: never wish twice on one view.
+        reached(CrashPoint.ENTRY_INTENT_SENT)
+        # Whatever comes of it, rows change or the intent is refused: never intent twice on one view.
         with anyio.move_on_after(LONGEST_TURN):
             await self.open_trades.newer_than(before)
 
@@ -214,7 +214,7 @@ class Entry:
             prices=self.prices.get(),
             trades=trades,
             account=self.account.get(),
-            restraints=self.restraints.get(),
+            controls=self.controls.get(),
         )
 
     def _figures(self, said: Assessments) -> dict[str, str]:
@@ -226,8 +226,10 @@ class Entry:
         price = None if prices is None else prices.by_symbol.get(view.market.symbol)
         figures = {"price": "unknown" if price is None else f"{price.tick.price:.2f}"}
         figures["strike"] = str(view.market.floor_strike or view.market.cap_strike or "unknown")
-        chance = next((each.probability for each in said.strikes if each.ticker == view.market.ticker), None)
-        figures["model"] = "unknown" if chance is None else f"{chance:.1%}"
+        probability = next(
+            (each.probability for each in said.strikes if each.ticker == view.market.ticker), None
+        )
+        figures["model"] = "unknown" if probability is None else f"{probability:.1%}"
         for name, quote in (("bid", bid_of(view, Side.YES)), ("ask", ask_of(view, Side.YES))):
             figures[name] = "none" if quote is None else price_text(quote[0])
         return figures
@@ -235,15 +237,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Said:
-    """What one strategy said in a turn."""
+    """What one strategy said in a cycle."""
 
     strategy: Strategy
     decided: entry.Decided
-    turn: EntryTurn
+    cycle: EntryCycle
 
 
 def _named(each: _Said, said: Sequence[_Said]) -> str:
-    outcome = each.turn.outcome
+    outcome = each.cycle.outcome
     return _with_name(each, said, outcome.why if isinstance(outcome, OpenIntent) else outcome.sentence)
 
 
@@ -260,8 +262,8 @@ def _label(each: _Said, said: Sequence[_Said]) -> dict[str, str]:
 
 
 def _evenness(view: MarketView, said: Assessments) -> float:
-    chance = next((each.probability for each in said.strikes if each.ticker == view.market.ticker), None)
-    return -1.0 if chance is None else -abs(chance - 0.5)
+    probability = next((each.probability for each in said.strikes if each.ticker == view.market.ticker), None)
+    return -1.0 if probability is None else -abs(probability - 0.5)
 
 
 @dataclass(slots=True)

@@ -14,11 +14,11 @@ import structlog
 from recio.clock import Clock
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
-from recio.messages.controls import OrderGroupReady, Restraints
+from recio.messages.controls import OrderGroupReady, TradingControls
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import quantity_text
 from recio.wires import Reads, Receives, Sends
 
@@ -34,7 +34,7 @@ class Executor:
     clock: Clock
     may_send: Callable[[], bool]
     """False once this process can no longer prove that it alone trades the account."""
-    restraints: Reads[Restraints]
+    controls: Reads[TradingControls]
     order_group: Reads[OrderGroupReady]
     orders: Receives[PlaceOrder]
     outcomes: Sends[OrderOutcome]
@@ -46,7 +46,7 @@ class Executor:
                 order: PlaceOrder | None = None
                 with anyio.move_on_after(IDLE_TURN):
                     order = await self.orders.receive()
-                await turn_of(Task.EXECUTOR)
+                await cycle_of(Task.EXECUTOR)
                 if order is None:
                     prepare(self.rest)
                     say("waits for an order")
@@ -94,7 +94,7 @@ class Executor:
         """Why this order may not leave; an exit always may. Halts not read yet stop entries too."""
         if order.reduce_only:
             return None
-        seen = self.restraints.get()
+        seen = self.controls.get()
         if seen is None:
             return "the halts have not been read yet"
         if seen.vouched_until is not None and self.clock.utc() > seen.vouched_until:

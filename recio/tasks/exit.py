@@ -1,4 +1,4 @@
-"""exit: asks the exit rule about every open trade and hands its wish to trade_manager.
+"""exit: asks the exit rule about every open trade and hands its intent to trade_manager.
 
 No halt, block or switch of entry stops it; only its own switch and exit.enabled do. A flatten passes both.
 """
@@ -12,20 +12,20 @@ import anyio
 import structlog
 
 from recio.clock import Clock
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, TradeState, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles
 from recio.rules.decision import exit as exit_rule
-from recio.rules.decision.cycles import ExitTurn
+from recio.rules.decision.cycles import ExitCycle
 from recio.rules.decision.entry import TURN_SECONDS
 from recio.rules.decision.exit import Remembered
 from recio.rules.decision.strategy import Strategy, named
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import TradeId
 from recio.wires import Notes, Reads, Sends
 
@@ -42,22 +42,22 @@ class Exit:
     prices: Reads[Prices]
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
-    restraints: Reads[Restraints]
+    controls: Reads[TradingControls]
     close_intents: Sends[CloseIntent]
-    exit_turns: Notes[ExitTurn]
+    exit_cycles: Notes[ExitCycle]
 
     async def run(self, say: Say) -> None:
         remembered: dict[TradeId, Remembered] = {}
         board_version = 0
-        while self.restraints.version == 0:
+        while self.controls.version == 0:
             # Its own switch may be off: until the rows have said so once, nothing is sold.
             say("waits for the switches to be read")
             with anyio.move_on_after(LONGEST_TURN):
-                await self.restraints.newer_than(0)
+                await self.controls.newer_than(0)
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 board_version = await self.board.newer_than(board_version)
-            await turn_of(Task.EXIT)
+            await cycle_of(Task.EXIT)
             say(await self._turn(remembered))
             await anyio.sleep(TURN_SECONDS / self.clock.speed)
 
@@ -73,7 +73,7 @@ class Exit:
             decided = self._decide(trade, before)
             remembered[trade.trade_id] = decided.remembered
             if isinstance(decided.outcome, CloseIntent):
-                sentence = await self._wish(decided.outcome, trade)
+                sentence = await self._send_intent(decided.outcome, trade)
             else:
                 sentence = f"trade {trade.trade_id}: {decided.outcome.sentence}"
                 if decided.outcome.alarm:
@@ -81,21 +81,21 @@ class Exit:
         return sentence
 
     def _decide(self, trade: TradeView, before: Remembered) -> exit_rule.Decided:
-        turn = cycles.of_exit(
+        cycle = cycles.of_exit(
             trade,
             self.board.get(),
             self.prices.get(),
-            self.restraints.get(),
+            self.controls.get(),
             before,
             named(self.strategies, trade.strategy),
             self.clock.utc(),
         )
-        self.exit_turns.put(turn)
-        return turn.decided
+        self.exit_cycles.put(cycle)
+        return cycle.decided
 
-    async def _wish(self, intent: CloseIntent, trade: TradeView) -> str:
+    async def _send_intent(self, intent: CloseIntent, trade: TradeView) -> str:
         log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
         reached(CrashPoint.EXIT_DECIDED)
         await self.close_intents.send(intent)
-        reached(CrashPoint.EXIT_WISH_SENT)
+        reached(CrashPoint.EXIT_INTENT_SENT)
         return f"sells trade {intent.trade_id}: {intent.why}"

@@ -25,7 +25,7 @@ from recio.db import halts, health, switches
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
-from recio.messages.controls import Block, BrakeRequest, Halt, Restraints, RootCause, SwitchedOff
+from recio.messages.controls import Block, Halt, HaltRequest, RootCause, SwitchedOff, TradingControls
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
@@ -33,8 +33,8 @@ from recio.rules.account.reconcile import cash_cause
 from recio.rules.health.causes import Course, Incident, causes, follow
 from recio.rules.health.conditions import Condition, Figures, conditions, overdue
 from recio.settings.config import Config
-from recio.supervisor import Ledger, Say, State
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.supervisor import HealthByTask, Say, State
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import ClientOrderId
 from recio.wires import Reads, Receives, Writes
 
@@ -44,7 +44,7 @@ LOOK_EVERY = 0.5
 HALTS_EVERY = 0.25
 """Host seconds between two reads of the halts: one set by hand must stop entries within a second."""
 DISK_EVERY = 5.0
-WAY_OUT = "recio resume --by NAME"
+RESOLUTION = "recio resume --by NAME"
 CALL_EVERY = 60.0
 VOUCHED_SECONDS = 5.0
 """Host seconds after a look in which what it found may be relied on."""
@@ -86,7 +86,7 @@ class FailureDetector:
     pool: asyncpg.Pool[asyncpg.Record]
     clock: Clock
     config: Config
-    ledger: Ledger
+    task_health: HealthByTask
     depths: Callable[[], Mapping[str, tuple[int, int]]]
     """Depth and capacity of each queue."""
     disks: tuple[Path, ...]
@@ -95,8 +95,8 @@ class FailureDetector:
     board: Reads[MarketBoard]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
-    brake_requests: Receives[BrakeRequest]
-    restraints: Writes[Restraints]
+    halt_requests: Receives[HaltRequest]
+    controls: Writes[TradingControls]
     unwritten: list[Halt] = field(default_factory=list[Halt])
     """Halts that are in force and have no row yet, because the database is away; they outlive a restart of the task."""
 
@@ -108,7 +108,7 @@ class FailureDetector:
             group.start_soon(self._hear_requests, measured)
             group.start_soon(self._watch_disk, measured)
             while True:
-                await turn_of(Task.FAILURE_DETECTOR)
+                await cycle_of(Task.FAILURE_DETECTOR)
                 began = time.monotonic()
                 await anyio.sleep(LOOK_EVERY)
                 measured.loop_lag = max(0.0, time.monotonic() - began - LOOK_EVERY)
@@ -131,7 +131,7 @@ class FailureDetector:
         """An order that the resolver cannot resolve keeps entries blocked, and is said again every minute."""
         if time.monotonic() - measured.called_at < CALL_EVERY:
             return
-        for order in overdue(figures, self.config.health.max_doubt_seconds):
+        for order in overdue(figures, self.config.health.max_unresolved_order_seconds):
             measured.called_at = time.monotonic()
             log.error(
                 "order without a proven end",
@@ -139,13 +139,13 @@ class FailureDetector:
                 ticker=order.ticker,
                 state=order.state.value,
                 since=order.created_at.isoformat(),
-                way_out="look for it on the venue's own page; entries stay blocked until its end is proven",
+                resolution="look for it on the venue's own page; entries stay blocked until its end is proven",
             )
 
     def _publish(self, measured: _Measured, looked_at: datetime) -> None:
         known = {each.cause for each in measured.halts}
-        self.restraints.set(
-            Restraints(
+        self.controls.set(
+            TradingControls(
                 blocks=measured.blocks,
                 halts=(*measured.halts, *(each for each in self.unwritten if each.cause not in known)),
                 switched_off=measured.switched_off,
@@ -164,7 +164,7 @@ class FailureDetector:
 
     def _figures(self, measured: _Measured, now: datetime) -> Figures:
         account = self.account.get()
-        tasks = self.ledger.tasks
+        tasks = self.task_health.tasks
         down = {name: each for name, each in tasks.items() if each.state is State.BACKING_OFF}
         return Figures(
             now=now,
@@ -204,7 +204,7 @@ class FailureDetector:
                 cause=cause,
                 since=now,
                 by="failure_detector",
-                way_out="compare with the venue's own page, then: recio resume",
+                resolution="compare with the venue's own page, then: recio resume",
             )
 
     def _too_many_losses(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
@@ -215,7 +215,7 @@ class FailureDetector:
                 cause=f"{losses} trades in a row lost (risk.max_consecutive_losses = {most})",
                 since=now,
                 by="failure_detector",
-                way_out="look at the trades, then: recio resume, which counts anew",
+                resolution="look at the trades, then: recio resume, which counts anew",
             )
 
     def _is_losing(self) -> bool:
@@ -228,7 +228,7 @@ class FailureDetector:
         for halt in new:
             async with transaction(self.pool) as connection:
                 await halts.set_halt(connection, halt)
-            log.error("halted", cause=halt.cause, way_out=halt.way_out)
+            log.error("halted", cause=halt.cause, resolution=halt.resolution)
         if new:
             await self._read_halts(measured)
         # Told only now that it has its row: a database that was away is asked again at the next look.
@@ -238,10 +238,12 @@ class FailureDetector:
         measured.cash_told = "" if difference is None else cash_cause(difference)
 
     async def _hear_requests(self, measured: _Measured) -> None:
-        """A brake that is pulled here is in force before its row is written: the database may be away."""
+        """A halt that is asked for here is in force before its row is written: the database may be away."""
         while True:
-            asked = await self.brake_requests.receive()
-            halt = Halt(brake=asked.brake, cause=asked.cause, since=asked.at, by=asked.by, way_out=WAY_OUT)
+            asked = await self.halt_requests.receive()
+            halt = Halt(
+                level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution=RESOLUTION
+            )
             if all(each.cause != halt.cause for each in (*measured.halts, *self.unwritten)):
                 self.unwritten.append(halt)
             if measured.looked_at is not None:
@@ -276,10 +278,10 @@ class FailureDetector:
             for halt in (each for each in measured.halts if each not in before):
                 log.warning(
                     "halt seen",
-                    brake=halt.brake.value,
+                    level=halt.level.value,
                     cause=halt.cause,
                     by=halt.by,
-                    way_out=halt.way_out,
+                    resolution=halt.resolution,
                 )
             for halt in (each for each in before if each not in measured.halts):
                 log.info("halt cleared", cause=halt.cause)

@@ -45,11 +45,11 @@ from recio.kalshi.subscriptions import (
 )
 from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen
 from recio.messages.markets import Market, MarketBoard, MarketEnded, VenuePhase, VenueState
-from recio.messages.prices import IndexTape, IndexValue
+from recio.messages.prices import IndexHistory, IndexValue
 from recio.rules.market import market_board
 from recio.settings.sections import KalshiSection, MarketSection
 from recio.supervisor import Say
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker
 from recio.wires import Notes, Sends, Writes
 
@@ -104,7 +104,7 @@ class MarketSync:
     traded: tuple[Traded, ...]
     use_index: bool
     board: Writes[MarketBoard]
-    index: Writes[IndexTape]
+    index: Writes[IndexHistory]
     account_hints: Sends[AccountHint]
     market_ends: Notes[MarketEnded]
 
@@ -112,7 +112,7 @@ class MarketSync:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
         known = _Known(subscriptions=Subscriptions(indexes=indexes))
         self.board.set(MarketBoard(markets=(), venue=known.venue))
-        self.index.set(IndexTape(prints={}, why_none="connecting" if indexes else "switched off"))
+        self.index.set(IndexHistory(prints={}, why_none="connecting" if indexes else "switched off"))
         async with (
             open_socket(
                 self.session,
@@ -174,7 +174,9 @@ class MarketSync:
                 await self.account_hints.send(frame)
             case IndexValue():
                 known.prints.setdefault(frame.index_id, deque(maxlen=PRINTS_KEPT)).append(frame)
-                self.index.set(IndexTape(prints={name: tuple(each) for name, each in known.prints.items()}))
+                self.index.set(
+                    IndexHistory(prints={name: tuple(each) for name, each in known.prints.items()})
+                )
             case LifecycleSeen(ticker=ticker):
                 if ticker.split("-", 1)[0] in {each.series for each in self.traded}:
                     self._note_lifecycle(known, frame)
@@ -196,7 +198,7 @@ class MarketSync:
     def _refused(self, channels: tuple[str, ...], why: str) -> None:
         log.warning("subscription refused", channels=list(channels), why=why)
         if INDEX in channels:
-            self.index.set(IndexTape(prints={}, why_none=f"the venue refused it: {why}"))
+            self.index.set(IndexHistory(prints={}, why_none=f"the venue refused it: {why}"))
         if set(channels) & set(PRIVATE):
             raise Transient(f"the venue refused the account channels: {why}")
 
@@ -264,7 +266,7 @@ class MarketSync:
         while True:
             with anyio.move_on_after(1.0):
                 await known.changed.wait()
-            await turn_of(Task.MARKET_SYNC)
+            await cycle_of(Task.MARKET_SYNC)
             known.changed = anyio.Event()
             board = self._board(known, socket)
             self.board.set(board)
@@ -301,7 +303,7 @@ def _insist_on_whole_books(known: _Known, board: MarketBoard) -> None:
 
 
 def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
-    """One line for each event that changed, and one for each doubt that is new."""
+    """One line for each event that changed, and one for each untradable that is new."""
     for event, group in groupby(
         sorted(changed, key=lambda each: each.event_ticker), lambda each: each.event_ticker
     ):
@@ -315,5 +317,7 @@ def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
             closes=first.close_time.isoformat(timespec="seconds"),
         )
         for each in markets:
-            if each.doubt and (each.ticker not in before or before[each.ticker].doubt != each.doubt):
-                log.warning("market not traded", ticker=each.ticker, why=each.doubt)
+            if each.untradable and (
+                each.ticker not in before or before[each.ticker].untradable != each.untradable
+            ):
+                log.warning("market not traded", ticker=each.ticker, why=each.untradable)

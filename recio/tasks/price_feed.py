@@ -23,7 +23,7 @@ from recio.clock import Clock
 from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
-from recio.messages.prices import IndexTape, Prices, PriceView, SourceState, SourceView
+from recio.messages.prices import IndexHistory, Prices, PriceView, SourceState, SourceView
 from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
 from recio.rules.price import consensus, price_sources
@@ -34,7 +34,7 @@ from recio.rules.price.price_sources import Limits, apart_bp
 from recio.rules.price.volatility import REMEMBERED_SECONDS, PriceMemory
 from recio.settings.sections import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Reads, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -53,7 +53,7 @@ FRESH_SECONDS = 5.0
 """Market seconds, at speed 1, for which a price or a print of the index counts as the present."""
 SPEED_OF_FRESH = 5.0
 """From this speed on the delay of messages, which is host time, decides what is fresh."""
-FOUND_OUT = (SourceState.SILENT, SourceState.STUCK, SourceState.OUTLIER)
+FOUND_OUT = (SourceState.SILENT, SourceState.FROZEN, SourceState.OUTLIER)
 
 
 @dataclass(slots=True)
@@ -104,7 +104,7 @@ class PriceFeed:
     settings: PricesSection
     urls: Mapping[PriceSource, str]
     symbols: Mapping[str, SymbolSection]
-    index: Reads[IndexTape]
+    index: Reads[IndexHistory]
     prices: Writes[Prices]
 
     async def run(self, say: Say) -> None:
@@ -140,7 +140,7 @@ class PriceFeed:
         """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""
         return Limits(
             silence_seconds=self.settings.silence_limit_seconds * self.clock.speed,
-            stuck_seconds=self.settings.stuck_seconds,
+            frozen_seconds=self.settings.frozen_seconds,
             fresh_seconds=FRESH_SECONDS * max(1.0, self.clock.speed / SPEED_OF_FRESH),
             divergence_bp=Decimal(str(self.settings.max_divergence_bp)),
         )
@@ -192,10 +192,10 @@ class PriceFeed:
         version = 0
         while True:
             version = await self.index.newer_than(version)
-            tape = self.index.get()
+            history = self.index.get()
             for coin in run.coins(None):
-                if tape is not None:
-                    coin.hear_index(tape, self.clock.utc())
+                if history is not None:
+                    coin.hear_index(history, self.clock.utc())
             run.changed.set()
 
     async def _publish(self, run: _Run, say: Say) -> None:
@@ -203,7 +203,7 @@ class PriceFeed:
         while True:
             with anyio.move_on_after(LONGEST_TURN):
                 await run.changed.wait()
-            await turn_of(Task.PRICE_FEED)
+            await cycle_of(Task.PRICE_FEED)
             now = self.clock.utc()
             prices = _judged(run, now)
             self.prices.set(prices)
@@ -218,8 +218,8 @@ class PriceFeed:
         if view is None:
             return f"no price of {coin.symbol}"
         said = f"{coin.symbol} {view.tick.price:,} from {view.tick.source}"
-        if view.doubt:
-            return f"{said}, in doubt: {view.doubt}"
+        if view.unreliable:
+            return f"{said}, in unreliable: {view.unreliable}"
         if view.volatility is None:
             seconds = len(coin.traded.memory.seconds)
             return f"{said}; {seconds} of {self.settings.warmup_seconds} s known"
@@ -275,13 +275,13 @@ def _judged(run: _Run, now: datetime) -> Prices:
 
 
 def _tell_changes(symbol: str, before: Prices, after: Prices) -> None:
-    """What nobody should find out from a loss: a doubt, a source that is not believed, a price from elsewhere."""
+    """What nobody should find out from a loss: a unreliable, a source that is not believed, a price from elsewhere."""
     was, now = before.by_symbol.get(symbol), after.by_symbol.get(symbol)
-    if bool(was and was.doubt) is not bool(now and now.doubt):
-        if now is not None and now.doubt:
-            log.warning("price in doubt", symbol=symbol, why=now.doubt)
+    if bool(was and was.unreliable) is not bool(now and now.unreliable):
+        if now is not None and now.unreliable:
+            log.warning("price in unreliable", symbol=symbol, why=now.unreliable)
         else:
-            log.info("price no longer in doubt", symbol=symbol)
+            log.info("price no longer in unreliable", symbol=symbol)
     if was is not None and now is not None and (was.tick.source == INDEX) is not (now.tick.source == INDEX):
         jump = round(apart_bp(now.tick.price, was.tick.price), 2)
         log.warning(

@@ -1,4 +1,4 @@
-"""recorder: keeps every turn of entry and exit with what it saw, in compressed files; it stops nobody and loses before it delays.
+"""recorder: keeps every cycle of entry and exit with what it saw, in compressed files; it stops nobody and loses before it delays.
 
 Encoding and writing happen in a thread. A disk that refuses costs recordings and nothing else.
 """
@@ -16,9 +16,9 @@ from recio.clock import Clock
 from recio.messages.markets import MarketEnded
 from recio.recording.encode import Encoder, ended, lost
 from recio.recording.segments import Segments
-from recio.rules.decision.cycles import EntryTurn, ExitTurn, Turn
+from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
 from recio.supervisor import Say
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Takes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -34,8 +34,8 @@ class Recorder:
     clock: Clock
     encoder: Encoder
     segments: Segments
-    entry_turns: Takes[EntryTurn]
-    exit_turns: Sequence[Takes[ExitTurn]]
+    entry_cycles: Takes[EntryCycle]
+    exit_cycles: Sequence[Takes[ExitCycle]]
     """Of real trades and of shadows'."""
     market_ends: Takes[MarketEnded]
 
@@ -45,7 +45,7 @@ class Recorder:
         refused = ""
         try:
             while True:
-                await turn_of(Task.RECORDER)
+                await cycle_of(Task.RECORDER)
                 refused = await self._keep(say, refused)
                 await anyio.sleep(WRITE_EVERY)
         finally:
@@ -54,22 +54,22 @@ class Recorder:
 
     async def _keep(self, say: Say, refused: str) -> str:
         """Write what has come; returns why that could not be, or nothing."""
-        entered, missed = self.entry_turns.take()
-        exits = [wire.take() for wire in self.exit_turns]
+        entered, missed = self.entry_cycles.take()
+        exits = [wire.take() for wire in self.exit_cycles]
         ends, ends_missed = self.market_ends.take()
         if ends_missed:
             log.warning("ends of markets not kept", markets=ends_missed)
-        turns: list[Turn] = sorted(
-            [*entered, *(turn for exited, _ in exits for turn in exited)], key=lambda each: each.at
+        cycles: list[Cycle] = sorted(
+            [*entered, *(cycle for exited, _ in exits for cycle in exited)], key=lambda each: each.at
         )
-        lost_turns = self.segments.unkept = self.segments.unkept + missed + sum(each for _, each in exits)
-        if not turns and not ends and not lost_turns:
-            say(refused or "waits for a turn to keep")
+        lost_cycles = self.segments.unkept = self.segments.unkept + missed + sum(each for _, each in exits)
+        if not cycles and not ends and not lost_cycles:
+            say(refused or "waits for a cycle to keep")
             return refused
         try:
-            await anyio.to_thread.run_sync(self._write, turns, ends, lost_turns)
+            await anyio.to_thread.run_sync(self._write, cycles, ends, lost_cycles)
         except OSError as error:
-            self.segments.unkept += len(turns)
+            self.segments.unkept += len(cycles)
             why = error.strerror or str(error)
             if why != refused:
                 log.warning("recording refused", why=why, folder=str(self.segments.folder))
@@ -81,7 +81,7 @@ class Recorder:
         say(f"{self.segments.written / 1e6:.1f} MB written in this life")
         return ""
 
-    def _write(self, turns: Sequence[Turn], ends: Sequence[MarketEnded], missing: int) -> None:
+    def _write(self, cycles: Sequence[Cycle], ends: Sequence[MarketEnded], missing: int) -> None:
         now = self.clock.utc()
         lines: list[bytes] = []
         if self.segments.must_begin(now):
@@ -89,6 +89,6 @@ class Recorder:
             lines.append(self.encoder.begin(now))
         if missing:
             lines.append(lost(missing))
-        lines += [self.encoder.turn(turn) for turn in turns]
+        lines += [self.encoder.cycle(cycle) for cycle in cycles]
         lines += [ended(each) for each in ends]
         self.segments.append(b"".join(lines))

@@ -19,26 +19,26 @@ from recio.db import shadow as rows
 from recio.db.connection import transaction
 from recio.kalshi.markets import read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent, ShadowScore
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles, shadow
-from recio.rules.decision.cycles import ExitTurn
+from recio.rules.decision.cycles import ExitCycle
 from recio.rules.decision.entry import TURN_SECONDS
 from recio.rules.decision.exit import NOTHING, Remembered
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import market_on
 from recio.supervisor import Say
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker, TradeId, money_decimal, quantity_text
 from recio.wires import Notes, Reads, Takes, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_EVERY = 0.05
-"""Host seconds between two looks for wishes that are due."""
+"""Host seconds between two looks for intents that are due."""
 REFRESH_EVERY = 30.0
 """Host seconds after which what is counted is read anew: a day ends, a market is forgotten."""
 RESULT_EVERY = 5.0
@@ -53,7 +53,7 @@ class _Run:
     """Markets whose results are wanted, with their close."""
     held: Sequence[TradeView] = ()
     remembered: dict[TradeId, Remembered] = field(default_factory=dict[TradeId, Remembered])
-    """What the exit rule knows of each from the turns before."""
+    """What the exit rule knows of each from the cycles before."""
     sales: dict[TradeId, CloseIntent] = field(default_factory=dict[TradeId, CloseIntent])
     """On their way to the book."""
     exited_at: float = -math.inf
@@ -76,17 +76,17 @@ class Shadow:
     """Those that are shadows."""
     board: Reads[MarketBoard]
     prices: Reads[Prices]
-    restraints: Reads[Restraints]
-    shadow_wishes: Takes[OpenIntent]
+    controls: Reads[TradingControls]
+    shadow_intents: Takes[OpenIntent]
     shadow_trades: Writes[Mapping[str, OpenTrades]]
     shadow_scores: Writes[Mapping[str, ShadowScore]]
-    shadow_turns: Notes[ExitTurn]
+    shadow_cycles: Notes[ExitCycle]
 
     async def run(self, say: Say) -> None:
         run = _Run()
         await self._publish(run)
         while True:
-            await turn_of(Task.SHADOW)
+            await cycle_of(Task.SHADOW)
             self._hear(run)
             self._ask_exit(run)
             changed = await self._meet_the_book(run)
@@ -102,9 +102,9 @@ class Shadow:
             await anyio.sleep(LOOK_EVERY)
 
     def _hear(self, run: _Run) -> None:
-        """One wish at a time on one market: while it is on its way the same strategy may say the same again."""
-        wishes, _ = self.shadow_wishes.take()
-        for each in wishes:
+        """One intent at a time on one market: while it is on its way the same strategy may say the same again."""
+        intents, _ = self.shadow_intents.take()
+        for each in intents:
             key = (each.strategy, each.ticker)
             if key not in run.live:
                 run.live.add(key)
@@ -112,26 +112,26 @@ class Shadow:
 
     def _ask_exit(self, run: _Run) -> None:
         """The exit rule over all that is held on paper, as often as live: flatten and switches hold for it too."""
-        restraints, now = self.restraints.get(), anyio.current_time()
-        if restraints is None or now - run.exited_at < TURN_SECONDS / self.clock.speed:
+        controls, now = self.controls.get(), anyio.current_time()
+        if controls is None or now - run.exited_at < TURN_SECONDS / self.clock.speed:
             return
         run.exited_at = now
         for trade in run.held:
             if trade.trade_id in run.sales:
                 continue
-            turn = cycles.of_exit(
+            cycle = cycles.of_exit(
                 trade,
                 self.board.get(),
                 self.prices.get(),
-                restraints,
+                controls,
                 run.remembered.get(trade.trade_id, NOTHING),
                 named(self.strategies, trade.strategy),
                 self.clock.utc(),
             )
-            self.shadow_turns.put(turn)
-            run.remembered[trade.trade_id] = turn.decided.remembered
-            if isinstance(turn.decided.outcome, CloseIntent):
-                run.sales[trade.trade_id] = turn.decided.outcome
+            self.shadow_cycles.put(cycle)
+            run.remembered[trade.trade_id] = cycle.decided.remembered
+            if isinstance(cycle.decided.outcome, CloseIntent):
+                run.sales[trade.trade_id] = cycle.decided.outcome
 
     async def _sell(self, run: _Run) -> bool:
         now = self.clock.utc()

@@ -1,6 +1,6 @@
 """status_http: the status page, pushed; loopback only, never in the way of trading.
 
-It changes nothing but for one thing: who has the token may pull a brake, and release none.
+It changes nothing but for one thing: who has the token may halt, and release none.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from pydantic import SecretStr
 
 from recio.clock import Clock
 from recio.errors import BadConfig
-from recio.messages.controls import BrakeRequest, Restraints
+from recio.messages.controls import HaltRequest, TradingControls
 from recio.supervisor import Say
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.web import index_html, page_js, style_css
-from recio.web.brake_request import BODY_LIMIT, NotAsked, read_brake
+from recio.web.halt_request import BODY_LIMIT, NotAsked, read_halt
 from recio.wires import Reads, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -31,7 +31,7 @@ PUSH_EVERY = 0.5
 """Host seconds between two pushes of the whole status to each open page."""
 CLIENTS_AT_MOST = 16
 WRONG_COSTS = 1.0
-"""Host seconds that a refused brake waits for its answer, so that a token is not found by trying."""
+"""Host seconds that a refused halt waits for its answer, so that a token is not found by trying."""
 IN_FORCE_WITHIN = 3.0
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
@@ -50,9 +50,9 @@ class StatusHttp:
     """The whole status, ready for JSON; True: with every strike of the board."""
     clock: Clock
     token: SecretStr
-    """Whoever sends it may pull a brake."""
-    restraints: Reads[Restraints]
-    brake_requests: Sends[BrakeRequest]
+    """Whoever sends it may halt."""
+    controls: Reads[TradingControls]
+    halt_requests: Sends[HaltRequest]
     clients: set[int]
     """Open pages; a set so that a restarted task starts from what is true."""
 
@@ -63,7 +63,7 @@ class StatusHttp:
         try:
             await self._listen(runner)
             while True:
-                await turn_of(Task.STATUS_HTTP)
+                await cycle_of(Task.STATUS_HTTP)
                 say(f"http://{HOST}:{self.port}/ with {len(self.clients)} open pages")
                 await anyio.sleep(PUSH_EVERY)
         finally:
@@ -87,7 +87,7 @@ class StatusHttp:
                 web.get("/events", self._events),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
-                web.post("/brake", self._brake),
+                web.post("/halt", self._halt),
             ]
         )
         return application
@@ -112,11 +112,11 @@ class StatusHttp:
         body = {"ready": status["ready"], "reasons": status["reasons"]}
         return web.json_response(body, status=200 if status["ready"] else 503, headers=HEADERS)
 
-    async def _brake(self, request: web.Request) -> web.Response:
-        """Pull a brake and answer once it is in force; 400, 403 or 415 with the reason where nothing was done."""
+    async def _halt(self, request: web.Request) -> web.Response:
+        """Halt and answer once it is in force; 400, 403 or 415 with the reason where nothing was done."""
         began = anyio.current_time()
         try:
-            asked = read_brake(
+            asked = read_halt(
                 await request.read(),
                 request.content_type,
                 request.headers.get("Origin"),
@@ -125,20 +125,20 @@ class StatusHttp:
                 self.clock.utc(),
             )
         except NotAsked as refused:
-            log.warning("brake refused", status=refused.status, why=str(refused))
+            log.warning("halt refused", status=refused.status, why=str(refused))
             await anyio.sleep(WRONG_COSTS)
             return _said(refused.status, error=str(refused))
-        log.warning("brake pulled", brake=asked.brake.value, by=asked.by)
-        await self.brake_requests.send(asked)
+        log.warning("halt asked for", level=asked.level.value, by=asked.by)
+        await self.halt_requests.send(asked)
         with anyio.move_on_after(IN_FORCE_WITHIN):
             version = 0
             while not self._in_force(asked):
-                version = await self.restraints.newer_than(version)
+                version = await self.controls.newer_than(version)
             return _said(200, cause=asked.cause, in_force_after=round(anyio.current_time() - began, 3))
         return _said(504, error=f"{asked.cause}: not in force after {IN_FORCE_WITHIN:g} s: see the log")
 
-    def _in_force(self, asked: BrakeRequest) -> bool:
-        seen = self.restraints.get()
+    def _in_force(self, asked: HaltRequest) -> bool:
+        seen = self.controls.get()
         return seen is not None and any(each.cause == asked.cause for each in seen.halts)
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
@@ -169,7 +169,7 @@ def port_in_use(port: int) -> str:
 
 @web.middleware
 async def _local_only(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-    """Refuse requests under a foreign host name, so that no web page can reach us by rebinding its name."""
+    """Refuse requests under a external host name, so that no web page can reach us by rebinding its name."""
     name = request.host.rsplit(":", 1)[0]
     if name not in LOCAL_NAMES:
         return web.Response(status=403, text="only by its loopback address\n", headers=HEADERS)

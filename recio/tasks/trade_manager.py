@@ -30,7 +30,7 @@ from recio.rules.market.quotes import ask_on
 from recio.settings.sections import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Money, money_decimal, price_text, quantity_text
 from recio.wires import Reads, Receives, Sends, Writes
 
@@ -47,7 +47,7 @@ class TradeManager:
     pool: asyncpg.Pool[asyncpg.Record]
     clock: Clock
     limits: RiskSection
-    author: ledger.Author
+    writer: ledger.Writer
     account: Reads[AccountView]
     board: Reads[MarketBoard]
     open_intents: Receives[OpenIntent]
@@ -60,18 +60,18 @@ class TradeManager:
     """Of each strategy that has one."""
 
     async def run(self, say: Say) -> None:
-        turn = anyio.Lock()
+        one_at_a_time = anyio.Lock()
         await self._publish(say, "read its rows")
         reached(CrashPoint.ROWS_READ_AT_START)
         await self._tell_what_was_left()
         reached(CrashPoint.LEFT_OVERS_TOLD)
         try:
             async with anyio.create_task_group() as group:
-                group.start_soon(self._serve, self.venue_facts, self._fact, turn, say)
-                group.start_soon(self._serve, self.outcomes, self._outcome, turn, say)
-                group.start_soon(self._serve, self.close_intents, self._close, turn, say)
-                group.start_soon(self._serve, self.open_intents, self._open, turn, say)
-                group.start_soon(self._refresh, turn, say)
+                group.start_soon(self._serve, self.venue_facts, self._fact, one_at_a_time, say)
+                group.start_soon(self._serve, self.outcomes, self._outcome, one_at_a_time, say)
+                group.start_soon(self._serve, self.close_intents, self._close, one_at_a_time, say)
+                group.start_soon(self._serve, self.open_intents, self._open, one_at_a_time, say)
+                group.start_soon(self._refresh, one_at_a_time, say)
         finally:
             with anyio.move_on_after(5, shield=True):
                 await self._mark_unanswered()
@@ -80,7 +80,7 @@ class TradeManager:
         self,
         queue: Receives[T],
         handle: Callable[[T], Awaitable[str]],
-        turn: anyio.Lock,
+        one_at_a_time: anyio.Lock,
         say: Say,
     ) -> None:
         """Take one kind of message after another; what was begun is finished even while stopping."""
@@ -88,26 +88,26 @@ class TradeManager:
             message = await queue.receive()
             try:
                 with anyio.CancelScope(shield=True):
-                    async with turn:
+                    async with one_at_a_time:
                         await self._publish(say, await _within_limit(handle(message)))
                         reached(CrashPoint.ROWS_PUBLISHED)
             finally:
                 queue.done()
 
-    async def _refresh(self, turn: anyio.Lock, say: Say) -> None:
+    async def _refresh(self, one_at_a_time: anyio.Lock, say: Say) -> None:
         """Days end and cool-downs pass without a message: read the rows again now and then."""
         while True:
             await anyio.sleep(IDLE_TURN)
-            async with turn:
-                await turn_of(Task.TRADE_MANAGER)
+            async with one_at_a_time:
+                await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
                     await self._publish(say, "")
 
     async def _open(self, intent: OpenIntent) -> str:
-        reached(CrashPoint.ENTRY_WISH_TAKEN)
+        reached(CrashPoint.ENTRY_INTENT_TAKEN)
         now = self.clock.utc()
         async with transaction(self.pool) as connection:
-            # The rows and not the wire: a halt that was committed before this wish stops it, whoever lags.
+            # The rows and not the wire: a halt that was committed before this intent stops it, whoever lags.
             halted = await halts.active(connection)
             off = [each for each in await switches.off(connection) if each.switch is Switch.ENTRY]
             before = await ledger.open_trades(connection, now)
@@ -117,12 +117,12 @@ class TradeManager:
         if halted:
             log.warning("entry refused", ticker=intent.ticker, limit="halt", reason=halted[0].cause)
             return f"refused an entry: halted: {halted[0].cause}"
-        standing = risk.Standing(
+        exposure = risk.Exposure(
             trades=before,
             account=self.account.get(),
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
-        match risk.approve(intent, standing, self.limits, now, self.budgets.get(intent.strategy, UNBOUNDED)):
+        match risk.approve(intent, exposure, self.limits, now, self.budgets.get(intent.strategy, UNBOUNDED)):
             case risk.Refused(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"
@@ -135,7 +135,7 @@ class TradeManager:
         try:
             async with transaction(self.pool) as connection:
                 reached(CrashPoint.ENTRY_BEGUN)
-                command = await ledger.intend_entry(connection, self.author, approved, now, self._deadline())
+                command = await ledger.intend_entry(connection, self.writer, approved, now, self._deadline())
                 reached(CrashPoint.ENTRY_BEFORE_COMMIT)
         except asyncpg.IntegrityConstraintViolationError as violation:
             # The second lock held where the first did not: loud, because the first should have.
@@ -146,11 +146,11 @@ class TradeManager:
         return f"intends {command.client_order_id}"
 
     async def _close(self, intent: CloseIntent) -> str:
-        reached(CrashPoint.EXIT_WISH_TAKEN)
+        reached(CrashPoint.EXIT_INTENT_TAKEN)
         now = self.clock.utc()
         async with transaction(self.pool) as connection:
             reached(CrashPoint.EXIT_BEGUN)
-            command = await ledger.intend_exit(connection, self.author, intent, now, self._deadline())
+            command = await ledger.intend_exit(connection, self.writer, intent, now, self._deadline())
             reached(CrashPoint.EXIT_BEFORE_COMMIT)
         reached(CrashPoint.EXIT_COMMITTED)
         if command is None:

@@ -1,4 +1,4 @@
-"""Lets a test freeze one task at the n-th turn of its loop, so that whoever must notice is seen to notice; it decides nothing.
+"""Lets a test freeze one task at the n-th cycle of its loop, so that whoever must notice is seen to notice; it decides nothing.
 
 Nothing happens unless RECIO_FREEZE="<task>:<nth>" was armed, which is refused anywhere but in
 environment "sim". The task stands still where it is, with all it holds, as one that waits for ever does.
@@ -27,7 +27,7 @@ class Task(StrEnum):
     TRADE_MANAGER = "trade_manager"
     EXECUTOR = "executor"
     FAILURE_DETECTOR = "failure_detector"
-    BRAKE = "brake"
+    KILL_SWITCH = "kill_switch"
     STATUS_HTTP = "status_http"
     RECORDER = "recorder"
     SHADOW = "shadow"
@@ -36,8 +36,8 @@ class Task(StrEnum):
 _armed: Armed | None = None
 
 
-async def turn_of(task: Task) -> None:
-    """The task's loop is here once in each turn; it stays here for ever if a test asked for it."""
+async def cycle_of(task: Task) -> None:
+    """The task's loop is here once in each cycle; it stays here for ever if a test asked for it."""
     if _armed is not None and _armed.is_due(task.value):
         os.write(2, f"task {task.value} frozen\n".encode())
         await asyncio.Event().wait()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from recio.messages.account import AccountView
-from recio.rules.account.risk import Standing, used
+from recio.rules.account.risk import Exposure, used
 from recio.settings.sections import RiskSection
 from recio.units import quantity_text
 from recio.web.market_rows import dollars_text
@@ -17,7 +17,7 @@ def limit_rows(wires: Wires, limits: RiskSection) -> list[dict[str, Any]]:
     trades = wires.open_trades.get()
     if trades is None:
         return []
-    standing = Standing(trades=trades, account=wires.account.get(), ask=None)
+    exposure = Exposure(trades=trades, account=wires.account.get(), ask=None)
     return [
         {
             "name": name,
@@ -25,19 +25,19 @@ def limit_rows(wires: Wires, limits: RiskSection) -> list[dict[str, Any]]:
             "limit": f"{most.normalize():f}",
             "full": taken >= most,
         }
-        for name, taken, most in used(standing, limits)
+        for name, taken, most in used(exposure, limits)
     ]
 
 
-def by_hand(account: AccountView | None) -> dict[str, Any] | None:
+def manual(account: AccountView | None) -> dict[str, Any] | None:
     """Positions and resting orders that recio did not make; it counts them and never touches them."""
     if account is None:
         return None
     return {
         "positions": [
             {"ticker": ticker, "quantity": quantity_text(account.positions[ticker])}
-            for ticker in account.foreign
+            for ticker in account.external
         ],
-        "orders": account.foreign_orders,
-        "cost": {ticker: dollars_text(cost) for ticker, cost in account.foreign_cost.items()},
+        "orders": account.external_orders,
+        "cost": {ticker: dollars_text(cost) for ticker, cost in account.external_cost.items()},
     }

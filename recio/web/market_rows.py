@@ -50,7 +50,7 @@ def _price_of(symbol: str, prices: Prices, now: datetime) -> dict[str, Any]:
         "at": None,
         "age_seconds": None,
         "volatility": None,
-        "doubt": "no price yet",
+        "unreliable": "no price yet",
     }
     return shown if view is None else shown | _known_price(view, now)
 
@@ -62,7 +62,7 @@ def _known_price(view: PriceView, now: datetime) -> dict[str, Any]:
         "at": time_text(view.tick.at),
         "age_seconds": age_seconds(view.tick.at, now),
         "volatility": None if view.volatility is None else f"{view.volatility:.9f}",
-        "doubt": view.doubt,
+        "unreliable": view.unreliable,
     }
 
 

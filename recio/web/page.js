@@ -1,9 +1,9 @@
 // Shows what the daemon pushes over /events, in place; it changes nothing at the daemon but for the
-// brakes that a person pulls, and never lets figures that stopped arriving look alive.
+// halts that a person asks for, and never lets figures that stopped arriving look alive.
 "use strict";
 
 const DASH = "\u2014", MINUS = "\u2212";
-const QUIET_AFTER = 2, SILENT_AFTER = 5; // seconds; the daemon pushes far more often, so silence is a dead stream
+const QUIET_AFTER = 2, SILENT_AFTER = 5; // seconds; the daemon pushes more often
 const RETRY_AFTER = 3, GIVE_UP_AFTER = 10; // after a refusal; on an attempt that gets no answer
 const STALE = 15; // real seconds after which an age stands out
 
@@ -505,20 +505,20 @@ function showNotice(line, [title, detail, wayOut, from], status) {
   grow(line.lastChild, marketSeconds(from, status), { speed: status.clock_speed, text: (seconds) => "for " + age(seconds) });
 }
 
-const BRAKED = { halt: "HALTED", flatten: "FLATTENING", stop: "STOPPING" };
+const HALTED = { halt: "HALTED", flatten: "FLATTENING", stop: "STOPPING" };
 
 function proof(halt) {
   const seconds = (after) => `${after.toFixed(1)} s`;
   const rests = unknown(halt.verified_after) ? "not verified at the venue yet"
     : `nothing of ours rests at the venue (verified after ${seconds(halt.verified_after)}, ${halt.cancelled} cancelled)`;
-  if (halt.brake !== "flatten") return rests;
+  if (halt.level !== "flatten") return rests;
   return rests + (unknown(halt.flat_after) ? "; not flat yet" : `; flat after ${seconds(halt.flat_after)}`);
 }
 
-function showRestraints(status) {
+function showControls(status) {
   sync($("halts"), status.halts, (halt) => halt.cause + halt.since, notice, (line, halt) => showNotice(line, [
-    `\u25a0 ${BRAKED[halt.brake]}: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}; ${proof(halt)}`,
-    `Way out: ${halt.way_out}`, halt.since], status));
+    `\u25a0 ${HALTED[halt.level]}: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}; ${proof(halt)}`,
+    `Way out: ${halt.resolution}`, halt.since], status));
   sync($("causes"), status.causes, (cause) => cause.cause + cause.since, notice, (line, cause) => showNotice(line, [
     `\u26a0 No entries: ${cause.cause}`, cause.sentence,
     cause.consequences.length ? `Seen as well: ${cause.consequences.join(", ")}` : "Clears by itself", cause.since], status));
@@ -533,14 +533,14 @@ function tile(tag, ...parts) {
 function showPrices(status) {
   const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
   sync($("prices"), status.prices, (price) => price.symbol, create, (box, price) => {
-    const [label, figure, old, volatility, sources, doubt] = box.children;
+    const [label, figure, old, volatility, sources, unreliable] = box.children;
     put(label, unknown(price.source) ? price.symbol : `${price.symbol} \u00b7 ${word(price.source)}`);
     put(figure, grouped(price.price), exact(price.price));
     grow(old, price.age_seconds, { speed: status.clock_speed, limit: STALE * status.clock_speed, text: (seconds) => age(seconds) + " old" });
     put(sources, price.sources.map(sourceText).join(", "), price.sources.map((each) => each.source + ": " + (each.note || each.state)).join("\n"));
-    put(doubt, unknown(price.doubt) || price.doubt === "" ? "" : "\u2715 " + price.doubt);
-    dress(doubt, "detail bad");
-    hide(doubt, !price.doubt);
+    put(unreliable, unknown(price.unreliable) || price.unreliable === "" ? "" : "\u2715 " + price.unreliable);
+    dress(unreliable, "detail bad");
+    hide(unreliable, !price.unreliable);
     put(volatility, "volatility " + volatilityText(price), unknown(price.volatility) ? "unknown" : `${price.volatility} of the price, standard deviation over one second`);
   });
 }
@@ -600,19 +600,19 @@ function show(status) {
   status.nearest = nearestTickers(status);
   showBar(status);
   showReasons(status);
-  showRestraints(status);
+  showControls(status);
   showPrices(status);
   showVenue(status);
   showPnl(status);
   board(withHeadings(status.board, showBoardEvent(status.board, status)), status);
   const live = (trade) => trade.state !== "closed" && trade.state !== "void";
-  whyNot(status.why_not, status);
+  whyNot(status.rejections, status);
   openTrades(status.trades.filter(live), status);
   closedTrades(status.trades.filter((trade) => !live(trade)), status);
   showOrders(status.orders, status);
   strategies(status.strategies, status);
   limits(status.limits, status);
-  showByHand(status.by_hand);
+  showByHand(status.manual);
   tasks(Object.entries(status.tasks), status);
   showQueues(status.queues);
   if (shownVersion !== null && shownVersion !== status.version) location.reload(); // the daemon was upgraded, and this page with it
@@ -673,25 +673,25 @@ function tick() {
   if (document.title !== title) document.title = title;
 }
 
-// --- brakes: the one thing this page asks for ---
+// --- halts: the one thing this page asks for ---
 
-async function pullBrake(event) {
+async function requestHalt(event) {
   event.preventDefault();
-  const said = $("brake-said"), token = $("brake-token");
+  const said = $("halt-said"), token = $("halt-token");
   put(said, "asking\u2026");
-  const asked = { brake: $("brake-which").value, confirm: $("brake-confirm").value, token: token.value, why: $("brake-why").value };
+  const asked = { level: $("halt-which").value, confirm: $("halt-confirm").value, token: token.value, why: $("halt-why").value };
   try {
-    const answer = await fetch("brake", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) });
+    const answer = await fetch("halt", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(asked) });
     const words = await answer.json();
     put(said, answer.ok ? `${words.cause}: in force after ${words.in_force_after} s` : `Nothing was done: ${words.error}`);
-    if (answer.ok) $("brake-confirm").value = "";
+    if (answer.ok) $("halt-confirm").value = "";
   } catch (problem) {
     put(said, `No answer (${problem.message}): it may or may not be in force; look above`);
   }
 }
 
-$("brake-which").addEventListener("change", () => put($("brake-word"), $("brake-which").value.toUpperCase()));
-$("brake-form").addEventListener("submit", pullBrake);
+$("halt-which").addEventListener("change", () => put($("halt-word"), $("halt-which").value.toUpperCase()));
+$("halt-form").addEventListener("submit", requestHalt);
 
 const pulse = (silent) => (silent > QUIET_AFTER ? `\u26a0 quiet for ${age(silent)}` : `\u25cf live, ${age(silent)} ago`);
 

@@ -1,4 +1,4 @@
-"""What GET /status shows, built from the wires and the health ledger; it reads and never writes anything.
+"""What GET /status shows, built from the wires and the health of every task; it reads and never writes anything.
 
 Decimals are strings, times RFC 3339, and null is unknown: never zero, never one half.
 """
@@ -13,14 +13,14 @@ from typing import Any
 from recio import __version__
 from recio.clock import Clock
 from recio.kalshi.rate_limit import LimitsView
-from recio.messages.controls import BrakeCheck, Halt, Restraints, Switch
+from recio.messages.controls import Halt, HaltVerification, Switch, TradingControls
 from recio.messages.orders import OpenTrades, OrderView, TradeState, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision.strategy import Strategy
 from recio.rules.health.conditions import task_limit
 from recio.rules.market.quotes import bid_of, market_on
 from recio.settings.config import Config
-from recio.supervisor import Ledger
+from recio.supervisor import HealthByTask
 from recio.units import (
     Money,
     Price,
@@ -29,7 +29,7 @@ from recio.units import (
     price_text,
     quantity_text,
 )
-from recio.web.limit_rows import by_hand, limit_rows
+from recio.web.limit_rows import limit_rows, manual
 from recio.web.market_rows import board_rows, dollars_text, price_rows, time_text, venue_row
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
@@ -48,12 +48,12 @@ class Facts:
 
 
 def snapshot(
-    wires: Wires, ledger: Ledger, facts: Facts, clock: Clock, *, whole_board: bool = False
+    wires: Wires, task_health: HealthByTask, facts: Facts, clock: Clock, *, whole_board: bool = False
 ) -> dict[str, Any]:
     """The whole status, ready for JSON; of a long ladder only the strikes near the price unless asked."""
     now = clock.utc()
-    restraints = wires.restraints.get() or Restraints()
-    reasons = not_ready(wires, ledger, facts.config)
+    controls = wires.controls.get() or TradingControls()
+    reasons = not_ready(wires, task_health, facts.config)
     return {
         "mode": facts.config.mode.value,
         "environment": facts.config.kalshi.environment.value,
@@ -64,8 +64,8 @@ def snapshot(
         "clock_speed": clock.speed,
         "ready": not reasons,
         "reasons": reasons,
-        **_restraints(restraints, wires.brake_checks.get() or (), now, clock.speed),
-        "switches": _switches(restraints, facts.config),
+        **_controls(controls, wires.halt_verifications.get() or (), now, clock.speed),
+        "switches": _switches(controls, facts.config),
         "tasks": {
             name: {
                 "state": task.state.value,
@@ -74,7 +74,7 @@ def snapshot(
                 "sentence": task.sentence,
                 "last_error": task.last_error,
             }
-            for name, task in ledger.tasks.items()
+            for name, task in task_health.tasks.items()
         },
         "queues": {
             name: {"depth": queue.depth, "capacity": queue.capacity} for name, queue in wires.queues().items()
@@ -84,7 +84,7 @@ def snapshot(
         "board": board_rows(wires, now, whole=whole_board),
         "board_total": len(board.markets) if (board := wires.board.get()) else 0,
         "verdict": None if (said := wires.assessments.get()) is None else said.verdict,
-        "why_not": [
+        "rejections": [
             {
                 "event": each.event,
                 "gate": each.gate,
@@ -92,32 +92,32 @@ def snapshot(
                 "sentence": each.sentence,
                 "by": each.by,
             }
-            for each in (said.why_not if said else ())
+            for each in (said.rejections if said else ())
         ],
         "strategies": strategy_rows(wires, facts.strategies),
         "limits": limit_rows(wires, facts.config.risk),
-        "by_hand": by_hand(wires.account.get()),
+        "manual": manual(wires.account.get()),
         **_own(wires, now),
     }
 
 
-def _switches(restraints: Restraints, config: Config) -> dict[str, Any]:
+def _switches(controls: TradingControls, config: Config) -> dict[str, Any]:
     """On only where both the config and a person's switch say so."""
     allowed = {Switch.ENTRY: config.entry.enabled, Switch.EXIT: config.exit.enabled}
     return {
-        switch.value: allowed[switch] and restraints.off(switch) is None
+        switch.value: allowed[switch] and controls.off(switch) is None
         for switch in (Switch.ENTRY, Switch.EXIT)
     }
 
 
-def _halt(halt: Halt, checks: tuple[BrakeCheck, ...]) -> dict[str, Any]:
+def _halt(halt: Halt, checks: tuple[HaltVerification, ...]) -> dict[str, Any]:
     check = next((each for each in checks if each.halt_id == halt.halt_id), None)
     return {
-        "brake": halt.brake.value,
+        "level": halt.level.value,
         "cause": halt.cause,
         "since": time_text(halt.since),
         "by": halt.by,
-        "way_out": halt.way_out,
+        "resolution": halt.resolution,
         "cancelled": None if check is None else check.cancelled,
         "verified_after": None if check is None else _rounded(check.verified_after),
         "flat_after": None if check is None else _rounded(check.flat_after),
@@ -128,15 +128,15 @@ def _rounded(seconds: float | None) -> float | None:
     return None if seconds is None else round(seconds, 3)
 
 
-def _restraints(
-    restraints: Restraints, checks: tuple[BrakeCheck, ...], now: datetime, speed: float
+def _controls(
+    controls: TradingControls, checks: tuple[HaltVerification, ...], now: datetime, speed: float
 ) -> dict[str, Any]:
     """What stops entries, and nothing else; how long is host time."""
     return {
-        "halts": [_halt(halt, checks) for halt in restraints.halts],
+        "halts": [_halt(halt, checks) for halt in controls.halts],
         "switched_off": [
             {"switch": each.switch.value, "since": time_text(each.since), "by": each.by, "why": each.why}
-            for each in restraints.switched_off
+            for each in controls.switched_off
         ],
         "blocks": [
             {
@@ -147,7 +147,7 @@ def _restraints(
                 "stops": "entries",
                 "seconds": round((now - block.since).total_seconds() / speed, 1),
             }
-            for block in restraints.blocks
+            for block in controls.blocks
         ],
         "causes": [
             {
@@ -158,31 +158,31 @@ def _restraints(
                 "stops": "entries",
                 "seconds": round((now - each.since).total_seconds() / speed, 1),
             }
-            for each in restraints.causes
+            for each in controls.causes
         ],
     }
 
 
-def not_ready(wires: Wires, ledger: Ledger, config: Config) -> list[str]:
+def not_ready(wires: Wires, task_health: HealthByTask, config: Config) -> list[str]:
     """Why the daemon cannot trade now, as sentences; empty when it can."""
-    restraints = wires.restraints.get()
-    if restraints is None:
+    controls = wires.controls.get()
+    if controls is None:
         return ["starting: the failure detector has not reported yet"]
-    reasons = [f"halted: {halt.cause}" for halt in restraints.halts]
-    reasons += [f"{each.cause}: {each.sentence}" for each in restraints.causes]
-    reasons += [f"{block.condition}: {block.detail}" for block in restraints.blocks]
-    told = {block.condition for block in restraints.blocks}
+    reasons = [f"halted: {halt.cause}" for halt in controls.halts]
+    reasons += [f"{each.cause}: {each.sentence}" for each in controls.causes]
+    reasons += [f"{block.condition}: {block.detail}" for block in controls.blocks]
+    told = {block.condition for block in controls.blocks}
     reasons += [
-        f"{each.name} stuck: no turn for {each.age_seconds:.0f} s"
-        for each in ledger.stuck(task_limit(config))
-        if f"{each.name} stuck" not in told
+        f"{each.name} frozen: no cycle for {each.age_seconds:.0f} s"
+        for each in task_health.frozen(task_limit(config))
+        if f"{each.name} frozen" not in told
     ]
     reasons += [
         f"{name} is {task.state.value.replace('_', ' ')}"
-        for name, task in ledger.tasks.items()
+        for name, task in task_health.tasks.items()
         if task.state.value != "running"
     ]
-    off = restraints.off(Switch.ENTRY)
+    off = controls.off(Switch.ENTRY)
     if off is not None:
         reasons.append(f"entry was switched off by {off.by}" + (f": {off.why}" if off.why else ""))
     if not config.entry.enabled:
@@ -251,7 +251,7 @@ def _trade(wires: Wires, trade: TradeView, mark: Price | None, now: datetime) ->
         "average_price": _average(trade),
         "cost": dollars_text(trade.entry_cost),
         "fees": dollars_text(trade.fees),
-        "probability": None if ended else _own_chance(wires, trade),
+        "probability": None if ended else _own_probability(wires, trade),
         "mark": None if mark is None else price_text(mark),
         "pnl": dollars_text(trade.pnl if ended else None if mark is None else _with_mark(trade, mark)),
         "opened_at": time_text(trade.opened_at),
@@ -260,7 +260,7 @@ def _trade(wires: Wires, trade: TradeView, mark: Price | None, now: datetime) ->
     }
 
 
-def _own_chance(wires: Wires, trade: TradeView) -> float | None:
+def _own_probability(wires: Wires, trade: TradeView) -> float | None:
     said = wires.assessments.get()
     strike = next((each for each in (said.strikes if said else ()) if each.ticker == trade.ticker), None)
     if strike is None or strike.probability is None:

@@ -11,7 +11,7 @@ import pytest
 
 from recio.db import journal, ledger, orders, trades
 from recio.db.connection import Connection
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
@@ -23,7 +23,7 @@ from recio.messages.orders import (
     TradeState,
 )
 from recio.rules.account.lifecycle import ORDER_MOVES, TRADE_MOVES
-from recio.rules.account.risk import Approved, Standing, approve
+from recio.rules.account.risk import Approved, Exposure, approve
 from recio.settings.sections import RiskSection
 from recio.units import (
     BookSide,
@@ -36,7 +36,7 @@ from recio.units import (
     VenueOrderId,
 )
 from tests.builders import EVENT, NOW, TICKER, account, open_trades
-from tests.lives import begun
+from tests.runs import begun
 
 DEADLINE = timedelta(seconds=2)
 VENUE_ID = VenueOrderId("venue-1")
@@ -49,11 +49,11 @@ async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connec
 
 
 @pytest.fixture
-async def author(connection: Connection) -> Author:
+async def writer(connection: Connection) -> Writer:
     return await begun(connection)
 
 
-def wish(side: Side = Side.YES, quantity: int = 1000, limit: int = 5200) -> Approved:
+def an_intent(side: Side = Side.YES, quantity: int = 1000, limit: int = 5200) -> Approved:
     intent = OpenIntent(
         strategy="average",
         ticker=TICKER,
@@ -62,15 +62,15 @@ def wish(side: Side = Side.YES, quantity: int = 1000, limit: int = 5200) -> Appr
         side=side,
         quantity=Quantity(quantity),
         limit=Price(limit),
-        chance=0.55,
+        probability=0.55,
         fee_estimate=Money(174_800),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
         why="test",
         inputs={"price": "84000.00"},
     )
-    standing = Standing(trades=open_trades(), account=account(), ask=intent.limit)
-    answer = approve(intent, standing, RiskSection(), NOW)
+    exposure = Exposure(trades=open_trades(), account=account(), ask=intent.limit)
+    answer = approve(intent, exposure, RiskSection(), NOW)
     assert isinstance(answer, Approved)
     return answer
 
@@ -103,12 +103,12 @@ def settled(result: Side) -> SettlementSeen:
     return SettlementSeen(ticker=TICKER, result=result, settled_at=NOW, revenue_cents=0)
 
 
-async def entry(connection: Connection, author: Author, side: Side = Side.YES) -> PlaceOrder:
-    return await ledger.intend_entry(connection, author, wish(side), NOW, DEADLINE)
+async def entry(connection: Connection, writer: Writer, side: Side = Side.YES) -> PlaceOrder:
+    return await ledger.intend_entry(connection, writer, an_intent(side), NOW, DEADLINE)
 
 
-async def opened(connection: Connection, author: Author, side: Side = Side.YES) -> TradeId:
-    order = await entry(connection, author, side)
+async def opened(connection: Connection, writer: Writer, side: Side = Side.YES) -> TradeId:
+    order = await entry(connection, writer, side)
     await ledger.record_outcome(connection, accepted(order, 1000))
     book_side = BookSide.BID if side is Side.YES else BookSide.ASK
     await ledger.record_fact(connection, fill(1000, side=book_side), NOW)
@@ -116,9 +116,9 @@ async def opened(connection: Connection, author: Author, side: Side = Side.YES) 
 
 
 async def test_an_entry_is_a_trade_an_order_and_a_journal_row_before_anything_is_sent(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    order = await entry(connection, author)
+    order = await entry(connection, writer)
     row = await orders.by_client_id(connection, order.client_order_id)
     assert row is not None
     assert (row.state, row.reserved) == (OrderState.INTENDED, 5_374_800)
@@ -127,17 +127,17 @@ async def test_an_entry_is_a_trade_an_order_and_a_journal_row_before_anything_is
 
 
 async def test_the_database_itself_refuses_a_second_live_trade_on_one_market(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    await entry(connection, author)
+    await entry(connection, writer)
     with pytest.raises(asyncpg.UniqueViolationError):
-        await entry(connection, author)
+        await entry(connection, writer)
 
 
 async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_there(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    order = await entry(connection, author)
+    order = await entry(connection, writer)
     await ledger.record_outcome(connection, accepted(order, 1000))
     assert (await trades.live(connection))[0].state is TradeState.OPENING
     await ledger.record_fact(connection, fill(400, fill_id="f1"), NOW)
@@ -150,8 +150,8 @@ async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_
     assert [each.trade_id for each in changes.opened] == [trade.trade_id]
 
 
-async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Connection, author: Author):
-    order = await entry(connection, author)
+async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
     await ledger.record_fact(connection, fill(1000), NOW)
     again = replace(fill(1000), fee=Money(1), price=Price(1))
     assert not (await ledger.record_fact(connection, again, NOW)).is_new
@@ -160,30 +160,30 @@ async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Con
     assert (trade.state, trade.held, trade.fees) == (TradeState.OPEN, 1000, 17_500)
 
 
-async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connection, author: Author):
-    order = await entry(connection, author)
+async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
     await ledger.record_outcome(connection, accepted(order, 0))
     ended = (await trades.recent(connection, 1))[0]
     assert (ended.state, ended.ended_by, ended.pnl) == (TradeState.VOID, "no fill", 0)
 
 
-async def test_a_rejected_order_voids_its_trade(connection: Connection, author: Author):
-    order = await entry(connection, author)
+async def test_a_rejected_order_voids_its_trade(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
     rejected = OrderRejected(client_order_id=order.client_order_id, code="x", text="y", at=NOW)
     await ledger.record_outcome(connection, rejected)
     assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
 
 
 async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_venue_shows_it(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    order = await entry(connection, author)
+    order = await entry(connection, writer)
     unknown = OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
     await ledger.record_outcome(connection, unknown)
     now = await ledger.open_trades(connection, NOW)
     assert [(each.state, each.reserved) for each in now.orders] == [(OrderState.UNKNOWN, 5_374_800)]
     with pytest.raises(asyncpg.UniqueViolationError):
-        await entry(connection, author)
+        await entry(connection, writer)
     seen = OrderSeen(
         venue_order_id=VENUE_ID,
         client_order_id=order.client_order_id,
@@ -197,8 +197,8 @@ async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_v
     assert (await trades.live(connection))[0].state is TradeState.OPEN
 
 
-async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, author: Author):
-    order = await entry(connection, author)
+async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
     await ledger.record_outcome(
         connection, OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
     )
@@ -210,13 +210,13 @@ async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, au
     assert row.state is OrderState.UNKNOWN
 
 
-async def test_an_order_proven_absent_frees_its_market(connection: Connection, author: Author):
-    order = await entry(connection, author)
+async def test_an_order_proven_absent_frees_its_market(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
     await ledger.record_fact(
         connection, OrderProvenAbsent(client_order_id=order.client_order_id, proof="two reads"), NOW
     )
     assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
-    await entry(connection, author)
+    await entry(connection, writer)
 
 
 @pytest.mark.parametrize(
@@ -224,9 +224,9 @@ async def test_an_order_proven_absent_frees_its_market(connection: Connection, a
     [(Side.YES, Side.YES, 10_000_000), (Side.YES, Side.NO, 0), (Side.NO, Side.NO, 10_000_000)],
 )
 async def test_settlement_pays_a_dollar_for_each_contract_of_the_winning_side(
-    connection: Connection, author: Author, side: Side, result: Side, payout: int
+    connection: Connection, writer: Writer, side: Side, result: Side, payout: int
 ):
-    trade_id = await opened(connection, author, side)
+    trade_id = await opened(connection, writer, side)
     await ledger.record_fact(connection, settled(result), NOW)
     trade = await trades.one(connection, trade_id)
     cost = 1000 * (5200 if side is Side.YES else 4800)
@@ -235,9 +235,9 @@ async def test_settlement_pays_a_dollar_for_each_contract_of_the_winning_side(
 
 
 async def test_a_settlement_that_arrives_before_the_last_fill_is_paid_when_it_does(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    order = await entry(connection, author)
+    order = await entry(connection, writer)
     await ledger.record_outcome(connection, accepted(order, 1000))
     await ledger.record_fact(connection, settled(Side.YES), NOW)
     assert (await trades.live(connection))[0].state is TradeState.OPENING
@@ -246,9 +246,9 @@ async def test_a_settlement_that_arrives_before_the_last_fill_is_paid_when_it_do
 
 
 async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    trade_id = await opened(connection, author)
+    trade_id = await opened(connection, writer)
     close = CloseIntent(
         trade_id=trade_id,
         exchange_index=2,
@@ -257,7 +257,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
         decided_at=NOW,
         why="stop",
     )
-    order = await ledger.intend_exit(connection, author, close, NOW, DEADLINE)
+    order = await ledger.intend_exit(connection, writer, close, NOW, DEADLINE)
     assert order is not None
     assert (order.quantity, order.book_side, order.price, order.reduce_only) == (
         1000,
@@ -265,7 +265,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
         4000,
         True,
     )
-    assert await ledger.intend_exit(connection, author, close, NOW, DEADLINE) is None
+    assert await ledger.intend_exit(connection, writer, close, NOW, DEADLINE) is None
     sold = VenueOrderId("venue-2")
     await ledger.record_outcome(connection, replace(accepted(order, 300), venue_order_id=sold))
     await ledger.record_fact(
@@ -273,21 +273,21 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
     )
     trade = await trades.one(connection, trade_id)
     assert (trade.state, trade.held, trade.exit_proceeds) == (TradeState.OPEN, 700, 300 * 4500)
-    again = await ledger.intend_exit(connection, author, close, NOW, DEADLINE)
+    again = await ledger.intend_exit(connection, writer, close, NOW, DEADLINE)
     assert again is not None
     assert again.client_order_id.endswith("-exit-2")
 
 
 async def test_a_fill_of_somebody_elses_order_is_kept_and_changes_no_trade(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
     changes = await ledger.record_fact(connection, fill(1000), NOW)
     assert (changes.is_new, changes.is_ours) == (True, False)
     assert await trades.live(connection) == ()
 
 
-async def test_stopping_records_what_was_never_answered_as_unknown(connection: Connection, author: Author):
-    order = await entry(connection, author)
+async def test_stopping_records_what_was_never_answered_as_unknown(connection: Connection, writer: Writer):
+    order = await entry(connection, writer)
     assert await orders.mark_unanswered(connection) == [order.client_order_id]
 
 
@@ -297,8 +297,8 @@ ILLEGAL_ORDER = [
 LEGAL_ORDER = [(now, to) for now, moves in ORDER_MOVES.items() for to in OrderState if to in moves]
 
 
-async def _order_in(connection: Connection, author: Author, state: OrderState) -> str:
-    order = await entry(connection, author)
+async def _order_in(connection: Connection, writer: Writer, state: OrderState) -> str:
+    order = await entry(connection, writer)
     if state is not OrderState.INTENDED:
         await _set(connection, order.client_order_id, state)
     return order.client_order_id
@@ -316,25 +316,25 @@ async def _set(connection: Connection, client_order_id: str, state: OrderState) 
 
 @pytest.mark.parametrize(("now", "to"), ILLEGAL_ORDER, ids=lambda state: str(state))
 async def test_the_database_refuses_every_illegal_move_of_an_order(
-    connection: Connection, author: Author, now: OrderState, to: OrderState
+    connection: Connection, writer: Writer, now: OrderState, to: OrderState
 ):
-    order = await _order_in(connection, author, now)
+    order = await _order_in(connection, writer, now)
     with pytest.raises(asyncpg.RestrictViolationError):
         await _set(connection, order, to)
 
 
 @pytest.mark.parametrize(("now", "to"), LEGAL_ORDER, ids=lambda state: str(state))
 async def test_the_database_allows_every_legal_move_of_an_order(
-    connection: Connection, author: Author, now: OrderState, to: OrderState
+    connection: Connection, writer: Writer, now: OrderState, to: OrderState
 ):
-    await _set(connection, await _order_in(connection, author, now), to)
+    await _set(connection, await _order_in(connection, writer, now), to)
 
 
 @pytest.mark.parametrize("to", list(TradeState))
 async def test_the_database_knows_the_legal_moves_of_a_trade(
-    connection: Connection, author: Author, to: TradeState
+    connection: Connection, writer: Writer, to: TradeState
 ):
-    await entry(connection, author)
+    await entry(connection, writer)
     trade_id = (await trades.live(connection))[0].trade_id
     if to in TRADE_MOVES[TradeState.OPENING] and to is TradeState.VOID:
         await trades.end(connection, trade_id, to, NOW, "no fill")
@@ -348,15 +348,15 @@ async def test_the_database_knows_the_legal_moves_of_a_trade(
 @pytest.mark.parametrize(
     "change", ["quantity = 1", "price = 0.99", "ticker = 'X'", "fencing = fencing + 1", "created_at = now()"]
 )
-async def test_an_intent_can_never_be_changed(connection: Connection, author: Author, change: str):
-    await entry(connection, author)
+async def test_an_intent_can_never_be_changed(connection: Connection, writer: Writer, change: str):
+    await entry(connection, writer)
     with pytest.raises(asyncpg.RestrictViolationError):
         await connection.execute(f"UPDATE orders SET {change}")
 
 
 @pytest.mark.parametrize("statement", ["UPDATE journal SET kind = 'x'", "DELETE FROM journal"])
-async def test_the_journal_is_append_only(connection: Connection, author: Author, statement: str):
-    await entry(connection, author)
+async def test_the_journal_is_append_only(connection: Connection, writer: Writer, statement: str):
+    await entry(connection, writer)
     with pytest.raises(asyncpg.RestrictViolationError):
         await connection.execute(statement)
 
@@ -370,7 +370,7 @@ async def test_the_journal_is_append_only(connection: Connection, author: Author
     ],
 )
 async def test_a_changed_or_missing_journal_row_breaks_the_chain_of_seals(
-    connection: Connection, author: Author, tampering: str
+    connection: Connection, writer: Writer, tampering: str
 ):
     for _ in range(3):
         await journal.append(connection, NOW, "noted", detail={"figure": "1"})
@@ -381,8 +381,8 @@ async def test_a_changed_or_missing_journal_row_breaks_the_chain_of_seals(
     assert await connection.fetchval("SELECT journal_breaks_at(0)") == middle
 
 
-async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, author: Author):
-    await entry(connection, author)
+async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, writer: Writer):
+    await entry(connection, writer)
     with pytest.raises(asyncpg.RestrictViolationError):
         await connection.execute(
             "INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, book_side, price, quantity,"

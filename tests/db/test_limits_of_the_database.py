@@ -13,12 +13,12 @@ import pytest
 
 from recio.db import halts, identity, ledger, limits
 from recio.db.connection import Connection
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, TradeState
-from recio.rules.account.risk import Approved, Collar, Standing, approve
+from recio.rules.account.risk import Approved, Collar, Exposure, approve
 from recio.settings.sections import RiskSection
 from recio.units import (
     BookSide,
@@ -32,7 +32,7 @@ from recio.units import (
     VenueOrderId,
 )
 from tests.builders import EVENT, NOW, account
-from tests.lives import begun
+from tests.runs import begun
 
 SOON = timedelta(seconds=2)
 LIMITS = RiskSection(max_entries_per_event=10, max_open_trades=10)
@@ -44,7 +44,7 @@ async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connec
         yield opened
 
 
-def wish(nth: int = 0, event: str = EVENT, contracts: int = 10, limit: int = 5000) -> OpenIntent:
+def an_intent(nth: int = 0, event: str = EVENT, contracts: int = 10, limit: int = 5000) -> OpenIntent:
     return OpenIntent(
         strategy="average",
         ticker=Ticker(f"{event}-{nth}"),
@@ -53,7 +53,7 @@ def wish(nth: int = 0, event: str = EVENT, contracts: int = 10, limit: int = 500
         side=Side.YES,
         quantity=Quantity(contracts * 100),
         limit=Price(limit),
-        chance=0.5,
+        probability=0.5,
         fee_estimate=Money(0),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
@@ -62,21 +62,21 @@ def wish(nth: int = 0, event: str = EVENT, contracts: int = 10, limit: int = 500
     )
 
 
-async def unchecked(connection: Connection, author: Author, intent: OpenIntent, ask: int = 5000) -> None:
+async def unchecked(connection: Connection, writer: Writer, intent: OpenIntent, ask: int = 5000) -> None:
     """An entry as a program without any limit of its own would intend it."""
     approved = Approved(
         intent=intent,
         reserved=Money(intent.limit * intent.quantity),
-        collar=Collar(ask=Price(ask), fair=Decimal(f"{intent.chance}")),
+        collar=Collar(ask=Price(ask), fair=Decimal(f"{intent.probability}")),
     )
     async with connection.transaction():
-        await ledger.intend_entry(connection, author, approved, NOW, SOON)
+        await ledger.intend_entry(connection, writer, approved, NOW, SOON)
 
 
-async def lose(connection: Connection, author: Author, nth: int) -> None:
+async def lose(connection: Connection, writer: Writer, nth: int) -> None:
     """One whole losing trade."""
-    intent = wish(nth, event=f"LOST{nth}", contracts=1)
-    await unchecked(connection, author, intent)
+    intent = an_intent(nth, event=f"LOST{nth}", contracts=1)
+    await unchecked(connection, writer, intent)
     order = await connection.fetchrow("SELECT client_order_id FROM orders ORDER BY trade_id DESC LIMIT 1")
     assert order is not None
     venue_id = VenueOrderId(f"v-{nth}")
@@ -109,19 +109,29 @@ async def lose(connection: Connection, author: Author, nth: int) -> None:
 async def agree(connection: Connection, limits: RiskSection, intent: OpenIntent, ask: int = 5000) -> str:
     """Which limit the rule names for the same entry on the same rows."""
     seen = await ledger.open_trades(connection, NOW)
-    said = approve(intent, Standing(trades=seen, account=account(), ask=Price(ask)), limits, NOW)
+    said = approve(intent, Exposure(trades=seen, account=account(), ask=Price(ask)), limits, NOW)
     return "" if isinstance(said, Approved) else said.limit
 
 
 SMALL: list[tuple[str, dict[str, Any], list[OpenIntent], OpenIntent]] = [
-    ("max_contracts_per_order", {"max_contracts_per_order": Decimal(9)}, [], wish()),
-    ("max_contracts_per_strike", {"max_contracts_per_strike": Decimal(9)}, [], wish()),
-    ("max_entries_per_event", {"max_entries_per_event": 1}, [wish(1)], wish(2)),
-    ("max_event_cost_dollars", {"max_event_cost_dollars": Decimal(9)}, [wish(1)], wish(2)),
-    ("max_open_trades", {"max_open_trades": 1}, [wish(1, "A")], wish(2, "B")),
-    ("max_open_cost_dollars", {"max_open_cost_dollars": Decimal(9)}, [wish(1, "A")], wish(2, "B")),
-    ("max_daily_loss_dollars", {"max_daily_loss_dollars": Decimal(9)}, [wish(1, "A")], wish(2, "B")),
-    ("max_orders_per_minute", {"max_orders_per_minute": 2}, [wish(1, "A"), wish(2, "B")], wish(3, "C")),
+    ("max_contracts_per_order", {"max_contracts_per_order": Decimal(9)}, [], an_intent()),
+    ("max_contracts_per_strike", {"max_contracts_per_strike": Decimal(9)}, [], an_intent()),
+    ("max_entries_per_event", {"max_entries_per_event": 1}, [an_intent(1)], an_intent(2)),
+    ("max_event_cost_dollars", {"max_event_cost_dollars": Decimal(9)}, [an_intent(1)], an_intent(2)),
+    ("max_open_trades", {"max_open_trades": 1}, [an_intent(1, "A")], an_intent(2, "B")),
+    ("max_open_cost_dollars", {"max_open_cost_dollars": Decimal(9)}, [an_intent(1, "A")], an_intent(2, "B")),
+    (
+        "max_daily_loss_dollars",
+        {"max_daily_loss_dollars": Decimal(9)},
+        [an_intent(1, "A")],
+        an_intent(2, "B"),
+    ),
+    (
+        "max_orders_per_minute",
+        {"max_orders_per_minute": 2},
+        [an_intent(1, "A"), an_intent(2, "B")],
+        an_intent(3, "C"),
+    ),
 ]
 
 
@@ -130,21 +140,21 @@ async def test_an_entry_beyond_a_limit_has_no_row_and_the_rule_names_the_same_li
     connection: Connection, name: str, changed: dict[str, Any], before: list[OpenIntent], beyond: OpenIntent
 ):
     limited = LIMITS.model_copy(update=changed)
-    author = await begun(connection, limited)
+    writer = await begun(connection, limited)
     for intent in before:
         assert await agree(connection, limited, intent) == ""
-        await unchecked(connection, author, intent)
+        await unchecked(connection, writer, intent)
     with pytest.raises(asyncpg.CheckViolationError, match=f"limit {name} is"):
-        await unchecked(connection, author, beyond)
+        await unchecked(connection, writer, beyond)
     assert await agree(connection, limited, beyond) == name
     assert await connection.fetchval("SELECT count(*) FROM trades") == len(before)
 
 
-@pytest.mark.parametrize(("ask", "chance"), [(4499, 0.5), (5000, 0.4499)])
-async def test_a_price_beyond_the_collar_has_no_row(connection: Connection, ask: int, chance: float):
-    author, intent = await begun(connection, LIMITS), replace(wish(), chance=chance)
+@pytest.mark.parametrize(("ask", "probability"), [(4499, 0.5), (5000, 0.4499)])
+async def test_a_price_beyond_the_collar_has_no_row(connection: Connection, ask: int, probability: float):
+    writer, intent = await begun(connection, LIMITS), replace(an_intent(), probability=probability)
     with pytest.raises(asyncpg.CheckViolationError, match="limit price_collar_dollars is"):
-        await unchecked(connection, author, intent, ask)
+        await unchecked(connection, writer, intent, ask)
     assert await agree(connection, LIMITS, intent, ask) == "price_collar_dollars"
 
 
@@ -152,36 +162,36 @@ async def test_losses_in_a_row_end_entries_until_a_halt_that_came_after_them_is_
     connection: Connection,
 ):
     limited = LIMITS.model_copy(update={"max_consecutive_losses": 2})
-    author = await begun(connection, limited)
+    writer = await begun(connection, limited)
     for nth in range(2):
-        await lose(connection, author, nth)
+        await lose(connection, writer, nth)
     with pytest.raises(asyncpg.CheckViolationError, match="limit max_consecutive_losses is"):
-        await unchecked(connection, author, wish())
-    assert await agree(connection, limited, wish()) == "max_consecutive_losses"
-    assert await halts.set_halt(connection, Halt(cause="losses", since=NOW, by="test", way_out="resume"))
+        await unchecked(connection, writer, an_intent())
+    assert await agree(connection, limited, an_intent()) == "max_consecutive_losses"
+    assert await halts.set_halt(connection, Halt(cause="losses", since=NOW, by="test", resolution="resume"))
     with pytest.raises(asyncpg.CheckViolationError):
-        await unchecked(connection, author, wish())
+        await unchecked(connection, writer, an_intent())
     await halts.clear_all(connection, NOW, "me")
-    assert await agree(connection, limited, wish()) == ""
-    await unchecked(connection, author, wish())
+    assert await agree(connection, limited, an_intent()) == ""
+    await unchecked(connection, writer, an_intent())
 
 
 async def test_what_was_lost_today_counts_after_a_restart_and_not_the_day_after(connection: Connection):
     limited = LIMITS.model_copy(update={"max_daily_loss_dollars": Decimal(5)})
     await lose(connection, await begun(connection, limited), 1)
-    author = await begun(connection, limited)
+    writer = await begun(connection, limited)
     with pytest.raises(asyncpg.CheckViolationError, match="limit max_daily_loss_dollars is"):
-        await unchecked(connection, author, wish())
+        await unchecked(connection, writer, an_intent())
     tomorrow = NOW + timedelta(days=1)
     approved = Approved(
-        intent=wish(), reserved=Money(5_000_000), collar=Collar(ask=Price(5000), fair=Decimal("0.5"))
+        intent=an_intent(), reserved=Money(5_000_000), collar=Collar(ask=Price(5000), fair=Decimal("0.5"))
     )
-    await ledger.intend_entry(connection, author, approved, tomorrow, SOON)
+    await ledger.intend_entry(connection, writer, approved, tomorrow, SOON)
 
 
 async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
-    author = await begun(connection, LIMITS)
-    await lose(connection, author, 1)
+    writer = await begun(connection, LIMITS)
+    await lose(connection, writer, 1)
     nothing = RiskSection(max_open_trades=0, max_orders_per_minute=0, max_open_cost_dollars=Decimal(0))
     later = await begun(connection, nothing)
     await connection.execute("ALTER TABLE trades DISABLE TRIGGER trades_move_legally")
@@ -202,17 +212,17 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
 
 
 async def test_an_order_of_a_life_without_limits_has_no_row(connection: Connection):
-    author = await begun(connection, LIMITS)
-    bare = Author(tag=author.tag, fencing=await identity.begin_life(connection))
+    writer = await begun(connection, LIMITS)
+    bare = Writer(tag=writer.tag, fencing=await identity.begin_run(connection))
     with pytest.raises(asyncpg.CheckViolationError, match="has no limit"):
-        await unchecked(connection, bare, wish())
+        await unchecked(connection, bare, an_intent())
 
 
 async def test_a_restart_lowers_a_limit_and_raises_it_only_once_per_grant(connection: Connection):
     high, low = LIMITS, LIMITS.model_copy(update={"max_open_trades": 3})
 
     async def started(section: RiskSection) -> int:
-        fencing = await identity.begin_life(connection)
+        fencing = await identity.begin_run(connection)
         return (await limits.put_in_force(connection, fencing, section)).limits.max_open_trades
 
     assert await started(high) == 10
@@ -226,7 +236,7 @@ async def test_a_restart_lowers_a_limit_and_raises_it_only_once_per_grant(connec
 
 async def test_the_database_refuses_a_limit_that_a_start_raises_or_changes(connection: Connection):
     await begun(connection, LIMITS)
-    fencing = await identity.begin_life(connection)
+    fencing = await identity.begin_run(connection)
     with pytest.raises(asyncpg.CheckViolationError, match="cannot rise"):
         await connection.execute(
             "INSERT INTO risk_limits (fencing, name, amount) VALUES ($1, 'max_open_trades', 11)", fencing

@@ -11,7 +11,7 @@ import pytest
 
 from recio.db import identity, ledger, orders
 from recio.db.connection import Connection
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.errors import ExitCode, Fatal
 from recio.messages.account import SettlementSeen
 from recio.messages.decisions import OpenIntent
@@ -19,7 +19,7 @@ from recio.messages.orders import OrderPurpose, PlaceOrder
 from recio.rules.account.risk import Approved, Collar
 from recio.units import BookSide, ClientOrderId, Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
-from tests.lives import begun
+from tests.runs import begun
 
 SOON = timedelta(seconds=2)
 COLLAR = Collar(ask=Price(5200), fair=Decimal("0.55"))
@@ -32,11 +32,11 @@ async def connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Connec
 
 
 @pytest.fixture
-async def author(connection: Connection) -> Author:
+async def writer(connection: Connection) -> Writer:
     return await begun(connection)
 
 
-async def intended(connection: Connection, author: Author) -> PlaceOrder:
+async def intended(connection: Connection, writer: Writer) -> PlaceOrder:
     intent = OpenIntent(
         strategy="average",
         ticker=TICKER,
@@ -45,7 +45,7 @@ async def intended(connection: Connection, author: Author) -> PlaceOrder:
         side=Side.YES,
         quantity=Quantity(1000),
         limit=Price(5200),
-        chance=0.55,
+        probability=0.55,
         fee_estimate=Money(174_800),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
@@ -53,13 +53,13 @@ async def intended(connection: Connection, author: Author) -> PlaceOrder:
         inputs={},
     )
     approved = Approved(intent=intent, reserved=Money(5_374_800), collar=COLLAR)
-    return await ledger.intend_entry(connection, author, approved, NOW, SOON)
+    return await ledger.intend_entry(connection, writer, approved, NOW, SOON)
 
 
 async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
-    first = await intended(connection, author)
+    first = await intended(connection, writer)
     with pytest.raises(asyncpg.UniqueViolationError, match="orders_one_unproven_per_trade"):
         await orders.insert(
             connection,
@@ -73,13 +73,13 @@ async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
             price=first.price,
             quantity=first.quantity,
             reserved=Money(0),
-            fencing=author.fencing,
+            fencing=writer.fencing,
             at=NOW,
         )
 
 
-async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection: Connection, author: Author):
-    first = await intended(connection, author)
+async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection: Connection, writer: Writer):
+    first = await intended(connection, writer)
     await connection.execute("UPDATE orders SET state = 'rejected', ended_at = $1", NOW)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await orders.insert(
@@ -94,24 +94,24 @@ async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection
             price=first.price,
             quantity=first.quantity,
             reserved=Money(0),
-            fencing=author.fencing + 1_000,
+            fencing=writer.fencing + 1_000,
             at=NOW,
         )
 
 
 async def test_a_life_that_is_over_writes_no_intention_and_its_daemon_ends(
-    connection: Connection, author: Author
+    connection: Connection, writer: Writer
 ):
     await begun(connection)
     with pytest.raises(Fatal, match="another daemon has taken over this account") as ended:
-        await intended(connection, author)
+        await intended(connection, writer)
     assert ended.value.exit_code is ExitCode.TEMPORARY
     assert await connection.fetchval("SELECT count(*) FROM orders") == 0
 
 
-async def test_the_life_that_intended_an_order_cannot_be_changed(connection: Connection, author: Author):
-    await intended(connection, author)
-    later = await identity.begin_life(connection)
+async def test_the_life_that_intended_an_order_cannot_be_changed(connection: Connection, writer: Writer):
+    await intended(connection, writer)
+    later = await identity.begin_run(connection)
     with pytest.raises(asyncpg.RestrictViolationError, match="an intent cannot change"):
         await connection.execute("UPDATE orders SET fencing = $1", later)
 

@@ -63,7 +63,7 @@ async def _starts_while_lost(dsn: str, hold: str) -> BaseException:
     [
         f"SELECT pg_advisory_xact_lock({ACCOUNT_LOCK})",
         "LOCK TABLE identity IN ACCESS EXCLUSIVE MODE",
-        "LOCK TABLE daemon_lives IN EXCLUSIVE MODE",
+        "LOCK TABLE runs IN EXCLUSIVE MODE",
     ],
     ids=["taking the lock", "claiming its identity", "beginning its life"],
 )

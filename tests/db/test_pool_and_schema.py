@@ -19,7 +19,7 @@ from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import STEPS, Migration, migrate, schema_text, schema_version
 from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, starting_faults, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
-from recio.messages.controls import Brake, Halt
+from recio.messages.controls import Halt, HaltLevel
 from tests.builders import NOW
 
 DESCRIBE = """
@@ -311,7 +311,7 @@ async def test_a_transaction_that_was_begun_is_finished_even_while_its_task_is_c
 
 
 async def test_a_halt_outlives_its_setter_and_is_cleared_once(pool: Pool):
-    halt = Halt(cause="difference", since=NOW, by="test", way_out="look", brake=Brake.FLATTEN)
+    halt = Halt(cause="difference", since=NOW, by="test", resolution="look", level=HaltLevel.FLATTEN)
     async with transaction(pool) as connection:
         assert await halts.set_halt(connection, halt)
         assert not await halts.set_halt(connection, halt)

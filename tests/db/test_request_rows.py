@@ -22,19 +22,21 @@ async def test_a_request_is_answered_once(pool: asyncpg.Pool[asyncpg.Record]):
         number = await asked(connection, 60)
         (waiting,) = await requests.waiting(connection)
         assert (waiting.request_id, waiting.is_late, waiting.quantity) == (number, False, 200)
-        assert await requests.answer(connection, number, True, "wished")
-        assert not await requests.answer(connection, number, True, "wished again")
+        assert await requests.answer(connection, number, True, "accepted")
+        assert not await requests.answer(connection, number, True, "accepted again")
         assert await requests.waiting(connection) == []
-        assert await requests.answered(connection, number) == requests.Answer(wished=True, sentence="wished")
+        assert await requests.answered(connection, number) == requests.Answer(
+            accepted=True, sentence="accepted"
+        )
 
 
-async def test_an_expired_request_cannot_be_wished_for_any_more_and_can_be_refused(
+async def test_an_expired_request_cannot_be_accepted_any_more_and_can_be_refused(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with transaction(pool) as connection:
         number = await asked(connection, 0.001)
         await connection.execute("SELECT pg_sleep(0.01)")
-        assert not await requests.answer(connection, number, True, "too late to be wished")
+        assert not await requests.answer(connection, number, True, "too late to be accepted")
         assert (await requests.waiting(connection))[0].is_late
         assert await requests.answer(connection, number, False, "late")
 
@@ -51,10 +53,10 @@ async def test_who_asks_for_the_last_answer_waits_for_one_that_is_under_way(
             found.append(await requests.last_answer(reader, number))
 
     async with anyio.create_task_group() as group, transaction(pool) as connection:
-        await requests.answer(connection, number, True, "wished")
+        await requests.answer(connection, number, True, "accepted")
         group.start_soon(read)
         waits = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
         while not await pool.fetchval(waits):  # noqa: ASYNC110 - another connection has no event
             await anyio.sleep(0.01)
         assert found == []
-    assert found == [requests.Answer(wished=True, sentence="wished")]
+    assert found == [requests.Answer(accepted=True, sentence="accepted")]

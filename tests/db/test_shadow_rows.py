@@ -32,7 +32,7 @@ BEFORE_EXITS = """
 """
 
 
-def wish(side: Side = Side.YES) -> OpenIntent:
+def an_intent(side: Side = Side.YES) -> OpenIntent:
     return OpenIntent(
         strategy="bold",
         ticker=TICKER,
@@ -41,7 +41,7 @@ def wish(side: Side = Side.YES) -> OpenIntent:
         side=side,
         quantity=Quantity(1_000),
         limit=Price(5_300),
-        chance=0.8,
+        probability=0.8,
         fee_estimate=Money(0),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=NOW,
@@ -58,7 +58,7 @@ def part(contracts: int, cents: int) -> ShadowFill:
 
 async def held(pool: Pool) -> TradeId:
     async with transaction(pool) as connection:
-        assert await shadow.insert(connection, wish(), BOUGHT)
+        assert await shadow.insert(connection, an_intent(), BOUGHT)
         return TradeId(await connection.fetchval("SELECT max(shadow_id) FROM shadow_trades"))
 
 
@@ -95,10 +95,10 @@ async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(poo
 async def test_a_shadow_may_buy_again_what_it_sold_and_not_what_it_holds(pool: Pool):
     trade = await held(pool)
     async with transaction(pool) as connection:
-        assert not await shadow.insert(connection, wish(), BOUGHT)
+        assert not await shadow.insert(connection, an_intent(), BOUGHT)
     await sell(pool, trade, part(10, 60))
     async with transaction(pool) as connection:
-        assert await shadow.insert(connection, wish(), BOUGHT)
+        assert await shadow.insert(connection, an_intent(), BOUGHT)
         await shadow.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
     assert await pool.fetchval("SELECT count(*) FROM shadow_trades WHERE result = 'no'") == 2
 
@@ -122,7 +122,7 @@ async def test_shadow_trades_of_the_schema_before_are_held_as_they_were(pool: Po
             await migrate(connection, schema_text())
             await connection.execute(BEFORE_EXITS)
             await connection.execute(
-                "INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why,"
+                "INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why,"
                 " decided_at, closes_at) VALUES ('bold', $1, $2, 'yes', 10, 5, 0.175, 0.8, 'w', $3, $4)",
                 TICKER,
                 EVENT,

@@ -128,16 +128,16 @@ OF_VENUE = (
 OF_FEEDS = (
     _plain("feed_silent", ticker="coinbase", when=When.RUNNING, seconds=2.0),
     _plain("feed_dead", ticker="coinbase", when=When.RUNNING, seconds=2.0),
-    _plain("feed_stuck", ticker="coinbase", when=When.RUNNING, seconds=2.0),
+    _plain("feed_frozen", ticker="coinbase", when=When.RUNNING, seconds=2.0),
     _plain("feed_off", ticker="coinbase", when=When.RUNNING, seconds=2.0, percent=1.0),
 )
 LOST = _request("lose_request", "orders")
 UNANSWERED = _request("lose_reply", "orders")
 
-_WISH = tuple(P(n) for n in (1, 2, 10, 11, 12, 13, 14, 15))
+_INTENT = tuple(P(n) for n in (1, 2, 10, 11, 12, 13, 14, 15))
 _EXIT = tuple(P(n) for n in (3, 4, 16, 17, 18, 19, 20))
 _COMMAND = tuple(P(n) for n in (21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 41, 42))
-_DOUBT = (P.REQUEST_IN_DOUBT,)
+_DOUBT = (P.REQUEST_UNRESOLVED,)
 _OUTCOME = tuple(P(n) for n in range(50, 58))
 _FACT = tuple(P(n) for n in (60, 61, 62, 63, 67, 68, 69))
 _SETTLEMENT = tuple(P(n) for n in (64, 65, 70, 94, 95))
@@ -147,7 +147,7 @@ _READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 91, 96, 97, 98, 99))
 _START = tuple(P(n) for n in range(110, 121))
 _STOP = tuple(P(n) for n in range(130, 139))
 
-_TURNING = (*_WISH, *_EXIT, *_COMMAND, *_OUTCOME)
+_TURNING = (*_INTENT, *_EXIT, *_COMMAND, *_OUTCOME)
 _EVERYWHERE = (NOTHING, DATABASE_CUT)
 
 
@@ -160,7 +160,7 @@ _SITUATIONS: tuple[
     tuple[tuple[P, ...], Doing, tuple[Trouble, ...], tuple[int, ...], tuple[Trouble, ...]], ...
 ] = (
     (_TURNING, Doing.TURNING_OVER, (), (1, 3), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *OF_VENUE)),
-    (_WISH[:2], Doing.TURNING_OVER, (), (2, 4), OF_FEEDS),
+    (_INTENT[:2], Doing.TURNING_OVER, (), (2, 4), OF_FEEDS),
     (_DOUBT, Doing.TURNING_OVER, (UNANSWERED,), (1, 2), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS)),
     (_FACT, Doing.TURNING_OVER, (), EARLY, (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *OF_VENUE)),
     (_FACT, Doing.TURNING_OVER, (), EARLY, ON_READS),

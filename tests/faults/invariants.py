@@ -19,7 +19,7 @@ from recio.messages.markets import StrikeType
 from recio.rules.pricing.average_fit import FITTED
 from recio.rules.pricing.fees import taker_fee
 from recio.rules.pricing.probability import by_strike_type
-from recio.rules.pricing.settlement_average import outlook
+from recio.rules.pricing.settlement_average import forecast
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, Side, money_decimal, price
 
 Row = asyncpg.Record
@@ -298,8 +298,8 @@ def _repeatable(rows: Rows) -> Iterator[str]:
     """The recorded inputs of each entry lead to the recorded probability and edge again."""
     for trade in rows.trades:
         inputs = json.loads(trade["inputs"]) if isinstance(trade["inputs"], str) else trade["inputs"]
-        market, chance = rows.markets[trade["ticker"]], float(inputs["probability"])
-        seen = outlook(
+        market, probability = rows.markets[trade["ticker"]], float(inputs["probability"])
+        seen = forecast(
             float(inputs["price"]),
             float(inputs["volatility_to_come"]),
             float(inputs["seconds_to_close"]),
@@ -310,8 +310,10 @@ def _repeatable(rows: Rows) -> Iterator[str]:
             StrikeType(market["strike_type"]), market["floor_strike"], market["cap_strike"], seen.above
         )
         own = None if again is None else again if trade["side"] == Side.YES.value else 1.0 - again
-        if float(inputs["seconds_to_close"]) >= MEAN_SECONDS and (own is None or abs(own - chance) > 0.001):
-            yield f"I10 trade {trade['trade_id']}: its inputs give {own}, it was decided on {chance}"
+        if float(inputs["seconds_to_close"]) >= MEAN_SECONDS and (
+            own is None or abs(own - probability) > 0.001
+        ):
+            yield f"I10 trade {trade['trade_id']}: its inputs give {own}, it was decided on {probability}"
         ask = price(inputs["ask"])
         edge = Decimal(inputs["probability"]) - Decimal(ask) / ONE_DOLLAR
         edge -= money_decimal(taker_fee(ask, ONE_CONTRACT, Decimal(1)))

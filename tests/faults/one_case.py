@@ -37,7 +37,7 @@ class Result:
     recovered_seconds: float | None = None
     resumed: str = ""
     failures: list[str] = field(default_factory=list[str])
-    why_not: str = ""
+    rejections: str = ""
     evidence: dict[str, Any] = field(default_factory=dict[str, Any])
     """Both books whole, of a case that failed."""
 
@@ -52,13 +52,13 @@ async def attempt(arena: Arena, case: Case, ended: dict[int, str]) -> Result:
             for trouble in (*case.first, case.trouble):
                 if trouble.when is When.BEFORE:
                     await _arm(arena, trouble)
-            result.why_not = await _lived_and_died(arena, case, passing)
+            result.rejections = await _lived_and_died(arena, case, passing)
         except DidNotHappen as told:
-            result.why_not = str(told)
-        if not result.why_not and not await _was_met(arena, case.trouble, before):
-            result.why_not = "the trouble was not met"
+            result.rejections = str(told)
+        if not result.rejections and not await _was_met(arena, case.trouble, before):
+            result.rejections = "the trouble was not met"
         await recover(arena, result, ended)
-        result.happened = not result.why_not
+        result.happened = not result.rejections
         result.died_at = passing
         if result.happened or result.failures:
             break
@@ -68,9 +68,9 @@ async def attempt(arena: Arena, case: Case, ended: dict[int, str]) -> Result:
 async def _lived_and_died(arena: Arena, case: Case, passing: int) -> str:
     """Why the daemon did not die where it should, or nothing."""
     if case.doing is Doing.STARTING:
-        why_not = await _until_dead(arena, case, (CrashPoint.OUTCOME_MADE, 1))
-        if why_not:
-            return why_not
+        rejections = await _until_dead(arena, case, (CrashPoint.OUTCOME_MADE, 1))
+        if rejections:
+            return rejections
     return await _until_dead(arena, case, (case.point, passing))
 
 
@@ -152,7 +152,7 @@ async def recover(arena: Arena, result: Result, ended: dict[int, str], *, fresh:
                 result.recovered_seconds = round(time.monotonic() - began, 2)
                 result.resumed = await _resumed(arena)
             await _stop(arena, result)
-            if result.failures or not await _in_doubt(arena):
+            if result.failures or not await _unresolved(arena):
                 break
             # A request that timed out just before the stop is left to the next start, as it should be: that is one more.
             arena.start(exits=True, crash_at=None)
@@ -174,7 +174,7 @@ async def _stop(arena: Arena, result: Result) -> None:
         result.failures.append(f"L3 asked to stop it ended with {arena.ended()}: {arena.log_tail(400)!r}")
 
 
-async def _in_doubt(arena: Arena) -> bool:
+async def _unresolved(arena: Arena) -> bool:
     async with arena.connection() as connection:
         return await connection.fetchval("SELECT count(*) > 0 FROM orders WHERE state = 'unknown'")
 
@@ -215,5 +215,5 @@ async def _words(arena: Arena) -> str:
     status = await arena.status()
     if status is None:
         return f"the daemon does not answer; its log ends with {arena.log_tail(600)!r}"
-    doubtful = [order["client_order_id"] for order in status["orders"] if order["state"] in UNPROVEN]
-    return f"unproven {doubtful}, reasons {status['reasons']}"
+    unresolved = [order["client_order_id"] for order in status["orders"] if order["state"] in UNPROVEN]
+    return f"unproven {unresolved}, reasons {status['reasons']}"

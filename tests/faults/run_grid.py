@@ -111,7 +111,11 @@ def say(line: str) -> None:
 
 def _tell(result: Result, done: int, left: int) -> None:
     verdict = (
-        "FAILED" if result.failures else "held" if result.happened else f"did not happen ({result.why_not})"
+        "FAILED"
+        if result.failures
+        else "held"
+        if result.happened
+        else f"did not happen ({result.rejections})"
     )
     took = "" if result.recovered_seconds is None else f", proven after {result.recovered_seconds:.1f} s"
     say(f"[{done}, {left} left] {result.title}: {verdict}{took}")
@@ -151,7 +155,7 @@ def report(results: list[Result], seconds: float) -> dict[str, object]:
         "cases": len(results),
         "happened": len(happened),
         "failed": [asdict(each) for each in results if each.failures],
-        "did_not_happen": [f"{each.title}: {each.why_not}" for each in results if not each.happened],
+        "did_not_happen": [f"{each.title}: {each.rejections}" for each in results if not each.happened],
         "by_trouble": dict(Counter(each.title.split(" x ")[1] for each in happened)),
         "by_point": dict(Counter(each.title.split(" x ")[0] for each in happened)),
         "resumed": dict(Counter("trading" if each.resumed == "trading" else "said why" for each in happened)),

@@ -26,4 +26,4 @@ async def test_killed_at_any_point_under_any_fault_nothing_is_lost_doubled_or_fo
     broken = {each.title: each.failures for each in results if each.failures}
     assert not broken
     happened = [each for each in results if each.happened]
-    assert len(happened) >= SELECTION * 2 // 3, {each.title: each.why_not for each in results}
+    assert len(happened) >= SELECTION * 2 // 3, {each.title: each.rejections for each in results}

@@ -18,7 +18,7 @@ RECONCILE = "tests/rules/test_reconcile_rules.py"
 CONDITIONS = "tests/rules/test_condition_rules.py"
 PLACING = "tests/kalshi/test_place_order.py"
 HALTING = "tests/tasks/test_halt_on_difference.py"
-BRAKE = "tests/tasks/test_brake_at_the_venue.py"
+KILL_SWITCH = "tests/tasks/test_kill_switch.py"
 FENCED = "tests/db/test_locks_of_the_schema.py"
 
 
@@ -55,14 +55,14 @@ LOCKS = (
     _guard(
         "fencing: an order names a life that began",
         "schema.sql",
-        "fencing bigint NOT NULL REFERENCES daemon_lives,\n    created_at",
+        "fencing bigint NOT NULL REFERENCES runs,\n    created_at",
         "fencing bigint NOT NULL,\n    created_at",
         FENCED,
     ),
     _guard(
         "fencing: a life that is over writes nothing",
         "schema.sql",
-        "IF NEW.fencing < (SELECT max(fencing) FROM daemon_lives) THEN",
+        "IF NEW.fencing < (SELECT max(fencing) FROM runs) THEN",
         "IF false THEN",
         FENCED,
     ),
@@ -135,14 +135,14 @@ DECISIONS = (
     _guard(
         "price in doubt",
         "recio/rules/decision/entry_gates.py",
-        "if price.doubt:",
+        "if price.unreliable:",
         "if False:",
         ENTRY,
     ),
     _guard(
         "market in doubt",
         "recio/rules/decision/entry_gates.py",
-        "if view.market.doubt:",
+        "if view.market.untradable:",
         "if False:",
         ENTRY,
     ),
@@ -177,7 +177,7 @@ DECISIONS = (
     _guard(
         "price divergence",
         "recio/rules/price/consensus.py",
-        'doubt=f"{one.source} and {other.source} differ by {apart_bp(first, second):.1f} bp",',
+        'unreliable=f"{one.source} and {other.source} differ by {apart_bp(first, second):.1f} bp",',
         'doubt="",',
         "tests/rules/test_consensus_rules.py",
     ),
@@ -257,8 +257,8 @@ LIMITS = (
     _guard(
         "open cost counts what is unproven",
         "recio/rules/account/risk.py",
-        "return Money(held + pending + foreign)",
-        "return Money(held + foreign)",
+        "return Money(held + pending + external)",
+        "return Money(held + external)",
         RISK,
     ),
     _guard(
@@ -278,14 +278,14 @@ LIMITS = (
     _guard(
         "the day's loss counts what is open as lost",
         "recio/rules/account/risk.py",
-        "worst = Money(open_cost(standing) + reserved - standing.trades.realised_today)",
-        "worst = Money(reserved - standing.trades.realised_today)",
+        "worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)",
+        "worst = Money(reserved - exposure.trades.realised_today)",
         RISK,
     ),
     _guard(
         "what was made by hand counts",
         "recio/rules/account/risk.py",
-        "return Money(held + pending + foreign)",
+        "return Money(held + pending + external)",
         "return Money(held + pending)",
         RISK,
     ),
@@ -369,7 +369,7 @@ LIMITS = (
     _guard(
         "a grant is used once",
         "schema.sql",
-        "WHERE g.name = limit_name AND g.after_life >= before.fencing))",
+        "WHERE g.name = limit_name AND g.after_run >= before.fencing))",
         "WHERE g.name = limit_name))",
         DATABASE_LIMITS,
     ),
@@ -389,7 +389,7 @@ HALTS = (
     _guard(
         "entry rule asks for halts",
         "recio/rules/decision/entry.py",
-        "for halt in seen.restraints.halts:",
+        "for halt in seen.controls.halts:",
         "for halt in ():",
         ENTRY,
     ),
@@ -415,7 +415,7 @@ HALTS = (
         HALTING,
     ),
     _guard(
-        "a foreign position is no difference",
+        "an external position is no difference",
         "recio/tasks/account_sync.py",
         "differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),",
         "differences=confirmed,",
@@ -423,27 +423,27 @@ HALTS = (
     ),
 )
 
-BRAKES = (
+HALT_LEVELS = (
     _guard(
         "a halt cancels only what is ours",
-        "recio/tasks/brake.py",
+        "recio/tasks/kill_switch.py",
         "for each in await account.resting(self.rest) if self._is_ours(each)]",
         "for each in await account.resting(self.rest)]",
-        BRAKE,
+        KILL_SWITCH,
     ),
     _guard(
         "a halt is verified by a listing newer than itself",
-        "recio/tasks/brake.py",
-        "rests = bool(listed) or as_of < began or self._in_doubt()",
-        "rests = bool(listed) or self._in_doubt()",
-        BRAKE,
+        "recio/tasks/kill_switch.py",
+        "rests = bool(listed) or as_of < began or self._unresolved()",
+        "rests = bool(listed) or self._unresolved()",
+        KILL_SWITCH,
     ),
     _guard(
         "a halt is not verified while an order is in doubt",
-        "recio/tasks/brake.py",
-        "rests = bool(listed) or as_of < began or self._in_doubt()",
+        "recio/tasks/kill_switch.py",
+        "rests = bool(listed) or as_of < began or self._unresolved()",
         "rests = bool(listed) or as_of < began",
-        BRAKE,
+        KILL_SWITCH,
     ),
     _guard(
         "exits do not ride in the order group that a halt stops",
@@ -460,8 +460,8 @@ BRAKES = (
         "tests/rules/test_exit_rules.py",
     ),
     _guard(
-        "the token of the page's brakes",
-        "recio/web/brake_request.py",
+        "the token of the page's halts",
+        "recio/web/halt_request.py",
         'if not hmac.compare_digest(_text(fields, "token").encode(), token.encode()):',
         "if False:",
         "tests/tasks/test_status_page.py",
@@ -609,4 +609,4 @@ FENCES = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *BRAKES, *RESOLUTION, *FENCES)
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES)

@@ -104,7 +104,7 @@ def named(order: NewOrder, venue_order_id: VenueOrderId) -> Resting:
 async def test_a_resting_order_is_made_read_changed_and_cancelled_once(tmp_path: Path):
     async with exchange(tmp_path) as rest:
         market = await open_market(rest)
-        assert market.doubt == ""
+        assert market.untradable == ""
         order = new(market)
         prepare(rest)
         at = await resting(rest, order)

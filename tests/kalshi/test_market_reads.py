@@ -85,7 +85,7 @@ async def test_strikes_are_read_exactly_and_unknown_fields_pass():
         "BTC",
         "KXBTC15M",
     )
-    assert (market.doubt, market.fee_multiplier) == ("", 1)
+    assert (market.untradable, market.fee_multiplier) == ("", 1)
     assert (market.rules_primary, market.rules_secondary) == (RULES, "Not all data is the same.")
     assert found.refused == ()
 
@@ -174,7 +174,7 @@ HOURLY = (
 )
 async def test_ladders_ranges_and_tails_are_understood(changes: dict[str, object], said: str):
     market = await only(serving({**MARKET, **changes, "rules_primary": HOURLY.format(said)}))
-    assert market.doubt == ""
+    assert market.untradable == ""
     assert market.strike_type is StrikeType(changes["strike_type"])
     strikes = [changes.get("floor_strike"), changes.get("cap_strike")]
     assert [market.floor_strike, market.cap_strike] == [
@@ -186,20 +186,20 @@ async def test_rules_that_say_something_else_are_a_doubt_and_the_market_stays_li
     market = await only(
         serving({**MARKET, "rules_primary": "If the moon is full, then the market resolves to Yes."})
     )
-    assert "moon" in market.doubt
+    assert "moon" in market.untradable
     market = await only(serving(MARKET), listing(index_id="ETHUSD_RTI"))
-    assert "ETHUSD_RTI" in market.doubt
+    assert "ETHUSD_RTI" in market.untradable
 
 
 @pytest.mark.parametrize("kind", ["greater", "greater_or_equal"])
 async def test_a_strike_that_is_not_known_yet_is_none_and_no_doubt(kind: str):
     unknown = {name: value for name, value in MARKET.items() if name != "floor_strike"}
     market = await only(serving({**unknown, "strike_type": kind, "status": "initialized"}))
-    assert (market.floor_strike, market.doubt) == (None, "")
+    assert (market.floor_strike, market.untradable) == (None, "")
 
 
 async def test_an_unknown_kind_of_fee_is_a_doubt():
-    assert "flat" in (await only(serving(MARKET), listing(kind="flat"))).doubt
+    assert "flat" in (await only(serving(MARKET), listing(kind="flat"))).untradable
 
 
 async def test_an_events_own_fee_beats_the_series():
@@ -210,11 +210,11 @@ async def test_an_events_own_fee_beats_the_series():
     }
     assert (await only(serving(MARKET, events=[event]))).fee_multiplier == Decimal("0.5")
     strange = {**event, "fee_type_override": "flat"}
-    assert "flat" in (await only(serving(MARKET, events=[strange]))).doubt
+    assert "flat" in (await only(serving(MARKET, events=[strange]))).untradable
 
 
 async def test_a_market_whose_event_is_not_listed_is_in_doubt_about_its_fee():
-    assert "fee is not known" in (await only(serving(MARKET, events=[]))).doubt
+    assert "fee is not known" in (await only(serving(MARKET, events=[]))).untradable
 
 
 async def test_a_fee_waiver_counts_only_if_it_lasts_to_the_close():
@@ -273,7 +273,11 @@ async def read(**changes: object) -> Market:
 
 async def test_a_market_read_alone_is_the_same_market():
     market = await read(close_time="2026-11-23T07:15:00-05:00")
-    assert (market.series_ticker, market.floor_strike, market.doubt) == ("KXBTC15M", Decimal("83990.12"), "")
+    assert (market.series_ticker, market.floor_strike, market.untradable) == (
+        "KXBTC15M",
+        Decimal("83990.12"),
+        "",
+    )
     assert market.close_time == datetime(2026, 11, 23, 12, 15, tzinfo=UTC)
     assert market.close_time.tzinfo is UTC
 

@@ -306,7 +306,7 @@ def _same(market: Market, row: dict[str, Any]) -> None:
         for each in market.price_ranges
     ] == [tuple(Decimal(each[key]) for key in ("start", "end", "step")) for each in row["price_ranges"]]
     assert (market.rules_primary, market.rules_secondary) == (row["rules_primary"], row["rules_secondary"])
-    assert market.doubt
+    assert market.untradable
 
 
 @pytest.mark.parametrize("name", ["markets__single", "markets__unauth_single"])
@@ -462,7 +462,7 @@ async def test_rules_of_recorded_ladders_are_understood_and_their_old_prices_are
             kinds[f"{kind} read"] += len(found.markets)
             kinds[f"{kind} refused"] += len(found.refused)
             assert all("price_ranges" in why for _, why in found.refused)
-            assert {each.doubt for each in found.markets} <= {""}
+            assert {each.untradable for each in found.markets} <= {""}
             strikes = {row["ticker"]: Decimal(str(row["floor_strike"])) for row in shown}
             assert all(each.floor_strike == strikes[each.ticker] for each in found.markets)
     assert kinds["modern refused"] == kinds["old read"] == 0

@@ -14,7 +14,7 @@ from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, Pl
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 
 TICK = timedelta(milliseconds=1)
-FOREIGN = Ticker("KXHAND-1")
+EXTERNAL = Ticker("KXHAND-1")
 
 
 @dataclass(slots=True)
@@ -107,7 +107,7 @@ class ModelVenue:
         self.frames.append(fill)
 
     def trade_by_hand(self, quantity: Quantity) -> None:
-        self._record(VenueOrderId("by-hand"), FOREIGN, BookSide.BID, Price(4000), quantity)
+        self._record(VenueOrderId("by-hand"), EXTERNAL, BookSide.BID, Price(4000), quantity)
 
     def resting(self) -> list[VenueOrder]:
         return [each for each in self.orders.values() if each.seen.status is VenueOrderStatus.RESTING]

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from recio.db import halts, ledger, limits, orders
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.messages.account import OrderProvenAbsent
-from recio.messages.controls import Halt, Restraints
+from recio.messages.controls import Halt, TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
     OpenTrades,
@@ -47,8 +47,8 @@ from recio.units import (
     quantity_of,
 )
 from tests.builders import NOW, account, board, book, market, price, prices, view
-from tests.lives import begun_under
-from tests.model.model_venue import FOREIGN, TICK, ModelVenue
+from tests.model.model_venue import EXTERNAL, TICK, ModelVenue
+from tests.runs import begun_under
 
 REQUEST_LIMIT = 10.0
 """Seconds after which a request that has not arrived never will."""
@@ -85,15 +85,15 @@ class OrderMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         self.example = self.connection.transaction()
         self.run(self.example.start())
-        self.author = self.run(self._new_life())
+        self.writer = self.run(self._new_life())
 
-    async def _new_life(self) -> Author:
-        author, self.limits = await begun_under(self.connection, self.wanted)
-        return author
+    async def _new_life(self) -> Writer:
+        writer, self.limits = await begun_under(self.connection, self.wanted)
+        return writer
 
     def teardown(self) -> None:
         try:
-            if hasattr(self, "author"):
+            if hasattr(self, "writer"):
                 self._come_to_rest()
         finally:
             if hasattr(self, "example"):
@@ -111,7 +111,7 @@ class OrderMachine(RuleBasedStateMachine):
     def rows(self) -> OpenTrades:
         return self.run(ledger.open_trades(self.connection, self.venue.now))
 
-    # --- wishes ---------------------------------------------------------------------------------
+    # --- intents ---------------------------------------------------------------------------------
 
     @rule(
         strike=st.integers(0, 2),
@@ -123,10 +123,10 @@ class OrderMachine(RuleBasedStateMachine):
         intent = self._decided(strike, side, contracts)
         if intent is None:
             return
-        standing = risk.Standing(
+        exposure = risk.Exposure(
             trades=self.rows(), account=account(reconciled_at=self.venue.now), ask=Price(3000)
         )
-        answer = risk.approve(intent, standing, self.limits, self.venue.now)
+        answer = risk.approve(intent, exposure, self.limits, self.venue.now)
         if isinstance(answer, risk.Refused):
             return
         assert not self.run(halts.active(self.connection)), "an entry was intended under a halt"
@@ -152,7 +152,7 @@ class OrderMachine(RuleBasedStateMachine):
             prices=prices(spot),
             trades=self.rows(),
             account=account(),
-            restraints=Restraints(halts=self.run(halts.active(self.connection))),
+            controls=TradingControls(halts=self.run(halts.active(self.connection))),
         )
         settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=0)
         outcome = entry.decide(seen, settings, now).outcome
@@ -163,7 +163,7 @@ class OrderMachine(RuleBasedStateMachine):
         try:
             async with self.step():
                 command = await ledger.intend_entry(
-                    self.connection, self.author, approved, self.venue.now, deadline
+                    self.connection, self.writer, approved, self.venue.now, deadline
                 )
                 if crash == "before the commit":
                     raise InterruptedError
@@ -197,7 +197,7 @@ class OrderMachine(RuleBasedStateMachine):
         try:
             async with self.step():
                 command = await ledger.intend_exit(
-                    self.connection, self.author, intent, self.venue.now, timedelta(seconds=2)
+                    self.connection, self.writer, intent, self.venue.now, timedelta(seconds=2)
                 )
                 if crash == "before the commit":
                     raise InterruptedError
@@ -297,7 +297,7 @@ class OrderMachine(RuleBasedStateMachine):
     def _compare(self, lag: int) -> None:
         self._drop_late()
         as_of = self.venue.now - timedelta(seconds=lag)
-        doubtful = [each for each in self.rows().orders if each.state in UNPROVEN]
+        unresolved = [each for each in self.rows().orders if each.state in UNPROVEN]
         for fill in [each for each in self.venue.fills if each.at <= as_of]:
             self.run(self._record(fill))
         listed = self.venue.orders_as_of(as_of)
@@ -305,7 +305,7 @@ class OrderMachine(RuleBasedStateMachine):
             self.run(self._record(seen))
         found = {seen.client_order_id for seen in listed}
         margin = absence_margin(REQUEST_LIMIT, 1.0)
-        for order in doubtful:
+        for order in unresolved:
             name = order.client_order_id
             absence = self.absences.get(name, Absence()).after(
                 found=name in found, as_of=as_of, sent_by=order.created_at + margin
@@ -340,7 +340,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     async def _restarted(self) -> None:
         self._forget()
-        self.author = await self._new_life()
+        self.writer = await self._new_life()
 
     @rule()
     def stop_in_order(self) -> None:
@@ -348,11 +348,11 @@ class OrderMachine(RuleBasedStateMachine):
         self.run(self._restarted())
 
     @precondition(lambda self: not self.halted)
-    @rule(chance=st.integers(0, 7))
-    def halt(self, chance: int) -> None:
-        if chance != 5:  # a history that is halted most of the time shows nothing else
+    @rule(probability=st.integers(0, 7))
+    def halt(self, probability: int) -> None:
+        if probability != 5:  # a history that is halted most of the time shows nothing else
             return
-        told = Halt(cause="by hand", since=self.venue.now, by="model", way_out="recio resume")
+        told = Halt(cause="by hand", since=self.venue.now, by="model", resolution="recio resume")
         self.halted = True
         self.run(halts.set_halt(self.connection, told))
 
@@ -382,16 +382,16 @@ class OrderMachine(RuleBasedStateMachine):
     @invariant()
     def no_order_is_doubled_and_none_is_without_its_row(self) -> None:
         OrderMachine.steps += 1
-        if not hasattr(self, "author"):
+        if not hasattr(self, "writer"):
             return
         assert max(self.venue.received.values(), default=0) <= 1, "an order was sent twice"
         known = self.run(self.connection.fetch("SELECT client_order_id FROM orders"))
         assert self.venue.received.keys() <= {row["client_order_id"] for row in known}
-        assert FOREIGN not in {each.command.ticker for each in self.venue.orders.values()}
+        assert EXTERNAL not in {each.command.ticker for each in self.venue.orders.values()}
 
     @invariant()
     def the_journal_is_whole(self) -> None:
-        if hasattr(self, "author"):
+        if hasattr(self, "writer"):
             assert self.run(self.connection.fetchval("SELECT journal_breaks_at(0)")) is None
 
     def _check_exposure(self) -> None:
@@ -431,7 +431,7 @@ class OrderMachine(RuleBasedStateMachine):
         filled = {row["client_order_id"]: quantity_of(row["filled"]) for row in counted}
         assert filled == {name: each.seen.filled for name, each in self.venue.orders.items()}
         live = self.rows().trades
-        theirs = {ticker: held for ticker, held in self.venue.positions().items() if ticker != FOREIGN}
+        theirs = {ticker: held for ticker, held in self.venue.positions().items() if ticker != EXTERNAL}
         open_there = {
             ticker: held for ticker, held in theirs.items() if self.venue.closes[ticker] > self.venue.now
         }

@@ -11,9 +11,9 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from recio.db import fingerprints
+from recio.db import empirical_models
 from recio.db.connection import transaction
-from recio.db.fingerprints import Provenance
+from recio.db.empirical_models import Provenance
 from recio.errors import BadConfig
 from recio.model.build import YEAR_MINUTES, Built, build
 from recio.model.candles import Candles, read_candles
@@ -174,30 +174,30 @@ async def test_a_model_comes_back_from_the_database_as_it_was_built_and_is_kept_
 ):
     built = build(candles(walk(700)), "BTC")
     async with transaction(pool) as connection:
-        number, is_new = await fingerprints.add(connection, built.table, made_of(built))
+        number, is_new = await empirical_models.add(connection, built.table, made_of(built))
         assert is_new
-        assert await fingerprints.add(connection, built.table, made_of(built)) == (number, False)
-        assert await fingerprints.newest(connection, "BTC") == built.table
-        assert await fingerprints.newest(connection, "ETH") is None
+        assert await empirical_models.add(connection, built.table, made_of(built)) == (number, False)
+        assert await empirical_models.newest(connection, "BTC") == built.table
+        assert await empirical_models.newest(connection, "ETH") is None
         later = build(candles(walk(800)), "BTC")
         different = Table(digest="f" * 64, symbol="BTC", buckets=later.table.buckets)
-        await fingerprints.add(connection, different, made_of(later))
-        assert await fingerprints.newest(connection, "BTC") == different
-        assert len(await fingerprints.versions(connection)) == 2
+        await empirical_models.add(connection, different, made_of(later))
+        assert await empirical_models.newest(connection, "BTC") == different
+        assert len(await empirical_models.versions(connection)) == 2
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE fingerprint_models SET minutes = 1",
-        "DELETE FROM fingerprint_buckets",
-        "UPDATE fingerprint_buckets SET samples = 0",
+        "UPDATE empirical_models SET minutes = 1",
+        "DELETE FROM empirical_buckets",
+        "UPDATE empirical_buckets SET samples = 0",
     ],
 )
 async def test_a_kept_model_never_changes(pool: asyncpg.Pool[asyncpg.Record], change: str):
     built = build(candles(walk(400)), "BTC")
     async with transaction(pool) as connection:
-        await fingerprints.add(connection, built.table, made_of(built))
+        await empirical_models.add(connection, built.table, made_of(built))
     with pytest.raises(asyncpg.RestrictViolationError, match="never changes"):
         await pool.execute(change)
 
@@ -221,7 +221,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str):
         "row": gzip.compress(gzip.decompress(whole).replace(b'"up":[[', b'"up":[[7.0,', 1)),
     }[damage]
     path.write_bytes(damaged)
-    with pytest.raises(BadConfig, match=r"fingerprint table|build the table again"):
+    with pytest.raises(BadConfig, match=r"empirical table|build the table again"):
         read_table(path)
 
 

@@ -106,7 +106,8 @@ def good(prices: Prices) -> bool:
     return all(
         state(prices, name, source) is GOOD for name in SYMBOLS for source in ("coinbase", "kraken")
     ) and (
-        set(prices.by_symbol) == set(SYMBOLS) and not any(view.doubt for view in prices.by_symbol.values())
+        set(prices.by_symbol) == set(SYMBOLS)
+        and not any(view.unreliable for view in prices.by_symbol.values())
     )
 
 
@@ -138,7 +139,7 @@ async def test_a_feed_that_falls_silent_is_replaced_and_comes_back(
         await feed.until(good)
         await feed.arm("feed_dead", "kraken")
         prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.DOWN)
-        assert prices.by_symbol["BTC"].doubt == ""
+        assert prices.by_symbol["BTC"].unreliable == ""
         assert state(prices, "BTC", "coinbase") is GOOD
         await feed.disarm()
         await feed.until(good)
@@ -150,7 +151,7 @@ async def test_a_feed_that_only_beats_while_the_other_moves_is_stuck(
     async with running(tmp_path, pool) as feed:
         await feed.until(good)
         await feed.arm("feed_stuck", "kraken")
-        prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.STUCK)
+        prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.FROZEN)
         assert prices.by_symbol["BTC"].tick.source == "coinbase"
         await feed.disarm()
         await feed.until(good)
@@ -162,11 +163,11 @@ async def test_a_feed_off_by_one_percent_never_makes_the_price(
     async with running(tmp_path, pool) as feed:
         before = (await feed.until(good)).by_symbol["BTC"].tick.price
         await feed.arm("feed_off", "kraken", percent=1.0)
-        doubted = await feed.until(lambda prices: bool(prices.by_symbol["BTC"].doubt))
-        assert "differ by" in doubted.by_symbol["BTC"].doubt
+        doubted = await feed.until(lambda prices: bool(prices.by_symbol["BTC"].unreliable))
+        assert "differ by" in doubted.by_symbol["BTC"].unreliable
         prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.OUTLIER)
         view = prices.by_symbol["BTC"]
-        assert (view.tick.source, view.doubt) == ("coinbase", "")
+        assert (view.tick.source, view.unreliable) == ("coinbase", "")
         assert apart_bp(view.tick.price, before) < Decimal(60)
         await feed.disarm()
         await feed.until(good)

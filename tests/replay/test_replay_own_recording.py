@@ -20,7 +20,7 @@ from recio.recording.encode import Encoder, ended
 from recio.recording.segments import Segments
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
-from recio.rules.decision.cycles import EntryTurn, ExitTurn
+from recio.rules.decision.cycles import EntryCycle, ExitCycle
 from recio.rules.decision.entry import Seen, Waits
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.order_book import DEPTH_SHOWN
@@ -30,7 +30,7 @@ from recio.settings.config import Config
 from recio.settings.sections import EntrySection, ExitSection, RiskSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Quantity, Side, Ticker
-from recio.wires import Tape
+from recio.wires import RingBuffer
 from tests.builders import NOW, TICKER, account, board, market, open_trades, price, prices
 
 STRIKE = Decimal("84000.00")
@@ -47,10 +47,10 @@ def asked(*levels: tuple[int, int], bid: int = 3_000) -> BookView:
 
 @dataclass
 class Written:
-    """Turns of an entry that wanted nothing, at a price well above the strike."""
+    """Cycles of an entry that wanted nothing, at a price well above the strike."""
 
     folder: Path
-    turns: list[bytes] = field(default_factory=list[bytes])
+    cycles: list[bytes] = field(default_factory=list[bytes])
     encoder: Encoder = field(
         default_factory=lambda: Encoder(
             limits=RiskSection(), strategies=(Strategy(entry=EntrySection()),), symbols=("BTC",)
@@ -58,9 +58,9 @@ class Written:
     )
 
     def __post_init__(self) -> None:
-        self.turns.append(self.encoder.begin(NOW))
+        self.cycles.append(self.encoder.begin(NOW))
 
-    def turn(
+    def cycle(
         self, second: float, book: BookView | None, *, of: Iterable[Market] = (), spot: str = "84100.00"
     ) -> None:
         now = NOW + timedelta(seconds=second)
@@ -78,13 +78,15 @@ class Written:
             prices=prices(spoken),
             trades=open_trades(),
             account=account(),
-            restraints=None,
+            controls=None,
         )
         waits = Waits(gate="switch", sentence="entry is switched off")
-        self.turns.append(self.encoder.turn(EntryTurn(at=now, strategy="average", seen=seen, outcome=waits)))
+        self.cycles.append(
+            self.encoder.cycle(EntryCycle(at=now, strategy="average", seen=seen, outcome=waits))
+        )
 
     def ended(self, result: Side, ticker: Ticker = TICKER) -> None:
-        self.turns.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=NOW)))
+        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=NOW)))
 
     def write(self) -> Path:
         files = Segments(
@@ -93,7 +95,7 @@ class Written:
         for path in self.folder.glob("*"):
             path.unlink()
         files.begin(NOW)
-        files.append(b"".join(self.turns))
+        files.append(b"".join(self.cycles))
         return self.folder
 
     def traded(self, config: Config = ONCE) -> dict[str, Any]:
@@ -110,22 +112,22 @@ def bought(found: dict[str, Any]) -> list[str]:
 
 
 def test_an_order_gets_what_stood_before_it_and_after_it_and_no_more(written: Written):
-    written.turn(0, asked((5_000, 700)))
-    written.turn(1, asked((5_000, 300), (5_100, 9_000)))
+    written.cycle(0, asked((5_000, 700)))
+    written.cycle(1, asked((5_000, 300), (5_100, 9_000)))
     found = written.traded()
     assert bought(found) == ["3.00"]
     assert "less stood in the books before and after" in found["trades"][0]["notes"][0]
 
 
 def test_an_offer_that_was_gone_a_turn_later_is_not_bought(written: Written):
-    written.turn(0, asked((5_000, 9_000)))
-    written.turn(1, asked((5_300, 9_000)))
+    written.cycle(0, asked((5_000, 9_000)))
+    written.cycle(1, asked((5_300, 9_000)))
     assert bought(written.traded()) == ["0.00"]
 
 
 def test_an_offer_that_came_a_turn_later_is_not_bought_either(written: Written):
-    written.turn(0, asked((5_000, 100)))
-    written.turn(1, asked((4_900, 9_000), (5_000, 100)))
+    written.cycle(0, asked((5_000, 100)))
+    written.cycle(1, asked((4_900, 9_000), (5_000, 100)))
     (trade,) = written.traded()["trades"]
     assert (trade["quantity"], trade["entry_price"]) == ("1.00", "0.500000")
 
@@ -135,15 +137,15 @@ def test_without_a_book_after_it_an_order_gets_nothing(written: Written, after: 
     closes = NOW + timedelta(hours=2)
     offered = [market(floor_strike=STRIKE, close_time=closes)]
     settings = Config(entry=EntrySection(max_seconds_to_close=8_000))
-    written.turn(0, asked((5_000, 9_000)), of=offered)
-    written.turn(after or 1, None if after is None else asked((5_000, 9_000)), of=offered)
+    written.cycle(0, asked((5_000, 9_000)), of=offered)
+    written.cycle(after or 1, None if after is None else asked((5_000, 9_000)), of=offered)
     found = written.traded(settings)
     assert bought(found)[0] == "0.00"
     assert "no book was recorded" in found["trades"][0]["notes"][0]
 
 
 def test_an_order_that_no_turn_followed_got_nothing(written: Written):
-    written.turn(0, asked((5_000, 9_000)))
+    written.cycle(0, asked((5_000, 9_000)))
     found = written.traded()
     assert bought(found) == ["0.00"]
     assert "ended before the order arrived" in found["trades"][0]["notes"][0]
@@ -152,7 +154,7 @@ def test_an_order_that_no_turn_followed_got_nothing(written: Written):
 def test_the_same_offer_is_not_bought_twice(written: Written):
     again = Config(exit=IN_AND_OUT, entry=EntrySection(max_entries_per_market=0, cooldown_seconds=0))
     for second in range(30):
-        written.turn(second, asked((5_000, 1_500), bid=4_900))
+        written.cycle(second, asked((5_000, 1_500), bid=4_900))
     assert [each for each in bought(written.traded(again)) if each != "0.00"] == ["10.00", "5.00"]
 
 
@@ -161,13 +163,13 @@ def test_a_level_that_fell_out_of_what_is_shown_is_not_offered_anew(written: Wri
     better = [(3_900 + 100 * each, 1) for each in range(DEPTH_SHOWN)]
     for second in range(12):
         behind = 6 <= second < 9
-        written.turn(second, asked(*better, bid=3_800) if behind else asked((5_000, 1_000), bid=4_900))
+        written.cycle(second, asked(*better, bid=3_800) if behind else asked((5_000, 1_000), bid=4_900))
     assert bought(written.traded(Config(exit=IN_AND_OUT, entry=deep))) == ["10.00"]
 
 
 def test_other_settings_trade_otherwise_on_the_same_recording(written: Written):
     for second in range(3):
-        written.turn(second, asked((5_000, 9_000)))
+        written.cycle(second, asked((5_000, 9_000)))
     assert bought(written.traded()) == ["10.00"]
     dear = Config(entry=EntrySection(min_edge_dollars=Decimal("0.90")))
     assert bought(written.traded(dear)) == []
@@ -175,7 +177,7 @@ def test_other_settings_trade_otherwise_on_the_same_recording(written: Written):
 
 
 def after_close(written: Written, spot: str = "84100.00", *, next_strike: str | None = None) -> None:
-    """Bought at once, and then turn by turn to half a minute after the close, with or without a window that follows."""
+    """Bought at once, and then cycle by cycle to half a minute after the close, with or without a window that follows."""
     closes = NOW + timedelta(minutes=2)
     first = market(floor_strike=STRIKE, close_time=closes)
     following = market(
@@ -188,7 +190,7 @@ def after_close(written: Written, spot: str = "84100.00", *, next_strike: str | 
     for second in range(150):
         later = second >= 120
         book = asked((9_990, 100)) if later else asked((5_000, 9_000))
-        written.turn(second, book, of=[following if later else first], spot=spot)
+        written.cycle(second, book, of=[following if later else first], spot=spot)
 
 
 @pytest.mark.parametrize("result", list(Side))
@@ -227,8 +229,8 @@ def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written)
         replace(each, ticker=Ticker(f"{each.ticker}-LATER"), open_time=closes, close_time=ends)
         for each in now
     ]
-    written.turn(0, None, of=[*now, *later])
-    written.turn(1, None, of=[*now, *later])
+    written.cycle(0, None, of=[*now, *later])
+    written.cycle(1, None, of=[*now, *later])
     found = written.traded()
     assert {each["next_strike"] for each in found["windows"]} == {None}
 
@@ -246,7 +248,7 @@ def test_a_recording_is_scored_against_the_market_with_its_own_ends(written: Wri
     seen = from_sessions([written.write()], ONCE, AVERAGE, {"average": AVERAGE})
     assert len(seen.observations) >= 120 // 15
     assert all(each.yes for each in seen.observations if each.market == TICKER)
-    assert {"market", "average"} <= seen.observations[0].chances.keys()
+    assert {"market", "average"} <= seen.observations[0].probabilities.keys()
     assert [each.result for each in seen.trades] == [Side.YES]
 
 
@@ -260,20 +262,23 @@ def test_the_report_tells_what_kind_of_recording_it_was(written: Written):
 
 
 def test_a_recording_without_a_single_turn_is_refused(written: Written):
-    with pytest.raises(BadRecording, match="holds no turn"):
+    with pytest.raises(BadRecording, match="holds no cycle"):
         written.traded()
 
 
-def test_a_recording_of_the_form_before_is_still_read(written: Written):
-    written.turn(0, asked((5_000, 9_000)))
-    written.turn(1, asked((5_000, 9_000)))
-    written.turns[0] = written.turns[0].replace(b'"form":2', b'"form":1')
-    assert json.loads(written.turns[0])["form"] == 1
-    assert bought(written.traded()) == ["10.00"]
+def test_a_recording_of_the_form_before_is_refused_with_what_to_do(written: Written):
+    written.cycle(0, asked((5_000, 9_000)))
+    written.cycle(1, asked((5_000, 9_000)))
+    written.cycles[0] = written.cycles[0].replace(b'"form":3', b'"form":2')
+    assert json.loads(written.cycles[0])["form"] == 2
+    with pytest.raises(
+        BadRecording, match=r"form 2, written by recio .*: replay it with the version that wrote it"
+    ):
+        written.traded()
 
 
 async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
-    wire = Tape[MarketEnded](16)
+    wire = RingBuffer[MarketEnded](16)
     written = Written(tmp_path / "unused")
     recorder = Recorder(
         clock=Clock(),
@@ -284,8 +289,8 @@ async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
             keep=timedelta(days=1),
             keep_bytes=10_000_000,
         ),
-        entry_turns=Tape[EntryTurn](16),
-        exit_turns=(Tape[ExitTurn](16),),
+        entry_cycles=RingBuffer[EntryCycle](16),
+        exit_cycles=(RingBuffer[ExitCycle](16),),
         market_ends=wire,
     )
     wire.put(MarketEnded(ticker=TICKER, result=Side.NO, heard_at=NOW))
@@ -299,7 +304,7 @@ async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
         await recorder.run(say)
     (path,) = (tmp_path / "recording").iterdir()
     segment = Segment(path)
-    assert list(segment.turns()) == []
+    assert list(segment.cycles()) == []
     assert segment.ends[TICKER].result is Side.NO
 
 

@@ -35,17 +35,17 @@ STARTING = (holds(Kind.NOT_RECONCILED), holds(Kind.NO_PRICE), holds(Kind.NO_MARK
         ("network away", (UNKNOWN, PRICES, holds(Kind.NO_MARKET), MARKET_DOWN)),
         ("venue away", (STALE, UNKNOWN, BOOKS, holds(Kind.NO_MARKET), MARKET_DOWN, ACCOUNT_DOWN)),
         ("venue paused", (BOOKS, holds(Kind.VENUE_PAUSED), UNKNOWN)),
-        ("database trouble", (STALE, AWAY, KEEPER_DOWN, holds(Kind.TASK_STUCK, "account_sync"))),
+        ("database trouble", (STALE, AWAY, KEEPER_DOWN, holds(Kind.TASK_FROZEN, "account_sync"))),
         ("database trouble", (SLOW, holds(Kind.ORDER_UNANSWERED), holds(Kind.QUEUE_FULL, "queue outcomes"))),
         ("database trouble", (KEEPER_DOWN,)),
         ("disk nearly full", (STALE, holds(Kind.DISK_FULL), AWAY, KEEPER_DOWN)),
         (
             "event loop late",
-            (STALE, PRICES, BOOKS, holds(Kind.LOOP_LATE), SLOW, holds(Kind.TASK_STUCK, "entry")),
+            (STALE, PRICES, BOOKS, holds(Kind.LOOP_LATE), SLOW, holds(Kind.TASK_FROZEN, "entry")),
         ),
         ("starting", STARTING),
-        ("executor stuck", (holds(Kind.TASK_STUCK, "executor"), holds(Kind.ORDER_UNANSWERED))),
-        ("market_sync stuck", (holds(Kind.TASK_STUCK, "market_sync"), holds(Kind.NO_BOOK))),
+        ("executor frozen", (holds(Kind.TASK_FROZEN, "executor"), holds(Kind.ORDER_UNANSWERED))),
+        ("market_sync frozen", (holds(Kind.TASK_FROZEN, "market_sync"), holds(Kind.NO_BOOK))),
     ],
 )
 def test_a_cascade_is_recognised_as_its_one_cause(cause: str, found: tuple[Condition, ...]):
@@ -62,7 +62,7 @@ def test_failures_that_have_nothing_to_do_with_each_other_stay_apart():
 
 def test_every_condition_stands_under_exactly_one_cause():
     everything = tuple(
-        holds(kind, "task" if kind in (Kind.TASK_DOWN, Kind.TASK_STUCK) else "") for kind in Kind
+        holds(kind, "task" if kind in (Kind.TASK_DOWN, Kind.TASK_FROZEN) else "") for kind in Kind
     )
     for left_out in everything:
         found = tuple(each for each in everything if each is not left_out)

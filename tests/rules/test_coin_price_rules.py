@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from recio.messages.prices import IndexTape, IndexValue, PriceView, SourceState
+from recio.messages.prices import IndexHistory, IndexValue, PriceView, SourceState
 from recio.rules.price.coin_price import INDEX, Coin, Remembered
 from recio.rules.price.consensus import Panel, hears
 from recio.rules.price.price_sources import Heard, Limits
 from recio.rules.price.volatility import PriceMemory
 from tests.builders import NOW
 
-LIMITS = Limits(silence_seconds=15, stuck_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))
+LIMITS = Limits(silence_seconds=15, frozen_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))
 
 
 def coin() -> Coin:
@@ -36,7 +36,7 @@ def hear(known: Coin, second: int, price: Decimal) -> None:
         known.panel = hears(known.panel, source, price, at(second), at(second), LIMITS)
 
 
-def prints(second: int, value: Decimal) -> IndexTape:
+def prints(second: int, value: Decimal) -> IndexHistory:
     made = IndexValue(
         sid=1,
         seq=second,
@@ -46,7 +46,7 @@ def prints(second: int, value: Decimal) -> IndexTape:
         received_at=at(second),
         final_minute_mean=None,
     )
-    return IndexTape(prints={"BRTI": (made,)})
+    return IndexHistory(prints={"BRTI": (made,)})
 
 
 def lived(known: Coin, seconds: range, above_bp: int = 0) -> PriceView:
@@ -64,7 +64,7 @@ def lived(known: Coin, seconds: range, above_bp: int = 0) -> PriceView:
 def test_the_index_is_the_price_while_it_is_fresh():
     view = lived(coin(), range(3), above_bp=5)
     assert (view.tick.source, view.tick.price, view.tick.at) == (INDEX, Decimal(84_002), at(2))
-    assert view.doubt == ""
+    assert view.unreliable == ""
 
 
 def test_the_price_does_not_jump_when_the_index_falls_silent_although_the_sources_lie_above_it():
@@ -73,7 +73,7 @@ def test_the_price_does_not_jump_when_the_index_falls_silent_although_the_source
     hear(known, 910, Decimal("84899") * (1 + Decimal(5) / 10_000))
     view, sources = known.judge(at(910))
     assert view is not None
-    assert (view.tick.source, view.doubt) == ("coinbase and kraken", "")
+    assert (view.tick.source, view.unreliable) == ("coinbase and kraken", "")
     assert abs(view.tick.price - 84_899) < 8  # of the 42 dollars that they lie above
     index = sources[-1]
     assert (index.state, index.note) == (SourceState.SILENT, "its newest print is 11 s old")

@@ -83,7 +83,7 @@ def test_a_healthy_daemon_is_not_blocked():
         ("clock off", lambda f: replace(f, board=replace(board(), clock_offset=-1.1))),
         ("event loop late", lambda f: replace(f, loop_lag=0.6)),
         ("database slow", lambda f: replace(f, database_seconds=1.5)),
-        ("entry stuck", lambda f: replace(f, task_ages={"entry": 12.1})),
+        ("entry frozen", lambda f: replace(f, task_ages={"entry": 12.1})),
         ("account_sync restarting", lambda f: replace(f, tasks_down={"account_sync": "the venue is away"})),
         ("database away", lambda f: replace(f, database_fault="database: TimeoutError")),
         ("database read-only", lambda f: replace(f, database_read_only=True)),
@@ -143,7 +143,7 @@ def test_a_task_that_waits_for_the_venue_is_not_stuck_before_its_answer_is_overd
     patient = Config(kalshi=KalshiSection(request_timeout_seconds=20))
     assert conditions(replace(HEALTHY, task_ages={"account_sync": 21.9}), patient) == ()
     late = conditions(replace(HEALTHY, task_ages={"account_sync": 22.1}), patient)
-    assert [each.name for each in late] == ["account_sync stuck"]
+    assert [each.name for each in late] == ["account_sync frozen"]
 
 
 def test_one_market_without_its_book_does_not_close_the_others():
@@ -158,8 +158,8 @@ def test_a_database_that_does_not_answer_at_all_is_not_called_slow_as_well():
 
 @pytest.mark.parametrize("state", [OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING])
 def test_an_order_that_nobody_can_resolve_is_called_out_and_one_with_a_proven_end_is_not(state: OrderState):
-    doubtful = order(state=state, created_at=NOW - timedelta(seconds=61))
+    unresolved = order(state=state, created_at=NOW - timedelta(seconds=61))
     proven = order(state=OrderState.FILLED, created_at=NOW - timedelta(seconds=61))
-    seen = replace(HEALTHY, trades=open_trades(orders=(doubtful, proven)))
-    assert overdue(seen, 60.0) == (doubtful,)
+    seen = replace(HEALTHY, trades=open_trades(orders=(unresolved, proven)))
+    assert overdue(seen, 60.0) == (unresolved,)
     assert overdue(seen, 62.0) == ()

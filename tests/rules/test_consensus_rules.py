@@ -26,9 +26,9 @@ from recio.rules.price.price_sources import (
 )
 from tests.builders import NOW
 
-LIMITS = Limits(silence_seconds=15, stuck_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))
+LIMITS = Limits(silence_seconds=15, frozen_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))
 PRICE = Decimal(84_000)
-GOOD, OUTLIER, STUCK = SourceState.GOOD, SourceState.OUTLIER, SourceState.STUCK
+GOOD, OUTLIER, FROZEN = SourceState.GOOD, SourceState.OUTLIER, SourceState.FROZEN
 
 
 def source(name: str, price: str | Decimal = PRICE, age: float = 0.5, **changes: object) -> Heard:
@@ -60,7 +60,7 @@ def ago(seconds: float):
     return NOW - timedelta(seconds=seconds)
 
 
-def turn(known: Panel, seconds: float = 0, index: Decimal | None = None) -> tuple[Panel, Consensus]:
+def cycle(known: Panel, seconds: float = 0, index: Decimal | None = None) -> tuple[Panel, Consensus]:
     """One look at the panel, and what it leaves behind."""
     now = NOW + timedelta(seconds=seconds)
     found = agree(known, LIMITS, now, index)
@@ -77,41 +77,41 @@ def says(known: Panel, name: str, price: str, seconds: float) -> Panel:
 
 def test_two_that_agree_make_the_price_between_them():
     found = agreed(source("a", "84000"), source("b", "84010"))
-    assert (found.price, found.doubt, found.believed) == (Decimal(84_005), "", ("a", "b"))
+    assert (found.price, found.unreliable, found.believed) == (Decimal(84_005), "", ("a", "b"))
 
 
 def test_of_three_the_one_far_away_is_left_out_by_name():
     found = agreed(source("a"), source("b", "84010"), source("c", "85000"))
     assert [view.state for view in found.sources] == [GOOD, GOOD, OUTLIER]
-    assert (found.price, found.doubt) == (Decimal(84_005), "")
+    assert (found.price, found.unreliable) == (Decimal(84_005), "")
 
 
 def test_of_four_without_a_majority_nobody_is_believed():
     found = agreed(source("a"), source("b"), source("c", "85000"), source("d", "85000"))
-    assert found.doubt == "the sources do not agree"
-    assert agreed(source("a"), source("b"), source("c", "85000"), source("d", "83000")).doubt
+    assert found.unreliable == "the sources do not agree"
+    assert agreed(source("a"), source("b"), source("c", "85000"), source("d", "83000")).unreliable
 
 
 def test_of_two_that_differ_nobody_can_say_who_is_right_unless_the_index_does():
     pair = (source("a"), source("b", "85000"))
-    assert "differ by 117.6 bp" in agreed(*pair).doubt
+    assert "differ by 117.6 bp" in agreed(*pair).unreliable
     told = agreed(*pair, index="84002")
-    assert (told.price, told.doubt) == (PRICE, "")
+    assert (told.price, told.unreliable) == (PRICE, "")
     assert states(*pair, index="84002") == [GOOD, OUTLIER]
 
 
 def test_an_index_that_every_source_contradicts_is_a_doubt():
-    assert "index" in agreed(source("a"), source("b"), index="80000").doubt
+    assert "index" in agreed(source("a"), source("b"), index="80000").unreliable
 
 
 def test_one_alone_is_enough():
     found = agreed(source("a"))
-    assert (found.price, found.doubt) == (PRICE, "")
+    assert (found.price, found.unreliable) == (PRICE, "")
 
 
 def test_without_a_believable_source_there_is_no_price():
     found = agreed(lost(source("a"), "closed"), Heard(source="b"))
-    assert (found.price, found.at, found.doubt) == (None, None, "no source has a price")
+    assert (found.price, found.at, found.unreliable) == (None, None, "no source has a price")
     assert [view.state for view in found.sources] == [SourceState.DOWN, SourceState.CONNECTING]
     assert agree(Panel(), LIMITS, NOW).price is None
 
@@ -145,7 +145,7 @@ def still(name: str, others_then: dict[str, str], seconds: float = 21, price: st
 
 def test_a_source_that_talks_and_stands_still_while_the_others_move_is_found_out():
     frozen = still("a", {"b": "83950"})
-    assert states(frozen, source("b")) == [STUCK, GOOD]
+    assert states(frozen, source("b")) == [FROZEN, GOOD]
     assert agreed(frozen, source("b", "84001")).price == Decimal(84_001)
     assert states(still("a", {"b": "83950"}, seconds=19), source("b")) == [GOOD, GOOD]
 
@@ -155,7 +155,7 @@ def test_a_quiet_market_where_all_stand_still_is_no_reason_to_halt():
     quiet = [still(name, then, seconds=300) for name in "abc"]
     found = agreed(*quiet)
     assert [view.state for view in found.sources] == [GOOD, GOOD, GOOD]
-    assert (found.price, found.doubt) == (PRICE, "")
+    assert (found.price, found.unreliable) == (PRICE, "")
 
 
 def test_one_that_goes_wild_in_a_quiet_market_does_not_make_the_others_stuck():
@@ -168,47 +168,47 @@ def test_one_that_goes_wild_in_a_quiet_market_does_not_make_the_others_stuck():
 def test_of_two_in_a_quiet_market_a_jump_of_one_does_not_make_the_other_stuck():
     known = panel(still("a", {"b": "84000"}), source("b"))
     known = says(known, "b", "85000", 0)
-    _, found = turn(known, 12)
-    assert "differ by" in found.doubt
+    _, found = cycle(known, 12)
+    assert "differ by" in found.unreliable
     assert [view.state for view in found.sources] == [GOOD, GOOD]
 
 
 def test_a_stuck_source_left_alone_is_not_believed_until_it_moves():
-    known, _ = turn(panel(still("a", {"b": "83950"}), source("b")))
+    known, _ = cycle(panel(still("a", {"b": "83950"}), source("b")))
     known = known.having(lost(known.sources["b"], "closed"))
-    known, found = turn(known, 1)
-    assert found.doubt == "a, the only source left, was stuck"
+    known, found = cycle(known, 1)
+    assert found.unreliable == "a, the only source left, was frozen"
     known = says(known, "a", "84003", 2)
-    assert turn(known, 2)[1].doubt == ""
+    assert cycle(known, 2)[1].unreliable == ""
 
 
 # --- continuity --------------------------------------------------------------------------------
 
 
 def both(known: Panel, first: str, second: str, seconds: float) -> tuple[Panel, Consensus]:
-    return turn(says(says(known, "a", first, seconds), "b", second, seconds), seconds)
+    return cycle(says(says(known, "a", first, seconds), "b", second, seconds), seconds)
 
 
 def test_of_two_that_agreed_the_one_that_left_by_a_jump_is_found_out_once_the_other_has_gone_on():
     known, found = both(panel(source("a"), source("b")), "84001", "84002", 1)
-    assert found.doubt == ""
+    assert found.unreliable == ""
     known, found = both(known, "84002", "84842", 2)
-    assert "differ by" in found.doubt
+    assert "differ by" in found.unreliable
     known, found = both(known, "84003", "84843", 11)
-    assert "differ by" in found.doubt
+    assert "differ by" in found.unreliable
     known, found = both(known, "84004", "84844", 13)
-    assert (found.price, found.doubt, found.believed) == (Decimal(84_004), "", ("a",))
+    assert (found.price, found.unreliable, found.believed) == (Decimal(84_004), "", ("a",))
     assert found.sources[1].state is OUTLIER
     known, found = both(known, "84005", "84845", 14)
-    assert (found.price, found.doubt) == (Decimal(84_005), "")
+    assert (found.price, found.unreliable) == (Decimal(84_005), "")
 
 
 def test_a_market_that_really_jumps_is_believed_as_soon_as_the_second_source_follows():
     known, _ = both(panel(source("a"), source("b")), "84001", "84002", 1)
-    known, found = turn(says(known, "b", "84842", 2), 2)
-    assert "differ by" in found.doubt
-    known, found = turn(says(known, "a", "84840", 2.5), 2.5)
-    assert (found.price, found.doubt) == (Decimal(84_841), "")
+    known, found = cycle(says(known, "b", "84842", 2), 2)
+    assert "differ by" in found.unreliable
+    known, found = cycle(says(known, "a", "84840", 2.5), 2.5)
+    assert (found.price, found.unreliable) == (Decimal(84_841), "")
     assert known.sources["a"].jumped_at is None
 
 
@@ -217,8 +217,8 @@ def test_the_other_is_not_believed_while_it_has_not_moved_since():
     known = says(known, "b", "84842", 2)
     for seconds in (13, 14):
         known = says(says(known, "b", f"848{seconds}", seconds), "a", "84001", seconds)
-        known, found = turn(known, seconds)
-        assert "differ by" in found.doubt
+        known, found = cycle(known, seconds)
+        assert "differ by" in found.unreliable
 
 
 def test_two_that_both_jumped_to_different_places_stay_in_doubt():
@@ -226,26 +226,26 @@ def test_two_that_both_jumped_to_different_places_stay_in_doubt():
     known = says(says(known, "b", "84842", 2), "a", "83000", 3)
     for seconds in (14, 15):
         known, found = both(known, f"830{seconds}", f"848{seconds}", seconds)
-        assert "differ by" in found.doubt
+        assert "differ by" in found.unreliable
 
 
 def test_one_that_was_far_is_back_only_well_within_the_limit():
-    known, _ = turn(panel(source("a"), source("b", "85000")), index=PRICE)
-    for price, outcast in (("84151", FAR), ("84126", "")):  # 18 and 15 bp
+    known, _ = cycle(panel(source("a"), source("b", "85000")), index=PRICE)
+    for price, quarantined in (("84151", FAR), ("84126", "")):  # 18 and 15 bp
         known, found = both(known, "84000", price, 1)
-        assert (known.sources["b"].outcast, found.doubt) == (outcast, "")
+        assert (known.sources["b"].quarantined, found.unreliable) == (quarantined, "")
     assert agreed(source("a"), source("b", "84151")).believed == ("a", "b")
 
 
 def test_a_doubt_ends_only_well_within_the_limit():
-    known, found = turn(panel(source("a"), source("b", "84176")))  # 21 bp
-    assert found.doubt
+    known, found = cycle(panel(source("a"), source("b", "84176")))  # 21 bp
+    assert found.unreliable
     known, found = both(known, "84000", "84151", 1)
-    assert found.doubt
+    assert found.unreliable
     known, found = both(known, "84000", "84126", 2)
-    assert found.doubt == ""
+    assert found.unreliable == ""
     known, found = both(known, "84000", "84151", 3)
-    assert found.doubt == ""
+    assert found.unreliable == ""
 
 
 def test_two_that_walked_apart_stay_in_doubt():
@@ -254,20 +254,20 @@ def test_two_that_walked_apart_stay_in_doubt():
     for step in range(1, 30):
         known, found = both(known, f"{84_000 + step}", f"{84_000 + 20 * step}", step)
     assert found is not None
-    assert "differ by" in found.doubt
+    assert "differ by" in found.unreliable
 
 
 def test_one_that_was_found_out_stays_out_until_it_agrees_again():
-    known, _ = turn(panel(source("a"), source("b", "85000")), index=PRICE)
-    assert known.sources["b"].outcast == FAR
-    known, found = turn(known, 1)
-    assert (found.price, found.doubt) == (PRICE, "")
-    alone, found = turn(known.having(lost(known.sources["a"], "closed")), 1)
-    assert found.doubt == "b, the only source left, was far from the others"
+    known, _ = cycle(panel(source("a"), source("b", "85000")), index=PRICE)
+    assert known.sources["b"].quarantined == FAR
+    known, found = cycle(known, 1)
+    assert (found.price, found.unreliable) == (PRICE, "")
+    alone, found = cycle(known.having(lost(known.sources["a"], "closed")), 1)
+    assert found.unreliable == "b, the only source left, was far from the others"
     back = alone.having(source("a"))
-    back, found = turn(says(back, "b", "84002", 2), 2)
-    assert (found.price, found.doubt) == (Decimal(84_001), "")
-    assert back.sources["b"].outcast == ""
+    back, found = cycle(says(back, "b", "84002", 2), 2)
+    assert (found.price, found.unreliable) == (Decimal(84_001), "")
+    assert back.sources["b"].quarantined == ""
 
 
 def test_a_newcomer_far_from_what_two_agreed_on_is_the_one_that_jumped():
@@ -276,24 +276,24 @@ def test_a_newcomer_far_from_what_two_agreed_on_is_the_one_that_jumped():
     known = says(known, "b", "85000", 5)
     assert known.sources["b"].jumped_at is not None
     known, found = both(known, "84003", "85001", 16)
-    assert (found.believed, found.doubt) == (("a",), "")
+    assert (found.believed, found.unreliable) == (("a",), "")
 
 
 def test_two_that_differ_from_the_start_stay_in_doubt():
     known = says(panel(Heard(source="a", connected=True), Heard(source="b", connected=True)), "a", "84000", 0)
-    known, _ = turn(known, 0)
+    known, _ = cycle(known, 0)
     known = says(known, "b", "85000", 1)
     for seconds in range(2, 30):
         known, found = both(known, f"{84_000 + seconds}", f"{85_000 + seconds}", seconds)
-        assert "differ by" in found.doubt
+        assert "differ by" in found.unreliable
 
 
 def test_a_jump_of_the_only_source_is_believed_after_it_has_stood():
     known = says(panel(source("a")), "a", "80000", 1)
-    known, found = turn(known, 2)
-    assert "jumped" in found.doubt
-    known, found = turn(known, 12)
-    assert (found.price, found.doubt) == (Decimal(80_000), "")
+    known, found = cycle(known, 2)
+    assert "jumped" in found.unreliable
+    known, found = cycle(known, 12)
+    assert (found.price, found.unreliable) == (Decimal(80_000), "")
 
 
 # --- what one source leaves behind -------------------------------------------------------------
@@ -335,8 +335,8 @@ def test_the_same_price_again_is_no_move():
 
 
 def test_a_lost_connection_leaves_no_price_behind():
-    gone = lost(source("a", outcast=FAR), "closed")
-    assert (gone.price, gone.at, gone.connected, gone.note, gone.outcast) == (
+    gone = lost(source("a", quarantined=FAR), "closed")
+    assert (gone.price, gone.at, gone.connected, gone.note, gone.quarantined) == (
         None,
         None,
         False,
@@ -391,7 +391,7 @@ anything = st.builds(
     st.decimals(83_000, 85_000, places=2),
     age=st.floats(0, 30),
     connected=st.booleans(),
-    outcast=st.sampled_from(["", FAR]),
+    quarantined=st.sampled_from(["", FAR]),
     moved_at=st.sampled_from([ago(1), ago(60)]),
     jumped_at=st.sampled_from([None, ago(5), ago(30)]),
     others_then=st.sampled_from([{}, {name: Decimal(83_500) for name in "abcdefg"}]),
@@ -407,7 +407,7 @@ def test_the_order_of_the_sources_does_not_matter(sources: list[Heard], seed: in
     shuffled = sources.copy()
     Random(seed).shuffle(shuffled)
     first, second = agreed(*sources), agreed(*shuffled)
-    assert (first.price, first.at, first.doubt) == (second.price, second.at, second.doubt)
+    assert (first.price, first.at, first.unreliable) == (second.price, second.at, second.unreliable)
     assert {view.source: view for view in first.sources} == {view.source: view for view in second.sources}
 
 
@@ -426,7 +426,7 @@ def test_a_price_lies_among_its_sources_and_without_a_talking_source_there_is_no
 @given(near)
 def test_sources_that_agree_leave_no_doubt(prices: list[Decimal]):
     found = agreed(*named(prices))
-    assert found.doubt == ""
+    assert found.unreliable == ""
     assert found.price is not None
     assert min(prices) <= found.price <= max(prices)
 
@@ -439,5 +439,5 @@ def test_one_wild_source_never_moves_the_price_out_of_the_range_of_the_others(
     others = named(prices, moved_at=ago(60), others_then=then) if quiet else named(prices)
     found = agreed(*others, source("wild", wild, age=age))
     assert found.price is not None
-    assert found.doubt == ""
+    assert found.unreliable == ""
     assert min(prices) <= found.price <= max(prices)

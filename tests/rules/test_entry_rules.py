@@ -1,4 +1,4 @@
-"""Entry: each gate closes for its own reason, unknown never trades, and a wish is bounded."""
+"""Entry: each gate closes for its own reason, unknown never trades, and an intent is bounded."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import pytest
 
-from recio.messages.controls import Block, Halt, Restraints
+from recio.messages.controls import Block, Halt, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BookView, MarketStatus
 from recio.messages.orders import OrderState
@@ -42,7 +42,7 @@ def seen(**changes: object) -> Seen:
         "prices": prices(),
         "trades": open_trades(),
         "account": account(),
-        "restraints": Restraints(),
+        "controls": TradingControls(),
     }
     return Seen(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
@@ -83,7 +83,7 @@ def test_never_asks_for_more_than_stands_there():
     assert outcome.quantity == 137
 
 
-HALT = Halt(cause="difference", since=NOW, by="test", way_out="look")
+HALT = Halt(cause="difference", since=NOW, by="test", resolution="look")
 BLOCK = Block(condition="price stale", detail="old", clears="a tick", since=NOW)
 LATER = {TICKER: NOW - timedelta(seconds=5)}
 
@@ -91,24 +91,27 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
 @pytest.mark.parametrize(
     ("expected", "change"),
     [
-        ("halt", lambda w: replace(w, restraints=Restraints(halts=(HALT,)))),
-        ("block", lambda w: replace(w, restraints=Restraints(blocks=(BLOCK,)))),
-        ("starting", lambda w: replace(w, restraints=None)),
+        ("halt", lambda w: replace(w, controls=TradingControls(halts=(HALT,)))),
+        ("block", lambda w: replace(w, controls=TradingControls(blocks=(BLOCK,)))),
+        ("starting", lambda w: replace(w, controls=None)),
         ("starting", lambda w: replace(w, account=None)),
         ("starting", lambda w: replace(w, trades=None)),
         ("no price", lambda w: replace(w, prices=None)),
         ("price age", lambda w: replace(w, prices=prices(price(age=6.0)))),
         ("no price", lambda w: replace(w, prices=prices(symbol="ETH"))),
-        ("price doubt", lambda w: replace(w, prices=prices(replace(price(), doubt="sources differ")))),
-        ("market doubt", lambda w: replace(w, board=board(view(market(doubt="another index"))))),
+        (
+            "price unreliable",
+            lambda w: replace(w, prices=prices(replace(price(), unreliable="sources differ"))),
+        ),
+        ("market untradable", lambda w: replace(w, board=board(view(market(untradable="another index"))))),
         ("no market", lambda w: replace(w, board=None)),
         ("no market", lambda w: replace(w, board=replace(board(), markets=()))),
         ("probability", lambda w: replace(w, prices=prices(price(volatility=None)))),
         ("probability", lambda w: replace(w, prices=prices(price(volatility=0.0)))),
         ("already in", lambda w: replace(w, trades=open_trades(trades=(trade(),)))),
-        ("order in doubt", lambda w: replace(w, trades=open_trades(orders=(order(),)))),
+        ("unknown order", lambda w: replace(w, trades=open_trades(orders=(order(),)))),
         (
-            "order in doubt",
+            "unknown order",
             lambda w: replace(w, trades=open_trades(orders=(order(state=OrderState.UNKNOWN),))),
         ),
         ("cooldown", lambda w: replace(w, trades=open_trades(last_entry_at=LATER))),
@@ -148,7 +151,7 @@ def test_an_old_book_is_no_book():
 
 
 def test_the_switch_is_asked_first():
-    assert gate(seen(restraints=Restraints(halts=(HALT,))), EntrySection(enabled=False)) == "switch"
+    assert gate(seen(controls=TradingControls(halts=(HALT,))), EntrySection(enabled=False)) == "switch"
 
 
 def test_the_fee_is_part_of_the_price():
@@ -165,7 +168,7 @@ def test_an_unknown_probability_is_shown_as_unknown():
     assert (assessed.probability, assessed.yes_edge, assessed.no_edge) == (None, None, None)
 
 
-def test_a_wish_carries_the_figures_it_was_made_from():
+def test_an_intent_carries_the_figures_it_was_made_from():
     outcome = decide(seen(), SETTINGS, NOW).outcome
     assert isinstance(outcome, OpenIntent)
     assert {"price", "volatility", "probability", "ask", "edge", "seconds_to_close", "strike"} <= set(

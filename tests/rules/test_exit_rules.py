@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages.controls import Brake, Halt, Restraints, Switch, SwitchedOff
+from recio.messages.controls import Halt, HaltLevel, Switch, SwitchedOff, TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.markets import BookView, MarketStatus, VenuePhase, VenueState
 from recio.messages.orders import TradeState, TradeView
@@ -26,7 +26,7 @@ LOSING = price("83700.00")
 """300 dollars under the strike with ten minutes to go: YES is far below the stop."""
 
 
-def turn(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> CloseIntent | Holds:
+def cycle(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> CloseIntent | Holds:
     return decided(of, at, **changes).outcome
 
 
@@ -41,25 +41,25 @@ def decided(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> 
 
 
 def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
-    wish = turn(trade(exit_quantity=Quantity(300)))
-    assert isinstance(wish, CloseIntent)
-    assert wish.quantity == 700
+    sale = cycle(trade(exit_quantity=Quantity(300)))
+    assert isinstance(sale, CloseIntent)
+    assert sale.quantity == 700
 
 
 def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
-    wish = turn(
+    sale = cycle(
         trade(),
         settings=ExitSection(stop_probability=0.25, max_slippage_dollars=SETTINGS.max_slippage_dollars),
     )
-    assert isinstance(wish, CloseIntent)
-    assert wish.floor == Price(10)
+    assert isinstance(sale, CloseIntent)
+    assert sale.floor == Price(10)
 
 
 def test_a_no_trade_is_judged_by_the_probability_of_no():
     held_no = trade(side=Side.NO)
-    assert isinstance(turn(held_no), Holds)
+    assert isinstance(cycle(held_no), Holds)
     assert isinstance(
-        turn(held_no, price("84300.00"), board=board(view(levels=book(bid=9300, ask=9500)))), CloseIntent
+        cycle(held_no, price("84300.00"), board=board(view(levels=book(bid=9300, ask=9500)))), CloseIntent
     )
 
 
@@ -75,22 +75,22 @@ def test_a_no_trade_is_judged_by_the_probability_of_no():
     ],
 )
 def test_holds_when_it_cannot_or_must_not_sell(changes: dict[str, object]):
-    assert isinstance(turn(trade(), **changes), Holds)
+    assert isinstance(cycle(trade(), **changes), Holds)
 
 
 def test_never_judges_a_stop_by_an_old_or_unknown_price():
-    assert isinstance(turn(trade(), price("83700.00", age=11)), Holds)
-    assert isinstance(turn(trade(), None), Holds)
-    assert isinstance(turn(trade(), price("83700.00", volatility=None)), Holds)
+    assert isinstance(cycle(trade(), price("83700.00", age=11)), Holds)
+    assert isinstance(cycle(trade(), None), Holds)
+    assert isinstance(cycle(trade(), price("83700.00", volatility=None)), Holds)
 
 
 @pytest.mark.parametrize("state", [TradeState.OPENING, TradeState.CLOSING, TradeState.CLOSED])
 def test_only_an_open_trade_is_sold(state: TradeState):
-    assert isinstance(turn(replace(trade(), state=state)), Holds)
+    assert isinstance(cycle(replace(trade(), state=state)), Holds)
 
 
 def test_holds_while_the_model_is_above_the_stop():
-    held = turn(trade(), price("84000.00"))
+    held = cycle(trade(), price("84000.00"))
     assert isinstance(held, Holds)
     assert "stop below" in held.sentence
 
@@ -123,59 +123,61 @@ def test_a_floor_never_steps_up_and_always_lands_on_the_grid(floor: int, side: S
 @pytest.mark.parametrize("phase", [VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED])
 def test_waits_while_the_venue_takes_no_orders(phase: VenuePhase):
     paused = replace(board(), venue=VenueState(phase=phase))
-    held = turn(trade(), LOSING, board=paused)
+    held = cycle(trade(), LOSING, board=paused)
     assert isinstance(held, Holds)
     assert phase.value in held.sentence
 
 
 def test_never_judges_a_stop_by_a_price_in_doubt():
-    assert isinstance(turn(trade(), replace(LOSING, doubt="sources differ")), Holds)
+    assert isinstance(cycle(trade(), replace(LOSING, unreliable="sources differ")), Holds)
 
 
-FLATTEN = Restraints(halts=(Halt(cause="by hand", since=NOW, by="x", way_out="y", brake=Brake.FLATTEN),))
+FLATTEN = TradingControls(
+    halts=(Halt(cause="by hand", since=NOW, by="x", resolution="y", level=HaltLevel.FLATTEN),)
+)
 EXIT_OFF = (SwitchedOff(switch=Switch.EXIT, since=NOW, by="me", why=""),)
 HEALTHY = price("84300.00")
 
 
 def test_a_flatten_sells_what_the_model_would_keep_and_asks_no_switch():
-    assert isinstance(turn(trade(), HEALTHY), Holds)
-    wish = turn(
+    assert isinstance(cycle(trade(), HEALTHY), Holds)
+    sale = cycle(
         trade(),
         HEALTHY,
-        restraints=replace(FLATTEN, switched_off=EXIT_OFF),
+        controls=replace(FLATTEN, switched_off=EXIT_OFF),
         settings=SETTINGS.model_copy(update={"enabled": False}),
     )
-    assert isinstance(wish, CloseIntent)
-    assert (wish.quantity, wish.why) == (1000, "flatten: by hand; bid 0.0500")
+    assert isinstance(sale, CloseIntent)
+    assert (sale.quantity, sale.why) == (1000, "flatten: by hand; bid 0.0500")
 
 
 def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
-    assert isinstance(turn(trade(), None, restraints=FLATTEN), CloseIntent)
+    assert isinstance(cycle(trade(), None, controls=FLATTEN), CloseIntent)
     nobody = board(view(levels=BookView(bids=(), asks=((Price(700), Quantity(100)),))))
-    assert isinstance(turn(trade(), None, restraints=FLATTEN, board=nobody), Holds)
-    closed = turn(trade(closes_at=NOW), None, restraints=FLATTEN)
+    assert isinstance(cycle(trade(), None, controls=FLATTEN, board=nobody), Holds)
+    closed = cycle(trade(closes_at=NOW), None, controls=FLATTEN)
     assert isinstance(closed, Holds)
     assert "left to settlement" in closed.sentence
 
 
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
-    wish = turn(trade(), None, restraints=FLATTEN)
-    assert isinstance(wish, CloseIntent)
+    sale = cycle(trade(), None, controls=FLATTEN)
+    assert isinstance(sale, CloseIntent)
     tried = Remembered(attempts=1, last_attempt=NOW)
-    assert isinstance(turn(trade(), None, restraints=FLATTEN, before=tried), Holds)
+    assert isinstance(cycle(trade(), None, controls=FLATTEN, before=tried), Holds)
     later = NOW + timedelta(seconds=SETTINGS.retry_seconds)
-    assert isinstance(turn(trade(), None, restraints=FLATTEN, before=tried, now=later), CloseIntent)
+    assert isinstance(cycle(trade(), None, controls=FLATTEN, before=tried, now=later), CloseIntent)
 
 
 def test_a_halt_or_a_stop_sells_nothing_by_itself_and_holds_up_no_exit():
-    for brake in (Brake.HALT, Brake.STOP):
-        halted = Restraints(halts=(Halt(cause="x", since=NOW, by="x", way_out="y", brake=brake),))
-        assert isinstance(turn(trade(), HEALTHY, restraints=halted), Holds)
-        assert isinstance(turn(trade(), restraints=halted), CloseIntent)
+    for level in (HaltLevel.HALT, HaltLevel.STOP):
+        halted = TradingControls(halts=(Halt(cause="x", since=NOW, by="x", resolution="y", level=level),))
+        assert isinstance(cycle(trade(), HEALTHY, controls=halted), Holds)
+        assert isinstance(cycle(trade(), controls=halted), CloseIntent)
 
 
 def test_exits_that_a_person_switched_off_stay_off():
-    off = turn(trade(), restraints=Restraints(switched_off=EXIT_OFF))
+    off = cycle(trade(), controls=TradingControls(switched_off=EXIT_OFF))
     assert isinstance(off, Holds)
     assert off.sentence == "exit was switched off by me"
 
@@ -190,9 +192,9 @@ def exits(**settings: object) -> ExitSection:
     return ExitSection.model_validate({"stop_probability": 0.25, **settings})
 
 
-def why(wish: CloseIntent | Holds) -> str:
-    assert isinstance(wish, CloseIntent)
-    return wish.why.split(":")[0]
+def why(sale: CloseIntent | Holds) -> str:
+    assert isinstance(sale, CloseIntent)
+    return sale.why.split(":")[0]
 
 
 @pytest.mark.parametrize(
@@ -210,8 +212,8 @@ def test_each_stop_sells_by_its_name_without_any_probability_and_is_off_unless_i
     spot = replace(NO_MODEL, momentum=Momentum(hundredths=-36.0, whole=False))
     if "now" in changes:
         spot = replace(spot, tick=replace(spot.tick, at=NOW + timedelta(seconds=479)))
-    assert why(turn(trade(), spot, settings=settings, **changes)) == name
-    assert isinstance(turn(trade(), spot, settings=exits(), **changes), Holds)
+    assert why(cycle(trade(), spot, settings=settings, **changes)) == name
+    assert isinstance(cycle(trade(), spot, settings=exits(), **changes), Holds)
 
 
 @pytest.mark.parametrize(
@@ -227,8 +229,8 @@ def test_price_stop_and_take_profit_sell_at_their_price_and_not_before(
     settings: ExitSection, bid: int, sells: bool
 ):
     shown = board(view(levels=book(bid=bid, ask=bid + 100)))
-    assert isinstance(turn(trade(), NO_MODEL, settings=settings, board=shown), CloseIntent) is sells
-    held_no = turn(
+    assert isinstance(cycle(trade(), NO_MODEL, settings=settings, board=shown), CloseIntent) is sells
+    held_no = cycle(
         trade(side=Side.NO),
         NO_MODEL,
         settings=settings,
@@ -249,12 +251,12 @@ def test_price_stop_and_take_profit_sell_at_their_price_and_not_before(
 )
 def test_momentum_stops_only_the_side_that_it_runs_against(side: Side, hundredths: float, sells: bool):
     spot = replace(NO_MODEL, momentum=Momentum(hundredths=hundredths, whole=True))
-    wish = turn(trade(side=side), spot, settings=exits(momentum_stop_hundredths=36.0))
-    assert isinstance(wish, CloseIntent) is sells
+    sale = cycle(trade(side=side), spot, settings=exits(momentum_stop_hundredths=36.0))
+    assert isinstance(sale, CloseIntent) is sells
     assert isinstance(
-        turn(
+        cycle(
             trade(side=side),
-            replace(spot, doubt="sources differ"),
+            replace(spot, unreliable="sources differ"),
             settings=exits(momentum_stop_hundredths=36.0),
         ),
         Holds,
@@ -295,14 +297,14 @@ def test_a_turn_in_the_dark_begins_the_verification_anew():
 
 def test_below_the_hard_stop_nothing_is_waited_for():
     settings = exits(hold_for_seconds=600.0, min_hold_seconds=600.0, hard_stop_probability=0.25)
-    assert "hard stop" in turn(trade(), settings=settings).why  # pyright: ignore[reportAttributeAccessIssue]
+    assert "hard stop" in cycle(trade(), settings=settings).why  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_minimum_hold_and_the_seconds_to_the_close_are_two_things():
     young = trade(opened_at=NOW - timedelta(seconds=59))
-    assert isinstance(turn(young, settings=exits(min_hold_seconds=60.0)), Holds)
+    assert isinstance(cycle(young, settings=exits(min_hold_seconds=60.0)), Holds)
     assert isinstance(
-        turn(replace(young, opened_at=NOW - timedelta(seconds=60)), settings=exits(min_hold_seconds=60.0)),
+        cycle(replace(young, opened_at=NOW - timedelta(seconds=60)), settings=exits(min_hold_seconds=60.0)),
         CloseIntent,
     )
 
@@ -359,9 +361,9 @@ def test_settings_that_contradict_each_other_are_refused(key: str, value: object
 
 
 def test_no_halt_and_no_block_holds_up_any_of_them():
-    halted = Restraints(halts=(Halt(cause="x", since=NOW, by="x", way_out="y"),))
+    halted = TradingControls(halts=(Halt(cause="x", since=NOW, by="x", resolution="y"),))
     assert (
-        why(turn(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), restraints=halted))
+        why(cycle(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), controls=halted))
         == "price stop"
     )
 
@@ -369,5 +371,5 @@ def test_no_halt_and_no_block_holds_up_any_of_them():
 @pytest.mark.parametrize(("age", "sells"), [(10, True), (11, False)])
 def test_a_bid_of_a_book_that_fell_silent_judges_no_price_stop(age: int, sells: bool):
     old = replace(view(levels=book(bid=500, ask=700)), book_at=NOW - timedelta(seconds=age))
-    wish = turn(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), board=board(old))
-    assert isinstance(wish, CloseIntent) is sells
+    sale = cycle(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), board=board(old))
+    assert isinstance(sale, CloseIntent) is sells

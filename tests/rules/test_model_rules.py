@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.prices import Momentum
 from recio.rules.decision.entry import Decided, Seen, decide
@@ -30,7 +30,7 @@ def leaning(up: float) -> Model:
     table = Table(
         digest="0123456789abcdef", symbol="BTC", buckets=dict.fromkeys(range(-BUCKETS, BUCKETS + 1), each)
     )
-    return Model(kind=ModelKind.FINGERPRINT, tables={"BTC": table})
+    return Model(kind=ModelKind.EMPIRICAL, tables={"BTC": table})
 
 
 def decided(model: Model, spot: object = AT_THE_STRIKE) -> Decided:
@@ -39,7 +39,7 @@ def decided(model: Model, spot: object = AT_THE_STRIKE) -> Decided:
         prices=prices(spot),  # pyright: ignore[reportArgumentType]
         trades=open_trades(),
         account=account(),
-        restraints=Restraints(),
+        controls=TradingControls(),
     )
     return decide(seen, EntrySection(enabled=True), NOW, model)
 
@@ -48,8 +48,8 @@ def decided(model: Model, spot: object = AT_THE_STRIKE) -> Decided:
 def test_entry_buys_the_side_that_the_configured_tables_favour_and_says_by_which(up: float, side: Side):
     outcome = decided(leaning(up)).outcome
     assert isinstance(outcome, OpenIntent)
-    assert (outcome.side, outcome.inputs["model"]) == (side, "fingerprint 0123456789ab")
-    assert outcome.chance == pytest.approx(0.8)
+    assert (outcome.side, outcome.inputs["model"]) == (side, "empirical 0123456789ab")
+    assert outcome.probability == pytest.approx(0.8)
 
 
 def test_the_settlement_average_asks_for_no_momentum():
@@ -62,7 +62,7 @@ def test_the_settlement_average_asks_for_no_momentum():
     [
         (leaning(0.8), None, "momentum is not known yet"),
         (leaning(0.8), Momentum(hundredths=1.0, whole=False), "momentum is not known yet"),
-        (Model(kind=ModelKind.FINGERPRINT), WHOLE, "no fingerprint model of BTC"),
+        (Model(kind=ModelKind.EMPIRICAL), WHOLE, "no empirical model of BTC"),
     ],
 )
 def test_what_the_tables_cannot_say_is_a_reason_and_no_trade(
@@ -92,7 +92,7 @@ def test_the_stop_is_judged_by_the_same_model(up: float, sells: bool):
 def test_a_ladder_reads_its_table_once():
     reader = Reader(leaning(0.8))
     for _ in range(3):
-        reader.chance(market(), AT_THE_STRIKE, NOW)
+        reader.probability(market(), AT_THE_STRIKE, NOW)
     assert len(reader.slices) == 1
 
 

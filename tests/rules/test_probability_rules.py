@@ -14,16 +14,16 @@ from hypothesis import strategies as st
 from recio.messages.markets import StrikeType
 from recio.rules.pricing.average_fit import NORMAL
 from recio.rules.pricing.probability import by_strike_type, half_unit, mean_variance_seconds, prints_made
-from recio.rules.pricing.settlement_average import outlook
+from recio.rules.pricing.settlement_average import forecast
 
 SIGMA = 0.00007
-chances = st.floats(50_000, 120_000)
+probabilities = st.floats(50_000, 120_000)
 
 
 def mean_above(
     threshold: float, price: float, volatility: float, seconds: float, made: Sequence[float]
 ) -> float:
-    return outlook(price, volatility, seconds, made, NORMAL).above(threshold)
+    return forecast(price, volatility, seconds, made, NORMAL).above(threshold)
 
 
 def yes_probability(
@@ -35,7 +35,7 @@ def yes_probability(
     seconds: float,
     made: Sequence[float],
 ) -> float | None:
-    return by_strike_type(strike_type, floor, cap, outlook(price, volatility, seconds, made, NORMAL).above)
+    return by_strike_type(strike_type, floor, cap, forecast(price, volatility, seconds, made, NORMAL).above)
 
 
 @pytest.mark.parametrize(
@@ -70,20 +70,20 @@ def test_when_all_prints_are_made_the_outcome_is_certain():
     assert mean_above(84_000, 10_000, SIGMA, 0, [84_000.0] * 60) == 1.0
 
 
-@given(chances, st.floats(1, 500), st.floats(1, 3600))
+@given(probabilities, st.floats(1, 500), st.floats(1, 3600))
 def test_symmetric_about_the_price(price: float, distance: float, seconds: float):
     up = mean_above(price + distance, price, SIGMA, seconds, [])
     down = mean_above(price - distance, price, SIGMA, seconds, [])
     assert up + down == pytest.approx(1.0, abs=1e-9)
 
 
-@given(chances, st.floats(0, 500), st.floats(0.01, 500), st.floats(1, 3600))
+@given(probabilities, st.floats(0, 500), st.floats(0.01, 500), st.floats(1, 3600))
 def test_a_higher_strike_is_never_likelier(price: float, distance: float, further: float, seconds: float):
     near = mean_above(price + distance, price, SIGMA, seconds, [])
     assert mean_above(price + distance + further, price, SIGMA, seconds, []) <= near
 
 
-@given(chances, st.floats(1, 500), st.floats(1, 1800), st.floats(1, 1800))
+@given(probabilities, st.floats(1, 500), st.floats(1, 1800), st.floats(1, 1800))
 def test_more_time_never_makes_the_losing_side_less_likely(
     price: float, distance: float, seconds: float, more: float
 ):
@@ -136,6 +136,6 @@ def test_the_rounding_that_counts_is_that_of_the_coin(strike: str, half: float):
 
 def test_a_cheap_coin_at_its_strike_is_even_money_and_not_a_certainty():
     strike = Decimal("0.0699999")
-    chance = yes_probability(StrikeType.GREATER, strike, None, 0.07, 0.0002, 600, [])
-    assert chance is not None
-    assert 0.45 < chance < 0.55
+    probability = yes_probability(StrikeType.GREATER, strike, None, 0.07, 0.0002, 600, [])
+    assert probability is not None
+    assert 0.45 < probability < 0.55

@@ -8,7 +8,7 @@ from recio.messages.account import PositionDifference
 from recio.rules.account.reconcile import (
     CASH_COMPARISONS,
     Absence,
-    CashDoubt,
+    CashMismatch,
     absence_margin,
     cash_cause,
     compare,
@@ -69,7 +69,7 @@ def test_an_order_in_motion_or_a_closed_market_explains_a_difference():
 
 
 def test_cash_is_in_doubt_only_after_it_was_the_same_so_often_with_nothing_in_motion():
-    doubt = CashDoubt()
+    doubt = CashMismatch()
     for _ in range(CASH_COMPARISONS - 1):
         doubt = doubt.after(Money(5), quiet=True)
         assert not doubt.is_steady

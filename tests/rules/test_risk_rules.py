@@ -9,10 +9,10 @@ from decimal import Decimal
 import pytest
 
 from recio.messages.account import AccountView
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderState
-from recio.rules.account.risk import Approved, Refused, Standing, approve, open_cost, worst_case
+from recio.rules.account.risk import Approved, Exposure, Refused, approve, open_cost, worst_case
 from recio.rules.decision.entry import Seen, decide
 from recio.settings.sections import EntrySection, RiskSection
 from recio.units import EventTicker, Money, Price, Quantity, Ticker
@@ -27,7 +27,7 @@ def intent() -> OpenIntent:
         prices=prices(),
         trades=open_trades(),
         account=account(),
-        restraints=Restraints(),
+        controls=TradingControls(),
     )
     outcome = decide(world, EntrySection(enabled=True), NOW).outcome
     assert isinstance(outcome, OpenIntent)
@@ -37,21 +37,21 @@ def intent() -> OpenIntent:
 ASK = Price(3000)
 
 
-def standing(trades: OpenTrades, of: AccountView | None = None, ask: Price | None = ASK) -> Standing:
-    return Standing(trades=trades, account=of or account(), ask=ask)
+def exposure(trades: OpenTrades, of: AccountView | None = None, ask: Price | None = ASK) -> Exposure:
+    return Exposure(trades=trades, account=of or account(), ask=ask)
 
 
-def refusal(wish: OpenIntent, seen: Standing, limits: RiskSection = LIMITS) -> str:
-    answer = approve(wish, seen, limits, NOW)
+def refusal(wanted: OpenIntent, seen: Exposure, limits: RiskSection = LIMITS) -> str:
+    answer = approve(wanted, seen, limits, NOW)
     assert isinstance(answer, Refused)
     return answer.limit
 
 
 def test_reserves_the_worst_the_order_can_cost():
-    wish = intent()
-    answer = approve(wish, standing(open_trades()), LIMITS, NOW)
+    wanted = intent()
+    answer = approve(wanted, exposure(open_trades()), LIMITS, NOW)
     assert isinstance(answer, Approved)
-    assert answer.reserved == worst_case(wish) == 3_200_000 + wish.fee_estimate
+    assert answer.reserved == worst_case(wanted) == 3_200_000 + wanted.fee_estimate
 
 
 OTHER = Ticker("KXBTC15M-OTHER-00")
@@ -77,7 +77,7 @@ COSTLY = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(98_
     ],
 )
 def test_each_limit_refuses_by_its_name(limit: str, trades: OpenTrades):
-    assert refusal(intent(), standing(trades)) == limit
+    assert refusal(intent(), exposure(trades)) == limit
 
 
 @pytest.mark.parametrize(
@@ -85,12 +85,12 @@ def test_each_limit_refuses_by_its_name(limit: str, trades: OpenTrades):
 )
 def test_an_order_that_is_too_large_is_refused(name: str, limit: str):
     limits = RiskSection.model_validate({name: Decimal(limit)})
-    assert refusal(intent(), standing(open_trades()), limits) == name
+    assert refusal(intent(), exposure(open_trades()), limits) == name
 
 
 def test_contracts_bought_by_hand_count_against_the_strike():
-    by_hand = account(positions={intent().ticker: Quantity(-4500)}, foreign=(intent().ticker,))
-    assert refusal(intent(), standing(open_trades(), by_hand)) == "max_contracts_per_strike"
+    by_hand = account(positions={intent().ticker: Quantity(-4500)}, external=(intent().ticker,))
+    assert refusal(intent(), exposure(open_trades(), by_hand)) == "max_contracts_per_strike"
 
 
 @pytest.mark.parametrize(
@@ -98,40 +98,40 @@ def test_contracts_bought_by_hand_count_against_the_strike():
     [(SIBLING, 57, "max_event_cost_dollars"), (OTHER, 97, "max_open_cost_dollars")],
 )
 def test_what_was_made_by_hand_counts_against_its_event_and_the_whole(ticker: Ticker, cost: int, limit: str):
-    by_hand = account(foreign_cost={ticker: Money(cost * 1_000_000)})
-    assert refusal(intent(), standing(open_trades(), by_hand)) == limit
+    by_hand = account(external_cost={ticker: Money(cost * 1_000_000)})
+    assert refusal(intent(), exposure(open_trades(), by_hand)) == limit
 
 
 def test_nothing_is_opened_whose_loss_could_exceed_the_days_limit():
     held = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(20_000_000))
     trades = open_trades(trades=(held,), realised_today=Money(-27_000_000))
-    assert refusal(intent(), standing(trades)) == "max_daily_loss_dollars"
+    assert refusal(intent(), exposure(trades)) == "max_daily_loss_dollars"
     assert isinstance(
-        approve(intent(), standing(replace(trades, realised_today=Money(-26_000_000))), LIMITS, NOW), Approved
+        approve(intent(), exposure(replace(trades, realised_today=Money(-26_000_000))), LIMITS, NOW), Approved
     )
 
 
 def test_an_old_decision_is_refused():
     old = replace(intent(), decided_at=NOW - timedelta(seconds=3))
-    assert refusal(old, standing(open_trades())) == "order_deadline_seconds"
+    assert refusal(old, exposure(open_trades())) == "order_deadline_seconds"
 
 
 @pytest.mark.parametrize(
-    ("ask", "chance", "approved"),
+    ("ask", "probability", "approved"),
     [(3000, 0.34, True), (2699, 0.34, False), (2700, 0.34, True), (3000, 0.269, False), (None, 0.34, False)],
 )
 def test_a_price_is_held_against_the_ask_of_this_moment_and_the_models_worth(
-    ask: int | None, chance: float, approved: bool
+    ask: int | None, probability: float, approved: bool
 ):
-    wish = replace(intent(), limit=Price(3200), chance=chance)
-    answer = approve(wish, standing(open_trades(), ask=None if ask is None else Price(ask)), LIMITS, NOW)
+    wanted = replace(intent(), limit=Price(3200), probability=probability)
+    answer = approve(wanted, exposure(open_trades(), ask=None if ask is None else Price(ask)), LIMITS, NOW)
     assert isinstance(answer, Approved) is approved
     assert approved or (isinstance(answer, Refused) and answer.limit == "price_collar_dollars")
 
 
 def test_without_the_money_for_order_and_fee_nothing_is_sent():
-    assert refusal(intent(), standing(open_trades(), account(3_200_000))) == "balance"
-    nobody_asked = Standing(trades=open_trades(), account=None, ask=ASK)
+    assert refusal(intent(), exposure(open_trades(), account(3_200_000))) == "balance"
+    nobody_asked = Exposure(trades=open_trades(), account=None, ask=ASK)
     assert refusal(intent(), nobody_asked) == "balance"
 
 
@@ -139,14 +139,14 @@ def test_money_that_the_venue_may_not_have_counted_yet_is_not_spent_twice():
     later = order(ticker=OTHER, state=OrderState.CANCELLED, created_at=NOW, reserved=Money(5_000_000))
     earlier = replace(later, created_at=NOW - timedelta(seconds=20))
     poor = account(8_000_000, reconciled_at=NOW - timedelta(seconds=10))
-    assert refusal(intent(), standing(open_trades(recent_orders=(later,)), poor)) == "balance"
-    counted = approve(intent(), standing(open_trades(recent_orders=(earlier,)), poor), LIMITS, NOW)
+    assert refusal(intent(), exposure(open_trades(recent_orders=(later,)), poor)) == "balance"
+    counted = approve(intent(), exposure(open_trades(recent_orders=(earlier,)), poor), LIMITS, NOW)
     assert isinstance(counted, Approved)
 
 
 @pytest.mark.parametrize("state", [OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING])
 def test_an_order_without_a_proven_end_counts_with_all_it_may_cost(state: OrderState):
-    doubtful = order(state=state, ticker=OTHER, reserved=Money(99_000_000), quantity=Quantity(1))
-    seen = standing(open_trades(orders=(doubtful,)))
+    unresolved = order(state=state, ticker=OTHER, reserved=Money(99_000_000), quantity=Quantity(1))
+    seen = exposure(open_trades(orders=(unresolved,)))
     assert open_cost(seen) == 99_000_000
     assert refusal(intent(), seen) == "max_open_cost_dollars"

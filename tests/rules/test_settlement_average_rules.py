@@ -16,7 +16,7 @@ from recio.messages.markets import StrikeType
 from recio.rules.pricing import market_probability
 from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, NORMAL, TIME_OF_DAY, Fit, TimeOfDay
 from recio.rules.pricing.model import INDEX, Model, Reader
-from recio.rules.pricing.settlement_average import outlook, tails_at
+from recio.rules.pricing.settlement_average import forecast, tails_at
 from recio.rules.pricing.time_of_day import factor, growth, mean_factor
 from tests.builders import NOW, market, price
 
@@ -27,7 +27,7 @@ ONE_MINUTE_BEFORE_THE_OPENING = datetime(2026, 11, 24, 14, 29, tzinfo=UTC)
 
 
 def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
-    fat, thin = outlook(SPOT, SIGMA, 600, (), FITTED), outlook(SPOT, SIGMA, 600, (), NORMAL)
+    fat, thin = forecast(SPOT, SIGMA, 600, (), FITTED), forecast(SPOT, SIGMA, 600, (), NORMAL)
     four_spreads = SPOT + 4 * thin.narrow
     half_a_spread = SPOT + 0.5 * thin.narrow
     assert fat.above(four_spreads) > 20 * thin.above(four_spreads)
@@ -36,7 +36,7 @@ def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
 
 @given(st.floats(0.01, 8), st.floats(1, 7_200))
 def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds: float):
-    seen = outlook(SPOT, SIGMA, seconds, (), FITTED)
+    seen = forecast(SPOT, SIGMA, seconds, (), FITTED)
     distance = spreads * seen.narrow
     assert seen.above(SPOT + distance) + seen.above(SPOT - distance) == pytest.approx(1.0, abs=1e-12)
     assert seen.above(SPOT + 1.01 * distance) <= seen.above(SPOT + distance)
@@ -44,8 +44,8 @@ def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds:
 
 @given(st.floats(1, 500), st.floats(60, 7_000))
 def test_with_more_time_a_far_strike_is_not_less_likely(distance: float, seconds: float):
-    sooner = outlook(SPOT, SIGMA, seconds, (), FITTED)
-    later = outlook(SPOT, SIGMA, 1.02 * seconds, (), FITTED)
+    sooner = forecast(SPOT, SIGMA, seconds, (), FITTED)
+    later = forecast(SPOT, SIGMA, 1.02 * seconds, (), FITTED)
     if distance > 3 * later.narrow:
         return
     assert later.above(SPOT + distance) >= sooner.above(SPOT + distance) - 1e-4
@@ -69,7 +69,7 @@ def test_at_its_knots_the_shape_is_what_was_fitted():
 
 def test_the_mixture_is_what_a_draw_from_it_gives():
     dice = random.Random(5)
-    seen = outlook(SPOT, SIGMA, 900, (), FITTED)
+    seen = forecast(SPOT, SIGMA, 900, (), FITTED)
     threshold, draws = SPOT + 1.5 * seen.narrow, 40_000
     over = 0
     for _ in range(draws):
@@ -79,14 +79,14 @@ def test_the_mixture_is_what_a_draw_from_it_gives():
 
 
 def test_once_every_print_is_made_no_tail_is_left():
-    made = outlook(SPOT, SIGMA, 0, [83_999.0] * 60, FITTED)
+    made = forecast(SPOT, SIGMA, 0, [83_999.0] * 60, FITTED)
     assert (made.above(83_999.0), made.above(83_999.01)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(("price_", "volatility", "seconds"), [(0, SIGMA, 1), (1, 0, 1), (1, SIGMA, -1)])
 def test_what_cannot_be_is_refused(price_: float, volatility: float, seconds: float):
     with pytest.raises(ValueError, match="must be positive"):
-        outlook(price_, volatility, seconds, (), FITTED)
+        forecast(price_, volatility, seconds, (), FITTED)
 
 
 # Times of day.
@@ -126,7 +126,7 @@ def test_the_time_of_day_reaches_the_probability():
     now = ONE_MINUTE_BEFORE_THE_OPENING
     shown = market(close_time=now + timedelta(minutes=10), floor_strike=Decimal(84_100))
     seen = price()
-    wild, plain = (Reader(Model(fit=fit)).chance(shown, seen, now) for fit in (FITTED, ANY_HOUR))
+    wild, plain = (Reader(Model(fit=fit)).probability(shown, seen, now) for fit in (FITTED, ANY_HOUR))
     assert isinstance(wild, float)
     assert isinstance(plain, float)
     assert wild > plain + 0.01
@@ -144,10 +144,10 @@ def bounds(fit: Fit, source: str, strike: str = "84100") -> tuple[float, float]:
 
 
 def test_bounds_hold_the_answer_and_are_wider_for_a_price_that_is_not_the_index():
-    chance = market_probability.probability(market(floor_strike=Decimal(84_100)), price(), NOW)
-    assert isinstance(chance, float)
+    probability = market_probability.probability(market(floor_strike=Decimal(84_100)), price(), NOW)
+    assert isinstance(probability, float)
     by_index, by_sources = bounds(FITTED, INDEX), bounds(FITTED, "coinbase")
-    assert by_sources[0] < by_index[0] < chance < by_index[1] < by_sources[1]
+    assert by_sources[0] < by_index[0] < probability < by_index[1] < by_sources[1]
 
 
 def test_bounds_widen_with_the_errors_that_were_fitted():
@@ -167,5 +167,5 @@ def test_a_reader_gives_each_strike_of_a_ladder_what_it_gives_it_alone(strike_ty
         floor = Decimal(84_000 + 25 * step)
         each = market(strike_type=strike_type, floor_strike=floor, cap_strike=floor + 50)
         alone = market_probability.probability(each, price(), NOW)
-        assert reader.chance(each, price(), NOW) == alone
-    assert len(reader.outlooks) == 1
+        assert reader.probability(each, price(), NOW) == alone
+    assert len(reader.forecasts) == 1

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.rules.decision.entry import Seen, Waits, decide
 from recio.rules.decision.sizing import contracts, kelly_part
@@ -104,10 +104,10 @@ def test_kelly_without_a_bankroll_is_refused():
 def test_the_bounds_of_the_settlement_average_hold_its_probability(spot: float, volatility: float):
     seen = price(f"{spot:.2f}", volatility)
     reader = Reader(AVERAGE)
-    chance, bounds = reader.chance(market(), seen, NOW), reader.bounds(market(), seen, NOW)
-    assert not isinstance(chance, str)
+    probability, bounds = reader.probability(market(), seen, NOW), reader.bounds(market(), seen, NOW)
+    assert not isinstance(probability, str)
     assert not isinstance(bounds, str)
-    assert 0.0 <= bounds[0] <= chance <= bounds[1] <= 1.0
+    assert 0.0 <= bounds[0] <= probability <= bounds[1] <= 1.0
 
 
 def test_an_unknown_volatility_leaves_the_bounds_unknown():
@@ -120,7 +120,7 @@ def test_an_entry_is_sized_by_the_lower_bound_of_the_side_it_buys():
         prices=prices(replace(price("84020.00"))),
         trades=open_trades(),
         account=account(),
-        restraints=Restraints(),
+        controls=TradingControls(),
     )
     fixed, sized, poor = (
         decide(seen, settings, NOW).outcome

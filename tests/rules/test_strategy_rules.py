@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import OrderPurpose, OrderState
 from recio.rules.account import risk
@@ -53,7 +53,7 @@ def intent(**changes: object) -> OpenIntent:
         "side": Side.YES,
         "quantity": Quantity(1_000),
         "limit": Price(5_300),
-        "chance": 0.58,
+        "probability": 0.58,
         "fee_estimate": Money(180_000),
         "closes_at": NOW + timedelta(minutes=10),
         "decided_at": NOW,
@@ -102,8 +102,8 @@ def test_a_budget_counts_what_its_own_strategy_has_open_and_on_its_way_and_nothi
 
 @pytest.mark.parametrize(("budget", "fits"), [("5.48", True), ("5.47", False), ("0", True)])
 def test_an_entry_beyond_its_strategys_budget_is_refused_and_none_is_no_bound(budget: str, fits: bool):
-    standing = risk.Standing(trades=open_trades(), account=account(), ask=Price(5_200))
-    answer = risk.approve(intent(), standing, RiskSection(), NOW, money(budget))
+    exposure = risk.Exposure(trades=open_trades(), account=account(), ask=Price(5_200))
+    answer = risk.approve(intent(), exposure, RiskSection(), NOW, money(budget))
     if fits:
         assert isinstance(answer, risk.Approved)
     else:
@@ -118,24 +118,24 @@ def seen(trades: object = None) -> Seen:
         prices=prices(price()),
         trades=open_trades() if trades is None else trades,  # pyright: ignore[reportArgumentType]
         account=account(),
-        restraints=Restraints(),
+        controls=TradingControls(),
     )
 
 
 def test_a_strategy_that_is_off_wants_nothing_and_says_so():
     off = replace(CALM, stage=Stage.OFF)
-    decided, turn = of_entry(seen(), off, RiskSection(), NOW)
-    assert turn.outcome == Waits(gate="switch", sentence="strategy calm is off")
+    decided, cycle = of_entry(seen(), off, RiskSection(), NOW)
+    assert cycle.outcome == Waits(gate="switch", sentence="strategy calm is off")
     assert decided.assessments.strikes
 
 
-def test_a_wish_bears_the_name_of_its_strategy_and_its_budget_is_asked_beforehand():
-    _, turn = of_entry(seen(), CALM, RiskSection(), NOW)
-    assert isinstance(turn.outcome, OpenIntent)
-    assert turn.outcome.strategy == "calm"
-    _, turn = of_entry(seen(), replace(CALM, budget=money("1")), RiskSection(), NOW)
-    assert isinstance(turn.outcome, Waits)
-    assert turn.outcome.gate == "risk budget_dollars"
+def test_an_intent_bears_the_name_of_its_strategy_and_its_budget_is_asked_beforehand():
+    _, cycle = of_entry(seen(), CALM, RiskSection(), NOW)
+    assert isinstance(cycle.outcome, OpenIntent)
+    assert cycle.outcome.strategy == "calm"
+    _, cycle = of_entry(seen(), replace(CALM, budget=money("1")), RiskSection(), NOW)
+    assert isinstance(cycle.outcome, Waits)
+    assert cycle.outcome.gate == "risk budget_dollars"
 
 
 def test_the_one_strategy_of_a_config_without_names_is_live_and_unbounded():
@@ -157,8 +157,8 @@ def test_a_shadow_pays_what_stood_there_level_by_level_and_never_beyond_its_limi
     own = sorted((Price(each * 100), Quantity(there)) for each, there in levels)
     shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
     both = replace(book(), bids=(), asks=shown) if side is Side.YES else replace(book(), bids=shown, asks=())
-    wish = intent(side=side, quantity=Quantity(wanted), limit=Price(limit * 100), ticker=TICKER)
-    got = shadow.fill(wish, replace(view(), book=both), NOW, 5.0)
+    asked = intent(side=side, quantity=Quantity(wanted), limit=Price(limit * 100), ticker=TICKER)
+    got = shadow.fill(asked, replace(view(), book=both), NOW, 5.0)
     reachable = [(at, there) for at, there in own if at <= limit * 100]
     if not reachable:
         assert isinstance(got, str)
@@ -180,7 +180,7 @@ def test_a_shadow_sells_to_who_stood_there_level_by_level_and_never_below_its_fl
     own = sorted(((Price(each * 100), Quantity(there)) for each, there in levels), reverse=True)
     shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
     both = replace(book(), bids=shown, asks=()) if side is Side.YES else replace(book(), bids=(), asks=shown)
-    wish = CloseIntent(
+    wanted = CloseIntent(
         trade_id=TradeId(1),
         exchange_index=2,
         quantity=Quantity(held),
@@ -188,7 +188,7 @@ def test_a_shadow_sells_to_who_stood_there_level_by_level_and_never_below_its_fl
         decided_at=NOW,
         why="a test",
     )
-    got = shadow.sale(wish, side, replace(view(), book=both), NOW, 5.0)
+    got = shadow.sale(wanted, side, replace(view(), book=both), NOW, 5.0)
     reachable = [(at, there) for at, there in own if at >= floor * 100]
     if not reachable:
         assert isinstance(got, str)
@@ -228,7 +228,7 @@ def shadow_trade(number: int, **changes: object) -> ShadowTrade:
         "quantity": Quantity(1_000),
         "cost": Money(4_000_000),
         "fees": Money(168_000),
-        "chance": 0.5,
+        "probability": 0.5,
         "why": "a test",
         "decided_at": NOW - timedelta(minutes=20 - number),
         "closes_at": NOW - timedelta(minutes=5),
@@ -288,6 +288,6 @@ def test_a_shadow_that_holds_a_market_does_not_want_it_again():
         [shadow_trade(5, result=None, settled_at=None, closes_at=NOW + timedelta(minutes=5), ticker=TICKER)],
         NOW,
     )
-    _, turn = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=Money(0)), RiskSection(), NOW)
-    assert isinstance(turn.outcome, Waits)
-    assert turn.outcome.gate == "already in"
+    _, cycle = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=Money(0)), RiskSection(), NOW)
+    assert isinstance(cycle.outcome, Waits)
+    assert cycle.outcome.gate == "already in"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent, StrikeAssessment
 from recio.messages.markets import BookView
 from recio.rules.decision.entry import Seen, decide
@@ -21,10 +21,12 @@ from tests.builders import NOW, account, board, book, market, open_trades, price
 WANTS = EntrySection(enabled=True, min_edge_dollars=Decimal("0.04"), min_probability=0.9)
 
 
-def strike(chance: float | None, yes: int | None, no: int | None, ticker: str = "T-1") -> StrikeAssessment:
+def strike(
+    probability: float | None, yes: int | None, no: int | None, ticker: str = "T-1"
+) -> StrikeAssessment:
     edges = [None if each is None else Money(each * 10_000) for each in (yes, no)]
     return StrikeAssessment(
-        ticker=Ticker(ticker), probability=chance, yes_edge=edges[0], no_edge=edges[1], note=""
+        ticker=Ticker(ticker), probability=probability, yes_edge=edges[0], no_edge=edges[1], note=""
     )
 
 
@@ -79,7 +81,7 @@ def test_what_entry_wants_is_on_the_list(bid: int, spread: int, size: int, volat
         prices=prices(replace(of, volatility=volatility)),
         trades=open_trades(),
         account=account(),
-        restraints=Restraints(),
+        controls=TradingControls(),
     )
     decided = decide(seen, EntrySection(enabled=True), NOW)
     if isinstance(decided.outcome, OpenIntent):

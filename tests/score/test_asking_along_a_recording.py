@@ -19,7 +19,7 @@ from recio.errors import BadRecording
 from recio.messages.markets import BookView
 from recio.rules.pricing.model import AVERAGE
 from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Watch, middle, terminal
-from recio.score.quotes import from_tape, read_markets, read_tape
+from recio.score.quotes import from_quotes, read_markets, read_quotes
 from recio.score.sessions import from_sessions
 from recio.settings.config import Config
 from recio.units import Price, Quantity
@@ -53,7 +53,7 @@ def test_nobody_is_asked_with_an_old_price_without_a_book_or_without_a_volatilit
     assert seeing.forecasts == []
     seeing.look(offered, book(), price(), NOW)
     (one,) = seeing.forecasts
-    assert one.chances.keys() == {MARKET, TERMINAL, "average"}
+    assert one.probabilities.keys() == {MARKET, TERMINAL, "average"}
 
 
 def test_a_side_that_nobody_quotes_is_at_its_end_of_the_scale():
@@ -66,10 +66,10 @@ def test_a_side_that_nobody_quotes_is_at_its_end_of_the_scale():
 def test_the_naive_forecast_is_a_normal_of_the_last_price():
     found = terminal(market(floor_strike=Decimal("84100.00")), price(volatility=0.0001), 400.0)
     assert found is not None
-    spreads, chance = found
+    spreads, probability = found
     spread = 84_000 * 0.0001 * 20
     assert spreads == pytest.approx(100 / spread, rel=1e-3)
-    assert chance == pytest.approx(0.5 * math.erfc(100 / spread / math.sqrt(2)), rel=1e-3)
+    assert probability == pytest.approx(0.5 * math.erfc(100 / spread / math.sqrt(2)), rel=1e-3)
 
 
 def write(folder: Path, name: str, head: str, rows: list[str]) -> None:
@@ -128,9 +128,11 @@ def test_on_a_random_walk_the_model_beats_a_market_that_knows_nothing_and_the_co
 def test_what_comes_later_changes_no_forecast(walk: Path, tmp_path: Path):
     cut = OPENS + timedelta(seconds=3_000)
     markets = read_markets(walk)
-    whole = from_tape(read_tape(walk), markets, {"average": AVERAGE}, warmup_seconds=60, longest_price_age=5)
-    tape = [(at, what) for at, what in read_tape(walk) if at < cut]
-    part = from_tape(tape, markets, {"average": AVERAGE}, warmup_seconds=60, longest_price_age=5)
+    whole = from_quotes(
+        read_quotes(walk), markets, {"average": AVERAGE}, warmup_seconds=60, longest_price_age=5
+    )
+    quotes = [(at, what) for at, what in read_quotes(walk) if at < cut]
+    part = from_quotes(quotes, markets, {"average": AVERAGE}, warmup_seconds=60, longest_price_age=5)
     assert len(part) > 150
     assert part == whole[: len(part)]
 
@@ -154,8 +156,8 @@ def test_a_broken_file_is_refused_with_its_name_and_line(
         (tmp_path / each.name).write_bytes(each.read_bytes())
     (tmp_path / name).write_text(broken + "\n", encoding="utf-8")
     with pytest.raises(BadRecording) as refused:
-        from_tape(
-            read_tape(tmp_path),
+        from_quotes(
+            read_quotes(tmp_path),
             read_markets(tmp_path),
             {"average": AVERAGE},
             warmup_seconds=60,
@@ -207,5 +209,5 @@ def test_a_recorded_session_is_scored_by_what_its_replay_saw(tmp_path: Path):
 
     # Volatility is known after five minutes of prices, and the recording ends after ten.
     assert 18 <= len(found.observations) <= 21
-    assert all(each.yes and each.chances[MARKET] == 0.5 for each in found.observations)
+    assert all(each.yes and each.probabilities[MARKET] == 0.5 for each in found.observations)
     assert found.without_outcome == 0

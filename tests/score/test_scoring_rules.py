@@ -24,13 +24,15 @@ from recio.score.scores import score
 from recio.score.text import as_text
 
 
-def seen(event: int, yes: bool, left: float = 300.0, spreads: float = 0.7, **chances: float) -> Observation:
+def seen(
+    event: int, yes: bool, left: float = 300.0, spreads: float = 0.7, **probabilities: float
+) -> Observation:
     return Observation(
         market=f"M{event}",
         event=f"BTC {event}",
         seconds_to_close=left,
         spreads=spreads,
-        chances=chances,
+        probabilities=probabilities,
         yes=yes,
     )
 
@@ -55,7 +57,7 @@ def test_two_forecasters_are_compared_only_where_both_said_something():
     assert found.loss == pytest.approx((0.01 + 0.09) / 2)
     assert found.other == pytest.approx(0.25)
     assert found.difference == pytest.approx(0.05 - 0.25)
-    assert compare(observations, "fingerprint", MARKET, brier) is None
+    assert compare(observations, "empirical", MARKET, brier) is None
 
 
 def test_moments_of_one_event_make_no_interval_narrower():
@@ -109,10 +111,10 @@ def test_calibration_says_what_was_said_and_what_happened():
 def test_who_knows_the_odds_beats_who_doubles_them_and_the_text_says_so():
     dice, observations = random.Random(7), list[Observation]()
     for event in range(300):
-        chance = dice.uniform(0.05, 0.95)
-        yes = dice.random() < chance
-        wrong = min(0.99, max(0.01, 0.5 + 1.8 * (chance - 0.5)))
-        observations += [seen(event, yes, market=wrong, average=chance, terminal=wrong)] * 3
+        probability = dice.uniform(0.05, 0.95)
+        yes = dice.random() < probability
+        wrong = min(0.99, max(0.01, 0.5 + 1.8 * (probability - 0.5)))
+        observations += [seen(event, yes, market=wrong, average=probability, terminal=wrong)] * 3
     found = score(observations)
     (ours,) = [
         each.comparison

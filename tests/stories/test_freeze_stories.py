@@ -24,7 +24,7 @@ pytestmark = pytest.mark.timeout(400)
 
 UNIT = Path(__file__).parents[2] / "systemd" / "recio.service"
 TURNS = {Task.PRICE_FEED: 40, Task.MARKET_SYNC: 40, Task.ENTRY: 40, Task.EXIT: 40, Task.SHADOW: 40}
-"""The turn at which a fast task is frozen; a slow one is at its third."""
+"""The cycle at which a fast task is frozen; a slow one is at its third."""
 
 
 def watchdog_seconds() -> float:
@@ -63,7 +63,7 @@ def listening(world: World) -> Iterator[Ear]:
 
 
 def impatient(text: str) -> str:
-    """A task counts as stuck after three seconds; nothing is traded, and a shadow is there so that its task is."""
+    """A task counts as frozen after three seconds; nothing is traded, and a shadow is there so that its task is."""
     text = text.replace("enabled = true", "enabled = false", 1).replace(
         "[status]", "[health]\nmax_task_age_seconds = 3.0\n[status]"
     )
@@ -78,7 +78,7 @@ def status(world: World) -> dict[str, Any]:
 
 
 def found(world: World, task: Task) -> bool:
-    return any(f"{task} stuck" in reason for reason in status(world)["reasons"])
+    return any(f"{task} frozen" in reason for reason in status(world)["reasons"])
 
 
 async def _found_frozen(world: World, ear: Ear, task: Task) -> None:
@@ -92,7 +92,7 @@ async def _found_frozen(world: World, ear: Ear, task: Task) -> None:
     assert 3.0 <= seen["tasks"][task]["age_seconds"] < watchdog_seconds()
     assert not seen["ready"]
     if task is not Task.FAILURE_DETECTOR:
-        await until(lambda: f"{task} stuck" in [each["condition"] for each in status(world)["blocks"]])
+        await until(lambda: f"{task} frozen" in [each["condition"] for each in status(world)["blocks"]])
     if task in DISPENSABLE:
         ear.forget()
         await until(lambda: ear.count("WATCHDOG=1") > 1)
@@ -123,7 +123,9 @@ def test_a_frozen_task_is_found_before_systemd_would_have_found_it():
 
 def test_every_supervised_task_can_be_frozen():
     sources = (UNIT.parents[1] / "recio" / "tasks").glob("*.py")
-    named = {name for path in sources for name in re.findall(r"turn_of\(Task\.([A-Z_]+)\)", path.read_text())}
+    named = {
+        name for path in sources for name in re.findall(r"cycle_of\(Task\.([A-Z_]+)\)", path.read_text())
+    }
     assert named == set(Task.__members__)
     composed = (UNIT.parents[1] / "recio" / "daemon" / "composition.py").read_text(encoding="utf-8")
     supervised = set(re.findall(r'(?:^            |return \[\()"([a-z_]+)",', composed, re.MULTILINE))

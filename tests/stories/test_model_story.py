@@ -28,7 +28,7 @@ def candles(path: Path) -> Path:
 
 
 def by_tables(text: str) -> str:
-    return text.replace("[entry]", '[model]\nkind = "fingerprint"\n[entry]')
+    return text.replace("[entry]", '[model]\nkind = "empirical"\n[entry]')
 
 
 async def test_the_daemon_refuses_to_start_without_the_model_it_is_told_to_use_and_takes_it_once_it_is_built():

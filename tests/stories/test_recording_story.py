@@ -55,6 +55,6 @@ async def test_what_the_daemon_decided_on_a_recorded_session_comes_out_the_same_
     assert found["different"] == 0, found["differences"]
     assert found["lost"] == 0
     assert found["cut"] == []
-    assert found["entry_turns"] > 100
-    assert found["exit_turns"] > 10
-    assert found["wishes"] == wanted
+    assert found["entry_cycles"] > 100
+    assert found["exit_cycles"] > 10
+    assert found["intents"] == wanted

@@ -145,7 +145,7 @@ async def test_a_halt_stops_entries_outlives_a_restart_and_is_cleared_by_resume(
         world.start_daemon()
         await until(lambda: world.events("database ready"))
         await world.rows(
-            "INSERT INTO halts (cause, since, set_by, way_out) VALUES ('by hand', now(), 'test', 'look')"
+            "INSERT INTO halts (cause, since, set_by, resolution) VALUES ('by hand', now(), 'test', 'look')"
             " RETURNING cause"
         )
         await until(lambda: _halts(world) == ["by hand"])

@@ -84,5 +84,5 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
     assert rows["bold"]["settled"] >= 1
     replayed = json.loads(done.stdout)
     assert (replayed["different"], replayed["lost"]) == (0, 0), replayed["differences"]
-    # The life that was killed left its turns as well.
+    # The life that was killed left its cycles as well.
     assert replayed["segments"] >= 2

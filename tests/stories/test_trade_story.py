@@ -88,10 +88,10 @@ async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with
     # Nobody was there: it expired, and the next life does not act on it either.
     assert late.returncode == ExitCode.TEMPORARY
     assert "has expired" in late.stderr
-    assert (told["wished"], "ask again" in told["sentence"]) == (False, True)
+    assert (told["accepted"], "ask again" in told["sentence"]) == (False, True)
 
 
-async def test_a_daemon_killed_between_its_answer_and_its_wish_orders_nothing_and_neither_does_the_next():
+async def test_a_daemon_killed_between_its_answer_and_its_intent_orders_nothing_and_neither_does_the_next():
     with a_world() as world:
         world.speed = 10.0
         await world.start_exchange()
@@ -109,12 +109,12 @@ async def test_a_daemon_killed_between_its_answer_and_its_wish_orders_nothing_an
         world.start_daemon(settings=program_off)
         asked = await asking
         await until(lambda: world.events("database ready"))
-        answers = await world.rows("SELECT wished FROM trade_answers")
+        answers = await world.rows("SELECT accepted FROM trade_answers")
         orders = await world.rows("SELECT 1 FROM orders")
         assert world.stop() == 0
         ledger = world.ledger()
 
-    assert [each["wished"] for each in answers] == [True]
+    assert [each["accepted"] for each in answers] == [True]
     assert (orders, ledger["orders"]) == ([], [])
     assert "no trade has come of it" in asked.stdout
 

@@ -150,8 +150,8 @@ async def reads(script: Script, more: int) -> None:
 
 def in_doubt() -> Wires:
     wires = Wires()
-    doubtful = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=NOW)
-    wires.open_trades.set(open_trades(orders=(doubtful,)))
+    unresolved = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=NOW)
+    wires.open_trades.set(open_trades(orders=(unresolved,)))
     return wires
 
 
@@ -241,7 +241,7 @@ async def test_a_position_made_by_hand_elsewhere_is_shown_and_not_a_difference(
     script = Script(positions=[position("-3.00", Ticker("KX-HAND"))])
     async with comparing(script, pool, wires):
         view = await compared(wires, script, 4)
-    assert (view.differences, view.foreign) == ((), ("KX-HAND",))
+    assert (view.differences, view.external) == ((), ("KX-HAND",))
     assert view.positions == {"KX-HAND": -300}
 
 
@@ -267,12 +267,12 @@ async def test_what_was_made_by_hand_counts_at_what_it_cost_or_may_cost_and_else
     )
     async with comparing(script, pool, wires):
         view = await compared(wires, script, 2)
-    assert view.foreign_cost == {
+    assert view.external_cost == {
         "KX-HAND": Money(1_200_000 + 3_000_000),
         "KX-UNTOLD": Money(3_000_000),
         "KX-OTHER": Money(10_000_000),
     }
-    assert view.foreign_orders == 2
+    assert view.external_orders == 2
 
 
 async def test_channels_that_were_opened_anew_lead_to_a_comparison_at_once(
@@ -362,7 +362,7 @@ async def test_cash_that_no_fill_explains_is_told_after_several_comparisons_unti
         assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference == Money(-10_000_000)
         async with transaction(pool) as connection:
             cause = cash_cause(Money(-10_000_000))
-            await halts.set_halt(connection, Halt(cause=cause, since=NOW, by="x", way_out="y"))
+            await halts.set_halt(connection, Halt(cause=cause, since=NOW, by="x", resolution="y"))
             await halts.clear_all(connection, NOW, "somebody")
         assert (await compared(wires, script, 3)).cash_difference is None
         script.balance = "100.0000"

@@ -7,10 +7,10 @@ import asyncpg
 import pytest
 
 from recio.db.connection import transaction
-from recio.supervisor import Ledger, supervise
+from recio.supervisor import HealthByTask, supervise
 from recio.wires import Wires
 from tests.kalshi.local_venue import local_venue
-from tests.lives import begun
+from tests.runs import begun
 from tests.tasks.test_account_comparison import LISTED_FILL, Script, reads, sync_on
 from tests.tasks.test_order_path_tasks import manager_on
 
@@ -23,11 +23,11 @@ async def test_a_fill_whose_transaction_was_lost_is_told_again_and_recorded_once
 ):
     """Only trade_manager's own connection goes: nothing else starts over, so nobody else forgets what it told."""
     async with transaction(pool) as connection:
-        author = await begun(connection)
-    wires, health, script = Wires(), Ledger(), Script(fills=[LISTED_FILL])
+        writer = await begun(connection)
+    wires, health, script = Wires(), HealthByTask(), Script(fills=[LISTED_FILL])
     stranger = await asyncpg.connect(database_dsn)
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
-        manager = manager_on(pool, wires, author)
+        manager = manager_on(pool, wires, writer)
         sync = sync_on(pool, venue.rest(), wires)
         hold = stranger.transaction()
         await hold.start()

@@ -13,9 +13,9 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages.account import PositionDifference
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.settings.config import Config
-from recio.supervisor import Ledger
+from recio.supervisor import HealthByTask
 from recio.tasks.failure_detector import FailureDetector
 from recio.units import ClientOrderId, Money, Quantity
 from recio.wires import Wires
@@ -35,15 +35,15 @@ async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIter
         pool=pool,
         clock=AT_NOW,
         config=Config(),
-        ledger=Ledger(),
+        task_health=HealthByTask(),
         depths=wires.depths,
         disks=(),
         prices=wires.prices,
         board=wires.board,
         account=wires.account,
         open_trades=wires.open_trades,
-        brake_requests=wires.brake_requests,
-        restraints=wires.restraints,
+        halt_requests=wires.halt_requests,
+        controls=wires.controls,
     )
     async with anyio.create_task_group() as group:
         group.start_soon(detector.run, lambda _sentence: None)
@@ -51,17 +51,17 @@ async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIter
         group.cancel_scope.cancel()
 
 
-async def halted(wires: Wires) -> Restraints:
+async def halted(wires: Wires) -> TradingControls:
     version = 0
     with anyio.fail_after(10):
         while True:
-            version = await wires.restraints.newer_than(version)
-            said = wires.restraints.get()
+            version = await wires.controls.newer_than(version)
+            said = wires.controls.get()
             if said is not None and said.halts:
                 return said
 
 
-async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> Restraints:
+async def looked_until_halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> TradingControls:
     async with looking(pool, wires):
         return await halted(wires)
 
@@ -73,7 +73,7 @@ async def test_a_confirmed_difference_of_positions_halts_with_its_figures_and_it
     wires.account.set(DIFFERS)
     (halt,) = (await looked_until_halted(pool, wires)).halts
     assert "venue +5.00, recio +10.00" in halt.cause
-    assert "recio resume" in halt.way_out
+    assert "recio resume" in halt.resolution
     wires.close()
 
 
@@ -125,14 +125,14 @@ async def test_too_many_losses_in_a_row_halt_and_a_resume_is_not_undone_before_t
     async with looking(pool, wires):
         (halt,) = (await halted(wires)).halts
         assert halt.cause.startswith("8 trades in a row lost")
-        assert "recio resume" in halt.way_out
+        assert "recio resume" in halt.resolution
         async with transaction(pool) as connection:
             await halts.clear_all(connection, NOW, "somebody")
         # The same stale figure beside something new: only the new one halts.
         wires.account.set(DIFFERS)
         with anyio.fail_after(10):
             while "differs" not in (found := (await halted(wires)).halts)[0].cause:
-                await wires.restraints.newer_than(wires.restraints.version)
+                await wires.controls.newer_than(wires.controls.version)
         assert len(found) == 1
     wires.close()
 

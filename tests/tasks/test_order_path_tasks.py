@@ -16,10 +16,10 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.db.pool import open_pool
 from recio.messages.account import FillSeen, SettlementSeen
-from recio.messages.controls import Halt, OrderGroupReady, Restraints
+from recio.messages.controls import Halt, OrderGroupReady, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import (
     OrderAccepted,
@@ -37,7 +37,7 @@ from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity,
 from recio.wires import Wires
 from tests.builders import EVENT, NOW, TICKER, account, board, market, view
 from tests.kalshi.local_venue import answers, local_venue
-from tests.lives import begun
+from tests.runs import begun
 
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 CREATED = '{"order_id":"v-1","fill_count":"10.00","remaining_count":"0.00","ts_ms":1}'
@@ -53,7 +53,7 @@ ORDER = PlaceOrder(
 )
 
 
-def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
+def an_intent(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
     return OpenIntent(
         strategy="average",
         ticker=ticker,
@@ -62,7 +62,7 @@ def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
         side=Side.YES,
         quantity=Quantity(1000),
         limit=Price(5200),
-        chance=0.55,
+        probability=0.55,
         fee_estimate=Money(174_800),
         closes_at=NOW + timedelta(minutes=10),
         decided_at=decided_at,
@@ -71,12 +71,12 @@ def wish(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
     )
 
 
-def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, author: Author) -> TradeManager:
+def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, writer: Writer) -> TradeManager:
     return TradeManager(
         pool=pool,
         clock=AT_NOW,
         limits=RiskSection(),
-        author=author,
+        writer=writer,
         account=wires.account,
         board=wires.board,
         open_intents=wires.open_intents,
@@ -92,13 +92,13 @@ def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, author: Author)
 async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
     """A running trade_manager with its wires; its rows were read when this is entered."""
     async with transaction(pool) as connection:
-        author = await begun(connection)
+        writer = await begun(connection)
     wires = Wires()
     wires.account.set(account())
     wires.board.set(
         board(view(), view(market(ticker=Ticker("KX-OTHER"))), view(market(ticker=Ticker("KX-FRESH"))))
     )
-    manager = manager_on(pool, wires, author)
+    manager = manager_on(pool, wires, writer)
     async with anyio.create_task_group() as group:
         group.start_soon(manager.run, lambda _sentence: None)
         with anyio.fail_after(10):
@@ -124,7 +124,7 @@ async def test_when_the_command_to_send_exists_its_row_is_already_committed(
     pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
 ):
     async with managed(pool) as wires, open_pool(database_dsn, application_name="stranger") as stranger:
-        await wires.open_intents.send(wish())
+        await wires.open_intents.send(an_intent())
         with anyio.fail_after(10):
             command = await wires.orders.receive()
         row = await stranger.fetchrow(
@@ -134,29 +134,29 @@ async def test_when_the_command_to_send_exists_its_row_is_already_committed(
         assert row["state"] == "intended"
 
 
-async def test_two_wishes_for_one_market_become_one_order(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_two_intents_for_one_market_become_one_order(pool: asyncpg.Pool[asyncpg.Record]):
     async with managed(pool) as wires:
         for _ in range(2):
-            await wires.open_intents.send(wish())
+            await wires.open_intents.send(an_intent())
         await seen(wires, lambda w: w.open_intents.depth == 0 and states(w))
-        await wires.open_intents.send(wish(ticker=Ticker("KX-OTHER")))
+        await wires.open_intents.send(an_intent(ticker=Ticker("KX-OTHER")))
         commands = [await wires.orders.receive() for _ in range(2)]
         assert [command.ticker for command in commands] == [TICKER, "KX-OTHER"]
         assert wires.orders.depth == 0
 
 
-async def test_a_stale_wish_is_refused_and_leaves_no_row(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_a_stale_intent_is_refused_and_leaves_no_row(pool: asyncpg.Pool[asyncpg.Record]):
     async with managed(pool) as wires:
-        await wires.open_intents.send(wish(NOW - timedelta(seconds=3)))
-        await wires.open_intents.send(wish(ticker=Ticker("KX-FRESH")))
+        await wires.open_intents.send(an_intent(NOW - timedelta(seconds=3)))
+        await wires.open_intents.send(an_intent(ticker=Ticker("KX-FRESH")))
         with anyio.fail_after(10):
             assert (await wires.orders.receive()).ticker == "KX-FRESH"
     assert await pool.fetchval("SELECT count(*) FROM orders") == 1
 
 
-async def test_from_wish_to_settlement_by_messages_alone(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_from_intent_to_settlement_by_messages_alone(pool: asyncpg.Pool[asyncpg.Record]):
     async with managed(pool) as wires:
-        await wires.open_intents.send(wish())
+        await wires.open_intents.send(an_intent())
         with anyio.fail_after(10):
             command = await wires.orders.receive()
         venue_id = VenueOrderId("v-1")
@@ -196,7 +196,7 @@ async def test_stopped_in_between_it_records_the_unanswered_order_as_unknown_and
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with managed(pool) as wires:
-        await wires.open_intents.send(wish())
+        await wires.open_intents.send(an_intent())
         with anyio.fail_after(10):
             await wires.orders.receive()
     async with managed(pool) as wires:
@@ -217,13 +217,13 @@ async def executing(
         rest=rest,  # pyright: ignore[reportArgumentType]
         clock=clock,
         may_send=may_send,
-        restraints=wires.restraints,
+        controls=wires.controls,
         order_group=wires.order_group,
         orders=wires.orders,
         outcomes=wires.outcomes,
     )
-    if wires.restraints.get() is None and free:
-        wires.restraints.set(Restraints())
+    if wires.controls.get() is None and free:
+        wires.controls.set(TradingControls())
     async with anyio.create_task_group() as group:
         group.start_soon(executor.run, lambda _sentence: None)
         yield group
@@ -260,7 +260,7 @@ async def test_an_order_past_its_deadline_or_without_the_lock_is_never_sent(why:
     wires.close()
 
 
-HALT = Halt(cause="halted by hand", since=NOW, by="test", way_out="recio resume")
+HALT = Halt(cause="halted by hand", since=NOW, by="test", resolution="recio resume")
 
 
 @pytest.mark.parametrize(("reduce_only", "rides"), [(False, True), (True, False)])
@@ -281,13 +281,13 @@ async def test_entries_ride_in_the_order_group_that_a_halt_stops_and_exits_never
     wires.close()
 
 
-@pytest.mark.parametrize("restraints", [None, Restraints(halts=(HALT,))])
+@pytest.mark.parametrize("controls", [None, TradingControls(halts=(HALT,))])
 async def test_under_a_halt_an_entry_that_has_not_left_is_not_sent_and_an_exit_is(
-    restraints: Restraints | None,
+    controls: TradingControls | None,
 ):
     wires = Wires()
-    if restraints is not None:
-        wires.restraints.set(restraints)
+    if controls is not None:
+        wires.controls.set(controls)
     async with local_venue(answers(201, CREATED)) as venue, executing(venue.rest(), wires, free=False):
         await wires.orders.send(ORDER)
         refused = await outcome(wires)
@@ -298,18 +298,18 @@ async def test_under_a_halt_an_entry_that_has_not_left_is_not_sent_and_an_exit_i
     wires.close()
 
 
-async def test_a_wish_after_a_committed_halt_leaves_no_row_until_it_is_cleared(
+async def test_an_intent_after_a_committed_halt_leaves_no_row_until_it_is_cleared(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with managed(pool) as wires:
         async with transaction(pool) as connection:
             assert await halts.set_halt(connection, HALT)
         before = wires.open_trades.version
-        await wires.open_intents.send(wish())
+        await wires.open_intents.send(an_intent())
         await seen(wires, lambda w: w.open_intents.depth == 0 and w.open_trades.version > before)
         async with transaction(pool) as connection:
             await halts.clear_all(connection, NOW, "me")
-        await wires.open_intents.send(wish(ticker=Ticker("KX-OTHER")))
+        await wires.open_intents.send(an_intent(ticker=Ticker("KX-OTHER")))
         with anyio.fail_after(10):
             command = await wires.orders.receive()
         assert (command.ticker, wires.orders.depth) == ("KX-OTHER", 0)

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 
 from recio.clock import Clock
 from recio.db import market_data
-from recio.messages.prices import IndexTape, IndexValue, Prices, PriceView, SourceState
+from recio.messages.prices import IndexHistory, IndexValue, Prices, PriceView, SourceState
 from recio.settings.sections import PriceSource, PricesSection, SymbolSection
 from recio.tasks import price_feed
 from recio.tasks.price_feed import PriceFeed
@@ -140,7 +140,7 @@ def are(**wanted: SourceState) -> Callable[[Prices], bool]:
     return lambda prices: states(prices) == wanted and "BTC" in prices.by_symbol
 
 
-GOOD, DOWN, STUCK, OUTLIER = SourceState.GOOD, SourceState.DOWN, SourceState.STUCK, SourceState.OUTLIER
+GOOD, DOWN, FROZEN, OUTLIER = SourceState.GOOD, SourceState.DOWN, SourceState.FROZEN, SourceState.OUTLIER
 both_good = are(coinbase=GOOD, kraken=GOOD)
 
 
@@ -171,17 +171,21 @@ async def meanwhile(act: Callable[[int], Awaitable[None]]) -> AsyncIterator[None
 async def test_two_sources_make_one_price_between_them(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(), pool) as wires:
         view = await believed(wires, both_good)
-    assert (view.tick.price, view.tick.source, view.doubt) == (Decimal(84_001), "coinbase and kraken", "")
+    assert (view.tick.price, view.tick.source, view.unreliable) == (
+        Decimal(84_001),
+        "coinbase and kraken",
+        "",
+    )
 
 
 async def test_two_sources_far_apart_put_the_price_in_doubt_loudly(pool: asyncpg.Pool[asyncpg.Record]):
     with capture_logs() as said:
         async with feeding(TwoSources(kraken=Decimal("85000.0")), pool) as wires:
             view = await believed(
-                wires, lambda prices: both_good(prices) and bool(prices.by_symbol["BTC"].doubt)
+                wires, lambda prices: both_good(prices) and bool(prices.by_symbol["BTC"].unreliable)
             )
-    assert "differ by" in view.doubt
-    assert [each["log_level"] for each in said if each["event"] == "price in doubt"] == ["warning"]
+    assert "differ by" in view.unreliable
+    assert [each["log_level"] for each in said if each["event"] == "price in unreliable"] == ["warning"]
 
 
 async def test_a_source_that_goes_off_by_one_percent_is_found_out_and_the_other_trades_on(
@@ -198,9 +202,9 @@ async def test_a_source_that_goes_off_by_one_percent_is_found_out_and_the_other_
         await until(wires, both_good)
         async with meanwhile(walk):
             sources.kraken = Decimal("84842.0")
-            await until(wires, lambda prices: bool(prices.by_symbol["BTC"].doubt))
+            await until(wires, lambda prices: bool(prices.by_symbol["BTC"].unreliable))
             view = await believed(wires, are(coinbase=GOOD, kraken=OUTLIER))
-    assert (view.tick.source, view.doubt) == ("coinbase", "")
+    assert (view.tick.source, view.unreliable) == ("coinbase", "")
 
 
 # --- each failure ------------------------------------------------------------------------------
@@ -273,8 +277,8 @@ async def test_a_source_that_talks_and_stands_still_while_the_other_moves_is_fou
         async with feeding(sources, pool) as wires:
             await until(wires, both_good)
             async with meanwhile(walk):
-                view = await believed(wires, are(coinbase=GOOD, kraken=STUCK))
-    assert (view.tick.source, view.doubt) == ("coinbase", "")
+                view = await believed(wires, are(coinbase=GOOD, kraken=FROZEN))
+    assert (view.tick.source, view.unreliable) == ("coinbase", "")
     assert any(each["event"] == "price source not believed" and each["source"] == "kraken" for each in said)
 
 
@@ -295,7 +299,7 @@ async def test_a_quiet_market_keeps_a_current_price_without_a_doubt(pool: asyncp
             prices = wires.prices.get()
     assert prices is not None
     assert both_good(prices)
-    assert (view.tick.price, view.doubt) == (Decimal(84_001), "")
+    assert (view.tick.price, view.unreliable) == (Decimal(84_001), "")
 
 
 async def test_a_heartbeat_after_a_trade_that_never_came_lets_the_price_age(
@@ -318,14 +322,14 @@ async def test_a_broken_book_is_asked_for_anew_on_the_same_socket(pool: asyncpg.
         await sources.break_book()
         await until(wires, lambda prices: both_good(prices) and sources.asked == ["unsubscribe", "subscribe"])
         view = await believed(wires, lambda prices: prices.by_symbol["BTC"].tick.price == Decimal(84_002))
-    assert view.doubt == ""
+    assert view.unreliable == ""
     assert sources.connections.count("kraken") == 1
 
 
 # --- the settlement index ----------------------------------------------------------------------
 
 
-def tape(clock: Clock, *values: int, missing: tuple[int, ...] = ()) -> IndexTape:
+def history(clock: Clock, *values: int, missing: tuple[int, ...] = ()) -> IndexHistory:
     """A print a second, the last one of now."""
     now = clock.utc()
     prints = [
@@ -341,7 +345,7 @@ def tape(clock: Clock, *values: int, missing: tuple[int, ...] = ()) -> IndexTape
         for number, value in enumerate(values)
         if number not in missing
     ]
-    return IndexTape(prints={"BRTI": tuple(prints)})
+    return IndexHistory(prints={"BRTI": tuple(prints)})
 
 
 def from_index(prices: Prices) -> bool:
@@ -350,18 +354,18 @@ def from_index(prices: Prices) -> bool:
 
 async def test_a_fresh_index_is_the_price_and_tells_which_source_is_wrong(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(kraken=Decimal("85000.0")), pool) as wires:
-        wires.index.set(tape(Clock(), 84_000, 84_001, 84_002, 84_003))
+        wires.index.set(history(Clock(), 84_000, 84_001, 84_002, 84_003))
         view = await believed(
             wires, lambda prices: from_index(prices) and are(coinbase=GOOD, kraken=OUTLIER)(prices)
         )
-    assert (view.tick.price, view.doubt) == (Decimal(84_003), "")
+    assert (view.tick.price, view.unreliable) == (Decimal(84_003), "")
 
 
 async def test_the_last_minute_under_the_index_is_its_own_prints_and_no_others(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with feeding(TwoSources(), pool) as wires:
-        wires.index.set(tape(Clock(), *range(84_000, 84_070), missing=(65,)))
+        wires.index.set(history(Clock(), *range(84_000, 84_070), missing=(65,)))
         view = await believed(wires, from_index)
     assert [price for _, price in view.last_minute] == [*range(84_009, 84_065), *range(84_066, 84_070)]
     seconds = [second for second, _ in view.last_minute]
@@ -370,17 +374,17 @@ async def test_the_last_minute_under_the_index_is_its_own_prints_and_no_others(
 
 async def test_the_index_alone_is_a_price(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(kraken=None), pool, sources=["kraken"]) as wires:
-        wires.index.set(tape(Clock(), 84_000))
+        wires.index.set(history(Clock(), 84_000))
         view = await believed(wires, from_index)
-    assert (view.tick.price, view.doubt) == (Decimal(84_000), "")
+    assert (view.tick.price, view.unreliable) == (Decimal(84_000), "")
 
 
 async def test_an_index_that_every_source_contradicts_is_a_doubt(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(), pool) as wires:
         await until(wires, both_good)
-        wires.index.set(tape(Clock(), 80_000))
+        wires.index.set(history(Clock(), 80_000))
         view = await believed(wires, from_index)
-    assert "from every source" in view.doubt
+    assert "from every source" in view.unreliable
 
 
 async def test_an_index_that_falls_silent_gives_way_to_the_sources_and_says_so(
@@ -390,7 +394,7 @@ async def test_an_index_that_falls_silent_gives_way_to_the_sources_and_says_so(
     with capture_logs() as said:
         async with feeding(sources, pool) as wires:
             await until(wires, both_good)
-            wires.index.set(tape(sources.clock, 84_000, 84_010))
+            wires.index.set(history(sources.clock, 84_000, 84_010))
             await until(wires, from_index)
             prices = await until(wires, lambda prices: not from_index(prices))
     assert "s old" in note(prices, "index")
@@ -402,16 +406,16 @@ async def test_a_print_from_the_future_is_none(pool: asyncpg.Pool[asyncpg.Record
     async with feeding(TwoSources(), pool) as wires:
         await until(wires, both_good)
         later = Clock(speed=1.0, host_origin=0.0, venue_origin=3_600.0)
-        wires.index.set(tape(later, 1))
+        wires.index.set(history(later, 1))
         await until(wires, both_good)
-        wires.index.set(tape(Clock(), 84_000))
+        wires.index.set(history(Clock(), 84_000))
         view = await believed(wires, from_index)
     assert view.tick.price == Decimal(84_000)
 
 
 async def test_an_index_that_is_switched_off_is_never_looked_at(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(), pool, use_index=False) as wires:
-        wires.index.set(tape(Clock(), 84_000))
+        wires.index.set(history(Clock(), 84_000))
         prices = await until(wires, both_good)
         assert {each.source for each in prices.sources["BTC"]} == {"coinbase", "kraken"}
         assert not from_index(prices)
@@ -419,7 +423,7 @@ async def test_an_index_that_is_switched_off_is_never_looked_at(pool: asyncpg.Po
 
 async def test_an_index_that_was_refused_says_why(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(), pool) as wires:
-        wires.index.set(IndexTape(prints={}, why_none="the venue refused it: code 25"))
+        wires.index.set(IndexHistory(prints={}, why_none="the venue refused it: code 25"))
         prices = await until(wires, lambda prices: "refused" in note(prices, "index"))
     assert prices.sources["BTC"][-1].state is DOWN
 

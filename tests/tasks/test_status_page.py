@@ -17,11 +17,11 @@ from recio import web
 from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.kalshi.rate_limit import LimitsView
-from recio.messages.controls import Block, Halt, Restraints
+from recio.messages.controls import Block, Halt, TradingControls
 from recio.messages.decisions import Assessments, StrikeAssessment
 from recio.settings.config import Config
 from recio.settings.sections import EntrySection
-from recio.supervisor import Ledger
+from recio.supervisor import HealthByTask
 from recio.tasks import status_http
 from recio.tasks.status_http import StatusHttp
 from recio.units import Money
@@ -59,12 +59,12 @@ def filled_wires() -> Wires:
     wires.open_trades.set(
         open_trades(trades=(trade(),), orders=(order(),), recent_trades=(), wins_today=2, losses_today=1)
     )
-    wires.restraints.set(Restraints())
+    wires.controls.set(TradingControls())
     return wires
 
 
-def running_ledger() -> Ledger:
-    ledger = Ledger()
+def running_ledger() -> HealthByTask:
+    ledger = HealthByTask()
     ledger.enter("price_feed").say("84,000.00 from coinbase")
     return ledger
 
@@ -114,18 +114,23 @@ def test_before_anything_is_known_nothing_is_claimed():
 
 
 @pytest.mark.parametrize(
-    ("restraints", "reason"),
+    ("controls", "reason"),
     [
-        (Restraints(halts=(Halt(cause="difference", since=NOW, by="x", way_out="y"),)), "halted: difference"),
         (
-            Restraints(blocks=(Block(condition="no price", detail="none yet", clears="one", since=NOW),)),
+            TradingControls(halts=(Halt(cause="difference", since=NOW, by="x", resolution="y"),)),
+            "halted: difference",
+        ),
+        (
+            TradingControls(
+                blocks=(Block(condition="no price", detail="none yet", clears="one", since=NOW),)
+            ),
             "no price: none yet",
         ),
     ],
 )
-def test_what_stops_entries_is_the_reason_for_not_being_ready(restraints: Restraints, reason: str):
+def test_what_stops_entries_is_the_reason_for_not_being_ready(controls: TradingControls, reason: str):
     wires = filled_wires()
-    wires.restraints.set(restraints)
+    wires.controls.set(controls)
     found = status(wires)
     assert (found["ready"], found["reasons"]) == (False, [reason])
 
@@ -140,8 +145,8 @@ def a_page(port: int, body: Callable[[bool], dict[str, Any]], wires: Wires) -> S
         clients=set(),
         clock=Clock(speed=1e-9, venue_origin=NOW.timestamp()),
         token=SecretStr(TOKEN),
-        restraints=wires.restraints,
-        brake_requests=wires.brake_requests,
+        controls=wires.controls,
+        halt_requests=wires.halt_requests,
     )
 
 
@@ -226,16 +231,16 @@ def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
     assert " style=" not in web.index_html()
 
 
-PULL = {"brake": "flatten", "confirm": "FLATTEN", "token": TOKEN, "why": "enough"}
+PULL = {"level": "flatten", "confirm": "FLATTEN", "token": TOKEN, "why": "enough"}
 
 
-async def test_a_brake_pulled_on_the_page_is_asked_for_and_answered_once_it_is_in_force():
+async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is_in_force():
     wires = Wires()
 
     async def obey() -> None:
-        asked = await wires.brake_requests.receive()
-        halt = Halt(brake=asked.brake, cause=asked.cause, since=asked.at, by=asked.by, way_out="")
-        wires.restraints.set(Restraints(halts=(halt,)))
+        asked = await wires.halt_requests.receive()
+        halt = Halt(level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution="")
+        wires.controls.set(TradingControls(halts=(halt,)))
 
     async with (
         served(BODY, wires) as url,
@@ -243,10 +248,10 @@ async def test_a_brake_pulled_on_the_page_is_asked_for_and_answered_once_it_is_i
         anyio.create_task_group() as group,
     ):
         group.start_soon(obey)
-        async with session.post(url + "/brake", json=PULL, headers={"Origin": url}) as answer:
+        async with session.post(url + "/halt", json=PULL, headers={"Origin": url}) as answer:
             assert answer.status == 200
             assert (await answer.json())["cause"] == "flattened by the status page: enough"
-    seen = wires.restraints.get()
+    seen = wires.controls.get()
     assert seen is not None
     assert seen.flatten is not None
     wires.close()
@@ -256,8 +261,8 @@ async def test_a_brake_pulled_on_the_page_is_asked_for_and_answered_once_it_is_i
     ("body", "headers", "status", "names"),
     [
         (PULL | {"token": "a guess"}, {}, 403, "token"),
-        ({"brake": "flatten", "confirm": "FLATTEN"}, {}, 403, "token"),
-        (PULL | {"brake": "resume"}, {}, 400, "brake = 'resume': choose halt, flatten, stop"),
+        ({"level": "flatten", "confirm": "FLATTEN"}, {}, 403, "token"),
+        (PULL | {"level": "resume"}, {}, 400, "level = 'resume': choose halt, flatten, stop"),
         (PULL | {"confirm": "yes"}, {}, 400, "type FLATTEN to confirm"),
         (PULL | {"why": 7}, {}, 400, "why must be text"),
         (PULL, {"Origin": "http://elsewhere.example"}, 403, "Origin"),
@@ -266,7 +271,7 @@ async def test_a_brake_pulled_on_the_page_is_asked_for_and_answered_once_it_is_i
         (None, {}, 400, "not JSON"),
     ],
 )
-async def test_whoever_may_not_pull_a_brake_or_asks_for_none_is_told_why_and_nothing_is_asked(
+async def test_whoever_may_not_halt_or_asks_for_none_is_told_why_and_nothing_is_asked(
     body: object, headers: dict[str, str], status: int, names: str, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setattr(status_http, "WRONG_COSTS", 0.01)
@@ -274,10 +279,10 @@ async def test_whoever_may_not_pull_a_brake_or_asks_for_none_is_told_why_and_not
     sent = b"{" if body is None else json.dumps(body).encode()
     async with served(BODY, wires) as url, aiohttp.ClientSession() as session:
         kind = {"Content-Type": "application/json"} | headers
-        async with session.post(url + "/brake", data=sent, headers=kind) as answer:
+        async with session.post(url + "/halt", data=sent, headers=kind) as answer:
             assert answer.status == status
             said = (await answer.json())["error"]
     assert names in said
     assert TOKEN not in said
-    assert wires.brake_requests.depth == 0
+    assert wires.halt_requests.depth == 0
     wires.close()

@@ -39,19 +39,19 @@ CASH_COMPARISONS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class CashDoubt:
+class CashMismatch:
     """Cash at the venue that no fill and no settlement explains, and how often in a row it was the same."""
 
     amount: Money = Money(0)  # noqa: RUF009 - an immutable integer
     comparisons: int = 0
 
-    def after(self, unexplained: Money, *, quiet: bool) -> CashDoubt:
+    def after(self, unexplained: Money, *, quiet: bool) -> CashMismatch:
         """`quiet`: no order is without its end, and no trade waits for its settlement."""
         if not quiet:
-            return CashDoubt()
+            return CashMismatch()
         if unexplained == self.amount:
-            return CashDoubt(unexplained, self.comparisons + 1)
-        return CashDoubt(unexplained, 1)
+            return CashMismatch(unexplained, self.comparisons + 1)
+        return CashMismatch(unexplained, 1)
 
     @property
     def is_steady(self) -> bool:

@@ -1,4 +1,4 @@
-"""The limits every entry must pass, counted with open, resting, unknown and foreign at their worst.
+"""The limits every entry must pass, counted with open, resting, unknown and external at their worst.
 
 Only an Approved intent may become an order row; a refusal is an answer, not an error. schema.sql holds the same
 limits as a trigger, which knows what the rows say but not what was made by hand; a test proves that both agree.
@@ -59,7 +59,7 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class Exposure:
     """What an entry is held against: the rows, the account as last compared, and the book of its market."""
 
     trades: OpenTrades
@@ -72,9 +72,9 @@ def worst_case(intent: OpenIntent) -> Money:
     return Money(notional(intent.limit, intent.quantity) + intent.fee_estimate)
 
 
-def open_cost(standing: Standing, event: EventTicker | None = None) -> Money:
+def open_cost(exposure: Exposure, event: EventTicker | None = None) -> Money:
     """Cost at its worst of all that lives, or of one event: held, unproven, and made by hand."""
-    trades, account = standing.trades, standing.account
+    trades, account = exposure.trades, exposure.account
     live = [trade for trade in trades.trades if event is None or trade.event_ticker == event]
     held = sum(max(0, trade.entry_cost - trade.exit_proceeds) for trade in live)
     of = {trade.trade_id for trade in live}
@@ -83,37 +83,37 @@ def open_cost(standing: Standing, event: EventTicker | None = None) -> Money:
         for order in trades.orders
         if order.purpose is OrderPurpose.ENTRY and (event is None or order.trade_id in of)
     )
-    foreign = sum(
+    external = sum(
         cost
-        for ticker, cost in (account.foreign_cost.items() if account else ())
+        for ticker, cost in (account.external_cost.items() if account else ())
         if event is None or is_of(ticker, event)
     )
-    return Money(held + pending + foreign)
+    return Money(held + pending + external)
 
 
 def is_of(ticker: Ticker, event: EventTicker) -> bool:
-    """Whether a market is one of an event's strikes, by its name: foreign positions come without their event."""
+    """Whether a market is one of an event's strikes, by its name: external positions come without their event."""
     return ticker.startswith(f"{event}-")
 
 
 def approve(
-    intent: OpenIntent, standing: Standing, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+    intent: OpenIntent, exposure: Exposure, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
 ) -> Approved | Refused:
     """Check one entry against every limit, in a fixed order, and say the first that refuses.
 
     `budget` is the most that its strategy's trades may cost together; 0 is no bound.
     """
-    reserved, collar = worst_case(intent), _collar(intent, standing.ask, limits)
+    reserved, collar = worst_case(intent), _collar(intent, exposure.ask, limits)
     if isinstance(collar, Refused):
         return collar
     refusal = (
         _stale(intent, limits, now)
-        or _size(intent, standing, limits)
-        or _counts(intent, standing.trades, limits)
-        or _budget(intent, reserved, standing, budget)
-        or _cost(intent, reserved, standing, limits)
-        or _balance(reserved, standing)
-        or _loss(reserved, standing, limits)
+        or _size(intent, exposure, limits)
+        or _counts(intent, exposure.trades, limits)
+        or _budget(intent, reserved, exposure, budget)
+        or _cost(intent, reserved, exposure, limits)
+        or _balance(reserved, exposure)
+        or _loss(reserved, exposure, limits)
     )
     return refusal or Approved(intent=intent, reserved=reserved, collar=collar)
 
@@ -123,7 +123,7 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
         return Refused(
             limit="price_collar_dollars", reason=f"nobody offers {intent.side} of {intent.ticker} any more"
         )
-    fair = Decimal(f"{intent.chance:.6f}")
+    fair = Decimal(f"{intent.probability:.6f}")
     highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar)
     if intent.limit > highest:
         return Refused(
@@ -140,13 +140,13 @@ def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Refused | 
     return None
 
 
-def _size(intent: OpenIntent, standing: Standing, limits: RiskSection) -> Refused | None:
+def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Refused | None:
     if intent.quantity > limits.max_order:
         return Refused(
             limit="max_contracts_per_order",
             reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_order)}",
         )
-    total = Quantity(intent.quantity + _contracts_on(intent.ticker, standing))
+    total = Quantity(intent.quantity + _contracts_on(intent.ticker, exposure))
     if total > limits.max_strike:
         return Refused(
             limit="max_contracts_per_strike",
@@ -155,16 +155,16 @@ def _size(intent: OpenIntent, standing: Standing, limits: RiskSection) -> Refuse
     return None
 
 
-def _contracts_on(ticker: Ticker, standing: Standing) -> int:
-    held = sum(trade.held for trade in standing.trades.trades if trade.ticker == ticker)
+def _contracts_on(ticker: Ticker, exposure: Exposure) -> int:
+    held = sum(trade.held for trade in exposure.trades.trades if trade.ticker == ticker)
     pending = sum(
         order.quantity
-        for order in standing.trades.orders
+        for order in exposure.trades.orders
         if order.ticker == ticker and order.purpose is OrderPurpose.ENTRY
     )
-    account = standing.account
-    foreign = account is not None and ticker in account.foreign
-    return held + pending + (abs(account.positions[ticker]) if account and foreign else 0)
+    account = exposure.account
+    external = account is not None and ticker in account.external
+    return held + pending + (abs(account.positions[ticker]) if account and external else 0)
 
 
 def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Refused | None:
@@ -191,8 +191,8 @@ def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Refu
     return None
 
 
-def _budget(intent: OpenIntent, reserved: Money, standing: Standing, budget: Money) -> Refused | None:
-    total = Money(cost_of(intent.strategy, standing.trades) + reserved)
+def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money) -> Refused | None:
+    total = Money(cost_of(intent.strategy, exposure.trades) + reserved)
     if budget and total > budget:
         return Refused(
             limit="budget_dollars",
@@ -202,14 +202,14 @@ def _budget(intent: OpenIntent, reserved: Money, standing: Standing, budget: Mon
     return None
 
 
-def _cost(intent: OpenIntent, reserved: Money, standing: Standing, limits: RiskSection) -> Refused | None:
-    event = Money(open_cost(standing, intent.event_ticker) + reserved)
+def _cost(intent: OpenIntent, reserved: Money, exposure: Exposure, limits: RiskSection) -> Refused | None:
+    event = Money(open_cost(exposure, intent.event_ticker) + reserved)
     if event > limits.max_event_cost:
         return Refused(
             limit="max_event_cost_dollars",
             reason=f"the cost in {intent.event_ticker} would be ${money_decimal(event):.2f}",
         )
-    total = Money(open_cost(standing) + reserved)
+    total = Money(open_cost(exposure) + reserved)
     if total > limits.max_open_cost:
         return Refused(
             limit="max_open_cost_dollars", reason=f"open cost would be ${money_decimal(total):.2f}"
@@ -217,12 +217,12 @@ def _cost(intent: OpenIntent, reserved: Money, standing: Standing, limits: RiskS
     return None
 
 
-def _balance(reserved: Money, standing: Standing) -> Refused | None:
+def _balance(reserved: Money, exposure: Exposure) -> Refused | None:
     """The venue's figure, less every entry that it may not have counted yet."""
-    account = standing.account
+    account = exposure.account
     if account is None:
         return Refused(limit="balance", reason="the balance is not known yet")
-    spoken_for = _not_in(account.reconciled_at, standing.trades)
+    spoken_for = _not_in(account.reconciled_at, exposure.trades)
     left = Money(account.balance - spoken_for)
     if reserved > left:
         return Refused(
@@ -243,24 +243,24 @@ def _not_in(read_at: datetime, trades: OpenTrades) -> Money:
     )
 
 
-def _loss(reserved: Money, standing: Standing, limits: RiskSection) -> Refused | None:
+def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Refused | None:
     """Nothing is opened whose loss, with that of all that is open, could make the day's loss larger than the limit."""
-    worst = Money(open_cost(standing) + reserved - standing.trades.realised_today)
+    worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)
     if worst > limits.max_daily_loss:
         return Refused(
             limit="max_daily_loss_dollars",
             reason=f"today's loss could become ${money_decimal(worst):.2f}"
-            f" (realised so far ${money_decimal(standing.trades.realised_today):+.2f})",
+            f" (realised so far ${money_decimal(exposure.trades.realised_today):+.2f})",
         )
     return None
 
 
-def used(standing: Standing, limits: RiskSection) -> Iterable[tuple[str, Decimal, Decimal]]:
+def used(exposure: Exposure, limits: RiskSection) -> Iterable[tuple[str, Decimal, Decimal]]:
     """(limit, how much of it is taken, how much there may be) of every limit that fills up."""
-    trades = standing.trades
-    cost = open_cost(standing)
+    trades = exposure.trades
+    cost = open_cost(exposure)
     events = {trade.event_ticker for trade in trades.trades}
-    dearest = max((open_cost(standing, event) for event in events), default=Money(0))
+    dearest = max((open_cost(exposure, event) for event in events), default=Money(0))
     yield "max_open_trades", Decimal(len(trades.trades)), Decimal(limits.max_open_trades)
     yield "max_open_cost_dollars", money_decimal(cost), limits.max_open_cost_dollars
     yield "max_event_cost_dollars", money_decimal(dearest), limits.max_event_cost_dollars

@@ -1,4 +1,4 @@
-"""One turn of entry and one of exit as values: what was seen, when, and what came of it; the same in live, replay and test.
+"""One cycle of entry and one of exit as values: what was seen, when, and what came of it; the same in live, replay and test.
 
 It is what a recording of decisions holds, and what a replay computes again.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import TradeView
@@ -25,11 +25,11 @@ from recio.settings.sections import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import Money
 
-UNRESTRAINED = Restraints()
+NO_CONTROLS = TradingControls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntryTurn:
+class EntryCycle:
     at: datetime
     strategy: str
     seen: Seen
@@ -37,75 +37,77 @@ class EntryTurn:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExitTurn:
+class ExitCycle:
     at: datetime
     trade: TradeView
     board: MarketBoard | None
     prices: Prices | None
-    restraints: Restraints | None
+    controls: TradingControls | None
     before: exit_rule.Remembered
     decided: exit_rule.Decided
 
 
-Turn = EntryTurn | ExitTurn
+Cycle = EntryCycle | ExitCycle
 
 
-def of_entry(seen: Seen, strategy: Strategy, limits: RiskSection, now: datetime) -> tuple[Decided, EntryTurn]:
+def of_entry(
+    seen: Seen, strategy: Strategy, limits: RiskSection, now: datetime
+) -> tuple[Decided, EntryCycle]:
     """What the rule says, and what is left of it under the limits that trade_manager will apply."""
     decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
     outcome: OpenIntent | Waits = Waits(gate="switch", sentence=f"strategy {strategy.name} is off")
     if strategy.stage is not Stage.OFF:
         outcome = within_limits(decided.outcome, seen, limits, now, strategy.budget)
-    return decided, EntryTurn(at=now, strategy=strategy.name, seen=seen, outcome=outcome)
+    return decided, EntryCycle(at=now, strategy=strategy.name, seen=seen, outcome=outcome)
 
 
 def of_exit(
     trade: TradeView,
     board: MarketBoard | None,
     prices: Prices | None,
-    restraints: Restraints | None,
+    controls: TradingControls | None,
     before: exit_rule.Remembered,
     strategy: Strategy,
     now: datetime,
-) -> ExitTurn:
-    held_by = restraints or UNRESTRAINED
-    return ExitTurn(
+) -> ExitCycle:
+    held_by = controls or NO_CONTROLS
+    return ExitCycle(
         at=now,
         trade=trade,
         board=board,
         prices=prices,
-        restraints=restraints,
+        controls=controls,
         before=before,
         decided=exit_rule.decide(trade, board, prices, before, strategy.exit, now, held_by, strategy.model),
     )
 
 
-def again(turn: Turn, strategies: Sequence[Strategy], limits: RiskSection) -> Turn:
-    """The same turn decided anew."""
-    match turn:
-        case EntryTurn(at=at, seen=seen):
-            return of_entry(seen, named(strategies, turn.strategy), limits, at)[1]
-        case ExitTurn():
+def again(cycle: Cycle, strategies: Sequence[Strategy], limits: RiskSection) -> Cycle:
+    """The same cycle decided anew."""
+    match cycle:
+        case EntryCycle(at=at, seen=seen):
+            return of_entry(seen, named(strategies, cycle.strategy), limits, at)[1]
+        case ExitCycle():
             return of_exit(
-                turn.trade,
-                turn.board,
-                turn.prices,
-                turn.restraints,
-                turn.before,
-                named(strategies, turn.trade.strategy),
-                turn.at,
+                cycle.trade,
+                cycle.board,
+                cycle.prices,
+                cycle.controls,
+                cycle.before,
+                named(strategies, cycle.trade.strategy),
+                cycle.at,
             )
 
 
 def within_limits(
     outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
 ) -> OpenIntent | Waits:
-    """The wish, or the limit that trade_manager would refuse it by: a hopeless wish is not sent."""
+    """The intent, or the limit that trade_manager would refuse it by: a hopeless intent is not sent."""
     if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:
         return outcome
     ask = ask_on(seen.board, outcome.ticker, outcome.side)
-    standing = risk.Standing(trades=seen.trades, account=seen.account, ask=ask)
-    match risk.approve(outcome, standing, limits, now, budget):
+    exposure = risk.Exposure(trades=seen.trades, account=seen.account, ask=ask)
+    match risk.approve(outcome, exposure, limits, now, budget):
         case risk.Refused(limit=limit, reason=reason):
             return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
         case risk.Approved():

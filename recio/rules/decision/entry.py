@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from recio.messages.account import AccountView
-from recio.messages.controls import Restraints, Switch
+from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import Assessments, OpenIntent, StrikeAssessment
 from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.orders import OpenTrades
@@ -20,8 +20,8 @@ from recio.rules.decision.entry_gates import GATES, Waits, gates_of_a_market
 from recio.rules.decision.sizing import contracts
 from recio.rules.decision.watchlist import watched
 from recio.rules.market.quotes import ask_of, quantity_up_to
-from recio.rules.pricing.assessment import assess, dearest_price
-from recio.rules.pricing.fees import dearest_fee, taker_fee
+from recio.rules.pricing.assessment import assess, max_price
+from recio.rules.pricing.fees import max_fee, taker_fee
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.sections import EntrySection
 from recio.settings.strategies import DEFAULT
@@ -38,18 +38,18 @@ from recio.units import (
 )
 
 TURN_SECONDS = 0.25
-"""Market seconds between two turns of entry and exit, live and in replay."""
+"""Market seconds between two cycles of entry and exit, live and in replay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Everything entry may look at in one turn."""
+    """Everything entry may look at in one cycle."""
 
     board: MarketBoard | None
     prices: Prices | None
     trades: OpenTrades | None
     account: AccountView | None
-    restraints: Restraints | None
+    controls: TradingControls | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,28 +63,26 @@ class Decided:
 def decide(
     seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
 ) -> Decided:
-    """One turn of one strategy's entry over the whole board."""
+    """One cycle of one strategy's entry over the whole board."""
     reader = Reader(model)
     markets = () if seen.board is None else seen.board.markets
     prices = (seen.prices or Prices()).by_symbol
-    strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.chance) for view in markets)
+    strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.probability) for view in markets)
     watching = watched(markets, strikes, settings)
     passed = first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
-    candidates = [
+    answers = [
         _candidate(view, strike, prices.get(view.market.symbol), passed, settings, now)
         for view, strike in zip(markets, strikes, strict=True)
     ]
-    wishes = [each for each in candidates if isinstance(each, _Wish)]
-    if wishes:
-        best = max(wishes, key=lambda wish: wish.edge)
-        return _decided(
-            _intent(best, settings, now, reader, strategy), strikes, candidates, markets, watching
-        )
-    refusals = [each for each in candidates if isinstance(each, Waits)]
+    candidates = [each for each in answers if isinstance(each, _Candidate)]
+    if candidates:
+        best = max(candidates, key=lambda candidate: candidate.edge)
+        return _decided(_intent(best, settings, now, reader, strategy), strikes, answers, markets, watching)
+    refusals = [each for each in answers if isinstance(each, Waits)]
     nothing = Waits(gate="no market", sentence="no open market is known")
-    return _decided(max(refusals, key=_progress, default=nothing), strikes, candidates, markets, watching)
+    return _decided(max(refusals, key=_progress, default=nothing), strikes, answers, markets, watching)
 
 
 def _progress(waits: Waits) -> int:
@@ -95,7 +93,7 @@ def _progress(waits: Waits) -> int:
 def _decided(
     outcome: OpenIntent | Waits,
     strikes: Sequence[StrikeAssessment],
-    answers: Sequence[_Wish | Waits],
+    answers: Sequence[_Candidate | Waits],
     markets: Sequence[MarketView],
     watching: tuple[Ticker, ...],
 ) -> Decided:
@@ -113,9 +111,9 @@ def _decided(
 
 
 def _by_event(
-    outcome: OpenIntent | Waits, answers: Sequence[_Wish | Waits], markets: Sequence[MarketView]
+    outcome: OpenIntent | Waits, answers: Sequence[_Candidate | Waits], markets: Sequence[MarketView]
 ) -> tuple[tuple[EventTicker, Waits], ...]:
-    """Each event's own reason; one that something is wanted of has none, unless the wish came to nothing."""
+    """Each event's own reason; one that something is wanted of has none, unless its intent came to nothing."""
     furthest: dict[EventTicker, Waits] = {}
     for view, answer in zip(markets, answers, strict=True):
         event, said = view.market.event_ticker, answer
@@ -133,17 +131,17 @@ def first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Wait
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
-    if seen.restraints is None:
+    if seen.controls is None:
         return Waits(gate="starting", sentence="the failure detector has not reported yet")
-    off = seen.restraints.off(Switch.ENTRY)
+    off = seen.controls.off(Switch.ENTRY)
     if off is not None:
         return Waits(gate="switch", sentence=f"entry was switched off by {off.by}")
-    for halt in seen.restraints.halts:
+    for halt in seen.controls.halts:
         return Waits(gate="halt", sentence=f"halted: {halt.cause}")
-    until = seen.restraints.vouched_until
+    until = seen.controls.vouched_until
     if until is not None and now > until:
-        return Waits(gate="block", sentence="failure_detector stuck: nobody has looked for failures lately")
-    for block in seen.restraints.blocks:
+        return Waits(gate="block", sentence="failure_detector frozen: nobody has looked for failures lately")
+    for block in seen.controls.blocks:
         return Waits(gate="block", sentence=f"{block.condition}: {block.detail}")
     if seen.account is None or seen.trades is None:
         return Waits(gate="starting", sentence="the account has not been compared with the venue yet")
@@ -151,12 +149,12 @@ def first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Wait
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Wish:
+class _Candidate:
     view: MarketView
     price: PriceView
     side: Side
     edge: Money
-    chance: float
+    probability: float
     seconds_to_close: float
 
 
@@ -167,7 +165,7 @@ def _candidate(
     trades: OpenTrades,
     settings: EntrySection,
     now: datetime,
-) -> _Wish | Waits:
+) -> _Candidate | Waits:
     usable = gates_of_a_market(view, price, trades, settings, now)
     if isinstance(usable, Waits):
         return usable
@@ -181,10 +179,10 @@ def _price_gate(
     view: MarketView,
     price: PriceView,
     strike: StrikeAssessment,
-    chance: float,
+    probability: float,
     settings: EntrySection,
     remaining: float,
-) -> _Wish | Waits:
+) -> _Candidate | Waits:
     edges = [
         (edge, side)
         for side, edge in ((Side.YES, strike.yes_edge), (Side.NO, strike.no_edge))
@@ -197,9 +195,9 @@ def _price_gate(
         return Waits(
             gate="edge",
             sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge)}"
-            f" (model {chance:.1%} yes)",
+            f" (model {probability:.1%} yes)",
         )
-    own = chance if side is Side.YES else 1.0 - chance
+    own = probability if side is Side.YES else 1.0 - probability
     if own < settings.min_probability:
         return Waits(
             gate="min probability",
@@ -211,29 +209,29 @@ def _price_gate(
             gate="price bounds",
             sentence=f"{side} ask is outside {price_text(settings.min_price)} to {price_text(settings.max_price)}",
         )
-    return _Wish(
+    return _Candidate(
         view=view,
         price=price,
         side=side,
         edge=edge,
-        chance=chance if side is Side.YES else 1.0 - chance,
+        probability=probability if side is Side.YES else 1.0 - probability,
         seconds_to_close=remaining,
     )
 
 
 def _intent(
-    wish: _Wish, settings: EntrySection, now: datetime, reader: Reader, strategy: str
+    candidate: _Candidate, settings: EntrySection, now: datetime, reader: Reader, strategy: str
 ) -> OpenIntent | Waits:
-    quote = ask_of(wish.view, wish.side)
+    quote = ask_of(candidate.view, candidate.side)
     if quote is None:
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
     ask, there = quote
-    market = wish.view.market
+    market = candidate.view.market
     highest = Price(min(settings.max_price, ask + settings.max_slippage))
-    limit = dearest_price(wish.view, wish.side, wish.chance, settings.min_edge, highest)
+    limit = max_price(candidate.view, candidate.side, candidate.probability, settings.min_edge, highest)
     if limit is None:
         return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
-    depth = quantity_up_to(wish.view, wish.side, limit)
+    depth = quantity_up_to(candidate.view, candidate.side, limit)
     if depth < settings.min_depth:
         return Waits(
             gate="depth",
@@ -241,7 +239,7 @@ def _intent(
             f" (at least {quantity_text(settings.min_depth)} wanted)",
         )
     fee = taker_fee(limit, ONE_CONTRACT, market.fee_multiplier)
-    size = contracts(settings, limit, fee, _lower(wish, reader, now), depth)
+    size = contracts(settings, limit, fee, _lower(candidate, reader, now), depth)
     if isinstance(size, str):
         return Waits(gate="size", sentence=size)
     return OpenIntent(
@@ -249,38 +247,38 @@ def _intent(
         ticker=market.ticker,
         event_ticker=market.event_ticker,
         exchange_index=market.exchange_index,
-        side=wish.side,
+        side=candidate.side,
         quantity=size,
         limit=limit,
-        chance=wish.chance,
-        fee_estimate=dearest_fee(ask, limit, size, market.fee_multiplier),
+        probability=candidate.probability,
+        fee_estimate=max_fee(ask, limit, size, market.fee_multiplier),
         closes_at=market.close_time,
         decided_at=now,
-        why=f"model gives {wish.side} {wish.chance:.1%}, ask {price_text(ask)}, edge {_cents(wish.edge)}"
-        f" after fee, pays up to {price_text(limit)}, {wish.seconds_to_close:.0f} s to the close",
+        why=f"model gives {candidate.side} {candidate.probability:.1%}, ask {price_text(ask)}, edge {_cents(candidate.edge)}"
+        f" after fee, pays up to {price_text(limit)}, {candidate.seconds_to_close:.0f} s to the close",
         inputs={
-            **reader.figures(market, wish.price, now),
-            "price": str(wish.price.tick.price),
-            "price_source": wish.price.tick.source,
-            "price_at": wish.price.tick.at.isoformat(),
-            "momentum": _momentum(wish.price.momentum),
-            "probability": f"{wish.chance:.6f}",
+            **reader.figures(market, candidate.price, now),
+            "price": str(candidate.price.tick.price),
+            "price_source": candidate.price.tick.source,
+            "price_at": candidate.price.tick.at.isoformat(),
+            "momentum": _momentum(candidate.price.momentum),
+            "probability": f"{candidate.probability:.6f}",
             "ask": price_text(ask),
             "limit": price_text(limit),
             "ask_quantity": quantity_text(there),
-            "edge": money_text(wish.edge),
-            "seconds_to_close": f"{wish.seconds_to_close:.3f}",
+            "edge": money_text(candidate.edge),
+            "seconds_to_close": f"{candidate.seconds_to_close:.3f}",
             "strike": str(market.floor_strike if market.floor_strike is not None else market.cap_strike),
         },
     )
 
 
-def _lower(wish: _Wish, reader: Reader, now: datetime) -> float | str:
-    """The lower bound of the chance of the side wanted."""
-    bounds = reader.bounds(wish.view.market, wish.price, now)
+def _lower(candidate: _Candidate, reader: Reader, now: datetime) -> float | str:
+    """The lower bound of the probability of the side wanted."""
+    bounds = reader.bounds(candidate.view.market, candidate.price, now)
     if isinstance(bounds, str):
         return bounds
-    return bounds[0] if wish.side is Side.YES else 1.0 - bounds[1]
+    return bounds[0] if candidate.side is Side.YES else 1.0 - bounds[1]
 
 
 def _momentum(known: Momentum | None) -> str:

@@ -21,17 +21,17 @@ from recio.units import Price, price_text
 GATES = (
     "no market",
     "no price",
-    "price doubt",
+    "price unreliable",
     "price age",
     "spike",
-    "market doubt",
+    "market untradable",
     "market status",
     "too early",
     "too late",
     "book",
     "book age",
     "spread",
-    "order in doubt",
+    "unknown order",
     "already in",
     "re-entry",
     "cooldown",
@@ -76,8 +76,8 @@ def spot_gate(
 ) -> Waits | PriceView:
     if price is None:
         return Waits(gate="no price", sentence=f"no price of {view.market.symbol} yet")
-    if price.doubt:
-        return Waits(gate="price doubt", sentence=f"price of {view.market.symbol}: {price.doubt}")
+    if price.unreliable:
+        return Waits(gate="price unreliable", sentence=f"price of {view.market.symbol}: {price.unreliable}")
     age = (now - price.tick.at).total_seconds()
     if age > settings.max_price_age_seconds:
         return Waits(
@@ -109,8 +109,8 @@ def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: date
 
 
 def market_gate(view: MarketView, settings: EntrySection, remaining: float) -> Waits | None:
-    if view.market.doubt:
-        return Waits(gate="market doubt", sentence=view.market.doubt)
+    if view.market.untradable:
+        return Waits(gate="market untradable", sentence=view.market.untradable)
     if view.market.status is not MarketStatus.ACTIVE:
         return Waits(gate="market status", sentence=f"market is {view.market.status}")
     if remaining < settings.min_seconds_to_close:
@@ -156,7 +156,7 @@ def own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: 
     ticker = view.market.ticker
     for order in trades.orders:
         if order.ticker == ticker and order.state in UNPROVEN:
-            return Waits(gate="order in doubt", sentence=f"order {order.client_order_id} is {order.state}")
+            return Waits(gate="unknown order", sentence=f"order {order.client_order_id} is {order.state}")
     for trade in trades.trades:
         if trade.ticker == ticker:
             return Waits(

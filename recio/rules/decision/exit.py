@@ -1,7 +1,7 @@
 """Whether to sell what a trade holds before it settles, and at what floor; a halt or a block never stops it.
 
 The reasons are those of exit_reasons; everything else is left to the settlement, which the venue decides. A flatten sells
-whatever the model thinks, and asks no switch. What it remembers from turn to turn goes in and comes out as a value.
+whatever the model thinks, and asks no switch. What it remembers from cycle to cycle goes in and comes out as a value.
 """
 
 from __future__ import annotations
@@ -9,29 +9,29 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from recio.messages.controls import Restraints, Switch
+from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.markets import MarketBoard, MarketStatus, MarketView, VenuePhase
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Prices, PriceView
-from recio.rules.decision.exit_reasons import Keep, Sell, Sight, judge
+from recio.rules.decision.exit_reasons import ExitContext, Keep, Sell, judge
 from recio.rules.market.quotes import bid_of, market_on, sellable_floor
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.sections import ExitSection
 from recio.units import Price, Side, TradeId, price_text
 
-UNRESTRAINED = Restraints()
+NO_CONTROLS = TradingControls()
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Remembered:
-    """What exit knows of one trade from the turns before; a restart begins with nothing."""
+    """What exit knows of one trade from the cycles before; a restart begins with nothing."""
 
     falling_since: datetime | None = None
     """Since when the probability has been below the stop without a break."""
     attempts: int = 0
-    """Sales wished so far; each is content with less than the one before."""
+    """Sales wanted so far; each is content with less than the one before."""
     last_attempt: datetime | None = None
     unsold_since: datetime | None = None
     """Since when a sale is wanted that nobody can make."""
@@ -65,25 +65,25 @@ def decide(
     before: Remembered,
     settings: ExitSection,
     now: datetime,
-    restraints: Restraints = UNRESTRAINED,
+    controls: TradingControls = NO_CONTROLS,
     model: Model = AVERAGE,
 ) -> Decided:
-    """One turn of exit for one open trade."""
+    """One cycle of exit for one open trade."""
 
     def holds(sentence: str) -> Decided:
         return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=before)
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
-    if restraints.flatten is not None:
-        return _carry_out(trade, board, f"flatten: {restraints.flatten.cause}", before, settings, now)
+    if controls.flatten is not None:
+        return _carry_out(trade, board, f"flatten: {controls.flatten.cause}", before, settings, now)
     remaining = (trade.closes_at - now).total_seconds()
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
-    closed = _switch(settings, restraints)
+    closed = _switch(settings, controls)
     if closed:
         return holds(closed)
-    seen = _sight(trade, board, prices, remaining, settings, now, Reader(model))
+    seen = _context(trade, board, prices, remaining, settings, now, Reader(model))
     match judge(trade, seen, before.falling_since, settings, now):
         case Keep(sentence=sentence, falling_since=since):
             kept = replace(before, falling_since=since, unsold_since=None, alarmed=False)
@@ -92,8 +92,8 @@ def decide(
             return _carry_out(trade, board, why, before, settings, now)
 
 
-def _switch(settings: ExitSection, restraints: Restraints) -> str:
-    off = restraints.off(Switch.EXIT)
+def _switch(settings: ExitSection, controls: TradingControls) -> str:
+    off = controls.off(Switch.EXIT)
     if off is not None:
         return f"exit was switched off by {off.by}"
     return "" if settings.enabled else "exit is switched off (exit.enabled = false)"
@@ -122,7 +122,7 @@ def _carry_out(
     ):
         held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
         return Decided(outcome=held, remembered=before)
-    wish = CloseIntent(
+    intent = CloseIntent(
         trade_id=trade.trade_id,
         exchange_index=view.market.exchange_index,
         quantity=trade.held,
@@ -131,7 +131,7 @@ def _carry_out(
         why=f"{why}; bid {price_text(quote[0])}",
     )
     after = Remembered(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
-    return Decided(outcome=wish, remembered=after)
+    return Decided(outcome=intent, remembered=after)
 
 
 def _unsold(
@@ -164,7 +164,7 @@ def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:
     return ""
 
 
-def _sight(
+def _context(
     trade: TradeView,
     board: MarketBoard | None,
     prices: Prices | None,
@@ -172,16 +172,16 @@ def _sight(
     settings: ExitSection,
     now: datetime,
     reader: Reader,
-) -> Sight:
+) -> ExitContext:
     view = market_on(board, trade.ticker)
     price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
     quote = None if view is None or _is_old(view, settings, now) else bid_of(view, trade.side)
     trusted = price is not None and not _price_fault(price, settings, now)
-    return Sight(
+    return ExitContext(
         remaining=remaining,
         held_for=(now - trade.opened_at).total_seconds(),
         bid=None if quote is None else quote[0],
-        chance=_own_chance(trade, board, view, price, settings, now, reader),
+        probability=_own_probability(trade, board, view, price, settings, now, reader),
         momentum=price.momentum if price is not None and trusted else None,
     )
 
@@ -192,15 +192,15 @@ def _is_old(view: MarketView, settings: ExitSection, now: datetime) -> bool:
 
 
 def _price_fault(price: PriceView, settings: ExitSection, now: datetime) -> str:
-    if price.doubt:
-        return f"no stop can be judged: {price.doubt}"
+    if price.unreliable:
+        return f"no stop can be judged: {price.unreliable}"
     age = (now - price.tick.at).total_seconds()
     if age > settings.max_price_age_seconds:
         return f"price is {age:.1f} s old: no stop can be judged"
     return ""
 
 
-def _own_chance(
+def _own_probability(
     trade: TradeView,
     board: MarketBoard | None,
     view: MarketView | None,
@@ -217,7 +217,7 @@ def _own_chance(
         return f"market is {view.market.status}"
     if fault := _price_fault(price, settings, now):
         return fault
-    chance = reader.chance(view.market, price, now)
-    if isinstance(chance, str):
-        return chance
-    return chance if trade.side is Side.YES else 1.0 - chance
+    probability = reader.probability(view.market, price, now)
+    if isinstance(probability, str):
+        return probability
+    return probability if trade.side is Side.YES else 1.0 - probability

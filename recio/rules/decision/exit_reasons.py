@@ -15,7 +15,7 @@ from recio.units import Price, Side, price_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
+class ExitContext:
     """What is known of one trade's market at one moment."""
 
     remaining: float
@@ -24,7 +24,7 @@ class Sight:
     """Seconds since the trade was opened."""
     bid: Price | None
     """Best bid of the side held, in its own terms; None while unknown or nobody bids."""
-    chance: float | str
+    probability: float | str
     """What the model gives the side held, or why it says nothing."""
     momentum: Momentum | None
 
@@ -45,7 +45,7 @@ class Keep:
 
 
 def judge(
-    trade: TradeView, seen: Sight, falling_since: datetime | None, settings: ExitSection, now: datetime
+    trade: TradeView, seen: ExitContext, falling_since: datetime | None, settings: ExitSection, now: datetime
 ) -> Sell | Keep:
     """The first reason to sell, in a fixed order, or what the position is kept for."""
     if seen.held_for < settings.min_hold_seconds and not _is_floored(seen, settings):
@@ -61,25 +61,25 @@ def judge(
     )
 
 
-def _time_stop(seen: Sight, settings: ExitSection) -> Sell | None:
+def _time_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
     if seen.remaining > settings.time_stop_seconds_to_close:
         return None
     return Sell(why=f"time stop: {seen.remaining:.0f} s to the close")
 
 
-def _price_stop(seen: Sight, settings: ExitSection) -> Sell | None:
+def _price_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
     if seen.bid is None or seen.bid > settings.stop_price:
         return None
     return Sell(why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(settings.stop_price)}")
 
 
-def _take_profit(seen: Sight, settings: ExitSection) -> Sell | None:
+def _take_profit(seen: ExitContext, settings: ExitSection) -> Sell | None:
     if not settings.take_profit or seen.bid is None or seen.bid < settings.take_profit:
         return None
     return Sell(why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(settings.take_profit)}")
 
 
-def _momentum_stop(trade: TradeView, seen: Sight, settings: ExitSection) -> Sell | None:
+def _momentum_stop(trade: TradeView, seen: ExitContext, settings: ExitSection) -> Sell | None:
     """A market that runs against the side held."""
     limit = settings.momentum_stop_hundredths
     if not limit or seen.momentum is None:
@@ -92,20 +92,20 @@ def _momentum_stop(trade: TradeView, seen: Sight, settings: ExitSection) -> Sell
     )
 
 
-def _is_floored(seen: Sight, settings: ExitSection) -> bool:
-    return not isinstance(seen.chance, str) and seen.chance < settings.hard_stop_probability
+def _is_floored(seen: ExitContext, settings: ExitSection) -> bool:
+    return not isinstance(seen.probability, str) and seen.probability < settings.hard_stop_probability
 
 
 def _probability_stop(
-    trade: TradeView, seen: Sight, falling_since: datetime | None, settings: ExitSection, now: datetime
+    trade: TradeView, seen: ExitContext, falling_since: datetime | None, settings: ExitSection, now: datetime
 ) -> Sell | Keep:
-    """Below the stop for as long as wanted, without a turn above it or in the dark; below the hard stop at once."""
-    if isinstance(seen.chance, str):
-        return Keep(sentence=seen.chance)
-    said = f"model gives {trade.side} {seen.chance:.1%}"
+    """Below the stop for as long as wanted, without a cycle above it or in the dark; below the hard stop at once."""
+    if isinstance(seen.probability, str):
+        return Keep(sentence=seen.probability)
+    said = f"model gives {trade.side} {seen.probability:.1%}"
     if _is_floored(seen, settings):
         return Sell(why=f"stop: {said}, below the hard stop {settings.hard_stop_probability:.0%}")
-    if seen.chance >= settings.stop_probability:
+    if seen.probability >= settings.stop_probability:
         return Keep(sentence=f"{said}, stop below {settings.stop_probability:.0%}")
     since = falling_since or now
     lasted = (now - since).total_seconds()

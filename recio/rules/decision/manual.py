@@ -15,7 +15,7 @@ from recio.rules.decision.entry import Seen, Waits, first_closed_gate
 from recio.rules.decision.entry_gates import gates_of_a_market
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, market_on, price_in_range, quantity_up_to
-from recio.rules.pricing.fees import dearest_fee
+from recio.rules.pricing.fees import max_fee
 from recio.rules.pricing.model import Reader
 from recio.settings.strategies import MANUAL
 from recio.units import Price, Quantity, Side, Ticker, complement, price_text
@@ -38,7 +38,7 @@ class TradeRequest:
 
 
 def decide(request: TradeRequest, seen: Seen, common: Strategy, now: datetime) -> OpenIntent | Waits:
-    """The wish, or the first gate that is closed."""
+    """The intent, or the first gate that is closed."""
     if request.is_late:
         return Waits(gate="too late", sentence="nobody dealt with the request in time: ask again")
     settings = common.entry.model_copy(update={"enabled": True})
@@ -61,13 +61,13 @@ def decide(request: TradeRequest, seen: Seen, common: Strategy, now: datetime) -
 def _intent(
     request: TradeRequest, view: MarketView, price: PriceView, reader: Reader, now: datetime
 ) -> OpenIntent | Waits:
-    chance = reader.chance(view.market, price, now)
-    if isinstance(chance, str):
-        return Waits(gate="probability", sentence=f"the model cannot say what it is worth: {chance}")
+    probability = reader.probability(view.market, price, now)
+    if isinstance(probability, str):
+        return Waits(gate="probability", sentence=f"the model cannot say what it is worth: {probability}")
     ask = _offer(request, view)
     if isinstance(ask, Waits):
         return ask
-    own = chance if request.side is Side.YES else 1.0 - chance
+    own = probability if request.side is Side.YES else 1.0 - probability
     return OpenIntent(
         strategy=MANUAL,
         ticker=request.ticker,
@@ -76,8 +76,8 @@ def _intent(
         side=request.side,
         quantity=request.quantity,
         limit=request.limit,
-        chance=own,
-        fee_estimate=dearest_fee(ask, request.limit, request.quantity, view.market.fee_multiplier),
+        probability=own,
+        fee_estimate=max_fee(ask, request.limit, request.quantity, view.market.fee_multiplier),
         closes_at=view.market.close_time,
         decided_at=now,
         why=f"asked for by {request.by}" + (f": {request.why}" if request.why else ""),

@@ -10,12 +10,12 @@ from recio.messages.decisions import Refused
 from recio.units import EventTicker
 
 NO_EVENT = EventTicker("")
-"""Of turns in which no event was open."""
+"""Of cycles in which no event was open."""
 Key = tuple[EventTicker, str]
 
 
 @dataclass(slots=True)
-class WhyNot:
+class Rejections:
     """What has been counted; whoever keeps it takes what was added since the last time."""
 
     totals: dict[Key, Refused] = field(default_factory=dict[Key, Refused])

@@ -30,7 +30,7 @@ from recio.units import (
 )
 
 LATENCY = timedelta(milliseconds=100)
-"""Market time from the wish to the book that it meets; the same as in a replay."""
+"""Market time from the intent to the book that it meets; the same as in a replay."""
 COUNTED = timedelta(hours=1)
 """After its close a market's entries are no longer counted."""
 
@@ -56,13 +56,13 @@ class ShadowTrade:
     """0: nothing stood there any more."""
     cost: Money
     fees: Money
-    chance: float
+    probability: float
     """What the model gave the side."""
     why: str
     decided_at: datetime
     closes_at: datetime
     result: Side | None
-    """Of the market, also where everything was sold before it closed: the chance is judged by it."""
+    """Of the market, also where everything was sold before it closed: the probability is judged by it."""
     settled_at: datetime | None
     sold: Quantity
     proceeds: Money

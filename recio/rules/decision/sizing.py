@@ -1,4 +1,4 @@
-"""How many contracts an entry asks for: a fixed number, or a capped part of the Kelly stake on the lower bound of the chance.
+"""How many contracts an entry asks for: a fixed number, or a capped part of the Kelly stake on the lower bound of the probability.
 
 Exact in contracts and dollars, rounded down; it only ever makes smaller what the other limits allow.
 """
@@ -14,17 +14,17 @@ ONE = Decimal(1)
 
 
 def kelly_part(lower: float, cost: Decimal) -> Decimal:
-    """The part of a bankroll that a bet of `cost` dollars for one dollar is worth at this chance; zero without an edge."""
-    chance = Decimal(f"{lower:.6f}")
-    if not 0 < cost < 1 or chance <= cost:
+    """The part of a bankroll that a bet of `cost` dollars for one dollar is worth at this probability; zero without an edge."""
+    probability = Decimal(f"{lower:.6f}")
+    if not 0 < cost < 1 or probability <= cost:
         return Decimal(0)
-    return (chance - cost) / (ONE - cost)
+    return (probability - cost) / (ONE - cost)
 
 
 def contracts(
     settings: EntrySection, limit: Price, fee_per_contract: Money, lower: float | str, available: Quantity
 ) -> Quantity | str:
-    """What to ask for at this price at most, or why nothing; `lower` is the lower bound of the chance, or why there is none."""
+    """What to ask for at this price at most, or why nothing; `lower` is the lower bound of the probability, or why there is none."""
     most = Quantity(min(settings.size, available))
     match settings.sizing:
         case Sizing.FIXED:

@@ -35,8 +35,8 @@ def _near(view: MarketView, strike: StrikeAssessment, settings: EntrySection) ->
     if strike.probability is None:
         return None
     sides = [
-        (edge, side, chance)
-        for side, edge, chance in (
+        (edge, side, probability)
+        for side, edge, probability in (
             (Side.YES, strike.yes_edge, strike.probability),
             (Side.NO, strike.no_edge, 1.0 - strike.probability),
         )
@@ -44,14 +44,14 @@ def _near(view: MarketView, strike: StrikeAssessment, settings: EntrySection) ->
     ]
     if not sides:
         return None
-    edge, side, chance = max(sides)
+    edge, side, probability = max(sides)
     quote = ask_of(view, side)
     if quote is None or quote[0] > settings.max_price:
         return None
     if quantity_up_to(view, side, quote[0]) < settings.min_depth:
         return None
     wanted = settings.min_edge - _margin(settings.watch_edge_margin_dollars)
-    likely = chance >= settings.min_probability - settings.watch_probability_margin
+    likely = probability >= settings.min_probability - settings.watch_probability_margin
     return edge if likely and edge >= wanted else None
 
 

@@ -27,7 +27,7 @@ ACCOUNT = frozenset(
 BLIND = frozenset({Kind.NO_MARKET, Kind.NO_BOOK, Kind.BOOKS_SILENT, Kind.VENUE_PAUSED})
 """What a venue that is not heard looks like."""
 PRICELESS = frozenset({Kind.NO_PRICE, Kind.PRICES_SILENT})
-WAITING = frozenset({Kind.TASK_STUCK, Kind.TASK_DOWN})
+WAITING = frozenset({Kind.TASK_FROZEN, Kind.TASK_DOWN})
 STARTING = frozenset({Kind.NOT_RECONCILED, Kind.NO_PRICE, Kind.NO_MARKET, Kind.NO_BOOK})
 
 
@@ -132,7 +132,7 @@ def _database(found: Sequence[Condition]) -> Cause | None:
 def _start(found: Sequence[Condition]) -> Cause | None:
     """Nothing was heard of anything yet."""
     root = _first(found, {Kind.NOT_RECONCILED})
-    if root is None or _of(found, {Kind.TASK_DOWN, Kind.TASK_STUCK}):
+    if root is None or _of(found, {Kind.TASK_DOWN, Kind.TASK_FROZEN}):
         return None
     return _because(root, "starting", found, _of(found, STARTING))
 
@@ -158,7 +158,7 @@ def _venue(found: Sequence[Condition]) -> Cause | None:
 
 def _task(found: Sequence[Condition]) -> Cause | None:
     """A task that stands still fills the queue it reads from, and leaves orders without answer."""
-    root = _first(found, {Kind.TASK_STUCK})
+    root = _first(found, {Kind.TASK_FROZEN})
     if root is None:
         return None
     what = {Kind.QUEUE_FULL, Kind.ORDER_UNANSWERED, Kind.RECONCILIATION_STALE, Kind.PRICES_SILENT, *BLIND}

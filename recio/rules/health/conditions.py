@@ -22,7 +22,7 @@ RECONCILED_LIMIT_FACTOR = 4
 NEARLY_FULL = 0.75
 """The share of a queue's room from which its reader counts as too slow."""
 ANSWER_SLACK = 2.0
-"""Host seconds beyond the time-out of a request in which a task waiting for it must have had a turn."""
+"""Host seconds beyond the time-out of a request in which a task waiting for it must have had a cycle."""
 MEGABYTE = 1_000_000
 UNCONNECTED = (SourceState.DOWN, SourceState.CONNECTING)
 
@@ -50,7 +50,7 @@ class Kind(StrEnum):
     DATABASE_SLOW = "database slow"
     DISK_FULL = "disk nearly full"
     QUEUE_FULL = "queue nearly full"
-    TASK_STUCK = "stuck"
+    TASK_FROZEN = "frozen"
     TASK_DOWN = "restarting"
 
 
@@ -91,7 +91,7 @@ class Condition:
 
 
 def task_limit(config: Config) -> float:
-    """Host seconds a task may be without a turn: a turn may have to wait for one answer of the venue."""
+    """Host seconds a task may be without a cycle: a cycle may have to wait for one answer of the venue."""
     return max(config.health.max_task_age_seconds, config.kalshi.request_timeout_seconds + ANSWER_SLACK)
 
 
@@ -169,9 +169,9 @@ def _of_orders(seen: Figures, trades: OpenTrades, limit: float) -> Iterator[Cond
 
 def overdue(seen: Figures, limit: float) -> tuple[OrderView, ...]:
     """Orders whose end nobody could prove for longer than `limit` host seconds: somebody has to look."""
-    doubtful = [order for order in (seen.trades.orders if seen.trades else ()) if order.state in UNPROVEN]
+    unresolved = [order for order in (seen.trades.orders if seen.trades else ()) if order.state in UNPROVEN]
     return tuple(
-        order for order in doubtful if (seen.now - order.created_at).total_seconds() / seen.speed > limit
+        order for order in unresolved if (seen.now - order.created_at).total_seconds() / seen.speed > limit
     )
 
 
@@ -275,8 +275,8 @@ def _of_machine(seen: Figures, limits: HealthSection) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.LOOP_LATE,
             name=Kind.LOOP_LATE,
-            detail=f"a turn came {seen.loop_lag * 1000:.0f} ms late (limit {limits.max_loop_lag_seconds * 1000:.0f} ms)",
-            clears="a turn in time",
+            detail=f"a cycle came {seen.loop_lag * 1000:.0f} ms late (limit {limits.max_loop_lag_seconds * 1000:.0f} ms)",
+            clears="a cycle in time",
         )
     if seen.free_bytes is not None and seen.free_bytes < limits.min_free_disk_megabytes * MEGABYTE:
         yield Condition(
@@ -324,10 +324,12 @@ def _of_tasks(seen: Figures, limit: float) -> Iterator[Condition]:
     for name, age in seen.task_ages.items():
         if age > limit and name not in seen.tasks_down:
             yield Condition(
-                kind=Kind.TASK_STUCK,
-                name=f"{name} stuck",
-                detail=f"no turn for {age:.0f} s (limit {limit:g} s)",
-                clears="a turn",
+                kind=Kind.TASK_FROZEN,
+                name=f"{name} frozen",
+                detail=f"no cycle for {age:.0f} s (limit {limit:g} s)",
+                clears="a cycle",
             )
     for name, fault in seen.tasks_down.items():
-        yield Condition(kind=Kind.TASK_DOWN, name=f"{name} restarting", detail=fault, clears="its first turn")
+        yield Condition(
+            kind=Kind.TASK_DOWN, name=f"{name} restarting", detail=fault, clears="its first cycle"
+        )

@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from recio.messages.prices import (
-    IndexTape,
+    IndexHistory,
     IndexValue,
     Momentum,
     PriceTick,
@@ -69,13 +69,13 @@ class Coin:
     )
     why_no_index: str = ""
 
-    def hear_index(self, tape: IndexTape, now: datetime) -> None:
+    def hear_index(self, history: IndexHistory, now: datetime) -> None:
         """Note every print that is new. One from the future is none: it would outlive all that follow."""
         if not self.use_index:
             return
-        self.why_no_index = tape.why_none
+        self.why_no_index = history.why_none
         heard = False
-        for each in tape.prints.get(self.index_id, ()):
+        for each in history.prints.get(self.index_id, ()):
             ahead = (each.at - now).total_seconds()
             if ahead <= self.limits.fresh_seconds and (
                 self.last_print is None or each.at > self.last_print.at
@@ -97,7 +97,7 @@ class Coin:
     def _learn(self, newest: IndexValue, now: datetime) -> None:
         for heard in self.panel.sources.values():
             age = None if heard.at is None else (now - heard.at).total_seconds()
-            if age is not None and age <= self.limits.fresh_seconds and not heard.outcast:
+            if age is not None and age <= self.limits.fresh_seconds and not heard.quarantined:
                 self.panel = self.panel.having(learnt(heard, newest.value, newest.at, self.limits))
 
     def _fresh(self, now: datetime) -> IndexValue | None:
@@ -113,7 +113,7 @@ class Coin:
         index = None if newest is None else newest.value
         agreed = consensus.agree(self.panel, self.limits, now, index)
         self.panel = consensus.carried(self.panel, agreed, now, index)
-        if agreed.price is not None and agreed.at is not None and not agreed.doubt:
+        if agreed.price is not None and agreed.at is not None and not agreed.unreliable:
             self.traded.note(agreed.at, agreed.price)
         sources = (*agreed.sources, *self._index_view(newest, now))
         if newest is not None:
@@ -121,7 +121,7 @@ class Coin:
         return self._by_sources(agreed, sources), sources
 
     def _by_index(self, newest: IndexValue, agreed: Consensus, sources: tuple[SourceView, ...]) -> PriceView:
-        """No source is needed for it; but sources that all contradict it are a doubt."""
+        """No source is needed for it; but sources that all contradict it are a unreliable."""
         heard = [newest.received_at] if agreed.heard_at is None else [newest.received_at, agreed.heard_at]
         known = self.index.volatility
         return PriceView(
@@ -138,7 +138,7 @@ class Coin:
             last_minute=tuple(self.prints),
             heard_at=max(heard),
             sources=sources,
-            doubt="" if agreed.price is None else agreed.doubt,
+            unreliable="" if agreed.price is None else agreed.unreliable,
         )
 
     def _by_sources(self, agreed: Consensus, sources: tuple[SourceView, ...]) -> PriceView | None:
@@ -158,7 +158,7 @@ class Coin:
             last_minute=self.traded.minute,
             heard_at=agreed.heard_at,
             sources=sources,
-            doubt=agreed.doubt,
+            unreliable=agreed.unreliable,
         )
 
     def _index_view(self, fresh: IndexValue | None, now: datetime) -> tuple[SourceView, ...]:

@@ -1,9 +1,9 @@
 """What several price sources agree on, which of them cannot be believed, and when nobody can; it never invents a price.
 
-A source is left out when it is not connected, silent, stuck (it talks, but stands still while the others move) or far
+A source is left out when it is not connected, silent, frozen (it talks, but stands still while the others move) or far
 from the others. A quiet market is none of these: all stand still together, and their heartbeats confirm it. Who is
 wrong is told by the settlement index, else by the majority, else by continuity: of two that agreed, the one that left
-in one jump while the other went on. Where none of them tells there is a doubt, and a price in doubt is not traded on.
+in one jump while the other went on. Where none of them tells there is a unreliable, and a price in unreliable is not traded on.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from decimal import Decimal
 from statistics import median
 
 from recio.messages.prices import SourceState, SourceView
-from recio.rules.price.price_sources import BASIS_POINT, FAR, STUCK, Heard, Limits, apart_bp, quoted
+from recio.rules.price.price_sources import BASIS_POINT, FAR, FROZEN, Heard, Limits, apart_bp, quoted
 
 MOVED_BP = Decimal(3)
-"""By so much the others must have moved for a source that did not to count as stuck."""
+"""By so much the others must have moved for a source that did not to count as frozen."""
 SETTLED_SECONDS = 10.0
 """Market seconds that a jump must stand before anything is concluded from it."""
 ANCHOR_SECONDS = 60.0
@@ -26,7 +26,7 @@ ANCHOR_SECONDS = 60.0
 RETURN = Decimal("0.8")
 """What was too far apart is together again within this part of the limit, so that nothing comes and goes at its edge."""
 
-WRONG = {SourceState.STUCK: STUCK, SourceState.OUTLIER: FAR}
+WRONG = {SourceState.FROZEN: FROZEN, SourceState.OUTLIER: FAR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +43,8 @@ class Panel:
 
     sources: Mapping[str, Heard] = field(default_factory=dict[str, Heard])
     anchor: Anchor | None = None
-    doubted: bool = False
-    """The price was in doubt at the last look."""
+    was_unreliable: bool = False
+    """The price was in unreliable at the last look."""
 
     def having(self, heard: Heard) -> Panel:
         return replace(self, sources={**self.sources, heard.source: heard})
@@ -52,21 +52,21 @@ class Panel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Consensus:
-    """`price` is None while no source can be believed; `doubt` says why one that is there must not be traded on."""
+    """`price` is None while no source can be believed; `unreliable` says why one that is there must not be traded on."""
 
     price: Decimal | None
     at: datetime | None
     """The newest moment at which a believed source named this or confirmed that nothing changed."""
     heard_at: datetime | None
     sources: tuple[SourceView, ...]
-    doubt: str
+    unreliable: str
     believed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Verdict:
     believed: tuple[Heard, ...]
-    doubt: str = ""
+    unreliable: str = ""
 
 
 def hears(
@@ -97,10 +97,10 @@ def agree(panel: Panel, limits: Limits, now: datetime, index: Decimal | None = N
     views = {heard.source: _view(heard, limits, now) for heard in named}
     talking = [heard for heard in named if views[heard.source].state is SourceState.GOOD]
     views |= {
-        heard.source: _unless_stuck(views[heard.source], heard, talking, limits, now) for heard in named
+        heard.source: _unless_frozen(views[heard.source], heard, talking, limits, now) for heard in named
     }
     good = tuple(heard for heard in talking if views[heard.source].state is SourceState.GOOD)
-    closer = replace(limits, divergence_bp=limits.divergence_bp * RETURN) if panel.doubted else limits
+    closer = replace(limits, divergence_bp=limits.divergence_bp * RETURN) if panel.was_unreliable else limits
     verdict = _verdict(good, closer, now, index)
     price = _price(verdict.believed, limits)
     views |= {
@@ -113,21 +113,21 @@ def agree(panel: Panel, limits: Limits, now: datetime, index: Decimal | None = N
         at=max((heard.at for heard in verdict.believed if heard.at), default=None),
         heard_at=max((heard.heard_at for heard in verdict.believed if heard.heard_at), default=None),
         sources=tuple(views[name] for name in panel.sources),
-        doubt=verdict.doubt,
+        unreliable=verdict.unreliable,
         believed=tuple(heard.source for heard in verdict.believed),
     )
 
 
 def carried(panel: Panel, agreed: Consensus, now: datetime, index: Decimal | None = None) -> Panel:
     """The panel with what this agreement teaches about its sources."""
-    if agreed.price is None or agreed.doubt:
-        return replace(panel, doubted=agreed.price is not None)
+    if agreed.price is None or agreed.unreliable:
+        return replace(panel, was_unreliable=agreed.price is not None)
     wrong = {view.source: WRONG[view.state] for view in agreed.sources if view.state in WRONG}
 
     def judged(heard: Heard) -> Heard:
         if heard.source in wrong:
-            return replace(heard, outcast=wrong[heard.source])
-        return replace(heard, outcast="", jumped_at=None) if heard.source in agreed.believed else heard
+            return replace(heard, quarantined=wrong[heard.source])
+        return replace(heard, quarantined="", jumped_at=None) if heard.source in agreed.believed else heard
 
     sources = {name: judged(heard) for name, heard in panel.sources.items()}
     two_voices = index is not None or len(agreed.believed) > 1
@@ -161,16 +161,16 @@ def _state(heard: Heard, limits: Limits, now: datetime) -> tuple[SourceState, st
     return SourceState.GOOD, f"usually {usual:+.1f} bp from the index" if usual else ""
 
 
-def _unless_stuck(
+def _unless_frozen(
     view: SourceView, heard: Heard, talking: Iterable[Heard], limits: Limits, now: datetime
 ) -> SourceView:
-    """Stuck: it stood still while most of the others moved, and not by a jump that nobody confirms."""
+    """Frozen: it stood still while most of the others moved, and not by a jump that nobody confirms."""
     if view.state is not SourceState.GOOD or heard.moved_at is None:
         return view
     still = _seconds(heard.moved_at, now)
     then = heard.others_then
     others = [each for each in talking if each.source in then and each.source != heard.source]
-    if still <= limits.stuck_seconds or not others:
+    if still <= limits.frozen_seconds or not others:
         return view
     moves = [
         apart_bp(each.price, then[each.source])
@@ -181,15 +181,15 @@ def _unless_stuck(
     if 2 * len(away) <= len(others):
         return view
     note = f"stands still for {still:.0f} s while the others moved {max(away):.1f} bp"
-    return replace(view, state=SourceState.STUCK, note=note)
+    return replace(view, state=SourceState.FROZEN, note=note)
 
 
 def _verdict(good: tuple[Heard, ...], limits: Limits, now: datetime, index: Decimal | None) -> _Verdict:
     if not good:
-        return _Verdict(believed=(), doubt="no source has a price")
+        return _Verdict(believed=(), unreliable="no source has a price")
     if index is not None:
         near = _near(good, index, limits)
-        return _Verdict(believed=near) if near else _Verdict(believed=good, doubt=_far(good, index))
+        return _Verdict(believed=near) if near else _Verdict(believed=good, unreliable=_far(good, index))
     if len(good) == 1:
         return _alone(good[0], now)
     if len(good) == 2:
@@ -197,32 +197,32 @@ def _verdict(good: tuple[Heard, ...], limits: Limits, now: datetime, index: Deci
     near = _near(good, median(_levels(good)), limits)
     if 2 * len(near) > len(good):
         return _Verdict(believed=near)
-    return _Verdict(believed=good, doubt="the sources do not agree")
+    return _Verdict(believed=good, unreliable="the sources do not agree")
 
 
 def _alone(heard: Heard, now: datetime) -> _Verdict:
-    doubt = ""
-    if heard.outcast:
-        doubt = f"{heard.source}, the only source left, was {heard.outcast}"
+    unreliable = ""
+    if heard.quarantined:
+        unreliable = f"{heard.source}, the only source left, was {heard.quarantined}"
     elif _jumped_lately(heard, now):
-        doubt = f"{heard.source}, the only source, jumped, and nobody confirms it yet"
-    return _Verdict(believed=(heard,), doubt=doubt)
+        unreliable = f"{heard.source}, the only source, jumped, and nobody confirms it yet"
+    return _Verdict(believed=(heard,), unreliable=unreliable)
 
 
 def _pair(one: Heard, other: Heard, limits: Limits, now: datetime) -> _Verdict:
     """Of two that differ nobody can say who is right, unless one was wrong before or left by a jump."""
     first, second = _levels((one, other))
-    limit = limits.divergence_bp * (RETURN if one.outcast or other.outcast else 1)
+    limit = limits.divergence_bp * (RETURN if one.quarantined or other.quarantined else 1)
     if apart_bp(first, second) <= limit:
         return _Verdict(believed=(one, other))
-    if bool(one.outcast) is not bool(other.outcast):
-        return _alone(other if one.outcast else one, now)
+    if bool(one.quarantined) is not bool(other.quarantined):
+        return _alone(other if one.quarantined else one, now)
     for left, stayed in ((one, other), (other, one)):
         if _left_alone(left, stayed, now):
             return _Verdict(believed=(stayed,))
     return _Verdict(
         believed=(one, other),
-        doubt=f"{one.source} and {other.source} differ by {apart_bp(first, second):.1f} bp",
+        unreliable=f"{one.source} and {other.source} differ by {apart_bp(first, second):.1f} bp",
     )
 
 
@@ -243,7 +243,7 @@ def _jumped_lately(heard: Heard, now: datetime) -> bool:
 
 def _near(good: Iterable[Heard], middle: Decimal, limits: Limits) -> tuple[Heard, ...]:
     def is_near(heard: Heard) -> bool:
-        limit = limits.divergence_bp * (RETURN if heard.outcast else 1)
+        limit = limits.divergence_bp * (RETURN if heard.quarantined else 1)
         return heard.level is not None and apart_bp(heard.level, middle) <= limit
 
     return tuple(heard for heard in good if is_near(heard))

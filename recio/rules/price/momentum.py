@@ -1,7 +1,7 @@
 """Momentum: how far the price has moved over six horizons, weighted, in hundredths of a percent; it fills no gap.
 
 score = sum of w_n x delta_n, delta_n the change of the newest price against that of n minutes before, in percent. One
-hundredth of a percent is one bucket of the fingerprint tables.
+hundredth of a percent is one bucket of the empirical tables.
 """
 
 from __future__ import annotations

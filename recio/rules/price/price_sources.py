@@ -13,12 +13,12 @@ from decimal import Decimal
 BASIS_POINT = Decimal("0.0001")
 BASIS_SECONDS = Decimal(300)
 """Market seconds after which a source's distance from the index counts as known."""
-BASIS_DOUBT = Decimal(30)
+BASIS_PRIOR_SECONDS = Decimal(30)
 """Market seconds that the assumption of no distance weighs at first."""
 LONGEST_LESSON = Decimal(5)
 """Market seconds that one comparison with the index can weigh: it says nothing about a gap before it."""
 
-STUCK = "stuck"
+FROZEN = "frozen"
 FAR = "far from the others"
 
 
@@ -27,7 +27,7 @@ class Limits:
     """Seconds are market time."""
 
     silence_seconds: float
-    stuck_seconds: float
+    frozen_seconds: float
     fresh_seconds: float
     """Older than the newest by more than this, a price is kept but not counted."""
     divergence_bp: Decimal
@@ -67,7 +67,7 @@ class Heard:
     """The prices of the other sources when this one last moved."""
     jumped_at: datetime | None = None
     """When it last moved further in one step than sources may differ, if nothing has confirmed that since."""
-    outcast: str = ""
+    quarantined: str = ""
     """Why it was found to be wrong, while it has not agreed with anybody since."""
     basis: Basis = NO_BASIS
     note: str = ""
@@ -105,7 +105,7 @@ def quoted(
         moved_at=received_at if moved else heard.moved_at,
         others_then=others if moved else {**others, **heard.others_then},
         jumped_at=received_at if jumped else heard.jumped_at,
-        outcast="" if moved and heard.outcast == STUCK else heard.outcast,
+        quarantined="" if moved and heard.quarantined == FROZEN else heard.quarantined,
         note="",
     )
 
@@ -144,7 +144,7 @@ def learnt(heard: Heard, index: Decimal, at: datetime, limits: Limits) -> Heard:
     if abs(surprise) > limits.divergence_bp * BASIS_POINT:
         return heard
     passed = Decimal(0) if known.learnt_at is None else _seconds(known.learnt_at, at)
-    weight = passed / (BASIS_DOUBT + min(BASIS_SECONDS, known.known_for + passed))
+    weight = passed / (BASIS_PRIOR_SECONDS + min(BASIS_SECONDS, known.known_for + passed))
     ratio = (known.ratio + surprise * weight).quantize(Decimal("1e-9"))
     bound = limits.largest_basis
     basis = Basis(
@@ -161,7 +161,7 @@ def apart_bp(one: Decimal, other: Decimal) -> Decimal:
 
 
 def _without_price(heard: Heard, why: str) -> Heard:
-    return Heard(source=heard.source, outcast=heard.outcast, basis=heard.basis, note=why)
+    return Heard(source=heard.source, quarantined=heard.quarantined, basis=heard.basis, note=why)
 
 
 def _taken(heard: Heard, said: datetime | None, received_at: datetime) -> tuple[datetime, timedelta]:

@@ -26,12 +26,12 @@ def edge(chance: float, ask: Price, multiplier_fee: Money) -> Money:
     return Money(round(chance * MICROS) - ask * ONE_CONTRACT - multiplier_fee)
 
 
-def side_edge(view: MarketView, side: Side, yes_chance: float) -> Money | None:
+def side_edge(view: MarketView, side: Side, yes_probability: float) -> Money | None:
     quote = ask_of(view, side)
     if quote is None:
         return None
     ask, _ = quote
-    chance = yes_chance if side is Side.YES else 1.0 - yes_chance
+    chance = yes_probability if side is Side.YES else 1.0 - yes_probability
     return edge(chance, ask, taker_fee(ask, ONE_CONTRACT, view.market.fee_multiplier))
 
 
@@ -50,8 +50,8 @@ def assess(
             ticker=market.ticker, probability=None, yes_edge=None, no_edge=None, note=note
         )
 
-    if market.doubt:
-        return unknown(market.doubt)
+    if market.untradable:
+        return unknown(market.untradable)
     if market.status is not MarketStatus.ACTIVE:
         return unknown(f"market is {market.status}")
     if price is None:
@@ -68,9 +68,7 @@ def assess(
     )
 
 
-def dearest_price(
-    view: MarketView, side: Side, chance: float, min_edge: Money, highest: Price
-) -> Price | None:
+def max_price(view: MarketView, side: Side, chance: float, min_edge: Money, highest: Price) -> Price | None:
     """The most to pay for one contract of `side`, in own terms, that still leaves the wanted edge.
 
     At least the best ask, at most `highest`, and on the market's grid; None if even the ask does not

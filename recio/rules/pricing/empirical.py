@@ -1,4 +1,4 @@
-"""Probability from fingerprint tables: how often the price was that much further after that many minutes; it never guesses.
+"""Probability from empirical tables: how often the price was that much further after that many minutes; it never guesses.
 
 A table counts, for each bucket of momentum, horizon and distance, the share of past minutes whose close moved at least so
 far up, and down. It speaks of one price at the end of the horizon, not of the mean that a contract settles on. Outside of
@@ -130,12 +130,12 @@ def yes_probability(
 ) -> Reading | None:
     """Probability of YES; None when the strike that the type needs is not known yet."""
     spot = float(price)
-    chance = by_strike_type(
+    probability = by_strike_type(
         strike_type, floor_strike, cap_strike, lambda threshold: ends_above(at, spot, threshold)
     )
-    if chance is None:
+    if probability is None:
         return None
     strikes = [float(each) for each in (floor_strike, cap_strike) if each is not None]
     far = any(abs(each / spot - 1.0) > FURTHEST for each in strikes)
     words = (f"a distance beyond {FURTHEST:.0%} counts as {FURTHEST:.0%}",) if far else ()
-    return Reading(probability=chance, samples=at.samples, clamped=(*at.clamped, *words))
+    return Reading(probability=probability, samples=at.samples, clamped=(*at.clamped, *words))

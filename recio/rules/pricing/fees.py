@@ -24,7 +24,7 @@ def taker_fee(price: Price, quantity: Quantity, multiplier: Decimal) -> Money:
     return Money(-(-micros // GRAIN) * GRAIN)
 
 
-def dearest_fee(lowest: Price, highest: Price, quantity: Quantity, multiplier: Decimal) -> Money:
+def max_fee(lowest: Price, highest: Price, quantity: Quantity, multiplier: Decimal) -> Money:
     """The most that a fill anywhere between two prices can cost: fees peak at one half."""
     half = Price(ONE_DOLLAR // 2)
     worst = Price(min(max(half, lowest), highest))

@@ -8,7 +8,7 @@ from recio.messages.markets import Market
 from recio.messages.prices import PriceView
 from recio.rules.pricing.average_fit import FITTED, Fit
 from recio.rules.pricing.probability import Span, prints_made, thresholds, within
-from recio.rules.pricing.settlement_average import Outlook, outlook
+from recio.rules.pricing.settlement_average import SettlementForecast, forecast
 from recio.rules.pricing.time_of_day import growth
 from recio.units import Ticker
 
@@ -16,7 +16,9 @@ MOST_SPANS = 2_048
 _SPANS: dict[Ticker, tuple[Market, Span | None]] = {}
 
 
-def outlook_of(market: Market, price: PriceView, now: datetime, fit: Fit = FITTED) -> Outlook | str:
+def forecast_of(
+    market: Market, price: PriceView, now: datetime, fit: Fit = FITTED
+) -> SettlementForecast | str:
     """What all strikes of a coin that close together share, or the reason why it is unknown."""
     if price.volatility is None:
         return "volatility is not known yet"
@@ -29,10 +31,10 @@ def outlook_of(market: Market, price: PriceView, now: datetime, fit: Fit = FITTE
         return "prices of the closing minute are missing"
     remaining = max(0.0, closes_at - unix)
     to_come = price.volatility * growth(fit.time_of_day, unix, unix + remaining)
-    return outlook(float(price.tick.price), to_come, remaining, prints, fit)
+    return forecast(float(price.tick.price), to_come, remaining, prints, fit)
 
 
-def yes_chance(market: Market, seen: Outlook) -> float | str:
+def yes_probability(market: Market, seen: SettlementForecast) -> float | str:
     """P(YES) of one of those strikes, or the reason why it is unknown."""
     span = span_of(market)
     if span is None:
@@ -44,7 +46,7 @@ def yes_chance(market: Market, seen: Outlook) -> float | str:
 
 
 def span_of(market: Market) -> Span | None:
-    """Its thresholds. A market is the same object turn after turn, and comparing identities is all that a turn needs."""
+    """Its thresholds. A market is the same object cycle after cycle, and comparing identities is all that a cycle needs."""
     known = _SPANS.get(market.ticker)
     if known is not None and known[0] is market:
         return known[1]
@@ -57,5 +59,5 @@ def span_of(market: Market) -> Span | None:
 
 def probability(market: Market, price: PriceView, now: datetime, fit: Fit = FITTED) -> float | str:
     """P(YES) by the settlement average, or the reason why it is unknown."""
-    seen = outlook_of(market, price, now, fit)
-    return seen if isinstance(seen, str) else yes_chance(market, seen)
+    seen = forecast_of(market, price, now, fit)
+    return seen if isinstance(seen, str) else yes_probability(market, seen)

@@ -1,6 +1,6 @@
-"""Which model gives a market's probability: the settlement average, or fingerprint tables; unknown stays a reason, never one half.
+"""Which model gives a market's probability: the settlement average, or empirical tables; unknown stays a reason, never one half.
 
-A Reader belongs to one turn: what the strikes of a ladder share is computed once.
+A Reader belongs to one cycle: what the strikes of a ladder share is computed once.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from recio.rules.pricing import empirical, market_probability
 from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.pricing.empirical import Reading, Slice, Table
 from recio.rules.pricing.probability import within
-from recio.rules.pricing.settlement_average import Outlook
+from recio.rules.pricing.settlement_average import SettlementForecast
 from recio.settings.sections import ModelKind, ModelSection
 from recio.units import EventTicker
 
-FINGERPRINT = ModelKind.FINGERPRINT
-"""Looked up once: a member of an enumeration costs more than the rest of a strike's turn."""
+EMPIRICAL = ModelKind.EMPIRICAL
+"""Looked up once: a member of an enumeration costs more than the rest of a strike's cycle."""
 INDEX = "index"
 """The source of a price that is the settlement index itself."""
 
@@ -56,21 +56,21 @@ class Reader:
     slices: dict[tuple[str, datetime], Slice | str] = field(
         default_factory=dict[tuple[str, datetime], Slice | str]
     )
-    outlooks: dict[EventTicker, tuple[datetime, Outlook | str]] = field(
-        default_factory=dict[EventTicker, tuple[datetime, Outlook | str]]
+    forecasts: dict[EventTicker, tuple[datetime, SettlementForecast | str]] = field(
+        default_factory=dict[EventTicker, tuple[datetime, SettlementForecast | str]]
     )
     """Of each event that of its last market asked for, with its close: nearly always that of all of them."""
 
-    def chance(self, market: Market, price: PriceView, now: datetime) -> float | str:
+    def probability(self, market: Market, price: PriceView, now: datetime) -> float | str:
         """P(YES), or the reason why it is unknown."""
-        if self.model.kind is FINGERPRINT:
-            return self._by_fingerprint(market, price, now)
-        # What a ladder asks two hundred times a turn is answered here, without a call that only looks up.
-        known = self.outlooks.get(market.event_ticker)
+        if self.model.kind is EMPIRICAL:
+            return self._by_table(market, price, now)
+        # What a ladder asks two hundred times a cycle is answered here, without a call that only looks up.
+        known = self.forecasts.get(market.event_ticker)
         if known is not None and known[0] == market.close_time:
             seen = known[1]
         else:
-            seen = self._outlook(market, price, now)
+            seen = self._forecast(market, price, now)
         if isinstance(seen, str):
             return seen
         span = market_probability.span_of(market)
@@ -84,7 +84,7 @@ class Reader:
         match self.model.kind:
             case ModelKind.AVERAGE:
                 return self._by_errors(market, price, now)
-            case ModelKind.FINGERPRINT:
+            case ModelKind.EMPIRICAL:
                 reading = self._reading(market, price, now)
                 if isinstance(reading, str):
                     return reading
@@ -98,37 +98,37 @@ class Reader:
             "model": self.model.name_for(market.symbol),
             "volatility": "unknown" if price.volatility is None else f"{price.volatility:.9f}",
         }
-        if self.model.kind is ModelKind.FINGERPRINT:
+        if self.model.kind is ModelKind.EMPIRICAL:
             return told | {"stretched": self.stretched(market, price, now)}
-        seen = self._outlook(market, price, now)
+        seen = self._forecast(market, price, now)
         return told if isinstance(seen, str) else told | {"volatility_to_come": f"{seen.volatility:.9f}"}
 
     def stretched(self, market: Market, price: PriceView, now: datetime) -> str:
         """Where the model was asked beyond what it knows and took its nearest edge; empty if nowhere."""
-        if self.model.kind is not ModelKind.FINGERPRINT:
+        if self.model.kind is not ModelKind.EMPIRICAL:
             return ""
         reading = self._reading(market, price, now)
         return "" if isinstance(reading, str) else "; ".join(reading.clamped)
 
-    def _outlook(self, market: Market, price: PriceView, now: datetime) -> Outlook | str:
-        known = self.outlooks.get(market.event_ticker)
+    def _forecast(self, market: Market, price: PriceView, now: datetime) -> SettlementForecast | str:
+        known = self.forecasts.get(market.event_ticker)
         if known is not None and known[0] == market.close_time:
             return known[1]
-        seen = market_probability.outlook_of(market, price, now, self.model.fit)
-        self.outlooks[market.event_ticker] = (market.close_time, seen)
+        seen = market_probability.forecast_of(market, price, now, self.model.fit)
+        self.forecasts[market.event_ticker] = (market.close_time, seen)
         return seen
 
     def _by_errors(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
         """The settlement average is as uncertain as the volatility and the price that it is given."""
         found: list[float] = []
         for other in _others(price, self.model.fit):
-            chance = market_probability.probability(market, other, now, self.model.fit)
-            if isinstance(chance, str):
-                return chance
-            found.append(chance)
+            probability = market_probability.probability(market, other, now, self.model.fit)
+            if isinstance(probability, str):
+                return probability
+            found.append(probability)
         return min(found), max(found)
 
-    def _by_fingerprint(self, market: Market, price: PriceView, now: datetime) -> float | str:
+    def _by_table(self, market: Market, price: PriceView, now: datetime) -> float | str:
         reading = self._reading(market, price, now)
         return reading if isinstance(reading, str) else reading.probability
 
@@ -150,7 +150,7 @@ class Reader:
     def _read(self, market: Market, price: PriceView, now: datetime) -> Slice | str:
         table = self.model.tables.get(market.symbol)
         if table is None:
-            return f"there is no fingerprint model of {market.symbol}"
+            return f"there is no empirical model of {market.symbol}"
         if price.momentum is None or not price.momentum.whole:
             return "momentum is not known yet: it takes half an hour of prices"
         left = (market.close_time - now).total_seconds()

@@ -62,7 +62,7 @@ def thresholds(
 ) -> Span | None:
     """The thresholds of one market.
 
-    None when the strike that the type needs is not known yet. Kept, because a strike never changes and is asked for each turn.
+    None when the strike that the type needs is not known yet. Kept, because a strike never changes and is asked for each cycle.
     """
     half = half_unit(floor_strike, cap_strike)
     floor = None if floor_strike is None else float(floor_strike)

@@ -19,7 +19,7 @@ ROOT_HALF = math.sqrt(0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
+class SettlementForecast:
     """Where the mean will lie: dollars, and shares in [0, 1]."""
 
     expected: float
@@ -32,7 +32,7 @@ class Outlook:
     """That it was computed with: relative per square-root second of the time to come."""
     by_narrow: float
     by_wide: float
-    """What turns a distance into the argument of erfc; computed once, because every strike of every turn needs it."""
+    """What turns a distance into the argument of erfc; computed once, because every strike of every cycle needs it."""
 
     def above(self, threshold: float) -> float:
         """P(mean >= threshold)."""
@@ -44,13 +44,13 @@ class Outlook:
         return 0.5 * (often * erfc(far * self.by_narrow) + (1.0 - often) * erfc(far * self.by_wide))
 
 
-def outlook(
+def forecast(
     price: float,
     volatility: float,
     seconds_to_close: float,
     prints_made: Sequence[float],
     fit: Fit,
-) -> Outlook:
+) -> SettlementForecast:
     """What is known of the mean; `volatility` is that of the time to come, relative per square-root second.
 
     `prints_made` are the prices of those of the sixty seconds that have passed, in any order.
@@ -65,7 +65,7 @@ def outlook(
     spread = price * volatility * math.sqrt(variance)
     shape = tails_at(fit.tails, seconds_to_close)
     narrow, wide = spread * shape.narrow, spread * shape.wide
-    return Outlook(
+    return SettlementForecast(
         expected=expected,
         narrow=narrow,
         wide=wide,

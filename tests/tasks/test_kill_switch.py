@@ -1,4 +1,4 @@
-"""brake against a scripted venue: only what is ours is cancelled, and a halt counts as verified when a new listing says so."""
+"""kill_switch against a scripted venue: only what is ours is cancelled, and a halt counts as verified when a new listing says so."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.messages.controls import Brake, Halt, Restraints
+from recio.messages.controls import Halt, HaltLevel, TradingControls
 from recio.messages.orders import OrderState
 from recio.settings.sections import RiskSection
-from recio.tasks.brake import BrakeAtVenue
+from recio.tasks.kill_switch import KillSwitch
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, board, open_trades, order, trade, view
 from tests.kalshi.local_venue import local_venue
@@ -70,7 +70,7 @@ class Script:
 @asynccontextmanager
 async def braking(script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIterator[None]:
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
-        task = BrakeAtVenue(
+        task = KillSwitch(
             pool=pool,
             rest=venue.rest(),
             clock=AT_NOW,
@@ -78,8 +78,8 @@ async def braking(script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wir
             tag=TAG,
             board=wires.board,
             open_trades=wires.open_trades,
-            restraints=wires.restraints,
-            brake_checks=wires.brake_checks,
+            controls=wires.controls,
+            halt_verifications=wires.halt_verifications,
             order_group=wires.order_group,
         )
         group.start_soon(task.run, lambda _sentence: None)
@@ -95,22 +95,22 @@ def quiet() -> Wires:
     wires = Wires()
     wires.board.set(board(view()))
     wires.open_trades.set(open_trades())
-    wires.restraints.set(Restraints())
+    wires.controls.set(TradingControls())
     return wires
 
 
-async def halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, brake: Brake = Brake.HALT) -> None:
+async def halted(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, level: HaltLevel = HaltLevel.HALT) -> None:
     async with transaction(pool) as connection:
         await halts.set_halt(
-            connection, Halt(cause="a test", since=NOW, by="me", way_out="resume", brake=brake)
+            connection, Halt(cause="a test", since=NOW, by="me", resolution="resume", level=level)
         )
-        wires.restraints.set(Restraints(halts=await halts.active(connection)))
+        wires.controls.set(TradingControls(halts=await halts.active(connection)))
 
 
 async def checks(wires: Wires, count: int) -> None:
     version = 0
-    while len(wires.brake_checks.get() or ()) != count:
-        version = await wires.brake_checks.newer_than(version)
+    while len(wires.halt_verifications.get() or ()) != count:
+        version = await wires.halt_verifications.newer_than(version)
 
 
 async def listings(script: Script, more: int) -> None:
@@ -130,7 +130,7 @@ async def test_a_halt_stops_the_group_of_entries_and_cancels_what_is_ours_and_no
         await halted(pool, wires)
         await checks(wires, 1)
         assert script.groups[2:] == ["trigger"]
-    (check,) = wires.brake_checks.get() or ()
+    (check,) = wires.halt_verifications.get() or ()
     assert (script.cancelled, check.cancelled) == (["v-1"], 1)
     assert check.verified_after is not None
     assert [each["order_id"] for each in script.orders] == ["v-2"]
@@ -144,11 +144,11 @@ async def test_a_halt_is_not_verified_while_something_of_ours_rests_or_may(
     async with braking(script, pool, wires):
         await halted(pool, wires)
         await listings(script, 3)
-        assert not wires.brake_checks.get()
+        assert not wires.halt_verifications.get()
         script.deaf = False
         wires.open_trades.set(open_trades(orders=(order(state=OrderState.UNKNOWN),)))
         await listings(script, 3)
-        assert not wires.brake_checks.get()
+        assert not wires.halt_verifications.get()
         wires.open_trades.set(open_trades())
         await checks(wires, 1)
 
@@ -159,7 +159,7 @@ async def test_a_listing_older_than_the_halt_verifies_nothing(pool: asyncpg.Pool
     async with braking(script, pool, wires):
         await halted(pool, wires)
         await listings(script, 3)
-        assert not wires.brake_checks.get()
+        assert not wires.halt_verifications.get()
         script.as_of = LATER
         await checks(wires, 1)
 
@@ -173,7 +173,7 @@ async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_o
         await checks(first, 1)
         async with transaction(pool) as connection:
             await halts.clear_all(connection, NOW, "me")
-        first.restraints.set(Restraints())
+        first.controls.set(TradingControls())
         while script.groups[-1] != "reset":  # noqa: ASYNC110 - counted by the server's own handler
             await anyio.sleep(0.01)
     async with braking(script, pool, second):
@@ -189,13 +189,13 @@ async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: async
     wires, script = quiet(), Script()
     wires.open_trades.set(open_trades(trades=(trade(),)))
     async with braking(script, pool, wires):
-        await halted(pool, wires, Brake.FLATTEN)
+        await halted(pool, wires, HaltLevel.FLATTEN)
         await checks(wires, 1)
-        (check,) = wires.brake_checks.get() or ()
+        (check,) = wires.halt_verifications.get() or ()
         assert check.flat_after is None
         wires.open_trades.set(open_trades())
-        wires.restraints.set(wires.restraints.get() or Restraints())
-        version = wires.brake_checks.version
-        await wires.brake_checks.newer_than(version)
-        (check,) = wires.brake_checks.get() or ()
+        wires.controls.set(wires.controls.get() or TradingControls())
+        version = wires.halt_verifications.version
+        await wires.halt_verifications.newer_than(version)
+        (check,) = wires.halt_verifications.get() or ()
         assert check.flat_after is not None

@@ -1,4 +1,4 @@
-"""The why-not ledger's rows add up over several writings, and old ones go."""
+"""The count of rejections's rows add up over several writings, and old ones go."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import asyncpg
 
-from recio.db import why_not
+from recio.db import rejections
 from recio.db.connection import transaction
 from recio.messages.decisions import Refused
 from tests.builders import EVENT
@@ -21,10 +21,10 @@ async def test_counts_add_up_and_old_ones_are_removed(pool: asyncpg.Pool[asyncpg
         )
 
     async with transaction(pool) as connection:
-        await why_not.add(
+        await rejections.add(
             connection, "average", [counted(2, now), counted(1, now - timedelta(days=31), "book")]
         )
-        await why_not.add(connection, "average", [counted(3, now + timedelta(seconds=9))])
-        await why_not.expire(connection, 30)
-    rows = await pool.fetch("SELECT gate, cycles, first_at, last_at, sentence FROM why_not")
+        await rejections.add(connection, "average", [counted(3, now + timedelta(seconds=9))])
+        await rejections.expire(connection, 30)
+    rows = await pool.fetch("SELECT gate, cycles, first_at, last_at, sentence FROM rejections")
     assert [tuple(row) for row in rows] == [("edge", 5, now, now + timedelta(seconds=9), "after 3")]

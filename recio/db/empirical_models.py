@@ -10,17 +10,17 @@ from itertools import chain
 from recio.db.connection import Connection
 from recio.rules.pricing.empirical import COLUMNS, Bucket, Rows, Table
 
-_KNOWN = "SELECT model_id FROM fingerprint_models WHERE digest = $1"
+_KNOWN = "SELECT model_id FROM empirical_models WHERE digest = $1"
 _MODEL = """
-    INSERT INTO fingerprint_models (symbol, digest, candles_from, candles_to, minutes, parameters)
+    INSERT INTO empirical_models (symbol, digest, candles_from, candles_to, minutes, parameters)
     VALUES ($1, $2, $3, $4, $5, $6) RETURNING model_id
 """
-_BUCKET = "INSERT INTO fingerprint_buckets (model_id, bucket, samples, up, down) VALUES ($1, $2, $3, $4, $5)"
+_BUCKET = "INSERT INTO empirical_buckets (model_id, bucket, samples, up, down) VALUES ($1, $2, $3, $4, $5)"
 _LIST = """
-    SELECT model_id, symbol, digest, built_at, candles_from, candles_to, minutes FROM fingerprint_models ORDER BY model_id
+    SELECT model_id, symbol, digest, built_at, candles_from, candles_to, minutes FROM empirical_models ORDER BY model_id
 """
-_NEWEST = "SELECT model_id, digest FROM fingerprint_models WHERE symbol = $1 ORDER BY model_id DESC LIMIT 1"
-_BUCKETS = "SELECT bucket, samples, up, down FROM fingerprint_buckets WHERE model_id = $1 ORDER BY bucket"
+_NEWEST = "SELECT model_id, digest FROM empirical_models WHERE symbol = $1 ORDER BY model_id DESC LIMIT 1"
+_BUCKETS = "SELECT bucket, samples, up, down FROM empirical_buckets WHERE model_id = $1 ORDER BY bucket"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

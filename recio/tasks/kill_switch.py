@@ -1,4 +1,4 @@
-"""brake: carries each halt to the venue: stops the order group of entries, cancels what rests of ours, verifies it.
+"""kill_switch: carries each halt to the venue: stops the order group of entries, cancels what rests of ours, verifies it.
 
 It never places an order, never cancels one that is not ours, and never sets or clears a halt.
 """
@@ -13,18 +13,18 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import brakes
+from recio.db import kill_switch
 from recio.db.connection import transaction
 from recio.kalshi import account, order_groups
 from recio.kalshi.answers import VenueRefused
 from recio.kalshi.order_changes import Cancelled, cancel
 from recio.kalshi.rest import KalshiRest
-from recio.messages.controls import Brake, BrakeCheck, Halt, OrderGroupReady, Restraints
+from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderState
 from recio.settings.sections import RiskSection
 from recio.supervisor import Say
-from recio.test_hooks.freeze_points import Task, turn_of
+from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Quantity
 from recio.wires import Reads, Writes
 
@@ -35,7 +35,7 @@ LOOK_AGAIN = 0.2
 """Host seconds between two listings while something of ours rests or is on its way."""
 GROUP_LOOK = 15.0
 """Host seconds between two looks whether the venue still knows the order group."""
-IN_DOUBT = (OrderState.INTENDED, OrderState.UNKNOWN)
+UNRESOLVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -44,12 +44,12 @@ class _Memory:
     triggered: bool | None = None
     """None while it is not known how the venue has it."""
     looked_at: float = 0.0
-    checks: dict[int, BrakeCheck] = field(default_factory=dict[int, BrakeCheck])
+    checks: dict[int, HaltVerification] = field(default_factory=dict[int, HaltVerification])
     halts: tuple[Halt, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BrakeAtVenue:
+class KillSwitch:
     pool: asyncpg.Pool[asyncpg.Record]
     rest: KalshiRest
     clock: Clock
@@ -57,21 +57,21 @@ class BrakeAtVenue:
     tag: str
     board: Reads[MarketBoard]
     open_trades: Reads[OpenTrades]
-    restraints: Reads[Restraints]
-    brake_checks: Writes[tuple[BrakeCheck, ...]]
+    controls: Reads[TradingControls]
+    halt_verifications: Writes[tuple[HaltVerification, ...]]
     order_group: Writes[OrderGroupReady]
 
     async def run(self, say: Say) -> None:
         memory, version = _Memory(), 0
         await self._publish(memory)
         while True:
-            await turn_of(Task.BRAKE)
+            await cycle_of(Task.KILL_SWITCH)
             say(await self._turn(memory, say))
             with anyio.move_on_after(TURN):
-                version = await self.restraints.newer_than(version)
+                version = await self.controls.newer_than(version)
 
     async def _turn(self, memory: _Memory, say: Say) -> str:
-        seen = self.restraints.get()
+        seen = self.controls.get()
         if seen is None:
             return "waits for the halts to be read"
         halts = tuple(each for each in seen.halts if each.halt_id)
@@ -82,7 +82,7 @@ class BrakeAtVenue:
             if halt.halt_id not in memory.checks:
                 await self._carry_out(halt, memory, say)
         await self._keep_group(memory, halted=bool(seen.halts))
-        if any(halt.brake is Brake.FLATTEN for halt in halts):
+        if any(halt.level is HaltLevel.FLATTEN for halt in halts):
             await self._note_flat(halts, memory)
         return f"{len(halts)} halts, nothing of ours rests" if halts else "nothing is halted"
 
@@ -97,11 +97,11 @@ class BrakeAtVenue:
             for order in listed:
                 if isinstance(await cancel(self.rest, order.resting), Cancelled):
                     cancelled.add(order.resting.venue_order_id)
-            rests = bool(listed) or as_of < began or self._in_doubt()
+            rests = bool(listed) or as_of < began or self._unresolved()
             if rests:
                 await anyio.sleep(LOOK_AGAIN)
         async with transaction(self.pool) as connection:
-            await brakes.verified(connection, halt.halt_id, len(cancelled))
+            await kill_switch.verified(connection, halt.halt_id, len(cancelled))
         await self._publish(memory)
         check = memory.checks[halt.halt_id]
         log.info(
@@ -117,15 +117,15 @@ class BrakeAtVenue:
             return
         for halt in halts:
             check = memory.checks.get(halt.halt_id)
-            if halt.brake is not Brake.FLATTEN or check is None or check.flat_after is not None:
+            if halt.level is not HaltLevel.FLATTEN or check is None or check.flat_after is not None:
                 continue
             async with transaction(self.pool) as connection:
-                await brakes.flat(connection, halt.halt_id)
+                await kill_switch.flat(connection, halt.halt_id)
             await self._publish(memory)
             log.info("flat", cause=halt.cause, after_seconds=_rounded(memory.checks[halt.halt_id].flat_after))
 
     async def _keep_group(self, memory: _Memory, *, halted: bool) -> None:
-        """The venue's own brake follows ours; without a group entries go without, and the halt holds all the same."""
+        """The venue's own stop follows ours; without a group entries go without, and the halt holds all the same."""
         board = self.board.get()
         if board is None or not board.markets:
             return
@@ -151,37 +151,37 @@ class BrakeAtVenue:
 
     async def _find_or_make(self, shard: int | None) -> OrderGroupReady:
         async with transaction(self.pool) as connection:
-            known = await brakes.order_group(connection, shard)
+            known = await kill_switch.order_group(connection, shard)
         if known is None:
             known = await order_groups.create_group(
                 self.rest, limit=contracts_at_once(self.limits), exchange_index=shard
             )
             async with transaction(self.pool) as connection:
-                await brakes.add_order_group(connection, known, shard)
+                await kill_switch.add_order_group(connection, known, shard)
         return OrderGroupReady(group_id=known, exchange_index=shard)
 
     async def _forget_group(self, memory: _Memory, shard: int | None) -> None:
         """The next turn makes another; until then entries name the old one and are refused, which is safe."""
         async with transaction(self.pool) as connection:
-            gone = await brakes.order_group(connection, shard)
+            gone = await kill_switch.order_group(connection, shard)
             if gone is not None:
-                await brakes.order_group_gone(connection, gone)
+                await kill_switch.order_group_gone(connection, gone)
         memory.group, memory.triggered = None, None
 
     async def _publish(self, memory: _Memory) -> None:
         async with transaction(self.pool) as connection:
-            checks = await brakes.checks(connection)
+            checks = await kill_switch.checks(connection)
         memory.checks = {each.halt_id: each for each in checks}
-        self.brake_checks.set(checks)
+        self.halt_verifications.set(checks)
 
     def _venue_time(self) -> datetime:
         board = self.board.get()
         offset = board.clock_offset if board is not None else None
         return self.clock.utc() + timedelta(seconds=offset or 0.0)
 
-    def _in_doubt(self) -> bool:
+    def _unresolved(self) -> bool:
         trades = self.open_trades.get()
-        return trades is None or any(order.state in IN_DOUBT for order in trades.orders)
+        return trades is None or any(order.state in UNRESOLVED for order in trades.orders)
 
     def _is_ours(self, order: account.RestingOrder) -> bool:
         return (order.client_order_id or "").startswith(f"recio-{self.tag}-")

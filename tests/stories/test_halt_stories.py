@@ -1,4 +1,4 @@
-"""Brakes on real processes: each stops new orders within a second, is verified at the venue, and outlives its daemon."""
+"""Halts on real processes: each stops new orders within a second, is verified at the venue, and outlives its daemon."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def _held(world: World) -> list[str]:
     return [ticker for ticker, count in held.items() if count and ticker not in settled]
 
 
-def _pull(world: World, brake: str, token: str, why: str = "a test") -> dict[str, object]:
-    body = json.dumps({"brake": brake, "confirm": brake.upper(), "token": token, "why": why}).encode()
+def _pull(world: World, level: str, token: str, why: str = "a test") -> dict[str, object]:
+    body = json.dumps({"level": level, "confirm": level.upper(), "token": token, "why": why}).encode()
     request = urllib.request.Request(
-        f"http://127.0.0.1:{world.port}/brake", data=body, headers={"Content-Type": "application/json"}
+        f"http://127.0.0.1:{world.port}/halt", data=body, headers={"Content-Type": "application/json"}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
@@ -102,7 +102,7 @@ async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_
         world.daemon.send_signal(signal.SIGUSR2)
         await until(lambda: world.events("flat"))
         (halt,) = world.status()["halts"]
-        assert (halt["brake"], halt["by"], halt["cause"]) == ("flatten", "SIGUSR2", "flatten by SIGUSR2")
+        assert (halt["level"], halt["by"], halt["cause"]) == ("flatten", "SIGUSR2", "flatten by SIGUSR2")
         assert halt["verified_after"] < 3.0
         assert halt["flat_after"] >= halt["verified_after"]
         assert _held(world) == []
@@ -118,7 +118,7 @@ async def test_a_stop_by_the_page_ends_the_daemon_until_somebody_resumes_and_a_s
         await world.start_exchange("--window-seconds", "300")
         world.start_daemon()
         await until(lambda: _entries(world))
-        token = (world.root / "data" / "brake-token").read_text(encoding="ascii").strip()
+        token = (world.root / "data" / "halt-token").read_text(encoding="ascii").strip()
         assert token not in json.dumps(world.status())
         said = _pull(world, "stop", token)
         assert said["cause"] == "stopped by the status page: a test"

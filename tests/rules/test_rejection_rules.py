@@ -1,13 +1,13 @@
-"""The why-not ledger: each turn's first closed gate by event, counted once, and nothing lost when it cannot be kept."""
+"""The count of rejections: each cycle's first closed gate by event, counted once, and nothing lost when it cannot be kept."""
 
 from __future__ import annotations
 
 from datetime import timedelta
 
-from recio.messages.controls import Block, Restraints
+from recio.messages.controls import Block, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.rules.decision.entry import Seen, decide
-from recio.rules.decision.rejections import WhyNot
+from recio.rules.decision.rejections import Rejections
 from recio.settings.sections import EntrySection
 from recio.units import EventTicker, Ticker
 from tests.builders import EVENT, NOW, account, board, book, market, open_trades, prices, view
@@ -21,13 +21,13 @@ def of(event: EventTicker, strike: int, levels: object = FAIR):
     return view(market(event_ticker=event, ticker=Ticker(f"{event}-{strike}")), levels)  # pyright: ignore[reportArgumentType]
 
 
-def decided(*views: object, restraints: Restraints | None = None):
+def decided(*views: object, controls: TradingControls | None = None):
     seen = Seen(
         board=board(*views),  # pyright: ignore[reportArgumentType]
         prices=prices(),
         trades=open_trades(),
         account=account(),
-        restraints=restraints or Restraints(),
+        controls=controls or TradingControls(),
     )
     return decide(seen, ON, NOW)
 
@@ -45,12 +45,12 @@ def test_an_event_that_something_is_wanted_of_is_not_refused_and_the_others_are(
 
 def test_a_gate_before_all_markets_counts_for_every_event():
     block = Block(condition="database slow", detail="", clears="", since=NOW)
-    found = decided(of(EVENT, 1), of(OTHER, 1), restraints=Restraints(blocks=(block,)))
+    found = decided(of(EVENT, 1), of(OTHER, 1), controls=TradingControls(blocks=(block,)))
     assert [(event, waits.gate) for event, waits in found.refusals] == [(EVENT, "block"), (OTHER, "block")]
 
 
 def test_turns_are_counted_with_their_last_words():
-    counted = WhyNot()
+    counted = Rejections()
     for second in range(3):
         counted.note(EVENT, "edge", f"edge {second}", NOW + timedelta(seconds=second))
     counted.note(EVENT, "book", "none", NOW)
@@ -61,7 +61,7 @@ def test_turns_are_counted_with_their_last_words():
 
 
 def test_what_was_taken_and_could_not_be_kept_is_taken_again_with_what_came_since():
-    counted = WhyNot()
+    counted = Rejections()
     counted.note(EVENT, "edge", "one", NOW)
     taken = counted.take_unkept()
     counted.note(EVENT, "edge", "two", NOW + timedelta(seconds=1))
@@ -72,7 +72,7 @@ def test_what_was_taken_and_could_not_be_kept_is_taken_again_with_what_came_sinc
 
 
 def test_events_that_are_over_are_forgotten():
-    counted = WhyNot()
+    counted = Rejections()
     counted.note(EVENT, "edge", "", NOW)
     counted.note(OTHER, "edge", "", NOW)
     assert [each.event for each in counted.of([OTHER])] == [OTHER]
@@ -80,7 +80,7 @@ def test_events_that_are_over_are_forgotten():
 
 
 def test_a_clock_that_is_set_back_leaves_a_first_time_that_is_not_after_the_last():
-    counted = WhyNot()
+    counted = Rejections()
     counted.note(EVENT, "edge", "", NOW)
     counted.note(EVENT, "edge", "", NOW - timedelta(seconds=5))
     (both,) = counted.take_unkept()

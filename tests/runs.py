@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from recio.db import identity
 from recio.db.connection import Connection
-from recio.db.ledger import Author
+from recio.db.ledger import Writer
 from recio.db.limits import put_in_force
 from recio.settings.sections import RiskSection
 
 USUAL = RiskSection()
 
 
-async def begun(connection: Connection, limits: RiskSection = USUAL) -> Author:
+async def begun(connection: Connection, limits: RiskSection = USUAL) -> Writer:
     return (await begun_under(connection, limits))[0]
 
 
-async def begun_under(connection: Connection, wanted: RiskSection) -> tuple[Author, RiskSection]:
+async def begun_under(connection: Connection, wanted: RiskSection) -> tuple[Writer, RiskSection]:
     """The life, and the limits that are in force for it."""
     mine = await identity.claim(connection, "demo", "sim", "account")
-    fencing = await identity.begin_life(connection)
+    fencing = await identity.begin_run(connection)
     in_force = await put_in_force(connection, fencing, wanted)
-    return Author(tag=mine.tag, fencing=fencing), in_force.limits
+    return Writer(tag=mine.tag, fencing=fencing), in_force.limits

@@ -1,4 +1,4 @@
-"""The why-not ledger: how often each gate was the first to be closed, by event and strategy; written by entry only."""
+"""The count of rejections: how often each gate was the first to be closed, by event and strategy; written by entry only."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from recio.db.connection import Connection
 from recio.messages.decisions import Refused
 
 _ADD = """
-    INSERT INTO why_not AS kept (event_ticker, strategy, gate, cycles, first_at, last_at, sentence)
+    INSERT INTO rejections AS kept (event_ticker, strategy, gate, cycles, first_at, last_at, sentence)
     VALUES ($1, $2, $3, $4, $5, $6, $7)
     ON CONFLICT (event_ticker, strategy, gate) DO UPDATE SET cycles = kept.cycles + excluded.cycles,
         first_at = least(kept.first_at, excluded.first_at), last_at = greatest(kept.last_at, excluded.last_at),
         sentence = excluded.sentence
 """
-_EXPIRE = "DELETE FROM why_not WHERE last_at < now() - make_interval(days => $1)"
+_EXPIRE = "DELETE FROM rejections WHERE last_at < now() - make_interval(days => $1)"
 
 
 async def add(connection: Connection, strategy: str, counted: Iterable[Refused]) -> None:

@@ -1,4 +1,4 @@
-"""A turn comes out of a recording exactly as it went in, whatever was cut, lost or refused on the way."""
+"""A cycle comes out of a recording exactly as it went in, whatever was cut, lost or refused on the way."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import pytest
 
 from recio.clock import Clock
 from recio.errors import BadRecording
-from recio.messages.controls import Restraints
+from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard, MarketEnded
-from recio.recording.decode import Segment, is_tape, segments_under
+from recio.recording.decode import Segment, is_own_recording, segments_under
 from recio.recording.encode import Encoder, lost
 from recio.recording.segments import Segments
 from recio.replay.decisions import as_json, as_text, decide_again
-from recio.rules.decision.cycles import EntryTurn, ExitTurn, Turn, of_entry, of_exit
+from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle, of_entry, of_exit
 from recio.rules.decision.entry import Seen
 from recio.rules.decision.exit import NOTHING
 from recio.rules.decision.strategy import Strategy
@@ -30,7 +30,7 @@ from recio.settings.sections import EntrySection, ExitSection, RiskSection
 from recio.settings.strategies import Stage
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Ticker, money
-from recio.wires import Tape
+from recio.wires import RingBuffer
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
 
 ENTRY = EntrySection(
@@ -56,15 +56,15 @@ def encoder() -> Encoder:
     )
 
 
-def history(turns: int, seed: int = 3) -> Iterator[Turn]:
-    """Turns over a ladder whose books, prices, trades and account change as they do live: some of them, now and then."""
+def history(cycles: int, seed: int = 3) -> Iterator[Cycle]:
+    """Cycles over a ladder whose books, prices, trades and account change as they do live: some of them, now and then."""
     dice, trades, held, spot = random.Random(seed), open_trades(), account(), 84_000.0
     shadows = open_trades(trades=(trade(strategy="bold"),))
     views = {
         each: view(market(ticker=each, floor_strike=Decimal(each.rpartition("T")[2]), close_time=CLOSES))
         for each in TICKERS
     }
-    for number in range(turns):
+    for number in range(cycles):
         now = NOW + timedelta(seconds=number, microseconds=dice.randrange(1_000_000))
         spot += dice.gauss(0, 15)
         for each in dice.sample(TICKERS, 2):
@@ -91,14 +91,14 @@ def history(turns: int, seed: int = 3) -> Iterator[Turn]:
             prices=seen_prices,
             trades=trades,
             account=held,
-            restraints=Restraints() if number > 1 else None,
+            controls=TradingControls() if number > 1 else None,
         )
         yield of_entry(seen, STRATEGY, LIMITS, now)[1]
         if dice.random() < 0.3:
             yield of_entry(replace(seen, trades=shadows), SHADOW, LIMITS, now)[1]
         if dice.random() < 0.5:
             of = trade(ticker=dice.choice(TICKERS))
-            yield of_exit(of, seen_board, seen_prices, Restraints(), NOTHING, STRATEGY, now)
+            yield of_exit(of, seen_board, seen_prices, TradingControls(), NOTHING, STRATEGY, now)
 
 
 def segments(folder: Path, **changes: object) -> Segments:
@@ -111,50 +111,52 @@ def segments(folder: Path, **changes: object) -> Segments:
     return Segments(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
 
-def kept(folder: Path, turns: list[Turn]) -> list[Path]:
-    """Written as the daemon does, ten turns in a batch."""
+def kept(folder: Path, cycles: list[Cycle]) -> list[Path]:
+    """Written as the daemon does, ten cycles in a batch."""
     files, speaks = segments(folder), encoder()
-    for at in range(0, len(turns), 10):
-        now = turns[at].at
+    for at in range(0, len(cycles), 10):
+        now = cycles[at].at
         lines = b""
         if files.must_begin(now):
             files.begin(now)
             lines = speaks.begin(now)
-        files.append(lines + b"".join(map(speaks.turn, turns[at : at + 10])))
+        files.append(lines + b"".join(map(speaks.cycle, cycles[at : at + 10])))
     return sorted(folder.iterdir())
 
 
 def test_every_turn_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
-    turns = list(history(700))
-    assert any(isinstance(getattr(each, "outcome", None), OpenIntent) for each in turns)
-    assert len(kept(tmp_path, turns)) == 3
-    assert [each for segment in segments_under([tmp_path]) for each in segment.turns()] == turns
+    cycles = list(history(700))
+    assert any(isinstance(getattr(each, "outcome", None), OpenIntent) for each in cycles)
+    assert len(kept(tmp_path, cycles)) == 3
+    assert [each for segment in segments_under([tmp_path]) for each in segment.cycles()] == cycles
     found = decide_again([tmp_path], None)
-    assert found.entry_turns + found.exit_turns == len(turns)
+    assert found.entry_cycles + found.exit_cycles == len(cycles)
     assert (found.different, found.lost, found.cut) == (0, 0, [])
-    assert found.wishes > 10
-    assert f"{len(turns):,} come out the same, 0 do not" in as_text(found)
+    assert found.intents > 10
+    assert f"{len(cycles):,} come out the same, 0 do not" in as_text(found)
 
 
 def test_a_segment_is_read_without_the_one_before_it(tmp_path: Path):
-    turns = list(history(700))
-    _, second, third = kept(tmp_path, turns)
-    assert [each for path in (second, third) for each in Segment(path).turns()] == turns[
+    cycles = list(history(700))
+    _, second, third = kept(tmp_path, cycles)
+    assert [each for path in (second, third) for each in Segment(path).cycles()] == cycles[
         -len_of(second, third) :
     ]
 
 
 def len_of(*paths: Path) -> int:
-    return sum(1 for path in paths for _ in Segment(path).turns())
+    return sum(1 for path in paths for _ in Segment(path).cycles())
 
 
 def test_a_turn_that_would_come_out_otherwise_is_told(tmp_path: Path):
-    turns = list(history(60))
-    wish = next(at for at, each in enumerate(turns) if isinstance(getattr(each, "outcome", None), OpenIntent))
-    turn = turns[wish]
-    outcome = getattr(turn, "outcome")  # noqa: B009 - one of two kinds of turn
-    turns[wish] = replace(turn, outcome=replace(outcome, limit=Price(outcome.limit + 1)))
-    kept(tmp_path, turns)
+    cycles = list(history(60))
+    intent = next(
+        at for at, each in enumerate(cycles) if isinstance(getattr(each, "outcome", None), OpenIntent)
+    )
+    cycle = cycles[intent]
+    outcome = getattr(cycle, "outcome")  # noqa: B009 - one of two kinds of cycle
+    cycles[intent] = replace(cycle, outcome=replace(outcome, limit=Price(outcome.limit + 1)))
+    kept(tmp_path, cycles)
     found = decide_again([tmp_path], None)
     assert found.different == 1
     (told,) = as_json(found)["differences"]
@@ -163,47 +165,47 @@ def test_a_turn_that_would_come_out_otherwise_is_told(tmp_path: Path):
 
 
 def test_what_a_kill_cut_off_is_said_and_the_rest_is_read(tmp_path: Path):
-    turns = list(history(40))
-    (path,) = kept(tmp_path, turns)
+    cycles = list(history(40))
+    (path,) = kept(tmp_path, cycles)
     path.write_bytes(path.read_bytes()[:-20])
     segment = Segment(path)
-    whole = list(segment.turns())
+    whole = list(segment.cycles())
     assert segment.cut
-    assert whole == turns[: len(whole)]
-    assert len(whole) >= len(turns) - 10
+    assert whole == cycles[: len(whole)]
+    assert len(whole) >= len(cycles) - 10
     assert "the daemon was killed" in as_text(decide_again([path], None))
 
 
 def test_turns_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
-    turns = list(history(30))
+    cycles = list(history(30))
     files, speaks = segments(tmp_path), encoder()
     files.begin(NOW)
-    files.append(speaks.begin(NOW) + b"".join(map(speaks.turn, turns[:10])))
-    files.append(lost(7) + b"".join(map(speaks.turn, turns[17:])))
+    files.append(speaks.begin(NOW) + b"".join(map(speaks.cycle, cycles[:10])))
+    files.append(lost(7) + b"".join(map(speaks.cycle, cycles[17:])))
     found = decide_again([tmp_path], None)
     assert (found.lost, found.different) == (7, 0)
-    assert found.entry_turns + found.exit_turns == len(turns) - 7
+    assert found.entry_cycles + found.exit_cycles == len(cycles) - 7
 
 
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (b'{"kind":"lost","turns":1}\n', "begins with its settings"),
+        (b'{"kind":"lost","cycles":1}\n', "begins with its settings"),
         (b"nonsense\n", "line 1: not a line of a recording"),
     ],
 )
 def test_a_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, lines: bytes, told: str):
-    path = tmp_path / "a.tape.gz"
+    path = tmp_path / "a.recording.gz"
     path.write_bytes(gzip.compress(lines))
     with pytest.raises(BadRecording, match=told):
-        list(Segment(path).turns())
+        list(Segment(path).cycles())
 
 
 def test_a_later_form_is_refused_and_not_guessed(tmp_path: Path):
-    path = tmp_path / "a.tape.gz"
-    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":2', b'"form":3')))
-    with pytest.raises(BadRecording, match="form 3"):
-        list(Segment(path).turns())
+    path = tmp_path / "a.recording.gz"
+    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":3', b'"form":4')))
+    with pytest.raises(BadRecording, match="form 4"):
+        list(Segment(path).cycles())
 
 
 def test_old_segments_go_when_there_are_too_many_bytes_and_the_newest_stay(tmp_path: Path):
@@ -225,43 +227,43 @@ def test_a_segment_its_folder_and_the_data_directory_are_known_as_a_recording(tm
     folder = tmp_path / "recording"
     (path,) = kept(folder, list(history(3)))
     for each in (path, folder, tmp_path):
-        assert is_tape(each)
+        assert is_own_recording(each)
         assert [segment.path for segment in segments_under([each])] == [path]
-    assert not is_tape(tmp_path.parent)
+    assert not is_own_recording(tmp_path.parent)
 
 
 def test_a_quiet_market_takes_few_bytes(tmp_path: Path):
-    """Of nine markets two change in a turn: the rest is not written again."""
+    """Of nine markets two change in a cycle: the rest is not written again."""
     speaks, first, *later = encoder(), *list(history(200))
-    speaks.turn(first)
-    lengths = [len(speaks.turn(each)) for each in later]
-    whole = [len(encoder().turn(each)) for each in later]
+    speaks.cycle(first)
+    lengths = [len(speaks.cycle(each)) for each in later]
+    whole = [len(encoder().cycle(each)) for each in later]
     assert sum(lengths) < 0.7 * sum(whole)
 
 
 async def test_what_a_full_disk_refused_is_written_down_as_lost_when_there_is_room_again(tmp_path: Path):
-    turns = [each for each in history(30) if isinstance(each, EntryTurn)]
-    wire, none = Tape[EntryTurn](256), Tape[ExitTurn](256)
+    cycles = [each for each in history(30) if isinstance(each, EntryCycle)]
+    wire, none = RingBuffer[EntryCycle](256), RingBuffer[ExitCycle](256)
     folder = tmp_path / "recording"
     folder.write_text("a file where the folder should be")
     recorder = Recorder(
         clock=Clock(),
         encoder=encoder(),
         segments=segments(folder),
-        entry_turns=wire,
-        exit_turns=(none,),
-        market_ends=Tape[MarketEnded](256),
+        entry_cycles=wire,
+        exit_cycles=(none,),
+        market_ends=RingBuffer[MarketEnded](256),
     )
     said: list[str] = []
-    for each in turns[:10]:
+    for each in cycles[:10]:
         wire.put(each)
     async with anyio.create_task_group() as group:
         group.start_soon(recorder.run, said.append)
         while not any("cannot write" in each for each in said):  # noqa: ASYNC110 - said, not signalled
             await anyio.sleep(0.01)
         folder.unlink()
-        for each in turns[10:]:
+        for each in cycles[10:]:
             wire.put(each)
         group.cancel_scope.cancel()
     found = decide_again([folder], None)
-    assert (found.entry_turns, found.lost, found.different) == (len(turns) - 10, 10, 0)
+    assert (found.entry_cycles, found.lost, found.different) == (len(cycles) - 10, 10, 0)
