@@ -23,7 +23,7 @@ class Transient(Exception):
 class Fatal(Exception):
     """A fault that going on would make worse: the process stops with `exit_code`.
 
-    The message is shown to the user as it is, so it names the thing, its value and the way out,
+    The message is shown to the user as it is, so it names the thing, its value and what to do,
     and never contains a secret.
     """
 

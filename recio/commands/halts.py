@@ -53,12 +53,12 @@ async def resume(config: Config, by: str) -> list[str]:
 
 async def pull(config: Config, level: HaltLevel, why: str, by: str) -> str:
     """Commit a halt, then say what a daemon shows of it; the row holds either way."""
-    cause = f"{DONE[level]} by hand" + (f": {why}" if why else "")
+    cause = f"{DONE[level]} by command" + (f": {why}" if why else "")
     async with dsn_of(config) as dsn:
         halt = Halt(level=level, cause=cause, since=datetime.now(UTC), by=by, resolution=RESOLUTION)
         is_new = await _set(dsn, halt)
         said = await _what_the_daemon_did(dsn, config.status.port, halt)
-    return f"{cause if is_new else f'{cause} (already)'}\n{said}\nway out: {RESOLUTION}"
+    return f"{cause if is_new else f'{cause} (already)'}\n{said}\nto end it: {RESOLUTION}"
 
 
 async def _what_the_daemon_did(dsn: str, port: int, halt: Halt) -> str:

@@ -1,1 +1,1 @@
-"""One life of the daemon: composition, start-up, shutdown, signals, venue, data directory, watchdog; it holds no trading logic."""
+"""One run of the daemon: composition, start-up, shutdown, signals, venue, data directory, watchdog; it holds no trading logic."""

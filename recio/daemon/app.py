@@ -1,4 +1,4 @@
-"""One life of the daemon: opens resources, makes the wires, starts the tasks and orders the shutdown; it holds no trading logic.
+"""One run of the daemon: opens resources, makes the wires, starts the tasks and orders the shutdown; it holds no trading logic.
 
 Which tasks there are stands in `recio/daemon/composition.py`.
 """

@@ -68,7 +68,7 @@ async def refuse_stopped(connection: Connection) -> None:
 async def let_orders_be_answered(wires: Wires) -> None:
     """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown.
 
-    A intent that was taken up before the stop may become a row after it, so the intents come first.
+    An intent that was taken up before the stop may become a row after it, so the intents come first.
     """
     with anyio.move_on_after(ANSWER_GRACE):
         while wires.open_intents.unfinished or wires.close_intents.unfinished:  # noqa: ASYNC110 - no event of that
@@ -79,7 +79,7 @@ async def let_orders_be_answered(wires: Wires) -> None:
 
 
 def _unsettled(wires: Wires) -> bool:
-    """Whether an order is on its way or its fills are; one in doubt is left to the next start."""
+    """Whether an order is on its way or its fills are; an unknown one is left to the next start."""
     trades = wires.open_trades.get()
     unresolved = (OrderState.UNKNOWN, OrderState.RESTING)
     return any(order.state not in unresolved for order in (trades.orders if trades else ()))

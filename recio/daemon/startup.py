@@ -1,4 +1,4 @@
-"""Takes hold of the database for one life of the daemon: its lock, schema, books, identity, fencing number and limits.
+"""Takes hold of the database for one run of the daemon: its lock, schema, books, identity, fencing number and limits.
 
 It opens and proves, and refuses what is not ours or not whole; it never trades and starts no task.
 """
@@ -46,7 +46,7 @@ class Owned:
     lock: AccountLock
     writer: Writer
     limits: RiskSection
-    """In force for this life."""
+    """In force for this run."""
     strategies: tuple[Strategy, ...]
     """The common one first."""
 

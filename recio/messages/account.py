@@ -104,6 +104,6 @@ class AccountView:
     unrecorded: tuple[ClientOrderId, ...] = ()
     """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
     external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
-    """What positions and resting orders that were made by hand have cost or may cost, at their worst."""
+    """What positions and resting orders that were made without recio have cost or may cost, at their worst."""
     external_orders: int = 0
     """Orders resting at the venue that are not ours."""

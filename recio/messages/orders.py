@@ -62,7 +62,7 @@ class OrderRejected:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderUnknown:
-    """It left, and whether it lives nobody knows; only reconciliation leaves this state."""
+    """It left, and nobody knows whether it arrived; only reconciliation leaves this state."""
 
     client_order_id: ClientOrderId
     why: str

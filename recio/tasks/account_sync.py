@@ -1,4 +1,4 @@
-"""account_sync: brings in what the venue says of our account, resolves orders in doubt, compares positions.
+"""account_sync: brings in what the venue says of our account, resolves unknown orders, compares positions.
 
 It only reads at the venue. Absence of an order is proven by the venue's own clock and two agreeing
 complete reads, never by a time-out; a difference that time does not explain is reported, never mended.
@@ -47,7 +47,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 TURN = 1.0
 """Host seconds between two signs of life while there is nothing to do but wait."""
 HURRY = 1.0
-"""Host seconds between two comparisons while an order is in doubt, a fill is missing or a trade waits
+"""Host seconds between two comparisons while an order is unknown, a fill is missing or a trade waits
 for its settlement."""
 OVERLAP = timedelta(minutes=10)
 """Market time by which each read of fills and settlements reaches behind the one before."""
@@ -211,7 +211,7 @@ class AccountSync:
         memory.since = min([as_of, *waiting]) - OVERLAP
 
     async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
-        """Find every order in doubt at the venue, or prove that it is not there."""
+        """Find every unknown order at the venue, or prove that it is not there."""
         unresolved = [order for order in trades.orders if order.state in UNPROVEN]
         memory.absences = {
             order.client_order_id: memory.absences.get(order.client_order_id, Absence())
@@ -221,7 +221,7 @@ class AccountSync:
             return
         since = min((order.created_at for order in trades.orders), default=as_of) - OVERLAP
         if not memory.compared and memory.since is not None:
-            # Once in each life as far back as the rows reach: an older copy of them shows itself by what is newer.
+            # Once in each run as far back as the rows reach: an older copy of them shows itself by what is newer.
             since = min(since, memory.since)
         listed = await account.orders(self.rest, ticker=None, since=since)
         reached(CrashPoint.ORDERS_READ)
@@ -246,7 +246,7 @@ class AccountSync:
                 reached(CrashPoint.ABSENCE_SENT)
 
     async def _find_unrecorded(self, listed: Iterable[OrderSeen], memory: _Memory) -> None:
-        """Every order has a row before it leaves: one of ours without a row was sent by a life that these
+        """Every order has a row before it leaves: one of ours without a row was sent by a run that these
         rows do not remember."""
         ours = [each.client_order_id for each in listed if each.client_order_id and self._is_ours(each)]
         async with transaction(self.pool) as connection:
@@ -326,7 +326,7 @@ class AccountSync:
 
 
 def _external_cost(figures: _Figures, external: Iterable[Ticker]) -> Mapping[Ticker, Money]:
-    """What was bought by hand and what orders by hand may still buy, by market."""
+    """What was bought without recio and what external orders may still buy, by market."""
     costs = {ticker: figures.positions.costs[ticker] for ticker in external}
     for each in figures.manual:
         ticker = each.resting.ticker

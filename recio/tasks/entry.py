@@ -164,13 +164,17 @@ class Entry:
         outcome = manual.decide(request, self._seen(common), common, self.clock.utc())
         if isinstance(outcome, OpenIntent):
             outcome = cycles.within_limits(outcome, self._seen(common), self.limits, self.clock.utc())
-        wanted = isinstance(outcome, OpenIntent)
-        sentence = f"wanted: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
+        accepted = isinstance(outcome, OpenIntent)
+        sentence = f"accepted: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
         # Answered before it is sent: after a crash in between nothing was bought, and nothing is bought twice.
         async with transaction(self.pool) as connection:
-            is_first = await requests.answer(connection, request.request_id, wanted, sentence)
+            is_first = await requests.answer(connection, request.request_id, accepted, sentence)
         log.info(
-            "request answered", request=request.request_id, by=request.by, wanted=wanted, sentence=sentence
+            "request answered",
+            request=request.request_id,
+            by=request.by,
+            accepted=accepted,
+            sentence=sentence,
         )
         if is_first and isinstance(outcome, OpenIntent):
             await self._send(outcome, say)

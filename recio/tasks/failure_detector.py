@@ -42,7 +42,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_EVERY = 0.5
 HALTS_EVERY = 0.25
-"""Host seconds between two reads of the halts: one set by hand must stop entries within a second."""
+"""Host seconds between two reads of the halts: one set by command must stop entries within a second."""
 DISK_EVERY = 5.0
 RESOLUTION = "recio resume --by NAME"
 CALL_EVERY = 60.0
@@ -59,7 +59,7 @@ class _Measured:
     database_fault: str = ""
     read_only: bool = False
     called_at: float = -math.inf
-    """When somebody was last called for an order in doubt, in host monotonic seconds."""
+    """When somebody was last called for an unknown order, in host monotonic seconds."""
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()

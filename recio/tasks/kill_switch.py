@@ -161,7 +161,7 @@ class KillSwitch:
         return OrderGroupReady(group_id=known, exchange_index=shard)
 
     async def _forget_group(self, memory: _Memory, shard: int | None) -> None:
-        """The next turn makes another; until then entries name the old one and are refused, which is safe."""
+        """The next cycle makes another; until then entries name the old one and are refused, which is safe."""
         async with transaction(self.pool) as connection:
             gone = await kill_switch.order_group(connection, shard)
             if gone is not None:

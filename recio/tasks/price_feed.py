@@ -219,7 +219,7 @@ class PriceFeed:
             return f"no price of {coin.symbol}"
         said = f"{coin.symbol} {view.tick.price:,} from {view.tick.source}"
         if view.unreliable:
-            return f"{said}, in unreliable: {view.unreliable}"
+            return f"{said}, unreliable: {view.unreliable}"
         if view.volatility is None:
             seconds = len(coin.traded.memory.seconds)
             return f"{said}; {seconds} of {self.settings.warmup_seconds} s known"
@@ -275,13 +275,13 @@ def _judged(run: _Run, now: datetime) -> Prices:
 
 
 def _tell_changes(symbol: str, before: Prices, after: Prices) -> None:
-    """What nobody should find out from a loss: a unreliable, a source that is not believed, a price from elsewhere."""
+    """What nobody should find out from a loss: an unreliable price, a source that is not believed, a price from elsewhere."""
     was, now = before.by_symbol.get(symbol), after.by_symbol.get(symbol)
     if bool(was and was.unreliable) is not bool(now and now.unreliable):
         if now is not None and now.unreliable:
-            log.warning("price in unreliable", symbol=symbol, why=now.unreliable)
+            log.warning("price unreliable", symbol=symbol, why=now.unreliable)
         else:
-            log.info("price no longer in unreliable", symbol=symbol)
+            log.info("price reliable again", symbol=symbol)
     if was is not None and now is not None and (was.tick.source == INDEX) is not (now.tick.source == INDEX):
         jump = round(apart_bp(now.tick.price, was.tick.price), 2)
         log.warning(

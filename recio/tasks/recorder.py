@@ -26,7 +26,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 WRITE_EVERY = 2.0
 """Host seconds between two batches: so much a kill may cost."""
 LAST_WRITE = 3.0
-"""Host seconds that the last batch of a life may take."""
+"""Host seconds that the last batch of a run may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,7 @@ class Recorder:
     market_ends: Takes[MarketEnded]
 
     async def run(self, say: Say) -> None:
-        # A life that ended in the middle of a batch may have said what it never wrote.
+        # A run that ended in the middle of a batch may have said what it never wrote.
         self.segments.path = None
         refused = ""
         try:
@@ -78,7 +78,7 @@ class Recorder:
         self.segments.unkept = 0
         if refused:
             log.info("recording again")
-        say(f"{self.segments.written / 1e6:.1f} MB written in this life")
+        say(f"{self.segments.written / 1e6:.1f} MB written in this run")
         return ""
 
     def _write(self, cycles: Sequence[Cycle], ends: Sequence[MarketEnded], missing: int) -> None:

@@ -169,7 +169,7 @@ def port_in_use(port: int) -> str:
 
 @web.middleware
 async def _local_only(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-    """Refuse requests under a external host name, so that no web page can reach us by rebinding its name."""
+    """Refuse requests under a foreign host name, so that no web page can reach us by rebinding its name."""
     name = request.host.rsplit(":", 1)[0]
     if name not in LOCAL_NAMES:
         return web.Response(status=403, text="only by its loopback address\n", headers=HEADERS)

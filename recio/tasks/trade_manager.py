@@ -214,7 +214,7 @@ class TradeManager:
         say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
 
     async def _tell_what_was_left(self) -> None:
-        """After a restart: what an earlier life left open, and what of it has no proven end."""
+        """After a restart: what an earlier run left open, and what of it has no proven end."""
         async with transaction(self.pool) as connection:
             left = await ledger.open_trades(connection, self.clock.utc())
         if left.trades or left.orders:

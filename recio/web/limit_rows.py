@@ -1,4 +1,4 @@
-"""How much of each limit is taken, and what of the account was made by hand, as the status shows them; it decides nothing."""
+"""How much of each limit is taken, and what of the account is external, as the status shows them; it decides nothing."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def limit_rows(wires: Wires, limits: RiskSection) -> list[dict[str, Any]]:
     ]
 
 
-def manual(account: AccountView | None) -> dict[str, Any] | None:
+def external(account: AccountView | None) -> dict[str, Any] | None:
     """Positions and resting orders that recio did not make; it counts them and never touches them."""
     if account is None:
         return None

@@ -402,7 +402,7 @@ function showOrders(rows, status) {
 
 const whyNot = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
-  { ...text("First closed gate, turns", "id wide", (row) => `${row.gate} \u00b7 ${grouped(String(row.cycles))}`), label: "" },
+  { ...text("First closed gate, cycles", "id wide", (row) => `${row.gate} \u00b7 ${grouped(String(row.cycles))}`), label: "" },
   text("Last words", "note", (row) => row.sentence),
 ], (row) => row.event + row.gate + row.by, "nothing was refused yet");
 
@@ -421,11 +421,11 @@ const limits = tableOf("limits", [
   text("", "note", (row) => (row.full ? "full: entries wait" : "")),
 ], (row) => row.name, "limits are not read yet", (row) => (row.full ? "unknown" : ""));
 
-function showByHand(made) {
+function showExternal(made) {
   const told = [];
   if (made?.positions.length) told.push("positions " + made.positions.map((row) => `${quantity(row.quantity)} ${row.ticker}`).join(", "));
   if (made?.orders) told.push(`${made.orders} resting orders`);
-  put($("by-hand"), told.length ? `made by hand, counted and never touched: ${told.join("; ")}` : "");
+  put($("external"), told.length ? `made without recio, counted and never touched: ${told.join("; ")}` : "");
 }
 
 const TASK_SIGN = { running: "\u25cf", starting: "\u25d0", backing_off: "\u21bb", stopped: "\u25a0" };
@@ -518,7 +518,7 @@ function proof(halt) {
 function showControls(status) {
   sync($("halts"), status.halts, (halt) => halt.cause + halt.since, notice, (line, halt) => showNotice(line, [
     `\u25a0 ${HALTED[halt.level]}: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}; ${proof(halt)}`,
-    `Way out: ${halt.resolution}`, halt.since], status));
+    `To end it: ${halt.resolution}`, halt.since], status));
   sync($("causes"), status.causes, (cause) => cause.cause + cause.since, notice, (line, cause) => showNotice(line, [
     `\u26a0 No entries: ${cause.cause}`, cause.sentence,
     cause.consequences.length ? `Seen as well: ${cause.consequences.join(", ")}` : "Clears by itself", cause.since], status));
@@ -612,7 +612,7 @@ function show(status) {
   showOrders(status.orders, status);
   strategies(status.strategies, status);
   limits(status.limits, status);
-  showByHand(status.manual);
+  showExternal(status.external);
   tasks(Object.entries(status.tasks), status);
   showQueues(status.queues);
   if (shownVersion !== null && shownVersion !== status.version) location.reload(); // the daemon was upgraded, and this page with it

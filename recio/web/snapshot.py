@@ -29,7 +29,7 @@ from recio.units import (
     price_text,
     quantity_text,
 )
-from recio.web.limit_rows import limit_rows, manual
+from recio.web.limit_rows import external, limit_rows
 from recio.web.market_rows import board_rows, dollars_text, price_rows, time_text, venue_row
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
@@ -96,7 +96,7 @@ def snapshot(
         ],
         "strategies": strategy_rows(wires, facts.strategies),
         "limits": limit_rows(wires, facts.config.risk),
-        "manual": manual(wires.account.get()),
+        "external": external(wires.account.get()),
         **_own(wires, now),
     }
 

@@ -133,14 +133,14 @@ DECISIONS = (
         ENTRY,
     ),
     _guard(
-        "price in doubt",
+        "an unreliable price",
         "recio/rules/decision/entry_gates.py",
         "if price.unreliable:",
         "if False:",
         ENTRY,
     ),
     _guard(
-        "market in doubt",
+        "an untradable market",
         "recio/rules/decision/entry_gates.py",
         "if view.market.untradable:",
         "if False:",
@@ -161,7 +161,7 @@ DECISIONS = (
         ENTRY,
     ),
     _guard(
-        "no entry beside an order in doubt",
+        "no entry beside an unknown order",
         "recio/rules/decision/entry_gates.py",
         "if order.ticker == ticker and order.state in UNPROVEN:",
         "if False:",
@@ -439,7 +439,7 @@ HALT_LEVELS = (
         KILL_SWITCH,
     ),
     _guard(
-        "a halt is not verified while an order is in doubt",
+        "a halt is not verified while an order is unknown",
         "recio/tasks/kill_switch.py",
         "rests = bool(listed) or as_of < began or self._unresolved()",
         "rests = bool(listed) or as_of < began",

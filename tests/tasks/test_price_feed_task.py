@@ -178,14 +178,14 @@ async def test_two_sources_make_one_price_between_them(pool: asyncpg.Pool[asyncp
     )
 
 
-async def test_two_sources_far_apart_put_the_price_in_doubt_loudly(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_two_sources_far_apart_make_the_price_unreliable_loudly(pool: asyncpg.Pool[asyncpg.Record]):
     with capture_logs() as said:
         async with feeding(TwoSources(kraken=Decimal("85000.0")), pool) as wires:
             view = await believed(
                 wires, lambda prices: both_good(prices) and bool(prices.by_symbol["BTC"].unreliable)
             )
     assert "differ by" in view.unreliable
-    assert [each["log_level"] for each in said if each["event"] == "price in unreliable"] == ["warning"]
+    assert [each["log_level"] for each in said if each["event"] == "price unreliable"] == ["warning"]
 
 
 async def test_a_source_that_goes_off_by_one_percent_is_found_out_and_the_other_trades_on(

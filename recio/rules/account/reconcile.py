@@ -16,7 +16,7 @@ SLACK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Absence:
-    """How often in a row an order in doubt was missing from a complete read that must have shown it."""
+    """How often in a row an unknown order was missing from a complete read that must have shown it."""
 
     reads: int = 0
     last_as_of: datetime | None = None

@@ -1,7 +1,7 @@
 """The limits every entry must pass, counted with open, resting, unknown and external at their worst.
 
 Only an Approved intent may become an order row; a refusal is an answer, not an error. schema.sql holds the same
-limits as a trigger, which knows what the rows say but not what was made by hand; a test proves that both agree.
+limits as a trigger, which knows what the rows say but not what was made without recio; a test proves that both agree.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def worst_case(intent: OpenIntent) -> Money:
 
 
 def open_cost(exposure: Exposure, event: EventTicker | None = None) -> Money:
-    """Cost at its worst of all that lives, or of one event: held, unproven, and made by hand."""
+    """Cost at its worst of all that is open, or of one event: held, unproven, and external."""
     trades, account = exposure.trades, exposure.account
     live = [trade for trade in trades.trades if event is None or trade.event_ticker == event]
     held = sum(max(0, trade.entry_cost - trade.exit_proceeds) for trade in live)

@@ -176,7 +176,7 @@ def overdue(seen: Figures, limit: float) -> tuple[OrderView, ...]:
 
 
 def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:
-    """Only what is wrong with every symbol: a price in doubt closes its own symbol's markets by itself."""
+    """Only what is wrong with every symbol: an unreliable price closes its own symbol's markets by itself."""
     if seen.prices is None or not seen.prices.by_symbol:
         yield Condition(
             kind=Kind.NO_PRICE,

@@ -121,7 +121,7 @@ class Coin:
         return self._by_sources(agreed, sources), sources
 
     def _by_index(self, newest: IndexValue, agreed: Consensus, sources: tuple[SourceView, ...]) -> PriceView:
-        """No source is needed for it; but sources that all contradict it are a unreliable."""
+        """No source is needed for it; but where all sources contradict it, it is unreliable."""
         heard = [newest.received_at] if agreed.heard_at is None else [newest.received_at, agreed.heard_at]
         known = self.index.volatility
         return PriceView(

@@ -3,7 +3,7 @@
 A source is left out when it is not connected, silent, frozen (it talks, but stands still while the others move) or far
 from the others. A quiet market is none of these: all stand still together, and their heartbeats confirm it. Who is
 wrong is told by the settlement index, else by the majority, else by continuity: of two that agreed, the one that left
-in one jump while the other went on. Where none of them tells there is a unreliable, and a price in unreliable is not traded on.
+in one jump while the other went on. Where none of them tells, the price is unreliable, and an unreliable price is not traded on.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Panel:
     sources: Mapping[str, Heard] = field(default_factory=dict[str, Heard])
     anchor: Anchor | None = None
     was_unreliable: bool = False
-    """The price was in unreliable at the last look."""
+    """The price was unreliable at the last look."""
 
     def having(self, heard: Heard) -> Panel:
         return replace(self, sources={**self.sources, heard.source: heard})
