@@ -79,7 +79,7 @@ def _where(error: Exception) -> str:
         for frame in traceback.extract_tb(error.__traceback__)
         if "/tests/conformance/" in frame.filename
     ]
-    inner = [frame for frame in frames if not frame.filename.endswith(("day.py", "_desk.py"))]
+    inner = [frame for frame in frames if not frame.filename.endswith(("day.py", "_session.py"))]
     return f"line {inner[-1].lineno}: {inner[-1].line}: " if inner else ""
 
 

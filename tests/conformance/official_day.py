@@ -11,7 +11,7 @@ import official_discovery
 import official_orders
 import official_settlement
 from day import run_day
-from official_desk import open_desk
+from official_session import open_session
 
 DAY = [
     *official_discovery.STEPS,
@@ -24,9 +24,9 @@ SKIPS: dict[str, str] = {}
 
 
 async def main() -> int:
-    desk = open_desk(Path(sys.argv[1]), sys.argv[2])
-    async with desk.client:
-        return await run_day(DAY, desk, SKIPS)
+    session = open_session(Path(sys.argv[1]), sys.argv[2])
+    async with session.client:
+        return await run_day(DAY, session, SKIPS)
 
 
 if __name__ == "__main__":

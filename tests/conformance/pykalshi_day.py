@@ -12,7 +12,7 @@ import pykalshi_orders
 import pykalshi_settlement
 import pykalshi_socket
 from day import run_day
-from pykalshi_desk import open_desk
+from pykalshi_session import open_session
 
 DAY = [
     *pykalshi_discovery.STEPS,
@@ -29,9 +29,9 @@ async def main() -> int:
     logging.getLogger("pykalshi").addHandler(
         logging.NullHandler()
     )  # it reports each refusal it raises as well
-    desk = open_desk(Path(sys.argv[1]), sys.argv[2])
-    async with desk.client:
-        return await run_day(DAY, desk, SKIPS)
+    session = open_session(Path(sys.argv[1]), sys.argv[2])
+    async with session.client:
+        return await run_day(DAY, session, SKIPS)
 
 
 if __name__ == "__main__":

@@ -15,43 +15,43 @@ from pykalshi.exceptions import (
     OrderRejectedError,
     ResourceNotFoundError,
 )
-from pykalshi_desk import CRYPTO_SHARD, Desk, refused
+from pykalshi_session import CRYPTO_SHARD, Session, refused
 
 STEPS: list[Step] = []
 
 
 @step(STEPS, "balance")
-async def balance(desk: Desk) -> None:
-    shown = await desk.portfolio.get_balance()
-    desk.opening = await desk.free_cash()
-    assert shown.balance == int(desk.opening * 100)
+async def balance(session: Session) -> None:
+    shown = await session.portfolio.get_balance()
+    session.opening = await session.free_cash()
+    assert shown.balance == int(session.opening * 100)
     assert shown.balance > 100_000
 
 
 @step(STEPS, "a good-till-cancelled order rests and is read back")
-async def rests(desk: Desk) -> None:
-    made = await desk.rest("3.00")
+async def rests(session: Session) -> None:
+    made = await session.rest("3.00")
     assert (made.status, made.fill_count_fp, made.remaining_count_fp) == (OrderStatus.RESTING, "0.00", "3.00")
-    assert desk.opening - await desk.free_cash() == 3 * lowest(desk.grid)
-    read = await desk.portfolio.get_order(made.order_id)
+    assert session.opening - await session.free_cash() == 3 * lowest(session.grid)
+    read = await session.portfolio.get_order(made.order_id)
     assert (read.status, read.book_side, read.initial_count_fp) == (
         OrderStatus.RESTING,
         BookSide.BID,
         "3.00",
     )
     assert read.client_order_id == made.client_order_id
-    listed = await desk.portfolio.get_orders(status=OrderStatus.RESTING, ticker=desk.ticker)
+    listed = await session.portfolio.get_orders(status=OrderStatus.RESTING, ticker=session.ticker)
     assert [order.order_id for order in listed] == [made.order_id]
-    desk.orders["resting"] = made
+    session.orders["resting"] = made
 
 
 @step(STEPS, "queue position of one order and of all")
-async def queue(desk: Desk) -> None:
-    first = desk.orders["resting"]
-    behind = await desk.rest("1.00")
+async def queue(session: Session) -> None:
+    first = session.orders["resting"]
+    behind = await session.rest("1.00")
 
     async def every() -> dict[str, Decimal]:
-        rows = await desk.portfolio.get_queue_positions(market_tickers=[desk.ticker])
+        rows = await session.portfolio.get_queue_positions(market_tickers=[session.ticker])
         return {row.order_id: Decimal(row.queue_position_fp) for row in rows}
 
     async def agree() -> bool | None:
@@ -59,7 +59,7 @@ async def queue(desk: Desk) -> None:
         before = await every()
         single = {
             order.order_id: Decimal(
-                (await desk.portfolio.get_queue_position(order.order_id)).queue_position_fp
+                (await session.portfolio.get_queue_position(order.order_id)).queue_position_fp
             )
             for order in (first, behind)
         }
@@ -73,124 +73,124 @@ async def queue(desk: Desk) -> None:
 
 
 @step(STEPS, "duplicate client id is refused with 409")
-async def duplicate(desk: Desk) -> None:
-    used = desk.orders["resting"].client_order_id
-    await refused(KalshiAPIError, 409, "order_already_exists", desk.rest(client_order_id=used))
+async def duplicate(session: Session) -> None:
+    used = session.orders["resting"].client_order_id
+    await refused(KalshiAPIError, 409, "order_already_exists", session.rest(client_order_id=used))
 
 
 @step(STEPS, "cancel, and a repeated cancel is not found")
-async def cancel(desk: Desk) -> None:
-    order = desk.orders["resting"]
+async def cancel(session: Session) -> None:
+    order = session.orders["resting"]
     await order.cancel()
     assert order.status is OrderStatus.CANCELED
     await order.refresh()
     assert (order.status, order.remaining_count_fp) == (OrderStatus.CANCELED, "0.00")
-    assert await desk.free_cash() == desk.opening
+    assert await session.free_cash() == session.opening
     await refused(ResourceNotFoundError, 404, "not_found", order.cancel())
 
 
 @step(STEPS, "post-only rests, a crossing post-only is refused")
-async def post_only(desk: Desk) -> None:
-    made = await desk.rest("2.00", post_only=True)
+async def post_only(session: Session) -> None:
+    made = await session.rest("2.00", post_only=True)
     assert made.status is OrderStatus.RESTING
     await made.cancel()
-    _, offer = await desk.tops()
-    high = desk.through("bid", offer)
+    _, offer = await session.tops()
+    high = session.through("bid", offer)
     error = await refused(
-        KalshiAPIError, 400, "invalid_order", desk.place("bid", high, "1.00", post_only=True)
+        KalshiAPIError, 400, "invalid_order", session.place("bid", high, "1.00", post_only=True)
     )
     assert error.response_body["error"]["details"] == "post only cross"
 
 
 @step(STEPS, "immediate-or-cancel takes and shows up in the fills")
-async def immediate_or_cancel(desk: Desk) -> None:
-    made = await desk.take("bid", "4.00", time_in_force=TimeInForce.IOC)
+async def immediate_or_cancel(session: Session) -> None:
+    made = await session.take("bid", "4.00", time_in_force=TimeInForce.IOC)
     assert (made.status, made.fill_count_fp) == (OrderStatus.EXECUTED, "4.00")
-    fills = await desk.portfolio.get_fills(order_id=made.order_id)
+    fills = await session.portfolio.get_fills(order_id=made.order_id)
     assert sum(fill.yes_delta_fp for fill in fills) == 4
     assert all(fill.is_taker and Decimal(fill.fee_cost_dollars) > 0 for fill in fills)
     assert all(Decimal(fill.yes_price_dollars) <= Decimal(made.yes_price_dollars) for fill in fills)
-    desk.orders["taken"] = made
+    session.orders["taken"] = made
 
 
 @step(STEPS, "fill-or-kill is refused whole or filled whole")
-async def fill_or_kill(desk: Desk) -> None:
+async def fill_or_kill(session: Session) -> None:
     code = "fill_or_kill_insufficient_resting_volume"
-    await refused(KalshiAPIError, 400, code, desk.rest("7.00", time_in_force=TimeInForce.FOK))
-    made = await desk.take("bid", "2.00", time_in_force=TimeInForce.FOK)
+    await refused(KalshiAPIError, 400, code, session.rest("7.00", time_in_force=TimeInForce.FOK))
+    made = await session.take("bid", "2.00", time_in_force=TimeInForce.FOK)
     assert (made.status, made.fill_count_fp) == (OrderStatus.EXECUTED, "2.00")
 
 
 @step(STEPS, "immediate-or-cancel that meets nobody ends cancelled")
-async def immediate_nothing(desk: Desk) -> None:
-    made = await desk.rest("5.00", time_in_force=TimeInForce.IOC)
+async def immediate_nothing(session: Session) -> None:
+    made = await session.rest("5.00", time_in_force=TimeInForce.IOC)
     assert made.status is OrderStatus.CANCELED
     await made.refresh()
     assert made.status is OrderStatus.CANCELED
 
 
 @step(STEPS, "a large order fills partly and the rest of it rests")
-async def partial_fill(desk: Desk) -> None:
+async def partial_fill(session: Session) -> None:
     async def partly() -> bool | None:
-        shown = (await desk.market.get_orderbook()).orderbook
+        shown = (await session.market.get_orderbook()).orderbook
         if not shown.yes_dollars or not shown.no_dollars:
             return None
         no_price, size = max(shown.no_dollars, key=lambda row: Decimal(row[0]))
-        made = await desk.place("bid", 1 - Decimal(no_price), str(Decimal(size) + 150))
+        made = await session.place("bid", 1 - Decimal(no_price), str(Decimal(size) + 150))
         await made.refresh()
         if made.status is OrderStatus.RESTING and Decimal(made.fill_count_fp) > 0:
             assert Decimal(made.fill_count_fp) + Decimal(made.remaining_count_fp) == Decimal(size) + 150
-            desk.orders["partial"] = made
+            session.orders["partial"] = made
             return True
         if made.status is OrderStatus.RESTING:
-            await desk.withdraw(made)
+            await session.withdraw(made)
         return None
 
     await until(partly, "an order that is partly filled and rests")
 
 
 @step(STEPS, "cancelling a partly filled order keeps its fills")
-async def cancel_partial(desk: Desk) -> None:
-    order = desk.orders["partial"]
+async def cancel_partial(session: Session) -> None:
+    order = session.orders["partial"]
     before = Decimal(order.fill_count_fp)
-    await desk.withdraw(order)
+    await session.withdraw(order)
     await order.refresh()
     assert order.status in (OrderStatus.CANCELED, OrderStatus.EXECUTED)
     assert Decimal(order.fill_count_fp) >= before > 0
-    fills = await desk.portfolio.get_fills(order_id=order.order_id)
+    fills = await session.portfolio.get_fills(order_id=order.order_id)
     assert sum(fill.yes_delta_fp for fill in fills) == Decimal(order.fill_count_fp)
 
 
 @step(STEPS, "reduce-only closes part of the position")
-async def reduce_only(desk: Desk) -> None:
+async def reduce_only(session: Session) -> None:
     async def reduced() -> bool | None:
-        held = await position(desk)
-        bid, _ = await desk.tops()
-        low = desk.through("ask", bid)
-        made = await desk.place("ask", low, "2.00", time_in_force=TimeInForce.IOC, reduce_only=True)
-        assert await position(desk) == held - Decimal(made.fill_count_fp)
+        held = await position(session)
+        bid, _ = await session.tops()
+        low = session.through("ask", bid)
+        made = await session.place("ask", low, "2.00", time_in_force=TimeInForce.IOC, reduce_only=True)
+        assert await position(session) == held - Decimal(made.fill_count_fp)
         return True if made.fill_count_fp == "2.00" else None
 
     await until(reduced, "two contracts sold at once")
 
 
-async def position(desk: Desk) -> Decimal:
-    found = await desk.portfolio.get_positions(ticker=desk.ticker)
+async def position(session: Session) -> Decimal:
+    found = await session.portfolio.get_positions(ticker=session.ticker)
     return Decimal(found[0].position_fp) if found else Decimal(0)
 
 
 @step(STEPS, "an order that expires ends by itself")
-async def expires(desk: Desk) -> None:
-    made = await desk.rest("1.00", expiration_ts=int(time.time()) + 2)
+async def expires(session: Session) -> None:
+    made = await session.rest("1.00", expiration_ts=int(time.time()) + 2)
     assert made.status is OrderStatus.RESTING
     await made.wait_until_terminal(timeout=6, poll_interval=0.3)
     assert made.status is OrderStatus.CANCELED
 
 
 @step(STEPS, "amend moves the price and the count, decrease takes away")
-async def amend(desk: Desk) -> None:
-    made = await desk.rest("3.00")
-    price = lowest(desk.grid) + desk.grid[0].step
+async def amend(session: Session) -> None:
+    made = await session.rest("3.00")
+    price = lowest(session.grid) + session.grid[0].step
     await made.amend(price_dollars=text(price), count_fp="5.00")
     await made.refresh()
     assert (Decimal(made.yes_price_dollars), made.remaining_count_fp) == (price, "5.00")
@@ -202,14 +202,14 @@ async def amend(desk: Desk) -> None:
 
 
 @step(STEPS, "an order that meets one's own cancels the resting one")
-async def self_trade(desk: Desk) -> None:
+async def self_trade(session: Session) -> None:
     async def met() -> bool | None:
-        bid, offer = await desk.tops()
-        inside = desk.under(offer)
+        bid, offer = await session.tops()
+        inside = session.under(offer)
         if inside <= bid:
             return None
-        own = await desk.place("ask", inside, "1.00")
-        incoming = await desk.place(
+        own = await session.place("ask", inside, "1.00")
+        incoming = await session.place(
             "bid",
             inside,
             "1.00",
@@ -218,7 +218,7 @@ async def self_trade(desk: Desk) -> None:
         )
         await own.refresh()
         if own.status is OrderStatus.RESTING:
-            await desk.withdraw(own)
+            await session.withdraw(own)
             return None
         return True if own.status is OrderStatus.CANCELED and incoming.fill_count_fp == "0.00" else None
 
@@ -226,10 +226,10 @@ async def self_trade(desk: Desk) -> None:
 
 
 @step(STEPS, "a batch creates and a batch cancels")
-async def batches(desk: Desk) -> None:
-    price = text(lowest(desk.grid))
-    one = {"ticker": desk.ticker, "book_side": "bid", "price_dollars": price}
-    made = await desk.portfolio.batch_place_orders(
+async def batches(session: Session) -> None:
+    price = text(lowest(session.grid))
+    one = {"ticker": session.ticker, "book_side": "bid", "price_dollars": price}
+    made = await session.portfolio.batch_place_orders(
         [
             one | {"count_fp": "1.00", "client_order_id": str(uuid4())},
             one | {"count_fp": "2.00", "client_order_id": str(uuid4())},
@@ -237,7 +237,7 @@ async def batches(desk: Desk) -> None:
     )
     assert [order.remaining_count_fp for order in made] == ["1.00", "2.00"]
     assert {order.status for order in made} == {OrderStatus.RESTING}
-    gone = await desk.portfolio.batch_cancel_orders([order.order_id for order in made])
+    gone = await session.portfolio.batch_cancel_orders([order.order_id for order in made])
     assert [order.order_id for order in gone] == [order.order_id for order in made]
     for order in made:
         await order.refresh()
@@ -245,61 +245,65 @@ async def batches(desk: Desk) -> None:
 
 
 @step(STEPS, "cancel all leaves nothing resting")
-async def cancel_all(desk: Desk) -> None:
+async def cancel_all(session: Session) -> None:
     for _ in range(3):
-        await desk.rest("1.00")
+        await session.rest("1.00")
     # The client has no helper for it yet; its own DELETE speaks to the endpoint.
-    assert await desk.client.delete("/portfolio/events/orders") == {}
-    assert not await desk.portfolio.get_orders(status=OrderStatus.RESTING)
+    assert await session.client.delete("/portfolio/events/orders") == {}
+    assert not await session.portfolio.get_orders(status=OrderStatus.RESTING)
 
 
 @step(STEPS, "an order group is created, takes an order, triggers, resets and goes")
-async def order_group(desk: Desk) -> None:
+async def order_group(session: Session) -> None:
     # The client's own create cannot name the crypto shard, so its POST does; the rest is its helpers.
     body = {"contracts_limit_fp": "40.00", "exchange_index": CRYPTO_SHARD}
-    group = (await desk.client.post("/portfolio/order_groups/create", body))["order_group_id"]
-    order = await desk.rest("1.00", order_group_id=group)
-    shown = await desk.portfolio.get_order_group(group)
+    group = (await session.client.post("/portfolio/order_groups/create", body))["order_group_id"]
+    order = await session.rest("1.00", order_group_id=group)
+    shown = await session.portfolio.get_order_group(group)
     assert shown.orders == [order.order_id]
-    assert group in [one.id for one in await desk.portfolio.get_order_groups()]
-    await desk.client.put(f"/portfolio/order_groups/{group}/trigger?exchange_index={CRYPTO_SHARD}", {})
+    assert group in [one.id for one in await session.portfolio.get_order_groups()]
+    await session.client.put(f"/portfolio/order_groups/{group}/trigger?exchange_index={CRYPTO_SHARD}", {})
     await order.refresh()
     assert order.status is OrderStatus.CANCELED
-    await desk.client.put(f"/portfolio/order_groups/{group}/reset?exchange_index={CRYPTO_SHARD}", {})
-    again = await desk.rest("1.00", order_group_id=group)
+    await session.client.put(f"/portfolio/order_groups/{group}/reset?exchange_index={CRYPTO_SHARD}", {})
+    again = await session.rest("1.00", order_group_id=group)
     assert again.status is OrderStatus.RESTING
-    assert await desk.client.delete(f"/portfolio/order_groups/{group}?exchange_index={CRYPTO_SHARD}") == {}
+    assert await session.client.delete(f"/portfolio/order_groups/{group}?exchange_index={CRYPTO_SHARD}") == {}
     await again.refresh()
     assert again.status is OrderStatus.CANCELED
-    assert group not in [one.id for one in await desk.portfolio.get_order_groups()]
-    desk.orders["group"] = group
+    assert group not in [one.id for one in await session.portfolio.get_order_groups()]
+    session.orders["group"] = group
 
 
 @step(STEPS, "an off-grid price is the client's rejected order")
-async def bad_price(desk: Desk) -> None:
-    wrong = str(off_grid(desk.grid))
+async def bad_price(session: Session) -> None:
+    wrong = str(off_grid(session.grid))
     await refused(
         OrderRejectedError,
         400,
         "invalid_price",
-        desk.portfolio.place_order(desk.ticker, book_side="bid", price_dollars=wrong, count_fp="1.00"),
+        session.portfolio.place_order(session.ticker, book_side="bid", price_dollars=wrong, count_fp="1.00"),
     )
 
 
 @step(STEPS, "insufficient balance is the client's insufficient funds")
-async def too_poor(desk: Desk) -> None:
-    await refused(InsufficientFundsError, 400, "insufficient_balance", desk.rest("999999999.00"))
+async def too_poor(session: Session) -> None:
+    await refused(InsufficientFundsError, 400, "insufficient_balance", session.rest("999999999.00"))
 
 
 @step(STEPS, "fills in pages, each once, and they make the position")
-async def fills_in_pages(desk: Desk) -> None:
+async def fills_in_pages(session: Session) -> None:
     for _ in range(5):
-        await desk.take("bid", "1.00", time_in_force=TimeInForce.IOC)
-    found = await desk.portfolio.get_fills(limit=2, fetch_all=True)
+        await session.take("bid", "1.00", time_in_force=TimeInForce.IOC)
+    found = await session.portfolio.get_fills(limit=2, fetch_all=True)
     ids = [fill.trade_id for fill in found]
     assert len(ids) == len(set(ids)) > 5
-    whole = await desk.portfolio.get_fills(limit=1000)
+    whole = await session.portfolio.get_fills(limit=1000)
     assert [fill.trade_id for fill in whole] == ids
-    assert sum(fill.yes_delta_fp for fill in found if fill.ticker == desk.ticker) == await position(desk) != 0
-    last = await desk.portfolio.get_fills(limit=1)
+    assert (
+        sum(fill.yes_delta_fp for fill in found if fill.ticker == session.ticker)
+        == await position(session)
+        != 0
+    )
+    last = await session.portfolio.get_fills(limit=1)
     assert [fill.trade_id for fill in last] == ids[:1]

@@ -24,7 +24,7 @@ FAIR = (Decimal("0.05"), Decimal("0.95"))
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Session:
     client: KalshiClient
     series: str
     market: Any = None
@@ -113,12 +113,12 @@ class Desk:
         return snap(self.grid, price)
 
 
-def open_desk(credentials: Path, series: str) -> Desk:
+def open_session(credentials: Path, series: str) -> Session:
     told = json.loads((credentials / "credentials.json").read_text())
     configuration = Configuration(host=told["rest_url"])
     configuration.api_key_id = told["key_id"]
     configuration.private_key_pem = Path(told["key_path"]).read_text()
-    return Desk(client=KalshiClient(configuration), series=series)
+    return Session(client=KalshiClient(configuration), series=series)
 
 
 async def ask(call: Callable[..., Awaitable[Any]], *arguments: Any, **named: Any) -> Any:
@@ -161,9 +161,9 @@ async def pages(call: Callable[..., Awaitable[Any]], rows: str, **query: Any) ->
             return
 
 
-async def tradable(desk: Desk) -> Any:
+async def tradable(session: Session) -> Any:
     """An open market with time left and prices away from 0 and 1 on both sides; None while there is none."""
-    listed = await ask(desk.client.get_markets, status="open", series_ticker=desk.series, limit=1000)
+    listed = await ask(session.client.get_markets, status="open", series_ticker=session.series, limit=1000)
     for market in listed.markets:
         left = (market.close_time - datetime.now(UTC)).total_seconds()
         bid, offer = Decimal(market.yes_bid_dollars), Decimal(market.yes_ask_dollars)
@@ -172,6 +172,6 @@ async def tradable(desk: Desk) -> Any:
     return None
 
 
-async def choose_market(desk: Desk) -> None:
-    desk.market = await until(lambda: tradable(desk), "a market to trade in", seconds=150.0)
-    desk.grid = spans((row.start, row.end, row.step) for row in desk.market.price_ranges)
+async def choose_market(session: Session) -> None:
+    session.market = await until(lambda: tradable(session), "a market to trade in", seconds=150.0)
+    session.grid = spans((row.start, row.end, row.step) for row in session.market.price_ranges)

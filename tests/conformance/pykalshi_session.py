@@ -25,7 +25,7 @@ FAIR = (Decimal("0.05"), Decimal("0.95"))
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Session:
     client: AsyncKalshiClient
     ear: Ear
     series: str
@@ -104,14 +104,14 @@ class Desk:
         return snap(self.grid, price)
 
 
-def open_desk(credentials: Path, series: str) -> Desk:
+def open_session(credentials: Path, series: str) -> Session:
     told = json.loads((credentials / "credentials.json").read_text())
     client = AsyncKalshiClient(
         api_key_id=told["key_id"], private_key_path=told["key_path"], api_base=told["rest_url"]
     )
     feed = client.feed()
     feed._ws_url = told["ws_url"]  # the only door this client has to another host
-    return Desk(client=client, ear=Ear(feed=feed), series=series)
+    return Session(client=client, ear=Ear(feed=feed), series=series)
 
 
 async def refused(kind: type[KalshiAPIError], status: int, code: str | None, call: Awaitable[Any]) -> Any:
@@ -131,9 +131,11 @@ async def caught(call: Awaitable[Any]) -> KalshiAPIError:
     raise AssertionError(f"accepted: {answer}")
 
 
-async def tradable(desk: Desk) -> Any:
+async def tradable(session: Session) -> Any:
     """An open market with time left and prices away from 0 and 1 on both sides; None while there is none."""
-    listed = await desk.client.get_markets(status=MarketStatus.OPEN, series_ticker=desk.series, limit=1000)
+    listed = await session.client.get_markets(
+        status=MarketStatus.OPEN, series_ticker=session.series, limit=1000
+    )
     for market in listed:
         left = (moment(market.close_time) - datetime.now(UTC)).total_seconds()
         bid, offer = Decimal(market.yes_bid_dollars), Decimal(market.yes_ask_dollars)
@@ -142,10 +144,10 @@ async def tradable(desk: Desk) -> Any:
     return None
 
 
-async def choose_market(desk: Desk) -> None:
-    desk.market = await until(lambda: tradable(desk), "a market to trade in", seconds=150.0)
-    raw = (await desk.client.get(f"/markets/{desk.ticker}"))["market"]
-    desk.grid = spans((row["start"], row["end"], row["step"]) for row in raw["price_ranges"])
+async def choose_market(session: Session) -> None:
+    session.market = await until(lambda: tradable(session), "a market to trade in", seconds=150.0)
+    raw = (await session.client.get(f"/markets/{session.ticker}"))["market"]
+    session.grid = spans((row["start"], row["end"], row["step"]) for row in raw["price_ranges"])
 
 
 def moment(text: str) -> datetime:
