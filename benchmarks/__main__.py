@@ -26,10 +26,18 @@ from recio.kalshi.frames import parse_frame
 from recio.messages.controls import TradingControls
 from recio.messages.prices import Momentum
 from recio.rules.account.risk import Approved, Collar
-from recio.rules.decision.entry import Seen, decide
+from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
 from recio.rules.pricing.average_fit import FITTED
-from recio.rules.pricing.empirical import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
+from recio.rules.pricing.empirical import (
+    COLUMNS,
+    HORIZONS,
+    STEP,
+    Bucket,
+    EmpiricalTable,
+    ends_above,
+    slice_at,
+)
 from recio.rules.pricing.model import AVERAGE, Reader
 from recio.rules.pricing.settlement_average import forecast
 from recio.settings.sections import EntrySection, RiskSection
@@ -98,7 +106,7 @@ def books_against_json() -> str:
 
 
 def decision_against_model() -> str:
-    seen = Seen(
+    seen = EntryInputs(
         board=board(view(levels=book(4900, 5100))),
         prices=prices(),
         trades=open_trades(),
@@ -146,7 +154,9 @@ def tables_against_search() -> str:
         tuple(0.5 * (1 - column / COLUMNS) ** (1 + 3 / minute) for column in range(COLUMNS))
         for minute in range(1, HORIZONS + 1)
     )
-    table = Table(digest="bench", symbol="BTC", buckets={0: Bucket(samples=1_000, up=rows, down=rows)})
+    table = EmpiricalTable(
+        digest="bench", symbol="BTC", buckets={0: Bucket(samples=1_000, up=rows, down=rows)}
+    )
     calm, strikes = Momentum(hundredths=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
     cells = [
         (60 * minute, column * STEP, rows[minute - 1][column])

@@ -17,10 +17,18 @@ from operator import itemgetter
 from pathlib import Path
 
 from recio.commands.model import make
-from recio.rules.pricing.empirical import Table
+from recio.rules.pricing.empirical import EmpiricalTable
 from recio.rules.pricing.model import Model, average
 from recio.score import plots
-from recio.score.quotes import Ended, Priced, Quoted, Quotes, dollars, from_quotes, market_of
+from recio.score.quotes import (
+    CoinPrice,
+    MarketOutcome,
+    MarketQuote,
+    Quotes,
+    dollars,
+    from_quotes,
+    market_of,
+)
 from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
@@ -57,20 +65,20 @@ def page(parts: dict[str, Scores]) -> str:
     return head + "".join(f"\n## {name}\n\n{as_text(scores)}\n" for name, scores in parts.items())
 
 
-def models(config: Config, table: Table) -> dict[str, Model]:
+def models(config: Config, table: EmpiricalTable) -> dict[str, Model]:
     return {
         "average": average(config.model),
         "empirical": Model(kind=ModelKind.EMPIRICAL, tables={table.symbol: table}),
     }
 
 
-def sessions(config: Config, table: Table) -> Scores:
+def sessions(config: Config, table: EmpiricalTable) -> Scores:
     every = models(config, table)
     seen = from_sessions([DATA / "kalshi_btc15m_ws_dev"], config, every["average"], every)
     return score(seen.observations, seen.trades)
 
 
-def tickers(config: Config, table: Table) -> Scores:
+def tickers(config: Config, table: EmpiricalTable) -> Scores:
     folder = DATA / "kalshi_btc15m_tickers_202605"
     quotes = heapq.merge(
         _by_time(_matches(folder / "coinbase_matches_all_dev.csv.gz")),
@@ -80,12 +88,14 @@ def tickers(config: Config, table: Table) -> Scores:
     return _scored(quotes, _settled(), config, table)
 
 
-def two_seconds(config: Config, table: Table, coins: tuple[str, ...]) -> Scores:
+def two_seconds(config: Config, table: EmpiricalTable, coins: tuple[str, ...]) -> Scores:
     rows = list(_rows(DATA / "kalshi_btc15m_quotes_2s_20260225" / "features_2s.csv.gz"))
     return _scored(_two_second_tape(rows, coins), _by_next_strike(rows, coins), config, table)
 
 
-def _scored(quotes: Quotes, markets: dict[str, Ended], config: Config, table: Table) -> Scores:
+def _scored(
+    quotes: Quotes, markets: dict[str, MarketOutcome], config: Config, table: EmpiricalTable
+) -> Scores:
     return score(
         from_quotes(
             quotes,
@@ -102,29 +112,31 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
         yield from csv.DictReader(lines)
 
 
-def _by_time(rows: Iterator[tuple[datetime, Priced | Quoted]]) -> list[tuple[datetime, Priced | Quoted]]:
+def _by_time(
+    rows: Iterator[tuple[datetime, CoinPrice | MarketQuote]],
+) -> list[tuple[datetime, CoinPrice | MarketQuote]]:
     return sorted(rows, key=itemgetter(0))
 
 
-def _matches(path: Path) -> Iterator[tuple[datetime, Priced | Quoted]]:
+def _matches(path: Path) -> Iterator[tuple[datetime, CoinPrice | MarketQuote]]:
     for row in _rows(path):
-        yield datetime.fromisoformat(row["exchange_ts"]), Priced("BTC", Decimal(row["price"]))
+        yield datetime.fromisoformat(row["exchange_ts"]), CoinPrice("BTC", Decimal(row["price"]))
 
 
-def _tickers(path: Path) -> Iterator[tuple[datetime, Priced | Quoted]]:
+def _tickers(path: Path) -> Iterator[tuple[datetime, CoinPrice | MarketQuote]]:
     for row in _rows(path):
         at = datetime.fromtimestamp(int(row["ts_ms"]) / 1000, UTC)
-        yield at, Quoted(row["ticker"], dollars(row["yes_bid"]), dollars(row["yes_ask"]))
+        yield at, MarketQuote(row["ticker"], dollars(row["yes_bid"]), dollars(row["yes_ask"]))
 
 
-def _settled() -> dict[str, Ended]:
+def _settled() -> dict[str, MarketOutcome]:
     """Windows whose strike and result are known."""
-    found: dict[str, Ended] = {}
+    found: dict[str, MarketOutcome] = {}
     for row in _rows(DATA / "kalshi_btc15m_settlements" / "settlements_dev.csv.gz"):
         if row["floor_strike"] and row["result"]:
             closes = datetime.fromisoformat(row["close_time"])
             market = market_of(row["ticker"], "BTC", closes, Decimal(row["floor_strike"]))
-            found[row["ticker"]] = Ended(market, row["result"] == "yes")
+            found[row["ticker"]] = MarketOutcome(market, row["result"] == "yes")
     return found
 
 
@@ -134,18 +146,18 @@ def _two_second_tape(rows: list[dict[str, str]], coins: tuple[str, ...]) -> Quot
         for coin in coins:
             if row[f"{coin}_error"] or not row[f"{coin}_real_price"]:
                 continue
-            yield at, Priced(coin.upper(), Decimal(row[f"{coin}_real_price"]))
+            yield at, CoinPrice(coin.upper(), Decimal(row[f"{coin}_real_price"]))
             bid, ask = (_cents(row[f"{coin}_yes_{side}"]) for side in ("bid", "ask"))
-            yield at, Quoted(row[f"{coin}_ticker"], dollars(bid), dollars(ask))
+            yield at, MarketQuote(row[f"{coin}_ticker"], dollars(bid), dollars(ask))
 
 
 def _cents(text: str) -> str:
     return str(Decimal(text or 0) / 100)
 
 
-def _by_next_strike(rows: list[dict[str, str]], coins: tuple[str, ...]) -> dict[str, Ended]:
+def _by_next_strike(rows: list[dict[str, str]], coins: tuple[str, ...]) -> dict[str, MarketOutcome]:
     """The next window's strike is the mean that this one settled on; a window without a next one has no outcome."""
-    found: dict[str, Ended] = {}
+    found: dict[str, MarketOutcome] = {}
     for coin in coins:
         strikes: dict[datetime, tuple[str, Decimal]] = {}
         for row in rows:
@@ -158,7 +170,7 @@ def _by_next_strike(rows: list[dict[str, str]], coins: tuple[str, ...]) -> dict[
             after = strikes.get(closes + WINDOW)
             if after is not None:
                 market = market_of(ticker, coin.upper(), closes, strike)
-                found[ticker] = Ended(market, after[1] >= strike)
+                found[ticker] = MarketOutcome(market, after[1] >= strike)
     return found
 
 

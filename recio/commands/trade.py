@@ -11,7 +11,7 @@ from recio.commands.database import rows_of
 from recio.commands.options import add_config, config_of
 from recio.daemon.database import dsn_of
 from recio.db import requests
-from recio.db.requests import Answer, CameOfIt
+from recio.db.requests import CameOfIt, RequestAnswer
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages.orders import TradeState
 from recio.settings.config import Config
@@ -91,7 +91,7 @@ async def trade(config: Config, what: Wanted) -> str:
         return f"request {number} {answer.sentence}\n{_told(await _end(dsn, number))}"
 
 
-async def _answer(dsn: str, number: int) -> Answer | None:
+async def _answer(dsn: str, number: int) -> RequestAnswer | None:
     # A little longer than anybody may take to act on it.
     with anyio.move_on_after(ANSWER_WITHIN + 2):
         while True:

@@ -25,7 +25,7 @@ from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
 from recio.errors import BadConfig
 from recio.rules.account.limits import LimitsInForce
 from recio.rules.decision.strategy import Strategy
-from recio.rules.pricing.empirical import Table
+from recio.rules.pricing.empirical import EmpiricalTable
 from recio.rules.pricing.model import Model, average
 from recio.settings.config import Config
 from recio.settings.sections import ModelKind, ModelSection, RiskSection
@@ -137,15 +137,15 @@ async def _strategies(connection: Connection, config: Config) -> tuple[Strategy,
     return (common, *named)
 
 
-def _model(section: ModelSection, tables: dict[str, Table]) -> Model:
+def _model(section: ModelSection, tables: dict[str, EmpiricalTable]) -> Model:
     if section.kind is ModelKind.AVERAGE:
         return average(section)
     return Model(kind=section.kind, tables=tables)
 
 
-async def _tables(connection: Connection, config: Config) -> dict[str, Table]:
+async def _tables(connection: Connection, config: Config) -> dict[str, EmpiricalTable]:
     """The newest tables of each coin. Raises BadConfig where none were ever built."""
-    tables: dict[str, Table] = {}
+    tables: dict[str, EmpiricalTable] = {}
     for symbol in config.symbols:
         table = await empirical_models.newest(connection, symbol)
         if table is None:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import chain
 
 from recio.db.connection import Connection
-from recio.rules.pricing.empirical import COLUMNS, Bucket, Rows, Table
+from recio.rules.pricing.empirical import COLUMNS, Bucket, EmpiricalTable, Rows
 
 _KNOWN = "SELECT model_id FROM empirical_models WHERE digest = $1"
 _MODEL = """
@@ -45,7 +45,7 @@ class Provenance:
     parameters: dict[str, float]
 
 
-async def add(connection: Connection, table: Table, made_of: Provenance) -> tuple[int, bool]:
+async def add(connection: Connection, table: EmpiricalTable, made_of: Provenance) -> tuple[int, bool]:
     """(number of the model, whether it is new): the same candles and parameters are kept once."""
     known: int | None = await connection.fetchval(_KNOWN, table.digest)
     if known is not None:
@@ -74,7 +74,7 @@ async def versions(connection: Connection) -> tuple[Version, ...]:
     return tuple(Version(**dict(row)) for row in await connection.fetch(_LIST))
 
 
-async def newest(connection: Connection, symbol: str) -> Table | None:
+async def newest(connection: Connection, symbol: str) -> EmpiricalTable | None:
     """The table in use for a symbol; None if none was ever built."""
     row = await connection.fetchrow(_NEWEST, symbol)
     if row is None:
@@ -83,7 +83,7 @@ async def newest(connection: Connection, symbol: str) -> Table | None:
         each["bucket"]: Bucket(samples=each["samples"], up=_rows(each["up"]), down=_rows(each["down"]))
         for each in await connection.fetch(_BUCKETS, row["model_id"])
     }
-    return Table(digest=row["digest"], symbol=symbol, buckets=buckets)
+    return EmpiricalTable(digest=row["digest"], symbol=symbol, buckets=buckets)
 
 
 def _rows(flat: Sequence[float]) -> Rows:

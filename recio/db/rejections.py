@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recio.db.connection import Connection
-from recio.messages.decisions import Refused
+from recio.messages.decisions import RejectionCount
 
 _ADD = """
     INSERT INTO rejections AS kept (event_ticker, strategy, gate, cycles, first_at, last_at, sentence)
@@ -17,7 +17,7 @@ _ADD = """
 _EXPIRE = "DELETE FROM rejections WHERE last_at < now() - make_interval(days => $1)"
 
 
-async def add(connection: Connection, strategy: str, counted: Iterable[Refused]) -> None:
+async def add(connection: Connection, strategy: str, counted: Iterable[RejectionCount]) -> None:
     await connection.executemany(
         _ADD,
         [

@@ -46,7 +46,7 @@ _CAME_OF_IT = """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class RequestAnswer:
     accepted: bool
     """It passed entry's gates and was handed to trade_manager."""
     sentence: str
@@ -87,12 +87,12 @@ async def answer(connection: Connection, request_id: int, accepted: bool, senten
     return await connection.execute(_ANSWER, request_id, accepted, sentence) == "INSERT 0 1"
 
 
-async def answered(connection: Connection, request_id: int) -> Answer | None:
+async def answered(connection: Connection, request_id: int) -> RequestAnswer | None:
     row = await connection.fetchrow(_ANSWERED, request_id)
-    return None if row is None else Answer(accepted=row["accepted"], sentence=row["sentence"])
+    return None if row is None else RequestAnswer(accepted=row["accepted"], sentence=row["sentence"])
 
 
-async def last_answer(connection: Connection, request_id: int) -> Answer | None:
+async def last_answer(connection: Connection, request_id: int) -> RequestAnswer | None:
     """The answer to a request that has expired; None is final: an answer under way is waited for, and a later yes refused."""
     await connection.execute(_NOBODY_ANSWERS, request_id)
     return await answered(connection, request_id)

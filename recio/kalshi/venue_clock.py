@@ -8,7 +8,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 
 from recio.clock import Clock
-from recio.rules.health.clock_offset import ClockOffset, Offset, Reading, estimate, learned
+from recio.rules.health.clock_offset import ClockOffset, ClockReading, Offset, estimate, learned
 
 REMEMBERED = 10_000
 """Stamps that are not given again: minutes of them at the fastest rate that the venue allows."""
@@ -32,7 +32,7 @@ class VenueClock:
             return
         earliest, latest = _market_time(clock, seconds, received)
         self.known = learned(
-            self.known, Reading(sent=sent, received=received, earliest=earliest, latest=latest)
+            self.known, ClockReading(sent=sent, received=received, earliest=earliest, latest=latest)
         )
         self.offset = estimate(self.known, received)
 

@@ -36,7 +36,7 @@ class ShadowScore:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class RejectionCount:
     """How often one gate was the first to be closed for one event."""
 
     event: EventTicker
@@ -59,7 +59,7 @@ class Assessments:
     verdict: str
     watchlist: tuple[Ticker, ...] = ()
     """Strikes that come near to being bought, best edge first."""
-    rejections: tuple[Refused, ...] = ()
+    rejections: tuple[RejectionCount, ...] = ()
     """Of the open events, since this run began."""
 
 

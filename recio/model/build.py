@@ -16,7 +16,15 @@ from itertools import islice
 
 from recio.model.candles import Candles
 from recio.rules.price.momentum import LONGEST_MINUTES, of_minutes
-from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, STEP, Bucket, Table, bucket_of
+from recio.rules.pricing.empirical import (
+    BUCKETS,
+    COLUMNS,
+    HORIZONS,
+    STEP,
+    Bucket,
+    EmpiricalTable,
+    bucket_of,
+)
 
 YEAR_MINUTES = 525_960
 YOUNGEST_WEIGHT = 5
@@ -28,7 +36,7 @@ _WIDTH = 2 * COLUMNS
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Built:
-    table: Table
+    table: EmpiricalTable
     first_minute: int
     last_minute: int
     minutes: int
@@ -58,7 +66,7 @@ def build(candles: Candles, symbol: str) -> Built:
         "youngest_weight": YOUNGEST_WEIGHT,
     }
     words = json.dumps([symbol, candles.digest, parameters], sort_keys=True)
-    table = Table(
+    table = EmpiricalTable(
         digest=hashlib.sha256(words.encode()).hexdigest(),
         symbol=symbol,
         buckets={each: _shares(rows, samples.get(each, 0)) for each, rows in counted.items()},

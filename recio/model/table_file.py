@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from recio.errors import BadConfig
-from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
+from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, EmpiricalTable
 
 FORM = "recio fingerprints 1"
 
@@ -26,7 +26,7 @@ class _TableBody(msgspec.Struct):
     buckets: dict[int, _BucketBody]
 
 
-def write_table(table: Table, path: Path) -> None:
+def write_table(table: EmpiricalTable, path: Path) -> None:
     """Gzipped JSON, the same bytes for the same table. Raises BadConfig where it cannot be written."""
     body = _TableBody(
         form=FORM,
@@ -45,7 +45,7 @@ def write_table(table: Table, path: Path) -> None:
         raise BadConfig(f"{path} cannot be written: {error.strerror}") from error
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path) -> EmpiricalTable:
     """Raises BadConfig for a file that is none, is damaged, or is of another form."""
     try:
         body = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=_TableBody)
@@ -55,7 +55,7 @@ def read_table(path: Path) -> Table:
         raise BadConfig(f"{path} has the form {body.form!r}, this recio reads {FORM!r}: build it again")
     for number, each in body.buckets.items():
         _check(path, number, each)
-    return Table(
+    return EmpiricalTable(
         digest=body.digest,
         symbol=body.symbol,
         buckets={

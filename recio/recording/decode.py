@@ -23,8 +23,8 @@ from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.recording.lines import READABLE, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
 from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
-from recio.rules.decision.entry import Seen, Waits
-from recio.rules.decision.exit import Decided
+from recio.rules.decision.entry import EntryInputs, Waits
+from recio.rules.decision.exit import ExitDecision
 from recio.settings.sections import RiskSection
 from recio.settings.strategies import Stage, StrategySection
 from recio.units import Ticker
@@ -147,7 +147,7 @@ class Segment:
         return self.trades
 
     def _entered(self, line: Entered) -> EntryCycle:
-        seen = Seen(
+        seen = EntryInputs(
             board=self.board,
             prices=self.prices,
             trades=self._trades_of(line.strategy),
@@ -168,7 +168,7 @@ class Segment:
             prices=self.prices,
             controls=self.controls,
             before=line.before,
-            decided=Decided(outcome=outcome, remembered=line.after),
+            decided=ExitDecision(outcome=outcome, remembered=line.after),
         )
 
 

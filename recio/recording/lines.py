@@ -14,7 +14,7 @@ from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketEnded, MarketView, VenueState
 from recio.messages.orders import OpenTrades, TradeView
 from recio.messages.prices import Prices
-from recio.rules.decision.exit import Holds, Remembered
+from recio.rules.decision.exit import ExitMemory, Holds
 from recio.units import Ticker
 
 FORM = 3
@@ -75,8 +75,8 @@ class Exited(msgspec.Struct, tag_field="kind", tag="exit", frozen=True, kw_only=
 
     at: datetime
     trade: TradeView
-    before: Remembered
-    after: Remembered
+    before: ExitMemory
+    after: ExitMemory
     wants: CloseIntent | None = None
     holds: Holds | None = None
 

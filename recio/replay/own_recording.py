@@ -43,7 +43,7 @@ class OwnRecording:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class CycleSnapshot:
     """What the daemon saw at one of its cycles."""
 
     at: datetime
@@ -80,7 +80,7 @@ class OwnSession:
     last_at: datetime | None = None
     longest_gap: timedelta = timedelta(0)
 
-    def see(self, snapshot: Snapshot) -> None:
+    def see(self, snapshot: CycleSnapshot) -> None:
         """Everything that happens at one cycle."""
         now = snapshot.at
         self.began_at = self.began_at or now
@@ -210,7 +210,7 @@ def trade_own(
     )
 
 
-def snapshots(recording: OwnRecording) -> Iterator[Snapshot]:
+def snapshots(recording: OwnRecording) -> Iterator[CycleSnapshot]:
     """One for each cycle of entry, ascending in time; several strategies looked at the same board."""
     last: datetime | None = None
     for path in recording.segments:
@@ -223,7 +223,7 @@ def snapshots(recording: OwnRecording) -> Iterator[Snapshot]:
             if cycle.strategy != first or board is None or prices is None or (last and cycle.at <= last):
                 continue
             last = cycle.at
-            yield Snapshot(at=cycle.at, board=board, prices=prices)
+            yield CycleSnapshot(at=cycle.at, board=board, prices=prices)
 
 
 def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:

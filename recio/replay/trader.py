@@ -42,7 +42,7 @@ class Trader:
     paper: Paper
     decisions: int = 0
     reasons: Counter[str] = field(default_factory=Counter[str])
-    exits: dict[TradeId, exit_rule.Remembered] = field(default_factory=dict[TradeId, exit_rule.Remembered])
+    exits: dict[TradeId, exit_rule.ExitMemory] = field(default_factory=dict[TradeId, exit_rule.ExitMemory])
 
     def cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         """Let exit and entry decide; returns the orders that left."""
@@ -63,7 +63,7 @@ class Trader:
 
     def _entry_cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         trades, account = self.paper.open_trades(now), self.paper.account(now)
-        seen = entry.Seen(
+        seen = entry.EntryInputs(
             board=board, prices=prices, trades=trades, account=account, controls=TradingControls()
         )
         outcome = entry.decide(seen, self.entry_settings, now, self.model).outcome
@@ -74,7 +74,7 @@ class Trader:
         ask = ask_on(board, outcome.ticker, outcome.side)
         exposure = risk.Exposure(trades=trades, account=account, ask=ask)
         match risk.approve(outcome, exposure, self.config.risk, now):
-            case risk.Refused(limit=limit):
+            case risk.Denied(limit=limit):
                 self.reasons[f"risk {limit}"] += 1
                 return []
             case risk.Approved() as approved:

@@ -32,7 +32,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Priced:
+class CoinPrice:
     """A trade or print of the coin."""
 
     symbol: str
@@ -40,7 +40,7 @@ class Priced:
 
 
 @dataclass(frozen=True, slots=True)
-class Quoted:
+class MarketQuote:
     """The best prices of a market, None where nobody quotes."""
 
     ticker: str
@@ -49,14 +49,14 @@ class Quoted:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class MarketOutcome:
     """A market and its outcome."""
 
     market: Market
     yes: bool
 
 
-Quotes = Iterable[tuple[datetime, Priced | Quoted]]
+Quotes = Iterable[tuple[datetime, CoinPrice | MarketQuote]]
 
 
 @dataclass(slots=True)
@@ -66,22 +66,22 @@ class _Coin:
 
 
 @dataclass(slots=True)
-class Table:
+class QuotePlayback:
     """What is known at the moment that the quotes has reached."""
 
-    markets: Mapping[str, Ended]
+    markets: Mapping[str, MarketOutcome]
     watch: Watch
     warmup_seconds: int
     source: str
     coins: dict[str, _Coin] = field(default_factory=dict[str, _Coin])
 
-    def hear(self, at: datetime, what: Priced | Quoted) -> None:
+    def hear(self, at: datetime, what: CoinPrice | MarketQuote) -> None:
         match what:
-            case Priced(symbol=symbol, price=price):
+            case CoinPrice(symbol=symbol, price=price):
                 coin = self.coins.setdefault(symbol, _Coin(PriceMemory(warmup_seconds=self.warmup_seconds)))
                 coin.memory.remember(int(at.timestamp()), price)
                 coin.tick = PriceTick(symbol=symbol, source=self.source, price=price, at=at, received_at=at)
-            case Quoted(ticker=ticker, bid=bid, ask=ask):
+            case MarketQuote(ticker=ticker, bid=bid, ask=ask):
                 ended = self.markets.get(ticker)
                 if ended is not None and self.watch.wants(ended.market, at):
                     self.watch.look(ended.market, _book(bid, ask), self._view(ended.market.symbol), at)
@@ -101,7 +101,7 @@ class Table:
 
 def from_quotes(
     quotes: Quotes,
-    markets: Mapping[str, Ended],
+    markets: Mapping[str, MarketOutcome],
     models: Mapping[str, Model],
     *,
     warmup_seconds: int,
@@ -110,7 +110,7 @@ def from_quotes(
 ) -> tuple[Observation, ...]:
     """Ask everybody along a quotes that ascends in time."""
     watch = Watch(models=models, longest_price_age=longest_price_age)
-    table = Table(markets=markets, watch=watch, warmup_seconds=warmup_seconds, source=source)
+    table = QuotePlayback(markets=markets, watch=watch, warmup_seconds=warmup_seconds, source=source)
     for at, what in quotes:
         table.hear(at, what)
     return tuple(each.with_outcome(markets[each.market].yes) for each in watch.forecasts)
@@ -127,10 +127,10 @@ def read_quotes(folder: Path) -> Quotes:
     return heapq.merge(prices, quotes, key=itemgetter(0))
 
 
-def read_markets(folder: Path) -> dict[str, Ended]:
+def read_markets(folder: Path) -> dict[str, MarketOutcome]:
     """By ticker. Raises BadRecording."""
     path = folder / MARKETS
-    found: dict[str, Ended] = {}
+    found: dict[str, MarketOutcome] = {}
     for number, row in _rows(path):
         ended = _read(path, number, row, _ended)
         if ended.market.ticker in found:
@@ -214,12 +214,12 @@ def _moment(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
-def _priced(row: Row) -> Priced:
-    return Priced(row["symbol"], _positive(row["price"]))
+def _priced(row: Row) -> CoinPrice:
+    return CoinPrice(row["symbol"], _positive(row["price"]))
 
 
-def _quoted(row: Row) -> Quoted:
-    return Quoted(row["ticker"], dollars(row["yes_bid"]), dollars(row["yes_ask"]))
+def _quoted(row: Row) -> MarketQuote:
+    return MarketQuote(row["ticker"], dollars(row["yes_bid"]), dollars(row["yes_ask"]))
 
 
 def dollars(text: str) -> Price | None:
@@ -231,11 +231,11 @@ def dollars(text: str) -> Price | None:
     return Price(price) if 0 < price < ONE_DOLLAR else None
 
 
-def _ended(row: Row) -> Ended:
+def _ended(row: Row) -> MarketOutcome:
     result = Side(row["result"])
     strike = _positive(row["floor_strike"])
     market = market_of(row["ticker"], row["symbol"], _moment(row["close_time"]), strike)
-    return Ended(market, result is Side.YES)
+    return MarketOutcome(market, result is Side.YES)
 
 
 def _positive(text: str) -> Decimal:

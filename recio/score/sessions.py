@@ -19,7 +19,7 @@ from recio.units import Side
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class SessionResults:
     """What recordings gave."""
 
     observations: tuple[Observation, ...]
@@ -29,7 +29,9 @@ class Seen:
     """Forecasts of markets whose end no recording tells."""
 
 
-def from_sessions(paths: Sequence[Path], config: Config, trading: Model, models: Mapping[str, Model]) -> Seen:
+def from_sessions(
+    paths: Sequence[Path], config: Config, trading: Model, models: Mapping[str, Model]
+) -> SessionResults:
     """Replay each recording once with the trading model, and ask all others beside it. Raises BadRecording."""
     observations: list[Observation] = []
     trades: list[TradeFound] = []
@@ -47,7 +49,7 @@ def from_sessions(paths: Sequence[Path], config: Config, trading: Model, models:
         lost += len(watch.forecasts) - len(known)
         observations += [each.with_outcome(ends[each.market]) for each in known]
         trades += [each for each in found.trades if each.trade.state is TradeState.CLOSED]
-    return Seen(observations=tuple(observations), trades=tuple(trades), without_outcome=lost)
+    return SessionResults(observations=tuple(observations), trades=tuple(trades), without_outcome=lost)
 
 
 def _ends(found: SessionFound) -> dict[str, bool]:

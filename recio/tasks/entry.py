@@ -117,7 +117,7 @@ class Entry:
         self.assessments.set(replace(first, verdict=verdict, rejections=refused))
 
     def _count(
-        self, name: str, decided: entry.Decided, outcome: OpenIntent | entry.Waits, now: datetime
+        self, name: str, decided: entry.EntryDecision, outcome: OpenIntent | entry.Waits, now: datetime
     ) -> None:
         counted = self.rejections.setdefault(name, Rejections())
         for event, waits in decided.refusals:
@@ -209,11 +209,11 @@ class Entry:
         with anyio.move_on_after(LONGEST_TURN):
             await self.open_trades.newer_than(before)
 
-    def _seen(self, strategy: Strategy) -> entry.Seen:
+    def _seen(self, strategy: Strategy) -> entry.EntryInputs:
         trades = self.open_trades.get()
         if strategy.stage is Stage.SHADOW:
             trades = (self.shadow_trades.get() or {}).get(strategy.name)
-        return entry.Seen(
+        return entry.EntryInputs(
             board=self.board.get(),
             prices=self.prices.get(),
             trades=trades,
@@ -244,7 +244,7 @@ class _Said:
     """What one strategy said in a cycle."""
 
     strategy: Strategy
-    decided: entry.Decided
+    decided: entry.EntryDecision
     cycle: EntryCycle
 
 

@@ -21,7 +21,7 @@ from recio.rules.decision import cycles
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.cycles import ExitCycle
 from recio.rules.decision.entry import TURN_SECONDS
-from recio.rules.decision.exit import Remembered
+from recio.rules.decision.exit import ExitMemory
 from recio.rules.decision.strategy import Strategy, named
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
@@ -47,7 +47,7 @@ class Exit:
     exit_cycles: Notes[ExitCycle]
 
     async def run(self, say: Say) -> None:
-        remembered: dict[TradeId, Remembered] = {}
+        remembered: dict[TradeId, ExitMemory] = {}
         board_version = 0
         while self.controls.version == 0:
             # Its own switch may be off: until the rows have said so once, nothing is sold.
@@ -61,7 +61,7 @@ class Exit:
             say(await self._turn(remembered))
             await anyio.sleep(TURN_SECONDS / self.clock.speed)
 
-    async def _turn(self, remembered: dict[TradeId, Remembered]) -> str:
+    async def _turn(self, remembered: dict[TradeId, ExitMemory]) -> str:
         trades = self.open_trades.get()
         open_ones = [each for each in (trades.trades if trades else ()) if each.state is TradeState.OPEN]
         for gone in remembered.keys() - {each.trade_id for each in (trades.trades if trades else ())}:
@@ -80,7 +80,7 @@ class Exit:
                     log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=sentence)
         return sentence
 
-    def _decide(self, trade: TradeView, before: Remembered) -> exit_rule.Decided:
+    def _decide(self, trade: TradeView, before: ExitMemory) -> exit_rule.ExitDecision:
         cycle = cycles.of_exit(
             trade,
             self.board.get(),

@@ -27,7 +27,7 @@ from recio.messages.prices import IndexHistory, Prices, PriceView, SourceState, 
 from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
 from recio.rules.price import consensus, price_sources
-from recio.rules.price.coin_price import INDEX, Coin, Remembered
+from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel
 from recio.rules.price.momentum import MINUTES_REMEMBERED
 from recio.rules.price.price_sources import Limits, apart_bp
@@ -226,7 +226,7 @@ class PriceFeed:
         return f"{said}; volatility {view.volatility * 1e4:.2f} bp/√s"
 
     async def _recalled(self, symbol: str, section: SymbolSection, sources: list[Source]) -> _Kept:
-        traded = Remembered(PriceMemory(warmup_seconds=self.settings.warmup_seconds))
+        traded = CoinMemory(PriceMemory(warmup_seconds=self.settings.warmup_seconds))
         memory = traded.memory
         # As far back as a pause for momentum may have begun, and the half hour that its first figure needs.
         since = math.floor(self.clock.unix()) - REMEMBERED_SECONDS - 60 * MINUTES_REMEMBERED
@@ -241,7 +241,7 @@ class PriceFeed:
             use_index=self.settings.use_index,
             limits=self._limits(),
             traded=traded,
-            index=Remembered(PriceMemory(warmup_seconds=self.settings.warmup_seconds)),
+            index=CoinMemory(PriceMemory(warmup_seconds=self.settings.warmup_seconds)),
             panel=Panel(sources={each.name: price_sources.Heard(source=each.name) for each in sources}),
         )
         return _Kept(coin=coin, stored=memory.seconds[-1][0] if memory.seconds else 0)

@@ -27,7 +27,7 @@ from recio.messages.prices import Prices
 from recio.rules.decision import cycles, shadow
 from recio.rules.decision.cycles import ExitCycle
 from recio.rules.decision.entry import TURN_SECONDS
-from recio.rules.decision.exit import NOTHING, Remembered
+from recio.rules.decision.exit import NOTHING, ExitMemory
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import market_on
 from recio.supervisor import Say
@@ -52,7 +52,7 @@ class _Run:
     closing: dict[Ticker, datetime] = field(default_factory=dict[Ticker, datetime])
     """Markets whose results are wanted, with their close."""
     held: Sequence[TradeView] = ()
-    remembered: dict[TradeId, Remembered] = field(default_factory=dict[TradeId, Remembered])
+    remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
     """What the exit rule knows of each from the cycles before."""
     sales: dict[TradeId, CloseIntent] = field(default_factory=dict[TradeId, CloseIntent])
     """On their way to the book."""

@@ -123,7 +123,7 @@ class TradeManager:
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
         match risk.approve(intent, exposure, self.limits, now, self.budgets.get(intent.strategy, UNBOUNDED)):
-            case risk.Refused(limit=limit, reason=reason):
+            case risk.Denied(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"
             case risk.Approved() as approved:

@@ -8,15 +8,15 @@ import asyncpg
 
 from recio.db import rejections
 from recio.db.connection import transaction
-from recio.messages.decisions import Refused
+from recio.messages.decisions import RejectionCount
 from tests.builders import EVENT
 
 
 async def test_counts_add_up_and_old_ones_are_removed(pool: asyncpg.Pool[asyncpg.Record]):
     now = datetime.now(UTC)
 
-    def counted(cycles: int, at: datetime, gate: str = "edge") -> Refused:
-        return Refused(
+    def counted(cycles: int, at: datetime, gate: str = "edge") -> RejectionCount:
+        return RejectionCount(
             event=EVENT, gate=gate, cycles=cycles, first_at=at, last_at=at, sentence=f"after {cycles}"
         )
 

@@ -25,7 +25,7 @@ async def test_a_request_is_answered_once(pool: asyncpg.Pool[asyncpg.Record]):
         assert await requests.answer(connection, number, True, "accepted")
         assert not await requests.answer(connection, number, True, "accepted again")
         assert await requests.waiting(connection) == []
-        assert await requests.answered(connection, number) == requests.Answer(
+        assert await requests.answered(connection, number) == requests.RequestAnswer(
             accepted=True, sentence="accepted"
         )
 
@@ -46,7 +46,7 @@ async def test_who_asks_for_the_last_answer_waits_for_one_that_is_under_way(
 ):
     async with transaction(pool) as connection:
         number = await asked(connection, 60)
-    found: list[requests.Answer | None] = []
+    found: list[requests.RequestAnswer | None] = []
 
     async def read() -> None:
         async with transaction(pool) as reader:
@@ -59,4 +59,4 @@ async def test_who_asks_for_the_last_answer_waits_for_one_that_is_under_way(
         while not await pool.fetchval(waits):  # noqa: ASYNC110 - another connection has no event
             await anyio.sleep(0.01)
         assert found == []
-    assert found == [requests.Answer(accepted=True, sentence="accepted")]
+    assert found == [requests.RequestAnswer(accepted=True, sentence="accepted")]

@@ -15,16 +15,16 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.venue_clock import VenueClock
-from recio.rules.health.clock_offset import ClockOffset, Reading, estimate, learned
+from recio.rules.health.clock_offset import ClockOffset, ClockReading, estimate, learned
 from tests.kalshi.local_venue import local_venue
 
 START = 1_790_000_000.0
 
 
-def answer(offset: float, at: float, round_trip: float, share: float) -> Reading:
+def answer(offset: float, at: float, round_trip: float, share: float) -> ClockReading:
     """An answer whose Date was written after `share` of the round trip, by a clock that is `offset` ahead."""
     second = math.floor(at + round_trip * share + offset)
-    return Reading(sent=at, received=at + round_trip, earliest=second, latest=second + 1)
+    return ClockReading(sent=at, received=at + round_trip, earliest=second, latest=second + 1)
 
 
 def after(offsets: list[float], *, every: float, seed: int = 1) -> tuple[ClockOffset, float]:
@@ -90,7 +90,7 @@ def test_an_odd_answer_followed_by_a_good_one_is_forgotten():
 
 def test_an_answer_that_came_before_it_was_asked_for_says_nothing():
     known, at = after([0.0] * 50, every=1.0)
-    assert learned(known, Reading(sent=at + 1, received=at, earliest=at, latest=at + 1)) == known
+    assert learned(known, ClockReading(sent=at + 1, received=at, earliest=at, latest=at + 1)) == known
 
 
 def test_a_correction_is_used_only_as_far_as_it_is_certain():

@@ -127,7 +127,7 @@ class OrderMachine(RuleBasedStateMachine):
             trades=self.rows(), account=account(reconciled_at=self.venue.now), ask=Price(3000)
         )
         answer = risk.approve(intent, exposure, self.limits, self.venue.now)
-        if isinstance(answer, risk.Refused):
+        if isinstance(answer, risk.Denied):
             return
         assert not self.run(halts.active(self.connection)), "an entry was intended under a halt"
         command = self.run(self._intended(answer, crash))
@@ -147,7 +147,7 @@ class OrderMachine(RuleBasedStateMachine):
         shown = replace(view(offered, levels), book_at=now)
         spot = price()
         spot = replace(spot, tick=replace(spot.tick, at=now, received_at=now), heard_at=now)
-        seen = entry.Seen(
+        seen = entry.EntryInputs(
             board=board(shown),
             prices=prices(spot),
             trades=self.rows(),

@@ -19,7 +19,7 @@ from recio.model.build import YEAR_MINUTES, Built, build
 from recio.model.candles import Candles, read_candles
 from recio.model.table_file import read_table, write_table
 from recio.rules.price.momentum import of_minutes
-from recio.rules.pricing.empirical import BUCKETS, HORIZONS, STEP, Table, slice_at
+from recio.rules.pricing.empirical import BUCKETS, HORIZONS, STEP, EmpiricalTable, slice_at
 
 HEAD = "t_unix,open,high,low,close,volume\n"
 
@@ -180,7 +180,7 @@ async def test_a_model_comes_back_from_the_database_as_it_was_built_and_is_kept_
         assert await empirical_models.newest(connection, "BTC") == built.table
         assert await empirical_models.newest(connection, "ETH") is None
         later = build(candles(walk(800)), "BTC")
-        different = Table(digest="f" * 64, symbol="BTC", buckets=later.table.buckets)
+        different = EmpiricalTable(digest="f" * 64, symbol="BTC", buckets=later.table.buckets)
         await empirical_models.add(connection, different, made_of(later))
         assert await empirical_models.newest(connection, "BTC") == different
         assert len(await empirical_models.versions(connection)) == 2
@@ -237,7 +237,7 @@ REFERENCE = {
 
 
 @pytest.fixture(scope="module")
-def recent() -> Table:
+def recent() -> EmpiricalTable:
     data = os.environ.get("RECIO_DATA")
     folder = Path(data or "") / "btc_1m_2022_2024"
     if not data or not folder.is_dir():
@@ -248,7 +248,7 @@ def recent() -> Table:
     ).table
 
 
-def test_the_calm_bucket_is_near_the_old_tables(recent: Table):
+def test_the_calm_bucket_is_near_the_old_tables(recent: EmpiricalTable):
     for (minutes, percent), (up, down) in REFERENCE.items():
         column = round(percent / 100 / STEP)
         ours = recent.buckets[0].up[minutes - 1][column], recent.buckets[0].down[minutes - 1][column]
@@ -257,7 +257,7 @@ def test_the_calm_bucket_is_near_the_old_tables(recent: Table):
             assert 0.4 * reference < 100 * share < 1.3 * reference
 
 
-def test_extreme_momentum_is_mostly_a_wilder_market_as_in_the_old_tables(recent: Table):
+def test_extreme_momentum_is_mostly_a_wilder_market_as_in_the_old_tables(recent: EmpiricalTable):
     calm, up, down = (recent.buckets[number] for number in (0, BUCKETS, -BUCKETS))
     column = round(0.0025 / STEP)
     for wild in (up, down):
@@ -265,7 +265,7 @@ def test_extreme_momentum_is_mostly_a_wilder_market_as_in_the_old_tables(recent:
         assert wild.down[14][column] > 2.5 * calm.down[14][column]
 
 
-def test_real_tables_answer_for_every_minute_of_a_calm_market(recent: Table):
+def test_real_tables_answer_for_every_minute_of_a_calm_market(recent: EmpiricalTable):
     for minutes in range(1, HORIZONS + 1):
         here = slice_at(recent, of_minutes([100.0] * 31, 30), minutes * 60)
         assert here is not None

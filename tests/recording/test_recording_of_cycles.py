@@ -23,7 +23,7 @@ from recio.recording.encode import Encoder, lost
 from recio.recording.segments import Segments
 from recio.replay.decisions import as_json, as_text, decide_again
 from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle, of_entry, of_exit
-from recio.rules.decision.entry import Seen
+from recio.rules.decision.entry import EntryInputs
 from recio.rules.decision.exit import NOTHING
 from recio.rules.decision.strategy import Strategy
 from recio.settings.sections import EntrySection, ExitSection, RiskSection
@@ -86,7 +86,7 @@ def history(cycles: int, seed: int = 3) -> Iterator[Cycle]:
         seen_prices = prices(spoken)
         trades = open_trades(orders_last_minute=number % 45) if dice.random() < 0.2 else trades
         held = account(reconciled_at=now) if dice.random() < 0.2 else held
-        seen = Seen(
+        seen = EntryInputs(
             board=None if number == 0 else seen_board,
             prices=seen_prices,
             trades=trades,

@@ -21,7 +21,7 @@ from recio.recording.segments import Segments
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
 from recio.rules.decision.cycles import EntryCycle, ExitCycle
-from recio.rules.decision.entry import Seen, Waits
+from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.order_book import DEPTH_SHOWN
 from recio.rules.pricing.model import AVERAGE
@@ -73,7 +73,7 @@ class Written:
         spoken = replace(
             spoken, tick=replace(spoken.tick, at=now, received_at=now), heard_at=now, last_minute=minute
         )
-        seen = Seen(
+        seen = EntryInputs(
             board=board(*views),
             prices=prices(spoken),
             trades=open_trades(),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from recio.messages.prices import IndexHistory, IndexValue, PriceView, SourceState
-from recio.rules.price.coin_price import INDEX, Coin, Remembered
+from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
 from recio.rules.price.price_sources import Heard, Limits
 from recio.rules.price.volatility import PriceMemory
@@ -21,8 +21,8 @@ def coin() -> Coin:
         index_id="BRTI",
         use_index=True,
         limits=LIMITS,
-        traded=Remembered(PriceMemory(warmup_seconds=30)),
-        index=Remembered(PriceMemory(warmup_seconds=30)),
+        traded=CoinMemory(PriceMemory(warmup_seconds=30)),
+        index=CoinMemory(PriceMemory(warmup_seconds=30)),
         panel=Panel(sources={name: Heard(source=name) for name in ("coinbase", "kraken")}),
     )
 

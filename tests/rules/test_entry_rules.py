@@ -14,7 +14,7 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BookView, MarketStatus
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices
-from recio.rules.decision.entry import Seen, Waits, decide
+from recio.rules.decision.entry import EntryInputs, Waits, decide
 from recio.settings.sections import EntrySection
 from recio.units import Price, Quantity, Side
 from tests.builders import (
@@ -35,7 +35,7 @@ from tests.builders import (
 SETTINGS = EntrySection(enabled=True)
 
 
-def seen(**changes: object) -> Seen:
+def seen(**changes: object) -> EntryInputs:
     """A world in which YES at 30 cents is worth about one half."""
     fields: dict[str, object] = {
         "board": board(view(levels=book(bid=2800, ask=3000))),
@@ -44,10 +44,10 @@ def seen(**changes: object) -> Seen:
         "account": account(),
         "controls": TradingControls(),
     }
-    return Seen(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    return EntryInputs(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
 
-def gate(world: Seen, settings: EntrySection = SETTINGS) -> str:
+def gate(world: EntryInputs, settings: EntrySection = SETTINGS) -> str:
     outcome = decide(world, settings, NOW).outcome
     assert isinstance(outcome, Waits)
     return outcome.gate
@@ -121,7 +121,7 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
         ("book", lambda w: replace(w, board=board(view(levels=book(3100, 3000))))),
     ],
 )
-def test_each_gate_closes_for_its_own_reason(expected: str, change: Callable[[Seen], Seen]):
+def test_each_gate_closes_for_its_own_reason(expected: str, change: Callable[[EntryInputs], EntryInputs]):
     assert gate(change(seen())) == expected
 
 

@@ -15,7 +15,7 @@ from recio.messages.decisions import CloseIntent
 from recio.messages.markets import BookView, MarketStatus, VenuePhase, VenueState
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Momentum, PriceView
-from recio.rules.decision.exit import NOTHING, Decided, Holds, Remembered, decide
+from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide
 from recio.rules.market.quotes import price_in_range, sellable_floor
 from recio.settings.sections import ExitSection
 from recio.units import Price, Quantity, Side, complement
@@ -30,7 +30,7 @@ def cycle(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> Cl
     return decided(of, at, **changes).outcome
 
 
-def decided(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> Decided:
+def decided(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> ExitDecision:
     fields: dict[str, object] = {
         "board": board(view(levels=book(bid=500, ask=700))),
         "before": NOTHING,
@@ -70,7 +70,7 @@ def test_a_no_trade_is_judged_by_the_probability_of_no():
         {"board": board(view(market(status=MarketStatus.CLOSED)))},
         {"board": board(view(levels=BookView(bids=(), asks=())))},
         {"settings": ExitSection(enabled=False)},
-        {"before": Remembered(attempts=1, last_attempt=NOW - timedelta(seconds=3))},
+        {"before": ExitMemory(attempts=1, last_attempt=NOW - timedelta(seconds=3))},
         {"now": NOW + timedelta(minutes=9, seconds=50)},
     ],
 )
@@ -163,7 +163,7 @@ def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
     sale = cycle(trade(), None, controls=FLATTEN)
     assert isinstance(sale, CloseIntent)
-    tried = Remembered(attempts=1, last_attempt=NOW)
+    tried = ExitMemory(attempts=1, last_attempt=NOW)
     assert isinstance(cycle(trade(), None, controls=FLATTEN, before=tried), Holds)
     later = NOW + timedelta(seconds=SETTINGS.retry_seconds)
     assert isinstance(cycle(trade(), None, controls=FLATTEN, before=tried, now=later), CloseIntent)

@@ -18,8 +18,8 @@ from recio.rules.pricing.empirical import (
     HORIZONS,
     STEP,
     Bucket,
+    EmpiricalTable,
     Slice,
-    Table,
     bucket_of,
     ends_above,
     slice_at,
@@ -52,15 +52,15 @@ EVERY = {number: bucket() for number in range(-BUCKETS, BUCKETS + 1)}
 LEANING = bucket(0.6), bucket(0.4)
 
 
-def table(**buckets: Bucket) -> Table:
-    return Table(
+def table(**buckets: Bucket) -> EmpiricalTable:
+    return EmpiricalTable(
         digest="d",
         symbol="BTC",
         buckets=EVERY | {int(name[1:].replace("m", "-")): each for name, each in buckets.items()},
     )
 
 
-def at(seconds: float = 900, momentum: Momentum = CALM, of: Table | None = None) -> Slice:
+def at(seconds: float = 900, momentum: Momentum = CALM, of: EmpiricalTable | None = None) -> Slice:
     found = slice_at(of or table(), momentum, seconds)
     assert found is not None
     return found
@@ -140,7 +140,7 @@ def test_without_the_whole_momentum_there_is_no_answer(momentum: Momentum | None
 
 def test_a_bucket_that_saw_too_little_gives_no_answer():
     assert slice_at(table(b5=bucket(samples=FEWEST - 1)), Momentum(hundredths=5.0, whole=True), 900) is None
-    assert slice_at(Table(digest="d", symbol="BTC", buckets={}), CALM, 900) is None
+    assert slice_at(EmpiricalTable(digest="d", symbol="BTC", buckets={}), CALM, 900) is None
 
 
 @pytest.mark.parametrize("strike_type", list(StrikeType))

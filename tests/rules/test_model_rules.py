@@ -9,10 +9,10 @@ import pytest
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.prices import Momentum
-from recio.rules.decision.entry import Decided, Seen, decide
+from recio.rules.decision.entry import EntryDecision, EntryInputs, decide
 from recio.rules.decision.exit import NOTHING, Holds
 from recio.rules.decision.exit import decide as decide_exit
-from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
+from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, EmpiricalTable
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.sections import EntrySection, ExitSection, ModelKind
 from recio.units import Side
@@ -27,14 +27,14 @@ def leaning(up: float) -> Model:
     rows = tuple(tuple([up] * COLUMNS) for _ in range(HORIZONS))
     other = tuple(tuple([1 - up] * COLUMNS) for _ in range(HORIZONS))
     each = Bucket(samples=1_000, up=rows, down=other)
-    table = Table(
+    table = EmpiricalTable(
         digest="0123456789abcdef", symbol="BTC", buckets=dict.fromkeys(range(-BUCKETS, BUCKETS + 1), each)
     )
     return Model(kind=ModelKind.EMPIRICAL, tables={"BTC": table})
 
 
-def decided(model: Model, spot: object = AT_THE_STRIKE) -> Decided:
-    seen = Seen(
+def decided(model: Model, spot: object = AT_THE_STRIKE) -> EntryDecision:
+    seen = EntryInputs(
         board=board(view(levels=book(4900, 5100))),
         prices=prices(spot),  # pyright: ignore[reportArgumentType]
         trades=open_trades(),

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from recio.messages.controls import Block, TradingControls
 from recio.messages.decisions import OpenIntent
-from recio.rules.decision.entry import Seen, decide
+from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.rejections import Rejections
 from recio.settings.sections import EntrySection
 from recio.units import EventTicker, Ticker
@@ -22,7 +22,7 @@ def of(event: EventTicker, strike: int, levels: object = FAIR):
 
 
 def decided(*views: object, controls: TradingControls | None = None):
-    seen = Seen(
+    seen = EntryInputs(
         board=board(*views),  # pyright: ignore[reportArgumentType]
         prices=prices(),
         trades=open_trades(),

@@ -12,8 +12,8 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderState
-from recio.rules.account.risk import Approved, Exposure, Refused, approve, open_cost, worst_case
-from recio.rules.decision.entry import Seen, decide
+from recio.rules.account.risk import Approved, Denied, Exposure, approve, open_cost, worst_case
+from recio.rules.decision.entry import EntryInputs, decide
 from recio.settings.sections import EntrySection, RiskSection
 from recio.units import EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
@@ -22,7 +22,7 @@ LIMITS = RiskSection()
 
 
 def intent() -> OpenIntent:
-    world = Seen(
+    world = EntryInputs(
         board=board(view(levels=book(2800, 3000))),
         prices=prices(),
         trades=open_trades(),
@@ -43,7 +43,7 @@ def exposure(trades: OpenTrades, of: AccountView | None = None, ask: Price | Non
 
 def refusal(wanted: OpenIntent, seen: Exposure, limits: RiskSection = LIMITS) -> str:
     answer = approve(wanted, seen, limits, NOW)
-    assert isinstance(answer, Refused)
+    assert isinstance(answer, Denied)
     return answer.limit
 
 
@@ -126,7 +126,7 @@ def test_a_price_is_held_against_the_ask_of_this_moment_and_the_models_worth(
     wanted = replace(intent(), limit=Price(3200), probability=probability)
     answer = approve(wanted, exposure(open_trades(), ask=None if ask is None else Price(ask)), LIMITS, NOW)
     assert isinstance(answer, Approved) is approved
-    assert approved or (isinstance(answer, Refused) and answer.limit == "price_collar_dollars")
+    assert approved or (isinstance(answer, Denied) and answer.limit == "price_collar_dollars")
 
 
 def test_without_the_money_for_order_and_fee_nothing_is_sent():

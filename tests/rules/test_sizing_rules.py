@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
-from recio.rules.decision.entry import Seen, Waits, decide
+from recio.rules.decision.entry import EntryInputs, Waits, decide
 from recio.rules.decision.sizing import contracts, kelly_part
 from recio.rules.pricing.model import AVERAGE, Reader
 from recio.settings.sections import EntrySection
@@ -115,7 +115,7 @@ def test_an_unknown_volatility_leaves_the_bounds_unknown():
 
 
 def test_an_entry_is_sized_by_the_lower_bound_of_the_side_it_buys():
-    seen = Seen(
+    seen = EntryInputs(
         board=board(view(levels=book(2800, 3000, size=1_000_000))),
         prices=prices(replace(price("84020.00"))),
         trades=open_trades(),

@@ -17,7 +17,7 @@ from recio.rules.account import risk
 from recio.rules.account.exposure import cost_of
 from recio.rules.decision import shadow
 from recio.rules.decision.cycles import of_entry
-from recio.rules.decision.entry import Seen, Waits
+from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.shadow import ShadowTrade
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.pricing.fees import taker_fee
@@ -107,13 +107,13 @@ def test_an_entry_beyond_its_strategys_budget_is_refused_and_none_is_no_bound(bu
     if fits:
         assert isinstance(answer, risk.Approved)
     else:
-        assert answer == risk.Refused(
+        assert answer == risk.Denied(
             limit="budget_dollars", reason="strategy calm would have $5.48 open, its budget is $5.47"
         )
 
 
-def seen(trades: object = None) -> Seen:
-    return Seen(
+def seen(trades: object = None) -> EntryInputs:
+    return EntryInputs(
         board=board(view(levels=book(4_000, 4_200))),
         prices=prices(price()),
         trades=open_trades() if trades is None else trades,  # pyright: ignore[reportArgumentType]

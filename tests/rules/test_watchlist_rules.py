@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent, StrikeAssessment
 from recio.messages.markets import BookView
-from recio.rules.decision.entry import Seen, decide
+from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.watchlist import MOST, watched
 from recio.settings.sections import EntrySection
 from recio.units import Money, Price, Quantity, Ticker
@@ -76,7 +76,7 @@ def test_what_entry_wants_is_on_the_list(bid: int, spread: int, size: int, volat
     bid, ask = bid // 100 * 100, (bid // 100 + spread // 100) * 100
     levels = BookView(bids=((Price(bid), Quantity(size)),), asks=((Price(min(ask, 9_900)), Quantity(size)),))
     of = next(iter(prices().by_symbol.values()))
-    seen = Seen(
+    seen = EntryInputs(
         board=board(view(levels=levels)),
         prices=prices(replace(of, volatility=volatility)),
         trades=open_trades(),

@@ -53,7 +53,7 @@ class Approved:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Refused:
+class Denied:
     limit: str
     reason: str
 
@@ -98,13 +98,13 @@ def is_of(ticker: Ticker, event: EventTicker) -> bool:
 
 def approve(
     intent: OpenIntent, exposure: Exposure, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
-) -> Approved | Refused:
+) -> Approved | Denied:
     """Check one entry against every limit, in a fixed order, and say the first that refuses.
 
     `budget` is the most that its strategy's trades may cost together; 0 is no bound.
     """
     reserved, collar = worst_case(intent), _collar(intent, exposure.ask, limits)
-    if isinstance(collar, Refused):
+    if isinstance(collar, Denied):
         return collar
     refusal = (
         _stale(intent, limits, now)
@@ -118,37 +118,37 @@ def approve(
     return refusal or Approved(intent=intent, reserved=reserved, collar=collar)
 
 
-def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Collar | Refused:
+def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Collar | Denied:
     if ask is None:
-        return Refused(
+        return Denied(
             limit="price_collar_dollars", reason=f"nobody offers {intent.side} of {intent.ticker} any more"
         )
     fair = Decimal(f"{intent.probability:.6f}")
     highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar)
     if intent.limit > highest:
-        return Refused(
+        return Denied(
             limit="price_collar_dollars",
             reason=f"{price_text(intent.limit)} is too far above the ask {price_text(ask)} or the model's {fair:.4f}",
         )
     return Collar(ask=ask, fair=fair)
 
 
-def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Refused | None:
+def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Denied | None:
     age = (now - intent.decided_at).total_seconds()
     if age > limits.order_deadline_seconds:
-        return Refused(limit="order_deadline_seconds", reason=f"the decision is {age:.1f} s old")
+        return Denied(limit="order_deadline_seconds", reason=f"the decision is {age:.1f} s old")
     return None
 
 
-def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Refused | None:
+def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Denied | None:
     if intent.quantity > limits.max_order:
-        return Refused(
+        return Denied(
             limit="max_contracts_per_order",
             reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_order)}",
         )
     total = Quantity(intent.quantity + _contracts_on(intent.ticker, exposure))
     if total > limits.max_strike:
-        return Refused(
+        return Denied(
             limit="max_contracts_per_strike",
             reason=f"{quantity_text(total)} contracts on {intent.ticker} are more than {quantity_text(limits.max_strike)}",
         )
@@ -167,34 +167,34 @@ def _contracts_on(ticker: Ticker, exposure: Exposure) -> int:
     return held + pending + (abs(account.positions[ticker]) if account and external else 0)
 
 
-def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Refused | None:
+def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Denied | None:
     if any(trade.ticker == intent.ticker for trade in trades.trades):
-        return Refused(limit="one trade per market", reason=f"a live trade is on {intent.ticker}")
+        return Denied(limit="one trade per market", reason=f"a live trade is on {intent.ticker}")
     entries = trades.entries_by_event.get(intent.event_ticker, 0)
     if entries >= limits.max_entries_per_event:
-        return Refused(
+        return Denied(
             limit="max_entries_per_event", reason=f"{entries} entries were made in {intent.event_ticker}"
         )
     live = sum(trade.state is not TradeState.VOID for trade in trades.trades)
     if live >= limits.max_open_trades:
-        return Refused(limit="max_open_trades", reason=f"{live} trades are open")
+        return Denied(limit="max_open_trades", reason=f"{live} trades are open")
     if trades.orders_last_minute >= limits.max_orders_per_minute:
-        return Refused(
+        return Denied(
             limit="max_orders_per_minute",
             reason=f"{trades.orders_last_minute} orders were intended within the last minute",
         )
     if trades.losses_in_a_row >= limits.max_consecutive_losses:
-        return Refused(
+        return Denied(
             limit="max_consecutive_losses",
             reason=f"{trades.losses_in_a_row} trades in a row lost; recio resume counts anew",
         )
     return None
 
 
-def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money) -> Refused | None:
+def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money) -> Denied | None:
     total = Money(cost_of(intent.strategy, exposure.trades) + reserved)
     if budget and total > budget:
-        return Refused(
+        return Denied(
             limit="budget_dollars",
             reason=f"strategy {intent.strategy} would have ${money_decimal(total):.2f} open,"
             f" its budget is ${money_decimal(budget):.2f}",
@@ -202,30 +202,28 @@ def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Mon
     return None
 
 
-def _cost(intent: OpenIntent, reserved: Money, exposure: Exposure, limits: RiskSection) -> Refused | None:
+def _cost(intent: OpenIntent, reserved: Money, exposure: Exposure, limits: RiskSection) -> Denied | None:
     event = Money(open_cost(exposure, intent.event_ticker) + reserved)
     if event > limits.max_event_cost:
-        return Refused(
+        return Denied(
             limit="max_event_cost_dollars",
             reason=f"the cost in {intent.event_ticker} would be ${money_decimal(event):.2f}",
         )
     total = Money(open_cost(exposure) + reserved)
     if total > limits.max_open_cost:
-        return Refused(
-            limit="max_open_cost_dollars", reason=f"open cost would be ${money_decimal(total):.2f}"
-        )
+        return Denied(limit="max_open_cost_dollars", reason=f"open cost would be ${money_decimal(total):.2f}")
     return None
 
 
-def _balance(reserved: Money, exposure: Exposure) -> Refused | None:
+def _balance(reserved: Money, exposure: Exposure) -> Denied | None:
     """The venue's figure, less every entry that it may not have counted yet."""
     account = exposure.account
     if account is None:
-        return Refused(limit="balance", reason="the balance is not known yet")
+        return Denied(limit="balance", reason="the balance is not known yet")
     spoken_for = _not_in(account.reconciled_at, exposure.trades)
     left = Money(account.balance - spoken_for)
     if reserved > left:
-        return Refused(
+        return Denied(
             limit="balance",
             reason=f"the order may cost ${money_decimal(reserved):.2f}, free is ${money_decimal(left):.2f}",
         )
@@ -243,11 +241,11 @@ def _not_in(read_at: datetime, trades: OpenTrades) -> Money:
     )
 
 
-def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Refused | None:
+def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Denied | None:
     """Nothing is opened whose loss, with that of all that is open, could make the day's loss larger than the limit."""
     worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)
     if worst > limits.max_daily_loss:
-        return Refused(
+        return Denied(
             limit="max_daily_loss_dollars",
             reason=f"today's loss could become ${money_decimal(worst):.2f}"
             f" (realised so far ${money_decimal(exposure.trades.realised_today):+.2f})",

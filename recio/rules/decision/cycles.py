@@ -18,7 +18,7 @@ from recio.rules.account import risk
 from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
-from recio.rules.decision.entry import Decided, Seen, Waits
+from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import ask_on
 from recio.settings.sections import RiskSection
@@ -32,7 +32,7 @@ NO_CONTROLS = TradingControls()
 class EntryCycle:
     at: datetime
     strategy: str
-    seen: Seen
+    seen: EntryInputs
     outcome: OpenIntent | Waits
 
 
@@ -43,16 +43,16 @@ class ExitCycle:
     board: MarketBoard | None
     prices: Prices | None
     controls: TradingControls | None
-    before: exit_rule.Remembered
-    decided: exit_rule.Decided
+    before: exit_rule.ExitMemory
+    decided: exit_rule.ExitDecision
 
 
 Cycle = EntryCycle | ExitCycle
 
 
 def of_entry(
-    seen: Seen, strategy: Strategy, limits: RiskSection, now: datetime
-) -> tuple[Decided, EntryCycle]:
+    seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
+) -> tuple[EntryDecision, EntryCycle]:
     """What the rule says, and what is left of it under the limits that trade_manager will apply."""
     decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
     outcome: OpenIntent | Waits = Waits(gate="switch", sentence=f"strategy {strategy.name} is off")
@@ -66,7 +66,7 @@ def of_exit(
     board: MarketBoard | None,
     prices: Prices | None,
     controls: TradingControls | None,
-    before: exit_rule.Remembered,
+    before: exit_rule.ExitMemory,
     strategy: Strategy,
     now: datetime,
 ) -> ExitCycle:
@@ -100,7 +100,11 @@ def again(cycle: Cycle, strategies: Sequence[Strategy], limits: RiskSection) -> 
 
 
 def within_limits(
-    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+    outcome: OpenIntent | Waits,
+    seen: EntryInputs,
+    limits: RiskSection,
+    now: datetime,
+    budget: Money = UNBOUNDED,
 ) -> OpenIntent | Waits:
     """The intent, or the limit that trade_manager would refuse it by: a hopeless intent is not sent."""
     if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:
@@ -108,7 +112,7 @@ def within_limits(
     ask = ask_on(seen.board, outcome.ticker, outcome.side)
     exposure = risk.Exposure(trades=seen.trades, account=seen.account, ask=ask)
     match risk.approve(outcome, exposure, limits, now, budget):
-        case risk.Refused(limit=limit, reason=reason):
+        case risk.Denied(limit=limit, reason=reason):
             return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
         case risk.Approved():
             return outcome

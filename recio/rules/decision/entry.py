@@ -42,7 +42,7 @@ TURN_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
+class EntryInputs:
     """Everything entry may look at in one cycle."""
 
     board: MarketBoard | None
@@ -53,7 +53,7 @@ class Seen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class EntryDecision:
     outcome: OpenIntent | Waits
     assessments: Assessments
     refusals: tuple[tuple[EventTicker, Waits], ...] = ()
@@ -61,8 +61,8 @@ class Decided:
 
 
 def decide(
-    seen: Seen, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
-) -> Decided:
+    seen: EntryInputs, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
+) -> EntryDecision:
     """One cycle of one strategy's entry over the whole board."""
     reader = Reader(model)
     markets = () if seen.board is None else seen.board.markets
@@ -96,14 +96,14 @@ def _decided(
     answers: Sequence[_Candidate | Waits],
     markets: Sequence[MarketView],
     watching: tuple[Ticker, ...],
-) -> Decided:
+) -> EntryDecision:
     """The outcome, with each market's own reason noted beside its assessment."""
     noted = tuple(
         replace(strike, note=answer.sentence if isinstance(answer, Waits) else "wanted")
         for strike, answer in zip(strikes, answers, strict=True)
     )
     verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
-    return Decided(
+    return EntryDecision(
         outcome=outcome,
         assessments=Assessments(strikes=noted, verdict=verdict, watchlist=watching),
         refusals=_by_event(outcome, answers, markets),
@@ -127,7 +127,7 @@ def _by_event(
     return tuple((event, waits) for event, waits in furthest.items() if event != wanted)
 
 
-def first_closed_gate(seen: Seen, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
+def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")

@@ -25,7 +25,7 @@ PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Remembered:
+class ExitMemory:
     """What exit knows of one trade from the cycles before; a restart begins with nothing."""
 
     falling_since: datetime | None = None
@@ -39,7 +39,7 @@ class Remembered:
     """Whether somebody has been called for that."""
 
 
-NOTHING = Remembered()
+NOTHING = ExitMemory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,25 +53,25 @@ class Holds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decided:
+class ExitDecision:
     outcome: CloseIntent | Holds
-    remembered: Remembered
+    remembered: ExitMemory
 
 
 def decide(
     trade: TradeView,
     board: MarketBoard | None,
     prices: Prices | None,
-    before: Remembered,
+    before: ExitMemory,
     settings: ExitSection,
     now: datetime,
     controls: TradingControls = NO_CONTROLS,
     model: Model = AVERAGE,
-) -> Decided:
+) -> ExitDecision:
     """One cycle of exit for one open trade."""
 
-    def holds(sentence: str) -> Decided:
-        return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=before)
+    def holds(sentence: str) -> ExitDecision:
+        return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=before)
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
@@ -87,7 +87,7 @@ def decide(
     match judge(trade, seen, before.falling_since, settings, now):
         case Keep(sentence=sentence, falling_since=since):
             kept = replace(before, falling_since=since, unsold_since=None, alarmed=False)
-            return Decided(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
+            return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
         case Sell(why=why):
             return _carry_out(trade, board, why, before, settings, now)
 
@@ -103,14 +103,14 @@ def _carry_out(
     trade: TradeView,
     board: MarketBoard | None,
     why: str,
-    before: Remembered,
+    before: ExitMemory,
     settings: ExitSection,
     now: datetime,
-) -> Decided:
+) -> ExitDecision:
     """Sell, again and again until nothing is held or the market has closed; what hinders it is said."""
     if now >= trade.closes_at:
         closed = Holds(trade_id=trade.trade_id, sentence="the market has closed, left to settlement")
-        return Decided(outcome=closed, remembered=before)
+        return ExitDecision(outcome=closed, remembered=before)
     view = market_on(board, trade.ticker)
     hindered = _hindered(board, view)
     quote = None if view is None or hindered else bid_of(view, trade.side)
@@ -121,7 +121,7 @@ def _carry_out(
         and (now - before.last_attempt).total_seconds() < settings.retry_seconds
     ):
         held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
-        return Decided(outcome=held, remembered=before)
+        return ExitDecision(outcome=held, remembered=before)
     intent = CloseIntent(
         trade_id=trade.trade_id,
         exchange_index=view.market.exchange_index,
@@ -130,13 +130,13 @@ def _carry_out(
         decided_at=now,
         why=f"{why}; bid {price_text(quote[0])}",
     )
-    after = Remembered(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
-    return Decided(outcome=intent, remembered=after)
+    after = ExitMemory(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
+    return ExitDecision(outcome=intent, remembered=after)
 
 
 def _unsold(
-    trade: TradeView, why: str, hindered: str, before: Remembered, settings: ExitSection, now: datetime
-) -> Decided:
+    trade: TradeView, why: str, hindered: str, before: ExitMemory, settings: ExitSection, now: datetime
+) -> ExitDecision:
     since = before.unsold_since or now
     overdue = (now - since).total_seconds() >= settings.alarm_after_seconds
     held = Holds(
@@ -144,7 +144,7 @@ def _unsold(
         sentence=f"to be sold ({why}): {hindered}",
         alarm=overdue and not before.alarmed,
     )
-    return Decided(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
+    return ExitDecision(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
 
 
 def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:

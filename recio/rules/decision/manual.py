@@ -11,7 +11,7 @@ from datetime import datetime
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketView
 from recio.messages.prices import Prices, PriceView
-from recio.rules.decision.entry import Seen, Waits, first_closed_gate
+from recio.rules.decision.entry import EntryInputs, Waits, first_closed_gate
 from recio.rules.decision.entry_gates import gates_of_a_market
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, market_on, price_in_range, quantity_up_to
@@ -37,7 +37,7 @@ class TradeRequest:
     """Nobody dealt with it in time."""
 
 
-def decide(request: TradeRequest, seen: Seen, common: Strategy, now: datetime) -> OpenIntent | Waits:
+def decide(request: TradeRequest, seen: EntryInputs, common: Strategy, now: datetime) -> OpenIntent | Waits:
     """The intent, or the first gate that is closed."""
     if request.is_late:
         return Waits(gate="too late", sentence="nobody dealt with the request in time: ask again")

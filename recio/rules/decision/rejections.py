@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from recio.messages.decisions import Refused
+from recio.messages.decisions import RejectionCount
 from recio.units import EventTicker
 
 NO_EVENT = EventTicker("")
@@ -18,26 +18,26 @@ Key = tuple[EventTicker, str]
 class Rejections:
     """What has been counted; whoever keeps it takes what was added since the last time."""
 
-    totals: dict[Key, Refused] = field(default_factory=dict[Key, Refused])
-    unkept: dict[Key, Refused] = field(default_factory=dict[Key, Refused])
+    totals: dict[Key, RejectionCount] = field(default_factory=dict[Key, RejectionCount])
+    unkept: dict[Key, RejectionCount] = field(default_factory=dict[Key, RejectionCount])
 
     def note(self, event: EventTicker, gate: str, sentence: str, now: datetime) -> None:
-        once = Refused(event=event, gate=gate, cycles=1, first_at=now, last_at=now, sentence=sentence)
+        once = RejectionCount(event=event, gate=gate, cycles=1, first_at=now, last_at=now, sentence=sentence)
         for counted in (self.totals, self.unkept):
             before = counted.get((event, gate))
             counted[event, gate] = once if before is None else added(before, once)
 
-    def of(self, events: Iterable[EventTicker]) -> tuple[Refused, ...]:
+    def of(self, events: Iterable[EventTicker]) -> tuple[RejectionCount, ...]:
         """The counts of these events, the most frequent first; those of others are forgotten."""
         wanted = {NO_EVENT, *events}
         self.totals = {key: each for key, each in self.totals.items() if key[0] in wanted}
         return tuple(sorted(self.totals.values(), key=lambda each: (each.event, -each.cycles, each.gate)))
 
-    def take_unkept(self) -> tuple[Refused, ...]:
+    def take_unkept(self) -> tuple[RejectionCount, ...]:
         taken, self.unkept = tuple(self.unkept.values()), {}
         return taken
 
-    def give_back(self, taken: Iterable[Refused]) -> None:
+    def give_back(self, taken: Iterable[RejectionCount]) -> None:
         """They could not be kept: they count on."""
         for each in taken:
             key = (each.event, each.gate)
@@ -45,7 +45,7 @@ class Rejections:
             self.unkept[key] = each if later is None else added(each, later)
 
 
-def added(before: Refused, later: Refused) -> Refused:
+def added(before: RejectionCount, later: RejectionCount) -> RejectionCount:
     """Both together; the clock may have been set back between the two."""
     return replace(
         later,

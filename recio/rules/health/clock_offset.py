@@ -14,7 +14,7 @@ DRIFT = 5e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class ClockReading:
     """Between `sent` and `received` of our clock, the venue's stood in [`earliest`, `latest`]; Unix seconds."""
 
     sent: float
@@ -54,7 +54,7 @@ class Offset:
         return max(0.0, self.nearest - self.uncertainty) + min(0.0, self.nearest + self.uncertainty)
 
 
-def learned(known: ClockOffset, reading: Reading) -> ClockOffset:
+def learned(known: ClockOffset, reading: ClockReading) -> ClockOffset:
     """The same with one more answer. One that took less than no time says nothing: our clock was set."""
     if reading.received < reading.sent or reading.latest < reading.earliest:
         return known

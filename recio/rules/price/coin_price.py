@@ -31,7 +31,7 @@ INDEX = "index"
 
 
 @dataclass(slots=True)
-class Remembered:
+class CoinMemory:
     """One stream of a coin's price: what is known of it second by second."""
 
     memory: PriceMemory
@@ -60,8 +60,8 @@ class Coin:
     index_id: str
     use_index: bool
     limits: Limits
-    traded: Remembered
-    index: Remembered
+    traded: CoinMemory
+    index: CoinMemory
     panel: Panel
     last_print: IndexValue | None = None
     prints: deque[tuple[int, Decimal]] = field(

@@ -44,7 +44,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
+class EmpiricalTable:
     digest: str
     """Of the candles and parameters it was made from."""
     symbol: str
@@ -52,7 +52,7 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class TableReading:
     """A probability, and where the table had to be stretched."""
 
     probability: float
@@ -75,7 +75,7 @@ def bucket_of(momentum: Momentum) -> int:
     return max(-BUCKETS, min(BUCKETS, round(momentum.hundredths)))
 
 
-def slice_at(table: Table, momentum: Momentum | None, seconds_to_close: float) -> Slice | None:
+def slice_at(table: EmpiricalTable, momentum: Momentum | None, seconds_to_close: float) -> Slice | None:
     """The table at a momentum and a time; None while momentum is not wholly known, or too little was counted of it."""
     if momentum is None or not momentum.whole:
         return None
@@ -115,7 +115,7 @@ def ends_above(at: Slice, price: float, threshold: float) -> float:
     return here if low == LAST else here + (at.above[low + 1] - here) * (column - low)
 
 
-def standard_error(reading: Reading, seconds_to_close: float) -> float:
+def standard_error(reading: TableReading, seconds_to_close: float) -> float:
     """Of a probability that was counted: minutes whose horizons overlap are not counted as so many."""
     apart = max(1.0, reading.samples * 60.0 / max(seconds_to_close, 60.0))
     return math.sqrt(reading.probability * (1.0 - reading.probability) / apart)
@@ -127,7 +127,7 @@ def yes_probability(
     floor_strike: Decimal | None,
     cap_strike: Decimal | None,
     price: Decimal,
-) -> Reading | None:
+) -> TableReading | None:
     """Probability of YES; None when the strike that the type needs is not known yet."""
     spot = float(price)
     probability = by_strike_type(
@@ -138,4 +138,4 @@ def yes_probability(
     strikes = [float(each) for each in (floor_strike, cap_strike) if each is not None]
     far = any(abs(each / spot - 1.0) > FURTHEST for each in strikes)
     words = (f"a distance beyond {FURTHEST:.0%} counts as {FURTHEST:.0%}",) if far else ()
-    return Reading(probability=probability, samples=at.samples, clamped=(*at.clamped, *words))
+    return TableReading(probability=probability, samples=at.samples, clamped=(*at.clamped, *words))

@@ -14,7 +14,7 @@ from recio.messages.markets import Market
 from recio.messages.prices import PriceView
 from recio.rules.pricing import empirical, market_probability
 from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, Fit
-from recio.rules.pricing.empirical import Reading, Slice, Table
+from recio.rules.pricing.empirical import EmpiricalTable, Slice, TableReading
 from recio.rules.pricing.probability import within
 from recio.rules.pricing.settlement_average import SettlementForecast
 from recio.settings.sections import ModelKind, ModelSection
@@ -31,7 +31,7 @@ class Model:
     """A model with the tables it needs, by symbol."""
 
     kind: ModelKind = ModelKind.AVERAGE
-    tables: Mapping[str, Table] = field(default_factory=dict[str, Table])
+    tables: Mapping[str, EmpiricalTable] = field(default_factory=dict[str, EmpiricalTable])
     fit: Fit = FITTED
 
     def name_for(self, symbol: str) -> str:
@@ -132,7 +132,7 @@ class Reader:
         reading = self._reading(market, price, now)
         return reading if isinstance(reading, str) else reading.probability
 
-    def _reading(self, market: Market, price: PriceView, now: datetime) -> Reading | str:
+    def _reading(self, market: Market, price: PriceView, now: datetime) -> TableReading | str:
         at = self._slice(market, price, now)
         if isinstance(at, str):
             return at
