@@ -181,7 +181,7 @@ def tables_against_search() -> str:
     rounds = 50
     ours = best_of(lambda: [ladder() for _ in range(rounds)]) / rounds
     return line(
-        "fingerprint ladder of 200 strikes", ours, best_of(search) * 40, "searching all cells for each strike"
+        "empirical ladder of 200 strikes", ours, best_of(search) * 40, "searching all cells for each strike"
     )
 
 

@@ -1,4 +1,4 @@
-"""Fingerprint models: written once by `recio model build`, never changed; the newest of a symbol is the one in use."""
+"""Empirical models: written once by `recio model build`, never changed; the newest of a symbol is the one in use."""
 
 from __future__ import annotations
 

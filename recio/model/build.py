@@ -1,4 +1,4 @@
-"""Fingerprint tables from closes: every minute is counted once whose closes from half an hour before to its end are all known.
+"""Empirical tables from closes: every minute is counted once whose closes from half an hour before to its end are all known.
 
 It reads and writes nothing.
 

@@ -1,4 +1,4 @@
-"""A empirical table as one file, for replay and scoring without a database; what is read is checked whole."""
+"""An empirical table as one file, for replay and scoring without a database; what is read is checked whole."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import msgspec
 from recio.errors import BadConfig
 from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, EmpiricalTable
 
-FORM = "recio fingerprints 1"
+FORM = "recio empirical table 1"
+READABLE = (FORM, "recio fingerprints 1")
+"""The second is the same under an earlier name."""
 
 
 class _BucketBody(msgspec.Struct):
@@ -51,7 +53,7 @@ def read_table(path: Path) -> EmpiricalTable:
         body = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=_TableBody)
     except (OSError, EOFError, msgspec.DecodeError, ValueError) as error:
         raise BadConfig(f"{path} is no empirical table: {error}") from error
-    if body.form != FORM:
+    if body.form not in READABLE:
         raise BadConfig(f"{path} has the form {body.form!r}, this recio reads {FORM!r}: build it again")
     for number, each in body.buckets.items():
         _check(path, number, each)

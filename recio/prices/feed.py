@@ -21,7 +21,7 @@ from recio.units import PLAIN_DECIMAL
 
 CONNECT_LIMIT = 15.0
 CLOSE_LIMIT = 2.0
-DEAREST = Decimal(100_000_000)
+HIGHEST = Decimal(100_000_000)
 FINEST = -12
 """Nothing costs more dollars than the one, or is quoted in more decimals than the other."""
 
@@ -156,7 +156,7 @@ def dollars(text: str, what: str) -> Decimal:
 def sane_dollars(price: Decimal, what: str) -> Decimal:
     """Refuse what no coin can cost. Raises FeedError."""
     exponent = price.as_tuple().exponent
-    if not isinstance(exponent, int) or not FINEST <= exponent <= 0 or not 0 < price <= DEAREST:
+    if not isinstance(exponent, int) or not FINEST <= exponent <= 0 or not 0 < price <= HIGHEST:
         raise FeedError(f"{what} {str(price)[:40]} cannot be")
     return price
 

@@ -23,7 +23,7 @@ LASTING = {"delay_settlement", "correct_settlement", "lag_reads"}
 """Kinds that change what the exchange does from then on; nobody has to run into them."""
 STOPS_WITHIN = 40.0
 MOST_STOPS = 4
-"""How often in a row a stop may leave an order in doubt to the start after it; more often is no accident."""
+"""How often in a row a stop may leave an unknown order to the start after it; more often is no accident."""
 UNPROVEN = {"intended", "unknown", "resting"}
 
 

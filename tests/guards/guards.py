@@ -178,7 +178,7 @@ DECISIONS = (
         "price divergence",
         "recio/rules/price/consensus.py",
         'unreliable=f"{one.source} and {other.source} differ by {apart_bp(first, second):.1f} bp",',
-        'doubt="",',
+        'unreliable="",',
         "tests/rules/test_consensus_rules.py",
     ),
     _guard(

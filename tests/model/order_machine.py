@@ -419,7 +419,7 @@ class OrderMachine(RuleBasedStateMachine):
         return held * cheapest + rests
 
     def _check_equal(self) -> None:
-        """Nothing is in doubt: rows and venue agree to the last unit."""
+        """Nothing is unknown: rows and venue agree to the last unit."""
         rows = self.run(self.connection.fetch("SELECT fill_id, quantity, price, fee FROM fills"))
         ours = {row["fill_id"]: (quantity_of(row["quantity"]), money_of(row["fee"])) for row in rows}
         assert ours == {each.fill_id: (each.quantity, each.fee) for each in self.venue.fills}

@@ -102,7 +102,7 @@ async def running(
 
 
 def good(prices: Prices) -> bool:
-    """Both sources of both coins are believed, without a doubt."""
+    """Both sources of both coins are believed."""
     return all(
         state(prices, name, source) is GOOD for name in SYMBOLS for source in ("coinbase", "kraken")
     ) and (
@@ -163,8 +163,8 @@ async def test_a_feed_off_by_one_percent_never_makes_the_price(
     async with running(tmp_path, pool) as feed:
         before = (await feed.until(good)).by_symbol["BTC"].tick.price
         await feed.arm("feed_off", "kraken", percent=1.0)
-        doubted = await feed.until(lambda prices: bool(prices.by_symbol["BTC"].unreliable))
-        assert "differ by" in doubted.by_symbol["BTC"].unreliable
+        apart = await feed.until(lambda prices: bool(prices.by_symbol["BTC"].unreliable))
+        assert "differ by" in apart.by_symbol["BTC"].unreliable
         prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.OUTLIER)
         view = prices.by_symbol["BTC"]
         assert (view.tick.source, view.unreliable) == ("coinbase", "")

@@ -68,14 +68,14 @@ def test_an_order_in_motion_or_a_closed_market_explains_a_difference():
     assert compare({}, [trade(closes_at=NOW)], frozenset(), NOW) == ()
 
 
-def test_cash_is_in_doubt_only_after_it_was_the_same_so_often_with_nothing_in_motion():
-    doubt = CashMismatch()
+def test_cash_is_in_mismatch_only_after_it_was_the_same_so_often_with_nothing_in_motion():
+    mismatch = CashMismatch()
     for _ in range(CASH_COMPARISONS - 1):
-        doubt = doubt.after(Money(5), quiet=True)
-        assert not doubt.is_steady
-    assert doubt.after(Money(5), quiet=True).is_steady
-    assert not doubt.after(Money(6), quiet=True).is_steady
-    assert not doubt.after(Money(5), quiet=False).is_steady
+        mismatch = mismatch.after(Money(5), quiet=True)
+        assert not mismatch.is_steady
+    assert mismatch.after(Money(5), quiet=True).is_steady
+    assert not mismatch.after(Money(6), quiet=True).is_steady
+    assert not mismatch.after(Money(5), quiet=False).is_steady
 
 
 def test_the_cause_of_a_cash_difference_names_the_amount_to_its_last_digit():

@@ -62,7 +62,7 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
         booked, quick = await shadows(world, "bold"), await shadows(world, "quick")
         ended = [each for each in booked if each["result"] is not None]
         ordering = await world.rows("SELECT DISTINCT strategy FROM trades")
-        dearest = await world.rows(
+        most_paid = await world.rows(
             "SELECT max(o.reserved) AS most FROM orders o JOIN trades t USING (trade_id) WHERE o.purpose = 'entry'"
         )
         command = [sys.executable, "-m", "recio", "replay", str(world.root / "data" / "recording"), "--json"]
@@ -79,7 +79,7 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
     assert len(ended) >= 2
     assert all(0 < each["quantity"] <= 3 for each in booked)
     assert all(0 < each["cost"] < each["quantity"] and each["fees"] > 0 for each in booked)
-    assert dearest[0]["most"] <= Decimal(6)
+    assert most_paid[0]["most"] <= Decimal(6)
     assert (rows["calm"]["stage"], rows["bold"]["stage"], rows["gone"]["stage"]) == ("live", "shadow", "off")
     assert rows["bold"]["settled"] >= 1
     replayed = json.loads(done.stdout)

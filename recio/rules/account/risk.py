@@ -258,10 +258,10 @@ def used(exposure: Exposure, limits: RiskSection) -> Iterable[tuple[str, Decimal
     trades = exposure.trades
     cost = open_cost(exposure)
     events = {trade.event_ticker for trade in trades.trades}
-    dearest = max((open_cost(exposure, event) for event in events), default=Money(0))
+    most = max((open_cost(exposure, event) for event in events), default=Money(0))
     yield "max_open_trades", Decimal(len(trades.trades)), Decimal(limits.max_open_trades)
     yield "max_open_cost_dollars", money_decimal(cost), limits.max_open_cost_dollars
-    yield "max_event_cost_dollars", money_decimal(dearest), limits.max_event_cost_dollars
+    yield "max_event_cost_dollars", money_decimal(most), limits.max_event_cost_dollars
     lost = Money(cost - trades.realised_today)
     yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), limits.max_daily_loss_dollars
     yield "max_orders_per_minute", Decimal(trades.orders_last_minute), Decimal(limits.max_orders_per_minute)

@@ -21,9 +21,9 @@ FINEST_STEP = 10
 """The finest grid of any market we trade, $0.001."""
 
 
-def edge(chance: float, ask: Price, multiplier_fee: Money) -> Money:
-    """Expected gain of one contract bought at `ask` when its side wins with `chance`."""
-    return Money(round(chance * MICROS) - ask * ONE_CONTRACT - multiplier_fee)
+def edge(probability: float, ask: Price, multiplier_fee: Money) -> Money:
+    """Expected gain of one contract bought at `ask` when its side wins with `probability`."""
+    return Money(round(probability * MICROS) - ask * ONE_CONTRACT - multiplier_fee)
 
 
 def side_edge(view: MarketView, side: Side, yes_probability: float) -> Money | None:
@@ -31,16 +31,16 @@ def side_edge(view: MarketView, side: Side, yes_probability: float) -> Money | N
     if quote is None:
         return None
     ask, _ = quote
-    chance = yes_probability if side is Side.YES else 1.0 - yes_probability
-    return edge(chance, ask, taker_fee(ask, ONE_CONTRACT, view.market.fee_multiplier))
+    own = yes_probability if side is Side.YES else 1.0 - yes_probability
+    return edge(own, ask, taker_fee(ask, ONE_CONTRACT, view.market.fee_multiplier))
 
 
-Chance = Callable[[Market, PriceView, datetime], float | str]
+ProbabilityOf = Callable[[Market, PriceView, datetime], float | str]
 """P(YES) of a market at a price and time, or the reason why it is unknown."""
 
 
 def assess(
-    view: MarketView, price: PriceView | None, now: datetime, chance_of: Chance = probability
+    view: MarketView, price: PriceView | None, now: datetime, probability_of: ProbabilityOf = probability
 ) -> StrikeAssessment:
     """Model against market for one strike."""
     market = view.market
@@ -56,19 +56,21 @@ def assess(
         return unknown(f"market is {market.status}")
     if price is None:
         return unknown(f"no price of {market.symbol} yet")
-    chance = chance_of(market, price, now)
-    if isinstance(chance, str):
-        return unknown(chance)
+    likely = probability_of(market, price, now)
+    if isinstance(likely, str):
+        return unknown(likely)
     return StrikeAssessment(
         ticker=market.ticker,
-        probability=chance,
-        yes_edge=side_edge(view, Side.YES, chance),
-        no_edge=side_edge(view, Side.NO, chance),
+        probability=likely,
+        yes_edge=side_edge(view, Side.YES, likely),
+        no_edge=side_edge(view, Side.NO, likely),
         note=view.why_no_book,
     )
 
 
-def max_price(view: MarketView, side: Side, chance: float, min_edge: Money, highest: Price) -> Price | None:
+def max_price(
+    view: MarketView, side: Side, probability: float, min_edge: Money, highest: Price
+) -> Price | None:
     """The most to pay for one contract of `side`, in own terms, that still leaves the wanted edge.
 
     At least the best ask, at most `highest`, and on the market's grid; None if even the ask does not
@@ -80,7 +82,7 @@ def max_price(view: MarketView, side: Side, chance: float, min_edge: Money, high
     found: Price | None = None
     for own in range(quote[0], highest + 1, FINEST_STEP):
         price = Price(own)
-        if edge(chance, price, taker_fee(price, ONE_CONTRACT, view.market.fee_multiplier)) < min_edge:
+        if edge(probability, price, taker_fee(price, ONE_CONTRACT, view.market.fee_multiplier)) < min_edge:
             break
         if price_in_range(price if side is Side.YES else complement(price), view):
             found = price

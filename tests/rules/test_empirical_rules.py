@@ -1,4 +1,4 @@
-"""Fingerprint tables are read from the right side, between their cells, and never beyond what they know without saying so."""
+"""Empirical tables are read from the right side, between their cells, and never beyond what they know without saying so."""
 
 from __future__ import annotations
 
