@@ -166,7 +166,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
     from recio.exchange_sim.credentials import KeyType, PemFormat
     from recio.exchange_sim.market.series import Timetable
     from recio.exchange_sim.server import ExchangeSettings
-    from recio.exchange_sim.ws.rules import SocketRules
+    from recio.exchange_sim.wire.ws.rules import SocketRules
 
     return ExchangeSettings(
         credentials_dir=options.credentials,

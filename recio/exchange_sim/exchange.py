@@ -11,17 +11,17 @@ from dataclasses import dataclass, field
 from aiohttp import web
 
 from recio.exchange_sim.clock import VenueClock
-from recio.exchange_sim.events import Event, Trade
+from recio.exchange_sim.engine.events import Event, Trade
+from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import FaultKind, Faults
 from recio.exchange_sim.recorded.waiting import Waiting
-from recio.exchange_sim.rest.auth import Verifier
-from recio.exchange_sim.rest.rate_limits import RateLimits
-from recio.exchange_sim.rest.read_lag import ReadLag
 from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.venue import Venue
-from recio.exchange_sim.ws.commands import CommandDesk
-from recio.exchange_sim.ws.feeds import Feeds
-from recio.exchange_sim.ws.hub import Hub
+from recio.exchange_sim.spot.feeds import Feeds
+from recio.exchange_sim.wire.auth import Verifier
+from recio.exchange_sim.wire.rest.rate_limits import RateLimits
+from recio.exchange_sim.wire.ws.commands import CommandDesk
+from recio.exchange_sim.wire.ws.hub import Hub
 
 MOST_STEPS_AT_ONCE = 2_000
 """A stalled host catches up in portions, so that requests are answered in between."""

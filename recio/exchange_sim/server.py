@@ -25,21 +25,24 @@ from recio.exchange_sim.credentials import (
     announce,
     load_or_make_key,
 )
+from recio.exchange_sim.engine.read_lag import ReadLag
 from recio.exchange_sim.exchange import EXCHANGE, Exchange
-from recio.exchange_sim.faults import admin
-from recio.exchange_sim.faults.arrivals import counted
 from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.faults.request_faults import faulty
 from recio.exchange_sim.market.series import Timetable, spec_of
 from recio.exchange_sim.recorded import opening
 from recio.exchange_sim.recorded.inspection import Recording
-from recio.exchange_sim.rest import market_routes, private_api
-from recio.exchange_sim.rest.auth import Verifier
-from recio.exchange_sim.rest.metering import metered
-from recio.exchange_sim.rest.order_bodies import BadBody
-from recio.exchange_sim.rest.rate_limits import AUTO, RateLimits, tier_of
-from recio.exchange_sim.rest.read_lag import ReadLag
-from recio.exchange_sim.rest.replies import (
+from recio.exchange_sim.simulation import Simulation
+from recio.exchange_sim.spot.coinbase import coinbase_socket
+from recio.exchange_sim.spot.kraken import kraken_socket
+from recio.exchange_sim.spot.venues import spot_feeds
+from recio.exchange_sim.wire import admin
+from recio.exchange_sim.wire.auth import Verifier
+from recio.exchange_sim.wire.rest import market_routes, private_api
+from recio.exchange_sim.wire.rest.arrivals import counted
+from recio.exchange_sim.wire.rest.metering import metered
+from recio.exchange_sim.wire.rest.order_bodies import BadBody
+from recio.exchange_sim.wire.rest.rate_limits import AUTO, RateLimits, tier_of
+from recio.exchange_sim.wire.rest.replies import (
     DATE,
     BadParameter,
     Handler,
@@ -48,14 +51,11 @@ from recio.exchange_sim.rest.replies import (
     no_such_path,
     refusal,
 )
-from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.ws.coinbase import coinbase_socket
-from recio.exchange_sim.ws.commands import CommandDesk
-from recio.exchange_sim.ws.hub import Hub
-from recio.exchange_sim.ws.kraken import kraken_socket
-from recio.exchange_sim.ws.rules import SocketRules
-from recio.exchange_sim.ws.sockets import trading_socket
-from recio.exchange_sim.ws.spot_venues import spot_feeds
+from recio.exchange_sim.wire.rest.request_faults import faulty
+from recio.exchange_sim.wire.ws.commands import CommandDesk
+from recio.exchange_sim.wire.ws.hub import Hub
+from recio.exchange_sim.wire.ws.rules import SocketRules
+from recio.exchange_sim.wire.ws.sockets import trading_socket
 from recio.units import money
 
 REST_PREFIX = "/trade-api/v2"

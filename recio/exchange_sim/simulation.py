@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recio.exchange_sim.events import IndexPrinted, IndexTicked
-from recio.exchange_sim.market.chronicle import Chronicle
-from recio.exchange_sim.market.crowd import STEP_MS, Crowd
+from recio.exchange_sim.engine.account import Account
+from recio.exchange_sim.engine.events import IndexPrinted, IndexTicked
+from recio.exchange_sim.engine.execution import publish_ticker
+from recio.exchange_sim.engine.order_entry import expire
+from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.candle_recorder import Chronicle
 from recio.exchange_sim.market.index import TICK_MS, IndexPath
 from recio.exchange_sim.market.interventions import Interventions
-from recio.exchange_sim.market.ladder_crowd import LadderCrowd
 from recio.exchange_sim.market.lifecycle import MarketCalendar
-from recio.exchange_sim.market.pauses import Pauses
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Kind, SeriesSpec, Timetable, chosen
-from recio.exchange_sim.matching.account import Account
-from recio.exchange_sim.matching.execution import publish_ticker
-from recio.exchange_sim.matching.order_entry import expire
-from recio.exchange_sim.venue import Venue
+from recio.exchange_sim.order_flow.ladder_flow import LadderCrowd
+from recio.exchange_sim.order_flow.window_flow import STEP_MS, Crowd
 
 HISTORY_SECONDS = 3_600
 TICKER_MS = 1_000

@@ -18,10 +18,10 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from recio.exchange_sim.credentials import KEY_FILE, Credentials, load_or_make_key, write_private
+from recio.exchange_sim.engine.execution import publish_book, rest
+from recio.exchange_sim.engine.order_entry import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.execution import publish_book, rest
-from recio.exchange_sim.matching.order_entry import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.exchange_sim.simulation import Simulation
 from recio.units import money

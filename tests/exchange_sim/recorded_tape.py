@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from recio.exchange_sim.engine.order_entry import create
+from recio.exchange_sim.engine.orders import Order
+from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.order_entry import create
-from recio.exchange_sim.matching.orders import Order
-from recio.exchange_sim.matching.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.recorded.inspection import open_recording
 from recio.exchange_sim.recorded.playback import Playback
 from recio.units import money

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 from statistics import mean, median
 
-from recio.exchange_sim.events import BookChanged, Event, Trade
-from recio.exchange_sim.market.crowd import Crowd
-from recio.exchange_sim.matching.execution import take
+from recio.exchange_sim.engine.events import BookChanged, Event, Trade
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.order_flow.window_flow import Crowd
 from recio.exchange_sim.simulation import Simulation
 
 START_MS = 1_779_000_300_000 // 900_000 * 900_000 + 3_000

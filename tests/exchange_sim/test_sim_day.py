@@ -14,14 +14,14 @@ from random import Random
 
 import pytest
 
-from recio.exchange_sim.events import Event, Filled, MarketSettled
+from recio.exchange_sim.engine.account import Settlement
+from recio.exchange_sim.engine.events import Event, Filled, MarketSettled
+from recio.exchange_sim.engine.order_change import amend, decrease
+from recio.exchange_sim.engine.order_entry import cancel, cancel_all, create
+from recio.exchange_sim.engine.orders import Order, OrderStatus
+from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.market.markets import Market, Status
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.account import Settlement
-from recio.exchange_sim.matching.order_change import amend, decrease
-from recio.exchange_sim.matching.order_entry import cancel, cancel_all, create
-from recio.exchange_sim.matching.orders import Order, OrderStatus
-from recio.exchange_sim.matching.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.simulation import Simulation
 
 HOURS = max(int(os.environ.get("RECIO_SOAK_HOURS", "24")), 10)

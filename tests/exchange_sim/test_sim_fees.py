@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.exchange_sim.market.grids import TAPERED_DECI_CENT
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.fees import WHOLE, FeeTerms, fill_fee, model_fee
-from recio.exchange_sim.matching.order_entry import create
-from recio.exchange_sim.matching.orders import Order
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.fees import WHOLE, FeeTerms, fill_fee, model_fee
+from recio.exchange_sim.engine.order_entry import create
+from recio.exchange_sim.engine.orders import Order
+from recio.exchange_sim.engine.price_grids import TAPERED_DECI_CENT
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import OrderGroupChanged
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.group_entry import create_group, limit_group, reset_group
-from recio.exchange_sim.matching.groups import ROLLING_MS, OrderGroup
-from recio.exchange_sim.matching.order_entry import TimeInForce, create
-from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
+from recio.exchange_sim.engine.events import OrderGroupChanged
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.group_entry import create_group, limit_group, reset_group
+from recio.exchange_sim.engine.groups import ROLLING_MS, OrderGroup
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
 
 MakeDesk = Callable[..., Any]
 GROUPS = "/portfolio/order_groups"

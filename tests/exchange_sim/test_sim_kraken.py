@@ -15,14 +15,14 @@ from zlib import crc32
 
 import pytest
 
-from recio.exchange_sim.events import IndexTicked, SpotTraded
+from recio.exchange_sim.engine.events import IndexTicked, SpotTraded
 from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.ws import coinbase_frames, kraken_frames
-from recio.exchange_sim.ws.coinbase import coinbase_feed
-from recio.exchange_sim.ws.feeds import Feeds
-from recio.exchange_sim.ws.kraken import kraken_feed
-from recio.exchange_sim.ws.spot_market import Listing, SpotMarket
-from recio.exchange_sim.ws.subscriptions import Outbox
+from recio.exchange_sim.spot import coinbase_frames, kraken_frames
+from recio.exchange_sim.spot.coinbase import coinbase_feed
+from recio.exchange_sim.spot.feeds import Feeds
+from recio.exchange_sim.spot.kraken import kraken_feed
+from recio.exchange_sim.spot.spot_market import Listing, SpotMarket
+from recio.exchange_sim.wire.ws.subscriptions import Outbox
 
 BTC = {"channel": "book", "symbol": ["BTC/USD"]}
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")

@@ -10,7 +10,16 @@ from itertools import pairwise
 import pytest
 
 from recio import messages
-from recio.exchange_sim.events import BookChanged, Event, IndexPrinted
+from recio.exchange_sim.engine.events import BookChanged, Event, IndexPrinted
+from recio.exchange_sim.market.descriptions import (
+    event_subtitle,
+    event_title,
+    no_sub_title,
+    rules_primary,
+    rules_secondary,
+    title,
+    yes_sub_title,
+)
 from recio.exchange_sim.market.index import IndexPath
 from recio.exchange_sim.market.markets import Market, Status, new_event
 from recio.exchange_sim.market.series import (
@@ -23,15 +32,6 @@ from recio.exchange_sim.market.series import (
     spec_of,
 )
 from recio.exchange_sim.market.strikes import Strike, StrikeType
-from recio.exchange_sim.market.wording import (
-    event_subtitle,
-    event_title,
-    no_sub_title,
-    rules_primary,
-    rules_secondary,
-    title,
-    yes_sub_title,
-)
 from recio.exchange_sim.simulation import Simulation
 from recio.rules.contract_terms import why_not_understood
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import (
+from recio.exchange_sim.engine.events import (
     CloseDateChanged,
     GridChanged,
     MarketActivated,
@@ -19,14 +19,14 @@ from recio.exchange_sim.events import (
     OrderChanged,
     Trade,
 )
-from recio.exchange_sim.market.grids import DECI_CENT, LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.execution import publish_book, rest
+from recio.exchange_sim.engine.order_entry import NewOrder, SelfTradePrevention, TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
+from recio.exchange_sim.engine.pauses import Pauses, weekly_pause_end
+from recio.exchange_sim.engine.price_grids import DECI_CENT, LINEAR_CENT, TAPERED_DECI_CENT
 from recio.exchange_sim.market.interventions import NoSuchMarket
 from recio.exchange_sim.market.markets import Market, Status
-from recio.exchange_sim.market.pauses import Pauses, weekly_pause_end
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.execution import publish_book, rest
-from recio.exchange_sim.matching.order_entry import NewOrder, SelfTradePrevention, TimeInForce, create
-from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
 from recio.exchange_sim.simulation import Simulation
 
 MakeDesk = Callable[..., Any]

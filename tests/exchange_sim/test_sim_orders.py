@@ -7,18 +7,18 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import OrderChanged
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.order_change import amend, decrease
-from recio.exchange_sim.matching.order_entry import (
+from recio.exchange_sim.engine.events import OrderChanged
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.order_change import amend, decrease
+from recio.exchange_sim.engine.order_entry import (
     SelfTradePrevention,
     TimeInForce,
     cancel,
     cancel_all,
     create,
 )
-from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
-from recio.exchange_sim.rest.market_json import orderbook_json
+from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
+from recio.exchange_sim.wire.rest.market_json import orderbook_json
 
 MakeDesk = Callable[..., Any]
 IOC = TimeInForce.IMMEDIATE_OR_CANCEL

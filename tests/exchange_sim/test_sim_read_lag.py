@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from recio.exchange_sim.clock import VenueClock
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.order_change import amend, decrease
-from recio.exchange_sim.matching.order_entry import SelfTradePrevention, TimeInForce, cancel_all, create
-from recio.exchange_sim.matching.versions import PRESENT
-from recio.exchange_sim.rest import reading
-from recio.exchange_sim.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
-from recio.exchange_sim.rest.read_lag import ReadLag
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.order_change import amend, decrease
+from recio.exchange_sim.engine.order_entry import SelfTradePrevention, TimeInForce, cancel_all, create
+from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.versions import PRESENT
+from recio.exchange_sim.wire.rest import reading
+from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
 
 MakeDesk = Callable[..., Any]
 State = dict[str, Any]

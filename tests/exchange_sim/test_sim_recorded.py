@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.matching.orders import OrderStatus
+from recio.exchange_sim.engine.orders import OrderStatus
 from recio.exchange_sim.recorded.files import BadSession
 from recio.exchange_sim.recorded.inspection import open_recording
 from recio.exchange_sim.recorded.opening import start_waiting

@@ -20,7 +20,7 @@ from recio.exchange_sim.faults.faults import (
     RandomFaults,
     Stream,
 )
-from recio.exchange_sim.faults.request_faults import NEW_FIELD, NEW_WORD
+from recio.exchange_sim.wire.rest.request_faults import NEW_FIELD, NEW_WORD
 
 NOT_CARRIED_OUT = {
     "lose_request": None,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, Refused
+from recio.exchange_sim.engine.transfers import open_subaccount
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.order_entry import TimeInForce, create
-from recio.exchange_sim.matching.orders import Order, Refused
-from recio.exchange_sim.matching.transfers import open_subaccount
 
 MakeDesk = Callable[..., Any]
 ORDERS = "/portfolio/events/orders"

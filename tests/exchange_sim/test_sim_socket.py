@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from recio.exchange_sim.events import (
+from recio.exchange_sim.engine.events import (
     CloseDateChanged,
     EventFeeChanged,
     GridChanged,
@@ -20,11 +20,11 @@ from recio.exchange_sim.events import (
     OrderGroupChanged,
 )
 from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.ws import sockets
-from recio.exchange_sim.ws.audience import Audience
-from recio.exchange_sim.ws.hub import Hub
-from recio.exchange_sim.ws.rules import SocketRules
-from recio.exchange_sim.ws.subscriptions import Session
+from recio.exchange_sim.wire.ws import sockets
+from recio.exchange_sim.wire.ws.audience import Audience
+from recio.exchange_sim.wire.ws.hub import Hub
+from recio.exchange_sim.wire.ws.rules import SocketRules
+from recio.exchange_sim.wire.ws.subscriptions import Session
 
 
 async def send(socket: Any, number: int, command: str, **params: Any) -> None:

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import MarketDetermined, MarketSettled, StrikeSet
-from recio.exchange_sim.market.fair import Fixing, mean_variance_seconds, probability
+from recio.exchange_sim.engine.events import MarketDetermined, MarketSettled, StrikeSet
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.market.descriptions import rules_primary
 from recio.exchange_sim.market.index import IndexPath
 from recio.exchange_sim.market.markets import Status, new_event
 from recio.exchange_sim.market.series import Timetable, chosen
-from recio.exchange_sim.market.wording import rules_primary
-from recio.exchange_sim.matching.order_entry import TimeInForce, create
+from recio.exchange_sim.order_flow.fair_value import Fixing, mean_variance_seconds, probability
 
 MakeDesk = Callable[..., Any]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.faults.faults import Fault, FaultKind
-from recio.exchange_sim.market.pauses import Pauses
 
 
 def apply(exchange: Exchange, fault: Fault) -> bool:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-from recio.exchange_sim.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
-from recio.exchange_sim.market.grids import LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
+from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.lifecycle import MarketCalendar, cancel_resting
 from recio.exchange_sim.market.markets import Market, Status
-from recio.exchange_sim.venue import Venue
 
 
 class NoSuchMarket(Exception):

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from recio.exchange_sim.events import (
+from recio.exchange_sim.engine.events import (
     BookCleared,
     MarketCreated,
     MarketDetermined,
     MarketSettled,
     StrikeSet,
 )
-from recio.exchange_sim.market.agenda import Agenda
+from recio.exchange_sim.engine.execution import cancel_order, pay_out, publish_book, publish_ticker
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.event_queue import Agenda
 from recio.exchange_sim.market.markets import Market, Status, new_event
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Kind, SeriesSpec
-from recio.exchange_sim.matching.execution import cancel_order, pay_out, publish_book, publish_ticker
-from recio.exchange_sim.venue import Venue
 
 STRIKE_DELAY_MS = 500
 

@@ -7,13 +7,13 @@ from enum import StrEnum
 from itertools import count
 from uuid import NAMESPACE_URL, uuid5
 
+from recio.exchange_sim.engine.book import Book
+from recio.exchange_sim.engine.price_grids import TAPERED_DECI_CENT, Grid
 from recio.exchange_sim.market import series
 from recio.exchange_sim.market.candles import Candles
-from recio.exchange_sim.market.grids import TAPERED_DECI_CENT, Grid
 from recio.exchange_sim.market.naming import event_ticker, market_suffix
 from recio.exchange_sim.market.series import DEFAULT_SERIES, Kind, SeriesSpec
 from recio.exchange_sim.market.strikes import Strike, StrikeType, ladder, ranges
-from recio.exchange_sim.matching.book import Book
 
 SHARD = series.SHARD
 CREATED_BEFORE_MS = 86_400_000

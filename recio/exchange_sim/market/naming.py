@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recio.exchange_sim.market.pauses import NEW_YORK
+from recio.exchange_sim.engine.pauses import NEW_YORK
 from recio.exchange_sim.market.series import Kind, SeriesSpec
 from recio.exchange_sim.market.strikes import Strike, StrikeType
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import KEPT_MARKETS
-from recio.exchange_sim.venue import Venue
 
 _FORGOTTEN_AT_ONCE = 0.1
 

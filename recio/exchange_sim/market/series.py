@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from recio.exchange_sim.market.grids import LINEAR_CENT, TAPERED_DECI_CENT, Grid
+from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT, Grid
 
 SHARD = 2
 FIFTEEN_MINUTES = 900

@@ -12,22 +12,22 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from uuid import NAMESPACE_URL, uuid5
 
-from recio.exchange_sim.events import (
+from recio.exchange_sim.engine.book import Book
+from recio.exchange_sim.engine.events import (
     BookCleared,
     MarketCreated,
     MarketDetermined,
     MarketSettled,
     StrikeSet,
 )
-from recio.exchange_sim.market.agenda import Agenda
+from recio.exchange_sim.engine.execution import cancel_order, pay_out
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.event_queue import Agenda
 from recio.exchange_sim.market.lifecycle import STRIKE_DELAY_MS, Disturbances
 from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market, Status
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Delays
-from recio.exchange_sim.matching.book import Book
-from recio.exchange_sim.matching.execution import cancel_order, pay_out
 from recio.exchange_sim.recorded.windows import Window
-from recio.exchange_sim.venue import Venue
 
 
 class RecordedCalendar:

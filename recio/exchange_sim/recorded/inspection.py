@@ -28,7 +28,7 @@ from recio.exchange_sim.recorded.frames import (
 )
 from recio.exchange_sim.recorded.spot_rows import SpotRow, read_spot
 from recio.exchange_sim.recorded.windows import Window, read_windows
-from recio.exchange_sim.ws.subscriptions import BOOK
+from recio.exchange_sim.wire.ws.subscriptions import BOOK
 
 OFFSET_SAMPLE = 1_000
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from recio.exchange_sim.matching.book import Change, Ladder, Match, Resting, Sweep
+from recio.exchange_sim.engine.book import Change, Ladder, Match, Resting, Sweep
+from recio.exchange_sim.engine.venue import ACCOUNT_OWNER
 from recio.exchange_sim.recorded.frames import Level, Quote
-from recio.exchange_sim.recorded.standing import Hit, Place, Standing, Witness, proven_hits
-from recio.exchange_sim.venue import ACCOUNT_OWNER
+from recio.exchange_sim.recorded.queue_position import Hit, Place, Standing, Witness, proven_hits
 
 RECORDED_OWNER = 1
 

@@ -16,10 +16,10 @@ from recio.exchange_sim.credentials import CREDENTIALS_FILE, ClockOrigin, Creden
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.recorded.inspection import Recording, open_recording
 from recio.exchange_sim.recorded.playback import Playback
-from recio.exchange_sim.recorded.spot_feed import RecordedSpot
 from recio.exchange_sim.recorded.waiting import Waiting
 from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.ws.feeds import Feeds
+from recio.exchange_sim.spot.feeds import Feeds
+from recio.exchange_sim.spot.recorded_trades import RecordedSpot
 from recio.units import money
 
 if TYPE_CHECKING:

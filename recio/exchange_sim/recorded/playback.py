@@ -20,29 +20,29 @@ from __future__ import annotations
 
 from typing import cast
 
-from recio.exchange_sim.events import FrameRecorded
-from recio.exchange_sim.market.chronicle import Chronicle
+from recio.exchange_sim.engine.account import Account
+from recio.exchange_sim.engine.book import Book
+from recio.exchange_sim.engine.events import FrameRecorded
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.order_entry import expire
+from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.candle_recorder import Chronicle
 from recio.exchange_sim.market.index import IndexPath
 from recio.exchange_sim.market.interventions import Interventions
 from recio.exchange_sim.market.lifecycle import MarketCalendar
 from recio.exchange_sim.market.markets import Market, Status
-from recio.exchange_sim.market.pauses import Pauses
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Timetable
-from recio.exchange_sim.matching.account import Account
-from recio.exchange_sim.matching.book import Book
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.order_entry import expire
 from recio.exchange_sim.recorded.calendar import RecordedCalendar, clear_shown
 from recio.exchange_sim.recorded.frames import BookDelta, BookSnapshot, Quote
 from recio.exchange_sim.recorded.inspection import Message, Recording, Served
 from recio.exchange_sim.recorded.liquidity import RECORDED_OWNER, RecordedBook
-from recio.exchange_sim.recorded.spot_feed import RecordedSpot
+from recio.exchange_sim.recorded.queue_position import Hit
 from recio.exchange_sim.recorded.spot_rows import SpotRow
-from recio.exchange_sim.recorded.standing import Hit
-from recio.exchange_sim.recorded.turned import turned_delta, turned_snapshot
-from recio.exchange_sim.venue import Venue
-from recio.exchange_sim.ws.subscriptions import BOOK, TICKER
+from recio.exchange_sim.recorded.yes_prices import turned_delta, turned_snapshot
+from recio.exchange_sim.spot.recorded_trades import RecordedSpot
+from recio.exchange_sim.wire.ws.subscriptions import BOOK, TICKER
 from recio.units import ONE_DOLLAR
 
 STEP_MS = 50

@@ -1,0 +1,141 @@
+"""The spot venues beside the exchange: they follow the indices, meet faults, and tell their listeners."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+
+from recio.exchange_sim.engine.events import Event, IndexTicked, SpotTraded
+from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.spot.spot_market import STEP_MS, Listing, SpotMarket, SpotTrade, Step
+from recio.exchange_sim.wire.ws.subscriptions import Outbox, Wire
+
+HEARTBEAT_MS = 1_000
+
+Tell = Callable[["Feed", SpotMarket, Step], None]
+Beat = Callable[["Feed", SpotMarket], None]
+
+
+class Feed:
+    """One spot venue: its markets, who listens to which channel of them, and what befalls it."""
+
+    def __init__(self, name: str, faults: Faults, *, tell: Tell, beat: Beat, books: frozenset[str]) -> None:
+        self.name = name
+        self.markets: dict[str, SpotMarket] = {}
+        self.wire = Wire()
+        self.quiet = False
+        """Nothing but heartbeats goes out."""
+        self._faults = faults
+        self._tell = tell
+        self._beat = beat
+        self._books = books
+        self._listeners: dict[tuple[str, str], dict[Outbox, None]] = {}
+
+    def add(self, listing: Listing, seed: int, *, level: int, now_ms: int) -> None:
+        market = SpotMarket(listing, f"{seed}:{self.name}:{listing.name}", level=level, now_ms=now_ms)
+        self.markets[listing.name] = market
+
+    def listen(self, outbox: Outbox, channel: str, product: str) -> None:
+        if channel in self._books and not self._shown(product):
+            self.markets[product].open_book()
+        self._listeners.setdefault((channel, product), {})[outbox] = None
+
+    def leave(self, outbox: Outbox, channel: str, product: str) -> None:
+        self._listeners.get((channel, product), {}).pop(outbox, None)
+
+    def forget(self, outbox: Outbox) -> None:
+        for listeners in self._listeners.values():
+            listeners.pop(outbox, None)
+
+    def heard(self, channel: str, product: str) -> bool:
+        return bool(self._listeners.get((channel, product)))
+
+    def say(self, channel: str, product: str, body: Callable[[], bytes]) -> None:
+        """Send a message, made once and only if somebody listens."""
+        listeners = self._listeners.get((channel, product))
+        if listeners:
+            frame = body()
+            for outbox in listeners:
+                outbox.put(frame)
+
+    def moved(self, event: IndexTicked) -> None:
+        for market in self.markets.values():
+            if market.listing.index_id == event.index_id:
+                market.level = event.value
+
+    def repeat(self, product: str, trade: SpotTrade) -> None:
+        """A recorded trade."""
+        market = self.markets.get(product)
+        if market is not None and not self.quiet and not market.stuck:
+            market.repeat(trade)
+            self._tell(self, market, Step(trades=[market.last], quote_moved=True))
+
+    def run_to(self, now_ms: int) -> None:
+        """Bring every market that somebody listens to up to this moment."""
+        for product, market in self.markets.items():
+            if not any(self.heard(channel, one) for channel, one in self._listeners if one == product):
+                market.rest_until(now_ms // STEP_MS * STEP_MS)
+            while market.now_ms + STEP_MS <= now_ms:
+                self._step(market, (market.now_ms // STEP_MS + 1) * STEP_MS)
+
+    def meet_faults(self, host_now: float) -> None:
+        """Bring the armed faults of this feed into force."""
+        dead = self._faults.lasting(FaultKind.FEED_DEAD, self.name, host_now) is not None
+        silent = self._faults.lasting(FaultKind.FEED_SILENT, self.name, host_now) is not None
+        stuck = self._faults.lasting(FaultKind.FEED_STUCK, self.name, host_now) is not None
+        off = self._faults.lasting(FaultKind.FEED_OFF, self.name, host_now)
+        self.wire.silent = dead
+        self.quiet = dead or silent
+        for market in self.markets.values():
+            market.stuck = stuck
+            market.factor = 1.0 if off is None else 1 + off.percent / 100
+
+    def _shown(self, product: str) -> bool:
+        """Whether somebody keeps the book of this product."""
+        return any(self.heard(book, product) for book in self._books)
+
+    def _step(self, market: SpotMarket, now_ms: int) -> None:
+        if self.quiet:
+            market.now_ms = now_ms
+        else:
+            product = market.listing.name
+            step = market.step(now_ms, with_book=self._shown(product))
+            self._tell(self, market, step)
+        if now_ms % HEARTBEAT_MS == 0:
+            self._beat(self, market)
+
+
+class Feeds:
+    """Every spot venue, moved by what happens at the exchange."""
+
+    def __init__(self, feeds: Iterable[Feed]) -> None:
+        self.by_name = {feed.name: feed for feed in feeds}
+        self.recorded: dict[str, str] = {}
+        """The product, by feed, that takes its trades from the venue's events instead of making them."""
+
+    def follow(self, events: list[Event], now_ms: int) -> None:
+        """Move on to the present along the indices' own path."""
+        host_now = time.time()
+        for feed in self.by_name.values():
+            feed.meet_faults(host_now)
+        for event in events:
+            if isinstance(event, IndexTicked):
+                for feed in self.by_name.values():
+                    feed.run_to(event.now_ms)
+                    feed.moved(event)
+            elif isinstance(event, SpotTraded):
+                self._repeat(event)
+        for feed in self.by_name.values():
+            feed.run_to(now_ms)
+
+    def _repeat(self, event: SpotTraded) -> None:
+        trade = SpotTrade(
+            trade_id=event.trade_id,
+            sequence=event.sequence,
+            price=event.price,
+            size=event.size,
+            buyer_is_maker=event.buyer_is_maker,
+            now_ms=event.now_ms,
+        )
+        for name, product in self.recorded.items():
+            self.by_name[name].repeat(product, trade)
