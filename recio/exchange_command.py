@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from recio.errors import BadConfig, BadRecording, Fatal
-from recio.units import UnitError, money
+from recio.exchange_sim.engine.units import UnitError, read_money
 
 if TYPE_CHECKING:
     from recio.exchange_sim.credentials import Credentials
@@ -214,7 +214,7 @@ def _speed(text: str) -> float:
 
 def _dollars(text: str) -> str:
     try:
-        if money(text) >= 0:
+        if read_money(text) >= 0:
             return text
     except UnitError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

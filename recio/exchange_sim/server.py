@@ -26,6 +26,7 @@ from recio.exchange_sim.credentials import (
     load_or_make_key,
 )
 from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.exchange import EXCHANGE, Exchange
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.market.series import Timetable, spec_of
@@ -56,7 +57,6 @@ from recio.exchange_sim.wire.ws.commands import CommandDesk
 from recio.exchange_sim.wire.ws.hub import Hub
 from recio.exchange_sim.wire.ws.rules import SocketRules
 from recio.exchange_sim.wire.ws.sockets import trading_socket
-from recio.units import money
 
 REST_PREFIX = "/trade-api/v2"
 SOCKET_PATH = "/trade-api/ws/v2"
@@ -232,7 +232,7 @@ def _simulation(settings: ExchangeSettings, clock: VenueClock, credentials: Cred
         now_ms=clock.milliseconds(),
         series=_tickers(settings.series),
         timetable=replace(settings.timetable, window_seconds=settings.window_seconds),
-        balance=money(settings.balance_dollars),
+        balance=read_money(settings.balance_dollars),
         user_id=str(uuid4()),
         traders=not settings.quiet_traders,
     )

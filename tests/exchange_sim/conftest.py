@@ -20,11 +20,11 @@ from cryptography.hazmat.primitives.asymmetric import padding
 from recio.exchange_sim.credentials import KEY_FILE, Credentials, load_or_make_key, write_private
 from recio.exchange_sim.engine.execution import publish_book, rest
 from recio.exchange_sim.engine.order_entry import NewOrder, SelfTradePrevention, TimeInForce
+from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.exchange_sim.simulation import Simulation
-from recio.units import money
 
 WINDOW_START_MS = 1_779_000_300_000 // 900_000 * 900_000
 OTHER = 7
@@ -42,7 +42,7 @@ class Desk:
             now_ms=WINDOW_START_MS + 3_000,
             series=("KXBTC15M",),
             timetable=Timetable(window_seconds=window_seconds),
-            balance=money(balance),
+            balance=read_money(balance),
             user_id="user",
             traders=False,
         )

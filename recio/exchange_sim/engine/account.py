@@ -5,8 +5,8 @@ from __future__ import annotations
 from copy import copy
 from dataclasses import dataclass, field
 
+from recio.exchange_sim.engine.units import ONE_DOLLAR, PAYOUT_PER_UNIT
 from recio.exchange_sim.engine.versions import Horizon, Versions
-from recio.units import ONE_DOLLAR, PAYOUT_PER_UNIT
 
 
 @dataclass(slots=True)

@@ -20,9 +20,9 @@ from recio.exchange_sim.engine.fees import fill_fee, model_fee
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, OrderStatus
 from recio.exchange_sim.engine.terms import fee_terms, shard_of
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
 from recio.exchange_sim.market.markets import Market, record_trade
-from recio.units import ONE_DOLLAR
 
 
 def take(

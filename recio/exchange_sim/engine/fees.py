@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from recio.units import ONE_DOLLAR, Money
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 
 ALIGNMENT = 100
 """Money is kept on multiples of $0.0001: this many units of $0.000001."""
@@ -31,7 +31,7 @@ QUADRATIC = FeeTerms()
 class FillFee:
     """What one fill costs and what is left in its order's rounding accumulator."""
 
-    cost: Money
+    cost: int
     accumulator: int
 
 
@@ -49,4 +49,4 @@ def fill_fee(*, revenue: int, trade_fee: int, accumulator: int) -> FillFee:
     gathered = accumulator + rounding
     gross = trade_fee + rounding
     rebate = min(gathered, gross) // ALIGNMENT * ALIGNMENT
-    return FillFee(cost=Money(gross - rebate), accumulator=gathered - rebate)
+    return FillFee(cost=gross - rebate, accumulator=gathered - rebate)

@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from itertools import chain
 
-from recio.units import ONE_DOLLAR, Price, price_text
+from recio.exchange_sim.engine.units import ONE_DOLLAR, price_text
 
 Ranges = tuple[tuple[int, int, int], ...]
 
@@ -23,7 +23,7 @@ class Grid:
 
     def __post_init__(self) -> None:
         every = set(chain.from_iterable(range(start, end + 1, step) for start, end, step in self.ranges))
-        levels = tuple(sorted(every - {0, int(ONE_DOLLAR)}))
+        levels = tuple(sorted(every - {0, ONE_DOLLAR}))
         object.__setattr__(self, "levels", levels)
         object.__setattr__(self, "_known", frozenset(levels))
 
@@ -42,9 +42,9 @@ class Grid:
         """The grid as market objects show it."""
         return [
             {
-                "end": price_text(Price(end)),
-                "start": price_text(Price(start)),
-                "step": price_text(Price(step)),
+                "end": price_text(end),
+                "start": price_text(start),
+                "step": price_text(step),
             }
             for start, end, step in self.ranges
         ]

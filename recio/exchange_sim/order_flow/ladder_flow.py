@@ -12,6 +12,7 @@ from random import Random
 
 from recio.exchange_sim.engine.book import Ladder
 from recio.exchange_sim.engine.execution import publish_book
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
 from recio.exchange_sim.market.lifecycle import Listed
 from recio.exchange_sim.market.markets import Market, Status
@@ -28,7 +29,6 @@ from recio.exchange_sim.order_flow.figures import (
 )
 from recio.exchange_sim.order_flow.makers import Makers
 from recio.exchange_sim.order_flow.window_flow import KEPT_PER_STEP, SHOCK_PER_STEP, STEP_MS
-from recio.units import ONE_DOLLAR
 
 _FAR_PER_STEP = 4
 _FAR_EVERY_STEPS = 20

@@ -8,8 +8,8 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from recio.exchange_sim.engine.units import ONE_DOLLAR, UnitError, read_price, read_quantity
 from recio.exchange_sim.recorded.files import bad_line, lines
-from recio.units import ONE_DOLLAR, UnitError, price, quantity
 
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """Years 2000 to 2100: a time outside is in the wrong unit."""
@@ -167,7 +167,7 @@ def _book_delta(seen: _Delta, body: bytes) -> BookDelta:
         seen.market_id,
         bid,
         at if bid else ONE_DOLLAR - at,
-        quantity(seen.delta_fp),
+        read_quantity(seen.delta_fp),
         seen.ts_ms,
         body,
     )
@@ -177,7 +177,7 @@ def _quote(seen: _Ticker, body: bytes) -> Quote:
     return Quote(
         seen.market_ticker,
         seen.market_id,
-        None if seen.price_dollars is None else price(seen.price_dollars),
+        None if seen.price_dollars is None else read_price(seen.price_dollars),
         _size(seen.last_trade_size_fp),
         _size(seen.volume_fp),
         _size(seen.open_interest_fp),
@@ -187,11 +187,11 @@ def _quote(seen: _Ticker, body: bytes) -> Quote:
 
 
 def _size(text: str | None) -> int | None:
-    return None if text is None else quantity(text)
+    return None if text is None else read_quantity(text)
 
 
 def _level(at: str, size: str) -> Level:
-    standing = quantity(size)
+    standing = read_quantity(size)
     if standing <= 0:
         raise UnitError(f"a level of {size} cannot stand in a book")
     return _inside(at), standing
@@ -202,7 +202,7 @@ def _turned(level: Level) -> Level:
 
 
 def _inside(text: str) -> int:
-    at = price(text)
+    at = read_price(text)
     if not 0 < at < ONE_DOLLAR:
         raise UnitError(f"price {text} is not between 0 and 1")
     return at

@@ -13,6 +13,7 @@ import structlog
 
 from recio.exchange_sim.clock import VenueClock, iso
 from recio.exchange_sim.credentials import CREDENTIALS_FILE, ClockOrigin, Credentials, write_private
+from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.recorded.inspection import Recording, open_recording
 from recio.exchange_sim.recorded.playback import Playback
@@ -20,7 +21,6 @@ from recio.exchange_sim.recorded.waiting import Waiting
 from recio.exchange_sim.simulation import Simulation
 from recio.exchange_sim.spot.feeds import Feeds
 from recio.exchange_sim.spot.recorded_trades import RecordedSpot
-from recio.units import money
 
 if TYPE_CHECKING:
     from recio.exchange_sim.server import ExchangeSettings
@@ -86,7 +86,7 @@ def play(
         instance=credentials.instance,
         now_ms=now_ms,
         timetable=settings.timetable,
-        balance=money(settings.balance_dollars),
+        balance=read_money(settings.balance_dollars),
         user_id=str(uuid4()),
     )
     playback.spot = RecordedSpot(recording, faults, now_ms=now_ms)

@@ -26,6 +26,7 @@ from recio.exchange_sim.engine.events import FrameRecorded
 from recio.exchange_sim.engine.execution import take
 from recio.exchange_sim.engine.order_entry import expire
 from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.candle_recorder import Chronicle
 from recio.exchange_sim.market.index import IndexPath
@@ -43,7 +44,6 @@ from recio.exchange_sim.recorded.spot_rows import SpotRow
 from recio.exchange_sim.recorded.yes_prices import turned_delta, turned_snapshot
 from recio.exchange_sim.spot.recorded_trades import RecordedSpot
 from recio.exchange_sim.wire.ws.subscriptions import BOOK, TICKER
-from recio.units import ONE_DOLLAR
 
 STEP_MS = 50
 SECOND_MS = 1_000

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from recio.units import ONE_DOLLAR, Money, Price, Quantity, money_text, price_text, quantity_text
+from recio.exchange_sim.engine.units import ONE_DOLLAR, money_text, price_text, quantity_text
 
 
 @lru_cache(maxsize=16_384)
 def dollars(price: int) -> str:
     """5200 -> '0.5200'."""
-    return price_text(Price(price))
+    return price_text(price)
 
 
 @lru_cache(maxsize=65_536)
 def count(quantity: int) -> str:
     """1300 -> '13.00'."""
-    return quantity_text(Quantity(quantity))
+    return quantity_text(quantity)
 
 
 def cost(money: int) -> str:
     """17500 -> '0.017500'."""
-    return money_text(Money(money))
+    return money_text(money)
 
 
 def balance(money: int) -> str:
     """98018600 -> '98.0186': four decimals, anything finer cut off."""
-    return price_text(Price(money // 100))
+    return price_text(money // 100)
 
 
 def other_side(price: int) -> str:

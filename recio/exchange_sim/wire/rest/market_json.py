@@ -6,12 +6,12 @@ import msgspec
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.events import Trade
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.market import descriptions
 from recio.exchange_sim.market.markets import Market, Status
 from recio.exchange_sim.market.naming import short_text
 from recio.exchange_sim.market.series import Kind
 from recio.exchange_sim.wire.texts import book_side, count, dollars, other_side, outcome
-from recio.units import ONE_DOLLAR
 
 EXPECTED_EXPIRATION_MS = 300_000
 LATEST_EXPIRATION_MS = 7 * 86_400_000

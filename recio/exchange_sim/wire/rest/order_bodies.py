@@ -9,7 +9,7 @@ import msgspec
 
 from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
-from recio.units import UnitError, price, quantity
+from recio.exchange_sim.engine.units import UnitError, read_price, read_quantity
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")
 _GO_TYPES = {
@@ -181,7 +181,7 @@ def group_limit(body: OrderGroupRequest) -> int | None:
     if (body.contracts_limit is None) == (body.contracts_limit_fp is None):
         return None
     try:
-        asked = quantity(body.contracts_limit_fp or str(body.contracts_limit))
+        asked = read_quantity(body.contracts_limit_fp or str(body.contracts_limit))
     except UnitError:
         return None
     return asked if asked > 0 else None
@@ -189,16 +189,16 @@ def group_limit(body: OrderGroupRequest) -> int | None:
 
 def size(text: str | None) -> int | None:
     """A contract count, None when absent. Raises UnitError when it is not one."""
-    return None if text is None else quantity(text)
+    return None if text is None else read_quantity(text)
 
 
 def _numbers(price_text: str, count_text: str) -> tuple[int, int] | Refused:
     try:
-        asked = price(price_text)
+        asked = read_price(price_text)
     except UnitError:
         return Refused(status=400, code="invalid_price")
     try:
-        return asked, quantity(count_text)
+        return asked, read_quantity(count_text)
     except UnitError:
         return Refused(status=400, code="invalid_order_size")
 

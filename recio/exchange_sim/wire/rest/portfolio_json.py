@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.account import Position, Settlement
 from recio.exchange_sim.engine.orders import Fill, Order
+from recio.exchange_sim.engine.units import PAYOUT_PER_UNIT
 from recio.exchange_sim.wire.rest.market_json import Json
 from recio.exchange_sim.wire.texts import book_side, cost, count, dollars, other_side, outcome
-from recio.units import PAYOUT_PER_UNIT
 
 
 def order_json(order: Order, user_id: str) -> Json:

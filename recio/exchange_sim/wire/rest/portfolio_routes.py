@@ -8,6 +8,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.account import Account, Position, Settlement
 from recio.exchange_sim.engine.orders import FORBIDDEN, Fill
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.exchange import exchange_of
 from recio.exchange_sim.wire.rest import reading
@@ -28,7 +29,6 @@ from recio.exchange_sim.wire.rest.replies import (
     reply,
 )
 from recio.exchange_sim.wire.texts import balance
-from recio.units import ONE_DOLLAR
 
 MOST_EVENTS = 10
 MOST_TICKERS = 100

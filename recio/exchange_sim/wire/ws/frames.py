@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.events import BookChanged, TickerChanged, Trade
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.wire.rest.market_json import Json
 from recio.exchange_sim.wire.texts import book_side, count, dollars, other_side, outcome
-from recio.units import ONE_DOLLAR
 
 
 def snapshot(market: Market, *, yes_price: bool) -> Json:
