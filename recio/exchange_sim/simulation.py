@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from recio.exchange_sim.engine.account import Account
-from recio.exchange_sim.engine.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.engine.execution import publish_ticker
 from recio.exchange_sim.engine.order_entry import expire
 from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.candle_recorder import Chronicle
+from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.index import TICK_MS, IndexPath
 from recio.exchange_sim.market.interventions import Interventions
 from recio.exchange_sim.market.lifecycle import MarketCalendar
+from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Kind, SeriesSpec, Timetable, chosen
 from recio.exchange_sim.order_flow.ladder_flow import LadderCrowd
@@ -44,19 +45,23 @@ class Simulation:
         self.specs = chosen(tuple(series), table)
         account = Account(user_id=user_id, cash={0: 0, SHARD: balance}, deposits=balance)
         paths = _paths(seed, self.specs, start_ms, table)
-        self.venue = Venue(account=account, index=paths[0], instance=instance, now_ms=start_ms)
-        self.venue.indices = {path.asset.index_id: path for path in paths}
+        self.listings = Listings(markets={}, indices={path.asset.index_id: path for path in paths})
+        self.venue = Venue(account=account, markets=self.listings.markets, instance=instance, now_ms=start_ms)
         self.venue.pauses = Pauses(weekly=table.weekly_pause)
         self.started_ms = start_ms
         self._stepped_ms = start_ms
         self.retention = Retention(
-            self.venue, history_ms=table.history_seconds * 1000, most=table.kept_markets
+            self.venue, self.listings, history_ms=table.history_seconds * 1000, most=table.kept_markets
         )
         self.retention.step()
-        self.calendar = MarketCalendar(self.venue, self.specs, self.retention)
-        self.interventions = Interventions(self.venue, self.calendar)
-        self.chronicle = Chronicle(self.venue)
-        self.crowds = {spec.ticker: _crowd(self.venue, seed, spec) for spec in self.specs} if traders else {}
+        self.calendar = MarketCalendar(self.venue, self.listings, self.specs, self.retention)
+        self.interventions = Interventions(self.venue, self.listings, self.calendar)
+        self.chronicle = Chronicle(self.venue, self.listings)
+        self.crowds = (
+            {spec.ticker: _crowd(self.venue, self.listings, seed, spec) for spec in self.specs}
+            if traders
+            else {}
+        )
 
     def advance(self, to_ms: int, *, most_steps: int) -> bool:
         """Take the steps that are due, at most so many. True when the venue has caught up."""
@@ -85,7 +90,7 @@ class Simulation:
 
     def _move_indices(self, now_ms: int) -> None:
         fast = now_ms % INDEX_TICK_MS == 0
-        for name, path in self.venue.indices.items():
+        for name, path in self.listings.indices.items():
             printed = path.tick(now_ms)
             if printed is not None:
                 self.venue.emit(IndexPrinted(now_ms // 1000, printed, name))
@@ -121,5 +126,5 @@ def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timet
     ]
 
 
-def _crowd(venue: Venue, seed: int, spec: SeriesSpec) -> Crowd | LadderCrowd:
-    return (Crowd if spec.kind is Kind.WINDOW else LadderCrowd)(venue, seed, spec)
+def _crowd(venue: Venue, listings: Listings, seed: int, spec: SeriesSpec) -> Crowd | LadderCrowd:
+    return (Crowd if spec.kind is Kind.WINDOW else LadderCrowd)(venue, listings, seed, spec)

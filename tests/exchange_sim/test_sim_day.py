@@ -15,12 +15,14 @@ from random import Random
 import pytest
 
 from recio.exchange_sim.engine.account import Settlement
-from recio.exchange_sim.engine.events import Event, Filled, MarketSettled
+from recio.exchange_sim.engine.events import Event, Filled
 from recio.exchange_sim.engine.order_change import amend, decrease
 from recio.exchange_sim.engine.order_entry import cancel, cancel_all, create
 from recio.exchange_sim.engine.orders import Order, OrderStatus
 from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.market.events import MarketSettled
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.simulation import Simulation
 

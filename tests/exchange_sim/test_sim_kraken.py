@@ -15,14 +15,14 @@ from zlib import crc32
 
 import pytest
 
-from recio.exchange_sim.engine.events import IndexTicked, SpotTraded
 from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.market.events import IndexTicked
 from recio.exchange_sim.spot import coinbase_frames, kraken_frames
 from recio.exchange_sim.spot.coinbase import coinbase_feed
 from recio.exchange_sim.spot.feeds import Feeds
 from recio.exchange_sim.spot.kraken import kraken_feed
-from recio.exchange_sim.spot.spot_market import Listing, SpotMarket
-from recio.exchange_sim.wire.ws.subscriptions import Outbox
+from recio.exchange_sim.spot.spot_market import Listing, SpotMarket, SpotTrade
+from recio.exchange_sim.wire.outbox import Outbox
 
 BTC = {"channel": "book", "symbol": ["BTC/USD"]}
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -270,13 +270,14 @@ def test_a_book_that_nobody_watched_for_a_while_is_whole_for_the_next_listener()
     assert all(b'"match"' in frame for frame, _ in steady.frames)
 
 
-def test_recorded_trades_are_repeated_where_the_feed_is_told_to() -> None:
-    feed, other = coinbase_feed(Faults()), kraken_feed(Faults())
+def test_a_recorded_trade_is_repeated_as_it_was() -> None:
+    feed = coinbase_feed(Faults())
     feed.add(coinbase_frames.LISTINGS[0], 1, level=84_000 * 10**8, now_ms=0)
-    feeds, listener = Feeds([feed, other]), Outbox()
-    feeds.recorded["coinbase"] = "BTC-USD"
+    feeds, listener = Feeds([feed, kraken_feed(Faults())]), Outbox()
     feed.listen(listener, "matches", "BTC-USD")
-    feeds.follow([SpotTraded(77, 5, 8_123_456, 10**8, True, 40)], 60_000)
+    recorded = SpotTrade(trade_id=77, sequence=5, price=8_123_456, size=10**8, buyer_is_maker=True, now_ms=40)
+    feed.repeat("BTC-USD", recorded, 40)
+    feeds.follow([], 60_000)
     match = json.loads(listener.take())
     assert not listener.frames
     assert (match["trade_id"], match["price"], match["size"], match["side"]) == (77, "81234.56", "1", "buy")

@@ -14,7 +14,6 @@ from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.recorded.files import BadSession
 from recio.exchange_sim.recorded.inspection import open_recording
 from recio.exchange_sim.recorded.opening import start_waiting
-from recio.exchange_sim.server import ExchangeSettings
 from tests.exchange_sim.recorded_tape import CLOCK_OFF_MS, FIRST, SECOND, Tape, opening_book
 
 
@@ -304,8 +303,7 @@ async def test_no_settlement_index_is_made_up(start_exchange, tape: Tape) -> Non
 
 def test_the_clock_starts_anew_until_somebody_signs_and_then_stays_as_he_read_it(tape: Tape) -> None:
     recording = open_recording(tape.write())
-    settings = ExchangeSettings(credentials_dir=tape.folder, speed=60.0, recording_lead_seconds=1e-9)
-    waiting = start_waiting(recording, settings)
+    waiting = start_waiting(recording, speed=60.0, lead_seconds=1e-9, for_client=True)
     said: list[Any] = []
     waiting.announce = said.append
     read = waiting.clock

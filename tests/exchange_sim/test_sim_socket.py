@@ -10,16 +10,16 @@ from typing import Any
 import aiohttp
 import pytest
 
-from recio.exchange_sim.engine.events import (
+from recio.exchange_sim.engine.events import OrderGroupChanged
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.market.events import (
     CloseDateChanged,
     EventFeeChanged,
     GridChanged,
     MarketActivated,
     MarketCreated,
     MarketDeactivated,
-    OrderGroupChanged,
 )
-from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.wire.ws import sockets
 from recio.exchange_sim.wire.ws.audience import Audience
 from recio.exchange_sim.wire.ws.hub import Hub
@@ -239,9 +239,9 @@ def test_listeners_are_found_by_market_and_forgotten_when_they_go() -> None:
 
 
 def test_every_change_in_a_markets_life_is_told_on_the_lifecycle_channel(desk) -> None:
-    venue = desk().venue
-    market = next(iter(venue.markets.values()))
-    hub = Hub(venue, Faults())
+    simulation = desk().simulation
+    market = next(iter(simulation.listings.markets.values()))
+    hub = Hub(simulation.venue, simulation.listings, Faults())
     session = hub.join()
     session.subscribe("market_lifecycle_v2", None)
     fee = EventFeeChanged(event_ticker=market.event_ticker, fee_type="flat", fee_multiplier=None)
@@ -267,7 +267,8 @@ def test_every_change_in_a_markets_life_is_told_on_the_lifecycle_channel(desk) -
 
 
 def test_order_groups_report_their_changes(desk) -> None:
-    hub = Hub(desk().venue, Faults())
+    simulation = desk().simulation
+    hub = Hub(simulation.venue, simulation.listings, Faults())
     session = hub.join()
     session.subscribe("order_group_updates", None)
     for kind, limit in (("created", 1_000), ("deleted", None)):

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.engine.events import MarketDetermined, MarketSettled, StrikeSet
 from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.market.descriptions import rules_primary
+from recio.exchange_sim.market.events import MarketDetermined, MarketSettled, StrikeSet
 from recio.exchange_sim.market.index import IndexPath
-from recio.exchange_sim.market.markets import Status, new_event
+from recio.exchange_sim.market.markets import new_event
 from recio.exchange_sim.market.series import Timetable, chosen
-from recio.exchange_sim.order_flow.fair_value import Fixing, mean_variance_seconds, probability
+from recio.exchange_sim.market.settlement_average import Fixing
+from recio.exchange_sim.order_flow.fair_value import mean_variance_seconds, probability
 
 MakeDesk = Callable[..., Any]
 
@@ -76,7 +78,11 @@ def test_a_window_opens_gets_its_strike_closes_and_settles_on_time(desk: MakeDes
         seen += [(type(event).__name__, d.venue.now_ms - first.close_ms) for event in told]
     assert seen == [("StrikeSet", 500), ("MarketDetermined", 1_000), ("MarketSettled", 7_000)]
     assert following.status is Status.ACTIVE
-    assert following.strike == first.value == d.venue.index.mean_before(first.close_second)
+    assert (
+        following.strike
+        == first.value
+        == d.simulation.listings.indices["BRTI"].mean_before(first.close_second)
+    )
     assert first.result == ("yes" if first.value >= first.strike else "no")
 
 

@@ -19,12 +19,11 @@ from recio.exchange_sim.engine.orders import (
     Refused,
 )
 from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
-from recio.exchange_sim.engine.terms import fee_terms, shard_of
+from recio.exchange_sim.engine.traded_market import Status, TradedMarket
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
-from recio.exchange_sim.market.markets import Market, Status
 
 
-def placing_refusal(venue: Venue, market: Market) -> Refused | None:
+def placing_refusal(venue: Venue, market: TradedMarket) -> Refused | None:
     """Why nothing can be placed or amended in a market now."""
     if venue.exchange_paused(venue.now_ms):
         return EXCHANGE_PAUSED
@@ -33,7 +32,7 @@ def placing_refusal(venue: Venue, market: Market) -> Refused | None:
     return None if market.status is Status.ACTIVE else MARKET_INACTIVE
 
 
-def refusal_of(venue: Venue, market: Market, request: NewOrder) -> Refused | None:
+def refusal_of(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused | None:
     """The first reason against a new order, in the order the venue looks."""
     if request.client_order_id and request.client_order_id in venue.used_client_ids:
         return ALREADY_EXISTS
@@ -52,12 +51,12 @@ def refusal_of(venue: Venue, market: Market, request: NewOrder) -> Refused | Non
     return _unaffordable(venue, market, request) or _unfillable(market, request)
 
 
-def _group_refusal(venue: Venue, market: Market, request: NewOrder) -> Refused | None:
+def _group_refusal(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused | None:
     """A group is bound to one subaccount and one shard, and takes no order once triggered."""
     if not request.group_id:
         return None
     group = venue.groups.get(request.group_id)
-    if group is None or (group.subaccount, group.shard) != (request.subaccount, shard_of(market)):
+    if group is None or (group.subaccount, group.shard) != (request.subaccount, market.shard):
         return Refused(status=404, code="not_found", details="order group")
     return GROUP_TRIGGERED if group.triggered else None
 
@@ -75,13 +74,13 @@ def _flaw(venue: Venue, request: NewOrder) -> str | None:
     return None
 
 
-def _unaffordable(venue: Venue, market: Market, request: NewOrder) -> Refused | None:
+def _unaffordable(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused | None:
     """Collateral and the largest possible fee must be free on the market's shard."""
-    free = venue.available(shard_of(market), request.subaccount)
+    free = venue.available(market.shard, request.subaccount)
     return INSUFFICIENT_BALANCE if _needed(venue, market, request) > free else None
 
 
-def _needed(venue: Venue, market: Market, request: NewOrder) -> int:
+def _needed(venue: Venue, market: TradedMarket, request: NewOrder) -> int:
     """What the order would bind beyond the orders that already rest in its market."""
     if request.reduce_only:
         return 0
@@ -93,11 +92,11 @@ def _needed(venue: Venue, market: Market, request: NewOrder) -> int:
     return collateral(bid=request.bid, price=request.price, quantity=opening) + fee
 
 
-def largest_fee(market: Market, price: int, opening: int, *, taker: bool) -> int:
+def largest_fee(market: TradedMarket, price: int, opening: int, *, taker: bool) -> int:
     """The fee an order must be able to pay; a resting fee never is above a taker's."""
     if not opening:
         return 0
-    fee = model_fee(price, opening, fee_terms(market), taker=taker)
+    fee = model_fee(price, opening, market.fees, taker=taker)
     return fee + ALIGNMENT if fee else 0
 
 
@@ -107,7 +106,7 @@ def closing_left(resting: list[Order], held: int, *, bid: bool) -> int:
     return max(closable - sum(order.remaining for order in resting if order.bid == bid), 0)
 
 
-def _unfillable(market: Market, request: NewOrder) -> Refused | None:
+def _unfillable(market: TradedMarket, request: NewOrder) -> Refused | None:
     if request.post_only and market.book.crosses(bid=request.bid, price=request.price):
         return Refused(status=400, code="invalid_order", details="post only cross")
     if request.time_in_force is TimeInForce.FILL_OR_KILL:
@@ -123,7 +122,7 @@ def _unfillable(market: Market, request: NewOrder) -> Refused | None:
     return None
 
 
-def reducing_refusal(venue: Venue, market: Market, order: Order) -> Refused | None:
+def reducing_refusal(venue: Venue, market: TradedMarket, order: Order) -> Refused | None:
     """Why an order cannot be made smaller or cancelled now; a trading pause is no reason."""
     if venue.exchange_paused(venue.now_ms):
         return EXCHANGE_PAUSED

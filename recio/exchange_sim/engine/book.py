@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 
 @dataclass(slots=True, eq=False)
@@ -80,6 +80,39 @@ class Ladder:
 
     def from_best(self, *, bid: bool) -> Iterator[int]:
         return iter(self.prices[::-1] if bid else self.prices[:])
+
+
+class OrderBook(Protocol):
+    """What the matching asks of a market's book, whoever stands in it."""
+
+    @property
+    def bids(self) -> Ladder: ...
+
+    @property
+    def asks(self) -> Ladder: ...
+
+    @property
+    def changes(self) -> list[Change]: ...
+
+    def best_bid(self) -> int | None: ...
+
+    def best_ask(self) -> int | None: ...
+
+    def side(self, *, bid: bool) -> Ladder: ...
+
+    def place(self, order: Resting) -> None: ...
+
+    def reduce(self, order: Resting, quantity: int) -> None: ...
+
+    def cancel(self, order: Resting) -> int: ...
+
+    def crosses(self, *, bid: bool, price: int) -> bool: ...
+
+    def fillable(self, *, owner: int, bid: bool, limit: int, wanted: int, stop_at_own: bool) -> int: ...
+
+    def sweep(self, *, owner: int, bid: bool, limit: int, quantity: int, stop_at_own: bool) -> Sweep: ...
+
+    def collect(self) -> list[Change]: ...
 
 
 class Book:

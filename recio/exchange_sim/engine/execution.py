@@ -19,15 +19,14 @@ from recio.exchange_sim.engine.events import (
 from recio.exchange_sim.engine.fees import fill_fee, model_fee
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, OrderStatus
-from recio.exchange_sim.engine.terms import fee_terms, shard_of
+from recio.exchange_sim.engine.traded_market import TradedMarket, record_trade
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
-from recio.exchange_sim.market.markets import Market, record_trade
 
 
 def take(
     venue: Venue,
-    market: Market,
+    market: TradedMarket,
     *,
     owner: int,
     bid: bool,
@@ -47,14 +46,14 @@ def take(
     return sweep.left, sweep.stopped_by_own
 
 
-def rest(venue: Venue, market: Market, *, owner: int, bid: bool, price: int, quantity: int) -> Resting:
+def rest(venue: Venue, market: TradedMarket, *, owner: int, bid: bool, price: int, quantity: int) -> Resting:
     """Stand a quantity in the book."""
     resting = Resting(venue.new_key(), owner, bid, price, quantity)
     market.book.place(resting)
     return resting
 
 
-def rest_order(venue: Venue, market: Market, order: Order) -> None:
+def rest_order(venue: Venue, market: TradedMarket, order: Order) -> None:
     """Stand what is left of an account's order in the book."""
     order.resting = rest(
         venue, market, owner=ACCOUNT_OWNER, bid=order.bid, price=order.price, quantity=order.remaining
@@ -65,7 +64,7 @@ def rest_order(venue: Venue, market: Market, order: Order) -> None:
     publish_book(venue, market)
 
 
-def unrest(venue: Venue, market: Market, order: Order) -> None:
+def unrest(venue: Venue, market: TradedMarket, order: Order) -> None:
     """Take an account's order out of the book without ending it."""
     if order.resting is not None:
         market.book.cancel(order.resting)
@@ -73,7 +72,7 @@ def unrest(venue: Venue, market: Market, order: Order) -> None:
         _forget_resting(venue, order)
 
 
-def cancel_order(venue: Venue, market: Market, order: Order, reason: str) -> int:
+def cancel_order(venue: Venue, market: TradedMarket, order: Order, reason: str) -> int:
     """End a resting order of the account and return what was left of it."""
     left = order.remaining
     unrest(venue, market, order)
@@ -120,7 +119,7 @@ def order_changed(venue: Venue, order: Order, reason: str) -> None:
     venue.emit(OrderChanged(as_it_is, reason, venue.now_ms))
 
 
-def publish_book(venue: Venue, market: Market) -> None:
+def publish_book(venue: Venue, market: TradedMarket) -> None:
     """Turn the book's uncollected changes into events."""
     if not market.book.changes:
         return
@@ -132,7 +131,7 @@ def publish_book(venue: Venue, market: Market) -> None:
         )
 
 
-def publish_ticker(venue: Venue, market: Market) -> None:
+def publish_ticker(venue: Venue, market: TradedMarket) -> None:
     """Announce the market's figures as they are now."""
     market.quotes_changed = False
     book = market.book
@@ -153,7 +152,7 @@ def publish_ticker(venue: Venue, market: Market) -> None:
     )
 
 
-def pay_out(venue: Venue, market: Market) -> None:
+def pay_out(venue: Venue, market: TradedMarket) -> None:
     """Pay every subaccount for what it holds of a market whose result is final."""
     for account in venue.accounts.values():
         position = account.positions.get(market.ticker)
@@ -162,21 +161,23 @@ def pay_out(venue: Venue, market: Market) -> None:
             venue.emit(PositionChanged(copy(position)))
 
 
-def position_of(venue: Venue, market: Market, subaccount: int) -> Position:
+def position_of(venue: Venue, market: TradedMarket, subaccount: int) -> Position:
     positions = venue.accounts[subaccount].positions
     found = positions.get(market.ticker)
     if found is None:
         found = Position(
             ticker=market.ticker,
             event_ticker=market.event_ticker,
-            shard=shard_of(market),
+            shard=market.shard,
             subaccount=subaccount,
         )
         positions[market.ticker] = found
     return found
 
 
-def _trade(venue: Venue, market: Market, match: Match, *, taker: int, bid: bool, order: Order | None) -> None:
+def _trade(
+    venue: Venue, market: TradedMarket, match: Match, *, taker: int, bid: bool, order: Order | None
+) -> None:
     maker = match.resting.owner
     buyer, seller = (taker, maker) if bid else (maker, taker)
     record_trade(market, price=match.price, quantity=match.quantity, buyer=buyer, seller=seller)
@@ -191,13 +192,13 @@ def _trade(venue: Venue, market: Market, match: Match, *, taker: int, bid: bool,
         _fill(venue, market, venue.orders_by_key[match.resting.key], trade, taker=False)
 
 
-def _fill(venue: Venue, market: Market, order: Order, trade: Trade, *, taker: bool) -> None:
+def _fill(venue: Venue, market: TradedMarket, order: Order, trade: Trade, *, taker: bool) -> None:
     """Book one execution on the account and on its order."""
     position = position_of(venue, market, order.subaccount)
     outcome_price = trade.price if order.bid else ONE_DOLLAR - trade.price
     fee = fill_fee(
         revenue=-outcome_price * trade.quantity,
-        trade_fee=model_fee(trade.price, trade.quantity, fee_terms(market), taker=taker),
+        trade_fee=model_fee(trade.price, trade.quantity, market.fees, taker=taker),
         accumulator=order.rounding,
     )
     order.rounding = fee.accumulator

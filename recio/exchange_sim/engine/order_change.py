@@ -28,8 +28,8 @@ from recio.exchange_sim.engine.orders import (
     bound,
 )
 from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, TimeInForce
+from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.markets import Market
 
 
 def amend(
@@ -74,7 +74,7 @@ def decrease(venue: Venue, order: Order, *, reduce_by: int | None, reduce_to: in
 
 
 def _amend_refusal(
-    venue: Venue, market: Market, order: Order, request: NewOrder, new_client_id: str
+    venue: Venue, market: TradedMarket, order: Order, request: NewOrder, new_client_id: str
 ) -> Refused | None:
     stopped = placing_refusal(venue, market)
     if stopped is not None:
@@ -108,7 +108,9 @@ def _expired(venue: Venue, request: NewOrder) -> Refused | None:
     return None
 
 
-def _amend_unaffordable(venue: Venue, market: Market, order: Order, request: NewOrder) -> Refused | None:
+def _amend_unaffordable(
+    venue: Venue, market: TradedMarket, order: Order, request: NewOrder
+) -> Refused | None:
     held = venue.accounts[order.subaccount].held(market.ticker)
     resting = venue.open_of(market.ticker, order.subaccount)
     others = [other for other in resting if other is not order]
@@ -120,7 +122,7 @@ def _amend_unaffordable(venue: Venue, market: Market, order: Order, request: New
     return INSUFFICIENT_BALANCE if needed > venue.available(order.shard, order.subaccount) + freed else None
 
 
-def _shrink(venue: Venue, market: Market, order: Order, remaining: int, reason: str) -> None:
+def _shrink(venue: Venue, market: TradedMarket, order: Order, remaining: int, reason: str) -> None:
     if not remaining:
         cancel_order(venue, market, order, reason)
         return
@@ -131,7 +133,7 @@ def _shrink(venue: Venue, market: Market, order: Order, remaining: int, reason: 
     order_changed(venue, order, reason)
 
 
-def _replace(venue: Venue, market: Market, order: Order, price: int, remaining: int) -> None:
+def _replace(venue: Venue, market: TradedMarket, order: Order, price: int, remaining: int) -> None:
     """Leave the queue and come in again as a new arrival."""
     unrest(venue, market, order)
     order.price = price

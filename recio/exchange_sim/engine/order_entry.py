@@ -12,15 +12,14 @@ from recio.exchange_sim.engine.execution import (
 )
 from recio.exchange_sim.engine.orders import MARKET_NOT_FOUND, NOT_FOUND, Order, Refused
 from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
-from recio.exchange_sim.engine.terms import shard_of
+from recio.exchange_sim.engine.traded_market import Status, TradedMarket
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
-from recio.exchange_sim.market.markets import Market, Status
 
 
 def create(venue: Venue, request: NewOrder) -> Order | Refused:
     """Accept a new order and execute it as far as it goes."""
     market = venue.markets.get(request.ticker)
-    if market is None or request.shard not in (AUTO_ROUTE, shard_of(market)):
+    if market is None or request.shard not in (AUTO_ROUTE, market.shard):
         return MARKET_NOT_FOUND
     refusal = refusal_of(venue, market, request)
     if refusal is not None:
@@ -52,7 +51,7 @@ def found_order(
     if shard not in (None, AUTO_ROUTE):
         return order if shard == order.shard else None
     routed = venue.markets.get(market_ticker or order.ticker)
-    return order if routed is not None and shard_of(routed) == order.shard else None
+    return order if routed is not None and routed.shard == order.shard else None
 
 
 def cancel(
@@ -112,14 +111,14 @@ def _reducible(venue: Venue, request: NewOrder) -> int:
     return min(request.quantity, closable)
 
 
-def _new_order(venue: Venue, market: Market, request: NewOrder, quantity: int) -> Order:
+def _new_order(venue: Venue, market: TradedMarket, request: NewOrder, quantity: int) -> Order:
     return Order(
         sequence=venue.next_sequence(),
         order_id=venue.new_id(),
         client_order_id=request.client_order_id,
         ticker=market.ticker,
         event_ticker=market.event_ticker,
-        shard=shard_of(market),
+        shard=market.shard,
         bid=request.bid,
         price=request.price,
         initial=request.quantity,
@@ -135,7 +134,7 @@ def _new_order(venue: Venue, market: Market, request: NewOrder, quantity: int) -
     )
 
 
-def work(venue: Venue, market: Market, order: Order, time_in_force: TimeInForce) -> None:
+def work(venue: Venue, market: TradedMarket, order: Order, time_in_force: TimeInForce) -> None:
     """Execute, then rest or end what is left."""
     if not order.remaining:
         end_unrested(venue, order, "ReduceOnlyCancel")

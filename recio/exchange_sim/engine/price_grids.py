@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from itertools import chain
 
-from recio.exchange_sim.engine.units import ONE_DOLLAR, price_text
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 
 Ranges = tuple[tuple[int, int, int], ...]
 
@@ -37,17 +37,6 @@ class Grid:
     def at_or_above(self, price: float) -> int:
         """Place among the levels of the lowest price not below this one; the highest when there is none."""
         return min(bisect_left(self.levels, price), len(self.levels) - 1)
-
-    def wire_ranges(self) -> list[dict[str, str]]:
-        """The grid as market objects show it."""
-        return [
-            {
-                "end": price_text(end),
-                "start": price_text(start),
-                "step": price_text(step),
-            }
-            for start, end, step in self.ranges
-        ]
 
 
 LINEAR_CENT = Grid("linear_cent", ((0, 10_000, 100),))

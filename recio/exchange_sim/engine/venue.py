@@ -1,8 +1,9 @@
-"""The venue's whole state and the events nobody has collected yet; it never waits, reads a clock or executes."""
+"""The engine's whole state and the events nobody has collected yet; it never waits, reads a clock or executes."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from random import Random
 from uuid import UUID
 
@@ -11,9 +12,8 @@ from recio.exchange_sim.engine.events import Event, Trade
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, bound
 from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.versions import Versions
-from recio.exchange_sim.market.index import IndexPath
-from recio.exchange_sim.market.markets import Market, Status
 
 ACCOUNT_OWNER = 0
 """The account's number among the participants; simulated traders count from 1."""
@@ -22,16 +22,18 @@ KEPT_TRADES = 20_000
 
 
 class Venue:
-    """Markets, the account, its orders, and the events nobody has collected yet."""
+    """What trades, the accounts, their orders, and the events nobody has collected yet.
 
-    def __init__(self, *, account: Account, index: IndexPath, instance: str, now_ms: int) -> None:
+    The markets are somebody else's to list and to forget; the engine only finds them here.
+    """
+
+    def __init__(
+        self, *, account: Account, markets: Mapping[str, TradedMarket], instance: str, now_ms: int
+    ) -> None:
         self.account = account
-        self.index = index
-        self.indices: dict[str, IndexPath] = {index.asset.index_id: index}
-        """Every index of the exchange by its id; `index` is the first of them."""
         self.pauses = Pauses(weekly=False)
         self.now_ms = now_ms
-        self.markets: dict[str, Market] = {}
+        self.markets = markets
         self.orders: dict[str, Order] = {}
         self.open_orders: dict[str, dict[str, Order]] = {}
         self.orders_by_key: dict[int, Order] = {}
@@ -104,9 +106,6 @@ class Venue:
 
     def available(self, shard: int, subaccount: int = 0) -> int:
         return self.accounts[subaccount].cash.get(shard, 0) - self.reserved(shard, subaccount)
-
-    def active_markets(self) -> list[Market]:
-        return [market for market in self.markets.values() if market.status is Status.ACTIVE]
 
     def trading_paused(self, now_ms: int) -> bool:
         """Nothing may be placed or amended now; cancelling works."""

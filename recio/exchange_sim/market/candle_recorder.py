@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from itertools import takewhile
 
+from recio.exchange_sim.engine.events import Trade
 from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 
 
 class Chronicle:
     """Knows how far it has read the venue's tape."""
 
-    def __init__(self, venue: Venue) -> None:
+    def __init__(self, venue: Venue, listings: Listings) -> None:
         self._venue = venue
+        self._listings = listings
         self._read = 0
 
     def quote(self, market: Market) -> None:
@@ -23,11 +26,16 @@ class Chronicle:
         """Take down the trades since the last time, oldest first."""
         fresh = list(takewhile(lambda trade: trade.sequence > self._read, reversed(self._venue.trades)))
         for trade in reversed(fresh):
-            trade.market.candles.trade(
+            self._take_down(trade)
+        if fresh:
+            self._read = fresh[0].sequence
+
+    def _take_down(self, trade: Trade) -> None:
+        market = self._listings.markets.get(trade.market.ticker)
+        if market is not None:
+            market.candles.trade(
                 trade.now_ms,
                 price=trade.price,
                 quantity=trade.quantity,
-                open_interest=trade.market.open_interest,
+                open_interest=market.open_interest,
             )
-        if fresh:
-            self._read = fresh[0].sequence

@@ -6,7 +6,7 @@ from math import exp, expm1, sqrt
 from random import Random
 
 from recio.exchange_sim.market.series import BITCOIN, Asset
-from recio.exchange_sim.order_flow.fair_value import PRINTS, Fixing
+from recio.exchange_sim.market.settlement_average import PRINTS, Fixing
 
 YEAR_SECONDS = 365 * 86_400
 TICK_MS = 100

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Protocol
 
-from recio.exchange_sim.engine.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
 from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.lifecycle import MarketCalendar, cancel_resting
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.market.event_queue import Agenda
+from recio.exchange_sim.market.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
+from recio.exchange_sim.market.lifecycle import Disturbances, cancel_resting
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market
 
 
 class NoSuchMarket(Exception):
     """No market of that ticker is in a state in which this could happen to it."""
 
 
+class Calendar(Protocol):
+    """What moves the markets along, simulated or recorded."""
+
+    @property
+    def agenda(self) -> Agenda: ...
+
+    @property
+    def disturbances(self) -> Disturbances: ...
+
+    def close_moved(self, market: Market) -> None: ...
+
+    def step(self) -> None: ...
+
+
 class Interventions:
     """Stops, closes and changes markets. Times are venue milliseconds."""
 
-    def __init__(self, venue: Venue, calendar: MarketCalendar) -> None:
+    def __init__(self, venue: Venue, listings: Listings, calendar: Calendar) -> None:
         self._venue = venue
+        self._listings = listings
         self._calendar = calendar
 
     def deactivate(self, ticker: str, for_ms: int) -> None:
@@ -66,7 +85,7 @@ class Interventions:
         market.updated_ms = self._venue.now_ms
 
     def _market(self, ticker: str, *allowed: Status) -> Market:
-        market = self._venue.markets.get(ticker)
+        market = self._listings.markets.get(ticker)
         if market is None or market.status not in allowed:
             raise NoSuchMarket(f"no market {ticker!r} that is {' or '.join(allowed)}")
         return market

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from recio.exchange_sim.engine.events import (
-    BookCleared,
-    MarketCreated,
-    MarketDetermined,
-    MarketSettled,
-    StrikeSet,
-)
+from recio.exchange_sim.engine.events import BookCleared
 from recio.exchange_sim.engine.execution import cancel_order, pay_out, publish_book, publish_ticker
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.event_queue import Agenda
-from recio.exchange_sim.market.markets import Market, Status, new_event
+from recio.exchange_sim.market.events import MarketCreated, MarketDetermined, MarketSettled, StrikeSet
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market, new_event
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Kind, SeriesSpec
 
@@ -50,8 +47,11 @@ class Disturbances:
 class MarketCalendar:
     """Lists one event after another of every series and walks every living market through its states."""
 
-    def __init__(self, venue: Venue, specs: Iterable[SeriesSpec], retention: Retention) -> None:
+    def __init__(
+        self, venue: Venue, listings: Listings, specs: Iterable[SeriesSpec], retention: Retention
+    ) -> None:
         self._venue = venue
+        self._listings = listings
         self._retention = retention
         self.agenda = Agenda()
         self.disturbances = Disturbances()
@@ -97,7 +97,7 @@ class MarketCalendar:
 
     def _list(self, spec: SeriesSpec, open_ms: int) -> None:
         venue = self._venue
-        level = round(venue.indices[spec.asset.index_id].level * spec.asset.scale)
+        level = round(self._listings.indices[spec.asset.index_id].level * spec.asset.scale)
         markets = new_event(spec, open_ms, venue.now_ms, level)
         event = Listed(
             ticker=markets[0].event_ticker,
@@ -108,7 +108,7 @@ class MarketCalendar:
         )
         self._living[spec.ticker][event.ticker] = event
         for market in markets:
-            venue.markets[market.ticker] = market
+            self._listings.markets[market.ticker] = market
             venue.emit(MarketCreated(market, with_event=market is markets[0]))
             self._at(open_ms, self._open, market)
 
@@ -129,7 +129,7 @@ class MarketCalendar:
 
     def _set_strike(self, market: Market) -> None:
         """The target is what the window before settles at, known from the prints up to the open."""
-        index = self._venue.indices[market.spec.asset.index_id]
+        index = self._listings.indices[market.spec.asset.index_id]
         market.strike = index.mean_before(market.open_ms // 1000)
         market.updated_ms = self._venue.now_ms
         self._venue.emit(StrikeSet(market))
@@ -140,7 +140,7 @@ class MarketCalendar:
             return
         self._change(market, Status.CLOSED)
         delays = market.spec.delays
-        value = self._venue.indices[market.spec.asset.index_id].mean_before(market.close_second)
+        value = self._listings.indices[market.spec.asset.index_id].mean_before(market.close_second)
         self._at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
         self.agenda.add(
             market.close_ms + delays.determined_ms + self._delay_of(market),

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import erfc, sqrt
 from typing import NamedTuple
 
-PRINTS = 60
+from recio.exchange_sim.market.settlement_average import PRINTS, Fixing
+
 _SQRT_2 = sqrt(2.0)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fixing:
-    """How far the settlement average has come: what was printed and what is still to print."""
-
-    printed_sum: float
-    remaining: int
-    wait_seconds: float
-    """Seconds until the next print that counts."""
 
 
 def normal_cdf(value: float) -> float:

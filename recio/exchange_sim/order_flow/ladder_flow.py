@@ -12,10 +12,12 @@ from random import Random
 
 from recio.exchange_sim.engine.book import Ladder
 from recio.exchange_sim.engine.execution import publish_book
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
 from recio.exchange_sim.market.lifecycle import Listed
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import SeriesSpec
 from recio.exchange_sim.order_flow.fair_value import Outlook, chance_from, outlook
 from recio.exchange_sim.order_flow.figures import (
@@ -39,8 +41,9 @@ _SHUFFLES = (0, 1, 1, 2)
 class LadderCrowd:
     """All simulated traders of the event that is open."""
 
-    def __init__(self, venue: Venue, seed: int, spec: SeriesSpec) -> None:
+    def __init__(self, venue: Venue, listings: Listings, seed: int, spec: SeriesSpec) -> None:
         self._venue = venue
+        self._listings = listings
         self._random = Random(f"{seed}:crowd:{spec.ticker}")
         self._makers = Makers(venue, self._random)
         self._scale = spec.asset.scale
@@ -85,7 +88,7 @@ class LadderCrowd:
     def _think(self, event: Listed) -> Outlook:
         """What the settlement value will be, as the makers see it: all strikes share their one error."""
         now = self._venue.now_ms
-        index = self._venue.indices[event.spec.asset.index_id]
+        index = self._listings.indices[event.spec.asset.index_id]
         close_ms = event.open_ms + event.spec.period_seconds * 1000
         view = outlook(
             level=index.level,

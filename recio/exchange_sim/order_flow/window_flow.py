@@ -10,11 +10,14 @@ from math import exp, sqrt
 from random import Random
 
 from recio.exchange_sim.engine.execution import publish_book
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.lifecycle import Listed
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import DEFAULT_SERIES, SeriesSpec
-from recio.exchange_sim.order_flow.fair_value import PRINTS, probability
+from recio.exchange_sim.market.settlement_average import PRINTS
+from recio.exchange_sim.order_flow.fair_value import probability
 from recio.exchange_sim.order_flow.figures import (
     MISPRICING_HALF_LIFE_SECONDS,
     MISPRICING_SD,
@@ -33,8 +36,9 @@ SHOCK_PER_STEP = sqrt(1 - KEPT_PER_STEP * KEPT_PER_STEP)
 class Crowd:
     """All simulated traders of the window that is open."""
 
-    def __init__(self, venue: Venue, seed: int, spec: SeriesSpec) -> None:
+    def __init__(self, venue: Venue, listings: Listings, seed: int, spec: SeriesSpec) -> None:
         self._venue = venue
+        self._listings = listings
         own = "" if spec.ticker == DEFAULT_SERIES.ticker else f":{spec.ticker}"
         self._random = Random(f"{seed}:crowd{own}")
         self._makers = Makers(venue, self._random)
@@ -72,7 +76,7 @@ class Crowd:
     def _think(self, market: Market) -> None:
         """Fair probability and the price the makers quote round, which strays from it for a while."""
         now = self._venue.now_ms
-        index = self._venue.indices[market.spec.asset.index_id]
+        index = self._listings.indices[market.spec.asset.index_id]
         seconds_left = (market.close_ms - now) / 1000
         self.fair = probability(
             level=index.level,

@@ -8,23 +8,20 @@ of the books it only empties those that the recording left standing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from uuid import NAMESPACE_URL, uuid5
 
-from recio.exchange_sim.engine.book import Book
-from recio.exchange_sim.engine.events import (
-    BookCleared,
-    MarketCreated,
-    MarketDetermined,
-    MarketSettled,
-    StrikeSet,
-)
+from recio.exchange_sim.engine.book import OrderBook
+from recio.exchange_sim.engine.events import BookCleared
 from recio.exchange_sim.engine.execution import cancel_order, pay_out
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.event_queue import Agenda
+from recio.exchange_sim.market.events import MarketCreated, MarketDetermined, MarketSettled, StrikeSet
 from recio.exchange_sim.market.lifecycle import STRIKE_DELAY_MS, Disturbances
-from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market, Status
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Delays
 from recio.exchange_sim.recorded.windows import Window
@@ -36,15 +33,17 @@ class RecordedCalendar:
     def __init__(
         self,
         venue: Venue,
+        listings: Listings,
         windows: Iterable[Window],
         retention: Retention,
         *,
         delays: Delays,
-        books: dict[str, Book],
+        books: Mapping[str, OrderBook],
         market_ids: dict[str, str],
         last_ms: dict[str, int],
     ) -> None:
         self._venue = venue
+        self._listings = listings
         self._retention = retention
         self._delays = delays
         self._last_ms = last_ms
@@ -66,7 +65,7 @@ class RecordedCalendar:
 
     def all_settled(self) -> bool:
         """Whether every window has come to the end that it can come to."""
-        markets = self._venue.markets
+        markets = self._listings.markets
         return all(
             markets[ticker].status is Status.FINALIZED
             or (not window.result and markets[ticker].status is Status.CLOSED)
@@ -74,7 +73,7 @@ class RecordedCalendar:
             if ticker in markets
         )
 
-    def _list(self, window: Window, book: Book, market_id: str) -> None:
+    def _list(self, window: Window, book: OrderBook, market_id: str) -> None:
         created = window.open_ms - CREATED_BEFORE_MS
         market = Market(
             ticker=window.ticker,
@@ -89,7 +88,7 @@ class RecordedCalendar:
             grid=window.spec.grid,
             book=book,
         )
-        self._venue.markets[market.ticker] = market
+        self._listings.markets[market.ticker] = market
         self._venue.emit(MarketCreated(market))
         self._at(window.open_ms, self._open, market)
 

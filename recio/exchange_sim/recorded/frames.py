@@ -14,6 +14,9 @@ from recio.exchange_sim.recorded.files import bad_line, lines
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """Years 2000 to 2100: a time outside is in the wrong unit."""
 NS_PER_MS = 1_000_000
+BOOK = "orderbook_delta"
+TICKER = "ticker"
+"""The channels whose messages are served."""
 
 _Levels = list[tuple[str, str]]
 _Stamp = Annotated[int, msgspec.Meta(ge=EARLIEST_MS, le=LATEST_MS)]

@@ -18,6 +18,7 @@ from pathlib import Path
 
 from recio.exchange_sim.recorded.files import BadSession, SessionFiles, bad_line, find_files
 from recio.exchange_sim.recorded.frames import (
+    BOOK,
     NS_PER_MS,
     BookDelta,
     BookSnapshot,
@@ -28,7 +29,6 @@ from recio.exchange_sim.recorded.frames import (
 )
 from recio.exchange_sim.recorded.spot_rows import SpotRow, read_spot
 from recio.exchange_sim.recorded.windows import Window, read_windows
-from recio.exchange_sim.wire.ws.subscriptions import BOOK
 
 OFFSET_SAMPLE = 1_000
 

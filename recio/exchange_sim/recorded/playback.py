@@ -18,36 +18,39 @@ level changes, no trade is reported, no ticker moves.
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Protocol
 
 from recio.exchange_sim.engine.account import Account
-from recio.exchange_sim.engine.book import Book
-from recio.exchange_sim.engine.events import FrameRecorded
 from recio.exchange_sim.engine.execution import take
 from recio.exchange_sim.engine.order_entry import expire
 from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.candle_recorder import Chronicle
-from recio.exchange_sim.market.index import IndexPath
 from recio.exchange_sim.market.interventions import Interventions
-from recio.exchange_sim.market.lifecycle import MarketCalendar
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Timetable
 from recio.exchange_sim.recorded.calendar import RecordedCalendar, clear_shown
-from recio.exchange_sim.recorded.frames import BookDelta, BookSnapshot, Quote
+from recio.exchange_sim.recorded.events import FrameRecorded
+from recio.exchange_sim.recorded.frames import BOOK, TICKER, BookDelta, BookSnapshot, Quote
 from recio.exchange_sim.recorded.inspection import Message, Recording, Served
 from recio.exchange_sim.recorded.liquidity import RECORDED_OWNER, RecordedBook
 from recio.exchange_sim.recorded.queue_position import Hit
 from recio.exchange_sim.recorded.spot_rows import SpotRow
 from recio.exchange_sim.recorded.yes_prices import turned_delta, turned_snapshot
-from recio.exchange_sim.spot.recorded_trades import RecordedSpot
-from recio.exchange_sim.wire.ws.subscriptions import BOOK, TICKER
 
 STEP_MS = 50
 SECOND_MS = 1_000
 EMPTIED_AFTER_MS = 1_000
+
+
+class SpotListener(Protocol):
+    """Who repeats recorded spot trades."""
+
+    def hear(self, row: SpotRow, now_ms: int) -> None: ...
 
 
 class Playback:
@@ -65,30 +68,29 @@ class Playback:
     ) -> None:
         spec = recording.windows[0].spec
         account = Account(user_id=user_id, cash={0: 0, SHARD: balance}, deposits=balance)
-        # A venue wants an index; none was recorded, so none is published.
-        nothing = IndexPath(0, start_second=now_ms // 1000, history_seconds=60, asset=spec.asset)
-        self.venue = Venue(account=account, index=nothing, instance=instance, now_ms=now_ms)
-        self.venue.indices = {}
+        # No index was recorded, so none is published.
+        self.listings = Listings(markets={}, indices={})
+        self.venue = Venue(account=account, markets=self.listings.markets, instance=instance, now_ms=now_ms)
         self.venue.pauses = Pauses(weekly=timetable.weekly_pause)
         self.specs = (spec,)
         self.started_ms = now_ms
-        self.retention = Retention(self.venue, history_ms=timetable.history_seconds * 1000)
-        self.chronicle = Chronicle(self.venue)
+        self.retention = Retention(self.venue, self.listings, history_ms=timetable.history_seconds * 1000)
+        self.chronicle = Chronicle(self.venue, self.listings)
         self.recording = recording
-        self.spot: RecordedSpot | None = None
+        self.spot: SpotListener | None = None
+        """Who is told of the recorded spot trades; nobody is until it is set."""
         self._books = {window.ticker: RecordedBook(self._now) for window in recording.windows}
         self.calendar = RecordedCalendar(
             self.venue,
+            self.listings,
             recording.windows,
             self.retention,
             delays=spec.delays.stretched(timetable.settlement_factor),
-            # The matching asks of a book what a recorded one answers.
-            books={ticker: cast(Book, book) for ticker, book in self._books.items()},
+            books=self._books,
             market_ids=recording.market_ids,
             last_ms=recording.last_ms,
         )
-        # What a fault does to markets it does through the calendar's agenda, which this one has as well.
-        self.interventions = Interventions(self.venue, cast(MarketCalendar, self.calendar))
+        self.interventions = Interventions(self.venue, self.listings, self.calendar)
         self._messages = recording.messages()
         self._next: Message | None = next(self._messages, None)
         self.calendar.agenda.add(recording.end_ms + EMPTIED_AFTER_MS, self._empty_books)
@@ -133,11 +135,11 @@ class Playback:
                 if self.spot is not None:
                     self.spot.hear(seen, self.venue.now_ms)
             case BookDelta():
-                self._delta(self.venue.markets[seen.ticker], seen)
+                self._delta(self.listings.markets[seen.ticker], seen)
             case BookSnapshot():
-                self._snapshot(self.venue.markets[seen.ticker], seen)
+                self._snapshot(self.listings.markets[seen.ticker], seen)
             case Quote():
-                self._quote(self.venue.markets[seen.ticker], seen)
+                self._quote(self.listings.markets[seen.ticker], seen)
 
     def _delta(self, market: Market, seen: BookDelta) -> None:
         book = self._books[seen.ticker]
@@ -182,7 +184,7 @@ class Playback:
         return market.status is Status.ACTIVE and not self.venue.trading_paused(self.venue.now_ms)
 
     def _empty_books(self) -> None:
-        for market in self.venue.markets.values():
+        for market in self.listings.markets.values():
             clear_shown(self.venue, market)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from recio.exchange_sim.engine.units import price_text, quantity_text
 from recio.exchange_sim.recorded.frames import BookDelta, BookSnapshot
-from recio.exchange_sim.wire.texts import count, dollars
 
 _Body = dict[str, msgspec.Raw]
 
@@ -13,14 +13,16 @@ _Body = dict[str, msgspec.Raw]
 def turned_delta(seen: BookDelta) -> bytes:
     if seen.bid:
         return seen.body
-    return _replaced(seen.body, "price_dollars", dollars(seen.price))
+    return _replaced(seen.body, "price_dollars", price_text(seen.price))
 
 
 def turned_snapshot(seen: BookSnapshot) -> bytes:
     if not seen.asks:
         return seen.body
     return _replaced(
-        seen.body, "no_dollars_fp", [[dollars(price), count(size)] for price, size in sorted(seen.asks)]
+        seen.body,
+        "no_dollars_fp",
+        [[price_text(price), quantity_text(size)] for price, size in sorted(seen.asks)],
     )
 
 

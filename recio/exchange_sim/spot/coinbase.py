@@ -7,13 +7,12 @@ from typing import Literal
 import msgspec
 from aiohttp import web
 
-from recio.exchange_sim.exchange import exchange_of
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.spot import coinbase_frames
-from recio.exchange_sim.spot.feeds import Feed
+from recio.exchange_sim.spot.feeds import FEEDS, Feed
 from recio.exchange_sim.spot.sockets import serve_feed
-from recio.exchange_sim.wire.rest.market_json import Json
-from recio.exchange_sim.wire.ws.subscriptions import Outbox
+from recio.exchange_sim.wire.outbox import Outbox
+from recio.exchange_sim.wire.texts import Json
 
 _SHOWN = {coinbase_frames.BOOK: "level2_50"}
 """Channels that the feed calls by another name in its answers."""
@@ -129,5 +128,5 @@ def coinbase_feed(faults: Faults) -> Feed:
 
 
 async def coinbase_socket(request: web.Request) -> web.WebSocketResponse:
-    feed = exchange_of(request).feeds.by_name[coinbase_frames.NAME]
+    feed = request.app[FEEDS].by_name[coinbase_frames.NAME]
     return await serve_feed(request, feed, lambda _, feed, outbox: CoinbaseClient(feed, outbox).answer)

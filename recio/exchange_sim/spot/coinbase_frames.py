@@ -10,7 +10,7 @@ from recio.exchange_sim.clock import iso_micros
 from recio.exchange_sim.spot.decimals import fixed, trimmed
 from recio.exchange_sim.spot.feeds import Feed
 from recio.exchange_sim.spot.spot_market import Listing, SpotMarket, SpotTrade, Step
-from recio.exchange_sim.wire.rest.market_json import Json
+from recio.exchange_sim.wire.texts import Json
 
 NAME = "coinbase"
 BOOK = "level2_batch"
@@ -30,7 +30,7 @@ def tell(feed: Feed, market: SpotMarket, step: Step) -> None:
     """What one step means on every channel."""
     product = market.listing.name
     for trade in step.trades:
-        feed.say("matches", product, lambda one=trade: _encode(match_message(market, one, "match")))
+        feed.say("matches", product, lambda one=trade: _encode(match_message(market, one, one.kind)))
         feed.say("ticker", product, lambda one=trade: _encode(ticker_message(market, one)))
     if step.changes:
         feed.say(BOOK, product, lambda: _encode(update_message(market, step)))
@@ -51,7 +51,7 @@ def match_message(market: SpotMarket, trade: SpotTrade, kind: str) -> Json:
         "price": trimmed(trade.price, market.listing.decimals),
         "product_id": market.listing.name,
         "sequence": trade.sequence,
-        "time": iso_micros(trade.now_ms, trade.trade_id % 1000),
+        "time": trade.stamp or iso_micros(trade.now_ms, trade.trade_id % 1000),
     }
 
 

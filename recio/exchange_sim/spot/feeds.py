@@ -5,10 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 
-from recio.exchange_sim.engine.events import Event, IndexTicked, SpotTraded
+from aiohttp import web
+
+from recio.exchange_sim.engine.events import Event
 from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.market.events import IndexTicked
 from recio.exchange_sim.spot.spot_market import STEP_MS, Listing, SpotMarket, SpotTrade, Step
-from recio.exchange_sim.wire.ws.subscriptions import Outbox, Wire
+from recio.exchange_sim.wire.outbox import Outbox, Wire
 
 HEARTBEAT_MS = 1_000
 
@@ -63,11 +66,11 @@ class Feed:
             if market.listing.index_id == event.index_id:
                 market.level = event.value
 
-    def repeat(self, product: str, trade: SpotTrade) -> None:
-        """A recorded trade."""
-        market = self.markets.get(product)
-        if market is not None and not self.quiet and not market.stuck:
-            market.repeat(trade)
+    def repeat(self, product: str, trade: SpotTrade, now_ms: int) -> None:
+        """A recorded trade takes place now, unless a fault holds the feed still."""
+        market = self.markets[product]
+        if not self.quiet and not market.stuck:
+            market.repeat(trade, now_ms)
             self._tell(self, market, Step(trades=[market.last], quote_moved=True))
 
     def run_to(self, now_ms: int) -> None:
@@ -110,8 +113,6 @@ class Feeds:
 
     def __init__(self, feeds: Iterable[Feed]) -> None:
         self.by_name = {feed.name: feed for feed in feeds}
-        self.recorded: dict[str, str] = {}
-        """The product, by feed, that takes its trades from the venue's events instead of making them."""
 
     def follow(self, events: list[Event], now_ms: int) -> None:
         """Move on to the present along the indices' own path."""
@@ -123,19 +124,8 @@ class Feeds:
                 for feed in self.by_name.values():
                     feed.run_to(event.now_ms)
                     feed.moved(event)
-            elif isinstance(event, SpotTraded):
-                self._repeat(event)
         for feed in self.by_name.values():
             feed.run_to(now_ms)
 
-    def _repeat(self, event: SpotTraded) -> None:
-        trade = SpotTrade(
-            trade_id=event.trade_id,
-            sequence=event.sequence,
-            price=event.price,
-            size=event.size,
-            buyer_is_maker=event.buyer_is_maker,
-            now_ms=event.now_ms,
-        )
-        for name, product in self.recorded.items():
-            self.by_name[name].repeat(product, trade)
+
+FEEDS = web.AppKey("feeds", Feeds)

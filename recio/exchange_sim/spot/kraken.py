@@ -7,15 +7,14 @@ from dataclasses import dataclass
 import msgspec
 from aiohttp import web
 
-from recio.exchange_sim.clock import iso_micros
-from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.clock import VenueClock, iso_micros
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.spot import kraken_frames
-from recio.exchange_sim.spot.feeds import Feed
+from recio.exchange_sim.spot.feeds import FEEDS, Feed
 from recio.exchange_sim.spot.sockets import serve_feed
 from recio.exchange_sim.spot.spot_market import SpotMarket
-from recio.exchange_sim.wire.rest.market_json import Json
-from recio.exchange_sim.wire.ws.subscriptions import Outbox
+from recio.exchange_sim.wire.outbox import Outbox
+from recio.exchange_sim.wire.texts import Json
 
 CHANNELS = ("book", "ticker", "trade")
 _TRIGGERS = ("bbo", "trades")
@@ -50,8 +49,8 @@ class Asked:
 class KrakenClient:
     """One connected listener."""
 
-    def __init__(self, exchange: Exchange, feed: Feed, outbox: Outbox) -> None:
-        self._clock = exchange.clock
+    def __init__(self, clock: VenueClock, feed: Feed, outbox: Outbox) -> None:
+        self._clock = clock
         self._feed = feed
         self._outbox = outbox
         self._places: set[tuple[str, str]] = set()
@@ -183,7 +182,7 @@ def kraken_feed(faults: Faults) -> Feed:
 
 
 async def kraken_socket(request: web.Request) -> web.WebSocketResponse:
-    feed = exchange_of(request).feeds.by_name[kraken_frames.NAME]
+    feed = request.app[FEEDS].by_name[kraken_frames.NAME]
     return await serve_feed(
-        request, feed, lambda exchange, feed, outbox: KrakenClient(exchange, feed, outbox).answer
+        request, feed, lambda exchange, feed, outbox: KrakenClient(exchange.clock, feed, outbox).answer
     )

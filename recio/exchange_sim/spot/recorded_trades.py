@@ -10,8 +10,6 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
-import msgspec
-
 from recio.exchange_sim.faults.faults import Fault, FaultKind, Faults
 from recio.exchange_sim.recorded.inspection import Recording
 from recio.exchange_sim.recorded.spot_rows import SpotRow
@@ -24,7 +22,6 @@ SHOWN_SIZE = 1_000_000
 """0.01 of the coin."""
 _FOR_EVER = 1e9
 _PRICE_DECIMALS = 8
-_encode = msgspec.json.Encoder().encode
 
 
 class RecordedSpot:
@@ -50,8 +47,7 @@ class RecordedSpot:
             faults.arm(silent, time.time())
             self._feed.quiet = True
         else:
-            self._market.repeat(self._trade(first))
-            self._market.now_ms = now_ms
+            self._market.repeat(self._trade(first), now_ms)
 
     @property
     def _market(self) -> SpotMarket:
@@ -60,16 +56,7 @@ class RecordedSpot:
     def hear(self, row: SpotRow, now_ms: int) -> None:
         """A recorded trade takes place: what was due before it goes out first."""
         self._feed.run_to(now_ms)
-        market = self._market
-        if self._feed.quiet or market.stuck:
-            return
-        market.repeat(self._trade(row))
-        market.now_ms = now_ms
-        product = self._listing.name
-        self._feed.say("matches", product, lambda: _match(market, row))
-        self._feed.say(
-            "ticker", product, lambda: _encode(coinbase_frames.ticker_message(market, market.last))
-        )
+        self._feed.repeat(self._listing.name, self._trade(row), now_ms)
 
     def _trade(self, row: SpotRow) -> SpotTrade:
         return SpotTrade(
@@ -79,14 +66,9 @@ class RecordedSpot:
             size=SHOWN_SIZE,
             buyer_is_maker=True,
             now_ms=int(row.at.timestamp() * 1000),
+            kind=row.kind,
+            stamp=row.at.isoformat(timespec="microseconds").replace("+00:00", "Z"),
         )
-
-
-def _match(market: SpotMarket, row: SpotRow) -> bytes:
-    """The trade with its own stamp, to the microsecond."""
-    body = coinbase_frames.match_message(market, market.last, row.kind)
-    body["time"] = row.at.isoformat(timespec="microseconds").replace("+00:00", "Z")
-    return _encode(body)
 
 
 def _in_units(price: Decimal, listing: Listing) -> int:

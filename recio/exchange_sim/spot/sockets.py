@@ -7,10 +7,11 @@ from collections.abc import Callable
 import anyio
 from aiohttp import WSMsgType, web
 
-from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.spot.feeds import Feed
-from recio.exchange_sim.wire.ws.sockets import connected, write_queue
-from recio.exchange_sim.wire.ws.subscriptions import Outbox
+from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.connections import connected, write_queue
+from recio.exchange_sim.wire.outbox import Outbox
 
 Answer = Callable[[str], None]
 """What answers one listener's requests in the feed's own words."""

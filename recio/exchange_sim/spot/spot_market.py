@@ -5,7 +5,7 @@ Prices are integers of the product's own smallest decimal, sizes integers of 0.0
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil, exp, floor, sqrt
 from random import Random
 
@@ -40,6 +40,9 @@ class SpotTrade:
     size: int
     buyer_is_maker: bool
     now_ms: int
+    kind: str = "match"
+    stamp: str = ""
+    """A recorded trade's own time, to the microsecond."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,22 +118,15 @@ class SpotMarket:
         if not self.stuck and not self.scripted:
             self._requote()
 
-    def repeat(self, trade: SpotTrade) -> None:
+    def repeat(self, trade: SpotTrade, now_ms: int) -> None:
         """A recorded trade takes place here, and from now on only such."""
         self.scripted = True
         price = round(trade.price * self.factor)
         below = trade.buyer_is_maker
         self.bid, self.ask = (price, price + 1) if below else (price - 1, price)
         self.trade_id, self.sequence = trade.trade_id, max(self.sequence, trade.sequence)
-        self.now_ms = trade.now_ms
-        self.last = SpotTrade(
-            trade_id=trade.trade_id,
-            sequence=trade.sequence,
-            price=price,
-            size=trade.size,
-            buyer_is_maker=trade.buyer_is_maker,
-            now_ms=trade.now_ms,
-        )
+        self.now_ms = now_ms
+        self.last = replace(trade, price=price)
         self._count(self.last)
 
     def next_sequence(self) -> int:

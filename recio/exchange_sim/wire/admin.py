@@ -7,7 +7,7 @@ import time
 import msgspec
 from aiohttp import web
 
-from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.faults import market_faults
 from recio.exchange_sim.faults.faults import (
     PASSING_KINDS,
@@ -18,10 +18,11 @@ from recio.exchange_sim.faults.faults import (
     Stream,
 )
 from recio.exchange_sim.market.interventions import NoSuchMarket
-from recio.exchange_sim.wire.rest.market_json import Json
+from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR
 from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
 from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, reply
-from recio.exchange_sim.wire.texts import cost
+from recio.exchange_sim.wire.texts import Json, cost
 
 RANDOM = "random"
 _LOOPBACK = ("127.", "::1")
@@ -59,7 +60,7 @@ async def disarm_faults(request: web.Request) -> web.Response:
         return no_such_path()
     exchange = exchange_of(request)
     exchange.faults.disarm()
-    market_faults.end(exchange)
+    market_faults.end(exchange.venue, exchange.run.calendar.disturbances)
     exchange.follow_reads()
     return reply(_armed(exchange, time.time()))
 
@@ -81,7 +82,7 @@ async def ledger(request: web.Request) -> web.Response:
             position_json(position) for account in accounts for position in account.positions.values()
         ],
         "orders": [order_json(order, user) for order in venue.orders.values()],
-        "asked_for": dict(exchange.arrivals),
+        "asked_for": dict(request.app[ASKED_FOR]),
         "fills": [fill_json(fill) for fill in venue.fills],
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),
@@ -92,7 +93,9 @@ async def ledger(request: web.Request) -> web.Response:
 
 
 def _arm(exchange: Exchange, fault: Fault) -> None:
-    if market_faults.apply(exchange, fault):
+    if market_faults.apply(fault, exchange.venue, exchange.run.interventions, speed=exchange.clock.speed):
+        exchange.faults.count(fault.kind)
+        exchange.publish()
         return
     exchange.faults.arm(fault, time.time())
     if fault.kind is FaultKind.DROP_SOCKETS:

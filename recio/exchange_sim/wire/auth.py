@@ -7,6 +7,7 @@ from base64 import b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from aiohttp import web
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
@@ -74,3 +75,6 @@ class Verifier:
         except (InvalidSignature, binascii.Error, ValueError):
             return False
         return True
+
+
+VERIFIER = web.AppKey("verifier", Verifier)

@@ -1,10 +1,13 @@
-"""Integers of the venue as the texts of its wire, cached because the same few thousand recur; no other formatting."""
+"""Integers of the venue as the texts of its wire, cached because the same few thousand recur; it decides nothing."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 from recio.exchange_sim.engine.units import ONE_DOLLAR, money_text, price_text, quantity_text
+
+Json = dict[str, object]
+"""An object of the wire."""
 
 
 @lru_cache(maxsize=16_384)

@@ -7,12 +7,13 @@ from aiohttp import web
 from recio.exchange_sim.engine.account import Place, Transfer
 from recio.exchange_sim.engine.orders import NOT_FOUND, Refused
 from recio.exchange_sim.engine.transfers import open_subaccount, transfer
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.auth import VERIFIER
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest import reading
-from recio.exchange_sim.wire.rest.market_json import Json
+from recio.exchange_sim.wire.rest.rate_limits import LIMITS
 from recio.exchange_sim.wire.rest.replies import limit_of, page, refusal, reply
-from recio.exchange_sim.wire.texts import balance
+from recio.exchange_sim.wire.texts import Json, balance
 
 _CENT = 10_000
 _CENTI_CENT = 100
@@ -26,7 +27,7 @@ ONLY_PREDICTIONS = Refused(
 
 
 async def list_api_keys(request: web.Request) -> web.Response:
-    key_id = exchange_of(request).verifier.key_id
+    key_id = request.app[VERIFIER].key_id
     key: Json = {"api_key_id": key_id, "name": "simulated", "scopes": ["read", "write"]}
     return reply({"api_keys": [key]})
 
@@ -39,7 +40,7 @@ async def volume_progress(_request: web.Request) -> web.Response:
 async def create_subaccount(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     body = bodies.decode(await request.read() or b"{}", bodies.CreateSubaccountRequest)
-    if exchange.limits.told().name == "basic":
+    if request.app[LIMITS].told().name == "basic":
         return refusal(NEEDS_ADVANCED)
     number = open_subaccount(exchange.venue, body.exchange_index or 0)
     if isinstance(number, Refused):

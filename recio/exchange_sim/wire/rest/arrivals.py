@@ -5,13 +5,16 @@ An order that a client sends twice is refused as a duplicate, so the books alone
 
 from __future__ import annotations
 
+from collections import Counter
+
 import msgspec
 from aiohttp import web
 
-from recio.exchange_sim.exchange import exchange_of
 from recio.exchange_sim.wire.rest.replies import Handler
 from recio.exchange_sim.wire.rest.routing import endpoint_of
 
+ASKED_FOR = web.AppKey("asked_for", Counter[str])
+"""How often each client order id was asked for, carried out or not."""
 _CREATE = ("/portfolio/events/orders", "/portfolio/orders")
 _BATCH = tuple(f"{path}/batched" for path in _CREATE)
 
@@ -28,7 +31,7 @@ class _Batch(msgspec.Struct):
 async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Note every order of a request before anything can go wrong with it."""
     if request.method == "POST" and endpoint_of(request) in (*_CREATE, *_BATCH):
-        exchange_of(request).arrivals.update(await _asked_for(request))
+        request.app[ASKED_FOR].update(await _asked_for(request))
     return await handler(request)
 
 

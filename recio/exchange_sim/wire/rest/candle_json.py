@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from recio.exchange_sim.market.candles import Candle, Span
-from recio.exchange_sim.wire.rest.market_json import Json
-from recio.exchange_sim.wire.texts import count, dollars
+from recio.exchange_sim.wire.texts import Json, count, dollars
 
 
 def candle_json(candle: Candle) -> Json:

@@ -5,22 +5,26 @@ from __future__ import annotations
 from aiohttp import web
 
 from recio.exchange_sim.engine.orders import NOT_FOUND
-from recio.exchange_sim.exchange import exchange_of
 from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.candle_json import candle_json
 from recio.exchange_sim.wire.rest.candle_query import MOST_CANDLES, CandleSpan, candles_of, read_span
 from recio.exchange_sim.wire.rest.market_filters import is_past, live_markets
-from recio.exchange_sim.wire.rest.market_json import Json
 from recio.exchange_sim.wire.rest.replies import BadParameter, few_names_of, refusal, reply
+from recio.exchange_sim.wire.texts import Json
 
 MOST_MARKETS = 100
 
 
 async def market_candles(request: web.Request) -> web.Response:
     span = read_span(request, "GetMarketCandlesticks")
-    venue = exchange_of(request).venue
-    market = venue.markets.get(request.match_info["ticker"])
-    if market is None or is_past(venue, market) or market.series != request.match_info["series_ticker"]:
+    exchange = exchange_of(request)
+    market = exchange.listings.markets.get(request.match_info["ticker"])
+    if (
+        market is None
+        or is_past(exchange.venue, market)
+        or market.series != request.match_info["series_ticker"]
+    ):
         return refusal(NOT_FOUND)
     if span.most > MOST_CANDLES:
         raise BadParameter("GetMarketCandlesticks", "EndTs", "lte")
@@ -35,7 +39,7 @@ async def batch_candles(request: web.Request) -> web.Response:
         raise BadParameter(operation, "MarketTickers", "required")
     if span.most * len(named) > MOST_CANDLES:
         raise BadParameter(operation, "EndTs", "lte")
-    found = [market for market in live_markets(exchange_of(request).venue) if market.ticker in named]
+    found = [market for market in live_markets(exchange_of(request)) if market.ticker in named]
     shown = [
         {"market_ticker": market.ticker, "candlesticks": _shown(request, market, span)} for market in found
     ]
@@ -48,7 +52,7 @@ async def event_candles(request: web.Request) -> web.Response:
     event, series = request.match_info["event_ticker"], request.match_info["series_ticker"]
     found = [
         market
-        for market in live_markets(exchange_of(request).venue)
+        for market in live_markets(exchange_of(request))
         if market.event_ticker == event and market.series == series
     ]
     if not found:

@@ -8,8 +8,8 @@ from recio.exchange_sim.clock import iso
 from recio.exchange_sim.market import descriptions
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import FIFTEEN_MINUTES, HOUR, Asset, Kind, SeriesSpec
-from recio.exchange_sim.wire.rest.market_json import Json, market_json
-from recio.exchange_sim.wire.texts import count
+from recio.exchange_sim.wire.rest.market_json import market_json
+from recio.exchange_sim.wire.texts import Json, count
 
 _DOCUMENTS = "https://kalshi-public-docs.s3.amazonaws.com"
 _FREQUENCIES = {FIFTEEN_MINUTES: "fifteen_min", HOUR: "hourly"}

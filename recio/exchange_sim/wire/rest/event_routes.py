@@ -7,35 +7,36 @@ from collections.abc import Iterable
 from aiohttp import web
 
 from recio.exchange_sim.engine.orders import NOT_FOUND
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.exchange import Run
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import SeriesSpec
-from recio.exchange_sim.simulation import Simulation
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.event_json import event_json, event_metadata_json, series_json, tags
 from recio.exchange_sim.wire.rest.market_filters import live_markets, status_check
-from recio.exchange_sim.wire.rest.market_json import Json, market_json
+from recio.exchange_sim.wire.rest.market_json import market_json
 from recio.exchange_sim.wire.rest.replies import limit_of, names_of, number_of, page, refusal, reply
+from recio.exchange_sim.wire.texts import Json
 
 
 async def list_series(request: web.Request) -> web.Response:
-    simulation = exchange_of(request).simulation
+    run = exchange_of(request).run
     category, tagged = request.query.get("category", "Crypto"), names_of(request, "tags")
     updated = number_of(request, "min_updated_ts", "GetSeriesList") or 0
     found = [
         spec
-        for spec in simulation.specs
+        for spec in run.specs
         if category == "Crypto"
         and (not tagged or tagged & set(tags(spec)))
-        and simulation.started_ms >= updated * 1000
+        and run.started_ms >= updated * 1000
     ]
-    return reply({"series": [_series(request, simulation, spec) for spec in found]})
+    return reply({"series": [_series(request, run, spec) for spec in found]})
 
 
 async def get_series(request: web.Request) -> web.Response:
-    simulation = exchange_of(request).simulation
-    for spec in simulation.specs:
+    run = exchange_of(request).run
+    for spec in run.specs:
         if spec.ticker == request.match_info["series_ticker"]:
-            return reply({"series": _series(request, simulation, spec)})
+            return reply({"series": _series(request, run, spec)})
     return refusal(NOT_FOUND)
 
 
@@ -52,7 +53,7 @@ async def event_fee_changes(request: web.Request) -> web.Response:
 
 async def list_events(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetEvents", most=200, default=200)
-    found = _chosen(request, _events(live_markets(exchange_of(request).venue)))
+    found = _chosen(request, _events(live_markets(exchange_of(request))))
     cursor = request.query.get("cursor", "")
     chosen, following = page(found, key=lambda markets: markets[0].number, limit=limit, cursor=cursor)
     nested = _asked(request, "with_nested_markets")
@@ -75,12 +76,12 @@ async def get_event_metadata(request: web.Request) -> web.Response:
     return reply(event_metadata_json(markets)) if markets else refusal(NOT_FOUND)
 
 
-def _series(request: web.Request, simulation: Simulation, spec: SeriesSpec) -> Json:
+def _series(request: web.Request, run: Run, spec: SeriesSpec) -> Json:
     volume = None
     if _asked(request, "include_volume"):
-        every = simulation.venue.markets.values()
+        every = run.listings.markets.values()
         volume = sum(market.volume for market in every if market.series == spec.ticker)
-    return series_json(spec, simulation.started_ms, volume)
+    return series_json(spec, run.started_ms, volume)
 
 
 def _events(markets: Iterable[Market]) -> list[list[Market]]:
@@ -93,7 +94,7 @@ def _events(markets: Iterable[Market]) -> list[list[Market]]:
 
 def _event(request: web.Request) -> list[Market]:
     ticker = request.match_info["event_ticker"]
-    return [market for market in live_markets(exchange_of(request).venue) if market.event_ticker == ticker]
+    return [market for market in live_markets(exchange_of(request)) if market.event_ticker == ticker]
 
 
 def _chosen(request: web.Request, events: list[list[Market]]) -> list[list[Market]]:

@@ -8,12 +8,13 @@ from aiohttp import web
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.pauses import WEEKLY_FROM_HOUR, WEEKLY_TO_HOUR
-from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.faults.faults import FaultKind
-from recio.exchange_sim.market.markets import SHARD
-from recio.exchange_sim.wire.rest.market_json import Json
+from recio.exchange_sim.market.series import SHARD
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.reading import shown_ms
 from recio.exchange_sim.wire.rest.replies import reply
+from recio.exchange_sim.wire.texts import Json
 
 SHARDS = ((0, "Default"), (1, "Combos"), (SHARD, "Crypto"), (3, "Sports"))
 _DAYS = ("monday", "tuesday", "wednesday", "friday", "saturday", "sunday")

@@ -7,11 +7,10 @@ from aiohttp import web
 from recio.exchange_sim.engine import group_entry
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Refused
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
-from recio.exchange_sim.wire.rest.market_json import Json
 from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
-from recio.exchange_sim.wire.texts import count
+from recio.exchange_sim.wire.texts import Json, count
 
 BAD_LIMIT = Refused(
     status=400, code="invalid_parameters", details="exactly one of contracts_limit, contracts_limit_fp"

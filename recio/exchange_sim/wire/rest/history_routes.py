@@ -6,8 +6,8 @@ from aiohttp import web
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.orders import NOT_FOUND
-from recio.exchange_sim.exchange import exchange_of
 from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.candle_json import historical_candle_json
 from recio.exchange_sim.wire.rest.candle_query import candles_of, read_span
 from recio.exchange_sim.wire.rest.market_filters import chosen_markets, is_past, past_markets
@@ -30,7 +30,7 @@ async def cutoff(request: web.Request) -> web.Response:
 
 async def list_markets(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetHistoricalMarkets")
-    found = chosen_markets(request, "GetHistoricalMarkets", past_markets(exchange_of(request).venue))
+    found = chosen_markets(request, "GetHistoricalMarkets", past_markets(exchange_of(request)))
     cursor = request.query.get("cursor", "")
     chosen, following = page(found, key=lambda market: market.number, limit=limit, cursor=cursor)
     return reply({"markets": [market_json(market) for market in chosen], "cursor": following})
@@ -55,9 +55,9 @@ async def list_trades(request: web.Request) -> web.Response:
 
 
 def _past_market(request: web.Request) -> Market | None:
-    venue = exchange_of(request).venue
-    market = venue.markets.get(request.match_info["ticker"])
-    return market if market is not None and is_past(venue, market) else None
+    exchange = exchange_of(request)
+    market = exchange.listings.markets.get(request.match_info["ticker"])
+    return market if market is not None and is_past(exchange.venue, market) else None
 
 
 ROUTES = [

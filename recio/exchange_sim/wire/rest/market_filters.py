@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterable, Iterator
 
 from aiohttp import web
 
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.wire.rest.reading import is_historical
 from recio.exchange_sim.wire.rest.replies import BadParameter, names_of, number_of
 
@@ -29,13 +31,13 @@ _MOMENTS: dict[str, tuple[tuple[str, ...], Callable[[Market], int]]] = {
 _NOT_WITH_UPDATED = ("status", "event_ticker", "tickers")
 
 
-def live_markets(venue: Venue) -> Iterator[Market]:
+def live_markets(exchange: Exchange) -> Iterator[Market]:
     """What has not gone to the historical tier."""
-    return (market for market in venue.markets.values() if not is_past(venue, market))
+    return (market for market in exchange.listings.markets.values() if not is_past(exchange.venue, market))
 
 
-def past_markets(venue: Venue) -> Iterator[Market]:
-    return (market for market in venue.markets.values() if is_past(venue, market))
+def past_markets(exchange: Exchange) -> Iterator[Market]:
+    return (market for market in exchange.listings.markets.values() if is_past(exchange.venue, market))
 
 
 def is_past(venue: Venue, market: Market) -> bool:

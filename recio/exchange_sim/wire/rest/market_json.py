@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.events import Trade
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.market import descriptions
-from recio.exchange_sim.market.markets import Market, Status
-from recio.exchange_sim.market.naming import short_text
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Kind
-from recio.exchange_sim.wire.texts import book_side, count, dollars, other_side, outcome
+from recio.exchange_sim.wire.market_fields import EXPECTED_EXPIRATION_MS, grid_json, payout_text, strike_json
+from recio.exchange_sim.wire.texts import Json, book_side, count, dollars, other_side, outcome
 
-EXPECTED_EXPIRATION_MS = 300_000
 LATEST_EXPIRATION_MS = 7 * 86_400_000
-
-Json = dict[str, object]
 
 _ALWAYS: Json = {
     "market_type": "binary",
@@ -28,23 +24,6 @@ _ALWAYS: Json = {
     "settlement_bounds_type": "default",
     "can_close_early": True,
 }
-
-
-def strike_json(market: Market) -> Json:
-    """What a market is about: the kind of its strike and the numbers that are known of it, exact."""
-    digits = market.spec.asset.digits
-    body: Json = {"strike_type": market.strike_type.value}
-    if market.strike is not None:
-        body["floor_strike"] = msgspec.Raw(short_text(market.strike, digits).encode())
-    if market.cap is not None:
-        body["cap_strike"] = msgspec.Raw(short_text(market.cap, digits).encode())
-    if market.spec.kind is Kind.WINDOW:
-        body["custom_strike"] = {"round_digits": str(digits)}
-    return body
-
-
-def grid_json(market: Market) -> Json:
-    return {"price_level_structure": market.grid.name, "price_ranges": market.grid.wire_ranges()}
 
 
 def quotes(market: Market) -> Json:
@@ -87,10 +66,6 @@ def market_json(market: Market) -> Json:
         body["settlement_value_dollars"] = payout_text(market)
         body["settlement_ts"] = iso(market.settled_ms)
     return body
-
-
-def payout_text(market: Market) -> str:
-    return "1.0000" if market.result == "yes" else "0.0000"
 
 
 def trade_json(trade: Trade) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiohttp import web
 
 from recio.exchange_sim.engine.orders import MARKET_NOT_FOUND, NOT_FOUND
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import candle_routes, event_routes, exchange_routes, history_routes
 from recio.exchange_sim.wire.rest.market_filters import chosen_markets, is_past, live_markets
 from recio.exchange_sim.wire.rest.market_json import market_json, orderbook_json
@@ -18,22 +18,22 @@ MOST_LEVELS = 100
 
 async def list_markets(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetMarkets")
-    found = chosen_markets(request, "GetMarkets", live_markets(exchange_of(request).venue))
+    found = chosen_markets(request, "GetMarkets", live_markets(exchange_of(request)))
     cursor = request.query.get("cursor", "")
     chosen, following = page(found, key=lambda market: market.number, limit=limit, cursor=cursor)
     return reply({"markets": [market_json(market) for market in chosen], "cursor": following})
 
 
 async def get_market(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
-    market = venue.markets.get(request.match_info["ticker"])
-    if market is None or is_past(venue, market):
+    exchange = exchange_of(request)
+    market = exchange.listings.markets.get(request.match_info["ticker"])
+    if market is None or is_past(exchange.venue, market):
         return refusal(NOT_FOUND)
     return reply({"market": market_json(market)})
 
 
 async def get_orderbook(request: web.Request) -> web.Response:
-    market = exchange_of(request).venue.markets.get(request.match_info["ticker"])
+    market = exchange_of(request).listings.markets.get(request.match_info["ticker"])
     depth = _depth(request, "GetMarketOrderbook")
     if market is None:
         return refusal(MARKET_NOT_FOUND)
@@ -48,7 +48,7 @@ async def list_orderbooks(request: web.Request) -> web.Response:
     if len(named) > MOST_BOOKS:
         raise BadParameter("GetMarketOrderbooks", "Tickers", "max")
     depth = _depth(request, "GetMarketOrderbooks")
-    markets = exchange_of(request).venue.markets
+    markets = exchange_of(request).listings.markets
     books = [
         {"ticker": ticker, "orderbook_fp": orderbook_json(markets[ticker], depth)}
         for ticker in dict.fromkeys(named)

@@ -6,9 +6,8 @@ import time
 
 from aiohttp import web
 
-from recio.exchange_sim.exchange import exchange_of
-from recio.exchange_sim.wire.auth import KEY_HEADER
-from recio.exchange_sim.wire.rest.rate_limits import COSTS, DEFAULT_COST, Tier
+from recio.exchange_sim.wire.auth import KEY_HEADER, VERIFIER
+from recio.exchange_sim.wire.rest.rate_limits import COSTS, DEFAULT_COST, LIMITS, Tier
 from recio.exchange_sim.wire.rest.replies import Handler, reply, too_many_requests
 from recio.exchange_sim.wire.rest.routing import PREFIX, endpoint_of, is_api, is_write, shard_and_items
 
@@ -16,17 +15,16 @@ from recio.exchange_sim.wire.rest.routing import PREFIX, endpoint_of, is_api, is
 @web.middleware
 async def metered(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Charge the account that signed. Requests without its key have no account and are free."""
-    exchange = exchange_of(request)
-    if exchange.limits.tier is None or not is_api(request):
+    if request.app[LIMITS].tier is None or not is_api(request):
         return await handler(request)
-    if request.headers.get(KEY_HEADER) != exchange.verifier.key_id:
+    if request.headers.get(KEY_HEADER) != request.app[VERIFIER].key_id:
         return await handler(request)
     return await handler(request) if await _allowed(request) else too_many_requests()
 
 
 async def account_limits(request: web.Request) -> web.Response:
     """What is enforced; where nothing is, more than anybody can send."""
-    tier = exchange_of(request).limits.told()
+    tier = request.app[LIMITS].told()
     return reply({"usage_tier": tier.name, **_buckets(tier), "grants": []})
 
 
@@ -38,7 +36,7 @@ async def endpoint_costs(_request: web.Request) -> web.Response:
 
 
 async def _allowed(request: web.Request) -> bool:
-    limits = exchange_of(request).limits
+    limits = request.app[LIMITS]
     cost = COSTS.get((request.method, endpoint_of(request)), DEFAULT_COST)
     if not is_write(request):
         return limits.allow_read(cost, time.monotonic())

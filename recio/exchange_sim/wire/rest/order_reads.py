@@ -8,7 +8,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.orders import NOT_FOUND, Order, OrderStatus
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import reading
 from recio.exchange_sim.wire.rest.portfolio_json import order_json
 from recio.exchange_sim.wire.rest.portfolio_routes import MOST_EVENTS, within

@@ -8,11 +8,11 @@ from recio.exchange_sim.engine.order_change import amend, decrease
 from recio.exchange_sim.engine.order_entry import cancel, cancel_all, create, found_order
 from recio.exchange_sim.engine.orders import EXCHANGE_PAUSED, INVALID_SIZE, NOT_FOUND, Order, Refused
 from recio.exchange_sim.engine.units import UnitError
-from recio.exchange_sim.exchange import Exchange, exchange_of
+from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
-from recio.exchange_sim.wire.rest.market_json import Json
 from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
-from recio.exchange_sim.wire.texts import count, dollars
+from recio.exchange_sim.wire.texts import Json, count, dollars
 
 RETIRED = Refused(
     status=410,

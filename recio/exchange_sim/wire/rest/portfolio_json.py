@@ -8,8 +8,7 @@ from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.account import Position, Settlement
 from recio.exchange_sim.engine.orders import Fill, Order
 from recio.exchange_sim.engine.units import PAYOUT_PER_UNIT
-from recio.exchange_sim.wire.rest.market_json import Json
-from recio.exchange_sim.wire.texts import book_side, cost, count, dollars, other_side, outcome
+from recio.exchange_sim.wire.texts import Json, book_side, cost, count, dollars, other_side, outcome
 
 
 def order_json(order: Order, user_id: str) -> Json:

@@ -10,9 +10,8 @@ from recio.exchange_sim.engine.account import Account, Position, Settlement
 from recio.exchange_sim.engine.orders import FORBIDDEN, Fill
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import reading
-from recio.exchange_sim.wire.rest.market_json import Json
 from recio.exchange_sim.wire.rest.portfolio_json import (
     event_positions_json,
     fill_json,
@@ -28,7 +27,7 @@ from recio.exchange_sim.wire.rest.replies import (
     refusal,
     reply,
 )
-from recio.exchange_sim.wire.texts import balance
+from recio.exchange_sim.wire.texts import Json, balance
 
 MOST_EVENTS = 10
 MOST_TICKERS = 100

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from aiohttp import web
+
 DEFAULT_COST = 10
 AUTO = "auto"
 SHARDS = (1, 2, 3)
@@ -131,3 +133,6 @@ class RateLimits:
 
 def _full(limit: Limit, now: float) -> Bucket:
     return Bucket(limit, float(limit.capacity), now)
+
+
+LIMITS = web.AppKey("limits", RateLimits)

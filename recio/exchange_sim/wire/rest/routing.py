@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from recio.exchange_sim.engine.requests import AUTO_ROUTE
-from recio.exchange_sim.market.markets import SHARD
+from recio.exchange_sim.market.series import SHARD
 
 PREFIX = "/trade-api/v2"
 UNSCOPED = 0

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.events import Trade
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.exchange import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.market_json import trade_json
 from recio.exchange_sim.wire.rest.reading import is_historical
 from recio.exchange_sim.wire.rest.replies import limit_of, number_of, page, reply

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from recio.exchange_sim.wire.ws.subscriptions import Subscription
+from recio.exchange_sim.wire.ws.subscriptions import Subscription
 
 
 class Audience:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 
+from aiohttp import web
+
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import FaultKind
+from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.wire.ws import quotes
 from recio.exchange_sim.wire.ws.command_bodies import (
@@ -39,8 +42,9 @@ _INDEX_ACTIONS = frozenset({"subscribe_indices", "unsubscribe_indices", "indexli
 class CommandDesk:
     """Answers the commands of every session."""
 
-    def __init__(self, venue: Venue, hub: Hub) -> None:
+    def __init__(self, venue: Venue, listings: Listings, hub: Hub) -> None:
         self._venue = venue
+        self._listings = listings
         self._hub = hub
         self._rules = hub.rules
 
@@ -113,7 +117,7 @@ class CommandDesk:
         named = params.index_ids or []
         if EVERY_INDEX in named:
             return None
-        unknown = [name for name in named if name not in index_ids(self._venue)]
+        unknown = [name for name in named if name not in index_ids(self._listings)]
         if unknown:
             raise CommandError(11, index_ids=unknown)
         return named
@@ -121,7 +125,7 @@ class CommandDesk:
     def _market_keys(self, channel: str, params: Params) -> list[str]:
         """The tickers of the markets that are named by ticker or, on the ticker channel, by id."""
         named = params.tickers()
-        unknown = [ticker for ticker in named if ticker not in self._venue.markets]
+        unknown = [ticker for ticker in named if ticker not in self._listings.markets]
         if unknown:
             raise CommandError(11, market_tickers=unknown)
         ids = params.ids()
@@ -129,7 +133,7 @@ class CommandDesk:
             return named
         if channel != TICKER:
             raise CommandError(14 if channel == BOOK else 11)
-        known = {market.market_id: ticker for ticker, market in self._venue.markets.items()}
+        known = {market.market_id: ticker for ticker, market in self._listings.markets.items()}
         if any(market_id not in known for market_id in ids):
             raise CommandError(11, market_ids=[market_id for market_id in ids if market_id not in known])
         return named + [known[market_id] for market_id in ids]
@@ -166,12 +170,12 @@ class CommandDesk:
             for market in self._named(fresh or ()):
                 self._hub.send_snapshot(found, market)
         elif found.channel == TICKER and params.send_initial_snapshot:
-            markets = self._venue.active_markets() if fresh is None else self._named(fresh)
+            markets = self._listings.active_markets() if fresh is None else self._named(fresh)
             for market in markets:
                 self._hub.send_ticker(found, quotes.of(self._venue, market))
 
     def _named(self, tickers: Collection[str]) -> list[Market]:
-        return [self._venue.markets[ticker] for ticker in tickers]
+        return [self._listings.markets[ticker] for ticker in tickers]
 
     def _unsubscribe(self, session: Session, command: Command, params: Params) -> None:
         if not params.sids:
@@ -242,13 +246,13 @@ class CommandDesk:
     def _change_indices(self, command: Command, found: Subscription, params: Params) -> None:
         if params.action == "indexlist":
             kind = f"{found.channel}_indexlist"
-            body: dict[str, object] = {"index_ids": list(index_ids(self._venue))}
+            body: dict[str, object] = {"index_ids": list(index_ids(self._listings))}
         else:
             if not params.index_ids:
                 raise CommandError(24)
             self._follow(found, self._index_keys(params), adding=params.action == "subscribe_indices")
             kind = "ok"
-            followed = index_ids(self._venue) if found.keys is None else sorted(found.keys)
+            followed = index_ids(self._listings) if found.keys is None else sorted(found.keys)
             body = {"index_ids": list(followed)}
         reply = _envelope(kind, command, sid=found.sid, seq=found.number(), msg=body)
         found.session.outbox.put_object(reply)
@@ -258,7 +262,7 @@ class CommandDesk:
         if adding and named is not None:
             audience.widen(found, named)
             return
-        kept = set(index_ids(self._venue)) if found.keys is None else set(found.keys)
+        kept = set(index_ids(self._listings)) if found.keys is None else set(found.keys)
         audience.dismiss(found)
         if adding:
             audience.admit(found, None)
@@ -279,3 +283,6 @@ def _envelope(kind: str, command: Command, **rest: object) -> dict[str, object]:
     if command.id:
         head["id"] = command.id
     return head | rest
+
+
+COMMANDS = web.AppKey("commands", CommandDesk)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.events import BookChanged, TickerChanged, Trade
+from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.units import ONE_DOLLAR
-from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.wire.rest.market_json import Json
-from recio.exchange_sim.wire.texts import book_side, count, dollars, other_side, outcome
+from recio.exchange_sim.wire.texts import Json, book_side, count, dollars, other_side, outcome
 
 
-def snapshot(market: Market, *, yes_price: bool) -> Json:
+def snapshot(market: TradedMarket, *, yes_price: bool) -> Json:
     """The whole book; an empty side is left out."""
     body: Json = {"market_ticker": market.ticker, "market_id": market.market_id}
     bids, asks = market.book.bids, market.book.asks
@@ -23,7 +22,7 @@ def snapshot(market: Market, *, yes_price: bool) -> Json:
     return body
 
 
-def empty_snapshot(market: Market) -> Json:
+def empty_snapshot(market: TradedMarket) -> Json:
     return {"market_ticker": market.ticker, "market_id": market.market_id}
 
 

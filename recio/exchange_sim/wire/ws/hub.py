@@ -6,25 +6,27 @@ import time
 from collections.abc import Callable
 
 import msgspec
+from aiohttp import web
 
 from recio.exchange_sim.engine.events import (
     BookChanged,
     BookCleared,
     Event,
     Filled,
-    FrameRecorded,
-    IndexPrinted,
-    IndexTicked,
     OrderChanged,
     OrderGroupChanged,
     PositionChanged,
     TickerChanged,
     Trade,
 )
+from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import FaultKind, Faults
-from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.wire.rest.market_json import Json
+from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.recorded.events import FrameRecorded
+from recio.exchange_sim.wire.outbox import Outbox, Wire
+from recio.exchange_sim.wire.texts import Json
 from recio.exchange_sim.wire.ws import frame_faults, frames, index_frames, lifecycle_frames, private_frames
 from recio.exchange_sim.wire.ws.audience import Audience
 from recio.exchange_sim.wire.ws.command_bodies import ERRORS
@@ -36,10 +38,8 @@ from recio.exchange_sim.wire.ws.subscriptions import (
     INDEX_CHANNELS,
     LIFECYCLE,
     TICKER,
-    Outbox,
     Session,
     Subscription,
-    Wire,
 )
 
 _encode = msgspec.json.Encoder().encode
@@ -48,8 +48,11 @@ _encode = msgspec.json.Encoder().encode
 class Hub:
     """All connected sessions and what reaches them."""
 
-    def __init__(self, venue: Venue, faults: Faults, rules: SocketRules | None = None) -> None:
+    def __init__(
+        self, venue: Venue, listings: Listings, faults: Faults, rules: SocketRules | None = None
+    ) -> None:
         self._venue = venue
+        self._listings = listings
         self._held: list[Event] = []
         self._tampered = False
         self._shard_down = False
@@ -88,7 +91,7 @@ class Hub:
         for subscription in self.audience.listening(channel, key):
             self._send(subscription, kind, body)
 
-    def send_snapshot(self, subscription: Subscription, market: Market, command_id: int = 0) -> None:
+    def send_snapshot(self, subscription: Subscription, market: TradedMarket, command_id: int = 0) -> None:
         """The book as it stands now, as the next message of this subscription."""
         if self.faults.take(FaultKind.EMPTY_SNAPSHOT):
             shown = frames.empty_snapshot(market)
@@ -174,7 +177,7 @@ class Hub:
                 FAST_INDEX, FAST_INDEX.encode(), event.index_id, lambda: index_frames.fast_value(event)
             )
         else:
-            index = self._venue.indices[event.index_id]
+            index = self._listings.indices[event.index_id]
             self._broadcast(INDEX, INDEX.encode(), event.index_id, lambda: index_frames.value(index, event))
 
     def _private(self, event: private_frames.PrivateEvent) -> None:
@@ -189,3 +192,4 @@ class Hub:
 
 
 _PRIVATE = (Filled, OrderChanged, PositionChanged, OrderGroupChanged)
+HUB = web.AppKey("hub", Hub)

@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import msgspec
 
-from recio.exchange_sim.engine.events import IndexPrinted, IndexTicked
-from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.index import IndexPath
+from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.naming import exact_text
-from recio.exchange_sim.order_flow.fair_value import PRINTS
-from recio.exchange_sim.wire.rest.market_json import Json
+from recio.exchange_sim.market.settlement_average import PRINTS
+from recio.exchange_sim.wire.texts import Json
 
 RECEIVED_AFTER_MS = 18
 """How long after its own stamp a value reaches the venue."""
 _QUARTER_HOUR = 900
 
 
-def index_ids(venue: Venue) -> tuple[str, ...]:
+def index_ids(listings: Listings) -> tuple[str, ...]:
     """The indices that the exchange publishes."""
-    return tuple(venue.indices)
-
-
-def levels(venue: Venue) -> dict[str, int]:
-    """Where every index stands, in $0.00000001."""
-    return {index_id: path.value_e8 for index_id, path in venue.indices.items()}
+    return tuple(listings.indices)
 
 
 def value(index: IndexPath, event: IndexPrinted) -> Json:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.engine.events import (
+from recio.exchange_sim.market import descriptions
+from recio.exchange_sim.market.events import (
     CloseDateChanged,
     EventFeeChanged,
     GridChanged,
@@ -13,15 +14,9 @@ from recio.exchange_sim.engine.events import (
     MarketSettled,
     StrikeSet,
 )
-from recio.exchange_sim.market import descriptions
 from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.wire.rest.market_json import (
-    EXPECTED_EXPIRATION_MS,
-    Json,
-    grid_json,
-    payout_text,
-    strike_json,
-)
+from recio.exchange_sim.wire.market_fields import EXPECTED_EXPIRATION_MS, grid_json, payout_text, strike_json
+from recio.exchange_sim.wire.texts import Json
 
 LifecycleEvent = (
     MarketCreated

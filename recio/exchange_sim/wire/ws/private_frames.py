@@ -6,8 +6,7 @@ from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.account import Position
 from recio.exchange_sim.engine.events import Filled, OrderChanged, OrderGroupChanged, PositionChanged
 from recio.exchange_sim.engine.orders import Fill, Order
-from recio.exchange_sim.wire.rest.market_json import Json
-from recio.exchange_sim.wire.texts import book_side, cost, count, dollars, outcome
+from recio.exchange_sim.wire.texts import Json, book_side, cost, count, dollars, outcome
 
 PrivateEvent = Filled | OrderChanged | PositionChanged | OrderGroupChanged
 

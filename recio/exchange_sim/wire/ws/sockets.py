@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 
 import anyio
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
-from recio.exchange_sim.exchange import Exchange, exchange_of
-from recio.exchange_sim.wire.ws.subscriptions import Outbox, Session
+from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.connections import connected, write_queue
+from recio.exchange_sim.wire.ws.commands import COMMANDS, CommandDesk
+from recio.exchange_sim.wire.ws.hub import HUB
+from recio.exchange_sim.wire.ws.subscriptions import Session
 
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT = b"heartbeat"
@@ -20,44 +22,19 @@ LARGEST_MESSAGE = 64 * 1024 * 1024
 async def trading_socket(request: web.Request) -> web.WebSocketResponse:
     """One client from upgrade to close."""
     exchange = exchange_of(request)
-    rules = exchange.hub.rules
-    socket = web.WebSocketResponse(compress=rules.compression, max_msg_size=LARGEST_MESSAGE)
+    hub = request.app[HUB]
+    socket = web.WebSocketResponse(compress=hub.rules.compression, max_msg_size=LARGEST_MESSAGE)
     await socket.prepare(request)
-    session = exchange.hub.join()
+    session = hub.join()
     async with connected(request, socket), anyio.create_task_group() as tasks:
         try:
             tasks.start_soon(write_queue, socket, session.outbox)
             tasks.start_soon(_heartbeat, socket)
-            await _read(exchange, socket, session)
+            await _read(exchange, request.app[COMMANDS], socket, session)
         finally:
-            exchange.hub.leave(session)
+            hub.leave(session)
             tasks.cancel_scope.cancel()
     return socket
-
-
-@asynccontextmanager
-async def connected(request: web.Request, socket: web.WebSocketResponse) -> AsyncGenerator[None]:
-    """While this lasts the socket counts as open and can be cut."""
-    exchange = exchange_of(request)
-    if request.transport is not None:
-        exchange.transports[socket] = request.transport
-    try:
-        yield
-    finally:
-        exchange.transports.pop(socket, None)
-        exchange.touch()
-
-
-async def write_queue(socket: web.WebSocketResponse, outbox: Outbox) -> None:
-    """Write whatever is queued, in order, as fast as the client reads."""
-    while True:
-        await outbox.wake.wait()
-        outbox.wake.clear()
-        while outbox.frames:
-            try:
-                await socket.send_frame(outbox.take(), WSMsgType.TEXT)
-            except (ClientConnectionResetError, ConnectionError, RuntimeError):
-                return
 
 
 async def _heartbeat(socket: web.WebSocketResponse) -> None:
@@ -69,8 +46,10 @@ async def _heartbeat(socket: web.WebSocketResponse) -> None:
             return
 
 
-async def _read(exchange: Exchange, socket: web.WebSocketResponse, session: Session) -> None:
+async def _read(
+    exchange: Exchange, commands: CommandDesk, socket: web.WebSocketResponse, session: Session
+) -> None:
     async for message in socket:
         if message.type is WSMsgType.TEXT:
             exchange.catch_up()
-            exchange.desk.answer(session, message.data)
+            commands.answer(session, message.data)

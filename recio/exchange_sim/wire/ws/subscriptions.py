@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
-import msgspec
-
-from recio.exchange_sim.wire.ws.audience import Audience
+from recio.exchange_sim.wire.outbox import Outbox
 from recio.exchange_sim.wire.ws.rules import SocketRules
 
 BOOK = "orderbook_delta"
@@ -24,42 +22,6 @@ FILTERED = frozenset({BOOK, TICKER, "trade", "fill", "user_orders", "market_posi
 """Channels that can be narrowed to markets, at once and later."""
 SEQUENCED = frozenset({BOOK, "trade", LIFECYCLE, "order_group_updates", COMMUNICATIONS}) | INDEX_CHANNELS
 CHANNELS = FILTERED | SEQUENCED | {PYTH, "multivariate_market_lifecycle"}
-
-
-@dataclass(slots=True)
-class Wire:
-    """The state of all sockets at once. While it is silent nothing but pings gets through."""
-
-    silent: bool = False
-    now_ms: int = 0
-
-
-@dataclass(slots=True, eq=False)
-class Outbox:
-    """Frames still to be written to one socket, in order, each with the subscription it counts against."""
-
-    wire: Wire = field(default_factory=Wire)
-    frames: deque[tuple[bytes, Subscription | None]] = field(
-        default_factory=deque["tuple[bytes, Subscription | None]"]
-    )
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, frame: bytes, subscription: Subscription | None = None) -> None:
-        if self.wire.silent:
-            return
-        if subscription is not None:
-            subscription.queued += 1
-        self.frames.append((frame, subscription))
-        self.wake.set()
-
-    def put_object(self, message: object) -> None:
-        self.put(msgspec.json.encode(message))
-
-    def take(self) -> bytes:
-        frame, subscription = self.frames.popleft()
-        if subscription is not None:
-            subscription.queued -= 1
-        return frame
 
 
 @dataclass(slots=True, eq=False)
@@ -109,11 +71,23 @@ class Subscription:
         self.session.outbox.put(frame, self)
 
 
+class Register(Protocol):
+    """Where the subscriptions of all sockets are found by what they name."""
+
+    def admit(self, subscription: Subscription, keys: set[str] | None) -> None: ...
+
+    def widen(self, subscription: Subscription, keys: Iterable[str]) -> None: ...
+
+    def narrow(self, subscription: Subscription, keys: Iterable[str]) -> None: ...
+
+    def dismiss(self, subscription: Subscription) -> None: ...
+
+
 @dataclass(slots=True, eq=False)
 class Session:
     """A connected client and what it subscribed to."""
 
-    audience: Audience
+    audience: Register
     outbox: Outbox = field(default_factory=Outbox)
     rules: SocketRules = field(default_factory=SocketRules)
     subscriptions: dict[int, Subscription] = field(default_factory=dict[int, Subscription])
