@@ -12,7 +12,7 @@ from recio.exchange_sim.engine.events import Event, Trade
 from recio.exchange_sim.engine.read_lag import ReadLag
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import FaultKind, Faults
-from recio.exchange_sim.market.candle_recorder import Chronicle
+from recio.exchange_sim.market.candle_recorder import CandleRecorder
 from recio.exchange_sim.market.interventions import Calendar, Interventions
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.series import SeriesSpec
@@ -48,7 +48,7 @@ class Run(Protocol):
     def interventions(self) -> Interventions: ...
 
     @property
-    def chronicle(self) -> Chronicle: ...
+    def candle_recorder(self) -> CandleRecorder: ...
 
     def advance(self, to_ms: int, *, most_steps: int) -> bool: ...
 

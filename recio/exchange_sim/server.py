@@ -194,7 +194,7 @@ def _application(
         reads=ReadLag(
             run.venue.account.horizon,
             clock,
-            standing_seconds=settings.read_lag_seconds,
+            configured_seconds=settings.read_lag_seconds,
             now_ms=run.venue.now_ms,
         ),
         strict_shards=settings.strict_shards,

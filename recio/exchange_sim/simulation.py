@@ -9,7 +9,7 @@ from recio.exchange_sim.engine.execution import publish_ticker
 from recio.exchange_sim.engine.order_entry import expire
 from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.candle_recorder import Chronicle
+from recio.exchange_sim.market.candle_recorder import CandleRecorder
 from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.index import TICK_MS, IndexPath
 from recio.exchange_sim.market.interventions import Interventions
@@ -17,8 +17,8 @@ from recio.exchange_sim.market.lifecycle import MarketCalendar
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Kind, SeriesSpec, Timetable, chosen
-from recio.exchange_sim.order_flow.ladder_flow import LadderCrowd
-from recio.exchange_sim.order_flow.window_flow import STEP_MS, Crowd
+from recio.exchange_sim.order_flow.ladder_order_flow import LadderOrderFlow
+from recio.exchange_sim.order_flow.window_order_flow import STEP_MS, WindowOrderFlow
 
 HISTORY_SECONDS = 3_600
 TICKER_MS = 1_000
@@ -56,9 +56,9 @@ class Simulation:
         self.retention.step()
         self.calendar = MarketCalendar(self.venue, self.listings, self.specs, self.retention)
         self.interventions = Interventions(self.venue, self.listings, self.calendar)
-        self.chronicle = Chronicle(self.venue, self.listings)
-        self.crowds = (
-            {spec.ticker: _crowd(self.venue, self.listings, seed, spec) for spec in self.specs}
+        self.candle_recorder = CandleRecorder(self.venue, self.listings)
+        self.order_flows = (
+            {spec.ticker: _order_flow(self.venue, self.listings, seed, spec) for spec in self.specs}
             if traders
             else {}
         )
@@ -98,21 +98,21 @@ class Simulation:
                 self.venue.emit(IndexTicked(name, path.value_e8, now_ms))
 
     def _trade(self, now_ms: int) -> None:
-        if not self.crowds or self.venue.trading_paused(now_ms):
+        if not self.order_flows or self.venue.trading_paused(now_ms):
             return
-        for series, crowd in self.crowds.items():
+        for series, order_flow in self.order_flows.items():
             event = self.calendar.open_event(series)
             if event is not None:
-                crowd.step(event)
+                order_flow.step(event)
 
     def _every_second(self) -> None:
-        self.chronicle.catch_up()
+        self.candle_recorder.catch_up()
         for spec in self.specs:
             event = self.calendar.open_event(spec.ticker)
             for market in event.markets if event else ():
                 if market.quotes_changed:
                     publish_ticker(self.venue, market)
-                    self.chronicle.quote(market)
+                    self.candle_recorder.quote(market)
         self.retention.step()
 
 
@@ -126,5 +126,7 @@ def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timet
     ]
 
 
-def _crowd(venue: Venue, listings: Listings, seed: int, spec: SeriesSpec) -> Crowd | LadderCrowd:
-    return (Crowd if spec.kind is Kind.WINDOW else LadderCrowd)(venue, listings, seed, spec)
+def _order_flow(
+    venue: Venue, listings: Listings, seed: int, spec: SeriesSpec
+) -> WindowOrderFlow | LadderOrderFlow:
+    return (WindowOrderFlow if spec.kind is Kind.WINDOW else LadderOrderFlow)(venue, listings, seed, spec)

@@ -31,7 +31,7 @@ OTHER = 7
 PREFIX = "/trade-api/v2"
 
 
-class Desk:
+class TradingSession:
     """A quiet simulation three seconds into a window, with hands to trade on it."""
 
     def __init__(self, *, balance: str = "1000.00", window_seconds: int = 900) -> None:
@@ -73,8 +73,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Callable[..., Desk]:
-    return Desk
+def trading_session() -> Callable[..., TradingSession]:
+    return TradingSession
 
 
 class Client:

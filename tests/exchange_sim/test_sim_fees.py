@@ -70,8 +70,8 @@ def test_a_part_of_a_millionth_is_rounded_up() -> None:
     assert model_fee(5_000, 1, FeeTerms(fee_type="quadratic_with_maker_fees"), taker=False) == 44
 
 
-def test_a_market_charges_its_makers_what_its_series_says(desk) -> None:
-    d = desk()
+def test_a_market_charges_its_makers_what_its_series_says(trading_session) -> None:
+    d = trading_session()
     d.market.spec = replace(d.market.spec, fee_type="quadratic_with_maker_fees", fee_multiplier=0.5)
     order = create(d.venue, d.order("bid", 5_200, 1_000))
     assert isinstance(order, Order)

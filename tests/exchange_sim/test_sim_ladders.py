@@ -327,7 +327,7 @@ def test_higher_strikes_are_never_worth_clearly_more() -> None:
             assert bids[place + 1] <= asks[place] + 400, event.markets[place].ticker
 
 
-def test_the_crowds_work_does_not_grow_with_the_number_of_strikes() -> None:
+def test_the_order_flows_work_does_not_grow_with_the_number_of_strikes() -> None:
     def changes(strikes: int) -> int:
         sim = simulation("KXBTCD", ladder_strikes=strikes)
         run(sim, 60)

@@ -29,7 +29,7 @@ from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.simulation import Simulation
 
-MakeDesk = Callable[..., Any]
+MakeSession = Callable[..., Any]
 HOUR_MS = 3_600_000
 START_MS = 1_779_000_300_000 // HOUR_MS * HOUR_MS + 3_000
 
@@ -235,8 +235,8 @@ def test_the_first_word_of_a_corrected_settlement_is_really_wrong() -> None:
     )
 
 
-def test_orders_off_a_new_grid_stay_and_new_ones_are_judged_by_it(desk: MakeDesk) -> None:
-    d = desk()
+def test_orders_off_a_new_grid_stay_and_new_ones_are_judged_by_it(trading_session: MakeSession) -> None:
+    d = trading_session()
     kept = create(d.venue, d.order("bid", 550, 100))
     assert isinstance(kept, Order)
     d.simulation.interventions.change_grid(d.market.ticker)

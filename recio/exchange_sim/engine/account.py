@@ -51,7 +51,7 @@ class Settlement:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class Wallet:
     """Where money is: a subaccount's part of one shard."""
 
     subaccount: int
@@ -61,8 +61,8 @@ class Place:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
     transfer_id: str
-    source: Place
-    target: Place
+    source: Wallet
+    target: Wallet
     amount: int
     created_ms: int
     sequence: int

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 @dataclass(slots=True, eq=False)
 class Resting:
-    """A quantity that stands in the book. `bid` buys YES at `price`, otherwise it sells YES at it."""
+    """A quantity that rests in the book. `bid` buys YES at `price`, otherwise it sells YES at it."""
 
     key: int
     owner: int
@@ -47,7 +47,7 @@ class Sweep:
     stopped_by_own: bool = False
 
 
-class Ladder:
+class BookSide:
     """One side's levels: a queue per price, oldest first."""
 
     def __init__(self) -> None:
@@ -83,13 +83,13 @@ class Ladder:
 
 
 class OrderBook(Protocol):
-    """What the matching asks of a market's book, whoever stands in it."""
+    """What the matching asks of a market's book, whoever rests in it."""
 
     @property
-    def bids(self) -> Ladder: ...
+    def bids(self) -> BookSide: ...
 
     @property
-    def asks(self) -> Ladder: ...
+    def asks(self) -> BookSide: ...
 
     @property
     def changes(self) -> list[Change]: ...
@@ -98,7 +98,7 @@ class OrderBook(Protocol):
 
     def best_ask(self) -> int | None: ...
 
-    def side(self, *, bid: bool) -> Ladder: ...
+    def side(self, *, bid: bool) -> BookSide: ...
 
     def place(self, order: Resting) -> None: ...
 
@@ -116,11 +116,11 @@ class OrderBook(Protocol):
 
 
 class Book:
-    """Both ladders in YES terms, and the changes nobody has collected yet."""
+    """Both sides in YES terms, and the changes nobody has collected yet."""
 
     def __init__(self) -> None:
-        self.bids = Ladder()
-        self.asks = Ladder()
+        self.bids = BookSide()
+        self.asks = BookSide()
         self.changes: list[Change] = []
 
     def best_bid(self) -> int | None:
@@ -129,16 +129,16 @@ class Book:
     def best_ask(self) -> int | None:
         return self.asks.prices[0] if self.asks.prices else None
 
-    def side(self, *, bid: bool) -> Ladder:
+    def side(self, *, bid: bool) -> BookSide:
         return self.bids if bid else self.asks
 
     def place(self, order: Resting) -> None:
-        """Stand an order at the end of its level's queue. The caller has made sure that it does not cross."""
+        """Rest an order at the end of its level's queue. The caller has made sure that it does not cross."""
         self.side(bid=order.bid).add(order)
         self.changes.append(Change(order.bid, order.price, order.remaining, order.key))
 
     def reduce(self, order: Resting, quantity: int) -> None:
-        """Take a quantity off a standing order, which keeps its place."""
+        """Take a quantity off a resting order, which keeps its place."""
         self.side(bid=order.bid).shrink(order, quantity)
         self.changes.append(Change(order.bid, order.price, -quantity, order.key))
 
@@ -191,8 +191,8 @@ class Book:
         return changes
 
     def _opposite(self, *, bid: bool, limit: int) -> Iterator[Resting]:
-        ladder = self.side(bid=not bid)
-        for price in ladder.from_best(bid=not bid):
+        book_side = self.side(bid=not bid)
+        for price in book_side.from_best(bid=not bid):
             if (price > limit) if bid else (price < limit):
                 return
-            yield from list(ladder.levels[price].values())
+            yield from list(book_side.levels[price].values())

@@ -47,14 +47,14 @@ def take(
 
 
 def rest(venue: Venue, market: TradedMarket, *, owner: int, bid: bool, price: int, quantity: int) -> Resting:
-    """Stand a quantity in the book."""
+    """Rest a quantity in the book."""
     resting = Resting(venue.new_key(), owner, bid, price, quantity)
     market.book.place(resting)
     return resting
 
 
 def rest_order(venue: Venue, market: TradedMarket, order: Order) -> None:
-    """Stand what is left of an account's order in the book."""
+    """Rest what is left of an account's order in the book."""
     order.resting = rest(
         venue, market, owner=ACCOUNT_OWNER, bid=order.bid, price=order.price, quantity=order.remaining
     )
@@ -64,7 +64,7 @@ def rest_order(venue: Venue, market: TradedMarket, order: Order) -> None:
     publish_book(venue, market)
 
 
-def unrest(venue: Venue, market: TradedMarket, order: Order) -> None:
+def remove_from_book(venue: Venue, market: TradedMarket, order: Order) -> None:
     """Take an account's order out of the book without ending it."""
     if order.resting is not None:
         market.book.cancel(order.resting)
@@ -75,15 +75,15 @@ def unrest(venue: Venue, market: TradedMarket, order: Order) -> None:
 def cancel_order(venue: Venue, market: TradedMarket, order: Order, reason: str) -> int:
     """End a resting order of the account and return what was left of it."""
     left = order.remaining
-    unrest(venue, market, order)
+    remove_from_book(venue, market, order)
     order.remaining = 0
     order.status = OrderStatus.CANCELED
     order_changed(venue, order, reason)
     return left
 
 
-def end_unrested(venue: Venue, order: Order, reason: str) -> None:
-    """End what is left of an order that does not stand in the book."""
+def cancel_remainder(venue: Venue, order: Order, reason: str) -> None:
+    """End what is left of an order that does not rest in the book."""
     order.remaining = 0
     order.status = OrderStatus.CANCELED
     order_changed(venue, order, reason)

@@ -11,12 +11,12 @@ from recio.exchange_sim.engine.admission import (
 )
 from recio.exchange_sim.engine.execution import (
     cancel_order,
-    end_unrested,
+    cancel_remainder,
     order_changed,
     publish_book,
-    unrest,
+    remove_from_book,
 )
-from recio.exchange_sim.engine.order_entry import work
+from recio.exchange_sim.engine.order_entry import execute_and_rest
 from recio.exchange_sim.engine.orders import (
     ALREADY_EXISTS,
     INSUFFICIENT_BALANCE,
@@ -25,7 +25,7 @@ from recio.exchange_sim.engine.orders import (
     Order,
     OrderStatus,
     Refused,
-    bound,
+    resting_collateral,
 )
 from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, TimeInForce
 from recio.exchange_sim.engine.traded_market import TradedMarket
@@ -114,7 +114,7 @@ def _amend_unaffordable(
     held = venue.accounts[order.subaccount].held(market.ticker)
     resting = venue.open_of(market.ticker, order.subaccount)
     others = [other for other in resting if other is not order]
-    freed = bound(resting, held) - bound(others, held)
+    freed = resting_collateral(resting, held) - resting_collateral(others, held)
     remaining = request.quantity - order.filled
     opening = max(remaining - closing_left(others, held, bid=order.bid), 0)
     needed = collateral(bid=order.bid, price=request.price, quantity=opening)
@@ -135,11 +135,11 @@ def _shrink(venue: Venue, market: TradedMarket, order: Order, remaining: int, re
 
 def _replace(venue: Venue, market: TradedMarket, order: Order, price: int, remaining: int) -> None:
     """Leave the queue and come in again as a new arrival."""
-    unrest(venue, market, order)
+    remove_from_book(venue, market, order)
     order.price = price
     order.remaining = remaining
     order_changed(venue, order, "Amend")
     if order.post_only and market.book.crosses(bid=order.bid, price=price):
-        end_unrested(venue, order, "PostOnlyCrossCancel")
+        cancel_remainder(venue, order, "PostOnlyCrossCancel")
         return
-    work(venue, market, order, TimeInForce.GOOD_TILL_CANCELED)
+    execute_and_rest(venue, market, order, TimeInForce.GOOD_TILL_CANCELED)

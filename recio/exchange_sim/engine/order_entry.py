@@ -5,7 +5,7 @@ from __future__ import annotations
 from recio.exchange_sim.engine.admission import reducing_refusal, refusal_of
 from recio.exchange_sim.engine.execution import (
     cancel_order,
-    end_unrested,
+    cancel_remainder,
     order_changed,
     rest_order,
     take,
@@ -29,7 +29,7 @@ def create(venue: Venue, request: NewOrder) -> Order | Refused:
     if request.client_order_id:
         venue.used_client_ids.add(request.client_order_id)
     venue.orders[order.order_id] = order
-    work(venue, market, order, request.time_in_force)
+    execute_and_rest(venue, market, order, request.time_in_force)
     return order
 
 
@@ -134,10 +134,10 @@ def _new_order(venue: Venue, market: TradedMarket, request: NewOrder, quantity: 
     )
 
 
-def work(venue: Venue, market: TradedMarket, order: Order, time_in_force: TimeInForce) -> None:
+def execute_and_rest(venue: Venue, market: TradedMarket, order: Order, time_in_force: TimeInForce) -> None:
     """Execute, then rest or end what is left."""
     if not order.remaining:
-        end_unrested(venue, order, "ReduceOnlyCancel")
+        cancel_remainder(venue, order, "ReduceOnlyCancel")
         return
     stop_at_own = order.self_trade_prevention == SelfTradePrevention.TAKER_AT_CROSS
     left, stopped = take(
@@ -154,7 +154,7 @@ def work(venue: Venue, market: TradedMarket, order: Order, time_in_force: TimeIn
         return
     group = venue.groups.get(order.group_id)
     if stopped or time_in_force is not TimeInForce.GOOD_TILL_CANCELED or (group and group.triggered):
-        end_unrested(venue, order, "SelfTradeCancel" if stopped else "")
+        cancel_remainder(venue, order, "SelfTradeCancel" if stopped else "")
         return
     rest_order(venue, market, order)
     if not order.filled:

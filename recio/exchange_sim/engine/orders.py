@@ -87,7 +87,7 @@ EXCHANGE_PAUSED = Refused(status=400, code="exchange_is_paused")
 GROUP_TRIGGERED = Refused(status=400, code="invalid_order", details="order group triggered")
 
 
-def bound(orders: Iterable[Order], held: int) -> int:
+def resting_collateral(orders: Iterable[Order], held: int) -> int:
     """Collateral of one market's resting orders: the oldest first close the position, the rest opens."""
     total = 0
     left = {True: max(-held, 0), False: max(held, 0)}

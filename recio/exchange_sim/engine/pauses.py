@@ -1,4 +1,4 @@
-"""When trading or the whole exchange stands still, weekly or because a fault asked for it; it stops nothing itself."""
+"""When trading or the whole exchange is halted, weekly or because a fault asked for it; it stops nothing itself."""
 
 from __future__ import annotations
 

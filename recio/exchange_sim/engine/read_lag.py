@@ -13,12 +13,14 @@ class ReadLag:
     behind would, and one that ends jumps to the present. So what once was shown as of some moment stays true.
     """
 
-    def __init__(self, horizon: Horizon, clock: VenueClock, *, standing_seconds: float, now_ms: int) -> None:
+    def __init__(
+        self, horizon: Horizon, clock: VenueClock, *, configured_seconds: float, now_ms: int
+    ) -> None:
         self._horizon = horizon
         self._clock = clock
-        self._standing_seconds = standing_seconds
+        self._standing_seconds = configured_seconds
         self._shown_ms = now_ms
-        if standing_seconds:
+        if configured_seconds:
             horizon.as_of_ms = now_ms
 
     def update(self, now_ms: int, fault_seconds: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.engine.account import Account, Place, Transfer
+from recio.exchange_sim.engine.account import Account, Transfer, Wallet
 from recio.exchange_sim.engine.orders import FORBIDDEN, INSUFFICIENT_BALANCE, Refused
 from recio.exchange_sim.engine.venue import Venue
 
@@ -12,7 +12,7 @@ BAD_AMOUNT = Refused(status=400, code="invalid_parameters", details="amount")
 
 
 def transfer(
-    venue: Venue, *, source: Place, target: Place, amount: int, client_id: str
+    venue: Venue, *, source: Wallet, target: Wallet, amount: int, client_id: str
 ) -> Transfer | Refused:
     """Free money only: what backs resting orders stays where it is."""
     accounts = venue.accounts

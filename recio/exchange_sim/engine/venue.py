@@ -10,7 +10,7 @@ from uuid import UUID
 from recio.exchange_sim.engine.account import Account, Transfer
 from recio.exchange_sim.engine.events import Event, Trade
 from recio.exchange_sim.engine.groups import OrderGroup
-from recio.exchange_sim.engine.orders import Fill, Order, bound
+from recio.exchange_sim.engine.orders import Fill, Order, resting_collateral
 from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.versions import Versions
@@ -101,7 +101,7 @@ class Venue:
             mine = [
                 order for order in resting.values() if order.subaccount == subaccount and order.shard == shard
             ]
-            total += bound(mine, account.held(ticker))
+            total += resting_collateral(mine, account.held(ticker))
         return total
 
     def available(self, shard: int, subaccount: int = 0) -> int:

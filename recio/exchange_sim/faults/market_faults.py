@@ -6,7 +6,7 @@ from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import Fault, FaultKind
 from recio.exchange_sim.market.interventions import Interventions
-from recio.exchange_sim.market.lifecycle import Disturbances
+from recio.exchange_sim.market.lifecycle import SettlementFaults
 
 
 def apply(fault: Fault, venue: Venue, interventions: Interventions, *, speed: float) -> bool:
@@ -33,7 +33,7 @@ def apply(fault: Fault, venue: Venue, interventions: Interventions, *, speed: fl
     return True
 
 
-def end(venue: Venue, disturbances: Disturbances) -> None:
+def end(venue: Venue, settlement_faults: SettlementFaults) -> None:
     """End the pauses that were asked for and what settlements were still to meet; stopped markets come back alone."""
     venue.pauses = Pauses(weekly=venue.pauses.weekly)
-    disturbances.delayed_events = disturbances.wrong_events = 0
+    settlement_faults.delayed_events = settlement_faults.wrong_events = 0

@@ -10,7 +10,7 @@ from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 
 
-class Chronicle:
+class CandleRecorder:
     """Knows how far it has read the venue's tape."""
 
     def __init__(self, venue: Venue, listings: Listings) -> None:

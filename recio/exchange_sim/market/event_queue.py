@@ -8,7 +8,7 @@ from heapq import heappop, heappush
 Task = Callable[[], None]
 
 
-class Agenda:
+class EventQueue:
     """Tasks by the moment that they are due; those of one moment in the order they were added."""
 
     def __init__(self) -> None:

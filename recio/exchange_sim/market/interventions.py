@@ -8,9 +8,9 @@ from typing import Protocol
 from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.event_queue import Agenda
+from recio.exchange_sim.market.event_queue import EventQueue
 from recio.exchange_sim.market.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
-from recio.exchange_sim.market.lifecycle import Disturbances, cancel_resting
+from recio.exchange_sim.market.lifecycle import SettlementFaults, cancel_resting
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 
@@ -23,10 +23,10 @@ class Calendar(Protocol):
     """What moves the markets along, simulated or recorded."""
 
     @property
-    def agenda(self) -> Agenda: ...
+    def event_queue(self) -> EventQueue: ...
 
     @property
-    def disturbances(self) -> Disturbances: ...
+    def settlement_faults(self) -> SettlementFaults: ...
 
     def close_moved(self, market: Market) -> None: ...
 
@@ -46,7 +46,7 @@ class Interventions:
         market = self._market(ticker, Status.ACTIVE)
         self._change(market, Status.INACTIVE)
         self._venue.emit(MarketDeactivated(market))
-        self._calendar.agenda.add(self._venue.now_ms + for_ms, partial(self._activate, market))
+        self._calendar.event_queue.add(self._venue.now_ms + for_ms, partial(self._activate, market))
 
     def close_early(self, ticker: str) -> None:
         """The market closes at the second that has just begun. Raises NoSuchMarket."""
@@ -59,12 +59,12 @@ class Interventions:
 
     def delay_settlement(self, by_ms: int, events: int) -> None:
         """The next events to close are determined so much later."""
-        self._calendar.disturbances.delay_ms = by_ms
-        self._calendar.disturbances.delayed_events += events
+        self._calendar.settlement_faults.delay_ms = by_ms
+        self._calendar.settlement_faults.delayed_events += events
 
     def settle_wrongly_first(self, events: int) -> None:
         """The next events to be determined get a wrong result, which is disputed and amended."""
-        self._calendar.disturbances.wrong_events += events
+        self._calendar.settlement_faults.wrong_events += events
 
     def change_grid(self, ticker: str) -> None:
         """Whole cents become the tapered grid, any other whole cents; what rests stays. Raises NoSuchMarket."""

@@ -10,7 +10,7 @@ from recio.exchange_sim.engine.events import BookCleared
 from recio.exchange_sim.engine.execution import cancel_order, pay_out, publish_book, publish_ticker
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.event_queue import Agenda
+from recio.exchange_sim.market.event_queue import EventQueue
 from recio.exchange_sim.market.events import MarketCreated, MarketDetermined, MarketSettled, StrikeSet
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market, new_event
@@ -21,7 +21,7 @@ STRIKE_DELAY_MS = 500
 
 
 @dataclass(slots=True, kw_only=True)
-class Listed:
+class ListedEvent:
     """One event of a series from its creation until all its markets are settled."""
 
     ticker: str
@@ -36,7 +36,7 @@ class Listed:
 
 
 @dataclass(slots=True, kw_only=True)
-class Disturbances:
+class SettlementFaults:
     """What settlements will meet because a fault asked for it: (extra time, events left), and wrong events left."""
 
     delay_ms: int = 0
@@ -53,10 +53,10 @@ class MarketCalendar:
         self._venue = venue
         self._listings = listings
         self._retention = retention
-        self.agenda = Agenda()
-        self.disturbances = Disturbances()
+        self.event_queue = EventQueue()
+        self.settlement_faults = SettlementFaults()
         self.specs = tuple(specs)
-        self._living: dict[str, dict[str, Listed]] = {spec.ticker: {} for spec in self.specs}
+        self._living: dict[str, dict[str, ListedEvent]] = {spec.ticker: {} for spec in self.specs}
         for spec in self.specs:
             period_ms = spec.period_seconds * 1000
             self._list_from(spec, venue.now_ms // period_ms * period_ms)
@@ -64,9 +64,9 @@ class MarketCalendar:
 
     def step(self) -> None:
         """Apply every move that is due by now."""
-        self.agenda.run_to(self._venue.now_ms)
+        self.event_queue.run_to(self._venue.now_ms)
 
-    def open_event(self, series: str) -> Listed | None:
+    def open_event(self, series: str) -> ListedEvent | None:
         """The event of a series whose time it is."""
         now = self._venue.now_ms
         for event in self._living[series].values():
@@ -93,13 +93,13 @@ class MarketCalendar:
         while open_ms <= self._venue.now_ms + spec.listed_ahead * period_ms:
             self._list(spec, open_ms)
             open_ms += period_ms
-        self.agenda.add(open_ms - spec.listed_ahead * period_ms, partial(self._list_from, spec, open_ms))
+        self.event_queue.add(open_ms - spec.listed_ahead * period_ms, partial(self._list_from, spec, open_ms))
 
     def _list(self, spec: SeriesSpec, open_ms: int) -> None:
         venue = self._venue
         level = round(self._listings.indices[spec.asset.index_id].level * spec.asset.scale)
         markets = new_event(spec, open_ms, venue.now_ms, level)
-        event = Listed(
+        event = ListedEvent(
             ticker=markets[0].event_ticker,
             spec=spec,
             open_ms=open_ms,
@@ -113,7 +113,7 @@ class MarketCalendar:
             self._at(open_ms, self._open, market)
 
     def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
-        self.agenda.add(due_ms, partial(move, market))
+        self.event_queue.add(due_ms, partial(move, market))
 
     def _change(self, market: Market, status: Status) -> None:
         market.status = status
@@ -142,14 +142,14 @@ class MarketCalendar:
         delays = market.spec.delays
         value = self._listings.indices[market.spec.asset.index_id].mean_before(market.close_second)
         self._at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
-        self.agenda.add(
+        self.event_queue.add(
             market.close_ms + delays.determined_ms + self._delay_of(market),
             partial(self._determine, market, value),
         )
 
     def _delay_of(self, market: Market) -> int:
         """One armed delay serves a whole event."""
-        event, armed = self._event_of(market), self.disturbances
+        event, armed = self._event_of(market), self.settlement_faults
         if event.delay_ms is None:
             event.delay_ms = armed.delay_ms if armed.delayed_events else 0
             armed.delayed_events = max(0, armed.delayed_events - 1)
@@ -170,14 +170,14 @@ class MarketCalendar:
         if self._is_wrong(market):
             self._announce(market, _wrong_value(market, value), Status.DETERMINED)
             self._at(self._venue.now_ms + timer_ms // 2, self._dispute, market)
-            self.agenda.add(self._venue.now_ms + timer_ms, partial(self._amend, market, value, timer_ms))
+            self.event_queue.add(self._venue.now_ms + timer_ms, partial(self._amend, market, value, timer_ms))
             return
         self._announce(market, value, Status.DETERMINED)
         self._at(self._venue.now_ms + timer_ms, self._settle, market)
 
     def _is_wrong(self, market: Market) -> bool:
         """One armed mistake serves a whole event."""
-        event, armed = self._event_of(market), self.disturbances
+        event, armed = self._event_of(market), self.settlement_faults
         if event.wrong is None:
             event.wrong = armed.wrong_events > 0
             armed.wrong_events = max(0, armed.wrong_events - 1)
@@ -199,7 +199,7 @@ class MarketCalendar:
         self._venue.emit(MarketDetermined(market))
 
     def _settle(self, market: Market) -> None:
-        """Pay, once and on the result that stands, and let go of what only a living market needs."""
+        """Pay, once and on the final result, and let go of what only a living market needs."""
         venue = self._venue
         market.settled_ms = venue.now_ms
         self._change(market, Status.FINALIZED)
@@ -213,7 +213,7 @@ class MarketCalendar:
             del self._living[market.series][event.ticker]
         self._retention.settled(market)
 
-    def _event_of(self, market: Market) -> Listed:
+    def _event_of(self, market: Market) -> ListedEvent:
         return self._living[market.series][market.event_ticker]
 
 
@@ -221,8 +221,8 @@ def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
     """End everything that rests in a market; only the account's orders hear why."""
     for order in venue.open_of(market.ticker):
         cancel_order(venue, market, order, reason)
-    for ladder in (market.book.bids, market.book.asks):
-        for level in list(ladder.levels.values()):
+    for book_side in (market.book.bids, market.book.asks):
+        for level in list(book_side.levels.values()):
             for resting in list(level.values()):
                 market.book.cancel(resting)
     publish_book(venue, market)

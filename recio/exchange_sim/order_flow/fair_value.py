@@ -1,4 +1,4 @@
-"""What the mean of the last sixty index prints will be, and the chance that it reaches a strike; pure arithmetic."""
+"""What the mean of the last sixty index prints will be, and the probability that it reaches a strike; pure arithmetic."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ def mean_variance_seconds(remaining: int, wait_seconds: float) -> float:
     return (wait_seconds * remaining * remaining + steps) / (PRINTS * PRINTS)
 
 
-class Outlook(NamedTuple):
+class SettlementForecast(NamedTuple):
     """What the settlement value is expected to be, and the standard deviation of that."""
 
     expected: float
     spread: float
 
 
-def outlook(*, level: float, fixing: Fixing, variance_per_second: float) -> Outlook:
+def settlement_forecast(*, level: float, fixing: Fixing, variance_per_second: float) -> SettlementForecast:
     """The settlement value of a driftless index now at `level`."""
     expected = (fixing.printed_sum + level * fixing.remaining) / PRINTS
     spread = level * sqrt(variance_per_second * mean_variance_seconds(fixing.remaining, fixing.wait_seconds))
-    return Outlook(expected, spread)
+    return SettlementForecast(expected, spread)
 
 
-def chance_from(view: Outlook, strike: float) -> float:
+def probability_above(forecast: SettlementForecast, strike: float) -> float:
     """P(settlement value >= strike)."""
-    if view.spread <= 0.0:
-        return 1.0 if view.expected >= strike else 0.0
-    return normal_cdf((view.expected - strike) / view.spread)
+    if forecast.spread <= 0.0:
+        return 1.0 if forecast.expected >= strike else 0.0
+    return normal_cdf((forecast.expected - strike) / forecast.spread)
 
 
 def probability(*, level: float, strike: float, fixing: Fixing, variance_per_second: float) -> float:
     """P(mean >= strike) for a driftless index now at `level`."""
-    return chance_from(outlook(level=level, fixing=fixing, variance_per_second=variance_per_second), strike)
+    return probability_above(
+        settlement_forecast(level=level, fixing=fixing, variance_per_second=variance_per_second), strike
+    )

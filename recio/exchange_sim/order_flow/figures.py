@@ -115,10 +115,10 @@ def trade_sizes(random: Random) -> list[int]:
 
 
 def _quantity(random: Random, points: tuple[tuple[float, float], ...]) -> int:
-    chance = random.random()
-    place = min(max(bisect([share for share, _ in points], chance), 1), len(points) - 1)
+    drawn = random.random()
+    place = min(max(bisect([share for share, _ in points], drawn), 1), len(points) - 1)
     (low_share, low), (high_share, high) = points[place - 1], points[place]
-    part = (chance - low_share) / (high_share - low_share)
+    part = (drawn - low_share) / (high_share - low_share)
     contracts = exp(log(low) + part * (log(high) - log(low)))
     if random.random() < _FRACTIONAL_SHARE:
         return max(1, int(contracts * 100))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect
 from random import Random
 
-from recio.exchange_sim.engine.book import Ladder
+from recio.exchange_sim.engine.book import BookSide
 from recio.exchange_sim.engine.execution import publish_book, rest, take
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
 from recio.exchange_sim.market.markets import Market
@@ -24,7 +24,7 @@ _STALE_PER_STEP = 8
 
 
 class Makers:
-    """Hands that quote and take; whose price they follow is the caller's business."""
+    """Orders of makers and takers; whose price they follow is the caller's business."""
 
     def __init__(self, venue: Venue, random: Random) -> None:
         self._venue = venue
@@ -43,12 +43,12 @@ class Makers:
     def pull_stale(self, market: Market, bid_top: int, ask_top: int) -> None:
         """Makers whose price the fair value has passed withdraw, most of them within a tenth of a second."""
         for bid, top in ((True, bid_top), (False, ask_top)):
-            ladder = market.book.side(bid=bid)
+            book_side = market.book.side(bid=bid)
             for _ in range(_STALE_PER_STEP):
-                price = _worst_stale(ladder, market.grid.levels, bid=bid, top=top)
+                price = _worst_stale(book_side, market.grid.levels, bid=bid, top=top)
                 if price is None or self._random.random() < 0.4:
                     break
-                if not self.cancel_newest(market, ladder, price):
+                if not self.cancel_newest(market, book_side, price):
                     break
 
     def top_up(self, market: Market, bid_top: int, ask_top: int) -> None:
@@ -69,7 +69,7 @@ class Makers:
                 self._shuffle_level(market, bid=bid, top=top)
 
     def pick_off(self, market: Market, quote: float) -> None:
-        """Traders who take what stands clearly beyond the makers' price."""
+        """Traders who take what rests clearly beyond the makers' price."""
         best_bid, best_ask = market.book.best_bid(), market.book.best_ask()
         gap = 3 * half_spread(quote)
         if best_ask is not None and best_ask < quote - gap and self._random.random() < 0.15:
@@ -94,9 +94,9 @@ class Makers:
         owner = 1 + self._random.randrange(MAKERS)
         rest(self._venue, market, owner=owner, bid=bid, price=price, quantity=size)
 
-    def cancel_newest(self, market: Market, ladder: Ladder, price: int) -> bool:
+    def cancel_newest(self, market: Market, book_side: BookSide, price: int) -> bool:
         """Cancel the traders' youngest order of a level; the account's orders are not theirs to cancel."""
-        for order in reversed(ladder.levels.get(price, {}).values()):
+        for order in reversed(book_side.levels.get(price, {}).values()):
             if order.owner != ACCOUNT_OWNER:
                 market.book.cancel(order)
                 return True
@@ -111,12 +111,12 @@ class Makers:
         if not 0 <= index < len(levels):
             return
         price = levels[index]
-        ladder = market.book.side(bid=bid)
+        book_side = market.book.side(bid=bid)
         wanted = target_depth(price, distance) * 2 * self._random.random()
-        if ladder.totals.get(price, 0) < wanted:
+        if book_side.totals.get(price, 0) < wanted:
             self.add(market, bid=bid, price=price, size=self.size())
         else:
-            self.cancel_newest(market, ladder, price)
+            self.cancel_newest(market, book_side, price)
 
     def _pick_level(self, market: Market, *, bid: bool, top: int) -> tuple[int, int]:
         """A level by its distance from the best: whole cents in the middle, finer steps near 0 and 1."""
@@ -132,10 +132,10 @@ class Makers:
         return (grid.at_or_below(wanted) if bid else grid.at_or_above(wanted)), away
 
 
-def _worst_stale(ladder: Ladder, levels: tuple[int, ...], *, bid: bool, top: int) -> int | None:
-    if not ladder.prices:
+def _worst_stale(book_side: BookSide, levels: tuple[int, ...], *, bid: bool, top: int) -> int | None:
+    if not book_side.prices:
         return None
-    best = ladder.prices[-1] if bid else ladder.prices[0]
+    best = book_side.prices[-1] if bid else book_side.prices[0]
     if bid:
         return best if top < 0 or best > levels[top] else None
     return best if top >= len(levels) or best < levels[top] else None

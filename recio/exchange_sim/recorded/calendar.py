@@ -3,7 +3,7 @@
 Every window is listed from the start, opens and closes at its own times, gets its strike as usual after it
 opened, and is determined and settled at the usual delays to its recorded result. One whose result is not
 known stays closed for ever: nothing is made up. It makes no prices, and
-of the books it only empties those that the recording left standing.
+of the books it only empties those that the recording left with levels.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from recio.exchange_sim.engine.events import BookCleared
 from recio.exchange_sim.engine.execution import cancel_order, pay_out
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.event_queue import Agenda
+from recio.exchange_sim.market.event_queue import EventQueue
 from recio.exchange_sim.market.events import MarketCreated, MarketDetermined, MarketSettled, StrikeSet
-from recio.exchange_sim.market.lifecycle import STRIKE_DELAY_MS, Disturbances
+from recio.exchange_sim.market.lifecycle import STRIKE_DELAY_MS, SettlementFaults
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market
 from recio.exchange_sim.market.retention import Retention
@@ -48,8 +48,8 @@ class RecordedCalendar:
         self._delays = delays
         self._last_ms = last_ms
         self._known: dict[str, Window] = {}
-        self.agenda = Agenda()
-        self.disturbances = Disturbances()
+        self.event_queue = EventQueue()
+        self.settlement_faults = SettlementFaults()
         for window in windows:
             self._known[window.ticker] = window
             market_id = market_ids.get(window.ticker) or str(uuid5(NAMESPACE_URL, window.ticker))
@@ -57,7 +57,7 @@ class RecordedCalendar:
 
     def step(self) -> None:
         """Apply every move that is due by now."""
-        self.agenda.run_to(self._venue.now_ms)
+        self.event_queue.run_to(self._venue.now_ms)
 
     def close_moved(self, market: Market) -> None:
         """The market's close is another one than was planned."""
@@ -93,7 +93,7 @@ class RecordedCalendar:
         self._at(window.open_ms, self._open, market)
 
     def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
-        self.agenda.add(due_ms, partial(move, market))
+        self.event_queue.add(due_ms, partial(move, market))
 
     def _change(self, market: Market, status: Status) -> None:
         market.status = status
@@ -121,7 +121,7 @@ class RecordedCalendar:
             self._at(market.close_ms + self._delays.determined_ms + delay_ms, self._determine, market)
 
     def _take_delay(self) -> int:
-        armed = self.disturbances
+        armed = self.settlement_faults
         if not armed.delayed_events:
             return 0
         armed.delayed_events -= 1
@@ -133,7 +133,7 @@ class RecordedCalendar:
         market.cleared = True
 
     def _determine(self, market: Market) -> None:
-        known, armed = self._known[market.ticker], self.disturbances
+        known, armed = self._known[market.ticker], self.settlement_faults
         timer_ms = self._delays.settled_ms - self._delays.determined_ms
         if armed.wrong_events:
             armed.wrong_events -= 1
@@ -171,12 +171,12 @@ class RecordedCalendar:
 
 
 def clear_shown(venue: Venue, market: Market) -> None:
-    """Empty a book that the recording left standing, with one empty snapshot."""
+    """Empty a book that the recording left with levels, with one empty snapshot."""
     if market.book.bids.prices or market.book.asks.prices:
-        for ladder in (market.book.bids, market.book.asks):
-            for level in list(ladder.levels.values()):
+        for book_side in (market.book.bids, market.book.asks):
+            for level in list(book_side.levels.values()):
                 for resting in list(level.values()):
-                    ladder.shrink(resting, resting.remaining)
+                    book_side.shrink(resting, resting.remaining)
         venue.emit(BookCleared(market))
 
 

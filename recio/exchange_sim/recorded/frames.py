@@ -88,7 +88,7 @@ class BookSnapshot(NamedTuple):
     body: bytes
 
 
-class Quote(NamedTuple):
+class TickerUpdate(NamedTuple):
     """A ticker message: what traded last and how much in all. None is not known."""
 
     ticker: str
@@ -108,13 +108,13 @@ class Subscribed(NamedTuple):
     sid: int
 
 
-class Passed(NamedTuple):
+class NotServed(NamedTuple):
     """Something that is not served."""
 
     kind: str
 
 
-Fact = BookDelta | BookSnapshot | Quote | Subscribed | Passed
+Fact = BookDelta | BookSnapshot | TickerUpdate | Subscribed | NotServed
 
 
 class Frame(NamedTuple):
@@ -159,7 +159,7 @@ def _fact(message: _Message) -> Fact:
             opened = _subscribed.decode(body)
             return Subscribed(opened.channel, opened.sid)
         case _:
-            return Passed(message.type)
+            return NotServed(message.type)
 
 
 def _book_delta(seen: _Delta, body: bytes) -> BookDelta:
@@ -176,8 +176,8 @@ def _book_delta(seen: _Delta, body: bytes) -> BookDelta:
     )
 
 
-def _quote(seen: _Ticker, body: bytes) -> Quote:
-    return Quote(
+def _quote(seen: _Ticker, body: bytes) -> TickerUpdate:
+    return TickerUpdate(
         seen.market_ticker,
         seen.market_id,
         None if seen.price_dollars is None else read_price(seen.price_dollars),
@@ -193,11 +193,11 @@ def _size(text: str | None) -> int | None:
     return None if text is None else read_quantity(text)
 
 
-def _level(at: str, size: str) -> Level:
-    standing = read_quantity(size)
-    if standing <= 0:
-        raise UnitError(f"a level of {size} cannot stand in a book")
-    return _inside(at), standing
+def _level(at: str, text: str) -> Level:
+    size = read_quantity(text)
+    if size <= 0:
+        raise UnitError(f"a level of {text} cannot stand in a book")
+    return _inside(at), size
 
 
 def _turned(level: Level) -> Level:

@@ -9,9 +9,9 @@ Frames. The bodies of recorded book and ticker messages go out byte for byte (a 
 use_yes_price gets NO prices turned), in recorded order, with the sid and the numbers of the live
 subscription; who subscribes at any moment first gets the book as it is then. Where the recorder was deaf,
 between two windows, nothing is sent and no number is missed. One second after the last recorded message
-the books that still stand are emptied with one empty snapshot: what nobody recorded is not offered.
+the books that still have levels are emptied with one empty snapshot: what nobody recorded is not offered.
 
-Matching. `liquidity` says what an order of the account takes, `standing` what fills one that rests. Fees,
+Matching. `liquidity` says what an order of the account takes, `queue_position` what fills one that rests. Fees,
 collateral, positions, fills and settlements are the engine's own. None of it shows in public frames: no
 level changes, no trade is reported, no ticker moves.
 """
@@ -27,7 +27,7 @@ from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.candle_recorder import Chronicle
+from recio.exchange_sim.market.candle_recorder import CandleRecorder
 from recio.exchange_sim.market.interventions import Interventions
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
@@ -35,7 +35,7 @@ from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Timetable
 from recio.exchange_sim.recorded.calendar import RecordedCalendar, clear_shown
 from recio.exchange_sim.recorded.events import FrameRecorded
-from recio.exchange_sim.recorded.frames import BOOK, TICKER, BookDelta, BookSnapshot, Quote
+from recio.exchange_sim.recorded.frames import BOOK, TICKER, BookDelta, BookSnapshot, TickerUpdate
 from recio.exchange_sim.recorded.inspection import Message, Recording, Served
 from recio.exchange_sim.recorded.liquidity import RECORDED_OWNER, RecordedBook
 from recio.exchange_sim.recorded.queue_position import Hit
@@ -50,11 +50,11 @@ EMPTIED_AFTER_MS = 1_000
 class SpotListener(Protocol):
     """Who repeats recorded spot trades."""
 
-    def hear(self, row: SpotRow, now_ms: int) -> None: ...
+    def repeat(self, row: SpotRow, now_ms: int) -> None: ...
 
 
 class Playback:
-    """Everything that moves in a recorded session except its clients; it stands where a `Simulation` would."""
+    """Everything that moves in a recorded session except its clients; it runs where a `Simulation` would."""
 
     def __init__(
         self,
@@ -75,10 +75,10 @@ class Playback:
         self.specs = (spec,)
         self.started_ms = now_ms
         self.retention = Retention(self.venue, self.listings, history_ms=timetable.history_seconds * 1000)
-        self.chronicle = Chronicle(self.venue, self.listings)
+        self.candle_recorder = CandleRecorder(self.venue, self.listings)
         self.recording = recording
         self.spot: SpotListener | None = None
-        """Who is told of the recorded spot trades; nobody is until it is set."""
+        """Who repeats the recorded spot trades; nobody does until it is set."""
         self._books = {window.ticker: RecordedBook(self._now) for window in recording.windows}
         self.calendar = RecordedCalendar(
             self.venue,
@@ -93,7 +93,7 @@ class Playback:
         self.interventions = Interventions(self.venue, self.listings, self.calendar)
         self._messages = recording.messages()
         self._next: Message | None = next(self._messages, None)
-        self.calendar.agenda.add(recording.end_ms + EMPTIED_AFTER_MS, self._empty_books)
+        self.calendar.event_queue.add(recording.end_ms + EMPTIED_AFTER_MS, self._empty_books)
         self.calendar.step()
 
     def advance(self, to_ms: int, *, most_steps: int) -> bool:
@@ -127,18 +127,18 @@ class Playback:
                 expire(venue)
             if before // SECOND_MS != venue.now_ms // SECOND_MS:
                 self.retention.step()
-                self.chronicle.catch_up()
+                self.candle_recorder.catch_up()
 
     def _play(self, seen: Served) -> None:
         match seen:
             case SpotRow():
                 if self.spot is not None:
-                    self.spot.hear(seen, self.venue.now_ms)
+                    self.spot.repeat(seen, self.venue.now_ms)
             case BookDelta():
                 self._delta(self.listings.markets[seen.ticker], seen)
             case BookSnapshot():
                 self._snapshot(self.listings.markets[seen.ticker], seen)
-            case Quote():
+            case TickerUpdate():
                 self._quote(self.listings.markets[seen.ticker], seen)
 
     def _delta(self, market: Market, seen: BookDelta) -> None:
@@ -149,7 +149,7 @@ class Playback:
             FrameRecorded(BOOK, b"orderbook_delta", seen.ticker, seen.body, lambda: turned_delta(seen))
         )
         if book.has_orders():
-            book.witness.saw_change(seen)
+            book.evidence.saw_change(seen)
             if seen.change > 0 and self._trades(market):
                 self._fill(market, book.crossing_hits(bid=not seen.bid))
 
@@ -163,13 +163,13 @@ class Playback:
             for bid in (True, False):
                 self._fill(market, book.crossing_hits(bid=bid))
 
-    def _quote(self, market: Market, seen: Quote) -> None:
+    def _quote(self, market: Market, seen: TickerUpdate) -> None:
         self.venue.emit(FrameRecorded(TICKER, b"ticker", seen.ticker, seen.body))
-        hits = self._books[seen.ticker].quote_hits(seen)
+        hits = self._books[seen.ticker].ticker_hits(seen)
         if self._trades(market):
             self._fill(market, hits)
         _take_figures(market, seen)
-        self.chronicle.quote(market)
+        self.candle_recorder.quote(market)
 
     def _fill(self, market: Market, hits: list[Hit]) -> None:
         """Fill orders of the account that rested, at their own prices."""
@@ -188,7 +188,7 @@ class Playback:
             clear_shown(self.venue, market)
 
 
-def _take_figures(market: Market, seen: Quote) -> None:
+def _take_figures(market: Market, seen: TickerUpdate) -> None:
     """Volume, last price and open interest as the venue gave them."""
     if seen.last_price is not None:
         market.last_price = seen.last_price

@@ -3,16 +3,16 @@
 The recording shows levels, not orders, and no trades: a level that shrinks was traded or cancelled. A fill of
 a resting order is therefore believed only on one of two proofs, and never for more than the proof says:
 
-- Crossing: the other side displays a price at or through the order's own. Whoever stands there would have
-  met this order (or, had he been post-only, not stood there). It fills up to what is displayed there and was
+- Crossing: the other side displays a price at or through the order's own. Whoever quotes there would have
+  met this order (or, had he been post-only, not rested there). It fills up to what is displayed there and was
   not yet taken, at the order's price.
 - A trade: between two ticker messages the volume grew, the last trade was at price q, and of the two sides
   only this one lost quantity at q in that time. Then min(last size, growth, quantity lost at q) was sold to
   (or bought from) this side at q. It fills the account's orders at better prices first, and at q what
-  exceeds the quantity that stood before the order. Both tickers must be dated after the order stood.
+  exceeds the quantity queued before the order. Both tickers must be dated after the order rested.
 
 An order enters behind everything that its level displays. Proven trades shorten the queue before it; any
-other reduction counts as somebody behind it leaving, until the level displays less than stands before it.
+other reduction counts as somebody behind it leaving, until the level displays less than is queued before it.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from recio.exchange_sim.engine.book import Resting
-from recio.exchange_sim.recorded.frames import BookDelta, Quote
+from recio.exchange_sim.recorded.frames import BookDelta, TickerUpdate
 
-Place = tuple[bool, int]
+LevelKey = tuple[bool, int]
 """Side and YES price of a level."""
 Hit = tuple[Resting, int]
 """An order of the account that is filled, and by how much."""
 
 
 @dataclass(slots=True, eq=False)
-class Standing:
-    """One resting order, the recorded quantity before it, and since when it stands."""
+class QueuedOrder:
+    """One resting order, the recorded quantity before it, and since when it rests."""
 
     order: Resting
     ahead: int
@@ -45,15 +45,17 @@ class Proof:
     price: int
     quantity: int
     after_ms: int
-    """Only an order that stood by then was there."""
+    """Only an order that rested by then was there."""
 
 
 @dataclass(slots=True)
-class Witness:
+class TradeEvidence:
     """What a market's ticker messages and level changes prove about trades."""
 
-    last: Quote | None = None
-    _losses: dict[Place, list[tuple[int, int]]] = field(default_factory=dict[Place, list[tuple[int, int]]])
+    last: TickerUpdate | None = None
+    _losses: dict[LevelKey, list[tuple[int, int]]] = field(
+        default_factory=dict[LevelKey, list[tuple[int, int]]]
+    )
     """By level: when it lost how much, since the last ticker's stamp."""
 
     def saw_change(self, seen: BookDelta) -> None:
@@ -65,7 +67,7 @@ class Witness:
         self.last = None
         self._losses.clear()
 
-    def saw_quote(self, seen: Quote) -> Proof | None:
+    def saw_ticker(self, seen: TickerUpdate) -> Proof | None:
         """What this ticker proves; the next one is judged against it."""
         before, proof = self.last, None
         if before is None:
@@ -76,11 +78,11 @@ class Witness:
             self._keep_after(seen.ts_ms)
         return proof
 
-    def pending(self, place: Place) -> int:
+    def pending(self, place: LevelKey) -> int:
         """What a level lost that no ticker has spoken of yet."""
         return sum(lost for _, lost in self._losses.get(place, ()))
 
-    def _proof(self, before: Quote, seen: Quote) -> Proof | None:
+    def _proof(self, before: TickerUpdate, seen: TickerUpdate) -> Proof | None:
         if before.volume is None or seen.volume is None or not seen.last_price or not seen.last_size:
             return None
         lost = {bid: self._lost_until((bid, seen.last_price), seen.ts_ms) for bid in (True, False)}
@@ -92,7 +94,7 @@ class Witness:
             return None
         return Proof(bid=bid, price=seen.last_price, quantity=traded, after_ms=before.ts_ms)
 
-    def _lost_until(self, place: Place, until_ms: int) -> int:
+    def _lost_until(self, place: LevelKey, until_ms: int) -> int:
         return sum(lost for at_ms, lost in self._losses.get(place, ()) if at_ms <= until_ms)
 
     def _keep_after(self, until_ms: int) -> None:
@@ -102,11 +104,11 @@ class Witness:
         self._losses = {place: losses for place, losses in kept.items() if losses}
 
 
-def proven_hits(standing: list[Standing], proof: Proof) -> list[Hit]:
+def proven_hits(queued: list[QueuedOrder], proof: Proof) -> list[Hit]:
     """What a trade filled of these orders, best first; the queue before them gets shorter by it."""
     left = proof.quantity
     hits: list[Hit] = []
-    for one in standing:
+    for one in queued:
         if one.since_ms > proof.after_ms or one.order.bid != proof.bid:
             continue
         if one.order.price == proof.price:

@@ -24,7 +24,7 @@ class NamedChannel(msgspec.Struct):
     product_ids: list[str] = []
 
 
-class Request(msgspec.Struct):
+class CoinbaseRequest(msgspec.Struct):
     type: Literal["subscribe", "unsubscribe"]
     product_ids: list[str] = []
     channels: list[str | NamedChannel] = []
@@ -50,7 +50,7 @@ class CoinbaseClient:
     def answer(self, text: str) -> None:
         """Carry out one request, or say in the feed's words why not."""
         try:
-            request = msgspec.json.decode(text, type=Request)
+            request = msgspec.json.decode(text, type=CoinbaseRequest)
         except (msgspec.ValidationError, msgspec.DecodeError):
             self._outbox.put_object({"type": "error", "message": "Malformed JSON"})
             return
@@ -67,7 +67,7 @@ class CoinbaseClient:
         fresh = [place for place in asked if place not in self._asked]
         for channel, product in fresh:
             self._asked[channel, product] = None
-            self._feed.listen(self._outbox, channel, product)
+            self._feed.subscribe(self._outbox, channel, product)
         self._list()
         for channel, product in fresh:
             self._start(channel, product)
@@ -84,13 +84,13 @@ class CoinbaseClient:
         elif channel == coinbase_frames.BOOK:
             self._outbox.put_object(coinbase_frames.snapshot_message(market))
 
-    def _unsubscribe(self, request: Request) -> None:
+    def _unsubscribe(self, request: CoinbaseRequest) -> None:
         names = {channel if isinstance(channel, str) else channel.name for channel in request.channels}
         products = {product for _, product in request.asked()} or set(request.product_ids)
         for channel, product in list(self._asked):
             if (not names or channel in names) and (not products or product in products):
                 del self._asked[channel, product]
-                self._feed.leave(self._outbox, channel, product)
+                self._feed.unsubscribe(self._outbox, channel, product)
         self._list()
 
     def _list(self) -> None:
@@ -103,7 +103,7 @@ class CoinbaseClient:
         ]
         self._outbox.put_object({"type": "subscriptions", "channels": listed})
 
-    def _refusal(self, request: Request) -> str | None:
+    def _refusal(self, request: CoinbaseRequest) -> str | None:
         if not request.channels and request.type == "subscribe":
             return "No channels provided"
         for channel in request.channels:
@@ -121,8 +121,8 @@ def coinbase_feed(faults: Faults) -> Feed:
     return Feed(
         coinbase_frames.NAME,
         faults,
-        tell=coinbase_frames.tell,
-        beat=coinbase_frames.beat,
+        publish=coinbase_frames.publish,
+        heartbeat=coinbase_frames.heartbeat,
         books=frozenset({coinbase_frames.BOOK}),
     )
 

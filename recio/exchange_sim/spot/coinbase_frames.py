@@ -26,18 +26,18 @@ _ORDER_IDS = UUID("5d1c0f5e-0a86-4c52-8f0a-6f2f3c1f7a11")
 _encode = msgspec.json.Encoder().encode
 
 
-def tell(feed: Feed, market: SpotMarket, step: Step) -> None:
+def publish(feed: Feed, market: SpotMarket, step: Step) -> None:
     """What one step means on every channel."""
     product = market.listing.name
     for trade in step.trades:
-        feed.say("matches", product, lambda one=trade: _encode(match_message(market, one, one.kind)))
-        feed.say("ticker", product, lambda one=trade: _encode(ticker_message(market, one)))
+        feed.send("matches", product, lambda one=trade: _encode(match_message(market, one, one.kind)))
+        feed.send("ticker", product, lambda one=trade: _encode(ticker_message(market, one)))
     if step.changes:
-        feed.say(BOOK, product, lambda: _encode(update_message(market, step)))
+        feed.send(BOOK, product, lambda: _encode(update_message(market, step)))
 
 
-def beat(feed: Feed, market: SpotMarket) -> None:
-    feed.say("heartbeat", market.listing.name, lambda: _encode(heartbeat_message(market)))
+def heartbeat(feed: Feed, market: SpotMarket) -> None:
+    feed.send("heartbeat", market.listing.name, lambda: _encode(heartbeat_message(market)))
 
 
 def match_message(market: SpotMarket, trade: SpotTrade, kind: str) -> Json:

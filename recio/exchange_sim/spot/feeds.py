@@ -1,4 +1,4 @@
-"""The spot venues beside the exchange: they follow the indices, meet faults, and tell their listeners."""
+"""The spot venues beside the exchange: they follow the indices, meet faults, and send to their listeners."""
 
 from __future__ import annotations
 
@@ -15,22 +15,24 @@ from recio.exchange_sim.wire.outbox import Outbox, Wire
 
 HEARTBEAT_MS = 1_000
 
-Tell = Callable[["Feed", SpotMarket, Step], None]
-Beat = Callable[["Feed", SpotMarket], None]
+PublishStep = Callable[["Feed", SpotMarket, Step], None]
+Heartbeat = Callable[["Feed", SpotMarket], None]
 
 
 class Feed:
-    """One spot venue: its markets, who listens to which channel of them, and what befalls it."""
+    """One spot venue: its markets, who listens to which channel of them, and the faults it meets."""
 
-    def __init__(self, name: str, faults: Faults, *, tell: Tell, beat: Beat, books: frozenset[str]) -> None:
+    def __init__(
+        self, name: str, faults: Faults, *, publish: PublishStep, heartbeat: Heartbeat, books: frozenset[str]
+    ) -> None:
         self.name = name
         self.markets: dict[str, SpotMarket] = {}
         self.wire = Wire()
         self.quiet = False
         """Nothing but heartbeats goes out."""
         self._faults = faults
-        self._tell = tell
-        self._beat = beat
+        self._publish = publish
+        self._heartbeat = heartbeat
         self._books = books
         self._listeners: dict[tuple[str, str], dict[Outbox, None]] = {}
 
@@ -38,22 +40,22 @@ class Feed:
         market = SpotMarket(listing, f"{seed}:{self.name}:{listing.name}", level=level, now_ms=now_ms)
         self.markets[listing.name] = market
 
-    def listen(self, outbox: Outbox, channel: str, product: str) -> None:
+    def subscribe(self, outbox: Outbox, channel: str, product: str) -> None:
         if channel in self._books and not self._shown(product):
             self.markets[product].open_book()
         self._listeners.setdefault((channel, product), {})[outbox] = None
 
-    def leave(self, outbox: Outbox, channel: str, product: str) -> None:
+    def unsubscribe(self, outbox: Outbox, channel: str, product: str) -> None:
         self._listeners.get((channel, product), {}).pop(outbox, None)
 
     def forget(self, outbox: Outbox) -> None:
         for listeners in self._listeners.values():
             listeners.pop(outbox, None)
 
-    def heard(self, channel: str, product: str) -> bool:
+    def has_listeners(self, channel: str, product: str) -> bool:
         return bool(self._listeners.get((channel, product)))
 
-    def say(self, channel: str, product: str, body: Callable[[], bytes]) -> None:
+    def send(self, channel: str, product: str, body: Callable[[], bytes]) -> None:
         """Send a message, made once and only if somebody listens."""
         listeners = self._listeners.get((channel, product))
         if listeners:
@@ -69,14 +71,16 @@ class Feed:
     def repeat(self, product: str, trade: SpotTrade, now_ms: int) -> None:
         """A recorded trade takes place now, unless a fault holds the feed still."""
         market = self.markets[product]
-        if not self.quiet and not market.stuck:
+        if not self.quiet and not market.frozen:
             market.repeat(trade, now_ms)
-            self._tell(self, market, Step(trades=[market.last], quote_moved=True))
+            self._publish(self, market, Step(trades=[market.last], quote_moved=True))
 
     def run_to(self, now_ms: int) -> None:
         """Bring every market that somebody listens to up to this moment."""
         for product, market in self.markets.items():
-            if not any(self.heard(channel, one) for channel, one in self._listeners if one == product):
+            if not any(
+                self.has_listeners(channel, one) for channel, one in self._listeners if one == product
+            ):
                 market.rest_until(now_ms // STEP_MS * STEP_MS)
             while market.now_ms + STEP_MS <= now_ms:
                 self._step(market, (market.now_ms // STEP_MS + 1) * STEP_MS)
@@ -85,17 +89,17 @@ class Feed:
         """Bring the armed faults of this feed into force."""
         dead = self._faults.lasting(FaultKind.FEED_DEAD, self.name, host_now) is not None
         silent = self._faults.lasting(FaultKind.FEED_SILENT, self.name, host_now) is not None
-        stuck = self._faults.lasting(FaultKind.FEED_STUCK, self.name, host_now) is not None
+        frozen = self._faults.lasting(FaultKind.FEED_STUCK, self.name, host_now) is not None
         off = self._faults.lasting(FaultKind.FEED_OFF, self.name, host_now)
         self.wire.silent = dead
         self.quiet = dead or silent
         for market in self.markets.values():
-            market.stuck = stuck
+            market.frozen = frozen
             market.factor = 1.0 if off is None else 1 + off.percent / 100
 
     def _shown(self, product: str) -> bool:
         """Whether somebody keeps the book of this product."""
-        return any(self.heard(book, product) for book in self._books)
+        return any(self.has_listeners(book, product) for book in self._books)
 
     def _step(self, market: SpotMarket, now_ms: int) -> None:
         if self.quiet:
@@ -103,9 +107,9 @@ class Feed:
         else:
             product = market.listing.name
             step = market.step(now_ms, with_book=self._shown(product))
-            self._tell(self, market, step)
+            self._publish(self, market, step)
         if now_ms % HEARTBEAT_MS == 0:
-            self._beat(self, market)
+            self._heartbeat(self, market)
 
 
 class Feeds:

@@ -20,7 +20,7 @@ CHANNELS = ("book", "ticker", "trade")
 _TRIGGERS = ("bbo", "trades")
 
 
-class Params(msgspec.Struct):
+class KrakenParams(msgspec.Struct):
     channel: str = ""
     symbol: list[str] = []
     depth: int = 10
@@ -28,9 +28,9 @@ class Params(msgspec.Struct):
     event_trigger: str = "trades"
 
 
-class Request(msgspec.Struct):
+class KrakenRequest(msgspec.Struct):
     method: str
-    params: Params = msgspec.field(default_factory=Params)
+    params: KrakenParams = msgspec.field(default_factory=KrakenParams)
     req_id: int | None = None
 
 
@@ -68,7 +68,7 @@ class KrakenClient:
         """Carry out one request; every symbol is answered on its own."""
         received = self._now()
         try:
-            request = msgspec.json.decode(text, type=Request)
+            request = msgspec.json.decode(text, type=KrakenRequest)
         except (msgspec.ValidationError, msgspec.DecodeError):
             self._reply(received, None, {"error": "Malformed request", "method": "", "success": False})
             return
@@ -80,7 +80,7 @@ class KrakenClient:
             refused: Json = {"error": "Unknown method", "method": request.method, "success": False}
             self._reply(received, request.req_id, refused)
 
-    def _change(self, received: str, request: Request) -> None:
+    def _change(self, received: str, request: KrakenRequest) -> None:
         error = _flaw(request.params)
         if error is not None:
             refused: Json = {"error": error, "method": request.method, "success": False}
@@ -92,7 +92,7 @@ class KrakenClient:
             for symbol in accepted:
                 self._outbox.put(_snapshot(self._feed.markets[symbol], asked, request.params.depth))
 
-    def _one(self, received: str, request: Request, asked: Asked, symbol: str) -> bool:
+    def _one(self, received: str, request: KrakenRequest, asked: Asked, symbol: str) -> bool:
         """Subscribe or unsubscribe one symbol. False when it is refused."""
         place = (asked.place, symbol)
         if symbol not in self._feed.markets:
@@ -107,10 +107,10 @@ class KrakenClient:
             return False
         if request.method == "subscribe":
             self._places.add(place)
-            self._feed.listen(self._outbox, *place)
+            self._feed.subscribe(self._outbox, *place)
         else:
             self._places.discard(place)
-            self._feed.leave(self._outbox, *place)
+            self._feed.unsubscribe(self._outbox, *place)
         self._find_heartbeat()
         result = asked.shown | {"symbol": symbol}
         self._reply(received, request.req_id, {"method": request.method, "result": result, "success": True})
@@ -121,10 +121,10 @@ class KrakenClient:
         symbols = sorted({symbol for _, symbol in self._places})
         if self._beating in symbols:
             return
-        self._feed.leave(self._outbox, "heartbeat", self._beating)
+        self._feed.unsubscribe(self._outbox, "heartbeat", self._beating)
         self._beating = symbols[0] if symbols else ""
         if symbols:
-            self._feed.listen(self._outbox, "heartbeat", self._beating)
+            self._feed.subscribe(self._outbox, "heartbeat", self._beating)
 
     def _reply(self, received: str, req_id: int | None, body: Json) -> None:
         stamps: Json = {"time_in": received, "time_out": self._now()}
@@ -135,7 +135,7 @@ class KrakenClient:
         return iso_micros(self._clock.milliseconds(), 0)
 
 
-def _flaw(params: Params) -> str | None:
+def _flaw(params: KrakenParams) -> str | None:
     if params.channel not in CHANNELS:
         return "Channel field not recognized"
     if not params.symbol:
@@ -147,7 +147,7 @@ def _flaw(params: Params) -> str | None:
     return None
 
 
-def _asked(params: Params) -> Asked:
+def _asked(params: KrakenParams) -> Asked:
     """The subscription with the defaults of its channel."""
     wanted = params.snapshot
     match params.channel:
@@ -175,8 +175,8 @@ def kraken_feed(faults: Faults) -> Feed:
     return Feed(
         kraken_frames.NAME,
         faults,
-        tell=kraken_frames.tell,
-        beat=kraken_frames.beat,
+        publish=kraken_frames.publish,
+        heartbeat=kraken_frames.heartbeat,
         books=kraken_frames.BOOKS,
     )
 

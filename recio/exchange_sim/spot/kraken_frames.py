@@ -23,12 +23,12 @@ _SIZE_DECIMALS = 8
 _CHECKED = 10
 HEARTBEAT = b'{"channel":"heartbeat"}'
 
-Level = tuple[int, int]
-Top = tuple[list[Level], list[Level]]
+SpotLevel = tuple[int, int]
+Top = tuple[list[SpotLevel], list[SpotLevel]]
 """Best asks and best bids, the best first."""
 
 
-def checksum(asks: Iterable[Level], bids: Iterable[Level]) -> int:
+def checksum(asks: Iterable[SpotLevel], bids: Iterable[SpotLevel]) -> int:
     """CRC32 over the digits of the ten best asks and bids, best first, without points and leading zeros.
 
     An integer of the smallest decimal already is those digits.
@@ -48,30 +48,30 @@ def top(bids: dict[int, int], asks: dict[int, int], depth: int) -> Top:
     return sorted(asks.items())[:depth], sorted(bids.items(), reverse=True)[:depth]
 
 
-def tell(feed: Feed, market: SpotMarket, step: Step) -> None:
+def publish(feed: Feed, market: SpotMarket, step: Step) -> None:
     """What one step means on every channel."""
     symbol = market.listing.name
     if step.trades:
-        feed.say("trade", symbol, lambda: trades(market, step.trades))
-        feed.say("ticker:trades", symbol, lambda: ticker(market, "update"))
+        feed.send("trade", symbol, lambda: trades(market, step.trades))
+        feed.send("ticker:trades", symbol, lambda: ticker(market, "update"))
     if step.quote_moved:
-        feed.say("ticker:bbo", symbol, lambda: ticker(market, "update"))
+        feed.send("ticker:bbo", symbol, lambda: ticker(market, "update"))
     if step.changes:
         for depth in DEPTHS:
-            _tell_book(feed, market, step, depth)
+            _publish_book(feed, market, step, depth)
 
 
-def _tell_book(feed: Feed, market: SpotMarket, step: Step, depth: int) -> None:
+def _publish_book(feed: Feed, market: SpotMarket, step: Step, depth: int) -> None:
     channel, symbol = book_channel(depth), market.listing.name
-    if feed.heard(channel, symbol):
+    if feed.has_listeners(channel, symbol):
         old = top(step.bids_before, step.asks_before, depth)
         new = top(market.bids, market.asks, depth)
         if old != new:
-            feed.say(channel, symbol, lambda: book_update(market, old, new))
+            feed.send(channel, symbol, lambda: book_update(market, old, new))
 
 
-def beat(feed: Feed, market: SpotMarket) -> None:
-    feed.say("heartbeat", market.listing.name, lambda: HEARTBEAT)
+def heartbeat(feed: Feed, market: SpotMarket) -> None:
+    feed.send("heartbeat", market.listing.name, lambda: HEARTBEAT)
 
 
 def book_snapshot(market: SpotMarket, depth: int) -> bytes:
@@ -86,14 +86,14 @@ def book_update(market: SpotMarket, old: Top, new: Top) -> bytes:
     return _book(market, "update", asks, bids, new)
 
 
-def _changes(old: list[Level], new: list[Level], standing: dict[int, int]) -> list[Level]:
+def _changes(old: list[SpotLevel], new: list[SpotLevel], resting: dict[int, int]) -> list[SpotLevel]:
     """Levels that are gone, then levels that are new. Those that only fell out of sight are not named."""
     before = dict(old)
-    gone = [(price, 0) for price, _ in old if price not in standing]
+    gone = [(price, 0) for price, _ in old if price not in resting]
     return gone + [level for level in new if before.get(level[0]) != level[1]]
 
 
-def _book(market: SpotMarket, kind: str, asks: list[Level], bids: list[Level], shown: Top) -> bytes:
+def _book(market: SpotMarket, kind: str, asks: list[SpotLevel], bids: list[SpotLevel], shown: Top) -> bytes:
     value = checksum(shown[0][:_CHECKED], shown[1][:_CHECKED])
     text = (
         f'{{"channel":"book","type":"{kind}","data":[{{"symbol":"{market.listing.name}",'
@@ -103,7 +103,7 @@ def _book(market: SpotMarket, kind: str, asks: list[Level], bids: list[Level], s
     return text.encode()
 
 
-def _levels(market: SpotMarket, levels: list[Level]) -> str:
+def _levels(market: SpotMarket, levels: list[SpotLevel]) -> str:
     decimals = market.listing.decimals
     return ",".join(
         f'{{"price":{fixed(price, decimals)},"qty":{fixed(size, _SIZE_DECIMALS)}}}' for price, size in levels

@@ -35,12 +35,12 @@ class RecordedSpot:
         self._feed = Feed(
             coinbase_frames.NAME,
             faults,
-            tell=coinbase_frames.tell,
-            beat=coinbase_frames.beat,
+            publish=coinbase_frames.publish,
+            heartbeat=coinbase_frames.heartbeat,
             books=frozenset(),
         )
         self._feed.add(self._listing, 0, level=level, now_ms=now_ms)
-        self._market.scripted = True
+        self._market.recorded = True
         self.feeds = Feeds([self._feed, kraken_feed(faults)])
         if first is None:
             silent = Fault(kind=FaultKind.FEED_SILENT, seconds=_FOR_EVER, ticker=self._feed.name)
@@ -53,7 +53,7 @@ class RecordedSpot:
     def _market(self) -> SpotMarket:
         return self._feed.markets[self._listing.name]
 
-    def hear(self, row: SpotRow, now_ms: int) -> None:
+    def repeat(self, row: SpotRow, now_ms: int) -> None:
         """A recorded trade takes place: what was due before it goes out first."""
         self._feed.run_to(now_ms)
         self._feed.repeat(self._listing.name, self._trade(row), now_ms)

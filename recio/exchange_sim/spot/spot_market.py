@@ -79,8 +79,8 @@ class SpotMarket:
         self.level = level
         self.factor = 1.0
         """What a fault makes of every price."""
-        self.stuck = False
-        self.scripted = False
+        self.frozen = False
+        self.recorded = False
         """Trades come from a recording instead of from here."""
         self.now_ms = now_ms
         self.trade_id = 1_100_000_000 + self._random.randrange(10_000_000)
@@ -96,15 +96,15 @@ class SpotMarket:
         """Move to this moment."""
         step = Step()
         self._basis = self._basis * _KEPT + self._random.gauss(0.0, _SHOCK)
-        if not self.stuck and not self.scripted:
+        if not self.frozen and not self.recorded:
             step.quote_moved = self._requote()
-        if not self.scripted:
+        if not self.recorded:
             mean = self.listing.trades_per_second * STEP_MS / 1000
             count = int(mean * self._random.expovariate(1.0) + self._random.random())
             for part in range(count):
                 at = now_ms - STEP_MS + (part + 1) * STEP_MS // (count + 1)
                 step.trades.append(self._trade(at))
-        if with_book and not self.stuck:
+        if with_book and not self.frozen:
             self._move_book(step)
         self.now_ms = now_ms
         return step
@@ -115,12 +115,12 @@ class SpotMarket:
         self.trade_id += int(passed / 1000 * self.listing.trades_per_second)
         self.sequence += passed // 10
         self.now_ms = now_ms
-        if not self.stuck and not self.scripted:
+        if not self.frozen and not self.recorded:
             self._requote()
 
     def repeat(self, trade: SpotTrade, now_ms: int) -> None:
         """A recorded trade takes place here, and from now on only such."""
-        self.scripted = True
+        self.recorded = True
         price = round(trade.price * self.factor)
         below = trade.buyer_is_maker
         self.bid, self.ask = (price, price + 1) if below else (price - 1, price)

@@ -1,4 +1,4 @@
-"""Loopback-only doors for tests: arm faults, see and disarm them, read the ledger; it never moves money."""
+"""Loopback-only endpoints for tests: arm faults, see and disarm them, read the ledger; it never moves money."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def disarm_faults(request: web.Request) -> web.Response:
         return no_such_path()
     exchange = exchange_of(request)
     exchange.faults.disarm()
-    market_faults.end(exchange.venue, exchange.run.calendar.disturbances)
+    market_faults.end(exchange.venue, exchange.run.calendar.settlement_faults)
     exchange.follow_reads()
     return reply(_armed(exchange, time.time()))
 
@@ -106,9 +106,9 @@ def _arm(exchange: Exchange, fault: Fault) -> None:
 def _arm_stream(exchange: Exchange, asked: RandomFaults) -> None:
     if not 0.0 <= asked.rate <= 1.0:
         raise ValueError("rate is a probability, 0 to 1")
-    strange = sorted(set(asked.kinds) - REQUEST_KINDS - PASSING_KINDS)
-    if strange:
-        raise ValueError(f"not for a random stream: {', '.join(strange)}")
+    unfit = sorted(set(asked.kinds) - REQUEST_KINDS - PASSING_KINDS)
+    if unfit:
+        raise ValueError(f"not for a random stream: {', '.join(unfit)}")
     exchange.faults.stream = Stream(asked, time.time())
 
 

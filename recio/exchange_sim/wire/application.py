@@ -27,7 +27,7 @@ from recio.exchange_sim.wire.rest.replies import (
 )
 from recio.exchange_sim.wire.rest.request_faults import faulty
 from recio.exchange_sim.wire.rest.routing import PREFIX
-from recio.exchange_sim.wire.ws.commands import COMMANDS, CommandDesk
+from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands
 from recio.exchange_sim.wire.ws.hub import HUB, Hub
 from recio.exchange_sim.wire.ws.sockets import trading_socket
 
@@ -48,7 +48,7 @@ def application_of(
     application[LIMITS] = limits
     application[ASKED_FOR] = Counter[str]()
     application[HUB] = hub
-    application[COMMANDS] = CommandDesk(exchange.venue, exchange.listings, hub)
+    application[COMMANDS] = SessionCommands(exchange.venue, exchange.listings, hub)
     application.on_response_prepare.append(_date)
     for route in (*private_api.ROUTES, *market_routes.ROUTES):
         application.router.add_route(route.method, PREFIX + route.path, route.handler)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiohttp import web
 
-from recio.exchange_sim.engine.account import Place, Transfer
+from recio.exchange_sim.engine.account import Transfer, Wallet
 from recio.exchange_sim.engine.orders import NOT_FOUND, Refused
 from recio.exchange_sim.engine.transfers import open_subaccount, transfer
 from recio.exchange_sim.wire.app_keys import exchange_of
@@ -40,7 +40,7 @@ async def volume_progress(_request: web.Request) -> web.Response:
 async def create_subaccount(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     body = bodies.decode(await request.read() or b"{}", bodies.CreateSubaccountRequest)
-    if request.app[LIMITS].told().name == "basic":
+    if request.app[LIMITS].published().name == "basic":
         return refusal(NEEDS_ADVANCED)
     number = open_subaccount(exchange.venue, body.exchange_index or 0)
     if isinstance(number, Refused):
@@ -71,8 +71,8 @@ async def transfer_between_subaccounts(request: web.Request) -> web.Response:
     shard = body.exchange_index or 0
     done = transfer(
         exchange.venue,
-        source=Place(subaccount=body.from_subaccount, shard=shard),
-        target=Place(subaccount=body.to_subaccount, shard=shard),
+        source=Wallet(subaccount=body.from_subaccount, shard=shard),
+        target=Wallet(subaccount=body.to_subaccount, shard=shard),
         amount=body.amount_cents * _CENT,
         client_id=body.client_transfer_id,
     )
@@ -119,8 +119,8 @@ async def transfer_between_shards(request: web.Request) -> web.Response:
         return refusal(ONLY_PREDICTIONS)
     done = transfer(
         exchange.venue,
-        source=Place(subaccount=body.source_subaccount, shard=body.source_exchange_shard),
-        target=Place(subaccount=body.destination_subaccount, shard=body.destination_exchange_shard),
+        source=Wallet(subaccount=body.source_subaccount, shard=body.source_exchange_shard),
+        target=Wallet(subaccount=body.destination_subaccount, shard=body.destination_exchange_shard),
         amount=body.amount * _CENTI_CENT,
         client_id=body.client_transfer_id,
     )

@@ -1,6 +1,6 @@
 """Counts how often each order was asked for, whatever became of the request; it answers and changes nothing.
 
-An order that a client sends twice is refused as a duplicate, so the books alone cannot tell it from one sent once.
+An order that a client sends twice is refused as a duplicate, so the books alone cannot distinguish it from one sent once.
 """
 
 from __future__ import annotations

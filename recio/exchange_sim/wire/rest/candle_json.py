@@ -1,4 +1,4 @@
-"""Candlesticks as the wire shows them, in the live and in the historical dress; it only reads."""
+"""Candlesticks as the wire shows them, in the live and in the historical format; it only reads."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def read_span(request: web.Request, operation: str) -> CandleSpan:
 
 def candles_of(exchange: Exchange, market: Market, span: CandleSpan) -> list[Candle]:
     """No candle lies in the future or after the market's close."""
-    exchange.run.chronicle.catch_up()
+    exchange.run.candle_recorder.catch_up()
     over_ms = min(exchange.venue.now_ms, market.close_ms)
     last_ms = min(span.last_ms, -(-over_ms // span.period_ms) * span.period_ms)
     found = list(market.candles.between(span.first_ms, last_ms, span.period_ms))

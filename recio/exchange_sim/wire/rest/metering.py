@@ -24,7 +24,7 @@ async def metered(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 async def account_limits(request: web.Request) -> web.Response:
     """What is enforced; where nothing is, more than anybody can send."""
-    tier = request.app[LIMITS].told()
+    tier = request.app[LIMITS].published()
     return reply({"usage_tier": tier.name, **_buckets(tier), "grants": []})
 
 

@@ -70,13 +70,13 @@ async def queue_positions(request: web.Request) -> web.Response:
 
 def _ahead(venue: Venue, order: Order) -> int:
     """Contracts that match before this order by price, then time."""
-    ladder = venue.markets[order.ticker].book.side(bid=order.bid)
+    book_side = venue.markets[order.ticker].book.side(bid=order.bid)
     better = sum(
         total
-        for price, total in ladder.totals.items()
+        for price, total in book_side.totals.items()
         if (price > order.price if order.bid else price < order.price)
     )
-    for resting in ladder.levels[order.price].values():
+    for resting in book_side.levels[order.price].values():
         if resting is order.resting:
             break
         better += resting.remaining

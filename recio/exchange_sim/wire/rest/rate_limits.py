@@ -100,13 +100,13 @@ class RateLimits:
 
     def __init__(self, tier: Tier | None, now: float) -> None:
         self.tier = tier
-        told = tier or UNLIMITED
-        self._read = _full(told.read, now)
-        self._write = _full(told.write, now)
-        self._by_shard = {shard: _full(told.write, now) for shard in SHARDS}
+        published = tier or UNLIMITED
+        self._read = _full(published.read, now)
+        self._write = _full(published.write, now)
+        self._by_shard = {shard: _full(published.write, now) for shard in SHARDS}
 
-    def told(self) -> Tier:
-        """What the account is told of its limits."""
+    def published(self) -> Tier:
+        """What the account reads of its limits."""
         return self.tier or UNLIMITED
 
     def allow_read(self, cost: int, now: float) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TypeVar
 
 from recio.exchange_sim.engine.account import Account, Position, Settlement
-from recio.exchange_sim.engine.orders import Fill, Order, OrderStatus, bound
+from recio.exchange_sim.engine.orders import Fill, Order, OrderStatus, resting_collateral
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.engine.versions import PRESENT
 
@@ -69,7 +69,9 @@ def shown_reserved(venue: Venue, account: Account) -> dict[int, int]:
             resting.setdefault((order.shard, order.ticker), []).append(order)
     totals = dict.fromkeys(shown_cash(account), 0)
     for (shard, ticker), orders in resting.items():
-        totals[shard] = totals.get(shard, 0) + bound(sorted(orders, key=_arrival), held.get(ticker, 0))
+        totals[shard] = totals.get(shard, 0) + resting_collateral(
+            sorted(orders, key=_arrival), held.get(ticker, 0)
+        )
     return totals
 
 

@@ -105,7 +105,7 @@ def _spoil(request: web.Request, answer: web.StreamResponse, kind: FaultKind) ->
         case FaultKind.TRUNCATED_JSON:
             answer.body = answer.body[: len(answer.body) // 2]
         case FaultKind.UNKNOWN_FIELD:
-            answer.body = estranged(answer.body)
+            answer.body = with_unknown_field(answer.body)
         case FaultKind.DUPLICATE_REPLY:
             _send_ahead(request, answer, answer.body)
         case _:
@@ -113,7 +113,7 @@ def _spoil(request: web.Request, answer: web.StreamResponse, kind: FaultKind) ->
     return answer
 
 
-def estranged(body: bytes) -> bytes:
+def with_unknown_field(body: bytes) -> bytes:
     """A JSON object with a field and, where it has an enumeration, a word that nobody has seen before."""
     try:
         decoded = msgspec.json.decode(body, type=dict[str, object])
@@ -124,7 +124,7 @@ def estranged(body: bytes) -> bytes:
 
 
 def _change_word(value: object) -> bool:
-    """Put an unknown word where the first enumeration stands. True once it is done."""
+    """Put an unknown word in place of the first enumeration. True once it is done."""
     if isinstance(value, list):
         return any(_change_word(item) for item in cast("list[object]", value))
     if not isinstance(value, dict):

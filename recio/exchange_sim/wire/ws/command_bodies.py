@@ -6,7 +6,7 @@ import msgspec
 
 ERRORS = {
     1: "Unable to process message",
-    2: "Params required",
+    2: "CommandParams required",
     3: "Channels required",
     4: "Subscription IDs required",
     5: "Unknown command",
@@ -33,7 +33,7 @@ ERRORS = {
 MOST_SHARDS = 100
 
 
-class Params(msgspec.Struct):
+class CommandParams(msgspec.Struct):
     channels: list[str] | None = None
     market_ticker: str | None = None
     market_tickers: list[str] | None = None
@@ -74,7 +74,7 @@ class CommandError(Exception):
 
 
 _commands = msgspec.json.Decoder(Command)
-_params = msgspec.json.Decoder(Params)
+_params = msgspec.json.Decoder(CommandParams)
 
 
 def read_command(text: str) -> Command:
@@ -84,7 +84,7 @@ def read_command(text: str) -> Command:
         raise CommandError(1) from error
 
 
-def read_params(command: Command) -> Params:
+def read_params(command: Command) -> CommandParams:
     """The parameters; wrong types are error 11, none at all error 2."""
     if bytes(command.params) in (b"", b"null"):
         raise CommandError(2)
@@ -94,7 +94,7 @@ def read_params(command: Command) -> Params:
         raise CommandError(11) from error
 
 
-def check_shards(params: Params) -> None:
+def check_shards(params: CommandParams) -> None:
     """The shard parameters of the communications channel."""
     factor, key = params.shard_factor, params.shard_key
     if factor is None:

@@ -15,7 +15,7 @@ from recio.exchange_sim.wire.ws import quotes
 from recio.exchange_sim.wire.ws.command_bodies import (
     Command,
     CommandError,
-    Params,
+    CommandParams,
     check_shards,
     read_command,
     read_params,
@@ -39,7 +39,7 @@ _MARKET_ACTIONS = frozenset({"add_markets", "delete_markets", "get_snapshot"})
 _INDEX_ACTIONS = frozenset({"subscribe_indices", "unsubscribe_indices", "indexlist"})
 
 
-class CommandDesk:
+class SessionCommands:
     """Answers the commands of every session."""
 
     def __init__(self, venue: Venue, listings: Listings, hub: Hub) -> None:
@@ -82,7 +82,7 @@ class CommandDesk:
             case _:
                 raise CommandError(5)
 
-    def _subscribe(self, session: Session, command: Command, params: Params) -> None:
+    def _subscribe(self, session: Session, command: Command, params: CommandParams) -> None:
         """Every channel is acknowledged before the first book is sent."""
         if self._hub.faults.take(FaultKind.REFUSE_SUBSCRIBE):
             raise CommandError(18)
@@ -97,7 +97,7 @@ class CommandDesk:
         for subscription, fresh in opened:
             self._start(subscription, fresh, params)
 
-    def _keys(self, channel: str, params: Params) -> list[str] | None:
+    def _keys(self, channel: str, params: CommandParams) -> list[str] | None:
         """The markets or indices that a subscription to this channel will name; None for every one."""
         if channel == PYTH:
             raise CommandError(9 if params.underlying_tickers else 28)
@@ -111,7 +111,7 @@ class CommandDesk:
             raise CommandError(14)
         return self._market_keys(channel, params) or None
 
-    def _index_keys(self, params: Params) -> list[str] | None:
+    def _index_keys(self, params: CommandParams) -> list[str] | None:
         if not self._rules.index_channels:
             raise CommandError(9)
         named = params.index_ids or []
@@ -122,7 +122,7 @@ class CommandDesk:
             raise CommandError(11, index_ids=unknown)
         return named
 
-    def _market_keys(self, channel: str, params: Params) -> list[str]:
+    def _market_keys(self, channel: str, params: CommandParams) -> list[str]:
         """The tickers of the markets that are named by ticker or, on the ticker channel, by id."""
         named = params.tickers()
         unknown = [ticker for ticker in named if ticker not in self._listings.markets]
@@ -144,7 +144,7 @@ class CommandDesk:
             raise CommandError(26, sid=None if found is None else found.sid)
 
     def _open(
-        self, session: Session, command: Command, channel: str, keys: list[str] | None, params: Params
+        self, session: Session, command: Command, channel: str, keys: list[str] | None, params: CommandParams
     ) -> tuple[Subscription, list[str] | None]:
         """Acknowledge one channel. A channel that is already subscribed keeps its sid and gets wider."""
         found = session.on_channel(channel)
@@ -164,7 +164,7 @@ class CommandDesk:
         session.outbox.put_object(_envelope("subscribed", command, msg=body))
         return found, fresh
 
-    def _start(self, found: Subscription, fresh: list[str] | None, params: Params) -> None:
+    def _start(self, found: Subscription, fresh: list[str] | None, params: CommandParams) -> None:
         """What a subscription begins with: the books, or the quotes if asked for."""
         if found.channel == BOOK:
             for market in self._named(fresh or ()):
@@ -177,7 +177,7 @@ class CommandDesk:
     def _named(self, tickers: Collection[str]) -> list[Market]:
         return [self._listings.markets[ticker] for ticker in tickers]
 
-    def _unsubscribe(self, session: Session, command: Command, params: Params) -> None:
+    def _unsubscribe(self, session: Session, command: Command, params: CommandParams) -> None:
         if not params.sids:
             raise CommandError(4)
         for sid in params.sids:
@@ -186,7 +186,7 @@ class CommandDesk:
             session.outbox.put_object(reply)
             session.end(found)
 
-    def _update(self, session: Session, command: Command, params: Params) -> None:
+    def _update(self, session: Session, command: Command, params: CommandParams) -> None:
         sids = [*(params.sids or ()), *(() if params.sid is None else (params.sid,))]
         if len(sids) != 1:
             raise CommandError(12)
@@ -197,7 +197,7 @@ class CommandDesk:
             error.sid = found.sid
             raise
 
-    def _act(self, command: Command, found: Subscription, params: Params) -> None:
+    def _act(self, command: Command, found: Subscription, params: CommandParams) -> None:
         if params.action is None:
             raise CommandError(15)
         if params.action in _MARKET_ACTIONS:
@@ -207,7 +207,7 @@ class CommandDesk:
         else:
             raise CommandError(13)
 
-    def _change_markets(self, command: Command, found: Subscription, params: Params) -> None:
+    def _change_markets(self, command: Command, found: Subscription, params: CommandParams) -> None:
         if not params.tickers() and not params.ids():
             raise CommandError(14)
         if found.channel not in FILTERED:
@@ -243,7 +243,7 @@ class CommandDesk:
         reply = _envelope("ok", command, sid=found.sid, seq=found.number(), msg=body)
         found.session.outbox.put_object(reply)
 
-    def _change_indices(self, command: Command, found: Subscription, params: Params) -> None:
+    def _change_indices(self, command: Command, found: Subscription, params: CommandParams) -> None:
         if params.action == "indexlist":
             kind = f"{found.channel}_indexlist"
             body: dict[str, object] = {"index_ids": list(index_ids(self._listings))}
@@ -285,4 +285,4 @@ def _envelope(kind: str, command: Command, **rest: object) -> dict[str, object]:
     return head | rest
 
 
-COMMANDS = web.AppKey("commands", CommandDesk)
+COMMANDS = web.AppKey("commands", SessionCommands)

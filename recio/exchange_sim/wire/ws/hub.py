@@ -54,7 +54,7 @@ class Hub:
         self._venue = venue
         self._listings = listings
         self._held: list[Event] = []
-        self._tampered = False
+        self._frame_faults_armed = False
         self._shard_down = False
         self.faults = faults
         self.rules = rules or SocketRules()
@@ -106,7 +106,7 @@ class Hub:
         """Bring the armed faults into force that concern every socket."""
         self.wire.silent = self.faults.lasts(FaultKind.SILENCE, now)
         self._shard_down = self.faults.lasts(FaultKind.SHARD_OUTAGE, now)
-        self._tampered = frame_faults.armed(self.faults)
+        self._frame_faults_armed = frame_faults.armed(self.faults)
         for kind, code in ((FaultKind.CHANNEL_ERROR, 10), (FaultKind.BUFFER_OVERFLOW, 25)):
             books = self.audience.on_channel(BOOK) if self.faults.counts.get(kind) else []
             if books and self.faults.take(kind):
@@ -116,7 +116,7 @@ class Hub:
     def _send(self, subscription: Subscription, kind: bytes, body: bytes, command_id: int = 0) -> None:
         if self._shard_down and subscription.channel not in INDEX_CHANNELS:
             subscription.frame(kind, body, command_id)
-        elif self._tampered or subscription.held is not None:
+        elif self._frame_faults_armed or subscription.held is not None:
             frame_faults.send(self.faults, subscription, kind, body, command_id)
         else:
             subscription.put(subscription.frame(kind, body, command_id))

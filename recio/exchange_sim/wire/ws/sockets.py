@@ -10,7 +10,7 @@ from aiohttp import ClientConnectionResetError, WSMsgType, web
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.connections import connected, write_queue
-from recio.exchange_sim.wire.ws.commands import COMMANDS, CommandDesk
+from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands
 from recio.exchange_sim.wire.ws.hub import HUB
 from recio.exchange_sim.wire.ws.subscriptions import Session
 
@@ -47,7 +47,7 @@ async def _heartbeat(socket: web.WebSocketResponse) -> None:
 
 
 async def _read(
-    exchange: Exchange, commands: CommandDesk, socket: web.WebSocketResponse, session: Session
+    exchange: Exchange, commands: SessionCommands, socket: web.WebSocketResponse, session: Session
 ) -> None:
     async for message in socket:
         if message.type is WSMsgType.TEXT:

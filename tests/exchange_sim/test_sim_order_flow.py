@@ -7,7 +7,7 @@ from statistics import mean, median
 
 from recio.exchange_sim.engine.events import BookChanged, Event, Trade
 from recio.exchange_sim.engine.execution import take
-from recio.exchange_sim.order_flow.window_flow import Crowd
+from recio.exchange_sim.order_flow.window_order_flow import WindowOrderFlow
 from recio.exchange_sim.simulation import Simulation
 
 START_MS = 1_779_000_300_000 // 900_000 * 900_000 + 3_000
@@ -86,13 +86,13 @@ def test_liquidity_comes_back_after_somebody_took_it() -> None:
 
 def test_the_makers_price_strays_from_the_fair_one_and_comes_back() -> None:
     sim = simulation(6)
-    crowd = sim.crowds["KXBTC15M"]
-    assert isinstance(crowd, Crowd)
+    order_flow = sim.order_flows["KXBTC15M"]
+    assert isinstance(order_flow, WindowOrderFlow)
     errors: list[float] = []
     for _ in range(800):
         run(sim, 1)
-        if 0.3 < crowd.fair < 0.7:
-            errors.append(100 * (crowd.quote / 10_000 - crowd.fair))
+        if 0.3 < order_flow.fair < 0.7:
+            errors.append(100 * (order_flow.quote / 10_000 - order_flow.fair))
     assert len(errors) > 100
     assert min(errors) < -0.5 < 0.5 < max(errors)
     assert max(abs(error) for error in errors) < 12

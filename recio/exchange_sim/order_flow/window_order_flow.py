@@ -12,7 +12,7 @@ from random import Random
 from recio.exchange_sim.engine.execution import publish_book
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.lifecycle import Listed
+from recio.exchange_sim.market.lifecycle import ListedEvent
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import DEFAULT_SERIES, SeriesSpec
@@ -33,13 +33,14 @@ KEPT_PER_STEP = exp(-STEP_MS / 1000 * 0.6931471805599453 / MISPRICING_HALF_LIFE_
 SHOCK_PER_STEP = sqrt(1 - KEPT_PER_STEP * KEPT_PER_STEP)
 
 
-class Crowd:
+class WindowOrderFlow:
     """All simulated traders of the window that is open."""
 
     def __init__(self, venue: Venue, listings: Listings, seed: int, spec: SeriesSpec) -> None:
         self._venue = venue
         self._listings = listings
         own = "" if spec.ticker == DEFAULT_SERIES.ticker else f":{spec.ticker}"
+        # The text of the seed decides what the same seed means: it is kept as it always was.
         self._random = Random(f"{seed}:crowd{own}")
         self._makers = Makers(venue, self._random)
         self._market: Market | None = None
@@ -48,7 +49,7 @@ class Crowd:
         self.quote = 0.0
         self.fair = 0.5
 
-    def step(self, event: Listed) -> None:
+    def step(self, event: ListedEvent) -> None:
         """One 50 ms step of everybody's behaviour in this window."""
         market = event.markets[0]
         if market.status is not Status.ACTIVE or market.strike is None:
@@ -105,7 +106,7 @@ class Crowd:
         return int(mean * self._random.expovariate(1.0) + self._random.random())
 
     def _trade(self, market: Market) -> None:
-        """Noise takers, and traders who take what stands clearly beyond the makers' price."""
+        """Noise takers, and traders who take what rests clearly beyond the makers' price."""
         if self._random.random() < TAKER_ORDERS_PER_SECOND * STEP_MS / 1000:
             lean = 0.04 * self._mispricing
             self._makers.take(market, bid=self._random.random() > 0.5 + lean)
