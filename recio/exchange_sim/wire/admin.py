@@ -22,6 +22,7 @@ from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR
 from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
 from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, reply
+from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.texts import Json, cost
 
 RANDOM = "random"
@@ -35,15 +36,17 @@ class _Asked(msgspec.Struct):
 async def arm_fault(request: web.Request) -> web.Response:
     if not _local(request):
         return no_such_path()
-    body = await request.read()
+    body = await decoded_body(request)
     exchange = exchange_of(request)
+    if body.flaw is not None:
+        return bad_body(body.flaw)
     try:
-        kind = msgspec.json.decode(body, type=_Asked).kind
+        kind = msgspec.convert(body.value, _Asked).kind
         if kind == RANDOM:
-            _arm_stream(exchange, msgspec.json.decode(body, type=RandomFaults))
+            _arm_stream(exchange, msgspec.convert(body.value, RandomFaults))
         else:
-            _arm(exchange, msgspec.json.decode(body, type=Fault))
-    except (msgspec.ValidationError, msgspec.DecodeError, NoSuchMarket, ValueError) as error:
+            _arm(exchange, msgspec.convert(body.value, Fault))
+    except (msgspec.ValidationError, NoSuchMarket, ValueError) as error:
         return bad_body(str(error))
     return reply({"armed": kind})
 

@@ -14,7 +14,6 @@ from recio.exchange_sim.wire.auth import VERIFIER, Verifier
 from recio.exchange_sim.wire.rest import market_routes, private_api
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
 from recio.exchange_sim.wire.rest.metering import metered
-from recio.exchange_sim.wire.rest.order_bodies import BadBody
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
 from recio.exchange_sim.wire.rest.replies import (
     DATE,
@@ -25,6 +24,7 @@ from recio.exchange_sim.wire.rest.replies import (
     no_such_path,
     refusal,
 )
+from recio.exchange_sim.wire.rest.request_body import BadBody
 from recio.exchange_sim.wire.rest.request_faults import faulty
 from recio.exchange_sim.wire.rest.routing import PREFIX
 from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands

@@ -13,6 +13,7 @@ from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest import reading
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS
 from recio.exchange_sim.wire.rest.replies import limit_of, page, refusal, reply
+from recio.exchange_sim.wire.rest.request_body import body_of
 from recio.exchange_sim.wire.texts import Json, balance
 
 _CENT = 10_000
@@ -39,7 +40,7 @@ async def volume_progress(_request: web.Request) -> web.Response:
 
 async def create_subaccount(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read() or b"{}", bodies.CreateSubaccountRequest)
+    body = await body_of(request, bodies.CreateSubaccountRequest, optional=True)
     if request.app[LIMITS].published().name == "basic":
         return refusal(NEEDS_ADVANCED)
     number = open_subaccount(exchange.venue, body.exchange_index or 0)
@@ -65,7 +66,7 @@ async def subaccount_balances(request: web.Request) -> web.Response:
 
 async def transfer_between_subaccounts(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read(), bodies.ApplySubaccountTransferRequest)
+    body = await body_of(request, bodies.ApplySubaccountTransferRequest)
     if not body.client_transfer_id:
         return refusal(Refused(status=400, code="missing_parameters"))
     shard = body.exchange_index or 0
@@ -114,7 +115,7 @@ async def netting(request: web.Request) -> web.Response:
 
 async def transfer_between_shards(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read(), bodies.IntraExchangeInstanceTransferRequest)
+    body = await body_of(request, bodies.IntraExchangeInstanceTransferRequest)
     if (body.source, body.destination) != (_PREDICTIONS, _PREDICTIONS):
         return refusal(ONLY_PREDICTIONS)
     done = transfer(

@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from recio.exchange_sim.wire.rest.replies import Handler
+from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.rest.routing import endpoint_of
 
 ASKED_FOR = web.AppKey("asked_for", Counter[str])
@@ -36,12 +37,12 @@ async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _asked_for(request: web.Request) -> list[str]:
-    body = await request.read()
+    body = (await decoded_body(request)).value
     try:
         if endpoint_of(request) in _BATCH:
-            orders = msgspec.json.decode(body, type=_Batch).orders
+            orders = msgspec.convert(body, _Batch).orders
         else:
-            orders = [msgspec.json.decode(body, type=_Order)]
-    except (msgspec.ValidationError, msgspec.DecodeError):
+            orders = [msgspec.convert(body, _Order)]
+    except msgspec.ValidationError:
         return []
     return [order.client_order_id for order in orders if order.client_order_id]

@@ -10,6 +10,7 @@ from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
+from recio.exchange_sim.wire.rest.request_body import body_of
 from recio.exchange_sim.wire.texts import Json, count
 
 BAD_LIMIT = Refused(
@@ -19,7 +20,7 @@ BAD_LIMIT = Refused(
 
 async def create_group(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read(), bodies.OrderGroupRequest)
+    body = await body_of(request, bodies.OrderGroupRequest)
     limit = bodies.group_limit(body)
     if limit is None:
         return refusal(BAD_LIMIT)
@@ -72,7 +73,7 @@ async def limit_group(request: web.Request) -> web.Response:
     group = _found(request)
     if isinstance(group, Refused):
         return refusal(group)
-    limit = bodies.group_limit(bodies.decode(await request.read(), bodies.OrderGroupRequest))
+    limit = bodies.group_limit(await body_of(request, bodies.OrderGroupRequest))
     if limit is None:
         return refusal(BAD_LIMIT)
     group_entry.limit_group(exchange_of(request).venue, group, limit)

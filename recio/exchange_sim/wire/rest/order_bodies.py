@@ -1,9 +1,8 @@
-"""Order requests off the wire: JSON with the venue's types into plain values; it refuses and decides nothing else."""
+"""What clients write into request bodies, field by field, and order requests as plain values; it decides nothing else."""
 
 from __future__ import annotations
 
 import re
-from typing import TypeVar
 
 import msgspec
 
@@ -12,15 +11,6 @@ from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, SelfTradePr
 from recio.exchange_sim.engine.units import UnitError, read_price, read_quantity
 
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")
-_GO_TYPES = {
-    "str": "string",
-    "int": "number",
-    "bool": "bool",
-    "array": "array",
-    "object": "object",
-    "float": "number",
-}
-_MISMATCH = re.compile(r"Expected `(\w+).*?`, got `(\w+)` - at `\$\.([\w.\[\]]+)`")
 
 
 class CreateOrderV2Request(msgspec.Struct):
@@ -105,22 +95,6 @@ class IntraExchangeInstanceTransferRequest(msgspec.Struct):
     client_transfer_id: str = ""
 
 
-_Body = TypeVar("_Body", bound=msgspec.Struct)
-
-
-class BadBody(Exception):
-    """A body that is not JSON of the right types; the message is the reply's details."""
-
-
-def decode(body: bytes, kind: type[_Body]) -> _Body:
-    try:
-        return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
-        raise BadBody(_go_words(str(error), kind.__name__)) from error
-    except msgspec.DecodeError as error:
-        raise BadBody(f"invalid character: {error}" if body else "EOF") from error
-
-
 def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
     """The request as values, or the refusal that its missing or impossible fields earn."""
     if not body.ticker:
@@ -201,15 +175,3 @@ def _numbers(price_text: str, count_text: str) -> tuple[int, int] | Refused:
         return asked, read_quantity(count_text)
     except UnitError:
         return Refused(status=400, code="invalid_order_size")
-
-
-def _go_words(text: str, kind: str) -> str:
-    """'Expected `str`, got `int` - at `$.count`' in the words of the venue's own decoder."""
-    found = _MISMATCH.search(text)
-    if found is None:
-        return f"json: {text}"
-    expected, got, field = found.groups()
-    return (
-        f"json: cannot unmarshal {_GO_TYPES.get(got, got)} into Go struct field {kind}.{field} "
-        f"of type {_GO_TYPES.get(expected, expected)}"
-    )

@@ -12,6 +12,7 @@ from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
+from recio.exchange_sim.wire.rest.request_body import body_of
 from recio.exchange_sim.wire.texts import Json, count, dollars
 
 RETIRED = Refused(
@@ -24,7 +25,7 @@ RETIRED = Refused(
 
 async def create_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read(), bodies.CreateOrderV2Request)
+    body = await body_of(request, bodies.CreateOrderV2Request)
     made = _create(exchange, body)
     exchange.publish()
     return refusal(made) if isinstance(made, Refused) else reply(_executed(exchange, made), 201)
@@ -32,7 +33,7 @@ async def create_order(request: web.Request) -> web.Response:
 
 async def create_batch(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    batch = bodies.decode(await request.read(), bodies.BatchCreateV2Request)
+    batch = await body_of(request, bodies.BatchCreateV2Request)
     results: list[Json] = []
     for body in batch.orders:
         made = _create(exchange, body)
@@ -58,7 +59,7 @@ async def cancel_order(request: web.Request) -> web.Response:
 
 async def cancel_batch(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    batch = bodies.decode(await request.read(), bodies.BatchCancelV2Request)
+    batch = await body_of(request, bodies.BatchCancelV2Request)
     results: list[Json] = []
     for item in batch.orders:
         ended = _cancel(exchange, item)
@@ -81,7 +82,7 @@ async def cancel_every_order(request: web.Request) -> web.Response:
 
 async def amend_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read(), bodies.AmendOrderV2Request)
+    body = await body_of(request, bodies.AmendOrderV2Request)
     asked = bodies.amended(body, number_of(request, "subaccount", "AmendOrder") or 0)
     if isinstance(asked, Refused):
         return refusal(asked)
@@ -98,7 +99,7 @@ async def amend_order(request: web.Request) -> web.Response:
 
 async def decrease_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    body = bodies.decode(await request.read(), bodies.DecreaseOrderV2Request)
+    body = await body_of(request, bodies.DecreaseOrderV2Request)
     order = found_order(
         exchange.venue,
         request.match_info["order_id"],

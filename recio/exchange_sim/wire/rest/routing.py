@@ -7,6 +7,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.requests import AUTO_ROUTE
 from recio.exchange_sim.market.series import SHARD
+from recio.exchange_sim.wire.rest.request_body import decoded_body
 
 PREFIX = "/trade-api/v2"
 UNSCOPED = 0
@@ -24,7 +25,7 @@ class _Named(msgspec.Struct):
     ticker: str | None = None
     market_ticker: str | None = None
     exchange_index: int | None = None
-    orders: list[msgspec.Raw] | None = None
+    orders: list[object] | None = None
 
 
 def is_api(request: web.Request) -> bool:
@@ -63,12 +64,11 @@ async def reaches_crypto(request: web.Request) -> bool:
 
 
 async def _named(request: web.Request) -> _Named:
-    found = _Named()
-    body = await request.read()
-    if body:
+    body, found = await decoded_body(request), _Named()
+    if not body.empty:
         try:
-            found = msgspec.json.decode(body, type=_Named)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+            found = msgspec.convert(body.value, _Named)
+        except msgspec.ValidationError:
             return found
     query = request.query
     if found.exchange_index is None and query.get("exchange_index", "").lstrip("-").isdigit():
