@@ -6,7 +6,7 @@ from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import Fault, FaultKind
 from recio.exchange_sim.market.interventions import Interventions
-from recio.exchange_sim.market.lifecycle import SettlementFaults
+from recio.exchange_sim.market.phases import SettlementFaults
 
 
 def apply(fault: Fault, venue: Venue, interventions: Interventions, *, speed: float) -> bool:

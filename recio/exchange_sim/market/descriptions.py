@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from recio.exchange_sim.engine.units import fixed_text
 from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.market.naming import dollars_text, exact_text, new_york, short_text
+from recio.exchange_sim.market.naming import dollars_text, new_york, short_text
 from recio.exchange_sim.market.series import Kind, SeriesSpec
 from recio.exchange_sim.market.strikes import StrikeType
 
@@ -109,7 +110,7 @@ def no_sub_title(market: Market) -> str:
 
 def value_text(market: Market, value: int) -> str:
     """A settlement value with all its decimals."""
-    return exact_text(value, market.spec.asset.digits)
+    return fixed_text(value, market.spec.asset.digits)
 
 
 def _compared(market: Market) -> str:
@@ -127,7 +128,7 @@ def _compared(market: Market) -> str:
 
 
 def _full(value: int, digits: int) -> str:
-    whole, _, decimals = exact_text(value, digits).partition(".")
+    whole, _, decimals = fixed_text(value, digits).partition(".")
     return f"${int(whole):,}.{decimals}"
 
 

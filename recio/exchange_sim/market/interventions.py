@@ -10,9 +10,10 @@ from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.event_queue import EventQueue
 from recio.exchange_sim.market.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
-from recio.exchange_sim.market.lifecycle import SettlementFaults, cancel_resting
+from recio.exchange_sim.market.lifecycle import cancel_resting
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.market.phases import SettlementFaults
 
 
 class NoSuchMarket(Exception):

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from recio.exchange_sim.engine.events import BookCleared
-from recio.exchange_sim.engine.execution import cancel_order, pay_out, publish_book, publish_ticker
+from recio.exchange_sim.engine.execution import cancel_order, publish_book, publish_ticker
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.market.event_queue import EventQueue
-from recio.exchange_sim.market.events import MarketCreated, MarketDetermined, MarketSettled, StrikeSet
+from recio.exchange_sim.market.events import MarketCreated, MarketSettled, StrikeSet
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market, new_event
+from recio.exchange_sim.market.phases import STRIKE_DELAY_MS, MarketPhases, SettlementFaults, Verdict
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Kind, SeriesSpec
-
-STRIKE_DELAY_MS = 500
 
 
 @dataclass(slots=True, kw_only=True)
@@ -35,15 +33,6 @@ class ListedEvent:
     unsettled: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class SettlementFaults:
-    """What settlements will meet because a fault asked for it: (extra time, events left), and wrong events left."""
-
-    delay_ms: int = 0
-    delayed_events: int = 0
-    wrong_events: int = 0
-
-
 class MarketCalendar:
     """Lists one event after another of every series and walks every living market through its states."""
 
@@ -53,7 +42,8 @@ class MarketCalendar:
         self._venue = venue
         self._listings = listings
         self._retention = retention
-        self.event_queue = EventQueue()
+        self._phases = MarketPhases(venue)
+        self.event_queue = self._phases.event_queue
         self.settlement_faults = SettlementFaults()
         self.specs = tuple(specs)
         self._living: dict[str, dict[str, ListedEvent]] = {spec.ticker: {} for spec in self.specs}
@@ -64,7 +54,7 @@ class MarketCalendar:
 
     def step(self) -> None:
         """Apply every move that is due by now."""
-        self.event_queue.run_to(self._venue.now_ms)
+        self._phases.step()
 
     def open_event(self, series: str) -> ListedEvent | None:
         """The event of a series whose time it is."""
@@ -85,7 +75,7 @@ class MarketCalendar:
 
     def close_moved(self, market: Market) -> None:
         """The market's close is another one than was planned."""
-        self._at(market.close_ms, self._close, market)
+        self._phases.at(market.close_ms, self._close, market)
 
     def _list_from(self, spec: SeriesSpec, open_ms: int) -> None:
         """List what is due and come again when the next event is."""
@@ -110,22 +100,15 @@ class MarketCalendar:
         for market in markets:
             self._listings.markets[market.ticker] = market
             venue.emit(MarketCreated(market, with_event=market is markets[0]))
-            self._at(open_ms, self._open, market)
-
-    def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
-        self.event_queue.add(due_ms, partial(move, market))
-
-    def _change(self, market: Market, status: Status) -> None:
-        market.status = status
-        market.updated_ms = self._venue.now_ms
+            self._phases.at(open_ms, self._open, market)
 
     def _open(self, market: Market) -> None:
         if market.status is not Status.INITIALIZED:
             return
-        self._change(market, Status.ACTIVE)
+        self._phases.change(market, Status.ACTIVE)
         if market.spec.kind is Kind.WINDOW:
-            self._at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
-        self._at(market.close_ms, self._close, market)
+            self._phases.at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+        self._phases.at(market.close_ms, self._close, market)
 
     def _set_strike(self, market: Market) -> None:
         """The target is what the window before settles at, known from the prints up to the open."""
@@ -135,13 +118,11 @@ class MarketCalendar:
         self._venue.emit(StrikeSet(market))
 
     def _close(self, market: Market) -> None:
-        open_still = market.status in (Status.ACTIVE, Status.INACTIVE)
-        if not open_still or self._venue.now_ms < market.close_ms:
+        if not self._phases.close(market):
             return
-        self._change(market, Status.CLOSED)
         delays = market.spec.delays
         value = self._listings.indices[market.spec.asset.index_id].mean_before(market.close_second)
-        self._at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
+        self._phases.at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
         self.event_queue.add(
             market.close_ms + delays.determined_ms + self._delay_of(market),
             partial(self._determine, market, value),
@@ -167,13 +148,8 @@ class MarketCalendar:
         self._clear_book(market)
         delays = market.spec.delays
         timer_ms = delays.settled_ms - delays.determined_ms
-        if self._is_wrong(market):
-            self._announce(market, _wrong_value(market, value), Status.DETERMINED)
-            self._at(self._venue.now_ms + timer_ms // 2, self._dispute, market)
-            self.event_queue.add(self._venue.now_ms + timer_ms, partial(self._amend, market, value, timer_ms))
-            return
-        self._announce(market, value, Status.DETERMINED)
-        self._at(self._venue.now_ms + timer_ms, self._settle, market)
+        wrong = _verdict(market, _wrong_value(market, value)) if self._is_wrong(market) else None
+        self._phases.determine(market, _verdict(market, value), wrong, timer_ms=timer_ms, settle=self._settle)
 
     def _is_wrong(self, market: Market) -> bool:
         """One armed mistake serves a whole event."""
@@ -183,28 +159,9 @@ class MarketCalendar:
             armed.wrong_events = max(0, armed.wrong_events - 1)
         return event.wrong
 
-    def _dispute(self, market: Market) -> None:
-        self._change(market, Status.DISPUTED)
-
-    def _amend(self, market: Market, value: int, timer_ms: int) -> None:
-        """The right result at last; the time to settlement begins anew."""
-        self._announce(market, value, Status.AMENDED)
-        self._at(self._venue.now_ms + timer_ms, self._settle, market)
-
-    def _announce(self, market: Market, value: int, status: Status) -> None:
-        market.value = value
-        market.result = "yes" if market.wins(value) else "no"
-        market.determined_ms = self._venue.now_ms
-        self._change(market, status)
-        self._venue.emit(MarketDetermined(market))
-
     def _settle(self, market: Market) -> None:
-        """Pay, once and on the final result, and let go of what only a living market needs."""
         venue = self._venue
-        market.settled_ms = venue.now_ms
-        self._change(market, Status.FINALIZED)
-        pay_out(venue, market)
-        market.holdings.clear()
+        self._phases.settle(market)
         venue.emit(BookCleared(market))
         venue.emit(MarketSettled(market))
         event = self._event_of(market)
@@ -226,6 +183,10 @@ def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
             for resting in list(level.values()):
                 market.book.cancel(resting)
     publish_book(venue, market)
+
+
+def _verdict(market: Market, value: int) -> Verdict:
+    return Verdict("yes" if market.wins(value) else "no", value)
 
 
 def _wrong_value(market: Market, value: int) -> int:

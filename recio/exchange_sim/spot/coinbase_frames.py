@@ -7,7 +7,8 @@ from uuid import UUID, uuid5
 import msgspec
 
 from recio.exchange_sim.clock import iso_micros
-from recio.exchange_sim.spot.decimals import fixed, trimmed
+from recio.exchange_sim.engine.units import fixed_text
+from recio.exchange_sim.spot.decimals import trimmed
 from recio.exchange_sim.spot.feeds import Feed
 from recio.exchange_sim.spot.spot_market import Listing, SpotMarket, SpotTrade, Step
 from recio.exchange_sim.wire.texts import Json
@@ -64,14 +65,14 @@ def ticker_message(market: SpotMarket, trade: SpotTrade) -> Json:
         "product_id": market.listing.name,
         "price": trimmed(trade.price, decimals),
         "open_24h": trimmed(day.open, decimals),
-        "volume_24h": fixed(day.volume, _SIZE_DECIMALS),
+        "volume_24h": fixed_text(day.volume, _SIZE_DECIMALS),
         "low_24h": trimmed(day.low, decimals),
         "high_24h": trimmed(day.high, decimals),
-        "volume_30d": fixed(day.volume, _SIZE_DECIMALS),
+        "volume_30d": fixed_text(day.volume, _SIZE_DECIMALS),
         "best_bid": trimmed(market.bid, decimals),
-        "best_bid_size": fixed(market.bids.get(market.bid, 10**7), _SIZE_DECIMALS),
+        "best_bid_size": fixed_text(market.bids.get(market.bid, 10**7), _SIZE_DECIMALS),
         "best_ask": trimmed(market.ask, decimals),
-        "best_ask_size": fixed(market.asks.get(market.ask, 10**7), _SIZE_DECIMALS),
+        "best_ask_size": fixed_text(market.asks.get(market.ask, 10**7), _SIZE_DECIMALS),
         "side": "sell" if trade.buyer_is_maker else "buy",
         "time": iso_micros(trade.now_ms, trade.trade_id % 1000),
         "trade_id": trade.trade_id,
@@ -102,7 +103,7 @@ def snapshot_message(market: SpotMarket) -> Json:
 def update_message(market: SpotMarket, step: Step) -> Json:
     decimals = market.listing.decimals
     changes = [
-        ["buy" if bid else "sell", fixed(price, decimals), fixed(size, _SIZE_DECIMALS)]
+        ["buy" if bid else "sell", fixed_text(price, decimals), fixed_text(size, _SIZE_DECIMALS)]
         for bid, price, size in step.changes
     ]
     time = iso_micros(market.now_ms, 0)
@@ -111,7 +112,7 @@ def update_message(market: SpotMarket, step: Step) -> Json:
 
 def _levels(market: SpotMarket, levels: list[tuple[int, int]]) -> list[list[str]]:
     decimals = market.listing.decimals
-    return [[fixed(price, decimals), fixed(size, _SIZE_DECIMALS)] for price, size in levels]
+    return [[fixed_text(price, decimals), fixed_text(size, _SIZE_DECIMALS)] for price, size in levels]
 
 
 def _maker_side(trade: SpotTrade) -> str:

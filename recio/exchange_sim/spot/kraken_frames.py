@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from zlib import crc32
 
 from recio.exchange_sim.clock import iso_micros
-from recio.exchange_sim.spot.decimals import fixed
+from recio.exchange_sim.engine.units import fixed_text
 from recio.exchange_sim.spot.feeds import Feed
 from recio.exchange_sim.spot.spot_market import Listing, SpotMarket, SpotTrade, Step
 
@@ -106,7 +106,8 @@ def _book(market: SpotMarket, kind: str, asks: list[SpotLevel], bids: list[SpotL
 def _levels(market: SpotMarket, levels: list[SpotLevel]) -> str:
     decimals = market.listing.decimals
     return ",".join(
-        f'{{"price":{fixed(price, decimals)},"qty":{fixed(size, _SIZE_DECIMALS)}}}' for price, size in levels
+        f'{{"price":{fixed_text(price, decimals)},"qty":{fixed_text(size, _SIZE_DECIMALS)}}}'
+        for price, size in levels
     )
 
 
@@ -120,7 +121,7 @@ def _trade(market: SpotMarket, trade: SpotTrade) -> str:
     ordered = "limit" if trade.trade_id % 3 else "market"
     return (
         f'{{"symbol":"{market.listing.name}","side":"{side}",'
-        f'"price":{fixed(trade.price, market.listing.decimals)},"qty":{fixed(trade.size, _SIZE_DECIMALS)},'
+        f'"price":{fixed_text(trade.price, market.listing.decimals)},"qty":{fixed_text(trade.size, _SIZE_DECIMALS)},'
         f'"ord_type":"{ordered}","trade_id":{trade.trade_id},'
         f'"timestamp":"{iso_micros(trade.now_ms, trade.trade_id % 1000)}"}}'
     )
@@ -132,17 +133,17 @@ def ticker(market: SpotMarket, kind: str) -> bytes:
     change = last.price - day.open
     percent = 10_000 * change // day.open
     figures = {
-        "bid": fixed(market.bid, decimals),
-        "bid_qty": fixed(market.bids.get(market.bid, 10**7), _SIZE_DECIMALS),
-        "ask": fixed(market.ask, decimals),
-        "ask_qty": fixed(market.asks.get(market.ask, 10**7), _SIZE_DECIMALS),
-        "last": fixed(last.price, decimals),
-        "volume": fixed(day.volume, _SIZE_DECIMALS),
-        "vwap": fixed(mean, decimals),
-        "low": fixed(day.low, decimals),
-        "high": fixed(day.high, decimals),
-        "change": _signed(change, decimals),
-        "change_pct": _signed(percent, 2),
+        "bid": fixed_text(market.bid, decimals),
+        "bid_qty": fixed_text(market.bids.get(market.bid, 10**7), _SIZE_DECIMALS),
+        "ask": fixed_text(market.ask, decimals),
+        "ask_qty": fixed_text(market.asks.get(market.ask, 10**7), _SIZE_DECIMALS),
+        "last": fixed_text(last.price, decimals),
+        "volume": fixed_text(day.volume, _SIZE_DECIMALS),
+        "vwap": fixed_text(mean, decimals),
+        "low": fixed_text(day.low, decimals),
+        "high": fixed_text(day.high, decimals),
+        "change": fixed_text(change, decimals),
+        "change_pct": fixed_text(percent, 2),
     }
     shown = ",".join(f'"{name}":{value}' for name, value in figures.items())
     stamp = iso_micros(market.now_ms, 0)
@@ -150,7 +151,3 @@ def ticker(market: SpotMarket, kind: str) -> bytes:
         f'{{"channel":"ticker","type":"{kind}","data":[{{"symbol":"{market.listing.name}",{shown},'
         f'"timestamp":"{stamp}"}}]}}'
     ).encode()
-
-
-def _signed(value: int, decimals: int) -> str:
-    return f"{'-' if value < 0 else ''}{fixed(abs(value), decimals)}"

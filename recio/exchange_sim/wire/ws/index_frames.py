@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
+from recio.exchange_sim.engine.units import fixed_text
 from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.index import IndexPath
 from recio.exchange_sim.market.listings import Listings
-from recio.exchange_sim.market.naming import exact_text
 from recio.exchange_sim.market.settlement_average import PRINTS
 from recio.exchange_sim.wire.texts import Json
 
 RECEIVED_AFTER_MS = 18
 """How long after its own stamp a value reaches the venue."""
 _QUARTER_HOUR = 900
+_VALUE_DECIMALS = 8
 
 
 def index_ids(listings: Listings) -> tuple[str, ...]:
@@ -27,7 +28,7 @@ def value(index: IndexPath, event: IndexPrinted) -> Json:
     body: Json = {
         "index_id": event.index_id,
         "received_at": second * 1000 + RECEIVED_AFTER_MS,
-        "data": _raw(event.index_id, second * 1000, exact_text(event.cents, index.asset.digits)),
+        "data": _raw(event.index_id, second * 1000, fixed_text(event.cents, index.asset.digits)),
         "avg_60s_data": _window(index, second - PRINTS, second - 1, start=second - PRINTS, end=second),
     }
     quarter = -(-second // _QUARTER_HOUR) * _QUARTER_HOUR
@@ -40,8 +41,7 @@ def value(index: IndexPath, event: IndexPrinted) -> Json:
 
 
 def fast_value(event: IndexTicked) -> Json:
-    whole, parts = divmod(event.value, 10**8)
-    shown = f"{whole}.{parts:08d}"
+    shown = fixed_text(event.value, _VALUE_DECIMALS)
     return {
         "index_id": event.index_id,
         "value_usd": shown,
@@ -66,11 +66,11 @@ def _window(index: IndexPath, first: int, last: int, *, start: int, end: int) ->
     count = last - first + 1
     mean = (
         sum(index.print_at(second) for second in range(first, last + 1))
-        * 10 ** (8 - index.asset.digits)
+        * 10 ** (_VALUE_DECIMALS - index.asset.digits)
         // count
     )
     return {
-        "value": f"{mean // 10**8}.{mean % 10**8:08d}",
+        "value": fixed_text(mean, _VALUE_DECIMALS),
         "window_size": count,
         "window_start_ts_ms": start * 1000,
         "window_end_ts_exclusive": end * 1000,
