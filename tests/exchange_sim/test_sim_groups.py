@@ -132,7 +132,7 @@ def test_an_order_joins_no_group_of_another_shard_or_subaccount(
     d.venue.groups[group.group_id] = group
     refused = create(d.venue, d.order("bid", 5_000, 100, group_id=group.group_id))
     assert isinstance(refused, Refused)
-    assert refused.status == 404
+    assert refused.code == "not_found"
     assert isinstance(create(d.venue, d.order("bid", 5_000, 100, group_id="unknown")), Refused)
 
 

@@ -37,7 +37,7 @@ def refusal_of(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused
     if request.client_order_id and request.client_order_id in venue.used_client_ids:
         return ALREADY_EXISTS
     if not market.grid.holds(request.price):
-        return Refused(status=400, code="invalid_price")
+        return Refused(code="invalid_price")
     if request.quantity <= 0:
         return INVALID_SIZE
     if request.subaccount not in venue.accounts:
@@ -47,7 +47,7 @@ def refusal_of(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused
         return stopped
     flaw = _flaw(venue, request)
     if flaw is not None:
-        return Refused(status=400, code="invalid_order", details=flaw)
+        return Refused(code="invalid_order", details=flaw)
     return _unaffordable(venue, market, request) or _unfillable(market, request)
 
 
@@ -57,7 +57,7 @@ def _group_refusal(venue: Venue, market: TradedMarket, request: NewOrder) -> Ref
         return None
     group = venue.groups.get(request.group_id)
     if group is None or (group.subaccount, group.shard) != (request.subaccount, market.shard):
-        return Refused(status=404, code="not_found", details="order group")
+        return Refused(code="not_found", details="order group")
     return GROUP_TRIGGERED if group.triggered else None
 
 
@@ -108,7 +108,7 @@ def closing_left(resting: list[Order], held: int, *, bid: bool) -> int:
 
 def _unfillable(market: TradedMarket, request: NewOrder) -> Refused | None:
     if request.post_only and market.book.crosses(bid=request.bid, price=request.price):
-        return Refused(status=400, code="invalid_order", details="post only cross")
+        return Refused(code="invalid_order", details="post only cross")
     if request.time_in_force is TimeInForce.FILL_OR_KILL:
         found = market.book.fillable(
             owner=ACCOUNT_OWNER,
@@ -118,7 +118,7 @@ def _unfillable(market: TradedMarket, request: NewOrder) -> Refused | None:
             stop_at_own=request.self_trade_prevention is SelfTradePrevention.TAKER_AT_CROSS,
         )
         if found < request.quantity:
-            return Refused(status=400, code="fill_or_kill_insufficient_resting_volume")
+            return Refused(code="fill_or_kill_insufficient_resting_volume")
     return None
 
 

@@ -134,21 +134,24 @@ def publish_book(venue: Venue, market: TradedMarket) -> None:
 def publish_ticker(venue: Venue, market: TradedMarket) -> None:
     """Announce the market's figures as they are now."""
     market.quotes_changed = False
+    venue.emit(figures_of(venue, market))
+
+
+def figures_of(venue: Venue, market: TradedMarket) -> TickerChanged:
+    """A market's best prices and totals as they are this moment; nothing is announced."""
     book = market.book
     best_bid, best_ask = book.best_bid(), book.best_ask()
-    venue.emit(
-        TickerChanged(
-            market=market,
-            best_bid=best_bid,
-            best_ask=best_ask,
-            bid_size=0 if best_bid is None else book.bids.totals[best_bid],
-            ask_size=0 if best_ask is None else book.asks.totals[best_ask],
-            last_price=market.last_price,
-            last_size=market.last_size,
-            volume=market.volume,
-            open_interest=market.open_interest,
-            now_ms=venue.now_ms,
-        )
+    return TickerChanged(
+        market=market,
+        best_bid=best_bid,
+        best_ask=best_ask,
+        bid_size=0 if best_bid is None else book.bids.totals[best_bid],
+        ask_size=0 if best_ask is None else book.asks.totals[best_ask],
+        last_price=market.last_price,
+        last_size=market.last_size,
+        volume=market.volume,
+        open_interest=market.open_interest,
+        now_ms=venue.now_ms,
     )
 
 

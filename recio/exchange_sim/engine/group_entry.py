@@ -14,7 +14,7 @@ def create_group(venue: Venue, *, limit: int, subaccount: int, shard: int) -> Or
     if subaccount not in venue.accounts:
         return FORBIDDEN
     if len(venue.groups) >= MOST_GROUPS:
-        return Refused(status=400, code="invalid_order", details="too many order groups")
+        return Refused(code="invalid_order", details="too many order groups")
     group = OrderGroup(group_id=venue.new_id(), subaccount=subaccount, shard=shard, limit=limit)
     venue.groups[group.group_id] = group
     tell_group(venue, group, "created")

@@ -84,7 +84,7 @@ def _amend_refusal(
     return (
         _mismatch(order, request)
         or (ALREADY_EXISTS if new_client_id and new_client_id in venue.used_client_ids else None)
-        or (None if market.grid.holds(request.price) else Refused(status=400, code="invalid_price"))
+        or (None if market.grid.holds(request.price) else Refused(code="invalid_price"))
         or (INVALID_SIZE if request.quantity <= order.filled else None)
         or _expired(venue, request)
         or _amend_unaffordable(venue, market, order, request)
@@ -94,17 +94,17 @@ def _amend_refusal(
 def _mismatch(order: Order, request: NewOrder) -> Refused | None:
     """The request must know the order it means."""
     if request.ticker != order.ticker:
-        return Refused(status=400, code="order_ticker_mismatch")
+        return Refused(code="order_ticker_mismatch")
     if request.bid != order.bid:
-        return Refused(status=400, code="order_side_mismatch")
+        return Refused(code="order_side_mismatch")
     if request.client_order_id and request.client_order_id != order.client_order_id:
-        return Refused(status=400, code="order_id_and_client_order_id_mismatch")
+        return Refused(code="order_id_and_client_order_id_mismatch")
     return None
 
 
 def _expired(venue: Venue, request: NewOrder) -> Refused | None:
     if request.expires_ms is not None and request.expires_ms <= venue.now_ms:
-        return Refused(status=400, code="invalid_order", details="expiration time must be in the future")
+        return Refused(code="invalid_order", details="expiration time must be in the future")
     return None
 
 

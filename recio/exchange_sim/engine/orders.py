@@ -67,24 +67,23 @@ class Fill:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The venue's answer to a request that it does not carry out."""
+    """Why a request is not carried out, in the venue's words; how that is said on a wire is the wire's business."""
 
-    status: int
     code: str
     details: str | None = None
     message: str | None = None
 
 
-NOT_FOUND = Refused(status=404, code="not_found")
-MARKET_NOT_FOUND = Refused(status=404, code="market_not_found")
-MARKET_INACTIVE = Refused(status=400, code="MARKET_INACTIVE", message="MARKET_INACTIVE")
-INSUFFICIENT_BALANCE = Refused(status=400, code="insufficient_balance")
-INVALID_SIZE = Refused(status=400, code="invalid_order_size")
-ALREADY_EXISTS = Refused(status=409, code="order_already_exists")
-FORBIDDEN = Refused(status=403, code="permission_denied")
-TRADING_PAUSED = Refused(status=400, code="trading_is_paused")
-EXCHANGE_PAUSED = Refused(status=400, code="exchange_is_paused")
-GROUP_TRIGGERED = Refused(status=400, code="invalid_order", details="order group triggered")
+NOT_FOUND = Refused(code="not_found")
+MARKET_NOT_FOUND = Refused(code="market_not_found")
+MARKET_INACTIVE = Refused(code="MARKET_INACTIVE", message="MARKET_INACTIVE")
+INSUFFICIENT_BALANCE = Refused(code="insufficient_balance")
+INVALID_SIZE = Refused(code="invalid_order_size")
+ALREADY_EXISTS = Refused(code="order_already_exists")
+FORBIDDEN = Refused(code="permission_denied")
+TRADING_PAUSED = Refused(code="trading_is_paused")
+EXCHANGE_PAUSED = Refused(code="exchange_is_paused")
+GROUP_TRIGGERED = Refused(code="invalid_order", details="order group triggered")
 
 
 def resting_collateral(orders: Iterable[Order], held: int) -> int:

@@ -7,8 +7,8 @@ from recio.exchange_sim.engine.orders import FORBIDDEN, INSUFFICIENT_BALANCE, Re
 from recio.exchange_sim.engine.venue import Venue
 
 MOST_SUBACCOUNTS = 63
-REPEATED = Refused(status=409, code="transfer_already_exists")
-BAD_AMOUNT = Refused(status=400, code="invalid_parameters", details="amount")
+REPEATED = Refused(code="transfer_already_exists")
+BAD_AMOUNT = Refused(code="invalid_parameters", details="amount")
 
 
 def transfer(

@@ -20,16 +20,11 @@ SIGNATURE_HEADER = "KALSHI-ACCESS-SIGNATURE"
 TOLERANCE_MS = 25_000
 SALT_LENGTH = 32
 
-NO_HEADERS = Refused(status=401, code="token_authentication_failure", message="token authentication failure")
-NO_SIGNATURE = Refused(
-    status=401, code="signature_is_missing_from_headers", message="signature is missing from headers"
-)
-EXPIRED = Refused(status=401, code="header_timestamp_expired", message="header timestamp expired")
-UNKNOWN_KEY = Refused(
-    status=401, code="authentication_error", message="authentication_error", details="NOT_FOUND"
-)
+NO_HEADERS = Refused(code="token_authentication_failure", message="token authentication failure")
+NO_SIGNATURE = Refused(code="signature_is_missing_from_headers", message="signature is missing from headers")
+EXPIRED = Refused(code="header_timestamp_expired", message="header timestamp expired")
+UNKNOWN_KEY = Refused(code="authentication_error", message="authentication_error", details="NOT_FOUND")
 BAD_SIGNATURE = Refused(
-    status=401,
     code="authentication_error",
     message="authentication_error",
     details="INCORRECT_API_KEY_SIGNATURE",

@@ -1,4 +1,4 @@
-"""The member's keys, tier, subaccounts and transfers between them; it creates no money."""
+"""The member's keys, subaccounts and transfers between them; it creates no money."""
 
 from __future__ import annotations
 
@@ -19,23 +19,14 @@ from recio.exchange_sim.wire.texts import Json, balance
 _CENT = 10_000
 _CENTI_CENT = 100
 _PREDICTIONS = "event_contract"
-NEEDS_ADVANCED = Refused(
-    status=403, code="permission_denied", details="subaccounts need the advanced tier or better"
-)
-ONLY_PREDICTIONS = Refused(
-    status=400, code="invalid_parameters", details="there is no margined exchange here"
-)
+NEEDS_ADVANCED = Refused(code="permission_denied", details="subaccounts need the advanced tier or better")
+ONLY_PREDICTIONS = Refused(code="invalid_parameters", details="there is no margined exchange here")
 
 
 async def list_api_keys(request: web.Request) -> web.Response:
     key_id = request.app[VERIFIER].key_id
     key: Json = {"api_key_id": key_id, "name": "simulated", "scopes": ["read", "write"]}
     return reply({"api_keys": [key]})
-
-
-async def volume_progress(_request: web.Request) -> web.Response:
-    """Nothing is computed here, which is also what a new account sees."""
-    return reply({"volume_progress": []})
 
 
 async def create_subaccount(request: web.Request) -> web.Response:
@@ -68,7 +59,7 @@ async def transfer_between_subaccounts(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     body = await body_of(request, bodies.ApplySubaccountTransferRequest)
     if not body.client_transfer_id:
-        return refusal(Refused(status=400, code="missing_parameters"))
+        return refusal(Refused(code="missing_parameters"))
     shard = body.exchange_index or 0
     done = transfer(
         exchange.venue,
@@ -100,17 +91,6 @@ async def list_subaccount_transfers(request: web.Request) -> web.Response:
         for row in chosen
     ]
     return reply({"transfers": shown, "cursor": following})
-
-
-async def netting(request: web.Request) -> web.Response:
-    """Positions of one market always net within a subaccount here, and never across them."""
-    accounts = exchange_of(request).venue.accounts.values()
-    rows = [
-        {"subaccount_number": account.number, "enabled": False, "exchange_index": shard}
-        for account in accounts
-        for shard in sorted(account.cash)
-    ]
-    return reply({"netting_configs": rows})
 
 
 async def transfer_between_shards(request: web.Request) -> web.Response:
@@ -162,12 +142,10 @@ def _shard_transfer(row: Transfer) -> Json:
 
 ROUTES = [
     web.get("/api_keys", list_api_keys),
-    web.get("/account/api_usage_level/volume_progress", volume_progress),
     web.post("/portfolio/subaccounts", create_subaccount),
     web.get("/portfolio/subaccounts/balances", subaccount_balances),
     web.post("/portfolio/subaccounts/transfer", transfer_between_subaccounts),
     web.get("/portfolio/subaccounts/transfers", list_subaccount_transfers),
-    web.get("/portfolio/subaccounts/netting", netting),
     web.post("/portfolio/intra_exchange_instance_transfer", transfer_between_shards),
     web.get("/portfolio/intra_exchange_instance_transfers", list_shard_transfers),
     web.get("/portfolio/intra_exchange_instance_transfers/{transfer_id}", get_shard_transfer),

@@ -98,18 +98,16 @@ class IntraExchangeInstanceTransferRequest(msgspec.Struct):
 def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
     """The request as values, or the refusal that its missing or impossible fields earn."""
     if not body.ticker:
-        return Refused(status=400, code="missing_parameters")
+        return Refused(code="missing_parameters")
     if body.side not in ("bid", "ask") or not body.count or not body.price:
-        return Refused(status=400, code="invalid_order", details="side, count and price are required")
+        return Refused(code="invalid_order", details="side, count and price are required")
     if body.client_order_id and not _CLIENT_ID.fullmatch(body.client_order_id):
-        return Refused(status=400, code="invalid_order", details="client order id")
+        return Refused(code="invalid_order", details="client order id")
     try:
         lasting = TimeInForce(body.time_in_force)
         prevention = SelfTradePrevention(body.self_trade_prevention_type)
     except ValueError:
-        return Refused(
-            status=400, code="invalid_order", details="time in force or self trade prevention type"
-        )
+        return Refused(code="invalid_order", details="time in force or self trade prevention type")
     numbers = _numbers(body.price, body.count)
     if isinstance(numbers, Refused):
         return numbers
@@ -170,8 +168,8 @@ def _numbers(price_text: str, count_text: str) -> tuple[int, int] | Refused:
     try:
         asked = read_price(price_text)
     except UnitError:
-        return Refused(status=400, code="invalid_price")
+        return Refused(code="invalid_price")
     try:
         return asked, read_quantity(count_text)
     except UnitError:
-        return Refused(status=400, code="invalid_order_size")
+        return Refused(code="invalid_order_size")

@@ -16,7 +16,6 @@ from recio.exchange_sim.wire.rest.request_body import body_of
 from recio.exchange_sim.wire.texts import Json, count, dollars
 
 RETIRED = Refused(
-    status=410,
     code="deprecated_v1_order_endpoint",
     message="Please switch to the V2 endpoints",
     details="https://docs.kalshi.com/api-reference/orders/create-order-v2",
@@ -115,9 +114,7 @@ async def decrease_order(request: web.Request) -> web.Response:
     except UnitError:
         return refusal(INVALID_SIZE)
     if (by is None) == (to is None):
-        return refusal(
-            Refused(status=400, code="invalid_order", details="exactly one of reduce_by, reduce_to")
-        )
+        return refusal(Refused(code="invalid_order", details="exactly one of reduce_by, reduce_to"))
     changed = decrease(exchange.venue, order, reduce_by=by, reduce_to=to)
     exchange.publish()
     if isinstance(changed, Refused):

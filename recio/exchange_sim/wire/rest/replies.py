@@ -20,6 +20,22 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 DATE = web.RequestKey("date", str)
 """Where a request keeps the venue's time for its answer."""
 
+_STATUSES = {
+    "authentication_error": 401,
+    "header_timestamp_expired": 401,
+    "signature_is_missing_from_headers": 401,
+    "token_authentication_failure": 401,
+    "permission_denied": 403,
+    "market_not_found": 404,
+    "not_found": 404,
+    "order_already_exists": 409,
+    "transfer_already_exists": 409,
+    "deprecated_v1_order_endpoint": 410,
+    "internal_server_error": 500,
+    "service_unavailable": 503,
+}
+"""The HTTP status of a refusal by its code; any other is 400."""
+
 _Item = TypeVar("_Item")
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -44,7 +60,9 @@ def refusal(refused: Refused) -> web.Response:
     if refused.details is not None:
         error["details"] = refused.details
     return web.Response(
-        body=msgspec.json.encode({"error": error}), status=refused.status, content_type="application/json"
+        body=msgspec.json.encode({"error": error}),
+        status=_STATUSES.get(refused.code, 400),
+        content_type="application/json",
     )
 
 

@@ -19,8 +19,8 @@ from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal, too_many_requests
 from recio.exchange_sim.wire.rest.routing import is_api, is_write, reaches_crypto
 
-INTERNAL_ERROR = Refused(status=500, code="internal_server_error")
-UNAVAILABLE = Refused(status=503, code="service_unavailable")
+INTERNAL_ERROR = Refused(code="internal_server_error")
+UNAVAILABLE = Refused(code="service_unavailable")
 _FILL_LEAD_SECONDS = 0.05
 """The least time a fill that comes first is ahead of its answer."""
 _NOW = struct.pack("ii", 1, 0)

@@ -7,11 +7,11 @@ from collections.abc import Collection
 
 from aiohttp import web
 
+from recio.exchange_sim.engine.execution import figures_of
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import FaultKind
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.wire.ws import quotes
 from recio.exchange_sim.wire.ws.command_bodies import (
     Command,
     CommandError,
@@ -172,7 +172,7 @@ class SessionCommands:
         elif found.channel == TICKER and params.send_initial_snapshot:
             markets = self._listings.active_markets() if fresh is None else self._named(fresh)
             for market in markets:
-                self._hub.send_ticker(found, quotes.of(self._venue, market))
+                self._hub.send_ticker(found, figures_of(self._venue, market))
 
     def _named(self, tickers: Collection[str]) -> list[Market]:
         return [self._listings.markets[ticker] for ticker in tickers]

@@ -86,11 +86,6 @@ class Hub:
             events = [event for event in events if not isinstance(event, _PRIVATE)]
         self._deliver(events)
 
-    def relay(self, channel: str, kind: bytes, key: str | None, body: bytes) -> None:
-        """Send a body that is already encoded to everybody on a channel who wants this market or index."""
-        for subscription in self.audience.listening(channel, key):
-            self._send(subscription, kind, body)
-
     def send_snapshot(self, subscription: Subscription, market: TradedMarket, command_id: int = 0) -> None:
         """The book as it stands now, as the next message of this subscription."""
         if self.faults.take(FaultKind.EMPTY_SNAPSHOT):
