@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -156,34 +156,19 @@ class Book:
 
     def fillable(self, *, owner: int, bid: bool, limit: int, wanted: int, stop_at_own: bool) -> int:
         """How much of `wanted` an order would get at once, its own orders never being counted."""
-        found = 0
-        for order in self._opposite(bid=bid, limit=limit):
-            if order.owner == owner:
-                if stop_at_own:
-                    break
-                continue
-            found += order.remaining
-            if found >= wanted:
-                return wanted
-        return found
+        opposite = self._opposite(bid=bid, limit=limit)
+        return fillable_from(opposite, owner=owner, wanted=wanted, stop_at_own=stop_at_own)
 
     def sweep(self, *, owner: int, bid: bool, limit: int, quantity: int, stop_at_own: bool) -> Sweep:
         """Execute against the other side up to `limit`; own orders stop it or are cancelled on the way."""
-        result = Sweep(left=quantity)
-        for order in self._opposite(bid=bid, limit=limit):
-            if not result.left:
-                break
-            if order.owner == owner:
-                if stop_at_own:
-                    result.stopped_by_own = True
-                    break
-                result.own_cancelled.append((order, self.cancel(order)))
-                continue
-            taken = min(order.remaining, result.left)
-            self.reduce(order, taken)
-            result.left -= taken
-            result.matches.append(Match(order, order.price, taken))
-        return result
+        return sweep_through(
+            self._opposite(bid=bid, limit=limit),
+            owner=owner,
+            quantity=quantity,
+            stop_at_own=stop_at_own,
+            cancel=self.cancel,
+            take=self.reduce,
+        )
 
     def collect(self) -> list[Change]:
         """Hand over the changes since the last call, in order."""
@@ -196,3 +181,44 @@ class Book:
             if (price > limit) if bid else (price < limit):
                 return
             yield from list(book_side.levels[price].values())
+
+
+def fillable_from(orders: Iterable[Resting], *, owner: int, wanted: int, stop_at_own: bool) -> int:
+    """How much of `wanted` these orders give, best first; those of the same owner give nothing."""
+    found = 0
+    for order in orders:
+        if order.owner == owner:
+            if stop_at_own:
+                break
+            continue
+        found += order.remaining
+        if found >= wanted:
+            return wanted
+    return found
+
+
+def sweep_through(
+    orders: Iterable[Resting],
+    *,
+    owner: int,
+    quantity: int,
+    stop_at_own: bool,
+    cancel: Callable[[Resting], int],
+    take: Callable[[Resting, int], None],
+) -> Sweep:
+    """Match a quantity with these orders, best first; the book says how one is cancelled and how one gives."""
+    result = Sweep(left=quantity)
+    for order in orders:
+        if not result.left:
+            break
+        if order.owner == owner:
+            if stop_at_own:
+                result.stopped_by_own = True
+                break
+            result.own_cancelled.append((order, cancel(order)))
+            continue
+        taken = min(order.remaining, result.left)
+        take(order, taken)
+        result.left -= taken
+        result.matches.append(Match(order, order.price, taken))
+    return result

@@ -41,7 +41,9 @@ def take(
     for match in sweep.matches:
         _trade(venue, market, match, taker=owner, bid=bid, order=order)
     for resting, _left in sweep.own_cancelled:
-        _forget_cancelled(venue, venue.orders_by_key[resting.key], "SelfTradeCancel")
+        cancelled = venue.orders_by_key[resting.key]
+        _forget_resting(venue, cancelled)
+        cancel_remainder(venue, cancelled, "SelfTradeCancel")
     _stop_exceeded(venue)
     return sweep.left, sweep.stopped_by_own
 
@@ -76,9 +78,7 @@ def cancel_order(venue: Venue, market: TradedMarket, order: Order, reason: str) 
     """End a resting order of the account and return what was left of it."""
     left = order.remaining
     remove_from_book(venue, market, order)
-    order.remaining = 0
-    order.status = OrderStatus.CANCELED
-    order_changed(venue, order, reason)
+    cancel_remainder(venue, order, reason)
     return left
 
 
@@ -93,7 +93,7 @@ def stop_group(venue: Venue, group: OrderGroup) -> None:
     """Cancel the group's orders and take no more until it is reset."""
     group.triggered = True
     end_group_orders(venue, group)
-    tell_group(venue, group, "triggered")
+    publish_group(venue, group, "triggered")
 
 
 def end_group_orders(venue: Venue, group: OrderGroup) -> None:
@@ -101,7 +101,7 @@ def end_group_orders(venue: Venue, group: OrderGroup) -> None:
         cancel_order(venue, venue.markets[order.ticker], order, "")
 
 
-def tell_group(venue: Venue, group: OrderGroup, event_type: str) -> None:
+def publish_group(venue: Venue, group: OrderGroup, event_type: str) -> None:
     venue.emit(
         OrderGroupChanged(
             event_type=event_type,
@@ -255,13 +255,6 @@ def _count_fill(order: Order, trade: Trade, *, cost: int, fee: int, taker: bool)
     else:
         order.maker_cost += cost
         order.maker_fees += fee
-
-
-def _forget_cancelled(venue: Venue, order: Order, reason: str) -> None:
-    _forget_resting(venue, order)
-    order.remaining = 0
-    order.status = OrderStatus.CANCELED
-    order_changed(venue, order, reason)
 
 
 def _forget_resting(venue: Venue, order: Order) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.engine.execution import end_group_orders, stop_group, tell_group
+from recio.exchange_sim.engine.execution import end_group_orders, publish_group, stop_group
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import EXCHANGE_PAUSED, FORBIDDEN, NOT_FOUND, Refused
 from recio.exchange_sim.engine.venue import Venue
@@ -17,7 +17,7 @@ def create_group(venue: Venue, *, limit: int, subaccount: int, shard: int) -> Or
         return Refused(code="invalid_order", details="too many order groups")
     group = OrderGroup(group_id=venue.new_id(), subaccount=subaccount, shard=shard, limit=limit)
     venue.groups[group.group_id] = group
-    tell_group(venue, group, "created")
+    publish_group(venue, group, "created")
     return group
 
 
@@ -29,7 +29,7 @@ def find_group(venue: Venue, group_id: str, subaccount: int) -> OrderGroup | Ref
 def reset_group(venue: Venue, group: OrderGroup) -> None:
     """Count from nothing again and take orders again."""
     group.reset()
-    tell_group(venue, group, "reset")
+    publish_group(venue, group, "reset")
 
 
 def trigger_group(venue: Venue, group: OrderGroup) -> Refused | None:
@@ -42,7 +42,7 @@ def trigger_group(venue: Venue, group: OrderGroup) -> Refused | None:
 def limit_group(venue: Venue, group: OrderGroup, limit: int) -> None:
     """A limit below what was matched just now stops the group at once."""
     group.limit = limit
-    tell_group(venue, group, "limit_updated")
+    publish_group(venue, group, "limit_updated")
     if not group.triggered and group.exceeded(venue.now_ms):
         stop_group(venue, group)
 
@@ -52,5 +52,5 @@ def delete_group(venue: Venue, group: OrderGroup) -> Refused | None:
         return EXCHANGE_PAUSED
     end_group_orders(venue, group)
     del venue.groups[group.group_id]
-    tell_group(venue, group, "deleted")
+    publish_group(venue, group, "deleted")
     return None

@@ -18,14 +18,14 @@ class ReadLag:
     ) -> None:
         self._horizon = horizon
         self._clock = clock
-        self._standing_seconds = configured_seconds
+        self._configured_seconds = configured_seconds
         self._shown_ms = now_ms
         if configured_seconds:
             horizon.as_of_ms = now_ms
 
     def update(self, now_ms: int, fault_seconds: float) -> None:
         """Follow the clock. `fault_seconds` are host seconds of lag that a fault asks for, 0 for none."""
-        lag = max(self._standing_seconds, fault_seconds)
+        lag = max(self._configured_seconds, fault_seconds)
         if not lag:
             self._shown_ms = now_ms
             self._horizon.as_of_ms = PRESENT

@@ -63,9 +63,9 @@ class LadderOrderFlow:
     def step(self, event: ListedEvent) -> None:
         """One 50 ms step: a few visits to near strikes, now and then one to a far strike."""
         if event is not self._event:
-            self._enter(event)
+            self._start_event(event)
         self._steps += 1
-        forecast = self._think(event)
+        forecast = self._forecast(event)
         self._move_near(forecast)
         for place in self._far_due():
             self._visit_far(event.markets[place], forecast)
@@ -79,7 +79,7 @@ class LadderOrderFlow:
         beyond = 0.0 if lose is None else probability_above(forecast, lose / self._scale)
         return 10_000 * (above - beyond)
 
-    def _enter(self, event: ListedEvent) -> None:
+    def _start_event(self, event: ListedEvent) -> None:
         self._event = event
         self._error = self._random.gauss(0.0, 1.0)
         self._edges = [_place(market) for market in event.markets]
@@ -89,7 +89,7 @@ class LadderOrderFlow:
         self._random.shuffle(order)
         self._waiting = deque(order)
 
-    def _think(self, event: ListedEvent) -> SettlementForecast:
+    def _forecast(self, event: ListedEvent) -> SettlementForecast:
         """What the settlement value will be, as the makers see it: all strikes share their one error."""
         now = self._venue.now_ms
         index = self._listings.indices[event.spec.asset.index_id]

@@ -55,8 +55,8 @@ class WindowOrderFlow:
         if market.status is not Status.ACTIVE or market.strike is None:
             return
         if market is not self._market:
-            self._enter(market)
-        self._think(market)
+            self._start_window(market)
+        self._update_quote(market)
         makers = self._makers
         bid_top, ask_top = makers.tops(market, self.quote)
         if self._to_build:
@@ -67,14 +67,14 @@ class WindowOrderFlow:
         self._trade(market)
         publish_book(self._venue, market)
 
-    def _enter(self, market: Market) -> None:
+    def _start_window(self, market: Market) -> None:
         """A new window: a fresh mispricing and an empty book to fill."""
         self._market = market
         self._mispricing = self._random.gauss(0.0, 1.0)
         self._to_build = [(bid, index) for index in range(len(market.grid.levels)) for bid in (True, False)]
         self._random.shuffle(self._to_build)
 
-    def _think(self, market: Market) -> None:
+    def _update_quote(self, market: Market) -> None:
         """Fair probability and the price the makers quote round, which strays from it for a while."""
         now = self._venue.now_ms
         index = self._listings.indices[market.spec.asset.index_id]

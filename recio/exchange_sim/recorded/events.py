@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class FrameRecorded:
-    """A recorded public message with its body as it was; `turned` makes the one with NO prices in YES terms."""
+    """A recorded public message with its body as it was; `in_yes_prices` makes the one with NO prices in YES terms."""
 
     channel: str
     kind: bytes
     ticker: str
     body: bytes
-    turned: Callable[[], bytes] | None = None
+    in_yes_prices: Callable[[], bytes] | None = None

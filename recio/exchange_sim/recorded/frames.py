@@ -151,7 +151,7 @@ def _fact(message: _Message) -> Fact:
         case "orderbook_snapshot":
             seen = _snapshot.decode(body)
             bids = [_level(*level) for level in seen.yes_dollars_fp]
-            asks = [_turned(_level(*level)) for level in seen.no_dollars_fp]
+            asks = [_complement(_level(*level)) for level in seen.no_dollars_fp]
             return BookSnapshot(seen.market_ticker, seen.market_id, bids, asks, body)
         case "ticker":
             return _quote(_ticker.decode(body), body)
@@ -200,7 +200,7 @@ def _level(at: str, text: str) -> Level:
     return _inside(at), size
 
 
-def _turned(level: Level) -> Level:
+def _complement(level: Level) -> Level:
     return ONE_DOLLAR - level[0], level[1]
 
 

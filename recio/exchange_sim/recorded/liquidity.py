@@ -10,7 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 
-from recio.exchange_sim.engine.book import BookSide, Change, Match, Resting, Sweep
+from recio.exchange_sim.engine.book import (
+    BookSide,
+    Change,
+    Match,
+    Resting,
+    Sweep,
+    fillable_from,
+    sweep_through,
+)
 from recio.exchange_sim.engine.venue import ACCOUNT_OWNER
 from recio.exchange_sim.recorded.frames import Level, TickerUpdate
 from recio.exchange_sim.recorded.queue_position import Hit, LevelKey, QueuedOrder, TradeEvidence, proven_hits
@@ -95,34 +103,21 @@ class RecordedBook:
 
     def fillable(self, *, owner: int, bid: bool, limit: int, wanted: int, stop_at_own: bool) -> int:
         """How much of `wanted` the account would get at once; its own orders are never counted."""
-        found = 0
-        for order in self._opposite(bid=bid, limit=limit):
-            if order.owner == owner:
-                if stop_at_own:
-                    break
-                continue
-            found += order.remaining
-        return min(found, wanted)
+        opposite = self._opposite(bid=bid, limit=limit)
+        return fillable_from(opposite, owner=owner, wanted=wanted, stop_at_own=stop_at_own)
 
     def sweep(self, *, owner: int, bid: bool, limit: int, quantity: int, stop_at_own: bool) -> Sweep:
         """Execute an order of the account; for anybody else, the hits on its resting orders that were proven."""
         if owner != ACCOUNT_OWNER:
             return self._carry_out_hits()
-        result = Sweep(left=quantity)
-        for order in self._opposite(bid=bid, limit=limit):
-            if not result.left:
-                break
-            if order.owner == ACCOUNT_OWNER:
-                if stop_at_own:
-                    result.stopped_by_own = True
-                    break
-                result.own_cancelled.append((order, self.cancel(order)))
-                continue
-            taken = min(order.remaining, result.left)
-            self._take((not bid, order.price), taken)
-            result.left -= taken
-            result.matches.append(Match(order, order.price, taken))
-        return result
+        return sweep_through(
+            self._opposite(bid=bid, limit=limit),
+            owner=owner,
+            quantity=quantity,
+            stop_at_own=stop_at_own,
+            cancel=self.cancel,
+            take=lambda order, taken: self._take((order.bid, order.price), taken),
+        )
 
     def crossing_hits(self, *, bid: bool) -> list[Hit]:
         """What the other side's display fills of the account's orders on this side, best first."""

@@ -40,7 +40,7 @@ from recio.exchange_sim.recorded.inspection import Message, Recording, Served
 from recio.exchange_sim.recorded.liquidity import RECORDED_OWNER, RecordedBook
 from recio.exchange_sim.recorded.queue_position import Hit
 from recio.exchange_sim.recorded.spot_rows import SpotRow
-from recio.exchange_sim.recorded.yes_prices import turned_delta, turned_snapshot
+from recio.exchange_sim.recorded.yes_prices import delta_in_yes_prices, snapshot_in_yes_prices
 
 STEP_MS = 50
 SECOND_MS = 1_000
@@ -146,7 +146,7 @@ class Playback:
         size = max(0, book.displayed(bid=seen.bid, price=seen.price) + seen.change)
         book.show(bid=seen.bid, price=seen.price, size=size)
         self.venue.emit(
-            FrameRecorded(BOOK, b"orderbook_delta", seen.ticker, seen.body, lambda: turned_delta(seen))
+            FrameRecorded(BOOK, b"orderbook_delta", seen.ticker, seen.body, lambda: delta_in_yes_prices(seen))
         )
         if book.has_orders():
             book.evidence.saw_change(seen)
@@ -157,7 +157,9 @@ class Playback:
         book = self._books[seen.ticker]
         book.show_all(seen.bids, seen.asks)
         self.venue.emit(
-            FrameRecorded(BOOK, b"orderbook_snapshot", seen.ticker, seen.body, lambda: turned_snapshot(seen))
+            FrameRecorded(
+                BOOK, b"orderbook_snapshot", seen.ticker, seen.body, lambda: snapshot_in_yes_prices(seen)
+            )
         )
         if self._trades(market):
             for bid in (True, False):

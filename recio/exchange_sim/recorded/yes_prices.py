@@ -10,13 +10,13 @@ from recio.exchange_sim.recorded.frames import BookDelta, BookSnapshot
 _Body = dict[str, msgspec.Raw]
 
 
-def turned_delta(seen: BookDelta) -> bytes:
+def delta_in_yes_prices(seen: BookDelta) -> bytes:
     if seen.bid:
         return seen.body
     return _replaced(seen.body, "price_dollars", price_text(seen.price))
 
 
-def turned_snapshot(seen: BookSnapshot) -> bytes:
+def snapshot_in_yes_prices(seen: BookSnapshot) -> bytes:
     if not seen.asks:
         return seen.body
     return _replaced(

@@ -11,7 +11,7 @@ from recio.exchange_sim.engine.events import Event
 from recio.exchange_sim.faults.faults import FaultKind, Faults
 from recio.exchange_sim.market.events import IndexTicked
 from recio.exchange_sim.spot.spot_market import STEP_MS, Listing, SpotMarket, SpotTrade, Step
-from recio.exchange_sim.wire.outbox import Outbox, Wire
+from recio.exchange_sim.wire.outbox import Outbox, SocketState
 
 HEARTBEAT_MS = 1_000
 
@@ -27,7 +27,7 @@ class Feed:
     ) -> None:
         self.name = name
         self.markets: dict[str, SpotMarket] = {}
-        self.wire = Wire()
+        self.state = SocketState()
         self.quiet = False
         """Nothing but heartbeats goes out."""
         self._faults = faults
@@ -91,7 +91,7 @@ class Feed:
         silent = self._faults.lasting(FaultKind.FEED_SILENT, self.name, host_now) is not None
         frozen = self._faults.lasting(FaultKind.FEED_STUCK, self.name, host_now) is not None
         off = self._faults.lasting(FaultKind.FEED_OFF, self.name, host_now)
-        self.wire.silent = dead
+        self.state.silent = dead
         self.quiet = dead or silent
         for market in self.markets.values():
             market.frozen = frozen

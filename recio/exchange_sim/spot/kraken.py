@@ -35,7 +35,7 @@ class KrakenRequest(msgspec.Struct):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class KrakenSubscription:
     """What a subscription asks for, apart from the symbol."""
 
     channel: str
@@ -92,7 +92,7 @@ class KrakenClient:
             for symbol in accepted:
                 self._outbox.put(_snapshot(self._feed.markets[symbol], asked, request.params.depth))
 
-    def _one(self, received: str, request: KrakenRequest, asked: Asked, symbol: str) -> bool:
+    def _one(self, received: str, request: KrakenRequest, asked: KrakenSubscription, symbol: str) -> bool:
         """Subscribe or unsubscribe one symbol. False when it is refused."""
         place = (asked.place, symbol)
         if symbol not in self._feed.markets:
@@ -147,7 +147,7 @@ def _flaw(params: KrakenParams) -> str | None:
     return None
 
 
-def _asked(params: KrakenParams) -> Asked:
+def _asked(params: KrakenParams) -> KrakenSubscription:
     """The subscription with the defaults of its channel."""
     wanted = params.snapshot
     match params.channel:
@@ -160,10 +160,10 @@ def _asked(params: KrakenParams) -> Asked:
         case _:
             snapshot, place = wanted is True, "trade"
             options = {"channel": "trade", "snapshot": snapshot}
-    return Asked(channel=params.channel, place=place, snapshot=snapshot, shown=options)
+    return KrakenSubscription(channel=params.channel, place=place, snapshot=snapshot, shown=options)
 
 
-def _snapshot(market: SpotMarket, asked: Asked, depth: int) -> bytes:
+def _snapshot(market: SpotMarket, asked: KrakenSubscription, depth: int) -> bytes:
     if asked.channel == "book":
         return kraken_frames.book_snapshot(market, depth)
     if asked.channel == "ticker":

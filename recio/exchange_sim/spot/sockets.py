@@ -24,7 +24,7 @@ async def serve_feed(
     exchange = exchange_of(request)
     socket = web.WebSocketResponse(compress=False)
     await socket.prepare(request)
-    outbox = Outbox(feed.wire)
+    outbox = Outbox(feed.state)
     answer = answer_for(exchange, feed, outbox)
     async with connected(request, socket), anyio.create_task_group() as tasks:
         try:

@@ -14,8 +14,8 @@ from recio.exchange_sim.faults.faults import (
     REQUEST_KINDS,
     Fault,
     FaultKind,
+    FaultStream,
     RandomFaults,
-    Stream,
 )
 from recio.exchange_sim.market.interventions import NoSuchMarket
 from recio.exchange_sim.wire.app_keys import exchange_of
@@ -112,7 +112,7 @@ def _arm_stream(exchange: Exchange, asked: RandomFaults) -> None:
     unfit = sorted(set(asked.kinds) - REQUEST_KINDS - PASSING_KINDS)
     if unfit:
         raise ValueError(f"not for a random stream: {', '.join(unfit)}")
-    exchange.faults.stream = Stream(asked, time.time())
+    exchange.faults.stream = FaultStream(asked, time.time())
 
 
 def _armed(exchange: Exchange, now: float) -> Json:
@@ -139,7 +139,7 @@ def _armed(exchange: Exchange, now: float) -> Json:
     }
 
 
-def _stream_json(stream: Stream) -> Json:
+def _stream_json(stream: FaultStream) -> Json:
     return {**msgspec.to_builtins(stream.asked), "drawn": stream.drawn}
 
 

@@ -17,7 +17,7 @@ class Counted(Protocol):
 
 
 @dataclass(slots=True)
-class Wire:
+class SocketState:
     """The state of all sockets at once. While it is silent nothing but pings gets through."""
 
     silent: bool = False
@@ -28,12 +28,12 @@ class Wire:
 class Outbox:
     """Frames still to be written to one socket, in order, each with what it counts against."""
 
-    wire: Wire = field(default_factory=Wire)
+    state: SocketState = field(default_factory=SocketState)
     frames: deque[tuple[bytes, Counted | None]] = field(default_factory=deque["tuple[bytes, Counted | None]"])
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
     def put(self, frame: bytes, counted: Counted | None = None) -> None:
-        if self.wire.silent:
+        if self.state.silent:
             return
         if counted is not None:
             counted.queued += 1

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 
 from recio.exchange_sim.engine.orders import Refused
-from recio.exchange_sim.faults.faults import PASSING_KINDS, Fault, FaultKind, On
+from recio.exchange_sim.faults.faults import PASSING_KINDS, Fault, FaultKind, RequestKind
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal, too_many_requests
 from recio.exchange_sim.wire.rest.routing import is_api, is_write, reaches_crypto
@@ -37,7 +37,7 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     exchange = exchange_of(request)
     now = time.time()
-    fault = exchange.faults.next_for_request((_kind(request), On.ALL), now)
+    fault = exchange.faults.next_for_request((_kind(request), RequestKind.ALL), now)
     if fault is not None:
         return await _fail(request, handler, fault)
     if exchange.faults.lasts(FaultKind.SHARD_OUTAGE, now) and await reaches_crypto(request):
@@ -46,10 +46,10 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
     return await handler(request)
 
 
-def _kind(request: web.Request) -> On:
+def _kind(request: web.Request) -> RequestKind:
     if not is_write(request):
-        return On.READS
-    return On.GROUPS if "/order_groups" in request.path else On.ORDERS
+        return RequestKind.READS
+    return RequestKind.GROUPS if "/order_groups" in request.path else RequestKind.ORDERS
 
 
 async def _fail(request: web.Request, handler: Handler, fault: Fault) -> web.StreamResponse:

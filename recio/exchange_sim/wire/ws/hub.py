@@ -25,7 +25,7 @@ from recio.exchange_sim.faults.faults import FaultKind, Faults
 from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.recorded.events import FrameRecorded
-from recio.exchange_sim.wire.outbox import Outbox, Wire
+from recio.exchange_sim.wire.outbox import Outbox, SocketState
 from recio.exchange_sim.wire.texts import Json
 from recio.exchange_sim.wire.ws import frame_faults, frames, index_frames, lifecycle_frames, private_frames
 from recio.exchange_sim.wire.ws.audience import Audience
@@ -59,12 +59,12 @@ class Hub:
         self.faults = faults
         self.rules = rules or SocketRules()
         self.audience = Audience()
-        self.wire = Wire()
+        self.state = SocketState()
         self.sessions: set[Session] = set()
 
     def join(self) -> Session:
         """A session for a client that has just connected."""
-        session = Session(self.audience, Outbox(self.wire), self.rules)
+        session = Session(self.audience, Outbox(self.state), self.rules)
         self.sessions.add(session)
         return session
 
@@ -76,7 +76,7 @@ class Hub:
         """Send what happened, in order. Held private messages go out first once their time is over."""
         now = time.time()
         self._meet_faults(now)
-        self.wire.now_ms = self._venue.now_ms
+        self.state.now_ms = self._venue.now_ms
         holding = self.faults.lasts(FaultKind.HOLD_FILLS, now)
         if self._held and not holding:
             held, self._held = self._held, []
@@ -99,7 +99,7 @@ class Hub:
 
     def _meet_faults(self, now: float) -> None:
         """Bring the armed faults into force that concern every socket."""
-        self.wire.silent = self.faults.lasts(FaultKind.SILENCE, now)
+        self.state.silent = self.faults.lasts(FaultKind.SILENCE, now)
         self._shard_down = self.faults.lasts(FaultKind.SHARD_OUTAGE, now)
         self._frame_faults_armed = frame_faults.armed(self.faults)
         for kind, code in ((FaultKind.CHANNEL_ERROR, 10), (FaultKind.BUFFER_OVERFLOW, 25)):
@@ -138,8 +138,8 @@ class Hub:
 
     def _recorded(self, event: FrameRecorded) -> None:
         for subscription in self.audience.listening(event.channel, event.ticker):
-            turned = event.turned if subscription.yes_price else None
-            self._send(subscription, event.kind, event.body if turned is None else turned())
+            in_yes_prices = event.in_yes_prices if subscription.yes_price else None
+            self._send(subscription, event.kind, event.body if in_yes_prices is None else in_yes_prices())
 
     def _broadcast(self, channel: str, kind: bytes, key: str | None, body_of: Callable[[], Json]) -> None:
         listening = self.audience.listening(channel, key)

@@ -53,7 +53,7 @@ class Subscription:
     def frame(self, kind: bytes, body: bytes, command_id: int = 0) -> bytes:
         """A data message's frame. Its sequence number is spent whether or not the frame gets anywhere."""
         if self.session.rules.sending_times:
-            body += b',"sending_ts_ms":%d' % self.session.outbox.wire.now_ms
+            body += b',"sending_ts_ms":%d' % self.session.outbox.state.now_ms
         if command_id:
             head = b'{"type":"%b","id":%d,"sid":%d,"seq":%d,"msg":%b}'
             return head % (kind, command_id, self.sid, self.number(), body)
