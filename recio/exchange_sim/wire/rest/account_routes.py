@@ -77,8 +77,7 @@ async def transfer_between_subaccounts(request: web.Request) -> web.Response:
 async def list_subaccount_transfers(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetSubaccountTransfers")
     rows = exchange_of(request).venue.subaccount_transfers
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(rows, key=lambda row: row.sequence, limit=limit, cursor=cursor)
+    chosen, following = page(request, rows, key=lambda row: row.sequence, limit=limit)
     shown = [
         {
             "transfer_id": row.transfer_id,
@@ -114,8 +113,7 @@ async def transfer_between_shards(request: web.Request) -> web.Response:
 async def list_shard_transfers(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetIntraExchangeInstanceTransfers")
     rows = exchange_of(request).venue.shard_transfers
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(rows, key=lambda row: row.sequence, limit=limit, cursor=cursor)
+    chosen, following = page(request, rows, key=lambda row: row.sequence, limit=limit)
     return reply({"transfers": [_shard_transfer(row) for row in chosen], "cursor": following})
 
 

@@ -54,8 +54,7 @@ async def event_fee_changes(request: web.Request) -> web.Response:
 async def list_events(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetEvents", most=200, default=200)
     found = _chosen(request, _events(live_markets(exchange_of(request))))
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(found, key=lambda markets: markets[0].number, limit=limit, cursor=cursor)
+    chosen, following = page(request, found, key=lambda markets: markets[0].number, limit=limit)
     nested = _asked(request, "with_nested_markets")
     body: Json = {"events": [event_json(markets, nested=nested) for markets in chosen], "cursor": following}
     if _asked(request, "with_milestones"):

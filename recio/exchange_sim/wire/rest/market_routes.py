@@ -19,8 +19,7 @@ MOST_LEVELS = 100
 async def list_markets(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetMarkets")
     found = chosen_markets(request, "GetMarkets", live_markets(exchange_of(request)))
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(found, key=lambda market: market.number, limit=limit, cursor=cursor)
+    chosen, following = page(request, found, key=lambda market: market.number, limit=limit)
     return reply({"markets": [market_json(market) for market in chosen], "cursor": following})
 
 

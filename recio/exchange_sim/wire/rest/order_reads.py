@@ -92,8 +92,7 @@ def _orders(request: web.Request, operation: str, *, historical: bool) -> web.Re
         for order in reading.shown_orders(venue)
         if wanted(order) and _is_old(venue, order) == historical
     ]
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(found, key=lambda order: order.sequence, limit=limit, cursor=cursor)
+    chosen, following = page(request, found, key=lambda order: order.sequence, limit=limit)
     user = venue.account.user_id
     return reply({"orders": [order_json(order, user) for order in chosen], "cursor": following})
 

@@ -100,8 +100,7 @@ async def list_settlements(request: web.Request) -> web.Response:
         and number in (None, row.subaccount)
         and in_time(row.settled_ms)
     ]
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(found, key=_settlement_key, limit=limit, cursor=cursor)
+    chosen, following = page(request, found, key=_settlement_key, limit=limit)
     return reply({"settlements": [settlement_json(row) for row in chosen], "cursor": following})
 
 
@@ -143,8 +142,7 @@ def _positions(request: web.Request, operation: str, venue: Venue, *, historical
         for number, position in positions
         if wanted(position) and _position_is_old(venue, position) == historical
     ]
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(found, key=lambda numbered: numbered[0], limit=limit, cursor=cursor)
+    chosen, following = page(request, found, key=lambda numbered: numbered[0], limit=limit)
     body = {
         "market_positions": [position_json(position) for _, position in chosen],
         "event_positions": event_positions_json(position for _, position in chosen),
@@ -192,8 +190,7 @@ def _fills(request: web.Request, operation: str, *, historical: bool) -> web.Res
         for fill in reading.shown_fills(venue)
         if wanted(fill) and reading.is_historical(venue, fill.now_ms) == historical
     ]
-    cursor = request.query.get("cursor", "")
-    chosen, following = page(found, key=_fill_key, limit=limit, cursor=cursor)
+    chosen, following = page(request, found, key=_fill_key, limit=limit)
     return reply({"fills": [fill_json(fill) for fill in chosen], "cursor": following})
 
 

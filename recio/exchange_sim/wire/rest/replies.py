@@ -121,10 +121,10 @@ def few_names_of(request: web.Request, name: str, operation: str, *, most: int) 
 
 
 def page(
-    items: Iterable[_Item], *, key: Callable[[_Item], int], limit: int, cursor: str
+    request: web.Request, items: Iterable[_Item], *, key: Callable[[_Item], int], limit: int
 ) -> tuple[list[_Item], str]:
-    """The next items below the cursor, highest key first. A cursor that means nothing starts at the top."""
-    below = _read_cursor(cursor)
+    """The next items below the query's cursor, highest key first. One that means nothing starts at the top."""
+    below = _read_cursor(request.query.get("cursor", ""))
     ordered = sorted((item for item in items if below is None or key(item) < below), key=key, reverse=True)
     chosen = ordered[:limit]
     more = len(ordered) > limit

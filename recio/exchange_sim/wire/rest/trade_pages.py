@@ -28,9 +28,8 @@ def trade_page(request: web.Request, operation: str, *, historical: bool) -> web
         and (earliest is None or trade.now_ms >= earliest * 1000)
         and (latest is None or trade.now_ms <= latest * 1000)
     )
-    cursor = request.query.get("cursor", "")
     wanted = () if blocks else found
-    chosen, following = page(wanted, key=lambda trade: trade.sequence, limit=limit, cursor=cursor)
+    chosen, following = page(request, wanted, key=lambda trade: trade.sequence, limit=limit)
     return reply({"trades": [trade_json(trade) for trade in chosen], "cursor": following})
 
 
