@@ -15,9 +15,9 @@ from recio.clock import Clock
 from recio.commands.event_loop import until_signal
 from recio.commands.options import positive
 from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
+from recio.exchange_sim.engine.units import UnitError, read_money
 from recio.settings.sections import LogSection
 from recio.supervisor import leading_fault
-from recio.units import UnitError, money
 
 if TYPE_CHECKING:
     from recio.exchange_sim.credentials import Credentials
@@ -181,7 +181,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
     from recio.exchange_sim.credentials import KeyType, PemFormat
     from recio.exchange_sim.market.series import Timetable
     from recio.exchange_sim.server import ExchangeSettings
-    from recio.exchange_sim.ws.rules import SocketRules
+    from recio.exchange_sim.wire.ws.rules import SocketRules
 
     return ExchangeSettings(
         credentials_dir=options.credentials,
@@ -222,7 +222,7 @@ def _speed(text: str) -> float:
 
 def _dollars(text: str) -> str:
     try:
-        if money(text) >= 0:
+        if read_money(text) >= 0:
             return text
     except UnitError as error:
         raise argparse.ArgumentTypeError(str(error)) from error

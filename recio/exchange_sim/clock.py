@@ -21,10 +21,6 @@ class VenueClock:
     def milliseconds(self) -> int:
         return int((self.venue_origin + (time.time() - self.host_origin) * self.speed) * 1000)
 
-    def host_seconds(self, venue_seconds: float) -> float:
-        """How long a span of venue time lasts on the host."""
-        return venue_seconds / self.speed
-
 
 def start_clock(*, speed: float, window_seconds: int, align: bool) -> VenueClock:
     """A clock that starts now, or three venue seconds into the current window when aligned."""

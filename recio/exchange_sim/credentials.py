@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 from uuid import uuid4
@@ -109,11 +109,24 @@ def announce(directory: Path, *, host: str, port: int, instance: str, clock: Ven
         kraken_url=f"ws://{host}:{port}/kraken",
         instance=instance,
         pid=os.getpid(),
-        clock=ClockOrigin(speed=clock.speed, host_origin=clock.host_origin, venue_origin=clock.venue_origin),
+        clock=_origin(clock),
     )
+    _write(directory, credentials)
+    return credentials
+
+
+def announce_clock(directory: Path, credentials: Credentials, clock: VenueClock) -> None:
+    """Write the credentials file anew with another clock."""
+    _write(directory, replace(credentials, clock=_origin(clock)))
+
+
+def _origin(clock: VenueClock) -> ClockOrigin:
+    return ClockOrigin(speed=clock.speed, host_origin=clock.host_origin, venue_origin=clock.venue_origin)
+
+
+def _write(directory: Path, credentials: Credentials) -> None:
     encoded = msgspec.json.format(msgspec.json.encode(credentials), indent=2)
     write_private(directory / CREDENTIALS_FILE, encoded)
-    return credentials
 
 
 def write_private(path: Path, content: bytes) -> None:

@@ -1,52 +1,76 @@
-"""What every request handler shares: the simulation kept up with the clock, and who is connected; no route."""
+"""The running exchange that every interface shares: kept up with its clock, telling who listens; it knows no interface."""
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-
-from aiohttp import web
+from typing import Protocol
 
 from recio.exchange_sim.clock import VenueClock
-from recio.exchange_sim.events import Event, Trade
+from recio.exchange_sim.engine.events import Event, Trade
+from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.market.candle_recorder import CandleRecorder
+from recio.exchange_sim.market.interventions import Calendar, Interventions
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.series import SeriesSpec
 from recio.exchange_sim.recorded.waiting import Waiting
-from recio.exchange_sim.rest.auth import Verifier
-from recio.exchange_sim.rest.rate_limits import RateLimits
-from recio.exchange_sim.rest.read_lag import ReadLag
-from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.venue import Venue
-from recio.exchange_sim.ws.commands import CommandDesk
-from recio.exchange_sim.ws.feeds import Feeds
-from recio.exchange_sim.ws.hub import Hub
 
 MOST_STEPS_AT_ONCE = 2_000
 """A stalled host catches up in portions, so that requests are answered in between."""
+
+
+Listener = Callable[[list[Event]], None]
+"""Takes what happened since the last time, in order."""
+
+
+class Run(Protocol):
+    """What an exchange runs: a simulation or a recorded session."""
+
+    @property
+    def venue(self) -> Venue: ...
+
+    @property
+    def listings(self) -> Listings: ...
+
+    @property
+    def specs(self) -> Sequence[SeriesSpec]: ...
+
+    @property
+    def started_ms(self) -> int: ...
+
+    @property
+    def calendar(self) -> Calendar: ...
+
+    @property
+    def interventions(self) -> Interventions: ...
+
+    @property
+    def candle_recorder(self) -> CandleRecorder: ...
+
+    def advance(self, to_ms: int, *, most_steps: int) -> bool: ...
+
+
+class Connection(Protocol):
+    """What lies under an open socket."""
+
+    def abort(self) -> None: ...
 
 
 @dataclass(slots=True, kw_only=True)
 class Exchange:
     """One running exchange."""
 
-    simulation: Simulation
+    run: Run
     clock: VenueClock
-    verifier: Verifier
     faults: Faults
-    hub: Hub
-    feeds: Feeds
-    desk: CommandDesk
-    limits: RateLimits
     reads: ReadLag
     strict_shards: bool
-    transports: dict[web.WebSocketResponse, asyncio.Transport] = field(
-        default_factory=dict[web.WebSocketResponse, asyncio.Transport]
-    )
+    listeners: tuple[Listener, ...]
+    connections: dict[object, Connection] = field(default_factory=dict[object, Connection])
     """Every open socket and the connection under it."""
-    arrivals: Counter[str] = field(default_factory=Counter[str])
-    """How often each client order id was asked for, carried out or not."""
     last_activity: float = field(default_factory=time.monotonic)
     waiting: Waiting | None = None
     """The clock of a recorded session until its first client has come; what it trades is not made public."""
@@ -55,14 +79,18 @@ class Exchange:
 
     @property
     def venue(self) -> Venue:
-        return self.simulation.venue
+        return self.run.venue
+
+    @property
+    def listings(self) -> Listings:
+        return self.run.listings
 
     def catch_up(self) -> bool:
         """Bring the venue to the present and send what happened. True when nothing is due any more."""
         if self.waiting is not None:
             self.waiting.restart()
             self.clock = self.waiting.clock
-        done = self.simulation.advance(self.clock.milliseconds(), most_steps=MOST_STEPS_AT_ONCE)
+        done = self.run.advance(self.clock.milliseconds(), most_steps=MOST_STEPS_AT_ONCE)
         self.follow_reads()
         self.publish()
         return done
@@ -76,8 +104,8 @@ class Exchange:
         events = self.venue.collect()
         if self.waiting is not None:
             events = _without_trades(events)
-        self.hub.publish(events)
-        self.feeds.follow(events, self.venue.now_ms)
+        for listener in self.listeners:
+            listener(events)
 
     def meet(self, headers: Mapping[str, str]) -> None:
         """A request has come: a recorded session may wait for its first one."""
@@ -89,22 +117,14 @@ class Exchange:
 
     def drop_sockets(self) -> None:
         """Cut every open socket without a word."""
-        for transport in self.transports.values():
-            transport.abort()
+        for connection in self.connections.values():
+            connection.abort()
 
     def idle_seconds(self) -> float:
         """Host seconds since the last request, 0 while a socket is open."""
-        return 0.0 if self.transports else time.monotonic() - self.last_activity
-
-
-EXCHANGE = web.AppKey("exchange", Exchange)
+        return 0.0 if self.connections else time.monotonic() - self.last_activity
 
 
 def _without_trades(events: list[Event]) -> list[Event]:
     """What the account trades in a recorded session does not become public."""
-    kept: list[Event] = [event for event in events if not isinstance(event, Trade)]
-    return kept
-
-
-def exchange_of(request: web.Request) -> Exchange:
-    return request.app[EXCHANGE]
+    return [event for event in events if not isinstance(event, Trade)]

@@ -7,7 +7,6 @@ import socket
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from email.utils import formatdate
 from functools import partial
 from pathlib import Path
 from uuid import uuid4
@@ -23,50 +22,29 @@ from recio.exchange_sim.credentials import (
     PemFormat,
     PrivateKey,
     announce,
+    announce_clock,
     load_or_make_key,
 )
-from recio.exchange_sim.exchange import EXCHANGE, Exchange
-from recio.exchange_sim.faults import admin
-from recio.exchange_sim.faults.arrivals import counted
+from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.units import read_money
+from recio.exchange_sim.exchange import Exchange, Run
 from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.faults.request_faults import faulty
 from recio.exchange_sim.market.series import Timetable, spec_of
-from recio.exchange_sim.recorded import opening
 from recio.exchange_sim.recorded.inspection import Recording
-from recio.exchange_sim.rest import market_routes, private_api
-from recio.exchange_sim.rest.auth import Verifier
-from recio.exchange_sim.rest.metering import metered
-from recio.exchange_sim.rest.order_bodies import BadBody
-from recio.exchange_sim.rest.rate_limits import AUTO, RateLimits, tier_of
-from recio.exchange_sim.rest.read_lag import ReadLag
-from recio.exchange_sim.rest.replies import (
-    DATE,
-    BadParameter,
-    Handler,
-    bad_body,
-    bad_parameter,
-    no_such_path,
-    refusal,
-)
+from recio.exchange_sim.recorded.opening import open_session, start_waiting
+from recio.exchange_sim.recorded.playback import Playback
+from recio.exchange_sim.recorded.waiting import Waiting
 from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.ws.coinbase import coinbase_socket
-from recio.exchange_sim.ws.commands import CommandDesk
-from recio.exchange_sim.ws.hub import Hub
-from recio.exchange_sim.ws.kraken import kraken_socket
-from recio.exchange_sim.ws.rules import SocketRules
-from recio.exchange_sim.ws.sockets import trading_socket
-from recio.exchange_sim.ws.spot_venues import spot_feeds
-from recio.units import money
+from recio.exchange_sim.spot.feeds import Feeds
+from recio.exchange_sim.spot.recorded_trades import RecordedSpot
+from recio.exchange_sim.spot.venues import add_spot_feeds, spot_feeds
+from recio.exchange_sim.wire.application import application_of
+from recio.exchange_sim.wire.auth import Verifier
+from recio.exchange_sim.wire.rest.rate_limits import AUTO, RateLimits, tier_of
+from recio.exchange_sim.wire.ws.hub import Hub
+from recio.exchange_sim.wire.ws.rules import SocketRules
 
-REST_PREFIX = "/trade-api/v2"
-SOCKET_PATH = "/trade-api/ws/v2"
-PRICE_PATH = "/coinbase"
-KRAKEN_PATH = "/kraken"
 PUMP_SECONDS = 0.02
-_PUBLIC = (
-    *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
-    *("/historical/cutoff", "/historical/markets", "/historical/trades"),
-)
 
 log = structlog.get_logger(__name__)
 
@@ -126,22 +104,22 @@ async def serve(settings: ExchangeSettings, *, started: Callable[[Credentials], 
     What the settings ask for and cannot be had is a ValueError before anything is written.
     """
     _refuse_unknown(settings)
-    recording = None if settings.recording is None else opening.open_session(settings.recording)
+    recording = None if settings.recording is None else open_session(settings.recording)
     listener = _listen(settings.host, settings.port)
     with listener:
         key = load_or_make_key(settings.credentials_dir, settings.key_type, settings.pem_format)
-        waiting = None if recording is None else opening.start_waiting(recording, settings)
+        waiting = None if recording is None else _start_waiting(settings, recording)
         clock = _clock(settings) if waiting is None else waiting.clock
         instance = str(uuid4())
         port: int = listener.getsockname()[1]
         credentials = announce(
             settings.credentials_dir, host=settings.host, port=port, instance=instance, clock=clock
         )
-        exchange = _exchange(settings, clock, credentials, key, recording)
+        exchange, application = _application(settings, clock, credentials, key, recording)
         exchange.waiting = waiting
         if waiting is not None:
-            waiting.announce = partial(opening.announce_again, settings.credentials_dir, credentials)
-        await _run(exchange, listener, credentials, settings, started)
+            waiting.announce = partial(announce_clock, settings.credentials_dir, credentials)
+        await _run(exchange, application, listener, credentials, settings, started)
 
 
 def _refuse_unknown(settings: ExchangeSettings) -> None:
@@ -154,14 +132,24 @@ def _clock(settings: ExchangeSettings) -> VenueClock:
     return start_clock(speed=settings.speed, window_seconds=settings.window_seconds, align=settings.align)
 
 
+def _start_waiting(settings: ExchangeSettings, recording: Recording) -> Waiting:
+    return start_waiting(
+        recording,
+        speed=settings.speed,
+        lead_seconds=settings.recording_lead_seconds,
+        for_client=settings.recording_wait_for_client,
+    )
+
+
 async def _run(
     exchange: Exchange,
+    application: web.Application,
     listener: socket.socket,
     credentials: Credentials,
     settings: ExchangeSettings,
     started: Callable[[Credentials], None] | None,
 ) -> None:
-    runner = web.AppRunner(_application(exchange), access_log=None, shutdown_timeout=0.5)
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.5)
     await runner.setup()
     try:
         await web.SockSite(runner, listener).start()
@@ -182,117 +170,99 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _exchange(
+def _application(
     settings: ExchangeSettings,
     clock: VenueClock,
     credentials: Credentials,
     key: PrivateKey,
     recording: Recording | None,
-) -> Exchange:
+) -> tuple[Exchange, web.Application]:
+    """The exchange and everything that clients reach of it."""
     faults = Faults()
-    played = None if recording is None else opening.play(recording, settings, faults, clock, credentials)
-    simulation = _simulation(settings, clock, credentials) if played is None else played.simulation
-    venue = simulation.venue
-    tier = tier_of(settings.rate_limits, speed=settings.speed, burst_seconds=settings.burst_seconds)
+    run, feeds, over = (
+        _simulated(settings, clock, credentials, faults)
+        if recording is None
+        else _recorded(settings, clock, credentials, faults, recording)
+    )
     # A recording has no settlement index: its channels answer as to an account without the right to them.
-    rules = settings.sockets if played is None else replace(settings.sockets, index_channels=False)
-    hub = Hub(venue, faults, rules)
-    return Exchange(
-        simulation=simulation,
+    rules = settings.sockets if recording is None else replace(settings.sockets, index_channels=False)
+    hub = Hub(run.venue, run.listings, faults, rules)
+    exchange = Exchange(
+        run=run,
         clock=clock,
-        verifier=Verifier(
-            key_id=credentials.key_id,
-            public_key=key.public_key(),
-            tolerance_ms=round(settings.tolerance_seconds * 1000),
-        ),
         faults=faults,
-        hub=hub,
-        feeds=spot_feeds(venue, faults, settings.seed) if played is None else played.feeds,
-        desk=CommandDesk(venue, hub),
-        limits=RateLimits(tier, time.monotonic()),
         reads=ReadLag(
-            venue.account.horizon,
+            run.venue.account.horizon,
             clock,
-            standing_seconds=settings.read_lag_seconds,
-            now_ms=venue.now_ms,
+            configured_seconds=settings.read_lag_seconds,
+            now_ms=run.venue.now_ms,
         ),
         strict_shards=settings.strict_shards,
-        over=_never if played is None else played.over,
+        listeners=(hub.publish, lambda events: feeds.follow(events, run.venue.now_ms)),
+        over=over,
+    )
+    tier = tier_of(settings.rate_limits, speed=settings.speed, burst_seconds=settings.burst_seconds)
+    application = application_of(
+        exchange,
+        hub,
+        verifier=_verifier(settings, credentials, key),
+        limits=RateLimits(tier, time.monotonic()),
+    )
+    add_spot_feeds(application, feeds)
+    return exchange, application
+
+
+def _verifier(settings: ExchangeSettings, credentials: Credentials, key: PrivateKey) -> Verifier:
+    return Verifier(
+        key_id=credentials.key_id,
+        public_key=key.public_key(),
+        tolerance_ms=round(settings.tolerance_seconds * 1000),
     )
 
 
-def _never() -> bool:
-    return False
-
-
-def _simulation(settings: ExchangeSettings, clock: VenueClock, credentials: Credentials) -> Simulation:
-    return Simulation(
+def _simulated(
+    settings: ExchangeSettings, clock: VenueClock, credentials: Credentials, faults: Faults
+) -> tuple[Run, Feeds, Callable[[], bool]]:
+    """A simulated market with its spot feeds; it is never over."""
+    simulation = Simulation(
         seed=settings.seed,
         instance=credentials.instance,
         now_ms=clock.milliseconds(),
         series=_tickers(settings.series),
         timetable=replace(settings.timetable, window_seconds=settings.window_seconds),
-        balance=money(settings.balance_dollars),
+        balance=read_money(settings.balance_dollars),
         user_id=str(uuid4()),
         traders=not settings.quiet_traders,
     )
+    feeds = spot_feeds(
+        simulation.listings.indices, faults, seed=settings.seed, now_ms=simulation.venue.now_ms
+    )
+    return simulation, feeds, lambda: False
+
+
+def _recorded(
+    settings: ExchangeSettings,
+    clock: VenueClock,
+    credentials: Credentials,
+    faults: Faults,
+    recording: Recording,
+) -> tuple[Run, Feeds, Callable[[], bool]]:
+    """A recorded session with the spot trades recorded beside it, and whether it is over."""
+    now_ms = clock.milliseconds()
+    playback = Playback(
+        recording,
+        instance=credentials.instance,
+        now_ms=now_ms,
+        timetable=settings.timetable,
+        balance=read_money(settings.balance_dollars),
+        user_id=str(uuid4()),
+    )
+    playback.spot = spot = RecordedSpot(recording, faults, now_ms=now_ms)
+    return playback, spot.feeds, playback.over
 
 
 def _tickers(series: tuple[str, ...] | str) -> tuple[str, ...]:
     return tuple(series.split(",")) if isinstance(series, str) else series
-
-
-def _application(exchange: Exchange) -> web.Application:
-    application = web.Application(middlewares=[_gate, counted, metered, faulty])
-    application[EXCHANGE] = exchange
-    application.on_response_prepare.append(_date)
-    trading = (*private_api.ROUTES, *market_routes.ROUTES)
-    for route in trading:
-        application.router.add_route(route.method, REST_PREFIX + route.path, route.handler)
-    application.add_routes(admin.ROUTES)
-    application.router.add_get(SOCKET_PATH, trading_socket)
-    application.router.add_get(PRICE_PATH, coinbase_socket)
-    application.router.add_get(KRAKEN_PATH, kraken_socket)
-    return application
-
-
-@web.middleware
-async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Every request: keep up with the clock, authenticate, and put failures in the venue's words."""
-    exchange = request.app[EXCHANGE]
-    exchange.touch()
-    exchange.meet(request.headers)
-    exchange.catch_up()
-    request[DATE] = formatdate(exchange.clock.milliseconds() / 1000, usegmt=True)
-    path = request.rel_url.raw_path
-    if not _is_open(path):
-        refused = exchange.verifier.refusal(
-            request.method, path, request.headers, exchange.clock.milliseconds()
-        )
-        if refused is not None:
-            return refusal(refused)
-    try:
-        return await handler(request)
-    except BadBody as error:
-        return bad_body(str(error))
-    except BadParameter as error:
-        return bad_parameter(error)
-    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-        return no_such_path()
-
-
-async def _date(request: web.Request, response: web.StreamResponse) -> None:
-    """Every answer carries the venue's time: clients measure their own clock against it."""
-    response.headers["Date"] = request[DATE]
-
-
-def _is_open(path: str) -> bool:
-    """Whether a path needs no key: market data, and whatever is not the trading API at all."""
-    if path == SOCKET_PATH:
-        return False
-    if not path.startswith(REST_PREFIX):
-        return True
-    return path.removeprefix(REST_PREFIX).startswith(_PUBLIC)
 
 
 async def _pump(

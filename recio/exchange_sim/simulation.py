@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from recio.exchange_sim.events import IndexPrinted, IndexTicked
-from recio.exchange_sim.market.chronicle import Chronicle
-from recio.exchange_sim.market.crowd import STEP_MS, Crowd
+from recio.exchange_sim.engine.account import Account
+from recio.exchange_sim.engine.execution import publish_ticker
+from recio.exchange_sim.engine.order_entry import expire
+from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.candle_recorder import CandleRecorder
+from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.index import TICK_MS, IndexPath
 from recio.exchange_sim.market.interventions import Interventions
-from recio.exchange_sim.market.ladder_crowd import LadderCrowd
 from recio.exchange_sim.market.lifecycle import MarketCalendar
-from recio.exchange_sim.market.pauses import Pauses
+from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import SHARD, Kind, SeriesSpec, Timetable, chosen
-from recio.exchange_sim.matching.account import Account
-from recio.exchange_sim.matching.execution import publish_ticker
-from recio.exchange_sim.matching.order_entry import expire
-from recio.exchange_sim.venue import Venue
+from recio.exchange_sim.order_flow.ladder_order_flow import LadderOrderFlow
+from recio.exchange_sim.order_flow.window_order_flow import STEP_MS, WindowOrderFlow
 
 HISTORY_SECONDS = 3_600
 TICKER_MS = 1_000
@@ -44,19 +45,23 @@ class Simulation:
         self.specs = chosen(tuple(series), table)
         account = Account(user_id=user_id, cash={0: 0, SHARD: balance}, deposits=balance)
         paths = _paths(seed, self.specs, start_ms, table)
-        self.venue = Venue(account=account, index=paths[0], instance=instance, now_ms=start_ms)
-        self.venue.indices = {path.asset.index_id: path for path in paths}
+        self.listings = Listings(markets={}, indices={path.asset.index_id: path for path in paths})
+        self.venue = Venue(account=account, markets=self.listings.markets, instance=instance, now_ms=start_ms)
         self.venue.pauses = Pauses(weekly=table.weekly_pause)
         self.started_ms = start_ms
         self._stepped_ms = start_ms
         self.retention = Retention(
-            self.venue, history_ms=table.history_seconds * 1000, most=table.kept_markets
+            self.venue, self.listings, history_ms=table.history_seconds * 1000, most=table.kept_markets
         )
         self.retention.step()
-        self.calendar = MarketCalendar(self.venue, self.specs, self.retention)
-        self.interventions = Interventions(self.venue, self.calendar)
-        self.chronicle = Chronicle(self.venue)
-        self.crowds = {spec.ticker: _crowd(self.venue, seed, spec) for spec in self.specs} if traders else {}
+        self.calendar = MarketCalendar(self.venue, self.listings, self.specs, self.retention)
+        self.interventions = Interventions(self.venue, self.listings, self.calendar)
+        self.candle_recorder = CandleRecorder(self.venue, self.listings)
+        self.order_flows = (
+            {spec.ticker: _order_flow(self.venue, self.listings, seed, spec) for spec in self.specs}
+            if traders
+            else {}
+        )
 
     def advance(self, to_ms: int, *, most_steps: int) -> bool:
         """Take the steps that are due, at most so many. True when the venue has caught up."""
@@ -85,7 +90,7 @@ class Simulation:
 
     def _move_indices(self, now_ms: int) -> None:
         fast = now_ms % INDEX_TICK_MS == 0
-        for name, path in self.venue.indices.items():
+        for name, path in self.listings.indices.items():
             printed = path.tick(now_ms)
             if printed is not None:
                 self.venue.emit(IndexPrinted(now_ms // 1000, printed, name))
@@ -93,21 +98,21 @@ class Simulation:
                 self.venue.emit(IndexTicked(name, path.value_e8, now_ms))
 
     def _trade(self, now_ms: int) -> None:
-        if not self.crowds or self.venue.trading_paused(now_ms):
+        if not self.order_flows or self.venue.trading_paused(now_ms):
             return
-        for series, crowd in self.crowds.items():
+        for series, order_flow in self.order_flows.items():
             event = self.calendar.open_event(series)
             if event is not None:
-                crowd.step(event)
+                order_flow.step(event)
 
     def _every_second(self) -> None:
-        self.chronicle.catch_up()
+        self.candle_recorder.catch_up()
         for spec in self.specs:
             event = self.calendar.open_event(spec.ticker)
             for market in event.markets if event else ():
                 if market.quotes_changed:
                     publish_ticker(self.venue, market)
-                    self.chronicle.quote(market)
+                    self.candle_recorder.quote(market)
         self.retention.step()
 
 
@@ -121,5 +126,7 @@ def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timet
     ]
 
 
-def _crowd(venue: Venue, seed: int, spec: SeriesSpec) -> Crowd | LadderCrowd:
-    return (Crowd if spec.kind is Kind.WINDOW else LadderCrowd)(venue, seed, spec)
+def _order_flow(
+    venue: Venue, listings: Listings, seed: int, spec: SeriesSpec
+) -> WindowOrderFlow | LadderOrderFlow:
+    return (WindowOrderFlow if spec.kind is Kind.WINDOW else LadderOrderFlow)(venue, listings, seed, spec)

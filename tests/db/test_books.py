@@ -18,7 +18,7 @@ from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
 from recio.errors import Fatal
-from recio.exchange_sim.matching.account import Account, Position, apply_fill, settle
+from recio.exchange_sim.engine.account import Account, Position, apply_fill, settle
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from tests.builders import EVENT, NOW, TICKER

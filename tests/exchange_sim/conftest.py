@@ -18,20 +18,20 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from recio.exchange_sim.credentials import KEY_FILE, Credentials, load_or_make_key, write_private
+from recio.exchange_sim.engine.execution import publish_book, rest
+from recio.exchange_sim.engine.order_entry import NewOrder, SelfTradePrevention, TimeInForce
+from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.execution import publish_book, rest
-from recio.exchange_sim.matching.order_entry import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.exchange_sim.simulation import Simulation
-from recio.units import money
 
 WINDOW_START_MS = 1_779_000_300_000 // 900_000 * 900_000
 OTHER = 7
 PREFIX = "/trade-api/v2"
 
 
-class Desk:
+class TradingSession:
     """A quiet simulation three seconds into a window, with hands to trade on it."""
 
     def __init__(self, *, balance: str = "1000.00", window_seconds: int = 900) -> None:
@@ -42,7 +42,7 @@ class Desk:
             now_ms=WINDOW_START_MS + 3_000,
             series=("KXBTC15M",),
             timetable=Timetable(window_seconds=window_seconds),
-            balance=money(balance),
+            balance=read_money(balance),
             user_id="user",
             traders=False,
         )
@@ -73,8 +73,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk() -> Callable[..., Desk]:
-    return Desk
+def trading_session() -> Callable[..., TradingSession]:
+    return TradingSession
 
 
 class Client:

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from recio.exchange_sim.engine.order_entry import create
+from recio.exchange_sim.engine.orders import Order
+from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
+from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.order_entry import create
-from recio.exchange_sim.matching.orders import Order
-from recio.exchange_sim.matching.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.recorded.inspection import open_recording
 from recio.exchange_sim.recorded.playback import Playback
-from recio.units import money
 
 CLOSES = datetime(2026, 5, 11, 12, 30, tzinfo=UTC)
 FIRST = "KXBTC15M-26MAY110830-30"
@@ -121,7 +121,7 @@ class Tape:
                 instance="test",
                 now_ms=self.ms(from_at),
                 timetable=Timetable(),
-                balance=money("1000.00"),
+                balance=read_money("1000.00"),
                 user_id="user",
             ),
         )

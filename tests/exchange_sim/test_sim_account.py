@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.exchange_sim.market.grids import TAPERED_DECI_CENT
-from recio.exchange_sim.matching.account import Account, Position, apply_fill, settle
+from recio.exchange_sim.engine.account import Account, Position, apply_fill, settle
+from recio.exchange_sim.engine.price_grids import TAPERED_DECI_CENT
 
 
 def fresh() -> tuple[Account, Position]:

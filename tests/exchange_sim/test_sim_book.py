@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recio.exchange_sim.matching.book import Book, Resting
+from recio.exchange_sim.engine.book import Book, Resting
 
 ME, YOU = 0, 5
 

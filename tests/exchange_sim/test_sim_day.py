@@ -14,14 +14,16 @@ from random import Random
 
 import pytest
 
-from recio.exchange_sim.events import Event, Filled, MarketSettled
-from recio.exchange_sim.market.markets import Market, Status
+from recio.exchange_sim.engine.account import Settlement
+from recio.exchange_sim.engine.events import Event, Filled
+from recio.exchange_sim.engine.order_change import amend, decrease
+from recio.exchange_sim.engine.order_entry import cancel, cancel_all, create
+from recio.exchange_sim.engine.orders import Order, OrderStatus
+from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.market.events import MarketSettled
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.account import Settlement
-from recio.exchange_sim.matching.order_change import amend, decrease
-from recio.exchange_sim.matching.order_entry import cancel, cancel_all, create
-from recio.exchange_sim.matching.orders import Order, OrderStatus
-from recio.exchange_sim.matching.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.simulation import Simulation
 
 HOURS = max(int(os.environ.get("RECIO_SOAK_HOURS", "24")), 10)
@@ -29,7 +31,7 @@ FULL_AFTER = 8
 """Hours until the tape and the shelf of settled markets are full: from then on nothing may grow."""
 START_MS = 1_779_000_300_000 // 3_600_000 * 3_600_000
 DEPOSIT = 100_000_000_000
-CROWD_SECONDS = 60
+TRADED_SECONDS = 60
 ACT_EVERY_SECONDS = 5
 PAIR = 10_000
 """What 0.01 contract of Yes and as much of No are worth together, in $0.000001."""
@@ -168,10 +170,10 @@ def test_a_day_at_speed_drifts_by_nothing_and_keeps_nothing() -> None:
         user_id="user",
         traders=True,
     )
-    crowds, client, books = simulation.crowds, RandomClient(simulation), Books()
+    order_flows, client, books = simulation.order_flows, RandomClient(simulation), Books()
     before, early = kept(simulation), 0
     for second in range(0, HOURS * 3_600, ACT_EVERY_SECONDS):
-        simulation.crowds = crowds if second % 900 < CROWD_SECONDS else {}
+        simulation.order_flows = order_flows if second % 900 < TRADED_SECONDS else {}
         assert simulation.advance(START_MS + (second + ACT_EVERY_SECONDS) * 1000, most_steps=1_000)
         client.act()
         books.read(simulation.venue.collect())
@@ -182,7 +184,7 @@ def test_a_day_at_speed_drifts_by_nothing_and_keeps_nothing() -> None:
     late = kept(simulation) - before
     assert late < 1.12 * early, f"{late - early} objects more than after {FULL_AFTER} hours"
 
-    simulation.crowds = {}
+    simulation.order_flows = {}
     closing = max(
         market.close_ms for market in simulation.venue.markets.values() if market.status is Status.ACTIVE
     )

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.exchange_sim.market.grids import TAPERED_DECI_CENT
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.fees import WHOLE, FeeTerms, fill_fee, model_fee
-from recio.exchange_sim.matching.order_entry import create
-from recio.exchange_sim.matching.orders import Order
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.fees import WHOLE, FeeTerms, fill_fee, model_fee
+from recio.exchange_sim.engine.order_entry import create
+from recio.exchange_sim.engine.orders import Order
+from recio.exchange_sim.engine.price_grids import TAPERED_DECI_CENT
 
 
 @pytest.mark.parametrize(
@@ -70,8 +70,8 @@ def test_a_part_of_a_millionth_is_rounded_up() -> None:
     assert model_fee(5_000, 1, FeeTerms(fee_type="quadratic_with_maker_fees"), taker=False) == 44
 
 
-def test_a_market_charges_its_makers_what_its_series_says(desk) -> None:
-    d = desk()
+def test_a_market_charges_its_makers_what_its_series_says(trading_session) -> None:
+    d = trading_session()
     d.market.spec = replace(d.market.spec, fee_type="quadratic_with_maker_fees", fee_multiplier=0.5)
     order = create(d.venue, d.order("bid", 5_200, 1_000))
     assert isinstance(order, Order)

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import OrderGroupChanged
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.group_entry import create_group, limit_group, reset_group
-from recio.exchange_sim.matching.groups import ROLLING_MS, OrderGroup
-from recio.exchange_sim.matching.order_entry import TimeInForce, create
-from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
+from recio.exchange_sim.engine.events import OrderGroupChanged
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.group_entry import create_group, limit_group, reset_group
+from recio.exchange_sim.engine.groups import ROLLING_MS, OrderGroup
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
 
-MakeDesk = Callable[..., Any]
+MakeSession = Callable[..., Any]
 GROUPS = "/portfolio/order_groups"
 
 
@@ -34,8 +34,10 @@ def sell_into(d: Any, quantity: int) -> None:
     take(d.venue, d.market, owner=3, bid=False, limit=100, quantity=quantity)
 
 
-def test_passing_the_limit_cancels_every_order_of_the_group_and_no_other(desk: MakeDesk) -> None:
-    d = desk()
+def test_passing_the_limit_cancels_every_order_of_the_group_and_no_other(
+    trading_session: MakeSession,
+) -> None:
+    d = trading_session()
     group = group_of(d, 150)
     mine = [
         made(create(d.venue, d.order("bid", price, 100, group_id=group.group_id)))
@@ -55,8 +57,8 @@ def test_passing_the_limit_cancels_every_order_of_the_group_and_no_other(desk: M
     assert d.market.book.bids.totals == {4_700: 100}
 
 
-def test_one_sweep_over_several_orders_of_a_group_is_booked_whole(desk: MakeDesk) -> None:
-    d = desk()
+def test_one_sweep_over_several_orders_of_a_group_is_booked_whole(trading_session: MakeSession) -> None:
+    d = trading_session()
     group = group_of(d, 50)
     mine = [
         made(create(d.venue, d.order("bid", price, 100, group_id=group.group_id)))
@@ -68,8 +70,10 @@ def test_one_sweep_over_several_orders_of_a_group_is_booked_whole(desk: MakeDesk
     assert d.venue.reserved(2) == 0
 
 
-def test_what_an_incoming_order_leaves_does_not_rest_in_a_group_that_it_has_stopped(desk: MakeDesk) -> None:
-    d = desk()
+def test_what_an_incoming_order_leaves_does_not_rest_in_a_group_that_it_has_stopped(
+    trading_session: MakeSession,
+) -> None:
+    d = trading_session()
     group = group_of(d, 50)
     d.other("ask", 5_000, 100)
     order = made(create(d.venue, d.order("bid", 5_000, 300, group_id=group.group_id)))
@@ -77,8 +81,8 @@ def test_what_an_incoming_order_leaves_does_not_rest_in_a_group_that_it_has_stop
     assert not d.market.book.bids.totals
 
 
-def test_matches_count_for_fifteen_seconds_and_no_longer(desk: MakeDesk) -> None:
-    d = desk()
+def test_matches_count_for_fifteen_seconds_and_no_longer(trading_session: MakeSession) -> None:
+    d = trading_session()
     group = group_of(d, 100)
     made(create(d.venue, d.order("bid", 5_000, 1_000, group_id=group.group_id)))
     sell_into(d, 100)
@@ -90,8 +94,8 @@ def test_matches_count_for_fifteen_seconds_and_no_longer(desk: MakeDesk) -> None
     assert group.triggered
 
 
-def test_a_stopped_group_takes_orders_again_once_it_is_reset(desk: MakeDesk) -> None:
-    d = desk()
+def test_a_stopped_group_takes_orders_again_once_it_is_reset(trading_session: MakeSession) -> None:
+    d = trading_session()
     group = group_of(d, 50)
     made(create(d.venue, d.order("bid", 5_000, 100, group_id=group.group_id)))
     sell_into(d, 60)
@@ -104,8 +108,8 @@ def test_a_stopped_group_takes_orders_again_once_it_is_reset(desk: MakeDesk) -> 
     assert not group.triggered
 
 
-def test_a_limit_below_what_just_matched_stops_the_group_at_once(desk: MakeDesk) -> None:
-    d = desk()
+def test_a_limit_below_what_just_matched_stops_the_group_at_once(trading_session: MakeSession) -> None:
+    d = trading_session()
     group = group_of(d, 500)
     order = made(create(d.venue, d.order("bid", 5_000, 300, group_id=group.group_id)))
     sell_into(d, 200)
@@ -121,19 +125,19 @@ def test_a_limit_below_what_just_matched_stops_the_group_at_once(desk: MakeDesk)
 
 @pytest.mark.parametrize("bound_to", [{"shard": 0, "subaccount": 0}, {"shard": 2, "subaccount": 5}])
 def test_an_order_joins_no_group_of_another_shard_or_subaccount(
-    desk: MakeDesk, bound_to: dict[str, int]
+    trading_session: MakeSession, bound_to: dict[str, int]
 ) -> None:
-    d = desk()
+    d = trading_session()
     group = OrderGroup(group_id="elsewhere", limit=100, **bound_to)
     d.venue.groups[group.group_id] = group
     refused = create(d.venue, d.order("bid", 5_000, 100, group_id=group.group_id))
     assert isinstance(refused, Refused)
-    assert refused.status == 404
+    assert refused.code == "not_found"
     assert isinstance(create(d.venue, d.order("bid", 5_000, 100, group_id="unknown")), Refused)
 
 
-def test_a_fill_or_kill_order_counts_too(desk: MakeDesk) -> None:
-    d = desk()
+def test_a_fill_or_kill_order_counts_too(trading_session: MakeSession) -> None:
+    d = trading_session()
     group = group_of(d, 50)
     d.other("ask", 5_000, 100)
     fill_or_kill = TimeInForce.FILL_OR_KILL

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.ws.rules import SocketRules
+from recio.exchange_sim.wire.ws.rules import SocketRules
 
 VALUE = re.compile(r"\d+\.\d{8}")
 

@@ -15,14 +15,14 @@ from zlib import crc32
 
 import pytest
 
-from recio.exchange_sim.events import IndexTicked, SpotTraded
 from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.ws import coinbase_frames, kraken_frames
-from recio.exchange_sim.ws.coinbase import coinbase_feed
-from recio.exchange_sim.ws.feeds import Feeds
-from recio.exchange_sim.ws.kraken import kraken_feed
-from recio.exchange_sim.ws.spot_market import Listing, SpotMarket
-from recio.exchange_sim.ws.subscriptions import Outbox
+from recio.exchange_sim.market.events import IndexTicked
+from recio.exchange_sim.spot import coinbase_frames, kraken_frames
+from recio.exchange_sim.spot.coinbase import coinbase_feed
+from recio.exchange_sim.spot.feeds import Feeds
+from recio.exchange_sim.spot.kraken import kraken_feed
+from recio.exchange_sim.spot.spot_market import Listing, SpotMarket, SpotTrade
+from recio.exchange_sim.wire.outbox import Outbox
 
 BTC = {"channel": "book", "symbol": ["BTC/USD"]}
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
@@ -257,26 +257,27 @@ def test_a_book_that_nobody_watched_for_a_while_is_whole_for_the_next_listener()
     feed = coinbase_feed(Faults())
     feed.add(coinbase_frames.LISTINGS[0], 1, level=84_000 * 10**8, now_ms=0)
     market, steady, passing = feed.markets["BTC-USD"], Outbox(), Outbox()
-    feed.listen(steady, "matches", "BTC-USD")
+    feed.subscribe(steady, "matches", "BTC-USD")
     for level in (84_000, 80_000, 88_000):
         feed.moved(IndexTicked("BRTI", level * 10**8, market.now_ms))
         feed.run_to(market.now_ms + 1_000)
-        feed.listen(passing, "level2_batch", "BTC-USD")
+        feed.subscribe(passing, "level2_batch", "BTC-USD")
         assert max(market.bids) == market.bid < market.ask == min(market.asks)
         assert abs(market.bid / 100 - level) < 100
         feed.run_to(market.now_ms + 1_000)
-        feed.leave(passing, "level2_batch", "BTC-USD")
+        feed.unsubscribe(passing, "level2_batch", "BTC-USD")
     assert len(passing.frames) > 20
     assert all(b'"match"' in frame for frame, _ in steady.frames)
 
 
-def test_recorded_trades_are_repeated_where_the_feed_is_told_to() -> None:
-    feed, other = coinbase_feed(Faults()), kraken_feed(Faults())
+def test_a_recorded_trade_is_repeated_as_it_was() -> None:
+    feed = coinbase_feed(Faults())
     feed.add(coinbase_frames.LISTINGS[0], 1, level=84_000 * 10**8, now_ms=0)
-    feeds, listener = Feeds([feed, other]), Outbox()
-    feeds.recorded["coinbase"] = "BTC-USD"
-    feed.listen(listener, "matches", "BTC-USD")
-    feeds.follow([SpotTraded(77, 5, 8_123_456, 10**8, True, 40)], 60_000)
+    feeds, listener = Feeds([feed, kraken_feed(Faults())]), Outbox()
+    feed.subscribe(listener, "matches", "BTC-USD")
+    recorded = SpotTrade(trade_id=77, sequence=5, price=8_123_456, size=10**8, buyer_is_maker=True, now_ms=40)
+    feed.repeat("BTC-USD", recorded, 40)
+    feeds.follow([], 60_000)
     match = json.loads(listener.take())
     assert not listener.frames
     assert (match["trade_id"], match["price"], match["size"], match["side"]) == (77, "81234.56", "1", "buy")
@@ -293,7 +294,7 @@ async def prices(socket: Any) -> list[Decimal]:
     return found
 
 
-async def test_a_stuck_feed_talks_and_its_price_stands_still(start_exchange) -> None:
+async def test_a_frozen_feed_talks_and_its_price_stands_still(start_exchange) -> None:
     client = await start_exchange(speed=20.0, quiet_traders=True)
     socket = await coinbase(client, "matches")
     assert max(await prices(socket)) - min(await prices(socket)) > 1

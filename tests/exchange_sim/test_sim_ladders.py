@@ -10,9 +10,20 @@ from itertools import pairwise
 import pytest
 
 from recio import messages
-from recio.exchange_sim.events import BookChanged, Event, IndexPrinted
+from recio.exchange_sim.engine.events import BookChanged, Event
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.market.descriptions import (
+    event_subtitle,
+    event_title,
+    no_sub_title,
+    rules_primary,
+    rules_secondary,
+    title,
+    yes_sub_title,
+)
+from recio.exchange_sim.market.events import IndexPrinted
 from recio.exchange_sim.market.index import IndexPath
-from recio.exchange_sim.market.markets import Market, Status, new_event
+from recio.exchange_sim.market.markets import Market, new_event
 from recio.exchange_sim.market.series import (
     ASSETS,
     CATALOGUE,
@@ -23,15 +34,6 @@ from recio.exchange_sim.market.series import (
     spec_of,
 )
 from recio.exchange_sim.market.strikes import Strike, StrikeType
-from recio.exchange_sim.market.wording import (
-    event_subtitle,
-    event_title,
-    no_sub_title,
-    rules_primary,
-    rules_secondary,
-    title,
-    yes_sub_title,
-)
 from recio.exchange_sim.simulation import Simulation
 from recio.rules.market.contract_terms import why_not_understood
 
@@ -201,7 +203,7 @@ def test_the_next_event_is_listed_before_this_one_closes_and_its_strikes_lie_rou
             assert len(waiting) == 20
             assert {market.open_ms for market in waiting} == {event.open_ms + 120_000}
             edges = [edge for market in waiting for edge in market.edges if edge is not None]
-            assert min(edges) < sim.venue.index.level * 100 < max(edges)
+            assert min(edges) < sim.listings.indices["BRTI"].level * 100 < max(edges)
         run(sim, 120)
 
 
@@ -214,7 +216,7 @@ def test_one_clock_settles_windows_and_ladders_on_their_own_symbols_prints() -> 
     settled = [market for market in sim.venue.markets.values() if market.status is Status.FINALIZED]
     assert {market.series for market in settled} == {"KXBTC15M", "KXBTCD", "KXETHD", "KXSOLE"}
     for market in settled:
-        path = sim.venue.indices[market.spec.asset.index_id]
+        path = sim.listings.indices[market.spec.asset.index_id]
         prints = [path.print_at(market.close_second - back) for back in range(1, 61)]
         assert market.value == (2 * sum(prints) + 60) // 120
         assert market.result == ("yes" if market.wins(market.value) else "no")
@@ -290,7 +292,7 @@ def test_near_strikes_have_two_sides_and_far_ones_a_lone_cheap_offer() -> None:
     run(sim, 120)
     event = sim.calendar.open_event("KXBTCD")
     assert event is not None
-    level = sim.venue.index.level * 100
+    level = sim.listings.indices["BRTI"].level * 100
     near = [market for market in event.markets if abs(market.strike - level) < 300_00]
     assert len(near) >= 5
     for market in near:
@@ -325,7 +327,7 @@ def test_higher_strikes_are_never_worth_clearly_more() -> None:
             assert bids[place + 1] <= asks[place] + 400, event.markets[place].ticker
 
 
-def test_the_crowds_work_does_not_grow_with_the_number_of_strikes() -> None:
+def test_the_order_flows_work_does_not_grow_with_the_number_of_strikes() -> None:
     def changes(strikes: int) -> int:
         sim = simulation("KXBTCD", ladder_strikes=strikes)
         run(sim, 60)

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import (
+from recio.exchange_sim.engine.events import OrderChanged, Trade
+from recio.exchange_sim.engine.execution import publish_book, rest
+from recio.exchange_sim.engine.order_entry import NewOrder, SelfTradePrevention, TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
+from recio.exchange_sim.engine.pauses import Pauses, weekly_pause_end
+from recio.exchange_sim.engine.price_grids import DECI_CENT, LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.market.events import (
     CloseDateChanged,
     GridChanged,
     MarketActivated,
@@ -16,20 +23,13 @@ from recio.exchange_sim.events import (
     MarketDeactivated,
     MarketDetermined,
     MarketSettled,
-    OrderChanged,
-    Trade,
 )
-from recio.exchange_sim.market.grids import DECI_CENT, LINEAR_CENT, TAPERED_DECI_CENT
 from recio.exchange_sim.market.interventions import NoSuchMarket
-from recio.exchange_sim.market.markets import Market, Status
-from recio.exchange_sim.market.pauses import Pauses, weekly_pause_end
+from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.execution import publish_book, rest
-from recio.exchange_sim.matching.order_entry import NewOrder, SelfTradePrevention, TimeInForce, create
-from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
 from recio.exchange_sim.simulation import Simulation
 
-MakeDesk = Callable[..., Any]
+MakeSession = Callable[..., Any]
 HOUR_MS = 3_600_000
 START_MS = 1_779_000_300_000 // HOUR_MS * HOUR_MS + 3_000
 
@@ -163,13 +163,13 @@ def test_a_market_that_closes_early_settles_on_the_minute_before_its_new_close()
     assert any(isinstance(event, CloseDateChanged) for event in sim.venue.collect())
     watch(sim, market, market.close_ms + 7_000)
     assert market.status is Status.FINALIZED
-    assert market.value == sim.venue.index.mean_before(market.close_second)
+    assert market.value == sim.listings.indices["BRTI"].mean_before(market.close_second)
     assert isinstance(order, Order)
     assert order.status is OrderStatus.CANCELED
     following = next(one for one in sim.venue.markets.values() if one.open_ms == planned)
     watch(sim, following, planned + 1_000)
     assert following.status is Status.ACTIVE
-    assert following.strike == sim.venue.index.mean_before(planned // 1000)
+    assert following.strike == sim.listings.indices["BRTI"].mean_before(planned // 1000)
 
 
 def test_a_delay_holds_back_every_market_of_one_event_and_only_that_event() -> None:
@@ -208,7 +208,7 @@ def test_a_corrected_settlement_pays_once_at_the_end_and_on_the_right_result(ser
     ]
     assert sim.venue.account.cash[2] == cash
     watch(sim, first, first.close_ms + delays.determined_ms + 2 * timer + 50)
-    right = sim.venue.index.mean_before(first.close_second)
+    right = sim.listings.indices["BRTI"].mean_before(first.close_second)
     told: dict[str, list[str]] = {}
     for said in sim.venue.collect():
         if isinstance(said, MarketDetermined) and said.market in event.markets:
@@ -230,11 +230,13 @@ def test_the_first_word_of_a_corrected_settlement_is_really_wrong() -> None:
         if market.result and (not results or results[-1] != market.result):
             results.append(market.result)
     assert len(results) == 2
-    assert results[1] == ("yes" if market.wins(sim.venue.index.mean_before(market.close_second)) else "no")
+    assert results[1] == (
+        "yes" if market.wins(sim.listings.indices["BRTI"].mean_before(market.close_second)) else "no"
+    )
 
 
-def test_orders_off_a_new_grid_stay_and_new_ones_are_judged_by_it(desk: MakeDesk) -> None:
-    d = desk()
+def test_orders_off_a_new_grid_stay_and_new_ones_are_judged_by_it(trading_session: MakeSession) -> None:
+    d = trading_session()
     kept = create(d.venue, d.order("bid", 550, 100))
     assert isinstance(kept, Order)
     d.simulation.interventions.change_grid(d.market.ticker)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.rest.rate_limits import AUTO, SHARDS, RateLimits, tier_of
+from recio.exchange_sim.wire.rest.rate_limits import AUTO, SHARDS, RateLimits, tier_of
 
 TOO_MANY = (429, {"error": "too many requests"})
 ORDERS = "/portfolio/events/orders"

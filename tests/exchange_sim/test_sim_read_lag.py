@@ -11,21 +11,21 @@ from typing import Any
 import pytest
 
 from recio.exchange_sim.clock import VenueClock
-from recio.exchange_sim.matching.execution import take
-from recio.exchange_sim.matching.order_change import amend, decrease
-from recio.exchange_sim.matching.order_entry import SelfTradePrevention, TimeInForce, cancel_all, create
-from recio.exchange_sim.matching.versions import PRESENT
-from recio.exchange_sim.rest import reading
-from recio.exchange_sim.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
-from recio.exchange_sim.rest.read_lag import ReadLag
+from recio.exchange_sim.engine.execution import take
+from recio.exchange_sim.engine.order_change import amend, decrease
+from recio.exchange_sim.engine.order_entry import SelfTradePrevention, TimeInForce, cancel_all, create
+from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.versions import PRESENT
+from recio.exchange_sim.wire.rest import reading
+from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
 
-MakeDesk = Callable[..., Any]
+MakeSession = Callable[..., Any]
 State = dict[str, Any]
 
 
-def lag_of(d: Any, *, standing: float = 0.0, speed: float = 1.0) -> ReadLag:
+def lag_of(d: Any, *, resting: float = 0.0, speed: float = 1.0) -> ReadLag:
     clock = VenueClock(speed=speed, host_origin=0.0, venue_origin=0.0)
-    return ReadLag(d.venue.account.horizon, clock, standing_seconds=standing, now_ms=d.venue.now_ms)
+    return ReadLag(d.venue.account.horizon, clock, configured_seconds=resting, now_ms=d.venue.now_ms)
 
 
 def shown(d: Any) -> State:
@@ -73,8 +73,10 @@ def change(d: Any, random: Random, price: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_a_lagging_read_is_the_whole_state_of_the_moment_it_names(desk: MakeDesk, seed: int) -> None:
-    d, random = desk(), Random(seed)
+def test_a_lagging_read_is_the_whole_state_of_the_moment_it_names(
+    trading_session: MakeSession, seed: int
+) -> None:
+    d, random = trading_session(), Random(seed)
     lag = lag_of(d)
     states: list[tuple[int, State]] = []
     wanted = 0.0
@@ -96,9 +98,9 @@ def test_a_lagging_read_is_the_whole_state_of_the_moment_it_names(desk: MakeDesk
     assert len(d.venue.fills) > 15
 
 
-def test_settlement_money_and_row_are_shown_together_and_late(desk: MakeDesk) -> None:
-    d = desk(window_seconds=15)
-    lag = lag_of(d, standing=2.0)
+def test_settlement_money_and_row_are_shown_together_and_late(trading_session: MakeSession) -> None:
+    d = trading_session(window_seconds=15)
+    lag = lag_of(d, resting=2.0)
     d.other("ask", 5_000, 100)
     create(d.venue, d.order("bid", 5_000, 100, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL))
     while not d.venue.account.settlements:
@@ -115,8 +117,8 @@ def test_settlement_money_and_row_are_shown_together_and_late(desk: MakeDesk) ->
     assert (after["free"], after["positions"][0]["position_fp"]) == (paid, "0.00")
 
 
-def test_nothing_is_kept_that_nobody_can_ask_for(desk: MakeDesk) -> None:
-    d, random = desk(), Random(3)
+def test_nothing_is_kept_that_nobody_can_ask_for(trading_session: MakeSession) -> None:
+    d, random = trading_session(), Random(3)
     lag = lag_of(d)
     for number in range(300):
         act(d, random)
@@ -133,8 +135,8 @@ def test_nothing_is_kept_that_nobody_can_ask_for(desk: MakeDesk) -> None:
     assert len(d.venue.account.cash_versions.rows) == 1
 
 
-def test_the_moment_shown_never_goes_back(desk: MakeDesk) -> None:
-    d = desk()
+def test_the_moment_shown_never_goes_back(trading_session: MakeSession) -> None:
+    d = trading_session()
     lag = lag_of(d, speed=10.0)
     seen: list[int] = []
     begun = d.venue.now_ms

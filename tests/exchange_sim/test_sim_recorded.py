@@ -9,12 +9,11 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.matching.orders import OrderStatus
+from recio.exchange_sim.engine.orders import OrderStatus
+from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.recorded.files import BadSession
 from recio.exchange_sim.recorded.inspection import open_recording
 from recio.exchange_sim.recorded.opening import start_waiting
-from recio.exchange_sim.server import ExchangeSettings
-from recio.units import money
 from tests.exchange_sim.recorded_tape import CLOCK_OFF_MS, FIRST, SECOND, Tape, opening_book
 
 
@@ -219,9 +218,9 @@ def test_a_position_is_paid_by_the_recorded_result(tape: Tape) -> None:
     played.to(6.9)
     assert played.venue.account.payouts == 0
     played.to(7.1)
-    assert played.venue.account.payouts == money("10.00")
+    assert played.venue.account.payouts == read_money("10.00")
     account = played.venue.account
-    assert account.cash[2] == account.deposits - money("4.50") - account.fees + money("10.00")
+    assert account.cash[2] == account.deposits - read_money("4.50") - account.fees + read_money("10.00")
 
 
 def test_a_window_without_a_result_stays_closed(tape: Tape) -> None:
@@ -288,7 +287,7 @@ def test_faults_of_markets_befall_recorded_ones_too(tape: Tape) -> None:
     assert (market.status.value, market.result) == ("determined", "no")
     played.to(30)
     assert (market.status.value, market.result) == ("finalized", "yes")
-    assert played.venue.account.payouts == money("1.00")
+    assert played.venue.account.payouts == read_money("1.00")
 
 
 async def test_no_settlement_index_is_made_up(start_exchange, tape: Tape) -> None:
@@ -304,8 +303,7 @@ async def test_no_settlement_index_is_made_up(start_exchange, tape: Tape) -> Non
 
 def test_the_clock_starts_anew_until_somebody_signs_and_then_stays_as_he_read_it(tape: Tape) -> None:
     recording = open_recording(tape.write())
-    settings = ExchangeSettings(credentials_dir=tape.folder, speed=60.0, recording_lead_seconds=1e-9)
-    waiting = start_waiting(recording, settings)
+    waiting = start_waiting(recording, speed=60.0, lead_seconds=1e-9, for_client=True)
     said: list[Any] = []
     waiting.announce = said.append
     read = waiting.clock

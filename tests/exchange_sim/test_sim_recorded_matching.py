@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import BookChanged, FrameRecorded, TickerChanged
-from recio.exchange_sim.matching.orders import Order, OrderStatus, Refused
-from recio.exchange_sim.matching.requests import TimeInForce
+from recio.exchange_sim.engine.events import BookChanged, TickerChanged
+from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
+from recio.exchange_sim.engine.requests import TimeInForce
+from recio.exchange_sim.recorded.events import FrameRecorded
 from recio.exchange_sim.recorded.liquidity import RecordedBook
 from recio.messages.orders import PlaceOrder
 from recio.replay.taking import Taken, take

@@ -17,7 +17,7 @@ from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.recorded.frames import BookDelta, BookSnapshot
 from recio.exchange_sim.recorded.inspection import open_recording
 from recio.exchange_sim.recorded.playback import Playback
-from recio.exchange_sim.rest.market_json import orderbook_json
+from recio.exchange_sim.wire.rest.market_json import orderbook_json
 from recio.replay.session_files import clock_offset_ns
 
 pytestmark = pytest.mark.recorded

@@ -16,11 +16,11 @@ from recio.exchange_sim.faults.faults import (
     REQUEST_KINDS,
     FaultKind,
     Faults,
-    On,
+    FaultStream,
     RandomFaults,
-    Stream,
+    RequestKind,
 )
-from recio.exchange_sim.faults.request_faults import NEW_FIELD, NEW_WORD
+from recio.exchange_sim.wire.rest.request_faults import NEW_FIELD, NEW_WORD
 
 NOT_CARRIED_OUT = {
     "lose_request": None,
@@ -258,16 +258,16 @@ async def test_one_seed_gives_the_same_requests_the_same_faults(start_exchange) 
 
 def test_a_stream_counts_only_the_requests_it_is_for_and_ends_in_time() -> None:
     faults = Faults()
-    faults.stream = Stream(RandomFaults(seed=1, rate=1.0, on=On.ORDERS, seconds=5.0), 100.0)
-    assert faults.next_for_request((On.READS, On.ALL), 101.0) is None
-    assert faults.next_for_request((On.ORDERS, On.ALL), 101.0) is not None
+    faults.stream = FaultStream(RandomFaults(seed=1, rate=1.0, on=RequestKind.ORDERS, seconds=5.0), 100.0)
+    assert faults.next_for_request((RequestKind.READS, RequestKind.ALL), 101.0) is None
+    assert faults.next_for_request((RequestKind.ORDERS, RequestKind.ALL), 101.0) is not None
     assert faults.stream.drawn == 1
-    assert faults.next_for_request((On.ORDERS, On.ALL), 105.0) is None
+    assert faults.next_for_request((RequestKind.ORDERS, RequestKind.ALL), 105.0) is None
     assert faults.stream is None
 
 
 def test_a_stream_without_kinds_draws_every_request_kind() -> None:
-    stream = Stream(RandomFaults(seed=1, rate=1.0), 0.0)
+    stream = FaultStream(RandomFaults(seed=1, rate=1.0), 0.0)
     drawn = {fault.kind for fault in (stream.draw() for _ in range(400)) if fault is not None}
     assert drawn == REQUEST_KINDS
 

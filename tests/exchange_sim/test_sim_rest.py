@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
+
+from recio.exchange_sim.engine import orders, transfers
+from recio.exchange_sim.wire.rest.replies import refusal
+
 MARKET_REQUIRED = {
     "ticker", "event_ticker", "market_type", "yes_sub_title", "no_sub_title", "created_time", "updated_time",
     "open_time", "close_time", "latest_expiration_time", "settlement_timer_seconds", "status", "yes_bid_dollars",
@@ -108,3 +113,24 @@ async def test_a_taker_sees_average_price_and_fee(start_exchange) -> None:
     paid = sum(round(float(fill["fee_cost"]) * 1e6) for fill in fills)
     assert paid == round(float(order["taker_fees_dollars"]) * 1e6)
     assert 0 < float(body["average_fee_paid"]) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("refused", "status"),
+    [
+        (orders.NOT_FOUND, 404),
+        (orders.MARKET_NOT_FOUND, 404),
+        (orders.ALREADY_EXISTS, 409),
+        (transfers.REPEATED, 409),
+        (orders.FORBIDDEN, 403),
+        (orders.MARKET_INACTIVE, 400),
+        (orders.INSUFFICIENT_BALANCE, 400),
+        (orders.INVALID_SIZE, 400),
+        (orders.TRADING_PAUSED, 400),
+        (orders.EXCHANGE_PAUSED, 400),
+        (orders.GROUP_TRIGGERED, 400),
+        (transfers.BAD_AMOUNT, 400),
+    ],
+)
+def test_a_refusal_of_the_engine_gets_its_status_on_the_wire(refused: orders.Refused, status: int) -> None:
+    assert refusal(refused).status == status

@@ -7,6 +7,8 @@ import errno
 import json
 import socket
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -71,3 +73,12 @@ async def test_the_venue_clock_runs_at_the_announced_speed(start_exchange) -> No
     after = client.venue_ms()
     assert before // 1000 - 1 <= body["updated_ts"] <= after // 1000
     assert (client.credentials.clock.venue_origin - 3) % 900 == 0
+
+
+def test_the_exchange_brings_nothing_of_the_daemon_with_it() -> None:
+    listed = (
+        "import sys, recio.exchange_sim.server\n"
+        "print([name for name in sys.modules if name.startswith('recio.') and '.exchange_sim' not in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, Refused
+from recio.exchange_sim.engine.transfers import open_subaccount
 from recio.exchange_sim.market.series import Timetable
-from recio.exchange_sim.matching.order_entry import TimeInForce, create
-from recio.exchange_sim.matching.orders import Order, Refused
-from recio.exchange_sim.matching.transfers import open_subaccount
 
-MakeDesk = Callable[..., Any]
+MakeSession = Callable[..., Any]
 ORDERS = "/portfolio/events/orders"
 NOT_FOUND = {"error": {"code": "not_found", "message": "not found"}}
 SHARD_TRANSFER = "/portfolio/intra_exchange_instance_transfer"
@@ -196,8 +196,8 @@ async def test_subaccounts_need_a_tier_above_basic(start_exchange) -> None:
     assert (await client.request("POST", SUBACCOUNTS, {}))[0] == 403
 
 
-def test_positions_of_subaccounts_neither_net_nor_pay_for_each_other(desk: MakeDesk) -> None:
-    d = desk(window_seconds=15)
+def test_positions_of_subaccounts_neither_net_nor_pay_for_each_other(trading_session: MakeSession) -> None:
+    d = trading_session(window_seconds=15)
     number = open_subaccount(d.venue, 2)
     assert number == 1
     d.venue.account.move(2, -10_000_000, d.venue.now_ms)
@@ -221,8 +221,8 @@ def test_positions_of_subaccounts_neither_net_nor_pay_for_each_other(desk: MakeD
     assert total == 1_000_000_000 - 500_000 - 600_000 + 1_000_000 - fees
 
 
-def test_at_most_sixty_three_subaccounts(desk: MakeDesk) -> None:
-    d = desk()
+def test_at_most_sixty_three_subaccounts(trading_session: MakeSession) -> None:
+    d = trading_session()
     numbers = [open_subaccount(d.venue, 2) for _ in range(63)]
     assert numbers == list(range(1, 64))
     assert isinstance(open_subaccount(d.venue, 2), Refused)

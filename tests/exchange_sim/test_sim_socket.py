@@ -10,21 +10,21 @@ from typing import Any
 import aiohttp
 import pytest
 
-from recio.exchange_sim.events import (
+from recio.exchange_sim.engine.events import OrderGroupChanged
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.market.events import (
     CloseDateChanged,
     EventFeeChanged,
     GridChanged,
     MarketActivated,
     MarketCreated,
     MarketDeactivated,
-    OrderGroupChanged,
 )
-from recio.exchange_sim.faults.faults import Faults
-from recio.exchange_sim.ws import sockets
-from recio.exchange_sim.ws.audience import Audience
-from recio.exchange_sim.ws.hub import Hub
-from recio.exchange_sim.ws.rules import SocketRules
-from recio.exchange_sim.ws.subscriptions import Session
+from recio.exchange_sim.wire.ws import sockets
+from recio.exchange_sim.wire.ws.audience import Audience
+from recio.exchange_sim.wire.ws.hub import Hub
+from recio.exchange_sim.wire.ws.rules import SocketRules
+from recio.exchange_sim.wire.ws.subscriptions import Session
 
 
 async def send(socket: Any, number: int, command: str, **params: Any) -> None:
@@ -59,7 +59,7 @@ class Rebuilt:
             self.levels[body["side"], body["price_dollars"]] += hundredths(body["delta_fp"])
             assert self.levels[body["side"], body["price_dollars"]] >= 0
 
-    def standing(self) -> dict[tuple[str, str], int]:
+    def resting(self) -> dict[tuple[str, str], int]:
         return {key: size for key, size in self.levels.items() if size}
 
 
@@ -100,7 +100,7 @@ async def test_snapshot_and_deltas_rebuild_the_book_with_no_number_missing(
     assert message["id"] == 2
     fresh = Rebuilt()
     fresh.apply(message)
-    assert book.standing() == fresh.standing()
+    assert book.resting() == fresh.resting()
 
 
 async def test_the_wire_book_is_the_rest_book(start_exchange) -> None:
@@ -127,7 +127,7 @@ async def test_the_wire_book_is_the_rest_book(start_exchange) -> None:
     shown = {
         (side, price): hundredths(size) for side in ("yes", "no") for price, size in rest[f"{side}_dollars"]
     }
-    assert book.standing() == shown
+    assert book.resting() == shown
 
 
 async def test_private_channels_tell_the_story_of_an_order(start_exchange) -> None:
@@ -238,10 +238,10 @@ def test_listeners_are_found_by_market_and_forgotten_when_they_go() -> None:
     assert not audience.on_channel("trade")
 
 
-def test_every_change_in_a_markets_life_is_told_on_the_lifecycle_channel(desk) -> None:
-    venue = desk().venue
-    market = next(iter(venue.markets.values()))
-    hub = Hub(venue, Faults())
+def test_every_change_in_a_markets_life_is_told_on_the_lifecycle_channel(trading_session) -> None:
+    simulation = trading_session().simulation
+    market = next(iter(simulation.listings.markets.values()))
+    hub = Hub(simulation.venue, simulation.listings, Faults())
     session = hub.join()
     session.subscribe("market_lifecycle_v2", None)
     fee = EventFeeChanged(event_ticker=market.event_ticker, fee_type="flat", fee_multiplier=None)
@@ -266,8 +266,9 @@ def test_every_change_in_a_markets_life_is_told_on_the_lifecycle_channel(desk) -
     assert told[6]["msg"]["fee_multiplier_override"] is None
 
 
-def test_order_groups_report_their_changes(desk) -> None:
-    hub = Hub(desk().venue, Faults())
+def test_order_groups_report_their_changes(trading_session) -> None:
+    simulation = trading_session().simulation
+    hub = Hub(simulation.venue, simulation.listings, Faults())
     session = hub.join()
     session.subscribe("order_group_updates", None)
     for kind, limit in (("created", 1_000), ("deleted", None)):

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.ws.rules import SocketRules
+from recio.exchange_sim.wire.ws.rules import SocketRules
 
 
 async def send(socket: Any, number: int, command: str, **params: Any) -> None:

@@ -8,15 +8,17 @@ from typing import Any
 
 import pytest
 
-from recio.exchange_sim.events import MarketDetermined, MarketSettled, StrikeSet
-from recio.exchange_sim.market.fair import Fixing, mean_variance_seconds, probability
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.market.descriptions import rules_primary
+from recio.exchange_sim.market.events import MarketDetermined, MarketSettled, StrikeSet
 from recio.exchange_sim.market.index import IndexPath
-from recio.exchange_sim.market.markets import Status, new_event
+from recio.exchange_sim.market.markets import new_event
 from recio.exchange_sim.market.series import Timetable, chosen
-from recio.exchange_sim.market.wording import rules_primary
-from recio.exchange_sim.matching.order_entry import TimeInForce, create
+from recio.exchange_sim.market.settlement_average import Fixing
+from recio.exchange_sim.order_flow.fair_value import mean_variance_seconds, probability
 
-MakeDesk = Callable[..., Any]
+MakeSession = Callable[..., Any]
 
 
 def moment(text: str) -> int:
@@ -39,8 +41,8 @@ def test_a_ticker_names_the_close_in_new_york(open_at: str, close_at: str, expec
     assert market.event_ticker == expected.rpartition("-")[0]
 
 
-def test_short_windows_never_share_a_ticker(desk: MakeDesk) -> None:
-    d = desk(window_seconds=20)
+def test_short_windows_never_share_a_ticker(trading_session: MakeSession) -> None:
+    d = trading_session(window_seconds=20)
     d.run_to(d.venue.now_ms + 400_000)
     assert len(d.venue.markets) >= 20 + 8
     assert len({market.event_ticker for market in d.venue.markets.values()}) == len(d.venue.markets)
@@ -62,8 +64,8 @@ def test_settlement_averages_the_sixty_prints_before_the_close_and_not_the_one_a
     assert path.mean_before(1_000) == (2 * sum(prints) + 60) // 120
 
 
-def test_a_window_opens_gets_its_strike_closes_and_settles_on_time(desk: MakeDesk) -> None:
-    d = desk()
+def test_a_window_opens_gets_its_strike_closes_and_settles_on_time(trading_session: MakeSession) -> None:
+    d = trading_session()
     first = d.market
     following = list(d.venue.markets.values())[1]
     assert following.status is Status.INITIALIZED
@@ -76,14 +78,18 @@ def test_a_window_opens_gets_its_strike_closes_and_settles_on_time(desk: MakeDes
         seen += [(type(event).__name__, d.venue.now_ms - first.close_ms) for event in told]
     assert seen == [("StrikeSet", 500), ("MarketDetermined", 1_000), ("MarketSettled", 7_000)]
     assert following.status is Status.ACTIVE
-    assert following.strike == first.value == d.venue.index.mean_before(first.close_second)
+    assert (
+        following.strike
+        == first.value
+        == d.simulation.listings.indices["BRTI"].mean_before(first.close_second)
+    )
     assert first.result == ("yes" if first.value >= first.strike else "no")
 
 
 def test_the_rules_compare_the_closing_minute_with_the_opening_one_also_once_the_strike_is_known(
-    desk: MakeDesk,
+    trading_session: MakeSession,
 ) -> None:
-    d = desk()
+    d = trading_session()
     assert d.market.strike is not None
     text = rules_primary(d.market)
     assert text.startswith("If the simple average of the sixty seconds of CF Benchmarks' BRTI before ")
@@ -92,8 +98,8 @@ def test_the_rules_compare_the_closing_minute_with_the_opening_one_also_once_the
 
 
 @pytest.mark.parametrize("side", ["bid", "ask"])
-def test_the_winning_side_is_paid_a_dollar_a_contract(desk: MakeDesk, side: str) -> None:
-    d = desk()
+def test_the_winning_side_is_paid_a_dollar_a_contract(trading_session: MakeSession, side: str) -> None:
+    d = trading_session()
     d.other("ask" if side == "bid" else "bid", 5_000, 250)
     create(d.venue, d.order(side, 5_000, 250, time_in_force=TimeInForce.IMMEDIATE_OR_CANCEL))
     before = d.venue.account.cash[2]

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from recio.exchange_sim.market.descriptions import rules_primary
 from recio.exchange_sim.market.markets import new_event
 from recio.exchange_sim.market.series import CATALOGUE, Kind, SeriesSpec
-from recio.exchange_sim.market.wording import rules_primary
 from recio.messages.markets import StrikeType
 from recio.rules.market.contract_terms import why_not_understood
 from tests.kalshi.recordings import recorded

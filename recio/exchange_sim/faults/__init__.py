@@ -1,1 +1,1 @@
-"""Faults on request, and the administration that asks for them."""
+"""Faults on request: what is armed, and what it does to markets; nothing fails unarmed."""

@@ -132,7 +132,7 @@ FEED_KINDS = frozenset({FaultKind.FEED_SILENT, FaultKind.FEED_DEAD, FaultKind.FE
 """Kinds that last for one spot feed."""
 
 
-class On(StrEnum):
+class RequestKind(StrEnum):
     """Which requests a request fault waits for."""
 
     ORDERS = "orders"
@@ -149,7 +149,7 @@ class Fault:
     count: int = 1
     seconds: float = 0.0
     lag_seconds: float = 0.0
-    on: On = On.ORDERS
+    on: RequestKind = RequestKind.ORDERS
     ticker: str = ""
     percent: float = 0.0
 
@@ -162,14 +162,14 @@ class RandomFaults:
     rate: float
     kinds: tuple[FaultKind, ...] = ()
     """Empty for every request kind."""
-    on: On = On.ALL
+    on: RequestKind = RequestKind.ALL
     seconds: float = 0.0
     """Host seconds until the stream ends; 0 for never."""
     delay_seconds: float = 0.2
     """How late a late answer of this stream is."""
 
 
-class Stream:
+class FaultStream:
     """Draws twice for every request, hit or not, so that the draws depend on nothing but their number."""
 
     def __init__(self, asked: RandomFaults, host_now: float) -> None:
@@ -198,7 +198,7 @@ class Faults:
     met: dict[FaultKind, int] = field(default_factory=dict[FaultKind, int])
     """How often each kind has happened: what a fault report counts."""
     lag_seconds: float = 0.0
-    stream: Stream | None = None
+    stream: FaultStream | None = None
     feeds: dict[tuple[FaultKind, str], tuple[float, Fault]] = field(
         default_factory=dict[tuple[FaultKind, str], tuple[float, Fault]]
     )
@@ -218,7 +218,7 @@ class Faults:
         if fault.kind is FaultKind.LAG_READS:
             self.lag_seconds = fault.lag_seconds
 
-    def next_for_request(self, kinds: Collection[On], host_now: float) -> Fault | None:
+    def next_for_request(self, kinds: Collection[RequestKind], host_now: float) -> Fault | None:
         """The oldest armed request fault that waits for one of these kinds of request, or a random one.
 
         The stream draws for every request it concerns, so that the same requests meet the same faults.
@@ -233,7 +233,7 @@ class Faults:
             self.count(drawn.kind)
         return drawn
 
-    def _drawn(self, kinds: Collection[On], host_now: float) -> Fault | None:
+    def _drawn(self, kinds: Collection[RequestKind], host_now: float) -> Fault | None:
         if self.stream is None:
             return None
         if self.stream.is_over(host_now):

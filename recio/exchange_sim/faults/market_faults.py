@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.faults.faults import Fault, FaultKind
-from recio.exchange_sim.market.pauses import Pauses
+from recio.exchange_sim.market.interventions import Interventions
+from recio.exchange_sim.market.phases import SettlementFaults
 
 
-def apply(exchange: Exchange, fault: Fault) -> bool:
-    """False when the fault is not about markets. Raises NoSuchMarket when its market cannot suffer it."""
-    venue, interventions = exchange.venue, exchange.simulation.interventions
-    lasting_ms = round(fault.seconds * exchange.clock.speed * 1000)
+def apply(fault: Fault, venue: Venue, interventions: Interventions, *, speed: float) -> bool:
+    """Carry it out on a clock of this speed. False when the fault is not about markets. Raises NoSuchMarket when its market cannot suffer it."""
+    lasting_ms = round(fault.seconds * speed * 1000)
     until_ms = venue.now_ms + lasting_ms
     match fault.kind:
         case FaultKind.TRADING_PAUSE:
@@ -29,13 +30,10 @@ def apply(exchange: Exchange, fault: Fault) -> bool:
             interventions.change_grid(fault.ticker)
         case _:
             return False
-    exchange.faults.count(fault.kind)
-    exchange.publish()
     return True
 
 
-def end(exchange: Exchange) -> None:
+def end(venue: Venue, settlement_faults: SettlementFaults) -> None:
     """End the pauses that were asked for and what settlements were still to meet; stopped markets come back alone."""
-    venue, disturbances = exchange.venue, exchange.simulation.calendar.disturbances
     venue.pauses = Pauses(weekly=venue.pauses.weekly)
-    disturbances.delayed_events = disturbances.wrong_events = 0
+    settlement_faults.delayed_events = settlement_faults.wrong_events = 0

@@ -1,1 +1,1 @@
-"""What is traded and what moves it: markets, their calendar, the index, the spot tape, the crowd."""
+"""What is traded: series, strikes, markets and their life, and the indices they settle on; it makes no prices of them."""

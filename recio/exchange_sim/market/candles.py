@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from recio.units import ONE_DOLLAR
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 
 MINUTE_MS = 60_000
 
@@ -72,7 +72,7 @@ class Candles:
         """Best prices as they stand; nobody bidding is 0 and nobody offering a dollar."""
         candle = self._at(now_ms)
         candle.bid.see(bid or 0)
-        candle.ask.see(int(ONE_DOLLAR) if ask is None else ask)
+        candle.ask.see(ONE_DOLLAR if ask is None else ask)
 
     def trade(self, now_ms: int, *, price: int, quantity: int, open_interest: int) -> None:
         candle = self._at(now_ms)
@@ -132,4 +132,4 @@ def _quiet(before: Candle, end_ms: int) -> Candle:
 
 
 def _empty(end_ms: int) -> Candle:
-    return Candle(end_ms=end_ms, bid=Span.of(0), ask=Span.of(int(ONE_DOLLAR)))
+    return Candle(end_ms=end_ms, bid=Span.of(0), ask=Span.of(ONE_DOLLAR))

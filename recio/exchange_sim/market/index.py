@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import exp, expm1, sqrt
 from random import Random
 
-from recio.exchange_sim.market.fair import PRINTS, Fixing
 from recio.exchange_sim.market.series import BITCOIN, Asset
+from recio.exchange_sim.market.settlement_average import PRINTS, Fixing
 
 YEAR_SECONDS = 365 * 86_400
 TICK_MS = 100

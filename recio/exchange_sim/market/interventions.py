@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import Protocol
 
-from recio.exchange_sim.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
-from recio.exchange_sim.market.grids import LINEAR_CENT, TAPERED_DECI_CENT
-from recio.exchange_sim.market.lifecycle import MarketCalendar, cancel_resting
-from recio.exchange_sim.market.markets import Market, Status
-from recio.exchange_sim.venue import Venue
+from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.event_queue import EventQueue
+from recio.exchange_sim.market.events import CloseDateChanged, GridChanged, MarketActivated, MarketDeactivated
+from recio.exchange_sim.market.lifecycle import cancel_resting
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.market.phases import SettlementFaults
 
 
 class NoSuchMarket(Exception):
     """No market of that ticker is in a state in which this could happen to it."""
 
 
+class Calendar(Protocol):
+    """What moves the markets along, simulated or recorded."""
+
+    @property
+    def event_queue(self) -> EventQueue: ...
+
+    @property
+    def settlement_faults(self) -> SettlementFaults: ...
+
+    def close_moved(self, market: Market) -> None: ...
+
+    def step(self) -> None: ...
+
+
 class Interventions:
     """Stops, closes and changes markets. Times are venue milliseconds."""
 
-    def __init__(self, venue: Venue, calendar: MarketCalendar) -> None:
+    def __init__(self, venue: Venue, listings: Listings, calendar: Calendar) -> None:
         self._venue = venue
+        self._listings = listings
         self._calendar = calendar
 
     def deactivate(self, ticker: str, for_ms: int) -> None:
@@ -27,7 +47,7 @@ class Interventions:
         market = self._market(ticker, Status.ACTIVE)
         self._change(market, Status.INACTIVE)
         self._venue.emit(MarketDeactivated(market))
-        self._calendar.agenda.add(self._venue.now_ms + for_ms, partial(self._activate, market))
+        self._calendar.event_queue.add(self._venue.now_ms + for_ms, partial(self._activate, market))
 
     def close_early(self, ticker: str) -> None:
         """The market closes at the second that has just begun. Raises NoSuchMarket."""
@@ -40,12 +60,12 @@ class Interventions:
 
     def delay_settlement(self, by_ms: int, events: int) -> None:
         """The next events to close are determined so much later."""
-        self._calendar.disturbances.delay_ms = by_ms
-        self._calendar.disturbances.delayed_events += events
+        self._calendar.settlement_faults.delay_ms = by_ms
+        self._calendar.settlement_faults.delayed_events += events
 
     def settle_wrongly_first(self, events: int) -> None:
         """The next events to be determined get a wrong result, which is disputed and amended."""
-        self._calendar.disturbances.wrong_events += events
+        self._calendar.settlement_faults.wrong_events += events
 
     def change_grid(self, ticker: str) -> None:
         """Whole cents become the tapered grid, any other whole cents; what rests stays. Raises NoSuchMarket."""
@@ -66,7 +86,7 @@ class Interventions:
         market.updated_ms = self._venue.now_ms
 
     def _market(self, ticker: str, *allowed: Status) -> Market:
-        market = self._venue.markets.get(ticker)
+        market = self._listings.markets.get(ticker)
         if market is None or market.status not in allowed:
             raise NoSuchMarket(f"no market {ticker!r} that is {' or '.join(allowed)}")
         return market

@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from recio.exchange_sim.events import (
-    BookCleared,
-    MarketCreated,
-    MarketDetermined,
-    MarketSettled,
-    StrikeSet,
-)
-from recio.exchange_sim.market.agenda import Agenda
-from recio.exchange_sim.market.markets import Market, Status, new_event
+from recio.exchange_sim.engine.events import BookCleared
+from recio.exchange_sim.engine.execution import cancel_order, publish_book, publish_ticker
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.events import MarketCreated, MarketSettled, StrikeSet
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import Market, new_event
+from recio.exchange_sim.market.phases import STRIKE_DELAY_MS, MarketPhases, SettlementFaults, Verdict
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Kind, SeriesSpec
-from recio.exchange_sim.matching.execution import cancel_order, pay_out, publish_book, publish_ticker
-from recio.exchange_sim.venue import Venue
-
-STRIKE_DELAY_MS = 500
 
 
 @dataclass(slots=True, kw_only=True)
-class Listed:
+class ListedEvent:
     """One event of a series from its creation until all its markets are settled."""
 
     ticker: str
@@ -38,25 +33,20 @@ class Listed:
     unsettled: int = 0
 
 
-@dataclass(slots=True, kw_only=True)
-class Disturbances:
-    """What settlements will meet because a fault asked for it: (extra time, events left), and wrong events left."""
-
-    delay_ms: int = 0
-    delayed_events: int = 0
-    wrong_events: int = 0
-
-
 class MarketCalendar:
     """Lists one event after another of every series and walks every living market through its states."""
 
-    def __init__(self, venue: Venue, specs: Iterable[SeriesSpec], retention: Retention) -> None:
+    def __init__(
+        self, venue: Venue, listings: Listings, specs: Iterable[SeriesSpec], retention: Retention
+    ) -> None:
         self._venue = venue
+        self._listings = listings
         self._retention = retention
-        self.agenda = Agenda()
-        self.disturbances = Disturbances()
+        self._phases = MarketPhases(venue)
+        self.event_queue = self._phases.event_queue
+        self.settlement_faults = SettlementFaults()
         self.specs = tuple(specs)
-        self._living: dict[str, dict[str, Listed]] = {spec.ticker: {} for spec in self.specs}
+        self._living: dict[str, dict[str, ListedEvent]] = {spec.ticker: {} for spec in self.specs}
         for spec in self.specs:
             period_ms = spec.period_seconds * 1000
             self._list_from(spec, venue.now_ms // period_ms * period_ms)
@@ -64,9 +54,9 @@ class MarketCalendar:
 
     def step(self) -> None:
         """Apply every move that is due by now."""
-        self.agenda.run_to(self._venue.now_ms)
+        self._phases.step()
 
-    def open_event(self, series: str) -> Listed | None:
+    def open_event(self, series: str) -> ListedEvent | None:
         """The event of a series whose time it is."""
         now = self._venue.now_ms
         for event in self._living[series].values():
@@ -85,7 +75,7 @@ class MarketCalendar:
 
     def close_moved(self, market: Market) -> None:
         """The market's close is another one than was planned."""
-        self._at(market.close_ms, self._close, market)
+        self._phases.at(market.close_ms, self._close, market)
 
     def _list_from(self, spec: SeriesSpec, open_ms: int) -> None:
         """List what is due and come again when the next event is."""
@@ -93,13 +83,13 @@ class MarketCalendar:
         while open_ms <= self._venue.now_ms + spec.listed_ahead * period_ms:
             self._list(spec, open_ms)
             open_ms += period_ms
-        self.agenda.add(open_ms - spec.listed_ahead * period_ms, partial(self._list_from, spec, open_ms))
+        self.event_queue.add(open_ms - spec.listed_ahead * period_ms, partial(self._list_from, spec, open_ms))
 
     def _list(self, spec: SeriesSpec, open_ms: int) -> None:
         venue = self._venue
-        level = round(venue.indices[spec.asset.index_id].level * spec.asset.scale)
+        level = round(self._listings.indices[spec.asset.index_id].level * spec.asset.scale)
         markets = new_event(spec, open_ms, venue.now_ms, level)
-        event = Listed(
+        event = ListedEvent(
             ticker=markets[0].event_ticker,
             spec=spec,
             open_ms=open_ms,
@@ -108,48 +98,39 @@ class MarketCalendar:
         )
         self._living[spec.ticker][event.ticker] = event
         for market in markets:
-            venue.markets[market.ticker] = market
+            self._listings.markets[market.ticker] = market
             venue.emit(MarketCreated(market, with_event=market is markets[0]))
-            self._at(open_ms, self._open, market)
-
-    def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
-        self.agenda.add(due_ms, partial(move, market))
-
-    def _change(self, market: Market, status: Status) -> None:
-        market.status = status
-        market.updated_ms = self._venue.now_ms
+            self._phases.at(open_ms, self._open, market)
 
     def _open(self, market: Market) -> None:
         if market.status is not Status.INITIALIZED:
             return
-        self._change(market, Status.ACTIVE)
+        self._phases.change(market, Status.ACTIVE)
         if market.spec.kind is Kind.WINDOW:
-            self._at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
-        self._at(market.close_ms, self._close, market)
+            self._phases.at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+        self._phases.at(market.close_ms, self._close, market)
 
     def _set_strike(self, market: Market) -> None:
         """The target is what the window before settles at, known from the prints up to the open."""
-        index = self._venue.indices[market.spec.asset.index_id]
+        index = self._listings.indices[market.spec.asset.index_id]
         market.strike = index.mean_before(market.open_ms // 1000)
         market.updated_ms = self._venue.now_ms
         self._venue.emit(StrikeSet(market))
 
     def _close(self, market: Market) -> None:
-        open_still = market.status in (Status.ACTIVE, Status.INACTIVE)
-        if not open_still or self._venue.now_ms < market.close_ms:
+        if not self._phases.close(market):
             return
-        self._change(market, Status.CLOSED)
         delays = market.spec.delays
-        value = self._venue.indices[market.spec.asset.index_id].mean_before(market.close_second)
-        self._at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
-        self.agenda.add(
+        value = self._listings.indices[market.spec.asset.index_id].mean_before(market.close_second)
+        self._phases.at(market.close_ms + delays.book_cleared_ms, self._clear_book, market)
+        self.event_queue.add(
             market.close_ms + delays.determined_ms + self._delay_of(market),
             partial(self._determine, market, value),
         )
 
     def _delay_of(self, market: Market) -> int:
         """One armed delay serves a whole event."""
-        event, armed = self._event_of(market), self.disturbances
+        event, armed = self._event_of(market), self.settlement_faults
         if event.delay_ms is None:
             event.delay_ms = armed.delay_ms if armed.delayed_events else 0
             armed.delayed_events = max(0, armed.delayed_events - 1)
@@ -167,44 +148,20 @@ class MarketCalendar:
         self._clear_book(market)
         delays = market.spec.delays
         timer_ms = delays.settled_ms - delays.determined_ms
-        if self._is_wrong(market):
-            self._announce(market, _wrong_value(market, value), Status.DETERMINED)
-            self._at(self._venue.now_ms + timer_ms // 2, self._dispute, market)
-            self.agenda.add(self._venue.now_ms + timer_ms, partial(self._amend, market, value, timer_ms))
-            return
-        self._announce(market, value, Status.DETERMINED)
-        self._at(self._venue.now_ms + timer_ms, self._settle, market)
+        wrong = _verdict(market, _wrong_value(market, value)) if self._is_wrong(market) else None
+        self._phases.determine(market, _verdict(market, value), wrong, timer_ms=timer_ms, settle=self._settle)
 
     def _is_wrong(self, market: Market) -> bool:
         """One armed mistake serves a whole event."""
-        event, armed = self._event_of(market), self.disturbances
+        event, armed = self._event_of(market), self.settlement_faults
         if event.wrong is None:
             event.wrong = armed.wrong_events > 0
             armed.wrong_events = max(0, armed.wrong_events - 1)
         return event.wrong
 
-    def _dispute(self, market: Market) -> None:
-        self._change(market, Status.DISPUTED)
-
-    def _amend(self, market: Market, value: int, timer_ms: int) -> None:
-        """The right result at last; the time to settlement begins anew."""
-        self._announce(market, value, Status.AMENDED)
-        self._at(self._venue.now_ms + timer_ms, self._settle, market)
-
-    def _announce(self, market: Market, value: int, status: Status) -> None:
-        market.value = value
-        market.result = "yes" if market.wins(value) else "no"
-        market.determined_ms = self._venue.now_ms
-        self._change(market, status)
-        self._venue.emit(MarketDetermined(market))
-
     def _settle(self, market: Market) -> None:
-        """Pay, once and on the result that stands, and let go of what only a living market needs."""
         venue = self._venue
-        market.settled_ms = venue.now_ms
-        self._change(market, Status.FINALIZED)
-        pay_out(venue, market)
-        market.holdings.clear()
+        self._phases.settle(market)
         venue.emit(BookCleared(market))
         venue.emit(MarketSettled(market))
         event = self._event_of(market)
@@ -213,7 +170,7 @@ class MarketCalendar:
             del self._living[market.series][event.ticker]
         self._retention.settled(market)
 
-    def _event_of(self, market: Market) -> Listed:
+    def _event_of(self, market: Market) -> ListedEvent:
         return self._living[market.series][market.event_ticker]
 
 
@@ -221,11 +178,15 @@ def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
     """End everything that rests in a market; only the account's orders hear why."""
     for order in venue.open_of(market.ticker):
         cancel_order(venue, market, order, reason)
-    for ladder in (market.book.bids, market.book.asks):
-        for level in list(ladder.levels.values()):
+    for book_side in (market.book.bids, market.book.asks):
+        for level in list(book_side.levels.values()):
             for resting in list(level.values()):
                 market.book.cancel(resting)
     publish_book(venue, market)
+
+
+def _verdict(market: Market, value: int) -> Verdict:
+    return Verdict("yes" if market.wins(value) else "no", value)
 
 
 def _wrong_value(market: Market, value: int) -> int:

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import StrEnum
 from itertools import count
 from uuid import NAMESPACE_URL, uuid5
 
-from recio.exchange_sim.market import series
+from recio.exchange_sim.engine.book import Book, OrderBook
+from recio.exchange_sim.engine.fees import FeeTerms
+from recio.exchange_sim.engine.price_grids import TAPERED_DECI_CENT, Grid
+from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.market.candles import Candles
-from recio.exchange_sim.market.grids import TAPERED_DECI_CENT, Grid
 from recio.exchange_sim.market.naming import event_ticker, market_suffix
 from recio.exchange_sim.market.series import DEFAULT_SERIES, Kind, SeriesSpec
 from recio.exchange_sim.market.strikes import Strike, StrikeType, ladder, ranges
-from recio.exchange_sim.matching.book import Book
 
-SHARD = series.SHARD
 CREATED_BEFORE_MS = 86_400_000
-
-
-class Status(StrEnum):
-    INITIALIZED = "initialized"
-    ACTIVE = "active"
-    INACTIVE = "inactive"
-    CLOSED = "closed"
-    DETERMINED = "determined"
-    DISPUTED = "disputed"
-    AMENDED = "amended"
-    FINALIZED = "finalized"
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +32,7 @@ class Market:
     updated_ms: int
     spec: SeriesSpec = DEFAULT_SERIES
     status: Status = Status.INITIALIZED
-    book: Book = field(default_factory=Book)
+    book: OrderBook = field(default_factory=Book)
     grid: Grid = TAPERED_DECI_CENT
     strike_type: StrikeType = StrikeType.GREATER_OR_EQUAL
     strike: int | None = None
@@ -65,6 +53,14 @@ class Market:
     candles: Candles = field(default_factory=Candles)
     number: int = field(default_factory=count(1).__next__)
     """Its place among all markets that were ever listed."""
+
+    @property
+    def shard(self) -> int:
+        return self.spec.shard
+
+    @property
+    def fees(self) -> FeeTerms:
+        return self.spec.fees
 
     @property
     def close_second(self) -> int:
@@ -120,22 +116,3 @@ def _new_market(
         strike=strike.floor,
         cap=strike.cap,
     )
-
-
-def record_trade(market: Market, *, price: int, quantity: int, buyer: int, seller: int) -> None:
-    """Volume, last price and open interest after a trade."""
-    market.volume += quantity
-    market.last_price = price
-    market.last_size = quantity
-    market.quotes_changed = True
-    market.open_interest += _moved(market.holdings, buyer, quantity) + _moved(
-        market.holdings, seller, -quantity
-    )
-
-
-def _moved(holdings: dict[int, int], owner: int, quantity: int) -> int:
-    """Change of the longs' total when this owner's signed position moves."""
-    before = holdings.get(owner, 0)
-    after = before + quantity
-    holdings[owner] = after
-    return max(after, 0) - max(before, 0)

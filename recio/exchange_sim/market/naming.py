@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from recio.exchange_sim.market.pauses import NEW_YORK
+from recio.exchange_sim.engine.pauses import NEW_YORK
+from recio.exchange_sim.engine.units import fixed_text
 from recio.exchange_sim.market.series import Kind, SeriesSpec
 from recio.exchange_sim.market.strikes import Strike, StrikeType
 
@@ -37,15 +38,9 @@ def market_suffix(event: str, strike: Strike, digits: int) -> str:
             return f"B{short_text((floor + cap + 1) // 2, digits)}"
 
 
-def exact_text(value: int, digits: int) -> str:
-    """8395590 with two digits -> '83955.90'."""
-    whole, part = divmod(value, 10**digits)
-    return f"{whole}.{part:0{digits}d}"
-
-
 def short_text(value: int, digits: int) -> str:
     """7420000 with two digits -> '74200'."""
-    return exact_text(value, digits).rstrip("0").rstrip(".")
+    return fixed_text(value, digits).rstrip("0").rstrip(".")
 
 
 def dollars_text(value: int, digits: int) -> str:

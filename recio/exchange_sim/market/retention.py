@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import KEPT_MARKETS
-from recio.exchange_sim.venue import Venue
 
 _FORGOTTEN_AT_ONCE = 0.1
 
@@ -14,8 +15,11 @@ _FORGOTTEN_AT_ONCE = 0.1
 class Retention:
     """Settled markets in the order of their settlement."""
 
-    def __init__(self, venue: Venue, *, history_ms: int, most: int = KEPT_MARKETS) -> None:
+    def __init__(
+        self, venue: Venue, listings: Listings, *, history_ms: int, most: int = KEPT_MARKETS
+    ) -> None:
         self._venue = venue
+        self._listings = listings
         self._history_ms = history_ms
         self._most = most
         self._settled: deque[Market] = deque()
@@ -36,7 +40,7 @@ class Retention:
         """These markets with the account's orders, fills and closed positions in them."""
         venue = self._venue
         for ticker in gone:
-            del venue.markets[ticker]
+            del self._listings.markets[ticker]
             for account in venue.accounts.values():
                 account.positions.pop(ticker, None)
                 account.position_versions.pop(ticker, None)

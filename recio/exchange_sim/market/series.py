@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import lru_cache
 
-from recio.exchange_sim.market.grids import LINEAR_CENT, TAPERED_DECI_CENT, Grid
+from recio.exchange_sim.engine.fees import WHOLE, FeeTerms
+from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT, Grid
 
 SHARD = 2
 FIFTEEN_MINUTES = 900
@@ -141,6 +143,10 @@ class SeriesSpec:
     shard: int = SHARD
 
     @property
+    def fees(self) -> FeeTerms:
+        return _fee_terms(self.fee_type, self.fee_multiplier)
+
+    @property
     def mutually_exclusive(self) -> bool:
         return self.kind is Kind.RANGE
 
@@ -228,6 +234,11 @@ def spec_of(ticker: str) -> SeriesSpec:
 def chosen(tickers: tuple[str, ...], table: Timetable) -> tuple[SeriesSpec, ...]:
     """The named series by this timetable, each once. Raises UnknownSeries."""
     return tuple(_by_timetable(spec_of(ticker), table) for ticker in dict.fromkeys(tickers))
+
+
+@lru_cache(maxsize=64)
+def _fee_terms(fee_type: str, multiplier: float) -> FeeTerms:
+    return FeeTerms(fee_type=fee_type, multiplier=round(multiplier * WHOLE))
 
 
 def _by_timetable(spec: SeriesSpec, table: Timetable) -> SeriesSpec:

@@ -3,31 +3,26 @@
 Every window is listed from the start, opens and closes at its own times, gets its strike as usual after it
 opened, and is determined and settled at the usual delays to its recorded result. One whose result is not
 known stays closed for ever: nothing is made up. It makes no prices, and
-of the books it only empties those that the recording left standing.
+of the books it only empties those that the recording left with levels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable, Mapping
 from uuid import NAMESPACE_URL, uuid5
 
-from recio.exchange_sim.events import (
-    BookCleared,
-    MarketCreated,
-    MarketDetermined,
-    MarketSettled,
-    StrikeSet,
-)
-from recio.exchange_sim.market.agenda import Agenda
-from recio.exchange_sim.market.lifecycle import STRIKE_DELAY_MS, Disturbances
-from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market, Status
+from recio.exchange_sim.engine.book import OrderBook
+from recio.exchange_sim.engine.events import BookCleared
+from recio.exchange_sim.engine.execution import cancel_order
+from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.market.events import MarketCreated, MarketSettled, StrikeSet
+from recio.exchange_sim.market.listings import Listings
+from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market
+from recio.exchange_sim.market.phases import STRIKE_DELAY_MS, MarketPhases, SettlementFaults, Verdict
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Delays
-from recio.exchange_sim.matching.book import Book
-from recio.exchange_sim.matching.execution import cancel_order, pay_out
 from recio.exchange_sim.recorded.windows import Window
-from recio.exchange_sim.venue import Venue
 
 
 class RecordedCalendar:
@@ -36,21 +31,24 @@ class RecordedCalendar:
     def __init__(
         self,
         venue: Venue,
+        listings: Listings,
         windows: Iterable[Window],
         retention: Retention,
         *,
         delays: Delays,
-        books: dict[str, Book],
+        books: Mapping[str, OrderBook],
         market_ids: dict[str, str],
         last_ms: dict[str, int],
     ) -> None:
         self._venue = venue
+        self._listings = listings
         self._retention = retention
         self._delays = delays
         self._last_ms = last_ms
         self._known: dict[str, Window] = {}
-        self.agenda = Agenda()
-        self.disturbances = Disturbances()
+        self._phases = MarketPhases(venue)
+        self.event_queue = self._phases.event_queue
+        self.settlement_faults = SettlementFaults()
         for window in windows:
             self._known[window.ticker] = window
             market_id = market_ids.get(window.ticker) or str(uuid5(NAMESPACE_URL, window.ticker))
@@ -58,15 +56,15 @@ class RecordedCalendar:
 
     def step(self) -> None:
         """Apply every move that is due by now."""
-        self.agenda.run_to(self._venue.now_ms)
+        self._phases.step()
 
     def close_moved(self, market: Market) -> None:
         """The market's close is another one than was planned."""
-        self._at(market.close_ms, self._close, market)
+        self._phases.at(market.close_ms, self._close, market)
 
     def all_settled(self) -> bool:
         """Whether every window has come to the end that it can come to."""
-        markets = self._venue.markets
+        markets = self._listings.markets
         return all(
             markets[ticker].status is Status.FINALIZED
             or (not window.result and markets[ticker].status is Status.CLOSED)
@@ -74,7 +72,7 @@ class RecordedCalendar:
             if ticker in markets
         )
 
-    def _list(self, window: Window, book: Book, market_id: str) -> None:
+    def _list(self, window: Window, book: OrderBook, market_id: str) -> None:
         created = window.open_ms - CREATED_BEFORE_MS
         market = Market(
             ticker=window.ticker,
@@ -89,21 +87,14 @@ class RecordedCalendar:
             grid=window.spec.grid,
             book=book,
         )
-        self._venue.markets[market.ticker] = market
+        self._listings.markets[market.ticker] = market
         self._venue.emit(MarketCreated(market))
-        self._at(window.open_ms, self._open, market)
-
-    def _at(self, due_ms: int, move: Callable[[Market], None], market: Market) -> None:
-        self.agenda.add(due_ms, partial(move, market))
-
-    def _change(self, market: Market, status: Status) -> None:
-        market.status = status
-        market.updated_ms = self._venue.now_ms
+        self._phases.at(window.open_ms, self._open, market)
 
     def _open(self, market: Market) -> None:
-        self._change(market, Status.ACTIVE)
-        self._at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
-        self._at(market.close_ms, self._close, market)
+        self._phases.change(market, Status.ACTIVE)
+        self._phases.at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+        self._phases.at(market.close_ms, self._close, market)
 
     def _set_strike(self, market: Market) -> None:
         market.strike = self._known[market.ticker].strike
@@ -112,17 +103,15 @@ class RecordedCalendar:
             self._venue.emit(StrikeSet(market))
 
     def _close(self, market: Market) -> None:
-        open_still = market.status in (Status.ACTIVE, Status.INACTIVE)
-        if not open_still or self._venue.now_ms < market.close_ms:
+        if not self._phases.close(market):
             return
-        self._change(market, Status.CLOSED)
-        self._at(market.close_ms + self._delays.book_cleared_ms, self._end_orders, market)
+        self._phases.at(market.close_ms + self._delays.book_cleared_ms, self._end_orders, market)
         if self._known[market.ticker].result:
             delay_ms = self._take_delay()
-            self._at(market.close_ms + self._delays.determined_ms + delay_ms, self._determine, market)
+            self._phases.at(market.close_ms + self._delays.determined_ms + delay_ms, self._determine, market)
 
     def _take_delay(self) -> int:
-        armed = self.disturbances
+        armed = self.settlement_faults
         if not armed.delayed_events:
             return 0
         armed.delayed_events -= 1
@@ -134,37 +123,18 @@ class RecordedCalendar:
         market.cleared = True
 
     def _determine(self, market: Market) -> None:
-        known, armed = self._known[market.ticker], self.disturbances
+        known, armed = self._known[market.ticker], self.settlement_faults
         timer_ms = self._delays.settled_ms - self._delays.determined_ms
+        wrong: Verdict | None = None
         if armed.wrong_events:
             armed.wrong_events -= 1
-            self._announce(market, _other(known.result), None, Status.DETERMINED)
-            self._at(self._venue.now_ms + timer_ms // 2, self._dispute, market)
-            self._at(self._venue.now_ms + timer_ms, self._amend, market)
-            return
-        self._announce(market, known.result, known.value, Status.DETERMINED)
-        self._at(self._venue.now_ms + timer_ms, self._settle, market)
-
-    def _dispute(self, market: Market) -> None:
-        self._change(market, Status.DISPUTED)
-
-    def _amend(self, market: Market) -> None:
-        known = self._known[market.ticker]
-        self._announce(market, known.result, known.value, Status.AMENDED)
-        timer_ms = self._delays.settled_ms - self._delays.determined_ms
-        self._at(self._venue.now_ms + timer_ms, self._settle, market)
-
-    def _announce(self, market: Market, result: str, value: int | None, status: Status) -> None:
-        market.result, market.value = result, value
-        market.determined_ms = self._venue.now_ms
-        self._change(market, status)
-        self._venue.emit(MarketDetermined(market))
+            wrong = Verdict(_other(known.result), None)
+        self._phases.determine(
+            market, Verdict(known.result, known.value), wrong, timer_ms=timer_ms, settle=self._settle
+        )
 
     def _settle(self, market: Market) -> None:
-        market.settled_ms = self._venue.now_ms
-        self._change(market, Status.FINALIZED)
-        pay_out(self._venue, market)
-        market.holdings.clear()
+        self._phases.settle(market)
         if market.settled_ms > self._last_ms.get(market.ticker, 0):
             clear_shown(self._venue, market)
         self._venue.emit(MarketSettled(market))
@@ -172,12 +142,12 @@ class RecordedCalendar:
 
 
 def clear_shown(venue: Venue, market: Market) -> None:
-    """Empty a book that the recording left standing, with one empty snapshot."""
+    """Empty a book that the recording left with levels, with one empty snapshot."""
     if market.book.bids.prices or market.book.asks.prices:
-        for ladder in (market.book.bids, market.book.asks):
-            for level in list(ladder.levels.values()):
+        for book_side in (market.book.bids, market.book.asks):
+            for level in list(book_side.levels.values()):
                 for resting in list(level.values()):
-                    ladder.shrink(resting, resting.remaining)
+                    book_side.shrink(resting, resting.remaining)
         venue.emit(BookCleared(market))
 
 

@@ -8,12 +8,15 @@ from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 
+from recio.exchange_sim.engine.units import ONE_DOLLAR, UnitError, read_price, read_quantity
 from recio.exchange_sim.recorded.files import bad_line, lines
-from recio.units import ONE_DOLLAR, UnitError, price, quantity
 
 EARLIEST_MS, LATEST_MS = 946_684_800_000, 4_102_444_800_000
 """Years 2000 to 2100: a time outside is in the wrong unit."""
 NS_PER_MS = 1_000_000
+BOOK = "orderbook_delta"
+TICKER = "ticker"
+"""The channels whose messages are served."""
 
 _Levels = list[tuple[str, str]]
 _Stamp = Annotated[int, msgspec.Meta(ge=EARLIEST_MS, le=LATEST_MS)]
@@ -85,7 +88,7 @@ class BookSnapshot(NamedTuple):
     body: bytes
 
 
-class Quote(NamedTuple):
+class TickerUpdate(NamedTuple):
     """A ticker message: what traded last and how much in all. None is not known."""
 
     ticker: str
@@ -105,13 +108,13 @@ class Subscribed(NamedTuple):
     sid: int
 
 
-class Passed(NamedTuple):
+class NotServed(NamedTuple):
     """Something that is not served."""
 
     kind: str
 
 
-Fact = BookDelta | BookSnapshot | Quote | Subscribed | Passed
+Fact = BookDelta | BookSnapshot | TickerUpdate | Subscribed | NotServed
 
 
 class Frame(NamedTuple):
@@ -148,7 +151,7 @@ def _fact(message: _Message) -> Fact:
         case "orderbook_snapshot":
             seen = _snapshot.decode(body)
             bids = [_level(*level) for level in seen.yes_dollars_fp]
-            asks = [_turned(_level(*level)) for level in seen.no_dollars_fp]
+            asks = [_complement(_level(*level)) for level in seen.no_dollars_fp]
             return BookSnapshot(seen.market_ticker, seen.market_id, bids, asks, body)
         case "ticker":
             return _quote(_ticker.decode(body), body)
@@ -156,7 +159,7 @@ def _fact(message: _Message) -> Fact:
             opened = _subscribed.decode(body)
             return Subscribed(opened.channel, opened.sid)
         case _:
-            return Passed(message.type)
+            return NotServed(message.type)
 
 
 def _book_delta(seen: _Delta, body: bytes) -> BookDelta:
@@ -167,17 +170,17 @@ def _book_delta(seen: _Delta, body: bytes) -> BookDelta:
         seen.market_id,
         bid,
         at if bid else ONE_DOLLAR - at,
-        quantity(seen.delta_fp),
+        read_quantity(seen.delta_fp),
         seen.ts_ms,
         body,
     )
 
 
-def _quote(seen: _Ticker, body: bytes) -> Quote:
-    return Quote(
+def _quote(seen: _Ticker, body: bytes) -> TickerUpdate:
+    return TickerUpdate(
         seen.market_ticker,
         seen.market_id,
-        None if seen.price_dollars is None else price(seen.price_dollars),
+        None if seen.price_dollars is None else read_price(seen.price_dollars),
         _size(seen.last_trade_size_fp),
         _size(seen.volume_fp),
         _size(seen.open_interest_fp),
@@ -187,22 +190,22 @@ def _quote(seen: _Ticker, body: bytes) -> Quote:
 
 
 def _size(text: str | None) -> int | None:
-    return None if text is None else quantity(text)
+    return None if text is None else read_quantity(text)
 
 
-def _level(at: str, size: str) -> Level:
-    standing = quantity(size)
-    if standing <= 0:
-        raise UnitError(f"a level of {size} cannot stand in a book")
-    return _inside(at), standing
+def _level(at: str, text: str) -> Level:
+    size = read_quantity(text)
+    if size <= 0:
+        raise UnitError(f"a level of {text} cannot stand in a book")
+    return _inside(at), size
 
 
-def _turned(level: Level) -> Level:
+def _complement(level: Level) -> Level:
     return ONE_DOLLAR - level[0], level[1]
 
 
 def _inside(text: str) -> int:
-    at = price(text)
+    at = read_price(text)
     if not 0 < at < ONE_DOLLAR:
         raise UnitError(f"price {text} is not between 0 and 1")
     return at

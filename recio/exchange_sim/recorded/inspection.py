@@ -18,21 +18,21 @@ from pathlib import Path
 
 from recio.exchange_sim.recorded.files import BadSession, SessionFiles, bad_line, find_files
 from recio.exchange_sim.recorded.frames import (
+    BOOK,
     NS_PER_MS,
     BookDelta,
     BookSnapshot,
     Frame,
-    Quote,
     Subscribed,
+    TickerUpdate,
     read_frames,
 )
 from recio.exchange_sim.recorded.spot_rows import SpotRow, read_spot
 from recio.exchange_sim.recorded.windows import Window, read_windows
-from recio.exchange_sim.ws.subscriptions import BOOK
 
 OFFSET_SAMPLE = 1_000
 
-Served = BookDelta | BookSnapshot | Quote | SpotRow
+Served = BookDelta | BookSnapshot | TickerUpdate | SpotRow
 Message = tuple[int, Served]
 """Its moment in venue milliseconds, and what it says."""
 
@@ -60,7 +60,7 @@ class Recording:
             latest = max(latest, (received_ns - self.offset_ns) // NS_PER_MS)
             if not isinstance(seen, Frame):
                 yield latest, seen
-            elif isinstance(seen.fact, BookDelta | BookSnapshot | Quote):
+            elif isinstance(seen.fact, BookDelta | BookSnapshot | TickerUpdate):
                 yield latest, seen.fact
 
 
@@ -84,7 +84,7 @@ class _Checks:
                 if channel == BOOK:
                     self.expected[sid] = 1
                     self.books.clear()
-            case BookSnapshot() | BookDelta() | Quote() as fact:
+            case BookSnapshot() | BookDelta() | TickerUpdate() as fact:
                 if fact.ticker not in self.tickers:
                     raise self._bad(frame, f"{fact.ticker} is not among the markets of the description")
                 self.market_ids.setdefault(fact.ticker, fact.market_id)
@@ -104,7 +104,7 @@ class _Checks:
         if expected is not None:
             self.expected[frame.sid] = expected + 1
 
-    def _book(self, frame: Frame, fact: BookSnapshot | BookDelta | Quote) -> None:
+    def _book(self, frame: Frame, fact: BookSnapshot | BookDelta | TickerUpdate) -> None:
         if isinstance(fact, BookSnapshot):
             self.books[fact.ticker, True] = dict(fact.bids)
             self.books[fact.ticker, False] = dict(fact.asks)
@@ -132,7 +132,7 @@ def open_recording(folder: Path) -> Recording:
         checks.take(frame)
         count += 1
         received = _bounds(received, frame.received_ns)
-        if len(offsets) < OFFSET_SAMPLE and isinstance(frame.fact, BookDelta | Quote):
+        if len(offsets) < OFFSET_SAMPLE and isinstance(frame.fact, BookDelta | TickerUpdate):
             offsets.append(frame.received_ns - frame.fact.ts_ms * NS_PER_MS)
     first_spot: SpotRow | None = None
     trades = 0

@@ -1,40 +1,16 @@
-"""Puts a recorded session where a simulation would be: its clock, its playback, its spot feeds; it serves nobody."""
+"""Opens a recorded session: reads it whole, says what it lacks and starts its clock; it serves nobody."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
-from uuid import uuid4
 
-import msgspec
 import structlog
 
-from recio.exchange_sim.clock import VenueClock, iso
-from recio.exchange_sim.credentials import CREDENTIALS_FILE, ClockOrigin, Credentials, write_private
-from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.clock import iso
 from recio.exchange_sim.recorded.inspection import Recording, open_recording
-from recio.exchange_sim.recorded.playback import Playback
-from recio.exchange_sim.recorded.spot_feed import RecordedSpot
 from recio.exchange_sim.recorded.waiting import Waiting
-from recio.exchange_sim.simulation import Simulation
-from recio.exchange_sim.ws.feeds import Feeds
-from recio.units import money
-
-if TYPE_CHECKING:
-    from recio.exchange_sim.server import ExchangeSettings
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Played:
-    """What an exchange runs instead of a simulation and its spot venues."""
-
-    simulation: Simulation
-    feeds: Feeds
-    over: Callable[[], bool]
 
 
 def open_session(folder: Path) -> Recording:
@@ -59,43 +35,13 @@ def open_session(folder: Path) -> Recording:
     return recording
 
 
-def start_waiting(recording: Recording, settings: ExchangeSettings) -> Waiting:
-    """The clock of the session, running."""
-    lead_seconds = settings.recording_lead_seconds
-    wait = settings.recording_wait_for_client
+def start_waiting(recording: Recording, *, speed: float, lead_seconds: float, for_client: bool) -> Waiting:
+    """The clock of the session, running; it waits for a client only with a lead to wait in."""
     waiting = Waiting(
         begin_ms=recording.begin_ms,
-        speed=settings.speed,
+        speed=speed,
         lead_seconds=lead_seconds,
-        over=not wait or lead_seconds <= 0,
+        over=not for_client or lead_seconds <= 0,
     )
     waiting.start()
     return waiting
-
-
-def play(
-    recording: Recording,
-    settings: ExchangeSettings,
-    faults: Faults,
-    clock: VenueClock,
-    credentials: Credentials,
-) -> Played:
-    now_ms = clock.milliseconds()
-    playback = Playback(
-        recording,
-        instance=credentials.instance,
-        now_ms=now_ms,
-        timetable=settings.timetable,
-        balance=money(settings.balance_dollars),
-        user_id=str(uuid4()),
-    )
-    playback.spot = RecordedSpot(recording, faults, now_ms=now_ms)
-    # The exchange asks of a simulation only what a playback answers as well.
-    return Played(simulation=cast(Simulation, playback), feeds=playback.spot.feeds, over=playback.over)
-
-
-def announce_again(directory: Path, credentials: Credentials, clock: VenueClock) -> None:
-    """Write the credentials file anew with another clock."""
-    origin = ClockOrigin(speed=clock.speed, host_origin=clock.host_origin, venue_origin=clock.venue_origin)
-    encoded = msgspec.json.encode(replace(credentials, clock=origin))
-    write_private(directory / CREDENTIALS_FILE, msgspec.json.format(encoded, indent=2))

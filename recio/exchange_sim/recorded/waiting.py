@@ -21,7 +21,7 @@ LONGEST_STAMP = 15
 Announce = Callable[[VenueClock], None]
 
 
-def say_nothing(_: VenueClock) -> None:
+def announce_nothing(_: VenueClock) -> None:
     """For the clock that was announced with everything else."""
 
 
@@ -33,7 +33,7 @@ class Waiting:
     speed: float
     lead_seconds: float
     over: bool
-    announce: Announce = say_nothing
+    announce: Announce = announce_nothing
     clocks: list[VenueClock] = field(default_factory=list[VenueClock])
 
     @property

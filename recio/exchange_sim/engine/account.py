@@ -1,0 +1,182 @@
+"""Cash and positions of one account: fills, netting and settlement in exact integers; it knows no order or book."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+
+from recio.exchange_sim.engine.units import ONE_DOLLAR, PAYOUT_PER_UNIT
+from recio.exchange_sim.engine.versions import Horizon, Versions
+
+
+@dataclass(slots=True)
+class Position:
+    """What the account holds in one market. `quantity` is signed: positive long YES, negative long NO."""
+
+    ticker: str
+    event_ticker: str
+    shard: int
+    quantity: int = 0
+    cost: int = 0
+    realized: int = 0
+    fees: int = 0
+    traded: int = 0
+    volume: int = 0
+    yes_bought: int = 0
+    yes_cost: int = 0
+    no_bought: int = 0
+    no_cost: int = 0
+    updated_ms: int = 0
+    settled: bool = False
+    subaccount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settlement:
+    """What one market paid the account."""
+
+    ticker: str
+    event_ticker: str
+    shard: int
+    result: str
+    yes_count: int
+    yes_cost: int
+    no_count: int
+    no_cost: int
+    revenue: int
+    fees: int
+    settled_ms: int
+    sequence: int
+    subaccount: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wallet:
+    """Where money is: a subaccount's part of one shard."""
+
+    subaccount: int
+    shard: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    transfer_id: str
+    source: Wallet
+    target: Wallet
+    amount: int
+    created_ms: int
+    sequence: int
+
+
+@dataclass(slots=True)
+class Account:
+    """Money by shard, positions by market, and the totals that the books must agree with."""
+
+    user_id: str
+    cash: dict[int, int]
+    deposits: int = 0
+    fees: int = 0
+    payouts: int = 0
+    positions: dict[str, Position] = field(default_factory=dict[str, Position])
+    settlements: list[Settlement] = field(default_factory=list[Settlement])
+    number: int = 0
+    """0 is the primary account, others are subaccounts."""
+    horizon: Horizon = field(default_factory=Horizon)
+    cash_versions: Versions[dict[int, int]] = field(init=False)
+    position_versions: dict[str, Versions[Position]] = field(default_factory=dict[str, Versions[Position]])
+
+    def __post_init__(self) -> None:
+        self.cash_versions = Versions(self.horizon)
+        self.cash_versions.add(0, dict(self.cash))
+
+    def held(self, ticker: str) -> int:
+        position = self.positions.get(ticker)
+        return position.quantity if position else 0
+
+    def move(self, shard: int, amount: int, now_ms: int) -> None:
+        """Money comes in from, or goes out to, another shard or subaccount of the same member."""
+        self.cash[shard] = self.cash.get(shard, 0) + amount
+        self.deposits += amount
+        self.cash_versions.add(now_ms, dict(self.cash))
+
+    def remember(self, position: Position, now_ms: int) -> None:
+        """Keep what a read that lags behind will show of this moment."""
+        self.cash_versions.add(now_ms, dict(self.cash))
+        versions = self.position_versions.get(position.ticker)
+        if versions is None:
+            versions = self.position_versions[position.ticker] = Versions(self.horizon)
+        versions.add(now_ms, copy(position))
+
+
+def apply_fill(
+    account: Account, position: Position, *, bid: bool, price: int, quantity: int, fee: int, now_ms: int
+) -> None:
+    """Book one fill at a YES price: it first closes the opposite position, the rest opens or adds."""
+    signed = quantity if bid else -quantity
+    outcome_price = price if bid else ONE_DOLLAR - price
+    opposite = position.quantity if (position.quantity > 0) != bid else 0
+    closing = min(quantity, abs(opposite))
+    _close_part(position, closing, proceeds=(ONE_DOLLAR - outcome_price) * closing)
+    position.cost += outcome_price * (quantity - closing)
+    position.quantity += signed
+    account.cash[position.shard] += PAYOUT_PER_UNIT * closing - outcome_price * quantity - fee
+    account.fees += fee
+    position.fees += fee
+    position.traded += outcome_price * quantity
+    position.volume += quantity
+    position.updated_ms = now_ms
+    _count_bought(position, bid=bid, quantity=quantity, cost=outcome_price * quantity)
+    account.remember(position, now_ms)
+
+
+def settle(account: Account, position: Position, *, result: str, now_ms: int) -> Settlement:
+    """Pay the winning side of a position and file the row. The position is empty afterwards."""
+    won = max(position.quantity, 0) if result == "yes" else max(-position.quantity, 0)
+    revenue = won * PAYOUT_PER_UNIT
+    account.cash[position.shard] += revenue
+    account.payouts += revenue
+    position.realized += revenue - position.cost
+    row = Settlement(
+        ticker=position.ticker,
+        event_ticker=position.event_ticker,
+        shard=position.shard,
+        result=result,
+        yes_count=position.yes_bought,
+        yes_cost=position.yes_cost,
+        no_count=position.no_bought,
+        no_cost=position.no_cost,
+        revenue=revenue,
+        fees=position.fees,
+        settled_ms=now_ms,
+        sequence=len(account.settlements) + 1,
+        subaccount=position.subaccount,
+    )
+    position.quantity = 0
+    position.cost = 0
+    position.updated_ms = now_ms
+    position.settled = True
+    account.settlements.append(row)
+    account.remember(position, now_ms)
+    return row
+
+
+def collateral(*, bid: bool, price: int, quantity: int) -> int:
+    """The most that an opening order can lose."""
+    return (price if bid else ONE_DOLLAR - price) * quantity
+
+
+def _close_part(position: Position, closing: int, *, proceeds: int) -> None:
+    if not closing:
+        return
+    share = position.cost * closing // abs(position.quantity)
+    position.cost -= share
+    position.realized += proceeds - share
+
+
+def _count_bought(position: Position, *, bid: bool, quantity: int, cost: int) -> None:
+    if bid:
+        position.yes_bought += quantity
+        position.yes_cost += cost
+    else:
+        position.no_bought += quantity
+        position.no_cost += cost

@@ -1,1 +1,0 @@
-"""The exchange's REST interface: routes, bodies, errors and authentication."""

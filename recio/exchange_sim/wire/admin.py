@@ -1,0 +1,155 @@
+"""Loopback-only endpoints for tests: arm faults, see and disarm them, read the ledger; it never moves money."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+from aiohttp import web
+
+from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.faults import market_faults
+from recio.exchange_sim.faults.faults import (
+    PASSING_KINDS,
+    REQUEST_KINDS,
+    Fault,
+    FaultKind,
+    FaultStream,
+    RandomFaults,
+)
+from recio.exchange_sim.market.interventions import NoSuchMarket
+from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR
+from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
+from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, reply
+from recio.exchange_sim.wire.rest.request_body import decoded_body
+from recio.exchange_sim.wire.texts import Json, cost
+
+RANDOM = "random"
+_LOOPBACK = ("127.", "::1")
+
+
+class _Asked(msgspec.Struct):
+    kind: str
+
+
+async def arm_fault(request: web.Request) -> web.Response:
+    if not _local(request):
+        return no_such_path()
+    body = await decoded_body(request)
+    exchange = exchange_of(request)
+    if body.flaw is not None:
+        return bad_body(body.flaw)
+    try:
+        kind = msgspec.convert(body.value, _Asked).kind
+        if kind == RANDOM:
+            _arm_stream(exchange, msgspec.convert(body.value, RandomFaults))
+        else:
+            _arm(exchange, msgspec.convert(body.value, Fault))
+    except (msgspec.ValidationError, NoSuchMarket, ValueError) as error:
+        return bad_body(str(error))
+    return reply({"armed": kind})
+
+
+async def see_faults(request: web.Request) -> web.Response:
+    """What is armed, and how often each kind was met since the exchange started."""
+    if not _local(request):
+        return no_such_path()
+    return reply(_armed(exchange_of(request), time.time()))
+
+
+async def disarm_faults(request: web.Request) -> web.Response:
+    if not _local(request):
+        return no_such_path()
+    exchange = exchange_of(request)
+    exchange.faults.disarm()
+    market_faults.end(exchange.venue, exchange.run.calendar.settlement_faults)
+    exchange.follow_reads()
+    return reply(_armed(exchange, time.time()))
+
+
+async def ledger(request: web.Request) -> web.Response:
+    """The books of all the member's subaccounts, whole and exact."""
+    if not _local(request):
+        return no_such_path()
+    exchange = exchange_of(request)
+    venue = exchange.venue
+    accounts = venue.accounts.values()
+    user = venue.account.user_id
+    body: Json = {
+        "cash": cost(sum(sum(account.cash.values()) for account in accounts)),
+        "reserved": cost(
+            sum(venue.reserved(shard, account.number) for account in accounts for shard in account.cash)
+        ),
+        "positions": [
+            position_json(position) for account in accounts for position in account.positions.values()
+        ],
+        "orders": [order_json(order, user) for order in venue.orders.values()],
+        "asked_for": dict(request.app[ASKED_FOR]),
+        "fills": [fill_json(fill) for fill in venue.fills],
+        "fees": cost(sum(account.fees for account in accounts)),
+        "deposits": cost(sum(account.deposits for account in accounts)),
+        "payouts": cost(sum(account.payouts for account in accounts)),
+        "settlements": [settlement_json(row) for account in accounts for row in account.settlements],
+    }
+    return reply(body)
+
+
+def _arm(exchange: Exchange, fault: Fault) -> None:
+    if market_faults.apply(fault, exchange.venue, exchange.run.interventions, speed=exchange.clock.speed):
+        exchange.faults.count(fault.kind)
+        exchange.publish()
+        return
+    exchange.faults.arm(fault, time.time())
+    if fault.kind is FaultKind.DROP_SOCKETS:
+        exchange.drop_sockets()
+    exchange.follow_reads()
+
+
+def _arm_stream(exchange: Exchange, asked: RandomFaults) -> None:
+    if not 0.0 <= asked.rate <= 1.0:
+        raise ValueError("rate is a probability, 0 to 1")
+    unfit = sorted(set(asked.kinds) - REQUEST_KINDS - PASSING_KINDS)
+    if unfit:
+        raise ValueError(f"not for a random stream: {', '.join(unfit)}")
+    exchange.faults.stream = FaultStream(asked, time.time())
+
+
+def _armed(exchange: Exchange, now: float) -> Json:
+    faults, venue = exchange.faults, exchange.venue
+    stream = faults.stream
+    return {
+        "requests": [
+            {"kind": fault.kind.value, "on": fault.on.value, "seconds": fault.seconds}
+            for fault in faults.requests
+        ],
+        "counts": {kind.value: left for kind, left in faults.counts.items() if left},
+        "lasting": {kind.value: until - now for kind, until in faults.until.items() if until > now},
+        "feeds": [
+            {"kind": kind.value, "feed": feed, "seconds": until - now}
+            for (kind, feed), (until, _) in faults.feeds.items()
+            if until > now
+        ],
+        "paused": {
+            "trading": venue.trading_paused(venue.now_ms),
+            "exchange": venue.exchange_paused(venue.now_ms),
+        },
+        "random": None if stream is None or stream.is_over(now) else _stream_json(stream),
+        "met": {kind.value: times for kind, times in faults.met.items()},
+    }
+
+
+def _stream_json(stream: FaultStream) -> Json:
+    return {**msgspec.to_builtins(stream.asked), "drawn": stream.drawn}
+
+
+def _local(request: web.Request) -> bool:
+    return (request.remote or "").startswith(_LOOPBACK)
+
+
+ROUTES = [
+    web.post("/admin/faults", arm_fault),
+    web.get("/admin/faults", see_faults),
+    web.delete("/admin/faults", disarm_faults),
+    web.get("/admin/ledger", ledger),
+]

@@ -1,0 +1,96 @@
+"""Kalshi's interfaces as one web application: every route, and the gate each request passes; it carries nothing out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from email.utils import formatdate
+
+from aiohttp import web
+
+from recio.exchange_sim.exchange import Exchange
+from recio.exchange_sim.wire import admin
+from recio.exchange_sim.wire.app_keys import EXCHANGE
+from recio.exchange_sim.wire.auth import VERIFIER, Verifier
+from recio.exchange_sim.wire.rest import market_routes, private_api
+from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
+from recio.exchange_sim.wire.rest.metering import metered
+from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
+from recio.exchange_sim.wire.rest.replies import (
+    DATE,
+    BadParameter,
+    Handler,
+    bad_body,
+    bad_parameter,
+    no_such_path,
+    refusal,
+)
+from recio.exchange_sim.wire.rest.request_body import BadBody
+from recio.exchange_sim.wire.rest.request_faults import faulty
+from recio.exchange_sim.wire.rest.routing import PREFIX
+from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands
+from recio.exchange_sim.wire.ws.hub import HUB, Hub
+from recio.exchange_sim.wire.ws.sockets import trading_socket
+
+SOCKET_PATH = "/trade-api/ws/v2"
+_PUBLIC = (
+    *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
+    *("/historical/cutoff", "/historical/markets", "/historical/trades"),
+)
+
+
+def application_of(
+    exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: RateLimits
+) -> web.Application:
+    """REST, the trading WebSocket and the administration of one exchange."""
+    application = web.Application(middlewares=[_gate, counted, metered, faulty])
+    application[EXCHANGE] = exchange
+    application[VERIFIER] = verifier
+    application[LIMITS] = limits
+    application[ASKED_FOR] = Counter[str]()
+    application[HUB] = hub
+    application[COMMANDS] = SessionCommands(exchange.venue, exchange.listings, hub)
+    application.on_response_prepare.append(_date)
+    for route in (*private_api.ROUTES, *market_routes.ROUTES):
+        application.router.add_route(route.method, PREFIX + route.path, route.handler)
+    application.add_routes(admin.ROUTES)
+    application.router.add_get(SOCKET_PATH, trading_socket)
+    return application
+
+
+@web.middleware
+async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every request: keep up with the clock, authenticate, and put failures in the venue's words."""
+    exchange = request.app[EXCHANGE]
+    exchange.touch()
+    exchange.meet(request.headers)
+    exchange.catch_up()
+    request[DATE] = formatdate(exchange.clock.milliseconds() / 1000, usegmt=True)
+    path = request.rel_url.raw_path
+    if not _is_open(path):
+        refused = request.app[VERIFIER].refusal(
+            request.method, path, request.headers, exchange.clock.milliseconds()
+        )
+        if refused is not None:
+            return refusal(refused)
+    try:
+        return await handler(request)
+    except BadBody as error:
+        return bad_body(str(error))
+    except BadParameter as error:
+        return bad_parameter(error)
+    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+        return no_such_path()
+
+
+async def _date(request: web.Request, response: web.StreamResponse) -> None:
+    """Every answer carries the venue's time: clients measure their own clock against it."""
+    response.headers["Date"] = request[DATE]
+
+
+def _is_open(path: str) -> bool:
+    """Whether a path needs no key: market data, and whatever is not the trading API at all."""
+    if path == SOCKET_PATH:
+        return False
+    if not path.startswith(PREFIX):
+        return True
+    return path.removeprefix(PREFIX).startswith(_PUBLIC)

@@ -1,0 +1,143 @@
+"""HTTP replies in the venue's shapes: sorted JSON, its four error bodies, pages with cursors; no decisions."""
+
+from __future__ import annotations
+
+import binascii
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
+
+import msgspec
+from aiohttp import web
+
+from recio.exchange_sim.engine.orders import Refused
+
+DEFAULT_LIMIT = 100
+MOST_LIMIT = 1000
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+DATE = web.RequestKey("date", str)
+"""Where a request keeps the venue's time for its answer."""
+
+_STATUSES = {
+    "authentication_error": 401,
+    "header_timestamp_expired": 401,
+    "signature_is_missing_from_headers": 401,
+    "token_authentication_failure": 401,
+    "permission_denied": 403,
+    "market_not_found": 404,
+    "not_found": 404,
+    "order_already_exists": 409,
+    "transfer_already_exists": 409,
+    "deprecated_v1_order_endpoint": 410,
+    "internal_server_error": 500,
+    "service_unavailable": 503,
+}
+"""The HTTP status of a refusal by its code; any other is 400."""
+
+_Item = TypeVar("_Item")
+_encoder = msgspec.json.Encoder(order="sorted")
+
+
+class BadParameter(Exception):
+    """A query parameter that the venue's validation refuses."""
+
+    def __init__(self, operation: str, field: str, tag: str) -> None:
+        super().__init__(
+            f"Parameter validation failed for {operation}: Key: '{operation}Params.{field}' "
+            f"Error:Field validation for '{field}' failed on the '{tag}' tag"
+        )
+
+
+def reply(body: object, status: int = 200) -> web.Response:
+    return web.Response(body=_encoder.encode(body), status=status, content_type="application/json")
+
+
+def refusal(refused: Refused) -> web.Response:
+    """The nested error body."""
+    error = {"code": refused.code, "message": refused.message or refused.code.replace("_", " ")}
+    if refused.details is not None:
+        error["details"] = refused.details
+    return web.Response(
+        body=msgspec.json.encode({"error": error}),
+        status=_STATUSES.get(refused.code, 400),
+        content_type="application/json",
+    )
+
+
+def bad_body(details: str) -> web.Response:
+    """The flat error body of a request that could not be parsed."""
+    return reply({"code": "bad_request", "message": "bad request", "details": details}, 400)
+
+
+def bad_parameter(error: BadParameter) -> web.Response:
+    return reply({"msg": str(error)}, 400)
+
+
+def too_many_requests() -> web.Response:
+    """The whole of it: no header says when to come back."""
+    return web.Response(body=b'{"error":"too many requests"}', status=429, content_type="application/json")
+
+
+def no_such_path() -> web.Response:
+    return web.Response(text="404 page not found\n", status=404)
+
+
+def limit_of(
+    request: web.Request, operation: str, *, most: int = MOST_LIMIT, default: int = DEFAULT_LIMIT
+) -> int:
+    text = request.query.get("limit", "")
+    if not text:
+        return default
+    if not text.isdigit():
+        raise BadParameter(operation, "Limit", "number")
+    if int(text) > most:
+        raise BadParameter(operation, "Limit", "lte")
+    return int(text) or default
+
+
+def number_of(request: web.Request, name: str, operation: str) -> int | None:
+    """A whole number from the query; absent is None."""
+    text = request.query.get(name, "")
+    if not text:
+        return None
+    if not text.lstrip("-").isdigit():
+        raise BadParameter(operation, name, "number")
+    return int(text)
+
+
+def names_of(request: web.Request, name: str) -> set[str]:
+    """A comma list from the query."""
+    return {part for part in request.query.get(name, "").split(",") if part}
+
+
+def few_names_of(request: web.Request, name: str, operation: str, *, most: int) -> set[str]:
+    """A comma list that may not be longer than this."""
+    names = names_of(request, name)
+    if len(names) > most:
+        raise BadParameter(operation, name, "max")
+    return names
+
+
+def page(
+    request: web.Request, items: Iterable[_Item], *, key: Callable[[_Item], int], limit: int
+) -> tuple[list[_Item], str]:
+    """The next items below the query's cursor, highest key first. One that means nothing starts at the top."""
+    below = _read_cursor(request.query.get("cursor", ""))
+    ordered = sorted((item for item in items if below is None or key(item) < below), key=key, reverse=True)
+    chosen = ordered[:limit]
+    more = len(ordered) > limit
+    return chosen, _write_cursor(key(chosen[-1])) if more and chosen else ""
+
+
+def _write_cursor(key: int) -> str:
+    return urlsafe_b64encode(b"k%d" % key).decode().rstrip("=")
+
+
+def _read_cursor(cursor: str) -> int | None:
+    try:
+        text = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
+        return int(text[1:]) if text[:1] == b"k" else None
+    except (binascii.Error, ValueError):
+        return None

@@ -1,0 +1,1 @@
+"""The WebSocket: commands, subscriptions and frames; it changes nothing at the venue."""

@@ -1,1 +1,0 @@
-"""The exchange's WebSocket: commands, subscriptions, frames; and the spot feeds beside it."""
