@@ -6,7 +6,7 @@ import argparse
 import errno
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 
@@ -15,14 +15,14 @@ from recio.clock import Clock
 from recio.commands.event_loop import until_signal
 from recio.commands.options import positive
 from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
+from recio.exchange_sim.credentials import Credentials, KeyType, PemFormat
 from recio.exchange_sim.engine.units import UnitError, read_money
+from recio.exchange_sim.market.series import Timetable
+from recio.exchange_sim.recorded.files import BadSession
+from recio.exchange_sim.server import ExchangeSettings, serve
+from recio.exchange_sim.wire.ws.rules import SocketRules
 from recio.settings.sections import LogSection
 from recio.supervisor import leading_fault
-
-if TYPE_CHECKING:
-    from recio.exchange_sim.credentials import Credentials
-    from recio.exchange_sim.server import ExchangeSettings
-
 
 GRACE_SECONDS = 10.0
 """How long clients may still read fills and settlements of a recording that is over."""
@@ -109,8 +109,6 @@ def run(options: argparse.Namespace) -> ExitCode:
 
 def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]]:
     """Serve until the event is set or the exchange ends by itself."""
-    from recio.exchange_sim.server import serve
-
     _refuse_unused(options)
     settings = _settings(options)
 
@@ -146,8 +144,6 @@ def _welcome(given: Credentials) -> str:
 
 def explained(options: argparse.Namespace, fault: BaseException) -> Exception:
     """A sentence for what the exchange could not do with its options; anything else as it is."""
-    from recio.exchange_sim.recorded.files import BadSession
-
     match fault:
         case Fatal():
             return fault
@@ -178,11 +174,6 @@ def _refuse_unused(options: argparse.Namespace) -> None:
 
 
 def _settings(options: argparse.Namespace) -> ExchangeSettings:
-    from recio.exchange_sim.credentials import KeyType, PemFormat
-    from recio.exchange_sim.market.series import Timetable
-    from recio.exchange_sim.server import ExchangeSettings
-    from recio.exchange_sim.wire.ws.rules import SocketRules
-
     return ExchangeSettings(
         credentials_dir=options.credentials,
         port=options.port,

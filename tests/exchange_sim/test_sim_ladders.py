@@ -9,7 +9,6 @@ from itertools import pairwise
 
 import pytest
 
-from recio import messages
 from recio.exchange_sim.engine.events import BookChanged, Event
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.market.descriptions import (
@@ -35,6 +34,7 @@ from recio.exchange_sim.market.series import (
 )
 from recio.exchange_sim.market.strikes import Strike, StrikeType
 from recio.exchange_sim.simulation import Simulation
+from recio.messages import markets as messages
 from recio.rules.market.contract_terms import why_not_understood
 
 HOUR_MS = 3_600_000
