@@ -115,6 +115,28 @@ async def test_a_taker_sees_average_price_and_fee(start_exchange) -> None:
     assert 0 < float(body["average_fee_paid"]) < 0.02
 
 
+async def test_a_body_that_is_no_json_of_the_right_kind_is_refused_in_flat_words(start_exchange) -> None:
+    client = await start_exchange(quiet_traders=True)
+    path = "/trade-api/v2/portfolio/events/orders"
+    wrong = {
+        b"": "EOF",
+        b'{"ticker":': "invalid character",
+        b'{"ticker":"\xff"}': "invalid character",
+        b"[]": "json: ",
+    }
+    for raw, details in wrong.items():
+        headers = client.headers("POST", path)
+        async with client.session.post(client.root + path, data=raw, headers=headers) as answer:
+            said = await answer.json()
+            assert (answer.status, said["code"]) == (400, "bad_request")
+            assert said["details"].startswith(details)
+
+
+async def test_a_body_that_may_be_left_out_is_one_without_fields(start_exchange) -> None:
+    client = await start_exchange(quiet_traders=True, rate_limits="advanced")
+    assert await client.request("POST", "/portfolio/subaccounts") == (201, {"subaccount_number": 1})
+
+
 @pytest.mark.parametrize(
     ("refused", "status"),
     [
