@@ -10,9 +10,8 @@ import msgspec
 import structlog
 
 from recio import units
-from recio.errors import Transient
 from recio.kalshi import account_bodies, historical
-from recio.kalshi.account_bodies import DetailBody, Fills, OrderDetail, Orders, Positions
+from recio.kalshi.account_bodies import Fills, Orders, Positions
 from recio.kalshi.answers import Instant, exact
 from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
@@ -26,7 +25,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 PAGE = "1000"
 SURELY_LIVE = timedelta(days=1)
 """What is younger is never in the historical tier alone: the live lists reach back for weeks."""
-CENT = 10_000
 URGENT = Priority.ORDER_READ
 
 
@@ -66,11 +64,6 @@ class _Balance(msgspec.Struct):
     balance_breakdown: list[_Shard] | None = None
 
 
-class _RestingValue(msgspec.Struct):
-    total_resting_order_value: int
-    resting_order_value_breakdown: list[_Shard] | None = None
-
-
 class _RestingRow(msgspec.Struct):
     order_id: str
     ticker: str
@@ -85,23 +78,6 @@ class _RestingRow(msgspec.Struct):
 class _RestingRows(msgspec.Struct):
     orders: list[_RestingRow]
     cursor: str = ""
-
-
-class _OneOrder(msgspec.Struct):
-    order: DetailBody
-
-
-class _Queue(msgspec.Struct):
-    queue_position_fp: str
-
-
-class _QueueRow(msgspec.Struct):
-    order_id: str
-    queue_position_fp: str
-
-
-class _Queues(msgspec.Struct):
-    queue_positions: list[_QueueRow] | None
 
 
 class _Settlement(msgspec.Struct):
@@ -145,15 +121,6 @@ def spendable(found: ShardedMoney, exchange_index: int | None) -> Money:
 async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
     """Cash that can be spent on a shard."""
     return spendable(await balances(rest), exchange_index)
-
-
-async def resting_value(rest: KalshiRest) -> ShardedMoney:
-    """What resting orders hold back."""
-    found = await rest.read("/portfolio/summary/total_resting_order_value", _RestingValue)
-    return ShardedMoney(
-        total=Money(found.total_resting_order_value * CENT),
-        by_shard=_by_shard(found.resting_order_value_breakdown),
-    )
 
 
 async def positions(rest: KalshiRest) -> HeldPositions:
@@ -214,30 +181,6 @@ def _worst_cost(row: _RestingRow) -> Money:
         return Money(remaining * units.PAYOUT_PER_UNIT)
     price = exact(units.price, row.yes_price_dollars, "yes_price_dollars")
     return units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
-
-
-async def order(rest: KalshiRest, venue_order_id: VenueOrderId) -> OrderDetail:
-    """One order whole; it may lag what was just done to it. Raises VenueRefused if the venue does not know it."""
-    body = (await rest.read(f"/portfolio/orders/{venue_order_id}", _OneOrder, priority=URGENT)).order
-    if body.order_id != venue_order_id:
-        raise Transient(f"asked for the order {venue_order_id}, got {body.order_id[:80]}")
-    return account_bodies.detail(body)
-
-
-async def queue_position(rest: KalshiRest, venue_order_id: VenueOrderId) -> Quantity:
-    """Contracts that stand before a resting order."""
-    found = await rest.read(f"/portfolio/orders/{venue_order_id}/queue_position", _Queue)
-    return exact(units.quantity, found.queue_position_fp, "queue_position_fp")
-
-
-async def queue_positions(rest: KalshiRest, *tickers: Ticker) -> dict[VenueOrderId, Quantity]:
-    """The same of every resting order of some markets."""
-    params = {"market_tickers": ",".join(tickers)}
-    found = await rest.read("/portfolio/orders/queue_positions", _Queues, params)
-    return {
-        VenueOrderId(each.order_id): exact(units.quantity, each.queue_position_fp, "queue_position_fp")
-        for each in found.queue_positions or ()
-    }
 
 
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:

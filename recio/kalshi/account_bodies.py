@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 
 import msgspec
 
@@ -16,28 +15,10 @@ from recio.units import (
     ClientOrderId,
     FillId,
     Money,
-    Price,
     Quantity,
     Ticker,
     VenueOrderId,
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderDetail:
-    """Everything about one order; money is what it has cost so far."""
-
-    seen: OrderSeen
-    book_side: BookSide
-    price: Price
-    """YES terms."""
-    initial: Quantity
-    fill_cost: Money
-    fees: Money
-    created_at: datetime | None
-    expires_at: datetime | None
-    order_group_id: str | None
-    exchange_index: int | None
 
 
 class PositionBody(msgspec.Struct):
@@ -82,26 +63,6 @@ class Orders(msgspec.Struct):
     cursor: str = ""
 
 
-class DetailBody(msgspec.Struct):
-    order_id: str
-    ticker: str
-    status: VenueOrderStatus
-    book_side: BookSide
-    yes_price_dollars: str
-    initial_count_fp: str
-    fill_count_fp: str
-    remaining_count_fp: str
-    taker_fill_cost_dollars: str
-    maker_fill_cost_dollars: str
-    taker_fees_dollars: str
-    maker_fees_dollars: str
-    client_order_id: str | None = None
-    created_time: Instant | None = None
-    expiration_time: Instant | None = None
-    order_group_id: str | None = None
-    exchange_index: int | None = None
-
-
 def fill(each: FillBody) -> FillSeen:
     return FillSeen(
         fill_id=FillId(each.trade_id),
@@ -116,7 +77,7 @@ def fill(each: FillBody) -> FillSeen:
     )
 
 
-def order(each: OrderBody | DetailBody) -> OrderSeen:
+def order(each: OrderBody) -> OrderSeen:
     return OrderSeen(
         venue_order_id=VenueOrderId(each.order_id),
         client_order_id=ClientOrderId(each.client_order_id) if each.client_order_id else None,
@@ -124,28 +85,6 @@ def order(each: OrderBody | DetailBody) -> OrderSeen:
         status=each.status,
         filled=exact(units.quantity, each.fill_count_fp, "fill_count_fp"),
         remaining=exact(units.quantity, each.remaining_count_fp, "remaining_count_fp"),
-    )
-
-
-def detail(each: DetailBody) -> OrderDetail:
-    cost, fees = (
-        Money(
-            exact(units.money, getattr(each, f"taker_{kind}_dollars"), f"taker_{kind}_dollars")
-            + exact(units.money, getattr(each, f"maker_{kind}_dollars"), f"maker_{kind}_dollars")
-        )
-        for kind in ("fill_cost", "fees")
-    )
-    return OrderDetail(
-        seen=order(each),
-        book_side=each.book_side,
-        price=exact(units.price, each.yes_price_dollars, "yes_price_dollars"),
-        initial=exact(units.quantity, each.initial_count_fp, "initial_count_fp"),
-        fill_cost=cost,
-        fees=fees,
-        created_at=_utc(each.created_time),
-        expires_at=_utc(each.expiration_time),
-        order_group_id=each.order_group_id or None,
-        exchange_index=each.exchange_index,
     )
 
 
@@ -171,7 +110,3 @@ def held_cost(pages: list[Positions]) -> dict[Ticker, Money]:
                 worst if said is None else exact(units.money, said, "market_exposure_dollars")
             )
     return found
-
-
-def _utc(at: datetime | None) -> datetime | None:
-    return None if at is None else at.astimezone(UTC)

@@ -1,20 +1,18 @@
-"""Frames about our own orders, fills and positions; what they say is a hint until the venue's lists say it too."""
+"""Frames about our own orders and fills; what they say is a hint until the venue's lists say it too."""
 
 from __future__ import annotations
 
 import msgspec
 
 from recio import units
-from recio.kalshi.frame_bodies import Envelope, Fill, OrderGroup, Position, UserOrder
-from recio.kalshi.frame_kinds import OrderGroupSeen, Passed, PositionSeen
+from recio.kalshi.frame_bodies import Fill, UserOrder
+from recio.kalshi.frame_kinds import Passed
 from recio.kalshi.frame_numbers import counted, exact, instant, traded
 from recio.messages import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import ClientOrderId, FillId, Ticker, VenueOrderId
 
 _fill = msgspec.json.Decoder(Fill)
 _order = msgspec.json.Decoder(UserOrder)
-_position = msgspec.json.Decoder(Position)
-_order_group = msgspec.json.Decoder(OrderGroup)
 
 
 def fill_seen(raw: msgspec.Raw) -> FillSeen:
@@ -32,28 +30,6 @@ def fill_seen(raw: msgspec.Raw) -> FillSeen:
         at=instant(body.ts_ms),
         client_order_id=ClientOrderId(body.client_order_id) if body.client_order_id else None,
         post_position=None if post is None else exact(units.quantity, post, "post_position_fp"),
-    )
-
-
-def position_seen(raw: msgspec.Raw) -> PositionSeen:
-    body = _position.decode(raw)
-    return PositionSeen(
-        ticker=Ticker(body.market_ticker),
-        position=exact(units.quantity, body.position_fp, "position_fp"),
-        cost=exact(units.money, body.position_cost_dollars, "position_cost_dollars"),
-        realized_pnl=exact(units.money, body.realized_pnl_dollars, "realized_pnl_dollars"),
-        fees=exact(units.money, body.fees_paid_dollars, "fees_paid_dollars"),
-    )
-
-
-def order_group_seen(envelope: Envelope) -> OrderGroupSeen:
-    body = _order_group.decode(envelope.msg)
-    return OrderGroupSeen(
-        sid=envelope.sid,
-        seq=envelope.seq,
-        group_id=body.order_group_id,
-        kind=body.event_type,
-        at=instant(body.ts_ms),
     )
 
 

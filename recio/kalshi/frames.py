@@ -12,7 +12,7 @@ from functools import lru_cache
 import msgspec
 
 from recio import units
-from recio.kalshi.account_frames import fill_seen, order_group_seen, order_seen, position_seen
+from recio.kalshi.account_frames import fill_seen, order_seen
 from recio.kalshi.frame_bodies import (
     Delta,
     Envelope,
@@ -22,24 +22,20 @@ from recio.kalshi.frame_bodies import (
     Snapshot,
     SubscribedTo,
     TopOfBook,
-    Trade,
 )
 from recio.kalshi.frame_kinds import (
     Acknowledged,
     Frame,
     FrameError,
     Listed,
-    OrderGroupSeen,
     Passed,
-    PositionSeen,
     Subscribed,
-    TradeSeen,
     VenueError,
 )
-from recio.kalshi.frame_numbers import EPOCH, counted, instant, traded
+from recio.kalshi.frame_numbers import EPOCH
 from recio.kalshi.index_frames import fast_index_value, index_value
 from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen, TickerSeen
-from recio.units import ONE_DOLLAR, FillId, Price, Quantity, Side, Ticker
+from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker
 
 __all__ = [
     "EPOCH",
@@ -47,11 +43,8 @@ __all__ = [
     "Frame",
     "FrameError",
     "Listed",
-    "OrderGroupSeen",
     "Passed",
-    "PositionSeen",
     "Subscribed",
-    "TradeSeen",
     "VenueError",
     "parse_frame",
 ]
@@ -70,7 +63,6 @@ _delta = msgspec.json.Decoder(Delta)
 _ticker = msgspec.json.Decoder(TopOfBook)
 _lifecycle = msgspec.json.Decoder(Lifecycle)
 _event = msgspec.json.Decoder(Event)
-_trade = msgspec.json.Decoder(Trade)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(Refusal)
@@ -100,8 +92,6 @@ def _parse(envelope: Envelope, received_at: datetime) -> Frame:
             return index_value(envelope, received_at)
         case "cfbenchmarks_value_5hz":
             return fast_index_value(envelope, received_at)
-        case "trade":
-            return _trade_seen(envelope, _trade.decode(envelope.msg))
         case _:
             return _private(envelope)
 
@@ -112,10 +102,6 @@ def _private(envelope: Envelope) -> Frame:
             return fill_seen(envelope.msg)
         case "user_order":
             return order_seen(envelope.msg)
-        case "market_position":
-            return position_seen(envelope.msg)
-        case "order_group_updates":
-            return order_group_seen(envelope)
         case _:
             return _lifecycle_frame(envelope)
 
@@ -213,19 +199,6 @@ def _quote(text: str, name: str) -> Price:
     if not 0 <= quote <= ONE_DOLLAR:
         raise units.UnitError(f"{name} {text[:40]} is outside the dollar")
     return quote
-
-
-def _trade_seen(envelope: Envelope, body: Trade) -> TradeSeen:
-    return TradeSeen(
-        sid=envelope.sid,
-        seq=envelope.seq,
-        fill_id=FillId(body.trade_id),
-        ticker=Ticker(body.market_ticker),
-        taker=body.taker_book_side,
-        price=traded(body.yes_price_dollars),
-        quantity=counted(body.count_fp, "count_fp", least=1),
-        at=instant(body.ts_ms),
-    )
 
 
 def _present(value: int | None, name: str) -> int:

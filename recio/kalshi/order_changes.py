@@ -1,4 +1,4 @@
-"""Cancels, amends and decreases resting orders, each once; a 404 proves nothing and is never taken for done.
+"""Cancels and amends resting orders, each once; a 404 proves nothing and is never taken for done.
 
 The venue answers 404 alike for an order that is cancelled, filled, unknown or on another shard, so
 whoever gets CancelUnknown reads the order before believing anything.
@@ -141,15 +141,6 @@ async def amend(
     if resting.exchange_index is not None:
         body["exchange_index"] = resting.exchange_index
     came = await attempt(rest, _asked("POST", resting, "/amend"), body=body)
-    return _changed(came, resting.venue_order_id)
-
-
-async def decrease(rest: KalshiRest, resting: Resting, *, reduce_to: Quantity) -> ChangeOutcome:
-    """To a remainder and not by an amount: said twice, it still means the same."""
-    body: dict[str, object] = {"reduce_to": quantity_text(reduce_to), "market_ticker": resting.ticker}
-    if resting.exchange_index is not None:
-        body["exchange_index"] = resting.exchange_index
-    came = await attempt(rest, _asked("POST", resting, "/decrease"), body=body)
     return _changed(came, resting.venue_order_id)
 
 

@@ -6,7 +6,6 @@ Only a clear word of the venue is a yes or a no; whatever is not certain is Orde
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -31,24 +30,18 @@ from recio.units import (
 
 MADE = (200, 201)
 EXISTS = 409
+SELF_TRADE = "taker_at_cross"
+"""When two of our own orders meet, the one that came second ends."""
 
 
 class TimeInForce(StrEnum):
     GOOD_TILL_CANCELED = "good_till_canceled"
     IMMEDIATE_OR_CANCEL = "immediate_or_cancel"
-    FILL_OR_KILL = "fill_or_kill"
-
-
-class SelfTrade(StrEnum):
-    """Which order ends when two of our own meet."""
-
-    TAKER_AT_CROSS = "taker_at_cross"
-    MAKER = "maker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """Everything that can be said about an order; `price` is in YES terms."""
+    """An order as it is sent; `price` is in YES terms."""
 
     client_order_id: ClientOrderId
     ticker: Ticker
@@ -57,11 +50,7 @@ class NewOrder:
     quantity: Quantity
     price: Price
     time_in_force: TimeInForce = TimeInForce.IMMEDIATE_OR_CANCEL
-    self_trade: SelfTrade = SelfTrade.TAKER_AT_CROSS
     reduce_only: bool = False
-    post_only: bool = False
-    cancel_on_pause: bool = False
-    expires_at: datetime | None = None
     order_group_id: str | None = None
 
 
@@ -127,16 +116,10 @@ def order_body(order: NewOrder) -> dict[str, object]:
         "count": quantity_text(order.quantity),
         "price": price_text(order.price),
         "time_in_force": order.time_in_force.value,
-        "self_trade_prevention_type": order.self_trade.value,
+        "self_trade_prevention_type": SELF_TRADE,
     }
-    wishes = {
-        "reduce_only": order.reduce_only,
-        "post_only": order.post_only,
-        "cancel_order_on_pause": order.cancel_on_pause,
-    }
-    body |= {name: True for name, wanted in wishes.items() if wanted}
-    if order.expires_at is not None:
-        body["expiration_time"] = int(order.expires_at.timestamp())
+    if order.reduce_only:
+        body["reduce_only"] = True
     if order.order_group_id is not None:
         body["order_group_id"] = order.order_group_id
     if order.exchange_index is not None:

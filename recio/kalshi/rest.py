@@ -78,13 +78,12 @@ class KalshiRest:
         *,
         params: Params | None = None,
         body: object = None,
-        signed: bool = True,
         timeout_seconds: float | None = None,
     ) -> Answer:
         """One attempt: no redirect, no retry, no token. Raises what aiohttp raises."""
         url = self.base_url + path
         headers = {"Accept": "application/json"}
-        if signed and self.signer is not None:
+        if self.signer is not None:
             headers |= self._signature(self.signer, method, urlsplit(url).path)
         encoded = None
         if body is not None:
@@ -109,12 +108,11 @@ class KalshiRest:
         path: str,
         params: Params | None = None,
         *,
-        signed: bool = True,
         answers: Collection[int] = (200,),
         priority: Priority = Priority.READ,
     ) -> bytes:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
-        answer = await self._patiently(path, params, signed, priority)
+        answer = await self._patiently(path, params, priority)
         if answer.status in answers and (answer.status != 200 or not carries_error(answer.body)):
             return answer.body
         raise fault(f"GET {path}", self.base_url, self.signer, answer)
@@ -148,7 +146,7 @@ class KalshiRest:
             seen.add(cursor)
         raise Transient(f"GET {path}: more than {PAGES_AT_MOST} pages")
 
-    async def _patiently(self, path: str, params: Params | None, signed: bool, priority: Priority) -> Answer:
+    async def _patiently(self, path: str, params: Params | None, priority: Priority) -> Answer:
         """The answer to a read; 429 is asked again after a pause as long as the time-out allows.
 
         So is, once, a connection that the venue had closed while it was idle.
@@ -168,7 +166,6 @@ class KalshiRest:
                     "GET",
                     path,
                     params=params,
-                    signed=signed,
                     timeout_seconds=max(until - anyio.current_time(), 0.001),
                 )
             except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -25,10 +25,8 @@ from recio.kalshi.frames import (
     Acknowledged,
     Frame,
     Listed,
-    OrderGroupSeen,
     Passed,
     Subscribed,
-    TradeSeen,
     VenueError,
 )
 from recio.kalshi.socket_outcomes import (
@@ -135,7 +133,7 @@ class Subscriptions:
         match frame:
             case BookDeltaSeen() | BookSnapshotSeen():
                 return self._books.take(frame)
-            case LifecycleSeen() | IndexValue() | TradeSeen() | OrderGroupSeen() | Passed():
+            case LifecycleSeen() | IndexValue() | Passed():
                 return self._counted(frame.sid, frame.seq)
             case Subscribed():
                 return self._subscribed(frame)

@@ -19,7 +19,7 @@ import pytest
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.kalshi import market_history, markets
+from recio.kalshi import markets
 from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
 from recio.kalshi.orders import NewOrder, TimeInForce, create
@@ -30,6 +30,7 @@ from recio.kalshi.venue_clock import VenueClock
 from recio.messages import Market, OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from recio.venue import Venue, read_credentials, simulated
+from tests.kalshi.single_reads import one_book
 
 HURRY = 20.0
 """How much faster than the clock the listener's patience ends."""
@@ -199,9 +200,9 @@ async def listening(venue: Exchange, *wanted: Ticker) -> AsyncGenerator[Listener
 
 async def is_the_exchanges_own(venue: Exchange, listener: Listener, ticker: Ticker) -> bool:
     """Every level of both sides, not only the best."""
-    theirs = await market_history.book(venue.rest, ticker)
+    theirs = await one_book(venue.rest, ticker)
     ours = listener.state.books.books[ticker]
-    return (ours.yes.levels, ours.no.levels) == (dict(theirs.yes), dict(theirs.no))
+    return (ours.yes.levels, ours.no.levels) == (theirs.yes, theirs.no)
 
 
 async def whole_again(venue: Exchange, listener: Listener, market: Market, price: int) -> None:
