@@ -27,7 +27,8 @@ from recio.config import Config, parse
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
-from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
 from recio.messages import MarketStatus, OpenTrades
 from recio.ownership import DEMO_DATABASES
 from recio.sections import Environment, LogFormat, Mode

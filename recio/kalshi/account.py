@@ -12,10 +12,10 @@ import structlog
 from recio import units
 from recio.kalshi import account_bodies, historical
 from recio.kalshi.account_bodies import Fills, Orders, Positions
-from recio.kalshi.answers import Instant, exact
 from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
+from recio.kalshi.responses import Instant, read_amount
 from recio.kalshi.rest import KalshiRest
 from recio.messages import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
@@ -106,7 +106,7 @@ async def balances(rest: KalshiRest) -> ShardedMoney:
     """Cash, altogether and by shard: only what lies on a shard can be spent there."""
     found = await rest.read("/portfolio/balance", _Balance)
     return ShardedMoney(
-        total=exact(units.money, found.balance_dollars, "balance_dollars"),
+        total=read_amount(units.money, found.balance_dollars, "balance_dollars"),
         by_shard=_by_shard(found.balance_breakdown),
     )
 
@@ -132,7 +132,10 @@ async def positions(rest: KalshiRest) -> HeldPositions:
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Every fill since a time, oldest first, each once, also where it has left the live list."""
     pages = await rest.pages("/portfolio/fills", Fills, _since(since), priority=URGENT)
-    seen = {each.fill_id: each for each in (account_bodies.fill(row) for page in pages for row in page.fills)}
+    seen = {
+        each.fill_id: each
+        for each in (account_bodies.fill_from_row(row) for page in pages for row in page.fills)
+    }
     limit = await _cutoff(rest, since)
     if limit is not None and (since is None or since < limit.trades):
         older: dict[FillId, FillSeen] = {each.fill_id: each for each in await historical.fills(rest, since)}
@@ -146,7 +149,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
     pages = await rest.pages("/portfolio/orders", Orders, params, priority=URGENT)
     seen = {
         each.venue_order_id: each
-        for each in (account_bodies.order(row) for page in pages for row in page.orders)
+        for each in (account_bodies.order_from_row(row) for page in pages for row in page.orders)
     }
     limit = await _cutoff(rest, since)
     if limit is not None and (since is None or since < limit.orders):
@@ -176,10 +179,10 @@ async def resting(rest: KalshiRest) -> tuple[RestingOrder, ...]:
 
 
 def _worst_cost(row: _RestingRow) -> Money:
-    remaining = exact(units.quantity, row.remaining_count_fp, "remaining_count_fp")
+    remaining = read_amount(units.quantity, row.remaining_count_fp, "remaining_count_fp")
     if row.book_side is None or row.yes_price_dollars is None:
         return Money(remaining * units.PAYOUT_PER_UNIT)
-    price = exact(units.price, row.yes_price_dollars, "yes_price_dollars")
+    price = read_amount(units.price, row.yes_price_dollars, "yes_price_dollars")
     return units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
 
 
@@ -214,4 +217,4 @@ def _since(since: datetime | None) -> dict[str, str]:
 
 
 def _by_shard(rows: list[_Shard] | None) -> dict[int, Money]:
-    return {each.exchange_index: exact(units.money, each.balance, "balance") for each in rows or ()}
+    return {each.exchange_index: read_amount(units.money, each.balance, "balance") for each in rows or ()}

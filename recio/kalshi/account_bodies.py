@@ -7,7 +7,7 @@ from datetime import UTC
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import Instant, exact
+from recio.kalshi.responses import Instant, read_amount
 from recio.messages import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import (
     PAYOUT_PER_UNIT,
@@ -63,28 +63,28 @@ class Orders(msgspec.Struct):
     cursor: str = ""
 
 
-def fill(each: FillBody) -> FillSeen:
+def fill_from_row(each: FillBody) -> FillSeen:
     return FillSeen(
         fill_id=FillId(each.trade_id),
         venue_order_id=VenueOrderId(each.order_id),
         ticker=Ticker(each.ticker),
         book_side=each.book_side,
-        price=exact(units.price, each.yes_price_dollars, "yes_price_dollars"),
-        quantity=exact(units.quantity, each.count_fp, "count_fp"),
-        fee=exact(units.money, each.fee_cost, "fee_cost"),
+        price=read_amount(units.price, each.yes_price_dollars, "yes_price_dollars"),
+        quantity=read_amount(units.quantity, each.count_fp, "count_fp"),
+        fee=read_amount(units.money, each.fee_cost, "fee_cost"),
         is_taker=each.is_taker,
         at=each.created_time.astimezone(UTC),
     )
 
 
-def order(each: OrderBody) -> OrderSeen:
+def order_from_row(each: OrderBody) -> OrderSeen:
     return OrderSeen(
         venue_order_id=VenueOrderId(each.order_id),
         client_order_id=ClientOrderId(each.client_order_id) if each.client_order_id else None,
         ticker=Ticker(each.ticker),
         status=each.status,
-        filled=exact(units.quantity, each.fill_count_fp, "fill_count_fp"),
-        remaining=exact(units.quantity, each.remaining_count_fp, "remaining_count_fp"),
+        filled=read_amount(units.quantity, each.fill_count_fp, "fill_count_fp"),
+        remaining=read_amount(units.quantity, each.remaining_count_fp, "remaining_count_fp"),
     )
 
 
@@ -92,7 +92,7 @@ def held(pages: list[Positions]) -> dict[Ticker, Quantity]:
     """Signed positions, + YES and - NO; markets without one are left out."""
     found: dict[Ticker, Quantity] = {}
     for each in (row for page in pages for row in page.market_positions):
-        quantity = exact(units.quantity, each.position_fp, "position_fp")
+        quantity = read_amount(units.quantity, each.position_fp, "position_fp")
         if quantity:
             found[Ticker(each.ticker)] = quantity
     return found
@@ -102,11 +102,11 @@ def held_cost(pages: list[Positions]) -> dict[Ticker, Money]:
     """What each open position has cost by the venue's word, and its whole payout where the venue does not say."""
     found: dict[Ticker, Money] = {}
     for each in (row for page in pages for row in page.market_positions):
-        quantity = exact(units.quantity, each.position_fp, "position_fp")
+        quantity = read_amount(units.quantity, each.position_fp, "position_fp")
         if quantity:
             said = each.market_exposure_dollars
             worst = Money(abs(quantity) * PAYOUT_PER_UNIT)
             found[Ticker(each.ticker)] = (
-                worst if said is None else exact(units.money, said, "market_exposure_dollars")
+                worst if said is None else read_amount(units.money, said, "market_exposure_dollars")
             )
     return found

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from recio.kalshi.answers import Instant, VenueRefused
+from recio.kalshi.responses import NOT_FOUND, Instant, VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.units import EventTicker
 
@@ -21,7 +21,6 @@ T = TypeVar("T")
 QUADRATIC = frozenset({"quadratic", "quadratic_with_maker_fees"})
 LARGEST_MULTIPLIER = 100
 PAGE = "200"
-NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

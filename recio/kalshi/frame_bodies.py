@@ -93,7 +93,9 @@ class SubscribedTo(msgspec.Struct):
     sid: int
 
 
-class Refusal(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
+    """Why the venue refused a command, or ended a subscription."""
+
     code: int
     msg: str = ""
 

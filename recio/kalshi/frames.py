@@ -1,7 +1,7 @@
 """WebSocket frames of Kalshi into messages, strictly: a frame is understood whole or refused with its field named.
 
 Frames of kinds that this daemon does not listen to, and fields it does not need, are passed over;
-a needed field that is missing, ill-typed or out of its unit never becomes a default.
+a needed field that is missing, ill-typed or out of its unit never becomes a deerror.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from functools import lru_cache
 import msgspec
 
 from recio import units
-from recio.kalshi.account_frames import fill_seen, order_seen
+from recio.kalshi.account_frames import fill_from_frame, order_from_frame
+from recio.kalshi.amounts import EPOCH
 from recio.kalshi.frame_bodies import (
     Delta,
     Envelope,
+    ErrorBody,
     Event,
     Lifecycle,
-    Refusal,
     Snapshot,
     SubscribedTo,
     TopOfBook,
@@ -32,8 +33,8 @@ from recio.kalshi.frame_kinds import (
     Subscribed,
     VenueError,
 )
-from recio.kalshi.frame_numbers import EPOCH
 from recio.kalshi.index_frames import fast_index_value, index_value
+from recio.kalshi.responses import NOT_DECODABLE
 from recio.messages import BookDeltaSeen, BookSnapshotSeen, LifecycleSeen, TickerSeen
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker
 
@@ -54,8 +55,8 @@ _price = lru_cache(maxsize=20_000)(units.price)
 _quantity = lru_cache(maxsize=50_000)(units.quantity)
 
 
-UNREADABLE = (msgspec.MsgspecError, units.UnitError, UnicodeError, RecursionError)
-"""All that hostile bytes can raise on the way: JSON nested too deep is a RecursionError."""
+NOT_A_FRAME = (*NOT_DECODABLE, units.UnitError)
+"""All that hostile bytes can raise on the way."""
 
 _envelope = msgspec.json.Decoder(Envelope)
 _snapshot = msgspec.json.Decoder(Snapshot)
@@ -65,7 +66,7 @@ _lifecycle = msgspec.json.Decoder(Lifecycle)
 _event = msgspec.json.Decoder(Event)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
-_error = msgspec.json.Decoder(Refusal)
+_error = msgspec.json.Decoder(ErrorBody)
 SIDES = {side.value: side for side in Side}
 
 
@@ -76,7 +77,7 @@ def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
     """
     try:
         return _parse(_envelope.decode(raw), received_at)
-    except UNREADABLE as error:
+    except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
 
 
@@ -99,9 +100,9 @@ def _parse(envelope: Envelope, received_at: datetime) -> Frame:
 def _private(envelope: Envelope) -> Frame:
     match envelope.type:
         case "fill":
-            return fill_seen(envelope.msg)
+            return fill_from_frame(envelope.msg)
         case "user_order":
-            return order_seen(envelope.msg)
+            return order_from_frame(envelope.msg)
         case _:
             return _lifecycle_frame(envelope)
 
@@ -130,9 +131,9 @@ def _reply(envelope: Envelope) -> Frame:
             ended = envelope.type == "unsubscribed"
             return Acknowledged(sid=envelope.sid, seq=envelope.seq, number=envelope.id, ended=ended)
         case "error":
-            fault = _error.decode(envelope.msg)
+            error = _error.decode(envelope.msg)
             return VenueError(
-                code=fault.code, text=fault.msg, sid=envelope.sid, seq=envelope.seq, number=envelope.id
+                code=error.code, text=error.msg, sid=envelope.sid, seq=envelope.seq, number=envelope.id
             )
         case _:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)

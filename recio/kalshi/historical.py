@@ -9,8 +9,8 @@ import msgspec
 
 from recio.kalshi import account_bodies
 from recio.kalshi.account_bodies import Fills, Orders
-from recio.kalshi.answers import Instant, decoded
 from recio.kalshi.rate_limit import Priority
+from recio.kalshi.responses import NOT_FOUND, Instant, decoded
 from recio.kalshi.rest import KalshiRest
 from recio.messages import FillSeen, OrderSeen
 from recio.units import Ticker
@@ -36,7 +36,7 @@ class _Cutoff(msgspec.Struct):
 
 async def cutoff(rest: KalshiRest) -> Cutoff | None:
     """None where the venue has no such tier, which it says as of any path it does not know."""
-    body = await rest.get(CUTOFF, answers=(200, 404), priority=Priority.ORDER_READ)
+    body = await rest.get(CUTOFF, statuses=(200, NOT_FOUND), priority=Priority.ORDER_READ)
     if body.strip() == NO_SUCH_PATH:
         return None
     said = decoded(body, _Cutoff, CUTOFF)
@@ -49,7 +49,7 @@ async def cutoff(rest: KalshiRest) -> Cutoff | None:
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Our fills that have left the live list, since a time."""
     pages = await rest.pages("/historical/fills", Fills, _since(since))
-    found = (account_bodies.fill(each) for page in pages for each in page.fills)
+    found = (account_bodies.fill_from_row(each) for page in pages for each in page.fills)
     return tuple(each for each in found if since is None or each.at >= since)
 
 
@@ -57,7 +57,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
     """Our orders that have left the live list."""
     params = _since(since) | ({"ticker": str(ticker)} if ticker else {})
     pages = await rest.pages("/historical/orders", Orders, params)
-    return tuple(account_bodies.order(each) for page in pages for each in page.orders)
+    return tuple(account_bodies.order_from_row(each) for page in pages for each in page.orders)
 
 
 def _since(since: datetime | None) -> dict[str, str]:

@@ -10,8 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import Instant
 from recio.kalshi.fees import NO_OVERRIDE, Override, SeriesFees
+from recio.kalshi.responses import Instant
 from recio.messages import Market, MarketStatus, PriceRange, StrikeType
 from recio.rules.contract_terms import why_not_understood
 from recio.units import EventTicker, Side, Ticker

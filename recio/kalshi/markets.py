@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import UNREADABLE
 from recio.kalshi.fees import Override, read_overrides
 from recio.kalshi.market_bodies import Listing, MarketBody, MarketResult, ResultBody, market, result
+from recio.kalshi.responses import NOT_DECODABLE
 from recio.kalshi.rest import KalshiRest
 from recio.messages import Market, MarketStatus
 from recio.units import EventTicker, Ticker
@@ -101,12 +101,12 @@ def _understood(
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
         return market(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
-    except (*UNREADABLE, units.UnitError) as error:
+    except (*NOT_DECODABLE, units.UnitError) as error:
         return _name(raw), str(error)
 
 
 def _name(raw: msgspec.Raw) -> str:
     try:
         return msgspec.json.decode(raw, type=_Named).ticker
-    except UNREADABLE:
+    except NOT_DECODABLE:
         return "(no ticker)"

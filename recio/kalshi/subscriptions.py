@@ -38,8 +38,8 @@ from recio.kalshi.socket_outcomes import (
     InOrder,
     Opened,
     Outcome,
-    Refused,
     Stray,
+    SubscriptionRefused,
 )
 from recio.messages import BookDeltaSeen, BookSnapshotSeen, IndexValue, LifecycleSeen
 from recio.rules.order_book import SequencedBooks
@@ -59,8 +59,8 @@ __all__ = [
     "InOrder",
     "Opened",
     "Outcome",
-    "Refused",
     "Stray",
+    "SubscriptionRefused",
     "Subscriptions",
 ]
 
@@ -134,7 +134,7 @@ class Subscriptions:
             case BookDeltaSeen() | BookSnapshotSeen():
                 return self._books.take(frame)
             case LifecycleSeen() | IndexValue() | Passed():
-                return self._counted(frame.sid, frame.seq)
+                return self._in_sequence(frame.sid, frame.seq)
             case Subscribed():
                 return self._subscribed(frame)
             case Acknowledged():
@@ -158,7 +158,7 @@ class Subscriptions:
     def _is_missing(self, channel: str) -> bool:
         return not (channel in self._sids or channel in self._opening or channel in self._barred)
 
-    def _counted(self, sid: int | None, seq: int | None) -> Fed:
+    def _in_sequence(self, sid: int | None, seq: int | None) -> Fed:
         if sid is None or seq is None:
             return QUIET
         if sid == self._books.sid:
@@ -194,7 +194,7 @@ class Subscriptions:
         channel = self._channel_of(frame.sid)
         if frame.ended and channel is not None:
             return Broken(channel, "the venue unsubscribed it"), self._anew(channel)
-        return QUIET if frame.ended else self._counted(frame.sid, frame.seq)
+        return QUIET if frame.ended else self._in_sequence(frame.sid, frame.seq)
 
     def _listed(self, frame: Listed) -> Fed:
         """Channels that the venue does not list any more have ended without a word."""
@@ -212,11 +212,11 @@ class Subscriptions:
         channel = self._channel_of(frame.sid)
         if command is None and channel is not None and frame.code in CHANNEL_ENDED:
             return Broken(channel, why), self._anew(channel)
-        _, mending = self._counted(frame.sid, frame.seq)
+        _, mending = self._in_sequence(frame.sid, frame.seq)
         if command is None:
-            return Refused((), why), mending
+            return SubscriptionRefused((), why), mending
         self._refused(command, frame.code)
-        return Refused(command.channels, why), mending
+        return SubscriptionRefused(command.channels, why), mending
 
     def _refused(self, command: Command, code: int) -> None:
         if BOOKS in command.channels:

@@ -17,8 +17,8 @@ from recio.db import brakes
 from recio.db.connection import transaction
 from recio.freeze_points import Task, turn_of
 from recio.kalshi import account, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.order_changes import Cancelled, cancel
+from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.messages import (
     Brake,

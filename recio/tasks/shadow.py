@@ -19,7 +19,8 @@ from recio.db import shadow as rows
 from recio.db.connection import transaction
 from recio.freeze_points import Task, turn_of
 from recio.kalshi.markets import read_result
-from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
 from recio.messages import (
     CloseIntent,
     MarketBoard,

@@ -17,22 +17,15 @@ from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.kalshi import account, account_limits, markets, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.batches import cancel_batch, create_batch
 from recio.kalshi.exchange_status import read_pauses, read_state
 from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
-from recio.kalshi.order_changes import (
-    Cancelled,
-    CancelUnknown,
-    Changed,
-    Resting,
-    amend,
-    cancel,
-    cancel_all,
-)
+from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cancel, cancel_all
 from recio.kalshi.orders import NewOrder, TimeInForce, create, prepare
+from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.writes import OutcomeUnknown
 from recio.messages import Market, MarketStatus, OrderAccepted, OrderRejected, VenueOrderStatus, VenuePhase
 from recio.units import BookSide, ClientOrderId, Price, Quantity, VenueOrderId
 from recio.venue import read_credentials, simulated
@@ -114,11 +107,11 @@ async def test_a_resting_order_is_made_read_changed_and_cancelled_once(tmp_path:
         assert (await one_book(rest, market.ticker)).yes == {100: 300}
 
         dearer = await amend(rest, at, book_side=BookSide.BID, price=Price(200), total=Quantity(250))
-        assert dearer == Changed(Quantity(250), Quantity(0))
+        assert dearer == Amended(Quantity(250), Quantity(0))
         assert (await one_order(rest, at.venue_order_id))["yes_price_dollars"] == "0.0200"
 
         assert await cancel(rest, at) == Cancelled(Quantity(250))
-        assert isinstance(await cancel(rest, at), CancelUnknown)
+        assert isinstance(await cancel(rest, at), OutcomeUnknown)
         after = await one_order(rest, at.venue_order_id)
         assert (after["status"], after["remaining_count_fp"]) == (VenueOrderStatus.CANCELED, "0.00")
 
@@ -141,7 +134,7 @@ async def test_a_batch_is_made_and_cancelled_item_by_item(tmp_path: Path):
         nobody = named(good, VenueOrderId(str(uuid4())))
         done, unknown = await cancel_batch(rest, [at, nobody])
         assert done == Cancelled(Quantity(300))
-        assert isinstance(unknown, CancelUnknown)
+        assert isinstance(unknown, OutcomeUnknown)
 
         last = await resting(rest, new(market))
         assert isinstance(await cancel_all(rest), Cancelled)

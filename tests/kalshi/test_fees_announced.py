@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from recio.errors import Transient
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees, read_fees, read_overrides
+from recio.kalshi.responses import VenueRefused
 from recio.units import EventTicker
 from tests.kalshi.local_venue import answers, local_venue
 

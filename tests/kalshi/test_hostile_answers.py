@@ -16,24 +16,15 @@ from aiohttp import web
 
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account, account_limits, markets, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.batches import cancel_batch, create_batch
 from recio.kalshi.exchange_status import read_pauses, read_state
 from recio.kalshi.fees import Fee, SeriesFees, read_fees
 from recio.kalshi.markets import Listing
-from recio.kalshi.order_changes import (
-    Cancelled,
-    CancelRefused,
-    CancelUnknown,
-    Changed,
-    ChangeRefused,
-    ChangeUnknown,
-    Resting,
-    amend,
-    cancel,
-)
+from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cancel
 from recio.kalshi.orders import NewOrder, create
+from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.writes import OutcomeUnknown, RequestRefused
 from recio.messages import OrderAccepted, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import local_venue
@@ -59,11 +50,9 @@ VALUES = (
     OrderRejected,
     OrderUnknown,
     Cancelled,
-    CancelUnknown,
-    CancelRefused,
-    Changed,
-    ChangeUnknown,
-    ChangeRefused,
+    Amended,
+    RequestRefused,
+    OutcomeUnknown,
 )
 
 Read = Callable[[KalshiRest], Awaitable[Any]]
@@ -205,7 +194,7 @@ SURFACES: dict[str, Surface] = {
         lambda found: [
             amount
             for each in found
-            if isinstance(each, Changed) and each.remaining is not None
+            if isinstance(each, Amended) and each.remaining is not None
             for amount in scaled(2, each.remaining)
         ],
         lambda said: texts([said], "remaining_count") if said.get("remaining_count") is not None else [],
@@ -446,7 +435,7 @@ def _claimed(outcome: Any) -> bool:
     """Whether every part of an outcome claims an amount: only then can all amounts be compared."""
     each = outcome if isinstance(outcome, list | tuple) else [outcome]
     return not any(
-        isinstance(one, VALUES) and not isinstance(one, OrderAccepted | Cancelled | Changed) for one in each
+        isinstance(one, VALUES) and not isinstance(one, OrderAccepted | Cancelled | Amended) for one in each
     )
 
 

@@ -12,23 +12,20 @@ from aiohttp import web
 
 from recio.errors import Transient
 from recio.kalshi import account, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.batches import cancel_batch, create_batch
 from recio.kalshi.order_changes import (
+    Amended,
+    AmendOutcome,
     Cancelled,
     CancelOutcome,
-    CancelRefused,
-    CancelUnknown,
-    Changed,
-    ChangeOutcome,
-    ChangeRefused,
-    ChangeUnknown,
     Resting,
     amend,
     cancel,
     cancel_all,
 )
 from recio.kalshi.orders import NewOrder, TimeInForce, create
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.writes import OutcomeUnknown, RequestRefused
 from recio.messages import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import answers, local_venue
@@ -38,27 +35,27 @@ OTHER = Resting(venue_order_id=VenueOrderId("v-2"), ticker=Ticker("KX-1"), excha
 CANCELLED = '{"order_id":"v-1","reduced_by":"1.50","ts_ms":1}'
 NOT_FOUND = '{"error":{"code":"not_found","message":"not found"}}'
 ROWS: list[tuple[int, str, type[object]]] = [
-    (404, NOT_FOUND, CancelUnknown),
-    (404, "404 page not found", CancelUnknown),
-    (400, '{"error":{"code":"MARKET_INACTIVE","message":"x"}}', CancelRefused),
-    (401, '{"error":{"code":"authentication_error"}}', CancelRefused),
-    (403, '{"msg":"no"}', CancelRefused),
-    (429, '{"error":"too many requests"}', CancelRefused),
-    (400, "<html>", CancelUnknown),
-    (408, "{}", CancelUnknown),
-    (409, '{"error":{"code":"conflict"}}', CancelUnknown),
-    (500, '{"error":{"code":"internal_server_error"}}', CancelUnknown),
-    (504, "", CancelUnknown),
-    (302, "", CancelUnknown),
-    (200, "", CancelUnknown),
-    (200, "{}", CancelUnknown),
-    (200, CANCELLED[:-5], CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":1.5}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"1.505"}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"-1.00"}', CancelUnknown),
-    (200, '{"order_id":"another","reduced_by":"1.00"}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"1.00","error":{"code":"not_found"}}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"1.00","error":"no"}', CancelUnknown),
+    (404, NOT_FOUND, OutcomeUnknown),
+    (404, "404 page not found", OutcomeUnknown),
+    (400, '{"error":{"code":"MARKET_INACTIVE","message":"x"}}', RequestRefused),
+    (401, '{"error":{"code":"authentication_error"}}', RequestRefused),
+    (403, '{"msg":"no"}', RequestRefused),
+    (429, '{"error":"too many requests"}', RequestRefused),
+    (400, "<html>", OutcomeUnknown),
+    (408, "{}", OutcomeUnknown),
+    (409, '{"error":{"code":"conflict"}}', OutcomeUnknown),
+    (500, '{"error":{"code":"internal_server_error"}}', OutcomeUnknown),
+    (504, "", OutcomeUnknown),
+    (302, "", OutcomeUnknown),
+    (200, "", OutcomeUnknown),
+    (200, "{}", OutcomeUnknown),
+    (200, CANCELLED[:-5], OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":1.5}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.505"}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"-1.00"}', OutcomeUnknown),
+    (200, '{"order_id":"another","reduced_by":"1.00"}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.00","error":{"code":"not_found"}}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.00","error":"no"}', OutcomeUnknown),
 ]
 
 
@@ -94,7 +91,7 @@ async def test_a_cancel_without_an_answer_is_unknown():
         raise AssertionError
 
     async with local_venue(hang) as venue:
-        assert isinstance(await cancel(venue.rest(timeout_seconds=0.1), RESTING), CancelUnknown)
+        assert isinstance(await cancel(venue.rest(timeout_seconds=0.1), RESTING), OutcomeUnknown)
 
 
 async def test_a_cancel_whose_connection_is_cut_is_unknown_and_not_sent_again():
@@ -109,7 +106,7 @@ async def test_a_cancel_whose_connection_is_cut_is_unknown_and_not_sent_again():
     async with local_venue(cut) as venue:
         rest = venue.rest()
         await account.as_of(rest)
-        assert isinstance(await cancel(rest, RESTING), CancelUnknown)
+        assert isinstance(await cancel(rest, RESTING), OutcomeUnknown)
         assert [method for method, _ in venue.requests] == ["GET", "DELETE"]
 
 
@@ -134,10 +131,10 @@ async def test_a_read_whose_connection_is_cut_is_asked_once_more_with_a_new_sign
     ("status", "body", "kind"),
     [
         (204, "", Cancelled),
-        (200, '{"error":{"code":"x"}}', CancelUnknown),
-        (403, '{"msg":"no"}', CancelRefused),
-        (500, "", CancelUnknown),
-        (404, "404 page not found", CancelUnknown),
+        (200, '{"error":{"code":"x"}}', OutcomeUnknown),
+        (403, '{"msg":"no"}', RequestRefused),
+        (500, "", OutcomeUnknown),
+        (404, "404 page not found", OutcomeUnknown),
     ],
 )
 async def test_cancelling_everything_is_done_only_when_the_venue_says_so(
@@ -161,7 +158,7 @@ def recording(body: object, status: int = 200) -> tuple[Any, list[Any]]:
     return serve, seen
 
 
-async def changed(body: object, status: int = 200) -> ChangeOutcome:
+async def changed(body: object, status: int = 200) -> AmendOutcome:
     serve, _ = recording(body, status)
     async with local_venue(serve) as venue:
         return await amend(
@@ -171,22 +168,22 @@ async def changed(body: object, status: int = 200) -> ChangeOutcome:
 
 async def test_a_change_tells_what_is_left():
     said = {"order_id": "v-1", "remaining_count": "1.25", "fill_count": "0.75", "ts_ms": 1}
-    assert await changed(said) == Changed(Quantity(125), Quantity(75))
-    assert await changed({"order_id": "v-1", "ts_ms": 1}) == Changed(None, None)
+    assert await changed(said) == Amended(Quantity(125), Quantity(75))
+    assert await changed({"order_id": "v-1", "ts_ms": 1}) == Amended(None, None)
 
 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (404, json.loads(NOT_FOUND), ChangeUnknown),
-        (400, {"error": {"code": "invalid_price"}}, ChangeRefused),
-        (400, {"code": "bad_request", "message": "m", "details": "d"}, ChangeRefused),
-        (500, {}, ChangeUnknown),
-        (200, {"order_id": "another", "remaining_count": "1.00"}, ChangeUnknown),
-        (200, {"order_id": "v-1", "remaining_count": 1}, ChangeUnknown),
-        (200, {"order_id": "v-1", "remaining_count": "-1.00"}, ChangeUnknown),
-        (200, {"order_id": "v-1", "error": {"code": "x"}}, ChangeUnknown),
-        (200, {}, ChangeUnknown),
+        (404, json.loads(NOT_FOUND), OutcomeUnknown),
+        (400, {"error": {"code": "invalid_price"}}, RequestRefused),
+        (400, {"code": "bad_request", "message": "m", "details": "d"}, RequestRefused),
+        (500, {}, OutcomeUnknown),
+        (200, {"order_id": "another", "remaining_count": "1.00"}, OutcomeUnknown),
+        (200, {"order_id": "v-1", "remaining_count": 1}, OutcomeUnknown),
+        (200, {"order_id": "v-1", "remaining_count": "-1.00"}, OutcomeUnknown),
+        (200, {"order_id": "v-1", "error": {"code": "x"}}, OutcomeUnknown),
+        (200, {}, OutcomeUnknown),
     ],
 )
 async def test_a_change_is_never_believed_further_than_it_says(status: int, body: object, kind: type[object]):
@@ -324,12 +321,12 @@ async def test_every_order_of_a_batch_has_an_outcome_of_its_own(
                     {"order_id": "v-2", "reduced_by": "0.00", "error": {"code": "MARKET_INACTIVE"}},
                 ]
             },
-            [CancelUnknown, CancelRefused],
+            [OutcomeUnknown, RequestRefused],
         ),
-        (200, {"orders": [{"order_id": "v-2", "reduced_by": "1.00"}, 7]}, [CancelUnknown, CancelUnknown]),
-        (200, {"orders": []}, [CancelUnknown, CancelUnknown]),
-        (404, json.loads(NOT_FOUND), [CancelUnknown, CancelUnknown]),
-        (400, {"msg": "no"}, [CancelRefused, CancelRefused]),
+        (200, {"orders": [{"order_id": "v-2", "reduced_by": "1.00"}, 7]}, [OutcomeUnknown, OutcomeUnknown]),
+        (200, {"orders": []}, [OutcomeUnknown, OutcomeUnknown]),
+        (404, json.loads(NOT_FOUND), [OutcomeUnknown, OutcomeUnknown]),
+        (400, {"msg": "no"}, [RequestRefused, RequestRefused]),
     ],
 )
 async def test_every_cancel_of_a_batch_has_an_outcome_of_its_own(

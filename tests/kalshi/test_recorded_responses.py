@@ -15,19 +15,13 @@ from aiohttp import web
 
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account, account_limits, markets, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.exchange_status import read_pauses, read_state
 from recio.kalshi.fees import Fee, SeriesFees, read_fees, read_overrides
 from recio.kalshi.markets import Listing
-from recio.kalshi.order_changes import (
-    Cancelled,
-    CancelUnknown,
-    ChangeUnknown,
-    Resting,
-    amend,
-    cancel,
-)
+from recio.kalshi.order_changes import Cancelled, Resting, amend, cancel
 from recio.kalshi.orders import place
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.writes import OutcomeUnknown
 from recio.messages import (
     Market,
     OrderAccepted,
@@ -217,7 +211,7 @@ async def test_the_recorded_order_list_is_read_whole():
 async def test_every_recorded_404_of_a_cancel_is_unknown(name: str):
     async with local_venue(answers(*demo(name))) as venue:
         resting = Resting(venue_order_id=VenueOrderId("x"), ticker=FIRST_TRADE, exchange_index=0)
-        assert isinstance(await cancel(venue.rest(), resting), CancelUnknown)
+        assert isinstance(await cancel(venue.rest(), resting), OutcomeUnknown)
 
 
 async def test_the_recorded_cancel_is_read_exactly():
@@ -384,15 +378,15 @@ async def test_answers_of_the_retired_order_endpoints_are_never_a_yes():
     resting = Resting(venue_order_id=VenueOrderId("x"), ticker=FIRST_TRADE, exchange_index=None)
     for name in ("cancel_order", "batch_cancel_orders"):
         async with local_venue(answers(200, golden(name))) as venue:
-            assert isinstance(await cancel(venue.rest(), resting), CancelUnknown)
+            assert isinstance(await cancel(venue.rest(), resting), OutcomeUnknown)
     async with local_venue(answers(200, demo("orders__legacy_cancel")[1])) as venue:
-        assert isinstance(await cancel(venue.rest(), resting), CancelUnknown)
+        assert isinstance(await cancel(venue.rest(), resting), OutcomeUnknown)
     for name in ("amend_order", "decrease_order"):
         async with local_venue(answers(200, golden(name))) as venue:
             changed = await amend(
                 venue.rest(), resting, book_side=BookSide.BID, price=Price(100), total=Quantity(100)
             )
-        assert isinstance(changed, ChangeUnknown)
+        assert isinstance(changed, OutcomeUnknown)
 
 
 EVENTS = sorted(DATA.joinpath("kalshi_btcd_20250803").glob("rest_event_*.json.gz"))

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account
-from recio.kalshi.rest import VenueRefused
+from recio.kalshi.responses import VenueRefused
 from recio.messages import VenueOrderStatus
 from recio.units import Ticker
 from tests.conftest import unused_port

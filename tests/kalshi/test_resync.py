@@ -25,7 +25,16 @@ from recio.kalshi.markets import Listing
 from recio.kalshi.orders import NewOrder, TimeInForce, create
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
-from recio.kalshi.subscriptions import BOOKS, LIFECYCLE, Broken, Command, Dead, Opened, Refused, Subscriptions
+from recio.kalshi.subscriptions import (
+    BOOKS,
+    LIFECYCLE,
+    Broken,
+    Command,
+    Dead,
+    Opened,
+    SubscriptionRefused,
+    Subscriptions,
+)
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages import Market, OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
@@ -175,8 +184,8 @@ class Listener:
         match outcome:
             case Broken(channel=channel) | Opened(channel=channel):
                 self._note(f"{type(outcome).__name__} {channel}")
-            case Refused(channels=channels):
-                self._note(f"Refused {channels[0]}")
+            case SubscriptionRefused(channels=channels):
+                self._note(f"SubscriptionRefused {channels[0]}")
             case _:
                 self._note(type(outcome).__name__)
 
@@ -312,8 +321,8 @@ async def test_refused_subscriptions_are_asked_for_again(tmp_path: Path):
         async with listening(venue, market.ticker) as listener:
             await listener.until(lambda: listener.seen[f"Opened {LIFECYCLE}"] > 0)
             await whole_again(venue, listener, market, 300)
-            assert listener.seen[f"Refused {LIFECYCLE}"] == 1
-            assert listener.seen[f"Refused {BOOKS}"] == 1
+            assert listener.seen[f"SubscriptionRefused {LIFECYCLE}"] == 1
+            assert listener.seen[f"SubscriptionRefused {BOOKS}"] == 1
             assert listener.sockets == 1
 
 
