@@ -31,7 +31,8 @@ from recio.daemon.venue import Credentials, Venue, read_credentials, simulated
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.kalshi import account
 from recio.kalshi.markets import MarketResult, read_result
-from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import MarketStatus
 from recio.messages.orders import OpenTrades
 from recio.settings.config import Config, parse

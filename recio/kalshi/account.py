@@ -10,13 +10,12 @@ import msgspec
 import structlog
 
 from recio import units
-from recio.errors import Transient
 from recio.kalshi import account_bodies, historical
-from recio.kalshi.account_bodies import DetailBody, Fills, OrderDetail, Orders, Positions
-from recio.kalshi.answers import Instant, exact
+from recio.kalshi.account_bodies import Fills, Orders, Positions
 from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
+from recio.kalshi.responses import Instant, read_amount
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
@@ -26,7 +25,6 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 PAGE = "1000"
 SURELY_LIVE = timedelta(days=1)
 """What is younger is never in the historical tier alone: the live lists reach back for weeks."""
-CENT = 10_000
 URGENT = Priority.ORDER_READ
 
 
@@ -66,11 +64,6 @@ class _Balance(msgspec.Struct):
     balance_breakdown: list[_Shard] | None = None
 
 
-class _RestingValue(msgspec.Struct):
-    total_resting_order_value: int
-    resting_order_value_breakdown: list[_Shard] | None = None
-
-
 class _RestingRow(msgspec.Struct):
     order_id: str
     ticker: str
@@ -85,23 +78,6 @@ class _RestingRow(msgspec.Struct):
 class _RestingRows(msgspec.Struct):
     orders: list[_RestingRow]
     cursor: str = ""
-
-
-class _OneOrder(msgspec.Struct):
-    order: DetailBody
-
-
-class _Queue(msgspec.Struct):
-    queue_position_fp: str
-
-
-class _QueueRow(msgspec.Struct):
-    order_id: str
-    queue_position_fp: str
-
-
-class _Queues(msgspec.Struct):
-    queue_positions: list[_QueueRow] | None
 
 
 class _Settlement(msgspec.Struct):
@@ -130,7 +106,7 @@ async def balances(rest: KalshiRest) -> ShardedMoney:
     """Cash, altogether and by shard: only what lies on a shard can be spent there."""
     found = await rest.read("/portfolio/balance", _Balance)
     return ShardedMoney(
-        total=exact(units.money, found.balance_dollars, "balance_dollars"),
+        total=read_amount(units.money, found.balance_dollars, "balance_dollars"),
         by_shard=_by_shard(found.balance_breakdown),
     )
 
@@ -147,15 +123,6 @@ async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
     return spendable(await balances(rest), exchange_index)
 
 
-async def resting_value(rest: KalshiRest) -> ShardedMoney:
-    """What resting orders hold back."""
-    found = await rest.read("/portfolio/summary/total_resting_order_value", _RestingValue)
-    return ShardedMoney(
-        total=Money(found.total_resting_order_value * CENT),
-        by_shard=_by_shard(found.resting_order_value_breakdown),
-    )
-
-
 async def positions(rest: KalshiRest) -> HeldPositions:
     """Signed positions, + YES and - NO, and what they cost; markets without one are left out."""
     pages = await rest.pages("/portfolio/positions", Positions, {"limit": PAGE})
@@ -165,7 +132,10 @@ async def positions(rest: KalshiRest) -> HeldPositions:
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Every fill since a time, oldest first, each once, also where it has left the live list."""
     pages = await rest.pages("/portfolio/fills", Fills, _since(since), priority=URGENT)
-    seen = {each.fill_id: each for each in (account_bodies.fill(row) for page in pages for row in page.fills)}
+    seen = {
+        each.fill_id: each
+        for each in (account_bodies.fill_from_row(row) for page in pages for row in page.fills)
+    }
     limit = await _cutoff(rest, since)
     if limit is not None and (since is None or since < limit.trades):
         older: dict[FillId, FillSeen] = {each.fill_id: each for each in await historical.fills(rest, since)}
@@ -179,7 +149,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
     pages = await rest.pages("/portfolio/orders", Orders, params, priority=URGENT)
     seen = {
         each.venue_order_id: each
-        for each in (account_bodies.order(row) for page in pages for row in page.orders)
+        for each in (account_bodies.order_from_row(row) for page in pages for row in page.orders)
     }
     limit = await _cutoff(rest, since)
     if limit is not None and (since is None or since < limit.orders):
@@ -209,35 +179,11 @@ async def resting(rest: KalshiRest) -> tuple[RestingOrder, ...]:
 
 
 def _worst_cost(row: _RestingRow) -> Money:
-    remaining = exact(units.quantity, row.remaining_count_fp, "remaining_count_fp")
+    remaining = read_amount(units.quantity, row.remaining_count_fp, "remaining_count_fp")
     if row.book_side is None or row.yes_price_dollars is None:
         return Money(remaining * units.PAYOUT_PER_UNIT)
-    price = exact(units.price, row.yes_price_dollars, "yes_price_dollars")
+    price = read_amount(units.price, row.yes_price_dollars, "yes_price_dollars")
     return units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
-
-
-async def order(rest: KalshiRest, venue_order_id: VenueOrderId) -> OrderDetail:
-    """One order whole; it may lag what was just done to it. Raises VenueRefused if the venue does not know it."""
-    body = (await rest.read(f"/portfolio/orders/{venue_order_id}", _OneOrder, priority=URGENT)).order
-    if body.order_id != venue_order_id:
-        raise Transient(f"asked for the order {venue_order_id}, got {body.order_id[:80]}")
-    return account_bodies.detail(body)
-
-
-async def queue_position(rest: KalshiRest, venue_order_id: VenueOrderId) -> Quantity:
-    """Contracts that stand before a resting order."""
-    found = await rest.read(f"/portfolio/orders/{venue_order_id}/queue_position", _Queue)
-    return exact(units.quantity, found.queue_position_fp, "queue_position_fp")
-
-
-async def queue_positions(rest: KalshiRest, *tickers: Ticker) -> dict[VenueOrderId, Quantity]:
-    """The same of every resting order of some markets."""
-    params = {"market_tickers": ",".join(tickers)}
-    found = await rest.read("/portfolio/orders/queue_positions", _Queues, params)
-    return {
-        VenueOrderId(each.order_id): exact(units.quantity, each.queue_position_fp, "queue_position_fp")
-        for each in found.queue_positions or ()
-    }
 
 
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:
@@ -271,4 +217,4 @@ def _since(since: datetime | None) -> dict[str, str]:
 
 
 def _by_shard(rows: list[_Shard] | None) -> dict[int, Money]:
-    return {each.exchange_index: exact(units.money, each.balance, "balance") for each in rows or ()}
+    return {each.exchange_index: read_amount(units.money, each.balance, "balance") for each in rows or ()}

@@ -1,23 +1,21 @@
-"""Frames about our own orders, fills and positions; what they say is a hint until the venue's lists say it too."""
+"""Frames about our own orders and fills; what they say is a hint until the venue's lists say it too."""
 
 from __future__ import annotations
 
 import msgspec
 
 from recio import units
-from recio.kalshi.frame_bodies import Envelope, Fill, OrderGroup, Position, UserOrder
-from recio.kalshi.frame_kinds import OrderGroupSeen, Passed, PositionSeen
-from recio.kalshi.frame_numbers import counted, exact, instant, traded
+from recio.kalshi.amounts import contract_count, from_unix_ms, parse_amount, trade_price
+from recio.kalshi.frame_bodies import Fill, UserOrder
+from recio.kalshi.frame_kinds import Passed
 from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import ClientOrderId, FillId, Ticker, VenueOrderId
 
 _fill = msgspec.json.Decoder(Fill)
 _order = msgspec.json.Decoder(UserOrder)
-_position = msgspec.json.Decoder(Position)
-_order_group = msgspec.json.Decoder(OrderGroup)
 
 
-def fill_seen(raw: msgspec.Raw) -> FillSeen:
+def fill_from_frame(raw: msgspec.Raw) -> FillSeen:
     body = _fill.decode(raw)
     post = body.post_position_fp
     return FillSeen(
@@ -25,39 +23,17 @@ def fill_seen(raw: msgspec.Raw) -> FillSeen:
         venue_order_id=VenueOrderId(body.order_id),
         ticker=Ticker(body.market_ticker),
         book_side=body.book_side,
-        price=traded(body.yes_price_dollars),
-        quantity=counted(body.count_fp, "count_fp", least=1),
-        fee=exact(units.money, body.fee_cost, "fee_cost"),
+        price=trade_price(body.yes_price_dollars),
+        quantity=contract_count(body.count_fp, "count_fp", least=1),
+        fee=parse_amount(units.money, body.fee_cost, "fee_cost"),
         is_taker=body.is_taker,
-        at=instant(body.ts_ms),
+        at=from_unix_ms(body.ts_ms),
         client_order_id=ClientOrderId(body.client_order_id) if body.client_order_id else None,
-        post_position=None if post is None else exact(units.quantity, post, "post_position_fp"),
+        post_position=None if post is None else parse_amount(units.quantity, post, "post_position_fp"),
     )
 
 
-def position_seen(raw: msgspec.Raw) -> PositionSeen:
-    body = _position.decode(raw)
-    return PositionSeen(
-        ticker=Ticker(body.market_ticker),
-        position=exact(units.quantity, body.position_fp, "position_fp"),
-        cost=exact(units.money, body.position_cost_dollars, "position_cost_dollars"),
-        realized_pnl=exact(units.money, body.realized_pnl_dollars, "realized_pnl_dollars"),
-        fees=exact(units.money, body.fees_paid_dollars, "fees_paid_dollars"),
-    )
-
-
-def order_group_seen(envelope: Envelope) -> OrderGroupSeen:
-    body = _order_group.decode(envelope.msg)
-    return OrderGroupSeen(
-        sid=envelope.sid,
-        seq=envelope.seq,
-        group_id=body.order_group_id,
-        kind=body.event_type,
-        at=instant(body.ts_ms),
-    )
-
-
-def order_seen(raw: msgspec.Raw) -> OrderSeen | Passed:
+def order_from_frame(raw: msgspec.Raw) -> OrderSeen | Passed:
     body = _order.decode(raw)
     try:
         status = VenueOrderStatus(body.status)
@@ -69,7 +45,7 @@ def order_seen(raw: msgspec.Raw) -> OrderSeen | Passed:
         client_order_id=ClientOrderId(body.client_order_id) if body.client_order_id else None,
         ticker=Ticker(body.ticker),
         status=status,
-        filled=counted(body.fill_count_fp, "fill_count_fp"),
-        remaining=counted(body.remaining_count_fp, "remaining_count_fp"),
+        filled=contract_count(body.fill_count_fp, "fill_count_fp"),
+        remaining=contract_count(body.remaining_count_fp, "remaining_count_fp"),
         reason=body.last_update_reason,
     )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from recio.errors import Transient
-from recio.kalshi.answers import Instant, decoded
+from recio.kalshi.responses import Instant, decoded
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import VenuePhase, VenueState
 
@@ -83,7 +83,7 @@ class _OneSchedule(msgspec.Struct):
 async def read_state(rest: KalshiRest, exchange_index: int | None, pauses: tuple[Pause, ...]) -> VenueState:
     """Whether the shard trades now, and the next of the announced pauses. Raises Transient."""
     path = "/exchange/status"
-    status = decoded(await rest.get(path, answers=MAY_CARRY_STATUS), _Status, path)
+    status = decoded(await rest.get(path, statuses=MAY_CARRY_STATUS), _Status, path)
     resumes = status.exchange_estimated_resume_time
     return VenueState(
         phase=_phase(status, exchange_index),

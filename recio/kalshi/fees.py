@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from recio.kalshi.answers import Instant, VenueRefused
+from recio.kalshi.responses import NOT_FOUND, Instant, VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.units import EventTicker
 
@@ -21,7 +21,6 @@ T = TypeVar("T")
 QUADRATIC = frozenset({"quadratic", "quadratic_with_maker_fees"})
 LARGEST_MULTIPLIER = 100
 PAGE = "200"
-NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,22 +98,9 @@ def _last(changes: Iterable[tuple[datetime, T]], at: datetime) -> T | None:
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Series:
-    """What the venue says of a series."""
-
-    ticker: str
-    fee: Fee
-    frequency: str
-    exchange_index: int | None
-
-
 class _Series(msgspec.Struct):
-    ticker: str
     fee_type: str
     fee_multiplier: Decimal
-    frequency: str = ""
-    exchange_index: int | None = None
 
 
 class _OneSeries(msgspec.Struct):
@@ -155,21 +141,11 @@ class _Events(msgspec.Struct):
     cursor: str = ""
 
 
-async def read_series(rest: KalshiRest, series: str) -> Series:
-    """One series as it is now. Raises Transient, VenueRefused."""
-    found = (await rest.read(f"/series/{series}", _OneSeries)).series
-    return Series(
-        ticker=found.ticker,
-        fee=Fee(kind=found.fee_type, multiplier=found.fee_multiplier),
-        frequency=found.frequency,
-        exchange_index=found.exchange_index,
-    )
-
-
 async def read_fees(rest: KalshiRest, series: str) -> SeriesFees:
     """Everything that decides the fees of a series now and soon. Raises Transient, VenueRefused."""
+    said = (await rest.read(f"/series/{series}", _OneSeries)).series
     return SeriesFees(
-        now=(await read_series(rest, series)).fee,
+        now=Fee(kind=said.fee_type, multiplier=said.fee_multiplier),
         changes=await _changes(rest, series),
         event_changes=await _event_changes(rest, series),
     )

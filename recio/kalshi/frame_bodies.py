@@ -28,15 +28,6 @@ class TopOfBook(msgspec.Struct):
     ts_ms: int
 
 
-class Trade(msgspec.Struct):
-    trade_id: str
-    market_ticker: str
-    yes_price_dollars: str
-    count_fp: str
-    taker_book_side: BookSide
-    ts_ms: int
-
-
 class Fill(msgspec.Struct):
     trade_id: str
     order_id: str
@@ -59,20 +50,6 @@ class UserOrder(msgspec.Struct):
     remaining_count_fp: str
     client_order_id: str = ""
     last_update_reason: str = ""
-
-
-class Position(msgspec.Struct):
-    market_ticker: str
-    position_fp: str
-    position_cost_dollars: str
-    realized_pnl_dollars: str
-    fees_paid_dollars: str
-
-
-class OrderGroup(msgspec.Struct):
-    order_group_id: str
-    event_type: str
-    ts_ms: int
 
 
 class Lifecycle(msgspec.Struct):
@@ -116,7 +93,9 @@ class SubscribedTo(msgspec.Struct):
     sid: int
 
 
-class Refusal(msgspec.Struct):
+class ErrorBody(msgspec.Struct):
+    """Why the venue refused a command, or ended a subscription."""
+
     code: int
     msg: str = ""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from recio.messages.account import FillSeen, OrderSeen
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker
+from recio.units import Price, Side, Ticker
 
 
 class FrameError(ValueError):
@@ -76,45 +75,6 @@ class VenueError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TradeSeen:
-    """One match of anybody's orders, on the public tape."""
-
-    sid: int | None
-    seq: int | None
-    fill_id: FillId
-    """The same as in the fills of those whose orders met."""
-    ticker: Ticker
-    taker: BookSide
-    price: Price
-    """YES terms."""
-    quantity: Quantity
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PositionSeen:
-    """Our position in one market as the venue shows it; reads over REST may lag behind it."""
-
-    ticker: Ticker
-    position: Quantity
-    """+ YES, - NO."""
-    cost: Money
-    realized_pnl: Money
-    fees: Money
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderGroupSeen:
-    """Something happened to one of our order groups: created, triggered, reset, deleted, limit_updated."""
-
-    sid: int | None
-    seq: int | None
-    group_id: str
-    kind: str
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
     """A frame of a kind we do not listen to; it may still take a place in a sequence."""
 
@@ -131,9 +91,6 @@ Frame = (
     | FillSeen
     | OrderSeen
     | IndexValue
-    | TradeSeen
-    | PositionSeen
-    | OrderGroupSeen
     | Subscribed
     | Acknowledged
     | Listed

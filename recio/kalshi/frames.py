@@ -1,7 +1,7 @@
 """WebSocket frames of Kalshi into messages, strictly: a frame is understood whole or refused with its field named.
 
 Frames of kinds that this daemon does not listen to, and fields it does not need, are passed over;
-a needed field that is missing, ill-typed or out of its unit never becomes a default.
+a needed field that is missing, ill-typed or out of its unit never becomes a deerror.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from functools import lru_cache
 import msgspec
 
 from recio import units
-from recio.kalshi.account_frames import fill_seen, order_group_seen, order_seen, position_seen
+from recio.kalshi.account_frames import fill_from_frame, order_from_frame
+from recio.kalshi.amounts import EPOCH
 from recio.kalshi.frame_bodies import (
     Delta,
     Envelope,
+    ErrorBody,
     Event,
     Lifecycle,
-    Refusal,
     Snapshot,
     SubscribedTo,
     TopOfBook,
-    Trade,
 )
 from recio.kalshi.frame_kinds import (
     Acknowledged,
@@ -30,18 +30,15 @@ from recio.kalshi.frame_kinds import (
     FrameError,
     LifecycleSeen,
     Listed,
-    OrderGroupSeen,
     Passed,
-    PositionSeen,
     Subscribed,
     TickerSeen,
-    TradeSeen,
     VenueError,
 )
-from recio.kalshi.frame_numbers import EPOCH, counted, instant, traded
 from recio.kalshi.index_frames import fast_index_value, index_value
+from recio.kalshi.responses import NOT_DECODABLE
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.units import ONE_DOLLAR, FillId, Price, Quantity, Side, Ticker
+from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker
 
 __all__ = [
     "EPOCH",
@@ -49,11 +46,8 @@ __all__ = [
     "Frame",
     "FrameError",
     "Listed",
-    "OrderGroupSeen",
     "Passed",
-    "PositionSeen",
     "Subscribed",
-    "TradeSeen",
     "VenueError",
     "parse_frame",
 ]
@@ -63,8 +57,8 @@ _price = lru_cache(maxsize=20_000)(units.price)
 _quantity = lru_cache(maxsize=50_000)(units.quantity)
 
 
-UNREADABLE = (msgspec.MsgspecError, units.UnitError, UnicodeError, RecursionError)
-"""All that hostile bytes can raise on the way: JSON nested too deep is a RecursionError."""
+NOT_A_FRAME = (*NOT_DECODABLE, units.UnitError)
+"""All that hostile bytes can raise on the way."""
 
 _envelope = msgspec.json.Decoder(Envelope)
 _snapshot = msgspec.json.Decoder(Snapshot)
@@ -72,10 +66,9 @@ _delta = msgspec.json.Decoder(Delta)
 _ticker = msgspec.json.Decoder(TopOfBook)
 _lifecycle = msgspec.json.Decoder(Lifecycle)
 _event = msgspec.json.Decoder(Event)
-_trade = msgspec.json.Decoder(Trade)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
-_error = msgspec.json.Decoder(Refusal)
+_error = msgspec.json.Decoder(ErrorBody)
 SIDES = {side.value: side for side in Side}
 
 
@@ -86,7 +79,7 @@ def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
     """
     try:
         return _parse(_envelope.decode(raw), received_at)
-    except UNREADABLE as error:
+    except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
 
 
@@ -102,8 +95,6 @@ def _parse(envelope: Envelope, received_at: datetime) -> Frame:
             return index_value(envelope, received_at)
         case "cfbenchmarks_value_5hz":
             return fast_index_value(envelope, received_at)
-        case "trade":
-            return _trade_seen(envelope, _trade.decode(envelope.msg))
         case _:
             return _private(envelope)
 
@@ -111,13 +102,9 @@ def _parse(envelope: Envelope, received_at: datetime) -> Frame:
 def _private(envelope: Envelope) -> Frame:
     match envelope.type:
         case "fill":
-            return fill_seen(envelope.msg)
+            return fill_from_frame(envelope.msg)
         case "user_order":
-            return order_seen(envelope.msg)
-        case "market_position":
-            return position_seen(envelope.msg)
-        case "order_group_updates":
-            return order_group_seen(envelope)
+            return order_from_frame(envelope.msg)
         case _:
             return _lifecycle_frame(envelope)
 
@@ -146,9 +133,9 @@ def _reply(envelope: Envelope) -> Frame:
             ended = envelope.type == "unsubscribed"
             return Acknowledged(sid=envelope.sid, seq=envelope.seq, number=envelope.id, ended=ended)
         case "error":
-            fault = _error.decode(envelope.msg)
+            error = _error.decode(envelope.msg)
             return VenueError(
-                code=fault.code, text=fault.msg, sid=envelope.sid, seq=envelope.seq, number=envelope.id
+                code=error.code, text=error.msg, sid=envelope.sid, seq=envelope.seq, number=envelope.id
             )
         case _:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)
@@ -215,19 +202,6 @@ def _quote(text: str, name: str) -> Price:
     if not 0 <= quote <= ONE_DOLLAR:
         raise units.UnitError(f"{name} {text[:40]} is outside the dollar")
     return quote
-
-
-def _trade_seen(envelope: Envelope, body: Trade) -> TradeSeen:
-    return TradeSeen(
-        sid=envelope.sid,
-        seq=envelope.seq,
-        fill_id=FillId(body.trade_id),
-        ticker=Ticker(body.market_ticker),
-        taker=body.taker_book_side,
-        price=traded(body.yes_price_dollars),
-        quantity=counted(body.count_fp, "count_fp", least=1),
-        at=instant(body.ts_ms),
-    )
 
 
 def _present(value: int | None, name: str) -> int:

@@ -1,21 +1,19 @@
-"""The venue's historical tier: what has left the live lists; it is read the same way and never mixed in silently."""
+"""Our fills and orders that have left the live lists, and where those lists end; it never reads the live ones."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import msgspec
 
-from recio.kalshi import account_bodies, market_bodies
-from recio.kalshi.account_bodies import Fills, Orders, Positions
-from recio.kalshi.answers import Instant, decoded
-from recio.kalshi.market_bodies import MarketResult, ResultBody
+from recio.kalshi import account_bodies
+from recio.kalshi.account_bodies import Fills, Orders
 from recio.kalshi.rate_limit import Priority
+from recio.kalshi.responses import NOT_FOUND, Instant, decoded
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, OrderSeen
-from recio.units import Quantity, Ticker
+from recio.units import Ticker
 
 PAGE = "1000"
 CUTOFF = "/historical/cutoff"
@@ -26,44 +24,32 @@ NO_SUCH_PATH = b"404 page not found"
 class Cutoff:
     """What is older than these is in the historical tier only."""
 
-    markets: datetime
     trades: datetime
     """Fills too."""
     orders: datetime
-    positions: datetime | None
 
 
 class _Cutoff(msgspec.Struct):
-    market_settled_ts: Instant
     trades_created_ts: Instant
     orders_updated_ts: Instant
-    market_positions_last_updated_ts: Instant | None = None
-
-
-class _Results(msgspec.Struct):
-    markets: list[ResultBody]
-    cursor: str = ""
 
 
 async def cutoff(rest: KalshiRest) -> Cutoff | None:
     """None where the venue has no such tier, which it says as of any path it does not know."""
-    body = await rest.get(CUTOFF, answers=(200, 404), priority=Priority.ORDER_READ)
+    body = await rest.get(CUTOFF, statuses=(200, NOT_FOUND), priority=Priority.ORDER_READ)
     if body.strip() == NO_SUCH_PATH:
         return None
     said = decoded(body, _Cutoff, CUTOFF)
-    positions = said.market_positions_last_updated_ts
     return Cutoff(
-        markets=said.market_settled_ts.astimezone(UTC),
         trades=said.trades_created_ts.astimezone(UTC),
         orders=said.orders_updated_ts.astimezone(UTC),
-        positions=None if positions is None else positions.astimezone(UTC),
     )
 
 
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Our fills that have left the live list, since a time."""
     pages = await rest.pages("/historical/fills", Fills, _since(since))
-    found = (account_bodies.fill(each) for page in pages for each in page.fills)
+    found = (account_bodies.fill_from_row(each) for page in pages for each in page.fills)
     return tuple(each for each in found if since is None or each.at >= since)
 
 
@@ -71,19 +57,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
     """Our orders that have left the live list."""
     params = _since(since) | ({"ticker": str(ticker)} if ticker else {})
     pages = await rest.pages("/historical/orders", Orders, params)
-    return tuple(account_bodies.order(each) for page in pages for each in page.orders)
-
-
-async def positions(rest: KalshiRest) -> dict[Ticker, Quantity]:
-    """Our settled positions that have left the live list."""
-    return account_bodies.held(await rest.pages("/historical/positions", Positions, {"limit": PAGE}))
-
-
-async def results(rest: KalshiRest, tickers: Sequence[Ticker]) -> tuple[MarketResult, ...]:
-    """How long-settled markets ended."""
-    params = {"tickers": ",".join(tickers), "limit": PAGE}
-    pages = await rest.pages("/historical/markets", _Results, params)
-    return tuple(market_bodies.result(each) for page in pages for each in page.markets)
+    return tuple(account_bodies.order_from_row(each) for page in pages for each in page.orders)
 
 
 def _since(since: datetime | None) -> dict[str, str]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 import msgspec
 
 from recio import units
+from recio.kalshi.amounts import from_unix_ms, index_level
 from recio.kalshi.frame_bodies import Average, Envelope, FastIndex, Index, IndexPrint
-from recio.kalshi.frame_numbers import instant, level
 from recio.messages.prices import IndexValue
 
 _index = msgspec.json.Decoder(Index)
@@ -27,8 +27,8 @@ def index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
         sid=envelope.sid,
         seq=envelope.seq,
         index_id=body.index_id,
-        value=level(said.value, "value"),
-        at=instant(said.time, "time"),
+        value=index_level(said.value, "value"),
+        at=from_unix_ms(said.time, "time"),
         received_at=received_at,
         final_minute_mean=_mean(body),
     )
@@ -40,8 +40,8 @@ def fast_index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
         sid=envelope.sid,
         seq=envelope.seq,
         index_id=body.index_id,
-        value=level(body.value_usd, "value_usd"),
-        at=instant(body.source_ts_ms, "source_ts_ms"),
+        value=index_level(body.value_usd, "value_usd"),
+        at=from_unix_ms(body.source_ts_ms, "source_ts_ms"),
         received_at=received_at,
         final_minute_mean=None,
     )
@@ -53,4 +53,4 @@ def _mean(body: Index) -> Decimal | None:
     if bytes(raw) == b"null":
         return None
     value = _average.decode(raw).value if bytes(raw)[:1] == b"{" else raw
-    return level(value, "last_60s_windowed_average_15min")
+    return index_level(value, "last_60s_windowed_average_15min")

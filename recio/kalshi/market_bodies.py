@@ -10,8 +10,8 @@ from enum import StrEnum
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import Instant
 from recio.kalshi.fees import NO_OVERRIDE, Override, SeriesFees
+from recio.kalshi.responses import Instant
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
 from recio.rules.market.contract_terms import why_not_understood
 from recio.units import EventTicker, Side, Ticker
@@ -117,8 +117,8 @@ def result(body: ResultBody) -> MarketResult:
     )
 
 
-def _fee_doubt(untradable: str, override: Override | None) -> str:
-    return untradable or (
+def _fee_doubt(doubt: str, override: Override | None) -> str:
+    return doubt or (
         "" if override is not None else "the venue does not list its event: its fee is not known"
     )
 

@@ -12,15 +12,14 @@ from datetime import datetime, timedelta
 import msgspec
 
 from recio import units
-from recio.errors import Transient
-from recio.kalshi.answers import UNREADABLE
 from recio.kalshi.fees import Override, read_overrides
 from recio.kalshi.market_bodies import Listing, MarketBody, MarketResult, ResultBody, market, result
+from recio.kalshi.responses import NOT_DECODABLE
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import Market, MarketStatus
 from recio.units import EventTicker, Ticker
 
-__all__ = ["Listing", "MarketList", "MarketResult", "event_markets", "read_market", "read_result"]
+__all__ = ["Listing", "MarketList", "MarketResult", "event_markets", "read_result"]
 
 EVENTS_AHEAD = 2
 """The open event and the one after it, so that its books are there when it opens."""
@@ -45,10 +44,6 @@ class _MarketPage(msgspec.Struct):
     cursor: str = ""
 
 
-class _OneMarket(msgspec.Struct):
-    market: MarketBody
-
-
 class _OneResult(msgspec.Struct):
     market: ResultBody
 
@@ -63,17 +58,6 @@ async def event_markets(rest: KalshiRest, listing: Listing, now: datetime) -> Ma
             break
         listed = await _closing_within(rest, listing, overrides, now, horizon)
     return listed
-
-
-async def read_market(rest: KalshiRest, ticker: Ticker, listing: Listing) -> Market:
-    """One market. Raises Transient if it cannot be understood, VenueRefused if it does not exist."""
-    now = rest.clock.utc()
-    body = (await rest.read(f"/markets/{ticker}", _OneMarket)).market
-    overrides = await read_overrides(rest, listing.series, min(now, body.close_time))
-    try:
-        return market(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
-    except units.UnitError as error:
-        raise Transient(f"market {ticker}: {error}") from error
 
 
 async def read_result(rest: KalshiRest, ticker: Ticker) -> MarketResult:
@@ -117,12 +101,12 @@ def _understood(
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
         return market(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
-    except (*UNREADABLE, units.UnitError) as error:
+    except (*NOT_DECODABLE, units.UnitError) as error:
         return _name(raw), str(error)
 
 
 def _name(raw: msgspec.Raw) -> str:
     try:
         return msgspec.json.decode(raw, type=_Named).ticker
-    except UNREADABLE:
+    except NOT_DECODABLE:
         return "(no ticker)"

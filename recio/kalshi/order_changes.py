@@ -1,7 +1,7 @@
-"""Cancels, amends and decreases resting orders, each once; a 404 proves nothing and is never taken for done.
+"""Cancels and amends resting orders, each once; a 404 proves nothing and is never taken for done.
 
 The venue answers 404 alike for an order that is cancelled, filled, unknown or on another shard, so
-whoever gets CancelUnknown reads the order before believing anything.
+whoever gets OutcomeUnknown reads the venue's orders before believing anything.
 """
 
 from __future__ import annotations
@@ -12,11 +12,18 @@ from datetime import datetime
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import UNREADABLE, Answer
-from recio.kalshi.orders import MADE
-from recio.kalshi.rate_limit import Asked, Priority, billed_shard
-from recio.kalshi.rest import CREATE, KalshiRest
-from recio.kalshi.writes import NOT_FOUND, Doubt, Refusal, attempt, verdict
+from recio.kalshi.rate_limit import BilledRequest, Priority, billed_shard
+from recio.kalshi.responses import NOT_DECODABLE, NOT_FOUND, Response
+from recio.kalshi.rest import ORDERS_PATH, KalshiRest
+from recio.kalshi.writes import (
+    OK,
+    OK_OR_CREATED,
+    OutcomeUnknown,
+    RequestRefused,
+    WriteResult,
+    attempt,
+    verdict,
+)
 from recio.units import (
     BookSide,
     ClientOrderId,
@@ -28,7 +35,7 @@ from recio.units import (
     quantity_text,
 )
 
-GONE = "not found: ended already, or on another shard"
+ENDED_OR_ELSEWHERE = "not found: ended already, or on another shard"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,51 +53,24 @@ class Cancelled:
 
 
 @dataclass(frozen=True, slots=True)
-class CancelUnknown:
-    """It may still rest."""
-
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class CancelRefused:
-    """The venue did nothing; the order is as it was."""
-
-    code: str
-    text: str
-
-
-CancelOutcome = Cancelled | CancelUnknown | CancelRefused
-
-
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Amended:
     remaining: Quantity | None
     filled: Quantity | None
     """None where the venue does not say."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeUnknown:
-    why: str
+CancelOutcome = Cancelled | RequestRefused | OutcomeUnknown
+AmendOutcome = Amended | RequestRefused | OutcomeUnknown
+"""Refused: the order is as it was. Unknown: it may still rest as it was."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChangeRefused:
-    code: str
-    text: str
-
-
-ChangeOutcome = Changed | ChangeUnknown | ChangeRefused
-
-
-class CancelledBody(msgspec.Struct):
+class _CancelledBody(msgspec.Struct):
     order_id: str
     reduced_by: str
     error: object = None
 
 
-class _Changed(msgspec.Struct):
+class _AmendedBody(msgspec.Struct):
     order_id: str
     remaining_count: str | None = None
     fill_count: str | None = None
@@ -101,20 +81,16 @@ async def cancel(rest: KalshiRest, resting: Resting) -> CancelOutcome:
     params = {"market_ticker": str(resting.ticker)}
     if resting.exchange_index is not None:
         params["exchange_index"] = str(resting.exchange_index)
-    came = await attempt(rest, _asked("DELETE", resting, "", priority=Priority.CANCEL), params=params)
-    return cancelled(came, (200,), resting.venue_order_id)
+    request = _request("DELETE", resting, "", priority=Priority.CANCEL)
+    result = order_verdict(await attempt(rest, request, params=params), OK)
+    return read_cancel(result.body, resting.venue_order_id) if isinstance(result, Response) else result
 
 
 async def cancel_all(rest: KalshiRest) -> CancelOutcome:
-    """Cancels every order on every shard, and perhaps those of the next minute: a brake, no step of trading."""
-    came = await attempt(rest, Asked(method="DELETE", path=CREATE, priority=Priority.CANCEL))
-    match verdict(came, (200, 204)):
-        case Answer():
-            return Cancelled(Quantity(0))
-        case Refusal(code=code, text=text):
-            return CancelRefused(code, text)
-        case Doubt(why=why):
-            return CancelUnknown(why)
+    """Cancels every order on every shard, and perhaps those of the next minute: for emergencies, not for trading."""
+    request = BilledRequest(method="DELETE", path=ORDERS_PATH, priority=Priority.CANCEL)
+    result = verdict(await attempt(rest, request), (200, 204))
+    return Cancelled(Quantity(0)) if isinstance(result, Response) else result
 
 
 async def amend(
@@ -126,7 +102,7 @@ async def amend(
     total: Quantity,
     new_client_order_id: ClientOrderId | None = None,
     expires_at: datetime | None = None,
-) -> ChangeOutcome:
+) -> AmendOutcome:
     """`total` counts what is filled already; an expiry that is not named stays."""
     body: dict[str, object] = {
         "ticker": resting.ticker,
@@ -140,80 +116,55 @@ async def amend(
         body["expiration_time"] = int(expires_at.timestamp())
     if resting.exchange_index is not None:
         body["exchange_index"] = resting.exchange_index
-    came = await attempt(rest, _asked("POST", resting, "/amend"), body=body)
-    return _changed(came, resting.venue_order_id)
+    result = order_verdict(await attempt(rest, _request("POST", resting, "/amend"), body=body), OK_OR_CREATED)
+    return _read_amend(result.body, resting.venue_order_id) if isinstance(result, Response) else result
 
 
-async def decrease(rest: KalshiRest, resting: Resting, *, reduce_to: Quantity) -> ChangeOutcome:
-    """To a remainder and not by an amount: said twice, it still means the same."""
-    body: dict[str, object] = {"reduce_to": quantity_text(reduce_to), "market_ticker": resting.ticker}
-    if resting.exchange_index is not None:
-        body["exchange_index"] = resting.exchange_index
-    came = await attempt(rest, _asked("POST", resting, "/decrease"), body=body)
-    return _changed(came, resting.venue_order_id)
+def order_verdict(result: WriteResult, success: tuple[int, ...]) -> WriteResult:
+    """The verdict on a request that names an order: not found is unknown, it does not say what became of it."""
+    judged = verdict(result, success)
+    if isinstance(judged, RequestRefused) and judged.status == NOT_FOUND:
+        return OutcomeUnknown(ENDED_OR_ELSEWHERE)
+    return judged
 
 
-def cancelled(
-    came: Answer | Refusal | Doubt, yes: tuple[int, ...], venue_order_id: VenueOrderId
-) -> CancelOutcome:
-    """What an answer to a cancel says about the order that was meant."""
-    match verdict(came, yes):
-        case Refusal(status=status) if status == NOT_FOUND:
-            return CancelUnknown(GONE)
-        case Refusal(code=code, text=text):
-            return CancelRefused(code, text)
-        case Doubt(why=why):
-            return CancelUnknown(why)
-        case Answer(body=body):
-            return read_cancel(body, venue_order_id)
-
-
-def read_cancel(body: bytes | msgspec.Raw, venue_order_id: VenueOrderId) -> CancelOutcome:
+def read_cancel(body: bytes | msgspec.Raw, venue_order_id: VenueOrderId) -> Cancelled | OutcomeUnknown:
+    """What a success says, believed only if it is about the order that was meant."""
     try:
-        said = msgspec.json.decode(body, type=CancelledBody)
+        said = msgspec.json.decode(body, type=_CancelledBody)
         reduced_by = units.quantity(said.reduced_by)
-    except (*UNREADABLE, units.UnitError) as error:
-        return CancelUnknown(f"a yes that cannot be read: {error}")
+    except (*NOT_DECODABLE, units.UnitError) as error:
+        return OutcomeUnknown(f"a success that cannot be read: {error}")
     if said.error is not None:
-        return CancelUnknown("a yes that carries an error")
+        return OutcomeUnknown("a success that carries an error")
     if said.order_id != venue_order_id:
-        return CancelUnknown(f"a yes about the order {said.order_id[:80]}")
-    return Cancelled(reduced_by) if reduced_by >= 0 else CancelUnknown(f"reduced by {said.reduced_by}")
+        return OutcomeUnknown(f"a success about the order {said.order_id[:80]}")
+    return Cancelled(reduced_by) if reduced_by >= 0 else OutcomeUnknown(f"reduced by {said.reduced_by}")
 
 
-def _asked(method: str, resting: Resting, action: str, *, priority: Priority = Priority.ORDER) -> Asked:
-    return Asked(
+def _read_amend(body: bytes, venue_order_id: VenueOrderId) -> Amended | OutcomeUnknown:
+    try:
+        said = msgspec.json.decode(body, type=_AmendedBody)
+        remaining, filled = _count(said.remaining_count), _count(said.fill_count)
+    except (*NOT_DECODABLE, units.UnitError) as error:
+        return OutcomeUnknown(f"a success that cannot be read: {error}")
+    if said.order_id != venue_order_id:
+        # Seen at the venue: the response to one order described another.
+        return OutcomeUnknown(f"a success about the order {said.order_id[:80]}")
+    if min(remaining or 0, filled or 0) < 0:
+        return OutcomeUnknown("negative counts")
+    return Amended(remaining, filled)
+
+
+def _request(
+    method: str, resting: Resting, action: str, *, priority: Priority = Priority.ORDER
+) -> BilledRequest:
+    return BilledRequest(
         method=method,
-        path=f"{CREATE}/{resting.venue_order_id}{action}",
+        path=f"{ORDERS_PATH}/{resting.venue_order_id}{action}",
         priority=priority,
         shard=billed_shard(resting.exchange_index),
     )
-
-
-def _changed(came: Answer | Refusal | Doubt, venue_order_id: VenueOrderId) -> ChangeOutcome:
-    match verdict(came, MADE):
-        case Refusal(status=status) if status == NOT_FOUND:
-            return ChangeUnknown(GONE)
-        case Refusal(code=code, text=text):
-            return ChangeRefused(code, text)
-        case Doubt(why=why):
-            return ChangeUnknown(why)
-        case Answer(body=body):
-            return _read_change(body, venue_order_id)
-
-
-def _read_change(body: bytes, venue_order_id: VenueOrderId) -> ChangeOutcome:
-    try:
-        said = msgspec.json.decode(body, type=_Changed)
-        remaining, filled = _count(said.remaining_count), _count(said.fill_count)
-    except (*UNREADABLE, units.UnitError) as error:
-        return ChangeUnknown(f"a yes that cannot be read: {error}")
-    if said.order_id != venue_order_id:
-        # Seen at the venue: the answer to one order described another.
-        return ChangeUnknown(f"a yes about the order {said.order_id[:80]}")
-    if min(remaining or 0, filled or 0) < 0:
-        return ChangeUnknown("counts that cannot be")
-    return Changed(remaining, filled)
 
 
 def _count(text: str | None) -> Quantity | None:

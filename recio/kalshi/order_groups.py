@@ -1,6 +1,7 @@
-"""Order groups: the venue's own stop on what may trade in fifteen seconds; always on the shard that is named.
+"""Makes, reads and uses order groups, the venue's limit on contracts matched in fifteen seconds; each names its shard.
 
-A change here may be asked again: Transient means that nobody knows, and asking again does no harm.
+A change here may be asked again: Transient means that its outcome is unknown, and it may safely be repeated. It
+never guesses which shard a group is on.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ from dataclasses import dataclass
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import exact
-from recio.kalshi.rate_limit import Asked, Priority
+from recio.kalshi.rate_limit import BilledRequest, Priority
+from recio.kalshi.responses import read_amount
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.writes import change
 from recio.units import Quantity, VenueOrderId, quantity_text
 
-GROUPS = "/portfolio/order_groups"
+GROUPS_PATH = "/portfolio/order_groups"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +62,13 @@ async def create_group(rest: KalshiRest, *, limit: Quantity, exchange_index: int
     body: dict[str, object] = {"contracts_limit_fp": quantity_text(limit)}
     if exchange_index is not None:
         body["exchange_index"] = exchange_index
-    asked = _asked("POST", "/create", exchange_index)
-    return (await change(rest, asked, _Made, body=body)).order_group_id
+    request = _request("POST", "/create", exchange_index)
+    return (await change(rest, request, _Made, body=body)).order_group_id
 
 
 async def groups(rest: KalshiRest) -> tuple[OrderGroup, ...]:
     """Every group of the account."""
-    listed = (await rest.read(GROUPS, _Groups)).order_groups
+    listed = (await rest.read(GROUPS_PATH, _Groups)).order_groups
     return tuple(
         OrderGroup(
             group_id=each.id,
@@ -82,7 +83,7 @@ async def groups(rest: KalshiRest) -> tuple[OrderGroup, ...]:
 
 async def group(rest: KalshiRest, group_id: str) -> OrderGroup:
     """One group with the orders in it."""
-    found = await rest.read(f"{GROUPS}/{group_id}", _One, priority=Priority.ORDER_READ)
+    found = await rest.read(f"{GROUPS_PATH}/{group_id}", _One, priority=Priority.ORDER_READ)
     return OrderGroup(
         group_id=group_id,
         limit=_limit(found.contracts_limit_fp),
@@ -112,21 +113,23 @@ async def limit_group(
 
 async def delete_group(rest: KalshiRest, group_id: str, exchange_index: int | None) -> None:
     """Cancels every order in it and removes it."""
-    asked = _asked("DELETE", f"/{group_id}", exchange_index, Priority.CANCEL)
-    await change(rest, asked, _Done, params=_shard(exchange_index))
+    request = _request("DELETE", f"/{group_id}", exchange_index, Priority.CANCEL)
+    await change(rest, request, _Done, params=_shard(exchange_index))
 
 
 async def _put(
     rest: KalshiRest, path: str, exchange_index: int | None, body: dict[str, str], priority: Priority
 ) -> None:
     # With a body even where it is empty: the venue wants to see a content type.
-    asked = _asked("PUT", path, exchange_index, priority)
-    await change(rest, asked, _Done, params=_shard(exchange_index), body=body)
+    request = _request("PUT", path, exchange_index, priority)
+    await change(rest, request, _Done, params=_shard(exchange_index), body=body)
 
 
-def _asked(method: str, path: str, exchange_index: int | None, priority: Priority = Priority.ORDER) -> Asked:
+def _request(
+    method: str, path: str, exchange_index: int | None, priority: Priority = Priority.ORDER
+) -> BilledRequest:
     # Groups default to shard 0, so one that is not named is not looked for everywhere.
-    return Asked(method=method, path=GROUPS + path, priority=priority, shard=exchange_index or 0)
+    return BilledRequest(method=method, path=GROUPS_PATH + path, priority=priority, shard=exchange_index or 0)
 
 
 def _shard(exchange_index: int | None) -> dict[str, str]:
@@ -134,4 +137,4 @@ def _shard(exchange_index: int | None) -> dict[str, str]:
 
 
 def _limit(text: str | None) -> Quantity | None:
-    return None if text is None else exact(units.quantity, text, "contracts_limit_fp")
+    return None if text is None else read_amount(units.quantity, text, "contracts_limit_fp")

@@ -1,21 +1,20 @@
-"""Sends one order, once, and says what came of it as a value; it never retries and never guesses.
+"""Sends one order, once, and returns what came of it as a value; it never retries and never guesses.
 
-Only a clear word of the venue is a yes or a no; whatever is not certain is OrderUnknown.
+Only a clear response of the venue is a yes or a no; whatever is not certain is OrderUnknown.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 
 import msgspec
 
 from recio import units
-from recio.kalshi.answers import UNREADABLE, Answer
-from recio.kalshi.rate_limit import Asked, Priority, billed_shard
-from recio.kalshi.rest import CREATE, KalshiRest
-from recio.kalshi.writes import Doubt, Refusal, attempt, verdict
+from recio.kalshi.rate_limit import BilledRequest, Priority, billed_shard
+from recio.kalshi.responses import NOT_DECODABLE, Response
+from recio.kalshi.rest import ORDERS_PATH, KalshiRest
+from recio.kalshi.writes import OK_OR_CREATED, OutcomeUnknown, RequestRefused, attempt, verdict
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
@@ -29,26 +28,19 @@ from recio.units import (
     quantity_text,
 )
 
-MADE = (200, 201)
-EXISTS = 409
+CONFLICT = 409
+SELF_TRADE = "taker_at_cross"
+"""When two of our own orders meet, the one that came second ends."""
 
 
 class TimeInForce(StrEnum):
     GOOD_TILL_CANCELED = "good_till_canceled"
     IMMEDIATE_OR_CANCEL = "immediate_or_cancel"
-    FILL_OR_KILL = "fill_or_kill"
-
-
-class SelfTrade(StrEnum):
-    """Which order ends when two of our own meet."""
-
-    TAKER_AT_CROSS = "taker_at_cross"
-    MAKER = "maker"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewOrder:
-    """Everything that can be said about an order; `price` is in YES terms."""
+    """An order as it is sent; `price` is in YES terms."""
 
     client_order_id: ClientOrderId
     ticker: Ticker
@@ -57,16 +49,12 @@ class NewOrder:
     quantity: Quantity
     price: Price
     time_in_force: TimeInForce = TimeInForce.IMMEDIATE_OR_CANCEL
-    self_trade: SelfTrade = SelfTrade.TAKER_AT_CROSS
     reduce_only: bool = False
-    post_only: bool = False
-    cancel_on_pause: bool = False
-    expires_at: datetime | None = None
     order_group_id: str | None = None
 
 
-class Created(msgspec.Struct):
-    """An order as create, amend and their batches answer with it."""
+class CreatedOrder(msgspec.Struct):
+    """An order as the venue's response to its creation shows it."""
 
     order_id: str
     fill_count: str
@@ -97,29 +85,29 @@ async def place(rest: KalshiRest, order: PlaceOrder, order_group_id: str | None 
 
 def prepare(rest: KalshiRest) -> None:
     """Sign the next order ahead; called when nothing waits."""
-    rest.prepare_signature("POST", CREATE)
+    rest.prepare_signature("POST", ORDERS_PATH)
 
 
 async def create(rest: KalshiRest, order: NewOrder, *, wait_seconds: float) -> OrderOutcome:
     """One POST, never a second, after at most `wait_seconds` of host time for the rate limit."""
-    asked = Asked(
-        method="POST", path=CREATE, priority=Priority.ORDER, shard=billed_shard(order.exchange_index)
+    request = BilledRequest(
+        method="POST", path=ORDERS_PATH, priority=Priority.ORDER, shard=billed_shard(order.exchange_index)
     )
-    came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)
-    if isinstance(came, Answer) and came.status == EXISTS:
+    result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)
+    if isinstance(result, Response) and result.status == CONFLICT:
         # An order of ours with this id exists: only the order list can say what became of it.
         return unknown(rest, order, "the venue already has an order with this id")
-    match verdict(came, MADE):
-        case Refusal(code=code, text=text):
+    match verdict(result, OK_OR_CREATED):
+        case RequestRefused(code=code, text=text):
             return rejected(rest, order, code, text)
-        case Doubt(why=why):
+        case OutcomeUnknown(why=why):
             return unknown(rest, order, why)
-        case Answer(status=status, body=body):
+        case Response(status=status, body=body):
             return _created(rest, order, status, body)
 
 
 def order_body(order: NewOrder) -> dict[str, object]:
-    """What is not wanted is left out: the venue's defaults are the cautious ones."""
+    """The body of a create request. Options that are off are left out: the venue's defaults are the cautious ones."""
     body: dict[str, object] = {
         "ticker": order.ticker,
         "client_order_id": order.client_order_id,
@@ -127,16 +115,10 @@ def order_body(order: NewOrder) -> dict[str, object]:
         "count": quantity_text(order.quantity),
         "price": price_text(order.price),
         "time_in_force": order.time_in_force.value,
-        "self_trade_prevention_type": order.self_trade.value,
+        "self_trade_prevention_type": SELF_TRADE,
     }
-    wishes = {
-        "reduce_only": order.reduce_only,
-        "post_only": order.post_only,
-        "cancel_order_on_pause": order.cancel_on_pause,
-    }
-    body |= {name: True for name, wanted in wishes.items() if wanted}
-    if order.expires_at is not None:
-        body["expiration_time"] = int(order.expires_at.timestamp())
+    if order.reduce_only:
+        body["reduce_only"] = True
     if order.order_group_id is not None:
         body["order_group_id"] = order.order_group_id
     if order.exchange_index is not None:
@@ -144,14 +126,14 @@ def order_body(order: NewOrder) -> dict[str, object]:
     return body
 
 
-def accepted(rest: KalshiRest, order: NewOrder, created: Created) -> OrderOutcome:
-    """An order the venue shows as made, if it can be ours and its counts can be."""
+def accepted(rest: KalshiRest, order: NewOrder, created: CreatedOrder) -> OrderOutcome:
+    """OrderAccepted if what the venue created can be the order that was sent, OrderUnknown otherwise."""
     try:
         filled, remaining = units.quantity(created.fill_count), units.quantity(created.remaining_count)
     except units.UnitError as error:
-        return unknown(rest, order, f"an answer without a readable order: {error}")
-    if doubt := _doubt(order, created, filled, remaining):
-        return unknown(rest, order, f"an answer that {doubt}")
+        return unknown(rest, order, f"a response without a readable order: {error}")
+    if mismatch := _mismatch(order, created, filled, remaining):
+        return unknown(rest, order, f"a response that {mismatch}")
     return OrderAccepted(
         client_order_id=order.client_order_id,
         venue_order_id=VenueOrderId(created.order_id),
@@ -171,14 +153,14 @@ def unknown(rest: KalshiRest, order: NewOrder, why: str) -> OrderUnknown:
 
 def _created(rest: KalshiRest, order: NewOrder, status: int, body: bytes) -> OrderOutcome:
     try:
-        created = msgspec.json.decode(body, type=Created)
-    except UNREADABLE as error:
-        return unknown(rest, order, f"answer {status} without a readable order: {error}")
+        created = msgspec.json.decode(body, type=CreatedOrder)
+    except NOT_DECODABLE as error:
+        return unknown(rest, order, f"status {status} without a readable order: {error}")
     return accepted(rest, order, created)
 
 
-def _doubt(order: NewOrder, created: Created, filled: Quantity, remaining: Quantity) -> str:
-    """Why a yes cannot be believed; empty if it can."""
+def _mismatch(order: NewOrder, created: CreatedOrder, filled: Quantity, remaining: Quantity) -> str:
+    """Why a success cannot be believed; empty if it can."""
     if created.error is not None:
         return "carries an error as well as an order"
     if not created.order_id:
@@ -186,5 +168,5 @@ def _doubt(order: NewOrder, created: Created, filled: Quantity, remaining: Quant
     if created.client_order_id and created.client_order_id != order.client_order_id:
         return f"is about the order {created.client_order_id[:80]}"
     if filled < 0 or remaining < 0 or filled + remaining > order.quantity:
-        return f"has counts that cannot be: {created.fill_count} filled, {created.remaining_count} remaining"
+        return f"has impossible counts: {created.fill_count} filled, {created.remaining_count} remaining"
     return ""

@@ -34,12 +34,12 @@ class Priority(IntEnum):
     CANCEL = 0
     ORDER = 1
     ORDER_READ = 2
-    """A read that an order in doubt waits for."""
+    """A read that decides the state of an order."""
     READ = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class BilledRequest:
     """One request as the venue bills it; `path` is below the base URL."""
 
     method: str
@@ -182,13 +182,13 @@ class RateLimits:
             bucket.limit = limit
         self._wake()
 
-    async def admit(self, asked: Asked, until: float) -> Ticket | None:
+    async def admit(self, request: BilledRequest, until: float) -> Ticket | None:
         """Spend the tokens of a request, waiting for them no longer than `until` by the event loop's clock.
 
         None if they cannot be there in time. What is there at once is given at once, also after `until`.
         """
-        cost = self.costs.of(asked.method, asked.path) * asked.items
-        waiter = _Waiter((asked.priority, next(self._numbers)), cost, self._billed(asked))
+        cost = self.costs.of(request.method, request.path) * request.items
+        waiter = _Waiter((request.priority, next(self._numbers)), cost, self._billed(request))
         if any(cost > bucket.limit.capacity for bucket in waiter.buckets):
             return None
         self._waiting.append(waiter)
@@ -247,15 +247,15 @@ class RateLimits:
             if each.rank <= waiter.rank and any(bucket is other for other in each.buckets)
         )
 
-    def _billed(self, asked: Asked) -> tuple[TokenBucket, ...]:
-        if asked.method == "GET":
+    def _billed(self, request: BilledRequest) -> tuple[TokenBucket, ...]:
+        if request.method == "GET":
             return (self.read,)
-        if asked.shard == EVERY_SHARD:
+        if request.shard == EVERY_SHARD:
             return tuple(self.writes.values())
-        if asked.shard not in self.writes:
+        if request.shard not in self.writes:
             limit = self.writes[UNSCOPED].limit
-            self.writes[asked.shard] = TokenBucket(limit, limit.capacity)
-        return (self.writes[asked.shard],)
+            self.writes[request.shard] = TokenBucket(limit, limit.capacity)
+        return (self.writes[request.shard],)
 
     def _wake(self) -> None:
         self._changed.set()

@@ -13,37 +13,15 @@ import msgspec
 
 from recio.clock import Clock
 from recio.errors import Transient
-from recio.kalshi.answers import (
-    TOO_MANY,
-    UNREADABLE,
-    Answer,
-    Instant,
-    VenueRefused,
-    carries_error,
-    decoded,
-    error_words,
-    fault,
-)
-from recio.kalshi.rate_limit import Asked, Priority, RateLimits
+from recio.kalshi.rate_limit import BilledRequest, Priority, RateLimits
+from recio.kalshi.responses import TOO_MANY_REQUESTS, Response, carries_error, decoded, exception_for
 from recio.kalshi.signing import PreparedSignatures, Signer
 from recio.kalshi.venue_clock import VenueClock
 
-__all__ = [
-    "UNREADABLE",
-    "Answer",
-    "Instant",
-    "KalshiRest",
-    "Params",
-    "VenueRefused",
-    "decoded",
-    "error_words",
-    "fault",
-]
-
 T = TypeVar("T")
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
-PAGES_AT_MOST = 1_000
-CREATE = "/portfolio/events/orders"
+MOST_PAGES = 1_000
+ORDERS_PATH = "/portfolio/events/orders"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +56,12 @@ class KalshiRest:
         *,
         params: Params | None = None,
         body: object = None,
-        signed: bool = True,
         timeout_seconds: float | None = None,
-    ) -> Answer:
+    ) -> Response:
         """One attempt: no redirect, no retry, no token. Raises what aiohttp raises."""
         url = self.base_url + path
         headers = {"Accept": "application/json"}
-        if signed and self.signer is not None:
+        if self.signer is not None:
             headers |= self._signature(self.signer, method, urlsplit(url).path)
         encoded = None
         if body is not None:
@@ -102,22 +79,21 @@ class KalshiRest:
             timeout=aiohttp.ClientTimeout(total=timeout_seconds or self.timeout_seconds),
         ) as response:
             self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
-            return Answer(response.status, await response.read())
+            return Response(response.status, await response.read())
 
     async def get(
         self,
         path: str,
         params: Params | None = None,
         *,
-        signed: bool = True,
-        answers: Collection[int] = (200,),
+        statuses: Collection[int] = (200,),
         priority: Priority = Priority.READ,
     ) -> bytes:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
-        answer = await self._patiently(path, params, signed, priority)
-        if answer.status in answers and (answer.status != 200 or not carries_error(answer.body)):
-            return answer.body
-        raise fault(f"GET {path}", self.base_url, self.signer, answer)
+        response = await self._patiently(path, params, priority)
+        if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
+            return response.body
+        raise exception_for(f"GET {path}", self.base_url, self.signer, response)
 
     async def read(
         self,
@@ -136,7 +112,7 @@ class KalshiRest:
         """Every page of a list; `kind` has a field `cursor`. A cursor that repeats is Transient."""
         pages: list[T] = []
         cursor, seen = "", set[str]()
-        for _ in range(PAGES_AT_MOST):
+        for _ in range(MOST_PAGES):
             asked = {**params, **({"cursor": cursor} if cursor else {})}
             page = await self.read(path, kind, asked, priority=priority)
             pages.append(page)
@@ -146,16 +122,16 @@ class KalshiRest:
             if cursor in seen:
                 raise Transient(f"GET {path}: the venue repeats page {cursor!r}")
             seen.add(cursor)
-        raise Transient(f"GET {path}: more than {PAGES_AT_MOST} pages")
+        raise Transient(f"GET {path}: more than {MOST_PAGES} pages")
 
-    async def _patiently(self, path: str, params: Params | None, signed: bool, priority: Priority) -> Answer:
+    async def _patiently(self, path: str, params: Params | None, priority: Priority) -> Response:
         """The answer to a read; 429 is asked again after a pause as long as the time-out allows.
 
         So is, once, a connection that the venue had closed while it was idle.
         """
         until = anyio.current_time() + self.timeout_seconds
-        asked = Asked(method="GET", path=path, priority=priority)
-        refused: Answer | None = None
+        asked = BilledRequest(method="GET", path=path, priority=priority)
+        refused: Response | None = None
         lost = False
         while True:
             ticket = await self.limits.admit(asked, until)
@@ -164,11 +140,10 @@ class KalshiRest:
                     return refused
                 raise Transient(f"GET {path}: no room within the rate limit for {self.timeout_seconds:g} s")
             try:
-                answer = await self.send(
+                response = await self.send(
                     "GET",
                     path,
                     params=params,
-                    signed=signed,
                     timeout_seconds=max(until - anyio.current_time(), 0.001),
                 )
             except (aiohttp.ClientError, TimeoutError, OSError) as error:
@@ -176,10 +151,10 @@ class KalshiRest:
                     lost = True
                     continue
                 raise Transient(f"GET {path}: {type(error).__name__}: {error}") from error
-            self.limits.answered(ticket, refused=answer.status == TOO_MANY)
-            if answer.status != TOO_MANY:
-                return answer
-            refused = answer
+            self.limits.answered(ticket, refused=response.status == TOO_MANY_REQUESTS)
+            if response.status != TOO_MANY_REQUESTS:
+                return response
+            refused = response
 
     def _signature(self, signer: Signer, method: str, path: str) -> dict[str, str]:
         ready = self.prepared.take(method, path, self.venue_clock.now_ms(self.clock))

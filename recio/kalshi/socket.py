@@ -22,7 +22,7 @@ from recio.errors import Transient
 from recio.kalshi.commands import Command
 from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import EPOCH, Frame, FrameError, parse_frame
-from recio.kalshi.rest import Answer, fault
+from recio.kalshi.responses import Response, exception_for
 from recio.kalshi.signing import Signer
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages.prices import IndexValue
@@ -179,12 +179,12 @@ async def _refusal(upgrade: _Upgrade) -> Exception:
         async with asking as response:
             date = response.headers.get("Date", "")
             upgrade.venue_clock.heard(upgrade.clock, date, sent, upgrade.clock.unix())
-            answer = Answer(response.status, await response.read())
+            answer = Response(response.status, await response.read())
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Transient(f"socket: 401 to the upgrade, and no word why: {type(error).__name__}: {error}")
     if answer.status != 401:
         return Transient(f"socket: 401 to the upgrade, but {answer.status} when asked why")
-    return fault("socket", upgrade.url, upgrade.signer, answer)
+    return exception_for("socket", upgrade.url, upgrade.signer, answer)
 
 
 def _stamp(frame: Frame) -> datetime | None:

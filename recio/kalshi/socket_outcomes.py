@@ -43,8 +43,8 @@ class Stray:
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
-    """A command was refused; what it asked for is not so. No channels: an error that answers nothing we asked."""
+class SubscriptionRefused:
+    """A command was refused and not carried out. No channels: an error that answers no command of ours."""
 
     channels: tuple[str, ...]
     why: str
@@ -57,6 +57,6 @@ class Dead:
     why: str
 
 
-Outcome = InOrder | BookChanged | Opened | Broken | Stray | Refused | Dead
+Outcome = InOrder | BookChanged | Opened | Broken | Stray | SubscriptionRefused | Dead
 Fed = tuple[Outcome, tuple[Command, ...]]
 QUIET: Fed = (InOrder(), ())

@@ -26,10 +26,8 @@ from recio.kalshi.frames import (
     Acknowledged,
     Frame,
     Listed,
-    OrderGroupSeen,
     Passed,
     Subscribed,
-    TradeSeen,
     VenueError,
 )
 from recio.kalshi.socket_outcomes import (
@@ -41,8 +39,8 @@ from recio.kalshi.socket_outcomes import (
     InOrder,
     Opened,
     Outcome,
-    Refused,
     Stray,
+    SubscriptionRefused,
 )
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
@@ -62,8 +60,8 @@ __all__ = [
     "InOrder",
     "Opened",
     "Outcome",
-    "Refused",
     "Stray",
+    "SubscriptionRefused",
     "Subscriptions",
 ]
 
@@ -136,8 +134,8 @@ class Subscriptions:
         match frame:
             case BookDeltaSeen() | BookSnapshotSeen():
                 return self._books.take(frame)
-            case LifecycleSeen() | IndexValue() | TradeSeen() | OrderGroupSeen() | Passed():
-                return self._counted(frame.sid, frame.seq)
+            case LifecycleSeen() | IndexValue() | Passed():
+                return self._in_sequence(frame.sid, frame.seq)
             case Subscribed():
                 return self._subscribed(frame)
             case Acknowledged():
@@ -161,7 +159,7 @@ class Subscriptions:
     def _is_missing(self, channel: str) -> bool:
         return not (channel in self._sids or channel in self._opening or channel in self._barred)
 
-    def _counted(self, sid: int | None, seq: int | None) -> Fed:
+    def _in_sequence(self, sid: int | None, seq: int | None) -> Fed:
         if sid is None or seq is None:
             return QUIET
         if sid == self._books.sid:
@@ -197,7 +195,7 @@ class Subscriptions:
         channel = self._channel_of(frame.sid)
         if frame.ended and channel is not None:
             return Broken(channel, "the venue unsubscribed it"), self._anew(channel)
-        return QUIET if frame.ended else self._counted(frame.sid, frame.seq)
+        return QUIET if frame.ended else self._in_sequence(frame.sid, frame.seq)
 
     def _listed(self, frame: Listed) -> Fed:
         """Channels that the venue does not list any more have ended without a word."""
@@ -215,11 +213,11 @@ class Subscriptions:
         channel = self._channel_of(frame.sid)
         if command is None and channel is not None and frame.code in CHANNEL_ENDED:
             return Broken(channel, why), self._anew(channel)
-        _, mending = self._counted(frame.sid, frame.seq)
+        _, mending = self._in_sequence(frame.sid, frame.seq)
         if command is None:
-            return Refused((), why), mending
+            return SubscriptionRefused((), why), mending
         self._refused(command, frame.code)
-        return Refused(command.channels, why), mending
+        return SubscriptionRefused(command.channels, why), mending
 
     def _refused(self, command: Command, code: int) -> None:
         if BOOKS in command.channels:

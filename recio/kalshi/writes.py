@@ -1,4 +1,7 @@
-"""One attempt to change something at the venue, and whether its answer is a yes, a no or neither; it never retries."""
+"""Sends one request that changes something, once, and tells whether it was carried out, refused or neither is known.
+
+It never retries and never takes an unclear response for a yes or a no.
+"""
 
 from __future__ import annotations
 
@@ -10,21 +13,29 @@ import anyio
 import structlog
 
 from recio.errors import Transient
-from recio.kalshi.answers import TOO_MANY, Answer, carries_error, decoded, error_words, fault
-from recio.kalshi.rate_limit import Asked
+from recio.kalshi.rate_limit import BilledRequest
+from recio.kalshi.responses import (
+    TOO_MANY_REQUESTS,
+    Response,
+    carries_error,
+    decoded,
+    error_in,
+    exception_for,
+)
 from recio.kalshi.rest import KalshiRest, Params
 from recio.test_hooks.crash_points import CrashPoint, reached
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 T = TypeVar("T")
 
+OK = (200,)
+OK_OR_CREATED = (200, 201)
 REFUSALS = frozenset({400, 401, 403, 404, 410, 429})
-"""Answers that come instead of a change: with an error body nothing was carried out."""
-NOT_FOUND = 404
+"""Statuses that come instead of a change: with an error body nothing was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class RequestRefused:
     """Nothing was carried out."""
 
     code: str
@@ -34,64 +45,74 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
-    """It may have been carried out, or not."""
+class OutcomeUnknown:
+    """The request may have been carried out, or not."""
 
     why: str
 
 
+WriteResult = Response | RequestRefused | OutcomeUnknown
+
+
 async def attempt(
     rest: KalshiRest,
-    asked: Asked,
+    request: BilledRequest,
     *,
     params: Params | None = None,
     body: object = None,
     wait_seconds: float | None = None,
-) -> Answer | Refusal | Doubt:
+) -> WriteResult:
     """Send once, after waiting at most `wait_seconds` of host time for the tokens. Cancellation goes through."""
     patience = rest.timeout_seconds if wait_seconds is None else wait_seconds
-    ticket = await rest.limits.admit(asked, anyio.current_time() + patience)
+    ticket = await rest.limits.admit(request, anyio.current_time() + patience)
     if ticket is None:
-        return Refusal("not_sent", "the rate limit has no room for it in time")
+        return RequestRefused("not_sent", "the rate limit has no room for it in time")
     reached(CrashPoint.ROOM_GRANTED)
     try:
-        answer = await rest.send(asked.method, asked.path, params=params, body=body)
+        response = await rest.send(request.method, request.path, params=params, body=body)
         reached(CrashPoint.ANSWER_READ)
     except aiohttp.ClientConnectorError as error:
         # No connection was made, so no byte of the request has left.
-        return Refusal("not_sent", f"{type(error).__name__}: {error}")
+        return RequestRefused("not_sent", f"{type(error).__name__}: {error}")
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         reached(CrashPoint.REQUEST_UNRESOLVED)
-        return Doubt(f"{type(error).__name__}: {error}".rstrip(": "))
+        return OutcomeUnknown(f"{type(error).__name__}: {error}".rstrip(": "))
     except Exception as error:
-        log.error("request broke", method=asked.method, path=asked.path, exc_info=error)
-        return Doubt(f"{type(error).__name__}: {error}".rstrip(": "))
-    rest.limits.answered(ticket, refused=answer.status == TOO_MANY)
-    return answer
+        log.error("request failed unexpectedly", method=request.method, path=request.path, exc_info=error)
+        return OutcomeUnknown(f"{type(error).__name__}: {error}".rstrip(": "))
+    rest.limits.answered(ticket, refused=response.status == TOO_MANY_REQUESTS)
+    return response
 
 
-def verdict(came: Answer | Refusal | Doubt, yes: tuple[int, ...]) -> Answer | Refusal | Doubt:
-    """A yes is the Answer; only an error body of the venue's own with a clear status is a Refusal."""
-    if not isinstance(came, Answer):
-        return came
-    words = error_words(came.body)
-    if came.status in yes and not carries_error(came.body):
-        return came
-    if came.status in REFUSALS and words is not None:
-        code, text = words
-        return Refusal(code or str(came.status), text, came.status)
-    said = " ".join(words or ("without an error of the venue's",)).strip()
-    return Doubt(f"answer {came.status} {said}")
+def verdict(result: WriteResult, success: tuple[int, ...]) -> WriteResult:
+    """A Response only if it is a success without an error; a refusal only by an error body of the venue's own."""
+    if not isinstance(result, Response):
+        return result
+    error = error_in(result.body)
+    if result.status in success and not carries_error(result.body):
+        return result
+    if result.status in REFUSALS and error is not None:
+        code, text = error
+        return RequestRefused(code or str(result.status), text, result.status)
+    said = " ".join(error or ("without an error body of the venue",)).strip()
+    return OutcomeUnknown(f"status {result.status} {said}")
 
 
 async def change(
-    rest: KalshiRest, asked: Asked, kind: type[T], *, params: Params | None = None, body: object = None
+    rest: KalshiRest,
+    request: BilledRequest,
+    kind: type[T],
+    *,
+    params: Params | None = None,
+    body: object = None,
 ) -> T:
-    """A change whose outcome may be asked again. Raises VenueRefused for a no, Transient for anything unclear."""
-    came = await attempt(rest, asked, params=params, body=body)
-    what = f"{asked.method} {asked.path}"
-    if isinstance(came, Refusal | Doubt):
-        raise Transient(f"{what}: {came.text if isinstance(came, Refusal) else came.why}")
-    if came.status in (200, 201):
-        return decoded(came.body, kind, what)
-    raise fault(what, rest.base_url, rest.signer, came)
+    """A change that may be asked again. Raises VenueRefused for a refusal, Transient for anything unclear."""
+    result = await attempt(rest, request, params=params, body=body)
+    what = f"{request.method} {request.path}"
+    match result:
+        case RequestRefused(text=why) | OutcomeUnknown(why=why):
+            raise Transient(f"{what}: {why}")
+        case Response(status=status, body=said) if status in OK_OR_CREATED:
+            return decoded(said, kind, what)
+        case Response():
+            raise exception_for(what, rest.base_url, rest.signer, result)

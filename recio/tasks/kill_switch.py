@@ -16,8 +16,8 @@ from recio.clock import Clock
 from recio.db import kill_switch
 from recio.db.connection import transaction
 from recio.kalshi import account, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.order_changes import Cancelled, cancel
+from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.markets import MarketBoard

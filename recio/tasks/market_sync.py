@@ -26,7 +26,8 @@ from recio.kalshi.fees import SeriesFees, read_fees
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Frame
 from recio.kalshi.markets import Listing, event_markets
-from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
 from recio.kalshi.signing import Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.kalshi.subscriptions import (
@@ -39,8 +40,8 @@ from recio.kalshi.subscriptions import (
     InOrder,
     Opened,
     Outcome,
-    Refused,
     Stray,
+    SubscriptionRefused,
     Subscriptions,
 )
 from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen
@@ -158,7 +159,7 @@ class MarketSync:
                 known.look_again.set()
             case Opened(channel=channel):
                 await self._opened(channel)
-            case Refused(channels=channels, why=why):
+            case SubscriptionRefused(channels=channels, why=why):
                 self._refused(channels, why)
             case Dead(why=why):
                 raise Transient(f"socket: {why}")

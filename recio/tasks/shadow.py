@@ -18,7 +18,8 @@ from recio.clock import Clock
 from recio.db import shadow as rows
 from recio.db.connection import transaction
 from recio.kalshi.markets import read_result
-from recio.kalshi.rest import KalshiRest, VenueRefused
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent, ShadowScore
 from recio.messages.markets import MarketBoard

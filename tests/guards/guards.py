@@ -535,17 +535,17 @@ RESOLUTION = (
     _guard(
         "no answer is unknown and not rejected",
         "recio/kalshi/orders.py",
-        "        case Doubt(why=why):\n            return unknown(rest, order, why)",
-        '        case Doubt(why=why):\n            return rejected(rest, order, "timeout", why)',
+        "        case OutcomeUnknown(why=why):\n            return unknown(rest, order, why)",
+        '        case OutcomeUnknown(why=why):\n            return rejected(rest, order, "timeout", why)',
         PLACING,
     ),
     _guard(
         "an order without an answer is never sent again",
         "recio/kalshi/orders.py",
-        "came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)\n",
-        "came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)\n"
-        "    if isinstance(verdict(came, MADE), Doubt):\n"
-        "        came = await attempt(rest, asked, body=order_body(order), wait_seconds=wait_seconds)\n",
+        "result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
+        "result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n"
+        "    if isinstance(verdict(result, OK_OR_CREATED), OutcomeUnknown):\n"
+        "        result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)\n",
         PLACING,
     ),
     _guard(

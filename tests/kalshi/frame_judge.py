@@ -12,11 +12,8 @@ from recio.kalshi.frames import (
     Acknowledged,
     Frame,
     Listed,
-    OrderGroupSeen,
     Passed,
-    PositionSeen,
     Subscribed,
-    TradeSeen,
     VenueError,
 )
 from recio.messages.account import FillSeen, OrderSeen
@@ -109,31 +106,6 @@ def _pairs(frame: Frame, envelope: dict[str, Any], body: Any) -> list[tuple[str,
 
 def _others(frame: Frame, envelope: dict[str, Any], body: Any) -> list[tuple[str, object, object]]:
     match frame:
-        case TradeSeen():
-            return [
-                *_numbered(frame, envelope),
-                ("trade", frame.fill_id, body["trade_id"]),
-                ("ticker", frame.ticker, body["market_ticker"]),
-                ("taker", frame.taker.value, body["taker_book_side"]),
-                ("price", _price(frame.price), Decimal(body["yes_price_dollars"])),
-                ("quantity", _quantity(frame.quantity), Decimal(body["count_fp"])),
-                ("at", frame.at, _at(body["ts_ms"])),
-            ]
-        case PositionSeen():
-            return [
-                ("ticker", frame.ticker, body["market_ticker"]),
-                ("position", _quantity(frame.position), Decimal(body["position_fp"])),
-                ("cost", _money(frame.cost), Decimal(body["position_cost_dollars"])),
-                ("realized", _money(frame.realized_pnl), Decimal(body["realized_pnl_dollars"])),
-                ("fees", _money(frame.fees), Decimal(body["fees_paid_dollars"])),
-            ]
-        case OrderGroupSeen():
-            return [
-                *_numbered(frame, envelope),
-                ("group", frame.group_id, body["order_group_id"]),
-                ("kind", frame.kind, body["event_type"]),
-                ("at", frame.at, _at(body["ts_ms"])),
-            ]
         case LifecycleSeen():
             about = {"event_lifecycle": "event", "event_fee_update": "fee"}.get(envelope["type"])
             named, kind = body["event_ticker" if about else "market_ticker"], about or body["event_type"]
@@ -183,10 +155,6 @@ def _numbered(frame: Any, envelope: dict[str, Any]) -> list[tuple[str, object, o
 
 def _at(ms: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=ms)
-
-
-def _money(value: int) -> Decimal:
-    return Decimal(value).scaleb(-6)
 
 
 def _optional(ours: int | None, theirs: str | None) -> tuple[object, object]:

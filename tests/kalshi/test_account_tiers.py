@@ -10,15 +10,12 @@ from aiohttp import web
 
 from recio.errors import Transient
 from recio.kalshi import account, historical
-from recio.kalshi.answers import VenueRefused
 from recio.messages.account import VenueOrderStatus
-from recio.messages.markets import MarketStatus
-from recio.units import BookSide, Side, Ticker, VenueOrderId
+from recio.units import Ticker
 from tests.kalshi.local_venue import answers, local_venue
 
 NOW = datetime.now(UTC)
 CUTOFF = {
-    "market_settled_ts": (NOW - timedelta(days=60)).isoformat(),
     "trades_created_ts": (NOW - timedelta(days=60)).isoformat(),
     "orders_updated_ts": (NOW - timedelta(days=14)).isoformat(),
 }
@@ -120,29 +117,6 @@ async def test_any_other_404_does_not_hide_what_is_old(body: str):
             await historical.cutoff(venue.rest())
 
 
-async def test_the_tiers_other_lists_are_read():
-    positions = {"market_positions": [{"ticker": "K", "position_fp": "-2.50"}], "cursor": ""}
-    ended = {
-        "ticker": "K",
-        "status": "finalized",
-        "result": "no",
-        "expiration_value": "83950.62",
-        "settlement_ts": "2026-01-01T00:00:00Z",
-    }
-    bodies = {
-        "/historical/positions": positions,
-        "/historical/markets": {"markets": [ended], "cursor": ""},
-    }
-    async with local_venue(tiers(**bodies)) as venue:
-        assert await historical.positions(venue.rest()) == {"K": -250}
-        (found,) = await historical.results(venue.rest(), [Ticker("K")])
-    assert (found.result, found.status, found.settlement_value_text) == (
-        Side.NO,
-        MarketStatus.FINALIZED,
-        "83950.62",
-    )
-
-
 BALANCE = {
     "balance": 15000,
     "balance_dollars": "150.0000",
@@ -160,65 +134,6 @@ async def test_money_is_told_by_shard():
         assert await account.balance(rest, 2) == 50_000_000
         assert await account.balance(rest, 3) == 0
         assert await account.balance(rest, None) == 150_000_000
-
-
-async def test_what_rests_holds_money_back():
-    body = {
-        "total_resting_order_value": 1234,
-        "resting_order_value_breakdown": [{"exchange_index": 2, "balance": "12.3400"}],
-    }
-    async with local_venue(tiers(**{"/portfolio/summary/total_resting_order_value": body})) as venue:
-        found = await account.resting_value(venue.rest())
-    assert (found.total, found.by_shard) == (12_340_000, {2: 12_340_000})
-
-
-DETAIL: dict[str, Any] = {
-    **order("v-1", "resting"),
-    "book_side": "ask",
-    "yes_price_dollars": "0.5250",
-    "initial_count_fp": "3.00",
-    "remaining_count_fp": "2.00",
-    "taker_fill_cost_dollars": "0.520000",
-    "maker_fill_cost_dollars": "0.100000",
-    "taker_fees_dollars": "0.017500",
-    "maker_fees_dollars": "0.000100",
-    "created_time": "2026-06-11T06:29:20.866753Z",
-    "expiration_time": None,
-    "order_group_id": "",
-    "exchange_index": 2,
-}
-
-
-async def test_one_order_is_told_whole():
-    async with local_venue(tiers(**{"/portfolio/orders/v-1": {"order": DETAIL}})) as venue:
-        found = await account.order(venue.rest(), VenueOrderId("v-1"))
-    assert (found.seen.client_order_id, found.seen.remaining, found.initial) == ("c-v-1", 200, 300)
-    assert (found.book_side, found.price, found.exchange_index) == (BookSide.ASK, 5250, 2)
-    assert (found.fill_cost, found.fees, found.order_group_id) == (620_000, 17_600, None)
-
-
-async def test_an_order_that_was_not_asked_for_is_not_believed():
-    async with local_venue(tiers(**{"/portfolio/orders/v-2": {"order": DETAIL}})) as venue:
-        with pytest.raises(Transient, match="v-1"):
-            await account.order(venue.rest(), VenueOrderId("v-2"))
-
-
-async def test_an_order_that_is_unknown_is_refused():
-    async with local_venue(answers(404, '{"error":{"code":"not_found"}}')) as venue:
-        with pytest.raises(VenueRefused):
-            await account.order(venue.rest(), VenueOrderId("v-1"))
-
-
-async def test_queues_are_read_exactly():
-    rows = {"queue_positions": [{"order_id": "v-1", "market_ticker": "K", "queue_position_fp": "10.50"}]}
-    bodies = {
-        "/portfolio/orders/v-1/queue_position": {"queue_position_fp": "0.00"},
-        "/portfolio/orders/queue_positions": rows,
-    }
-    async with local_venue(tiers(**bodies)) as venue:
-        assert await account.queue_position(venue.rest(), VenueOrderId("v-1")) == 0
-        assert await account.queue_positions(venue.rest(), Ticker("K"), Ticker("L")) == {"v-1": 1050}
-        assert "market_tickers=K,L" in venue.requests[-1][1]
 
 
 @pytest.mark.parametrize(

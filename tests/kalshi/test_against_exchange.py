@@ -17,28 +17,21 @@ from recio.daemon.venue import read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.kalshi import account, account_limits, market_history, markets, order_groups
-from recio.kalshi.answers import VenueRefused
+from recio.kalshi import account, account_limits, markets, order_groups
 from recio.kalshi.batches import cancel_batch, create_batch
 from recio.kalshi.exchange_status import read_pauses, read_state
 from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
-from recio.kalshi.order_changes import (
-    Cancelled,
-    CancelUnknown,
-    Changed,
-    Resting,
-    amend,
-    cancel,
-    cancel_all,
-    decrease,
-)
+from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cancel, cancel_all
 from recio.kalshi.orders import NewOrder, TimeInForce, create, prepare
+from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.writes import OutcomeUnknown
 from recio.messages.account import VenueOrderStatus
 from recio.messages.markets import Market, MarketStatus, VenuePhase
 from recio.messages.orders import OrderAccepted, OrderRejected
 from recio.units import BookSide, ClientOrderId, Price, Quantity, VenueOrderId
+from tests.kalshi.single_reads import one_book, one_order
 
 
 @asynccontextmanager
@@ -109,22 +102,20 @@ async def test_a_resting_order_is_made_read_changed_and_cancelled_once(tmp_path:
         prepare(rest)
         at = await resting(rest, order)
 
-        shown = await account.order(rest, at.venue_order_id)
-        assert (shown.price, shown.initial, shown.seen.remaining) == (100, 300, 300)
-        assert (shown.seen.client_order_id, shown.seen.status) == (order.client_order_id, "resting")
-        assert (await market_history.book(rest, market.ticker)).yes == ((100, 300),)
+        shown = await one_order(rest, at.venue_order_id)
+        assert (shown["yes_price_dollars"], shown["initial_count_fp"]) == ("0.0100", "3.00")
+        assert (shown["remaining_count_fp"], shown["client_order_id"]) == ("3.00", order.client_order_id)
+        assert shown["status"] == VenueOrderStatus.RESTING
+        assert (await one_book(rest, market.ticker)).yes == {100: 300}
 
         dearer = await amend(rest, at, book_side=BookSide.BID, price=Price(200), total=Quantity(250))
-        assert dearer == Changed(Quantity(250), Quantity(0))
-        smaller = await decrease(rest, at, reduce_to=Quantity(100))
-        assert isinstance(smaller, Changed)
-        assert smaller.remaining == 100
-        assert (await account.order(rest, at.venue_order_id)).price == 200
+        assert dearer == Amended(Quantity(250), Quantity(0))
+        assert (await one_order(rest, at.venue_order_id))["yes_price_dollars"] == "0.0200"
 
-        assert await cancel(rest, at) == Cancelled(Quantity(100))
-        assert isinstance(await cancel(rest, at), CancelUnknown)
-        after = await account.order(rest, at.venue_order_id)
-        assert (after.seen.status, after.seen.remaining) == (VenueOrderStatus.CANCELED, 0)
+        assert await cancel(rest, at) == Cancelled(Quantity(250))
+        assert isinstance(await cancel(rest, at), OutcomeUnknown)
+        after = await one_order(rest, at.venue_order_id)
+        assert (after["status"], after["remaining_count_fp"]) == (VenueOrderStatus.CANCELED, "0.00")
 
         again = await create(rest, order, wait_seconds=5)
         assert not isinstance(again, OrderAccepted | OrderRejected)
@@ -145,11 +136,11 @@ async def test_a_batch_is_made_and_cancelled_item_by_item(tmp_path: Path):
         nobody = named(good, VenueOrderId(str(uuid4())))
         done, unknown = await cancel_batch(rest, [at, nobody])
         assert done == Cancelled(Quantity(300))
-        assert isinstance(unknown, CancelUnknown)
+        assert isinstance(unknown, OutcomeUnknown)
 
         last = await resting(rest, new(market))
         assert isinstance(await cancel_all(rest), Cancelled)
-        assert (await account.order(rest, last.venue_order_id)).seen.status is VenueOrderStatus.CANCELED
+        assert (await one_order(rest, last.venue_order_id))["status"] == VenueOrderStatus.CANCELED
 
 
 async def test_the_venue_tells_of_itself_and_of_the_account(tmp_path: Path):
@@ -175,7 +166,7 @@ async def test_a_group_is_made_triggered_and_removed(tmp_path: Path):
         shown = await order_groups.group(rest, group)
         assert (shown.limit, shown.orders) == (1_000, (at.venue_order_id,))
         await order_groups.trigger_group(rest, group, 2)
-        assert (await account.order(rest, at.venue_order_id)).seen.status is VenueOrderStatus.CANCELED
+        assert (await one_order(rest, at.venue_order_id))["status"] == VenueOrderStatus.CANCELED
         refused = await create(rest, new(market, order_group_id=group), wait_seconds=5)
         assert not isinstance(refused, OrderAccepted)
         await order_groups.reset_group(rest, group, 2)

@@ -11,8 +11,8 @@ import pytest
 from aiohttp import web
 
 from recio.errors import Transient
-from recio.kalshi.answers import VenueRefused
-from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees, read_fees, read_overrides, read_series
+from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees, read_fees, read_overrides
+from recio.kalshi.responses import VenueRefused
 from recio.units import EventTicker
 from tests.kalshi.local_venue import answers, local_venue
 
@@ -127,13 +127,6 @@ async def test_what_the_venue_announces_is_read_exactly():
         changes=((datetime(2026, 12, 1, 5, tzinfo=UTC), fee("3", "flat")),),
         event_changes={EVENT: ((datetime(2026, 11, 24, tzinfo=UTC), override("0.125")),)},
     )
-
-
-async def test_a_series_tells_its_fee_its_rhythm_and_its_shard():
-    said = SERIES | {"frequency": "hourly", "exchange_index": 2}
-    async with local_venue(venue_of(**{"/series/KXBTCD": {"series": said}})) as venue:
-        found = await read_series(venue.rest(), "KXBTCD")
-    assert (found.fee, found.frequency, found.exchange_index) == (fee("0.25"), "hourly", 2)
 
 
 async def test_a_venue_that_announces_nothing_has_only_what_it_charges_now():

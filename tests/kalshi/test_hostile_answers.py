@@ -15,29 +15,21 @@ import pytest
 from aiohttp import web
 
 from recio.errors import BadConfig, Transient
-from recio.kalshi import account, account_limits, market_history, markets, order_groups
-from recio.kalshi.answers import VenueRefused
+from recio.kalshi import account, account_limits, markets, order_groups
 from recio.kalshi.batches import cancel_batch, create_batch
 from recio.kalshi.exchange_status import read_pauses, read_state
 from recio.kalshi.fees import Fee, SeriesFees, read_fees
 from recio.kalshi.markets import Listing
-from recio.kalshi.order_changes import (
-    Cancelled,
-    CancelRefused,
-    CancelUnknown,
-    Changed,
-    ChangeRefused,
-    ChangeUnknown,
-    Resting,
-    cancel,
-    decrease,
-)
+from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cancel
 from recio.kalshi.orders import NewOrder, create
+from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.writes import OutcomeUnknown, RequestRefused
 from recio.messages.orders import OrderAccepted, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import local_venue
 from tests.kalshi.recordings import DATA
+from tests.kalshi.single_reads import one_market
 
 MUTATIONS = 5_000
 NOW = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
@@ -58,11 +50,9 @@ VALUES = (
     OrderRejected,
     OrderUnknown,
     Cancelled,
-    CancelUnknown,
-    CancelRefused,
-    Changed,
-    ChangeUnknown,
-    ChangeRefused,
+    Amended,
+    RequestRefused,
+    OutcomeUnknown,
 )
 
 Read = Callable[[KalshiRest], Awaitable[Any]]
@@ -140,14 +130,6 @@ SURFACES: dict[str, Surface] = {
         lambda found: sorted(amount for each in found for amount in scaled(2, each.filled, each.remaining)),
         lambda said: texts(last(said["orders"], "order_id"), "fill_count_fp", "remaining_count_fp"),
     ),
-    "order": Surface(
-        lambda rest: account.order(rest, VenueOrderId("v-1")),
-        lambda found: [*scaled(4, found.price), *scaled(6, found.fees)],
-        lambda said: [
-            Decimal(said["order"]["yes_price_dollars"]),
-            Decimal(said["order"]["taker_fees_dollars"]) + Decimal(said["order"]["maker_fees_dollars"]),
-        ],
-    ),
     "settlements": Surface(
         lambda rest: account.settlements(rest, None),
         lambda found: sorted(Decimal(each.revenue_cents) for each in found),
@@ -155,29 +137,8 @@ SURFACES: dict[str, Surface] = {
             Decimal(row["revenue"]) for row in said["settlements"] if row["market_result"] in ("yes", "no")
         ),
     ),
-    "book": Surface(
-        lambda rest: market_history.book(rest, Ticker("K")),
-        lambda found: sorted(
-            amount
-            for price, quantity in (*found.yes, *found.no)
-            for amount in (*scaled(4, price), *scaled(2, quantity))
-        ),
-        lambda said: sorted(
-            Decimal(value)
-            for side in ("yes_dollars", "no_dollars")
-            for level in said["orderbook_fp"].get(side) or ()
-            for value in level
-        ),
-    ),
-    "trades": Surface(
-        lambda rest: market_history.trades(rest, Ticker("K"), NOW),
-        lambda found: sorted(
-            amount for each in found for amount in (*scaled(4, each.price), *scaled(2, each.quantity))
-        ),
-        lambda said: texts(said["trades"], "yes_price_dollars", "count_fp"),
-    ),
     "market": Surface(
-        lambda rest: markets.read_market(rest, Ticker("K"), LISTING),
+        lambda rest: one_market(rest, Ticker("K"), LISTING),
         lambda found: [
             *(each for each in (found.floor_strike, found.cap_strike) if each is not None),
             *(amount for each in found.price_ranges for amount in scaled(4, each.start, each.end, each.step)),
@@ -228,12 +189,12 @@ SURFACES: dict[str, Surface] = {
         lambda said: texts([said], "reduced_by"),
     ),
     "cancel batch": Surface(lambda rest: cancel_batch(rest, [RESTING, RESTING]), no_amounts, no_amounts),
-    "decrease": Surface(
-        lambda rest: one(decrease(rest, RESTING, reduce_to=Quantity(1))),
+    "amend": Surface(
+        lambda rest: one(amend(rest, RESTING, book_side=BookSide.BID, price=Price(100), total=Quantity(1))),
         lambda found: [
             amount
             for each in found
-            if isinstance(each, Changed) and each.remaining is not None
+            if isinstance(each, Amended) and each.remaining is not None
             for amount in scaled(2, each.remaining)
         ],
         lambda said: texts([said], "remaining_count") if said.get("remaining_count") is not None else [],
@@ -342,7 +303,6 @@ HAND_WRITTEN: list[tuple[str, int, Any]] = [
     ("positions", 200, {"market_positions": [{"ticker": "K", "position_fp": "-3.25"}], "cursor": ""}),
     ("fills", 200, {"fills": [FILL, FILL | {"trade_id": "u", "count_fp": "0.01"}], "cursor": ""}),
     ("orders", 200, {"orders": [ORDER_ROW], "cursor": ""}),
-    ("order", 200, {"order": ORDER_ROW}),
     (
         "settlements",
         200,
@@ -353,33 +313,6 @@ HAND_WRITTEN: list[tuple[str, int, Any]] = [
                     "market_result": "yes",
                     "revenue": 1200,
                     "settled_time": "2026-11-23T12:15:08Z",
-                }
-            ],
-            "cursor": "",
-        },
-    ),
-    (
-        "book",
-        200,
-        {
-            "orderbook_fp": {
-                "yes_dollars": [["0.4600", "9.00"], ["0.4700", "3.01"]],
-                "no_dollars": [["0.4800", "3.00"]],
-            }
-        },
-    ),
-    (
-        "trades",
-        200,
-        {
-            "trades": [
-                {
-                    "trade_id": "t",
-                    "ticker": "K",
-                    "count_fp": "7.77",
-                    "yes_price_dollars": "0.0300",
-                    "taker_book_side": "ask",
-                    "created_time": "2026-06-15T15:48:42.609997Z",
                 }
             ],
             "cursor": "",
@@ -404,7 +337,7 @@ HAND_WRITTEN: list[tuple[str, int, Any]] = [
     ("cancel", 200, {"order_id": "v-1", "reduced_by": "1.00", "ts_ms": 1}),
     ("cancel", 404, {"error": {"code": "not_found", "message": "not found"}}),
     ("cancel batch", 200, {"orders": [{"order_id": "v-1", "reduced_by": "1.00"}] * 2}),
-    ("decrease", 200, {"order_id": "v-1", "remaining_count": "1.00", "ts_ms": 1}),
+    ("amend", 200, {"order_id": "v-1", "remaining_count": "1.00", "ts_ms": 1}),
 ]
 RECORDED = {
     "auth__balance_ok": "balance",
@@ -415,15 +348,12 @@ RECORDED = {
     "portfolio__orders_list": "orders",
     "portfolio__positions": "positions",
     "settlements__end_of_session": "settlements",
-    "orders__get_after_create": "order",
     "orders__create_v2_taker_ioc": "create",
     "orders__create_v2_maker": "create",
     "orders__duplicate_client_order_id": "create",
     "orders__invalid_price_structure": "create",
     "orders__cancel_v2": "cancel",
     "orders__cancel_unknown_id": "cancel",
-    "orderbook__base": "book",
-    "trades__public_recorded": "trades",
     "account__limits": "limits",
     "markets__page1": "markets",
     "markets__single": "market",
@@ -505,7 +435,7 @@ def _claimed(outcome: Any) -> bool:
     """Whether every part of an outcome claims an amount: only then can all amounts be compared."""
     each = outcome if isinstance(outcome, list | tuple) else [outcome]
     return not any(
-        isinstance(one, VALUES) and not isinstance(one, OrderAccepted | Cancelled | Changed) for one in each
+        isinstance(one, VALUES) and not isinstance(one, OrderAccepted | Cancelled | Amended) for one in each
     )
 
 

@@ -15,6 +15,7 @@ from recio.kalshi.markets import Listing, MarketList
 from recio.messages.markets import Market, StrikeType
 from recio.units import Side, Ticker
 from tests.kalshi.local_venue import Handler, answers, by_path, local_venue
+from tests.kalshi.single_reads import one_market
 
 NOW = datetime(2026, 11, 23, 12, 5, tzinfo=UTC)
 RULES = (
@@ -268,7 +269,7 @@ async def read(**changes: object) -> Market:
     event = {"event_ticker": MARKET["event_ticker"]}
     served = by_path(events={"events": [event], "cursor": ""}, other={"market": {**MARKET, **changes}})
     async with local_venue(served) as venue:
-        return await markets.read_market(venue.rest(), TICKER, listing())
+        return await one_market(venue.rest(), TICKER, listing())
 
 
 async def test_a_market_read_alone_is_the_same_market():

@@ -12,24 +12,20 @@ from aiohttp import web
 
 from recio.errors import Transient
 from recio.kalshi import account, order_groups
-from recio.kalshi.answers import VenueRefused
 from recio.kalshi.batches import cancel_batch, create_batch
 from recio.kalshi.order_changes import (
+    Amended,
+    AmendOutcome,
     Cancelled,
     CancelOutcome,
-    CancelRefused,
-    CancelUnknown,
-    Changed,
-    ChangeOutcome,
-    ChangeRefused,
-    ChangeUnknown,
     Resting,
     amend,
     cancel,
     cancel_all,
-    decrease,
 )
 from recio.kalshi.orders import NewOrder, TimeInForce, create
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.writes import OutcomeUnknown, RequestRefused
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import answers, local_venue
@@ -39,27 +35,27 @@ OTHER = Resting(venue_order_id=VenueOrderId("v-2"), ticker=Ticker("KX-1"), excha
 CANCELLED = '{"order_id":"v-1","reduced_by":"1.50","ts_ms":1}'
 NOT_FOUND = '{"error":{"code":"not_found","message":"not found"}}'
 ROWS: list[tuple[int, str, type[object]]] = [
-    (404, NOT_FOUND, CancelUnknown),
-    (404, "404 page not found", CancelUnknown),
-    (400, '{"error":{"code":"MARKET_INACTIVE","message":"x"}}', CancelRefused),
-    (401, '{"error":{"code":"authentication_error"}}', CancelRefused),
-    (403, '{"msg":"no"}', CancelRefused),
-    (429, '{"error":"too many requests"}', CancelRefused),
-    (400, "<html>", CancelUnknown),
-    (408, "{}", CancelUnknown),
-    (409, '{"error":{"code":"conflict"}}', CancelUnknown),
-    (500, '{"error":{"code":"internal_server_error"}}', CancelUnknown),
-    (504, "", CancelUnknown),
-    (302, "", CancelUnknown),
-    (200, "", CancelUnknown),
-    (200, "{}", CancelUnknown),
-    (200, CANCELLED[:-5], CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":1.5}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"1.505"}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"-1.00"}', CancelUnknown),
-    (200, '{"order_id":"another","reduced_by":"1.00"}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"1.00","error":{"code":"not_found"}}', CancelUnknown),
-    (200, '{"order_id":"v-1","reduced_by":"1.00","error":"no"}', CancelUnknown),
+    (404, NOT_FOUND, OutcomeUnknown),
+    (404, "404 page not found", OutcomeUnknown),
+    (400, '{"error":{"code":"MARKET_INACTIVE","message":"x"}}', RequestRefused),
+    (401, '{"error":{"code":"authentication_error"}}', RequestRefused),
+    (403, '{"msg":"no"}', RequestRefused),
+    (429, '{"error":"too many requests"}', RequestRefused),
+    (400, "<html>", OutcomeUnknown),
+    (408, "{}", OutcomeUnknown),
+    (409, '{"error":{"code":"conflict"}}', OutcomeUnknown),
+    (500, '{"error":{"code":"internal_server_error"}}', OutcomeUnknown),
+    (504, "", OutcomeUnknown),
+    (302, "", OutcomeUnknown),
+    (200, "", OutcomeUnknown),
+    (200, "{}", OutcomeUnknown),
+    (200, CANCELLED[:-5], OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":1.5}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.505"}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"-1.00"}', OutcomeUnknown),
+    (200, '{"order_id":"another","reduced_by":"1.00"}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.00","error":{"code":"not_found"}}', OutcomeUnknown),
+    (200, '{"order_id":"v-1","reduced_by":"1.00","error":"no"}', OutcomeUnknown),
 ]
 
 
@@ -95,7 +91,7 @@ async def test_a_cancel_without_an_answer_is_unknown():
         raise AssertionError
 
     async with local_venue(hang) as venue:
-        assert isinstance(await cancel(venue.rest(timeout_seconds=0.1), RESTING), CancelUnknown)
+        assert isinstance(await cancel(venue.rest(timeout_seconds=0.1), RESTING), OutcomeUnknown)
 
 
 async def test_a_cancel_whose_connection_is_cut_is_unknown_and_not_sent_again():
@@ -105,12 +101,12 @@ async def test_a_cancel_whose_connection_is_cut_is_unknown_and_not_sent_again():
         if request.method == "DELETE":
             assert request.transport is not None
             request.transport.abort()
-        return web.json_response({"queue_position_fp": "0.00"})
+        return web.json_response({"as_of_time": "2026-11-23T12:00:00Z"})
 
     async with local_venue(cut) as venue:
         rest = venue.rest()
-        await account.queue_position(rest, VenueOrderId("v-1"))
-        assert isinstance(await cancel(rest, RESTING), CancelUnknown)
+        await account.as_of(rest)
+        assert isinstance(await cancel(rest, RESTING), OutcomeUnknown)
         assert [method for method, _ in venue.requests] == ["GET", "DELETE"]
 
 
@@ -122,12 +118,12 @@ async def test_a_read_whose_connection_is_cut_is_asked_once_more_with_a_new_sign
         if len(signatures) == 1 or len(signatures) > 2:
             assert request.transport is not None
             request.transport.abort()
-        return web.json_response({"queue_position_fp": "1.00"})
+        return web.json_response({"as_of_time": "2026-11-23T12:00:00Z"})
 
     async with local_venue(cut) as venue:
-        assert await account.queue_position(venue.rest(), VenueOrderId("v-1")) == 100
+        assert await account.as_of(venue.rest()) == datetime(2026, 11, 23, 12, tzinfo=UTC)
         with pytest.raises(Transient, match="Disconnected"):
-            await account.queue_position(venue.rest(), VenueOrderId("v-1"))
+            await account.as_of(venue.rest())
     assert len(set(signatures)) == len(signatures) == 4
 
 
@@ -135,10 +131,10 @@ async def test_a_read_whose_connection_is_cut_is_asked_once_more_with_a_new_sign
     ("status", "body", "kind"),
     [
         (204, "", Cancelled),
-        (200, '{"error":{"code":"x"}}', CancelUnknown),
-        (403, '{"msg":"no"}', CancelRefused),
-        (500, "", CancelUnknown),
-        (404, "404 page not found", CancelUnknown),
+        (200, '{"error":{"code":"x"}}', OutcomeUnknown),
+        (403, '{"msg":"no"}', RequestRefused),
+        (500, "", OutcomeUnknown),
+        (404, "404 page not found", OutcomeUnknown),
     ],
 )
 async def test_cancelling_everything_is_done_only_when_the_venue_says_so(
@@ -162,38 +158,36 @@ def recording(body: object, status: int = 200) -> tuple[Any, list[Any]]:
     return serve, seen
 
 
-async def changed(body: object, status: int = 200) -> list[ChangeOutcome]:
+async def changed(body: object, status: int = 200) -> AmendOutcome:
     serve, _ = recording(body, status)
     async with local_venue(serve) as venue:
-        rest = venue.rest()
-        return [
-            await amend(rest, RESTING, book_side=BookSide.BID, price=Price(5200), total=Quantity(300)),
-            await decrease(rest, RESTING, reduce_to=Quantity(100)),
-        ]
+        return await amend(
+            venue.rest(), RESTING, book_side=BookSide.BID, price=Price(5200), total=Quantity(300)
+        )
 
 
 async def test_a_change_tells_what_is_left():
     said = {"order_id": "v-1", "remaining_count": "1.25", "fill_count": "0.75", "ts_ms": 1}
-    assert await changed(said) == [Changed(Quantity(125), Quantity(75))] * 2
-    assert await changed({"order_id": "v-1", "ts_ms": 1}) == [Changed(None, None)] * 2
+    assert await changed(said) == Amended(Quantity(125), Quantity(75))
+    assert await changed({"order_id": "v-1", "ts_ms": 1}) == Amended(None, None)
 
 
 @pytest.mark.parametrize(
     ("status", "body", "kind"),
     [
-        (404, json.loads(NOT_FOUND), ChangeUnknown),
-        (400, {"error": {"code": "invalid_price"}}, ChangeRefused),
-        (400, {"code": "bad_request", "message": "m", "details": "d"}, ChangeRefused),
-        (500, {}, ChangeUnknown),
-        (200, {"order_id": "another", "remaining_count": "1.00"}, ChangeUnknown),
-        (200, {"order_id": "v-1", "remaining_count": 1}, ChangeUnknown),
-        (200, {"order_id": "v-1", "remaining_count": "-1.00"}, ChangeUnknown),
-        (200, {"order_id": "v-1", "error": {"code": "x"}}, ChangeUnknown),
-        (200, {}, ChangeUnknown),
+        (404, json.loads(NOT_FOUND), OutcomeUnknown),
+        (400, {"error": {"code": "invalid_price"}}, RequestRefused),
+        (400, {"code": "bad_request", "message": "m", "details": "d"}, RequestRefused),
+        (500, {}, OutcomeUnknown),
+        (200, {"order_id": "another", "remaining_count": "1.00"}, OutcomeUnknown),
+        (200, {"order_id": "v-1", "remaining_count": 1}, OutcomeUnknown),
+        (200, {"order_id": "v-1", "remaining_count": "-1.00"}, OutcomeUnknown),
+        (200, {"order_id": "v-1", "error": {"code": "x"}}, OutcomeUnknown),
+        (200, {}, OutcomeUnknown),
     ],
 )
 async def test_a_change_is_never_believed_further_than_it_says(status: int, body: object, kind: type[object]):
-    assert [type(each) for each in await changed(body, status)] == [kind, kind]
+    assert type(await changed(body, status)) is kind
 
 
 async def test_a_change_is_exact_and_names_its_shard():
@@ -208,7 +202,6 @@ async def test_a_change_is_exact_and_names_its_shard():
             new_client_order_id=ClientOrderId("c-2"),
             expires_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
         )
-        await decrease(venue.rest(), RESTING, reduce_to=Quantity(100))
     assert seen == [
         (
             "POST",
@@ -222,11 +215,6 @@ async def test_a_change_is_exact_and_names_its_shard():
                 "expiration_time": 1795435200,
                 "exchange_index": 2,
             },
-        ),
-        (
-            "POST",
-            "/portfolio/events/orders/v-1/decrease",
-            {"reduce_to": "1.00", "market_ticker": "KX-1", "exchange_index": 2},
         ),
     ]
 
@@ -248,9 +236,6 @@ async def test_a_resting_order_says_all_that_was_asked():
     order = new(
         1,
         time_in_force=TimeInForce.GOOD_TILL_CANCELED,
-        post_only=True,
-        cancel_on_pause=True,
-        expires_at=datetime(2026, 11, 23, 12, tzinfo=UTC),
         order_group_id="g-1",
     )
     async with local_venue(serve) as venue:
@@ -265,9 +250,6 @@ async def test_a_resting_order_says_all_that_was_asked():
         "price": "0.0100",
         "time_in_force": "good_till_canceled",
         "self_trade_prevention_type": "taker_at_cross",
-        "post_only": True,
-        "cancel_order_on_pause": True,
-        "expiration_time": 1795435200,
         "order_group_id": "g-1",
         "exchange_index": 2,
     }
@@ -339,12 +321,12 @@ async def test_every_order_of_a_batch_has_an_outcome_of_its_own(
                     {"order_id": "v-2", "reduced_by": "0.00", "error": {"code": "MARKET_INACTIVE"}},
                 ]
             },
-            [CancelUnknown, CancelRefused],
+            [OutcomeUnknown, RequestRefused],
         ),
-        (200, {"orders": [{"order_id": "v-2", "reduced_by": "1.00"}, 7]}, [CancelUnknown, CancelUnknown]),
-        (200, {"orders": []}, [CancelUnknown, CancelUnknown]),
-        (404, json.loads(NOT_FOUND), [CancelUnknown, CancelUnknown]),
-        (400, {"msg": "no"}, [CancelRefused, CancelRefused]),
+        (200, {"orders": [{"order_id": "v-2", "reduced_by": "1.00"}, 7]}, [OutcomeUnknown, OutcomeUnknown]),
+        (200, {"orders": []}, [OutcomeUnknown, OutcomeUnknown]),
+        (404, json.loads(NOT_FOUND), [OutcomeUnknown, OutcomeUnknown]),
+        (400, {"msg": "no"}, [RequestRefused, RequestRefused]),
     ],
 )
 async def test_every_cancel_of_a_batch_has_an_outcome_of_its_own(

@@ -15,25 +15,28 @@ from aiohttp import web
 
 from recio.errors import Transient
 from recio.kalshi import account, account_limits
-from recio.kalshi.order_changes import CancelRefused, Resting, cancel
+from recio.kalshi.order_changes import Resting, cancel
 from recio.kalshi.orders import place
 from recio.kalshi.rate_limit import (
     EVERY_SHARD,
     LONGEST_BACKOFF,
-    Asked,
+    BilledRequest,
     BucketLimit,
     EndpointCosts,
     Priority,
     RateLimits,
     Ticket,
 )
+from recio.kalshi.writes import RequestRefused
 from recio.messages.orders import OrderAccepted, OrderRejected, PlaceOrder
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
 from tests.kalshi.local_venue import by_path, local_venue
 
-CREATE = Asked(method="POST", path="/portfolio/events/orders", priority=Priority.ORDER, shard=2)
-CANCEL = Asked(method="DELETE", path="/portfolio/events/orders/abc", priority=Priority.CANCEL, shard=2)
-READ = Asked(method="GET", path="/markets")
+CREATE = BilledRequest(method="POST", path="/portfolio/events/orders", priority=Priority.ORDER, shard=2)
+CANCEL = BilledRequest(
+    method="DELETE", path="/portfolio/events/orders/abc", priority=Priority.CANCEL, shard=2
+)
+READ = BilledRequest(method="GET", path="/markets")
 ORDER_READ = replace(READ, path="/portfolio/orders", priority=Priority.ORDER_READ)
 LONG = 1e6
 T = TypeVar("T")
@@ -66,7 +69,7 @@ def jumping(story: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(story())
 
 
-async def admitted(limits: RateLimits, asked: Asked, until: float = LONG) -> Ticket:
+async def admitted(limits: RateLimits, asked: BilledRequest, until: float = LONG) -> Ticket:
     ticket = await limits.admit(asked, until)
     assert ticket is not None
     return ticket
@@ -103,7 +106,7 @@ def test_cancels_go_before_orders_and_the_order_paths_reads_before_others():
         limits, served = RateLimits(), list[str]()
         await emptied(limits)
 
-        async def wait(name: str, asked: Asked) -> None:
+        async def wait(name: str, asked: BilledRequest) -> None:
             await admitted(limits, asked)
             served.append(name)
 
@@ -333,7 +336,7 @@ async def test_an_order_and_a_cancel_that_meet_429_are_refused_and_not_sent_agai
         ended = await cancel(venue.rest(limits=RateLimits()), resting)
     assert isinstance(outcome, OrderRejected)
     assert (outcome.code, len(asked)) == ("too_many_requests", 2)
-    assert ended == CancelRefused("too_many_requests", "too many requests")
+    assert ended == RequestRefused("too_many_requests", "too many requests", 429)
 
 
 async def test_an_order_without_tokens_before_its_deadline_is_not_sent():

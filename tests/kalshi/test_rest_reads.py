@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account
-from recio.kalshi.rest import VenueRefused
+from recio.kalshi.responses import VenueRefused
 from recio.messages.account import VenueOrderStatus
 from recio.units import Ticker
 from tests.conftest import unused_port
@@ -127,7 +127,7 @@ async def test_a_venue_that_is_away_is_transient():
             await account.as_of(rest)
 
 
-async def test_a_read_is_signed_over_its_path_without_the_query_unless_told_not_to():
+async def test_a_read_is_signed_over_its_path_without_the_query_unless_there_is_no_key():
     seen: list[dict[str, str]] = []
 
     async def listen(request: web.Request) -> web.StreamResponse:
@@ -136,7 +136,7 @@ async def test_a_read_is_signed_over_its_path_without_the_query_unless_told_not_
 
     async with local_venue(listen) as venue:
         await venue.rest().get("/exchange/status", {"limit": "1"})
-        await venue.rest().get("/exchange/status", signed=False)
+        await replace(venue.rest(), signer=None).get("/exchange/status")
     signed, unsigned = seen
     text = f"{signed['KALSHI-ACCESS-TIMESTAMP']}GET/trade-api/v2/exchange/status".encode()
     key = SIGNER.key

@@ -20,17 +20,27 @@ from recio.daemon.venue import Venue, read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.kalshi import market_history, markets
+from recio.kalshi import markets
 from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
 from recio.kalshi.orders import NewOrder, TimeInForce, create
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
-from recio.kalshi.subscriptions import BOOKS, LIFECYCLE, Broken, Command, Dead, Opened, Refused, Subscriptions
+from recio.kalshi.subscriptions import (
+    BOOKS,
+    LIFECYCLE,
+    Broken,
+    Command,
+    Dead,
+    Opened,
+    SubscriptionRefused,
+    Subscriptions,
+)
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages.markets import Market
 from recio.messages.orders import OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
+from tests.kalshi.single_reads import one_book
 
 HURRY = 20.0
 """How much faster than the clock the listener's patience ends."""
@@ -175,8 +185,8 @@ class Listener:
         match outcome:
             case Broken(channel=channel) | Opened(channel=channel):
                 self._note(f"{type(outcome).__name__} {channel}")
-            case Refused(channels=channels):
-                self._note(f"Refused {channels[0]}")
+            case SubscriptionRefused(channels=channels):
+                self._note(f"SubscriptionRefused {channels[0]}")
             case _:
                 self._note(type(outcome).__name__)
 
@@ -200,9 +210,9 @@ async def listening(venue: Exchange, *wanted: Ticker) -> AsyncGenerator[Listener
 
 async def is_the_exchanges_own(venue: Exchange, listener: Listener, ticker: Ticker) -> bool:
     """Every level of both sides, not only the best."""
-    theirs = await market_history.book(venue.rest, ticker)
+    theirs = await one_book(venue.rest, ticker)
     ours = listener.state.books.books[ticker]
-    return (ours.yes.levels, ours.no.levels) == (dict(theirs.yes), dict(theirs.no))
+    return (ours.yes.levels, ours.no.levels) == (theirs.yes, theirs.no)
 
 
 async def whole_again(venue: Exchange, listener: Listener, market: Market, price: int) -> None:
@@ -312,8 +322,8 @@ async def test_refused_subscriptions_are_asked_for_again(tmp_path: Path):
         async with listening(venue, market.ticker) as listener:
             await listener.until(lambda: listener.seen[f"Opened {LIFECYCLE}"] > 0)
             await whole_again(venue, listener, market, 300)
-            assert listener.seen[f"Refused {LIFECYCLE}"] == 1
-            assert listener.seen[f"Refused {BOOKS}"] == 1
+            assert listener.seen[f"SubscriptionRefused {LIFECYCLE}"] == 1
+            assert listener.seen[f"SubscriptionRefused {BOOKS}"] == 1
             assert listener.sockets == 1
 
 

@@ -18,8 +18,8 @@ from recio.kalshi.subscriptions import (
     Dead,
     InOrder,
     Opened,
-    Refused,
     Stray,
+    SubscriptionRefused,
     Subscriptions,
 )
 from recio.messages.prices import IndexValue
@@ -218,16 +218,16 @@ def test_a_refused_channel_is_asked_for_again_only_if_that_may_help(code: int, a
     for number, command in enumerate(state.opening(), start=1):
         state.sent(number, command)
     refused, _ = state.feed(VenueError(code=code, text="no", sid=None, number=3))
-    assert refused == Refused((INDEX,), f"{code} no")
+    assert refused == SubscriptionRefused((INDEX,), f"{code} no")
     assert [each.channels for each in state.tick(0.0)[1]] == [(INDEX,)] * again
 
 
 def test_an_error_that_answers_nothing_is_told_and_a_refused_update_keeps_its_place_in_the_order():
     line = Line(A)
-    assert line.state.feed(VenueError(code=1, text="odd", sid=None)) == (Refused((), "1 odd"), ())
+    assert line.state.feed(VenueError(code=1, text="odd", sid=None)) == (SubscriptionRefused((), "1 odd"), ())
     line.send(*line.state.want_books([A, B]))
     refused, _ = line.state.feed(VenueError(code=26, text="too many", sid=7, seq=2, number=line.numbers))
-    assert refused == Refused((BOOKS,), "26 too many")
+    assert refused == SubscriptionRefused((BOOKS,), "26 too many")
     assert line.state.feed(delta(3)) == (BookChanged(A), ())
 
 

@@ -14,7 +14,7 @@ from recio.kalshi.subscriptions import (
     Command,
     InOrder,
     Opened,
-    Refused,
+    SubscriptionRefused,
     Subscriptions,
 )
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
@@ -156,9 +156,9 @@ def test_a_refused_command_is_told_with_its_channel_and_books_are_asked_for_agai
     (books,) = subscriptions.want_books({A})
     subscriptions.sent(4, books)
     refused, _ = subscriptions.feed(VenueError(code=9, text="authentication required", sid=None, number=3))
-    assert refused == Refused((INDEX,), "9 authentication required")
+    assert refused == SubscriptionRefused((INDEX,), "9 authentication required")
     refused, _ = subscriptions.feed(VenueError(code=18, text="timeout", sid=None, number=4))
-    assert refused == Refused((BOOKS,), "18 timeout")
+    assert refused == SubscriptionRefused((BOOKS,), "18 timeout")
     assert asked(subscriptions.want_books({A})) == [("subscribe", [BOOKS], [A])]
 
 
