@@ -1,4 +1,4 @@
-"""What Kalshi says about our account: balance, positions, fills, orders, settlements; whole reads or none."""
+"""Reads our account from Kalshi: balances, positions, fills, orders, settlements; it never returns part of a list."""
 
 from __future__ import annotations
 
@@ -54,14 +54,14 @@ class RestingOrder:
     """What the rest of it may cost without its fee; its whole payout where the venue does not tell its price."""
 
 
-class _Shard(msgspec.Struct):
+class _ShardBalance(msgspec.Struct):
     exchange_index: int
     balance: str
 
 
 class _Balance(msgspec.Struct):
     balance_dollars: str
-    balance_breakdown: list[_Shard] | None = None
+    balance_breakdown: list[_ShardBalance] | None = None
 
 
 class _RestingRow(msgspec.Struct):
@@ -192,7 +192,9 @@ async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[Settlem
     for page in await rest.pages("/portfolio/settlements", _Settlements, _since(since)):
         for each in page.settlements:
             if each.market_result not in ("yes", "no"):
-                log.warning("settlement not understood", ticker=each.ticker, result=each.market_result)
+                log.warning(
+                    "settlement left out: neither yes nor no", ticker=each.ticker, result=each.market_result
+                )
                 continue
             found.append(
                 SettlementSeen(
@@ -216,5 +218,5 @@ def _since(since: datetime | None) -> dict[str, str]:
     return {"limit": PAGE} | ({} if since is None else {"min_ts": str(int(since.timestamp()))})
 
 
-def _by_shard(rows: list[_Shard] | None) -> dict[int, Money]:
+def _by_shard(rows: list[_ShardBalance] | None) -> dict[int, Money]:
     return {each.exchange_index: read_amount(units.money, each.balance, "balance") for each in rows or ()}

@@ -1,4 +1,4 @@
-"""Rows of the account as the venue writes them, and their exact conversion; a row that is not understood is refused."""
+"""Turns rows of the account's lists into messages, exactly; a row that is not understood is never completed or left out."""
 
 from __future__ import annotations
 

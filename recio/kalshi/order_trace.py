@@ -1,4 +1,4 @@
-"""The crash points inside one order's request, as the HTTP library tells them; installed only while one is armed."""
+"""Reaches the crash points inside one order's request, as the HTTP library reports it; never installed unless one is armed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One WebSocket to Kalshi: signed at the upgrade, subscriptions by command, frames out one by one.
+"""One WebSocket to Kalshi: connects, signs, sends commands and returns frames one by one; it never reconnects.
 
-Silence is a fault: the venue pings every ten seconds, so a socket that says nothing at all is dead.
-It never reconnects and never repairs; whoever opened it does.
+The venue pings every ten seconds, so a socket on which neither frame nor ping comes is dead. Whoever opened it
+opens the next one.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class KalshiSocket:
     last_heard: datetime
     """Market time of the last frame or ping."""
     last_frame: datetime | None = None
-    """Market time of the last frame, pings apart: a socket that pings and says nothing else is not heard."""
+    """Market time of the last frame; pings do not count."""
     stamp: datetime | None = None
     """The venue's own time of the newest stamped frame."""
     delay: timedelta = timedelta(0)
@@ -98,9 +98,11 @@ class KalshiSocket:
         try:
             return await self.connection.receive(timeout=self.silence_limit_seconds)
         except TimeoutError as error:
-            raise Transient(f"socket silent for {self.silence_limit_seconds:g} s, pings included") from error
+            raise Transient(
+                f"no frame and no ping on the socket for {self.silence_limit_seconds:g} s"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Transient(f"socket broke: {type(error).__name__}: {error}") from error
+            raise Transient(f"socket: connection lost: {type(error).__name__}: {error}") from error
 
     async def _pong(self, payload: bytes) -> None:
         try:
@@ -174,15 +176,19 @@ async def _refusal(upgrade: _Upgrade) -> Exception:
     sent = upgrade.clock.unix()
     asking = upgrade.session.get(upgrade.url, headers=upgrade.signed(), allow_redirects=False, timeout=limit)
     try:
-        async with asking as response:
-            date = response.headers.get("Date", "")
+        async with asking as reply:
+            date = reply.headers.get("Date", "")
             upgrade.venue_clock.heard(upgrade.clock, date, sent, upgrade.clock.unix())
-            answer = Response(response.status, await response.read())
+            response = Response(reply.status, await reply.read())
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Transient(f"socket: 401 to the upgrade, and no word why: {type(error).__name__}: {error}")
-    if answer.status != 401:
-        return Transient(f"socket: 401 to the upgrade, but {answer.status} when asked why")
-    return exception_for("socket", upgrade.url, upgrade.signer, answer)
+        return Transient(
+            f"socket: 401 to the upgrade, and its reason could not be read: {type(error).__name__}: {error}"
+        )
+    if response.status != 401:
+        return Transient(
+            f"socket: 401 to the upgrade, but {response.status} to the same request without the upgrade"
+        )
+    return exception_for("socket", upgrade.url, upgrade.signer, response)
 
 
 def _stamp(frame: Frame) -> datetime | None:

@@ -66,7 +66,7 @@ async def attempt(
     patience = rest.timeout_seconds if wait_seconds is None else wait_seconds
     ticket = await rest.limits.admit(request, anyio.current_time() + patience)
     if ticket is None:
-        return RequestRefused("not_sent", "the rate limit has no room for it in time")
+        return RequestRefused("not_sent", "the rate limit would admit it too late")
     reached(CrashPoint.ROOM_GRANTED)
     try:
         response = await rest.send(request.method, request.path, params=params, body=body)
