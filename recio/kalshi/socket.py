@@ -19,12 +19,14 @@ import msgspec
 
 from recio.clock import Clock
 from recio.errors import Transient
+from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.commands import Command
-from recio.kalshi.frames import EPOCH, Frame, FrameError, parse_frame
+from recio.kalshi.frames import Frame, FrameError, parse_frame
 from recio.kalshi.responses import Response, exception_for
 from recio.kalshi.signing import Signer
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages import BookDeltaSeen, IndexValue, TickerSeen
+from recio.units import UnitError
 
 CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0
@@ -198,8 +200,8 @@ def _stamp(frame: Frame) -> datetime | None:
             return frame.at
         case TickerSeen(at_ms=int(at_ms)) | BookDeltaSeen(at_ms=int(at_ms)):
             try:
-                return EPOCH + timedelta(milliseconds=at_ms)
-            except OverflowError:
+                return from_unix_ms(at_ms)
+            except UnitError:
                 return None
         case _:
             return None

@@ -54,6 +54,16 @@ class OutcomeUnknown:
 WriteResult = Response | RequestRefused | OutcomeUnknown
 
 
+def shard_field(exchange_index: int | None) -> dict[str, int]:
+    """The field of a body that names a shard; none where the venue is to find it."""
+    return {} if exchange_index is None else {"exchange_index": exchange_index}
+
+
+def shard_param(exchange_index: int | None) -> dict[str, str]:
+    """The same as a parameter of a query."""
+    return {name: str(value) for name, value in shard_field(exchange_index).items()}
+
+
 async def attempt(
     rest: KalshiRest,
     request: BilledRequest,
