@@ -1,1 +1,1 @@
-"""The venue's client: signing, REST, WebSocket, and the one place where its bytes become our messages."""
+"""The client of Kalshi: signing, REST, WebSocket, and the one place where its bytes become our messages; it never decides."""

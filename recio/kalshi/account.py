@@ -1,4 +1,4 @@
-"""What Kalshi says about our account: balance, positions, fills, orders, settlements; whole reads or none."""
+"""Reads our account from Kalshi: balances, positions, fills, orders, settlements; it never returns part of a list."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import structlog
 
 from recio import units
 from recio.kalshi import account_bodies, historical
-from recio.kalshi.account_bodies import Fills, Orders, Positions
+from recio.kalshi.account_bodies import Fills, Orders, Positions, list_params
 from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
@@ -22,7 +22,6 @@ from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Side, 
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-PAGE = "1000"
 SURELY_LIVE = timedelta(days=1)
 """What is younger is never in the historical tier alone: the live lists reach back for weeks."""
 URGENT = Priority.ORDER_READ
@@ -54,14 +53,14 @@ class RestingOrder:
     """What the rest of it may cost without its fee; its whole payout where the venue does not tell its price."""
 
 
-class _Shard(msgspec.Struct):
+class _ShardBalance(msgspec.Struct):
     exchange_index: int
     balance: str
 
 
 class _Balance(msgspec.Struct):
     balance_dollars: str
-    balance_breakdown: list[_Shard] | None = None
+    balance_breakdown: list[_ShardBalance] | None = None
 
 
 class _RestingRow(msgspec.Struct):
@@ -125,13 +124,17 @@ async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
 
 async def positions(rest: KalshiRest) -> HeldPositions:
     """Signed positions, + YES and - NO, and what they cost; markets without one are left out."""
-    pages = await rest.pages("/portfolio/positions", Positions, {"limit": PAGE})
-    return HeldPositions(quantities=account_bodies.held(pages), costs=account_bodies.held_cost(pages))
+    pages = await rest.pages("/portfolio/positions", Positions, list_params(None))
+    held = account_bodies.held_positions(pages)
+    return HeldPositions(
+        quantities={ticker: quantity for ticker, (quantity, _) in held.items()},
+        costs={ticker: cost for ticker, (_, cost) in held.items()},
+    )
 
 
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Every fill since a time, oldest first, each once, also where it has left the live list."""
-    pages = await rest.pages("/portfolio/fills", Fills, _since(since), priority=URGENT)
+    pages = await rest.pages("/portfolio/fills", Fills, list_params(since), priority=URGENT)
     seen = {
         each.fill_id: each
         for each in (account_bodies.fill_from_row(row) for page in pages for row in page.fills)
@@ -145,7 +148,7 @@ async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...
 
 async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | None) -> tuple[OrderSeen, ...]:
     """Every order since a time, of one market or of all, each once, also where it has left the live list."""
-    params = _since(since) | ({"ticker": str(ticker)} if ticker else {})
+    params = list_params(since, ticker)
     pages = await rest.pages("/portfolio/orders", Orders, params, priority=URGENT)
     seen = {
         each.venue_order_id: each
@@ -160,7 +163,7 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
 
 async def resting(rest: KalshiRest) -> tuple[RestingOrder, ...]:
     """Every order that rests now, by whomever it was placed."""
-    params = {"limit": PAGE, "status": VenueOrderStatus.RESTING.value}
+    params = list_params(None) | {"status": VenueOrderStatus.RESTING.value}
     pages = await rest.pages("/portfolio/orders", _RestingRows, params, priority=URGENT)
     rows = {row.order_id: row for page in pages for row in page.orders}
     return tuple(
@@ -189,10 +192,12 @@ def _worst_cost(row: _RestingRow) -> Money:
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:
     """Every settlement since a time; one that is neither yes nor no is reported and left out."""
     found: list[SettlementSeen] = []
-    for page in await rest.pages("/portfolio/settlements", _Settlements, _since(since)):
+    for page in await rest.pages("/portfolio/settlements", _Settlements, list_params(since)):
         for each in page.settlements:
             if each.market_result not in ("yes", "no"):
-                log.warning("settlement not understood", ticker=each.ticker, result=each.market_result)
+                log.warning(
+                    "settlement left out: neither yes nor no", ticker=each.ticker, result=each.market_result
+                )
                 continue
             found.append(
                 SettlementSeen(
@@ -212,9 +217,5 @@ async def _cutoff(rest: KalshiRest, since: datetime | None) -> Cutoff | None:
     return await historical.cutoff(rest)
 
 
-def _since(since: datetime | None) -> dict[str, str]:
-    return {"limit": PAGE} | ({} if since is None else {"min_ts": str(int(since.timestamp()))})
-
-
-def _by_shard(rows: list[_Shard] | None) -> dict[int, Money]:
+def _by_shard(rows: list[_ShardBalance] | None) -> dict[int, Money]:
     return {each.exchange_index: read_amount(units.money, each.balance, "balance") for each in rows or ()}

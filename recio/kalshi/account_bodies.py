@@ -1,8 +1,8 @@
-"""Rows of the account as the venue writes them, and their exact conversion; a row that is not understood is refused."""
+"""Turns rows of the account's lists into messages, exactly; a row that is not understood is never completed or left out."""
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -19,6 +19,8 @@ from recio.units import (
     Ticker,
     VenueOrderId,
 )
+
+ROWS_PER_PAGE = "1000"
 
 
 class PositionBody(msgspec.Struct):
@@ -88,25 +90,28 @@ def order_from_row(each: OrderBody) -> OrderSeen:
     )
 
 
-def held(pages: list[Positions]) -> dict[Ticker, Quantity]:
-    """Signed positions, + YES and - NO; markets without one are left out."""
-    found: dict[Ticker, Quantity] = {}
+def held_positions(pages: list[Positions]) -> dict[Ticker, tuple[Quantity, Money]]:
+    """Signed position, + YES and - NO, and its cost by market; markets without a position are left out.
+
+    The cost is the venue's own figure, or the whole payout where it gives none.
+    """
+    found: dict[Ticker, tuple[Quantity, Money]] = {}
     for each in (row for page in pages for row in page.market_positions):
         quantity = read_amount(units.quantity, each.position_fp, "position_fp")
         if quantity:
-            found[Ticker(each.ticker)] = quantity
+            found[Ticker(each.ticker)] = (quantity, _cost(each, quantity))
     return found
 
 
-def held_cost(pages: list[Positions]) -> dict[Ticker, Money]:
-    """What each open position has cost by the venue's word, and its whole payout where the venue does not say."""
-    found: dict[Ticker, Money] = {}
-    for each in (row for page in pages for row in page.market_positions):
-        quantity = read_amount(units.quantity, each.position_fp, "position_fp")
-        if quantity:
-            said = each.market_exposure_dollars
-            worst = Money(abs(quantity) * PAYOUT_PER_UNIT)
-            found[Ticker(each.ticker)] = (
-                worst if said is None else read_amount(units.money, said, "market_exposure_dollars")
-            )
-    return found
+def list_params(since: datetime | None, ticker: Ticker | None = None) -> dict[str, str]:
+    """The query of a list: all of it since a time, of one market or of all."""
+    params = {"limit": ROWS_PER_PAGE}
+    if since is not None:
+        params["min_ts"] = str(int(since.timestamp()))
+    return params | ({} if ticker is None else {"ticker": str(ticker)})
+
+
+def _cost(each: PositionBody, quantity: Quantity) -> Money:
+    if each.market_exposure_dollars is None:
+        return Money(abs(quantity) * PAYOUT_PER_UNIT)
+    return read_amount(units.money, each.market_exposure_dollars, "market_exposure_dollars")

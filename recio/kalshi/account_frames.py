@@ -1,4 +1,4 @@
-"""Frames about our own orders and fills; what they say is a hint until the venue's lists say it too."""
+"""Turns frames about our own orders and fills into messages; they are hints, never proof, until a REST list says the same."""
 
 from __future__ import annotations
 

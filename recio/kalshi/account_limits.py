@@ -1,4 +1,4 @@
-"""What the account may ask of the venue and what each request costs, as the venue says; nothing is assumed here."""
+"""Reads the account's rate limits and the cost of each request from the venue; it never assumes either."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def contract_count(text: str, field: str, *, least: int = 0) -> Quantity:
     """A number of contracts, in hundredths, of at least `least`. Raises UnitError naming the field."""
     quantity = parse_amount(units.quantity, text, field)
     if quantity < least:
-        raise units.UnitError(f"{field} {text[:40]} is no number of contracts")
+        raise units.UnitError(f"{field} {text[:40]} is not a number of contracts")
     return quantity
 
 

@@ -17,7 +17,15 @@ from recio.kalshi.orders import CONFLICT, CreatedOrder, NewOrder, accepted, orde
 from recio.kalshi.rate_limit import BilledRequest, Priority
 from recio.kalshi.responses import NOT_DECODABLE, Response, error_in
 from recio.kalshi.rest import ORDERS_PATH, KalshiRest
-from recio.kalshi.writes import OK, OK_OR_CREATED, OutcomeUnknown, RequestRefused, attempt, verdict
+from recio.kalshi.writes import (
+    OK,
+    OK_OR_CREATED,
+    OutcomeUnknown,
+    RequestRefused,
+    attempt,
+    shard_field,
+    verdict,
+)
 from recio.messages.orders import OrderOutcome
 
 BATCH_PATH = f"{ORDERS_PATH}/batched"
@@ -128,6 +136,4 @@ def _error_of(row: msgspec.Raw) -> tuple[str, str]:
 
 def _item(resting: Resting) -> dict[str, object]:
     item: dict[str, object] = {"order_id": resting.venue_order_id, "market_ticker": resting.ticker}
-    if resting.exchange_index is not None:
-        item["exchange_index"] = resting.exchange_index
-    return item
+    return item | shard_field(resting.exchange_index)

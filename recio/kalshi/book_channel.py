@@ -1,8 +1,8 @@
-"""The one subscription that carries every book: what is asked for, what is awaited, and what breaks it.
+"""Keeps the one subscription that carries every order book; a book that is not whole is never usable, nor guessed.
 
-Each book is asked for when it breaks, and once more if that brings nothing; when none comes at all, the whole
-subscription is made anew. What it cannot mend stays unusable, never guessed.
-An empty snapshot is believed only when a second one says the same: it may be the end of a market, or a fault.
+A snapshot is requested when a book breaks, and once more if none comes; when none comes at all, the subscription
+is made anew. An empty snapshot is believed only when a second one says the same: it may be the end of a market,
+or a fault.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from recio.kalshi.commands import (
     unsubscribe,
     update_books,
 )
-from recio.kalshi.socket_outcomes import QUIET, BookChanged, Broken, Fed
+from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, Reaction
 from recio.rules.market.order_book import (
     Applied,
     BookDeltaSeen,
@@ -30,8 +30,8 @@ from recio.rules.market.order_book import (
 )
 from recio.units import Ticker
 
-BLIND_LIMIT = 5.0
-"""Host seconds that books wait for snapshots, and none comes, before more is done about it."""
+SNAPSHOT_LIMIT = 5.0
+"""Host seconds that books wait for snapshots, and none comes, before they are requested again."""
 
 
 @dataclass(slots=True)
@@ -50,19 +50,19 @@ class BookChannel:
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
     """Markets whose newest snapshot came empty."""
-    _changed: dict[Ticker, Fed] = field(default_factory=dict[Ticker, Fed])
-    """What is said of each change, made once: changes come by the thousand."""
+    _changed: dict[Ticker, Reaction] = field(default_factory=dict[Ticker, Reaction])
+    """The reaction to a change of each book, made once: changes come by the thousand."""
     _snapshots: int = 0
-    _blind: tuple[int, float] | None = None
+    _waiting_since: tuple[int, float] | None = None
     """How many snapshots there were when the waiting began, and the host time of that."""
 
-    def towards(self, wanted: Iterable[Ticker]) -> tuple[Command, ...]:
-        """The commands that lead from the books asked for to these."""
+    def commands_for(self, wanted: Iterable[Ticker]) -> tuple[Command, ...]:
+        """The commands that subscribe these books and drop all others."""
         self.wanted = set(wanted)
-        return self.settle()
+        return self.missing_commands()
 
-    def settle(self) -> tuple[Command, ...]:
-        """What is still to be asked for, or no longer; nothing while the subscription is being made."""
+    def missing_commands(self) -> tuple[Command, ...]:
+        """Commands for books that are wanted and not subscribed, or the reverse; none while the subscription is being made."""
         if self.is_opening:
             return ()
         gone = self.asked - self.wanted
@@ -84,14 +84,14 @@ class BookChannel:
         if sid != self.sid:
             self.sid = sid
             self.books.restart(sid)
-        return self.settle()
+        return self.missing_commands()
 
-    def take(self, frame: BookDeltaSeen | BookSnapshotSeen) -> Fed:
+    def take(self, frame: BookDeltaSeen | BookSnapshotSeen) -> Reaction:
         """Apply a snapshot or a change, if it is the very next message of this subscription."""
         if frame.sid != self.sid:
-            return QUIET  # what is left of a subscription that was given up
+            return NO_CHANGE  # what is left of a subscription that was given up
         if frame.seq <= self.books.last_seq.get(frame.sid, 0) or frame.ticker not in self.asked:
-            return self.count(frame.seq)
+            return self.count_message(frame.seq)
         if isinstance(frame, BookSnapshotSeen):
             return self._snapshot(frame)
         outcome = self.books.delta(frame)
@@ -99,16 +99,16 @@ class BookChannel:
             case Applied():
                 return self._changed[frame.ticker]
             case NotListening():
-                return QUIET
+                return NO_CHANGE
             case ImpossibleLevel():
                 return self._impossible(outcome)
             case SequenceGap():
                 return self._gap(outcome)
 
-    def count(self, seq: int) -> Fed:
+    def count_message(self, seq: int) -> Reaction:
         """A message of this subscription that carries no book of ours."""
         gap = None if self.sid is None else self.books.count(self.sid, seq)
-        return QUIET if gap is None else self._gap(gap)
+        return NO_CHANGE if gap is None else self._gap(gap)
 
     def lost(self) -> None:
         """The venue ended the subscription."""
@@ -131,71 +131,71 @@ class BookChannel:
             self.asked -= set(command.tickers)
             self.awaited -= set(command.tickers)
 
-    def impatient(self, now: float) -> Fed:
-        """Look at whether snapshots that were asked for stopped coming. `now` is host time."""
+    def overdue(self, now: float) -> Reaction:
+        """Request snapshots again that have stopped coming. `now` is host time in seconds."""
         if not self.awaited:
-            self._blind = None
-            return QUIET
-        if self._blind is None or self._blind[0] != self._snapshots:
-            self._blind = (self._snapshots, now)
-            return QUIET
-        if now - self._blind[1] <= BLIND_LIMIT:
-            return QUIET
-        self._blind = None
-        return self._insist()
+            self._waiting_since = None
+            return NO_CHANGE
+        if self._waiting_since is None or self._waiting_since[0] != self._snapshots:
+            self._waiting_since = (self._snapshots, now)
+            return NO_CHANGE
+        if now - self._waiting_since[1] <= SNAPSHOT_LIMIT:
+            return NO_CHANGE
+        self._waiting_since = None
+        return self._ask_again()
 
-    def _insist(self) -> Fed:
+    def _ask_again(self) -> Reaction:
         """Some may be markets that the venue shows no book of: those must not cost the others theirs."""
-        why = f"no snapshot of {min(self.awaited)} for {BLIND_LIMIT:g} s"
+        why = f"no snapshot of {min(self.awaited)} for {SNAPSHOT_LIMIT:g} s"
         if self.awaited >= self.asked or self.sid is None:
-            return Broken(BOOKS, why), self._renew()
+            return Broken(BOOKS, why), self._resubscribe()
         self.awaited -= self._retried
         self._retried |= self.awaited
         again = update_books(self.sid, "get_snapshot", self.awaited)
-        return (Broken(BOOKS, why), again) if again else QUIET
+        return (Broken(BOOKS, why), again) if again else NO_CHANGE
 
-    def _renew(self) -> tuple[Command, ...]:
+    def _resubscribe(self) -> tuple[Command, ...]:
         over = () if self.sid is None else (unsubscribe(self.sid, BOOKS),)
         self.lost()
-        return (*over, *self.settle())
+        return (*over, *self.missing_commands())
 
-    def _snapshot(self, frame: BookSnapshotSeen) -> Fed:
+    def _snapshot(self, frame: BookSnapshotSeen) -> Reaction:
         self._snapshots += 1
         ticker, outcome = frame.ticker, self.books.snapshot(frame)
         self.awaited.discard(ticker)
         self._retried.discard(ticker)
-        mending = self._doubt(ticker) if self._is_doubtful(frame) else ()
+        commands = self._recheck_empty(ticker) if self._is_first_empty(frame) else ()
         match outcome:
             case ImpossibleLevel():
                 return self._impossible(outcome)
             case SequenceGap():
-                broken, more = self._gap(outcome)
-                return broken, (*mending, *more)
+                broken, repair = self._gap(outcome)
+                return broken, (*commands, *repair)
             case _:
-                return self._changed[ticker] if not mending else (BookChanged(ticker), mending)
+                return self._changed[ticker] if not commands else (BookChanged(ticker), commands)
 
-    def _is_doubtful(self, frame: BookSnapshotSeen) -> bool:
+    def _is_first_empty(self, frame: BookSnapshotSeen) -> bool:
         """Whether this is the first empty snapshot in a row."""
         if frame.yes or frame.no:
             self._empty.discard(frame.ticker)
             return False
         return frame.ticker not in self._empty
 
-    def _doubt(self, ticker: Ticker) -> tuple[Command, ...]:
+    def _recheck_empty(self, ticker: Ticker) -> tuple[Command, ...]:
         self._empty.add(ticker)
         self.books.usable.discard(ticker)
-        return self._again([ticker])
+        return self._request_snapshots([ticker])
 
-    def _impossible(self, found: ImpossibleLevel) -> Fed:
+    def _impossible(self, found: ImpossibleLevel) -> Reaction:
         why = f"impossible level of {found.ticker}: {found.quantity} at {found.price}"
-        return Broken(BOOKS, why), self._again([found.ticker])
+        return Broken(BOOKS, why), self._request_snapshots([found.ticker])
 
-    def _gap(self, gap: SequenceGap) -> Fed:
-        """Every book of the subscription is suspect; those that are not awaited already are asked for again."""
+    def _gap(self, gap: SequenceGap) -> Reaction:
+        """No book of the subscription is usable now; snapshots of those not awaited already are requested."""
         why = f"message {gap.got} came instead of {gap.expected}"
-        return Broken(BOOKS, why), self._again(self.asked - self.books.usable)
+        return Broken(BOOKS, why), self._request_snapshots(self.asked - self.books.usable)
 
-    def _again(self, tickers: Iterable[Ticker]) -> tuple[Command, ...]:
+    def _request_snapshots(self, tickers: Iterable[Ticker]) -> tuple[Command, ...]:
         fresh = set(tickers) - self.awaited
         self.awaited |= fresh
         return () if self.sid is None else update_books(self.sid, "get_snapshot", fresh)

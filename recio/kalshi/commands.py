@@ -1,4 +1,4 @@
-"""Commands to the venue's socket, as data; it sends nothing."""
+"""Makes the commands to the venue's socket, as data; it never sends one."""
 
 from __future__ import annotations
 

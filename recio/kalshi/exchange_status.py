@@ -1,4 +1,4 @@
-"""What Kalshi says of itself: whether our shard trades and when it pauses; nothing is assumed of another shard."""
+"""Reads whether our shard trades and when it pauses; what the venue says of one shard is never taken for another."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PATH = "/exchange/schedule"
 Pause = tuple[datetime, datetime]
 
 
-class _Shard(msgspec.Struct):
+class _ShardStatus(msgspec.Struct):
     exchange_index: int
     exchange_active: bool
     trading_active: bool
@@ -37,7 +37,7 @@ class _Status(msgspec.Struct):
     exchange_active: bool
     trading_active: bool
     exchange_estimated_resume_time: Instant | None = None
-    exchange_index_statuses: list[_Shard] | None = None
+    exchange_index_statuses: list[_ShardStatus] | None = None
 
 
 class _Hours(msgspec.Struct):

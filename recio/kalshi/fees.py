@@ -1,6 +1,6 @@
-"""Which fee a market charges: its event's override, or its series' own, with the changes announced for both.
+"""Reads which fee a market charges: its event's override or its series' own, with the changes announced for both.
 
-A kind of fee whose formula is not ours is named and never traded; nothing is rounded here.
+A kind of fee whose formula is not known here is named and never traded; no fee is computed and nothing rounded.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Fee:
     multiplier: Decimal
 
     @property
-    def doubt(self) -> str:
+    def why_unknown(self) -> str:
         """Why this fee cannot be computed; empty if it can."""
         if self.kind not in QUADRATIC:
             return f"fee_type {self.kind[:40]!r} is not known"
         if not (self.multiplier.is_finite() and 0 <= self.multiplier <= LARGEST_MULTIPLIER):
-            return f"fee_multiplier {str(self.multiplier)[:40]} cannot be"
+            return f"fee_multiplier {str(self.multiplier)[:40]} is impossible"
         return ""
 
 
@@ -77,16 +77,18 @@ class SeriesFees:
         waived_until: datetime | None = None,
     ) -> Fee:
         """The dearest fee that may be charged between two times; one that is not known is dearer than any."""
-        turns = self._turns(event)
-        times = [begins, *(at for at in turns if begins < at <= ends)]
+        times_of_change = self._change_times(event)
+        times = [begins, *(at for at in times_of_change if begins < at <= ends)]
         if waived_until is not None:
             if waived_until >= ends:
                 return Fee(kind=self.at(event, override, begins).kind, multiplier=Decimal(0))
             times = [max(at, waived_until) for at in times]
         fees = [self.at(event, override, at) for at in times]
-        return next((fee for fee in fees if fee.doubt), None) or max(fees, key=lambda fee: fee.multiplier)
+        return next((fee for fee in fees if fee.why_unknown), None) or max(
+            fees, key=lambda fee: fee.multiplier
+        )
 
-    def _turns(self, event: EventTicker) -> Iterator[datetime]:
+    def _change_times(self, event: EventTicker) -> Iterator[datetime]:
         yield from (at for at, _ in self.changes)
         yield from (at for at, _ in self.event_changes.get(event, ()))
 

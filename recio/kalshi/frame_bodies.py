@@ -1,4 +1,4 @@
-"""What is needed of the body of each kind of WebSocket frame; fields that are not here are passed over."""
+"""The fields that are needed of each kind of WebSocket frame, in the venue's own names; it never reads bytes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a WebSocket frame can turn out to be, beyond the messages that other tasks get; it reads no bytes."""
+"""What a WebSocket frame can turn out to be, beyond the messages that other tasks get; it never reads bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""WebSocket frames of Kalshi into messages, strictly: a frame is understood whole or refused with its field named.
+"""Turns WebSocket frames into messages, strictly: a frame is understood whole or refused with its field named.
 
 Frames of kinds that this daemon does not listen to, and fields it does not need, are passed over;
-a needed field that is missing, ill-typed or out of its unit never becomes a deerror.
+a needed field that is missing, ill-typed or out of its unit never becomes a default.
 """
 
 from __future__ import annotations

@@ -8,14 +8,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from recio.kalshi import account_bodies
-from recio.kalshi.account_bodies import Fills, Orders
+from recio.kalshi.account_bodies import Fills, Orders, list_params
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.responses import NOT_FOUND, Instant, decoded
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, OrderSeen
 from recio.units import Ticker
 
-PAGE = "1000"
 CUTOFF = "/historical/cutoff"
 NO_SUCH_PATH = b"404 page not found"
 
@@ -48,17 +47,12 @@ async def cutoff(rest: KalshiRest) -> Cutoff | None:
 
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Our fills that have left the live list, since a time."""
-    pages = await rest.pages("/historical/fills", Fills, _since(since))
+    pages = await rest.pages("/historical/fills", Fills, list_params(since))
     found = (account_bodies.fill_from_row(each) for page in pages for each in page.fills)
     return tuple(each for each in found if since is None or each.at >= since)
 
 
 async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | None) -> tuple[OrderSeen, ...]:
     """Our orders that have left the live list."""
-    params = _since(since) | ({"ticker": str(ticker)} if ticker else {})
-    pages = await rest.pages("/historical/orders", Orders, params)
+    pages = await rest.pages("/historical/orders", Orders, list_params(since, ticker))
     return tuple(account_bodies.order_from_row(each) for page in pages for each in page.orders)
-
-
-def _since(since: datetime | None) -> dict[str, str]:
-    return {"limit": PAGE} | ({} if since is None else {"min_ts": str(int(since.timestamp()))})

@@ -1,4 +1,4 @@
-"""Prints of the settlement index, with the index's own message inside the venue's; it averages nothing."""
+"""Turns prints of the settlement index, a message within the venue's message, into ours; it never averages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One market as the venue writes it, and its strict conversion; a market that is not understood is never completed."""
+"""Turns one market as the venue writes it into ours, strictly; a field that is not understood is never completed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from recio import units
-from recio.kalshi.fees import NO_OVERRIDE, Override, SeriesFees
+from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees
 from recio.kalshi.responses import Instant
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
 from recio.rules.market.contract_terms import why_not_understood
@@ -80,8 +80,8 @@ class ResultBody(msgspec.Struct):
     settlement_ts: Instant | None = None
 
 
-def market(body: MarketBody, listing: Listing, override: Override | None, now: datetime) -> Market:
-    """Raises UnitError naming what cannot be. `override` is None while the event's own fee is not known."""
+def market_from_body(body: MarketBody, listing: Listing, override: Override | None, now: datetime) -> Market:
+    """Raises UnitError naming the field that is impossible. `override` is None while the event's own fee is not known."""
     event = EventTicker(body.event_ticker)
     open_time, close_time = body.open_time.astimezone(UTC), body.close_time.astimezone(UTC)
     waived = body.fee_waiver_expiration_time
@@ -103,11 +103,11 @@ def market(body: MarketBody, listing: Listing, override: Override | None, now: d
         fee_multiplier=fee.multiplier,
         rules_primary=body.rules_primary,
         rules_secondary=body.rules_secondary,
-        untradable=_fee_doubt(fee.doubt, override) or _terms_doubt(body, listing, floor, cap),
+        untradable=_why_fee_unknown(fee, override) or _why_terms_not_understood(body, listing, floor, cap),
     )
 
 
-def result(body: ResultBody) -> MarketResult:
+def result_from_body(body: ResultBody) -> MarketResult:
     return MarketResult(
         ticker=Ticker(body.ticker),
         status=body.status,
@@ -117,13 +117,14 @@ def result(body: ResultBody) -> MarketResult:
     )
 
 
-def _fee_doubt(doubt: str, override: Override | None) -> str:
-    return doubt or (
-        "" if override is not None else "the venue does not list its event: its fee is not known"
-    )
+def _why_fee_unknown(fee: Fee, override: Override | None) -> str:
+    missing = "" if override is not None else "the venue does not list its event: its fee is not known"
+    return fee.why_unknown or missing
 
 
-def _terms_doubt(body: MarketBody, listing: Listing, floor: Decimal | None, cap: Decimal | None) -> str:
+def _why_terms_not_understood(
+    body: MarketBody, listing: Listing, floor: Decimal | None, cap: Decimal | None
+) -> str:
     """A market whose strike is not known yet cannot be traded anyway, and its text may not name it yet."""
     if (floor is None and body.strike_type in FROM_ABOVE) or (cap is None and body.strike_type in FROM_BELOW):
         return ""
@@ -140,7 +141,7 @@ def _terms_doubt(body: MarketBody, listing: Listing, floor: Decimal | None, cap:
 
 def _strike(value: Decimal | None, field: str) -> Decimal | None:
     if value is not None and not (value.is_finite() and abs(value) < LARGEST_STRIKE):
-        raise units.UnitError(f"{field} {str(value)[:40]} is no strike")
+        raise units.UnitError(f"{field} {str(value)[:40]} is not a strike")
     return value
 
 
@@ -158,5 +159,7 @@ def _range(body: _Range) -> PriceRange:
     except units.UnitError as error:
         raise units.UnitError(f"price_ranges: {error}") from error
     if made.step <= 0 or not 0 <= made.start < made.end <= units.ONE_DOLLAR:
-        raise units.UnitError(f"price_ranges: {body.start} to {body.end} step {body.step} makes no sense")
+        raise units.UnitError(
+            f"price_ranges: {body.start} to {body.end} step {body.step} is not a range of prices"
+        )
     return made

@@ -1,4 +1,4 @@
-"""What Kalshi says about its events and markets, parsed strictly; nothing is guessed from the clock.
+"""Reads the markets of a series' next events, and how markets ended; it never guesses either from the clock.
 
 A market with an unknown word or a missing field is left out and reported, never given a default.
 """
@@ -13,7 +13,14 @@ import msgspec
 
 from recio import units
 from recio.kalshi.fees import Override, read_overrides
-from recio.kalshi.market_bodies import Listing, MarketBody, MarketResult, ResultBody, market, result
+from recio.kalshi.market_bodies import (
+    Listing,
+    MarketBody,
+    MarketResult,
+    ResultBody,
+    market_from_body,
+    result_from_body,
+)
 from recio.kalshi.responses import NOT_DECODABLE
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import Market, MarketStatus
@@ -62,7 +69,7 @@ async def event_markets(rest: KalshiRest, listing: Listing, now: datetime) -> Ma
 
 async def read_result(rest: KalshiRest, ticker: Ticker) -> MarketResult:
     """How far the settlement of a market is."""
-    return result((await rest.read(f"/markets/{ticker}", _OneResult)).market)
+    return result_from_body((await rest.read(f"/markets/{ticker}", _OneResult)).market)
 
 
 async def _closing_within(
@@ -100,7 +107,7 @@ def _understood(
 ) -> Market | tuple[str, str]:
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
-        return market(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
+        return market_from_body(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
     except (*NOT_DECODABLE, units.UnitError) as error:
         return _name(raw), str(error)
 

@@ -22,6 +22,8 @@ from recio.kalshi.writes import (
     RequestRefused,
     WriteResult,
     attempt,
+    shard_field,
+    shard_param,
     verdict,
 )
 from recio.units import (
@@ -78,9 +80,7 @@ class _AmendedBody(msgspec.Struct):
 
 async def cancel(rest: KalshiRest, resting: Resting) -> CancelOutcome:
     """One DELETE that names the shard and the market."""
-    params = {"market_ticker": str(resting.ticker)}
-    if resting.exchange_index is not None:
-        params["exchange_index"] = str(resting.exchange_index)
+    params = {"market_ticker": str(resting.ticker)} | shard_param(resting.exchange_index)
     request = _request("DELETE", resting, "", priority=Priority.CANCEL)
     result = order_verdict(await attempt(rest, request, params=params), OK)
     return read_cancel(result.body, resting.venue_order_id) if isinstance(result, Response) else result
@@ -114,8 +114,7 @@ async def amend(
         body["updated_client_order_id"] = new_client_order_id
     if expires_at is not None:
         body["expiration_time"] = int(expires_at.timestamp())
-    if resting.exchange_index is not None:
-        body["exchange_index"] = resting.exchange_index
+    body |= shard_field(resting.exchange_index)
     result = order_verdict(await attempt(rest, _request("POST", resting, "/amend"), body=body), OK_OR_CREATED)
     return _read_amend(result.body, resting.venue_order_id) if isinstance(result, Response) else result
 

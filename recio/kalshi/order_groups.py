@@ -14,7 +14,7 @@ from recio import units
 from recio.kalshi.rate_limit import BilledRequest, Priority
 from recio.kalshi.responses import read_amount
 from recio.kalshi.rest import KalshiRest
-from recio.kalshi.writes import change
+from recio.kalshi.writes import change, shard_field, shard_param
 from recio.units import Quantity, VenueOrderId, quantity_text
 
 GROUPS_PATH = "/portfolio/order_groups"
@@ -59,9 +59,7 @@ class _Done(msgspec.Struct):
 
 async def create_group(rest: KalshiRest, *, limit: Quantity, exchange_index: int | None) -> str:
     """The id of a new group; without a shard the venue makes it on shard 0."""
-    body: dict[str, object] = {"contracts_limit_fp": quantity_text(limit)}
-    if exchange_index is not None:
-        body["exchange_index"] = exchange_index
+    body = {"contracts_limit_fp": quantity_text(limit), **shard_field(exchange_index)}
     request = _request("POST", "/create", exchange_index)
     return (await change(rest, request, _Made, body=body)).order_group_id
 
@@ -114,7 +112,7 @@ async def limit_group(
 async def delete_group(rest: KalshiRest, group_id: str, exchange_index: int | None) -> None:
     """Cancels every order in it and removes it."""
     request = _request("DELETE", f"/{group_id}", exchange_index, Priority.CANCEL)
-    await change(rest, request, _Done, params=_shard(exchange_index))
+    await change(rest, request, _Done, params=shard_param(exchange_index))
 
 
 async def _put(
@@ -122,7 +120,7 @@ async def _put(
 ) -> None:
     # With a body even where it is empty: the venue wants to see a content type.
     request = _request("PUT", path, exchange_index, priority)
-    await change(rest, request, _Done, params=_shard(exchange_index), body=body)
+    await change(rest, request, _Done, params=shard_param(exchange_index), body=body)
 
 
 def _request(
@@ -130,10 +128,6 @@ def _request(
 ) -> BilledRequest:
     # Groups default to shard 0, so one that is not named is not looked for everywhere.
     return BilledRequest(method=method, path=GROUPS_PATH + path, priority=priority, shard=exchange_index or 0)
-
-
-def _shard(exchange_index: int | None) -> dict[str, str]:
-    return {} if exchange_index is None else {"exchange_index": str(exchange_index)}
 
 
 def _limit(text: str | None) -> Quantity | None:

@@ -14,7 +14,7 @@ from recio import units
 from recio.kalshi.rate_limit import BilledRequest, Priority, billed_shard
 from recio.kalshi.responses import NOT_DECODABLE, Response
 from recio.kalshi.rest import ORDERS_PATH, KalshiRest
-from recio.kalshi.writes import OK_OR_CREATED, OutcomeUnknown, RequestRefused, attempt, verdict
+from recio.kalshi.writes import OK_OR_CREATED, OutcomeUnknown, RequestRefused, attempt, shard_field, verdict
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
@@ -121,9 +121,7 @@ def order_body(order: NewOrder) -> dict[str, object]:
         body["reduce_only"] = True
     if order.order_group_id is not None:
         body["order_group_id"] = order.order_group_id
-    if order.exchange_index is not None:
-        body["exchange_index"] = order.exchange_index
-    return body
+    return body | shard_field(order.exchange_index)
 
 
 def accepted(rest: KalshiRest, order: NewOrder, created: CreatedOrder) -> OrderOutcome:

@@ -1,7 +1,7 @@
-"""Token buckets for our own requests: the urgent ones go first, and none waits longer than it may.
+"""Admits our requests by the venue's token buckets, urgent ones first; none waits longer than it may.
 
-The venue counts reads and writes apart, and writes by shard; what it allows is told to `learn`. A
-request is admitted before it is sent; one that cannot be in time is not admitted at all.
+The venue counts reads and writes apart, and writes by shard; what it allows is told to `learn`. A request is
+admitted before it is sent; one whose tokens would come too late is never admitted.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One signed HTTP request to Kalshi within its limits, sent once; reads that fail are Transient, refusals named."""
+"""Sends signed HTTP requests to Kalshi within its rate limits and decodes reads; it never sends a change twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ORDERS_PATH = "/portfolio/events/orders"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KalshiRest:
-    """Where the REST interface is, who asks, and what the asking has taught."""
+    """Address and key of the REST interface, and the rate limits and clock that its responses tell of."""
 
     session: aiohttp.ClientSession
     base_url: str
@@ -75,7 +75,7 @@ class KalshiRest:
             data=encoded,
             headers=headers,
             allow_redirects=False,
-            middlewares=(_once,),
+            middlewares=(_no_resend,),
             timeout=aiohttp.ClientTimeout(total=timeout_seconds or self.timeout_seconds),
         ) as response:
             self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
@@ -90,7 +90,7 @@ class KalshiRest:
         priority: Priority = Priority.READ,
     ) -> bytes:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
-        response = await self._patiently(path, params, priority)
+        response = await self._get_with_retries(path, params, priority)
         if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
             return response.body
         raise exception_for(f"GET {path}", self.base_url, self.signer, response)
@@ -113,8 +113,8 @@ class KalshiRest:
         pages: list[T] = []
         cursor, seen = "", set[str]()
         for _ in range(MOST_PAGES):
-            asked = {**params, **({"cursor": cursor} if cursor else {})}
-            page = await self.read(path, kind, asked, priority=priority)
+            query = {**params, **({"cursor": cursor} if cursor else {})}
+            page = await self.read(path, kind, query, priority=priority)
             pages.append(page)
             cursor = getattr(page, "cursor", "") or ""
             if not cursor:
@@ -124,21 +124,23 @@ class KalshiRest:
             seen.add(cursor)
         raise Transient(f"GET {path}: more than {MOST_PAGES} pages")
 
-    async def _patiently(self, path: str, params: Params | None, priority: Priority) -> Response:
+    async def _get_with_retries(self, path: str, params: Params | None, priority: Priority) -> Response:
         """The answer to a read; 429 is asked again after a pause as long as the time-out allows.
 
         So is, once, a connection that the venue had closed while it was idle.
         """
         until = anyio.current_time() + self.timeout_seconds
-        asked = BilledRequest(method="GET", path=path, priority=priority)
+        request = BilledRequest(method="GET", path=path, priority=priority)
         refused: Response | None = None
         lost = False
         while True:
-            ticket = await self.limits.admit(asked, until)
+            ticket = await self.limits.admit(request, until)
             if ticket is None:
                 if refused is not None:
                     return refused
-                raise Transient(f"GET {path}: no room within the rate limit for {self.timeout_seconds:g} s")
+                raise Transient(
+                    f"GET {path}: not admitted by the rate limit within {self.timeout_seconds:g} s"
+                )
             try:
                 response = await self.send(
                     "GET",
@@ -161,7 +163,9 @@ class KalshiRest:
         return ready or signer.headers(method, path, self.venue_clock.stamp_ms(self.clock))
 
 
-async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+async def _no_resend(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
     """The library would send a lost GET, PUT or DELETE a second time, with the same signature."""
     try:
         return await handler(request)

@@ -1,4 +1,4 @@
-"""Signs requests as Kalshi wants them: timestamp, method and path, with RSA-PSS or Ed25519; keys stay in here."""
+"""Signs requests as Kalshi wants them: time, method and path, with RSA-PSS or Ed25519; a private key never leaves it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""One WebSocket to Kalshi: signed at the upgrade, subscriptions by command, frames out one by one.
+"""One WebSocket to Kalshi: connects, signs, sends commands and returns frames one by one; it never reconnects.
 
-Silence is a fault: the venue pings every ten seconds, so a socket that says nothing at all is dead.
-It never reconnects and never repairs; whoever opened it does.
+The venue pings every ten seconds, so a socket on which neither frame nor ping comes is dead. Whoever opened it
+opens the next one.
 """
 
 from __future__ import annotations
@@ -19,14 +19,16 @@ import msgspec
 
 from recio.clock import Clock
 from recio.errors import Transient
+from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.commands import Command
 from recio.kalshi.frame_kinds import TickerSeen
-from recio.kalshi.frames import EPOCH, Frame, FrameError, parse_frame
+from recio.kalshi.frames import Frame, FrameError, parse_frame
 from recio.kalshi.responses import Response, exception_for
 from recio.kalshi.signing import Signer
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen
+from recio.units import UnitError
 
 CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0
@@ -50,7 +52,7 @@ class KalshiSocket:
     last_heard: datetime
     """Market time of the last frame or ping."""
     last_frame: datetime | None = None
-    """Market time of the last frame, pings apart: a socket that pings and says nothing else is not heard."""
+    """Market time of the last frame; pings do not count."""
     stamp: datetime | None = None
     """The venue's own time of the newest stamped frame."""
     delay: timedelta = timedelta(0)
@@ -100,9 +102,11 @@ class KalshiSocket:
         try:
             return await self.connection.receive(timeout=self.silence_limit_seconds)
         except TimeoutError as error:
-            raise Transient(f"socket silent for {self.silence_limit_seconds:g} s, pings included") from error
+            raise Transient(
+                f"no frame and no ping on the socket for {self.silence_limit_seconds:g} s"
+            ) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise Transient(f"socket broke: {type(error).__name__}: {error}") from error
+            raise Transient(f"socket: connection lost: {type(error).__name__}: {error}") from error
 
     async def _pong(self, payload: bytes) -> None:
         try:
@@ -176,15 +180,19 @@ async def _refusal(upgrade: _Upgrade) -> Exception:
     sent = upgrade.clock.unix()
     asking = upgrade.session.get(upgrade.url, headers=upgrade.signed(), allow_redirects=False, timeout=limit)
     try:
-        async with asking as response:
-            date = response.headers.get("Date", "")
+        async with asking as reply:
+            date = reply.headers.get("Date", "")
             upgrade.venue_clock.heard(upgrade.clock, date, sent, upgrade.clock.unix())
-            answer = Response(response.status, await response.read())
+            response = Response(reply.status, await reply.read())
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return Transient(f"socket: 401 to the upgrade, and no word why: {type(error).__name__}: {error}")
-    if answer.status != 401:
-        return Transient(f"socket: 401 to the upgrade, but {answer.status} when asked why")
-    return exception_for("socket", upgrade.url, upgrade.signer, answer)
+        return Transient(
+            f"socket: 401 to the upgrade, and its reason could not be read: {type(error).__name__}: {error}"
+        )
+    if response.status != 401:
+        return Transient(
+            f"socket: 401 to the upgrade, but {response.status} to the same request without the upgrade"
+        )
+    return exception_for("socket", upgrade.url, upgrade.signer, response)
 
 
 def _stamp(frame: Frame) -> datetime | None:
@@ -194,8 +202,8 @@ def _stamp(frame: Frame) -> datetime | None:
             return frame.at
         case TickerSeen(at_ms=int(at_ms)) | BookDeltaSeen(at_ms=int(at_ms)):
             try:
-                return EPOCH + timedelta(milliseconds=at_ms)
-            except OverflowError:
+                return from_unix_ms(at_ms)
+            except UnitError:
                 return None
         case _:
             return None

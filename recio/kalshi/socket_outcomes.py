@@ -1,4 +1,4 @@
-"""What a frame, or the lack of one, means for the subscriptions of a socket."""
+"""What a frame, or the lack of one, means for the subscriptions of a socket, as data; it decides nothing."""
 
 from __future__ import annotations
 
@@ -52,11 +52,11 @@ class SubscriptionRefused:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """The venue answers nothing on this socket any more, though it may ping; only a new socket helps."""
+    """The venue sends no frame on this socket any more, though it may ping; only a new socket helps."""
 
     why: str
 
 
 Outcome = InOrder | BookChanged | Opened | Broken | Stray | SubscriptionRefused | Dead
-Fed = tuple[Outcome, tuple[Command, ...]]
-QUIET: Fed = (InOrder(), ())
+Reaction = tuple[Outcome, tuple[Command, ...]]
+NO_CHANGE: Reaction = (InOrder(), ())

@@ -1,7 +1,7 @@
-"""What is subscribed on one socket, in which order its messages must come, and what to ask for next.
+"""Tracks what is subscribed on one socket, whether its messages come in order, and what to ask for next; no I/O.
 
-State without I/O: frames go in, outcomes and commands come out. A book is usable only while every message of its
-subscription was in order since its snapshot; a channel that is lost leaves the others alone.
+Frames go in, outcomes and commands come out. A book is never usable unless every message of its subscription
+was in order since its snapshot; a channel that is lost leaves the others alone.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from recio.kalshi.frames import (
     VenueError,
 )
 from recio.kalshi.socket_outcomes import (
-    QUIET,
+    NO_CHANGE,
     BookChanged,
     Broken,
     Dead,
-    Fed,
     InOrder,
     Opened,
     Outcome,
+    Reaction,
     Stray,
     SubscriptionRefused,
 )
@@ -68,8 +68,8 @@ __all__ = [
 COMMANDS_REMEMBERED = 256
 CHANNEL_ENDED = frozenset({10, 25})
 """Channel error and buffer overflow end their subscription and leave the others alone."""
-PASSING = frozenset({10, 17, 18, 25, 27})
-"""Refusals that the same command may not meet again: time-outs, overflow, too many commands."""
+TEMPORARY_ERRORS = frozenset({10, 17, 18, 25, 27})
+"""Errors that the same command may not meet again: time-outs, overflow, too many commands."""
 QUIET_LIMIT = 1.5
 """Host seconds without any frame after which the venue is asked for a sign of life."""
 DEAD_LIMIT = 8.0
@@ -91,12 +91,12 @@ class Subscriptions:
     _waiting: dict[int, Command] = field(default_factory=dict[int, Command])
     _opening: set[str] = field(default_factory=set[str])
     """Channels that were asked for and are not open yet."""
-    _barred: set[str] = field(default_factory=set[str])
+    _refused_for_good: set[str] = field(default_factory=set[str])
     """Channels that were refused for good: asking again would not help."""
     _reopened: set[str] = field(default_factory=set[str])
-    """Channels made anew since the last tick: once is enough, or a broken channel would be asked for in a circle."""
-    _fed: int = 0
-    _quiet: tuple[int, float] | None = None
+    """Channels made anew since the last tick: once is enough, or a channel that breaks at once would be subscribed without end."""
+    _frames: int = 0
+    _silent_since: tuple[int, float] | None = None
     """How many frames there were when the quiet began, and the host time of that."""
     _probed: bool = False
 
@@ -111,7 +111,7 @@ class Subscriptions:
 
     def want_books(self, tickers: Iterable[Ticker]) -> tuple[Command, ...]:
         """The commands that lead from the books asked for to those wanted."""
-        return self._books.towards(tickers)
+        return self._books.commands_for(tickers)
 
     def sent(self, number: int, command: Command) -> None:
         """Remember a command until its answer."""
@@ -119,18 +119,18 @@ class Subscriptions:
         if len(self._waiting) > COMMANDS_REMEMBERED:
             del self._waiting[next(iter(self._waiting))]
 
-    def tick(self, now: float) -> Fed:
+    def tick(self, now: float) -> Reaction:
         """Look, about once a second, at what did not come. `now` is host time that only grows."""
         self._reopened.clear()
         dead = self._silence(now)
         if dead is not None:
             return dead, ()
-        outcome, mending = self._books.impatient(now)
-        return outcome, (*mending, *self._books.settle(), *self.opening(), *self._probe(now))
+        outcome, commands = self._books.overdue(now)
+        return outcome, (*commands, *self._books.missing_commands(), *self.opening(), *self._probe(now))
 
-    def feed(self, frame: Frame) -> Fed:
+    def feed(self, frame: Frame) -> Reaction:
         """Take the next frame of the socket, in the order received."""
-        self._fed += 1
+        self._frames += 1
         match frame:
             case BookDeltaSeen() | BookSnapshotSeen():
                 return self._books.take(frame)
@@ -145,7 +145,7 @@ class Subscriptions:
             case VenueError():
                 return self._error(frame)
             case _:
-                return QUIET
+                return NO_CHANGE
 
     def _groups(self) -> tuple[tuple[str, ...], ...]:
         """Channels that are subscribed by one command; what may be refused alone is asked for alone."""
@@ -157,25 +157,25 @@ class Subscriptions:
         return subscribe(channels, indexes=self.indexes if channels[0] in self.index_channels else ())
 
     def _is_missing(self, channel: str) -> bool:
-        return not (channel in self._sids or channel in self._opening or channel in self._barred)
+        return not (channel in self._sids or channel in self._opening or channel in self._refused_for_good)
 
-    def _in_sequence(self, sid: int | None, seq: int | None) -> Fed:
+    def _in_sequence(self, sid: int | None, seq: int | None) -> Reaction:
         if sid is None or seq is None:
-            return QUIET
+            return NO_CHANGE
         if sid == self._books.sid:
-            return self._books.count(seq)
+            return self._books.count_message(seq)
         channel = self._channels.get(sid)
         if channel is None:
             return Stray(f"of subscription {sid}, which is not ours"), ()
         last = self._last.get(sid)
         self._last[sid] = seq if last is None else max(last, seq)
         if last is None or seq == last + 1:
-            return QUIET
+            return NO_CHANGE
         if seq <= last:
             return Stray(f"message {seq} of {channel} came after {last}"), ()
         return Broken(channel, f"message {seq} came after {last}"), ()
 
-    def _subscribed(self, frame: Subscribed) -> Fed:
+    def _subscribed(self, frame: Subscribed) -> Reaction:
         channel, number = frame.channel, frame.number
         if number in self._waiting and channel in self._waiting[number].channels[-1:]:
             del self._waiting[number]
@@ -183,51 +183,51 @@ class Subscriptions:
             return Opened(channel), self._books.opened(frame.sid)
         self._opening.discard(channel)
         if self._sids.get(channel) == frame.sid:
-            return QUIET
+            return NO_CHANGE
         self._sids[channel] = frame.sid
         self._channels[frame.sid] = channel
         self._last.pop(frame.sid, None)
         return Opened(channel), ()
 
-    def _acknowledged(self, frame: Acknowledged) -> Fed:
+    def _acknowledged(self, frame: Acknowledged) -> Reaction:
         if frame.number is not None:
             self._waiting.pop(frame.number, None)
         channel = self._channel_of(frame.sid)
         if frame.ended and channel is not None:
-            return Broken(channel, "the venue unsubscribed it"), self._anew(channel)
-        return QUIET if frame.ended else self._in_sequence(frame.sid, frame.seq)
+            return Broken(channel, "the venue unsubscribed it"), self._resubscribe(channel)
+        return NO_CHANGE if frame.ended else self._in_sequence(frame.sid, frame.seq)
 
-    def _listed(self, frame: Listed) -> Fed:
-        """Channels that the venue does not list any more have ended without a word."""
+    def _listed(self, frame: Listed) -> Reaction:
+        """Channels that the venue does not list any more have ended without a notice."""
         if frame.number is not None:
             self._waiting.pop(frame.number, None)
         listed = {sid for _, sid in frame.subscriptions}
         ours = {*self._sids.values(), *(() if self._books.sid is None else (self._books.sid,))}
         ended = [channel for sid in sorted(ours - listed) if (channel := self._channel_of(sid))]
-        commands = tuple(command for channel in ended for command in self._anew(channel))
-        return (Broken(ended[0], "the venue does not list it any more"), commands) if ended else QUIET
+        commands = tuple(command for channel in ended for command in self._resubscribe(channel))
+        return (Broken(ended[0], "the venue does not list it any more"), commands) if ended else NO_CHANGE
 
-    def _error(self, frame: VenueError) -> Fed:
+    def _error(self, frame: VenueError) -> Reaction:
         why = f"{frame.code} {frame.text}".strip()
         command = None if frame.number is None else self._waiting.pop(frame.number, None)
         channel = self._channel_of(frame.sid)
         if command is None and channel is not None and frame.code in CHANNEL_ENDED:
-            return Broken(channel, why), self._anew(channel)
-        _, mending = self._in_sequence(frame.sid, frame.seq)
+            return Broken(channel, why), self._resubscribe(channel)
+        _, commands = self._in_sequence(frame.sid, frame.seq)
         if command is None:
-            return SubscriptionRefused((), why), mending
+            return SubscriptionRefused((), why), commands
         self._refused(command, frame.code)
-        return SubscriptionRefused(command.channels, why), mending
+        return SubscriptionRefused(command.channels, why), commands
 
     def _refused(self, command: Command, code: int) -> None:
         if BOOKS in command.channels:
             self._books.refused(command)
             return
         self._opening.difference_update(command.channels)
-        if code not in PASSING:
-            self._barred.update(command.channels)
+        if code not in TEMPORARY_ERRORS:
+            self._refused_for_good.update(command.channels)
 
-    def _anew(self, channel: str) -> tuple[Command, ...]:
+    def _resubscribe(self, channel: str) -> tuple[Command, ...]:
         """Subscribe again to a channel that the venue ended; not more than once between two ticks."""
         if channel == BOOKS:
             self._books.lost()
@@ -236,7 +236,7 @@ class Subscriptions:
         if channel in self._reopened:
             return ()
         self._reopened.add(channel)
-        return self._books.settle() if channel == BOOKS else (self._ask_for([channel]),)
+        return self._books.missing_commands() if channel == BOOKS else (self._ask_for([channel]),)
 
     def _channel_of(self, sid: int | None) -> str | None:
         if sid is None:
@@ -244,15 +244,15 @@ class Subscriptions:
         return BOOKS if sid == self._books.sid else self._channels.get(sid)
 
     def _silence(self, now: float) -> Dead | None:
-        if self._quiet is None or self._quiet[0] != self._fed:
-            self._quiet, self._probed = (self._fed, now), False
-        if self._probed and now - self._quiet[1] > DEAD_LIMIT:
-            return Dead(f"nothing came for {DEAD_LIMIT:g} s, not even the answer to a command")
+        if self._silent_since is None or self._silent_since[0] != self._frames:
+            self._silent_since, self._probed = (self._frames, now), False
+        if self._probed and now - self._silent_since[1] > DEAD_LIMIT:
+            return Dead(f"no frame for {DEAD_LIMIT:g} s, nor a reply to a command")
         return None
 
     def _probe(self, now: float) -> tuple[Command, ...]:
-        """Ask for a sign of life when nothing came for a while; a quiet market is no dead socket."""
-        if self._probed or self._quiet is None or now - self._quiet[1] < QUIET_LIMIT:
+        """List the subscriptions when nothing came for a while: a reply tells a quiet market from a dead socket."""
+        if self._probed or self._silent_since is None or now - self._silent_since[1] < QUIET_LIMIT:
             return ()
         self._probed = True
         return (list_subscriptions(),)

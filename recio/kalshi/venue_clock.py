@@ -1,4 +1,4 @@
-"""Keeps what the venue's answers say of its clock, and hands out time stamps; no stamp is ever given twice."""
+"""Keeps what the venue's responses say of its clock, and makes time stamps for signatures; none is ever given twice."""
 
 from __future__ import annotations
 

@@ -54,6 +54,16 @@ class OutcomeUnknown:
 WriteResult = Response | RequestRefused | OutcomeUnknown
 
 
+def shard_field(exchange_index: int | None) -> dict[str, int]:
+    """The field of a body that names a shard; none where the venue is to find it."""
+    return {} if exchange_index is None else {"exchange_index": exchange_index}
+
+
+def shard_param(exchange_index: int | None) -> dict[str, str]:
+    """The same as a parameter of a query."""
+    return {name: str(value) for name, value in shard_field(exchange_index).items()}
+
+
 async def attempt(
     rest: KalshiRest,
     request: BilledRequest,
@@ -66,7 +76,7 @@ async def attempt(
     patience = rest.timeout_seconds if wait_seconds is None else wait_seconds
     ticket = await rest.limits.admit(request, anyio.current_time() + patience)
     if ticket is None:
-        return RequestRefused("not_sent", "the rate limit has no room for it in time")
+        return RequestRefused("not_sent", "the rate limit would admit it too late")
     reached(CrashPoint.ROOM_GRANTED)
     try:
         response = await rest.send(request.method, request.path, params=params, body=body)

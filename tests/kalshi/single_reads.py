@@ -35,7 +35,9 @@ async def one_market(rest: KalshiRest, ticker: Ticker, listing: Listing) -> Mark
     body = (await rest.read(f"/markets/{ticker}", _OneMarket)).market
     overrides = await read_overrides(rest, listing.series, min(now, body.close_time))
     try:
-        return market_bodies.market(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
+        return market_bodies.market_from_body(
+            body, listing, overrides.get(EventTicker(body.event_ticker)), now
+        )
     except units.UnitError as error:
         raise Transient(f"market {ticker}: {error}") from error
 

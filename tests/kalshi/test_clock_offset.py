@@ -28,10 +28,10 @@ def answer(offset: float, at: float, round_trip: float, share: float) -> ClockRe
 
 
 def after(offsets: list[float], *, every: float, seed: int = 1) -> tuple[ClockOffset, float]:
-    chance, known, at = random.Random(seed), ClockOffset(), START
+    rng, known, at = random.Random(seed), ClockOffset(), START
     for offset in offsets:
-        at += every * chance.uniform(0.5, 1.5)
-        known = learned(known, answer(offset, at, chance.uniform(0.003, 0.08), chance.random()))
+        at += every * rng.uniform(0.5, 1.5)
+        known = learned(known, answer(offset, at, rng.uniform(0.003, 0.08), rng.random()))
     return known, at
 
 

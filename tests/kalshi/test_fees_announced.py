@@ -68,20 +68,20 @@ def test_a_waiver_that_ends_before_the_close_is_no_gift(waived: float, expected:
     assert found.multiplier == Decimal(expected)
 
 
-def test_a_kind_that_becomes_unknown_before_the_close_is_a_doubt_now():
+def test_a_kind_that_becomes_unknown_before_the_close_makes_it_unknown_now():
     fees = SeriesFees(now=fee("1"), changes=((NOW + HOUR, fee("1", "flat")),), event_changes={})
-    assert "flat" in fees.dearest(EVENT, NO_OVERRIDE, NOW, NOW + 2 * HOUR).doubt
-    assert fees.dearest(EVENT, NO_OVERRIDE, NOW, NOW + HOUR / 2).doubt == ""
+    assert "flat" in fees.dearest(EVENT, NO_OVERRIDE, NOW, NOW + 2 * HOUR).why_unknown
+    assert fees.dearest(EVENT, NO_OVERRIDE, NOW, NOW + HOUR / 2).why_unknown == ""
 
 
 @pytest.mark.parametrize("multiplier", ["-1", "NaN", "Infinity", "1e400", "101"])
-def test_a_multiplier_that_cannot_be_is_a_doubt(multiplier: str):
-    assert "fee_multiplier" in fee(multiplier).doubt
+def test_a_multiplier_that_cannot_be_makes_the_fee_unknown(multiplier: str):
+    assert "fee_multiplier" in fee(multiplier).why_unknown
 
 
 @pytest.mark.parametrize("kind", ["quadratic", "quadratic_with_maker_fees"])
-def test_the_kinds_that_our_formula_bounds_are_no_doubt(kind: str):
-    assert fee("1", kind).doubt == ""
+def test_the_kinds_that_our_formula_bounds_are_known(kind: str):
+    assert fee("1", kind).why_unknown == ""
 
 
 SERIES = {"ticker": "KXBTCD", "fee_type": "quadratic", "fee_multiplier": 0.25}

@@ -375,19 +375,19 @@ SWAPS = (
 RAW = ("NaN", "Infinity", "-Infinity", "1e999", "1E5", "-0", "9" * 400, "[" * 3_000, '{"a":' * 3_000, "01")
 
 
-def mutated(seed: Any, chance: random.Random) -> bytes:
+def mutated(seed: Any, rng: random.Random) -> bytes:
     """One hostile version of a body."""
-    kind = chance.randrange(8)
+    kind = rng.randrange(8)
     if kind >= 3:
-        return _rewritten(json.loads(json.dumps(seed)), chance, kind)
+        return _rewritten(json.loads(json.dumps(seed)), rng, kind)
     body = bytearray(json.dumps(seed).encode())
-    at = chance.randrange(len(body))
+    at = rng.randrange(len(body))
     if kind == 0:
-        body[at] ^= 1 << chance.randrange(8)
+        body[at] ^= 1 << rng.randrange(8)
     elif kind == 1:
         del body[at:]
     else:
-        del body[at : at + chance.randrange(1, 9)]
+        del body[at : at + rng.randrange(1, 9)]
     return bytes(body)
 
 
@@ -400,19 +400,19 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
         yield from _places(inner)
 
 
-def _rewritten(body: Any, chance: random.Random, kind: int) -> bytes:
-    inside, key = chance.choice(list(_places(body)))
+def _rewritten(body: Any, rng: random.Random, kind: int) -> bytes:
+    inside, key = rng.choice(list(_places(body)))
     old, raw = inside[key], ""
     if kind == 3:
-        inside[key] = chance.choice(SWAPS)
+        inside[key] = rng.choice(SWAPS)
     elif kind == 4:
         del inside[key]
     elif kind == 5:
         inside[key] = _other_type(old)
     elif kind == 6:
-        inside[key], raw = "@raw@", chance.choice(RAW)
+        inside[key], raw = "@raw@", rng.choice(RAW)
     elif isinstance(inside, dict):
-        inside[key], raw = "@raw@", f"{json.dumps(old)},{json.dumps(key)}:{json.dumps(chance.choice(SWAPS))}"
+        inside[key], raw = "@raw@", f"{json.dumps(old)},{json.dumps(key)}:{json.dumps(rng.choice(SWAPS))}"
     else:
         inside.insert(0, old)
     return json.dumps(body).replace('"@raw@"', raw).encode("utf-8", "surrogatepass")
@@ -440,7 +440,7 @@ def _claimed(outcome: Any) -> bool:
 
 
 async def test_no_broken_answer_does_more_than_a_typed_outcome_or_tells_another_amount():
-    chance = random.Random(20261123)
+    rng = random.Random(20261123)
     seeds = [*HAND_WRITTEN, *recorded_seeds()]
     sent: dict[str, Any] = {}
     seen: Counter[str] = Counter()
@@ -452,8 +452,8 @@ async def test_no_broken_answer_does_more_than_a_typed_outcome_or_tells_another_
         rest = replace(venue.rest(), signer=None)
         for number in range(MUTATIONS):
             name, status, seed = seeds[number % len(seeds)]
-            body = mutated(seed, chance)
-            sent |= {"status": chance.choice((status,) * 9 + (500,)), "body": body}
+            body = mutated(seed, rng)
+            sent |= {"status": rng.choice((status,) * 9 + (500,)), "body": body}
             surface = SURFACES[name]
             try:
                 outcome = await surface.read(rest)

@@ -214,7 +214,7 @@ async def test_an_events_own_fee_beats_the_series():
     assert "flat" in (await only(serving(MARKET, events=[strange]))).untradable
 
 
-async def test_a_market_whose_event_is_not_listed_is_in_doubt_about_its_fee():
+async def test_a_market_whose_event_is_not_listed_has_no_known_fee():
     assert "fee is not known" in (await only(serving(MARKET, events=[]))).untradable
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from recio.kalshi.book_channel import BLIND_LIMIT
+from recio.kalshi.book_channel import SNAPSHOT_LIMIT
 from recio.kalshi.commands import BOOKS, INDEX, LIFECYCLE, PRIVATE, Command
 from recio.kalshi.frames import Acknowledged, Listed, Passed, Subscribed, VenueError
 from recio.kalshi.subscriptions import (
@@ -133,7 +133,7 @@ def test_a_market_that_is_over_and_has_no_snapshot_any_more_costs_nobody_else_th
     line.send(*line.state.feed(snapshot(3, quantity=0))[1])
     line.state.feed(VenueError(code=11, text="Invalid parameter", sid=7, number=line.numbers))
     assert line.tick(0.0) == (InOrder(), [])
-    assert line.tick(BLIND_LIMIT + 1)[0] == InOrder()
+    assert line.tick(SNAPSHOT_LIMIT + 1)[0] == InOrder()
     assert line.state.books.usable == {B}
 
 
@@ -141,7 +141,7 @@ def test_snapshots_that_never_come_lead_to_a_new_subscription():
     line = Line(A, B)
     line.state.feed(delta(9))
     line.tick(0.0)
-    outcome, commands = line.tick(BLIND_LIMIT + 0.1)
+    outcome, commands = line.tick(SNAPSHOT_LIMIT + 0.1)
     assert isinstance(outcome, Broken)
     assert commands[:2] == ["unsubscribe", "subscribe  A B"]
     assert line.state.feed(snapshot(10)) == (InOrder(), ())
@@ -156,10 +156,10 @@ def test_one_market_without_a_snapshot_does_not_cost_the_others_theirs():
     line.state.feed(delta(9))
     line.state.feed(snapshot(10, B))
     line.tick(0.0)
-    assert line.tick(BLIND_LIMIT + 1)[1][0] == "update_subscription get_snapshot A"
+    assert line.tick(SNAPSHOT_LIMIT + 1)[1][0] == "update_subscription get_snapshot A"
     for seq in range(11, 20):
         line.state.feed(delta(seq, B))
-        assert line.tick(BLIND_LIMIT * (seq - 8)) == (InOrder(), [])
+        assert line.tick(SNAPSHOT_LIMIT * (seq - 8)) == (InOrder(), [])
     assert line.state.books.usable == {B}
 
 

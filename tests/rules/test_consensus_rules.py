@@ -100,7 +100,7 @@ def test_of_two_that_differ_nobody_can_say_who_is_right_unless_the_index_does():
     assert states(*pair, index="84002") == [GOOD, OUTLIER]
 
 
-def test_an_index_that_every_source_contradicts_is_a_doubt():
+def test_an_index_that_every_source_contradicts_is_unreliable():
     assert "index" in agreed(source("a"), source("b"), index="80000").unreliable
 
 
@@ -221,7 +221,7 @@ def test_the_other_is_not_believed_while_it_has_not_moved_since():
         assert "differ by" in found.unreliable
 
 
-def test_two_that_both_jumped_to_different_places_stay_in_doubt():
+def test_two_that_both_jumped_to_different_places_stay_unreliable():
     known, _ = both(panel(source("a"), source("b")), "84001", "84002", 1)
     known = says(says(known, "b", "84842", 2), "a", "83000", 3)
     for seconds in (14, 15):
@@ -248,7 +248,7 @@ def test_a_doubt_ends_only_well_within_the_limit():
     assert found.unreliable == ""
 
 
-def test_two_that_walked_apart_stay_in_doubt():
+def test_two_that_walked_apart_stay_unreliable():
     known = panel(source("a"), source("b"))
     found = None
     for step in range(1, 30):
@@ -279,7 +279,7 @@ def test_a_newcomer_far_from_what_two_agreed_on_is_the_one_that_jumped():
     assert (found.believed, found.unreliable) == (("a",), "")
 
 
-def test_two_that_differ_from_the_start_stay_in_doubt():
+def test_two_that_differ_from_the_start_stay_unreliable():
     known = says(panel(Heard(source="a", connected=True), Heard(source="b", connected=True)), "a", "84000", 0)
     known, _ = cycle(known, 0)
     known = says(known, "b", "85000", 1)
@@ -424,7 +424,7 @@ def test_a_price_lies_among_its_sources_and_without_a_talking_source_there_is_no
 
 
 @given(near)
-def test_sources_that_agree_leave_no_doubt(prices: list[Decimal]):
+def test_sources_that_agree_make_a_reliable_price(prices: list[Decimal]):
     found = agreed(*named(prices))
     assert found.unreliable == ""
     assert found.price is not None

@@ -128,7 +128,7 @@ def test_waits_while_the_venue_takes_no_orders(phase: VenuePhase):
     assert phase.value in held.sentence
 
 
-def test_never_judges_a_stop_by_a_price_in_doubt():
+def test_never_judges_a_stop_by_an_unreliable_price():
     assert isinstance(cycle(trade(), replace(LOSING, unreliable="sources differ")), Holds)
 
 

@@ -148,7 +148,7 @@ async def reads(script: Script, more: int) -> None:
             await anyio.sleep(0.01)
 
 
-def in_doubt() -> Wires:
+def unresolved() -> Wires:
     wires = Wires()
     unresolved = order(client_order_id=OURS, state=OrderState.UNKNOWN, created_at=NOW)
     wires.open_trades.set(open_trades(orders=(unresolved,)))
@@ -159,7 +159,7 @@ async def test_reads_that_are_older_than_the_order_prove_nothing_however_many(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     script = Script(as_of=NOW + timedelta(seconds=1))
-    async with comparing(script, pool, in_doubt()) as told:
+    async with comparing(script, pool, unresolved()) as told:
         await reads(script, 4)
         assert told == []
 
@@ -168,7 +168,7 @@ async def test_the_same_reading_twice_is_one_and_a_newer_one_completes_the_proof
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     script = Script(as_of=NOW + MARGIN)
-    async with comparing(script, pool, in_doubt()) as told:
+    async with comparing(script, pool, unresolved()) as told:
         await reads(script, 3)
         assert told == []
         script.as_of += timedelta(seconds=1)
@@ -188,7 +188,7 @@ async def test_an_order_that_is_listed_is_adopted_and_never_called_absent(pool: 
     }
     strangers = {**listed, "order_id": "v-2", "client_order_id": "by hand"}
     script = Script(as_of=NOW + MARGIN, orders=[listed, strangers])
-    async with comparing(script, pool, in_doubt()) as told:
+    async with comparing(script, pool, unresolved()) as told:
         await reads(script, 2)
         script.as_of += timedelta(seconds=1)
         await reads(script, 2)
@@ -200,7 +200,7 @@ async def test_an_order_that_is_listed_is_adopted_and_never_called_absent(pool: 
 async def test_a_comparison_with_a_broken_page_counts_for_nothing(
     pool: asyncpg.Pool[asyncpg.Record], broken: str
 ):
-    wires = in_doubt()
+    wires = unresolved()
     script = Script(as_of=NOW + MARGIN, broken=broken)
     with pytest.raises(BaseExceptionGroup) as caught:
         async with comparing(script, pool, wires):
@@ -331,7 +331,7 @@ async def test_a_fill_that_a_channel_tells_is_handed_on_at_once(pool: asyncpg.Po
         assert told == [fill]
 
 
-async def test_an_order_of_ours_that_has_no_row_is_told_even_when_nothing_is_in_doubt(
+async def test_an_order_of_ours_that_has_no_row_is_told_even_when_no_order_is_unknown(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     """A database brought back from an older copy does not know what was sent after the copy was made."""
