@@ -183,7 +183,7 @@ async def test_ladders_ranges_and_tails_are_understood(changes: dict[str, object
     ]
 
 
-async def test_rules_that_say_something_else_are_a_doubt_and_the_market_stays_listed():
+async def test_rules_that_say_something_else_make_it_untradable_and_the_market_stays_listed():
     market = await only(
         serving({**MARKET, "rules_primary": "If the moon is full, then the market resolves to Yes."})
     )
@@ -193,13 +193,13 @@ async def test_rules_that_say_something_else_are_a_doubt_and_the_market_stays_li
 
 
 @pytest.mark.parametrize("kind", ["greater", "greater_or_equal"])
-async def test_a_strike_that_is_not_known_yet_is_none_and_no_doubt(kind: str):
+async def test_a_strike_that_is_not_known_yet_is_none_and_not_untradable(kind: str):
     unknown = {name: value for name, value in MARKET.items() if name != "floor_strike"}
     market = await only(serving({**unknown, "strike_type": kind, "status": "initialized"}))
     assert (market.floor_strike, market.untradable) == (None, "")
 
 
-async def test_an_unknown_kind_of_fee_is_a_doubt():
+async def test_an_unknown_kind_of_fee_is_not_known():
     assert "flat" in (await only(serving(MARKET), listing(kind="flat"))).untradable
 
 

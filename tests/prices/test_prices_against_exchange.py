@@ -145,7 +145,7 @@ async def test_a_feed_that_falls_silent_is_replaced_and_comes_back(
         await feed.until(good)
 
 
-async def test_a_feed_that_only_beats_while_the_other_moves_is_stuck(
+async def test_a_feed_that_only_beats_while_the_other_moves_is_frozen(
     tmp_path: Path, pool: asyncpg.Pool[asyncpg.Record]
 ):
     async with running(tmp_path, pool) as feed:

@@ -124,7 +124,7 @@ def kept(folder: Path, cycles: list[Cycle]) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-def test_every_turn_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
+def test_every_cycle_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
     cycles = list(history(700))
     assert any(isinstance(getattr(each, "outcome", None), OpenIntent) for each in cycles)
     assert len(kept(tmp_path, cycles)) == 3
@@ -148,7 +148,7 @@ def len_of(*paths: Path) -> int:
     return sum(1 for path in paths for _ in Segment(path).cycles())
 
 
-def test_a_turn_that_would_come_out_otherwise_is_told(tmp_path: Path):
+def test_a_cycle_that_would_come_out_otherwise_is_told(tmp_path: Path):
     cycles = list(history(60))
     intent = next(
         at for at, each in enumerate(cycles) if isinstance(getattr(each, "outcome", None), OpenIntent)
@@ -176,7 +176,7 @@ def test_what_a_kill_cut_off_is_said_and_the_rest_is_read(tmp_path: Path):
     assert "the daemon was killed" in as_text(decide_again([path], None))
 
 
-def test_turns_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
+def test_cycles_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
     cycles = list(history(30))
     files, speaks = segments(tmp_path), encoder()
     files.begin(NOW)

@@ -119,13 +119,13 @@ def test_an_order_gets_what_stood_before_it_and_after_it_and_no_more(written: Wr
     assert "less stood in the books before and after" in found["trades"][0]["notes"][0]
 
 
-def test_an_offer_that_was_gone_a_turn_later_is_not_bought(written: Written):
+def test_an_offer_that_was_gone_a_cycle_later_is_not_bought(written: Written):
     written.cycle(0, asked((5_000, 9_000)))
     written.cycle(1, asked((5_300, 9_000)))
     assert bought(written.traded()) == ["0.00"]
 
 
-def test_an_offer_that_came_a_turn_later_is_not_bought_either(written: Written):
+def test_an_offer_that_came_a_cycle_later_is_not_bought_either(written: Written):
     written.cycle(0, asked((5_000, 100)))
     written.cycle(1, asked((4_900, 9_000), (5_000, 100)))
     (trade,) = written.traded()["trades"]
@@ -144,7 +144,7 @@ def test_without_a_book_after_it_an_order_gets_nothing(written: Written, after: 
     assert "no book was recorded" in found["trades"][0]["notes"][0]
 
 
-def test_an_order_that_no_turn_followed_got_nothing(written: Written):
+def test_an_order_that_no_cycle_followed_got_nothing(written: Written):
     written.cycle(0, asked((5_000, 9_000)))
     found = written.traded()
     assert bought(found) == ["0.00"]
@@ -261,7 +261,7 @@ def test_the_report_tells_what_kind_of_recording_it_was(written: Written):
     assert "messages" not in told
 
 
-def test_a_recording_without_a_single_turn_is_refused(written: Written):
+def test_a_recording_without_a_single_cycle_is_refused(written: Written):
     with pytest.raises(BadRecording, match="holds no cycle"):
         written.traded()
 

@@ -139,7 +139,7 @@ def test_what_is_just_within_its_limit_blocks_nothing():
     assert conditions(near, Config()) == ()
 
 
-def test_a_task_that_waits_for_the_venue_is_not_stuck_before_its_answer_is_overdue():
+def test_a_task_that_waits_for_the_venue_is_not_frozen_before_its_answer_is_overdue():
     patient = Config(kalshi=KalshiSection(request_timeout_seconds=20))
     assert conditions(replace(HEALTHY, task_ages={"account_sync": 21.9}), patient) == ()
     late = conditions(replace(HEALTHY, task_ages={"account_sync": 22.1}), patient)

@@ -158,14 +158,14 @@ def test_a_quiet_market_where_all_stand_still_is_no_reason_to_halt():
     assert (found.price, found.unreliable) == (PRICE, "")
 
 
-def test_one_that_goes_wild_in_a_quiet_market_does_not_make_the_others_stuck():
+def test_one_that_goes_wild_in_a_quiet_market_does_not_make_the_others_frozen():
     then = dict.fromkeys("abc", "84000")
     found = agreed(still("a", then), still("b", then), source("c", "85000"))
     assert [view.state for view in found.sources] == [GOOD, GOOD, OUTLIER]
     assert found.price == PRICE
 
 
-def test_of_two_in_a_quiet_market_a_jump_of_one_does_not_make_the_other_stuck():
+def test_of_two_in_a_quiet_market_a_jump_of_one_does_not_make_the_other_frozen():
     known = panel(still("a", {"b": "84000"}), source("b"))
     known = says(known, "b", "85000", 0)
     _, found = cycle(known, 12)
@@ -173,7 +173,7 @@ def test_of_two_in_a_quiet_market_a_jump_of_one_does_not_make_the_other_stuck():
     assert [view.state for view in found.sources] == [GOOD, GOOD]
 
 
-def test_a_stuck_source_left_alone_is_not_believed_until_it_moves():
+def test_a_frozen_source_left_alone_is_not_believed_until_it_moves():
     known, _ = cycle(panel(still("a", {"b": "83950"}), source("b")))
     known = known.having(lost(known.sources["b"], "closed"))
     known, found = cycle(known, 1)
@@ -237,7 +237,7 @@ def test_one_that_was_far_is_back_only_well_within_the_limit():
     assert agreed(source("a"), source("b", "84151")).believed == ("a", "b")
 
 
-def test_a_doubt_ends_only_well_within_the_limit():
+def test_an_unreliable_price_is_reliable_again_only_well_within_the_limit():
     known, found = cycle(panel(source("a"), source("b", "84176")))  # 21 bp
     assert found.unreliable
     known, found = both(known, "84000", "84151", 1)

@@ -288,7 +288,7 @@ def at_second(second: int) -> PriceView:
     return replace(LOSING, tick=replace(LOSING.tick, at=NOW + timedelta(seconds=second)))
 
 
-def test_a_turn_in_the_dark_begins_the_verification_anew():
+def test_a_cycle_in_the_dark_begins_the_verification_anew():
     settings = exits(hold_for_seconds=15.0)
     before = decided(trade(), settings=settings).remembered
     assert before.falling_since == NOW

@@ -282,7 +282,7 @@ async def test_a_source_that_talks_and_stands_still_while_the_other_moves_is_fou
     assert any(each["event"] == "price source not believed" and each["source"] == "kraken" for each in said)
 
 
-async def test_a_quiet_market_keeps_a_current_price_without_a_doubt(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_a_quiet_market_keeps_a_current_price_that_is_reliable(pool: asyncpg.Pool[asyncpg.Record]):
     sources = TwoSources(clock=fast())
 
     async def beat(_count: int) -> None:
@@ -379,7 +379,7 @@ async def test_the_index_alone_is_a_price(pool: asyncpg.Pool[asyncpg.Record]):
     assert (view.tick.price, view.unreliable) == (Decimal(84_000), "")
 
 
-async def test_an_index_that_every_source_contradicts_is_a_doubt(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_an_index_that_every_source_contradicts_is_unreliable(pool: asyncpg.Pool[asyncpg.Record]):
     async with feeding(TwoSources(), pool) as wires:
         await until(wires, both_good)
         wires.index.set(history(Clock(), 80_000))
