@@ -401,6 +401,7 @@ CREATE TABLE IF NOT EXISTS fingerprint_models (
     minutes bigint NOT NULL CHECK (minutes > 0),
     parameters jsonb NOT NULL
 );
+-- Writer: `recio model build`. What one model knows, by momentum.
 CREATE TABLE IF NOT EXISTS fingerprint_buckets (
     model_id bigint NOT NULL REFERENCES fingerprint_models,
     bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),

@@ -154,7 +154,7 @@ class Tape(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wires:
-    """Every wire of the daemon. WRITERS says which one task writes it."""
+    """Every wire of the daemon. WRITERS says who writes it."""
 
     index: Latest[IndexTape] = field(default_factory=Latest[IndexTape])
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
@@ -196,7 +196,7 @@ class Wires:
             queue.close()
 
 
-WRITERS = {
+WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "index": "market_sync",
     "account_hints": "market_sync",
     "prices": "price_feed",
@@ -205,7 +205,8 @@ WRITERS = {
     "account": "account_sync",
     "open_trades": "trade_manager",
     "restraints": "failure_detector",
-    "brake_requests": "status_http",
+    # Two ways to one brake: the status page, and a signal that works without page, network and database.
+    "brake_requests": ("status_http", "signals"),
     "brake_checks": "brake",
     "order_group": "brake",
     "open_intents": "entry",
