@@ -401,6 +401,7 @@ CREATE TABLE IF NOT EXISTS empirical_models (
     minutes bigint NOT NULL CHECK (minutes > 0),
     parameters jsonb NOT NULL
 );
+-- Writer: `recio model build`. What one model knows, by momentum.
 CREATE TABLE IF NOT EXISTS empirical_buckets (
     model_id bigint NOT NULL REFERENCES empirical_models,
     bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),

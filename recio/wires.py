@@ -154,7 +154,7 @@ class RingBuffer(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wires:
-    """Every wire of the daemon. WRITERS says which one task writes it."""
+    """Every wire of the daemon. WRITERS says who writes it."""
 
     index: Latest[IndexHistory] = field(default_factory=Latest[IndexHistory])
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
@@ -200,7 +200,7 @@ class Wires:
             queue.close()
 
 
-WRITERS = {
+WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "index": "market_sync",
     "account_hints": "market_sync",
     "prices": "price_feed",
@@ -209,7 +209,8 @@ WRITERS = {
     "account": "account_sync",
     "open_trades": "trade_manager",
     "controls": "failure_detector",
-    "halt_requests": "status_http",
+    # Two ways to one halt: the status page, and a signal that works without page, network and database.
+    "halt_requests": ("status_http", "signals"),
     "halt_verifications": "kill_switch",
     "order_group": "kill_switch",
     "open_intents": "entry",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import anyio
-import pytest
 
 from recio.wires import WRITERS, Latest, Queue, Wires
 
@@ -69,23 +68,6 @@ def test_every_wire_has_a_declared_writer():
     wires = Wires()
     assert set(WRITERS) == set(Wires.__slots__)
     wires.close()
-
-
-@pytest.mark.parametrize("name", sorted(WRITERS))
-def test_every_writer_is_a_task(name: str):
-    assert WRITERS[name] in {
-        "kill_switch",
-        "status_http",
-        "price_feed",
-        "market_sync",
-        "account_sync",
-        "entry",
-        "exit",
-        "trade_manager",
-        "executor",
-        "failure_detector",
-        "shadow",
-    }
 
 
 async def test_an_item_is_unfinished_until_its_reader_has_dealt_with_it():

@@ -1,0 +1,150 @@
+"""Walls about what a room may do or import; who imports whom in layers is import-linter's, not theirs."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Mapping
+
+from tests.architecture.source_tree import SIMULATOR, Fault, Module, Tree, Wall, imported, nodes
+
+MAY_IMPORT: Mapping[str, frozenset[str]] = {
+    "rules": frozenset({"recio.rules", "recio.messages", "recio.settings", "recio.units"}),
+    SIMULATOR: frozenset({f"recio.{SIMULATOR}", "recio.units"}),
+}
+"""By room, all that it may know of recio: a room that is new tomorrow is forbidden from its first day."""
+PURE_LIBRARIES = {
+    "__future__",
+    "collections",
+    "dataclasses",
+    "datetime",
+    "decimal",
+    "enum",
+    "functools",
+    "heapq",
+    "itertools",
+    "math",
+    "re",
+    "statistics",
+    "typing",
+    "zoneinfo",
+}
+"""All that rules may know beyond recio: none of them waits, draws by chance or reaches out of the process."""
+CLOCKS = (".now", ".utcnow", ".today", ".monotonic")
+MONEY_ROOMS = {"rules", "db", "tasks", "kalshi"}
+PROBABILITY_FILES = {
+    "probability.py",
+    "market_probability.py",
+    "volatility.py",
+    "momentum.py",
+    "empirical.py",
+}
+STATEMENT = re.compile(r"\b(SELECT\s.+\sFROM|INSERT INTO|UPDATE\s\w+\sSET|DELETE FROM)\b", re.DOTALL)
+
+
+def foreign_imports(tree: Tree) -> Iterator[Fault]:
+    for module in tree.modules:
+        allowed = MAY_IMPORT.get(module.room)
+        for name, _ in imported(module.syntax) if allowed else ():
+            if _below(name, "recio") and not any(_below(name, each) for each in allowed or ()):
+                yield Fault(
+                    module.path,
+                    f"imports {name}; recio/{module.room} may know {', '.join(sorted(allowed or ()))}",
+                    "hand the thing in as an argument (rules) or send it over a socket (exchange simulator)",
+                )
+
+
+def impure_libraries(tree: Tree) -> Iterator[Fault]:
+    for module in tree.modules:
+        if module.room != "rules":
+            continue
+        for name, _ in imported(module.syntax):
+            if name.split(".")[0] not in PURE_LIBRARIES | {"recio"}:
+                yield Fault(
+                    module.path,
+                    f"imports {name}; rules may know only {', '.join(sorted(PURE_LIBRARIES))}",
+                    "hand the thing in as an argument; if the library is pure, add it to PURE_LIBRARIES",
+                )
+
+
+def waiting_rules(tree: Tree) -> Iterator[Fault]:
+    for module in tree.modules:
+        for node in nodes(module) if module.room == "rules" else ():
+            called = ast.unparse(node.func) if isinstance(node, ast.Call) else ""
+            waits = isinstance(node, ast.AsyncFunctionDef | ast.Await | ast.AsyncFor | ast.AsyncWith)
+            if waits or called.endswith(CLOCKS):
+                yield Fault(
+                    f"{module.path}:{getattr(node, 'lineno', 0)}",
+                    f"{called or 'it waits'}; rules neither wait nor look at a clock",
+                    "hand the moment or the result in as an argument",
+                )
+
+
+def floats_in_money_rooms(tree: Tree) -> Iterator[Fault]:
+    """float() may meet prices in the probability model only: never money, never a quantity."""
+    for module in tree.modules:
+        if module.room not in MONEY_ROOMS or module.path.rsplit("/", 1)[-1] in PROBABILITY_FILES:
+            continue
+        for node in nodes(module):
+            if isinstance(node, ast.Call) and ast.unparse(node).startswith("float("):
+                yield Fault(
+                    f"{module.path}:{node.lineno}",
+                    f"{ast.unparse(node)}; no float() in {', '.join(sorted(MONEY_ROOMS))}",
+                    "count in the integers of recio/units.py",
+                )
+
+
+def sql_elsewhere(tree: Tree) -> Iterator[Fault]:
+    for module in tree.modules:
+        found = STATEMENT.search(module.text) if module.room != "db" else None
+        if found:
+            line = module.text.count("\n", 0, found.start()) + 1
+            yield Fault(
+                f"{module.path}:{line}",
+                f"{found.group()[:40]!r}; SQL lives in recio/db only",
+                "give the statement a function in recio/db",
+            )
+
+
+def mentions_of_the_simulator(tree: Tree) -> Iterator[Fault]:
+    for module in tree.of_daemon():
+        if module.room != "commands" and SIMULATOR in module.text:
+            yield Fault(
+                module.path,
+                f"names {SIMULATOR}; only recio/commands knows it",
+                "speak to it over HTTP and sockets, as to Kalshi",
+            )
+
+
+def tasks_without_one_class(tree: Tree) -> Iterator[Fault]:
+    for module in tree.modules:
+        if module.room == "tasks" and module.stem != "__init__" and len(task_classes(module)) != 1:
+            yield Fault(
+                module.path,
+                f"{len(task_classes(module))} classes with a method run, limit exactly 1",
+                "one file of recio/tasks is one task; what is no task belongs to another room",
+            )
+
+
+def task_classes(module: Module) -> list[ast.ClassDef]:
+    return [
+        node
+        for node in module.syntax.body
+        if isinstance(node, ast.ClassDef)
+        and any(isinstance(each, ast.AsyncFunctionDef) and each.name == "run" for each in node.body)
+    ]
+
+
+def _below(name: str, package: str) -> bool:
+    return name == package or name.startswith(package + ".")
+
+
+ROOM_WALLS = (
+    Wall("rules and the exchange simulator know only what is named", foreign_imports),
+    Wall("rules use pure libraries only", impure_libraries),
+    Wall("rules neither wait nor look at a clock", waiting_rules),
+    Wall("money rooms never parse a float", floats_in_money_rooms),
+    Wall("SQL lives in the database room only", sql_elsewhere),
+    Wall("only commands know the exchange simulator", mentions_of_the_simulator),
+    Wall("one file of tasks is one task", tasks_without_one_class),
+)
