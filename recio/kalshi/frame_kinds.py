@@ -21,6 +21,8 @@ class FrameError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribed:
+    """A channel is open under a subscription id."""
+
     channel: str
     sid: int
     number: int | None = None
@@ -49,6 +51,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueError:
+    """An error frame: in reply to a command, or about a subscription that ended."""
+
     code: int
     text: str
     sid: int | None
