@@ -1,4 +1,4 @@
-"""Reads our account from Kalshi: balances, positions, fills, orders, settlements; it never returns part of a list."""
+"""Reads our account from Kalshi: balances, positions, fills, orders, settlements; it never returns a list that was read in part."""
 
 from __future__ import annotations
 

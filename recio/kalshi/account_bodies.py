@@ -66,6 +66,7 @@ class Orders(msgspec.Struct):
 
 
 def fill_from_row(each: FillBody) -> FillSeen:
+    """Raises Transient naming a field that is out of its unit."""
     return FillSeen(
         fill_id=FillId(each.trade_id),
         venue_order_id=VenueOrderId(each.order_id),
@@ -80,6 +81,7 @@ def fill_from_row(each: FillBody) -> FillSeen:
 
 
 def order_from_row(each: OrderBody) -> OrderSeen:
+    """Raises Transient naming a field that is out of its unit."""
     return OrderSeen(
         venue_order_id=VenueOrderId(each.order_id),
         client_order_id=ClientOrderId(each.client_order_id) if each.client_order_id else None,

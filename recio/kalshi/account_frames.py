@@ -16,6 +16,7 @@ _order = msgspec.json.Decoder(UserOrder)
 
 
 def fill_from_frame(raw: msgspec.Raw) -> FillSeen:
+    """The body of a fill frame. Raises MsgspecError or UnitError naming the field."""
     body = _fill.decode(raw)
     post = body.post_position_fp
     return FillSeen(
@@ -34,6 +35,7 @@ def fill_from_frame(raw: msgspec.Raw) -> FillSeen:
 
 
 def order_from_frame(raw: msgspec.Raw) -> OrderSeen | Passed:
+    """The body of a user_order frame; one of unknown status is passed over. Raises MsgspecError or UnitError."""
     body = _order.decode(raw)
     try:
         status = VenueOrderStatus(body.status)

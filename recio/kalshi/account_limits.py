@@ -17,6 +17,8 @@ Cost = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLimits:
+    """The account's tier, and its buckets for reads and writes."""
+
     tier: str
     read: BucketLimit
     write: BucketLimit

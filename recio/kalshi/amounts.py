@@ -1,4 +1,4 @@
-"""Prices, counts, index levels and times as the venue writes them, each within its bounds; it never rounds."""
+"""Parses prices, counts, index levels and times as the venue writes them, each within its bounds; it never rounds."""
 
 from __future__ import annotations
 

@@ -80,6 +80,7 @@ class BookChannel:
         return (subscribe_books(first),)
 
     def opened(self, sid: int) -> tuple[Command, ...]:
+        """The venue opened the subscription under this id."""
         self.is_opening = False
         if sid != self.sid:
             self.sid = sid

@@ -17,6 +17,8 @@ TICKERS_PER_COMMAND = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
+    """One command: its name and parameters as the venue wants them, and what it is about."""
+
     name: str
     params: dict[str, object]
     channels: tuple[str, ...]
@@ -34,6 +36,7 @@ def subscribe(channels: Sequence[str], *, indexes: Sequence[str] = ()) -> Comman
 
 
 def subscribe_books(tickers: Sequence[Ticker]) -> Command:
+    """The books of some markets, at most TICKERS_PER_COMMAND."""
     # The default of use_yes_price is announced to change: never rely on it.
     params: dict[str, object] = {
         "channels": [BOOKS],

@@ -25,6 +25,8 @@ PAGE = "200"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fee:
+    """The kind of a fee, in the venue's words, and the multiplier of its formula."""
+
     kind: str
     multiplier: Decimal
 

@@ -39,6 +39,8 @@ class LifecycleSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscribed:
+    """A channel is open under a subscription id."""
+
     channel: str
     sid: int
     number: int | None = None
@@ -67,6 +69,8 @@ class Listed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VenueError:
+    """An error frame: in reply to a command, or about a subscription that ended."""
+
     code: int
     text: str
     sid: int | None

@@ -1,4 +1,4 @@
-"""Our fills and orders that have left the live lists, and where those lists end; it never reads the live ones."""
+"""Reads our fills and orders that have left the live lists, and where those lists end; it never reads the live ones."""
 
 from __future__ import annotations
 

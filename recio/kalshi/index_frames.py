@@ -19,6 +19,7 @@ _index_print = msgspec.json.Decoder(IndexPrint)
 
 
 def index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
+    """A print of the index. Raises MsgspecError or UnitError naming the field."""
     body = _index.decode(envelope.msg)
     said = _index_print.decode(body.data)
     if said.id != body.index_id:
@@ -35,6 +36,7 @@ def index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
 
 
 def fast_index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
+    """A print of the index, five a second, without the closing minute's mean. Raises the same."""
     body = _index_fast.decode(envelope.msg)
     return IndexValue(
         sid=envelope.sid,

@@ -33,6 +33,8 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketResult:
+    """How far the settlement of a market is; `result` is None where it is neither yes nor no."""
+
     ticker: Ticker
     status: MarketStatus
     result: Side | None
@@ -108,6 +110,7 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
 
 
 def result_from_body(body: ResultBody) -> MarketResult:
+    """A settlement value is the venue's own text, never a number of ours."""
     return MarketResult(
         ticker=Ticker(body.ticker),
         status=body.status,

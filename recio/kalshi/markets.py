@@ -37,6 +37,8 @@ LIVE = frozenset({MarketStatus.INITIALIZED, MarketStatus.INACTIVE, MarketStatus.
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketList:
+    """The markets that were understood, and those that were not."""
+
     markets: tuple[Market, ...]
     refused: tuple[tuple[str, str], ...]
     """(ticker, why) of each market that could not be understood."""

@@ -51,11 +51,15 @@ class Resting:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
+    """`reduced_by` is what the cancel took away, in hundredths of a contract."""
+
     reduced_by: Quantity
 
 
 @dataclass(frozen=True, slots=True)
 class Amended:
+    """What the order still wants and has got, in hundredths of a contract."""
+
     remaining: Quantity | None
     filled: Quantity | None
     """None where the venue does not say."""

@@ -22,6 +22,8 @@ GROUPS_PATH = "/portfolio/order_groups"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderGroup:
+    """One order group as the venue shows it."""
+
     group_id: str
     limit: Quantity | None
     """Contracts that may match in a rolling fifteen seconds; None where the venue does not say."""

@@ -142,10 +142,12 @@ def accepted(rest: KalshiRest, order: NewOrder, created: CreatedOrder) -> OrderO
 
 
 def rejected(rest: KalshiRest, order: NewOrder, code: str, text: str) -> OrderRejected:
+    """The venue did nothing."""
     return OrderRejected(client_order_id=order.client_order_id, code=code, text=text, at=rest.clock.utc())
 
 
 def unknown(rest: KalshiRest, order: NewOrder, why: str) -> OrderUnknown:
+    """Nobody knows yet whether the venue has the order."""
     return OrderUnknown(client_order_id=order.client_order_id, why=why, at=rest.clock.utc())
 
 

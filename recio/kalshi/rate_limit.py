@@ -1,4 +1,4 @@
-"""Admits our requests by the venue's token buckets, urgent ones first; none waits longer than it may.
+"""Admits our requests by the venue's token buckets, urgent ones first; a request never waits longer than it may.
 
 The venue counts reads and writes apart, and writes by shard; what it allows is told to `learn`. A request is
 admitted before it is sent; one whose tokens would come too late is never admitted.
@@ -58,6 +58,8 @@ def billed_shard(exchange_index: int | None) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketLimit:
+    """How fast a bucket fills and how much it holds."""
+
     refill: int
     """Tokens a second."""
     capacity: int
@@ -105,6 +107,8 @@ class LimitsView:
 
 @dataclass(slots=True)
 class TokenBucket:
+    """One bucket: its tokens at a time of the event loop, and the pause after refusals."""
+
     limit: BucketLimit
     level: float
     at: float = 0.0
@@ -113,6 +117,7 @@ class TokenBucket:
     in_a_row: int = 0
 
     def top_up(self, now: float) -> None:
+        """Add the tokens of the time since the last look."""
         self.level = min(self.limit.capacity, self.level + max(0.0, now - self.at) * self.limit.refill)
         self.at = now
 
@@ -133,6 +138,7 @@ class TokenBucket:
         self.closed_until = now + pause * (0.5 + jitter / 2)
 
     def served(self, sent_at: float) -> None:
+        """An answer other than 429: the next refusal begins with the shortest pause again."""
         if sent_at >= self.refused_at:
             self.in_a_row = 0
 

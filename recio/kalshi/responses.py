@@ -1,4 +1,4 @@
-"""What a REST response means: a body of the expected kind, or one of the venue's error shapes; it never guesses."""
+"""Tells what a REST response means: a body of the expected kind, or one of the venue's error shapes; it never guesses."""
 
 from __future__ import annotations
 

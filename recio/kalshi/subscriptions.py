@@ -102,6 +102,7 @@ class Subscriptions:
 
     @property
     def books(self) -> SequencedBooks:
+        """The order books of this socket, each usable or not."""
         return self._books.books
 
     def opening(self) -> tuple[Command, ...]:
