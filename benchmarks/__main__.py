@@ -147,7 +147,7 @@ def tables_against_search() -> str:
         for minute in range(1, HORIZONS + 1)
     )
     table = Table(digest="bench", symbol="BTC", buckets={0: Bucket(samples=1_000, up=rows, down=rows)})
-    calm, strikes = Momentum(hundredths=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
+    calm, strikes = Momentum(bp=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
     cells = [
         (60 * minute, column * STEP, rows[minute - 1][column])
         for minute in range(1, 61)

@@ -12,6 +12,8 @@ import pytest
 
 from recio.errors import BadConfig, ExitCode
 from recio.settings.config import Config, check_private_key_file, known_keys, load, parse
+from recio.settings.renamed import KEYS, VALUES
+from recio.settings.strategies import INHERITED
 
 SECTIONS = set(Config.model_fields)
 SHIPPED = Path(__file__).parent.parent / "recio.toml"
@@ -187,3 +189,51 @@ def test_a_fault_in_a_common_section_is_told_once_however_many_strategies_take_i
     assert str(refused.value).count("refused") == 1
     assert "entry.contracts" in str(refused.value)
     assert "strategies" not in str(refused.value)
+
+
+PLACES = [(section, old, new) for (section, old), new in KEYS.items()]
+
+
+@pytest.mark.parametrize(("section", "old", "new"), PLACES)
+def test_an_old_key_is_refused_with_its_new_name(tmp_path: Path, section: str, old: str, new: str):
+    said = refused(tmp_path, f"[{section}]\n{old} = 1")
+    assert said.endswith(f": {section}.{old} is now called {new}: rename it")
+    assert new in getattr(Config(), section).model_dump()
+    assert old not in getattr(Config(), section).model_dump()
+
+
+@pytest.mark.parametrize(("section", "old", "new"), [each for each in PLACES if each[0] in INHERITED])
+def test_an_old_key_is_refused_in_a_strategy_too_and_told_where_it_stands(
+    tmp_path: Path, section: str, old: str, new: str
+):
+    said = refused(tmp_path, f"[strategies.calm.{section}]\n{old} = 1")
+    assert said.endswith(f": strategies.calm.{section}.{old} is now called {new}: rename it")
+    common = refused(tmp_path, f"[{section}]\n{old} = 1\n[strategies.calm]\nstage = 'live'")
+    assert common.endswith(f": {section}.{old} is now called {new}: rename it")
+    assert "strategies" not in common
+
+
+@pytest.mark.parametrize(("section", "key", "old", "new"), [(*place, new) for place, new in VALUES.items()])
+@pytest.mark.parametrize("above", ["", "strategies.calm."])
+def test_an_old_value_is_refused_with_its_new_name(
+    tmp_path: Path, above: str, section: str, key: str, old: str, new: str
+):
+    said = refused(tmp_path, f'[{above}{section}]\n{key} = "{old}"')
+    assert said.endswith(f': {above}{section}.{key} = "{old}" is now called "{new}": write that')
+    parse({section: {key: new}}, "x")
+
+
+def test_the_old_names_are_those_of_earlier_versions():
+    """A new old name needs a line here, so that none is dropped unseen."""
+    assert {f"{section}.{old}" for section, old in KEYS} == {
+        "kalshi.silence_limit_seconds",
+        "prices.silence_limit_seconds",
+        "prices.stuck_seconds",
+        "entry.spike_trigger_hundredths",
+        "entry.spike_resume_hundredths",
+        "exit.hold_for_seconds",
+        "exit.momentum_stop_hundredths",
+        "risk.order_deadline_seconds",
+        "health.max_doubt_seconds",
+    }
+    assert VALUES == {("model", "kind", "fingerprint"): "empirical"}

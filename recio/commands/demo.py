@@ -87,7 +87,7 @@ def configure(
     table["exit"] |= {"max_price_age_seconds": 20.0}
     table["prices"] |= {"warmup_seconds": 60}
     table["model"] |= {"time_of_day": False}
-    table["risk"] |= {"order_deadline_seconds": 15.0}
+    table["risk"] |= {"max_send_delay_seconds": 15.0}
     table["demo"] |= {name: value for name, value in (("speed", speed), ("seed", seed)) if value is not None}
     if port is not None:
         table["status"]["port"] = port

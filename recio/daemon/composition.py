@@ -188,7 +188,7 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, writer: Write
                 rest=daemon.rest,
                 clock=venue.clock,
                 venue=config.kalshi,
-                deadline_seconds=config.risk.order_deadline_seconds,
+                deadline_seconds=config.risk.max_send_delay_seconds,
                 tag=writer.tag,
                 account_hints=wires.account_hints,
                 board=wires.board,

@@ -102,5 +102,5 @@ def trader(session: str, config: Config, model: Model) -> Trader:
         config=config,
         entry_settings=config.entry.model_copy(update={"enabled": True}),
         model=model,
-        paper=Paper(deadline=timedelta(seconds=config.risk.order_deadline_seconds)),
+        paper=Paper(deadline=timedelta(seconds=config.risk.max_send_delay_seconds)),
     )

@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
+from recio.settings.renamed import renamed_key, renamed_value
 from recio.settings.sections import (
     DatabaseSection,
     DemoSection,
@@ -173,11 +174,13 @@ def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
     keys = list(_place(detail))
     name = ".".join(keys) or "the config"
     if detail["type"] == "extra_forbidden":
-        return f"unknown key {name}{_nearest(keys)}"
+        return renamed_key(keys) or f"unknown key {name}{_nearest(keys)}"
     message = detail["msg"].removeprefix("Value error, ")
     if not keys:
         return message
     value = _value_at(keys, table)
+    if told := renamed_value(keys, value):
+        return told
     shown = "(hidden)" if keys[-1] == "dsn" else repr(str(value) if isinstance(value, Decimal) else value)
     return f"{name} = {shown} is refused: {message[0].lower()}{message[1:]}"
 

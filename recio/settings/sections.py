@@ -71,7 +71,7 @@ class KalshiSection(Section):
     rest_url: str = ""
     ws_url: str = ""
     request_timeout_seconds: Seconds = 10.0
-    silence_limit_seconds: Seconds = 25.0
+    idle_timeout_seconds: Seconds = 25.0
     reconcile_every_seconds: Seconds = 15.0
 
 
@@ -89,7 +89,7 @@ class PricesSection(Section):
     bitstamp_url: str = "wss://ws.bitstamp.net"
     gemini_url: str = "wss://api.gemini.com/v2/marketdata"
     use_index: bool = True
-    silence_limit_seconds: Seconds = 15.0
+    idle_timeout_seconds: Seconds = 15.0
     frozen_seconds: Seconds = 20.0
     max_divergence_bp: float = Field(default=20.0, gt=0, le=1_000)
     warmup_seconds: Annotated[int, Field(ge=20, le=900)] = 300
@@ -165,8 +165,8 @@ class EntrySection(Section):
     watch_probability_margin: Probability = 0.05
     max_entries_per_market: Count = 1
     cooldown_seconds: float = Field(default=60, ge=0)
-    spike_trigger_hundredths: float = Field(default=0, ge=0, le=10_000)
-    spike_resume_hundredths: float = Field(default=30, ge=0, le=10_000)
+    spike_trigger_bp: float = Field(default=0, ge=0, le=10_000)
+    spike_resume_bp: float = Field(default=30, ge=0, le=10_000)
     spike_calm_minutes: Annotated[int, Field(ge=1, le=60)] = 15
 
     @field_validator("contracts", "min_depth_contracts")
@@ -197,9 +197,9 @@ class EntrySection(Section):
                 'sizing = "kelly" needs kelly_bankroll_dollars: the amount that stakes are a part of, which does not follow'
                 " the balance"
             )
-        if 0 < self.spike_trigger_hundredths <= self.spike_resume_hundredths:
+        if 0 < self.spike_trigger_bp <= self.spike_resume_bp:
             raise ValueError(
-                "spike_resume_hundredths must be below spike_trigger_hundredths: between the two a pause goes on"
+                "spike_resume_bp must be below spike_trigger_bp: between the two a pause goes on"
             )
         return self
 
@@ -236,11 +236,11 @@ class EntrySection(Section):
 class ExitSection(Section):
     enabled: bool = True
     stop_probability: Probability = 0.25
-    hold_for_seconds: float = Field(default=0, ge=0, le=3_600)
+    stop_confirm_seconds: float = Field(default=0, ge=0, le=3_600)
     hard_stop_probability: Probability = 0.0
     stop_price_dollars: Dollars = Decimal(0)
     take_profit_dollars: Dollars = Decimal(0)
-    momentum_stop_hundredths: float = Field(default=0, ge=0, le=10_000)
+    momentum_stop_bp: float = Field(default=0, ge=0, le=10_000)
     time_stop_seconds_to_close: float = Field(default=0, ge=0)
     min_hold_seconds: float = Field(default=0, ge=0)
     min_seconds_to_close: float = Field(default=15, ge=0)
@@ -309,7 +309,7 @@ class RiskSection(Section):
     max_orders_per_minute: Count = 30
     max_consecutive_losses: Annotated[int, Field(ge=1, le=1_000_000)] = 8
     price_collar_dollars: Dollars = Decimal("0.05")
-    order_deadline_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+    max_send_delay_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
 
     @field_validator("max_contracts_per_order", "max_contracts_per_strike")
     @classmethod

@@ -120,7 +120,7 @@ class MarketSync:
                 self.signer,
                 self.clock,
                 venue_clock=self.rest.venue_clock,
-                silence_limit_seconds=self.venue.silence_limit_seconds,
+                idle_timeout_seconds=self.venue.idle_timeout_seconds,
             ) as socket,
             anyio.create_task_group() as group,
         ):

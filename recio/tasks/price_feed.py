@@ -139,7 +139,7 @@ class PriceFeed:
     def _limits(self) -> Limits:
         """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""
         return Limits(
-            silence_seconds=self.settings.silence_limit_seconds * self.clock.speed,
+            silence_seconds=self.settings.idle_timeout_seconds * self.clock.speed,
             frozen_seconds=self.settings.frozen_seconds,
             fresh_seconds=FRESH_SECONDS * max(1.0, self.clock.speed / SPEED_OF_FRESH),
             divergence_bp=Decimal(str(self.settings.max_divergence_bp)),
@@ -164,8 +164,8 @@ class PriceFeed:
 
     async def _listen(self, source: Source, run: _Run) -> None:
         """Until the connection breaks. Raises Transient."""
-        silence = self.settings.silence_limit_seconds
-        async with open_feed(self.session, source, silence_limit_seconds=silence) as feed:
+        silence = self.settings.idle_timeout_seconds
+        async with open_feed(self.session, source, idle_timeout_seconds=silence) as feed:
             log.info("price source connected", source=source.name)
             while True:
                 for heard in await feed.receive():

@@ -205,7 +205,7 @@ class TradeManager:
         return ""
 
     def _deadline(self) -> timedelta:
-        return timedelta(seconds=self.limits.order_deadline_seconds)
+        return timedelta(seconds=self.limits.max_send_delay_seconds)
 
     async def _publish(self, say: Say, sentence: str) -> None:
         async with transaction(self.pool) as connection:

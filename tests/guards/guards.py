@@ -215,7 +215,7 @@ LIMITS = (
     _guard(
         "decision deadline",
         "recio/rules/account/risk.py",
-        "if age > limits.order_deadline_seconds:",
+        "if age > limits.max_send_delay_seconds:",
         "if False:",
         RISK,
     ),

@@ -159,7 +159,7 @@ class OrderMachine(RuleBasedStateMachine):
         return outcome if isinstance(outcome, OpenIntent) else None
 
     async def _intended(self, approved: risk.Approved, crash: str) -> PlaceOrder | None:
-        deadline = timedelta(seconds=self.limits.order_deadline_seconds)
+        deadline = timedelta(seconds=self.limits.max_send_delay_seconds)
         try:
             async with self.step():
                 command = await ledger.intend_entry(

@@ -212,7 +212,7 @@ RAN = replace(price(), momentum_peaks=((MINUTE - 9, 36.0), *((MINUTE - n, 12.0) 
         ("re-entry", {}, {"trades": open_trades(entries_by_market={TICKER: 1})}),
         (
             "spike",
-            {"spike_trigger_hundredths": 36.0, "spike_resume_hundredths": 30.0, "spike_calm_minutes": 15},
+            {"spike_trigger_bp": 36.0, "spike_resume_bp": 30.0, "spike_calm_minutes": 15},
             {"prices": prices(RAN)},
         ),
     ],
@@ -227,9 +227,7 @@ def test_each_further_gate_closes_for_its_own_reason_and_stands_open_unless_it_i
 
 
 def test_a_pause_says_what_began_it_and_how_far_it_is():
-    settings = EntrySection(
-        enabled=True, spike_trigger_hundredths=36.0, spike_resume_hundredths=30.0, spike_calm_minutes=15
-    )
+    settings = EntrySection(enabled=True, spike_trigger_bp=36.0, spike_resume_bp=30.0, spike_calm_minutes=15)
     outcome = decide(seen(prices=prices(RAN)), settings, NOW).outcome
     assert isinstance(outcome, Waits)
     assert (
@@ -238,5 +236,5 @@ def test_a_pause_says_what_began_it_and_how_far_it_is():
 
 
 def test_levels_of_a_pause_that_contradict_each_other_are_refused():
-    with pytest.raises(ValueError, match="spike_resume_hundredths must be below spike_trigger_hundredths"):
-        EntrySection(spike_trigger_hundredths=30.0, spike_resume_hundredths=30.0)
+    with pytest.raises(ValueError, match="spike_resume_bp must be below spike_trigger_bp"):
+        EntrySection(spike_trigger_bp=30.0, spike_resume_bp=30.0)

@@ -113,7 +113,7 @@ def test_nothing_is_opened_whose_loss_could_exceed_the_days_limit():
 
 def test_an_old_decision_is_refused():
     old = replace(intent(), decided_at=NOW - timedelta(seconds=3))
-    assert refusal(old, exposure(open_trades())) == "order_deadline_seconds"
+    assert refusal(old, exposure(open_trades())) == "max_send_delay_seconds"
 
 
 @pytest.mark.parametrize(

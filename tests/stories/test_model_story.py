@@ -57,7 +57,7 @@ async def test_the_daemon_refuses_to_start_without_the_model_it_is_told_to_use_a
         world.start_daemon(settings=by_tables)
         await until(lambda: world.events("model in use"))
         (told,) = world.events("model in use")
-        assert told["model"].startswith("fingerprint ")
+        assert told["model"].startswith("empirical ")
         assert told["model"].split()[1] in built.stdout
         # Half an hour of prices is not there yet: unknown is said, and nothing is traded on a guess.
         await until(

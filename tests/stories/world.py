@@ -48,7 +48,7 @@ max_book_age_seconds = 60.0
 [exit]
 max_price_age_seconds = 60.0
 [risk]
-order_deadline_seconds = 60.0
+max_send_delay_seconds = 60.0
 max_entries_per_event = 50
 max_orders_per_minute = 1000
 max_consecutive_losses = 1000

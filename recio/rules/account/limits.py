@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from recio.settings.sections import RiskSection
 
-IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "order_deadline_seconds")
+IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "max_send_delay_seconds")
 """The settings of [risk] that are rows; a decision's deadline is none of them, because it risks no money."""
 
 

@@ -135,8 +135,8 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
 
 def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Refused | None:
     age = (now - intent.decided_at).total_seconds()
-    if age > limits.order_deadline_seconds:
-        return Refused(limit="order_deadline_seconds", reason=f"the decision is {age:.1f} s old")
+    if age > limits.max_send_delay_seconds:
+        return Refused(limit="max_send_delay_seconds", reason=f"the decision is {age:.1f} s old")
     return None
 
 

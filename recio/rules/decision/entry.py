@@ -282,7 +282,7 @@ def _lower(candidate: _Candidate, reader: Reader, now: datetime) -> float | str:
 
 
 def _momentum(known: Momentum | None) -> str:
-    return "unknown" if known is None else f"{known.hundredths:.3f}"
+    return "unknown" if known is None else f"{known.bp:.3f}"
 
 
 def _cents(amount: Money) -> str:

@@ -89,13 +89,13 @@ def spot_gate(
 
 def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: datetime) -> Waits | None:
     """A market that ran is left alone until it has been calm for long enough."""
-    if not settings.spike_trigger_hundredths:
+    if not settings.spike_trigger_bp:
         return None
     pause = momentum_pause.paused(
         price.momentum_peaks,
         math.floor(now.timestamp() / 60),
-        settings.spike_trigger_hundredths,
-        settings.spike_resume_hundredths,
+        settings.spike_trigger_bp,
+        settings.spike_resume_bp,
         settings.spike_calm_minutes,
     )
     if pause is None:
@@ -103,7 +103,7 @@ def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: date
     return Waits(
         gate="spike",
         sentence=f"{view.market.symbol} ran: momentum reached {pause.peak:.1f} (trigger"
-        f" {settings.spike_trigger_hundredths:g}), calm below {settings.spike_resume_hundredths:g} for {pause.calm} of"
+        f" {settings.spike_trigger_bp:g}), calm below {settings.spike_resume_bp:g} for {pause.calm} of"
         f" {settings.spike_calm_minutes} minutes",
     )
 

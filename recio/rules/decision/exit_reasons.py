@@ -81,15 +81,13 @@ def _take_profit(seen: ExitContext, settings: ExitSection) -> Sell | None:
 
 def _momentum_stop(trade: TradeView, seen: ExitContext, settings: ExitSection) -> Sell | None:
     """A market that runs against the side held."""
-    limit = settings.momentum_stop_hundredths
+    limit = settings.momentum_stop_bp
     if not limit or seen.momentum is None:
         return None
-    against = -seen.momentum.hundredths if trade.side is Side.YES else seen.momentum.hundredths
+    against = -seen.momentum.bp if trade.side is Side.YES else seen.momentum.bp
     if against < limit:
         return None
-    return Sell(
-        why=f"momentum stop: {seen.momentum.hundredths:+.1f} runs against {trade.side} (limit {limit:g})"
-    )
+    return Sell(why=f"momentum stop: {seen.momentum.bp:+.1f} runs against {trade.side} (limit {limit:g})")
 
 
 def _is_floored(seen: ExitContext, settings: ExitSection) -> bool:
@@ -109,9 +107,9 @@ def _probability_stop(
         return Keep(sentence=f"{said}, stop below {settings.stop_probability:.0%}")
     since = falling_since or now
     lasted = (now - since).total_seconds()
-    if lasted < settings.hold_for_seconds:
+    if lasted < settings.stop_confirm_seconds:
         return Keep(
-            sentence=f"{said}, below the stop for {lasted:.1f} of {settings.hold_for_seconds:g} s",
+            sentence=f"{said}, below the stop for {lasted:.1f} of {settings.stop_confirm_seconds:g} s",
             falling_since=since,
         )
     return Sell(why=f"stop: {said}, below {settings.stop_probability:.0%}")

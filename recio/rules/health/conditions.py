@@ -196,7 +196,7 @@ def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:
         return
     heard = max(view.heard_at for view in seen.prices.by_symbol.values())
     silent = (seen.now - heard).total_seconds() / seen.speed
-    if silent > config.prices.silence_limit_seconds:
+    if silent > config.prices.idle_timeout_seconds:
         yield Condition(
             kind=Kind.PRICES_SILENT,
             name=Kind.PRICES_SILENT,

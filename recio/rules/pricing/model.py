@@ -155,7 +155,7 @@ class Reader:
             return "momentum is not known yet: it takes half an hour of prices"
         left = (market.close_time - now).total_seconds()
         return empirical.slice_at(table, price.momentum, left) or (
-            f"too few past minutes had a momentum of {price.momentum.hundredths:+.0f}"
+            f"too few past minutes had a momentum of {price.momentum.bp:+.0f}"
         )
 
 
