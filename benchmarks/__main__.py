@@ -32,7 +32,8 @@ from recio.rules.pricing.average_fit import FITTED
 from recio.rules.pricing.empirical import COLUMNS, HORIZONS, STEP, Bucket, Table, ends_above, slice_at
 from recio.rules.pricing.model import AVERAGE, Reader
 from recio.rules.pricing.settlement_average import forecast
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection
 from recio.units import Money, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
 from tests.runs import begun

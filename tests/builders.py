@@ -20,7 +20,8 @@ from recio.messages.markets import (
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderView, TradeState, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.settings.config import Config
-from recio.settings.sections import EntrySection, PricesSection
+from recio.settings.prices import PricesSection
+from recio.settings.trading import EntrySection
 from recio.units import (
     BookSide,
     ClientOrderId,

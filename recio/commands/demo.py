@@ -35,7 +35,8 @@ from recio.kalshi.rest import KalshiRest, VenueRefused
 from recio.messages.markets import MarketStatus
 from recio.messages.orders import OpenTrades
 from recio.settings.config import Config, parse
-from recio.settings.sections import Environment, LogFormat, Mode
+from recio.settings.system import LogFormat
+from recio.settings.venue import Environment, Mode
 from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
 

@@ -15,7 +15,7 @@ from recio.clock import Clock
 from recio.commands.event_loop import until_signal
 from recio.commands.options import positive
 from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
-from recio.settings.sections import LogSection
+from recio.settings.system import LogSection
 from recio.supervisor import leading_fault
 from recio.units import UnitError, money
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import aiohttp
 
-from recio.settings.sections import Environment
+from recio.settings.venue import Environment
 from recio.test_hooks.crash_points import VARIABLE, CrashPoint, arm, reached
 
 ON_ITS_WAY = 0.004

@@ -17,7 +17,7 @@ from recio.recording.lines import FORM, Began, BoardChange, Ended, Entered, Exit
 from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
 from recio.rules.decision.exit import Holds
 from recio.rules.decision.strategy import Strategy, named
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import Ticker, money_decimal
 

@@ -19,7 +19,7 @@ from recio.rules.decision.entry import Waits
 from recio.rules.decision.exit import Holds
 from recio.rules.decision.strategy import Strategy
 from recio.rules.pricing.model import Model, average
-from recio.settings.sections import ModelKind, ModelSection
+from recio.settings.trading import ModelKind, ModelSection
 
 SHOWN = 5
 """Differences that are told in full."""

@@ -22,27 +22,21 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
+from recio.settings.prices import PricesSection, SymbolSection
 from recio.settings.renamed import renamed_key, renamed_value
-from recio.settings.sections import (
+from recio.settings.risk import RiskSection
+from recio.settings.section import Section
+from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
+from recio.settings.system import (
     DatabaseSection,
     DemoSection,
-    EntrySection,
-    Environment,
-    ExitSection,
     HealthSection,
-    KalshiSection,
     LogSection,
-    MarketSection,
-    Mode,
-    ModelSection,
-    PricesSection,
     RecorderSection,
-    RiskSection,
-    Section,
     StatusSection,
-    SymbolSection,
 )
-from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
+from recio.settings.venue import Environment, KalshiSection, MarketSection, Mode
 
 
 class Config(Section):

@@ -12,7 +12,9 @@ from typing import Any, cast
 
 from pydantic import field_validator
 
-from recio.settings.sections import Dollars, EntrySection, ExitSection, ModelSection, Section, exact
+from recio.settings.section import Section
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
+from recio.settings.units import Dollars, exact
 from recio.units import Money, money
 
 DEFAULT = "default"

@@ -22,7 +22,7 @@ from recio.kalshi.rest import KalshiRest
 from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderState
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Quantity

@@ -47,7 +47,7 @@ from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen,
 from recio.messages.markets import Market, MarketBoard, MarketEnded, VenuePhase, VenueState
 from recio.messages.prices import IndexHistory, IndexValue
 from recio.rules.market import market_board
-from recio.settings.sections import KalshiSection, MarketSection
+from recio.settings.venue import KalshiSection, MarketSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker

@@ -32,7 +32,7 @@ from recio.rules.price.consensus import Panel
 from recio.rules.price.momentum import MINUTES_REMEMBERED
 from recio.rules.price.price_sources import Limits, apart_bp
 from recio.rules.price.volatility import REMEMBERED_SECONDS, PriceMemory
-from recio.settings.sections import PriceSource, PricesSection, SymbolSection
+from recio.settings.prices import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Reads, Writes

@@ -27,7 +27,7 @@ from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.rules.account import risk
 from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.market.quotes import ask_on
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of

@@ -19,7 +19,7 @@ from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, TradeState
 from recio.rules.account.risk import Approved, Collar, Exposure, approve
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.units import (
     BookSide,
     EventTicker,

@@ -602,7 +602,7 @@ FENCES = (
     ),
     _guard(
         "entry starts switched off",
-        "recio/settings/sections.py",
+        "recio/settings/trading.py",
         "    enabled: bool = False",
         "    enabled: bool = True",
         "tests/test_config.py",

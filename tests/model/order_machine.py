@@ -34,7 +34,8 @@ from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.limits import wanted
 from recio.rules.account.reconcile import Absence, absence_margin, compare
 from recio.rules.decision import entry
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection
 from recio.units import (
     EventTicker,
     Price,

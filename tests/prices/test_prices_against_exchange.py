@@ -18,7 +18,7 @@ from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.messages.prices import Prices, SourceState
 from recio.rules.price.price_sources import apart_bp
-from recio.settings.sections import PricesSection, SymbolSection
+from recio.settings.prices import PricesSection, SymbolSection
 from recio.tasks.price_feed import PriceFeed
 from recio.wires import Wires
 

@@ -26,8 +26,9 @@ from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle, of_entry, 
 from recio.rules.decision.entry import Seen
 from recio.rules.decision.exit import NOTHING
 from recio.rules.decision.strategy import Strategy
-from recio.settings.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
+from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Ticker, money
 from recio.wires import RingBuffer

@@ -27,7 +27,8 @@ from recio.rules.market.order_book import DEPTH_SHOWN
 from recio.rules.pricing.model import AVERAGE
 from recio.score.sessions import from_sessions
 from recio.settings.config import Config
-from recio.settings.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Quantity, Side, Ticker
 from recio.wires import RingBuffer

@@ -13,7 +13,7 @@ from recio.replay.report import as_json
 from recio.replay.run import replay
 from recio.replay.windows import read_windows
 from recio.settings.config import Config
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from tests.builders import AGAIN_AND_AGAIN, QUICK
 
 TICKER = "KXBTC15M-26JAN050715-15"

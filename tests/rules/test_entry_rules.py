@@ -15,7 +15,7 @@ from recio.messages.markets import BookView, MarketStatus
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices
 from recio.rules.decision.entry import Seen, Waits, decide
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Price, Quantity, Side
 from tests.builders import (
     NOW,

@@ -17,7 +17,7 @@ from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Momentum, PriceView
 from recio.rules.decision.exit import NOTHING, Decided, Holds, Remembered, decide
 from recio.rules.market.quotes import price_in_range, sellable_floor
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from recio.units import Price, Quantity, Side, complement
 from tests.builders import NOW, board, book, market, price, prices, trade, view
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from recio.rules.account.limits import IN_ROWS, in_force, wanted
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 
 CONFIG = RiskSection(max_open_trades=5, max_open_cost_dollars=Decimal("200.5"))
 

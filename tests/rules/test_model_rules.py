@@ -14,7 +14,7 @@ from recio.rules.decision.exit import NOTHING, Holds
 from recio.rules.decision.exit import decide as decide_exit
 from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, Table
 from recio.rules.pricing.model import AVERAGE, Model, Reader
-from recio.settings.sections import EntrySection, ExitSection, ModelKind
+from recio.settings.trading import EntrySection, ExitSection, ModelKind
 from recio.units import Side
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
 

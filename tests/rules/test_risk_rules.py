@@ -14,7 +14,8 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderState
 from recio.rules.account.risk import Approved, Exposure, Refused, approve, open_cost, worst_case
 from recio.rules.decision.entry import Seen, decide
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection
 from recio.units import EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 

@@ -21,8 +21,9 @@ from recio.rules.decision.entry import Seen, Waits
 from recio.rules.decision.shadow import ShadowTrade
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.pricing.fees import taker_fee
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import DEFAULT, Stage
+from recio.settings.trading import EntrySection
 from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, TradeId, money
 from tests.builders import (
     EVENT,

@@ -14,7 +14,7 @@ from recio.messages.decisions import OpenIntent, StrikeAssessment
 from recio.messages.markets import BookView
 from recio.rules.decision.entry import Seen, decide
 from recio.rules.decision.watchlist import MOST, watched
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Money, Price, Quantity, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, prices, view
 

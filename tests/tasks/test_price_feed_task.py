@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from recio.clock import Clock
 from recio.db import market_data
 from recio.messages.prices import IndexHistory, IndexValue, Prices, PriceView, SourceState
-from recio.settings.sections import PriceSource, PricesSection, SymbolSection
+from recio.settings.prices import PriceSource, PricesSection, SymbolSection
 from recio.tasks import price_feed
 from recio.tasks.price_feed import PriceFeed
 from recio.wires import Wires

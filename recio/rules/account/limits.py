@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 
 IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "max_send_delay_seconds")
 """The settings of [risk] that are rows; a decision's deadline is none of them, because it risks no money."""

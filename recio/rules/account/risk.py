@@ -16,7 +16,7 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, TradeState
 from recio.rules.account.exposure import UNBOUNDED, cost_of
 from recio.rules.account.lifecycle import UNPROVEN
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.units import (
     ONE_DOLLAR,
     EventTicker,

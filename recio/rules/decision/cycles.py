@@ -21,7 +21,7 @@ from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import Decided, Seen, Waits
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import ask_on
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import Money
 

@@ -23,8 +23,8 @@ from recio.rules.market.quotes import ask_of, quantity_up_to
 from recio.rules.pricing.assessment import assess, max_price
 from recio.rules.pricing.fees import max_fee, taker_fee
 from recio.rules.pricing.model import AVERAGE, Model, Reader
-from recio.settings.sections import EntrySection
 from recio.settings.strategies import DEFAULT
+from recio.settings.trading import EntrySection
 from recio.units import (
     ONE_CONTRACT,
     EventTicker,

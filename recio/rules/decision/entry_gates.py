@@ -15,7 +15,7 @@ from recio.messages.prices import PriceView
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.decision import momentum_pause
 from recio.rules.market.quotes import is_crossed
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Price, price_text
 
 GATES = (

@@ -17,7 +17,7 @@ from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.exit_reasons import ExitContext, Keep, Sell, judge
 from recio.rules.market.quotes import bid_of, market_on, sellable_floor
 from recio.rules.pricing.model import AVERAGE, Model, Reader
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from recio.units import Price, Side, TradeId, price_text
 
 NO_CONTROLS = TradingControls()

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from recio.messages.orders import TradeView
 from recio.messages.prices import Momentum
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from recio.units import Price, Side, price_text
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
 
-from recio.settings.sections import EntrySection, Sizing
+from recio.settings.trading import EntrySection, Sizing
 from recio.units import ONE_CONTRACT, Money, Price, Quantity, money_decimal, price_decimal
 
 ONE = Decimal(1)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.pricing.model import AVERAGE, Model
-from recio.settings.sections import EntrySection, ExitSection, ModelSection
 from recio.settings.strategies import DEFAULT, Stage
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
 from recio.units import Money
 
 

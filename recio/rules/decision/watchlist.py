@@ -11,7 +11,7 @@ from decimal import Decimal
 from recio.messages.decisions import StrikeAssessment
 from recio.messages.markets import MarketView
 from recio.rules.market.quotes import ask_of, quantity_up_to
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Money, Side, Ticker, money
 
 MOST = 5

@@ -16,7 +16,7 @@ from recio.messages.orders import OpenTrades, OrderState, OrderView
 from recio.messages.prices import Prices, SourceState
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.settings.config import Config
-from recio.settings.sections import HealthSection
+from recio.settings.system import HealthSection
 
 RECONCILED_LIMIT_FACTOR = 4
 NEARLY_FULL = 0.75

@@ -17,7 +17,7 @@ from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.pricing.empirical import Reading, Slice, Table
 from recio.rules.pricing.probability import within
 from recio.rules.pricing.settlement_average import SettlementForecast
-from recio.settings.sections import ModelKind, ModelSection
+from recio.settings.trading import ModelKind, ModelSection
 from recio.units import EventTicker
 
 EMPIRICAL = ModelKind.EMPIRICAL
