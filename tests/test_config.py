@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import tomllib
 from decimal import Decimal
@@ -14,9 +15,11 @@ from recio.errors import BadConfig, ExitCode
 from recio.settings.config import Config, check_private_key_file, known_keys, load, parse
 from recio.settings.renamed import KEYS, VALUES
 from recio.settings.strategies import INHERITED
+from recio.units import money, price, quantity
 
 SECTIONS = set(Config.model_fields)
-SHIPPED = Path(__file__).parent.parent / "recio.toml"
+ROOT = Path(__file__).parent.parent
+SHIPPED = ROOT / "recio.toml"
 
 
 def refused(tmp_path: Path, text: str) -> str:
@@ -151,9 +154,17 @@ def test_a_strategy_takes_what_it_does_not_say_from_the_common_sections():
     }
     config = parse(table, "x")
     calm, bold = config.strategies["calm"], config.strategies["bold"]
-    assert (calm.entry.enabled, calm.entry.size, str(calm.entry.min_edge_dollars)) == (True, 700, "0.05")
-    assert (calm.exit.stop_probability, calm.budget, calm.stage) == (0.3, 30_000_000, "live")
-    assert (str(bold.entry.min_edge_dollars), bold.model.time_of_day, bold.stage) == ("0.03", False, "shadow")
+    assert (calm.entry.enabled, calm.entry.contracts, calm.entry.min_edge_dollars) == (
+        True,
+        700,
+        money("0.05"),
+    )
+    assert (calm.exit.stop_probability, calm.budget_dollars, calm.stage) == (0.3, 30_000_000, "live")
+    assert (bold.entry.min_edge_dollars, bold.model.time_of_day, bold.stage) == (
+        money("0.03"),
+        False,
+        "shadow",
+    )
     assert config.as_strategy("calm").entry == calm.entry
     assert config.as_strategy("") is config
     with pytest.raises(BadConfig, match="it names: calm, bold"):
@@ -237,3 +248,71 @@ def test_the_old_names_are_those_of_earlier_versions():
         "health.max_doubt_seconds",
     }
     assert VALUES == {("model", "kind", "fingerprint"): "empirical"}
+
+
+AMOUNTS = """
+[entry]
+contracts = 12.34
+min_edge_dollars = 0.0375
+max_price_dollars = 0.8125
+watch_edge_margin_dollars = 0
+[risk]
+max_contracts_per_order = 123456789.01
+max_open_cost_dollars = 9999999.999999
+price_collar_dollars = 1
+[strategies.calm]
+budget_dollars = 0.000001
+"""
+
+
+def test_dollars_and_contracts_are_exact_integers_under_the_name_of_their_key(tmp_path: Path):
+    path = tmp_path / "recio.toml"
+    path.write_text(AMOUNTS, encoding="utf-8")
+    config = load(path)
+    assert config.entry.contracts == quantity("12.34") == 1234
+    assert config.entry.min_edge_dollars == money("0.0375") == 37_500
+    assert config.entry.max_price_dollars == price("0.8125") == 8125
+    assert config.entry.watch_edge_margin_dollars == 0
+    assert config.risk.max_contracts_per_order == 12_345_678_901
+    assert config.risk.max_open_cost_dollars == 9_999_999_999_999
+    assert config.risk.price_collar_dollars == 10_000
+    assert config.strategies["calm"].budget_dollars == 1
+
+
+def test_a_dump_says_dollars_again_and_reads_back_as_the_same_config(tmp_path: Path):
+    path = tmp_path / "recio.toml"
+    path.write_text(AMOUNTS, encoding="utf-8")
+    config = load(path)
+    dumped = config.model_dump()
+    assert dumped["risk"]["max_open_cost_dollars"] == Decimal("9999999.999999")
+    assert dumped["entry"]["contracts"] == Decimal("12.34")
+    assert Config.model_validate(dumped) == config
+    assert parse(dumped, "a dump") == config
+    assert Config.model_validate(Config().model_dump()) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("entry.contracts = 0", "entry.contracts = 0 is refused: must be at least 0.01"),
+        ("entry.contracts = 100000.01", "entry.contracts = '100000.01' is refused: must be at most 100000"),
+        ("entry.contracts = inf", "entry.contracts = 'Infinity' is refused: must be a finite number"),
+        ('entry.contracts = "10"', "entry.contracts = '10' is refused: must be a number, without quotes"),
+        ("entry.contracts = true", "entry.contracts = True is refused: must be a number, without quotes"),
+        ("entry.min_edge_dollars = -0.01", "entry.min_edge_dollars = '-0.01' is refused: must be at least 0"),
+        ("risk.max_open_cost_dollars = 1e-7", "has more than 6 decimals"),
+        ("risk.max_open_cost_dollars = 10000001", "must be at most 10000000"),
+        ("risk.max_contracts_per_order = 0", "must be at least 0.01"),
+    ],
+)
+def test_an_amount_that_cannot_be_is_refused_with_its_bound(tmp_path: Path, text: str, told: str):
+    assert told in refused(tmp_path, text)
+
+
+def test_no_code_builds_a_section_from_units():
+    """A section is built from dollars: an integer unit given by keyword would be read as so many dollars."""
+    for path in (ROOT / "recio").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Section"):
+                named = [each.arg or "" for each in node.keywords]
+                assert not [each for each in named if "dollars" in each or "contracts" in each], path

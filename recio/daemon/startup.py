@@ -127,7 +127,7 @@ async def _strategies(connection: Connection, config: Config) -> tuple[Strategy,
         Strategy(
             name=name,
             stage=each.stage,
-            budget=each.budget,
+            budget=each.budget_dollars,
             entry=each.entry,
             exit=each.exit,
             model=_model(each.model, tables),

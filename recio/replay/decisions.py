@@ -107,7 +107,7 @@ def _strategies(segment: Segment, settings: Settings, tables: Model | None) -> l
         Strategy(
             name=name,
             stage=each.stage,
-            budget=each.budget,
+            budget=each.budget_dollars,
             entry=each.entry,
             exit=each.exit,
             model=_model(segment, each.model, settings.models[name], tables),

@@ -19,7 +19,7 @@ class Section(BaseModel):
         wanted: Any = cls.model_fields[info.field_name or ""].annotation
         if wanted is bool and not isinstance(value, bool):
             raise ValueError("must be true or false, without quotes")
-        if wanted in (int, float, Decimal) and (
+        if wanted in (int, float) and (
             isinstance(value, bool) or not isinstance(value, int | float | Decimal)
         ):
             raise ValueError("must be a number, without quotes")

@@ -189,7 +189,7 @@ class KillSwitch:
 
 def contracts_at_once(limits: RiskSection) -> Quantity:
     """What our own limits let match in a moment; more than that in fifteen seconds is no trading of ours."""
-    return Quantity(limits.max_order * max(1, limits.max_open_trades))
+    return Quantity(limits.max_contracts_per_order * max(1, limits.max_open_trades))
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -222,7 +222,7 @@ LIMITS = (
     _guard(
         "order size",
         "recio/rules/account/risk.py",
-        "if intent.quantity > limits.max_order:",
+        "if intent.quantity > limits.max_contracts_per_order:",
         "if False:",
         RISK,
     ),
@@ -250,7 +250,7 @@ LIMITS = (
     _guard(
         "open cost",
         "recio/rules/account/risk.py",
-        "if total > limits.max_open_cost:",
+        "if total > limits.max_open_cost_dollars:",
         "if False:",
         RISK,
     ),
@@ -271,7 +271,7 @@ LIMITS = (
     _guard(
         "daily loss",
         "recio/rules/account/risk.py",
-        "if worst > limits.max_daily_loss:",
+        "if worst > limits.max_daily_loss_dollars:",
         "if False:",
         RISK,
     ),
@@ -292,14 +292,14 @@ LIMITS = (
     _guard(
         "contracts per strike",
         "recio/rules/account/risk.py",
-        "if total > limits.max_strike:",
+        "if total > limits.max_contracts_per_strike:",
         "if False:",
         RISK,
     ),
     _guard(
         "cost per event",
         "recio/rules/account/risk.py",
-        "if event > limits.max_event_cost:",
+        "if event > limits.max_event_cost_dollars:",
         "if False:",
         RISK,
     ),

@@ -400,7 +400,7 @@ class OrderMachine(RuleBasedStateMachine):
         worst = sum(self._worst_of(ticker) for ticker in self.venue.closes.keys() - self.venue.settlements)
         may_leave = (*self._may_be_sent(), *(each for each, _ in self.on_the_way))
         worst += sum(notional(_own_price(each), each.quantity) for each in may_leave if not each.reduce_only)
-        assert worst <= self.limits.max_open_cost, "more is at stake than the limit allows"
+        assert worst <= self.limits.max_open_cost_dollars, "more is at stake than the limit allows"
 
     def _may_be_sent(self) -> list[PlaceOrder]:
         """What the executor has not looked at yet; what is past its deadline it will not send any more."""

@@ -56,7 +56,7 @@ def gate(world: Seen, settings: EntrySection = SETTINGS) -> str:
 def test_buys_the_cheap_side_and_follows_its_ask_by_no_more_than_the_slippage():
     outcome = decide(seen(), SETTINGS, NOW).outcome
     assert isinstance(outcome, OpenIntent)
-    assert (outcome.side, outcome.limit, outcome.quantity) == (Side.YES, 3200, SETTINGS.size)
+    assert (outcome.side, outcome.limit, outcome.quantity) == (Side.YES, 3200, SETTINGS.contracts)
 
 
 def test_buys_no_when_yes_is_dear_and_pays_its_own_sides_price():

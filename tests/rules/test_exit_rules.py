@@ -49,7 +49,7 @@ def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
 def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
     sale = cycle(
         trade(),
-        settings=ExitSection(stop_probability=0.25, max_slippage_dollars=SETTINGS.max_slippage_dollars),
+        settings=ExitSection(stop_probability=0.25, max_slippage_dollars=Decimal("0.05")),
     )
     assert isinstance(sale, CloseIntent)
     assert sale.floor == Price(10)

@@ -57,7 +57,7 @@ def test_a_strike_is_near_by_its_better_side_within_both_margins(assessed: Strik
 
 def test_an_ask_beyond_the_highest_price_or_without_the_depth_wanted_is_not_near():
     assert not listed(strike(0.95, 4, -9), levels=book(8_900, 9_100))
-    thin = WANTS.model_copy(update={"min_depth_contracts": Decimal(101)})
+    thin = WANTS.model_copy(update={"min_depth_contracts": Quantity(10_100)})
     assert not listed(strike(0.95, 4, -9), thin)
     assert listed(strike(0.95, 4, -9), thin, book(8_000, 8_500, 10_100))
 

@@ -124,7 +124,7 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
             limit="price_collar_dollars", reason=f"nobody offers {intent.side} of {intent.ticker} any more"
         )
     fair = Decimal(f"{intent.probability:.6f}")
-    highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar)
+    highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar_dollars)
     if intent.limit > highest:
         return Refused(
             limit="price_collar_dollars",
@@ -141,16 +141,16 @@ def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Refused | 
 
 
 def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Refused | None:
-    if intent.quantity > limits.max_order:
+    if intent.quantity > limits.max_contracts_per_order:
         return Refused(
             limit="max_contracts_per_order",
-            reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_order)}",
+            reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_contracts_per_order)}",
         )
     total = Quantity(intent.quantity + _contracts_on(intent.ticker, exposure))
-    if total > limits.max_strike:
+    if total > limits.max_contracts_per_strike:
         return Refused(
             limit="max_contracts_per_strike",
-            reason=f"{quantity_text(total)} contracts on {intent.ticker} are more than {quantity_text(limits.max_strike)}",
+            reason=f"{quantity_text(total)} contracts on {intent.ticker} are more than {quantity_text(limits.max_contracts_per_strike)}",
         )
     return None
 
@@ -204,13 +204,13 @@ def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Mon
 
 def _cost(intent: OpenIntent, reserved: Money, exposure: Exposure, limits: RiskSection) -> Refused | None:
     event = Money(open_cost(exposure, intent.event_ticker) + reserved)
-    if event > limits.max_event_cost:
+    if event > limits.max_event_cost_dollars:
         return Refused(
             limit="max_event_cost_dollars",
             reason=f"the cost in {intent.event_ticker} would be ${money_decimal(event):.2f}",
         )
     total = Money(open_cost(exposure) + reserved)
-    if total > limits.max_open_cost:
+    if total > limits.max_open_cost_dollars:
         return Refused(
             limit="max_open_cost_dollars", reason=f"open cost would be ${money_decimal(total):.2f}"
         )
@@ -246,7 +246,7 @@ def _not_in(read_at: datetime, trades: OpenTrades) -> Money:
 def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Refused | None:
     """Nothing is opened whose loss, with that of all that is open, could make the day's loss larger than the limit."""
     worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)
-    if worst > limits.max_daily_loss:
+    if worst > limits.max_daily_loss_dollars:
         return Refused(
             limit="max_daily_loss_dollars",
             reason=f"today's loss could become ${money_decimal(worst):.2f}"
@@ -262,9 +262,14 @@ def used(exposure: Exposure, limits: RiskSection) -> Iterable[tuple[str, Decimal
     events = {trade.event_ticker for trade in trades.trades}
     dearest = max((open_cost(exposure, event) for event in events), default=Money(0))
     yield "max_open_trades", Decimal(len(trades.trades)), Decimal(limits.max_open_trades)
-    yield "max_open_cost_dollars", money_decimal(cost), limits.max_open_cost_dollars
-    yield "max_event_cost_dollars", money_decimal(dearest), limits.max_event_cost_dollars
+    yield "max_open_cost_dollars", money_decimal(cost), money_decimal(limits.max_open_cost_dollars)
+    yield "max_event_cost_dollars", money_decimal(dearest), money_decimal(limits.max_event_cost_dollars)
     lost = Money(cost - trades.realised_today)
-    yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), limits.max_daily_loss_dollars
-    yield "max_orders_per_minute", Decimal(trades.orders_last_minute), Decimal(limits.max_orders_per_minute)
+    most = money_decimal(limits.max_daily_loss_dollars)
+    yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), most
+    yield (
+        "max_orders_per_minute",
+        Decimal(trades.orders_last_minute),
+        Decimal(limits.max_orders_per_minute),
+    )
     yield "max_consecutive_losses", Decimal(trades.losses_in_a_row), Decimal(limits.max_consecutive_losses)

@@ -141,14 +141,14 @@ def book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits 
 
 def _spread(view: MarketView, settings: EntrySection) -> Waits | None:
     book = view.book
-    if not settings.max_spread or book is None or not (book.bids and book.asks):
+    if not settings.max_spread_dollars or book is None or not (book.bids and book.asks):
         return None
     spread = Price(book.asks[0][0] - book.bids[0][0])
-    if spread <= settings.max_spread:
+    if spread <= settings.max_spread_dollars:
         return None
     return Waits(
         gate="spread",
-        sentence=f"spread is {price_text(spread)} (at most {price_text(settings.max_spread)} wanted)",
+        sentence=f"spread is {price_text(spread)} (at most {price_text(settings.max_spread_dollars)} wanted)",
     )
 
 

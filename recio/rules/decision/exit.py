@@ -149,8 +149,8 @@ def _unsold(
 
 def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:
     """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
-    floor = bid - settings.max_slippage - attempts * settings.floor_step
-    return Price(max(1, settings.min_floor, floor))
+    floor = bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
+    return Price(max(1, settings.min_floor_dollars, floor))
 
 
 def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:

@@ -68,15 +68,19 @@ def _time_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
 
 
 def _price_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if seen.bid is None or seen.bid > settings.stop_price:
+    if seen.bid is None or seen.bid > settings.stop_price_dollars:
         return None
-    return Sell(why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(settings.stop_price)}")
+    return Sell(
+        why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(settings.stop_price_dollars)}"
+    )
 
 
 def _take_profit(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if not settings.take_profit or seen.bid is None or seen.bid < settings.take_profit:
+    if not settings.take_profit_dollars or seen.bid is None or seen.bid < settings.take_profit_dollars:
         return None
-    return Sell(why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(settings.take_profit)}")
+    return Sell(
+        why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(settings.take_profit_dollars)}"
+    )
 
 
 def _momentum_stop(trade: TradeView, seen: ExitContext, settings: ExitSection) -> Sell | None:
