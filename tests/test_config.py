@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import tomllib
+import typing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from recio.errors import BadConfig, ExitCode
 from recio.settings.config import Config, check_private_key_file, known_keys, load, parse
+from recio.settings.prices import PricesSection
 from recio.settings.renamed import KEYS, VALUES
-from recio.settings.strategies import INHERITED
+from recio.settings.risk import RiskSection
+from recio.settings.strategies import INHERITED, StrategySection
+from recio.settings.system import HealthSection
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
+from recio.settings.venue import KalshiSection
 from recio.units import money, price, quantity
 
 SECTIONS = set(Config.model_fields)
@@ -295,11 +303,11 @@ def test_a_dump_says_dollars_again_and_reads_back_as_the_same_config(tmp_path: P
     ("text", "told"),
     [
         ("entry.contracts = 0", "entry.contracts = 0 is refused: must be at least 0.01"),
-        ("entry.contracts = 100000.01", "entry.contracts = '100000.01' is refused: must be at most 100000"),
-        ("entry.contracts = inf", "entry.contracts = 'Infinity' is refused: must be a finite number"),
+        ("entry.contracts = 100000.01", "entry.contracts = 100000.01 is refused: must be at most 100000"),
+        ("entry.contracts = inf", "entry.contracts = Infinity is refused: must be a finite number"),
         ('entry.contracts = "10"', "entry.contracts = '10' is refused: must be a number, without quotes"),
         ("entry.contracts = true", "entry.contracts = True is refused: must be a number, without quotes"),
-        ("entry.min_edge_dollars = -0.01", "entry.min_edge_dollars = '-0.01' is refused: must be at least 0"),
+        ("entry.min_edge_dollars = -0.01", "entry.min_edge_dollars = -0.01 is refused: must be at least 0"),
         ("risk.max_open_cost_dollars = 1e-7", "has more than 6 decimals"),
         ("risk.max_open_cost_dollars = 10000001", "must be at most 10000000"),
         ("risk.max_contracts_per_order = 0", "must be at least 0.01"),
@@ -316,3 +324,152 @@ def test_no_code_builds_a_section_from_units():
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Section"):
                 named = [each.arg or "" for each in node.keywords]
                 assert not [each for each in named if "dollars" in each or "contracts" in each], path
+
+
+GATES = re.findall(
+    r"^\| `(\w[\w.]*)` \| (\S+) \| [^|]* \| refused: (would [^|]*) \|$",
+    (ROOT / "docs" / "settings.md").read_text(encoding="utf-8"),
+    re.MULTILINE,
+)
+"""(key, default as written, what zero would do) of the table in docs/settings.md."""
+NO_GATE = "entry.spike_resume_bp"
+OFF_KEYS = [key.replace("NAME", "calm") for key, _, _ in GATES if key != NO_GATE]
+
+
+def set_to(key: str, value: str) -> str:
+    section, _, name = key.replace("NAME", "calm").rpartition(".")
+    return f"[{section}]\n{name} = {value}"
+
+
+def at(config: Config, key: str) -> object:
+    found: Any = config
+    for part in key.split("."):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
+    return found
+
+
+def fields_with_off(model: type[BaseModel]) -> set[str]:
+    return {
+        name for name, field in model.model_fields.items() if type(None) in typing.get_args(field.annotation)
+    }
+
+
+def test_the_documented_gates_are_all_that_can_be_off():
+    assert set(OFF_KEYS) == {
+        *(f"entry.{name}" for name in fields_with_off(EntrySection)),
+        *(f"exit.{name}" for name in fields_with_off(ExitSection)),
+        *(f"strategies.calm.{name}" for name in fields_with_off(StrategySection)),
+    }
+    for section in (RiskSection, HealthSection, KalshiSection, PricesSection, ModelSection, Config):
+        assert fields_with_off(section) == set()
+
+
+@pytest.mark.parametrize(("key", "default", "effect"), GATES)
+@pytest.mark.parametrize("zero", ["0", "0.0", "-0.0", "0e5"])
+def test_zero_for_a_gate_is_refused_with_what_it_would_do(
+    tmp_path: Path, key: str, default: str, effect: str, zero: str
+):
+    said = refused(tmp_path, set_to(key, zero))
+    assert f"{key.replace('NAME', 'calm')} = " in said
+    assert effect in said
+    assert ('"off"' in said) is (key != NO_GATE)
+
+
+@pytest.mark.parametrize("key", OFF_KEYS)
+def test_off_is_said_with_a_word_and_read_as_none(tmp_path: Path, key: str):
+    path = tmp_path / "recio.toml"
+    path.write_text(set_to(key, '"off"'), encoding="utf-8")
+    config = load(path)
+    assert at(config, key) is None
+    assert at(config.model_dump(), key) == "off"  # pyright: ignore[reportArgumentType]
+    assert parse(config.model_dump(), "a dump") == config
+
+
+@pytest.mark.parametrize("key", OFF_KEYS)
+@pytest.mark.parametrize("value", ['"OFF"', '"none"', '""', "false", '"5"', "[]"])
+def test_no_other_word_switches_a_gate_off(tmp_path: Path, key: str, value: str):
+    assert 'must be a number without quotes, or "off"' in refused(tmp_path, set_to(key, value))
+
+
+@pytest.mark.parametrize(("key", "default", "effect"), [each for each in GATES if "NAME" not in each[0]])
+def test_the_documented_default_of_a_gate_is_the_true_one(key: str, default: str, effect: str):
+    shown = at(Config().model_dump(), key)  # pyright: ignore[reportArgumentType]
+    assert shown == ("off" if default == '`"off"`' else float(default))
+
+
+@pytest.mark.parametrize("name", RiskSection.model_fields)
+def test_a_limit_of_risk_is_never_off(tmp_path: Path, name: str):
+    said = refused(tmp_path, f'[risk]\n{name} = "off"')
+    assert f"risk.{name} = 'off' is refused: cannot be switched off: write a number" in said
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("max_entries_per_event", "max_open_trades", "max_orders_per_minute", "max_event_cost_dollars"),
+        *("max_open_cost_dollars", "max_daily_loss_dollars", "price_collar_dollars"),
+    ],
+)
+def test_zero_of_a_limit_is_zero(tmp_path: Path, name: str):
+    path = tmp_path / "recio.toml"
+    path.write_text(f"[risk]\n{name} = 0", encoding="utf-8")
+    assert at(load(path), f"risk.{name}") == 0
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("entry.min_edge_dollars", "entry.min_price_dollars", "entry.max_slippage_dollars"),
+        *("entry.min_seconds_to_close", "entry.cooldown_seconds", "entry.watch_edge_margin_dollars"),
+        *("entry.watch_probability_margin", "exit.stop_confirm_seconds", "exit.min_hold_seconds"),
+        *("exit.min_seconds_to_close", "exit.max_slippage_dollars", "exit.floor_step_dollars"),
+        *("exit.retry_seconds", "market.pause_margin_seconds", "health.min_free_disk_megabytes"),
+    ],
+)
+def test_zero_stays_a_number_where_it_means_zero(tmp_path: Path, key: str):
+    path = tmp_path / "recio.toml"
+    path.write_text(set_to(key, "0"), encoding="utf-8")
+    assert at(load(path), key) == 0
+
+
+def test_a_strategy_switches_a_common_gate_off_for_itself(tmp_path: Path):
+    path = tmp_path / "recio.toml"
+    path.write_text(
+        "[entry]\nmax_spread_dollars = 0.05\n[strategies.calm.entry]\nmax_spread_dollars = 'off'\n"
+        "[strategies.bold]\nbudget_dollars = 5\n",
+        encoding="utf-8",
+    )
+    config = load(path)
+    assert config.as_strategy("calm").entry.max_spread_dollars is None
+    assert config.as_strategy("bold").entry.max_spread_dollars == price("0.05")
+    assert config.strategies["bold"].budget_dollars == money("5")
+
+
+def test_a_zero_in_a_common_section_is_told_once_and_in_a_strategy_where_it_stands(tmp_path: Path):
+    said = refused(tmp_path, "[entry]\nmax_spread_dollars = 0\n[strategies.calm]\n[strategies.bold]\n")
+    assert said.endswith(
+        ': entry.max_spread_dollars = 0 would let nothing through: write "off" to switch the gate off'
+    )
+    assert "strategies" not in said
+    said = refused(tmp_path, "[strategies.calm.exit]\nmomentum_stop_bp = 0")
+    assert said.endswith(
+        ": strategies.calm.exit.momentum_stop_bp = 0 would sell even while the price stands still:"
+        ' write "off" to switch the stop off'
+    )
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ({"sizing": "kelly"}, "needs kelly_bankroll_dollars"),
+        ({"sizing": "kelly", "kelly_bankroll_dollars": "off"}, "needs kelly_bankroll_dollars"),
+    ],
+)
+def test_kelly_needs_a_bankroll(table: dict[str, Any], told: str):
+    with pytest.raises(BadConfig, match=told):
+        parse({"entry": table}, "x")
+
+
+def test_a_hard_stop_needs_the_stop_that_it_is_the_lower_one_of():
+    with pytest.raises(BadConfig, match="hard_stop_probability needs stop_probability"):
+        parse({"exit": {"stop_probability": "off", "hard_stop_probability": Decimal("0.1")}}, "x")

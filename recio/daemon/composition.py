@@ -231,7 +231,7 @@ def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 pool=daemon.pool,
                 clock=venue.clock,
                 limits=config.risk,
-                budgets={each.name: each.budget for each in daemon.strategies if each.budget},
+                budgets={each.name: each.budget for each in daemon.strategies if each.budget is not None},
                 writer=writer,
                 account=wires.account,
                 board=wires.board,

@@ -36,6 +36,7 @@ from recio.settings.system import (
     StatusSection,
 )
 from recio.settings.trading import EntrySection, ExitSection, ModelSection
+from recio.settings.units import ZERO
 from recio.settings.venue import Environment, KalshiSection, MarketSection, Mode
 
 
@@ -175,7 +176,9 @@ def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
     value = _value_at(keys, table)
     if told := renamed_value(keys, value):
         return told
-    shown = "(hidden)" if keys[-1] == "dsn" else repr(str(value) if isinstance(value, Decimal) else value)
+    shown = "(hidden)" if keys[-1] == "dsn" else str(value) if isinstance(value, Decimal) else repr(value)
+    if detail["type"] == ZERO:
+        return f"{name} = {shown} {message}"
     return f"{name} = {shown} is refused: {message[0].lower()}{message[1:]}"
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+
+from recio.settings.units import refuse_words
 
 
 class Section(BaseModel):
@@ -19,10 +20,8 @@ class Section(BaseModel):
         wanted: Any = cls.model_fields[info.field_name or ""].annotation
         if wanted is bool and not isinstance(value, bool):
             raise ValueError("must be true or false, without quotes")
-        if wanted in (int, float) and (
-            isinstance(value, bool) or not isinstance(value, int | float | Decimal)
-        ):
-            raise ValueError("must be a number, without quotes")
+        if wanted in (int, float):
+            refuse_words(value)
         is_table: bool = isinstance(value, dict | Section)
         if isinstance(wanted, type) and issubclass(wanted, Section) and not is_table:
             raise ValueError(f"is a table: write [{info.field_name}] and its keys below it")

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import StrEnum
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
 from recio.settings.section import Section
 from recio.settings.trading import EntrySection, ExitSection, ModelSection
-from recio.settings.units import MoneySetting
-from recio.units import money
+from recio.settings.units import MoneyOrOff, zero_would
 
 DEFAULT = "default"
 """The name of the one strategy of a config that names none; its trades are those of [entry] and [exit]."""
@@ -33,8 +32,10 @@ class Stage(StrEnum):
 
 class StrategySection(Section):
     stage: Stage = Stage.SHADOW
-    budget_dollars: MoneySetting = money("0")
-    """Most that its open trades may cost at their worst; 0 is no bound of its own."""
+    budget_dollars: Annotated[
+        MoneyOrOff, zero_would("let nothing be bought", 'write "off" for no budget, or stage = "off"')
+    ] = None
+    """Most that its open trades may cost at their worst; None is no bound of its own."""
     entry: EntrySection = EntrySection()
     exit: ExitSection = ExitSection()
     model: ModelSection = ModelSection()

@@ -25,7 +25,6 @@ from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.rules.account import risk
-from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.market.quotes import ask_on
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
@@ -122,7 +121,7 @@ class TradeManager:
             account=self.account.get(),
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
-        match risk.approve(intent, exposure, self.limits, now, self.budgets.get(intent.strategy, UNBOUNDED)):
+        match risk.approve(intent, exposure, self.limits, now, self.budgets.get(intent.strategy)):
             case risk.Refused(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"

@@ -149,7 +149,7 @@ DECISIONS = (
     _guard(
         "re-entry",
         "recio/rules/decision/entry_gates.py",
-        "if most and entries >= most:",
+        "if most is not None and entries >= most:",
         "if False:",
         ENTRY,
     ),
@@ -605,6 +605,13 @@ FENCES = (
         "recio/settings/trading.py",
         "    enabled: bool = False",
         "    enabled: bool = True",
+        "tests/test_config.py",
+    ),
+    _guard(
+        "a zero that once meant off is refused",
+        "recio/settings/units.py",
+        "if is_number(value) and value == 0:",
+        "if False:",
         "tests/test_config.py",
     ),
 )

@@ -155,7 +155,7 @@ class OrderMachine(RuleBasedStateMachine):
             account=account(),
             controls=TradingControls(halts=self.run(halts.active(self.connection))),
         )
-        settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=0)
+        settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=None)
         outcome = entry.decide(seen, settings, now).outcome
         return outcome if isinstance(outcome, OpenIntent) else None
 

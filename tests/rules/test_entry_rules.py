@@ -222,7 +222,7 @@ def test_each_further_gate_closes_for_its_own_reason_and_stands_open_unless_it_i
 ):
     world = seen(**change)
     assert gate(world, EntrySection.model_validate({"enabled": True, **settings})) == name
-    off = EntrySection(enabled=True, max_entries_per_market=0)
+    off = EntrySection(enabled=True, max_entries_per_market=None)
     assert isinstance(decide(world, off, NOW).outcome, OpenIntent)
 
 

@@ -295,6 +295,14 @@ def test_a_turn_in_the_dark_begins_the_verification_anew():
     assert decided(trade(), NO_MODEL, settings=settings, before=before).remembered.falling_since is None
 
 
+def test_a_probability_stop_that_is_off_never_sells_and_leaves_the_other_stops():
+    off = exits(stop_probability="off")
+    held = cycle(trade(), settings=off)
+    assert isinstance(held, Holds)
+    assert held.sentence.endswith(", the probability stop is off")
+    assert why(cycle(trade(), settings=exits(stop_probability="off", stop_price_dollars=1))) == "price stop"
+
+
 def test_below_the_hard_stop_nothing_is_waited_for():
     settings = exits(stop_confirm_seconds=600.0, min_hold_seconds=600.0, hard_stop_probability=0.25)
     assert "hard stop" in cycle(trade(), settings=settings).why  # pyright: ignore[reportAttributeAccessIssue]

@@ -14,7 +14,7 @@ from decimal import Decimal
 from recio.messages.account import AccountView
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, TradeState
-from recio.rules.account.exposure import UNBOUNDED, cost_of
+from recio.rules.account.exposure import cost_of
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.settings.risk import RiskSection
 from recio.units import (
@@ -97,11 +97,11 @@ def is_of(ticker: Ticker, event: EventTicker) -> bool:
 
 
 def approve(
-    intent: OpenIntent, exposure: Exposure, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+    intent: OpenIntent, exposure: Exposure, limits: RiskSection, now: datetime, budget: Money | None = None
 ) -> Approved | Refused:
     """Check one entry against every limit, in a fixed order, and say the first that refuses.
 
-    `budget` is the most that its strategy's trades may cost together; 0 is no bound.
+    `budget` is the most that its strategy's trades may cost together; None is no bound.
     """
     reserved, collar = worst_case(intent), _collar(intent, exposure.ask, limits)
     if isinstance(collar, Refused):
@@ -191,9 +191,9 @@ def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Refu
     return None
 
 
-def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money) -> Refused | None:
+def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money | None) -> Refused | None:
     total = Money(cost_of(intent.strategy, exposure.trades) + reserved)
-    if budget and total > budget:
+    if budget is not None and total > budget:
         return Refused(
             limit="budget_dollars",
             reason=f"strategy {intent.strategy} would have ${money_decimal(total):.2f} open,"

@@ -15,7 +15,6 @@ from recio.messages.markets import MarketBoard
 from recio.messages.orders import TradeView
 from recio.messages.prices import Prices
 from recio.rules.account import risk
-from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import Decided, Seen, Waits
@@ -100,7 +99,7 @@ def again(cycle: Cycle, strategies: Sequence[Strategy], limits: RiskSection) -> 
 
 
 def within_limits(
-    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+    outcome: OpenIntent | Waits, seen: Seen, limits: RiskSection, now: datetime, budget: Money | None = None
 ) -> OpenIntent | Waits:
     """The intent, or the limit that trade_manager would refuse it by: a hopeless intent is not sent."""
     if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:

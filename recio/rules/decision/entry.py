@@ -198,7 +198,7 @@ def _price_gate(
             f" (model {probability:.1%} yes)",
         )
     own = probability if side is Side.YES else 1.0 - probability
-    if own < settings.min_probability:
+    if settings.min_probability is not None and own < settings.min_probability:
         return Waits(
             gate="min probability",
             sentence=f"model gives {side} {own:.1%} (at least {settings.min_probability:.0%} wanted)",
@@ -234,7 +234,7 @@ def _intent(
     if limit is None:
         return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
     depth = quantity_up_to(candidate.view, candidate.side, limit)
-    if depth < settings.min_depth_contracts:
+    if settings.min_depth_contracts is not None and depth < settings.min_depth_contracts:
         return Waits(
             gate="depth",
             sentence=f"{quantity_text(depth)} contracts stand up to {price_text(limit)}"

@@ -89,7 +89,7 @@ def spot_gate(
 
 def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: datetime) -> Waits | None:
     """A market that ran is left alone until it has been calm for long enough."""
-    if not settings.spike_trigger_bp:
+    if settings.spike_trigger_bp is None:
         return None
     pause = momentum_pause.paused(
         price.momentum_peaks,
@@ -140,15 +140,15 @@ def book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits 
 
 
 def _spread(view: MarketView, settings: EntrySection) -> Waits | None:
-    book = view.book
-    if not settings.max_spread_dollars or book is None or not (book.bids and book.asks):
+    book, most = view.book, settings.max_spread_dollars
+    if most is None or book is None or not (book.bids and book.asks):
         return None
     spread = Price(book.asks[0][0] - book.bids[0][0])
-    if spread <= settings.max_spread_dollars:
+    if spread <= most:
         return None
     return Waits(
         gate="spread",
-        sentence=f"spread is {price_text(spread)} (at most {price_text(settings.max_spread_dollars)} wanted)",
+        sentence=f"spread is {price_text(spread)} (at most {price_text(most)} wanted)",
     )
 
 
@@ -163,7 +163,7 @@ def own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: 
                 gate="already in", sentence=f"trade {trade.trade_id} is {trade.state} on this market"
             )
     entries, most = trades.entries_by_market.get(ticker, 0), settings.max_entries_per_market
-    if most and entries >= most:
+    if most is not None and entries >= most:
         return Waits(gate="re-entry", sentence=f"{entries} entries were made on this market (at most {most})")
     last = trades.last_entry_at.get(ticker)
     if last is not None and (now - last).total_seconds() < settings.cooldown_seconds:

@@ -150,7 +150,8 @@ def _unsold(
 def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:
     """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
     floor = bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
-    return Price(max(1, settings.min_floor_dollars, floor))
+    least = Price(1) if settings.min_floor_dollars is None else settings.min_floor_dollars
+    return Price(max(1, least, floor))
 
 
 def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:

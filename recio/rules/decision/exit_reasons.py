@@ -62,31 +62,30 @@ def judge(
 
 
 def _time_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if seen.remaining > settings.time_stop_seconds_to_close:
+    last = settings.time_stop_seconds_to_close
+    if last is None or seen.remaining > last:
         return None
     return Sell(why=f"time stop: {seen.remaining:.0f} s to the close")
 
 
 def _price_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if seen.bid is None or seen.bid > settings.stop_price_dollars:
+    stop = settings.stop_price_dollars
+    if stop is None or seen.bid is None or seen.bid > stop:
         return None
-    return Sell(
-        why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(settings.stop_price_dollars)}"
-    )
+    return Sell(why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(stop)}")
 
 
 def _take_profit(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if not settings.take_profit_dollars or seen.bid is None or seen.bid < settings.take_profit_dollars:
+    goal = settings.take_profit_dollars
+    if goal is None or seen.bid is None or seen.bid < goal:
         return None
-    return Sell(
-        why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(settings.take_profit_dollars)}"
-    )
+    return Sell(why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(goal)}")
 
 
 def _momentum_stop(trade: TradeView, seen: ExitContext, settings: ExitSection) -> Sell | None:
     """A market that runs against the side held."""
     limit = settings.momentum_stop_bp
-    if not limit or seen.momentum is None:
+    if limit is None or seen.momentum is None:
         return None
     against = -seen.momentum.bp if trade.side is Side.YES else seen.momentum.bp
     if against < limit:
@@ -95,7 +94,8 @@ def _momentum_stop(trade: TradeView, seen: ExitContext, settings: ExitSection) -
 
 
 def _is_floored(seen: ExitContext, settings: ExitSection) -> bool:
-    return not isinstance(seen.probability, str) and seen.probability < settings.hard_stop_probability
+    hard_stop = settings.hard_stop_probability
+    return hard_stop is not None and not isinstance(seen.probability, str) and seen.probability < hard_stop
 
 
 def _probability_stop(
@@ -107,8 +107,11 @@ def _probability_stop(
     said = f"model gives {trade.side} {seen.probability:.1%}"
     if _is_floored(seen, settings):
         return Sell(why=f"stop: {said}, below the hard stop {settings.hard_stop_probability:.0%}")
-    if seen.probability >= settings.stop_probability:
-        return Keep(sentence=f"{said}, stop below {settings.stop_probability:.0%}")
+    stop = settings.stop_probability
+    if stop is None:
+        return Keep(sentence=f"{said}, the probability stop is off")
+    if seen.probability >= stop:
+        return Keep(sentence=f"{said}, stop below {stop:.0%}")
     since = falling_since or now
     lasted = (now - since).total_seconds()
     if lasted < settings.stop_confirm_seconds:
@@ -116,4 +119,4 @@ def _probability_stop(
             sentence=f"{said}, below the stop for {lasted:.1f} of {settings.stop_confirm_seconds:g} s",
             falling_since=since,
         )
-    return Sell(why=f"stop: {said}, below {settings.stop_probability:.0%}")
+    return Sell(why=f"stop: {said}, below {stop:.0%}")

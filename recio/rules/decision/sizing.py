@@ -30,15 +30,16 @@ def contracts(
         case Sizing.FIXED:
             return most
         case Sizing.KELLY:
+            bankroll = settings.kelly_bankroll_dollars
+            if bankroll is None:
+                return "there is no bankroll: kelly_bankroll_dollars is off"
             if isinstance(lower, str):
                 return lower
             cost = price_decimal(limit) + money_decimal(fee_per_contract)
             part = kelly_part(lower, cost)
             if not part:
                 return f"at its lower bound {lower:.1%} a contract of ${cost:.4f} has no edge"
-            stake = (
-                part * Decimal(str(settings.kelly_fraction)) * money_decimal(settings.kelly_bankroll_dollars)
-            )
+            stake = part * Decimal(str(settings.kelly_fraction)) * money_decimal(bankroll)
             wanted = (stake / cost * ONE_CONTRACT).to_integral_value(ROUND_DOWN)
             asked = Quantity(min(most, int(wanted)))
             return asked if asked > 0 else f"a stake of ${stake:.4f} buys less than a hundredth of a contract"

@@ -47,8 +47,10 @@ def _near(view: MarketView, strike: StrikeAssessment, settings: EntrySection) ->
     quote = ask_of(view, side)
     if quote is None or quote[0] > settings.max_price_dollars:
         return None
-    if quantity_up_to(view, side, quote[0]) < settings.min_depth_contracts:
+    depth = settings.min_depth_contracts
+    if depth is not None and quantity_up_to(view, side, quote[0]) < depth:
         return None
     wanted = settings.min_edge_dollars - settings.watch_edge_margin_dollars
-    likely = probability >= settings.min_probability - settings.watch_probability_margin
+    least = settings.min_probability
+    likely = least is None or probability >= least - settings.watch_probability_margin
     return edge if likely and edge >= wanted else None
