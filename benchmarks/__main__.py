@@ -40,7 +40,8 @@ from recio.rules.pricing.empirical import (
 )
 from recio.rules.pricing.model import AVERAGE, Reader
 from recio.rules.pricing.settlement_average import forecast
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection
 from recio.units import Money, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
 from tests.runs import begun
@@ -157,7 +158,7 @@ def tables_against_search() -> str:
     table = EmpiricalTable(
         digest="bench", symbol="BTC", buckets={0: Bucket(samples=1_000, up=rows, down=rows)}
     )
-    calm, strikes = Momentum(hundredths=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
+    calm, strikes = Momentum(bp=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
     cells = [
         (60 * minute, column * STEP, rows[minute - 1][column])
         for minute in range(1, 61)

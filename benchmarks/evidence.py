@@ -33,7 +33,7 @@ from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
 from recio.settings.config import Config
-from recio.settings.sections import ModelKind
+from recio.settings.trading import ModelKind
 
 ROOT = Path(__file__).parents[1]
 DATA = Path(os.environ.get("RECIO_DATA", ROOT.parent / "shared" / "data"))

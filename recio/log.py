@@ -17,7 +17,7 @@ import structlog
 from structlog.typing import Processor
 
 from recio.clock import Clock
-from recio.settings.sections import LogFormat, LogSection
+from recio.settings.system import LogFormat, LogSection
 
 SECRET_KEYS = re.compile(
     r"signature|secret|private|password|token|authorization|kalshi-access", re.IGNORECASE

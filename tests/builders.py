@@ -20,7 +20,8 @@ from recio.messages.markets import (
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderView, TradeState, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.settings.config import Config
-from recio.settings.sections import EntrySection, PricesSection
+from recio.settings.prices import PricesSection
+from recio.settings.trading import EntrySection
 from recio.units import (
     BookSide,
     ClientOrderId,
@@ -35,7 +36,7 @@ from recio.units import (
 
 QUICK = PricesSection(warmup_seconds=60)
 """Volatility after a minute, for recordings and worlds that last only a few."""
-AGAIN_AND_AGAIN = Config(prices=QUICK, entry=EntrySection(max_entries_per_market=0))
+AGAIN_AND_AGAIN = Config(prices=QUICK, entry=EntrySection(max_entries_per_market=None))
 """For recordings of one market: entered as often as the rule wants."""
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TICKER = Ticker("KXBTC15M-26NOV230715-15")

@@ -6,7 +6,7 @@ from recio.db import identity
 from recio.db.connection import Connection
 from recio.db.ledger import Writer
 from recio.db.limits import put_in_force
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 
 USUAL = RiskSection()
 

@@ -10,7 +10,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.log import configure, tail
-from recio.settings.sections import LogFormat, LogSection
+from recio.settings.system import LogFormat, LogSection
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----"
 

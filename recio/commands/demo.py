@@ -36,7 +36,8 @@ from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import MarketStatus
 from recio.messages.orders import OpenTrades
 from recio.settings.config import Config, parse
-from recio.settings.sections import Environment, LogFormat, Mode
+from recio.settings.system import LogFormat
+from recio.settings.venue import Environment, Mode
 from recio.supervisor import leading_fault
 from recio.units import Money, Ticker, money_decimal
 
@@ -88,7 +89,7 @@ def configure(
     table["exit"] |= {"max_price_age_seconds": 20.0}
     table["prices"] |= {"warmup_seconds": 60}
     table["model"] |= {"time_of_day": False}
-    table["risk"] |= {"order_deadline_seconds": 15.0}
+    table["risk"] |= {"max_send_delay_seconds": 15.0}
     table["demo"] |= {name: value for name, value in (("speed", speed), ("seed", seed)) if value is not None}
     if port is not None:
         table["status"]["port"] = port

@@ -21,7 +21,7 @@ from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.recorded.files import BadSession
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.exchange_sim.wire.ws.rules import SocketRules
-from recio.settings.sections import LogSection
+from recio.settings.system import LogSection
 from recio.supervisor import leading_fault
 
 GRACE_SECONDS = 10.0

@@ -23,7 +23,7 @@ from recio.rules.price.volatility import HORIZONS
 from recio.rules.pricing.empirical import COLUMNS, FEWEST, STEP
 from recio.rules.pricing.model import Model, average
 from recio.settings.config import Config
-from recio.settings.sections import ModelKind
+from recio.settings.trading import ModelKind
 
 SHOWN_HORIZONS = (1, 5, 15, 30, 60)
 SHOWN_MOVES = (0.001, 0.0025, 0.005, 0.01)

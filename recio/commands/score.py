@@ -21,7 +21,7 @@ from recio.score.scores import Scores, score
 from recio.score.sessions import from_sessions
 from recio.score.text import as_text
 from recio.settings.config import Config
-from recio.settings.sections import ModelKind
+from recio.settings.trading import ModelKind
 
 AVERAGE, EMPIRICAL = "average", "empirical"
 

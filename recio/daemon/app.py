@@ -38,7 +38,7 @@ from recio.daemon.watchdog import keep_systemd_told
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.settings.config import Config
-from recio.settings.sections import Environment
+from recio.settings.venue import Environment
 from recio.supervisor import HealthByTask, Run, supervise
 from recio.test_hooks import freeze_points
 from recio.test_hooks.crash_points import CrashPoint, reached

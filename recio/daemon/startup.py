@@ -28,8 +28,9 @@ from recio.rules.decision.strategy import Strategy
 from recio.rules.pricing.empirical import EmpiricalTable
 from recio.rules.pricing.model import Model, average
 from recio.settings.config import Config
-from recio.settings.sections import ModelKind, ModelSection, RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import DEFAULT, Stage
+from recio.settings.trading import ModelKind, ModelSection
 from recio.test_hooks.crash_points import CrashPoint, reached
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -126,7 +127,7 @@ async def _strategies(connection: Connection, config: Config) -> tuple[Strategy,
         Strategy(
             name=name,
             stage=each.stage,
-            budget=each.budget,
+            budget=each.budget_dollars,
             entry=each.entry,
             exit=each.exit,
             model=_model(each.model, tables),

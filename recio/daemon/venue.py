@@ -13,7 +13,8 @@ from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.kalshi.signing import Signer, load_signer
 from recio.settings.config import Config
-from recio.settings.sections import Environment, PriceSource
+from recio.settings.prices import PriceSource
+from recio.settings.venue import Environment
 
 REST_URLS = {
     Environment.DEMO: "https://external-api.demo.kalshi.co/trade-api/v2",

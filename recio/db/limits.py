@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from recio.db.connection import Connection
 from recio.rules.account.limits import IN_ROWS, LimitsInForce, in_force, wanted
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 
 _CEILING = "SELECT limit_ceiling($1, $2)"
 _PUT = "INSERT INTO risk_limits (fencing, name, amount) VALUES ($1, $2, $3)"

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import aiohttp
 
-from recio.settings.sections import Environment
+from recio.settings.venue import Environment
 from recio.test_hooks.crash_points import VARIABLE, CrashPoint, arm, reached
 
 ON_ITS_WAY = 0.004

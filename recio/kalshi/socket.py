@@ -48,7 +48,7 @@ class KalshiSocket:
 
     connection: aiohttp.ClientWebSocketResponse
     clock: Clock
-    silence_limit_seconds: float
+    idle_timeout_seconds: float
     last_heard: datetime
     """Market time of the last frame or ping."""
     last_frame: datetime | None = None
@@ -65,7 +65,7 @@ class KalshiSocket:
         body = {"id": number, "cmd": command.name, "params": command.params}
         try:
             # Bounded: a peer that stopped reading must not hold up the one task that would notice.
-            with anyio.fail_after(self.silence_limit_seconds):
+            with anyio.fail_after(self.idle_timeout_seconds):
                 await self.connection.send_str(msgspec.json.encode(body).decode())
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"socket: {command.name} could not be sent: {error}") from error
@@ -100,17 +100,17 @@ class KalshiSocket:
 
     async def _next(self) -> aiohttp.WSMessage:
         try:
-            return await self.connection.receive(timeout=self.silence_limit_seconds)
+            return await self.connection.receive(timeout=self.idle_timeout_seconds)
         except TimeoutError as error:
             raise Transient(
-                f"no frame and no ping on the socket for {self.silence_limit_seconds:g} s"
+                f"no frame and no ping on the socket for {self.idle_timeout_seconds:g} s"
             ) from error
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(f"socket: connection lost: {type(error).__name__}: {error}") from error
 
     async def _pong(self, payload: bytes) -> None:
         try:
-            with anyio.fail_after(self.silence_limit_seconds):
+            with anyio.fail_after(self.idle_timeout_seconds):
                 await self.connection.pong(payload)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise Transient(f"socket: pong could not be sent: {error}") from error
@@ -138,7 +138,7 @@ async def open_socket(
     clock: Clock,
     *,
     venue_clock: VenueClock,
-    silence_limit_seconds: float,
+    idle_timeout_seconds: float,
 ) -> AsyncGenerator[KalshiSocket]:
     """Connect and sign. Raises Transient if the venue is away or the clock off, BadConfig for a bad key."""
     connection = await _connect(
@@ -148,7 +148,7 @@ async def open_socket(
         yield KalshiSocket(
             connection=connection,
             clock=clock,
-            silence_limit_seconds=silence_limit_seconds,
+            idle_timeout_seconds=idle_timeout_seconds,
             last_heard=clock.utc(),
         )
     finally:

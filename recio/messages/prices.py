@@ -76,8 +76,8 @@ class SourceView:
 class Momentum:
     """The weighted move of the last half hour."""
 
-    hundredths: float
-    """Hundredths of a percent, signed."""
+    bp: float
+    """Basis points (hundredths of a percent), signed."""
     whole: bool
     """Whether every horizon was known."""
 

@@ -85,17 +85,17 @@ class Feed:
     name: str
     connection: aiohttp.ClientWebSocketResponse
     parse: Parser
-    silence_limit_seconds: float
+    idle_timeout_seconds: float
     """Host seconds without a message that tells anything; chatter of other kinds is silence too."""
 
     async def receive(self) -> tuple[Heard, ...]:
         """What is told next, never nothing. Raises Transient on a close, silence or a broken message."""
         try:
-            with anyio.fail_after(self.silence_limit_seconds):
+            with anyio.fail_after(self.idle_timeout_seconds):
                 while not (heard := self._understood(await self.connection.receive())):
                     pass
         except TimeoutError as error:
-            raise Transient(f"{self.name}: silent for {self.silence_limit_seconds:g} s") from error
+            raise Transient(f"{self.name}: silent for {self.idle_timeout_seconds:g} s") from error
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(f"{self.name}: {type(error).__name__}: {error}") from error
         for each in heard:
@@ -114,7 +114,7 @@ class Feed:
 
 @asynccontextmanager
 async def open_feed(
-    session: aiohttp.ClientSession, source: Source, *, silence_limit_seconds: float
+    session: aiohttp.ClientSession, source: Source, *, idle_timeout_seconds: float
 ) -> AsyncGenerator[Feed]:
     """Connect and say subscribe. Raises Transient."""
     try:
@@ -128,7 +128,7 @@ async def open_feed(
             name=source.name,
             connection=connection,
             parse=source.parser(),
-            silence_limit_seconds=silence_limit_seconds,
+            idle_timeout_seconds=idle_timeout_seconds,
         )
     finally:
         with anyio.move_on_after(CLOSE_LIMIT, shield=True):

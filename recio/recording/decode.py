@@ -25,7 +25,7 @@ from recio.recording.lines import READABLE, Began, BoardChange, Ended, Entered, 
 from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
 from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.exit import ExitDecision
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage, StrategySection
 from recio.units import Ticker
 

@@ -17,8 +17,9 @@ from recio.recording.lines import FORM, Began, BoardChange, Ended, Entered, Exit
 from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
 from recio.rules.decision.exit import Holds
 from recio.rules.decision.strategy import Strategy, named
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
+from recio.settings.units import OFF
 from recio.units import Ticker, money_decimal
 
 _settings = msgspec.json.Encoder(decimal_format="number")
@@ -57,7 +58,7 @@ class Encoder:
             {
                 "name": strategy.name,
                 "stage": strategy.stage,
-                "budget_dollars": money_decimal(strategy.budget),
+                "budget_dollars": OFF if strategy.budget is None else money_decimal(strategy.budget),
                 **{name: each.model_dump(mode="python") for name, each in sections.items()},
                 "models": {symbol: strategy.model.name_for(symbol) for symbol in self.symbols},
             }

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from recio.recording.decode import ENDING, RECORDING, segment_files
-from recio.settings.sections import RecorderSection
+from recio.settings.system import RecorderSection
 
 MODE = 0o600
 PACKED = 5

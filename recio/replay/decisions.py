@@ -19,7 +19,7 @@ from recio.rules.decision.entry import Waits
 from recio.rules.decision.exit import Holds
 from recio.rules.decision.strategy import Strategy
 from recio.rules.pricing.model import Model, average
-from recio.settings.sections import ModelKind, ModelSection
+from recio.settings.trading import ModelKind, ModelSection
 
 SHOWN = 5
 """Differences that are told in full."""
@@ -107,7 +107,7 @@ def _strategies(segment: Segment, settings: Settings, tables: Model | None) -> l
         Strategy(
             name=name,
             stage=each.stage,
-            budget=each.budget,
+            budget=each.budget_dollars,
             entry=each.entry,
             exit=each.exit,
             model=_model(segment, each.model, settings.models[name], tables),

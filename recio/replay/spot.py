@@ -60,7 +60,7 @@ class Spot:
             self.momentum = self.memory.momentum()
             if self.momentum is not None:
                 minute = self.memory.seconds[-1][0] // 60
-                self.peaks = with_peak(self.peaks, minute, self.momentum.hundredths)
+                self.peaks = with_peak(self.peaks, minute, self.momentum.bp)
         if not self.traded or second > self.traded[-1][0]:
             self.traded.append((second, match.price))
         elif second == self.traded[-1][0]:

@@ -23,7 +23,7 @@ from recio.rules.decision import exit as exit_rule
 from recio.rules.market.quotes import ask_on
 from recio.rules.pricing.model import Model
 from recio.settings.config import Config
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Side, Ticker, TradeId
 
 Look = Callable[[MarketBoard, Prices, datetime], None]
@@ -102,5 +102,5 @@ def trader(session: str, config: Config, model: Model) -> Trader:
         config=config,
         entry_settings=config.entry.model_copy(update={"enabled": True}),
         model=model,
-        paper=Paper(deadline=timedelta(seconds=config.risk.order_deadline_seconds)),
+        paper=Paper(deadline=timedelta(seconds=config.risk.max_send_delay_seconds)),
     )

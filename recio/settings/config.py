@@ -22,26 +22,22 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
-from recio.settings.sections import (
+from recio.settings.prices import PricesSection, SymbolSection
+from recio.settings.renamed import renamed_key, renamed_value
+from recio.settings.risk import RiskSection
+from recio.settings.section import Section
+from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
+from recio.settings.system import (
     DatabaseSection,
     DemoSection,
-    EntrySection,
-    Environment,
-    ExitSection,
     HealthSection,
-    KalshiSection,
     LogSection,
-    MarketSection,
-    Mode,
-    ModelSection,
-    PricesSection,
     RecorderSection,
-    RiskSection,
-    Section,
     StatusSection,
-    SymbolSection,
 )
-from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
+from recio.settings.units import ZERO
+from recio.settings.venue import Environment, KalshiSection, MarketSection, Mode
 
 
 class Config(Section):
@@ -173,12 +169,16 @@ def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
     keys = list(_place(detail))
     name = ".".join(keys) or "the config"
     if detail["type"] == "extra_forbidden":
-        return f"unknown key {name}{_nearest(keys)}"
+        return renamed_key(keys) or f"unknown key {name}{_nearest(keys)}"
     message = detail["msg"].removeprefix("Value error, ")
     if not keys:
         return message
     value = _value_at(keys, table)
-    shown = "(hidden)" if keys[-1] == "dsn" else repr(str(value) if isinstance(value, Decimal) else value)
+    if told := renamed_value(keys, value):
+        return told
+    shown = "(hidden)" if keys[-1] == "dsn" else str(value) if isinstance(value, Decimal) else repr(value)
+    if detail["type"] == ZERO:
+        return f"{name} = {shown} {message}"
     return f"{name} = {shown} is refused: {message[0].lower()}{message[1:]}"
 
 

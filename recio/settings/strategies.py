@@ -6,14 +6,12 @@ It decides nothing; what a strategy is while the daemon runs stands in `recio/ru
 from __future__ import annotations
 
 from collections.abc import Iterable
-from decimal import Decimal
 from enum import StrEnum
-from typing import Any, cast
+from typing import Annotated, Any, cast
 
-from pydantic import field_validator
-
-from recio.settings.sections import Dollars, EntrySection, ExitSection, ModelSection, Section, exact
-from recio.units import Money, money
+from recio.settings.section import Section
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
+from recio.settings.units import MoneyOrOff, zero_would
 
 DEFAULT = "default"
 """The name of the one strategy of a config that names none; its trades are those of [entry] and [exit]."""
@@ -34,20 +32,13 @@ class Stage(StrEnum):
 
 class StrategySection(Section):
     stage: Stage = Stage.SHADOW
-    budget_dollars: Dollars = Decimal(0)
+    budget_dollars: Annotated[
+        MoneyOrOff, zero_would("let nothing be bought", 'write "off" for no budget, or stage = "off"')
+    ] = None
+    """Most that its open trades may cost at their worst; None is no bound of its own."""
     entry: EntrySection = EntrySection()
     exit: ExitSection = ExitSection()
     model: ModelSection = ModelSection()
-
-    @field_validator("budget_dollars")
-    @classmethod
-    def exact_amount(cls, value: Decimal) -> Decimal:
-        return exact(value, money)
-
-    @property
-    def budget(self) -> Money:
-        """Most that its open trades may cost at their worst; 0 is no bound of its own."""
-        return money(f"{self.budget_dollars:f}")
 
 
 def with_inherited(table: dict[str, Any]) -> dict[str, Any]:

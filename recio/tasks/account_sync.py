@@ -35,7 +35,7 @@ from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.reconcile import Absence, CashMismatch, absence_margin, cash_cause, compare
-from recio.settings.sections import KalshiSection
+from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of

@@ -29,7 +29,7 @@ from recio.rules.decision.manual import TradeRequest
 from recio.rules.decision.rejections import NO_EVENT, Rejections
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, bid_of
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached

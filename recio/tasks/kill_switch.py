@@ -22,7 +22,7 @@ from recio.kalshi.rest import KalshiRest
 from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderState
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Quantity
@@ -189,7 +189,7 @@ class KillSwitch:
 
 def contracts_at_once(limits: RiskSection) -> Quantity:
     """What our own limits let match in a moment; more than that in fifteen seconds is no trading of ours."""
-    return Quantity(limits.max_order * max(1, limits.max_open_trades))
+    return Quantity(limits.max_contracts_per_order * max(1, limits.max_open_trades))
 
 
 def _rounded(seconds: float | None) -> float | None:

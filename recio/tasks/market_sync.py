@@ -48,7 +48,7 @@ from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen,
 from recio.messages.markets import Market, MarketBoard, MarketEnded, VenuePhase, VenueState
 from recio.messages.prices import IndexHistory, IndexValue
 from recio.rules.market import market_board
-from recio.settings.sections import KalshiSection, MarketSection
+from recio.settings.venue import KalshiSection, MarketSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker
@@ -121,7 +121,7 @@ class MarketSync:
                 self.signer,
                 self.clock,
                 venue_clock=self.rest.venue_clock,
-                silence_limit_seconds=self.venue.silence_limit_seconds,
+                idle_timeout_seconds=self.venue.idle_timeout_seconds,
             ) as socket,
             anyio.create_task_group() as group,
         ):

@@ -32,7 +32,7 @@ from recio.rules.price.consensus import Panel
 from recio.rules.price.momentum import MINUTES_REMEMBERED
 from recio.rules.price.price_sources import Limits, apart_bp
 from recio.rules.price.volatility import REMEMBERED_SECONDS, PriceMemory
-from recio.settings.sections import PriceSource, PricesSection, SymbolSection
+from recio.settings.prices import PriceSource, PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Reads, Writes
@@ -139,7 +139,7 @@ class PriceFeed:
     def _limits(self) -> Limits:
         """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""
         return Limits(
-            silence_seconds=self.settings.silence_limit_seconds * self.clock.speed,
+            silence_seconds=self.settings.idle_timeout_seconds * self.clock.speed,
             frozen_seconds=self.settings.frozen_seconds,
             fresh_seconds=FRESH_SECONDS * max(1.0, self.clock.speed / SPEED_OF_FRESH),
             divergence_bp=Decimal(str(self.settings.max_divergence_bp)),
@@ -164,8 +164,8 @@ class PriceFeed:
 
     async def _listen(self, source: Source, run: _Run) -> None:
         """Until the connection breaks. Raises Transient."""
-        silence = self.settings.silence_limit_seconds
-        async with open_feed(self.session, source, silence_limit_seconds=silence) as feed:
+        silence = self.settings.idle_timeout_seconds
+        async with open_feed(self.session, source, idle_timeout_seconds=silence) as feed:
             log.info("price source connected", source=source.name)
             while True:
                 for heard in await feed.receive():

@@ -25,9 +25,8 @@ from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.rules.account import risk
-from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.market.quotes import ask_on
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -122,7 +121,7 @@ class TradeManager:
             account=self.account.get(),
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
-        match risk.approve(intent, exposure, self.limits, now, self.budgets.get(intent.strategy, UNBOUNDED)):
+        match risk.approve(intent, exposure, self.limits, now, self.budgets.get(intent.strategy)):
             case risk.Denied(limit=limit, reason=reason):
                 log.warning("entry refused", ticker=intent.ticker, limit=limit, reason=reason)
                 return f"refused an entry: {reason}"
@@ -205,7 +204,7 @@ class TradeManager:
         return ""
 
     def _deadline(self) -> timedelta:
-        return timedelta(seconds=self.limits.order_deadline_seconds)
+        return timedelta(seconds=self.limits.max_send_delay_seconds)
 
     async def _publish(self, say: Say, sentence: str) -> None:
         async with transaction(self.pool) as connection:

@@ -6,7 +6,7 @@ from typing import Any
 
 from recio.messages.account import AccountView
 from recio.rules.account.risk import Exposure, used
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.units import quantity_text
 from recio.web.market_rows import dollars_text
 from recio.wires import Wires

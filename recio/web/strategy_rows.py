@@ -33,7 +33,7 @@ def _row(strategy: Strategy, trades: OpenTrades | None, score: ShadowScore | Non
     return {
         "name": strategy.name,
         "stage": strategy.stage.value,
-        "budget": dollars_text(strategy.budget) if strategy.budget else None,
+        "budget": None if strategy.budget is None else dollars_text(strategy.budget),
         "open_trades": None if trades is None else len(own),
         "open_cost": None if trades is None else dollars_text(cost_of(strategy.name, trades)),
         "settled": None if score is None else score.trades,

@@ -232,9 +232,9 @@ BREACHES = (
     ),
     Breach(
         "rooms of the settings",
-        "recio/settings/sections.py",
+        "recio/settings/risk.py",
         "from recio.settings import config",
-        ("recio.settings.sections -> recio.settings.config", "never the other way", "belongs to its section"),
+        ("recio.settings.risk -> recio.settings.config", "never the other way", "belongs to its section"),
     ),
     Breach(
         "rooms of the rules",

@@ -24,7 +24,7 @@ from recio.messages.orders import (
 )
 from recio.rules.account.lifecycle import ORDER_MOVES, TRADE_MOVES
 from recio.rules.account.risk import Approved, Exposure, approve
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.units import (
     BookSide,
     FillId,

@@ -19,7 +19,7 @@ from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, TradeState
 from recio.rules.account.risk import Approved, Collar, Exposure, approve
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.units import (
     BookSide,
     EventTicker,
@@ -139,7 +139,7 @@ SMALL: list[tuple[str, dict[str, Any], list[OpenIntent], OpenIntent]] = [
 async def test_an_entry_beyond_a_limit_has_no_row_and_the_rule_names_the_same_limit(
     connection: Connection, name: str, changed: dict[str, Any], before: list[OpenIntent], beyond: OpenIntent
 ):
-    limited = LIMITS.model_copy(update=changed)
+    limited = RiskSection.model_validate(LIMITS.model_dump() | changed)
     writer = await begun(connection, limited)
     for intent in before:
         assert await agree(connection, limited, intent) == ""
@@ -177,7 +177,7 @@ async def test_losses_in_a_row_end_entries_until_a_halt_that_came_after_them_is_
 
 
 async def test_what_was_lost_today_counts_after_a_restart_and_not_the_day_after(connection: Connection):
-    limited = LIMITS.model_copy(update={"max_daily_loss_dollars": Decimal(5)})
+    limited = LIMITS.model_copy(update={"max_daily_loss_dollars": Money(5_000_000)})
     await lose(connection, await begun(connection, limited), 1)
     writer = await begun(connection, limited)
     with pytest.raises(asyncpg.CheckViolationError, match="limit max_daily_loss_dollars is"):

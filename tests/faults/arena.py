@@ -55,7 +55,7 @@ min_edge_dollars = 0.0
 min_price_dollars = 0.05
 max_price_dollars = 0.95
 cooldown_seconds = 0
-max_entries_per_market = 0
+max_entries_per_market = "off"
 min_seconds_to_close = 20
 max_price_age_seconds = {price_age}
 max_book_age_seconds = 30.0
@@ -65,7 +65,7 @@ stop_probability = 1.0
 retry_seconds = 1
 max_price_age_seconds = 60.0
 [risk]
-order_deadline_seconds = 30.0
+max_send_delay_seconds = 30.0
 max_entries_per_event = 1000
 max_open_trades = {open_trades}
 max_open_cost_dollars = {open_cost}

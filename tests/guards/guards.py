@@ -149,7 +149,7 @@ DECISIONS = (
     _guard(
         "re-entry",
         "recio/rules/decision/entry_gates.py",
-        "if most and entries >= most:",
+        "if most is not None and entries >= most:",
         "if False:",
         ENTRY,
     ),
@@ -215,14 +215,14 @@ LIMITS = (
     _guard(
         "decision deadline",
         "recio/rules/account/risk.py",
-        "if age > limits.order_deadline_seconds:",
+        "if age > limits.max_send_delay_seconds:",
         "if False:",
         RISK,
     ),
     _guard(
         "order size",
         "recio/rules/account/risk.py",
-        "if intent.quantity > limits.max_order:",
+        "if intent.quantity > limits.max_contracts_per_order:",
         "if False:",
         RISK,
     ),
@@ -250,7 +250,7 @@ LIMITS = (
     _guard(
         "open cost",
         "recio/rules/account/risk.py",
-        "if total > limits.max_open_cost:",
+        "if total > limits.max_open_cost_dollars:",
         "if False:",
         RISK,
     ),
@@ -271,7 +271,7 @@ LIMITS = (
     _guard(
         "daily loss",
         "recio/rules/account/risk.py",
-        "if worst > limits.max_daily_loss:",
+        "if worst > limits.max_daily_loss_dollars:",
         "if False:",
         RISK,
     ),
@@ -292,14 +292,14 @@ LIMITS = (
     _guard(
         "contracts per strike",
         "recio/rules/account/risk.py",
-        "if total > limits.max_strike:",
+        "if total > limits.max_contracts_per_strike:",
         "if False:",
         RISK,
     ),
     _guard(
         "cost per event",
         "recio/rules/account/risk.py",
-        "if event > limits.max_event_cost:",
+        "if event > limits.max_event_cost_dollars:",
         "if False:",
         RISK,
     ),
@@ -602,9 +602,16 @@ FENCES = (
     ),
     _guard(
         "entry starts switched off",
-        "recio/settings/sections.py",
+        "recio/settings/trading.py",
         "    enabled: bool = False",
         "    enabled: bool = True",
+        "tests/test_config.py",
+    ),
+    _guard(
+        "a zero that once meant off is refused",
+        "recio/settings/units.py",
+        "if is_number(value) and value == 0:",
+        "if False:",
         "tests/test_config.py",
     ),
 )

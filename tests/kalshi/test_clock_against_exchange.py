@@ -57,7 +57,7 @@ async def _refused_once_at_the_socket(session: aiohttp.ClientSession, venue: Ven
 
     async def connect() -> bool:
         async with open_socket(
-            session, venue.ws_url, venue.signer, Clock(), venue_clock=heard, silence_limit_seconds=5
+            session, venue.ws_url, venue.signer, Clock(), venue_clock=heard, idle_timeout_seconds=5
         ):
             return True
 

@@ -147,7 +147,7 @@ class Listener:
                 venue.signer,
                 venue.clock,
                 venue_clock=VenueClock(),
-                silence_limit_seconds=30,
+                idle_timeout_seconds=30,
             ) as socket,
             anyio.create_task_group() as group,
         ):

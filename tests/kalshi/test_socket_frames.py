@@ -114,7 +114,7 @@ async def _speak(venue: LocalVenue, limit: float = 5.0):
         SIGNER,
         Clock(),
         venue_clock=VenueClock(),
-        silence_limit_seconds=limit,
+        idle_timeout_seconds=limit,
     )
 
 

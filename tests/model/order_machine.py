@@ -34,7 +34,8 @@ from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.limits import wanted
 from recio.rules.account.reconcile import Absence, absence_margin, compare
 from recio.rules.decision import entry
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection
 from recio.units import (
     EventTicker,
     Price,
@@ -154,12 +155,12 @@ class OrderMachine(RuleBasedStateMachine):
             account=account(),
             controls=TradingControls(halts=self.run(halts.active(self.connection))),
         )
-        settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=0)
+        settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=None)
         outcome = entry.decide(seen, settings, now).outcome
         return outcome if isinstance(outcome, OpenIntent) else None
 
     async def _intended(self, approved: risk.Approved, crash: str) -> PlaceOrder | None:
-        deadline = timedelta(seconds=self.limits.order_deadline_seconds)
+        deadline = timedelta(seconds=self.limits.max_send_delay_seconds)
         try:
             async with self.step():
                 command = await ledger.intend_entry(
@@ -399,7 +400,7 @@ class OrderMachine(RuleBasedStateMachine):
         worst = sum(self._worst_of(ticker) for ticker in self.venue.closes.keys() - self.venue.settlements)
         may_leave = (*self._may_be_sent(), *(each for each, _ in self.on_the_way))
         worst += sum(notional(_own_price(each), each.quantity) for each in may_leave if not each.reduce_only)
-        assert worst <= self.limits.max_open_cost, "more is at stake than the limit allows"
+        assert worst <= self.limits.max_open_cost_dollars, "more is at stake than the limit allows"
 
     def _may_be_sent(self) -> list[PlaceOrder]:
         """What the executor has not looked at yet; what is past its deadline it will not send any more."""

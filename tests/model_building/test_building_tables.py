@@ -44,7 +44,7 @@ def by_hand(closes: list[float], bucket: int, minutes: int, distance: float) -> 
         end = closes[index + minutes]
         if moved is None or not all(closes[index - 30 : index + minutes + 1]):
             continue
-        if max(-BUCKETS, min(BUCKETS, round(moved.hundredths))) != bucket:
+        if max(-BUCKETS, min(BUCKETS, round(moved.bp))) != bucket:
             continue
         total += 1
         ups += end / closes[index] - 1 >= distance

@@ -173,7 +173,7 @@ async def test_each_pair_is_subscribed_and_a_silent_connection_is_given_up():
 
     async with local_venue(feed_server) as venue:
         source = bitstamp.source(venue.base_url.replace("http", "ws"), PAIRS)
-        async with open_feed(venue.session, source, silence_limit_seconds=0.2) as feed:
+        async with open_feed(venue.session, source, idle_timeout_seconds=0.2) as feed:
             with anyio.fail_after(5):
                 assert len(await feed.receive()) == 1
                 with pytest.raises(Transient, match="silent"):

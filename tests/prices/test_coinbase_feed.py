@@ -201,7 +201,7 @@ def feed_of(
     venue: LocalVenue, silence: float = 5, products: Mapping[str, str] = PRODUCTS
 ) -> AbstractAsyncContextManager[Feed]:
     source = coinbase.source(venue.base_url.replace("http", "ws"), products)
-    return open_feed(venue.session, source, silence_limit_seconds=silence)
+    return open_feed(venue.session, source, idle_timeout_seconds=silence)
 
 
 async def test_each_product_is_subscribed_by_a_message_of_its_own_and_silence_is_noticed():

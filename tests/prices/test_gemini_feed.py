@@ -190,7 +190,7 @@ async def test_all_symbols_are_subscribed_at_once_and_a_silent_connection_is_giv
 
     async with local_venue(feed_server) as venue:
         source = gemini.source(venue.base_url.replace("http", "ws"), NAMES)
-        async with open_feed(venue.session, source, silence_limit_seconds=0.2) as feed:
+        async with open_feed(venue.session, source, idle_timeout_seconds=0.2) as feed:
             with anyio.fail_after(5):
                 assert price_of(await feed.receive()) == 84_002
                 with pytest.raises(Transient, match="silent"):

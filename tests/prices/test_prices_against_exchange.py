@@ -18,7 +18,7 @@ from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.messages.prices import Prices, SourceState
 from recio.rules.price.price_sources import apart_bp
-from recio.settings.sections import PricesSection, SymbolSection
+from recio.settings.prices import PricesSection, SymbolSection
 from recio.tasks.price_feed import PriceFeed
 from recio.wires import Wires
 
@@ -135,7 +135,7 @@ async def test_both_feeds_make_prices_of_both_coins_that_stay_current(
 async def test_a_feed_that_falls_silent_is_replaced_and_comes_back(
     tmp_path: Path, pool: asyncpg.Pool[asyncpg.Record]
 ):
-    async with running(tmp_path, pool, silence_limit_seconds=1.0) as feed:
+    async with running(tmp_path, pool, idle_timeout_seconds=1.0) as feed:
         await feed.until(good)
         await feed.arm("feed_dead", "kraken")
         prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.DOWN)

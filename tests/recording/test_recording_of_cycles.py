@@ -26,8 +26,9 @@ from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle, of_entry, 
 from recio.rules.decision.entry import EntryInputs
 from recio.rules.decision.exit import NOTHING
 from recio.rules.decision.strategy import Strategy
-from recio.settings.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
+from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Ticker, money
 from recio.wires import RingBuffer
@@ -35,7 +36,7 @@ from tests.builders import NOW, account, board, book, market, open_trades, price
 
 ENTRY = EntrySection(
     enabled=True,
-    max_entries_per_market=0,
+    max_entries_per_market=None,
     min_price_dollars=Decimal("0.05"),
     min_edge_dollars=Decimal("0.015"),
 )
@@ -134,6 +135,60 @@ def test_every_cycle_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
     assert (found.different, found.lost, found.cut) == (0, 0, [])
     assert found.intents > 10
     assert f"{len(cycles):,} come out the same, 0 do not" in as_text(found)
+
+
+EVERY_GATE_SET = Strategy(
+    entry=EntrySection.model_validate(
+        {
+            "contracts": Decimal("12.34"),
+            "sizing": "kelly",
+            "kelly_bankroll_dollars": Decimal("1234567.654321"),
+            "min_probability": 0.55,
+            "max_spread_dollars": Decimal("0.0375"),
+            "min_depth_contracts": Decimal("0.01"),
+            "spike_trigger_bp": 36.5,
+        }
+    ),
+    exit=ExitSection.model_validate(
+        {
+            "hard_stop_probability": 0.1,
+            "stop_price_dollars": Decimal("0.0001"),
+            "take_profit_dollars": Decimal("0.9999"),
+            "momentum_stop_bp": 36.5,
+            "time_stop_seconds_to_close": 120.5,
+            "min_floor_dollars": Decimal("0.01"),
+        }
+    ),
+    budget=money("40.000001"),
+)
+EVERY_GATE_OFF = Strategy(
+    name="bold",
+    entry=EntrySection.model_validate({"max_entries_per_market": "off"}),
+    exit=ExitSection.model_validate({"stop_probability": "off"}),
+)
+
+
+def test_settings_come_back_exactly_with_every_gate_set_and_with_every_gate_off(tmp_path: Path):
+    files = segments(tmp_path)
+    files.begin(NOW)
+    limits = RiskSection.model_validate({"max_open_cost_dollars": Decimal("9999999.999999")})
+    strategies = (EVERY_GATE_SET, EVERY_GATE_OFF)
+    files.append(Encoder(limits=limits, strategies=strategies, symbols=("BTC",)).begin(NOW))
+    (segment,) = segments_under([tmp_path])
+    assert list(segment.cycles()) == []
+    assert segment.settings is not None
+    assert segment.settings.risk == limits
+    for strategy in strategies:
+        read = segment.settings.strategies[strategy.name]
+        assert (read.entry, read.exit, read.model) == (strategy.entry, strategy.exit, strategy.model_settings)
+        assert read.budget_dollars == strategy.budget
+    gates = {
+        *EVERY_GATE_OFF.entry.model_dump().items(),
+        *EVERY_GATE_OFF.exit.model_dump().items(),
+    }
+    assert sum(value == "off" for _, value in gates) == 13
+    assert "off" not in EVERY_GATE_SET.entry.model_dump().values()
+    assert "off" not in EVERY_GATE_SET.exit.model_dump().values()
 
 
 def test_a_segment_is_read_without_the_one_before_it(tmp_path: Path):

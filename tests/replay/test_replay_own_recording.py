@@ -27,7 +27,8 @@ from recio.rules.market.order_book import DEPTH_SHOWN
 from recio.rules.pricing.model import AVERAGE
 from recio.score.sessions import from_sessions
 from recio.settings.config import Config
-from recio.settings.sections import EntrySection, ExitSection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Quantity, Side, Ticker
 from recio.wires import RingBuffer
@@ -152,14 +153,14 @@ def test_an_order_that_no_cycle_followed_got_nothing(written: Written):
 
 
 def test_the_same_offer_is_not_bought_twice(written: Written):
-    again = Config(exit=IN_AND_OUT, entry=EntrySection(max_entries_per_market=0, cooldown_seconds=0))
+    again = Config(exit=IN_AND_OUT, entry=EntrySection(max_entries_per_market=None, cooldown_seconds=0))
     for second in range(30):
         written.cycle(second, asked((5_000, 1_500), bid=4_900))
     assert [each for each in bought(written.traded(again)) if each != "0.00"] == ["10.00", "5.00"]
 
 
 def test_a_level_that_fell_out_of_what_is_shown_is_not_offered_anew(written: Written):
-    deep = EntrySection(max_entries_per_market=0, cooldown_seconds=0, min_depth_contracts=Decimal(5))
+    deep = EntrySection(max_entries_per_market=None, cooldown_seconds=0, min_depth_contracts=Decimal(5))
     better = [(3_900 + 100 * each, 1) for each in range(DEPTH_SHOWN)]
     for second in range(12):
         behind = 6 <= second < 9

@@ -13,7 +13,8 @@ from recio.replay.report import as_json
 from recio.replay.run import replay
 from recio.replay.windows import read_windows
 from recio.settings.config import Config
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
+from recio.units import money
 from tests.builders import AGAIN_AND_AGAIN, QUICK
 
 TICKER = "KXBTC15M-26JAN050715-15"
@@ -229,7 +230,7 @@ def test_a_stop_that_sells_a_part_leaves_the_rest_to_be_sold_or_settled(tempting
 
 def test_the_risk_limits_of_the_config_hold(tempting):
     keep_alive(tempting, 150)
-    limits = NO_STOP.risk.model_copy(update={"max_open_cost_dollars": 1})
+    limits = NO_STOP.risk.model_copy(update={"max_open_cost_dollars": money("1")})
 
     found = tempting.replayed(NO_STOP.model_copy(update={"risk": limits}))
 

@@ -14,7 +14,7 @@ from recio.messages.orders import OrderState
 from recio.messages.prices import Prices, SourceState, SourceView
 from recio.rules.health.conditions import Figures, conditions, overdue
 from recio.settings.config import Config
-from recio.settings.sections import KalshiSection
+from recio.settings.venue import KalshiSection
 from recio.units import ClientOrderId, Quantity
 from tests.builders import NOW, TICKER, account, board, open_trades, order, price, prices, view
 

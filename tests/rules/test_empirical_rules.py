@@ -28,7 +28,7 @@ from recio.rules.pricing.empirical import (
 
 PRICE = 100_000.0
 SPOT = Decimal(100_000)
-CALM = Momentum(hundredths=0.0, whole=True)
+CALM = Momentum(bp=0.0, whole=True)
 MINUTES = st.floats(0.0, 90.0)
 MOVES = st.floats(-0.03, 0.03)
 
@@ -67,11 +67,11 @@ def at(seconds: float = 900, momentum: Momentum = CALM, of: EmpiricalTable | Non
 
 
 @pytest.mark.parametrize(
-    ("hundredths", "number"),
+    ("bp", "number"),
     [(0.4, 0), (0.6, 1), (-7.4, -7), (29.6, 30), (30.4, 30), (250.0, 30), (-99.0, -30)],
 )
-def test_momentum_falls_into_its_bucket_and_beyond_the_outermost_into_that(hundredths: float, number: int):
-    assert bucket_of(Momentum(hundredths=hundredths, whole=True)) == number
+def test_momentum_falls_into_its_bucket_and_beyond_the_outermost_into_that(bp: float, number: int):
+    assert bucket_of(Momentum(bp=bp, whole=True)) == number
 
 
 @given(MINUTES, MOVES, MOVES)
@@ -114,13 +114,13 @@ def test_between_cells_it_is_linear_in_time_and_distance():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "hundredths", "word"),
+    ("seconds", "bp", "word"),
     [(20, 0.0, "0.3 minutes count as 1"), (4000, 0.0, "count as 60"), (900, 44.0, "counts as +30")],
 )
-def test_what_lies_outside_the_table_takes_its_edge_and_says_so(seconds: float, hundredths: float, word: str):
-    here = at(seconds, Momentum(hundredths=hundredths, whole=True))
+def test_what_lies_outside_the_table_takes_its_edge_and_says_so(seconds: float, bp: float, word: str):
+    here = at(seconds, Momentum(bp=bp, whole=True))
     assert any(word in each for each in here.clamped)
-    edge = at(min(max(seconds, 60), 3600), Momentum(hundredths=min(hundredths, 30.0), whole=True))
+    edge = at(min(max(seconds, 60), 3600), Momentum(bp=min(bp, 30.0), whole=True))
     assert here.above == edge.above
 
 
@@ -133,13 +133,13 @@ def test_a_distance_beyond_the_table_counts_as_its_furthest_and_says_so():
     assert (bool(far.clamped), bool(edge.clamped)) == (True, False)
 
 
-@pytest.mark.parametrize("momentum", [None, Momentum(hundredths=3.0, whole=False)])
+@pytest.mark.parametrize("momentum", [None, Momentum(bp=3.0, whole=False)])
 def test_without_the_whole_momentum_there_is_no_answer(momentum: Momentum | None):
     assert slice_at(table(), momentum, 900) is None
 
 
 def test_a_bucket_that_saw_too_little_gives_no_answer():
-    assert slice_at(table(b5=bucket(samples=FEWEST - 1)), Momentum(hundredths=5.0, whole=True), 900) is None
+    assert slice_at(table(b5=bucket(samples=FEWEST - 1)), Momentum(bp=5.0, whole=True), 900) is None
     assert slice_at(EmpiricalTable(digest="d", symbol="BTC", buckets={}), CALM, 900) is None
 
 

@@ -15,7 +15,7 @@ from recio.messages.markets import BookView, MarketStatus
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices
 from recio.rules.decision.entry import EntryInputs, Waits, decide
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Price, Quantity, Side
 from tests.builders import (
     NOW,
@@ -56,7 +56,7 @@ def gate(world: EntryInputs, settings: EntrySection = SETTINGS) -> str:
 def test_buys_the_cheap_side_and_follows_its_ask_by_no_more_than_the_slippage():
     outcome = decide(seen(), SETTINGS, NOW).outcome
     assert isinstance(outcome, OpenIntent)
-    assert (outcome.side, outcome.limit, outcome.quantity) == (Side.YES, 3200, SETTINGS.size)
+    assert (outcome.side, outcome.limit, outcome.quantity) == (Side.YES, 3200, SETTINGS.contracts)
 
 
 def test_buys_no_when_yes_is_dear_and_pays_its_own_sides_price():
@@ -212,7 +212,7 @@ RAN = replace(price(), momentum_peaks=((MINUTE - 9, 36.0), *((MINUTE - n, 12.0) 
         ("re-entry", {}, {"trades": open_trades(entries_by_market={TICKER: 1})}),
         (
             "spike",
-            {"spike_trigger_hundredths": 36.0, "spike_resume_hundredths": 30.0, "spike_calm_minutes": 15},
+            {"spike_trigger_bp": 36.0, "spike_resume_bp": 30.0, "spike_calm_minutes": 15},
             {"prices": prices(RAN)},
         ),
     ],
@@ -222,14 +222,12 @@ def test_each_further_gate_closes_for_its_own_reason_and_stands_open_unless_it_i
 ):
     world = seen(**change)
     assert gate(world, EntrySection.model_validate({"enabled": True, **settings})) == name
-    off = EntrySection(enabled=True, max_entries_per_market=0)
+    off = EntrySection(enabled=True, max_entries_per_market=None)
     assert isinstance(decide(world, off, NOW).outcome, OpenIntent)
 
 
 def test_a_pause_says_what_began_it_and_how_far_it_is():
-    settings = EntrySection(
-        enabled=True, spike_trigger_hundredths=36.0, spike_resume_hundredths=30.0, spike_calm_minutes=15
-    )
+    settings = EntrySection(enabled=True, spike_trigger_bp=36.0, spike_resume_bp=30.0, spike_calm_minutes=15)
     outcome = decide(seen(prices=prices(RAN)), settings, NOW).outcome
     assert isinstance(outcome, Waits)
     assert (
@@ -238,5 +236,5 @@ def test_a_pause_says_what_began_it_and_how_far_it_is():
 
 
 def test_levels_of_a_pause_that_contradict_each_other_are_refused():
-    with pytest.raises(ValueError, match="spike_resume_hundredths must be below spike_trigger_hundredths"):
-        EntrySection(spike_trigger_hundredths=30.0, spike_resume_hundredths=30.0)
+    with pytest.raises(ValueError, match="spike_resume_bp must be below spike_trigger_bp"):
+        EntrySection(spike_trigger_bp=30.0, spike_resume_bp=30.0)

@@ -17,7 +17,7 @@ from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Momentum, PriceView
 from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide
 from recio.rules.market.quotes import price_in_range, sellable_floor
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from recio.units import Price, Quantity, Side, complement
 from tests.builders import NOW, board, book, market, price, prices, trade, view
 
@@ -49,7 +49,7 @@ def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
 def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
     sale = cycle(
         trade(),
-        settings=ExitSection(stop_probability=0.25, max_slippage_dollars=SETTINGS.max_slippage_dollars),
+        settings=ExitSection(stop_probability=0.25, max_slippage_dollars=Decimal("0.05")),
     )
     assert isinstance(sale, CloseIntent)
     assert sale.floor == Price(10)
@@ -203,13 +203,13 @@ def why(sale: CloseIntent | Holds) -> str:
         ("price stop", exits(stop_price_dollars=Decimal("0.05")), {}),
         ("take profit", exits(take_profit_dollars=Decimal("0.05")), {}),
         ("time stop", exits(time_stop_seconds_to_close=120.0), {"now": NOW + timedelta(seconds=480)}),
-        ("momentum stop", exits(momentum_stop_hundredths=36.0), {}),
+        ("momentum stop", exits(momentum_stop_bp=36.0), {}),
     ],
 )
 def test_each_stop_sells_by_its_name_without_any_probability_and_is_off_unless_it_is_set(
     name: str, settings: ExitSection, changes: dict[str, object]
 ):
-    spot = replace(NO_MODEL, momentum=Momentum(hundredths=-36.0, whole=False))
+    spot = replace(NO_MODEL, momentum=Momentum(bp=-36.0, whole=False))
     if "now" in changes:
         spot = replace(spot, tick=replace(spot.tick, at=NOW + timedelta(seconds=479)))
     assert why(cycle(trade(), spot, settings=settings, **changes)) == name
@@ -240,7 +240,7 @@ def test_price_stop_and_take_profit_sell_at_their_price_and_not_before(
 
 
 @pytest.mark.parametrize(
-    ("side", "hundredths", "sells"),
+    ("side", "bp", "sells"),
     [
         (Side.YES, -36.0, True),
         (Side.YES, -35.9, False),
@@ -249,22 +249,22 @@ def test_price_stop_and_take_profit_sell_at_their_price_and_not_before(
         (Side.NO, -50.0, False),
     ],
 )
-def test_momentum_stops_only_the_side_that_it_runs_against(side: Side, hundredths: float, sells: bool):
-    spot = replace(NO_MODEL, momentum=Momentum(hundredths=hundredths, whole=True))
-    sale = cycle(trade(side=side), spot, settings=exits(momentum_stop_hundredths=36.0))
+def test_momentum_stops_only_the_side_that_it_runs_against(side: Side, bp: float, sells: bool):
+    spot = replace(NO_MODEL, momentum=Momentum(bp=bp, whole=True))
+    sale = cycle(trade(side=side), spot, settings=exits(momentum_stop_bp=36.0))
     assert isinstance(sale, CloseIntent) is sells
     assert isinstance(
         cycle(
             trade(side=side),
             replace(spot, unreliable="sources differ"),
-            settings=exits(momentum_stop_hundredths=36.0),
+            settings=exits(momentum_stop_bp=36.0),
         ),
         Holds,
     )
 
 
 def test_a_stop_that_is_to_be_verified_sells_only_after_it_held_throughout():
-    settings, before, outcome = exits(hold_for_seconds=15.0), NOTHING, None
+    settings, before, outcome = exits(stop_confirm_seconds=15.0), NOTHING, None
     for second in (0, 5, 10):
         now = NOW + timedelta(seconds=second)
         found = decided(trade(), at_second(second), settings=settings, before=before, now=now)
@@ -288,15 +288,23 @@ def at_second(second: int) -> PriceView:
     return replace(LOSING, tick=replace(LOSING.tick, at=NOW + timedelta(seconds=second)))
 
 
-def test_a_cycle_in_the_dark_begins_the_verification_anew():
-    settings = exits(hold_for_seconds=15.0)
+def test_a_turn_in_the_dark_begins_the_verification_anew():
+    settings = exits(stop_confirm_seconds=15.0)
     before = decided(trade(), settings=settings).remembered
     assert before.falling_since == NOW
     assert decided(trade(), NO_MODEL, settings=settings, before=before).remembered.falling_since is None
 
 
+def test_a_probability_stop_that_is_off_never_sells_and_leaves_the_other_stops():
+    off = exits(stop_probability="off")
+    held = cycle(trade(), settings=off)
+    assert isinstance(held, Holds)
+    assert held.sentence.endswith(", the probability stop is off")
+    assert why(cycle(trade(), settings=exits(stop_probability="off", stop_price_dollars=1))) == "price stop"
+
+
 def test_below_the_hard_stop_nothing_is_waited_for():
-    settings = exits(hold_for_seconds=600.0, min_hold_seconds=600.0, hard_stop_probability=0.25)
+    settings = exits(stop_confirm_seconds=600.0, min_hold_seconds=600.0, hard_stop_probability=0.25)
     assert "hard stop" in cycle(trade(), settings=settings).why  # pyright: ignore[reportAttributeAccessIssue]
 
 

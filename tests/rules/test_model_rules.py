@@ -14,11 +14,11 @@ from recio.rules.decision.exit import NOTHING, Holds
 from recio.rules.decision.exit import decide as decide_exit
 from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, EmpiricalTable
 from recio.rules.pricing.model import AVERAGE, Model, Reader
-from recio.settings.sections import EntrySection, ExitSection, ModelKind
+from recio.settings.trading import EntrySection, ExitSection, ModelKind
 from recio.units import Side
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
 
-WHOLE = Momentum(hundredths=0.0, whole=True)
+WHOLE = Momentum(bp=0.0, whole=True)
 AT_THE_STRIKE = replace(price(), momentum=WHOLE)
 
 
@@ -61,7 +61,7 @@ def test_the_settlement_average_asks_for_no_momentum():
     ("model", "momentum", "word"),
     [
         (leaning(0.8), None, "momentum is not known yet"),
-        (leaning(0.8), Momentum(hundredths=1.0, whole=False), "momentum is not known yet"),
+        (leaning(0.8), Momentum(bp=1.0, whole=False), "momentum is not known yet"),
         (Model(kind=ModelKind.EMPIRICAL), WHOLE, "no empirical model of BTC"),
     ],
 )
@@ -97,7 +97,7 @@ def test_a_ladder_reads_its_table_once():
 
 
 def test_an_entry_on_a_stretched_table_is_recorded_with_what_was_stretched():
-    ran = replace(price(), momentum=Momentum(hundredths=44.0, whole=True))
+    ran = replace(price(), momentum=Momentum(bp=44.0, whole=True))
     stretched, plain = decided(leaning(0.8), ran).outcome, decided(leaning(0.8)).outcome
     assert isinstance(stretched, OpenIntent)
     assert isinstance(plain, OpenIntent)

@@ -26,15 +26,15 @@ def test_each_horizon_counts_with_its_weight():
         moved = of_minutes(closes, 30)
         assert moved is not None
         assert moved.whole
-        assert moved.hundredths == pytest.approx(100 * weight, abs=1e-9)
+        assert moved.bp == pytest.approx(100 * weight, abs=1e-9)
 
 
 def test_a_price_that_stood_still_has_none_and_one_that_rose_evenly_has_its_sum():
     still, rising = of_minutes([100.0] * 31, 30), of_minutes([100.0 + n for n in range(31)], 30)
     assert still is not None
     assert rising is not None
-    assert still.hundredths == 0.0
-    assert rising.hundredths == pytest.approx(sum(w * (130 / (130 - n) - 1) for n, w in WEIGHTS) * 10_000)
+    assert still.bp == 0.0
+    assert rising.bp == pytest.approx(sum(w * (130 / (130 - n) - 1) for n, w in WEIGHTS) * 10_000)
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_it_is_unknown_until_the_four_short_moves_are_and_whole_with_all_six(
 ):
     moved = score(101.0, lambda minutes: 100.0 if minutes <= minutes_known else None)
     assert (moved is not None) is known
-    assert moved is None or (moved.whole, moved.hundredths) == (whole, pytest.approx(100.0))
+    assert moved is None or (moved.whole, moved.bp) == (whole, pytest.approx(100.0))
 
 
 def test_a_missing_minute_is_not_filled():
@@ -60,7 +60,7 @@ def test_a_higher_newest_price_is_more_momentum(closes: list[float], factor: flo
     before, after = of_minutes(closes, 30), of_minutes([*closes[:30], closes[30] * factor], 30)
     assert before is not None
     assert after is not None
-    assert after.hundredths > before.hundredths
+    assert after.bp > before.bp
 
 
 @given(PRICES, st.floats(0.001, 1000))
@@ -68,7 +68,7 @@ def test_the_unit_of_the_price_does_not_matter(closes: list[float], factor: floa
     one, other = of_minutes(closes, 30), of_minutes([price * factor for price in closes], 30)
     assert one is not None
     assert other is not None
-    assert other.hundredths == pytest.approx(one.hundredths, abs=1e-6)
+    assert other.bp == pytest.approx(one.bp, abs=1e-6)
 
 
 def test_remembered_seconds_reach_as_far_back_as_the_longest_move():
@@ -78,5 +78,5 @@ def test_remembered_seconds_reach_as_far_back_as_the_longest_move():
     moved = memory.momentum()
     assert moved is not None
     assert moved.whole
-    assert moved.hundredths == pytest.approx(0.05 * 100)
+    assert moved.bp == pytest.approx(0.05 * 100)
     assert of_seconds(list(memory.seconds)[-1000:]) != moved

@@ -8,7 +8,7 @@ from recio.messages.controls import Block, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.rejections import Rejections
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import EventTicker, Ticker
 from tests.builders import EVENT, NOW, account, board, book, market, open_trades, prices, view
 

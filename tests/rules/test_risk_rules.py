@@ -14,7 +14,8 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderState
 from recio.rules.account.risk import Approved, Denied, Exposure, approve, open_cost, worst_case
 from recio.rules.decision.entry import EntryInputs, decide
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection
 from recio.units import EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 
@@ -113,7 +114,7 @@ def test_nothing_is_opened_whose_loss_could_exceed_the_days_limit():
 
 def test_an_old_decision_is_refused():
     old = replace(intent(), decided_at=NOW - timedelta(seconds=3))
-    assert refusal(old, exposure(open_trades())) == "order_deadline_seconds"
+    assert refusal(old, exposure(open_trades())) == "max_send_delay_seconds"
 
 
 @pytest.mark.parametrize(

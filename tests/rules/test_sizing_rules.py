@@ -14,7 +14,7 @@ from recio.messages.decisions import OpenIntent
 from recio.rules.decision.entry import EntryInputs, Waits, decide
 from recio.rules.decision.sizing import contracts, kelly_part
 from recio.rules.pricing.model import AVERAGE, Reader
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Money, Price, Quantity
 from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
 

@@ -21,8 +21,9 @@ from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.shadow import ShadowTrade
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.pricing.fees import taker_fee
-from recio.settings.sections import EntrySection, RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import DEFAULT, Stage
+from recio.settings.trading import EntrySection
 from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, TradeId, money
 from tests.builders import (
     EVENT,
@@ -100,10 +101,10 @@ def test_a_budget_counts_what_its_own_strategy_has_open_and_on_its_way_and_nothi
     assert cost_of("new", trades) == 0
 
 
-@pytest.mark.parametrize(("budget", "fits"), [("5.48", True), ("5.47", False), ("0", True)])
-def test_an_entry_beyond_its_strategys_budget_is_refused_and_none_is_no_bound(budget: str, fits: bool):
+@pytest.mark.parametrize(("budget", "fits"), [("5.48", True), ("5.47", False), (None, True)])
+def test_an_entry_beyond_its_strategys_budget_is_refused_and_none_is_no_bound(budget: str | None, fits: bool):
     exposure = risk.Exposure(trades=open_trades(), account=account(), ask=Price(5_200))
-    answer = risk.approve(intent(), exposure, RiskSection(), NOW, money(budget))
+    answer = risk.approve(intent(), exposure, RiskSection(), NOW, None if budget is None else money(budget))
     if fits:
         assert isinstance(answer, risk.Approved)
     else:
@@ -139,7 +140,7 @@ def test_an_intent_bears_the_name_of_its_strategy_and_its_budget_is_asked_before
 
 
 def test_the_one_strategy_of_a_config_without_names_is_live_and_unbounded():
-    assert (Strategy().name, Strategy().stage, Strategy().budget) == (DEFAULT, Stage.LIVE, 0)
+    assert (Strategy().name, Strategy().stage, Strategy().budget) == (DEFAULT, Stage.LIVE, None)
 
 
 # --- shadows -----------------------------------------------------------------------------------------
@@ -288,6 +289,6 @@ def test_a_shadow_that_holds_a_market_does_not_want_it_again():
         [shadow_trade(5, result=None, settled_at=None, closes_at=NOW + timedelta(minutes=5), ticker=TICKER)],
         NOW,
     )
-    _, cycle = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=Money(0)), RiskSection(), NOW)
+    _, cycle = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=None), RiskSection(), NOW)
     assert isinstance(cycle.outcome, Waits)
     assert cycle.outcome.gate == "already in"

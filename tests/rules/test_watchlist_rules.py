@@ -14,7 +14,7 @@ from recio.messages.decisions import OpenIntent, StrikeAssessment
 from recio.messages.markets import BookView
 from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.watchlist import MOST, watched
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Money, Price, Quantity, Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, prices, view
 
@@ -57,7 +57,7 @@ def test_a_strike_is_near_by_its_better_side_within_both_margins(assessed: Strik
 
 def test_an_ask_beyond_the_highest_price_or_without_the_depth_wanted_is_not_near():
     assert not listed(strike(0.95, 4, -9), levels=book(8_900, 9_100))
-    thin = WANTS.model_copy(update={"min_depth_contracts": Decimal(101)})
+    thin = WANTS.model_copy(update={"min_depth_contracts": Quantity(10_100)})
     assert not listed(strike(0.95, 4, -9), thin)
     assert listed(strike(0.95, 4, -9), thin, book(8_000, 8_500, 10_100))
 

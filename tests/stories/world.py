@@ -41,14 +41,14 @@ min_edge_dollars = 0.0
 min_price_dollars = 0.05
 max_price_dollars = 0.95
 cooldown_seconds = 0
-max_entries_per_market = 0
+max_entries_per_market = "off"
 min_seconds_to_close = 20
 max_price_age_seconds = 60.0
 max_book_age_seconds = 60.0
 [exit]
 max_price_age_seconds = 60.0
 [risk]
-order_deadline_seconds = 60.0
+max_send_delay_seconds = 60.0
 max_entries_per_event = 50
 max_orders_per_minute = 1000
 max_consecutive_losses = 1000

@@ -30,7 +30,7 @@ from recio.messages.account import (
 from recio.messages.controls import Halt
 from recio.messages.orders import OrderState
 from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
-from recio.settings.sections import KalshiSection
+from recio.settings.venue import KalshiSection
 from recio.supervisor import leading_fault
 from recio.tasks.account_sync import AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Ticker, VenueOrderId

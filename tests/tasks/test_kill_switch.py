@@ -17,7 +17,7 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages.controls import Halt, HaltLevel, TradingControls
 from recio.messages.orders import OrderState
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.tasks.kill_switch import KillSwitch
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, board, open_trades, order, trade, view

@@ -30,7 +30,7 @@ from recio.messages.orders import (
     PlaceOrder,
     TradeState,
 )
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from recio.clock import Clock
 from recio.db import market_data
 from recio.messages.prices import IndexHistory, IndexValue, Prices, PriceView, SourceState
-from recio.settings.sections import PriceSource, PricesSection, SymbolSection
+from recio.settings.prices import PriceSource, PricesSection, SymbolSection
 from recio.tasks import price_feed
 from recio.tasks.price_feed import PriceFeed
 from recio.wires import Wires
@@ -254,7 +254,7 @@ async def test_the_wait_before_a_source_is_opened_again_grows(
 
 async def test_a_silent_socket_is_replaced_while_the_other_source_goes_on(pool: asyncpg.Pool[asyncpg.Record]):
     sources = TwoSources()
-    async with feeding(sources, pool, silence_limit_seconds=0.5) as wires:
+    async with feeding(sources, pool, idle_timeout_seconds=0.5) as wires:
         await until(wires, both_good)
         async with meanwhile(lambda _: sources.beat("coinbase")):
             prices = await until(wires, are(coinbase=GOOD, kraken=DOWN))

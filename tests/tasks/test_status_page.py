@@ -20,7 +20,7 @@ from recio.kalshi.rate_limit import LimitsView
 from recio.messages.controls import Block, Halt, TradingControls
 from recio.messages.decisions import Assessments, StrikeAssessment
 from recio.settings.config import Config
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.supervisor import HealthByTask
 from recio.tasks import status_http
 from recio.tasks.status_http import StatusHttp

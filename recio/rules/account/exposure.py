@@ -5,9 +5,6 @@ from __future__ import annotations
 from recio.messages.orders import OpenTrades, OrderPurpose
 from recio.units import Money
 
-UNBOUNDED = Money(0)
-"""A budget that is none."""
-
 
 def cost_of(name: str, trades: OpenTrades) -> Money:
     """What the live trades and unproven orders of one strategy cost at their worst."""

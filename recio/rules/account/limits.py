@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 
-IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "order_deadline_seconds")
+IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "max_send_delay_seconds")
 """The settings of [risk] that are rows; a decision's deadline is none of them, because it risks no money."""
 
 
@@ -28,8 +28,9 @@ class LimitsInForce:
 
 
 def wanted(section: RiskSection) -> dict[str, Decimal]:
-    """The limits that the config asks for, by name."""
-    return {name: Decimal(getattr(section, name)) for name in IN_ROWS}
+    """The limits that the config asks for, by name, in dollars, contracts or a number."""
+    amounts = section.model_dump()
+    return {name: Decimal(amounts[name]) for name in IN_ROWS}
 
 
 def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> LimitsInForce:
@@ -41,11 +42,9 @@ def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> LimitsInF
         if name in ceilings and amount > ceilings[name]
     )
     stays = {each.name: _typed(each.name, each.stays) for each in held_back}
-    return LimitsInForce(limits=section.model_copy(update=stays), held_back=held_back)
+    return LimitsInForce(limits=RiskSection.model_validate(section.model_dump() | stays), held_back=held_back)
 
 
 def _typed(name: str, amount: Decimal) -> int | Decimal:
-    """As the config would have it: a count is whole, and an amount is written without an exponent."""
-    if isinstance(getattr(RiskSection(), name), int):
-        return int(amount)
-    return Decimal(f"{amount.normalize():f}")
+    """As the config would have it: a count is whole."""
+    return int(amount) if isinstance(RiskSection().model_dump()[name], int) else amount

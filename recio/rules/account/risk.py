@@ -14,9 +14,9 @@ from decimal import Decimal
 from recio.messages.account import AccountView
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, TradeState
-from recio.rules.account.exposure import UNBOUNDED, cost_of
+from recio.rules.account.exposure import cost_of
 from recio.rules.account.lifecycle import UNPROVEN
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.units import (
     ONE_DOLLAR,
     EventTicker,
@@ -97,11 +97,11 @@ def is_of(ticker: Ticker, event: EventTicker) -> bool:
 
 
 def approve(
-    intent: OpenIntent, exposure: Exposure, limits: RiskSection, now: datetime, budget: Money = UNBOUNDED
+    intent: OpenIntent, exposure: Exposure, limits: RiskSection, now: datetime, budget: Money | None = None
 ) -> Approved | Denied:
     """Check one entry against every limit, in a fixed order, and say the first that refuses.
 
-    `budget` is the most that its strategy's trades may cost together; 0 is no bound.
+    `budget` is the most that its strategy's trades may cost together; None is no bound.
     """
     reserved, collar = worst_case(intent), _collar(intent, exposure.ask, limits)
     if isinstance(collar, Denied):
@@ -124,7 +124,7 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
             limit="price_collar_dollars", reason=f"nobody offers {intent.side} of {intent.ticker} any more"
         )
     fair = Decimal(f"{intent.probability:.6f}")
-    highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar)
+    highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar_dollars)
     if intent.limit > highest:
         return Denied(
             limit="price_collar_dollars",
@@ -135,22 +135,22 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
 
 def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Denied | None:
     age = (now - intent.decided_at).total_seconds()
-    if age > limits.order_deadline_seconds:
-        return Denied(limit="order_deadline_seconds", reason=f"the decision is {age:.1f} s old")
+    if age > limits.max_send_delay_seconds:
+        return Denied(limit="max_send_delay_seconds", reason=f"the decision is {age:.1f} s old")
     return None
 
 
 def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Denied | None:
-    if intent.quantity > limits.max_order:
+    if intent.quantity > limits.max_contracts_per_order:
         return Denied(
             limit="max_contracts_per_order",
-            reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_order)}",
+            reason=f"{quantity_text(intent.quantity)} contracts are more than {quantity_text(limits.max_contracts_per_order)}",
         )
     total = Quantity(intent.quantity + _contracts_on(intent.ticker, exposure))
-    if total > limits.max_strike:
+    if total > limits.max_contracts_per_strike:
         return Denied(
             limit="max_contracts_per_strike",
-            reason=f"{quantity_text(total)} contracts on {intent.ticker} are more than {quantity_text(limits.max_strike)}",
+            reason=f"{quantity_text(total)} contracts on {intent.ticker} are more than {quantity_text(limits.max_contracts_per_strike)}",
         )
     return None
 
@@ -191,9 +191,9 @@ def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Deni
     return None
 
 
-def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money) -> Denied | None:
+def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Money | None) -> Denied | None:
     total = Money(cost_of(intent.strategy, exposure.trades) + reserved)
-    if budget and total > budget:
+    if budget is not None and total > budget:
         return Denied(
             limit="budget_dollars",
             reason=f"strategy {intent.strategy} would have ${money_decimal(total):.2f} open,"
@@ -204,13 +204,13 @@ def _budget(intent: OpenIntent, reserved: Money, exposure: Exposure, budget: Mon
 
 def _cost(intent: OpenIntent, reserved: Money, exposure: Exposure, limits: RiskSection) -> Denied | None:
     event = Money(open_cost(exposure, intent.event_ticker) + reserved)
-    if event > limits.max_event_cost:
+    if event > limits.max_event_cost_dollars:
         return Denied(
             limit="max_event_cost_dollars",
             reason=f"the cost in {intent.event_ticker} would be ${money_decimal(event):.2f}",
         )
     total = Money(open_cost(exposure) + reserved)
-    if total > limits.max_open_cost:
+    if total > limits.max_open_cost_dollars:
         return Denied(limit="max_open_cost_dollars", reason=f"open cost would be ${money_decimal(total):.2f}")
     return None
 
@@ -244,7 +244,7 @@ def _not_in(read_at: datetime, trades: OpenTrades) -> Money:
 def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Denied | None:
     """Nothing is opened whose loss, with that of all that is open, could make the day's loss larger than the limit."""
     worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)
-    if worst > limits.max_daily_loss:
+    if worst > limits.max_daily_loss_dollars:
         return Denied(
             limit="max_daily_loss_dollars",
             reason=f"today's loss could become ${money_decimal(worst):.2f}"
@@ -258,11 +258,16 @@ def used(exposure: Exposure, limits: RiskSection) -> Iterable[tuple[str, Decimal
     trades = exposure.trades
     cost = open_cost(exposure)
     events = {trade.event_ticker for trade in trades.trades}
-    most = max((open_cost(exposure, event) for event in events), default=Money(0))
+    largest = max((open_cost(exposure, event) for event in events), default=Money(0))
     yield "max_open_trades", Decimal(len(trades.trades)), Decimal(limits.max_open_trades)
-    yield "max_open_cost_dollars", money_decimal(cost), limits.max_open_cost_dollars
-    yield "max_event_cost_dollars", money_decimal(most), limits.max_event_cost_dollars
+    yield "max_open_cost_dollars", money_decimal(cost), money_decimal(limits.max_open_cost_dollars)
+    yield "max_event_cost_dollars", money_decimal(largest), money_decimal(limits.max_event_cost_dollars)
     lost = Money(cost - trades.realised_today)
-    yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), limits.max_daily_loss_dollars
-    yield "max_orders_per_minute", Decimal(trades.orders_last_minute), Decimal(limits.max_orders_per_minute)
+    most = money_decimal(limits.max_daily_loss_dollars)
+    yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), most
+    yield (
+        "max_orders_per_minute",
+        Decimal(trades.orders_last_minute),
+        Decimal(limits.max_orders_per_minute),
+    )
     yield "max_consecutive_losses", Decimal(trades.losses_in_a_row), Decimal(limits.max_consecutive_losses)

@@ -15,13 +15,12 @@ from recio.messages.markets import MarketBoard
 from recio.messages.orders import TradeView
 from recio.messages.prices import Prices
 from recio.rules.account import risk
-from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import ask_on
-from recio.settings.sections import RiskSection
+from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import Money
 
@@ -104,7 +103,7 @@ def within_limits(
     seen: EntryInputs,
     limits: RiskSection,
     now: datetime,
-    budget: Money = UNBOUNDED,
+    budget: Money | None = None,
 ) -> OpenIntent | Waits:
     """The intent, or the limit that trade_manager would refuse it by: a hopeless intent is not sent."""
     if isinstance(outcome, Waits) or seen.trades is None or seen.account is None:

@@ -23,8 +23,8 @@ from recio.rules.market.quotes import ask_of, quantity_up_to
 from recio.rules.pricing.assessment import assess, max_price
 from recio.rules.pricing.fees import max_fee, taker_fee
 from recio.rules.pricing.model import AVERAGE, Model, Reader
-from recio.settings.sections import EntrySection
 from recio.settings.strategies import DEFAULT
+from recio.settings.trading import EntrySection
 from recio.units import (
     ONE_CONTRACT,
     EventTicker,
@@ -191,23 +191,23 @@ def _price_gate(
     if not edges:
         return Waits(gate="empty book", sentence="nobody offers either side")
     edge, side = max(edges)
-    if edge < settings.min_edge:
+    if edge < settings.min_edge_dollars:
         return Waits(
             gate="edge",
-            sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge)}"
+            sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge_dollars)}"
             f" (model {probability:.1%} yes)",
         )
     own = probability if side is Side.YES else 1.0 - probability
-    if own < settings.min_probability:
+    if settings.min_probability is not None and own < settings.min_probability:
         return Waits(
             gate="min probability",
             sentence=f"model gives {side} {own:.1%} (at least {settings.min_probability:.0%} wanted)",
         )
     quote = ask_of(view, side)
-    if quote is None or not settings.min_price <= quote[0] <= settings.max_price:
+    if quote is None or not settings.min_price_dollars <= quote[0] <= settings.max_price_dollars:
         return Waits(
             gate="price bounds",
-            sentence=f"{side} ask is outside {price_text(settings.min_price)} to {price_text(settings.max_price)}",
+            sentence=f"{side} ask is outside {price_text(settings.min_price_dollars)} to {price_text(settings.max_price_dollars)}",
         )
     return _Candidate(
         view=view,
@@ -227,16 +227,18 @@ def _intent(
         return Waits(gate="empty book", sentence="nobody offers the side wanted")
     ask, there = quote
     market = candidate.view.market
-    highest = Price(min(settings.max_price, ask + settings.max_slippage))
-    limit = max_price(candidate.view, candidate.side, candidate.probability, settings.min_edge, highest)
+    highest = Price(min(settings.max_price_dollars, ask + settings.max_slippage_dollars))
+    limit = max_price(
+        candidate.view, candidate.side, candidate.probability, settings.min_edge_dollars, highest
+    )
     if limit is None:
         return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
     depth = quantity_up_to(candidate.view, candidate.side, limit)
-    if depth < settings.min_depth:
+    if settings.min_depth_contracts is not None and depth < settings.min_depth_contracts:
         return Waits(
             gate="depth",
             sentence=f"{quantity_text(depth)} contracts stand up to {price_text(limit)}"
-            f" (at least {quantity_text(settings.min_depth)} wanted)",
+            f" (at least {quantity_text(settings.min_depth_contracts)} wanted)",
         )
     fee = taker_fee(limit, ONE_CONTRACT, market.fee_multiplier)
     size = contracts(settings, limit, fee, _lower(candidate, reader, now), depth)
@@ -282,7 +284,7 @@ def _lower(candidate: _Candidate, reader: Reader, now: datetime) -> float | str:
 
 
 def _momentum(known: Momentum | None) -> str:
-    return "unknown" if known is None else f"{known.hundredths:.3f}"
+    return "unknown" if known is None else f"{known.bp:.3f}"
 
 
 def _cents(amount: Money) -> str:

@@ -15,7 +15,7 @@ from recio.messages.prices import PriceView
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.decision import momentum_pause
 from recio.rules.market.quotes import is_crossed
-from recio.settings.sections import EntrySection
+from recio.settings.trading import EntrySection
 from recio.units import Price, price_text
 
 GATES = (
@@ -89,13 +89,13 @@ def spot_gate(
 
 def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: datetime) -> Waits | None:
     """A market that ran is left alone until it has been calm for long enough."""
-    if not settings.spike_trigger_hundredths:
+    if settings.spike_trigger_bp is None:
         return None
     pause = momentum_pause.paused(
         price.momentum_peaks,
         math.floor(now.timestamp() / 60),
-        settings.spike_trigger_hundredths,
-        settings.spike_resume_hundredths,
+        settings.spike_trigger_bp,
+        settings.spike_resume_bp,
         settings.spike_calm_minutes,
     )
     if pause is None:
@@ -103,7 +103,7 @@ def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: date
     return Waits(
         gate="spike",
         sentence=f"{view.market.symbol} ran: momentum reached {pause.peak:.1f} (trigger"
-        f" {settings.spike_trigger_hundredths:g}), calm below {settings.spike_resume_hundredths:g} for {pause.calm} of"
+        f" {settings.spike_trigger_bp:g}), calm below {settings.spike_resume_bp:g} for {pause.calm} of"
         f" {settings.spike_calm_minutes} minutes",
     )
 
@@ -140,15 +140,15 @@ def book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits 
 
 
 def _spread(view: MarketView, settings: EntrySection) -> Waits | None:
-    book = view.book
-    if not settings.max_spread or book is None or not (book.bids and book.asks):
+    book, most = view.book, settings.max_spread_dollars
+    if most is None or book is None or not (book.bids and book.asks):
         return None
     spread = Price(book.asks[0][0] - book.bids[0][0])
-    if spread <= settings.max_spread:
+    if spread <= most:
         return None
     return Waits(
         gate="spread",
-        sentence=f"spread is {price_text(spread)} (at most {price_text(settings.max_spread)} wanted)",
+        sentence=f"spread is {price_text(spread)} (at most {price_text(most)} wanted)",
     )
 
 
@@ -163,7 +163,7 @@ def own_gate(view: MarketView, trades: OpenTrades, settings: EntrySection, now: 
                 gate="already in", sentence=f"trade {trade.trade_id} is {trade.state} on this market"
             )
     entries, most = trades.entries_by_market.get(ticker, 0), settings.max_entries_per_market
-    if most and entries >= most:
+    if most is not None and entries >= most:
         return Waits(gate="re-entry", sentence=f"{entries} entries were made on this market (at most {most})")
     last = trades.last_entry_at.get(ticker)
     if last is not None and (now - last).total_seconds() < settings.cooldown_seconds:

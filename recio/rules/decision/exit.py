@@ -17,7 +17,7 @@ from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.exit_reasons import ExitContext, Keep, Sell, judge
 from recio.rules.market.quotes import bid_of, market_on, sellable_floor
 from recio.rules.pricing.model import AVERAGE, Model, Reader
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from recio.units import Price, Side, TradeId, price_text
 
 NO_CONTROLS = TradingControls()
@@ -149,8 +149,9 @@ def _unsold(
 
 def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:
     """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
-    floor = bid - settings.max_slippage - attempts * settings.floor_step
-    return Price(max(1, settings.min_floor, floor))
+    floor = bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
+    least = Price(1) if settings.min_floor_dollars is None else settings.min_floor_dollars
+    return Price(max(1, least, floor))
 
 
 def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from recio.messages.orders import TradeView
 from recio.messages.prices import Momentum
-from recio.settings.sections import ExitSection
+from recio.settings.trading import ExitSection
 from recio.units import Price, Side, price_text
 
 
@@ -62,38 +62,40 @@ def judge(
 
 
 def _time_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if seen.remaining > settings.time_stop_seconds_to_close:
+    last = settings.time_stop_seconds_to_close
+    if last is None or seen.remaining > last:
         return None
     return Sell(why=f"time stop: {seen.remaining:.0f} s to the close")
 
 
 def _price_stop(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if seen.bid is None or seen.bid > settings.stop_price:
+    stop = settings.stop_price_dollars
+    if stop is None or seen.bid is None or seen.bid > stop:
         return None
-    return Sell(why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(settings.stop_price)}")
+    return Sell(why=f"price stop: bid {price_text(seen.bid)} is not above {price_text(stop)}")
 
 
 def _take_profit(seen: ExitContext, settings: ExitSection) -> Sell | None:
-    if not settings.take_profit or seen.bid is None or seen.bid < settings.take_profit:
+    goal = settings.take_profit_dollars
+    if goal is None or seen.bid is None or seen.bid < goal:
         return None
-    return Sell(why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(settings.take_profit)}")
+    return Sell(why=f"take profit: bid {price_text(seen.bid)} has reached {price_text(goal)}")
 
 
 def _momentum_stop(trade: TradeView, seen: ExitContext, settings: ExitSection) -> Sell | None:
     """A market that runs against the side held."""
-    limit = settings.momentum_stop_hundredths
-    if not limit or seen.momentum is None:
+    limit = settings.momentum_stop_bp
+    if limit is None or seen.momentum is None:
         return None
-    against = -seen.momentum.hundredths if trade.side is Side.YES else seen.momentum.hundredths
+    against = -seen.momentum.bp if trade.side is Side.YES else seen.momentum.bp
     if against < limit:
         return None
-    return Sell(
-        why=f"momentum stop: {seen.momentum.hundredths:+.1f} runs against {trade.side} (limit {limit:g})"
-    )
+    return Sell(why=f"momentum stop: {seen.momentum.bp:+.1f} runs against {trade.side} (limit {limit:g})")
 
 
 def _is_floored(seen: ExitContext, settings: ExitSection) -> bool:
-    return not isinstance(seen.probability, str) and seen.probability < settings.hard_stop_probability
+    hard_stop = settings.hard_stop_probability
+    return hard_stop is not None and not isinstance(seen.probability, str) and seen.probability < hard_stop
 
 
 def _probability_stop(
@@ -105,13 +107,16 @@ def _probability_stop(
     said = f"model gives {trade.side} {seen.probability:.1%}"
     if _is_floored(seen, settings):
         return Sell(why=f"stop: {said}, below the hard stop {settings.hard_stop_probability:.0%}")
-    if seen.probability >= settings.stop_probability:
-        return Keep(sentence=f"{said}, stop below {settings.stop_probability:.0%}")
+    stop = settings.stop_probability
+    if stop is None:
+        return Keep(sentence=f"{said}, the probability stop is off")
+    if seen.probability >= stop:
+        return Keep(sentence=f"{said}, stop below {stop:.0%}")
     since = falling_since or now
     lasted = (now - since).total_seconds()
-    if lasted < settings.hold_for_seconds:
+    if lasted < settings.stop_confirm_seconds:
         return Keep(
-            sentence=f"{said}, below the stop for {lasted:.1f} of {settings.hold_for_seconds:g} s",
+            sentence=f"{said}, below the stop for {lasted:.1f} of {settings.stop_confirm_seconds:g} s",
             falling_since=since,
         )
-    return Sell(why=f"stop: {said}, below {settings.stop_probability:.0%}")
+    return Sell(why=f"stop: {said}, below {stop:.0%}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from decimal import ROUND_DOWN, Decimal
 
-from recio.settings.sections import EntrySection, Sizing
+from recio.settings.trading import EntrySection, Sizing
 from recio.units import ONE_CONTRACT, Money, Price, Quantity, money_decimal, price_decimal
 
 ONE = Decimal(1)
@@ -25,18 +25,21 @@ def contracts(
     settings: EntrySection, limit: Price, fee_per_contract: Money, lower: float | str, available: Quantity
 ) -> Quantity | str:
     """What to ask for at this price at most, or why nothing; `lower` is the lower bound of the probability, or why there is none."""
-    most = Quantity(min(settings.size, available))
+    most = Quantity(min(settings.contracts, available))
     match settings.sizing:
         case Sizing.FIXED:
             return most
         case Sizing.KELLY:
+            bankroll = settings.kelly_bankroll_dollars
+            if bankroll is None:
+                return "there is no bankroll: kelly_bankroll_dollars is off"
             if isinstance(lower, str):
                 return lower
             cost = price_decimal(limit) + money_decimal(fee_per_contract)
             part = kelly_part(lower, cost)
             if not part:
                 return f"at its lower bound {lower:.1%} a contract of ${cost:.4f} has no edge"
-            stake = part * Decimal(str(settings.kelly_fraction)) * settings.kelly_bankroll_dollars
+            stake = part * Decimal(str(settings.kelly_fraction)) * money_decimal(bankroll)
             wanted = (stake / cost * ONE_CONTRACT).to_integral_value(ROUND_DOWN)
             asked = Quantity(min(most, int(wanted)))
             return asked if asked > 0 else f"a stake of ${stake:.4f} buys less than a hundredth of a contract"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from recio.rules.account.exposure import UNBOUNDED
 from recio.rules.pricing.model import AVERAGE, Model
-from recio.settings.sections import EntrySection, ExitSection, ModelSection
 from recio.settings.strategies import DEFAULT, Stage
+from recio.settings.trading import EntrySection, ExitSection, ModelSection
 from recio.units import Money
 
 
@@ -16,7 +15,7 @@ from recio.units import Money
 class Strategy:
     name: str = DEFAULT
     stage: Stage = Stage.LIVE
-    budget: Money = UNBOUNDED
+    budget: Money | None = None
     entry: EntrySection = field(default_factory=EntrySection)
     exit: ExitSection = field(default_factory=ExitSection)
     model: Model = AVERAGE

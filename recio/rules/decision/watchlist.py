@@ -6,13 +6,12 @@ What entry wants is not loosened by it: a strike on the list still has to pass e
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 from recio.messages.decisions import StrikeAssessment
 from recio.messages.markets import MarketView
 from recio.rules.market.quotes import ask_of, quantity_up_to
-from recio.settings.sections import EntrySection
-from recio.units import Money, Side, Ticker, money
+from recio.settings.trading import EntrySection
+from recio.units import Money, Side, Ticker
 
 MOST = 5
 """Strikes on the list: the best by their edge."""
@@ -46,14 +45,12 @@ def _near(view: MarketView, strike: StrikeAssessment, settings: EntrySection) ->
         return None
     edge, side, probability = max(sides)
     quote = ask_of(view, side)
-    if quote is None or quote[0] > settings.max_price:
+    if quote is None or quote[0] > settings.max_price_dollars:
         return None
-    if quantity_up_to(view, side, quote[0]) < settings.min_depth:
+    depth = settings.min_depth_contracts
+    if depth is not None and quantity_up_to(view, side, quote[0]) < depth:
         return None
-    wanted = settings.min_edge - _margin(settings.watch_edge_margin_dollars)
-    likely = probability >= settings.min_probability - settings.watch_probability_margin
+    wanted = settings.min_edge_dollars - settings.watch_edge_margin_dollars
+    least = settings.min_probability
+    likely = least is None or probability >= least - settings.watch_probability_margin
     return edge if likely and edge >= wanted else None
-
-
-def _margin(dollars: Decimal) -> Money:
-    return money(f"{dollars:f}")

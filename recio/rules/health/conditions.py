@@ -16,7 +16,7 @@ from recio.messages.orders import OpenTrades, OrderState, OrderView
 from recio.messages.prices import Prices, SourceState
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.settings.config import Config
-from recio.settings.sections import HealthSection
+from recio.settings.system import HealthSection
 
 RECONCILED_LIMIT_FACTOR = 4
 NEARLY_FULL = 0.75
@@ -196,7 +196,7 @@ def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:
         return
     heard = max(view.heard_at for view in seen.prices.by_symbol.values())
     silent = (seen.now - heard).total_seconds() / seen.speed
-    if silent > config.prices.silence_limit_seconds:
+    if silent > config.prices.idle_timeout_seconds:
         yield Condition(
             kind=Kind.PRICES_SILENT,
             name=Kind.PRICES_SILENT,

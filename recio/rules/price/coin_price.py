@@ -49,7 +49,7 @@ class CoinMemory:
             self.momentum = self.memory.momentum()
             if self.momentum is not None:
                 minute = self.memory.seconds[-1][0] // 60
-                self.peaks = with_peak(self.peaks, minute, self.momentum.hundredths)
+                self.peaks = with_peak(self.peaks, minute, self.momentum.bp)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,7 +1,7 @@
-"""Momentum: how far the price has moved over six horizons, weighted, in hundredths of a percent; it fills no gap.
+"""Momentum: how far the price has moved over six horizons, weighted, in basis points; it fills no gap.
 
-score = sum of w_n x delta_n, delta_n the change of the newest price against that of n minutes before, in percent. One
-hundredth of a percent is one bucket of the empirical tables.
+score = sum of w_n x delta_n, delta_n the change of the newest price against that of n minutes before, in basis
+points (hundredths of a percent). One basis point is one bucket of the empirical tables.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ WEIGHTS = ((1, 0.30), (2, 0.25), (3, 0.20), (4, 0.15), (15, 0.05), (30, 0.05))
 LONGEST_MINUTES = WEIGHTS[-1][0]
 ENOUGH = 4
 """Horizons, from the shortest on, without which nothing is said: they carry nine tenths of the weight."""
-HUNDREDTHS_OF_PERCENT = 10_000.0
+BASIS_POINTS = 10_000.0
 
 MINUTES_REMEMBERED = 60
 """Peaks further back cannot be asked about; a pause's calm minutes may not be longer."""
 
 Peak = tuple[int, float]
-"""(Unix minute, highest absolute momentum of it in hundredths of a percent)."""
+"""(Unix minute, highest absolute momentum of it in basis points)."""
 
 
 def score(newest: float, past: Callable[[int], float | None]) -> Momentum | None:
@@ -39,7 +39,7 @@ def score(newest: float, past: Callable[[int], float | None]) -> Momentum | None
             return None
     total = sum(weight for weight, _ in deltas)
     moved = sum(weight * delta for weight, delta in deltas) / total
-    return Momentum(hundredths=moved * HUNDREDTHS_OF_PERCENT, whole=len(deltas) == len(WEIGHTS))
+    return Momentum(bp=moved * BASIS_POINTS, whole=len(deltas) == len(WEIGHTS))
 
 
 def of_seconds(seconds: Sequence[tuple[int, Decimal]]) -> Momentum | None:

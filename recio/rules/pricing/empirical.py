@@ -17,7 +17,7 @@ from recio.messages.prices import Momentum
 from recio.rules.pricing.probability import by_strike_type
 
 BUCKETS = 30
-"""Buckets reach from minus to plus so many hundredths of a percent; the outermost hold everything beyond."""
+"""Buckets reach from minus to plus so many basis points; the outermost hold everything beyond."""
 HORIZONS = 60
 """Minutes, from one on."""
 STEP = 0.0005
@@ -72,7 +72,7 @@ class Slice:
 
 def bucket_of(momentum: Momentum) -> int:
     """The bucket of a momentum; beyond the outermost it is the outermost."""
-    return max(-BUCKETS, min(BUCKETS, round(momentum.hundredths)))
+    return max(-BUCKETS, min(BUCKETS, round(momentum.bp)))
 
 
 def slice_at(table: EmpiricalTable, momentum: Momentum | None, seconds_to_close: float) -> Slice | None:
@@ -84,10 +84,8 @@ def slice_at(table: EmpiricalTable, momentum: Momentum | None, seconds_to_close:
         return None
     minutes = seconds_to_close / 60.0
     clamped: list[str] = []
-    if abs(momentum.hundredths) > BUCKETS + 0.5:
-        clamped.append(
-            f"momentum {momentum.hundredths:+.1f} counts as {math.copysign(BUCKETS, momentum.hundredths):+.0f}"
-        )
+    if abs(momentum.bp) > BUCKETS + 0.5:
+        clamped.append(f"momentum {momentum.bp:+.1f} counts as {math.copysign(BUCKETS, momentum.bp):+.0f}")
     if not 1.0 <= minutes <= HORIZONS:
         clamped.append(f"{minutes:.1f} minutes count as {min(max(minutes, 1.0), float(HORIZONS)):g}")
     at = min(max(minutes, 1.0), float(HORIZONS)) - 1.0

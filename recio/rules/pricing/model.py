@@ -17,7 +17,7 @@ from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, Fit
 from recio.rules.pricing.empirical import EmpiricalTable, Slice, TableReading
 from recio.rules.pricing.probability import within
 from recio.rules.pricing.settlement_average import SettlementForecast
-from recio.settings.sections import ModelKind, ModelSection
+from recio.settings.trading import ModelKind, ModelSection
 from recio.units import EventTicker
 
 EMPIRICAL = ModelKind.EMPIRICAL
@@ -155,7 +155,7 @@ class Reader:
             return "momentum is not known yet: it takes half an hour of prices"
         left = (market.close_time - now).total_seconds()
         return empirical.slice_at(table, price.momentum, left) or (
-            f"too few past minutes had a momentum of {price.momentum.hundredths:+.0f}"
+            f"too few past minutes had a momentum of {price.momentum.bp:+.0f}"
         )
 
 
