@@ -43,10 +43,8 @@ _LIVE_ON = "SELECT trade_id FROM trades WHERE ticker = $1 AND state NOT IN ('clo
 _MOVE = "UPDATE trades SET state = $2 WHERE trade_id = $1"
 _END = "UPDATE trades SET state = $2, closed_at = $3, ended_by = $4, payout = $5 WHERE trade_id = $1"
 _TODAY = """
-    SELECT coalesce(sum(f.exit_proceeds + t.payout - f.entry_cost - f.fees), 0) AS realised,
-           coalesce(sum(f.fees), 0) AS fees,
-           count(*) FILTER (WHERE f.exit_proceeds + t.payout - f.entry_cost - f.fees > 0) AS wins,
-           count(*) FILTER (WHERE f.exit_proceeds + t.payout - f.entry_cost - f.fees < 0) AS losses
+    SELECT coalesce(sum(f.pnl), 0) AS realised, coalesce(sum(f.fees), 0) AS fees,
+           count(*) FILTER (WHERE f.pnl > 0) AS wins, count(*) FILTER (WHERE f.pnl < 0) AS losses
     FROM trades t JOIN trade_figures f USING (trade_id)
     WHERE t.state = 'closed' AND t.closed_at >= $1
 """

@@ -116,7 +116,7 @@ class Paper:
             reconciled_at=now,
         )
 
-    def intend_entry(self, approved: Approved, now: datetime) -> PlaceOrder:
+    def record_entry(self, approved: Approved, now: datetime) -> PlaceOrder:
         """The trade and the order of an approved entry."""
         intent = approved.intent
         trade_id = TradeId(len(self.trades) + 1)
@@ -126,7 +126,7 @@ class Paper:
             trade_id, OrderPurpose.ENTRY, intent.quantity, intent.limit, approved.reserved, now
         )
 
-    def intend_exit(self, intent: CloseIntent, now: datetime) -> PlaceOrder | None:
+    def record_exit(self, intent: CloseIntent, now: datetime) -> PlaceOrder | None:
         """The order of an exit; None if the trade holds nothing that could be sold now."""
         trade = self.trades[intent.trade_id]
         quantity = Quantity(min(intent.quantity, trade.held))
@@ -292,7 +292,7 @@ def _intended(
         ticker=order.ticker,
         purpose=purpose,
         book_side=order.book_side,
-        state=OrderState.INTENDED,
+        state=OrderState.PENDING,
         quantity=order.quantity,
         filled=Quantity(0),
         price=order.price,

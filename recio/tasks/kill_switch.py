@@ -35,7 +35,7 @@ LOOK_AGAIN = 0.2
 """Host seconds between two listings while something of ours rests or is on its way."""
 GROUP_LOOK = 15.0
 """Host seconds between two looks whether the venue still knows the order group."""
-UNRESOLVED = (OrderState.INTENDED, OrderState.UNKNOWN)
+UNRESOLVED = (OrderState.PENDING, OrderState.UNKNOWN)
 
 
 @dataclass(slots=True)

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import shadow as rows
+from recio.db import paper_trades as rows
 from recio.db.connection import transaction
 from recio.kalshi.markets import read_result
 from recio.kalshi.rest import KalshiRest, VenueRefused
@@ -78,7 +78,7 @@ class Shadow:
     prices: Reads[Prices]
     controls: Reads[TradingControls]
     shadow_intents: Takes[OpenIntent]
-    shadow_trades: Writes[Mapping[str, OpenTrades]]
+    paper_trades: Writes[Mapping[str, OpenTrades]]
     shadow_scores: Writes[Mapping[str, ShadowScore]]
     shadow_cycles: Notes[ExitCycle]
 
@@ -236,5 +236,5 @@ class Shadow:
         }
         run.hold([trade for of_one in trades.values() for trade in of_one.trades])
         run.read_at = anyio.current_time()
-        self.shadow_trades.set(trades)
+        self.paper_trades.set(trades)
         self.shadow_scores.set(scores)

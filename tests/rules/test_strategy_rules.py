@@ -18,7 +18,7 @@ from recio.rules.account.exposure import cost_of
 from recio.rules.decision import shadow
 from recio.rules.decision.cycles import of_entry
 from recio.rules.decision.entry import Seen, Waits
-from recio.rules.decision.shadow import ShadowTrade
+from recio.rules.decision.shadow import PaperTrade
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.pricing.fees import taker_fee
 from recio.settings.sections import EntrySection, RiskSection
@@ -218,9 +218,9 @@ def test_a_shadow_gets_nothing_of_a_book_that_a_real_order_would_not_have_truste
     assert why in got
 
 
-def shadow_trade(number: int, **changes: object) -> ShadowTrade:
+def shadow_trade(number: int, **changes: object) -> PaperTrade:
     fields: dict[str, object] = {
-        "shadow_id": number,
+        "paper_trade_id": number,
         "strategy": "bold",
         "ticker": Ticker(f"KXBTC15M-26NOV230715-{number}"),
         "event_ticker": EVENT,
@@ -238,7 +238,7 @@ def shadow_trade(number: int, **changes: object) -> ShadowTrade:
         "proceeds": Money(0),
         "sold_at": None,
     }
-    return ShadowTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    return PaperTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_rows():

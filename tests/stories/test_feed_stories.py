@@ -49,7 +49,7 @@ async def test_cut_sockets_come_back_and_fills_of_the_meantime_are_not_missed():
         await until(lambda: len(world.events("fill")) > fills)
         await until(
             lambda: shows(
-                world, lambda status: not {o["state"] for o in status["orders"]} & {"intended", "unknown"}
+                world, lambda status: not {o["state"] for o in status["orders"]} & {"pending", "unknown"}
             )
         )
         assert world.stop() == 0

@@ -12,24 +12,24 @@ from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeStat
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, TradeId, complement
 
 ORDER_MOVES: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.INTENDED: frozenset(
+    OrderState.PENDING: frozenset(
         {
             OrderState.UNKNOWN,
             OrderState.RESTING,
             OrderState.FILLED,
             OrderState.CANCELLED,
             OrderState.REJECTED,
-            OrderState.ABSENT,
+            OrderState.NOT_FOUND,
         }
     ),
     OrderState.UNKNOWN: frozenset(
-        {OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT}
+        {OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.NOT_FOUND}
     ),
     OrderState.RESTING: frozenset({OrderState.FILLED, OrderState.CANCELLED}),
     OrderState.FILLED: frozenset(),
     OrderState.CANCELLED: frozenset(),
     OrderState.REJECTED: frozenset(),
-    OrderState.ABSENT: frozenset(),
+    OrderState.NOT_FOUND: frozenset(),
 }
 
 TRADE_MOVES: dict[TradeState, frozenset[TradeState]] = {

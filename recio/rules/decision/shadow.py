@@ -36,7 +36,7 @@ COUNTED = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowFill:
+class PaperFill:
     quantity: Quantity
     value: Money
     """Price times quantity, without fees."""
@@ -44,10 +44,10 @@ class ShadowFill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowTrade:
-    """A row of shadow_trades."""
+class PaperTrade:
+    """A row of paper_trades."""
 
-    shadow_id: int
+    paper_trade_id: int
     strategy: str
     ticker: Ticker
     event_ticker: EventTicker
@@ -95,7 +95,7 @@ class ShadowTrade:
         return self.result is None and self.quantity > 0
 
 
-def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age: float) -> ShadowFill | str:
+def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age: float) -> PaperFill | str:
     """What an immediate order gets of the book as it is now, or why it gets nothing."""
     book = _trusted(view, now, longest_age)
     if view is None or isinstance(book, str):
@@ -110,7 +110,7 @@ def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age
 
 def sale(
     intent: CloseIntent, side: Side, view: MarketView | None, now: datetime, longest_age: float
-) -> ShadowFill | str:
+) -> PaperFill | str:
     """What an immediate sale gets, its value as the cost of whoever buys; or why it gets nothing."""
     book = _trusted(view, now, longest_age)
     if view is None or isinstance(book, str):
@@ -136,7 +136,7 @@ def _trusted(view: MarketView | None, now: datetime, longest_age: float) -> Book
 
 def _taken(
     levels: Iterable[tuple[Price, Quantity]], wanted: Quantity, multiplier: Decimal
-) -> ShadowFill | str:
+) -> PaperFill | str:
     """Level by level, best first, each with its own fee."""
     left, value, fees = wanted, 0, 0
     for price, there in levels:
@@ -149,10 +149,10 @@ def _taken(
     got = Quantity(wanted - left)
     if not got:
         return "nothing stood there at the price when the order would have arrived"
-    return ShadowFill(quantity=got, value=Money(value), fees=Money(fees))
+    return PaperFill(quantity=got, value=Money(value), fees=Money(fees))
 
 
-def open_trades(every: Iterable[ShadowTrade], now: datetime) -> OpenTrades:
+def open_trades(every: Iterable[PaperTrade], now: datetime) -> OpenTrades:
     """What one shadow's own gates look at, in the form in which the rows of real trades come."""
     trades = sorted(every, key=lambda each: each.decided_at)
     counted = [each for each in trades if each.closes_at > now - COUNTED]
@@ -176,10 +176,10 @@ def open_trades(every: Iterable[ShadowTrade], now: datetime) -> OpenTrades:
     )
 
 
-def _losses_in_a_row(trades: Iterable[ShadowTrade]) -> int:
+def _losses_in_a_row(trades: Iterable[PaperTrade]) -> int:
     ended = sorted(
         (each for each in trades if each.ended_at is not None and each.quantity > 0),
-        key=lambda each: (each.ended_at, each.shadow_id),
+        key=lambda each: (each.ended_at, each.paper_trade_id),
         reverse=True,
     )
     count = 0
@@ -190,9 +190,9 @@ def _losses_in_a_row(trades: Iterable[ShadowTrade]) -> int:
     return count
 
 
-def _view(trade: ShadowTrade) -> TradeView:
+def _view(trade: PaperTrade) -> TradeView:
     return TradeView(
-        trade_id=TradeId(trade.shadow_id),
+        trade_id=TradeId(trade.paper_trade_id),
         strategy=trade.strategy,
         ticker=trade.ticker,
         event_ticker=trade.event_ticker,
