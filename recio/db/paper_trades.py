@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from recio.db.connection import Connection
 from recio.messages.decisions import OpenIntent, ShadowScore
+from recio.rules.account.risk import RATE_SPAN
 from recio.rules.decision.shadow import PaperFill, PaperTrade
 from recio.units import (
     EventTicker,
@@ -23,7 +24,7 @@ from recio.units import (
 
 _COLUMNS = """
     SELECT paper_trade_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at,
-           result, settled_at, sold, proceeds, sold_at FROM paper_trades
+           result, settled_at, sold, proceeds, sold_at, exit_orders_at FROM paper_trades
 """
 _INSERT = """
     INSERT INTO paper_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at)
@@ -43,6 +44,11 @@ _SELL = """
     UPDATE paper_trades SET sold = sold + $2, proceeds = proceeds + $3, fees = fees + $4,
            sold_at = CASE WHEN sold + $2 = quantity THEN $5::timestamptz END
     WHERE paper_trade_id = $1 AND result IS NULL AND sold + $2 <= quantity
+"""
+_EXIT_ORDER = """
+    UPDATE paper_trades SET exit_orders_at = array_append(ARRAY(
+        SELECT at FROM unnest(exit_orders_at) AS at WHERE at > $2::timestamptz - $3::interval), $2)
+    WHERE paper_trade_id = $1
 """
 _SUMS = """
     SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE pnl > 0) AS won, sum(pnl) AS pnl,
@@ -81,6 +87,11 @@ async def counted(connection: Connection, now: datetime) -> Sequence[PaperTrade]
 
 async def settle(connection: Connection, ticker: Ticker, result: Side, at: datetime) -> None:
     await connection.execute(_SETTLE, ticker, result.value, at)
+
+
+async def record_exit_order(connection: Connection, trade_id: TradeId, decided_at: datetime) -> None:
+    """An exit was tried, whatever it got: it counts towards the orders per minute; older times are dropped."""
+    await connection.execute(_EXIT_ORDER, trade_id, decided_at, RATE_SPAN)
 
 
 async def sell(connection: Connection, trade_id: TradeId, got: PaperFill, at: datetime) -> bool:
@@ -124,4 +135,5 @@ def _trade(row: Record) -> PaperTrade:
         sold=quantity_of(row["sold"]),
         proceeds=money_of(row["proceeds"]),
         sold_at=row["sold_at"],
+        exit_orders_at=tuple(row["exit_orders_at"]),
     )

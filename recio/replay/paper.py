@@ -24,6 +24,7 @@ from recio.messages.orders import (
 )
 from recio.replay.taking import Taking
 from recio.rules.account import lifecycle
+from recio.rules.account.losses import losses_in_a_row
 from recio.rules.account.risk import RATE_SPAN, Approved
 from recio.rules.pricing.fees import taker_fee
 from recio.units import (
@@ -85,7 +86,7 @@ class Paper:
             fees_today=Money(sum(trade.fees for trade in today)),
             wins_today=sum(trade.pnl > 0 for trade in today),
             losses_today=sum(trade.pnl < 0 for trade in today),
-            losses_in_a_row=self._losses_in_a_row(),
+            losses_in_a_row=losses_in_a_row(self._pnls_newest_first()),
             orders_last_minute=sum(each.created_at > now - RATE_SPAN for each in self.orders.values()),
         )
 
@@ -94,14 +95,13 @@ class Paper:
             trade.event_ticker for trade in self.trades.values() if trade.state is not TradeState.VOID
         )
 
-    def _losses_in_a_row(self) -> int:
-        closed = [each for each in self.trades.values() if each.state is TradeState.CLOSED and each.closed_at]
-        losses = 0
-        for trade in sorted(closed, key=lambda each: (each.closed_at, each.trade_id), reverse=True):
-            if trade.pnl > 0:
-                break
-            losses += trade.pnl < 0
-        return losses
+    def _pnls_newest_first(self) -> list[Money]:
+        closed = [
+            (each.closed_at, each.trade_id, each.pnl)
+            for each in self.trades.values()
+            if each.state is TradeState.CLOSED and each.closed_at
+        ]
+        return [pnl for _, _, pnl in sorted(closed, reverse=True)]
 
     def account(self, now: datetime) -> AccountView:
         return AccountView(

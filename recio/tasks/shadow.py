@@ -147,11 +147,12 @@ class Shadow:
         view = market_on(self.board.get(), trade.ticker)
         settings = named(self.strategies, trade.strategy).exit
         got = shadow.sale(intent, trade.side, view, now, settings.max_book_age_seconds)
+        async with transaction(self.pool) as connection:
+            await rows.record_exit_order(connection, trade.trade_id, intent.decided_at)
+            taken = not isinstance(got, str) and await rows.sell(connection, trade.trade_id, got, now)
         if isinstance(got, str):
             log.info("shadow sold nothing", strategy=trade.strategy, ticker=trade.ticker, why=got)
             return
-        async with transaction(self.pool) as connection:
-            taken = await rows.sell(connection, trade.trade_id, got, now)
         if taken:
             log.info(
                 "shadow sold",

@@ -83,6 +83,16 @@ async def test_what_is_sold_in_parts_adds_up_and_ends_with_the_last_part(pool: P
     assert found.pnl == 2_400_000 + 3_000_000 - 5_000_000 - 175_000 - 20_000
 
 
+async def test_exit_orders_of_the_last_minute_are_kept_whatever_they_got(pool: Pool):
+    trade = await held(pool)
+    async with transaction(pool) as connection:
+        for seconds in (10, 50, 75):
+            await paper_trades.record_exit_order(connection, trade, NOW + timedelta(seconds=seconds))
+        (found,) = await paper_trades.counted(connection, NOW)
+    assert found.exit_orders_at == (NOW + timedelta(seconds=50), NOW + timedelta(seconds=75))
+    assert found.held == 1_000
+
+
 async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(pool: Pool):
     trade = await held(pool)
     assert await sell(pool, trade, part(7, 60))

@@ -237,6 +237,7 @@ def shadow_trade(number: int, **changes: object) -> PaperTrade:
         "sold": Quantity(0),
         "proceeds": Money(0),
         "sold_at": None,
+        "exit_orders_at": (),
     }
     return PaperTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
@@ -255,6 +256,20 @@ def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_
     assert (found.wins_today, found.losses_today, found.losses_in_a_row) == (1, 2, 2)
     assert found.realised_today == won.pnl + 2 * shadow_trade(2).pnl
     assert won.pnl == 10_000_000 - 4_168_000
+
+
+def test_a_paper_trade_that_made_nothing_neither_counts_as_a_loss_nor_ends_the_run_of_losses():
+    even = shadow_trade(3, result=Side.YES, cost=Money(9_832_000))
+    assert even.pnl == 0
+    found = shadow.open_trades([shadow_trade(2), even, shadow_trade(4)], NOW)
+    assert found.losses_in_a_row == 2
+
+
+def test_exits_of_a_shadow_count_as_orders_of_the_last_minute_as_rows_do():
+    seconds_ago = [NOW - timedelta(seconds=each) for each in (61, 40, 20)]
+    held = shadow_trade(5, exit_orders_at=tuple(seconds_ago), result=None, settled_at=None)
+    just_bought = shadow_trade(6, decided_at=NOW - timedelta(seconds=10))
+    assert shadow.open_trades([held, just_bought], NOW).orders_last_minute == 3
 
 
 def test_a_shadow_that_sold_everything_has_ended_before_its_market_has():

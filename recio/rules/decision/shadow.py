@@ -15,6 +15,8 @@ from decimal import Decimal
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BookView, MarketView
 from recio.messages.orders import OpenTrades, TradeState, TradeView
+from recio.rules.account.losses import losses_in_a_row
+from recio.rules.account.risk import RATE_SPAN
 from recio.rules.pricing.fees import taker_fee
 from recio.units import (
     PAYOUT_PER_UNIT,
@@ -68,6 +70,13 @@ class PaperTrade:
     proceeds: Money
     sold_at: datetime | None
     """When the last of it was sold."""
+    exit_orders_at: tuple[datetime, ...]
+    """When its exit orders of the last minute were decided, filled or not."""
+
+    @property
+    def ordered_at(self) -> tuple[datetime, ...]:
+        """When its entry and its newest exit orders were decided."""
+        return (self.decided_at, *self.exit_orders_at)
 
     @property
     def held(self) -> Quantity:
@@ -171,23 +180,19 @@ def open_trades(every: Iterable[PaperTrade], now: datetime) -> OpenTrades:
         fees_today=Money(sum(each.fees for each in today)),
         wins_today=sum(each.pnl > 0 for each in today),
         losses_today=sum(each.pnl < 0 for each in today),
-        losses_in_a_row=_losses_in_a_row(trades),
-        orders_last_minute=sum(each.decided_at > now - timedelta(minutes=1) for each in trades),
+        losses_in_a_row=losses_in_a_row(_pnls_newest_first(trades)),
+        orders_last_minute=sum(at > now - RATE_SPAN for each in trades for at in each.ordered_at),
     )
 
 
-def _losses_in_a_row(trades: Iterable[PaperTrade]) -> int:
-    ended = sorted(
-        (each for each in trades if each.ended_at is not None and each.quantity > 0),
-        key=lambda each: (each.ended_at, each.paper_trade_id),
-        reverse=True,
-    )
-    count = 0
-    for each in ended:
-        if each.pnl >= 0:
-            break
-        count += 1
-    return count
+def _pnls_newest_first(trades: Iterable[PaperTrade]) -> list[Money]:
+    """Of the ended trades that bought anything."""
+    ended = [
+        (each.ended_at, each.paper_trade_id, each.pnl)
+        for each in trades
+        if each.ended_at is not None and each.quantity > 0
+    ]
+    return [pnl for _, _, pnl in sorted(ended, reverse=True)]
 
 
 def _view(trade: PaperTrade) -> TradeView:
