@@ -51,6 +51,15 @@ CREATE TABLE IF NOT EXISTS price_seconds (
     PRIMARY KEY (symbol, second)
 );
 
+-- Whether a trade is over. rules/account/lifecycle.py calls it ENDED_TRADES.
+CREATE OR REPLACE FUNCTION has_ended(trade_state text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT trade_state IN ('closed', 'void')
+$$;
+-- The price of a side, from the price of YES.
+CREATE OR REPLACE FUNCTION own_price(side text, yes_price numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE side WHEN 'yes' THEN yes_price ELSE 1 - yes_price END
+$$;
+
 -- Writer: trade_manager. A trade is one position, from its entry order to its exit or settlement.
 CREATE TABLE IF NOT EXISTS trades (
     trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -72,7 +81,7 @@ CREATE TABLE IF NOT EXISTS trades (
     CHECK (payout = 0 OR ended_by = 'settlement')
 );
 
--- One live trade per market at most. The database enforces it.
+-- One live trade per market at most. The states are those of has_ended; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market
     ON trades (ticker) WHERE state NOT IN ('closed', 'void');
 CREATE INDEX IF NOT EXISTS trades_by_event ON trades (event_ticker);
@@ -333,7 +342,7 @@ CROSS JOIN LATERAL (
         coalesce(sum(f.fee), 0) AS fees
     FROM orders AS o
     JOIN fills AS f ON f.venue_order_id = o.venue_order_id
-    CROSS JOIN LATERAL (SELECT CASE t.side WHEN 'yes' THEN f.price ELSE 1 - f.price END AS price) AS own
+    CROSS JOIN LATERAL (SELECT own_price(t.side, f.price) AS price) AS own
     WHERE o.trade_id = t.trade_id
 ) AS figures;
 
@@ -483,6 +492,7 @@ CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE UPDATE OR DELETE OR
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
 
 -- Live trades at their worst: what is held, plus every entry order that is unproven or whose fills are not all here.
+-- recio/db/orders.py asks for the same orders, of both purposes, in _UNSETTLED.
 CREATE OR REPLACE VIEW live_exposure AS
 SELECT
     t.trade_id, t.ticker, t.event_ticker,
@@ -497,7 +507,7 @@ CROSS JOIN LATERAL (
         is_unproven(o.state) OR (o.state IN ('filled', 'cancelled') AND o.filled > (
             SELECT coalesce(sum(each.quantity), 0) FROM fills AS each WHERE each.venue_order_id = o.venue_order_id)))
 ) AS unsettled
-WHERE t.state NOT IN ('closed', 'void');
+WHERE NOT has_ended(t.state);
 
 -- Realised profit of the trades that closed since `midnight`.
 CREATE OR REPLACE FUNCTION realised_since(midnight timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$
@@ -553,7 +563,7 @@ BEGIN
     END IF;
     PERFORM require_within_limit(NEW.fencing, 'max_contracts_per_order', NEW.quantity);
     PERFORM require_within_limit(NEW.fencing, 'price_collar_dollars',
-        CASE trade.side WHEN 'yes' THEN NEW.price ELSE 1 - NEW.price END - least(NEW.ask, NEW.model_value));
+        own_price(trade.side, NEW.price) - least(NEW.ask, NEW.model_value));
     SELECT
         count(*) AS trades, coalesce(sum(cost), 0) AS cost,
         coalesce(sum(cost) FILTER (WHERE event_ticker = trade.event_ticker), 0) AS event_cost,

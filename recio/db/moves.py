@@ -131,7 +131,7 @@ def _with_trade(changes: Changes, before: TradeView, after: TradeView) -> Change
     if after.state is before.state:
         return changes
     opened = (after,) if before.state is TradeState.OPENING and after.entry_quantity > 0 else ()
-    ended = (after,) if after.state in (TradeState.CLOSED, TradeState.VOID) else ()
+    ended = (after,) if after.state in lifecycle.ENDED_TRADES else ()
     return Changes(
         client_order_id=changes.client_order_id,
         order_note=changes.order_note,

@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from recio.db.connection import Connection
 from recio.messages.decisions import OpenIntent, ShadowScore
+from recio.rules.account.lifecycle import COUNTED
 from recio.rules.account.risk import RATE_SPAN
 from recio.rules.decision.shadow import PaperFill, PaperTrade
 from recio.units import (
@@ -34,7 +35,7 @@ _INSERT = """
 _COUNTED = (
     _COLUMNS
     + """
-    WHERE (result IS NULL AND quantity > 0) OR closes_at > $1::timestamptz - interval '1 hour' OR settled_at >= $2
+    WHERE (result IS NULL AND quantity > 0) OR closes_at > $1::timestamptz - $3::interval OR settled_at >= $2
        OR sold_at >= $2 OR decided_at > $1::timestamptz - interval '1 day'
     ORDER BY paper_trade_id
 """
@@ -82,7 +83,7 @@ async def insert(connection: Connection, intent: OpenIntent, filled: PaperFill |
 async def counted(connection: Connection, now: datetime) -> Sequence[PaperTrade]:
     """All that is live, and what the gates of the present still count."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return [_trade(row) for row in await connection.fetch(_COUNTED, now, midnight)]
+    return [_trade(row) for row in await connection.fetch(_COUNTED, now, midnight, COUNTED)]
 
 
 async def settle(connection: Connection, ticker: Ticker, result: Side, at: datetime) -> None:

@@ -59,8 +59,7 @@ class Paper:
     intents: dict[TradeId, OpenIntent] = field(default_factory=dict[TradeId, OpenIntent])
 
     def live(self) -> tuple[TradeView, ...]:
-        ended = (TradeState.CLOSED, TradeState.VOID)
-        return tuple(trade for trade in self.trades.values() if trade.state not in ended)
+        return tuple(trade for trade in self.trades.values() if trade.state not in lifecycle.ENDED_TRADES)
 
     def open_trades(self, now: datetime) -> OpenTrades:
         """Everything that the rows say now."""

@@ -22,6 +22,7 @@ from recio.messages.orders import (
     PlaceOrder,
     TradeState,
 )
+from recio.rules.account import lifecycle
 from recio.rules.account.lifecycle import ORDER_MOVES, TRADE_MOVES
 from recio.rules.account.risk import Approved, Exposure, approve
 from recio.settings.sections import RiskSection
@@ -389,3 +390,21 @@ async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, w
             " reserved, state, fencing, created_at) SELECT 'x', trade_id, 'exit', 1, ticker, book_side, price,"
             " quantity, reserved, 'unknown', fencing, created_at FROM orders"
         )
+
+
+PREDICATE = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = $1::text::regclass"
+
+
+async def test_the_database_and_the_program_mean_the_same_by_unproven_and_ended(connection: Connection):
+    async def in_index(name: str, state: str) -> bool:
+        predicate = await connection.fetchval(PREDICATE, name)
+        return await connection.fetchval(f"SELECT {predicate} FROM (SELECT $1::text AS state) AS row", state)
+
+    for order in OrderState:
+        unproven = order in lifecycle.UNPROVEN
+        assert await connection.fetchval("SELECT is_unproven($1)", order.value) is unproven
+        assert await in_index("orders_one_unproven_per_trade", order.value) is unproven
+    for trade in TradeState:
+        ended = trade in lifecycle.ENDED_TRADES
+        assert await connection.fetchval("SELECT has_ended($1)", trade.value) is ended
+        assert await in_index("trades_one_live_per_market", trade.value) is not ended

@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 
+from recio.rules.account.lifecycle import UNPROVEN
 from recio.test_hooks.crash_points import CrashPoint
 from tests.faults.arena import BOUNDS, Arena, DidNotHappen, until, until_true
 from tests.faults.cases import DATABASE_CUT, NOTHING, Case, Doing, Trouble, When
@@ -24,7 +25,6 @@ LASTING = {"delay_settlement", "correct_settlement", "lag_reads"}
 STOPS_WITHIN = 40.0
 MOST_STOPS = 4
 """How often in a row a stop may leave an order in doubt to the start after it; more often is no accident."""
-UNPROVEN = {"pending", "unknown", "resting"}
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from recio.rules.account.lifecycle import UNPROVEN
 from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -23,7 +24,7 @@ async def _settled(world: World) -> None:
         except OSError:
             return False
         states = {order["state"] for order in status["orders"]}
-        return bool(status["orders"]) and not states & {"pending", "unknown", "resting"} and status["ready"]
+        return bool(status["orders"]) and not states & UNPROVEN and status["ready"]
 
     await until(done)
 

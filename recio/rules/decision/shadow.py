@@ -15,6 +15,7 @@ from decimal import Decimal
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BookView, MarketView
 from recio.messages.orders import OpenTrades, TradeState, TradeView
+from recio.rules.account.lifecycle import COUNTED
 from recio.rules.account.losses import losses_in_a_row
 from recio.rules.account.risk import RATE_SPAN
 from recio.rules.pricing.fees import taker_fee
@@ -33,8 +34,6 @@ from recio.units import (
 
 LATENCY = timedelta(milliseconds=100)
 """Market time from the intent to the book that it meets; the same as in a replay."""
-COUNTED = timedelta(hours=1)
-"""After its close a market's entries are no longer counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
