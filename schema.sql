@@ -1,20 +1,20 @@
--- The whole present schema of recio. Every rule that can be a constraint is one; Python comes second.
--- Applying it to a database that already has it changes nothing.
+-- The whole schema of recio as it is now. Rules live here as constraints where they can; Python checks come second.
+-- Running this file on a database that already has this schema changes nothing.
 -- Money is NUMERIC in dollars, prices NUMERIC in dollars per contract in YES terms, time is timestamptz.
--- Each table names its one writer.
+-- The comment on each table says who writes it. Nobody else may.
 
--- Writer: app, once, at the first start. A database belongs to one mode, environment and account.
+-- Writer: app, once, at the first start. A database belongs to one mode, one environment and one account.
 CREATE TABLE IF NOT EXISTS identity (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     mode text NOT NULL CHECK (mode IN ('demo', 'live')),
     environment text NOT NULL CHECK (environment IN ('sim', 'demo', 'prod')),
     account text NOT NULL CHECK (account <> ''),
-    -- Part of every client order id, so that ids of two databases never meet at one venue.
+    -- Part of every client order id. So two databases never use the same id at the venue.
     tag text NOT NULL UNIQUE CHECK (tag ~ '^[0-9a-z]{8}$'),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Writer: app, one row per start. The number fences: an order names the life that intended it.
+-- Writer: app, one row per start of the daemon. `fencing` is the number of the run; each order carries that of its run.
 CREATE TABLE IF NOT EXISTS runs (
     fencing bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version text NOT NULL,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS runs (
     started_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Writer: market_sync. What the venue said about a market when it was first and last seen.
+-- Writer: market_sync. The markets of the venue. What can change is as it was last seen.
 CREATE TABLE IF NOT EXISTS markets (
     ticker text PRIMARY KEY,
     event_ticker text NOT NULL,
@@ -35,15 +35,15 @@ CREATE TABLE IF NOT EXISTS markets (
     status text NOT NULL,
     rules_primary text NOT NULL,
     rules_secondary text NOT NULL DEFAULT '',
-    -- What the venue multiplies its usual fee by; NULL where an older recio did not note it.
+    -- The usual fee times this is the fee here. NULL: not recorded by an older recio.
     fee_multiplier numeric,
-    -- Why nothing may be traded there: wording or fee not understood; empty if both are.
+    -- Why recio does not trade this market: it did not understand the rules or the fee. Empty: it may trade.
     untradable text NOT NULL DEFAULT '',
     first_seen timestamptz NOT NULL DEFAULT now(),
     last_seen timestamptz NOT NULL DEFAULT now()
 );
 
--- Writer: price_feed. The last price of each second, so that a restart need not warm up again.
+-- Writer: price_feed. The last price of each second, so that a restart has its price history at once.
 CREATE TABLE IF NOT EXISTS price_seconds (
     symbol text NOT NULL,
     second bigint NOT NULL,
@@ -51,7 +51,16 @@ CREATE TABLE IF NOT EXISTS price_seconds (
     PRIMARY KEY (symbol, second)
 );
 
--- Writer: trade_manager.
+-- Whether a trade is over. rules/account/lifecycle.py calls it ENDED_TRADES.
+CREATE OR REPLACE FUNCTION has_ended(trade_state text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT trade_state IN ('closed', 'void')
+$$;
+-- The price of a side, from the price of YES.
+CREATE OR REPLACE FUNCTION own_price(side text, yes_price numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE side WHEN 'yes' THEN yes_price ELSE 1 - yes_price END
+$$;
+
+-- Writer: trade_manager. A trade is one position, from its entry order to its exit or settlement.
 CREATE TABLE IF NOT EXISTS trades (
     trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     strategy text NOT NULL,
@@ -72,13 +81,20 @@ CREATE TABLE IF NOT EXISTS trades (
     CHECK (payout = 0 OR ended_by = 'settlement')
 );
 
--- Two live trades on one market cannot exist, whatever the program believes.
+-- One live trade per market at most. The states are those of has_ended; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market
     ON trades (ticker) WHERE state NOT IN ('closed', 'void');
 CREATE INDEX IF NOT EXISTS trades_by_event ON trades (event_ticker);
 CREATE INDEX IF NOT EXISTS trades_by_end ON trades (closed_at);
 
--- Writer: trade_manager. A row is committed before its request leaves.
+-- True while an order may still trade or may still turn out to have traded. rules/account/lifecycle.py calls it UNPROVEN.
+CREATE OR REPLACE FUNCTION is_unproven(order_state text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
+    SELECT order_state IN ('pending', 'unknown', 'resting')
+$$;
+
+-- Writer: trade_manager. The row is committed before the request is sent.
+-- pending: not answered yet. unknown: sent, but nobody knows what became of it. not_found: proven never to have existed
+-- at the venue.
 CREATE TABLE IF NOT EXISTS orders (
     client_order_id text PRIMARY KEY CHECK (length(client_order_id) <= 64),
     trade_id bigint NOT NULL REFERENCES trades,
@@ -90,31 +106,31 @@ CREATE TABLE IF NOT EXISTS orders (
     price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
     quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
     filled numeric(14, 2) NOT NULL DEFAULT 0 CHECK (filled >= 0 AND filled <= quantity),
-    -- What the order may cost at most, held against the limits until its end is proven.
+    -- The most the order can cost. It counts against the limits until the order has a proven end.
     reserved numeric(18, 6) NOT NULL CHECK (reserved >= 0),
-    -- What an entry's price was held against, per contract of the side bought: the book's ask and the model's worth.
+    -- The price collar of an entry, per contract of the side bought: the best ask, and what the model says it is worth.
     ask numeric(6, 4) CHECK (ask > 0 AND ask < 1),
-    fair numeric(8, 6) CHECK (fair >= 0 AND fair <= 1),
+    model_value numeric(8, 6) CHECK (model_value >= 0 AND model_value <= 1),
     state text NOT NULL
-        CHECK (state IN ('intended', 'unknown', 'resting', 'filled', 'cancelled', 'rejected', 'absent')),
+        CHECK (state IN ('pending', 'unknown', 'resting', 'filled', 'cancelled', 'rejected', 'not_found')),
     venue_order_id text UNIQUE,
     fencing bigint NOT NULL REFERENCES runs,
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
     note text NOT NULL DEFAULT '',
     UNIQUE (trade_id, purpose, attempt),
-    CHECK ((state IN ('filled', 'cancelled', 'rejected', 'absent')) = (ended_at IS NOT NULL)),
+    CHECK ((state IN ('filled', 'cancelled', 'rejected', 'not_found')) = (ended_at IS NOT NULL)),
     CHECK (state NOT IN ('resting', 'filled', 'cancelled') OR venue_order_id IS NOT NULL),
-    CHECK (state NOT IN ('rejected', 'absent') OR filled = 0)
+    CHECK (state NOT IN ('rejected', 'not_found') OR filled = 0)
 );
 
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (created_at);
--- A trade never has two orders whose end is not proven.
+-- One unproven order per trade at most. The states are those of is_unproven; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS orders_one_unproven_per_trade
-    ON orders (trade_id) WHERE state IN ('intended', 'unknown', 'resting');
+    ON orders (trade_id) WHERE state IN ('pending', 'unknown', 'resting');
 
--- Writer: trade_manager. One row per match of the account, by whomever it was ordered; a fill may
--- arrive before the answer to its order, so it names the venue's order id and nothing of ours.
+-- Writer: trade_manager. Every fill of the account, also of orders that recio did not place.
+-- A fill may arrive before the answer to its order. So it carries the venue's order id, not ours.
 CREATE TABLE IF NOT EXISTS fills (
     fill_id text PRIMARY KEY,
     venue_order_id text NOT NULL,
@@ -129,7 +145,7 @@ CREATE TABLE IF NOT EXISTS fills (
 CREATE INDEX IF NOT EXISTS fills_by_order ON fills (venue_order_id);
 CREATE INDEX IF NOT EXISTS fills_by_time ON fills (at);
 
--- Writer: trade_manager. What the venue says a market of ours settled at.
+-- Writer: trade_manager. How the markets settled that the account held.
 CREATE TABLE IF NOT EXISTS settlements (
     ticker text PRIMARY KEY,
     result text NOT NULL CHECK (result IN ('yes', 'no')),
@@ -137,7 +153,7 @@ CREATE TABLE IF NOT EXISTS settlements (
     revenue_cents bigint NOT NULL
 );
 
--- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt outlives restarts.
+-- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt stays in force over restarts.
 CREATE TABLE IF NOT EXISTS halts (
     halt_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     level text NOT NULL DEFAULT 'halt' CHECK (level IN ('halt', 'flatten', 'stop')),
@@ -147,15 +163,15 @@ CREATE TABLE IF NOT EXISTS halts (
     resolution text NOT NULL,
     cleared_at timestamptz,
     cleared_by text,
-    -- By this database's own clock, by which the time to each proof is measured.
+    -- By the database's clock. Times to verification are measured from here.
     set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The newest trade at that time: losses up to it are forgiven by whoever clears the halt.
+    -- The newest trade when the halt was set. Once the halt is cleared, losses up to this trade no longer count.
     after_trade bigint,
     CHECK ((cleared_at IS NULL) = (cleared_by IS NULL))
 );
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
 
--- Writer: kill_switch. What was done at the venue about a halt, and when it was seen to be so.
+-- Writer: kill_switch. Proof at the venue that a halt took effect: no resting order (verified), no position (flat).
 CREATE TABLE IF NOT EXISTS halt_verifications (
     halt_id bigint PRIMARY KEY REFERENCES halts,
     cancelled integer NOT NULL CHECK (cancelled >= 0),
@@ -163,7 +179,7 @@ CREATE TABLE IF NOT EXISTS halt_verifications (
     flat_at timestamptz
 );
 
--- Writer: kill_switch. Groups at the venue that entries ride in; the newest of a shard is the one in use.
+-- Writer: kill_switch. The venue's order groups that entries are placed in. The newest of a shard is in use.
 CREATE TABLE IF NOT EXISTS order_groups (
     group_id text PRIMARY KEY,
     exchange_index integer,
@@ -171,17 +187,18 @@ CREATE TABLE IF NOT EXISTS order_groups (
     gone_at timestamptz
 );
 
--- Writer: account_sync. What the venue's balance is beyond the books' cash: deposits, and what moved before the books
--- began. It may only change when somebody accepted that (a cleared halt of a later number than `halts_before`).
-CREATE TABLE IF NOT EXISTS cash_openings (
-    opening_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+-- Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened
+-- before the ledger began. The newest row is in force. A new one needs a person's consent: a halt about the cash
+-- difference, newer than `halts_before`, that somebody cleared.
+CREATE TABLE IF NOT EXISTS opening_balances (
+    opening_balance_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
-    balance numeric(18, 6) NOT NULL,
-    booked numeric(18, 6) NOT NULL,
+    venue_balance numeric(18, 6) NOT NULL,
+    ledger_cash numeric(18, 6) NOT NULL,
     halts_before bigint NOT NULL
 );
 
--- Writer: `recio switch`. The last row of a name is its position; without a row it is on.
+-- Writer: `recio switch`. The newest row of a name says whether it is on. Without a row it is on.
 CREATE TABLE IF NOT EXISTS switches (
     switch_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL CHECK (name IN ('entry', 'exit')),
@@ -191,8 +208,9 @@ CREATE TABLE IF NOT EXISTS switches (
     why text NOT NULL DEFAULT ''
 );
 
--- Writer: trade_manager. What was decided and done, in the transaction that did it; append-only.
-CREATE TABLE IF NOT EXISTS journal (
+-- Writer: trade_manager. What was decided and done, written in the same transaction. Append-only.
+-- Rows from before schema version 13 say "order intended" for pending and "order absent" for not_found.
+CREATE TABLE IF NOT EXISTS audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
     kind text NOT NULL,
@@ -201,53 +219,54 @@ CREATE TABLE IF NOT EXISTS journal (
     detail jsonb NOT NULL,
     seal bytea NOT NULL
 );
-CREATE INDEX IF NOT EXISTS journal_by_trade ON journal (trade_id);
+CREATE INDEX IF NOT EXISTS audit_log_by_trade ON audit_log (trade_id);
 
-CREATE OR REPLACE FUNCTION refuse_journal_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION refuse_audit_log_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'the journal is append-only' USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'the audit log is append-only' USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE OR REPLACE TRIGGER journal_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON journal
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_journal_change();
+CREATE OR REPLACE TRIGGER audit_log_is_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_log_change();
 
--- Each row seals the one before it: a row that is changed, removed or slipped in breaks the chain from there on.
-CREATE OR REPLACE FUNCTION journal_seal(previous bytea, sealed journal) RETURNS bytea LANGUAGE sql STABLE AS $$
+-- A hash chain: each seal covers its row and the seal before. A changed, removed or inserted row breaks the chain.
+CREATE OR REPLACE FUNCTION audit_log_seal(previous bytea, sealed audit_log) RETURNS bytea LANGUAGE sql STABLE AS $$
     SELECT sha256(coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(
         sealed.seq, to_char(sealed.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), sealed.kind,
         sealed.trade_id, sealed.client_order_id, sealed.detail)::text, 'UTF8'))
 $$;
-CREATE OR REPLACE FUNCTION seal_journal_row() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION seal_audit_log_row() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    last journal;
+    last audit_log;
 BEGIN
     PERFORM pg_advisory_xact_lock(1919247210);
-    SELECT * INTO last FROM journal ORDER BY seq DESC LIMIT 1;
+    SELECT * INTO last FROM audit_log ORDER BY seq DESC LIMIT 1;
     IF last.seq >= NEW.seq THEN
-        RAISE EXCEPTION 'journal row % comes after %', NEW.seq, last.seq USING ERRCODE = 'serialization_failure';
+        RAISE EXCEPTION 'audit log row % comes after %', NEW.seq, last.seq USING ERRCODE = 'serialization_failure';
     END IF;
-    NEW.seal := journal_seal(last.seal, NEW);
+    NEW.seal := audit_log_seal(last.seal, NEW);
     RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER journal_rows_are_sealed BEFORE INSERT ON journal
-    FOR EACH ROW EXECUTE FUNCTION seal_journal_row();
+CREATE OR REPLACE TRIGGER audit_log_rows_are_sealed BEFORE INSERT ON audit_log
+    FOR EACH ROW EXECUTE FUNCTION seal_audit_log_row();
 
--- The first row whose seal does not fit, among those after `since`; NULL if the chain is whole.
-CREATE OR REPLACE FUNCTION journal_breaks_at(since bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
+-- The first row after `since` whose seal does not match. NULL: the chain is intact.
+CREATE OR REPLACE FUNCTION audit_log_breaks_at(since bigint) RETURNS bigint LANGUAGE sql STABLE AS $$
     SELECT min(linked.seq) FROM (
-        SELECT entry.seq, entry.seal IS DISTINCT FROM journal_seal(lag(entry.seal) OVER (ORDER BY entry.seq), entry) AS broken
-        FROM journal AS entry WHERE entry.seq >= since
+        SELECT logged.seq, logged.seal IS DISTINCT FROM audit_log_seal(lag(logged.seal) OVER (ORDER BY logged.seq), logged)
+            AS broken
+        FROM audit_log AS logged WHERE logged.seq >= since
     ) AS linked
     WHERE linked.broken AND linked.seq > since
 $$;
 
--- The legal moves of an order, and the columns that an intent can never change.
+-- The legal state changes of an order (rules/account/lifecycle.py has the same), and the columns that never change.
 CREATE OR REPLACE FUNCTION check_order_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF (NEW.client_order_id, NEW.trade_id, NEW.purpose, NEW.attempt, NEW.ticker, NEW.book_side, NEW.price,
-        NEW.quantity, NEW.ask, NEW.fair, NEW.reserved, NEW.fencing, NEW.created_at)
+        NEW.quantity, NEW.ask, NEW.model_value, NEW.reserved, NEW.fencing, NEW.created_at)
        IS DISTINCT FROM
        (OLD.client_order_id, OLD.trade_id, OLD.purpose, OLD.attempt, OLD.ticker, OLD.book_side, OLD.price,
-        OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, OLD.fencing, OLD.created_at) THEN
+        OLD.quantity, OLD.ask, OLD.model_value, OLD.reserved, OLD.fencing, OLD.created_at) THEN
         RAISE EXCEPTION 'order %: an intent cannot change', OLD.client_order_id
             USING ERRCODE = 'restrict_violation';
     END IF;
@@ -260,9 +279,9 @@ BEGIN
             USING ERRCODE = 'restrict_violation';
     END IF;
     IF NEW.state <> OLD.state AND NOT (CASE OLD.state
-        WHEN 'intended' THEN
-            NEW.state IN ('unknown', 'resting', 'filled', 'cancelled', 'rejected', 'absent')
-        WHEN 'unknown' THEN NEW.state IN ('resting', 'filled', 'cancelled', 'absent')
+        WHEN 'pending' THEN
+            NEW.state IN ('unknown', 'resting', 'filled', 'cancelled', 'rejected', 'not_found')
+        WHEN 'unknown' THEN NEW.state IN ('resting', 'filled', 'cancelled', 'not_found')
         WHEN 'resting' THEN NEW.state IN ('filled', 'cancelled')
         ELSE false
     END) THEN
@@ -290,28 +309,30 @@ END $$;
 CREATE OR REPLACE TRIGGER trades_move_legally BEFORE UPDATE ON trades
     FOR EACH ROW EXECUTE FUNCTION check_trade_move();
 
--- A new order is an intention: nothing may be inserted as if it had already been sent.
-CREATE OR REPLACE FUNCTION check_order_birth() RETURNS trigger LANGUAGE plpgsql AS $$
+-- A new order is pending. No row may claim to have been sent already.
+CREATE OR REPLACE FUNCTION check_new_order() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF NEW.state <> 'intended' OR NEW.filled <> 0 OR NEW.venue_order_id IS NOT NULL THEN
-        RAISE EXCEPTION 'order %: a new order must be intended', NEW.client_order_id
+    IF NEW.state <> 'pending' OR NEW.filled <> 0 OR NEW.venue_order_id IS NOT NULL THEN
+        RAISE EXCEPTION 'order %: a new order must be pending', NEW.client_order_id
             USING ERRCODE = 'restrict_violation';
     END IF;
-    -- The fence: whoever lost the lock without knowing it writes no intention once its successor has begun.
+    -- Fencing: a daemon that lost its lock without noticing cannot write orders once a later run has begun.
     IF NEW.fencing < (SELECT max(fencing) FROM runs) THEN
-        RAISE EXCEPTION 'order %: life % is over, a later one has begun', NEW.client_order_id, NEW.fencing
+        RAISE EXCEPTION 'order %: run % is over, a later run has begun', NEW.client_order_id, NEW.fencing
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     RETURN NEW;
 END $$;
-CREATE OR REPLACE TRIGGER orders_are_born_intended BEFORE INSERT ON orders
-    FOR EACH ROW EXECUTE FUNCTION check_order_birth();
+CREATE OR REPLACE TRIGGER new_orders_are_pending BEFORE INSERT ON orders
+    FOR EACH ROW EXECUTE FUNCTION check_new_order();
 
--- What the fills of each trade add up to; costs and proceeds are in the trade's own side's terms.
+-- The sums of each trade's fills. Costs and proceeds are in prices of the side that the trade bought.
+-- pnl is the realised profit of an ended trade; of a live one it is cash out minus cash in so far.
 CREATE OR REPLACE VIEW trade_figures AS
-SELECT t.trade_id, figures.*
+SELECT t.trade_id, figures.*,
+    figures.exit_proceeds + t.payout - figures.entry_cost - figures.fees AS pnl
 FROM trades AS t
--- One trade at a time: whoever asks for a few trades does not add up the fills of all.
+-- LATERAL: a query for a few trades sums only their fills.
 CROSS JOIN LATERAL (
     SELECT
         coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_quantity,
@@ -321,12 +342,11 @@ CROSS JOIN LATERAL (
         coalesce(sum(f.fee), 0) AS fees
     FROM orders AS o
     JOIN fills AS f ON f.venue_order_id = o.venue_order_id
-    CROSS JOIN LATERAL (SELECT CASE t.side WHEN 'yes' THEN f.price ELSE 1 - f.price END AS price) AS own
+    CROSS JOIN LATERAL (SELECT own_price(t.side, f.price) AS price) AS own
     WHERE o.trade_id = t.trade_id
 ) AS figures;
 
-
--- Writer: entry, every few seconds. Why nothing was opened: how often each gate was the first to be closed.
+-- Writer: entry, every few seconds. Why no trade was opened: how often each gate was the first to refuse.
 CREATE TABLE IF NOT EXISTS rejections (
     event_ticker text NOT NULL,
     strategy text NOT NULL,
@@ -339,7 +359,7 @@ CREATE TABLE IF NOT EXISTS rejections (
 );
 CREATE INDEX IF NOT EXISTS rejections_by_time ON rejections (last_at);
 
--- Writer: `recio trade`. What a person asks to buy; nobody acts on it once it has expired.
+-- Writer: `recio trade`. Trades that a person asks for. An expired request is not carried out.
 CREATE TABLE IF NOT EXISTS trade_requests (
     request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ticker text NOT NULL CHECK (ticker <> ''),
@@ -351,7 +371,7 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL CHECK (expires_at > asked_at)
 );
--- Writer: entry. One answer to each request, committed before anything is done about it: it is never done twice.
+-- Writer: entry. One answer per request, committed before anything is done about it. So no request is carried out twice.
 CREATE TABLE IF NOT EXISTS trade_answers (
     request_id bigint PRIMARY KEY REFERENCES trade_requests,
     accepted boolean NOT NULL,
@@ -359,14 +379,14 @@ CREATE TABLE IF NOT EXISTS trade_answers (
     answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
--- Writer: shadow. What strategies that do not order would have bought, what of it they would have sold, and how it ended.
-CREATE TABLE IF NOT EXISTS shadow_trades (
-    shadow_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+-- Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.
+CREATE TABLE IF NOT EXISTS paper_trades (
+    paper_trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     strategy text NOT NULL CHECK (strategy <> ''),
     ticker text NOT NULL,
     event_ticker text NOT NULL,
     side text NOT NULL CHECK (side IN ('yes', 'no')),
-    -- 0: nothing stood there any more when the order would have arrived.
+    -- 0: the book had nothing left at the price when the order would have arrived.
     quantity numeric(14, 2) NOT NULL CHECK (quantity >= 0),
     cost numeric(18, 6) NOT NULL CHECK (cost >= 0),
     fees numeric(18, 6) NOT NULL CHECK (fees >= 0),
@@ -378,22 +398,24 @@ CREATE TABLE IF NOT EXISTS shadow_trades (
     settled_at timestamptz,
     sold numeric(14, 2) NOT NULL DEFAULT 0,
     proceeds numeric(18, 6) NOT NULL DEFAULT 0,
-    -- When the last of it was sold.
+    -- When the last contract was sold.
     sold_at timestamptz,
+    -- When its exit orders of the last minute were decided, filled or not. They count towards the orders per minute.
+    exit_orders_at timestamptz[] NOT NULL DEFAULT '{}',
     CHECK ((result IS NULL) = (settled_at IS NULL)),
     CHECK (quantity > 0 OR (cost = 0 AND fees = 0 AND result IS NULL)),
-    CONSTRAINT shadow_trades_sold CHECK (sold BETWEEN 0 AND quantity AND proceeds >= 0 AND (sold > 0 OR proceeds = 0)),
-    CONSTRAINT shadow_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity))
+    CONSTRAINT paper_trades_sold CHECK (sold BETWEEN 0 AND quantity AND proceeds >= 0 AND (sold > 0 OR proceeds = 0)),
+    CONSTRAINT paper_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity))
 );
-CREATE UNIQUE INDEX IF NOT EXISTS shadow_trades_one_held_per_market
-    ON shadow_trades (strategy, ticker) WHERE result IS NULL AND quantity > sold;
-CREATE INDEX IF NOT EXISTS shadow_trades_by_time ON shadow_trades (decided_at);
+CREATE UNIQUE INDEX IF NOT EXISTS paper_trades_one_held_per_market
+    ON paper_trades (strategy, ticker) WHERE result IS NULL AND quantity > sold;
+CREATE INDEX IF NOT EXISTS paper_trades_by_time ON paper_trades (decided_at);
 
--- Writer: `recio model build`. Tables of past moves by momentum; a version never changes, and the newest is in use.
+-- Writer: `recio model build`. Past price moves by momentum. A model never changes; the newest of a symbol is used.
 CREATE TABLE IF NOT EXISTS empirical_models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     symbol text NOT NULL CHECK (symbol <> ''),
-    -- Of the candles and the parameters: the same of both is the same model.
+    -- Hash of candles and parameters. The same hash is the same model.
     digest text NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
     built_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     candles_from timestamptz NOT NULL,
@@ -406,7 +428,7 @@ CREATE TABLE IF NOT EXISTS empirical_buckets (
     model_id bigint NOT NULL REFERENCES empirical_models,
     bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),
     samples bigint NOT NULL CHECK (samples >= 0),
-    -- Row by row: sixty horizons of forty-one columns.
+    -- 60 rows (horizons) of 41 columns, flattened.
     up double precision[] NOT NULL CHECK (cardinality(up) = 2460 AND 0 <= ALL (up) AND 1 >= ALL (up)),
     down double precision[] NOT NULL CHECK (cardinality(down) = 2460 AND 0 <= ALL (down) AND 1 >= ALL (down)),
     PRIMARY KEY (model_id, bucket)
@@ -415,12 +437,12 @@ CREATE OR REPLACE FUNCTION refuse_model_change() RETURNS trigger LANGUAGE plpgsq
 BEGIN
     RAISE EXCEPTION 'a model never changes: build another' USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE OR REPLACE TRIGGER models_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_models
+CREATE OR REPLACE TRIGGER empirical_models_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_models
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
-CREATE OR REPLACE TRIGGER buckets_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_buckets
+CREATE OR REPLACE TRIGGER empirical_buckets_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_buckets
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
 
--- Writer: app, at each start: what one life of the daemon may risk. An order is held against the limits of its own life.
+-- Writer: app, at each start. The risk limits of one run. Each order is checked against the limits of its run.
 CREATE TABLE IF NOT EXISTS risk_limits (
     fencing bigint NOT NULL REFERENCES runs,
     name text NOT NULL CHECK (name IN (
@@ -431,28 +453,28 @@ CREATE TABLE IF NOT EXISTS risk_limits (
     PRIMARY KEY (fencing, name)
 );
 
--- Writer: `recio limits grant`. Somebody lets the next start raise a limit up to this amount.
+-- Writer: `recio limits grant`. A person lets the next start raise a limit up to this amount.
 CREATE TABLE IF NOT EXISTS limit_grants (
     grant_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
     amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
     granted_by text NOT NULL CHECK (granted_by <> ''),
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The newest life at that time: only the one after it may use the grant.
+    -- The newest run at that time. Only the run after it may use the grant.
     after_run bigint NOT NULL REFERENCES runs
 );
 
--- How high a limit of a new life may be: as it was in the life before, or as somebody granted since; NULL is freely.
-CREATE OR REPLACE FUNCTION limit_ceiling(life bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
+-- The highest a limit of a new run may be: as in the run before, or as granted since. NULL: no bound.
+CREATE OR REPLACE FUNCTION limit_ceiling(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN before.amount IS NOT NULL THEN greatest(before.amount, (
         SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_run >= before.fencing)) END
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
-        SELECT l.fencing, l.amount FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < life
+        SELECT l.fencing, l.amount FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < run
         ORDER BY l.fencing DESC LIMIT 1
     ) AS before ON true
 $$;
 
-CREATE OR REPLACE FUNCTION check_limit_falls() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION check_limit_rise() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF NEW.amount > limit_ceiling(NEW.fencing, NEW.name) THEN
         RAISE EXCEPTION 'limit % cannot rise to % by a start: it is %', NEW.name, NEW.amount,
@@ -461,39 +483,41 @@ BEGIN
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER limits_rise_only_by_grant BEFORE INSERT ON risk_limits
-    FOR EACH ROW EXECUTE FUNCTION check_limit_falls();
+    FOR EACH ROW EXECUTE FUNCTION check_limit_rise();
 
 CREATE OR REPLACE FUNCTION refuse_limit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a limit in force cannot change' USING ERRCODE = 'restrict_violation';
 END $$;
-CREATE OR REPLACE TRIGGER limits_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits
+CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
 
--- Live trades with all that they may come to: what is held, and every entry whose end or fills are not all known.
+-- Live trades at their worst: what is held, plus every entry order that is unproven or whose fills are not all here.
+-- recio/db/orders.py asks for the same orders, of both purposes, in _UNSETTLED.
 CREATE OR REPLACE VIEW live_exposure AS
 SELECT
     t.trade_id, t.ticker, t.event_ticker,
-    greatest(f.entry_cost - f.exit_proceeds, 0) + pending.cost AS cost,
-    f.entry_quantity - f.exit_quantity + pending.quantity AS contracts
+    greatest(f.entry_cost - f.exit_proceeds, 0) + unsettled.cost AS cost,
+    f.entry_quantity - f.exit_quantity + unsettled.quantity AS contracts
 FROM trades AS t
 JOIN trade_figures AS f USING (trade_id)
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(o.reserved), 0) AS cost, coalesce(sum(o.quantity), 0) AS quantity
     FROM orders AS o
     WHERE o.trade_id = t.trade_id AND o.purpose = 'entry' AND (
-        o.state IN ('intended', 'unknown', 'resting') OR (o.state IN ('filled', 'cancelled') AND o.filled > (
+        is_unproven(o.state) OR (o.state IN ('filled', 'cancelled') AND o.filled > (
             SELECT coalesce(sum(each.quantity), 0) FROM fills AS each WHERE each.venue_order_id = o.venue_order_id)))
-) AS pending
-WHERE t.state NOT IN ('closed', 'void');
+) AS unsettled
+WHERE NOT has_ended(t.state);
 
--- What the trades that ended since `midnight` came to.
+-- Realised profit of the trades that closed since `midnight`.
 CREATE OR REPLACE FUNCTION realised_since(midnight timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT coalesce(sum(f.exit_proceeds + t.payout - f.entry_cost - f.fees), 0)
+    SELECT coalesce(sum(f.pnl), 0)
     FROM trades AS t JOIN trade_figures AS f USING (trade_id) WHERE t.state = 'closed' AND t.closed_at >= midnight
 $$;
 
--- Losses since the last gain, and since the last halt that somebody cleared.
+-- Losing trades since the last winning one. A trade that made exactly nothing neither counts nor ends the run of losses.
+-- Trades up to the last cleared halt are left out. rules/account/losses.py is the same in Python; a test compares them.
 CREATE OR REPLACE FUNCTION losses_in_a_row() RETURNS integer LANGUAGE plpgsql STABLE AS $$
 DECLARE
     forgiven bigint;
@@ -502,24 +526,24 @@ DECLARE
 BEGIN
     SELECT coalesce(max(after_trade), 0) INTO forgiven FROM halts WHERE cleared_at IS NOT NULL;
     FOR ended IN
-        SELECT t.trade_id, f.exit_proceeds + t.payout - f.entry_cost - f.fees AS gain
+        SELECT f.pnl
         FROM trades AS t JOIN trade_figures AS f USING (trade_id)
         WHERE t.state = 'closed' AND t.trade_id > forgiven ORDER BY t.closed_at DESC, t.trade_id DESC
     LOOP
-        EXIT WHEN ended.gain > 0;
-        losses := losses + (ended.gain < 0)::integer;
+        EXIT WHEN ended.pnl > 0;
+        losses := losses + (ended.pnl < 0)::integer;
     END LOOP;
     RETURN losses;
 END $$;
 
-CREATE OR REPLACE FUNCTION keep_limit(life bigint, limit_name text, figure numeric) RETURNS void
+CREATE OR REPLACE FUNCTION require_within_limit(run bigint, limit_name text, figure numeric) RETURNS void
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
     most numeric;
 BEGIN
-    SELECT amount INTO most FROM risk_limits WHERE fencing = life AND name = limit_name;
+    SELECT amount INTO most FROM risk_limits WHERE fencing = run AND name = limit_name;
     IF most IS NULL THEN
-        RAISE EXCEPTION 'life % has no limit %', life, limit_name USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'run % has no limit %', run, limit_name USING ERRCODE = 'check_violation';
     END IF;
     IF figure > most THEN
         RAISE EXCEPTION 'limit % is %, with this order it would be %', limit_name, most, figure
@@ -527,44 +551,44 @@ BEGIN
     END IF;
 END $$;
 
--- The second lock: whatever the program believes, no entry beyond a limit has a row, and without a row nothing leaves.
+-- The second check of the limits, from the rows alone. An entry beyond a limit gets no row, so no order is sent.
 CREATE OR REPLACE FUNCTION check_entry_limits() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     trade trades;
     live record;
 BEGIN
     SELECT * INTO STRICT trade FROM trades WHERE trade_id = NEW.trade_id;
-    IF NEW.ask IS NULL OR NEW.fair IS NULL THEN
-        RAISE EXCEPTION 'order %: an entry needs the ask and the worth that its price is held against',
+    IF NEW.ask IS NULL OR NEW.model_value IS NULL THEN
+        RAISE EXCEPTION 'order %: an entry needs the ask and the model value of its price collar',
             NEW.client_order_id USING ERRCODE = 'check_violation';
     END IF;
-    PERFORM keep_limit(NEW.fencing, 'max_contracts_per_order', NEW.quantity);
-    PERFORM keep_limit(NEW.fencing, 'price_collar_dollars',
-        CASE trade.side WHEN 'yes' THEN NEW.price ELSE 1 - NEW.price END - least(NEW.ask, NEW.fair));
+    PERFORM require_within_limit(NEW.fencing, 'max_contracts_per_order', NEW.quantity);
+    PERFORM require_within_limit(NEW.fencing, 'price_collar_dollars',
+        own_price(trade.side, NEW.price) - least(NEW.ask, NEW.model_value));
     SELECT
         count(*) AS trades, coalesce(sum(cost), 0) AS cost,
         coalesce(sum(cost) FILTER (WHERE event_ticker = trade.event_ticker), 0) AS event_cost,
         coalesce(sum(contracts) FILTER (WHERE ticker = trade.ticker), 0) AS contracts
     INTO live FROM live_exposure;
-    PERFORM keep_limit(NEW.fencing, 'max_contracts_per_strike', live.contracts + NEW.quantity);
-    PERFORM keep_limit(NEW.fencing, 'max_event_cost_dollars', live.event_cost + NEW.reserved);
-    PERFORM keep_limit(NEW.fencing, 'max_open_trades', live.trades);
-    PERFORM keep_limit(NEW.fencing, 'max_open_cost_dollars', live.cost + NEW.reserved);
-    PERFORM keep_limit(NEW.fencing, 'max_entries_per_event',
+    PERFORM require_within_limit(NEW.fencing, 'max_contracts_per_strike', live.contracts + NEW.quantity);
+    PERFORM require_within_limit(NEW.fencing, 'max_event_cost_dollars', live.event_cost + NEW.reserved);
+    PERFORM require_within_limit(NEW.fencing, 'max_open_trades', live.trades);
+    PERFORM require_within_limit(NEW.fencing, 'max_open_cost_dollars', live.cost + NEW.reserved);
+    PERFORM require_within_limit(NEW.fencing, 'max_entries_per_event',
         (SELECT count(*) FROM trades WHERE event_ticker = trade.event_ticker AND state <> 'void'));
-    PERFORM keep_limit(NEW.fencing, 'max_daily_loss_dollars', live.cost + NEW.reserved
+    PERFORM require_within_limit(NEW.fencing, 'max_daily_loss_dollars', live.cost + NEW.reserved
         - realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'));
-    PERFORM keep_limit(NEW.fencing, 'max_orders_per_minute',
+    PERFORM require_within_limit(NEW.fencing, 'max_orders_per_minute',
         1 + (SELECT count(*) FROM orders WHERE created_at > NEW.created_at - interval '1 minute'));
-    PERFORM keep_limit(NEW.fencing, 'max_consecutive_losses', 1 + losses_in_a_row());
+    PERFORM require_within_limit(NEW.fencing, 'max_consecutive_losses', 1 + losses_in_a_row());
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER entries_within_limits BEFORE INSERT ON orders
     FOR EACH ROW WHEN (NEW.purpose = 'entry') EXECUTE FUNCTION check_entry_limits();
 
--- Writer: trade_manager, in the transaction of the fact it posts. One group of entries that sum to zero.
-CREATE TABLE IF NOT EXISTS postings (
-    posting_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+-- Writer: trade_manager, together with the fill or settlement. One accounting transaction; its postings sum to 0.
+CREATE TABLE IF NOT EXISTS ledger_transactions (
+    transaction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
     kind text NOT NULL CHECK (kind IN ('fill', 'settlement')),
     ticker text NOT NULL,
@@ -574,67 +598,67 @@ CREATE TABLE IF NOT EXISTS postings (
     CHECK ((kind = 'settlement') = (settled_ticker IS NOT NULL)),
     CHECK (settled_ticker IS NULL OR settled_ticker = ticker)
 );
-CREATE INDEX IF NOT EXISTS postings_by_ticker ON postings (ticker);
+CREATE INDEX IF NOT EXISTS ledger_transactions_by_ticker ON ledger_transactions (ticker);
 
--- Writer: trade_manager. Positive is a debit: cash that came in, cost of what is held, a fee that was paid.
-CREATE TABLE IF NOT EXISTS entries (
-    posting_id bigint NOT NULL REFERENCES postings,
-    account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'result')),
+-- Writer: trade_manager. Positive is a debit: cash received, cost of contracts bought, fee paid. Negative is a credit.
+CREATE TABLE IF NOT EXISTS postings (
+    transaction_id bigint NOT NULL REFERENCES ledger_transactions,
+    account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'realised_pnl')),
     amount numeric(18, 6) NOT NULL,
-    PRIMARY KEY (posting_id, account)
+    PRIMARY KEY (transaction_id, account)
 );
 
-CREATE OR REPLACE FUNCTION refuse_books_change() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    RAISE EXCEPTION 'the books are append-only' USING ERRCODE = 'restrict_violation';
+    RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'restrict_violation';
 END $$;
+CREATE OR REPLACE TRIGGER ledger_transactions_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger_transactions
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 CREATE OR REPLACE TRIGGER postings_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON postings
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_books_change();
-CREATE OR REPLACE TRIGGER entries_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON entries
-    FOR EACH STATEMENT EXECUTE FUNCTION refuse_books_change();
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change();
 
-CREATE OR REPLACE FUNCTION check_posting() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE OR REPLACE FUNCTION check_transaction_balances() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     total numeric;
 BEGIN
-    SELECT sum(amount) INTO total FROM entries WHERE posting_id = NEW.posting_id;
+    SELECT sum(amount) INTO total FROM postings WHERE transaction_id = NEW.transaction_id;
     IF total IS NULL THEN
-        RAISE EXCEPTION 'posting % has no entries', NEW.posting_id USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'transaction % has no postings', NEW.transaction_id USING ERRCODE = 'check_violation';
     END IF;
     IF total <> 0 THEN
-        RAISE EXCEPTION 'posting % does not balance: %', NEW.posting_id, total USING ERRCODE = 'check_violation';
+        RAISE EXCEPTION 'transaction % does not balance: %', NEW.transaction_id, total USING ERRCODE = 'check_violation';
     END IF;
     RETURN NULL;
 END $$;
--- PostgreSQL cannot replace a constraint trigger.
+-- PostgreSQL has no CREATE OR REPLACE for constraint triggers.
 DO $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'ledger_transactions_balance' AND tgrelid = 'ledger_transactions'::regclass) THEN
+        CREATE CONSTRAINT TRIGGER ledger_transactions_balance AFTER INSERT ON ledger_transactions
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_transaction_balances();
+    END IF;
     IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'postings_balance' AND tgrelid = 'postings'::regclass) THEN
         CREATE CONSTRAINT TRIGGER postings_balance AFTER INSERT ON postings
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_posting();
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_trigger WHERE tgname = 'entries_balance' AND tgrelid = 'entries'::regclass) THEN
-        CREATE CONSTRAINT TRIGGER entries_balance AFTER INSERT ON entries
-            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_posting();
+            DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION check_transaction_balances();
     END IF;
 END $$;
 
--- What the posted fills of a market bought of each side, and what they still cost.
+-- YES and NO contracts bought in a market, by the posted fills, and the cost of what is still held.
 CREATE OR REPLACE FUNCTION posted_position(market text, OUT yes numeric, OUT no numeric, OUT cost numeric)
 LANGUAGE sql STABLE AS $$
     SELECT
         coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'bid'), 0),
         coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'ask'), 0),
         coalesce(sum(e.amount), 0)
-    FROM postings AS p
+    FROM ledger_transactions AS p
     LEFT JOIN fills AS f ON f.fill_id = p.fill_id
-    LEFT JOIN entries AS e ON e.posting_id = p.posting_id AND e.account = 'contracts'
+    LEFT JOIN postings AS e ON e.transaction_id = p.transaction_id AND e.account = 'contracts'
     WHERE p.ticker = market
 $$;
 
--- What of a taker's fee is the aligning of balances to $0.0001, and the rebates of that; the venue tells both in one
--- figure. Its own model rounds up to the millionth. A fee that the model does not explain is all fee.
-CREATE OR REPLACE FUNCTION rounding_of(charged fills) RETURNS numeric LANGUAGE sql STABLE AS $$
+-- The venue reports fee and rounding as one amount. This is the rounding in it: balances are aligned to $0.0001, less
+-- rebates. The fee formula rounds up to $0.000001. If the formula does not explain the amount, all of it is fee.
+CREATE OR REPLACE FUNCTION fee_rounding(charged fills) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001 THEN charged.fee - model.fee ELSE 0 END
     FROM (SELECT ceil(0.07 * m.fee_multiplier * charged.quantity * charged.price * (1 - charged.price) * 1000000)
         / 1000000 AS fee FROM markets AS m
@@ -642,7 +666,7 @@ CREATE OR REPLACE FUNCTION rounding_of(charged fills) RETURNS numeric LANGUAGE s
         UNION ALL SELECT charged.fee LIMIT 1) AS model
 $$;
 
--- Posts one fill, once. A YES and a NO of one market cancel each other and the venue pays $1 for the pair.
+-- Posts one fill, once. A YES and a NO of the same market cancel: the venue pays $1 for the pair.
 CREATE OR REPLACE FUNCTION post_fill(posted text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     fill fills;
@@ -660,44 +684,44 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT fill FROM fills WHERE fill_id = posted;
     SELECT * INTO before FROM posted_position(fill.ticker);
-    INSERT INTO postings (at, kind, ticker, fill_id) VALUES (fill.at, 'fill', fill.ticker, posted)
-        ON CONFLICT (fill_id) DO NOTHING RETURNING posting_id INTO number;
+    INSERT INTO ledger_transactions (at, kind, ticker, fill_id) VALUES (fill.at, 'fill', fill.ticker, posted)
+        ON CONFLICT (fill_id) DO NOTHING RETURNING transaction_id INTO number;
     IF number IS NULL THEN
         RETURN false;
     END IF;
     SELECT * INTO after FROM posted_position(fill.ticker);
     own := CASE fill.book_side WHEN 'bid' THEN fill.price ELSE 1 - fill.price END;
     closing := least(after.yes, after.no) - least(before.yes, before.no);
-    SELECT s.result INTO outcome FROM postings AS p JOIN settlements AS s ON s.ticker = p.settled_ticker
-        WHERE p.settled_ticker = fill.ticker;
+    SELECT s.result INTO outcome FROM ledger_transactions AS l JOIN settlements AS s ON s.ticker = l.settled_ticker
+        WHERE l.settled_ticker = fill.ticker;
     IF closing > 0 THEN
         share := trunc(before.cost * closing / abs(before.yes - before.no), 6);
     END IF;
     cost := own * (fill.quantity - closing) - share;
     paid := closing - own * fill.quantity - fill.fee;
     IF outcome IS NOT NULL THEN
-        -- Heard after its market settled: what it adds to the position is settled with it.
-        payout := held_of(outcome, after.yes, after.no) - held_of(outcome, before.yes, before.no);
+        -- A fill that arrives after its market settled: its contracts are settled here too.
+        payout := winning_quantity(outcome, after.yes, after.no) - winning_quantity(outcome, before.yes, before.no);
         written_off := cost;
     END IF;
-    INSERT INTO entries (posting_id, account, amount)
+    INSERT INTO postings (transaction_id, account, amount)
     SELECT number, booked.account, booked.amount FROM (VALUES
         ('cash', paid + payout),
         ('contracts', cost - written_off),
-        ('fees', fill.fee - rounding_of(fill)),
-        ('rounding', rounding_of(fill)),
+        ('fees', fill.fee - fee_rounding(fill)),
+        ('rounding', fee_rounding(fill)),
         ('settlement', -payout),
-        ('result', share - closing * (1 - own) + written_off)
+        ('realised_pnl', share - closing * (1 - own) + written_off)
     ) AS booked (account, amount);
     RETURN true;
 END $$;
 
--- How much of the winning side a position holds.
-CREATE OR REPLACE FUNCTION held_of(outcome text, yes numeric, no numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+-- Contracts of the winning side in a position.
+CREATE OR REPLACE FUNCTION winning_quantity(outcome text, yes numeric, no numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
     SELECT greatest(CASE outcome WHEN 'yes' THEN yes - no ELSE no - yes END, 0)
 $$;
 
--- Posts one settlement, once: the winning side's dollar comes in, what the contracts cost goes out.
+-- Posts one settlement, once: $1 per winning contract comes in, the cost of the contracts goes out.
 CREATE OR REPLACE FUNCTION post_settlement(posted text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     seen settlements;
@@ -707,25 +731,25 @@ DECLARE
 BEGIN
     SELECT * INTO STRICT seen FROM settlements WHERE ticker = posted;
     SELECT * INTO held FROM posted_position(posted);
-    INSERT INTO postings (at, kind, ticker, settled_ticker) VALUES (seen.settled_at, 'settlement', posted, posted)
-        ON CONFLICT (settled_ticker) DO NOTHING RETURNING posting_id INTO number;
+    INSERT INTO ledger_transactions (at, kind, ticker, settled_ticker) VALUES (seen.settled_at, 'settlement', posted, posted)
+        ON CONFLICT (settled_ticker) DO NOTHING RETURNING transaction_id INTO number;
     IF number IS NULL THEN
         RETURN false;
     END IF;
-    payout := held_of(seen.result, held.yes, held.no);
-    INSERT INTO entries (posting_id, account, amount)
+    payout := winning_quantity(seen.result, held.yes, held.no);
+    INSERT INTO postings (transaction_id, account, amount)
     SELECT number, booked.account, booked.amount FROM (VALUES
-        ('cash', payout), ('settlement', -payout), ('contracts', -held.cost), ('result', held.cost)
+        ('cash', payout), ('settlement', -payout), ('contracts', -held.cost), ('realised_pnl', held.cost)
     ) AS booked (account, amount);
     RETURN true;
 END $$;
 
--- What a database from before the books holds is posted when the books arrive; afterwards nothing is left to post.
+-- Posts the fills and settlements of a database that is older than the ledger. Later runs find nothing to post.
 SELECT post_fill(f.fill_id) FROM (
-    SELECT fill_id FROM fills AS f WHERE NOT EXISTS (SELECT FROM postings AS p WHERE p.fill_id = f.fill_id)
+    SELECT fill_id FROM fills AS f WHERE NOT EXISTS (SELECT FROM ledger_transactions AS p WHERE p.fill_id = f.fill_id)
     ORDER BY at, fill_id
 ) AS f;
 SELECT post_settlement(s.ticker) FROM (
-    SELECT ticker FROM settlements AS s WHERE NOT EXISTS (SELECT FROM postings AS p WHERE p.settled_ticker = s.ticker)
+    SELECT ticker FROM settlements AS s WHERE NOT EXISTS (SELECT FROM ledger_transactions AS p WHERE p.settled_ticker = s.ticker)
     ORDER BY settled_at, ticker
 ) AS s;

@@ -178,7 +178,7 @@ class Wires:
     shadow_intents: RingBuffer[OpenIntent] = field(
         default_factory=lambda: RingBuffer[OpenIntent](CYCLES_KEPT)
     )
-    shadow_trades: Latest[Mapping[str, OpenTrades]] = field(default_factory=Latest[Mapping[str, OpenTrades]])
+    paper_trades: Latest[Mapping[str, OpenTrades]] = field(default_factory=Latest[Mapping[str, OpenTrades]])
     """By strategy: what those that do not order would hold."""
     shadow_scores: Latest[Mapping[str, ShadowScore]] = field(
         default_factory=Latest[Mapping[str, ShadowScore]]
@@ -222,7 +222,7 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "exit_cycles": "exit",
     "market_ends": "market_sync",
     "shadow_intents": "entry",
-    "shadow_trades": "shadow",
+    "paper_trades": "shadow",
     "shadow_cycles": "shadow",
     "shadow_scores": "shadow",
 }

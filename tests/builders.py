@@ -127,7 +127,7 @@ def order(**changes: object) -> OrderView:
         "ticker": TICKER,
         "purpose": OrderPurpose.ENTRY,
         "book_side": BookSide.BID,
-        "state": OrderState.INTENDED,
+        "state": OrderState.PENDING,
         "quantity": Quantity(1000),
         "filled": Quantity(0),
         "price": Price(5200),

@@ -1,11 +1,11 @@
-"""A life of the daemon on a test's database: claimed, begun, and with limits that an entry is held against."""
+"""A run of the daemon on a test's database: claimed, begun, and with limits that an entry is held against."""
 
 from __future__ import annotations
 
 from recio.db import identity
 from recio.db.connection import Connection
-from recio.db.ledger import Writer
 from recio.db.limits import put_in_force
+from recio.db.trade_store import Writer
 from recio.settings.risk import RiskSection
 
 USUAL = RiskSection()
@@ -16,7 +16,7 @@ async def begun(connection: Connection, limits: RiskSection = USUAL) -> Writer:
 
 
 async def begun_under(connection: Connection, wanted: RiskSection) -> tuple[Writer, RiskSection]:
-    """The life, and the limits that are in force for it."""
+    """The run, and the limits that are in force for it."""
     mine = await identity.claim(connection, "demo", "sim", "account")
     fencing = await identity.begin_run(connection)
     in_force = await put_in_force(connection, fencing, wanted)

@@ -12,9 +12,9 @@ import asyncpg
 
 from recio.daemon import data_dir
 from recio.daemon.venue import Venue
-from recio.db.ledger import Writer
 from recio.db.placement import disks_of
 from recio.db.pool import AccountLock
+from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
 from recio.recording.encode import Encoder
 from recio.recording.segments import Segments
@@ -95,7 +95,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 assessments=wires.assessments,
                 open_intents=wires.open_intents,
                 entry_cycles=wires.entry_cycles,
-                shadow_trades=wires.shadow_trades,
+                paper_trades=wires.paper_trades,
                 shadow_intents=wires.shadow_intents,
                 pool=daemon.pool,
             ).run,
@@ -115,7 +115,7 @@ def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         prices=wires.prices,
         controls=wires.controls,
         shadow_intents=wires.shadow_intents,
-        shadow_trades=wires.shadow_trades,
+        paper_trades=wires.paper_trades,
         shadow_scores=wires.shadow_scores,
         shadow_cycles=wires.shadow_cycles,
     )

@@ -13,7 +13,7 @@ from recio.db.connection import Connection
 from recio.db.pool import AccountLock
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages.controls import HaltLevel
-from recio.messages.orders import OrderState
+from recio.rules.account.lifecycle import LEFT_TO_NEXT_RUN
 from recio.wires import Wires
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -81,8 +81,7 @@ async def let_orders_be_answered(wires: Wires) -> None:
 def _unsettled(wires: Wires) -> bool:
     """Whether an order is on its way or its fills are; an unknown one is left to the next start."""
     trades = wires.open_trades.get()
-    unresolved = (OrderState.UNKNOWN, OrderState.RESTING)
-    return any(order.state not in unresolved for order in (trades.orders if trades else ()))
+    return any(order.state not in LEFT_TO_NEXT_RUN for order in (trades.orders if trades else ()))
 
 
 async def let_answers_be_recorded(wires: Wires) -> None:

@@ -1,4 +1,4 @@
-"""Takes hold of the database for one run of the daemon: its lock, schema, books, identity, fencing number and limits.
+"""Takes hold of the database for one run of the daemon: its lock, schema, ledger, identity, fencing number and limits.
 
 It opens and proves, and refuses what is not ours or not whole; it never trades and starts no task.
 """
@@ -15,13 +15,13 @@ import structlog
 from recio.daemon.database import DEMO_DATABASES, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
-from recio.db import books, empirical_models, identity
+from recio.db import empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
-from recio.db.ledger import Writer
 from recio.db.limits import put_in_force
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
+from recio.db.trade_store import Writer
 from recio.errors import BadConfig
 from recio.rules.account.limits import LimitsInForce
 from recio.rules.decision.strategy import Strategy
@@ -81,10 +81,10 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
 
 
 async def _bring_up(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    """The present schema, books that are proven, and nobody who stopped us."""
+    """The present schema, a ledger that is proven, and nobody who stopped us."""
     async with transaction(pool) as connection:
         await migrate(connection, schema_text())
-        await books.prove(connection)
+        await general_ledger.prove(connection)
         await refuse_stopped(connection)
         reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
     reached(CrashPoint.SCHEMA_COMMITTED)

@@ -1,4 +1,4 @@
-"""Whose database this is, and which life of the daemon writes now; a database never changes its owner."""
+"""Whose database this is, and which run of the daemon writes now; a database never changes its owner."""
 
 from __future__ import annotations
 
@@ -45,5 +45,5 @@ async def claim(connection: Connection, mode: str, environment: str, account: st
 
 
 async def begin_run(connection: Connection) -> int:
-    """Register this start; the number returned goes into every order it intends."""
+    """Register this start; the number returned goes into every order that this run writes."""
     return await connection.fetchval(_LIVE, __version__, os.getpid())

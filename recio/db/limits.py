@@ -1,4 +1,4 @@
-"""The limits of each life of the daemon, and what somebody granted; the database refuses any rise without a grant."""
+"""The limits of each run of the daemon, and what somebody granted; the database refuses any rise without a grant."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _GRANT = """
 
 
 async def put_in_force(connection: Connection, fencing: int, section: RiskSection) -> LimitsInForce:
-    """Write the limits of a new life, held down to what they may be; returns what is in force."""
+    """Write the limits of a new run, held down to what they may be; returns what is in force."""
     found = {name: await connection.fetchval(_CEILING, fencing, name) for name in IN_ROWS}
     decided = in_force(section, {name: amount for name, amount in found.items() if amount is not None})
     for name, amount in wanted(decided.limits).items():
@@ -30,11 +30,11 @@ async def put_in_force(connection: Connection, fencing: int, section: RiskSectio
 
 
 async def newest(connection: Connection) -> Mapping[str, Decimal]:
-    """The limits of the newest life; empty before the first."""
+    """The limits of the newest run; empty before the first."""
     return {row["name"]: row["amount"] for row in await connection.fetch(_NEWEST)}
 
 
 async def grant(connection: Connection, amounts: Iterable[tuple[str, Decimal]], by: str) -> None:
-    """Let the next life raise these limits to these amounts."""
+    """Let the next run raise these limits to these amounts."""
     for name, amount in amounts:
         await connection.execute(_GRANT, name, amount, by)

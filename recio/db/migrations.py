@@ -120,6 +120,117 @@ STEPS: tuple[Migration, ...] = (
             DROP INDEX IF EXISTS shadow_trades_one_live_per_market;
         """,
     ),
+    Migration(
+        version=13,
+        name="the words of the trade",
+        # Sealed rows of the audit log keep their words: their seals cover them.
+        sql="""
+            DROP FUNCTION IF EXISTS refuse_journal_change, seal_journal_row, journal_seal, journal_breaks_at CASCADE;
+            DROP FUNCTION IF EXISTS check_order_birth, check_limit_falls, limit_ceiling, keep_limit CASCADE;
+            DROP FUNCTION IF EXISTS refuse_books_change, check_posting, rounding_of, held_of CASCADE;
+            DROP TRIGGER IF EXISTS models_stand ON fingerprint_models;
+            DROP TRIGGER IF EXISTS buckets_stand ON fingerprint_buckets;
+            DROP TRIGGER IF EXISTS limits_stand ON risk_limits;
+
+            ALTER TABLE daemon_lives RENAME TO runs;
+            ALTER TABLE journal RENAME TO audit_log;
+            ALTER TABLE IF EXISTS brake_checks RENAME TO halt_verifications;
+            ALTER TABLE IF EXISTS cash_openings RENAME TO opening_balances;
+            ALTER TABLE IF EXISTS why_not RENAME TO rejections;
+            ALTER TABLE IF EXISTS shadow_trades RENAME TO paper_trades;
+            ALTER TABLE IF EXISTS fingerprint_models RENAME TO empirical_models;
+            ALTER TABLE IF EXISTS fingerprint_buckets RENAME TO empirical_buckets;
+            ALTER TABLE IF EXISTS postings RENAME TO ledger_transactions;
+            ALTER TABLE IF EXISTS entries RENAME TO postings;
+
+            ALTER TABLE markets RENAME COLUMN doubt TO untradable;
+            ALTER TABLE orders RENAME COLUMN fair TO model_value;
+            ALTER TABLE halts RENAME COLUMN brake TO level;
+            ALTER TABLE halts RENAME COLUMN way_out TO resolution;
+            ALTER TABLE IF EXISTS opening_balances RENAME COLUMN opening_id TO opening_balance_id;
+            ALTER TABLE IF EXISTS opening_balances RENAME COLUMN balance TO venue_balance;
+            ALTER TABLE IF EXISTS opening_balances RENAME COLUMN booked TO ledger_cash;
+            ALTER TABLE IF EXISTS trade_answers RENAME COLUMN wished TO accepted;
+            ALTER TABLE IF EXISTS paper_trades RENAME COLUMN shadow_id TO paper_trade_id;
+            ALTER TABLE IF EXISTS paper_trades RENAME COLUMN chance TO probability;
+            ALTER TABLE IF EXISTS paper_trades ADD COLUMN exit_orders_at timestamptz[] NOT NULL DEFAULT '{}';
+            ALTER TABLE IF EXISTS limit_grants RENAME COLUMN after_life TO after_run;
+            ALTER TABLE IF EXISTS ledger_transactions RENAME COLUMN posting_id TO transaction_id;
+            ALTER TABLE IF EXISTS postings RENAME COLUMN posting_id TO transaction_id;
+
+            -- Constraints and sequences were named after their old tables and columns.
+            DO $$
+            DECLARE
+                word record;
+                named record;
+            BEGIN
+                FOR word IN SELECT * FROM (VALUES
+                    (1, 'runs', '^daemon_lives_', 'runs_'), (1, 'audit_log', '^journal_', 'audit_log_'),
+                    (1, 'halt_verifications', '^brake_checks_', 'halt_verifications_'),
+                    (1, 'opening_balances', '^cash_openings_', 'opening_balances_'),
+                    (1, 'rejections', '^why_not_', 'rejections_'), (1, 'paper_trades', '^shadow_trades_', 'paper_trades_'),
+                    (1, 'empirical_models', '^fingerprint_models_', 'empirical_models_'),
+                    (1, 'empirical_buckets', '^fingerprint_buckets_', 'empirical_buckets_'),
+                    (1, 'ledger_transactions', '^postings_', 'ledger_transactions_'), (2, 'postings', '^entries_', 'postings_'),
+                    (3, 'ledger_transactions', '_posting_id_', '_transaction_id_'),
+                    (3, 'postings', '_posting_id_', '_transaction_id_'),
+                    (3, 'markets', '_doubt_', '_untradable_'), (3, 'orders', '_fair_', '_model_value_'),
+                    (3, 'halts', '_brake_', '_level_'), (3, 'halts', '_way_out_', '_resolution_'),
+                    (3, 'opening_balances', '_opening_id_', '_opening_balance_id_'),
+                    (3, 'opening_balances', '_balance_not', '_venue_balance_not'),
+                    (3, 'opening_balances', '_booked_', '_ledger_cash_'), (3, 'trade_answers', '_wished_', '_accepted_'),
+                    (3, 'paper_trades', '_shadow_id_', '_paper_trade_id_'), (3, 'paper_trades', '_chance_', '_probability_'),
+                    (3, 'limit_grants', '_after_life_', '_after_run_')
+                ) AS words (turn, of_table, was, becomes) ORDER BY turn LOOP
+                    FOR named IN SELECT conname AS name FROM pg_constraint
+                        WHERE conrelid = to_regclass(word.of_table) AND conname ~ word.was LOOP
+                        EXECUTE format('ALTER TABLE %I RENAME CONSTRAINT %I TO %I', word.of_table, named.name,
+                            regexp_replace(named.name, word.was, word.becomes));
+                    END LOOP;
+                    FOR named IN SELECT relname AS name FROM pg_class JOIN pg_depend AS d ON d.objid = oid
+                        WHERE relkind = 'S' AND d.refobjid = to_regclass(word.of_table) AND relname ~ word.was LOOP
+                        EXECUTE format('ALTER SEQUENCE %I RENAME TO %I', named.name,
+                            regexp_replace(named.name, word.was, word.becomes));
+                    END LOOP;
+                END LOOP;
+            END $$;
+            ALTER INDEX journal_by_trade RENAME TO audit_log_by_trade;
+            ALTER INDEX IF EXISTS why_not_by_time RENAME TO rejections_by_time;
+            ALTER INDEX IF EXISTS shadow_trades_one_held_per_market RENAME TO paper_trades_one_held_per_market;
+            ALTER INDEX IF EXISTS shadow_trades_by_time RENAME TO paper_trades_by_time;
+            ALTER INDEX IF EXISTS postings_by_ticker RENAME TO ledger_transactions_by_ticker;
+
+            -- Words in rows. Their checks are made anew with the new words; the guards of the rows rest meanwhile.
+            DO $$
+            DECLARE
+                checked record;
+                again text[] := '{}';
+            BEGIN
+                FOR checked IN SELECT conrelid::regclass AS of_table, conname, pg_get_constraintdef(oid) AS rule
+                    FROM pg_constraint
+                    WHERE contype = 'c' AND (
+                        (conrelid = to_regclass('orders') AND pg_get_constraintdef(oid) ~ '''(intended|absent)''')
+                        OR (conrelid = to_regclass('postings') AND pg_get_constraintdef(oid) ~ '''result''')) LOOP
+                    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT %I', checked.of_table, checked.conname);
+                    again := again || format('ALTER TABLE %s ADD CONSTRAINT %I %s', checked.of_table, checked.conname,
+                        replace(replace(replace(checked.rule, '''intended''', '''pending'''), '''absent''',
+                            '''not_found'''), '''result''', '''realised_pnl'''));
+                END LOOP;
+                DROP INDEX orders_one_unproven_per_trade;
+                ALTER TABLE orders DISABLE TRIGGER orders_move_legally;
+                UPDATE orders SET state = CASE state WHEN 'intended' THEN 'pending' ELSE 'not_found' END
+                    WHERE state IN ('intended', 'absent');
+                ALTER TABLE orders ENABLE TRIGGER orders_move_legally;
+                IF to_regclass('postings') IS NOT NULL THEN
+                    UPDATE postings SET account = 'realised_pnl' WHERE account = 'result';
+                END IF;
+                FOR checked IN SELECT unnest(again) AS sentence LOOP
+                    EXECUTE checked.sentence;
+                END LOOP;
+            END $$;
+            UPDATE halts SET cause = replace(cause, 'dollars from the books:', 'dollars from the ledger:');
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

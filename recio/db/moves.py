@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.db import journal, orders, trades
+from recio.db import audit_log, orders, trades
 from recio.db.connection import Connection
 from recio.messages.orders import OrderState, OrderView, TradeState, TradeView
 from recio.rules.account import lifecycle
@@ -64,7 +64,7 @@ async def move_order(
         note=note,
         ended_at=at if ended else None,
     )
-    await journal.append(
+    await audit_log.append(
         connection,
         at,
         f"order {state.value}",
@@ -72,9 +72,9 @@ async def move_order(
         client_order_id=order.client_order_id,
         detail={"note": note, "filled": quantity_text(filled)},
     )
-    reached(CrashPoint.MOVE_JOURNALLED)
+    reached(CrashPoint.MOVE_LOGGED)
     changes = Changes(client_order_id=order.client_order_id, is_new=True, is_ours=True)
-    if ended and order.state is not OrderState.INTENDED:
+    if ended and order.state is not OrderState.PENDING:
         changes = Changes(
             client_order_id=order.client_order_id,
             is_new=True,
@@ -112,13 +112,13 @@ async def _move_trade(connection: Connection, trade: TradeView, state: TradeStat
             await trades.end(connection, trade.trade_id, state, at, "no fill")
         case TradeState.OPENING | TradeState.OPEN | TradeState.CLOSING:
             await trades.move(connection, trade.trade_id, state)
-    await journal.append(connection, at, f"trade {state.value}", trade_id=trade.trade_id)
+    await audit_log.append(connection, at, f"trade {state.value}", trade_id=trade.trade_id)
 
 
 async def _pay_out(connection: Connection, trade: TradeView, result: Side, at: datetime) -> None:
     payout = Money(trade.held * PAYOUT_PER_UNIT if trade.side is result else 0)
     await trades.end(connection, trade.trade_id, TradeState.CLOSED, at, "settlement", payout)
-    await journal.append(
+    await audit_log.append(
         connection,
         at,
         "trade settled",
@@ -131,7 +131,7 @@ def _with_trade(changes: Changes, before: TradeView, after: TradeView) -> Change
     if after.state is before.state:
         return changes
     opened = (after,) if before.state is TradeState.OPENING and after.entry_quantity > 0 else ()
-    ended = (after,) if after.state in (TradeState.CLOSED, TradeState.VOID) else ()
+    ended = (after,) if after.state in lifecycle.ENDED_TRADES else ()
     return Changes(
         client_order_id=changes.client_order_id,
         order_note=changes.order_note,

@@ -42,8 +42,8 @@ _COLUMNS = """
 """
 _INSERT = """
     INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price,
-                        quantity, reserved, state, fencing, created_at, ask, fair)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'intended', $11, $12, $13, $14)
+                        quantity, reserved, state, fencing, created_at, ask, model_value)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, $12, $13, $14)
 """
 _SINCE = "SELECT count(*) FROM orders WHERE created_at > $1"
 _NEXT_ATTEMPT = "SELECT coalesce(max(attempt), 0) + 1 FROM orders WHERE trade_id = $1 AND purpose = $2"
@@ -53,7 +53,7 @@ _OF_TRADE = _COLUMNS + " WHERE o.trade_id = $1 ORDER BY o.created_at"
 _UNSETTLED = (
     "SELECT * FROM ("
     + _COLUMNS
-    + """) o WHERE o.state IN ('intended', 'unknown', 'resting')
+    + """) o WHERE is_unproven(o.state)
          OR (o.state IN ('filled', 'cancelled') AND o.by_fills < o.filled) ORDER BY o.created_at"""
 )
 _RECENT = _COLUMNS + " ORDER BY o.created_at DESC LIMIT $1"
@@ -64,7 +64,7 @@ _MOVE = """
 """
 _UNANSWERED = """
     UPDATE orders SET state = 'unknown', note = 'stopped before the venue answered'
-    WHERE state = 'intended' RETURNING client_order_id
+    WHERE state = 'pending' RETURNING client_order_id
 """
 _FILL = """
     INSERT INTO fills (fill_id, venue_order_id, ticker, book_side, price, quantity, fee, is_taker, at)
@@ -85,7 +85,7 @@ _FILLS_WITHOUT_ROW = """
 """
 _BACKFILL_FROM = """
     SELECT coalesce(
-        (SELECT min(created_at) FROM orders WHERE state IN ('intended', 'unknown', 'resting')),
+        (SELECT min(created_at) FROM orders WHERE is_unproven(state)),
         (SELECT max(at) FROM fills),
         (SELECT max(created_at) FROM orders))
 """
@@ -108,7 +108,7 @@ async def insert(
     at: datetime,
     collar: Collar | None = None,
 ) -> None:
-    """A new order is an intention. The database refuses an entry beyond the limits of its life, or without a collar."""
+    """A new order is pending. The database refuses an entry beyond the limits of its run, or without a collar."""
     await connection.execute(
         _INSERT,
         client_order_id,
@@ -124,13 +124,13 @@ async def insert(
         fencing,
         at,
         None if collar is None else price_decimal(collar.ask),
-        None if collar is None else collar.fair,
+        None if collar is None else collar.model_value,
     )
     reached(CrashPoint.ORDER_ROW_WRITTEN)
 
 
 async def since(connection: Connection, at: datetime) -> int:
-    """How many orders were intended after a moment."""
+    """How many orders were written after a moment."""
     return await connection.fetchval(_SINCE, at)
 
 
@@ -180,7 +180,7 @@ async def move(
 
 
 async def mark_unanswered(connection: Connection) -> list[ClientOrderId]:
-    """Record every order that was intended and never answered as unknown; returns their ids."""
+    """Record every pending order, whose answer will not come any more, as unknown; returns their ids."""
     return [ClientOrderId(row["client_order_id"]) for row in await connection.fetch(_UNANSWERED)]
 
 

@@ -10,6 +10,7 @@ from asyncpg import Record
 from recio.db.connection import Connection
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import TradeState, TradeView
+from recio.rules.account.lifecycle import COUNTED
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     EventTicker,
@@ -34,33 +35,29 @@ _INSERT = """
     VALUES ($1, $2, $3, $4, $5, 'opening', $6, $7, $8, $9)
     RETURNING trade_id
 """
-_LIVE = _COLUMNS + " WHERE t.state NOT IN ('closed', 'void') ORDER BY t.trade_id"
+_LIVE = _COLUMNS + " WHERE NOT has_ended(t.state) ORDER BY t.trade_id"
 _ONE = _COLUMNS + " WHERE t.trade_id = $1"
-_RECENT = (
-    _COLUMNS + " WHERE t.state IN ('closed', 'void') ORDER BY t.closed_at DESC, t.trade_id DESC LIMIT $1"
-)
-_LIVE_ON = "SELECT trade_id FROM trades WHERE ticker = $1 AND state NOT IN ('closed', 'void')"
+_RECENT = _COLUMNS + " WHERE has_ended(t.state) ORDER BY t.closed_at DESC, t.trade_id DESC LIMIT $1"
+_LIVE_ON = "SELECT trade_id FROM trades WHERE ticker = $1 AND NOT has_ended(state)"
 _MOVE = "UPDATE trades SET state = $2 WHERE trade_id = $1"
 _END = "UPDATE trades SET state = $2, closed_at = $3, ended_by = $4, payout = $5 WHERE trade_id = $1"
 _TODAY = """
-    SELECT coalesce(sum(f.exit_proceeds + t.payout - f.entry_cost - f.fees), 0) AS realised,
-           coalesce(sum(f.fees), 0) AS fees,
-           count(*) FILTER (WHERE f.exit_proceeds + t.payout - f.entry_cost - f.fees > 0) AS wins,
-           count(*) FILTER (WHERE f.exit_proceeds + t.payout - f.entry_cost - f.fees < 0) AS losses
+    SELECT coalesce(sum(f.pnl), 0) AS realised, coalesce(sum(f.fees), 0) AS fees,
+           count(*) FILTER (WHERE f.pnl > 0) AS wins, count(*) FILTER (WHERE f.pnl < 0) AS losses
     FROM trades t JOIN trade_figures f USING (trade_id)
     WHERE t.state = 'closed' AND t.closed_at >= $1
 """
 _ENTRIES = """
     SELECT event_ticker, count(*) AS entries FROM trades
-    WHERE state <> 'void' AND closes_at > $1::timestamptz - interval '1 hour' GROUP BY event_ticker
+    WHERE state <> 'void' AND closes_at > $1 GROUP BY event_ticker
 """
 _BY_MARKET = """
     SELECT ticker, count(*) AS entries FROM trades
-    WHERE state <> 'void' AND closes_at > $1::timestamptz - interval '1 hour' GROUP BY ticker
+    WHERE state <> 'void' AND closes_at > $1 GROUP BY ticker
 """
 _LAST_ENTRY = """
     SELECT ticker, max(opened_at) AS at FROM trades
-    WHERE closes_at > $1::timestamptz - interval '1 hour' GROUP BY ticker
+    WHERE closes_at > $1 GROUP BY ticker
 """
 _IN_A_ROW = "SELECT losses_in_a_row()"
 _EVER_TRADED = "SELECT DISTINCT ticker FROM trades WHERE ticker = ANY($1::text[])"
@@ -136,19 +133,19 @@ async def losses_in_a_row(connection: Connection) -> int:
 
 async def entries_by_event(connection: Connection, now: datetime) -> Mapping[EventTicker, int]:
     """How many entries each event of the last hour or later has seen, void ones left out."""
-    rows = await connection.fetch(_ENTRIES, now)
+    rows = await connection.fetch(_ENTRIES, now - COUNTED)
     return {EventTicker(row["event_ticker"]): row["entries"] for row in rows}
 
 
 async def entries_by_market(connection: Connection, now: datetime) -> Mapping[Ticker, int]:
     """How many entries each market of the last hour or later has seen, void ones left out."""
-    rows = await connection.fetch(_BY_MARKET, now)
+    rows = await connection.fetch(_BY_MARKET, now - COUNTED)
     return {Ticker(row["ticker"]): row["entries"] for row in rows}
 
 
 async def last_entries(connection: Connection, now: datetime) -> Mapping[Ticker, datetime]:
     """When an entry was last sent on each market of the last hour or later, void ones included."""
-    rows = await connection.fetch(_LAST_ENTRY, now)
+    rows = await connection.fetch(_LAST_ENTRY, now - COUNTED)
     return {Ticker(row["ticker"]): row["at"] for row in rows}
 
 

@@ -82,7 +82,7 @@ class OpenIntent:
     decided_at: datetime
     why: str
     inputs: Mapping[str, str]
-    """The figures the decision was made from, as text, for the journal."""
+    """The figures the decision was made from, as text, for the audit log."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

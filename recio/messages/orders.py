@@ -81,13 +81,13 @@ class TradeState(StrEnum):
 
 
 class OrderState(StrEnum):
-    INTENDED = "intended"
+    PENDING = "pending"
     UNKNOWN = "unknown"
     RESTING = "resting"
     FILLED = "filled"
     CANCELLED = "cancelled"
     REJECTED = "rejected"
-    ABSENT = "absent"
+    NOT_FOUND = "not_found"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

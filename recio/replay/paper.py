@@ -24,6 +24,7 @@ from recio.messages.orders import (
 )
 from recio.replay.taking import Taking
 from recio.rules.account import lifecycle
+from recio.rules.account.losses import losses_in_a_row
 from recio.rules.account.risk import RATE_SPAN, Approved
 from recio.rules.pricing.fees import taker_fee
 from recio.units import (
@@ -58,8 +59,7 @@ class Paper:
     intents: dict[TradeId, OpenIntent] = field(default_factory=dict[TradeId, OpenIntent])
 
     def live(self) -> tuple[TradeView, ...]:
-        ended = (TradeState.CLOSED, TradeState.VOID)
-        return tuple(trade for trade in self.trades.values() if trade.state not in ended)
+        return tuple(trade for trade in self.trades.values() if trade.state not in lifecycle.ENDED_TRADES)
 
     def open_trades(self, now: datetime) -> OpenTrades:
         """Everything that the rows say now."""
@@ -85,7 +85,7 @@ class Paper:
             fees_today=Money(sum(trade.fees for trade in today)),
             wins_today=sum(trade.pnl > 0 for trade in today),
             losses_today=sum(trade.pnl < 0 for trade in today),
-            losses_in_a_row=self._losses_in_a_row(),
+            losses_in_a_row=losses_in_a_row(self._pnls_newest_first()),
             orders_last_minute=sum(each.created_at > now - RATE_SPAN for each in self.orders.values()),
         )
 
@@ -94,14 +94,13 @@ class Paper:
             trade.event_ticker for trade in self.trades.values() if trade.state is not TradeState.VOID
         )
 
-    def _losses_in_a_row(self) -> int:
-        closed = [each for each in self.trades.values() if each.state is TradeState.CLOSED and each.closed_at]
-        losses = 0
-        for trade in sorted(closed, key=lambda each: (each.closed_at, each.trade_id), reverse=True):
-            if trade.pnl > 0:
-                break
-            losses += trade.pnl < 0
-        return losses
+    def _pnls_newest_first(self) -> list[Money]:
+        closed = [
+            (each.closed_at, each.trade_id, each.pnl)
+            for each in self.trades.values()
+            if each.state is TradeState.CLOSED and each.closed_at
+        ]
+        return [pnl for _, _, pnl in sorted(closed, reverse=True)]
 
     def account(self, now: datetime) -> AccountView:
         return AccountView(
@@ -116,7 +115,7 @@ class Paper:
             reconciled_at=now,
         )
 
-    def intend_entry(self, approved: Approved, now: datetime) -> PlaceOrder:
+    def record_entry(self, approved: Approved, now: datetime) -> PlaceOrder:
         """The trade and the order of an approved entry."""
         intent = approved.intent
         trade_id = TradeId(len(self.trades) + 1)
@@ -126,7 +125,7 @@ class Paper:
             trade_id, OrderPurpose.ENTRY, intent.quantity, intent.limit, approved.reserved, now
         )
 
-    def intend_exit(self, intent: CloseIntent, now: datetime) -> PlaceOrder | None:
+    def record_exit(self, intent: CloseIntent, now: datetime) -> PlaceOrder | None:
         """The order of an exit; None if the trade holds nothing that could be sold now."""
         trade = self.trades[intent.trade_id]
         quantity = Quantity(min(intent.quantity, trade.held))
@@ -292,7 +291,7 @@ def _intended(
         ticker=order.ticker,
         purpose=purpose,
         book_side=order.book_side,
-        state=OrderState.INTENDED,
+        state=OrderState.PENDING,
         quantity=order.quantity,
         filled=Quantity(0),
         price=order.price,

@@ -57,7 +57,7 @@ class Trader:
             decided = exit_rule.decide(trade, board, prices, before, self.config.exit, now, model=self.model)
             self.exits[trade.trade_id] = decided.remembered
             if isinstance(decided.outcome, CloseIntent):
-                order = self.paper.intend_exit(decided.outcome, now)
+                order = self.paper.record_exit(decided.outcome, now)
                 orders += [] if order is None else [order]
         return orders
 
@@ -79,7 +79,7 @@ class Trader:
                 return []
             case risk.Approved() as approved:
                 self.reasons["order"] += 1
-                return [self.paper.intend_entry(approved, now)]
+                return [self.paper.record_entry(approved, now)]
 
     def trades_found(self, results: Mapping[Ticker, Side | None]) -> tuple[TradeFound, ...]:
         """All trades, with how their markets settled."""

@@ -286,18 +286,20 @@ class AccountSync:
     async def _compare_cash(
         self, connection: Connection, memory: _Memory, trades: OpenTrades, balance: Money
     ) -> Money | None:
-        """What the books cannot explain of the venue's balance, once it has been the same often enough."""
-        booked, opening = await cash.booked(connection), await cash.opening(connection)
+        """What the ledger cannot explain of the venue's balance, once it has been the same often enough."""
+        in_ledger, opening = await cash.ledger_cash(connection), await cash.opening_balance(connection)
         quiet = not trades.orders and all(each.closes_at > self.clock.utc() for each in trades.trades)
-        unexplained = Money(balance - booked - (opening or 0))
+        unexplained = Money(balance - in_ledger - (opening or 0))
         memory.cash = memory.cash.after(unexplained, quiet=quiet)
         if not memory.cash.is_steady or (opening is not None and unexplained == 0):
             return None
         if opening is not None and not await cash.is_accepted(connection, cash_cause(unexplained)):
             return unexplained
-        await cash.open_at(connection, self.clock.utc(), balance, booked)
+        await cash.set_opening_balance(connection, self.clock.utc(), balance, in_ledger)
         memory.cash = CashMismatch()
-        log.info("cash agreed", balance=f"{money_decimal(balance):f}", booked=f"{money_decimal(booked):f}")
+        log.info(
+            "cash agreed", balance=f"{money_decimal(balance):f}", ledger_cash=f"{money_decimal(in_ledger):f}"
+        )
         return None
 
     async def _unrecorded_fills(self, fills: Iterable[FillSeen]) -> list[FillSeen]:

@@ -65,7 +65,7 @@ class Entry:
     assessments: Writes[Assessments]
     open_intents: Sends[OpenIntent]
     entry_cycles: Notes[EntryCycle]
-    shadow_trades: Reads[Mapping[str, OpenTrades]]
+    paper_trades: Reads[Mapping[str, OpenTrades]]
     shadow_intents: Notes[OpenIntent]
     pool: asyncpg.Pool[asyncpg.Record]
     rejections: dict[str, Rejections] = field(default_factory=dict[str, Rejections])
@@ -212,7 +212,7 @@ class Entry:
     def _seen(self, strategy: Strategy) -> entry.EntryInputs:
         trades = self.open_trades.get()
         if strategy.stage is Stage.SHADOW:
-            trades = (self.shadow_trades.get() or {}).get(strategy.name)
+            trades = (self.paper_trades.get() or {}).get(strategy.name)
         return entry.EntryInputs(
             board=self.board.get(),
             prices=self.prices.get(),

@@ -21,7 +21,8 @@ from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.markets import MarketBoard
-from recio.messages.orders import OpenTrades, OrderState
+from recio.messages.orders import OpenTrades
+from recio.rules.account.lifecycle import UNCONFIRMED
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -35,7 +36,6 @@ LOOK_AGAIN = 0.2
 """Host seconds between two listings while something of ours rests or is on its way."""
 GROUP_LOOK = 15.0
 """Host seconds between two looks whether the venue still knows the order group."""
-UNRESOLVED = (OrderState.INTENDED, OrderState.UNKNOWN)
 
 
 @dataclass(slots=True)
@@ -181,7 +181,7 @@ class KillSwitch:
 
     def _unresolved(self) -> bool:
         trades = self.open_trades.get()
-        return trades is None or any(order.state in UNRESOLVED for order in trades.orders)
+        return trades is None or any(order.state in UNCONFIRMED for order in trades.orders)
 
     def _is_ours(self, order: account.RestingOrder) -> bool:
         return (order.client_order_id or "").startswith(f"recio-{self.tag}-")

@@ -15,7 +15,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import shadow as rows
+from recio.db import paper_trades as rows
 from recio.db.connection import transaction
 from recio.kalshi.markets import read_result
 from recio.kalshi.responses import VenueRefused
@@ -79,7 +79,7 @@ class Shadow:
     prices: Reads[Prices]
     controls: Reads[TradingControls]
     shadow_intents: Takes[OpenIntent]
-    shadow_trades: Writes[Mapping[str, OpenTrades]]
+    paper_trades: Writes[Mapping[str, OpenTrades]]
     shadow_scores: Writes[Mapping[str, ShadowScore]]
     shadow_cycles: Notes[ExitCycle]
 
@@ -148,11 +148,12 @@ class Shadow:
         view = market_on(self.board.get(), trade.ticker)
         settings = named(self.strategies, trade.strategy).exit
         got = shadow.sale(intent, trade.side, view, now, settings.max_book_age_seconds)
+        async with transaction(self.pool) as connection:
+            await rows.record_exit_order(connection, trade.trade_id, intent.decided_at)
+            taken = not isinstance(got, str) and await rows.sell(connection, trade.trade_id, got, now)
         if isinstance(got, str):
             log.info("shadow sold nothing", strategy=trade.strategy, ticker=trade.ticker, why=got)
             return
-        async with transaction(self.pool) as connection:
-            taken = await rows.sell(connection, trade.trade_id, got, now)
         if taken:
             log.info(
                 "shadow sold",
@@ -237,5 +238,5 @@ class Shadow:
         }
         run.hold([trade for of_one in trades.values() for trade in of_one.trades])
         run.read_at = anyio.current_time()
-        self.shadow_trades.set(trades)
+        self.paper_trades.set(trades)
         self.shadow_scores.set(scores)

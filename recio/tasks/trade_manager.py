@@ -1,4 +1,4 @@
-"""trade_manager: the one writer of trades, orders, fills, settlements and the journal.
+"""trade_manager: the one writer of trades, orders, fills, settlements and the audit log.
 
 It commits an order's row before the order leaves, turns every answer and fact into legal moves of
 those rows, and publishes what they say. It never speaks to the venue and never deletes a row.
@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import halts, ledger, orders, switches
+from recio.db import halts, orders, switches, trade_store
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView, FillSeen, OrderProvenAbsent, SettlementSeen, VenueFact
@@ -46,7 +46,7 @@ class TradeManager:
     pool: asyncpg.Pool[asyncpg.Record]
     clock: Clock
     limits: RiskSection
-    writer: ledger.Writer
+    writer: trade_store.Writer
     account: Reads[AccountView]
     board: Reads[MarketBoard]
     open_intents: Receives[OpenIntent]
@@ -109,7 +109,7 @@ class TradeManager:
             # The rows and not the wire: a halt that was committed before this intent stops it, whoever lags.
             halted = await halts.active(connection)
             off = [each for each in await switches.off(connection) if each.switch is Switch.ENTRY]
-            before = await ledger.open_trades(connection, now)
+            before = await trade_store.open_trades(connection, now)
         if off:
             log.warning("entry refused", ticker=intent.ticker, limit="switch", reason=f"by {off[0].by}")
             return f"refused an entry: entry was switched off by {off[0].by}"
@@ -134,7 +134,9 @@ class TradeManager:
         try:
             async with transaction(self.pool) as connection:
                 reached(CrashPoint.ENTRY_BEGUN)
-                command = await ledger.intend_entry(connection, self.writer, approved, now, self._deadline())
+                command = await trade_store.record_entry(
+                    connection, self.writer, approved, now, self._deadline()
+                )
                 reached(CrashPoint.ENTRY_BEFORE_COMMIT)
         except asyncpg.IntegrityConstraintViolationError as violation:
             # The second lock held where the first did not: loud, because the first should have.
@@ -149,7 +151,7 @@ class TradeManager:
         now = self.clock.utc()
         async with transaction(self.pool) as connection:
             reached(CrashPoint.EXIT_BEGUN)
-            command = await ledger.intend_exit(connection, self.writer, intent, now, self._deadline())
+            command = await trade_store.record_exit(connection, self.writer, intent, now, self._deadline())
             reached(CrashPoint.EXIT_BEFORE_COMMIT)
         reached(CrashPoint.EXIT_COMMITTED)
         if command is None:
@@ -159,7 +161,7 @@ class TradeManager:
 
     async def _send(self, command: PlaceOrder) -> None:
         log.info(
-            "order intended",
+            "order pending",
             order=command.client_order_id,
             side=command.book_side.value,
             quantity=quantity_text(command.quantity),
@@ -172,7 +174,7 @@ class TradeManager:
         reached(CrashPoint.OUTCOME_TAKEN)
         async with transaction(self.pool) as connection:
             reached(CrashPoint.OUTCOME_BEGUN)
-            changes = await ledger.record_outcome(connection, outcome)
+            changes = await trade_store.record_outcome(connection, outcome)
             reached(CrashPoint.OUTCOME_BEFORE_COMMIT)
         reached(CrashPoint.OUTCOME_COMMITTED)
         _report(changes)
@@ -182,7 +184,7 @@ class TradeManager:
         reached(CrashPoint.FACT_TAKEN)
         async with transaction(self.pool) as connection:
             reached(CrashPoint.FACT_BEGUN)
-            changes = await ledger.record_fact(connection, fact, self.clock.utc())
+            changes = await trade_store.record_fact(connection, fact, self.clock.utc())
             if isinstance(fact, OrderProvenAbsent):
                 reached(CrashPoint.ABSENCE_BEFORE_COMMIT)
             reached(CrashPoint.FACT_BEFORE_COMMIT)
@@ -208,14 +210,14 @@ class TradeManager:
 
     async def _publish(self, say: Say, sentence: str) -> None:
         async with transaction(self.pool) as connection:
-            seen = await ledger.open_trades(connection, self.clock.utc())
+            seen = await trade_store.open_trades(connection, self.clock.utc())
         self.open_trades.set(seen)
         say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
 
     async def _tell_what_was_left(self) -> None:
         """After a restart: what an earlier run left open, and what of it has no proven end."""
         async with transaction(self.pool) as connection:
-            left = await ledger.open_trades(connection, self.clock.utc())
+            left = await trade_store.open_trades(connection, self.clock.utc())
         if left.trades or left.orders:
             log.info(
                 "found open",
@@ -240,7 +242,7 @@ async def _within_limit(work: Awaitable[str]) -> str:
         raise Transient(f"the database did not answer within {WORK_LIMIT:g} s") from error
 
 
-def _report(changes: ledger.Changes) -> None:
+def _report(changes: trade_store.Changes) -> None:
     if changes.order_note:
         log.info("order ended", order=changes.client_order_id, sentence=changes.order_note)
     for trade in changes.ended:

@@ -16,6 +16,7 @@ from recio.kalshi.rate_limit import LimitsView
 from recio.messages.controls import Halt, HaltVerification, Switch, TradingControls
 from recio.messages.orders import OpenTrades, OrderView, TradeState, TradeView
 from recio.messages.prices import Prices
+from recio.rules.account.lifecycle import ENDED_TRADES
 from recio.rules.decision.strategy import Strategy
 from recio.rules.health.conditions import task_limit
 from recio.rules.market.quotes import bid_of, market_on
@@ -240,7 +241,7 @@ def _with_mark(trade: TradeView, mark: Price) -> Money:
 
 
 def _trade(wires: Wires, trade: TradeView, mark: Price | None, now: datetime) -> dict[str, Any]:
-    ended = trade.state in (TradeState.CLOSED, TradeState.VOID)
+    ended = trade.state in ENDED_TRADES
     settling = trade.state is TradeState.OPEN and trade.closes_at <= now
     return {
         "id": trade.trade_id,

@@ -17,7 +17,7 @@ from recio.wires import Wires
 def strategy_rows(wires: Wires, strategies: Sequence[Strategy]) -> list[dict[str, Any]]:
     """Those that the config names, or the one that it has; where the rows are not read yet nothing is said."""
     named = [each for each in strategies if each.name != DEFAULT] or list(strategies)
-    scores, shadows = wires.shadow_scores.get() or {}, wires.shadow_trades.get() or {}
+    scores, shadows = wires.shadow_scores.get() or {}, wires.paper_trades.get() or {}
     return [
         _row(
             each,

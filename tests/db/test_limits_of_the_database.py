@@ -11,9 +11,9 @@ from typing import Any
 import asyncpg
 import pytest
 
-from recio.db import halts, identity, ledger, limits
+from recio.db import halts, identity, limits, trade_store
 from recio.db.connection import Connection
-from recio.db.ledger import Writer
+from recio.db.trade_store import Writer
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
@@ -67,10 +67,10 @@ async def unchecked(connection: Connection, writer: Writer, intent: OpenIntent, 
     approved = Approved(
         intent=intent,
         reserved=Money(intent.limit * intent.quantity),
-        collar=Collar(ask=Price(ask), fair=Decimal(f"{intent.probability}")),
+        collar=Collar(ask=Price(ask), model_value=Decimal(f"{intent.probability}")),
     )
     async with connection.transaction():
-        await ledger.intend_entry(connection, writer, approved, NOW, SOON)
+        await trade_store.record_entry(connection, writer, approved, NOW, SOON)
 
 
 async def lose(connection: Connection, writer: Writer, nth: int) -> None:
@@ -80,7 +80,7 @@ async def lose(connection: Connection, writer: Writer, nth: int) -> None:
     order = await connection.fetchrow("SELECT client_order_id FROM orders ORDER BY trade_id DESC LIMIT 1")
     assert order is not None
     venue_id = VenueOrderId(f"v-{nth}")
-    await ledger.record_outcome(
+    await trade_store.record_outcome(
         connection,
         OrderAccepted(
             client_order_id=order["client_order_id"],
@@ -101,14 +101,14 @@ async def lose(connection: Connection, writer: Writer, nth: int) -> None:
         is_taker=True,
         at=NOW,
     )
-    await ledger.record_fact(connection, fill, NOW)
+    await trade_store.record_fact(connection, fill, NOW)
     settled = SettlementSeen(ticker=intent.ticker, result=Side.NO, settled_at=NOW, revenue_cents=0)
-    await ledger.record_fact(connection, settled, NOW)
+    await trade_store.record_fact(connection, settled, NOW)
 
 
 async def agree(connection: Connection, limits: RiskSection, intent: OpenIntent, ask: int = 5000) -> str:
     """Which limit the rule names for the same entry on the same rows."""
-    seen = await ledger.open_trades(connection, NOW)
+    seen = await trade_store.open_trades(connection, NOW)
     said = approve(intent, Exposure(trades=seen, account=account(), ask=Price(ask)), limits, NOW)
     return "" if isinstance(said, Approved) else said.limit
 
@@ -184,9 +184,11 @@ async def test_what_was_lost_today_counts_after_a_restart_and_not_the_day_after(
         await unchecked(connection, writer, an_intent())
     tomorrow = NOW + timedelta(days=1)
     approved = Approved(
-        intent=an_intent(), reserved=Money(5_000_000), collar=Collar(ask=Price(5000), fair=Decimal("0.5"))
+        intent=an_intent(),
+        reserved=Money(5_000_000),
+        collar=Collar(ask=Price(5000), model_value=Decimal("0.5")),
     )
-    await ledger.intend_entry(connection, writer, approved, tomorrow, SOON)
+    await trade_store.record_entry(connection, writer, approved, tomorrow, SOON)
 
 
 async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
@@ -198,7 +200,7 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
     trade_id = await connection.fetchval(
         "UPDATE trades SET state = 'open', closed_at = NULL, ended_by = NULL RETURNING trade_id"
     )
-    close = ledger.CloseIntent(
+    close = trade_store.CloseIntent(
         trade_id=trade_id,
         exchange_index=2,
         quantity=Quantity(100),
@@ -206,8 +208,8 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
         decided_at=NOW,
         why="test",
     )
-    assert await ledger.intend_exit(connection, later, close, NOW, SOON) is not None
-    seen = await ledger.open_trades(connection, NOW)
+    assert await trade_store.record_exit(connection, later, close, NOW, SOON) is not None
+    seen = await trade_store.open_trades(connection, NOW)
     assert [trade.state for trade in seen.trades] == [TradeState.CLOSING]
 
 

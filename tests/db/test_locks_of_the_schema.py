@@ -1,4 +1,4 @@
-"""What the database refuses by itself: second orders of one trade, orders of nobody's life, second settlements."""
+"""What the database refuses by itself: second orders of one trade, orders of no run, second settlements."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from recio.db import identity, ledger, orders
+from recio.db import identity, orders, trade_store
 from recio.db.connection import Connection
-from recio.db.ledger import Writer
+from recio.db.trade_store import Writer
 from recio.errors import ExitCode, Fatal
 from recio.messages.account import SettlementSeen
 from recio.messages.decisions import OpenIntent
@@ -22,7 +22,7 @@ from tests.builders import EVENT, NOW, TICKER
 from tests.runs import begun
 
 SOON = timedelta(seconds=2)
-COLLAR = Collar(ask=Price(5200), fair=Decimal("0.55"))
+COLLAR = Collar(ask=Price(5200), model_value=Decimal("0.55"))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ async def writer(connection: Connection) -> Writer:
     return await begun(connection)
 
 
-async def intended(connection: Connection, writer: Writer) -> PlaceOrder:
+async def pending_order(connection: Connection, writer: Writer) -> PlaceOrder:
     intent = OpenIntent(
         strategy="average",
         ticker=TICKER,
@@ -53,13 +53,13 @@ async def intended(connection: Connection, writer: Writer) -> PlaceOrder:
         inputs={},
     )
     approved = Approved(intent=intent, reserved=Money(5_374_800), collar=COLLAR)
-    return await ledger.intend_entry(connection, writer, approved, NOW, SOON)
+    return await trade_store.record_entry(connection, writer, approved, NOW, SOON)
 
 
 async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
     connection: Connection, writer: Writer
 ):
-    first = await intended(connection, writer)
+    first = await pending_order(connection, writer)
     with pytest.raises(asyncpg.UniqueViolationError, match="orders_one_unproven_per_trade"):
         await orders.insert(
             connection,
@@ -78,8 +78,8 @@ async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
         )
 
 
-async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection: Connection, writer: Writer):
-    first = await intended(connection, writer)
+async def test_an_order_cannot_belong_to_a_run_that_never_began(connection: Connection, writer: Writer):
+    first = await pending_order(connection, writer)
     await connection.execute("UPDATE orders SET state = 'rejected', ended_at = $1", NOW)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         await orders.insert(
@@ -99,18 +99,16 @@ async def test_an_order_cannot_be_intended_by_a_life_that_never_began(connection
         )
 
 
-async def test_a_life_that_is_over_writes_no_intention_and_its_daemon_ends(
-    connection: Connection, writer: Writer
-):
+async def test_a_run_that_is_over_writes_no_order_and_its_daemon_ends(connection: Connection, writer: Writer):
     await begun(connection)
     with pytest.raises(Fatal, match="another daemon has taken over this account") as ended:
-        await intended(connection, writer)
+        await pending_order(connection, writer)
     assert ended.value.exit_code is ExitCode.TEMPORARY
     assert await connection.fetchval("SELECT count(*) FROM orders") == 0
 
 
-async def test_the_life_that_intended_an_order_cannot_be_changed(connection: Connection, writer: Writer):
-    await intended(connection, writer)
+async def test_the_run_that_wrote_an_order_cannot_be_changed(connection: Connection, writer: Writer):
+    await pending_order(connection, writer)
     later = await identity.begin_run(connection)
     with pytest.raises(asyncpg.RestrictViolationError, match="an intent cannot change"):
         await connection.execute("UPDATE orders SET fencing = $1", later)

@@ -65,7 +65,7 @@ async def _starts_while_lost(dsn: str, hold: str) -> BaseException:
         "LOCK TABLE identity IN ACCESS EXCLUSIVE MODE",
         "LOCK TABLE runs IN EXCLUSIVE MODE",
     ],
-    ids=["taking the lock", "claiming its identity", "beginning its life"],
+    ids=["taking the lock", "claiming its identity", "beginning its run"],
 )
 async def test_a_connection_lost_while_starting_is_a_passing_end(database_dsn: str, hold: str):
     fault = await _starts_while_lost(database_dsn, hold)

@@ -23,19 +23,24 @@ from recio.messages.controls import Halt, HaltLevel
 from tests.builders import NOW
 
 DESCRIBE = """
-    SELECT table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable FROM information_schema.columns
-    WHERE table_schema = 'public'
-    UNION ALL SELECT pg_get_constraintdef(oid) FROM pg_constraint
+    SELECT concat_ws(' ', 'column', table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
+        column_default, is_identity, col_description(table_name::regclass, ordinal_position::integer))
+    FROM information_schema.columns WHERE table_schema = 'public'
+    UNION ALL SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
     UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+    UNION ALL SELECT concat_ws(' ', tgenabled, pg_get_triggerdef(oid)) FROM pg_trigger WHERE NOT tgisinternal
     UNION ALL SELECT viewname || definition FROM pg_views WHERE schemaname = 'public'
+    UNION ALL SELECT 'sequence ' || sequencename FROM pg_sequences WHERE schemaname = 'public'
+    UNION ALL SELECT concat_ws(' ', relkind, relname, obj_description(oid, 'pg_class')) FROM pg_class
+    WHERE relnamespace = 'public'::regnamespace
     UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1
 """
 _words = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
 REFUSAL = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
 NEXT = schema_version() + 1
 FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
-OLD_JOURNAL_ROW = "INSERT INTO journal (at, kind, detail) VALUES ($1, $2, '{}')"
+OLD_AUDIT_ROW = "INSERT INTO journal (at, kind, detail) VALUES ($1, $2, '{}')"
 Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
 
 
@@ -116,14 +121,14 @@ async def test_a_database_of_the_first_version_becomes_the_present_schema(
         async with transaction(old) as connection:
             await migrate(connection, FIRST_SCHEMA, ())
             for kind in ("one", "two", "three"):
-                await connection.execute(OLD_JOURNAL_ROW, NOW, kind)
+                await connection.execute(OLD_AUDIT_ROW, NOW, kind)
         assert await describe(old) != await describe(pool)
         async with transaction(old) as connection:
             await migrate(connection, schema_text())
         assert await describe(old) == await describe(pool)
         assert await old.fetchval("SELECT count(*) FROM schema_version") == 1 + len(STEPS)
-        assert await old.fetchval("SELECT count(*) FROM journal") == 3
-        assert await old.fetchval("SELECT journal_breaks_at(0)") is None
+        assert await old.fetchval("SELECT count(*) FROM audit_log") == 3
+        assert await old.fetchval("SELECT audit_log_breaks_at(0)") is None
 
 
 async def test_a_step_that_fails_leaves_the_database_as_it_was(pool: Pool):

@@ -24,7 +24,7 @@ def _head() -> Iterator[str]:
     yield "`make fault-ledger` from the reports in `docs/proof/`, which the runs below write; nobody edits it by hand."
     yield ""
     yield "After each case and each proof the daemon's rows and the exchange's own books are compared: every fill, one venue"
-    yield "order at most for each intent, cash to $0.000001, limits, ended trades, halts, positions, the journal's chain and"
+    yield "order at most for each intent, cash to $0.000001, limits, ended trades, halts, positions, the audit log's chain and"
     yield "whether each decision follows from its recorded inputs (I1 to I10, `tests/faults/invariants.py`)."
     yield ""
 

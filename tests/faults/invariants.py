@@ -1,7 +1,7 @@
 """What must be so after every case, read from the daemon's rows and the exchange's own books; it changes nothing.
 
 I1 fills, I2 one venue order for each intent, I3 money, I4 limits, I5 losses stay, I6 no order while halted,
-I7 no order on old data, I8 positions, I9 journal, I10 decisions can be repeated.
+I7 no order on old data, I8 positions, I9 audit log, I10 decisions can be repeated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from recio.units import ONE_CONTRACT, ONE_DOLLAR, Side, money_decimal, price
 
 Row = asyncpg.Record
 PROVEN = frozenset({"filled", "cancelled"})
-NEVER_THERE = frozenset({"rejected", "absent"})
+NEVER_THERE = frozenset({"rejected", "not_found"})
 ENDED = frozenset({"closed", "void"})
 MEAN_SECONDS = 60
 """Nearer to the close than this a probability rests on prints that a decision's inputs do not repeat."""
@@ -72,7 +72,7 @@ async def read_rows(connection: asyncpg.Connection[Row]) -> Rows:
         settlements=await connection.fetch("SELECT * FROM settlements"),
         markets={row["ticker"]: row for row in await connection.fetch("SELECT * FROM markets")},
         halts=await connection.fetch("SELECT * FROM halts"),
-        broken_seal=await connection.fetchval("SELECT journal_breaks_at(0)"),
+        broken_seal=await connection.fetchval("SELECT audit_log_breaks_at(0)"),
         booked=await connection.fetchval(
             "SELECT coalesce(sum(amount), 0) FROM entries WHERE account = 'cash'"
         ),
@@ -91,7 +91,7 @@ def broken(rows: Rows, venue: Mapping[str, Any], bounds: Bounds, ended: Mapping[
         *_halted(rows),
         *_fresh(rows, bounds),
         *_positions(rows, venue),
-        *([] if rows.broken_seal is None else [f"I9 the journal's chain breaks at {rows.broken_seal}"]),
+        *([] if rows.broken_seal is None else [f"I9 the audit log's chain breaks at {rows.broken_seal}"]),
         *_repeatable(rows),
     ]
 
@@ -111,7 +111,7 @@ def at_any_instant(rows: Rows, venue: Mapping[str, Any]) -> list[str]:
             if row["state"] in NEVER_THERE and row["client_order_id"] in seen
         ),
         *(f"I1 fill {row['fill_id']} is invented" for row in rows.fills if row["fill_id"] not in fills),
-        *([] if rows.broken_seal is None else [f"I9 the journal's chain breaks at {rows.broken_seal}"]),
+        *([] if rows.broken_seal is None else [f"I9 the audit log's chain breaks at {rows.broken_seal}"]),
         *([f"I3 {rows.unbalanced} postings do not balance or are missing"] if rows.unbalanced else []),
     ]
 
@@ -264,7 +264,7 @@ def _halted(rows: Rows) -> Iterator[str]:
                 and halt["since"] < row["created_at"]
                 and (until is None or row["created_at"] < until)
             ):
-                yield f"I6 {row['client_order_id']} was intended while halted: {halt['cause']}"
+                yield f"I6 {row['client_order_id']} was recorded while halted: {halt['cause']}"
 
 
 def _fresh(rows: Rows, bounds: Bounds) -> Iterator[str]:

@@ -30,7 +30,7 @@ KILLS_PER_ARENA = 50
 LONGEST_WAIT = 4.0
 """Host seconds between a server's start and its next death."""
 LONGEST_AWAY = 1.5
-WRITES = ("order intended", '"event": "fill"', "trade open", "trade ended", "settlement")
+WRITES = ("order pending", '"event": "fill"', "trade open", "trade ended", "settlement")
 """Lines of the daemon's log that stand in the middle of a burst of transactions."""
 BURST_WITHIN = 20.0
 BURST_LASTS = 0.03

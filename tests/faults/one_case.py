@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 
+from recio.rules.account.lifecycle import UNPROVEN
 from recio.test_hooks.crash_points import CrashPoint
 from tests.faults.arena import BOUNDS, Arena, DidNotHappen, until, until_true
 from tests.faults.cases import DATABASE_CUT, NOTHING, Case, Doing, Trouble, When
@@ -24,7 +25,6 @@ LASTING = {"delay_settlement", "correct_settlement", "lag_reads"}
 STOPS_WITHIN = 40.0
 MOST_STOPS = 4
 """How often in a row a stop may leave an unknown order to the start after it; more often is no accident."""
-UNPROVEN = {"intended", "unknown", "resting"}
 
 
 @dataclass(slots=True)
@@ -93,7 +93,7 @@ async def _until_dead(arena: Arena, case: Case, crash_at: tuple[CrashPoint, int]
         if late is not None and await arena.status() is not None:
             await _arm(arena, late)
             late = None
-        if case.doing is Doing.STOPPING and not asked and "order intended" in arena.log_tail(10**7):
+        if case.doing is Doing.STOPPING and not asked and "order pending" in arena.log_tail(10**7):
             arena.ask_to_stop()
             asked = True
         await anyio.sleep(0.05)
@@ -190,9 +190,7 @@ async def _proven(arena: Arena) -> bool:
     if any(order["state"] in UNPROVEN for order in status["orders"]):
         return False
     async with arena.connection() as connection:
-        open_orders = await connection.fetchval(
-            "SELECT count(*) FROM orders WHERE state IN ('intended', 'unknown', 'resting')"
-        )
+        open_orders = await connection.fetchval("SELECT count(*) FROM orders WHERE is_unproven(state)")
         fills = await connection.fetchval("SELECT count(*) FROM fills")
         unfilled = await connection.fetchval(
             "SELECT count(*) FROM orders o WHERE filled <> (SELECT coalesce(sum(quantity), 0) FROM fills f"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from recio.rules.account.limits import IN_ROWS
 
 ORDER_PATH = "tests/tasks/test_order_path_tasks.py"
-LEDGER = "tests/db/test_ledger_rows.py"
+TRADE_ROWS = "tests/db/test_trade_store.py"
 ENTRY = "tests/rules/test_entry_rules.py"
 RISK = "tests/rules/test_risk_rules.py"
 DATABASE_LIMITS = "tests/db/test_limits_of_the_database.py"
@@ -60,7 +60,7 @@ LOCKS = (
         FENCED,
     ),
     _guard(
-        "fencing: a life that is over writes nothing",
+        "fencing: a run that is over writes nothing",
         "schema.sql",
         "IF NEW.fencing < (SELECT max(fencing) FROM runs) THEN",
         "IF false THEN",
@@ -74,10 +74,10 @@ LOCKS = (
         "tests/db/test_pool_and_schema.py",
     ),
     _guard(
-        "fencing: an order's life cannot change",
+        "fencing: an order's run cannot change",
         "schema.sql",
-        "OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, OLD.fencing, OLD.created_at) THEN",
-        "OLD.quantity, OLD.ask, OLD.fair, OLD.reserved, NEW.fencing, OLD.created_at) THEN",
+        "OLD.quantity, OLD.ask, OLD.model_value, OLD.reserved, OLD.fencing, OLD.created_at) THEN",
+        "OLD.quantity, OLD.ask, OLD.model_value, OLD.reserved, NEW.fencing, OLD.created_at) THEN",
         FENCED,
     ),
     _guard(
@@ -85,7 +85,7 @@ LOCKS = (
         "schema.sql",
         "CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market",
         "CREATE INDEX IF NOT EXISTS trades_one_live_per_market",
-        LEDGER,
+        TRADE_ROWS,
     ),
     _guard(
         "one unproven order per trade",
@@ -99,21 +99,21 @@ LOCKS = (
         "schema.sql",
         "CREATE OR REPLACE TRIGGER orders_move_legally BEFORE UPDATE ON orders",
         "CREATE OR REPLACE TRIGGER orders_move_legally BEFORE UPDATE OF attempt ON orders",
-        LEDGER,
+        TRADE_ROWS,
     ),
     _guard(
-        "an order is born intended",
+        "a new order is pending",
         "schema.sql",
-        "IF NEW.state <> 'intended' OR NEW.filled <> 0 OR NEW.venue_order_id IS NOT NULL THEN",
+        "IF NEW.state <> 'pending' OR NEW.filled <> 0 OR NEW.venue_order_id IS NOT NULL THEN",
         "IF false THEN",
-        LEDGER,
+        TRADE_ROWS,
     ),
     _guard(
-        "journal is append-only",
+        "the audit log is append-only",
         "schema.sql",
-        "BEFORE UPDATE OR DELETE OR TRUNCATE ON journal",
-        "BEFORE TRUNCATE ON journal",
-        LEDGER,
+        "BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log",
+        "BEFORE TRUNCATE ON audit_log",
+        TRADE_ROWS,
     ),
 )
 
@@ -334,7 +334,7 @@ LIMITS = (
     _guard(
         "price collar against the model",
         "recio/rules/account/risk.py",
-        "min(Decimal(ask), fair * ONE_DOLLAR)",
+        "min(Decimal(ask), model_value * ONE_DOLLAR)",
         "Decimal(ask)",
         RISK,
     ),
@@ -360,10 +360,10 @@ LIMITS = (
         DATABASE_LIMITS,
     ),
     _guard(
-        "a limit in force stands",
+        "a limit in force never changes",
         "schema.sql",
-        "CREATE OR REPLACE TRIGGER limits_stand BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits",
-        "CREATE OR REPLACE TRIGGER limits_stand BEFORE TRUNCATE ON risk_limits",
+        "CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits",
+        "CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE TRUNCATE ON risk_limits",
         DATABASE_LIMITS,
     ),
     _guard(
@@ -377,7 +377,7 @@ LIMITS = (
         _guard(
             f"the database keeps {name}",
             "schema.sql",
-            f"PERFORM keep_limit(NEW.fencing, '{name}',",
+            f"PERFORM require_within_limit(NEW.fencing, '{name}',",
             f"PERFORM concat(NEW.fencing, '{name}',",
             DATABASE_LIMITS,
         )
@@ -495,7 +495,7 @@ RESOLUTION = (
         "recio/db/orders.py",
         "ON CONFLICT (fill_id) DO NOTHING RETURNING fill_id",
         "ON CONFLICT (fill_id) DO UPDATE SET quantity = fills.quantity + excluded.quantity RETURNING fill_id",
-        LEDGER,
+        TRADE_ROWS,
     ),
     _guard(
         "settlement dedupe",
@@ -528,9 +528,9 @@ RESOLUTION = (
     _guard(
         "an unknown order is not rejected by a late word",
         "recio/rules/account/lifecycle.py",
-        "{OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT}\n",
-        "{OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT, OrderState.REJECTED}\n",
-        LEDGER,
+        "{OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.NOT_FOUND}\n",
+        "{OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.NOT_FOUND, OrderState.REJECTED}\n",
+        TRADE_ROWS,
     ),
     _guard(
         "no answer is unknown and not rejected",
@@ -556,7 +556,7 @@ RESOLUTION = (
         ORDER_PATH,
     ),
     _guard(
-        "a stopped daemon leaves no order merely intended",
+        "a stopped daemon leaves no order merely pending",
         "recio/tasks/trade_manager.py",
         "                await self._mark_unanswered()",
         "                pass",

@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from recio.db import halts, ledger, limits, orders
-from recio.db.ledger import Writer
+from recio.db import halts, limits, orders, trade_store
+from recio.db.trade_store import Writer
 from recio.messages.account import OrderProvenAbsent
 from recio.messages.controls import Halt, TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
@@ -110,7 +110,7 @@ class OrderMachine(RuleBasedStateMachine):
             await self.connection.execute("SET CONSTRAINTS ALL DEFERRED")
 
     def rows(self) -> OpenTrades:
-        return self.run(ledger.open_trades(self.connection, self.venue.now))
+        return self.run(trade_store.open_trades(self.connection, self.venue.now))
 
     # --- intents ---------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class OrderMachine(RuleBasedStateMachine):
         answer = risk.approve(intent, exposure, self.limits, self.venue.now)
         if isinstance(answer, risk.Denied):
             return
-        assert not self.run(halts.active(self.connection)), "an entry was intended under a halt"
+        assert not self.run(halts.active(self.connection)), "an entry was recorded under a halt"
         command = self.run(self._intended(answer, crash))
         if command is not None:
             self.commands.append(command)
@@ -163,7 +163,7 @@ class OrderMachine(RuleBasedStateMachine):
         deadline = timedelta(seconds=self.limits.max_send_delay_seconds)
         try:
             async with self.step():
-                command = await ledger.intend_entry(
+                command = await trade_store.record_entry(
                     self.connection, self.writer, approved, self.venue.now, deadline
                 )
                 if crash == "before the commit":
@@ -197,7 +197,7 @@ class OrderMachine(RuleBasedStateMachine):
     async def _exit_intended(self, intent: CloseIntent, crash: str) -> PlaceOrder | None:
         try:
             async with self.step():
-                command = await ledger.intend_exit(
+                command = await trade_store.record_exit(
                     self.connection, self.writer, intent, self.venue.now, timedelta(seconds=2)
                 )
                 if crash == "before the commit":
@@ -265,9 +265,9 @@ class OrderMachine(RuleBasedStateMachine):
     async def _record(self, what: Any) -> None:
         async with self.step():
             if isinstance(what, OrderOutcome):
-                await ledger.record_outcome(self.connection, what)
+                await trade_store.record_outcome(self.connection, what)
             else:
-                await ledger.record_fact(self.connection, what, self.venue.now)
+                await trade_store.record_fact(self.connection, what, self.venue.now)
 
     @precondition(lambda self: bool(self.venue.resting()))
     @rule(nth=st.integers(0, 3), percent=st.integers(0, 100), rests=st.booleans())
@@ -391,9 +391,9 @@ class OrderMachine(RuleBasedStateMachine):
         assert EXTERNAL not in {each.command.ticker for each in self.venue.orders.values()}
 
     @invariant()
-    def the_journal_is_whole(self) -> None:
+    def the_audit_log_is_whole(self) -> None:
         if hasattr(self, "writer"):
-            assert self.run(self.connection.fetchval("SELECT journal_breaks_at(0)")) is None
+            assert self.run(self.connection.fetchval("SELECT audit_log_breaks_at(0)")) is None
 
     def _check_exposure(self) -> None:
         """What the venue holds, and what may still be filled there, at its worst and within the limit."""

@@ -34,7 +34,7 @@ def intent(side: Side) -> Approved:
     return Approved(
         intent=intent,
         reserved=money("3.147000"),
-        collar=Collar(ask=price("0.3000"), fair=Decimal("0.55")),
+        collar=Collar(ask=price("0.3000"), model_value=Decimal("0.55")),
     )
 
 
@@ -44,7 +44,7 @@ def part(yes_price: str, of: str) -> Taking:
 
 def test_buying_no_in_two_parts_costs_their_no_prices_and_a_fee_for_each():
     paper = Paper(deadline=timedelta(seconds=2))
-    order = paper.intend_entry(intent(Side.NO), NOW)
+    order = paper.record_entry(intent(Side.NO), NOW)
 
     paper.answer(order, [part("0.7500", "4.00"), part("0.7000", "3.00")], "", NOW)
 
@@ -58,7 +58,7 @@ def test_buying_no_in_two_parts_costs_their_no_prices_and_a_fee_for_each():
 
 def test_an_order_under_way_reserves_its_worst_case_and_stops_at_its_answer():
     paper = Paper(deadline=timedelta(seconds=2))
-    order = paper.intend_entry(intent(Side.YES), NOW)
+    order = paper.record_entry(intent(Side.YES), NOW)
 
     assert [each.reserved for each in paper.open_trades(NOW).orders] == [money("3.147000")]
 
@@ -72,7 +72,7 @@ def test_an_order_under_way_reserves_its_worst_case_and_stops_at_its_answer():
 
 def test_an_exit_in_two_steps_and_a_settlement_add_up_to_the_balance():
     paper = Paper(deadline=timedelta(seconds=2))
-    entry = paper.intend_entry(intent(Side.YES), NOW)
+    entry = paper.record_entry(intent(Side.YES), NOW)
     paper.answer(entry, [part("0.3000", "10.00")], "", NOW)
     leave = CloseIntent(
         trade_id=TradeId(1),
@@ -83,9 +83,9 @@ def test_an_exit_in_two_steps_and_a_settlement_add_up_to_the_balance():
         why="stop",
     )
 
-    first = paper.intend_exit(leave, NOW)
+    first = paper.record_exit(leave, NOW)
     assert first is not None
-    assert paper.intend_exit(leave, NOW) is None
+    assert paper.record_exit(leave, NOW) is None
     paper.answer(first, [part("0.2000", "4.00")], "", NOW)
     paper.settle(TICKER, Side.YES, NOW + timedelta(minutes=10))
 
@@ -100,7 +100,7 @@ def test_an_exit_in_two_steps_and_a_settlement_add_up_to_the_balance():
 
 def test_the_losing_side_is_paid_nothing():
     paper = Paper(deadline=timedelta(seconds=2))
-    paper.answer(paper.intend_entry(intent(Side.YES), NOW), [part("0.3000", "10.00")], "", NOW)
+    paper.answer(paper.record_entry(intent(Side.YES), NOW), [part("0.3000", "10.00")], "", NOW)
 
     paper.settle(TICKER, Side.NO, NOW)
 

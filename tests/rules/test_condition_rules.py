@@ -156,7 +156,7 @@ def test_a_database_that_does_not_answer_at_all_is_not_called_slow_as_well():
     assert [each.name for each in conditions(gone, Config())] == ["database away"]
 
 
-@pytest.mark.parametrize("state", [OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING])
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN, OrderState.RESTING])
 def test_an_order_that_nobody_can_resolve_is_called_out_and_one_with_a_proven_end_is_not(state: OrderState):
     unresolved = order(state=state, created_at=NOW - timedelta(seconds=61))
     proven = order(state=OrderState.FILLED, created_at=NOW - timedelta(seconds=61))

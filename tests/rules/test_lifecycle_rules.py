@@ -19,14 +19,14 @@ def test_a_proven_end_is_never_left():
         OrderState.FILLED,
         OrderState.CANCELLED,
         OrderState.REJECTED,
-        OrderState.ABSENT,
+        OrderState.NOT_FOUND,
     } == lifecycle.PROVEN_ENDS
 
 
 def test_unknown_is_left_only_by_what_the_venue_shows():
     assert not lifecycle.may_move_order(OrderState.UNKNOWN, OrderState.REJECTED)
-    assert not lifecycle.may_move_order(OrderState.UNKNOWN, OrderState.INTENDED)
-    assert lifecycle.may_move_order(OrderState.UNKNOWN, OrderState.ABSENT)
+    assert not lifecycle.may_move_order(OrderState.UNKNOWN, OrderState.PENDING)
+    assert lifecycle.may_move_order(OrderState.UNKNOWN, OrderState.NOT_FOUND)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,7 @@ def test_money_that_the_venue_may_not_have_counted_yet_is_not_spent_twice():
     assert isinstance(counted, Approved)
 
 
-@pytest.mark.parametrize("state", [OrderState.INTENDED, OrderState.UNKNOWN, OrderState.RESTING])
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN, OrderState.RESTING])
 def test_an_order_without_a_proven_end_counts_with_all_it_may_cost(state: OrderState):
     unresolved = order(state=state, ticker=OTHER, reserved=Money(99_000_000), quantity=Quantity(1))
     seen = exposure(open_trades(orders=(unresolved,)))

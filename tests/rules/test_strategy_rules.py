@@ -18,7 +18,7 @@ from recio.rules.account.exposure import cost_of
 from recio.rules.decision import shadow
 from recio.rules.decision.cycles import of_entry
 from recio.rules.decision.entry import EntryInputs, Waits
-from recio.rules.decision.shadow import ShadowTrade
+from recio.rules.decision.shadow import PaperTrade
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.pricing.fees import taker_fee
 from recio.settings.risk import RiskSection
@@ -219,9 +219,9 @@ def test_a_shadow_gets_nothing_of_a_book_that_a_real_order_would_not_have_truste
     assert why in got
 
 
-def shadow_trade(number: int, **changes: object) -> ShadowTrade:
+def shadow_trade(number: int, **changes: object) -> PaperTrade:
     fields: dict[str, object] = {
-        "shadow_id": number,
+        "paper_trade_id": number,
         "strategy": "bold",
         "ticker": Ticker(f"KXBTC15M-26NOV230715-{number}"),
         "event_ticker": EVENT,
@@ -238,8 +238,9 @@ def shadow_trade(number: int, **changes: object) -> ShadowTrade:
         "sold": Quantity(0),
         "proceeds": Money(0),
         "sold_at": None,
+        "exit_orders_at": (),
     }
-    return ShadowTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    return PaperTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
 
 
 def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_rows():
@@ -256,6 +257,20 @@ def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_
     assert (found.wins_today, found.losses_today, found.losses_in_a_row) == (1, 2, 2)
     assert found.realised_today == won.pnl + 2 * shadow_trade(2).pnl
     assert won.pnl == 10_000_000 - 4_168_000
+
+
+def test_a_paper_trade_that_made_nothing_neither_counts_as_a_loss_nor_ends_the_run_of_losses():
+    even = shadow_trade(3, result=Side.YES, cost=Money(9_832_000))
+    assert even.pnl == 0
+    found = shadow.open_trades([shadow_trade(2), even, shadow_trade(4)], NOW)
+    assert found.losses_in_a_row == 2
+
+
+def test_exits_of_a_shadow_count_as_orders_of_the_last_minute_as_rows_do():
+    seconds_ago = [NOW - timedelta(seconds=each) for each in (61, 40, 20)]
+    held = shadow_trade(5, exit_orders_at=tuple(seconds_ago), result=None, settled_at=None)
+    just_bought = shadow_trade(6, decided_at=NOW - timedelta(seconds=10))
+    assert shadow.open_trades([held, just_bought], NOW).orders_last_minute == 3
 
 
 def test_a_shadow_that_sold_everything_has_ended_before_its_market_has():

@@ -71,7 +71,7 @@ async def a_scene() -> AsyncIterator[Scene]:
         await arena.open()
         try:
             arena.start(exits=True, crash_at=None)
-            await until(lambda: "order intended" in arena.log_tail(10**6), PATIENCE, "it does not trade")
+            await until(lambda: "order pending" in arena.log_tail(10**6), PATIENCE, "it does not trade")
             yield Scene(arena, relay, server, root)
         finally:
             with anyio.CancelScope(shield=True):
@@ -80,8 +80,8 @@ async def a_scene() -> AsyncIterator[Scene]:
 
 
 def more_intended(arena: Arena) -> Callable[[], bool]:
-    before = arena.log_tail(10**7).count('"order intended"')
-    return lambda: arena.log_tail(10**7).count('"order intended"') > before
+    before = arena.log_tail(10**7).count('"order pending"')
+    return lambda: arena.log_tail(10**7).count('"order pending"') > before
 
 
 async def comes_back(scene: Scene) -> None:
@@ -92,10 +92,10 @@ async def comes_back(scene: Scene) -> None:
 
 
 @pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.value)
-async def test_an_intention_whose_commit_nobody_answers_is_neither_sent_without_its_row_nor_twice(cut: Cut):
+async def test_an_order_row_whose_commit_nobody_answers_is_neither_sent_without_its_row_nor_twice(cut: Cut):
     async with a_scene() as scene:
         scene.wire.cut = cut
-        await until(lambda: scene.wire.cuts, PATIENCE, "no intention was written")
+        await until(lambda: scene.wire.cuts, PATIENCE, "no order row was written")
         await scene.rows_hold()
         await until(more_intended(scene.arena), PATIENCE, "it does not trade again")
         await scene.rows_hold()
@@ -257,7 +257,7 @@ async def test_a_full_disk_costs_nothing_but_time(small_disk: Path):
         ballast = small_disk / "ballast"
         try:
             arena.start(exits=True, crash_at=None)
-            await until(lambda: "order intended" in arena.log_tail(10**6), PATIENCE, "it does not trade")
+            await until(lambda: "order pending" in arena.log_tail(10**6), PATIENCE, "it does not trade")
             scene = Scene(arena, None, server, root)
             await anyio.to_thread.run_sync(_fill, ballast)
             await until_true(

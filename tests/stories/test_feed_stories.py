@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recio.rules.account.lifecycle import UNCONFIRMED
 from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -48,9 +49,7 @@ async def test_cut_sockets_come_back_and_fills_of_the_meantime_are_not_missed():
         fills = len(world.events("fill"))
         await until(lambda: len(world.events("fill")) > fills)
         await until(
-            lambda: shows(
-                world, lambda status: not {o["state"] for o in status["orders"]} & {"intended", "unknown"}
-            )
+            lambda: shows(world, lambda status: not {o["state"] for o in status["orders"]} & UNCONFIRMED)
         )
         assert world.stop() == 0
         await books_agree(world)

@@ -51,7 +51,7 @@ async def test_of_two_daemons_started_at_once_one_trades_and_the_other_is_told_w
             assert loser.returncode == REFUSED
             assert "one daemon per account" in words.read_text(encoding="utf-8")
             await until(
-                lambda: "order intended" in told.read_text(encoding="utf-8"), PATIENCE, "nobody trades"
+                lambda: "order pending" in told.read_text(encoding="utf-8"), PATIENCE, "nobody trades"
             )
             assert winner.poll() is None
             assert await arena.broken_now() == []
@@ -74,7 +74,7 @@ async def test_a_daemon_that_loses_its_lock_sends_no_order_a_second_later_and_en
         await arena.open()
         try:
             arena.start(exits=True, crash_at=None)
-            await until(lambda: "order intended" in arena.log_tail(10**6), PATIENCE, "it does not trade")
+            await until(lambda: "order pending" in arena.log_tail(10**6), PATIENCE, "it does not trade")
             async with arena.connection("postgres") as connection:
                 ended = await connection.fetch(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from recio.rules.account.lifecycle import UNPROVEN
 from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -23,7 +24,7 @@ async def _settled(world: World) -> None:
         except OSError:
             return False
         states = {order["state"] for order in status["orders"]}
-        return bool(status["orders"]) and not states & {"intended", "unknown", "resting"} and status["ready"]
+        return bool(status["orders"]) and not states & UNPROVEN and status["ready"]
 
     await until(done)
 
@@ -63,7 +64,7 @@ async def test_an_order_that_never_arrived_is_proven_absent_and_not_sent_again()
         await _settled(world)
         world.kill()
         rows = await world.rows("SELECT client_order_id, state, note FROM orders ORDER BY created_at")
-        assert (rows[0]["client_order_id"], rows[0]["state"]) == (lost, "absent")
+        assert (rows[0]["client_order_id"], rows[0]["state"]) == (lost, "not_found")
         assert lost not in {order["client_order_id"] for order in world.ledger()["orders"]}
         await books_agree(world)
 
@@ -86,7 +87,7 @@ async def test_killed_again_and_again_while_trading_the_books_still_agree():
         await world.start_exchange("--window-seconds", "120")
         for _ in range(4):
             world.start_daemon()
-            await until(lambda: world.events("order intended") or world.events("fill"))
+            await until(lambda: world.events("order pending") or world.events("fill"))
             world.kill()
         world.start_daemon()
         await _settled(world)
@@ -114,11 +115,11 @@ async def test_asked_to_stop_it_leaves_no_order_unanswered_and_no_database_runni
     with a_world() as world:
         await world.start_exchange()
         world.start_daemon()
-        await until(lambda: world.events("order intended"))
+        await until(lambda: world.events("order pending"))
         assert world.stop() == 0
         assert not (world.root / "data" / "postgres" / "postmaster.pid").exists()
         states = {row["state"] for row in await world.rows("SELECT state FROM orders")}
-        assert not states & {"intended"}
+        assert not states & {"pending"}
         await books_agree(world)
 
 

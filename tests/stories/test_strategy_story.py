@@ -38,7 +38,7 @@ def side_by_side(text: str) -> str:
 
 
 async def shadows(world: World, strategy: str) -> list[dict[str, Any]]:
-    query = "SELECT * FROM shadow_trades WHERE quantity > 0 ORDER BY shadow_id"
+    query = "SELECT * FROM paper_trades WHERE quantity > 0 ORDER BY paper_trade_id"
     return [dict(each) for each in await world.rows(query) if each["strategy"] == strategy]
 
 

@@ -16,8 +16,8 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.db.ledger import Writer
 from recio.db.pool import open_pool
+from recio.db.trade_store import Writer
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt, OrderGroupReady, TradingControls
 from recio.messages.decisions import OpenIntent
@@ -131,7 +131,7 @@ async def test_when_the_command_to_send_exists_its_row_is_already_committed(
             "SELECT state, reserved FROM orders WHERE client_order_id = $1", command.client_order_id
         )
         assert row is not None
-        assert row["state"] == "intended"
+        assert row["state"] == "pending"
 
 
 async def test_two_intents_for_one_market_become_one_order(pool: asyncpg.Pool[asyncpg.Record]):

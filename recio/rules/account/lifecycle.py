@@ -6,30 +6,31 @@ schema.sql holds the same tables as triggers; a test proves that both say the sa
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from recio.messages.account import OrderSeen, VenueOrderStatus
 from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeState
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, TradeId, complement
 
 ORDER_MOVES: dict[OrderState, frozenset[OrderState]] = {
-    OrderState.INTENDED: frozenset(
+    OrderState.PENDING: frozenset(
         {
             OrderState.UNKNOWN,
             OrderState.RESTING,
             OrderState.FILLED,
             OrderState.CANCELLED,
             OrderState.REJECTED,
-            OrderState.ABSENT,
+            OrderState.NOT_FOUND,
         }
     ),
     OrderState.UNKNOWN: frozenset(
-        {OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.ABSENT}
+        {OrderState.RESTING, OrderState.FILLED, OrderState.CANCELLED, OrderState.NOT_FOUND}
     ),
     OrderState.RESTING: frozenset({OrderState.FILLED, OrderState.CANCELLED}),
     OrderState.FILLED: frozenset(),
     OrderState.CANCELLED: frozenset(),
     OrderState.REJECTED: frozenset(),
-    OrderState.ABSENT: frozenset(),
+    OrderState.NOT_FOUND: frozenset(),
 }
 
 TRADE_MOVES: dict[TradeState, frozenset[TradeState]] = {
@@ -42,6 +43,15 @@ TRADE_MOVES: dict[TradeState, frozenset[TradeState]] = {
 
 PROVEN_ENDS = frozenset(state for state, moves in ORDER_MOVES.items() if not moves)
 UNPROVEN = frozenset(ORDER_MOVES) - PROVEN_ENDS
+"""Orders that may still trade, or may turn out to have traded; is_unproven in schema.sql."""
+UNCONFIRMED = UNPROVEN - {OrderState.RESTING}
+"""Nobody knows yet whether the venue has the order: its list cannot show it for certain."""
+LEFT_TO_NEXT_RUN = UNPROVEN - {OrderState.PENDING}
+"""A stopping daemon does not wait for these: the next run finds out what became of them."""
+ENDED_TRADES = frozenset(state for state, moves in TRADE_MOVES.items() if not moves)
+"""has_ended in schema.sql."""
+COUNTED = timedelta(hours=1)
+"""After its close a market's entries are no longer counted."""
 
 
 def may_move_order(now: OrderState, to: OrderState) -> bool:
@@ -79,13 +89,15 @@ def next_trade_state(
     state: TradeState, orders_settled: Sequence[bool], entry_quantity: Quantity, exit_quantity: Quantity
 ) -> TradeState:
     """What a trade is, given whether each of its orders is settled and what its fills add up to."""
-    if state in (TradeState.CLOSED, TradeState.VOID) or not all(orders_settled):
+    if not all(orders_settled):
         return state
     match state:
         case TradeState.OPENING:
             return TradeState.OPEN if entry_quantity > 0 else TradeState.VOID
         case TradeState.OPEN | TradeState.CLOSING:
             return TradeState.CLOSED if exit_quantity >= entry_quantity else TradeState.OPEN
+        case TradeState.CLOSED | TradeState.VOID:
+            return state
 
 
 def book_side(side: Side, purpose: OrderPurpose) -> BookSide:

@@ -60,7 +60,7 @@ class CashMismatch:
 
 def cash_cause(amount: Money) -> str:
     """The cause of the halt; whoever clears it accepts this amount."""
-    return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the books: no fill or settlement explains it"
+    return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the ledger: no fill or settlement explains it"
 
 
 def absence_margin(request_timeout_seconds: float, speed: float, deadline_seconds: float = 0.0) -> timedelta:

@@ -40,7 +40,7 @@ class Collar:
 
     ask: Price
     """The best ask of the book at the time of the approval."""
-    fair: Decimal
+    model_value: Decimal
     """What the model thinks it is worth, in dollars."""
 
 
@@ -123,14 +123,14 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
         return Denied(
             limit="price_collar_dollars", reason=f"nobody offers {intent.side} of {intent.ticker} any more"
         )
-    fair = Decimal(f"{intent.probability:.6f}")
-    highest = Decimal(min(Decimal(ask), fair * ONE_DOLLAR) + limits.price_collar_dollars)
+    model_value = Decimal(f"{intent.probability:.6f}")
+    highest = Decimal(min(Decimal(ask), model_value * ONE_DOLLAR) + limits.price_collar_dollars)
     if intent.limit > highest:
         return Denied(
             limit="price_collar_dollars",
-            reason=f"{price_text(intent.limit)} is too far above the ask {price_text(ask)} or the model's {fair:.4f}",
+            reason=f"{price_text(intent.limit)} is too far above the ask {price_text(ask)} or the model's {model_value:.4f}",
         )
-    return Collar(ask=ask, fair=fair)
+    return Collar(ask=ask, model_value=model_value)
 
 
 def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Denied | None:
@@ -181,7 +181,7 @@ def _counts(intent: OpenIntent, trades: OpenTrades, limits: RiskSection) -> Deni
     if trades.orders_last_minute >= limits.max_orders_per_minute:
         return Denied(
             limit="max_orders_per_minute",
-            reason=f"{trades.orders_last_minute} orders were intended within the last minute",
+            reason=f"{trades.orders_last_minute} orders were sent within the last minute",
         )
     if trades.losses_in_a_row >= limits.max_consecutive_losses:
         return Denied(

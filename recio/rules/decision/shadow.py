@@ -15,6 +15,9 @@ from decimal import Decimal
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BookView, MarketView
 from recio.messages.orders import OpenTrades, TradeState, TradeView
+from recio.rules.account.lifecycle import COUNTED
+from recio.rules.account.losses import losses_in_a_row
+from recio.rules.account.risk import RATE_SPAN
 from recio.rules.pricing.fees import taker_fee
 from recio.units import (
     PAYOUT_PER_UNIT,
@@ -31,12 +34,10 @@ from recio.units import (
 
 LATENCY = timedelta(milliseconds=100)
 """Market time from the intent to the book that it meets; the same as in a replay."""
-COUNTED = timedelta(hours=1)
-"""After its close a market's entries are no longer counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowFill:
+class PaperFill:
     quantity: Quantity
     value: Money
     """Price times quantity, without fees."""
@@ -44,10 +45,10 @@ class ShadowFill:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ShadowTrade:
-    """A row of shadow_trades."""
+class PaperTrade:
+    """A row of paper_trades."""
 
-    shadow_id: int
+    paper_trade_id: int
     strategy: str
     ticker: Ticker
     event_ticker: EventTicker
@@ -68,6 +69,13 @@ class ShadowTrade:
     proceeds: Money
     sold_at: datetime | None
     """When the last of it was sold."""
+    exit_orders_at: tuple[datetime, ...]
+    """When its exit orders of the last minute were decided, filled or not."""
+
+    @property
+    def ordered_at(self) -> tuple[datetime, ...]:
+        """When its entry and its newest exit orders were decided."""
+        return (self.decided_at, *self.exit_orders_at)
 
     @property
     def held(self) -> Quantity:
@@ -95,7 +103,7 @@ class ShadowTrade:
         return self.result is None and self.quantity > 0
 
 
-def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age: float) -> ShadowFill | str:
+def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age: float) -> PaperFill | str:
     """What an immediate order gets of the book as it is now, or why it gets nothing."""
     book = _trusted(view, now, longest_age)
     if view is None or isinstance(book, str):
@@ -110,7 +118,7 @@ def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age
 
 def sale(
     intent: CloseIntent, side: Side, view: MarketView | None, now: datetime, longest_age: float
-) -> ShadowFill | str:
+) -> PaperFill | str:
     """What an immediate sale gets, its value as the cost of whoever buys; or why it gets nothing."""
     book = _trusted(view, now, longest_age)
     if view is None or isinstance(book, str):
@@ -136,7 +144,7 @@ def _trusted(view: MarketView | None, now: datetime, longest_age: float) -> Book
 
 def _taken(
     levels: Iterable[tuple[Price, Quantity]], wanted: Quantity, multiplier: Decimal
-) -> ShadowFill | str:
+) -> PaperFill | str:
     """Level by level, best first, each with its own fee."""
     left, value, fees = wanted, 0, 0
     for price, there in levels:
@@ -149,10 +157,10 @@ def _taken(
     got = Quantity(wanted - left)
     if not got:
         return "nothing stood there at the price when the order would have arrived"
-    return ShadowFill(quantity=got, value=Money(value), fees=Money(fees))
+    return PaperFill(quantity=got, value=Money(value), fees=Money(fees))
 
 
-def open_trades(every: Iterable[ShadowTrade], now: datetime) -> OpenTrades:
+def open_trades(every: Iterable[PaperTrade], now: datetime) -> OpenTrades:
     """What one shadow's own gates look at, in the form in which the rows of real trades come."""
     trades = sorted(every, key=lambda each: each.decided_at)
     counted = [each for each in trades if each.closes_at > now - COUNTED]
@@ -171,28 +179,24 @@ def open_trades(every: Iterable[ShadowTrade], now: datetime) -> OpenTrades:
         fees_today=Money(sum(each.fees for each in today)),
         wins_today=sum(each.pnl > 0 for each in today),
         losses_today=sum(each.pnl < 0 for each in today),
-        losses_in_a_row=_losses_in_a_row(trades),
-        orders_last_minute=sum(each.decided_at > now - timedelta(minutes=1) for each in trades),
+        losses_in_a_row=losses_in_a_row(_pnls_newest_first(trades)),
+        orders_last_minute=sum(at > now - RATE_SPAN for each in trades for at in each.ordered_at),
     )
 
 
-def _losses_in_a_row(trades: Iterable[ShadowTrade]) -> int:
-    ended = sorted(
-        (each for each in trades if each.ended_at is not None and each.quantity > 0),
-        key=lambda each: (each.ended_at, each.shadow_id),
-        reverse=True,
-    )
-    count = 0
-    for each in ended:
-        if each.pnl >= 0:
-            break
-        count += 1
-    return count
+def _pnls_newest_first(trades: Iterable[PaperTrade]) -> list[Money]:
+    """Of the ended trades that bought anything."""
+    ended = [
+        (each.ended_at, each.paper_trade_id, each.pnl)
+        for each in trades
+        if each.ended_at is not None and each.quantity > 0
+    ]
+    return [pnl for _, _, pnl in sorted(ended, reverse=True)]
 
 
-def _view(trade: ShadowTrade) -> TradeView:
+def _view(trade: PaperTrade) -> TradeView:
     return TradeView(
-        trade_id=TradeId(trade.shadow_id),
+        trade_id=TradeId(trade.paper_trade_id),
         strategy=trade.strategy,
         ticker=trade.ticker,
         event_ticker=trade.event_ticker,

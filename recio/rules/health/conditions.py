@@ -156,8 +156,8 @@ def _of_orders(seen: Figures, trades: OpenTrades, limit: float) -> Iterator[Cond
             detail=f"{unknown[0].client_order_id} has no proven end",
             clears="finding it at the venue or proving that it is not there",
         )
-    intended = [order.created_at for order in trades.orders if order.state is OrderState.INTENDED]
-    waited = max(((seen.now - at).total_seconds() / seen.speed for at in intended), default=0.0)
+    pending = [order.created_at for order in trades.orders if order.state is OrderState.PENDING]
+    waited = max(((seen.now - at).total_seconds() / seen.speed for at in pending), default=0.0)
     if waited > limit:
         yield Condition(
             kind=Kind.ORDER_UNANSWERED,

@@ -1,4 +1,4 @@
-"""Shadow trades: what strategies that do not order would have bought and sold; one function per operation, written by shadow only."""
+"""Paper trades: what strategies in stage shadow would have bought and sold; written by the task shadow only, never ordered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from asyncpg import Record
 
 from recio.db.connection import Connection
 from recio.messages.decisions import OpenIntent, ShadowScore
-from recio.rules.decision.shadow import ShadowFill, ShadowTrade
+from recio.rules.account.lifecycle import COUNTED
+from recio.rules.account.risk import RATE_SPAN
+from recio.rules.decision.shadow import PaperFill, PaperTrade
 from recio.units import (
     EventTicker,
     Side,
@@ -22,40 +24,45 @@ from recio.units import (
 )
 
 _COLUMNS = """
-    SELECT shadow_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at,
-           result, settled_at, sold, proceeds, sold_at FROM shadow_trades
+    SELECT paper_trade_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at,
+           result, settled_at, sold, proceeds, sold_at, exit_orders_at FROM paper_trades
 """
 _INSERT = """
-    INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at)
+    INSERT INTO paper_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
     ON CONFLICT DO NOTHING
 """
 _COUNTED = (
     _COLUMNS
     + """
-    WHERE (result IS NULL AND quantity > 0) OR closes_at > $1::timestamptz - interval '1 hour' OR settled_at >= $2
+    WHERE (result IS NULL AND quantity > 0) OR closes_at > $1::timestamptz - $3::interval OR settled_at >= $2
        OR sold_at >= $2 OR decided_at > $1::timestamptz - interval '1 day'
-    ORDER BY shadow_id
+    ORDER BY paper_trade_id
 """
 )
-_SETTLE = "UPDATE shadow_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
+_SETTLE = "UPDATE paper_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
 _SELL = """
-    UPDATE shadow_trades SET sold = sold + $2, proceeds = proceeds + $3, fees = fees + $4,
+    UPDATE paper_trades SET sold = sold + $2, proceeds = proceeds + $3, fees = fees + $4,
            sold_at = CASE WHEN sold + $2 = quantity THEN $5::timestamptz END
-    WHERE shadow_id = $1 AND result IS NULL AND sold + $2 <= quantity
+    WHERE paper_trade_id = $1 AND result IS NULL AND sold + $2 <= quantity
+"""
+_EXIT_ORDER = """
+    UPDATE paper_trades SET exit_orders_at = array_append(ARRAY(
+        SELECT at FROM unnest(exit_orders_at) AS at WHERE at > $2::timestamptz - $3::interval), $2)
+    WHERE paper_trade_id = $1
 """
 _SUMS = """
     SELECT strategy, count(*) AS trades, count(*) FILTER (WHERE pnl > 0) AS won, sum(pnl) AS pnl,
            avg(probability) FILTER (WHERE result IS NOT NULL) AS probability,
            avg((probability - CASE WHEN result = side THEN 1 ELSE 0 END) ^ 2) FILTER (WHERE result IS NOT NULL) AS brier
     FROM (SELECT *, CASE WHEN result = side THEN quantity - sold ELSE 0 END + proceeds - cost - fees AS pnl
-          FROM shadow_trades WHERE result IS NOT NULL OR sold_at IS NOT NULL) AS ended
+          FROM paper_trades WHERE result IS NOT NULL OR sold_at IS NOT NULL) AS ended
     GROUP BY strategy
 """
 
 
-async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill | None) -> bool:
-    """Whether it was taken: a second live trade of the same shadow on the same market is not."""
+async def insert(connection: Connection, intent: OpenIntent, filled: PaperFill | None) -> bool:
+    """Whether it was taken: a second live paper trade of a strategy on a market is not."""
     done = await connection.execute(
         _INSERT,
         intent.strategy,
@@ -73,18 +80,23 @@ async def insert(connection: Connection, intent: OpenIntent, filled: ShadowFill 
     return done == "INSERT 0 1"
 
 
-async def counted(connection: Connection, now: datetime) -> Sequence[ShadowTrade]:
+async def counted(connection: Connection, now: datetime) -> Sequence[PaperTrade]:
     """All that is live, and what the gates of the present still count."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    return [_trade(row) for row in await connection.fetch(_COUNTED, now, midnight)]
+    return [_trade(row) for row in await connection.fetch(_COUNTED, now, midnight, COUNTED)]
 
 
 async def settle(connection: Connection, ticker: Ticker, result: Side, at: datetime) -> None:
     await connection.execute(_SETTLE, ticker, result.value, at)
 
 
-async def sell(connection: Connection, trade_id: TradeId, got: ShadowFill, at: datetime) -> bool:
-    """Whether so much was still held; `trade_id` is the row's shadow_id."""
+async def record_exit_order(connection: Connection, trade_id: TradeId, decided_at: datetime) -> None:
+    """An exit was tried, whatever it got: it counts towards the orders per minute; older times are dropped."""
+    await connection.execute(_EXIT_ORDER, trade_id, decided_at, RATE_SPAN)
+
+
+async def sell(connection: Connection, trade_id: TradeId, got: PaperFill, at: datetime) -> bool:
+    """Whether so much was still held; `trade_id` is the paper_trade_id."""
     done = await connection.execute(
         _SELL, trade_id, quantity_decimal(got.quantity), money_decimal(got.value), money_decimal(got.fees), at
     )
@@ -105,9 +117,9 @@ async def scores(connection: Connection) -> dict[str, ShadowScore]:
     }
 
 
-def _trade(row: Record) -> ShadowTrade:
-    return ShadowTrade(
-        shadow_id=row["shadow_id"],
+def _trade(row: Record) -> PaperTrade:
+    return PaperTrade(
+        paper_trade_id=row["paper_trade_id"],
         strategy=row["strategy"],
         ticker=Ticker(row["ticker"]),
         event_ticker=EventTicker(row["event_ticker"]),
@@ -124,4 +136,5 @@ def _trade(row: Record) -> ShadowTrade:
         sold=quantity_of(row["sold"]),
         proceeds=money_of(row["proceeds"]),
         sold_at=row["sold_at"],
+        exit_orders_at=tuple(row["exit_orders_at"]),
     )

@@ -1,4 +1,4 @@
-"""The ledger on a real database: intentions first, legal moves only, money from fills and settlements only."""
+"""Trades and orders on a real database: rows first, legal moves only, money from fills and settlements only."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from recio.db import journal, ledger, orders, trades
+from recio.db import audit_log, orders, trade_store, trades
 from recio.db.connection import Connection
-from recio.db.ledger import Writer
+from recio.db.trade_store import Writer
 from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
@@ -22,6 +22,7 @@ from recio.messages.orders import (
     PlaceOrder,
     TradeState,
 )
+from recio.rules.account import lifecycle
 from recio.rules.account.lifecycle import ORDER_MOVES, TRADE_MOVES
 from recio.rules.account.risk import Approved, Exposure, approve
 from recio.settings.risk import RiskSection
@@ -104,26 +105,26 @@ def settled(result: Side) -> SettlementSeen:
 
 
 async def entry(connection: Connection, writer: Writer, side: Side = Side.YES) -> PlaceOrder:
-    return await ledger.intend_entry(connection, writer, an_intent(side), NOW, DEADLINE)
+    return await trade_store.record_entry(connection, writer, an_intent(side), NOW, DEADLINE)
 
 
 async def opened(connection: Connection, writer: Writer, side: Side = Side.YES) -> TradeId:
     order = await entry(connection, writer, side)
-    await ledger.record_outcome(connection, accepted(order, 1000))
+    await trade_store.record_outcome(connection, accepted(order, 1000))
     book_side = BookSide.BID if side is Side.YES else BookSide.ASK
-    await ledger.record_fact(connection, fill(1000, side=book_side), NOW)
+    await trade_store.record_fact(connection, fill(1000, side=book_side), NOW)
     return (await trades.live(connection))[0].trade_id
 
 
-async def test_an_entry_is_a_trade_an_order_and_a_journal_row_before_anything_is_sent(
+async def test_an_entry_is_a_trade_an_order_and_an_audit_log_row_before_anything_is_sent(
     connection: Connection, writer: Writer
 ):
     order = await entry(connection, writer)
     row = await orders.by_client_id(connection, order.client_order_id)
     assert row is not None
-    assert (row.state, row.reserved) == (OrderState.INTENDED, 5_374_800)
+    assert (row.state, row.reserved) == (OrderState.PENDING, 5_374_800)
     assert (await trades.live(connection))[0].state is TradeState.OPENING
-    assert await connection.fetchval("SELECT count(*) FROM journal WHERE kind = 'order intended'") == 1
+    assert await connection.fetchval("SELECT count(*) FROM audit_log WHERE kind = 'order pending'") == 1
 
 
 async def test_the_database_itself_refuses_a_second_live_trade_on_one_market(
@@ -138,11 +139,11 @@ async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_
     connection: Connection, writer: Writer
 ):
     order = await entry(connection, writer)
-    await ledger.record_outcome(connection, accepted(order, 1000))
+    await trade_store.record_outcome(connection, accepted(order, 1000))
     assert (await trades.live(connection))[0].state is TradeState.OPENING
-    await ledger.record_fact(connection, fill(400, fill_id="f1"), NOW)
+    await trade_store.record_fact(connection, fill(400, fill_id="f1"), NOW)
     assert (await trades.live(connection))[0].state is TradeState.OPENING
-    changes = await ledger.record_fact(connection, fill(600, 5100, fill_id="f2"), NOW)
+    changes = await trade_store.record_fact(connection, fill(600, 5100, fill_id="f2"), NOW)
     trade = (await trades.live(connection))[0]
     assert trade.state is TradeState.OPEN
     assert trade.entry_cost == 400 * 5200 + 600 * 5100
@@ -152,17 +153,17 @@ async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_
 
 async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
-    await ledger.record_fact(connection, fill(1000), NOW)
+    await trade_store.record_fact(connection, fill(1000), NOW)
     again = replace(fill(1000), fee=Money(1), price=Price(1))
-    assert not (await ledger.record_fact(connection, again, NOW)).is_new
-    await ledger.record_outcome(connection, accepted(order, 1000))
+    assert not (await trade_store.record_fact(connection, again, NOW)).is_new
+    await trade_store.record_outcome(connection, accepted(order, 1000))
     trade = (await trades.live(connection))[0]
     assert (trade.state, trade.held, trade.fees) == (TradeState.OPEN, 1000, 17_500)
 
 
 async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
-    await ledger.record_outcome(connection, accepted(order, 0))
+    await trade_store.record_outcome(connection, accepted(order, 0))
     ended = (await trades.recent(connection, 1))[0]
     assert (ended.state, ended.ended_by, ended.pnl) == (TradeState.VOID, "no fill", 0)
 
@@ -170,7 +171,7 @@ async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connecti
 async def test_a_rejected_order_voids_its_trade(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
     rejected = OrderRejected(client_order_id=order.client_order_id, code="x", text="y", at=NOW)
-    await ledger.record_outcome(connection, rejected)
+    await trade_store.record_outcome(connection, rejected)
     assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
 
 
@@ -179,8 +180,8 @@ async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_v
 ):
     order = await entry(connection, writer)
     unknown = OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
-    await ledger.record_outcome(connection, unknown)
-    now = await ledger.open_trades(connection, NOW)
+    await trade_store.record_outcome(connection, unknown)
+    now = await trade_store.open_trades(connection, NOW)
     assert [(each.state, each.reserved) for each in now.orders] == [(OrderState.UNKNOWN, 5_374_800)]
     with pytest.raises(asyncpg.UniqueViolationError):
         await entry(connection, writer)
@@ -192,17 +193,17 @@ async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_v
         filled=Quantity(1000),
         remaining=Quantity(0),
     )
-    await ledger.record_fact(connection, seen, NOW)
-    await ledger.record_fact(connection, fill(1000), NOW)
+    await trade_store.record_fact(connection, seen, NOW)
+    await trade_store.record_fact(connection, fill(1000), NOW)
     assert (await trades.live(connection))[0].state is TradeState.OPEN
 
 
 async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
-    await ledger.record_outcome(
+    await trade_store.record_outcome(
         connection, OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
     )
-    await ledger.record_outcome(
+    await trade_store.record_outcome(
         connection, OrderRejected(client_order_id=order.client_order_id, code="x", text="y", at=NOW)
     )
     row = await orders.by_client_id(connection, order.client_order_id)
@@ -212,7 +213,7 @@ async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, wr
 
 async def test_an_order_proven_absent_frees_its_market(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
-    await ledger.record_fact(
+    await trade_store.record_fact(
         connection, OrderProvenAbsent(client_order_id=order.client_order_id, proof="two reads"), NOW
     )
     assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
@@ -227,7 +228,7 @@ async def test_settlement_pays_a_dollar_for_each_contract_of_the_winning_side(
     connection: Connection, writer: Writer, side: Side, result: Side, payout: int
 ):
     trade_id = await opened(connection, writer, side)
-    await ledger.record_fact(connection, settled(result), NOW)
+    await trade_store.record_fact(connection, settled(result), NOW)
     trade = await trades.one(connection, trade_id)
     cost = 1000 * (5200 if side is Side.YES else 4800)
     assert (trade.state, trade.ended_by, trade.payout) == (TradeState.CLOSED, "settlement", payout)
@@ -238,10 +239,10 @@ async def test_a_settlement_that_arrives_before_the_last_fill_is_paid_when_it_do
     connection: Connection, writer: Writer
 ):
     order = await entry(connection, writer)
-    await ledger.record_outcome(connection, accepted(order, 1000))
-    await ledger.record_fact(connection, settled(Side.YES), NOW)
+    await trade_store.record_outcome(connection, accepted(order, 1000))
+    await trade_store.record_fact(connection, settled(Side.YES), NOW)
     assert (await trades.live(connection))[0].state is TradeState.OPENING
-    changes = await ledger.record_fact(connection, fill(1000), NOW)
+    changes = await trade_store.record_fact(connection, fill(1000), NOW)
     assert [each.payout for each in changes.ended] == [10_000_000]
 
 
@@ -257,7 +258,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
         decided_at=NOW,
         why="stop",
     )
-    order = await ledger.intend_exit(connection, writer, close, NOW, DEADLINE)
+    order = await trade_store.record_exit(connection, writer, close, NOW, DEADLINE)
     assert order is not None
     assert (order.quantity, order.book_side, order.price, order.reduce_only) == (
         1000,
@@ -265,15 +266,15 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
         4000,
         True,
     )
-    assert await ledger.intend_exit(connection, writer, close, NOW, DEADLINE) is None
+    assert await trade_store.record_exit(connection, writer, close, NOW, DEADLINE) is None
     sold = VenueOrderId("venue-2")
-    await ledger.record_outcome(connection, replace(accepted(order, 300), venue_order_id=sold))
-    await ledger.record_fact(
+    await trade_store.record_outcome(connection, replace(accepted(order, 300), venue_order_id=sold))
+    await trade_store.record_fact(
         connection, replace(fill(300, 4500, "f2", BookSide.ASK), venue_order_id=sold), NOW
     )
     trade = await trades.one(connection, trade_id)
     assert (trade.state, trade.held, trade.exit_proceeds) == (TradeState.OPEN, 700, 300 * 4500)
-    again = await ledger.intend_exit(connection, writer, close, NOW, DEADLINE)
+    again = await trade_store.record_exit(connection, writer, close, NOW, DEADLINE)
     assert again is not None
     assert again.client_order_id.endswith("-exit-2")
 
@@ -281,7 +282,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
 async def test_a_fill_of_somebody_elses_order_is_kept_and_changes_no_trade(
     connection: Connection, writer: Writer
 ):
-    changes = await ledger.record_fact(connection, fill(1000), NOW)
+    changes = await trade_store.record_fact(connection, fill(1000), NOW)
     assert (changes.is_new, changes.is_ours) == (True, False)
     assert await trades.live(connection) == ()
 
@@ -299,7 +300,7 @@ LEGAL_ORDER = [(now, to) for now, moves in ORDER_MOVES.items() for to in OrderSt
 
 async def _order_in(connection: Connection, writer: Writer, state: OrderState) -> str:
     order = await entry(connection, writer)
-    if state is not OrderState.INTENDED:
+    if state is not OrderState.PENDING:
         await _set(connection, order.client_order_id, state)
     return order.client_order_id
 
@@ -354,8 +355,8 @@ async def test_an_intent_can_never_be_changed(connection: Connection, writer: Wr
         await connection.execute(f"UPDATE orders SET {change}")
 
 
-@pytest.mark.parametrize("statement", ["UPDATE journal SET kind = 'x'", "DELETE FROM journal"])
-async def test_the_journal_is_append_only(connection: Connection, writer: Writer, statement: str):
+@pytest.mark.parametrize("statement", ["UPDATE audit_log SET kind = 'x'", "DELETE FROM audit_log"])
+async def test_the_audit_log_is_append_only(connection: Connection, writer: Writer, statement: str):
     await entry(connection, writer)
     with pytest.raises(asyncpg.RestrictViolationError):
         await connection.execute(statement)
@@ -364,21 +365,21 @@ async def test_the_journal_is_append_only(connection: Connection, writer: Writer
 @pytest.mark.parametrize(
     "tampering",
     [
-        "UPDATE journal SET detail = '{}' WHERE seq = $1",
-        "UPDATE journal SET at = at + interval '1 microsecond' WHERE seq = $1",
-        "DELETE FROM journal WHERE seq = $1 - 1",
+        "UPDATE audit_log SET detail = '{}' WHERE seq = $1",
+        "UPDATE audit_log SET at = at + interval '1 microsecond' WHERE seq = $1",
+        "DELETE FROM audit_log WHERE seq = $1 - 1",
     ],
 )
-async def test_a_changed_or_missing_journal_row_breaks_the_chain_of_seals(
+async def test_a_changed_or_missing_audit_log_row_breaks_the_chain_of_seals(
     connection: Connection, writer: Writer, tampering: str
 ):
     for _ in range(3):
-        await journal.append(connection, NOW, "noted", detail={"figure": "1"})
-    assert await connection.fetchval("SELECT journal_breaks_at(0)") is None
-    middle = await connection.fetchval("SELECT max(seq) - 1 FROM journal")
-    await connection.execute("ALTER TABLE journal DISABLE TRIGGER journal_is_append_only")
+        await audit_log.append(connection, NOW, "noted", detail={"figure": "1"})
+    assert await connection.fetchval("SELECT audit_log_breaks_at(0)") is None
+    middle = await connection.fetchval("SELECT max(seq) - 1 FROM audit_log")
+    await connection.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only")
     await connection.execute(tampering, middle)
-    assert await connection.fetchval("SELECT journal_breaks_at(0)") == middle
+    assert await connection.fetchval("SELECT audit_log_breaks_at(0)") == middle
 
 
 async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, writer: Writer):
@@ -389,3 +390,21 @@ async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, w
             " reserved, state, fencing, created_at) SELECT 'x', trade_id, 'exit', 1, ticker, book_side, price,"
             " quantity, reserved, 'unknown', fencing, created_at FROM orders"
         )
+
+
+PREDICATE = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = $1::text::regclass"
+
+
+async def test_the_database_and_the_program_mean_the_same_by_unproven_and_ended(connection: Connection):
+    async def in_index(name: str, state: str) -> bool:
+        predicate = await connection.fetchval(PREDICATE, name)
+        return await connection.fetchval(f"SELECT {predicate} FROM (SELECT $1::text AS state) AS row", state)
+
+    for order in OrderState:
+        unproven = order in lifecycle.UNPROVEN
+        assert await connection.fetchval("SELECT is_unproven($1)", order.value) is unproven
+        assert await in_index("orders_one_unproven_per_trade", order.value) is unproven
+    for trade in TradeState:
+        ended = trade in lifecycle.ENDED_TRADES
+        assert await connection.fetchval("SELECT has_ended($1)", trade.value) is ended
+        assert await in_index("trades_one_live_per_market", trade.value) is not ended

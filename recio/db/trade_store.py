@@ -1,4 +1,4 @@
-"""The transactions of trade_manager: each makes one legal move of trades and orders, with its journal row.
+"""The transactions of trade_manager: each makes one legal move of trades and orders, with its audit log row.
 
 Every function takes a connection that is already in a transaction; nothing here sends anything.
 """
@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 import asyncpg
 
-from recio.db import books, journal, orders, trades
+from recio.db import audit_log, general_ledger, orders, trades
 from recio.db.connection import Connection
 from recio.db.moves import NOTHING, Changes, move_order, settle_trade
 from recio.errors import ExitCode, Fatal
@@ -46,7 +46,7 @@ SHOWN = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Writer:
-    """Which database and which life of the daemon writes an order."""
+    """Which database and which run of the daemon writes an order."""
 
     tag: str
     fencing: int
@@ -73,13 +73,13 @@ async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
     )
 
 
-async def intend_entry(
+async def record_entry(
     connection: Connection, writer: Writer, approved: risk.Approved, now: datetime, deadline: timedelta
 ) -> PlaceOrder:
-    """Trade, order and journal rows of one entry. The caller commits before it sends the command."""
+    """Trade, order and audit log rows of one entry. The caller commits before it sends the command."""
     intent = approved.intent
     trade_id = await trades.insert(connection, intent)
-    return await _intend(
+    return await _record_pending(
         connection,
         writer,
         trade=await trades.one(connection, trade_id),
@@ -95,17 +95,17 @@ async def intend_entry(
     )
 
 
-async def intend_exit(
+async def record_exit(
     connection: Connection, writer: Writer, intent: CloseIntent, now: datetime, deadline: timedelta
 ) -> PlaceOrder | None:
-    """Order and journal rows of one exit; None if the trade holds nothing that could be sold now."""
+    """Order and audit log rows of one exit; None if the trade holds nothing that could be sold now."""
     trade = await trades.one(connection, intent.trade_id)
     quantity = Quantity(min(intent.quantity, trade.held))
     if trade.state is not TradeState.OPEN or quantity <= 0:
         return None
     await trades.move(connection, trade.trade_id, TradeState.CLOSING)
     reached(CrashPoint.EXIT_TRADE_MOVED)
-    return await _intend(
+    return await _record_pending(
         connection,
         writer,
         trade=trade,
@@ -120,7 +120,7 @@ async def intend_exit(
     )
 
 
-async def _intend(
+async def _record_pending(
     connection: Connection,
     writer: Writer,
     *,
@@ -165,10 +165,10 @@ async def _intend(
         )
     except asyncpg.ObjectNotInPrerequisiteStateError as fenced:
         raise Fatal(f"another daemon has taken over this account: {fenced}", ExitCode.TEMPORARY) from fenced
-    await journal.append(
+    await audit_log.append(
         connection,
         now,
-        "order intended",
+        "order pending",
         trade_id=trade.trade_id,
         client_order_id=command.client_order_id,
         detail={
@@ -179,7 +179,7 @@ async def _intend(
             **detail,
         },
     )
-    reached(CrashPoint.INTENT_JOURNALLED)
+    reached(CrashPoint.INTENT_LOGGED)
     return command
 
 
@@ -226,7 +226,7 @@ async def record_fact(connection: Connection, fact: VenueFact, now: datetime) ->
             if order is None:
                 return NOTHING
             return await move_order(
-                connection, order, OrderState.ABSENT, note=f"proven absent: {fact.proof}", at=now
+                connection, order, OrderState.NOT_FOUND, note=f"proven absent: {fact.proof}", at=now
             )
         case FillSeen():
             return await _record_fill(connection, fact, now)
@@ -254,12 +254,12 @@ async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) 
 async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) -> Changes:
     if not await orders.insert_fill(connection, fill):
         return NOTHING
-    await books.post_fill(connection, fill.fill_id)
+    await general_ledger.post_fill(connection, fill.fill_id)
     reached(CrashPoint.FILL_INSERTED)
     order = await orders.by_venue_id(connection, fill.venue_order_id)
     if order is None:
         return Changes(is_new=True)
-    await journal.append(
+    await audit_log.append(
         connection,
         fill.at,
         "fill",
@@ -272,14 +272,14 @@ async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) ->
             "fee": money_text(fill.fee),
         },
     )
-    reached(CrashPoint.FILL_JOURNALLED)
+    reached(CrashPoint.FILL_LOGGED)
     return await settle_trade(connection, order.trade_id, now, Changes(is_new=True, is_ours=True))
 
 
 async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
     if not await orders.insert_settlement(connection, seen):
         return NOTHING
-    await books.post_settlement(connection, seen.ticker)
+    await general_ledger.post_settlement(connection, seen.ticker)
     reached(CrashPoint.SETTLEMENT_INSERTED)
     trade_id = await trades.live_on(connection, seen.ticker)
     if trade_id is None:

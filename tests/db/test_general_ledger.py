@@ -1,4 +1,4 @@
-"""The double-entry books on a real database: they balance, never change, and count cash as the venue does."""
+"""The double-entry ledger on a real database: they balance, never change, and count cash as the venue does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recio.db import books, journal, ledger
+from recio.db import audit_log, general_ledger, trade_store
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import migrate, schema_text
@@ -25,12 +25,12 @@ from tests.builders import EVENT, NOW, TICKER
 
 Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
 FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
-POSTING = "INSERT INTO postings (at, kind, ticker, fill_id) VALUES ($1, 'fill', $2, $3) RETURNING posting_id"
+TRANSACTION = "INSERT INTO ledger_transactions (at, kind, ticker, fill_id) VALUES ($1, 'fill', $2, $3) RETURNING transaction_id"
 FILL = """
     INSERT INTO fills VALUES ($1, 'v', $2, 'bid', 0.52, 10, 0.1748, true, $3)
 """
 CASH = """
-    SELECT coalesce(sum(amount), 0) FROM entries JOIN postings USING (posting_id)
+    SELECT coalesce(sum(amount), 0) FROM postings JOIN ledger_transactions USING (transaction_id)
     WHERE ticker = $1 AND account = 'cash'
 """
 COST = CASH.replace("'cash'", "'contracts'")
@@ -63,49 +63,50 @@ def settled(result: Side, ticker: str = TICKER) -> SettlementSeen:
 async def record(pool: Pool, *facts: FillSeen | SettlementSeen) -> None:
     for fact in facts:
         async with transaction(pool) as connection:
-            await ledger.record_fact(connection, fact, NOW)
+            await trade_store.record_fact(connection, fact, NOW)
 
 
 async def amounts(pool: Pool) -> dict[str, int]:
     async with transaction(pool) as connection:
         return {
-            name: await books.balance(connection, name) for name in ("cash", "contracts", "fees", "result")
+            name: await general_ledger.balance(connection, name)
+            for name in ("cash", "contracts", "fees", "realised_pnl")
         }
 
 
-async def test_a_posting_that_does_not_balance_cannot_be_committed(pool: Pool):
+async def test_a_transaction_that_does_not_balance_cannot_be_committed(pool: Pool):
     await pool.execute(FILL, "f", TICKER, NOW)
     with pytest.raises(asyncpg.CheckViolationError, match=r"does not balance: 0\.000001"):
         async with transaction(pool) as connection:
-            number = await connection.fetchval(POSTING, NOW, TICKER, "f")
+            number = await connection.fetchval(TRANSACTION, NOW, TICKER, "f")
             await connection.execute(
-                "INSERT INTO entries VALUES ($1, 'cash', 5), ($1, 'fees', -4.999999)", number
+                "INSERT INTO postings VALUES ($1, 'cash', 5), ($1, 'fees', -4.999999)", number
             )
-    assert await pool.fetchval("SELECT count(*) FROM postings") == 0
+    assert await pool.fetchval("SELECT count(*) FROM ledger_transactions") == 0
 
 
-async def test_a_posting_without_entries_cannot_be_committed(pool: Pool):
+async def test_a_transaction_without_postings_cannot_be_committed(pool: Pool):
     await pool.execute(FILL, "f", TICKER, NOW)
-    with pytest.raises(asyncpg.CheckViolationError, match="has no entries"):
-        await pool.execute(POSTING, NOW, TICKER, "f")
+    with pytest.raises(asyncpg.CheckViolationError, match="has no postings"):
+        await pool.execute(TRANSACTION, NOW, TICKER, "f")
 
 
-async def test_a_posting_cannot_be_unbalanced_by_a_later_transaction(pool: Pool):
+async def test_a_transaction_cannot_be_unbalanced_by_a_later_transaction(pool: Pool):
     await record(pool, fill(1, (True, 5200, 1000, 174_800)), settled(Side.YES))
-    number = await pool.fetchval("SELECT posting_id FROM postings WHERE kind = 'settlement'")
+    number = await pool.fetchval("SELECT transaction_id FROM ledger_transactions WHERE kind = 'settlement'")
     with pytest.raises(asyncpg.CheckViolationError, match="does not balance"):
-        await pool.execute("INSERT INTO entries VALUES ($1, 'fees', 1)", number)
+        await pool.execute("INSERT INTO postings VALUES ($1, 'fees', 1)", number)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        "UPDATE postings SET kind = 'fill'",
+        "UPDATE ledger_transactions SET kind = 'fill'",
+        "DELETE FROM ledger_transactions",
+        "TRUNCATE ledger_transactions CASCADE",
+        "UPDATE postings SET amount = 0",
         "DELETE FROM postings",
-        "TRUNCATE postings CASCADE",
-        "UPDATE entries SET amount = 0",
-        "DELETE FROM entries",
-        "TRUNCATE entries",
+        "TRUNCATE postings",
     ],
 )
 async def test_what_is_posted_cannot_be_changed_or_removed(pool: Pool, change: str):
@@ -118,13 +119,13 @@ async def test_a_fill_and_a_settlement_heard_twice_are_posted_once(pool: Pool):
     facts = (fill(1, (True, 5200, 1000, 174_800)), settled(Side.YES))
     await record(pool, *facts, *facts)
     async with transaction(pool) as connection:
-        assert not await books.post_fill(connection, facts[0].fill_id)
-        assert not await books.post_settlement(connection, Ticker(TICKER))
+        assert not await general_ledger.post_fill(connection, facts[0].fill_id)
+        assert not await general_ledger.post_settlement(connection, Ticker(TICKER))
     assert await amounts(pool) == {
         "cash": 10_000_000 - 5_200_000 - 174_800,
         "contracts": 0,
         "fees": 174_800,
-        "result": 5_200_000,
+        "realised_pnl": 5_200_000,
     }
 
 
@@ -132,7 +133,12 @@ async def test_buying_no_costs_the_complement_and_selling_it_brings_the_pair_bac
     await record(pool, fill(1, (False, 7000, 1000, 0)))
     assert (await amounts(pool))["cash"] == -3_000_000
     await record(pool, fill(2, (True, 6000, 500, 0)))
-    assert await amounts(pool) == {"cash": -1_000_000, "contracts": 1_500_000, "fees": 0, "result": -500_000}
+    assert await amounts(pool) == {
+        "cash": -1_000_000,
+        "contracts": 1_500_000,
+        "fees": 0,
+        "realised_pnl": -500_000,
+    }
 
 
 async def test_a_fill_heard_after_its_markets_settlement_is_settled_with_it(pool: Pool):
@@ -170,7 +176,7 @@ def _venue_cash(matches: list[Match], result: Side | None) -> int:
 
 
 async def test_an_older_database_with_fills_and_a_settlement_arrives_balanced(postgres: EmbeddedServer):
-    async with open_pool(await postgres.ensure_database("before_the_books"), application_name="t") as old:
+    async with open_pool(await postgres.ensure_database("before_the_ledger"), application_name="t") as old:
         async with transaction(old) as connection:
             await migrate(connection, FIRST_SCHEMA, ())
             await connection.execute(FILL, "f1", TICKER, NOW)
@@ -179,44 +185,46 @@ async def test_an_older_database_with_fills_and_a_settlement_arrives_balanced(po
         for _ in range(2):
             async with transaction(old) as connection:
                 await migrate(connection, schema_text())
-                await books.prove(connection)
+                await general_ledger.prove(connection)
         assert await amounts(old) == {
             "cash": 20_000_000 - 10_400_000 - 349_600,
             "contracts": 0,
             "fees": 349_600,
-            "result": 10_400_000,
+            "realised_pnl": 10_400_000,
         }
 
 
-async def test_an_altered_journal_row_stops_the_start_and_is_named(pool: Pool):
+async def test_an_altered_audit_log_row_stops_the_start_and_is_named(pool: Pool):
     async with transaction(pool) as connection:
         for kind in ("one", "two", "three"):
-            await journal.append(connection, NOW, kind)
-        await books.prove(connection)
-        await connection.execute("ALTER TABLE journal DISABLE TRIGGER journal_is_append_only")
-        await connection.execute("UPDATE journal SET kind = 'forged' WHERE seq = 2")
+            await audit_log.append(connection, NOW, kind)
+        await general_ledger.prove(connection)
+        await connection.execute("ALTER TABLE audit_log DISABLE TRIGGER audit_log_is_append_only")
+        await connection.execute("UPDATE audit_log SET kind = 'forged' WHERE seq = 2")
         with pytest.raises(Fatal, match="the seal of row 2 does not fit"):
-            await books.prove(connection)
+            await general_ledger.prove(connection)
 
 
 @pytest.mark.parametrize(
     ("forgery", "sentence"),
     [
-        ("UPDATE entries SET amount = amount + 1 WHERE account = 'cash'", "all entries sum to"),
+        ("UPDATE postings SET amount = amount + 1 WHERE account = 'cash'", "all postings sum to"),
         (
-            "UPDATE entries SET amount = amount + CASE account WHEN 'cash' THEN 1 WHEN 'fees' THEN -1 ELSE 0 END",
+            "UPDATE postings SET amount = amount + CASE account WHEN 'cash' THEN 1 WHEN 'fees' THEN -1 ELSE 0 END",
             "the fee of",
         ),
-        ("DELETE FROM entries; DELETE FROM postings", "has no posting"),
+        ("DELETE FROM postings; DELETE FROM ledger_transactions", "is not posted"),
     ],
 )
-async def test_altered_books_stop_the_start(pool: Pool, forgery: str, sentence: str):
+async def test_an_altered_ledger_stops_the_start(pool: Pool, forgery: str, sentence: str):
     await record(pool, fill(1, (True, 5200, 1000, 174_800)))
-    await pool.execute("ALTER TABLE entries DISABLE TRIGGER USER; ALTER TABLE postings DISABLE TRIGGER USER")
+    await pool.execute(
+        "ALTER TABLE postings DISABLE TRIGGER USER; ALTER TABLE ledger_transactions DISABLE TRIGGER USER"
+    )
     await pool.execute(forgery)
     async with transaction(pool) as connection:
         with pytest.raises(Fatal, match=sentence):
-            await books.prove(connection)
+            await general_ledger.prove(connection)
 
 
 @pytest.mark.parametrize(
@@ -244,9 +252,10 @@ async def test_what_the_venue_aligned_is_posted_apart_from_the_fee_and_both_are_
             None if multiplier is None else Decimal(multiplier),
         )
         charged = replace(fill(1, (True, 5200, 1000, int(Decimal(fee) * 10**6)), name), is_taker=taker)
-        await ledger.record_fact(connection, charged, NOW)
+        await trade_store.record_fact(connection, charged, NOW)
         rows = await connection.fetch(
-            "SELECT account, amount FROM entries JOIN postings USING (posting_id) WHERE ticker = $1", name
+            "SELECT account, amount FROM postings JOIN ledger_transactions USING (transaction_id) WHERE ticker = $1",
+            name,
         )
     booked = {row["account"]: row["amount"] for row in rows}
     assert booked["rounding"] == Decimal(rounding)

@@ -1,4 +1,4 @@
-"""The append-only journal: what was decided and done, written in the transaction that did it."""
+"""The append-only audit log: what was decided and done, written in the transaction that did it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from recio.db.connection import Connection
 from recio.units import ClientOrderId, TradeId
 
-_APPEND = "INSERT INTO journal (at, kind, trade_id, client_order_id, detail) VALUES ($1, $2, $3, $4, $5)"
+_APPEND = "INSERT INTO audit_log (at, kind, trade_id, client_order_id, detail) VALUES ($1, $2, $3, $4, $5)"
 
 
 async def append(

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
 import pytest
 
-from recio.db import shadow
+from recio.db import paper_trades
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import STEPS, migrate, schema_text
 from recio.db.pool import open_pool
 from recio.messages.decisions import OpenIntent
-from recio.rules.decision.shadow import ShadowFill
+from recio.rules.decision.shadow import PaperFill
 from recio.units import Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
 from tests.db.test_pool_and_schema import describe
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-BOUGHT = ShadowFill(quantity=Quantity(1_000), value=Money(5_000_000), fees=Money(175_000))
+BOUGHT = PaperFill(quantity=Quantity(1_000), value=Money(5_000_000), fees=Money(175_000))
+SCHEMA_12 = (Path(__file__).parent / "schema_v12.sql").read_text(encoding="utf-8")
 BEFORE_EXITS = """
     ALTER TABLE shadow_trades DROP COLUMN sold, DROP COLUMN proceeds, DROP COLUMN sold_at;
     DROP INDEX IF EXISTS shadow_trades_one_held_per_market;
@@ -50,35 +52,45 @@ def an_intent(side: Side = Side.YES) -> OpenIntent:
     )
 
 
-def part(contracts: int, cents: int) -> ShadowFill:
-    return ShadowFill(
+def part(contracts: int, cents: int) -> PaperFill:
+    return PaperFill(
         quantity=Quantity(100 * contracts), value=Money(10_000 * contracts * cents), fees=Money(10_000)
     )
 
 
 async def held(pool: Pool) -> TradeId:
     async with transaction(pool) as connection:
-        assert await shadow.insert(connection, an_intent(), BOUGHT)
-        return TradeId(await connection.fetchval("SELECT max(shadow_id) FROM shadow_trades"))
+        assert await paper_trades.insert(connection, an_intent(), BOUGHT)
+        return TradeId(await connection.fetchval("SELECT max(paper_trade_id) FROM paper_trades"))
 
 
-async def sell(pool: Pool, trade: TradeId, got: ShadowFill, seconds: int = 60) -> bool:
+async def sell(pool: Pool, trade: TradeId, got: PaperFill, seconds: int = 60) -> bool:
     async with transaction(pool) as connection:
-        return await shadow.sell(connection, trade, got, NOW + timedelta(seconds=seconds))
+        return await paper_trades.sell(connection, trade, got, NOW + timedelta(seconds=seconds))
 
 
 async def test_what_is_sold_in_parts_adds_up_and_ends_with_the_last_part(pool: Pool):
     trade = await held(pool)
     assert await sell(pool, trade, part(4, 60))
     async with transaction(pool) as connection:
-        (found,) = await shadow.counted(connection, NOW)
+        (found,) = await paper_trades.counted(connection, NOW)
     assert (found.held, found.is_live, found.ended_at) == (600, True, None)
     assert await sell(pool, trade, part(6, 50), 90)
     async with transaction(pool) as connection:
-        (found,) = await shadow.counted(connection, NOW)
+        (found,) = await paper_trades.counted(connection, NOW)
     assert (found.held, found.is_live, found.awaits_result) == (0, False, True)
     assert found.ended_at == NOW + timedelta(seconds=90)
     assert found.pnl == 2_400_000 + 3_000_000 - 5_000_000 - 175_000 - 20_000
+
+
+async def test_exit_orders_of_the_last_minute_are_kept_whatever_they_got(pool: Pool):
+    trade = await held(pool)
+    async with transaction(pool) as connection:
+        for seconds in (10, 50, 75):
+            await paper_trades.record_exit_order(connection, trade, NOW + timedelta(seconds=seconds))
+        (found,) = await paper_trades.counted(connection, NOW)
+    assert found.exit_orders_at == (NOW + timedelta(seconds=50), NOW + timedelta(seconds=75))
+    assert found.held == 1_000
 
 
 async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(pool: Pool):
@@ -86,30 +98,30 @@ async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(poo
     assert await sell(pool, trade, part(7, 60))
     assert not await sell(pool, trade, part(4, 60))
     async with transaction(pool) as connection:
-        await shadow.settle(connection, TICKER, Side.YES, NOW + timedelta(minutes=11))
+        await paper_trades.settle(connection, TICKER, Side.YES, NOW + timedelta(minutes=11))
     assert not await sell(pool, trade, part(1, 60))
-    with pytest.raises(asyncpg.CheckViolationError, match="shadow_trades_sold"):
-        await pool.execute("UPDATE shadow_trades SET sold = 11")
+    with pytest.raises(asyncpg.CheckViolationError, match="paper_trades_sold"):
+        await pool.execute("UPDATE paper_trades SET sold = 11")
 
 
 async def test_a_shadow_may_buy_again_what_it_sold_and_not_what_it_holds(pool: Pool):
     trade = await held(pool)
     async with transaction(pool) as connection:
-        assert not await shadow.insert(connection, an_intent(), BOUGHT)
+        assert not await paper_trades.insert(connection, an_intent(), BOUGHT)
     await sell(pool, trade, part(10, 60))
     async with transaction(pool) as connection:
-        assert await shadow.insert(connection, an_intent(), BOUGHT)
-        await shadow.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
-    assert await pool.fetchval("SELECT count(*) FROM shadow_trades WHERE result = 'no'") == 2
+        assert await paper_trades.insert(connection, an_intent(), BOUGHT)
+        await paper_trades.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
+    assert await pool.fetchval("SELECT count(*) FROM paper_trades WHERE result = 'no'") == 2
 
 
 async def test_a_score_counts_a_sale_by_what_it_brought_and_its_chance_by_how_the_market_ended(pool: Pool):
     trade = await held(pool)
     await sell(pool, trade, part(10, 60))
     async with transaction(pool) as connection:
-        early = (await shadow.scores(connection))["bold"]
-        await shadow.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
-        late = (await shadow.scores(connection))["bold"]
+        early = (await paper_trades.scores(connection))["bold"]
+        await paper_trades.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
+        late = (await paper_trades.scores(connection))["bold"]
     assert (early.trades, early.won, early.brier) == (1, 1, None)
     assert early.pnl == late.pnl == 6_000_000 - 5_000_000 - 185_000
     assert late.brier == pytest.approx(0.64)
@@ -119,10 +131,10 @@ async def test_shadow_trades_of_the_schema_before_are_held_as_they_were(pool: Po
     dsn = await postgres.ensure_database("before_exits")
     async with open_pool(dsn, application_name="t") as old:
         async with transaction(old) as connection:
-            await migrate(connection, schema_text())
+            await migrate(connection, SCHEMA_12, ())
             await connection.execute(BEFORE_EXITS)
             await connection.execute(
-                "INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why,"
+                "INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why,"
                 " decided_at, closes_at) VALUES ('bold', $1, $2, 'yes', 10, 5, 0.175, 0.8, 'w', $3, $4)",
                 TICKER,
                 EVENT,
@@ -131,7 +143,7 @@ async def test_shadow_trades_of_the_schema_before_are_held_as_they_were(pool: Po
             )
         async with transaction(old) as connection:
             assert await migrate(connection, schema_text()) == max(step.version for step in STEPS)
-            (found,) = await shadow.counted(connection, NOW)
+            (found,) = await paper_trades.counted(connection, NOW)
         assert (found.held, found.sold, found.sold_at) == (1_000, 0, None)
         assert await describe(old) == await describe(pool)
-        assert await old.fetchval("SELECT fees FROM shadow_trades") == Decimal("0.175")
+        assert await old.fetchval("SELECT fees FROM paper_trades") == Decimal("0.175")
