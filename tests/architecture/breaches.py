@@ -167,7 +167,7 @@ BREACHES = (
     Breach(
         "every table is written by whom schema.sql declares",
         "recio/commands/offends.py",
-        "from recio.db.books import post_fill as late\nlate()",
+        "import recio.db.books\nrecio.db.books.post_fill()",
         ("recio/commands/offends.py: ", "can write table postings; schema.sql says its writer is", "message"),
     ),
     Breach(
