@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model evidence
+.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model evidence
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -13,10 +13,21 @@ test: .venv/developer
 
 install: .venv/developer
 
+# What a change is held against while it is made: seconds, not minutes. Types are checked in the changed files of
+# recio/ only; `make check WHOLE=1` checks them all.
+CHANGED := { git diff --name-only --diff-filter=d HEAD; git ls-files --others --exclude-standard; } | grep '^recio/.*\.py$$'
+check: .venv/developer
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+	$(BIN)/recio check recio.toml
+	$(BIN)/python -m pytest --quiet tests/test_architecture.py
+	@files=$$($(if $(WHOLE),echo recio,$(CHANGED))); if [ -n "$$files" ]; then $(BIN)/pyright $$files; fi
+
+# flake8-async is slow, and finds nothing in a file that neither is asynchronous nor imports what is.
 lint: .venv/developer
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/flake8 --select ASYNC1,ASYNC2,ASYNC900 --extend-ignore ASYNC124 recio
+	grep -rlwE 'async|anyio|asyncio' recio --include='*.py' | xargs $(BIN)/flake8 --select ASYNC1,ASYNC2,ASYNC900 --extend-ignore ASYNC124
 	$(BIN)/lint-imports
 	$(BIN)/pyright
 	$(BIN)/codespell
@@ -89,6 +100,10 @@ model: .venv/developer
 # The page of what was tried and found, from the reports that the proofs above leave in docs/proof.
 fault-ledger: .venv/developer
 	$(BIN)/python -m tests.faults.fault_ledger
+
+# The page of who imports whom.
+imports: .venv/developer
+	$(BIN)/python -m tests.imports_picture
 
 # The page of how good the probabilities were, from the recordings in RECIO_DATA; two minutes of one core.
 evidence: .venv/developer

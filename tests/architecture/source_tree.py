@@ -107,7 +107,7 @@ def _parsed(path: str, text: str) -> Module:
         path=path,
         text=text,
         syntax=syntax,
-        imports={as_: of for of, as_ in imported(syntax)},
+        imports=_bindings(syntax),
         own=frozenset(name for statement in syntax.body for name in defined_by(statement)),
     )
 
@@ -131,10 +131,16 @@ def imported(syntax: ast.AST) -> Iterator[tuple[str, str]]:
     """(dotted name, what the file calls it) of each import, those inside functions too."""
     for node in ast.walk(syntax):
         if isinstance(node, ast.Import):
-            yield from ((each.name, each.asname or each.name.split(".")[0]) for each in node.names)
+            # `import a.b` calls a by its name, and reaches b through it.
+            yield from ((each.name, each.asname or each.name) for each in node.names)
         elif isinstance(node, ast.ImportFrom):
             # ruff refuses relative imports (TID252), so `module` is whole.
             yield from ((f"{node.module}.{each.name}", each.asname or each.name) for each in node.names)
+
+
+def _bindings(syntax: ast.AST) -> Mapping[str, str]:
+    found = {as_: of for of, as_ in imported(syntax)}
+    return {as_.split(".")[0]: as_.split(".")[0] if "." in as_ else of for as_, of in found.items()}
 
 
 def told(wall: Wall, faults: Iterable[Fault]) -> str:

@@ -6,6 +6,7 @@ import itertools
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 import pytest
@@ -23,7 +24,7 @@ from recio.messages.account import FillSeen, SettlementSeen
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from tests.builders import EVENT, NOW, TICKER
 
-Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 TRANSACTION = "INSERT INTO ledger_transactions (at, kind, ticker, fill_id) VALUES ($1, 'fill', $2, $3) RETURNING transaction_id"
 FILL = """

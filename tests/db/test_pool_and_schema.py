@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeAlias
 
 import anyio
 import anyio.abc
@@ -41,7 +42,7 @@ REFUSAL = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
 NEXT = schema_version() + 1
 FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 OLD_AUDIT_ROW = "INSERT INTO journal (at, kind, detail) VALUES ($1, $2, '{}')"
-Pool = asyncpg.Pool[asyncpg.Record] if hasattr(asyncpg.Pool, "__class_getitem__") else asyncpg.Pool
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
 def over_tcp(dsn: str, port: int) -> str:
