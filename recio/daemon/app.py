@@ -90,7 +90,7 @@ async def _live(
     besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
 ) -> None:
-    """Three nested groups: those who decide stop first, then who sends, then who keeps the books."""
+    """Three nested groups: those who decide stop first, then who sends, then who keeps the accounts."""
     config = config.model_copy(update={"risk": owned.limits})
     task_health = HealthByTask()
     rest = KalshiRest(
