@@ -66,8 +66,13 @@ def test_any_coin_is_named_by_its_symbol_alone(tmp_path: Path):
     path.write_text('[symbols.ETH]\nseries = ["KXETHD", "KXETH15M"]\n', encoding="utf-8")
     config = load(path)
     ether = config.symbols["ETH"]
-    assert (ether.index, ether.coinbase, ether.kraken) == ("ETHUSD_RTI", "ETH-USD", "ETH/USD")
-    assert (ether.bitstamp, ether.gemini) == ("ethusd", "ETHUSD")
+    assert ether.index == "ETHUSD_RTI"
+    assert ether.products == {
+        "coinbase": "ETH-USD",
+        "kraken": "ETH/USD",
+        "bitstamp": "ethusd",
+        "gemini": "ETHUSD",
+    }
     assert config.series == {"KXETHD": "ETH", "KXETH15M": "ETH"}
 
 

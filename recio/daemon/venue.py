@@ -13,7 +13,7 @@ from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.kalshi.signing import Signer, load_signer
 from recio.settings.config import Config
-from recio.settings.prices import PriceSource
+from recio.settings.price_sources import SIMULATED
 from recio.settings.venue import Environment
 
 REST_URLS = {
@@ -30,7 +30,7 @@ WS_URLS = {
 class Venue:
     rest_url: str
     ws_url: str
-    price_urls: Mapping[PriceSource, str]
+    price_urls: Mapping[str, str]
     """Where each price source is; a simulated venue brings its own."""
     signer: Signer
     account: str
@@ -86,19 +86,11 @@ def find_venue(config: Config) -> Venue:
     return Venue(
         rest_url=config.kalshi.rest_url or REST_URLS[environment],
         ws_url=config.kalshi.ws_url or WS_URLS[environment],
-        price_urls={
-            PriceSource.COINBASE: config.prices.coinbase_url,
-            PriceSource.KRAKEN: config.prices.kraken_url,
-            PriceSource.BITSTAMP: config.prices.bitstamp_url,
-            PriceSource.GEMINI: config.prices.gemini_url,
-        },
+        price_urls=config.prices.urls,
         signer=load_signer(config.kalshi.key_id, Path(config.kalshi.key_path).expanduser()),
         account=hashlib.sha256(config.kalshi.key_id.encode()).hexdigest()[:12],
         clock=Clock(),
     )
-
-
-SIMULATED = (PriceSource.COINBASE, PriceSource.KRAKEN)
 
 
 def _refuse_unfed(config: Config) -> None:
@@ -111,9 +103,9 @@ def _refuse_unfed(config: Config) -> None:
             )
 
 
-def _feeds(credentials: Credentials) -> dict[PriceSource, str]:
-    feeds = {PriceSource.COINBASE: credentials.price_url}
-    return feeds | ({PriceSource.KRAKEN: credentials.kraken_url} if credentials.kraken_url else {})
+def _feeds(credentials: Credentials) -> dict[str, str]:
+    feeds = {"coinbase": credentials.price_url}
+    return feeds | ({"kraken": credentials.kraken_url} if credentials.kraken_url else {})
 
 
 def simulated(credentials: Credentials) -> Venue:

@@ -22,7 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
-from recio.settings.prices import PricesSection, SymbolSection
+from recio.settings.prices import PricesSection, SymbolSection, as_written, keys_of
 from recio.settings.renamed import renamed_key, renamed_value
 from recio.settings.risk import RiskSection
 from recio.settings.section import Section
@@ -162,7 +162,7 @@ def check_private_key_file(path: Path) -> None:
 
 
 def _place(detail: ErrorDetails) -> tuple[str, ...]:
-    return tuple(str(part) for part in detail["loc"])
+    return as_written([str(part) for part in detail["loc"]])
 
 
 def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
@@ -210,7 +210,7 @@ def known_keys() -> list[str]:
         keys.append(name)
         section = spec.annotation
         if isinstance(section, type) and issubclass(section, Section):
-            keys.extend(f"{name}.{inner}" for inner in section.model_fields)
-    keys.extend(f"symbols.BTC.{inner}" for inner in SymbolSection.model_fields)
+            keys.extend(f"{name}.{inner}" for inner in keys_of(section))
+    keys.extend(f"symbols.BTC.{inner}" for inner in keys_of(SymbolSection))
     keys.extend(f"strategies.NAME.{inner}" for inner in StrategySection.model_fields)
     return keys

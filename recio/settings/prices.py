@@ -1,34 +1,58 @@
-"""[prices] and [symbols.*]: whose prices of which coin are listened to, and when they are not believed; it opens no feed."""
+"""[prices] and [symbols.*]: whose prices of which coin are listened to, and when they are not believed; it opens no feed.
+
+recio.toml has a key for each source's address and for each source's name of a coin. They are kept by source, so that
+neither section knows which sources there are.
+"""
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, cast
 
-from pydantic import Field
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
+from recio.settings.price_sources import SIMULATED, SOURCES
 from recio.settings.section import Section
 from recio.settings.units import Seconds
 
-
-class PriceSource(StrEnum):
-    COINBASE = "coinbase"
-    KRAKEN = "kraken"
-    BITSTAMP = "bitstamp"
-    GEMINI = "gemini"
+BY_SOURCE = "(by source)"
+"""What the sources' own keys are gathered under before they are read; nobody can write it in recio.toml."""
+URL_KEYS = {name: f"{name}_url" for name in SOURCES}
+DOCUMENTED = {name: source.url for name, source in SOURCES.items()}
+PRODUCT_KEYS = {name: name for name in SOURCES}
 
 
 class PricesSection(Section):
-    sources: tuple[PriceSource, ...] = Field(default=(PriceSource.COINBASE, PriceSource.KRAKEN), min_length=1)
-    coinbase_url: str = "wss://ws-feed.exchange.coinbase.com"
-    kraken_url: str = "wss://ws.kraken.com/v2"
-    bitstamp_url: str = "wss://ws.bitstamp.net"
-    gemini_url: str = "wss://api.gemini.com/v2/marketdata"
+    sources: tuple[str, ...] = Field(default=SIMULATED, min_length=1)
+    urls: Mapping[str, str] = Field(default=DOCUMENTED, alias=BY_SOURCE)
+    """Where each source is, by its name."""
     use_index: bool = True
     idle_timeout_seconds: Seconds = 15.0
     frozen_seconds: Seconds = 20.0
     max_divergence_bp: float = Field(default=20.0, gt=0, le=1_000)
     warmup_seconds: Annotated[int, Field(ge=20, le=900)] = 300
+
+    @model_validator(mode="before")
+    @classmethod
+    def urls_by_source(cls, value: Any) -> Any:
+        return _gathered(value, URL_KEYS)
+
+    @model_serializer(mode="wrap")
+    def a_key_for_each(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _spread(written(self), "urls", URL_KEYS)
+
+    @field_validator("sources")
+    @classmethod
+    def known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in SOURCES:
+                raise ValueError(f"there is no source {name!r}; there are {', '.join(SOURCES)}")
+        return value
+
+    @field_validator("urls")
+    @classmethod
+    def every_source(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        return DOCUMENTED | dict(value)
 
 
 SERIES = "^[A-Z0-9]{2,30}$"
@@ -40,19 +64,62 @@ class SymbolSection(Section):
 
     series: tuple[Annotated[str, Field(pattern=SERIES)], ...] = Field(min_length=1)
     index: str = ""
-    coinbase: str = ""
-    kraken: str = ""
-    bitstamp: str = ""
-    gemini: str = ""
+    products: Mapping[str, str] = Field(default_factory=dict[str, str], alias=BY_SOURCE)
+    """What each source calls the coin, by the source's name."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def products_by_source(cls, value: Any) -> Any:
+        return _gathered(value, PRODUCT_KEYS)
+
+    @model_serializer(mode="wrap")
+    def a_key_for_each(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return _spread(written(self), "products", PRODUCT_KEYS)
 
     def named(self, symbol: str) -> SymbolSection:
         """The same with the usual names where none was given."""
+        usual = {name: source.product_of(symbol) for name, source in SOURCES.items()}
+        given = {name: product for name, product in self.products.items() if product}
         return self.model_copy(
             update={
                 "index": self.index or KNOWN_INDEX.get(symbol, f"{symbol}USD_RTI"),
-                "coinbase": self.coinbase or f"{symbol}-USD",
-                "kraken": self.kraken or f"{symbol}/USD",
-                "bitstamp": self.bitstamp or f"{symbol.lower()}usd",
-                "gemini": self.gemini or f"{symbol}USD",
+                "products": usual | given,
             }
         )
+
+
+GATHERED: Mapping[type[Section], tuple[str, Mapping[str, str]]] = {
+    PricesSection: ("urls", URL_KEYS),
+    SymbolSection: ("products", PRODUCT_KEYS),
+}
+
+
+def keys_of(section: type[Section]) -> list[str]:
+    """The keys of a section as recio.toml writes them."""
+    field, keys = GATHERED.get(section, ("", {}))
+    return [key for name in section.model_fields for key in (keys.values() if name == field else (name,))]
+
+
+def as_written(place: Sequence[str]) -> tuple[str, ...]:
+    """The place of a fault as recio.toml writes it: its gathered key stands there as prices.kraken_url."""
+    match tuple(place):
+        case ("prices", "(by source)", name, *_) if name in URL_KEYS:
+            return ("prices", URL_KEYS[name])
+        case ("symbols", symbol, "(by source)", name, *_) if name in PRODUCT_KEYS:
+            return ("symbols", symbol, PRODUCT_KEYS[name])
+        case other:
+            return other
+
+
+def _gathered(value: Any, keys: Mapping[str, str]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    table = cast("dict[str, Any]", value)
+    by_source = {name: table[key] for name, key in keys.items() if key in table}
+    rest = {key: each for key, each in table.items() if key not in keys.values()}
+    return rest | {BY_SOURCE: by_source}
+
+
+def _spread(dumped: dict[str, Any], field: str, keys: Mapping[str, str]) -> dict[str, Any]:
+    by_source: Mapping[str, str] = dumped.pop(field)
+    return dumped | {keys[name]: each for name, each in by_source.items()}

@@ -24,15 +24,15 @@ from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
 from recio.messages.prices import IndexHistory, Prices, PriceView, SourceState, SourceView
-from recio.prices import bitstamp, coinbase, gemini, kraken
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
+from recio.prices.sources import source_named
 from recio.rules.price import consensus, price_sources
 from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel
 from recio.rules.price.momentum import MINUTES_REMEMBERED
 from recio.rules.price.price_sources import Limits, apart_bp
 from recio.rules.price.volatility import REMEMBERED_SECONDS, PriceMemory
-from recio.settings.prices import PriceSource, PricesSection, SymbolSection
+from recio.settings.prices import PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Reads, Writes
@@ -102,7 +102,7 @@ class PriceFeed:
     pool: asyncpg.Pool[asyncpg.Record]
     clock: Clock
     settings: PricesSection
-    urls: Mapping[PriceSource, str]
+    urls: Mapping[str, str]
     symbols: Mapping[str, SymbolSection]
     index: Reads[IndexHistory]
     prices: Writes[Prices]
@@ -121,20 +121,9 @@ class PriceFeed:
     def _sources(self) -> list[Source]:
         return [self._source(each) for each in dict.fromkeys(self.settings.sources) if each in self.urls]
 
-    def _source(self, which: PriceSource) -> Source:
-        match which:
-            case PriceSource.COINBASE:
-                products = {each.coinbase: symbol for symbol, each in self.symbols.items()}
-                return coinbase.source(self.urls[which], products)
-            case PriceSource.KRAKEN:
-                pairs = {each.kraken: symbol for symbol, each in self.symbols.items()}
-                return kraken.source(self.urls[which], pairs)
-            case PriceSource.BITSTAMP:
-                pairs = {each.bitstamp: symbol for symbol, each in self.symbols.items()}
-                return bitstamp.source(self.urls[which], pairs)
-            case PriceSource.GEMINI:
-                names = {each.gemini: symbol for symbol, each in self.symbols.items()}
-                return gemini.source(self.urls[which], names)
+    def _source(self, name: str) -> Source:
+        names = {section.products[name]: symbol for symbol, section in self.symbols.items()}
+        return source_named(name, self.urls[name], names)
 
     def _limits(self) -> Limits:
         """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""

@@ -20,7 +20,7 @@ from structlog.testing import capture_logs
 from recio.clock import Clock
 from recio.db import market_data
 from recio.messages.prices import IndexHistory, IndexValue, Prices, PriceView, SourceState
-from recio.settings.prices import PriceSource, PricesSection, SymbolSection
+from recio.settings.prices import PricesSection, SymbolSection
 from recio.tasks import price_feed
 from recio.tasks.price_feed import PriceFeed
 from recio.wires import Wires
@@ -104,7 +104,7 @@ async def feeding(
             pool=pool,
             clock=venue.clock,
             settings=PricesSection.model_validate({"warmup_seconds": 20, **settings}),
-            urls={PriceSource.COINBASE: f"{base}/coinbase", PriceSource.KRAKEN: f"{base}/kraken"},
+            urls={"coinbase": f"{base}/coinbase", "kraken": f"{base}/kraken"},
             symbols=SYMBOLS,
             index=wires.index,
             prices=wires.prices,
