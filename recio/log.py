@@ -18,6 +18,7 @@ from structlog.typing import Processor
 
 from recio.clock import Clock
 from recio.settings.system import LogFormat, LogSection
+from recio.times import time_text
 
 SECRET_KEYS = re.compile(
     r"signature|secret|private|password|token|authorization|kalshi-access", re.IGNORECASE
@@ -62,7 +63,7 @@ def configure(section: LogSection, clock: Clock, stream: TextIO | None = None) -
     out = cast("TextIO", LogStream(target))
 
     def stamp(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-        event["at"] = clock.utc().isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        event["at"] = time_text(clock.utc())
         return event
 
     common: list[Processor] = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -13,8 +12,8 @@ from recio.errors import Transient
 from recio.kalshi.responses import Instant, decoded
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import VenuePhase, VenueState
+from recio.times import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 MAY_CARRY_STATUS = (200, 500, 503, 504)
 """A paused exchange may send its status with one of these."""
 DAYS_BEHIND = 1

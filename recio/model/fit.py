@@ -17,7 +17,8 @@ from statistics import pstdev
 from recio.model.candles import MINUTE, Candles
 from recio.rules.price.volatility import HORIZONS
 from recio.rules.pricing.average_fit import FITTED, Tails, TimeOfDay
-from recio.rules.pricing.time_of_day import NEW_YORK, SATURDAY, factor
+from recio.rules.pricing.time_of_day import SATURDAY, factor
+from recio.times import NEW_YORK
 
 WEEK = 7 * 24 * 60
 HALF_HOURS = 48

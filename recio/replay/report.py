@@ -6,7 +6,6 @@ Every amount is exact text; None stands where the recording does not tell.
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
 from typing import Any
 
 from recio.replay.findings import (
@@ -18,6 +17,7 @@ from recio.replay.findings import (
 )
 from recio.replay.sums import Totals, agreement, average, integrity, proxy_agreement, strike_agreement, totals
 from recio.replay.text import summary, table
+from recio.times import time_text
 from recio.units import money_text, price_text, quantity_text
 
 __all__ = ["ReplayReport", "as_json", "as_text"]
@@ -51,8 +51,8 @@ def _session(session: SessionFound) -> dict[str, Any]:
     return {
         "session": session.name,
         "own": session.own,
-        "began_at": _time(session.began_at),
-        "ended_at": _time(session.ended_at),
+        "began_at": time_text(session.began_at),
+        "ended_at": time_text(session.ended_at),
         "clock_offset_ms": session.clock_offset_ms,
         "messages_behind_clock": session.messages_behind_clock,
         "longest_silence_ms": session.longest_silence_ms,
@@ -71,7 +71,7 @@ def _gap(session: str, gap: GapFound) -> dict[str, Any]:
         "sid": gap.sid,
         "expected": gap.expected,
         "got": gap.got,
-        "at": _time(gap.at),
+        "at": time_text(gap.at),
     }
 
 
@@ -95,8 +95,8 @@ def _trade(found: TradeFound) -> dict[str, Any]:
         "payout": money_text(trade.payout),
         "result": _text(found.result),
         "pnl": None if trade.closed_at is None else money_text(trade.pnl),
-        "opened_at": _time(trade.opened_at),
-        "closed_at": None if trade.closed_at is None else _time(trade.closed_at),
+        "opened_at": time_text(trade.opened_at),
+        "closed_at": None if trade.closed_at is None else time_text(trade.closed_at),
         "seconds_to_close": (trade.closes_at - trade.opened_at).total_seconds(),
         "probability": intent.inputs["probability"],
         "why": trade.why,
@@ -122,7 +122,7 @@ def _window(found: WindowFound) -> dict[str, Any]:
         "session": found.session,
         "ticker": found.ticker,
         "strike": _text(found.strike),
-        "closes_at": _time(found.closes_at),
+        "closes_at": time_text(found.closes_at),
         "recorded_result": _text(found.recorded_result),
         "result": _text(found.result),
         "settlement_value": _text(found.settlement_value),
@@ -136,10 +136,6 @@ def _window(found: WindowFound) -> dict[str, Any]:
 
 def _text(value: object) -> str | None:
     return None if value is None else str(value)
-
-
-def _time(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def as_text(report: ReplayReport) -> str:

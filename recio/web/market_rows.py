@@ -17,6 +17,7 @@ from recio.messages.decisions import StrikeAssessment
 from recio.messages.markets import MarketView
 from recio.messages.prices import Prices, PriceView, SourceView
 from recio.rules.market.quotes import ask_of, bid_of
+from recio.times import time_text
 from recio.units import (
     EventTicker,
     Money,
@@ -159,10 +160,6 @@ def _board_row(
         "note": ("watched: " if watched else "")
         + ((strike.note if strike is not None else "") or view.why_no_book),
     }
-
-
-def time_text(at: datetime) -> str:
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def age_seconds(at: datetime, now: datetime) -> float:

@@ -22,6 +22,7 @@ from recio.rules.health.conditions import task_limit
 from recio.rules.market.quotes import bid_of, market_on
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask
+from recio.times import time_text
 from recio.units import (
     Money,
     Price,
@@ -31,7 +32,7 @@ from recio.units import (
     quantity_text,
 )
 from recio.web.limit_rows import external, limit_rows
-from recio.web.market_rows import board_rows, dollars_text, price_rows, time_text, venue_row
+from recio.web.market_rows import board_rows, dollars_text, price_rows, venue_row
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
 

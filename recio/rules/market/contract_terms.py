@@ -8,11 +8,10 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
 from recio.messages.markets import StrikeType
+from recio.times import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 SEPTEMBER = 9
 """The one month that is also shortened to four letters."""
 QUOTED = 120

@@ -6,12 +6,11 @@ import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
-from zoneinfo import ZoneInfo
 
 from recio.rules.price.volatility import HORIZONS
 from recio.rules.pricing.average_fit import TimeOfDay
+from recio.times import NEW_YORK
 
-NEW_YORK = ZoneInfo("America/New_York")
 HALF_HOUR = 1_800
 SATURDAY = 5
 LONGEST = 7 * 86_400.0
