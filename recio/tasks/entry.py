@@ -170,7 +170,7 @@ class Entry:
         async with transaction(self.pool) as connection:
             is_first = await requests.answer(connection, request.request_id, wanted, sentence)
         log.info(
-            "request answered", request=request.request_id, by=request.by, wanted=wanted, sentence=sentence
+            "request answered", request=request.request_id, by=request.by, accepted=wanted, sentence=sentence
         )
         if is_first and isinstance(outcome, OpenIntent):
             await self._send(outcome, say)
