@@ -51,16 +51,16 @@ class Rows:
     halts: Sequence[Row]
     broken_seal: int | None
     booked: Decimal
-    """Cash by the double-entry books."""
+    """Cash by the double-entry ledger."""
     unbalanced: int
-    """Entries that sum to something else than zero, over all of them; and facts without a posting."""
+    """Ledger transactions that do not sum to zero, and fills and settlements that are not posted."""
 
 
 _UNBALANCED = """
-    SELECT (SELECT count(*) FROM (SELECT 1 FROM entries GROUP BY posting_id HAVING sum(amount) <> 0) AS uneven)
-         + (SELECT count(*) FROM fills f WHERE NOT EXISTS (SELECT FROM postings p WHERE p.fill_id = f.fill_id))
+    SELECT (SELECT count(*) FROM (SELECT 1 FROM postings GROUP BY transaction_id HAVING sum(amount) <> 0) AS uneven)
+         + (SELECT count(*) FROM fills f WHERE NOT EXISTS (SELECT FROM ledger_transactions l WHERE l.fill_id = f.fill_id))
          + (SELECT count(*) FROM settlements s
-            WHERE NOT EXISTS (SELECT FROM postings p WHERE p.settled_ticker = s.ticker))
+            WHERE NOT EXISTS (SELECT FROM ledger_transactions l WHERE l.settled_ticker = s.ticker))
 """
 
 
@@ -74,7 +74,7 @@ async def read_rows(connection: asyncpg.Connection[Row]) -> Rows:
         halts=await connection.fetch("SELECT * FROM halts"),
         broken_seal=await connection.fetchval("SELECT audit_log_breaks_at(0)"),
         booked=await connection.fetchval(
-            "SELECT coalesce(sum(amount), 0) FROM entries WHERE account = 'cash'"
+            "SELECT coalesce(sum(amount), 0) FROM postings WHERE account = 'cash'"
         ),
         unbalanced=await connection.fetchval(_UNBALANCED),
     )

@@ -207,7 +207,7 @@ async def books_agree(world: World) -> None:
     fees = sum((row["fee"] for row in fills), 0)
     assert fees == Decimal(ledger["fees"])
     known = {row["ticker"] for row in await world.rows("SELECT ticker FROM settlements")}
-    booked = await world.rows("SELECT coalesce(sum(amount), 0) AS cash FROM entries WHERE account = 'cash'")
+    booked = await world.rows("SELECT coalesce(sum(amount), 0) AS cash FROM postings WHERE account = 'cash'")
     unheard = sum(row["revenue"] for row in ledger["settlements"] if row["ticker"] not in known)
     moved = Decimal(ledger["cash"]) - Decimal(ledger["deposits"])
     assert booked[0]["cash"] == moved - Decimal(unheard).scaleb(-2), (
