@@ -30,6 +30,7 @@ lint: .venv/developer
 	grep -rlwE 'async|anyio|asyncio' recio --include='*.py' | xargs $(BIN)/flake8 --select ASYNC1,ASYNC2,ASYNC900 --extend-ignore ASYNC124
 	$(BIN)/lint-imports
 	$(BIN)/pyright
+	$(BIN)/pyright --project pyrightconfig.tests.json
 	$(BIN)/codespell
 
 bench: .venv/developer

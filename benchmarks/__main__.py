@@ -17,7 +17,7 @@ from pathlib import Path
 import anyio
 import asyncpg
 
-from recio.db import ledger
+from recio.db import trade_store
 from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
 from recio.db.migrations import migrate, schema_text
@@ -43,7 +43,7 @@ from recio.rules.pricing.settlement_average import forecast
 from recio.settings.risk import RiskSection
 from recio.settings.trading import EntrySection
 from recio.units import Money, Ticker
-from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
+from tests.builders import NOW, account, board, book, market, open_trades, price, prices, section, view
 from tests.runs import begun
 from tests.tasks.test_order_path_tasks import an_intent
 
@@ -51,7 +51,8 @@ DELTAS = 50_000
 ROUNDS = 5
 COMMITS = 200
 MANY = 1_000_000
-BOUNDLESS = RiskSection(
+BOUNDLESS = section(
+    RiskSection,
     max_entries_per_event=MANY,
     max_event_cost_dollars=Decimal(MANY),
     max_open_trades=MANY,
@@ -203,9 +204,9 @@ async def _commits(pool: asyncpg.Pool[asyncpg.Record]) -> str:
 
     async def intend(number: int) -> None:
         intent = an_intent(datetime.now(UTC), Ticker(f"KX-{number}"))
-        collar = Collar(ask=intent.limit, fair=Decimal("0.55"))
+        collar = Collar(ask=intent.limit, model_value=Decimal("0.55"))
         async with transaction(pool) as connection:
-            await ledger.intend_entry(
+            await trade_store.record_entry(
                 connection,
                 writer,
                 Approved(intent=intent, reserved=Money(1), collar=collar),

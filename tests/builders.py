@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import TypeVar
 
 from recio.messages.account import AccountView
 from recio.messages.markets import (
@@ -21,6 +23,7 @@ from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderVie
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.settings.config import Config
 from recio.settings.prices import PricesSection
+from recio.settings.section import Section
 from recio.settings.trading import EntrySection
 from recio.units import (
     BookSide,
@@ -48,26 +51,34 @@ TAPERED = (
 )
 
 
+SectionType = TypeVar("SectionType", bound=Section)
+
+
+def section(kind: type[SectionType], **written: object) -> SectionType:
+    """A table of recio.toml from what is written in it: dollars and contracts, not the exact units that it keeps."""
+    return kind.model_validate(written)
+
+
 def market(**changes: object) -> Market:
-    fields: dict[str, object] = {
-        "ticker": TICKER,
-        "event_ticker": EVENT,
-        "series_ticker": "KXBTC15M",
-        "symbol": "BTC",
-        "exchange_index": 2,
-        "strike_type": StrikeType.GREATER_OR_EQUAL,
-        "floor_strike": Decimal("84000.00"),
-        "cap_strike": None,
-        "open_time": NOW - timedelta(minutes=5),
-        "close_time": NOW + timedelta(minutes=10),
-        "status": MarketStatus.ACTIVE,
-        "price_ranges": TAPERED,
-        "fee_multiplier": Decimal(1),
-        "rules_primary": "mean of sixty prints",
-        "rules_secondary": "",
-        "untradable": "",
-    }
-    return Market(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = Market(
+        ticker=TICKER,
+        event_ticker=EVENT,
+        series_ticker="KXBTC15M",
+        symbol="BTC",
+        exchange_index=2,
+        strike_type=StrikeType.GREATER_OR_EQUAL,
+        floor_strike=Decimal("84000.00"),
+        cap_strike=None,
+        open_time=NOW - timedelta(minutes=5),
+        close_time=NOW + timedelta(minutes=10),
+        status=MarketStatus.ACTIVE,
+        price_ranges=TAPERED,
+        fee_multiplier=Decimal(1),
+        rules_primary="mean of sixty prints",
+        rules_secondary="",
+        untradable="",
+    )
+    return replace(usual, **changes)
 
 
 TRADING = VenueState(phase=VenuePhase.TRADING)
@@ -96,70 +107,70 @@ def prices(view: PriceView | None = None, symbol: str = "BTC") -> Prices:
 
 
 def trade(**changes: object) -> TradeView:
-    fields: dict[str, object] = {
-        "trade_id": TradeId(1),
-        "strategy": "average",
-        "ticker": TICKER,
-        "event_ticker": EVENT,
-        "side": Side.YES,
-        "state": TradeState.OPEN,
-        "opened_at": NOW - timedelta(minutes=2),
-        "closes_at": NOW + timedelta(minutes=10),
-        "closed_at": None,
-        "exchange_index": 2,
-        "entry_quantity": Quantity(1000),
-        "entry_cost": Money(5_200_000),
-        "exit_quantity": Quantity(0),
-        "exit_proceeds": Money(0),
-        "fees": Money(174_800),
-        "payout": Money(0),
-        "why": "test",
-        "ended_by": None,
-    }
-    return TradeView(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = TradeView(
+        trade_id=TradeId(1),
+        strategy="average",
+        ticker=TICKER,
+        event_ticker=EVENT,
+        side=Side.YES,
+        state=TradeState.OPEN,
+        opened_at=NOW - timedelta(minutes=2),
+        closes_at=NOW + timedelta(minutes=10),
+        closed_at=None,
+        exchange_index=2,
+        entry_quantity=Quantity(1000),
+        entry_cost=Money(5_200_000),
+        exit_quantity=Quantity(0),
+        exit_proceeds=Money(0),
+        fees=Money(174_800),
+        payout=Money(0),
+        why="test",
+        ended_by=None,
+    )
+    return replace(usual, **changes)
 
 
 def order(**changes: object) -> OrderView:
-    fields: dict[str, object] = {
-        "client_order_id": ClientOrderId("recio-0000000a-1-entry-1"),
-        "trade_id": TradeId(1),
-        "venue_order_id": None,
-        "ticker": TICKER,
-        "purpose": OrderPurpose.ENTRY,
-        "book_side": BookSide.BID,
-        "state": OrderState.PENDING,
-        "quantity": Quantity(1000),
-        "filled": Quantity(0),
-        "price": Price(5200),
-        "reserved": Money(5_374_800),
-        "created_at": NOW,
-        "note": "",
-    }
-    return OrderView(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = OrderView(
+        client_order_id=ClientOrderId("recio-0000000a-1-entry-1"),
+        trade_id=TradeId(1),
+        venue_order_id=None,
+        ticker=TICKER,
+        purpose=OrderPurpose.ENTRY,
+        book_side=BookSide.BID,
+        state=OrderState.PENDING,
+        quantity=Quantity(1000),
+        filled=Quantity(0),
+        price=Price(5200),
+        reserved=Money(5_374_800),
+        created_at=NOW,
+        note="",
+    )
+    return replace(usual, **changes)
 
 
 def open_trades(**changes: object) -> OpenTrades:
-    fields: dict[str, object] = {
-        "trades": (),
-        "orders": (),
-        "recent_trades": (),
-        "recent_orders": (),
-        "entries_by_event": {},
-        "last_entry_at": {},
-        "realised_today": Money(0),
-        "fees_today": Money(0),
-        "wins_today": 0,
-        "losses_today": 0,
-    }
-    return OpenTrades(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = OpenTrades(
+        trades=(),
+        orders=(),
+        recent_trades=(),
+        recent_orders=(),
+        entries_by_event={},
+        last_entry_at={},
+        realised_today=Money(0),
+        fees_today=Money(0),
+        wins_today=0,
+        losses_today=0,
+    )
+    return replace(usual, **changes)
 
 
 def account(balance: int = 1_000_000_000, **changes: object) -> AccountView:
-    fields: dict[str, object] = {
-        "balance": Money(balance),
-        "positions": {},
-        "differences": (),
-        "external": (),
-        "reconciled_at": NOW,
-    }
-    return AccountView(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = AccountView(
+        balance=Money(balance),
+        positions={},
+        differences=(),
+        external=(),
+        reconciled_at=NOW,
+    )
+    return replace(usual, **changes)

@@ -31,7 +31,7 @@ from recio.units import (
     Ticker,
     VenueOrderId,
 )
-from tests.builders import EVENT, NOW, account
+from tests.builders import EVENT, NOW, account, section
 from tests.runs import begun
 
 SOON = timedelta(seconds=2)
@@ -194,7 +194,9 @@ async def test_what_was_lost_today_counts_after_a_restart_and_not_the_day_after(
 async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
     writer = await begun(connection, LIMITS)
     await lose(connection, writer, 1)
-    nothing = RiskSection(max_open_trades=0, max_orders_per_minute=0, max_open_cost_dollars=Decimal(0))
+    nothing = section(
+        RiskSection, max_open_trades=0, max_orders_per_minute=0, max_open_cost_dollars=Decimal(0)
+    )
     later = await begun(connection, nothing)
     await connection.execute("ALTER TABLE trades DISABLE TRIGGER trades_move_legally")
     trade_id = await connection.fetchval(

@@ -186,7 +186,7 @@ def test_a_day_at_speed_drifts_by_nothing_and_keeps_nothing() -> None:
 
     simulation.order_flows = {}
     closing = max(
-        market.close_ms for market in simulation.venue.markets.values() if market.status is Status.ACTIVE
+        market.close_ms for market in simulation.listings.markets.values() if market.status is Status.ACTIVE
     )
     assert simulation.advance(closing + 200_000, most_steps=10**7)
     books.read(simulation.venue.collect())

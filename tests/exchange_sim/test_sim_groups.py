@@ -123,12 +123,12 @@ def test_a_limit_below_what_just_matched_stops_the_group_at_once(trading_session
     ]
 
 
-@pytest.mark.parametrize("bound_to", [{"shard": 0, "subaccount": 0}, {"shard": 2, "subaccount": 5}])
+@pytest.mark.parametrize(("shard", "subaccount"), [(0, 0), (2, 5)])
 def test_an_order_joins_no_group_of_another_shard_or_subaccount(
-    trading_session: MakeSession, bound_to: dict[str, int]
+    trading_session: MakeSession, shard: int, subaccount: int
 ) -> None:
     d = trading_session()
-    group = OrderGroup(group_id="elsewhere", limit=100, **bound_to)
+    group = OrderGroup(group_id="elsewhere", limit=100, shard=shard, subaccount=subaccount)
     d.venue.groups[group.group_id] = group
     refused = create(d.venue, d.order("bid", 5_000, 100, group_id=group.group_id))
     assert isinstance(refused, Refused)

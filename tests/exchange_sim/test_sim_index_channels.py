@@ -52,7 +52,7 @@ async def test_a_value_comes_every_second_with_the_mean_of_the_sixty_before_it(s
         raw["time"],
     )
     assert VALUE.fullmatch(mean["value"])
-    assert abs(Decimal(mean["value"]) - sum(window) / 60) < Decimal("0.0000001")
+    assert abs(Decimal(mean["value"]) - sum(window, Decimal()) / 60) < Decimal("0.0000001")
 
 
 async def test_the_window_average_shows_only_in_the_last_minute_of_a_quarter_hour(start_exchange) -> None:
@@ -71,7 +71,9 @@ async def test_the_window_average_shows_only_in_the_last_minute_of_a_quarter_hou
         else:
             sizes[second] = average["window_size"]
             counted.append(Decimal(raw["value"]))
-            assert abs(Decimal(average["value"]) - sum(counted) / len(counted)) < Decimal("0.0000001")
+            assert abs(Decimal(average["value"]) - sum(counted, Decimal()) / len(counted)) < Decimal(
+                "0.0000001"
+            )
     assert {second: sizes[second] for second in range(841, 900)} == {
         second: second - 840 for second in range(841, 900)
     }

@@ -166,7 +166,7 @@ def test_a_market_that_closes_early_settles_on_the_minute_before_its_new_close()
     assert market.value == sim.listings.indices["BRTI"].mean_before(market.close_second)
     assert isinstance(order, Order)
     assert order.status is OrderStatus.CANCELED
-    following = next(one for one in sim.venue.markets.values() if one.open_ms == planned)
+    following = next(one for one in sim.listings.markets.values() if one.open_ms == planned)
     watch(sim, following, planned + 1_000)
     assert following.status is Status.ACTIVE
     assert following.strike == sim.listings.indices["BRTI"].mean_before(planned // 1000)
@@ -177,7 +177,7 @@ def test_a_delay_holds_back_every_market_of_one_event_and_only_that_event() -> N
     first = sim.calendar.open_event("KXBTCD")
     assert first is not None
     sim.interventions.delay_settlement(5_000, 1)
-    following = [one for one in sim.venue.markets.values() if one.open_ms == first.markets[0].close_ms]
+    following = [one for one in sim.listings.markets.values() if one.open_ms == first.markets[0].close_ms]
     watch(sim, first.markets[0], first.markets[0].close_ms + 90_000)
     delayed = {one.determined_ms - one.close_ms for one in first.markets}
     usual = {one.determined_ms - one.close_ms for one in following}

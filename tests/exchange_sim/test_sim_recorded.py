@@ -230,7 +230,7 @@ def test_a_window_without_a_result_stays_closed(tape: Tape) -> None:
     played.to(-5)
     played.take("bid", 4_500, 1_000)
     played.to(500)
-    market = played.venue.markets[FIRST]
+    market = played.playback.listings.markets[FIRST]
     assert (market.status.value, market.result, market.value) == ("closed", "", None)
     assert played.venue.account.payouts == 0
     assert played.playback.over()

@@ -132,7 +132,7 @@ async def test_the_book_that_rest_and_snapshots_show_is_the_recorded_one(folder:
             apply(ours, *lines[done])
             done += 1
         shown: Levels = {}
-        for ticker, market in playback.venue.markets.items():
+        for ticker, market in playback.listings.markets.items():
             apply(shown, "orderbook_snapshot", {"market_ticker": ticker, **_wire(orderbook_json(market, 0))})
         assert shown == ours
         playback.venue.collect()

@@ -110,7 +110,7 @@ async def pauses(at: datetime, *weeks: dict[str, Any], windows: list[Any] | None
 
 
 def utc(*parts: int) -> datetime:
-    return datetime(*parts, tzinfo=UTC)  # type: ignore[arg-type]
+    return datetime(*parts, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(

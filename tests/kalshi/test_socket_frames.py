@@ -93,9 +93,9 @@ def test_replies_and_errors_are_told_apart():
     [
         (frame(seq=None), "seq"),
         (frame(sid="2"), "sid"),
-        (frame(msg={**DELTA["msg"], "side": "maybe"}), "side"),  # type: ignore[dict-item]
-        (frame(msg={**DELTA["msg"], "price_dollars": "0.26001"}), "0.26001"),  # type: ignore[dict-item]
-        (frame(msg={**DELTA["msg"], "delta_fp": 1}), "delta_fp"),  # type: ignore[dict-item]
+        (frame(msg={**DELTA["msg"], "side": "maybe"}), "side"),
+        (frame(msg={**DELTA["msg"], "price_dollars": "0.26001"}), "0.26001"),
+        (frame(msg={**DELTA["msg"], "delta_fp": 1}), "delta_fp"),
         (frame(msg={"market_ticker": "K"}), "price_dollars"),
         (frame()[:-9], "truncated"),
         (b"\xff\xfe", "frame"),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import Any
+
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Acknowledged, Passed, Subscribed, VenueError
 from recio.kalshi.subscriptions import (
@@ -44,7 +47,7 @@ def opened(*tickers: Ticker) -> Subscriptions:
     return subscriptions
 
 
-def asked(commands: tuple[Command, ...]) -> list[tuple[str, object, object]]:
+def asked(commands: Iterable[Command]) -> list[tuple[str, Any, Any]]:
     return [
         (each.name, each.params.get("action", each.params.get("channels")), each.params.get("market_tickers"))
         for each in commands
@@ -145,7 +148,7 @@ def test_a_long_ladder_is_asked_for_in_parts():
     ladder = {Ticker(f"T{number:04}") for number in range(580)}
     (first,) = subscriptions.want_books(ladder)
     _, rest = subscriptions.feed(Subscribed(channel=BOOKS, sid=7, number=1))
-    sizes = [len(list(each.params["market_tickers"])) for each in (first, *rest)]  # pyright: ignore[reportArgumentType]
+    sizes = [len(tickers) for _, _, tickers in asked([first, *rest])]
     assert sizes == [TICKERS_PER_COMMAND, TICKERS_PER_COMMAND, 580 - 2 * TICKERS_PER_COMMAND]
 
 

@@ -47,7 +47,7 @@ from recio.units import (
     notional,
     quantity_of,
 )
-from tests.builders import NOW, account, board, book, market, price, prices, view
+from tests.builders import NOW, account, board, book, market, price, prices, section, view
 from tests.model.model_venue import EXTERNAL, TICK, ModelVenue
 from tests.runs import begun_under
 
@@ -66,7 +66,9 @@ class OrderMachine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.venue = ModelVenue(NOW)
-        self.wanted = self.limits = RiskSection(max_open_cost_dollars=Decimal(20), max_entries_per_event=4)
+        self.wanted = self.limits = section(
+            RiskSection, max_open_cost_dollars=Decimal(20), max_entries_per_event=4
+        )
         self.halted = False
         self.on_the_way: list[tuple[PlaceOrder, datetime]] = []
         """Requests in the network: they outlive the daemon that sent them."""
@@ -155,7 +157,9 @@ class OrderMachine(RuleBasedStateMachine):
             account=account(),
             controls=TradingControls(halts=self.run(halts.active(self.connection))),
         )
-        settings = EntrySection(enabled=True, contracts=Decimal(contracts), max_entries_per_market=None)
+        settings = section(
+            EntrySection, enabled=True, contracts=Decimal(contracts), max_entries_per_market=None
+        )
         outcome = entry.decide(seen, settings, now).outcome
         return outcome if isinstance(outcome, OpenIntent) else None
 
@@ -367,7 +371,8 @@ class OrderMachine(RuleBasedStateMachine):
     def change_limits(self, cost: int, size: int, live: int, granted: bool) -> None:
         """The config changes, and with it the next life: what is not granted only falls."""
         before = self.limits
-        self.wanted = RiskSection(
+        self.wanted = section(
+            RiskSection,
             max_open_cost_dollars=Decimal(cost),
             max_contracts_per_order=Decimal(size),
             max_open_trades=live,

@@ -45,7 +45,8 @@ def _explore(examples: int, number: int) -> None:
             deadline=None,
             database=None,
             print_blob=True,
-            suppress_health_check=list(HealthCheck),
+            # Its metaclass has an __iter__ without types, of which pyright makes the metaclass itself.
+            suppress_health_check=list(HealthCheck),  # pyright: ignore[reportArgumentType]
         ),
     )
 

@@ -34,7 +34,7 @@ BOOK: dict[str, Any] = {
 }
 
 
-def said(channel: str = "order_book_btcusd", **changes: object) -> str:
+def said(channel: str = "order_book_btcusd", /, **changes: object) -> str:
     return json.dumps({"event": "data", "channel": channel, "data": BOOK | changes})
 
 

@@ -32,15 +32,16 @@ from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Ticker, money
 from recio.wires import RingBuffer
-from tests.builders import NOW, account, board, book, market, open_trades, price, prices, trade, view
+from tests.builders import NOW, account, board, book, market, open_trades, price, prices, section, trade, view
 
-ENTRY = EntrySection(
+ENTRY = section(
+    EntrySection,
     enabled=True,
     max_entries_per_market=None,
     min_price_dollars=Decimal("0.05"),
     min_edge_dollars=Decimal("0.015"),
 )
-EXIT, LIMITS = ExitSection(stop_probability=0.4), RiskSection(price_collar_dollars=Decimal("0.0725"))
+EXIT, LIMITS = ExitSection(stop_probability=0.4), section(RiskSection, price_collar_dollars=Decimal("0.0725"))
 CLOSES = NOW + timedelta(minutes=13)
 TICKERS = [Ticker(f"KXBTCD-26NOV2312-T{83_000 + 250 * each}") for each in range(9)]
 
@@ -103,13 +104,13 @@ def history(cycles: int, seed: int = 3) -> Iterator[Cycle]:
 
 
 def segments(folder: Path, **changes: object) -> Segments:
-    fields: dict[str, object] = {
-        "folder": folder,
-        "longest": timedelta(minutes=5),
-        "keep": timedelta(days=1),
-        "keep_bytes": 10_000_000,
-    }
-    return Segments(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = Segments(
+        folder=folder,
+        longest=timedelta(minutes=5),
+        keep=timedelta(days=1),
+        keep_bytes=10_000_000,
+    )
+    return replace(usual, **changes)
 
 
 def kept(folder: Path, cycles: list[Cycle]) -> list[Path]:

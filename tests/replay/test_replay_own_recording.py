@@ -32,11 +32,11 @@ from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
 from recio.units import Price, Quantity, Side, Ticker
 from recio.wires import RingBuffer
-from tests.builders import NOW, TICKER, account, board, market, open_trades, price, prices
+from tests.builders import NOW, TICKER, account, board, market, open_trades, price, prices, section
 
 STRIKE = Decimal("84000.00")
 ONCE = Config()
-IN_AND_OUT = ExitSection(take_profit_dollars=Decimal("0.45"))
+IN_AND_OUT = section(ExitSection, take_profit_dollars=Decimal("0.45"))
 """Sells at once to whoever bids 0.49."""
 
 
@@ -160,7 +160,9 @@ def test_the_same_offer_is_not_bought_twice(written: Written):
 
 
 def test_a_level_that_fell_out_of_what_is_shown_is_not_offered_anew(written: Written):
-    deep = EntrySection(max_entries_per_market=None, cooldown_seconds=0, min_depth_contracts=Decimal(5))
+    deep = section(
+        EntrySection, max_entries_per_market=None, cooldown_seconds=0, min_depth_contracts=Decimal(5)
+    )
     better = [(3_900 + 100 * each, 1) for each in range(DEPTH_SHOWN)]
     for second in range(12):
         behind = 6 <= second < 9
@@ -172,7 +174,7 @@ def test_other_settings_trade_otherwise_on_the_same_recording(written: Written):
     for second in range(3):
         written.cycle(second, asked((5_000, 9_000)))
     assert bought(written.traded()) == ["10.00"]
-    dear = Config(entry=EntrySection(min_edge_dollars=Decimal("0.90")))
+    dear = Config(entry=section(EntrySection, min_edge_dollars=Decimal("0.90")))
     assert bought(written.traded(dear)) == []
     assert written.traded(dear)["decision_reasons"] == {"edge": 3}
 

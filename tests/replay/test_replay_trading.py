@@ -15,7 +15,7 @@ from recio.replay.windows import read_windows
 from recio.settings.config import Config
 from recio.settings.trading import ExitSection
 from recio.units import money
-from tests.builders import AGAIN_AND_AGAIN, QUICK
+from tests.builders import AGAIN_AND_AGAIN, QUICK, section
 
 TICKER = "KXBTC15M-26JAN050715-15"
 NO_STOP = AGAIN_AND_AGAIN.model_copy(update={"exit": ExitSection(enabled=False)})
@@ -434,7 +434,7 @@ def test_a_floor_between_two_prices_of_the_grid_steps_down_and_sells(tempting):
     """0.1 minus 0.0005 lies on no grid: the stop must not die of that."""
     keep_alive(tempting, 160)
     crash(tempting, 160)
-    stops = Config(prices=QUICK, exit=ExitSection(max_slippage_dollars=Decimal("0.0005")))
+    stops = Config(prices=QUICK, exit=section(ExitSection, max_slippage_dollars=Decimal("0.0005")))
 
     (trade,) = [each for each in tempting.replayed(stops)["trades"] if each["side"] == "yes"]
 

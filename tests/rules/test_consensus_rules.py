@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -33,15 +35,15 @@ GOOD, OUTLIER, FROZEN = SourceState.GOOD, SourceState.OUTLIER, SourceState.FROZE
 
 def source(name: str, price: str | Decimal = PRICE, age: float = 0.5, **changes: object) -> Heard:
     when = NOW - timedelta(seconds=age)
-    fields: dict[str, object] = {
-        "source": name,
-        "connected": True,
-        "price": Decimal(price),
-        "at": when,
-        "heard_at": when,
-        "moved_at": when,
-    }
-    return Heard(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = Heard(
+        source=name,
+        connected=True,
+        price=Decimal(price),
+        at=when,
+        heard_at=when,
+        moved_at=when,
+    )
+    return replace(usual, **changes)
 
 
 def panel(*sources: Heard, anchor: Anchor | None = None) -> Panel:
@@ -398,8 +400,8 @@ anything = st.builds(
 )
 
 
-def named(prices: list[Decimal], **changes: object) -> list[Heard]:
-    return [source(f"s{number}", price, **changes) for number, price in enumerate(prices)]  # pyright: ignore
+def named(prices: list[Decimal], **changes: Any) -> list[Heard]:
+    return [source(f"s{number}", price, **changes) for number, price in enumerate(prices)]
 
 
 @given(st.lists(anything, max_size=6, unique_by=lambda heard: heard.source), st.integers())

@@ -28,6 +28,7 @@ from tests.builders import (
     order,
     price,
     prices,
+    section,
     trade,
     view,
 )
@@ -37,14 +38,14 @@ SETTINGS = EntrySection(enabled=True)
 
 def seen(**changes: object) -> EntryInputs:
     """A world in which YES at 30 cents is worth about one half."""
-    fields: dict[str, object] = {
-        "board": board(view(levels=book(bid=2800, ask=3000))),
-        "prices": prices(),
-        "trades": open_trades(),
-        "account": account(),
-        "controls": TradingControls(),
-    }
-    return EntryInputs(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = EntryInputs(
+        board=board(view(levels=book(bid=2800, ask=3000))),
+        prices=prices(),
+        trades=open_trades(),
+        account=account(),
+        controls=TradingControls(),
+    )
+    return replace(usual, **changes)
 
 
 def gate(world: EntryInputs, settings: EntrySection = SETTINGS) -> str:
@@ -73,7 +74,7 @@ def test_never_follows_an_ask_beyond_the_wanted_edge():
 
 
 def test_an_ask_that_no_order_can_meet_on_the_grid_is_left_alone():
-    settings = EntrySection(enabled=True, max_slippage_dollars=Decimal(0))
+    settings = section(EntrySection, enabled=True, max_slippage_dollars=Decimal(0))
     assert gate(seen(board=board(view(levels=book(2800, 3050)))), settings) == "price grid"
 
 
@@ -159,7 +160,8 @@ def test_the_fee_is_part_of_the_price():
     world = seen(board=board(view(levels=book(bid=4500, ask=4700))))
     assert gate(world) == "edge"
     assert isinstance(
-        decide(world, EntrySection(enabled=True, min_edge_dollars=Decimal("0.012")), NOW).outcome, OpenIntent
+        decide(world, section(EntrySection, enabled=True, min_edge_dollars=Decimal("0.012")), NOW).outcome,
+        OpenIntent,
     )
 
 

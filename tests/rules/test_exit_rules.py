@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -19,25 +20,25 @@ from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, 
 from recio.rules.market.quotes import price_in_range, sellable_floor
 from recio.settings.trading import ExitSection
 from recio.units import Price, Quantity, Side, complement
-from tests.builders import NOW, board, book, market, price, prices, trade, view
+from tests.builders import NOW, board, book, market, price, prices, section, trade, view
 
 SETTINGS = ExitSection(stop_probability=0.25)
 LOSING = price("83700.00")
 """300 dollars under the strike with ten minutes to go: YES is far below the stop."""
 
 
-def cycle(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> CloseIntent | Holds:
+def cycle(of: TradeView, at: PriceView | None = LOSING, /, **changes: Any) -> CloseIntent | Holds:
     return decided(of, at, **changes).outcome
 
 
-def decided(of: TradeView, at: PriceView | None = LOSING, **changes: object) -> ExitDecision:
-    fields: dict[str, object] = {
+def decided(of: TradeView, at: PriceView | None = LOSING, /, **changes: Any) -> ExitDecision:
+    fields: dict[str, Any] = {
         "board": board(view(levels=book(bid=500, ask=700))),
         "before": NOTHING,
         "settings": SETTINGS,
         "now": NOW,
     }
-    return decide(of, prices=None if at is None else prices(at), **(fields | changes))  # pyright: ignore[reportArgumentType]
+    return decide(of, prices=None if at is None else prices(at), **(fields | changes))
 
 
 def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
@@ -49,7 +50,7 @@ def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
 def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
     sale = cycle(
         trade(),
-        settings=ExitSection(stop_probability=0.25, max_slippage_dollars=Decimal("0.05")),
+        settings=section(ExitSection, stop_probability=0.25, max_slippage_dollars=Decimal("0.05")),
     )
     assert isinstance(sale, CloseIntent)
     assert sale.floor == Price(10)
@@ -305,7 +306,9 @@ def test_a_probability_stop_that_is_off_never_sells_and_leaves_the_other_stops()
 
 def test_below_the_hard_stop_nothing_is_waited_for():
     settings = exits(stop_confirm_seconds=600.0, min_hold_seconds=600.0, hard_stop_probability=0.25)
-    assert "hard stop" in cycle(trade(), settings=settings).why  # pyright: ignore[reportAttributeAccessIssue]
+    sale = cycle(trade(), settings=settings)
+    assert isinstance(sale, CloseIntent)
+    assert "hard stop" in sale.why
 
 
 def test_a_minimum_hold_and_the_seconds_to_the_close_are_two_things():

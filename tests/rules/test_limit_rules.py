@@ -7,8 +7,9 @@ from decimal import Decimal
 from recio.rules.account.limits import IN_ROWS, in_force, wanted
 from recio.settings.risk import RiskSection
 from recio.units import money
+from tests.builders import section
 
-CONFIG = RiskSection(max_open_trades=5, max_open_cost_dollars=Decimal("200.5"))
+CONFIG = section(RiskSection, max_open_trades=5, max_open_cost_dollars=Decimal("200.5"))
 
 
 def test_a_first_start_takes_what_the_config_says():

@@ -8,7 +8,7 @@ import pytest
 
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
-from recio.messages.prices import Momentum
+from recio.messages.prices import Momentum, PriceView
 from recio.rules.decision.entry import EntryDecision, EntryInputs, decide
 from recio.rules.decision.exit import NOTHING, Holds
 from recio.rules.decision.exit import decide as decide_exit
@@ -33,10 +33,10 @@ def leaning(up: float) -> Model:
     return Model(kind=ModelKind.EMPIRICAL, tables={"BTC": table})
 
 
-def decided(model: Model, spot: object = AT_THE_STRIKE) -> EntryDecision:
+def decided(model: Model, spot: PriceView = AT_THE_STRIKE) -> EntryDecision:
     seen = EntryInputs(
         board=board(view(levels=book(4900, 5100))),
-        prices=prices(spot),  # pyright: ignore[reportArgumentType]
+        prices=prices(spot),
         trades=open_trades(),
         account=account(),
         controls=TradingControls(),

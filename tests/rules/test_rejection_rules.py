@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from recio.messages.controls import Block, TradingControls
 from recio.messages.decisions import OpenIntent
+from recio.messages.markets import BookView, MarketView
 from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.rejections import Rejections
 from recio.settings.trading import EntrySection
@@ -17,13 +18,13 @@ ON = EntrySection(enabled=True)
 FAIR, CHEAP, DEAR = book(4900, 5100), book(2800, 3000), book(9700, 9800)
 
 
-def of(event: EventTicker, strike: int, levels: object = FAIR):
-    return view(market(event_ticker=event, ticker=Ticker(f"{event}-{strike}")), levels)  # pyright: ignore[reportArgumentType]
+def of(event: EventTicker, strike: int, levels: BookView | None = FAIR) -> MarketView:
+    return view(market(event_ticker=event, ticker=Ticker(f"{event}-{strike}")), levels)
 
 
-def decided(*views: object, controls: TradingControls | None = None):
+def decided(*views: MarketView, controls: TradingControls | None = None):
     seen = EntryInputs(
-        board=board(*views),  # pyright: ignore[reportArgumentType]
+        board=board(*views),
         prices=prices(),
         trades=open_trades(),
         account=account(),

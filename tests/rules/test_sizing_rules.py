@@ -16,17 +16,18 @@ from recio.rules.decision.sizing import contracts, kelly_part
 from recio.rules.pricing.model import AVERAGE, Reader
 from recio.settings.trading import EntrySection
 from recio.units import Money, Price, Quantity
-from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
+from tests.builders import NOW, account, board, book, market, open_trades, price, prices, section, view
 
 PLENTY = Quantity(1_000_000)
 FIXED = EntrySection()
 
 
 def kelly(most: int = 1_000, bankroll: int = 1_000, fraction: float = 0.25) -> EntrySection:
-    return EntrySection(
+    return section(
+        EntrySection,
         enabled=True,
         contracts=Decimal(most),
-        sizing="kelly",  # pyright: ignore[reportArgumentType]
+        sizing="kelly",
         kelly_bankroll_dollars=Decimal(bankroll),
         kelly_fraction=fraction,
     )
@@ -94,7 +95,7 @@ def test_a_likelier_side_is_never_asked_for_less(one: float, other: float, limit
 
 def test_kelly_without_a_bankroll_is_refused():
     with pytest.raises(ValueError, match="needs kelly_bankroll_dollars"):
-        EntrySection(sizing="kelly")  # pyright: ignore[reportArgumentType]
+        section(EntrySection, sizing="kelly")
 
 
 # --- in the rule ---------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
-from recio.messages.orders import OrderPurpose, OrderState
+from recio.messages.orders import OpenTrades, OrderPurpose, OrderState
 from recio.rules.account import risk
 from recio.rules.account.exposure import cost_of
 from recio.rules.decision import shadow
@@ -46,22 +46,22 @@ CALM = Strategy(name="calm", entry=EntrySection(enabled=True), budget=money("12"
 
 
 def intent(**changes: object) -> OpenIntent:
-    fields: dict[str, object] = {
-        "strategy": "calm",
-        "ticker": OTHER,
-        "event_ticker": EVENT,
-        "exchange_index": 2,
-        "side": Side.YES,
-        "quantity": Quantity(1_000),
-        "limit": Price(5_300),
-        "probability": 0.58,
-        "fee_estimate": Money(180_000),
-        "closes_at": NOW + timedelta(minutes=10),
-        "decided_at": NOW,
-        "why": "a test",
-        "inputs": {},
-    }
-    return OpenIntent(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = OpenIntent(
+        strategy="calm",
+        ticker=OTHER,
+        event_ticker=EVENT,
+        exchange_index=2,
+        side=Side.YES,
+        quantity=Quantity(1_000),
+        limit=Price(5_300),
+        probability=0.58,
+        fee_estimate=Money(180_000),
+        closes_at=NOW + timedelta(minutes=10),
+        decided_at=NOW,
+        why="a test",
+        inputs={},
+    )
+    return replace(usual, **changes)
 
 
 def test_a_trade_is_sold_by_the_rules_of_its_strategy_and_an_unknown_one_by_the_common_ones():
@@ -113,11 +113,11 @@ def test_an_entry_beyond_its_strategys_budget_is_refused_and_none_is_no_bound(bu
         )
 
 
-def seen(trades: object = None) -> EntryInputs:
+def seen(trades: OpenTrades | None = None) -> EntryInputs:
     return EntryInputs(
         board=board(view(levels=book(4_000, 4_200))),
         prices=prices(price()),
-        trades=open_trades() if trades is None else trades,  # pyright: ignore[reportArgumentType]
+        trades=open_trades() if trades is None else trades,
         account=account(),
         controls=TradingControls(),
     )
@@ -220,27 +220,27 @@ def test_a_shadow_gets_nothing_of_a_book_that_a_real_order_would_not_have_truste
 
 
 def shadow_trade(number: int, **changes: object) -> PaperTrade:
-    fields: dict[str, object] = {
-        "paper_trade_id": number,
-        "strategy": "bold",
-        "ticker": Ticker(f"KXBTC15M-26NOV230715-{number}"),
-        "event_ticker": EVENT,
-        "side": Side.YES,
-        "quantity": Quantity(1_000),
-        "cost": Money(4_000_000),
-        "fees": Money(168_000),
-        "probability": 0.5,
-        "why": "a test",
-        "decided_at": NOW - timedelta(minutes=20 - number),
-        "closes_at": NOW - timedelta(minutes=5),
-        "result": Side.NO,
-        "settled_at": NOW - timedelta(minutes=4),
-        "sold": Quantity(0),
-        "proceeds": Money(0),
-        "sold_at": None,
-        "exit_orders_at": (),
-    }
-    return PaperTrade(**(fields | changes))  # pyright: ignore[reportArgumentType]
+    usual = PaperTrade(
+        paper_trade_id=number,
+        strategy="bold",
+        ticker=Ticker(f"KXBTC15M-26NOV230715-{number}"),
+        event_ticker=EVENT,
+        side=Side.YES,
+        quantity=Quantity(1_000),
+        cost=Money(4_000_000),
+        fees=Money(168_000),
+        probability=0.5,
+        why="a test",
+        decided_at=NOW - timedelta(minutes=20 - number),
+        closes_at=NOW - timedelta(minutes=5),
+        result=Side.NO,
+        settled_at=NOW - timedelta(minutes=4),
+        sold=Quantity(0),
+        proceeds=Money(0),
+        sold_at=None,
+        exit_orders_at=(),
+    )
+    return replace(usual, **changes)
 
 
 def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_rows():

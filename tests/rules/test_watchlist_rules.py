@@ -16,9 +16,9 @@ from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.watchlist import MOST, watched
 from recio.settings.trading import EntrySection
 from recio.units import Money, Price, Quantity, Ticker
-from tests.builders import NOW, account, board, book, market, open_trades, prices, view
+from tests.builders import NOW, account, board, book, market, open_trades, prices, section, view
 
-WANTS = EntrySection(enabled=True, min_edge_dollars=Decimal("0.04"), min_probability=0.9)
+WANTS = section(EntrySection, enabled=True, min_edge_dollars=Decimal("0.04"), min_probability=0.9)
 
 
 def strike(

@@ -15,7 +15,7 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.messages.controls import Halt, HaltLevel, TradingControls
+from recio.messages.controls import Halt, HaltLevel, HaltVerification, TradingControls
 from recio.messages.orders import OrderState
 from recio.settings.risk import RiskSection
 from recio.tasks.kill_switch import KillSwitch
@@ -113,6 +113,13 @@ async def checks(wires: Wires, count: int) -> None:
         version = await wires.halt_verifications.newer_than(version)
 
 
+def the_only_check(wires: Wires) -> HaltVerification:
+    found = wires.halt_verifications.get()
+    assert found is not None
+    (check,) = found
+    return check
+
+
 async def listings(script: Script, more: int) -> None:
     target = script.listed + more
     while script.listed < target:  # noqa: ASYNC110 - counted by the server's own handler
@@ -130,7 +137,7 @@ async def test_a_halt_stops_the_group_of_entries_and_cancels_what_is_ours_and_no
         await halted(pool, wires)
         await checks(wires, 1)
         assert script.groups[2:] == ["trigger"]
-    (check,) = wires.halt_verifications.get() or ()
+    check = the_only_check(wires)
     assert (script.cancelled, check.cancelled) == (["v-1"], 1)
     assert check.verified_after is not None
     assert [each["order_id"] for each in script.orders] == ["v-2"]
@@ -191,11 +198,11 @@ async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: async
     async with braking(script, pool, wires):
         await halted(pool, wires, HaltLevel.FLATTEN)
         await checks(wires, 1)
-        (check,) = wires.halt_verifications.get() or ()
+        check = the_only_check(wires)
         assert check.flat_after is None
         wires.open_trades.set(open_trades())
         wires.controls.set(wires.controls.get() or TradingControls())
         version = wires.halt_verifications.version
         await wires.halt_verifications.newer_than(version)
-        (check,) = wires.halt_verifications.get() or ()
+        check = the_only_check(wires)
         assert check.flat_after is not None

@@ -18,6 +18,7 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
 from recio.db.trade_store import Writer
+from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt, OrderGroupReady, TradingControls
 from recio.messages.decisions import OpenIntent
@@ -207,14 +208,14 @@ async def test_stopped_in_between_it_records_the_unanswered_order_as_unknown_and
 
 @asynccontextmanager
 async def executing(
-    rest: object,
+    rest: KalshiRest,
     wires: Wires,
     clock: Clock = AT_NOW,
     may_send: Callable[[], bool] = lambda: True,
     free: bool = True,
 ) -> AsyncIterator[anyio.abc.TaskGroup]:
     executor = Executor(
-        rest=rest,  # pyright: ignore[reportArgumentType]
+        rest=rest,
         clock=clock,
         may_send=may_send,
         controls=wires.controls,

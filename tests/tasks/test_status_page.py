@@ -216,7 +216,7 @@ async def test_a_taken_port_is_a_fault_of_the_config():
     async with served(BODY) as url:
         taken = int(url.rsplit(":", 1)[1])
         with pytest.raises(BadConfig, match=f"status.port = {taken}"):
-            await a_page(taken, dict, wires).run(lambda _sentence: None)
+            await a_page(taken, lambda _whole: {}, wires).run(lambda _sentence: None)
     wires.close()
 
 
