@@ -46,7 +46,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Every command by name; the options of those only that stand in `arguments`, so that halting waits for no loading."""
+    """Every command by name, and the options of the one that is asked for: halting waits for no other file."""
+    asked = next((each for each in arguments if not each.startswith("-")), "")
     parser = argparse.ArgumentParser(
         prog="recio", description="A trading daemon for Kalshi's crypto threshold contracts."
     )
@@ -54,7 +55,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (file, does) in COMMANDS.items():
         command = commands.add_parser(name, help=does)
-        if name in arguments:
+        if name == asked:
             cast("CommandFile", import_module(f"recio.commands.{file}")).add_options(name, command)
     return parser
 

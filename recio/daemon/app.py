@@ -31,7 +31,7 @@ from recio.daemon.shutdown import (
     let_answers_be_recorded,
     let_orders_be_answered,
 )
-from recio.daemon.signals import HALT_LEVELS, pull_on_signals
+from recio.daemon.signals import HALT_LEVELS, halt_on_signals
 from recio.daemon.startup import Owned, owned_pool, prepared_dsn
 from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
@@ -73,7 +73,7 @@ async def run(
             aiohttp.ClientSession(trace_configs=traces) as session,
         ):
             wires = Wires()
-            hear = partial(pull_on_signals, signals, wires.halt_requests, venue.clock)
+            hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
             try:
                 await _live(config, venue, session, wires, owned, stop, (hear,), companion)
             finally:

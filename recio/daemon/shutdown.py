@@ -66,7 +66,7 @@ async def refuse_stopped(connection: Connection) -> None:
 
 
 async def let_orders_be_answered(wires: Wires) -> None:
-    """Give orders in flight their answer and their fills; whoever stays without is recorded as unknown.
+    """Give orders in flight their answer and their fills; an order that gets none is recorded as unknown.
 
     An intent that was taken up before the stop may become a row after it, so the intents come first.
     """

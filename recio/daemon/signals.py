@@ -12,7 +12,7 @@ from recio.wires import Sends
 HALT_LEVELS = {signal.SIGUSR1: HaltLevel.HALT, signal.SIGUSR2: HaltLevel.FLATTEN}
 
 
-async def pull_on_signals(
+async def halt_on_signals(
     signals: AsyncIterator[signal.Signals], requests: Sends[HaltRequest], clock: Clock
 ) -> None:
     """Each signal asks once for its halt; the same again while it holds changes nothing."""

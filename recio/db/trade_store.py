@@ -226,7 +226,7 @@ async def record_fact(connection: Connection, fact: VenueFact, now: datetime) ->
             if order is None:
                 return NOTHING
             return await move_order(
-                connection, order, OrderState.NOT_FOUND, note=f"proven absent: {fact.proof}", at=now
+                connection, order, OrderState.NOT_FOUND, note=f"not found: {fact.proof}", at=now
             )
         case FillSeen():
             return await _record_fill(connection, fact, now)

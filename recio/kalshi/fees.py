@@ -70,7 +70,7 @@ class SeriesFees:
             multiplier=fee.multiplier if override.multiplier is None else override.multiplier,
         )
 
-    def dearest(
+    def highest(
         self,
         event: EventTicker,
         override: Override,
@@ -78,7 +78,7 @@ class SeriesFees:
         ends: datetime,
         waived_until: datetime | None = None,
     ) -> Fee:
-        """The dearest fee that may be charged between two times; one that is not known is dearer than any."""
+        """The highest fee that may be charged between two times; one that is not known is higher than any."""
         times_of_change = self._change_times(event)
         times = [begins, *(at for at in times_of_change if begins < at <= ends)]
         if waived_until is not None:

@@ -13,7 +13,7 @@ from recio import units
 from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees
 from recio.kalshi.responses import Instant
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
-from recio.rules.market.contract_terms import why_not_understood
+from recio.rules.market.contract_terms import why_untradable
 from recio.units import EventTicker, Side, Ticker
 
 LARGEST_STRIKE = 10**12
@@ -87,7 +87,7 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
     event = EventTicker(body.event_ticker)
     open_time, close_time = body.open_time.astimezone(UTC), body.close_time.astimezone(UTC)
     waived = body.fee_waiver_expiration_time
-    fee = listing.fees.dearest(event, override or NO_OVERRIDE, now, max(now, close_time), waived)
+    fee = listing.fees.highest(event, override or NO_OVERRIDE, now, max(now, close_time), waived)
     floor, cap = _strike(body.floor_strike, "floor_strike"), _strike(body.cap_strike, "cap_strike")
     return Market(
         ticker=Ticker(body.ticker),
@@ -131,7 +131,7 @@ def _why_terms_not_understood(
     """A market whose strike is not known yet cannot be traded anyway, and its text may not name it yet."""
     if (floor is None and body.strike_type in FROM_ABOVE) or (cap is None and body.strike_type in FROM_BELOW):
         return ""
-    return why_not_understood(
+    return why_untradable(
         body.rules_primary,
         index_id=listing.index_id,
         strike_type=body.strike_type,

@@ -48,7 +48,7 @@ class RejectionCount:
     sentence: str
     """Its last words, with their figures."""
     by: str = ""
-    """The strategy that counted, where that is known."""
+    """The strategy whose cycles these are, where that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,7 +116,7 @@ class Feed:
 async def open_feed(
     session: aiohttp.ClientSession, source: Source, *, idle_timeout_seconds: float
 ) -> AsyncGenerator[Feed]:
-    """Connect and say subscribe. Raises Transient."""
+    """Connect and send the subscription. Raises Transient."""
     try:
         with anyio.fail_after(CONNECT_LIMIT):
             connection = await session.ws_connect(source.url)

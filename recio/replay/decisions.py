@@ -44,7 +44,7 @@ class Decisions:
     entry_cycles: int = 0
     exit_cycles: int = 0
     intents: int = 0
-    """Cycles that wanted an order."""
+    """Cycles that gave an intent."""
     lost: int = 0
     first: datetime | None = None
     last: datetime | None = None

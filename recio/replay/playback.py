@@ -29,14 +29,14 @@ from recio.replay.session_files import (
 from recio.replay.spot import LONGEST_HOLE, Spot
 from recio.replay.trader import Look, trader
 from recio.replay.windows import read_windows
-from recio.rules.decision.entry import TURN_SECONDS
+from recio.rules.decision.entry import CYCLE_SECONDS
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.rules.price.volatility import PriceMemory
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
 
 NS = 1_000_000_000
-CYCLE_NS = round(TURN_SECONDS * NS)
+CYCLE_NS = round(CYCLE_SECONDS * NS)
 ORDER_LATENCY_NS = 100 * NS_PER_MS
 """Market time between a decision and the arrival of its order at the venue."""
 OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS

@@ -67,7 +67,7 @@ class _Coin:
 
 @dataclass(slots=True)
 class QuotePlayback:
-    """What is known at the moment that the quotes has reached."""
+    """What is known at the moment that the quotes have reached."""
 
     markets: Mapping[str, MarketOutcome]
     watch: Watch
@@ -108,7 +108,7 @@ def from_quotes(
     longest_price_age: float,
     source: str = "exchange",
 ) -> tuple[Observation, ...]:
-    """Ask everybody along a quotes that ascends in time."""
+    """Ask everybody along quotes that ascend in time."""
     watch = Watch(models=models, longest_price_age=longest_price_age)
     table = QuotePlayback(markets=markets, watch=watch, warmup_seconds=warmup_seconds, source=source)
     for at, what in quotes:

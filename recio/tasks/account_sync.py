@@ -44,7 +44,7 @@ from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-TURN = 1.0
+CYCLE = 1.0
 """Host seconds between two signs of life while there is nothing to do but wait."""
 HURRY = 1.0
 """Host seconds between two comparisons while an order is unknown, a fill is missing or a trade waits
@@ -103,7 +103,7 @@ class AccountSync:
         reached(CrashPoint.LIMITS_LEARNT)
         while self.open_trades.version == 0:
             say("waits for the rows to be read")
-            with anyio.move_on_after(TURN):
+            with anyio.move_on_after(CYCLE):
                 await self.open_trades.newer_than(0)
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen, memory)
@@ -340,4 +340,4 @@ async def _wait_visibly(memory: _Memory, say: Say) -> None:
     """A task that waits for its time is not frozen; one that waits for an answer may be."""
     while True:
         say(memory.sentence)
-        await anyio.sleep(TURN)
+        await anyio.sleep(CYCLE)

@@ -1,6 +1,6 @@
 """entry: asks every strategy's entry rule at each change of price or book, and hands an intent to trade_manager or to shadow.
 
-It decides nothing itself, sends nothing, and writes no table but the count of rejections, aside from its cycles.
+It decides nothing itself, sends nothing, and writes no table but the count of rejections and the answers to requests.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ from recio.wires import Notes, Reads, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-SHORTEST_TURN = 0.05
+SHORTEST_CYCLE = 0.05
 """Host seconds between two cycles where market time runs fast: a ladder's cycle takes some milliseconds."""
-LONGEST_TURN = 1.0
+LONGEST_CYCLE = 1.0
 """Host seconds after which a cycle is taken even if nothing changed, so that staleness is noticed."""
 KEEP_EVERY = 10.0
 """Host seconds between two writings of the count of rejections."""
@@ -73,7 +73,7 @@ class Entry:
 
     async def run(self, say: Say) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(self._keep_why_not)
+            group.start_soon(self._keep_rejections)
             group.start_soon(self._serve_people, say)
             await self._decide_forever(say)
 
@@ -82,7 +82,7 @@ class Entry:
         asked = [each for each in self.strategies if each.stage is not Stage.OFF] or self.strategies[:1]
         board_version = 0
         while True:
-            with anyio.move_on_after(LONGEST_TURN):
+            with anyio.move_on_after(LONGEST_CYCLE):
                 board_version = await self.board.newer_than(board_version)
             await cycle_of(Task.ENTRY)
             said = [self._decide(each, self.clock.utc()) for each in asked]
@@ -96,7 +96,7 @@ class Entry:
                     reported[each.strategy.name].gate = ""
             await self._send_intents(said, say)
             # One cycle per interval is enough: the newest board and price are read at its end.
-            await anyio.sleep(max(SHORTEST_TURN, entry.TURN_SECONDS / self.clock.speed))
+            await anyio.sleep(max(SHORTEST_CYCLE, entry.CYCLE_SECONDS / self.clock.speed))
 
     def _decide(self, strategy: Strategy, now: datetime) -> _Said:
         decided, cycle = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
@@ -132,7 +132,7 @@ class Entry:
         board = self.board.get()
         return {view.market.event_ticker for view in (board.markets if board else ())}
 
-    async def _keep_why_not(self) -> None:
+    async def _keep_rejections(self) -> None:
         """Off the path of a decision: a database that is away keeps nothing for a while and stops nobody."""
         while True:
             await anyio.sleep(KEEP_EVERY)
@@ -205,8 +205,8 @@ class Entry:
         reached(CrashPoint.ENTRY_DECIDED)
         await self.open_intents.send(intent)
         reached(CrashPoint.ENTRY_INTENT_SENT)
-        # Whatever comes of it, rows change or the intent is refused: never intent twice on one view.
-        with anyio.move_on_after(LONGEST_TURN):
+        # Whatever comes of it, rows change or the intent is refused: one view never leads to two intents.
+        with anyio.move_on_after(LONGEST_CYCLE):
             await self.open_trades.newer_than(before)
 
     def _seen(self, strategy: Strategy) -> entry.EntryInputs:

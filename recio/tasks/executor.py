@@ -24,7 +24,7 @@ from recio.wires import Reads, Receives, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-IDLE_TURN = 1.0
+IDLE_CYCLE = 1.0
 """Host seconds after which an idle executor signs the next order anew and says that it still listens."""
 
 
@@ -44,7 +44,7 @@ class Executor:
         async with anyio.create_task_group() as in_flight:
             while True:
                 order: PlaceOrder | None = None
-                with anyio.move_on_after(IDLE_TURN):
+                with anyio.move_on_after(IDLE_CYCLE):
                     order = await self.orders.receive()
                 await cycle_of(Task.EXECUTOR)
                 if order is None:

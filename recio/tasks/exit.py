@@ -20,7 +20,7 @@ from recio.messages.prices import Prices
 from recio.rules.decision import cycles
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.cycles import ExitCycle
-from recio.rules.decision.entry import TURN_SECONDS
+from recio.rules.decision.entry import CYCLE_SECONDS
 from recio.rules.decision.exit import ExitMemory
 from recio.rules.decision.strategy import Strategy, named
 from recio.supervisor import Say
@@ -31,7 +31,7 @@ from recio.wires import Notes, Reads, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-LONGEST_TURN = 1.0
+LONGEST_CYCLE = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,16 +52,16 @@ class Exit:
         while self.controls.version == 0:
             # Its own switch may be off: until the rows have said so once, nothing is sold.
             say("waits for the switches to be read")
-            with anyio.move_on_after(LONGEST_TURN):
+            with anyio.move_on_after(LONGEST_CYCLE):
                 await self.controls.newer_than(0)
         while True:
-            with anyio.move_on_after(LONGEST_TURN):
+            with anyio.move_on_after(LONGEST_CYCLE):
                 board_version = await self.board.newer_than(board_version)
             await cycle_of(Task.EXIT)
-            say(await self._turn(remembered))
-            await anyio.sleep(TURN_SECONDS / self.clock.speed)
+            say(await self._cycle(remembered))
+            await anyio.sleep(CYCLE_SECONDS / self.clock.speed)
 
-    async def _turn(self, remembered: dict[TradeId, ExitMemory]) -> str:
+    async def _cycle(self, remembered: dict[TradeId, ExitMemory]) -> str:
         trades = self.open_trades.get()
         open_ones = [each for each in (trades.trades if trades else ()) if each.state is TradeState.OPEN]
         for gone in remembered.keys() - {each.trade_id for each in (trades.trades if trades else ())}:

@@ -31,7 +31,7 @@ from recio.wires import Reads, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-TURN = 1.0
+CYCLE = 1.0
 LOOK_AGAIN = 0.2
 """Host seconds between two listings while something of ours rests or is on its way."""
 GROUP_LOOK = 15.0
@@ -66,11 +66,11 @@ class KillSwitch:
         await self._publish(memory)
         while True:
             await cycle_of(Task.KILL_SWITCH)
-            say(await self._turn(memory, say))
-            with anyio.move_on_after(TURN):
+            say(await self._cycle(memory, say))
+            with anyio.move_on_after(CYCLE):
                 version = await self.controls.newer_than(version)
 
-    async def _turn(self, memory: _Memory, say: Say) -> str:
+    async def _cycle(self, memory: _Memory, say: Say) -> str:
         seen = self.controls.get()
         if seen is None:
             return "waits for the halts to be read"

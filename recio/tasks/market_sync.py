@@ -304,7 +304,7 @@ def _insist_on_whole_books(known: _Known, board: MarketBoard) -> None:
 
 
 def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
-    """One line for each event that changed, and one for each untradable that is new."""
+    """One line for each event that changed, and one for each market that became untradable."""
     for event, group in groupby(
         sorted(changed, key=lambda each: each.event_ticker), lambda each: each.event_ticker
     ):

@@ -41,7 +41,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 PUBLISH_EVERY = 0.05
 """Host seconds between two publications: newest wins."""
-LONGEST_TURN = 1.0
+LONGEST_CYCLE = 1.0
 STORE_EVERY = 10
 """Host seconds between two writes of price seconds."""
 KEEP_SECONDS = 7 * 86_400
@@ -190,7 +190,7 @@ class PriceFeed:
     async def _publish(self, run: _Run, say: Say) -> None:
         before = Prices()
         while True:
-            with anyio.move_on_after(LONGEST_TURN):
+            with anyio.move_on_after(LONGEST_CYCLE):
                 await run.changed.wait()
             await cycle_of(Task.PRICE_FEED)
             now = self.clock.utc()

@@ -27,7 +27,7 @@ from recio.messages.orders import OpenTrades, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles, shadow
 from recio.rules.decision.cycles import ExitCycle
-from recio.rules.decision.entry import TURN_SECONDS
+from recio.rules.decision.entry import CYCLE_SECONDS
 from recio.rules.decision.exit import NOTHING, ExitMemory
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import market_on
@@ -114,7 +114,7 @@ class Shadow:
     def _ask_exit(self, run: _Run) -> None:
         """The exit rule over all that is held on paper, as often as live: flatten and switches hold for it too."""
         controls, now = self.controls.get(), anyio.current_time()
-        if controls is None or now - run.exited_at < TURN_SECONDS / self.clock.speed:
+        if controls is None or now - run.exited_at < CYCLE_SECONDS / self.clock.speed:
             return
         run.exited_at = now
         for trade in run.held:

@@ -1,6 +1,6 @@
 """status_http: the status page, pushed; loopback only, never in the way of trading.
 
-It changes nothing but for one thing: who has the token may halt, and release none.
+It changes nothing but for one thing: who has the token may set a halt and clear none.
 """
 
 from __future__ import annotations

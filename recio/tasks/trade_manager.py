@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 WORK_LIMIT = 15.0
 """Host seconds that one message may take; a database slower than that is a fault."""
-IDLE_TURN = 2.0
+IDLE_CYCLE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +96,7 @@ class TradeManager:
     async def _refresh(self, one_at_a_time: anyio.Lock, say: Say) -> None:
         """Days end and cool-downs pass without a message: read the rows again now and then."""
         while True:
-            await anyio.sleep(IDLE_TURN)
+            await anyio.sleep(IDLE_CYCLE)
             async with one_at_a_time:
                 await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):

@@ -1,4 +1,4 @@
-"""Reads a halt that the page asks for: who may, which one, and typed out; it pulls nothing by itself."""
+"""Reads a halt that the page asks for: who may, which one, and typed out; it sets no halt itself."""
 
 from __future__ import annotations
 

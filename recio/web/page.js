@@ -400,7 +400,7 @@ function showOrders(rows, status) {
   orders([...lost, ...rows.filter((row) => row.state !== "unknown")], status);
 }
 
-const whyNot = tableOf("why", [
+const rejections = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
   { ...text("First closed gate, cycles", "id wide", (row) => `${row.gate} \u00b7 ${grouped(String(row.cycles))}`), label: "" },
   text("Last words", "note", (row) => row.sentence),
@@ -606,7 +606,7 @@ function show(status) {
   showPnl(status);
   board(withHeadings(status.board, showBoardEvent(status.board, status)), status);
   const live = (trade) => trade.state !== "closed" && trade.state !== "void";
-  whyNot(status.rejections, status);
+  rejections(status.rejections, status);
   openTrades(status.trades.filter(live), status);
   closedTrades(status.trades.filter((trade) => !live(trade)), status);
   showOrders(status.orders, status);

@@ -145,7 +145,7 @@ BREACHES = (
     Breach(
         "every writing end is the end of a wire",
         "recio/web/offends.py",
-        "from recio.wires import Sends\nasync def ask(anything: Sends[BrakeRequest]) -> None: ...",
+        "from recio.wires import Sends\nasync def ask(anything: Sends[HaltRequest]) -> None: ...",
         ("recio/web/offends.py: ", "which wire anything of recio.web.offends.ask writes", "after its wire"),
     ),
     Breach(
@@ -263,6 +263,16 @@ BREACHES = (
         IN_RULES,
         "import threading",
         ("recio.rules.account.offends -> threading", "rules neither wait", "let the task do it"),
+    ),
+    Breach(
+        "only the composition knows the tasks",
+        "recio/daemon/watchdog.py",
+        "from recio.tasks import entry",
+        (
+            "recio.daemon.watchdog -> recio.tasks.entry",
+            "only recio/daemon/composition.py",
+            "give the task a wire",
+        ),
     ),
     Breach(
         "only commands start the exchange simulator",

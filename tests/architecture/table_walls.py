@@ -24,7 +24,8 @@ TWO_WRITERS = {
 """Tables with more than one declared writer, and why."""
 _WRITTEN = re.compile(
     r"\b(?:INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE(?:\s+TABLE)?)\s+(\w+)"
-    r"|\bUPDATE\s+(?:ONLY\s+)?(?!SET\b)(\w+)(?:\s+(?:AS\s+)?\w+)?\s+SET\b"
+    r"|\bUPDATE\s+(?:ONLY\s+)?(?!SET\b)(\w+)(?:\s+(?:AS\s+)?\w+)?\s+SET\b",
+    re.IGNORECASE,
 )
 _TABLE = re.compile(r"((?:^--.*\n)*)^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 _FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", re.MULTILINE | re.DOTALL)

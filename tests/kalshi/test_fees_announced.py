@@ -59,19 +59,19 @@ def test_an_override_may_change_the_kind_and_leave_the_multiplier():
 
 @pytest.mark.parametrize(("ends", "expected"), [(0.5, "1"), (1, "2"), (1.9, "2"), (2, "4"), (9, "4")])
 def test_the_dearest_fee_until_the_close_counts(ends: float, expected: str):
-    assert FEES.dearest(EVENT, NO_OVERRIDE, NOW, NOW + ends * HOUR).multiplier == Decimal(expected)
+    assert FEES.highest(EVENT, NO_OVERRIDE, NOW, NOW + ends * HOUR).multiplier == Decimal(expected)
 
 
 @pytest.mark.parametrize(("waived", "expected"), [(1.5, "0"), (1, "0"), (0.5, "2"), (-1, "2")])
 def test_a_waiver_that_ends_before_the_close_is_no_gift(waived: float, expected: str):
-    found = FEES.dearest(EVENT, NO_OVERRIDE, NOW, NOW + HOUR, NOW + waived * HOUR)
+    found = FEES.highest(EVENT, NO_OVERRIDE, NOW, NOW + HOUR, NOW + waived * HOUR)
     assert found.multiplier == Decimal(expected)
 
 
 def test_a_kind_that_becomes_unknown_before_the_close_makes_it_unknown_now():
     fees = SeriesFees(now=fee("1"), changes=((NOW + HOUR, fee("1", "flat")),), event_changes={})
-    assert "flat" in fees.dearest(EVENT, NO_OVERRIDE, NOW, NOW + 2 * HOUR).why_unknown
-    assert fees.dearest(EVENT, NO_OVERRIDE, NOW, NOW + HOUR / 2).why_unknown == ""
+    assert "flat" in fees.highest(EVENT, NO_OVERRIDE, NOW, NOW + 2 * HOUR).why_unknown
+    assert fees.highest(EVENT, NO_OVERRIDE, NOW, NOW + HOUR / 2).why_unknown == ""
 
 
 @pytest.mark.parametrize("multiplier", ["-1", "NaN", "Infinity", "1e400", "101"])

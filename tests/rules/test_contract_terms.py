@@ -15,7 +15,7 @@ from recio.exchange_sim.market.descriptions import rules_primary
 from recio.exchange_sim.market.markets import new_event
 from recio.exchange_sim.market.series import CATALOGUE, Kind, SeriesSpec
 from recio.messages.markets import StrikeType
-from recio.rules.market.contract_terms import why_not_understood
+from recio.rules.market.contract_terms import why_untradable
 from tests.kalshi.recordings import recorded
 
 NOON = datetime(2026, 10, 8, 16, 0, tzinfo=UTC)
@@ -42,7 +42,7 @@ def judged(
     cap: str | None = None,
     close: datetime = NOON,
 ) -> str:
-    return why_not_understood(
+    return why_untradable(
         text,
         index_id=index,
         strike_type=kind,
@@ -154,7 +154,7 @@ def test_every_text_of_the_exchange_that_runs_here_is_understood(spec: SeriesSpe
     for market in new_event(spec, begin, begin, level):
         targets = (None, level) if spec.kind is Kind.WINDOW else (market.strike,)
         for market.strike in targets:
-            said = why_not_understood(
+            said = why_untradable(
                 rules_primary(market),
                 index_id=spec.asset.index_id,
                 strike_type=StrikeType(market.strike_type.value),
@@ -196,7 +196,7 @@ def test_every_recorded_ladder_is_understood():
     understood = 0
     for market in recorded_markets():
         close = datetime.fromisoformat(market["close_time"])
-        said = why_not_understood(
+        said = why_untradable(
             market["rules_primary"],
             index_id="BRTI",
             strike_type=StrikeType(market["strike_type"]),

@@ -23,7 +23,7 @@ from tests.stories.world import World, a_world, until
 pytestmark = pytest.mark.timeout(400)
 
 UNIT = Path(__file__).parents[2] / "systemd" / "recio.service"
-TURNS = {Task.PRICE_FEED: 40, Task.MARKET_SYNC: 40, Task.ENTRY: 40, Task.EXIT: 40, Task.SHADOW: 40}
+CYCLES = {Task.PRICE_FEED: 40, Task.MARKET_SYNC: 40, Task.ENTRY: 40, Task.EXIT: 40, Task.SHADOW: 40}
 """The cycle at which a fast task is frozen; a slow one is at its third."""
 
 
@@ -82,7 +82,7 @@ def found(world: World, task: Task) -> bool:
 
 
 async def _found_frozen(world: World, ear: Ear, task: Task) -> None:
-    world.surroundings[VARIABLE] = f"{task}:{TURNS.get(task, 3)}"
+    world.surroundings[VARIABLE] = f"{task}:{CYCLES.get(task, 3)}"
     ear.forget()
     world.start_daemon(settings=impatient)
     await until(lambda: ear.count("WATCHDOG=1"))

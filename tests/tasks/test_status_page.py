@@ -231,7 +231,7 @@ def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
     assert " style=" not in web.index_html()
 
 
-PULL = {"level": "flatten", "confirm": "FLATTEN", "token": TOKEN, "why": "enough"}
+ASKED = {"level": "flatten", "confirm": "FLATTEN", "token": TOKEN, "why": "enough"}
 
 
 async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is_in_force():
@@ -248,7 +248,7 @@ async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is
         anyio.create_task_group() as group,
     ):
         group.start_soon(obey)
-        async with session.post(url + "/halt", json=PULL, headers={"Origin": url}) as answer:
+        async with session.post(url + "/halt", json=ASKED, headers={"Origin": url}) as answer:
             assert answer.status == 200
             assert (await answer.json())["cause"] == "flattened by the status page: enough"
     seen = wires.controls.get()
@@ -260,13 +260,13 @@ async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is
 @pytest.mark.parametrize(
     ("body", "headers", "status", "names"),
     [
-        (PULL | {"token": "a guess"}, {}, 403, "token"),
+        (ASKED | {"token": "a guess"}, {}, 403, "token"),
         ({"level": "flatten", "confirm": "FLATTEN"}, {}, 403, "token"),
-        (PULL | {"level": "resume"}, {}, 400, "level = 'resume': choose halt, flatten, stop"),
-        (PULL | {"confirm": "yes"}, {}, 400, "type FLATTEN to confirm"),
-        (PULL | {"why": 7}, {}, 400, "why must be text"),
-        (PULL, {"Origin": "http://elsewhere.example"}, 403, "Origin"),
-        (PULL, {"Content-Type": "text/plain"}, 415, "Content-Type"),
+        (ASKED | {"level": "resume"}, {}, 400, "level = 'resume': choose halt, flatten, stop"),
+        (ASKED | {"confirm": "yes"}, {}, 400, "type FLATTEN to confirm"),
+        (ASKED | {"why": 7}, {}, 400, "why must be text"),
+        (ASKED, {"Origin": "http://elsewhere.example"}, 403, "Origin"),
+        (ASKED, {"Content-Type": "text/plain"}, 415, "Content-Type"),
         ([], {}, 400, "not a JSON object"),
         (None, {}, 400, "not JSON"),
     ],

@@ -1,4 +1,4 @@
-"""When an order counts as proven absent, and where the venue's positions differ from ours; it mends nothing."""
+"""When an order counts as not found, and where the venue's positions differ from ours; it mends nothing."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from recio.units import (
     quantity_text,
 )
 
-TURN_SECONDS = 0.25
+CYCLE_SECONDS = 0.25
 """Market seconds between two cycles of entry and exit, live and in replay."""
 
 

@@ -101,7 +101,7 @@ def _is_floored(seen: ExitContext, settings: ExitSection) -> bool:
 def _probability_stop(
     trade: TradeView, seen: ExitContext, falling_since: datetime | None, settings: ExitSection, now: datetime
 ) -> Sell | Keep:
-    """Below the stop for as long as wanted, without a cycle above it or in the dark; below the hard stop at once."""
+    """Below the stop in every cycle of `stop_confirm_seconds`, each with a known probability; below the hard stop at once."""
     if isinstance(seen.probability, str):
         return Keep(sentence=seen.probability)
     said = f"model gives {trade.side} {seen.probability:.1%}"

@@ -44,7 +44,7 @@ _OTHER_NAMES = {"ETHUSDRTI": "ERTI"}
 """What the venue calls an index in its texts, where that is not the index's own id."""
 
 
-def why_not_understood(
+def why_untradable(
     rules_primary: str,
     *,
     index_id: str,
