@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import anyio
+import asyncpg
 
 from recio.commands.database import rows_of
-from recio.commands.options import add_config, add_who_and_why, config_of
+from recio.commands.options import add_config, add_who_and_why, config_of, some_words
 from recio.daemon.database import dsn_of
 from recio.db import halts, kill_switch
 from recio.db.connection import transaction
@@ -29,7 +31,9 @@ LOOK_EVERY = 0.1
 def add_options(name: str, parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     if name == "resume":
-        parser.add_argument("--by", required=True, metavar="NAME", help="who clears it, for the record")
+        parser.add_argument(
+            "--by", required=True, type=some_words, metavar="NAME", help="who clears it, for the record"
+        )
         parser.set_defaults(command=_resume)
         return
     add_who_and_why(parser)
@@ -97,7 +101,11 @@ async def _seen_by_the_daemon(port: int, cause: str) -> str:
 async def _proof(dsn: str, cause: str) -> HaltVerification | None:
     """What the daemon recorded of its proof; read from the rows, because a stop ends the page with the daemon."""
     async with open_pool(dsn, application_name="recio halt") as pool:
-        with anyio.move_on_after(SEEN_WITHIN):
+        # A daemon of an earlier version keeps its proof under other names; its page and log have it.
+        with (
+            suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError),
+            anyio.move_on_after(SEEN_WITHIN),
+        ):
             while True:
                 async with transaction(pool) as connection:
                     rows = {each.halt_id for each in await halts.active(connection) if each.cause == cause}
@@ -125,4 +133,4 @@ async def _clear(dsn: str, by: str) -> list[str]:
 
 async def _set(dsn: str, row: Halt) -> bool:
     async with rows_of(dsn, f"recio {row.level}") as connection:
-        return await halts.set_halt(connection, row)
+        return await halts.set_in_any_version(connection, row)

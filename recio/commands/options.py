@@ -22,7 +22,16 @@ def add_strategy(parser: argparse.ArgumentParser) -> None:
 
 def add_who_and_why(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
-    parser.add_argument("--by", default="command line", metavar="NAME", help="who does it, for the record")
+    parser.add_argument(
+        "--by", default="command line", type=some_words, metavar="NAME", help="who does it, for the record"
+    )
+
+
+def some_words(text: str) -> str:
+    """Whoever does something for the record has a name. Raises ArgumentTypeError for a blank one."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("it is empty")
+    return text
 
 
 def positive(text: str) -> int:

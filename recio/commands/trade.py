@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import anyio
 
 from recio.commands.database import rows_of
-from recio.commands.options import add_config, config_of
+from recio.commands.options import add_config, config_of, some_words
 from recio.daemon.database import dsn_of
 from recio.db import requests
 from recio.db.requests import CameOfIt, RequestAnswer
@@ -38,12 +38,14 @@ class Wanted:
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("side", choices=("yes", "no"))
-    parser.add_argument("ticker", metavar="TICKER")
+    parser.add_argument("ticker", type=some_words, metavar="TICKER")
     parser.add_argument("--contracts", required=True, metavar="N")
     parser.add_argument(
         "--max-price", required=True, metavar="DOLLARS", help="the most to pay for one contract"
     )
-    parser.add_argument("--by", required=True, metavar="NAME", help="who asks for it, for the record")
+    parser.add_argument(
+        "--by", required=True, type=some_words, metavar="NAME", help="who asks for it, for the record"
+    )
     parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
     parser.set_defaults(command=run)
 

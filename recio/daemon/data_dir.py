@@ -14,6 +14,8 @@ from recio.errors import BadConfig
 from recio.settings.config import Config
 
 MARKER = "recio-data.json"
+FORMER_TOKEN = "brake-token"
+"""What the file was called before: whoever has its token keeps it."""
 HALT_TOKEN = "halt-token"
 
 
@@ -49,6 +51,8 @@ def halt_token(root: Path) -> SecretStr:
     """The token that the status page asks for; made at the first start, readable by its owner only."""
     path = root / HALT_TOKEN
     try:
+        if not path.exists() and (root / FORMER_TOKEN).exists():
+            os.replace(root / FORMER_TOKEN, path)
         if not path.exists():
             fresh = root / (HALT_TOKEN + ".new")
             fresh.touch(mode=0o600)

@@ -200,7 +200,7 @@ def _settings(path: Path, line: Began) -> Settings:
     if line.form not in READABLE:
         raise BadRecording(
             f"{path} is of form {line.form}, written by recio {line.recio}, and this one reads only"
-            f" {' and '.join(map(str, READABLE))}: replay it with the version that wrote it, or leave it out"
+            f" {' and '.join(map(str, READABLE))}: replay it with the version that wrote it, or move it out of the folder"
         )
     # Numbers as they were written: money must not pass through a float.
     plain: dict[str, Any] = json.loads(

@@ -16,7 +16,7 @@ from recio.settings.section import Section
 from recio.settings.units import Seconds
 
 BY_SOURCE = "(by source)"
-"""What the sources' own keys are gathered under before they are read; nobody can write it in recio.toml."""
+"""What the sources' own keys are gathered under before they are read; no key of recio.toml."""
 URL_KEYS = {name: f"{name}_url" for name in SOURCES}
 DOCUMENTED = {name: source.url for name, source in SOURCES.items()}
 PRODUCT_KEYS = {name: name for name in SOURCES}
@@ -116,7 +116,12 @@ def _gathered(value: Any, keys: Mapping[str, str]) -> Any:
         return value
     table = cast("dict[str, Any]", value)
     by_source = {name: table[key] for name, key in keys.items() if key in table}
-    rest = {key: each for key, each in table.items() if key not in keys.values()}
+    # Whoever writes the name of the gathering itself is told that there is no such key.
+    rest = {
+        key if key != BY_SOURCE else repr(BY_SOURCE): each
+        for key, each in table.items()
+        if key not in keys.values()
+    }
     return rest | {BY_SOURCE: by_source}
 
 

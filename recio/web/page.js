@@ -696,6 +696,6 @@ $("halt-form").addEventListener("submit", requestHalt);
 const pulse = (silent) => (silent > QUIET_AFTER ? `\u26a0 quiet for ${age(silent)}` : `\u25cf live, ${age(silent)} ago`);
 
 setInterval(tick, 500);
-document.addEventListener("visibilitychange", tick); // timers slept while the page was out of sight
+document.addEventListener("visibilitychange", tick); // timers slept while the page was hidden
 addEventListener("pageshow", tick);
 connect();

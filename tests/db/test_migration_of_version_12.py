@@ -35,7 +35,7 @@ from recio.db.pool import open_pool
 from recio.db.trade_store import Writer
 from recio.errors import Transient
 from recio.messages.account import OrderProvenAbsent
-from recio.messages.controls import HaltLevel, Switch
+from recio.messages.controls import Halt, HaltLevel, Switch
 from recio.messages.orders import OrderState, OrderUnknown, TradeState
 from recio.rules.account.reconcile import cash_cause
 from recio.settings.risk import RiskSection
@@ -193,6 +193,21 @@ async def test_halts_switches_limits_and_grants_are_still_in_force(old: Pool):
         wanted = RiskSection(max_open_trades=1_500, max_orders_per_minute=1_500)
         found = (await limits.put_in_force(connection, writer.fencing, wanted)).limits
         assert (found.max_open_trades, found.max_orders_per_minute) == (1_500, 1_000)
+
+
+async def test_a_halt_by_command_needs_no_migration_and_is_in_force_after_it(old: Pool):
+    halt = Halt(
+        level=HaltLevel.FLATTEN, cause="flattened by command", since=NOW, by="me", resolution="recio resume"
+    )
+    async with transaction(old) as connection:
+        assert await halts.set_in_any_version(connection, halt)
+        assert not await halts.set_in_any_version(connection, halt)
+    await carry_over(old)
+    async with transaction(old) as connection:
+        assert [
+            (each.level, each.by) for each in await halts.active(connection) if each.cause == halt.cause
+        ] == [(HaltLevel.FLATTEN, "me")]
+        assert not await halts.set_in_any_version(connection, halt)
 
 
 async def test_requests_paper_trades_models_and_markets_read_as_before(old: Pool):

@@ -63,7 +63,7 @@ def _decode(raw: bytes) -> DecodedBody:
         return DecodedBody(flaw="EOF", empty=True)
     try:
         return DecodedBody(value=msgspec.json.decode(raw))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return DecodedBody(flaw=f"invalid character: {error}")
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 ERRORS = {
     1: "Unable to process message",
-    2: "CommandParams required",
+    2: "Params required",
     3: "Channels required",
     4: "Subscription IDs required",
     5: "Unknown command",
