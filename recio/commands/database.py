@@ -23,5 +23,6 @@ async def rows_of(dsn: str, application_name: str) -> AsyncGenerator[Connection]
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         raise BadConfig(
-            "this database has never been used by this version of recio: start the daemon on it once"
+            "this database is of another version of recio, or was never used: the daemon of this version carries"
+            " it over at its start. Until then `recio halt` and `recio switch entry off` work, and nothing was changed"
         ) from error

@@ -71,6 +71,8 @@ async def trade(config: Config, what: Wanted) -> str:
     """What became of it. Raises Fatal where nobody answered or the answer was no."""
     async with dsn_of(config) as dsn:
         async with rows_of(dsn, NAME) as connection:
+            # On a database of another version the answer could not be read: then nothing is asked either.
+            await requests.answered(connection, 0)
             number = await requests.ask(
                 connection,
                 what.ticker,

@@ -19,7 +19,7 @@ from recio.db import empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
-from recio.db.migrations import migrate, schema_text
+from recio.db.migrations import migrate, schema_text, version_of
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
 from recio.db.trade_store import Writer
 from recio.errors import BadConfig
@@ -75,28 +75,34 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():
-            await _bring_up(pool)
+            await _bring_up(config, venue, pool)
             owned = await _begin_run(config, venue, pool, lock)
         yield owned
 
 
-async def _bring_up(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    """The present schema, a ledger that is proven, and nobody who stopped us."""
+async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """The present schema, a ledger that is proven, and nobody who stopped us; a database of others stays as it was."""
     async with transaction(pool) as connection:
-        await migrate(connection, schema_text())
+        found = await version_of(connection)
+        now = await migrate(connection, schema_text())
+        if found not in (None, now):
+            log.info("database carried over", from_version=found, to_version=now)
+        await _claim(config, venue, connection)
         await general_ledger.prove(connection)
         await refuse_stopped(connection)
         reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
     reached(CrashPoint.SCHEMA_COMMITTED)
 
 
+async def _claim(config: Config, venue: Venue, connection: Connection) -> identity.Identity:
+    return await identity.claim(connection, config.mode.value, config.kalshi.environment.value, venue.account)
+
+
 async def _begin_run(
     config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock
 ) -> Owned:
     async with transaction(pool) as connection:
-        mine = await identity.claim(
-            connection, config.mode.value, config.kalshi.environment.value, venue.account
-        )
+        mine = await _claim(config, venue, connection)
         reached(CrashPoint.IDENTITY_CLAIMED)
         fencing = await identity.begin_run(connection)
         limits = await put_in_force(connection, fencing, config.risk)

@@ -279,6 +279,13 @@ async def migrate(connection: Connection, schema: str, steps: Sequence[Migration
     return newest
 
 
+async def version_of(connection: Connection) -> int | None:
+    """The version of a database that recio made; None for any other, an empty one included."""
+    if await connection.fetchval("SELECT to_regclass('schema_version')") is None:
+        return None
+    return await connection.fetchval(_PRESENT)
+
+
 async def _refuse_strangers(connection: Connection) -> None:
     """A table of another program with one of our names would pass for ours."""
     names: list[str] = [row["tablename"] for row in await connection.fetch(_TABLES)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, TypeAlias
 import asyncpg
 import pytest
 
+from recio.daemon.startup import owned_pool
 from recio.db import (
     cash,
     empirical_models,
@@ -33,14 +35,16 @@ from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import migrate, schema_text, schema_version
 from recio.db.pool import open_pool
 from recio.db.trade_store import Writer
-from recio.errors import Transient
+from recio.errors import BadConfig, Transient
 from recio.messages.account import OrderProvenAbsent
 from recio.messages.controls import Halt, HaltLevel, Switch
 from recio.messages.orders import OrderState, OrderUnknown, TradeState
 from recio.rules.account.reconcile import cash_cause
+from recio.settings.config import Config
 from recio.settings.risk import RiskSection
 from recio.units import ClientOrderId, Money, Quantity, Ticker
 from tests.builders import NOW
+from tests.db.test_lost_while_starting import HERE as VENUE
 from tests.db.test_pool_and_schema import describe
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -208,6 +212,18 @@ async def test_a_halt_by_command_needs_no_migration_and_is_in_force_after_it(old
             (each.level, each.by) for each in await halts.active(connection) if each.cause == halt.cause
         ] == [(HaltLevel.FLATTEN, "me")]
         assert not await halts.set_in_any_version(connection, halt)
+
+
+async def test_a_database_of_another_account_is_refused_as_it_is(postgres: EmbeddedServer, old: Pool):
+    """Whoever names the wrong database must not lock its own daemon out of it."""
+    name = await old.fetchval("SELECT current_database()")
+    other = replace(VENUE, account="another")
+    with pytest.raises(BadConfig, match=r"account account; the config says .* account another"):
+        async with owned_pool(Config(), other, postgres.dsn(name)):
+            pytest.fail("it took a database of another account")
+    assert await old.fetchval("SELECT max(version) FROM schema_version") == 12
+    async with owned_pool(Config(), VENUE, postgres.dsn(name)):
+        assert await old.fetchval("SELECT max(version) FROM schema_version") == schema_version()
 
 
 async def test_requests_paper_trades_models_and_markets_read_as_before(old: Pool):

@@ -16,7 +16,7 @@ from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
-CAUSE = "halted by hand: a test"
+CAUSE = "halted by command: a test"
 
 
 def _recio(world: World, *arguments: str) -> str:
