@@ -46,7 +46,9 @@ def _resume(options: argparse.Namespace) -> None:
 
 
 def _halt(options: argparse.Namespace) -> None:
-    print(anyio.run(pull, config_of(options.config), HaltLevel(options.level), options.why, options.by))
+    print(
+        anyio.run(request_halt, config_of(options.config), HaltLevel(options.level), options.why, options.by)
+    )
 
 
 async def resume(config: Config, by: str) -> list[str]:
@@ -55,7 +57,7 @@ async def resume(config: Config, by: str) -> list[str]:
         return await _clear(dsn, by)
 
 
-async def pull(config: Config, level: HaltLevel, why: str, by: str) -> str:
+async def request_halt(config: Config, level: HaltLevel, why: str, by: str) -> str:
     """Commit a halt, then say what a daemon shows of it; the row holds either way."""
     cause = f"{DONE[level]} by command" + (f": {why}" if why else "")
     async with dsn_of(config) as dsn:

@@ -188,7 +188,7 @@ class Shadow:
             log.info("shadow got nothing", strategy=intent.strategy, ticker=intent.ticker, why=got)
             return
         log.info(
-            "shadow trade",
+            "paper trade",
             strategy=intent.strategy,
             ticker=intent.ticker,
             side=intent.side.value,

@@ -215,7 +215,7 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
     assert [trade.state for trade in seen.trades] == [TradeState.CLOSING]
 
 
-async def test_an_order_of_a_life_without_limits_has_no_row(connection: Connection):
+async def test_an_order_of_a_run_without_limits_has_no_row(connection: Connection):
     writer = await begun(connection, LIMITS)
     bare = Writer(tag=writer.tag, fencing=await identity.begin_run(connection))
     with pytest.raises(asyncpg.CheckViolationError, match="has no limit"):

@@ -28,7 +28,7 @@ from recio.exchange_sim.simulation import Simulation
 
 HOURS = max(int(os.environ.get("RECIO_SOAK_HOURS", "24")), 10)
 FULL_AFTER = 8
-"""Hours until the tape and the shelf of settled markets are full: from then on nothing may grow."""
+"""Hours until the recorded and the shelf of settled markets are full: from then on nothing may grow."""
 START_MS = 1_779_000_300_000 // 3_600_000 * 3_600_000
 DEPOSIT = 100_000_000_000
 TRADED_SECONDS = 60

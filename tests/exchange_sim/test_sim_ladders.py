@@ -36,7 +36,7 @@ from recio.exchange_sim.market.series import (
 from recio.exchange_sim.market.strikes import Strike, StrikeType
 from recio.exchange_sim.simulation import Simulation
 from recio.messages import markets as messages
-from recio.rules.market.contract_terms import why_not_understood
+from recio.rules.market.contract_terms import why_untradable
 
 HOUR_MS = 3_600_000
 START_MS = 1_779_000_300_000 // HOUR_MS * HOUR_MS + 3_000
@@ -104,7 +104,7 @@ def test_every_series_of_the_catalogue_can_be_listed_and_its_rules_are_understoo
         ):
             assert Decimal(market.strike or market.cap or 1) > 0
             scale = Decimal(1).scaleb(-spec.asset.digits)
-            doubt = why_not_understood(
+            untradable = why_untradable(
                 rules_primary(market),
                 index_id=spec.asset.index_id,
                 strike_type=messages.StrikeType(market.strike_type.value),
@@ -113,7 +113,7 @@ def test_every_series_of_the_catalogue_can_be_listed_and_its_rules_are_understoo
                 open_time=datetime.fromtimestamp(market.open_ms / 1000, UTC),
                 close_time=datetime.fromtimestamp(market.close_ms / 1000, UTC),
             )
-            assert doubt == "", market.ticker
+            assert untradable == "", market.ticker
 
 
 def test_an_unknown_series_and_too_many_strikes_are_refused() -> None:

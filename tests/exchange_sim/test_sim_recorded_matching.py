@@ -18,11 +18,11 @@ from recio.messages.orders import PlaceOrder
 from recio.replay.taking import Taken, take
 from recio.rules.market.order_book import OrderBook
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker, money
-from tests.exchange_sim.recorded_tape import FIRST, SECOND, Tape, opening_book
+from tests.exchange_sim.recorded_session import FIRST, SECOND, RecordedSession, opening_book
 
 
 @pytest.fixture
-def tape(tmp_path: Path) -> Tape:
+def recorded(tmp_path: Path) -> RecordedSession:
     return opening_book(tmp_path / "20260511T122950Z")
 
 
@@ -36,8 +36,10 @@ def resting(played: Any, side: str, price: int, quantity: int) -> Order:
 # Taking.
 
 
-def test_an_immediate_order_takes_what_is_shown_within_its_limit_and_not_twice(tape: Tape) -> None:
-    played = tape.played()
+def test_an_immediate_order_takes_what_is_shown_within_its_limit_and_not_twice(
+    recorded: RecordedSession,
+) -> None:
+    played = recorded.played()
     played.to(-9)
     assert played.take("bid", 4_500, 2_500) == 1_000
     assert played.take("bid", 4_500, 2_500) == 0
@@ -47,16 +49,16 @@ def test_an_immediate_order_takes_what_is_shown_within_its_limit_and_not_twice(t
     assert played.venue.account.fees > 0
 
 
-def test_each_level_gives_its_own_price(tape: Tape) -> None:
-    played = tape.played()
+def test_each_level_gives_its_own_price(recorded: RecordedSession) -> None:
+    played = recorded.played()
     played.to(-9)
     order = played.order("bid", 4_600, 2_000, TimeInForce.IMMEDIATE_OR_CANCEL)
     assert order.value == 4_500 * 1_000 + 4_600 * 1_000
     assert [fill.price for fill in played.venue.fills] == [4_500, 4_600]
 
 
-def test_fill_or_kill_counts_only_what_is_left(tape: Tape) -> None:
-    played = tape.played()
+def test_fill_or_kill_counts_only_what_is_left(recorded: RecordedSession) -> None:
+    played = recorded.played()
     played.to(-9)
     assert played.take("bid", 4_500, 400) == 400
     refused = played.order("bid", 4_500, 601, TimeInForce.FILL_OR_KILL)
@@ -77,23 +79,23 @@ def test_fill_or_kill_counts_only_what_is_left(tape: Tape) -> None:
     ],
 )
 def test_a_taken_level_comes_back_only_as_the_recording_changes_it(
-    tape: Tape, changes: tuple[str, ...], left: int
+    recorded: RecordedSession, changes: tuple[str, ...], left: int
 ) -> None:
     """Four of ten taken. More shown adds; less counts against us until it is less than the six we left."""
     for change in changes:
-        tape.delta(-8, "no", "0.5500", change)
-    tape.delta(-7, "yes", "0.3900", "1.00")
-    played = tape.played()
+        recorded.delta(-8, "no", "0.5500", change)
+    recorded.delta(-7, "yes", "0.3900", "1.00")
+    played = recorded.played()
     played.to(-9)
     assert played.take("bid", 4_500, 400) == 400
     played.to(-7)
     assert played.take("bid", 4_500, 10_000) == left
 
 
-def test_an_account_changes_no_public_frame(tape: Tape) -> None:
-    tape.delta(-8, "no", "0.5500", "-1.00")
-    tape.ticker(-7, "0.4500", "1.00", "200.00")
-    played = tape.played()
+def test_an_account_changes_no_public_frame(recorded: RecordedSession) -> None:
+    recorded.delta(-8, "no", "0.5500", "-1.00")
+    recorded.ticker(-7, "0.4500", "1.00", "200.00")
+    played = recorded.played()
     played.to(-9)
     played.take("bid", 4_500, 400)
     resting(played, "bid", 4_100, 500)
@@ -107,9 +109,13 @@ def test_an_account_changes_no_public_frame(tape: Tape) -> None:
     assert (market.volume, market.last_price, market.open_interest) == (20_000, 4_500, 7_700)
 
 
-async def test_neither_socket_nor_rest_shows_what_the_account_does(start_exchange, tape: Tape) -> None:
-    tape.delta(5, "yes", "0.3900", "1.00")
-    client = await start_exchange(recording=tape.write(), speed=5.0, recording_lead_seconds=1.0, align=False)
+async def test_neither_socket_nor_rest_shows_what_the_account_does(
+    start_exchange, recorded: RecordedSession
+) -> None:
+    recorded.delta(5, "yes", "0.3900", "1.00")
+    client = await start_exchange(
+        recording=recorded.write(), speed=5.0, recording_lead_seconds=1.0, align=False
+    )
     socket = await client.socket()
     asked = {"channels": ["orderbook_delta", "trade", "fill"], "market_tickers": [FIRST]}
     await socket.send_json({"id": 1, "cmd": "subscribe", "params": asked})
@@ -131,9 +137,11 @@ async def test_neither_socket_nor_rest_shows_what_the_account_does(start_exchang
     assert position["position_fp"] == "15.00"
 
 
-def test_no_order_is_taken_before_its_market_was_recorded_or_after_it_closed(tape: Tape) -> None:
-    tape.snapshot(5.5)
-    played = tape.played()
+def test_no_order_is_taken_before_its_market_was_recorded_or_after_it_closed(
+    recorded: RecordedSession,
+) -> None:
+    recorded.snapshot(5.5)
+    played = recorded.played()
     played.to(-30)
     assert played.take("bid", 9_900, 100) == 0
     played.to(0.1)
@@ -181,28 +189,30 @@ def test_a_thousand_random_takings_are_those_of_an_offline_replay() -> None:
 # Resting.
 
 
-def test_a_reduction_alone_proves_no_trade(tape: Tape) -> None:
-    tape.delta(-8, "yes", "0.4000", "-20.00")
-    tape.delta(-7, "yes", "0.4000", "50.00")
-    tape.delta(-6, "yes", "0.4000", "-50.00")
-    played = tape.played()
+def test_a_reduction_alone_proves_no_trade(recorded: RecordedSession) -> None:
+    recorded.delta(-8, "yes", "0.4000", "-20.00")
+    recorded.delta(-7, "yes", "0.4000", "50.00")
+    recorded.delta(-6, "yes", "0.4000", "-50.00")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_000, 1_000)
     played.to(-5.5)
     assert order.filled == 0
 
 
-def trades(tape: Tape, *, before: float, after: float, at: float, lost: str, size: str, price: str) -> None:
+def trades(
+    recorded: RecordedSession, *, before: float, after: float, at: float, lost: str, size: str, price: str
+) -> None:
     """A level loses so much between two tickers, the later of which tells of this trade."""
-    tape.ticker(before, price, "1.00", "100.00")
-    tape.delta(at, "yes", "0.4000", f"-{lost}")
-    tape.ticker(after, price, size, "200.00")
+    recorded.ticker(before, price, "1.00", "100.00")
+    recorded.delta(at, "yes", "0.4000", f"-{lost}")
+    recorded.ticker(after, price, size, "200.00")
 
 
-def test_a_proven_trade_first_shortens_the_queue_before_the_order(tape: Tape) -> None:
-    tape.delta(-8.5, "yes", "0.4000", "30.00")
-    trades(tape, before=-8, at=-7.5, after=-7, lost="26.00", size="26.00", price="0.4000")
-    played = tape.played()
+def test_a_proven_trade_first_shortens_the_queue_before_the_order(recorded: RecordedSession) -> None:
+    recorded.delta(-8.5, "yes", "0.4000", "30.00")
+    trades(recorded, before=-8, at=-7.5, after=-7, lost="26.00", size="26.00", price="0.4000")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_000, 1_000)
     played.to(-7)
@@ -212,12 +222,12 @@ def test_a_proven_trade_first_shortens_the_queue_before_the_order(tape: Tape) ->
     assert (played.venue.fills[0].fee, played.venue.fills[0].price) == (0, 4_000)
 
 
-def test_a_trade_no_larger_than_the_queue_fills_nothing_but_counts(tape: Tape) -> None:
-    tape.delta(-8.5, "yes", "0.4000", "30.00")
-    trades(tape, before=-8, at=-7.5, after=-7, lost="18.00", size="18.00", price="0.4000")
-    tape.delta(-6.5, "yes", "0.4000", "-5.00")
-    tape.ticker(-6, "0.4000", "5.00", "205.00")
-    played = tape.played()
+def test_a_trade_no_larger_than_the_queue_fills_nothing_but_counts(recorded: RecordedSession) -> None:
+    recorded.delta(-8.5, "yes", "0.4000", "30.00")
+    trades(recorded, before=-8, at=-7.5, after=-7, lost="18.00", size="18.00", price="0.4000")
+    recorded.delta(-6.5, "yes", "0.4000", "-5.00")
+    recorded.ticker(-6, "0.4000", "5.00", "205.00")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_000, 1_000)
     played.to(-7)
@@ -226,14 +236,14 @@ def test_a_trade_no_larger_than_the_queue_fills_nothing_but_counts(tape: Tape) -
     assert order.filled == 300
 
 
-def test_what_left_unproven_left_behind_the_order(tape: Tape) -> None:
-    tape.delta(-8.5, "yes", "0.4000", "30.00")
-    tape.ticker(-8, "0.4500", "1.00", "100.00")
-    tape.delta(-7.8, "yes", "0.4000", "-25.00")
-    tape.ticker(-7.5, "0.4500", "1.00", "101.00")
-    tape.delta(-7.2, "yes", "0.4000", "-22.00")
-    tape.ticker(-7, "0.4000", "22.00", "123.00")
-    played = tape.played()
+def test_what_left_unproven_left_behind_the_order(recorded: RecordedSession) -> None:
+    recorded.delta(-8.5, "yes", "0.4000", "30.00")
+    recorded.ticker(-8, "0.4500", "1.00", "100.00")
+    recorded.delta(-7.8, "yes", "0.4000", "-25.00")
+    recorded.ticker(-7.5, "0.4500", "1.00", "101.00")
+    recorded.delta(-7.2, "yes", "0.4000", "-22.00")
+    recorded.ticker(-7, "0.4000", "22.00", "123.00")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_000, 1_000)
     played.to(-7)
@@ -242,11 +252,11 @@ def test_what_left_unproven_left_behind_the_order(tape: Tape) -> None:
 
 
 def test_a_trade_that_a_late_ticker_tells_of_is_not_counted_on_a_queue_it_already_shortened(
-    tape: Tape,
+    recorded: RecordedSession,
 ) -> None:
-    tape.ticker(-8, "0.4500", "1.00", "100.00")
-    tape.delta(-7.4, "yes", "0.4000", "-20.00")
-    tape.line(
+    recorded.ticker(-8, "0.4500", "1.00", "100.00")
+    recorded.delta(-7.4, "yes", "0.4000", "-20.00")
+    recorded.line(
         -7.3,
         {
             "type": "ticker",
@@ -256,12 +266,12 @@ def test_a_trade_that_a_late_ticker_tells_of_is_not_counted_on_a_queue_it_alread
                 "price_dollars": "0.4500",
                 "last_trade_size_fp": "1.00",
                 "volume_fp": "101.00",
-                "ts_ms": tape.ms(-7.5),
+                "ts_ms": recorded.ms(-7.5),
             },
         },
     )
-    tape.ticker(-7, "0.4000", "20.00", "121.00")
-    played = tape.played()
+    recorded.ticker(-7, "0.4000", "20.00", "121.00")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_000, 1_000)
     played.to(-7)
@@ -269,18 +279,20 @@ def test_a_trade_that_a_late_ticker_tells_of_is_not_counted_on_a_queue_it_alread
 
 
 @pytest.mark.parametrize(("entered", "filled"), [(-8.5, 1_000), (-7.8, 0)])
-def test_only_an_order_that_stood_at_both_tickers_is_filled(tape: Tape, entered: float, filled: int) -> None:
-    trades(tape, before=-8, at=-7.5, after=-7, lost="12.00", size="12.00", price="0.4000")
-    played = tape.played()
+def test_only_an_order_that_stood_at_both_tickers_is_filled(
+    recorded: RecordedSession, entered: float, filled: int
+) -> None:
+    trades(recorded, before=-8, at=-7.5, after=-7, lost="12.00", size="12.00", price="0.4000")
+    played = recorded.played()
     played.to(entered)
     order = resting(played, "bid", 4_100, 1_000)
     played.to(-7)
     assert order.filled == filled
 
 
-def test_a_trade_beyond_an_orders_price_fills_it_first(tape: Tape) -> None:
-    trades(tape, before=-8, at=-7.5, after=-7, lost="12.00", size="12.00", price="0.4000")
-    played = tape.played()
+def test_a_trade_beyond_an_orders_price_fills_it_first(recorded: RecordedSession) -> None:
+    trades(recorded, before=-8, at=-7.5, after=-7, lost="12.00", size="12.00", price="0.4000")
+    played = recorded.played()
     played.to(-9)
     better = resting(played, "bid", 4_100, 700)
     best = resting(played, "bid", 4_200, 300)
@@ -294,25 +306,25 @@ def test_a_trade_beyond_an_orders_price_fills_it_first(tape: Tape) -> None:
     [("5.00", "200.00", 500), ("12.00", "103.00", 300), ("12.00", "100.00", 0), ("20.00", "200.00", 1_000)],
 )
 def test_a_trade_is_believed_for_no_more_than_its_size_and_the_growth_of_the_volume(
-    tape: Tape, size: str, volume: str, filled: int
+    recorded: RecordedSession, size: str, volume: str, filled: int
 ) -> None:
-    tape.ticker(-8, "0.4000", "1.00", "100.00")
-    tape.delta(-7.5, "yes", "0.4000", "-12.00")
-    tape.ticker(-7, "0.4000", size, volume)
-    played = tape.played()
+    recorded.ticker(-8, "0.4000", "1.00", "100.00")
+    recorded.delta(-7.5, "yes", "0.4000", "-12.00")
+    recorded.ticker(-7, "0.4000", size, volume)
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_100, 1_000)
     played.to(-7)
     assert order.filled == filled
 
 
-def test_a_trade_that_may_have_hit_either_side_proves_nothing(tape: Tape) -> None:
-    tape.delta(-8.6, "no", "0.6000", "1.00")
-    tape.ticker(-8, "0.4000", "1.00", "100.00")
-    tape.delta(-7.6, "no", "0.6000", "-1.00")
-    tape.delta(-7.5, "yes", "0.4000", "-12.00")
-    tape.ticker(-7, "0.4000", "12.00", "200.00")
-    played = tape.played()
+def test_a_trade_that_may_have_hit_either_side_proves_nothing(recorded: RecordedSession) -> None:
+    recorded.delta(-8.6, "no", "0.6000", "1.00")
+    recorded.ticker(-8, "0.4000", "1.00", "100.00")
+    recorded.delta(-7.6, "no", "0.6000", "-1.00")
+    recorded.delta(-7.5, "yes", "0.4000", "-12.00")
+    recorded.ticker(-7, "0.4000", "12.00", "200.00")
+    played = recorded.played()
     played.to(-8.5)
     order = played.order("bid", 4_100, 1_000)
     assert order.filled == 100
@@ -320,11 +332,13 @@ def test_a_trade_that_may_have_hit_either_side_proves_nothing(tape: Tape) -> Non
     assert order.filled == 100
 
 
-def test_a_display_at_or_through_an_orders_price_fills_as_much_as_it_shows_once(tape: Tape) -> None:
-    tape.delta(-8, "no", "0.5900", "4.00")
-    tape.delta(-7, "no", "0.5900", "2.00")
-    tape.delta(-6, "yes", "0.3900", "1.00")
-    played = tape.played()
+def test_a_display_at_or_through_an_orders_price_fills_as_much_as_it_shows_once(
+    recorded: RecordedSession,
+) -> None:
+    recorded.delta(-8, "no", "0.5900", "4.00")
+    recorded.delta(-7, "no", "0.5900", "2.00")
+    recorded.delta(-6, "yes", "0.3900", "1.00")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "bid", 4_100, 1_000)
     played.to(-8)
@@ -337,10 +351,10 @@ def test_a_display_at_or_through_an_orders_price_fills_as_much_as_it_shows_once(
     assert played.take("bid", 4_100, 1_000) == 0
 
 
-def test_an_ask_rests_by_the_same_rules(tape: Tape) -> None:
-    tape.delta(-8, "yes", "0.4400", "3.00")
-    tape.delta(-7, "yes", "0.4400", "-3.00")
-    played = tape.played()
+def test_an_ask_rests_by_the_same_rules(recorded: RecordedSession) -> None:
+    recorded.delta(-8, "yes", "0.4400", "3.00")
+    recorded.delta(-7, "yes", "0.4400", "-3.00")
+    played = recorded.played()
     played.to(-9)
     order = resting(played, "ask", 4_400, 1_000)
     played.to(-7)
@@ -348,10 +362,10 @@ def test_an_ask_rests_by_the_same_rules(tape: Tape) -> None:
     assert played.venue.account.held(FIRST) == -300
 
 
-def test_money_adds_up_after_taking_resting_and_settling(tape: Tape) -> None:
-    tape.delta(-8, "no", "0.5900", "4.00")
-    tape.snapshot(5.5)
-    played = tape.played()
+def test_money_adds_up_after_taking_resting_and_settling(recorded: RecordedSession) -> None:
+    recorded.delta(-8, "no", "0.5900", "4.00")
+    recorded.snapshot(5.5)
+    played = recorded.played()
     played.to(-9)
     played.take("bid", 4_500, 1_000)
     resting(played, "bid", 4_100, 1_000)
@@ -364,8 +378,8 @@ def test_money_adds_up_after_taking_resting_and_settling(tape: Tape) -> None:
     assert played.venue.reserved(2) == 0
 
 
-def test_an_own_order_stops_or_makes_way_as_on_any_book(tape: Tape) -> None:
-    played = tape.played()
+def test_an_own_order_stops_or_makes_way_as_on_any_book(recorded: RecordedSession) -> None:
+    played = recorded.played()
     played.to(-9)
     own = resting(played, "ask", 4_500, 500)
     order = played.order("bid", 4_600, 2_000)
@@ -373,9 +387,11 @@ def test_an_own_order_stops_or_makes_way_as_on_any_book(tape: Tape) -> None:
     assert (order.filled, order.status, own.status) == (1_000, OrderStatus.CANCELED, OrderStatus.RESTING)
 
 
-async def test_the_queue_before_an_order_is_told(start_exchange, tape: Tape) -> None:
-    tape.delta(5, "yes", "0.3900", "1.00")
-    client = await start_exchange(recording=tape.write(), speed=5.0, recording_lead_seconds=1.0, align=False)
+async def test_the_queue_before_an_order_is_told(start_exchange, recorded: RecordedSession) -> None:
+    recorded.delta(5, "yes", "0.3900", "1.00")
+    client = await start_exchange(
+        recording=recorded.write(), speed=5.0, recording_lead_seconds=1.0, align=False
+    )
     while (await client.get(f"/markets/{FIRST}"))["market"]["yes_bid_dollars"] == "0.0000":
         pass
     places: dict[str, str] = {}

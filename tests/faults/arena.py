@@ -1,6 +1,6 @@
 """Where one case after another is tried: an exchange, a database and the real daemon, all on this machine.
 
-The exchange and the database outlive the cases, so that every life of the daemon finds what the ones
+The exchange and the database outlive the cases, so that every run of the daemon finds what the ones
 before it left; the books are compared whole each time.
 """
 

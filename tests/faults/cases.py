@@ -24,7 +24,7 @@ class Doing(StrEnum):
     STOPPING = "stopping"
     """Asked to stop (SIGTERM) once an order has been placed."""
     STARTING = "starting"
-    """Started after a life that the trouble met and that died without knowing what became of its order."""
+    """Started after a run that the trouble met and that died without knowing what became of its order."""
 
 
 class When(StrEnum):
@@ -137,7 +137,7 @@ UNANSWERED = _request("lose_reply", "orders")
 _INTENT = tuple(P(n) for n in (1, 2, 10, 11, 12, 13, 14, 15))
 _EXIT = tuple(P(n) for n in (3, 4, 16, 17, 18, 19, 20))
 _COMMAND = tuple(P(n) for n in (21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 41, 42))
-_DOUBT = (P.REQUEST_UNRESOLVED,)
+_UNRESOLVED = (P.REQUEST_UNRESOLVED,)
 _OUTCOME = tuple(P(n) for n in range(50, 58))
 _FACT = tuple(P(n) for n in (60, 61, 62, 63, 67, 68, 69))
 _SETTLEMENT = tuple(P(n) for n in (64, 65, 70, 94, 95))
@@ -161,7 +161,7 @@ _SITUATIONS: tuple[
 ] = (
     (_TURNING, Doing.TURNING_OVER, (), (1, 3), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *OF_VENUE)),
     (_INTENT[:2], Doing.TURNING_OVER, (), (2, 4), OF_FEEDS),
-    (_DOUBT, Doing.TURNING_OVER, (UNANSWERED,), (1, 2), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS)),
+    (_UNRESOLVED, Doing.TURNING_OVER, (UNANSWERED,), (1, 2), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS)),
     (_FACT, Doing.TURNING_OVER, (), EARLY, (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *OF_VENUE)),
     (_FACT, Doing.TURNING_OVER, (), EARLY, ON_READS),
     (_SETTLEMENT, Doing.HOLDING, (), (1,), (*_EVERYWHERE, *ON_READS, *OF_VENUE)),

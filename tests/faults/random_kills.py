@@ -22,7 +22,7 @@ from tests.faults.proof_reports import commit, recovery, write
 from tests.faults.run_grid import database, say
 
 LONGEST_LIFE = 6.0
-"""Host seconds; a life begins to trade after about one."""
+"""Host seconds; a run begins to trade after about one."""
 KILLS_PER_PROOF = 10
 NO_ANSWER = (DidNotHappen, OSError)
 """The exchange, the database or the daemon did not answer in time: that arena's books cannot be compared."""

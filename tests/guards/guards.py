@@ -53,7 +53,7 @@ LOCKS = (
         ORDER_PATH,
     ),
     _guard(
-        "fencing: an order names a life that began",
+        "fencing: an order names a run that began",
         "schema.sql",
         "fencing bigint NOT NULL REFERENCES runs,\n    created_at",
         "fencing bigint NOT NULL,\n    created_at",

@@ -106,7 +106,7 @@ class ModelVenue:
         self.fills.append(fill)
         self.frames.append(fill)
 
-    def trade_by_hand(self, quantity: Quantity) -> None:
+    def trade_externally(self, quantity: Quantity) -> None:
         self._record(VenueOrderId("by-hand"), EXTERNAL, BookSide.BID, Price(4000), quantity)
 
     def resting(self) -> list[VenueOrder]:

@@ -75,7 +75,7 @@ class OrderMachine(RuleBasedStateMachine):
         self._forget()
 
     def _forget(self) -> None:
-        """All that a life of the daemon has in memory is gone."""
+        """All that a run of the daemon has in memory is gone."""
         self.commands: list[PlaceOrder] = []
         self.outcomes: list[OrderOutcome] = []
         self.absences: dict[str, Absence] = {}
@@ -282,8 +282,8 @@ class OrderMachine(RuleBasedStateMachine):
             self.venue.match(order, Quantity(order.seen.remaining * percent // 100), rests=rests)
 
     @rule(contracts=st.integers(1, 5))
-    def somebody_trades_by_hand(self, contracts: int) -> None:
-        self.venue.trade_by_hand(Quantity(contracts * 100))
+    def somebody_trades_externally(self, contracts: int) -> None:
+        self.venue.trade_externally(Quantity(contracts * 100))
 
     @rule(result=st.sampled_from(list(Side)))
     def a_closed_market_settles(self, result: Side) -> None:
@@ -369,7 +369,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     @rule(cost=st.integers(5, 40), size=st.integers(20, 60), live=st.integers(2, 3), granted=st.booleans())
     def change_limits(self, cost: int, size: int, live: int, granted: bool) -> None:
-        """The config changes, and with it the next life: what is not granted only falls."""
+        """The config changes, and with it the next run: what is not granted only falls."""
         before = self.limits
         self.wanted = section(
             RiskSection,

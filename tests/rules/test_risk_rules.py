@@ -89,7 +89,7 @@ def test_an_order_that_is_too_large_is_refused(name: str, limit: str):
     assert refusal(intent(), exposure(open_trades()), limits) == name
 
 
-def test_contracts_bought_by_hand_count_against_the_strike():
+def test_contracts_bought_externally_count_against_the_strike():
     by_hand = account(positions={intent().ticker: Quantity(-4500)}, external=(intent().ticker,))
     assert refusal(intent(), exposure(open_trades(), by_hand)) == "max_contracts_per_strike"
 
@@ -98,7 +98,9 @@ def test_contracts_bought_by_hand_count_against_the_strike():
     ("ticker", "cost", "limit"),
     [(SIBLING, 57, "max_event_cost_dollars"), (OTHER, 97, "max_open_cost_dollars")],
 )
-def test_what_was_made_by_hand_counts_against_its_event_and_the_whole(ticker: Ticker, cost: int, limit: str):
+def test_what_was_made_externally_counts_against_its_event_and_the_whole(
+    ticker: Ticker, cost: int, limit: str
+):
     by_hand = account(external_cost={ticker: Money(cost * 1_000_000)})
     assert refusal(intent(), exposure(open_trades(), by_hand)) == limit
 

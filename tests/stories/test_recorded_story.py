@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange_sim.recorded_tape import FIRST, Tape
+from tests.exchange_sim.recorded_session import FIRST, RecordedSession
 from tests.stories.world import World, a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -23,14 +23,14 @@ STRIKE = 81_087.33
 
 def session(folder: Path) -> Path:
     """Four minutes in which the price stands a little above the strike and YES is offered far too cheaply."""
-    tape = Tape(folder)
-    tape.markets = tape.markets[:1]
-    tape.subscribed(BEGINS)
-    tape.snapshot(BEGINS, yes=[("0.3000", "40.00")], no=[("0.6500", "40.00")])
+    recorded = RecordedSession(folder)
+    recorded.markets = recorded.markets[:1]
+    recorded.subscribed(BEGINS)
+    recorded.snapshot(BEGINS, yes=[("0.3000", "40.00")], no=[("0.6500", "40.00")])
     for second in range(BEGINS, ENDS):
-        tape.spot(second, f"{STRIKE + 40 + 5 * math.sin(second):.2f}")
-        tape.delta(second, "yes", "0.2000", "1.00")
-    return tape.write()
+        recorded.spot(second, f"{STRIKE + 40 + 5 * math.sin(second):.2f}")
+        recorded.delta(second, "yes", "0.2000", "1.00")
+    return recorded.write()
 
 
 def papered(world: World, setting: str = "") -> dict[str, Any]:

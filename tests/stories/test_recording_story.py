@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.exchange_sim.recorded_tape import Tape
+from tests.exchange_sim.recorded_session import RecordedSession
 from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -22,15 +22,15 @@ STRIKE = 81_087.33
 
 def session(folder: Path) -> Path:
     """Four minutes: YES is far too cheap at first, and then the price falls through the strike."""
-    tape = Tape(folder)
-    tape.markets = tape.markets[:1]
-    tape.subscribed(BEGINS)
-    tape.snapshot(BEGINS, yes=[("0.3000", "40.00")], no=[("0.6500", "40.00")])
+    recorded = RecordedSession(folder)
+    recorded.markets = recorded.markets[:1]
+    recorded.subscribed(BEGINS)
+    recorded.snapshot(BEGINS, yes=[("0.3000", "40.00")], no=[("0.6500", "40.00")])
     for second in range(BEGINS, ENDS):
         level = 40 if second < -110 else -60
-        tape.spot(second, f"{STRIKE + level + 5 * math.sin(second):.2f}")
-        tape.delta(second, "yes", "0.2000", "1.00")
-    return tape.write()
+        recorded.spot(second, f"{STRIKE + level + 5 * math.sin(second):.2f}")
+        recorded.delta(second, "yes", "0.2000", "1.00")
+    return recorded.write()
 
 
 def replayed(world: World) -> dict[str, Any]:

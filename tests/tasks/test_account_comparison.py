@@ -233,7 +233,7 @@ async def test_a_difference_counts_only_when_two_comparisons_agree_on_it(pool: a
         assert [(each.venue, each.ours) for each in found] == [(Quantity(900), Quantity(1000))]
 
 
-async def test_a_position_made_by_hand_elsewhere_is_shown_and_not_a_difference(
+async def test_a_position_made_externally_elsewhere_is_shown_and_not_a_difference(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     wires = Wires()
@@ -245,7 +245,7 @@ async def test_a_position_made_by_hand_elsewhere_is_shown_and_not_a_difference(
     assert view.positions == {"KX-HAND": -300}
 
 
-async def test_what_was_made_by_hand_counts_at_what_it_cost_or_may_cost_and_else_at_its_whole_payout(
+async def test_what_was_made_externally_counts_at_what_it_cost_or_may_cost_and_else_at_its_whole_payout(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     def rests(name: str, ticker: str, **more: str) -> dict[str, Any]:

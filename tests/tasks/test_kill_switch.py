@@ -68,7 +68,7 @@ class Script:
 
 
 @asynccontextmanager
-async def braking(script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIterator[None]:
+async def halting(script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIterator[None]:
     async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
         task = KillSwitch(
             pool=pool,
@@ -131,7 +131,7 @@ async def test_a_halt_stops_the_group_of_entries_and_cancels_what_is_ours_and_no
 ):
     wires = quiet()
     script = Script(orders=[resting("v-1", f"recio-{TAG}-1-entry-1"), resting("v-2", "by hand")])
-    async with braking(script, pool, wires):
+    async with halting(script, pool, wires):
         await wires.order_group.newer_than(0)
         assert script.groups == ["create", "reset"]
         await halted(pool, wires)
@@ -148,7 +148,7 @@ async def test_a_halt_is_not_verified_while_something_of_ours_rests_or_may(
 ):
     wires = quiet()
     script = Script(orders=[resting("v-1", f"recio-{TAG}-1-entry-1")], deaf=True)
-    async with braking(script, pool, wires):
+    async with halting(script, pool, wires):
         await halted(pool, wires)
         await listings(script, 3)
         assert not wires.halt_verifications.get()
@@ -163,7 +163,7 @@ async def test_a_halt_is_not_verified_while_something_of_ours_rests_or_may(
 async def test_a_listing_older_than_the_halt_verifies_nothing(pool: asyncpg.Pool[asyncpg.Record]):
     wires = quiet()
     script = Script(as_of=NOW - timedelta(seconds=1))
-    async with braking(script, pool, wires):
+    async with halting(script, pool, wires):
         await halted(pool, wires)
         await listings(script, 3)
         assert not wires.halt_verifications.get()
@@ -175,7 +175,7 @@ async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_o
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     first, second, script = quiet(), quiet(), Script()
-    async with braking(script, pool, first):
+    async with halting(script, pool, first):
         await halted(pool, first)
         await checks(first, 1)
         async with transaction(pool) as connection:
@@ -183,7 +183,7 @@ async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_o
         first.controls.set(TradingControls())
         while script.groups[-1] != "reset":  # noqa: ASYNC110 - counted by the server's own handler
             await anyio.sleep(0.01)
-    async with braking(script, pool, second):
+    async with halting(script, pool, second):
         await second.order_group.newer_than(0)
     # Before the halt it may have found its group open and said so once more.
     at = script.groups.index("trigger")
@@ -195,7 +195,7 @@ async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_o
 async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: asyncpg.Pool[asyncpg.Record]):
     wires, script = quiet(), Script()
     wires.open_trades.set(open_trades(trades=(trade(),)))
-    async with braking(script, pool, wires):
+    async with halting(script, pool, wires):
         await halted(pool, wires, HaltLevel.FLATTEN)
         await checks(wires, 1)
         check = the_only_check(wires)

@@ -63,14 +63,14 @@ def filled_wires() -> Wires:
     return wires
 
 
-def running_ledger() -> HealthByTask:
+def running_tasks() -> HealthByTask:
     ledger = HealthByTask()
     ledger.enter("price_feed").say("84,000.00 from coinbase")
     return ledger
 
 
 def status(wires: Wires) -> dict[str, Any]:
-    found = snapshot(wires, running_ledger(), FACTS, AT_NOW)
+    found = snapshot(wires, running_tasks(), FACTS, AT_NOW)
     wires.close()
     return json.loads(json.dumps(found))
 

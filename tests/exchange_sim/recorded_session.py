@@ -22,7 +22,7 @@ SECOND = "KXBTC15M-26MAY110845-45"
 CLOCK_OFF_MS = 250
 
 
-class Tape:
+class RecordedSession:
     """Writes a session. `at` is seconds before (negative) or after the first window's close."""
 
     def __init__(self, folder: Path) -> None:
@@ -130,12 +130,12 @@ class Tape:
 class Played:
     """A playback driven by hand."""
 
-    def __init__(self, tape: Tape, playback: Playback) -> None:
-        self.tape, self.playback, self.venue = tape, playback, playback.venue
+    def __init__(self, recorded: RecordedSession, playback: Playback) -> None:
+        self.recorded, self.playback, self.venue = recorded, playback, playback.venue
         self._numbers = 0
 
     def to(self, at: float) -> list[Any]:
-        assert self.playback.advance(self.tape.ms(at), most_steps=100_000)
+        assert self.playback.advance(self.recorded.ms(at), most_steps=100_000)
         return self.venue.collect()
 
     def order(
@@ -162,11 +162,11 @@ class Played:
         return order.filled
 
 
-def opening_book(folder: Path) -> Tape:
+def opening_book(folder: Path) -> RecordedSession:
     """Ten seconds before the close: YES 0.40 bid for 20, 0.45 asked for 10 and 0.46 for 30."""
-    tape = Tape(folder)
-    tape.subscribed(-10)
-    tape.snapshot(
+    recorded = RecordedSession(folder)
+    recorded.subscribed(-10)
+    recorded.snapshot(
         -10, yes=[("0.3900", "5.00"), ("0.4000", "20.00")], no=[("0.5400", "30.00"), ("0.5500", "10.00")]
     )
-    return tape
+    return recorded
