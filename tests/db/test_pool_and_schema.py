@@ -172,7 +172,8 @@ async def test_the_refusal_names_the_holder_of_this_key_and_no_other(database_ds
 
 
 async def test_a_killed_daemons_lock_is_waited_for_until_the_server_notices(database_dsn: str, pool: Pool):
-    async with anyio.create_task_group() as group, pool.acquire() as dying:
+    # The connection outlives the task that speaks on it last.
+    async with pool.acquire() as dying, anyio.create_task_group() as group:
         await dying.execute("SELECT pg_advisory_lock(1)")
 
         async def die_when_somebody_waits() -> None:
