@@ -80,6 +80,28 @@ def test_run_without_credentials_of_an_exchange_says_how_to_get_them(tmp_path: P
     assert "recio demo" in done.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("halt", "--by", " "),
+        ("resume", "--by", ""),
+        ("switch", "entry", "off", "--by", ""),
+        ("trade", "yes", "T", "--contracts", "1", "--max-price", "0.5", "--by", ""),
+        ("trade", "yes", "", "--contracts", "1", "--max-price", "0.5", "--by", "me"),
+    ],
+)
+def test_nothing_is_done_in_the_name_of_nobody_and_on_no_market(tmp_path: Path, arguments: tuple[str, ...]):
+    done = recio(*arguments, cwd=tmp_path)
+    assert (done.returncode, "it is empty" in done.stderr) == (2, True), done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_pages_token_keeps_its_file_under_its_new_name(tmp_path: Path):
+    (tmp_path / "brake-token").write_text("known\n", encoding="ascii")
+    assert data_dir.halt_token(tmp_path).get_secret_value() == "known"
+    assert [each.name for each in tmp_path.iterdir()] == ["halt-token"]
+
+
 def test_run_with_a_key_that_others_can_read_is_refused(tmp_path: Path):
     key = tmp_path / "key.pem"
     key.write_text("x", encoding="utf-8")

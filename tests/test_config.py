@@ -61,6 +61,15 @@ def leaves(table: dict[str, Any], above: str = "") -> set[str]:
     return found
 
 
+@pytest.mark.parametrize("key", ["(by source)", "urls", "products"])
+@pytest.mark.parametrize("section", ["prices", "symbols.BTC"])
+def test_what_sources_keys_are_gathered_under_is_no_key_of_the_file(section: str, key: str):
+    series = {"series": ["KXBTCD"]}
+    table = {"prices": {key: {}}} if section == "prices" else {"symbols": {"BTC": series | {key: {}}}}
+    with pytest.raises(BadConfig, match="unknown key"):
+        parse(table, "recio.toml")
+
+
 def test_any_coin_is_named_by_its_symbol_alone(tmp_path: Path):
     path = tmp_path / "recio.toml"
     path.write_text('[symbols.ETH]\nseries = ["KXETHD", "KXETH15M"]\n', encoding="utf-8")

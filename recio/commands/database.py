@@ -23,6 +23,6 @@ async def rows_of(dsn: str, application_name: str) -> AsyncGenerator[Connection]
             yield connection
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         raise BadConfig(
-            "this database is of another version of recio, or was never used: the daemon of this version carries"
-            " it over at its start. Until then `recio halt` and `recio switch entry off` work, and nothing was changed"
+            "this database was never used, or is of another version of recio: nothing was changed;"
+            " the daemon of this version makes or carries over its tables when it starts"
         ) from error

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
-from recio.settings.price_sources import SIMULATED, SOURCES
+from recio.settings.price_sources import SOURCES
 from recio.settings.section import Section
 from recio.settings.units import Seconds
 
@@ -23,7 +23,7 @@ PRODUCT_KEYS = {name: name for name in SOURCES}
 
 
 class PricesSection(Section):
-    sources: tuple[str, ...] = Field(default=SIMULATED, min_length=1)
+    sources: tuple[str, ...] = Field(default=("coinbase", "kraken"), min_length=1)
     urls: Mapping[str, str] = Field(default=DOCUMENTED, alias=BY_SOURCE)
     """Where each source is, by its name."""
     use_index: bool = True

@@ -123,6 +123,7 @@ async def test_a_body_that_is_no_json_of_the_right_kind_is_refused_in_flat_words
         b'{"ticker":': "invalid character",
         b'{"ticker":"\xff"}': "invalid character",
         b"[]": "json: ",
+        b"[" * 100_000: "invalid character",
     }
     for raw, details in wrong.items():
         headers = client.headers("POST", path)

@@ -59,7 +59,7 @@ async def test_text_that_is_no_command_and_commands_without_params_are_errors(st
     await socket.send_str("not json")
     assert (await receive(socket))["msg"]["code"] == 1
     await socket.send_json({"id": 2, "cmd": "subscribe"})
-    assert (await receive(socket))["msg"]["code"] == 2
+    assert (await receive(socket))["msg"] == {"code": 2, "msg": "Params required"}
 
 
 async def test_subscriptions_can_be_changed_listed_and_ended(start_exchange) -> None:
