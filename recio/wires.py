@@ -7,25 +7,28 @@ and never closes it, so its successor after a restart finds it whole.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
 import anyio
 
+from recio.bells import Bell, Bells
+from recio.board_wire import BoardWire, Watch
 from recio.messages.account import AccountHint, AccountView, VenueFact
 from recio.messages.controls import HaltRequest, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
-from recio.messages.markets import MarketBoard, MarketEnded
+from recio.messages.markets import MarketBoard, MarketEnded, MarketView, VenueState
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.messages.prices import IndexHistory, Prices
-from recio.rules.decision.cycles import EntryCycle, ExitCycle
+from recio.rules.decision.cycles import Cycle
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
 
-CYCLES_KEPT = 256
+CYCLES_KEPT = 16_384
 """Until whoever keeps them fetches them."""
 ENDS_KEPT = 4_096
 """A ladder of hundreds of strikes ends at once."""
@@ -38,6 +41,31 @@ class Reads(Protocol[T_co]):
     @property
     def version(self) -> int: ...
     async def newer_than(self, version: int) -> int: ...
+    def wake(self, bell: Bell) -> None: ...
+    def let_sleep(self, bell: Bell) -> None: ...
+
+
+class ReadsBoard(Protocol):
+    """The reading end of a BoardWire."""
+
+    def get(self) -> MarketBoard | None: ...
+    @property
+    def version(self) -> int: ...
+    async def newer_than(self, version: int) -> int: ...
+    def wake(self, bell: Bell) -> None: ...
+    def let_sleep(self, bell: Bell) -> None: ...
+    def watch(self) -> Watch: ...
+    def unwatch(self, watch: Watch) -> None: ...
+
+
+class WritesBoard(Protocol):
+    """The writing end of a BoardWire."""
+
+    def lay_out(self, views: Iterable[MarketView]) -> None: ...
+    def put(self, view: MarketView) -> None: ...
+    def publish(
+        self, *, venue: VenueState, heard_at: datetime | None, clock_offset: float | None
+    ) -> MarketBoard: ...
 
 
 class Writes(Protocol[T_contra]):
@@ -77,7 +105,7 @@ class Latest(Generic[T]):
     def __init__(self) -> None:
         self._value: T | None = None
         self._version = 0
-        self._changed = anyio.Event()
+        self._bells = Bells()
 
     @property
     def version(self) -> int:
@@ -90,14 +118,20 @@ class Latest(Generic[T]):
     def set(self, value: T) -> None:
         self._value = value
         self._version += 1
-        self._changed.set()
-        self._changed = anyio.Event()
+        self._bells.ring()
 
     async def newer_than(self, version: int) -> int:
         """Wait until a value newer than `version` is set; returns its version."""
         while self._version <= version:
-            await self._changed.wait()
+            await self._bells.wait()
         return self._version
+
+    def wake(self, bell: Bell) -> None:
+        """Ring this bell at each `set` from now on."""
+        self._bells.wake(bell)
+
+    def let_sleep(self, bell: Bell) -> None:
+        self._bells.let_sleep(bell)
 
 
 class Queue(Generic[T]):
@@ -158,7 +192,7 @@ class Wires:
 
     index: Latest[IndexHistory] = field(default_factory=Latest[IndexHistory])
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
-    board: Latest[MarketBoard] = field(default_factory=Latest[MarketBoard])
+    board: BoardWire = field(default_factory=BoardWire)
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
     open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
@@ -173,7 +207,8 @@ class Wires:
     orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))
     outcomes: Queue[OrderOutcome] = field(default_factory=lambda: Queue[OrderOutcome](64))
     account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
-    entry_cycles: RingBuffer[EntryCycle] = field(default_factory=lambda: RingBuffer[EntryCycle](CYCLES_KEPT))
+    cycles: RingBuffer[Cycle] = field(default_factory=lambda: RingBuffer[Cycle](CYCLES_KEPT))
+    """Of entry, exit and shadow, in the order in which they decided."""
     market_ends: RingBuffer[MarketEnded] = field(default_factory=lambda: RingBuffer[MarketEnded](ENDS_KEPT))
     shadow_intents: RingBuffer[OpenIntent] = field(
         default_factory=lambda: RingBuffer[OpenIntent](CYCLES_KEPT)
@@ -183,8 +218,6 @@ class Wires:
     shadow_scores: Latest[Mapping[str, ShadowScore]] = field(
         default_factory=Latest[Mapping[str, ShadowScore]]
     )
-    shadow_cycles: RingBuffer[ExitCycle] = field(default_factory=lambda: RingBuffer[ExitCycle](CYCLES_KEPT))
-    exit_cycles: RingBuffer[ExitCycle] = field(default_factory=lambda: RingBuffer[ExitCycle](CYCLES_KEPT))
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
     def queues(self) -> dict[str, Queue[Any]]:
@@ -218,11 +251,9 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "orders": "trade_manager",
     "outcomes": "executor",
     "venue_facts": "account_sync",
-    "entry_cycles": "entry",
-    "exit_cycles": "exit",
+    "cycles": ("entry", "exit", "shadow"),
     "market_ends": "market_sync",
     "shadow_intents": "entry",
     "paper_trades": "shadow",
-    "shadow_cycles": "shadow",
     "shadow_scores": "shadow",
 }

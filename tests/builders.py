@@ -36,6 +36,7 @@ from recio.units import (
     Ticker,
     TradeId,
 )
+from recio.wires import WritesBoard
 
 QUICK = PricesSection(warmup_seconds=60)
 """Volatility after a minute, for recordings and worlds that last only a few."""
@@ -89,11 +90,18 @@ def book(bid: int = 5000, ask: int = 5200, size: int = 10_000) -> BookView:
 
 
 def view(of: Market | None = None, levels: BookView | None = None) -> MarketView:
-    return MarketView(market=of or market(), book=levels or book(), book_at=NOW)
+    return MarketView(market=of or market(), book=levels or book())
 
 
-def board(*views: MarketView) -> MarketBoard:
-    return MarketBoard(markets=views or (view(),), venue=TRADING)
+def board(*views: MarketView, heard_at: datetime = NOW) -> MarketBoard:
+    by_ticker = {each.market.ticker: each for each in views or (view(),)}
+    return MarketBoard(by_ticker=by_ticker, venue=TRADING, heard_at=heard_at)
+
+
+def show(wire: WritesBoard, *views: MarketView, heard_at: datetime = NOW) -> None:
+    """Exactly these on the board."""
+    wire.lay_out(views)
+    wire.publish(venue=TRADING, heard_at=heard_at, clock_offset=None)
 
 
 def price(at: str = "84000.00", volatility: float | None = 0.00007, age: float = 0.2) -> PriceView:

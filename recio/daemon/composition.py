@@ -78,7 +78,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 open_trades=wires.open_trades,
                 controls=wires.controls,
                 close_intents=wires.close_intents,
-                exit_cycles=wires.exit_cycles,
+                cycles=wires.cycles,
             ).run,
         ),
         (
@@ -94,7 +94,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 controls=wires.controls,
                 assessments=wires.assessments,
                 open_intents=wires.open_intents,
-                entry_cycles=wires.entry_cycles,
+                cycles=wires.cycles,
                 paper_trades=wires.paper_trades,
                 shadow_intents=wires.shadow_intents,
                 pool=daemon.pool,
@@ -117,7 +117,7 @@ def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         shadow_intents=wires.shadow_intents,
         paper_trades=wires.paper_trades,
         shadow_scores=wires.shadow_scores,
-        shadow_cycles=wires.shadow_cycles,
+        cycles=wires.cycles,
     )
     return [("shadow", shadow.run)] if shadows else []
 
@@ -131,8 +131,7 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         clock=daemon.venue.clock,
         encoder=Encoder(limits=config.risk, strategies=daemon.strategies, symbols=tuple(config.symbols)),
         segments=Segments.under(data_dir.place_of(config), config.recorder),
-        entry_cycles=wires.entry_cycles,
-        exit_cycles=(wires.exit_cycles, wires.shadow_cycles),
+        cycles=wires.cycles,
         market_ends=wires.market_ends,
     )
     return [("recorder", recorder.run)]

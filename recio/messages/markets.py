@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -84,8 +84,6 @@ class MarketView:
 
     market: Market
     book: BookView | None
-    book_at: datetime | None
-    """When the socket that carries this book last delivered anything."""
     why_no_book: str = ""
 
 
@@ -111,11 +109,35 @@ class VenueState:
     """Begin and end of the maintenance that comes next or lasts now, by the venue's schedule."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class MarketBoard:
-    """Every market of the open event of every series."""
+    """Every market of the open event of every series.
 
-    markets: tuple[MarketView, ...]
+    Its writer changes it in place, so that one book's change costs the same with two strikes and with two
+    hundred. Who wants to keep something of it keeps a view, which never changes, and not the board.
+    """
+
+    by_ticker: dict[Ticker, MarketView] = field(default_factory=dict[Ticker, MarketView])
+    """In order of close and strike."""
     venue: VenueState
+    heard_at: datetime | None = None
+    """The time that the newest data of the socket speaks of: how old every whole book is."""
     clock_offset: float | None = None
     """Seconds by which the venue's clock is ahead of ours; None while unknown."""
+
+    @property
+    def markets(self) -> tuple[MarketView, ...]:
+        """All of them as they are now, for who looks at the whole board."""
+        return tuple(self.by_ticker.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoardChange:
+    """What is new on the board since somebody looked at it last."""
+
+    views: tuple[MarketView, ...]
+    tickers: tuple[Ticker, ...] | None
+    """Every market on it, in order, if that is new."""
+    venue: VenueState
+    heard_at: datetime | None
+    clock_offset: float | None

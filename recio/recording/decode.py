@@ -1,12 +1,13 @@
-"""Lines back into cycles, exactly as they were: every float, Decimal and microsecond. Raises BadRecording naming file and line."""
+"""Lines back into decisions and what they saw, exactly: every float, Decimal and microsecond. Raises BadRecording naming file and line."""
 
 from __future__ import annotations
 
 import gzip
 import json
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,16 +19,30 @@ from pydantic import ValidationError
 from recio.errors import BadRecording
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
-from recio.messages.markets import Market, MarketBoard, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades
-from recio.messages.prices import Prices
-from recio.recording.lines import READABLE, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
-from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
-from recio.rules.decision.entry import EntryInputs, Waits
-from recio.rules.decision.exit import ExitDecision
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketEnded, MarketView
+from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.prices import Prices, PriceTick, PriceView
+from recio.recording.lines import (
+    READABLE,
+    Began,
+    Ended,
+    Entered,
+    Exited,
+    Levels,
+    Line,
+    Listed,
+    Lost,
+    News,
+    PriceNews,
+    Refusal,
+)
+from recio.rules.decision.cycles import EntryLook, ExitLook
+from recio.rules.decision.exit import ExitMemory
+from recio.rules.market import market_board
 from recio.settings.risk import RiskSection
-from recio.settings.strategies import Stage, StrategySection
-from recio.units import Ticker
+from recio.settings.strategies import StrategySection
+from recio.units import Price, Quantity, Ticker, TradeId
 
 ENDING = ".recording.gz"
 ENDINGS = (ENDING, ".tape.gz")
@@ -36,6 +51,8 @@ RECORDING = "recording"
 """The folder of the recording, in the data directory."""
 _decode = msgspec.json.Decoder(Line).decode
 T = TypeVar("T")
+Side = tuple[tuple[Price, Quantity], ...]
+NO_LEVELS = BookView(bids=(), asks=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,40 +66,76 @@ class Settings:
     """Of each strategy the name of the model of each symbol."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryKept:
+    """A decision of entry: what was seen, and by strategy what came of it."""
+
+    look: EntryLook
+    told: Mapping[str, OpenIntent | Refusal]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitKept:
+    """A decision of exit: what was seen, what came of it and what is remembered of it."""
+
+    look: ExitLook
+    told: CloseIntent | Refusal
+    after: ExitMemory
+
+
+Kept = EntryKept | ExitKept
+
+
 @dataclass(slots=True)
 class Segment:
     """One file while it is read."""
 
     path: Path
     settings: Settings | None = None
+    began: datetime | None = None
     lost: int = 0
-    """Cycles that the daemon could not keep."""
+    """Decisions that the daemon could not keep."""
     cut: bool = False
     """It ends in the middle of a line: the daemon was killed."""
     board: MarketBoard | None = None
-    views: dict[Ticker, MarketView] = field(default_factory=dict[Ticker, MarketView])
+    """As it was at the decision that was read last; changed in place."""
     prices: Prices | None = None
     trades: OpenTrades | None = None
-    shadow: dict[str, OpenTrades | None] = field(default_factory=dict[str, "OpenTrades | None"])
+    paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
     account: AccountView | None = None
     controls: TradingControls | None = None
+    held: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
+    remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    tickers: list[Ticker] = field(default_factory=list[Ticker])
+    """By the numbers of the markets."""
     markets: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
-    """All that were on a board so far, as they were last."""
+    """All that were described so far, as they were last."""
     ends: dict[Ticker, MarketEnded] = field(default_factory=dict[Ticker, MarketEnded])
     """That the venue has told so far."""
+    fresh: dict[Ticker, None] = field(default_factory=dict[Ticker, None])
+    """Markets that are another than at the decision before."""
+    is_laid_out_anew: bool = False
 
-    def cycles(self) -> Iterator[Cycle]:
-        """All cycles in order."""
+    def decisions(self) -> Iterator[Kept]:
+        """All decisions in order; `board` is as each saw it until the next is asked for."""
         for number, raw in enumerate(self._lines(), 1):
             try:
                 line = _decode(raw)
-                cycle = self._take(line, number)
-            except (msgspec.MsgspecError, ValidationError, UnicodeDecodeError, KeyError, TypeError) as error:
+                kept = self._take(line, number)
+            except (
+                msgspec.MsgspecError,
+                ValidationError,
+                UnicodeDecodeError,
+                KeyError,
+                IndexError,
+                TypeError,
+                OverflowError,
+            ) as error:
                 raise BadRecording(
                     f"{self.path} line {number}: not a line of a recording: {error}"
                 ) from error
-            if cycle is not None:
-                yield cycle
+            if kept is not None:
+                yield kept
 
     def _lines(self) -> Iterator[bytes]:
         try:
@@ -99,15 +152,17 @@ class Segment:
         except OSError as error:
             raise BadRecording(f"{self.path} cannot be read: {error.strerror or error}") from error
 
-    def _take(self, line: Line, number: int) -> Cycle | None:
+    def _take(self, line: Line, number: int) -> Kept | None:
         if isinstance(line, Began) is not (number == 1):
             raise BadRecording(
                 f"{self.path} line {number}: a segment begins with its settings, and only once"
             )
         match line:
             case Began():
-                self.settings = _settings(self.path, line)
-            case Inputs():
+                self.settings, self.began = _settings(self.path, line), line.at
+            case Listed():
+                self._list(line)
+            case News():
                 self._change(line)
             case Lost(cycles=cycles):
                 self.lost += cycles
@@ -119,57 +174,167 @@ class Segment:
                 return self._exited(line)
         return None
 
-    def _change(self, inputs: Inputs) -> None:
-        if inputs.board is not UNSET:
-            self.board = None if inputs.board is None else self._changed_board(inputs.board)
-        self.prices = _newer(inputs.prices, self.prices)
-        self.trades = _newer(inputs.trades, self.trades)
-        self.shadow |= {} if inputs.shadow is UNSET else inputs.shadow
-        self.account = _newer(inputs.account, self.account)
-        self.controls = _newer(inputs.controls, self.controls)
+    def _at(self, microseconds: int) -> datetime:
+        if self.began is None:
+            raise KeyError("the beginning")
+        return self.began + timedelta(microseconds=microseconds)
 
-    def _changed_board(self, change: BoardChange) -> MarketBoard:
-        self.views |= {view.market.ticker: view for view in change.views}
-        self.markets |= {view.market.ticker: view.market for view in change.views}
-        self.views = {ticker: self.views[ticker] for ticker in change.tickers}
-        markets: list[MarketView] = []
-        for ticker, view in self.views.items():
-            at = change.apart.get(ticker) if ticker in change.apart else change.book_at
-            markets.append(
-                view if view.book is None and ticker not in change.apart else replace(view, book_at=at)
-            )
-        return MarketBoard(markets=tuple(markets), venue=change.venue, clock_offset=change.clock_offset)
+    def _list(self, line: Listed) -> None:
+        ticker = line.market.ticker
+        if line.number == len(self.tickers):
+            self.tickers.append(ticker)
+        if self.tickers[line.number] != ticker:
+            raise KeyError(f"{ticker} as number {line.number}, which is {self.tickers[line.number]}")
+        self.markets[ticker] = line.market
+        if self.board is not None and ticker in self.board.by_ticker:
+            self.board.by_ticker[ticker] = replace(self.board.by_ticker[ticker], market=line.market)
+            self.fresh[ticker] = None
 
-    def _trades_of(self, strategy: str) -> OpenTrades | None:
-        section = None if self.settings is None else self.settings.strategies.get(strategy)
-        if section is not None and section.stage is Stage.SHADOW:
-            return self.shadow.get(strategy)
-        return self.trades
+    def _change(self, news: News) -> None:
+        self._change_board(news)
+        self.prices = None if news.no_prices else self._changed_prices(news)
+        self.trades = _newer(news.trades, self.trades)
+        if news.paper is not UNSET:
+            changed = {**self.paper, **news.paper}
+            self.paper = {name: each for name, each in changed.items() if each is not None}
+        self.account = _newer(news.account, self.account)
+        self.controls = _newer(news.controls, self.controls)
+        if news.held is not UNSET:
+            self.held[news.held.trade_id] = news.held
 
-    def _entered(self, line: Entered) -> EntryCycle:
-        seen = EntryInputs(
-            board=self.board,
+    def _change_board(self, news: News) -> None:
+        if news.no_board:
+            self.board = None
+            return
+        if self.board is None:
+            if news.venue is UNSET:
+                return
+            self.board = MarketBoard(venue=news.venue)
+        board = self.board
+        for levels in news.books:
+            self._put(board, levels.number, _with_levels(board, self.tickers[levels.number], levels), "")
+        for number, why in news.no_books:
+            self._put(board, number, None, why)
+        if news.tickers is not UNSET:
+            order = [self.tickers[number] for number in news.tickers]
+            board.by_ticker = {ticker: board.by_ticker[ticker] for ticker in order}
+            self.is_laid_out_anew = True
+        board.venue = _newer(news.venue, board.venue)
+        board.clock_offset = _newer(news.clock_offset, board.clock_offset)
+        if news.heard_at is not UNSET:
+            board.heard_at = None if news.heard_at is None else self._at(news.heard_at)
+
+    def _put(self, board: MarketBoard, number: int, book: BookView | None, why: str) -> None:
+        ticker = self.tickers[number]
+        board.by_ticker[ticker] = MarketView(market=self.markets[ticker], book=book, why_no_book=why)
+        self.fresh[ticker] = None
+
+    def _changed_prices(self, news: News) -> Prices | None:
+        if news.prices is UNSET and not news.gone:
+            return self.prices
+        by_symbol = dict((self.prices or Prices()).by_symbol)
+        changed: dict[str, PriceNews] = {} if news.prices is UNSET else news.prices
+        for symbol, told in changed.items():
+            by_symbol[symbol] = self._price(symbol, by_symbol.get(symbol), told)
+        for symbol in news.gone:
+            del by_symbol[symbol]
+        return Prices(by_symbol=by_symbol)
+
+    def _price(self, symbol: str, before: PriceView | None, told: PriceNews) -> PriceView:
+        was = before and before.tick
+        minute = () if before is None else before.last_minute
+        return PriceView(
+            tick=PriceTick(
+                symbol=symbol,
+                source=told.source or _known(was).source,
+                price=_known(was).price if told.price is None else told.price,
+                at=_known(was).at if told.at is None else self._at(told.at),
+                received_at=_known(was).received_at
+                if told.received_at is None
+                else self._at(told.received_at),
+            ),
+            volatility=_newer(told.volatility, before and before.volatility),
+            last_minute=(*minute[told.forgotten :], *told.seconds),
+            heard_at=_known(before).heard_at if told.heard_at is None else self._at(told.heard_at),
+            momentum=_newer(told.momentum, before and before.momentum),
+            momentum_peaks=_newer(told.momentum_peaks, () if before is None else before.momentum_peaks),
+            unreliable=_newer(told.unreliable, "" if before is None else before.unreliable),
+        )
+
+    def _board_change(self) -> BoardChange | None:
+        """What is new on the board since the decision before."""
+        fresh, self.fresh = self.fresh, {}
+        is_laid_out_anew, self.is_laid_out_anew = self.is_laid_out_anew, False
+        if self.board is None:
+            return None
+        whole = market_board.everything(self.board)
+        if is_laid_out_anew:
+            return whole
+        known = self.board.by_ticker
+        return replace(whole, views=tuple(known[each] for each in fresh if each in known), tickers=None)
+
+    def _entered(self, line: Entered) -> EntryKept:
+        look = EntryLook(
+            at=self._at(line.at),
+            tickers=None if line.markets is None else tuple(self.tickers[each] for each in line.markets),
+            board=self._board_change(),
             prices=self.prices,
-            trades=self._trades_of(line.strategy),
+            trades=self.trades,
+            paper=self.paper,
             account=self.account,
             controls=self.controls,
         )
-        outcome = Waits(gate=line.gate, sentence=line.sentence) if line.wants is None else line.wants
-        return EntryCycle(at=line.at, strategy=line.strategy, seen=seen, outcome=outcome)
+        return EntryKept(look=look, told={**line.wants, **line.refused})
 
-    def _exited(self, line: Exited) -> ExitCycle:
-        outcome = line.wants or line.holds
-        if outcome is None:
+    def _exited(self, line: Exited) -> ExitKept:
+        told = line.wants or line.holds
+        if told is None:
             raise KeyError("wants, or holds")
-        return ExitCycle(
-            at=line.at,
-            trade=line.trade,
-            board=self.board,
+        before = _newer(line.before, self.remembered.get(line.trade))
+        if before is None:
+            raise KeyError("what was remembered before")
+        after = _newer(line.after, before)
+        self.remembered[line.trade] = after
+        trade = self.held[line.trade]
+        look = ExitLook(
+            at=self._at(line.at),
+            trade=trade,
+            board=self._of_one(trade.ticker),
             prices=self.prices,
             controls=self.controls,
-            before=line.before,
-            decided=ExitDecision(outcome=outcome, remembered=line.after),
+            before=before,
         )
+        return ExitKept(look=look, told=told, after=after)
+
+    def _of_one(self, ticker: Ticker) -> BoardChange | None:
+        """As the daemon's exit saw it; what is new stays new for entry's next decision."""
+        if self.board is None:
+            return None
+        view = self.board.by_ticker.get(ticker)
+        whole = market_board.everything(self.board)
+        return replace(whole, views=() if view is None else (view,), tickers=None)
+
+
+def _with_levels(board: MarketBoard, ticker: Ticker, levels: Levels) -> BookView:
+    view = board.by_ticker.get(ticker)
+    before = NO_LEVELS if view is None or view.book is None else view.book
+    return BookView(
+        bids=_changed(before.bids, levels.bids, highest_first=True),
+        asks=_changed(before.asks, levels.asks, highest_first=False),
+    )
+
+
+def _changed(before: Side, changes: Side, *, highest_first: bool) -> Side:
+    if not changes:
+        return before
+    levels = dict(before) | dict(changes)
+    return tuple(sorted((each for each in levels.items() if each[1]), reverse=highest_first))
+
+
+def _known(value: T | None) -> T:
+    if value is None:
+        raise KeyError("the price before")
+    return value
 
 
 def segments_under(paths: Sequence[Path]) -> list[Segment]:

@@ -1,47 +1,81 @@
-"""Cycles into lines: each input is written when it changed, and a board only by its markets that changed; no file is touched here."""
+"""Decisions into lines: what they saw is written when it changed, and a book only by its levels that changed; no file is touched here."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from recio import __version__
 from recio.messages.decisions import OpenIntent
-from recio.messages.markets import MarketBoard, MarketEnded, MarketView
-from recio.recording.lines import FORM, Began, BoardChange, Ended, Entered, Exited, Inputs, Line, Lost
+from recio.messages.markets import BoardChange, BookView, Market, MarketEnded, MarketView
+from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.prices import Prices, PriceView
+from recio.recording.lines import (
+    FORM,
+    Began,
+    Ended,
+    Entered,
+    Exited,
+    Levels,
+    Line,
+    Listed,
+    Lost,
+    News,
+    PriceNews,
+    Refusal,
+)
 from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
-from recio.rules.decision.exit import Holds
-from recio.rules.decision.strategy import Strategy, named
+from recio.rules.decision.entry import Waits
+from recio.rules.decision.exit import ExitMemory, Holds
+from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
-from recio.settings.strategies import Stage
 from recio.settings.units import OFF
-from recio.units import Ticker, money_decimal
+from recio.units import Price, Quantity, Ticker, TradeId, money_decimal
 
 _settings = msgspec.json.Encoder(decimal_format="number")
 _line = msgspec.json.Encoder()
-UNKNOWN = object()
-SHADOW = "shadow "
+UNKNOWN: Any = object()
+EMPTY = BookView(bids=(), asks=())
+MICROSECOND = timedelta(microseconds=1)
+GATE_OF_EXIT = "exit"
+ALARM = "alarm: "
+
+
+@dataclass(slots=True)
+class _Said:
+    """What the segment says already."""
+
+    numbers: dict[Ticker, int] = field(default_factory=dict[Ticker, int])
+    markets: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
+    inputs: dict[str, Any] = field(default_factory=dict[str, Any])
+    paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
+    prices: dict[str, PriceView] = field(default_factory=dict[str, PriceView])
+    held: TradeView | None = None
+    remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    books: dict[Ticker, BookView | str] = field(default_factory=dict[Ticker, BookView | str])
+    """Or why there is none."""
 
 
 @dataclass(slots=True)
 class Encoder:
-    """What the segment says already."""
-
     limits: RiskSection
     strategies: Sequence[Strategy]
     symbols: Sequence[str]
-    said: dict[str, object] = field(default_factory=dict[str, object])
+    began: datetime | None = None
+    said: _Said = field(default_factory=_Said)
     views: dict[Ticker, MarketView] = field(default_factory=dict[Ticker, MarketView])
+    """The board as it was at the newest decision, which a new segment begins with."""
+    order: tuple[Ticker, ...] | None = None
 
     def begin(self, at: datetime) -> bytes:
         """The first line of a segment; from here on everything is said anew."""
-        self.said.clear()
-        self.views.clear()
+        self.said, self.began = _Said(), at
         return _text(
             Began(
                 form=FORM,
@@ -66,45 +100,213 @@ class Encoder:
 
     def cycle(self, cycle: Cycle) -> bytes:
         match cycle:
-            case EntryCycle(seen=seen):
-                inputs = {name: getattr(seen, name) for name in ("board", "prices", "account", "controls")}
-                is_shadow = named(self.strategies, cycle.strategy).stage is Stage.SHADOW
-                inputs[f"{SHADOW}{cycle.strategy}" if is_shadow else "trades"] = seen.trades
-                return self._changed(inputs) + _text(_entered(cycle))
+            case EntryCycle():
+                return self._entered(cycle)
             case ExitCycle():
-                inputs = {name: getattr(cycle, name) for name in ("board", "prices", "controls")}
-                return self._changed(inputs) + _text(_exited(cycle))
+                return self._exited(cycle)
 
-    def _changed(self, inputs: Mapping[str, Any]) -> bytes:
-        changes: dict[str, Any] = {}
-        for name, value in inputs.items():
-            if self.said.get(name, UNKNOWN) is value:
-                continue
-            self.said[name] = value
-            if name.startswith(SHADOW):
-                changes["shadow"] = {name.removeprefix(SHADOW): value}
-            else:
-                changes[name] = self._board(value) if isinstance(value, MarketBoard) else value
-        return _text(Inputs(**changes)) if changes else b""
-
-    def _board(self, board: MarketBoard) -> BoardChange:
-        times = Counter(view.book_at for view in board.markets if view.book_at is not None)
-        usual = times.most_common(1)[0][0] if times else None
-        views = {view.market.ticker: replace(view, book_at=None) for view in board.markets}
-        changed = tuple(view for ticker, view in views.items() if self.views.get(ticker) != view)
-        self.views = views
-        return BoardChange(
-            tickers=tuple(views),
-            views=changed,
-            book_at=usual,
-            apart={
-                view.market.ticker: view.book_at
-                for view in board.markets
-                if view.book_at != (None if view.book is None else usual)
+    def _entered(self, cycle: EntryCycle) -> bytes:
+        look, outcomes = cycle.look, cycle.outcomes
+        news: dict[str, Any] = {}
+        listed = self._board(look.board, news)
+        self._prices(look.prices, news)
+        for name in ("account", "controls"):
+            self._if_new(name, getattr(look, name), news)
+        self._if_new("trades", look.trades, news, _without_past)
+        self._paper(look.paper, news)
+        wants = {name: each for name, each in outcomes.items() if isinstance(each, OpenIntent)}
+        told = Entered(
+            at=self._since(look.at),
+            markets=None if look.tickers is None else tuple(self.said.numbers[each] for each in look.tickers),
+            wants=wants,
+            refused={
+                name: refusal(each, in_full=look.tickers is None)
+                for name, each in outcomes.items()
+                if isinstance(each, Waits)
             },
-            venue=board.venue,
-            clock_offset=board.clock_offset,
         )
+        return listed + _news(news) + _text(told)
+
+    def _exited(self, cycle: ExitCycle) -> bytes:
+        look, after = cycle.look, cycle.decided.remembered
+        news: dict[str, Any] = {}
+        listed = self._board(look.board, news)
+        self._prices(look.prices, news)
+        self._if_new("controls", look.controls, news)
+        trade = look.trade
+        if self.said.held is not trade and self.said.held != trade:
+            news["held"] = self.said.held = trade
+        outcome = cycle.decided.outcome
+        told = Exited(
+            at=self._since(look.at),
+            trade=trade.trade_id,
+            before=UNSET if self.said.remembered.get(trade.trade_id) == look.before else look.before,
+            after=UNSET if after == look.before else after,
+            wants=None if isinstance(outcome, Holds) else outcome,
+            holds=refusal(outcome, in_full=False) if isinstance(outcome, Holds) else None,
+        )
+        self.said.remembered[trade.trade_id] = after
+        return listed + _news(news) + _text(told)
+
+    def _since(self, at: datetime) -> int:
+        if self.began is None:
+            raise ValueError("a segment begins before anything is written to it")
+        return (at - self.began) // MICROSECOND
+
+    def _if_new(self, name: str, value: Any, news: dict[str, Any], shown: Any = None) -> None:
+        if self.said.inputs.get(name, UNKNOWN) is not value:
+            self.said.inputs[name] = value
+            news[name] = value if shown is None or value is None else shown(value)
+
+    def _paper(self, paper: Mapping[str, OpenTrades], news: dict[str, Any]) -> None:
+        if self.said.inputs.get("paper", UNKNOWN) is paper:
+            return
+        self.said.inputs["paper"] = paper
+        changed = {
+            name: _without_past(each) for name, each in paper.items() if self.said.paper.get(name) is not each
+        }
+        gone: dict[str, None] = dict.fromkeys(self.said.paper.keys() - paper.keys())
+        self.said.paper = dict(paper)
+        if changed or gone:
+            news["paper"] = {**changed, **gone}
+
+    def _board(self, change: BoardChange | None, news: dict[str, Any]) -> bytes:
+        """Notes what is new in `news`; returns the lines of markets that were not described yet."""
+        if change is None:
+            if self.said.inputs.get("board", UNKNOWN) is not None:
+                self.said.inputs["board"], news["no_board"] = None, True
+            return b""
+        is_first = self.said.inputs.get("board", UNKNOWN) in (UNKNOWN, None)
+        self.said.inputs["board"] = True
+        self._remember(change)
+        views = self.views.values() if is_first else change.views
+        listed = b"".join(self._described(view.market) for view in views)
+        if (change.tickers is not None or is_first) and self.order is not None:
+            news["tickers"] = tuple(self.said.numbers[each] for each in self.order)
+        self._books(views, news)
+        self._if_new("venue", change.venue, news)
+        heard_at = None if change.heard_at is None else self._since(change.heard_at)
+        for name, value in (("heard_at", heard_at), ("clock_offset", change.clock_offset)):
+            if self.said.inputs.get(name, UNKNOWN) != value:
+                self.said.inputs[name] = news[name] = value
+        return listed
+
+    def _remember(self, change: BoardChange) -> None:
+        self.views |= {view.market.ticker: view for view in change.views}
+        if change.tickers is not None:
+            self.order = change.tickers
+            # What left the board is told anew when it comes back.
+            self.said.books = {
+                ticker: self.said.books[ticker] for ticker in change.tickers if ticker in self.said.books
+            }
+            self.views = {ticker: self.views[ticker] for ticker in change.tickers}
+
+    def _described(self, market: Market) -> bytes:
+        known = self.said.markets.get(market.ticker)
+        if known is market or known == market:
+            return b""
+        self.said.markets[market.ticker] = market
+        number = self.said.numbers.setdefault(market.ticker, len(self.said.numbers))
+        return _text(Listed(number=number, market=market))
+
+    def _books(self, views: Iterable[MarketView], news: dict[str, Any]) -> None:
+        changed: list[Levels] = []
+        without: list[tuple[int, str]] = []
+        for view in views:
+            ticker = view.market.ticker
+            number, before = self.said.numbers[ticker], self.said.books.get(ticker)
+            now = view.why_no_book if view.book is None else view.book
+            if before is now or before == now:
+                continue
+            self.said.books[ticker] = now
+            if isinstance(now, str):
+                without.append((number, now))
+            else:
+                changed.append(_levels(number, before if isinstance(before, BookView) else EMPTY, now))
+        if changed:
+            news["books"] = tuple(changed)
+        if without:
+            news["no_books"] = tuple(without)
+
+    def _prices(self, prices: Prices | None, news: dict[str, Any]) -> None:
+        if self.said.inputs.get("prices", UNKNOWN) is prices:
+            return
+        is_known = self.said.inputs.get("prices") is not None
+        self.said.inputs["prices"] = prices
+        if prices is None:
+            self.said.prices, news["no_prices"] = {}, True
+            return
+        changed: dict[str, PriceNews] = {}
+        for symbol, view in prices.by_symbol.items():
+            told = self._price(self.said.prices.get(symbol), view)
+            if told is not None:
+                changed[symbol] = told
+        gone = tuple(self.said.prices.keys() - prices.by_symbol.keys())
+        self.said.prices = dict(prices.by_symbol)
+        if changed or not is_known:
+            news["prices"] = changed
+        if gone:
+            news["gone"] = gone
+
+    def _price(self, before: PriceView | None, now: PriceView) -> PriceNews | None:
+        if before is now:
+            return None
+        fields: dict[str, Any] = {}
+        for name in ("price", "source"):
+            if before is None or getattr(before.tick, name) != getattr(now.tick, name):
+                fields[name] = getattr(now.tick, name)
+        for name, was, value in (
+            ("at", before and before.tick.at, now.tick.at),
+            ("received_at", before and before.tick.received_at, now.tick.received_at),
+            ("heard_at", before and before.heard_at, now.heard_at),
+        ):
+            if was != value:
+                fields[name] = self._since(value)
+        for name in ("volatility", "momentum", "momentum_peaks", "unreliable"):
+            if before is None or getattr(before, name) != getattr(now, name):
+                fields[name] = getattr(now, name)
+        fields |= _minute(() if before is None else before.last_minute, now.last_minute)
+        return PriceNews(**fields) if fields else None
+
+
+def refusal(outcome: Waits | Holds, *, in_full: bool) -> Refusal:
+    """What is kept of an answer that wants nothing."""
+    gate = outcome.gate if isinstance(outcome, Waits) else GATE_OF_EXIT
+    alarm = ALARM if isinstance(outcome, Holds) and outcome.alarm else ""
+    words = alarm + outcome.sentence
+    return Refusal(gate, zlib.crc32(words.encode()), words if in_full else "")
+
+
+def _levels(number: int, before: BookView, now: BookView) -> Levels:
+    return Levels(number, _changed(before.bids, now.bids), _changed(before.asks, now.asks))
+
+
+def _changed(
+    before: tuple[tuple[Price, Quantity], ...], now: tuple[tuple[Price, Quantity], ...]
+) -> tuple[tuple[Price, Quantity], ...]:
+    if before == now:
+        return ()
+    was, levels = dict(before), dict(now)
+    gone = ((price, Quantity(0)) for price in was if price not in levels)
+    return (*gone, *((price, there) for price, there in now if was.get(price) != there))
+
+
+def _minute(
+    before: tuple[tuple[int, Any], ...], now: tuple[tuple[int, Any], ...]
+) -> dict[str, int | tuple[tuple[int, Any], ...]]:
+    """The last minute as what is forgotten of the one before and what came to it."""
+    if before is now or before == now:
+        return {}
+    first = now[0] if now else None
+    start = before.index(first) if first in before else len(before)
+    left = before[start:]
+    if now[: len(left)] != left:
+        start, left = len(before), ()
+    return {"forgotten": start, "seconds": now[len(left) :]}
+
+
+def _without_past(trades: OpenTrades) -> OpenTrades:
+    return replace(trades, recent_trades=(), recent_orders=())
 
 
 def lost(cycles: int) -> bytes:
@@ -115,24 +317,8 @@ def ended(market: MarketEnded) -> bytes:
     return _text(Ended(market=market))
 
 
-def _entered(cycle: EntryCycle) -> Entered:
-    if isinstance(cycle.outcome, OpenIntent):
-        return Entered(at=cycle.at, strategy=cycle.strategy, wants=cycle.outcome)
-    return Entered(
-        at=cycle.at, strategy=cycle.strategy, gate=cycle.outcome.gate, sentence=cycle.outcome.sentence
-    )
-
-
-def _exited(cycle: ExitCycle) -> Exited:
-    outcome = cycle.decided.outcome
-    return Exited(
-        at=cycle.at,
-        trade=cycle.trade,
-        before=cycle.before,
-        after=cycle.decided.remembered,
-        wants=None if isinstance(outcome, Holds) else outcome,
-        holds=outcome if isinstance(outcome, Holds) else None,
-    )
+def _news(fields: Mapping[str, Any]) -> bytes:
+    return _text(News(**fields)) if fields else b""
 
 
 def _plain(values: Mapping[str, Any]) -> dict[str, Any]:

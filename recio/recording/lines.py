@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -11,15 +12,15 @@ from msgspec import UNSET, UnsetType
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
-from recio.messages.markets import MarketEnded, MarketView, VenueState
+from recio.messages.markets import Market, MarketEnded, VenueState
 from recio.messages.orders import OpenTrades, TradeView
-from recio.messages.prices import Prices
-from recio.rules.decision.exit import ExitMemory, Holds
-from recio.units import Ticker
+from recio.messages.prices import Momentum
+from recio.rules.decision.exit import ExitMemory
+from recio.units import Price, Quantity, TradeId
 
-FORM = 3
-"""Raised whenever older readers could misread. Form 2 has the ends of markets, form 3 other names for nearly everything."""
-READABLE = (3,)
+FORM = 4
+"""Raised whenever older readers could misread. Form 4 is the events between decisions and the decisions themselves."""
+READABLE = (4,)
 
 
 class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=True):
@@ -28,69 +29,115 @@ class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=
     form: int
     recio: str
     at: datetime
+    """The times of all later lines count from here."""
     risk: dict[str, Any]
     """The limits in force."""
     strategies: list[dict[str, Any]]
     """The common one first: name, stage, budget_dollars, entry, exit, model, and `models`, the name of the model of each symbol."""
 
 
-class BoardChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A board against the one before."""
+class Listed(msgspec.Struct, tag_field="kind", tag="market", frozen=True, kw_only=True):
+    """A market as the venue describes it; later lines call it by its number."""
 
-    tickers: tuple[Ticker, ...]
-    """All markets, in order."""
-    views: tuple[MarketView, ...]
-    """Those that changed in more than the time of their book, and without it."""
-    book_at: datetime | None
-    """Of every market with a book but those in `apart`."""
-    apart: dict[Ticker, datetime | None]
-    venue: VenueState
-    clock_offset: float | None
+    number: int
+    market: Market
 
 
-class Inputs(msgspec.Struct, tag_field="kind", tag="inputs", frozen=True, kw_only=True, omit_defaults=True):
-    """What the cycles from here on saw; a field that is absent is as it was."""
+class Levels(msgspec.Struct, array_like=True, frozen=True):
+    """What changed in the best levels of one book, in YES terms; a quantity of 0: not among the best any more."""
 
-    board: BoardChange | UnsetType | None = UNSET
-    prices: Prices | UnsetType | None = UNSET
+    number: int
+    bids: tuple[tuple[Price, Quantity], ...] = ()
+    asks: tuple[tuple[Price, Quantity], ...] = ()
+
+
+class PriceNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What changed in one coin's price. Times are microseconds since the segment began."""
+
+    price: Decimal | None = None
+    source: str = ""
+    at: int | None = None
+    received_at: int | None = None
+    heard_at: int | None = None
+    volatility: float | UnsetType | None = UNSET
+    momentum: Momentum | UnsetType | None = UNSET
+    momentum_peaks: tuple[tuple[int, float], ...] | UnsetType = UNSET
+    unreliable: str | UnsetType = UNSET
+    forgotten: int = 0
+    """So many of the oldest seconds of the last minute are no longer in it."""
+    seconds: tuple[tuple[int, Decimal], ...] = ()
+    """Those that came after the ones that are left."""
+
+
+class News(msgspec.Struct, tag_field="kind", tag="news", frozen=True, kw_only=True, omit_defaults=True):
+    """What is seen from here on; a field that is absent is as it was."""
+
+    no_board: bool = False
+    tickers: tuple[int, ...] | UnsetType = UNSET
+    """All markets on the board, in order."""
+    books: tuple[Levels, ...] = ()
+    no_books: tuple[tuple[int, str], ...] = ()
+    """Markets without a book, and why."""
+    venue: VenueState | UnsetType = UNSET
+    heard_at: int | UnsetType | None = UNSET
+    """Microseconds since the segment began."""
+    clock_offset: float | UnsetType | None = UNSET
+    no_prices: bool = False
+    prices: dict[str, PriceNews] | UnsetType = UNSET
+    gone: tuple[str, ...] = ()
+    """Coins without a price."""
     trades: OpenTrades | UnsetType | None = UNSET
-    shadow: dict[str, OpenTrades | None] | UnsetType = UNSET
+    """Without what is shown of the past, which no decision looks at."""
+    paper: dict[str, OpenTrades | None] | UnsetType = UNSET
     """Of strategies that do not order, by name: those that changed."""
     account: AccountView | UnsetType | None = UNSET
     controls: TradingControls | UnsetType | None = UNSET
+    held: TradeView | UnsetType = UNSET
+    """The trade that the next line is about, if it is another or has changed."""
+
+
+class Refusal(msgspec.Struct, array_like=True, frozen=True):
+    """That nothing was wanted: `check` is the CRC-32 of the words, which are there in full where the whole board was looked at."""
+
+    gate: str
+    check: int
+    words: str = ""
 
 
 class Entered(msgspec.Struct, tag_field="kind", tag="entry", frozen=True, kw_only=True, omit_defaults=True):
-    """A cycle of entry: an intent, or the gate that said no."""
+    """A decision of entry: by strategy an intent, or the gate that said no."""
 
-    at: datetime
-    strategy: str
-    wants: OpenIntent | None = None
-    gate: str = ""
-    sentence: str = ""
+    at: int
+    """Microseconds since the segment began."""
+    markets: tuple[int, ...] | None = None
+    """Those looked at, in this order; None: the whole board."""
+    wants: dict[str, OpenIntent] = {}
+    refused: dict[str, Refusal] = {}
 
 
 class Exited(msgspec.Struct, tag_field="kind", tag="exit", frozen=True, kw_only=True, omit_defaults=True):
-    """A cycle of exit over one trade."""
+    """A decision of exit over one trade."""
 
-    at: datetime
-    trade: TradeView
-    before: ExitMemory
-    after: ExitMemory
+    at: int
+    trade: TradeId
+    before: ExitMemory | UnsetType = UNSET
+    """If it is not what was left of the decision before."""
+    after: ExitMemory | UnsetType = UNSET
+    """If it is not the same as before."""
     wants: CloseIntent | None = None
-    holds: Holds | None = None
+    holds: Refusal | None = None
 
 
 class Lost(msgspec.Struct, tag_field="kind", tag="lost", frozen=True, kw_only=True):
-    """So many cycles before here could not be kept."""
+    """So many decisions before here could not be kept."""
 
     cycles: int
 
 
 class Ended(msgspec.Struct, tag_field="kind", tag="ended", frozen=True, kw_only=True):
-    """What the venue said of a market's end; cycles need not wait for it."""
+    """What the venue said of a market's end; decisions need not wait for it."""
 
     market: MarketEnded
 
 
-Line = Began | Inputs | Entered | Exited | Lost | Ended
+Line = Began | Listed | News | Entered | Exited | Lost | Ended

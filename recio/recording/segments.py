@@ -30,6 +30,8 @@ class Segments:
     path: Path | None = None
     began: datetime | None = None
     written: int = 0
+    is_blind: bool = False
+    """Decisions were lost, and none that came since has seen the whole board."""
     unkept: int = 0
     """Cycles that no file holds and none tells of yet: they are written down as lost once one can be written."""
 

@@ -12,13 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from recio.errors import BadRecording
-from recio.messages.decisions import OpenIntent
-from recio.recording.decode import Segment, Settings, segments_under
-from recio.rules.decision.cycles import Cycle, EntryCycle, again
+from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.recording.decode import EntryKept, ExitKept, Kept, Segment, Settings, segments_under
+from recio.recording.encode import refusal
+from recio.recording.lines import Refusal
+from recio.rules.decision import cycles
 from recio.rules.decision.entry import Waits
 from recio.rules.decision.exit import Holds
-from recio.rules.decision.strategy import Strategy
+from recio.rules.decision.strategy import Strategy, named
 from recio.rules.pricing.model import Model, average
+from recio.settings.risk import RiskSection
 from recio.settings.trading import ModelKind, ModelSection
 
 SHOWN = 5
@@ -58,11 +61,10 @@ def decide_again(paths: Sequence[Path], tables: Model | None) -> Decisions:
     for segment in segments_under(paths):
         found.segments += 1
         strategies: list[Strategy] = []
-        for cycle in segment.cycles():
+        for kept in segment.decisions():
             settings = _settings(segment)
             strategies = strategies or _strategies(segment, settings, tables)
-            made = again(cycle, strategies, settings.risk)
-            _note(found, segment, cycle, made)
+            _note(found, segment, kept, _differences(segment, kept, strategies, settings.risk))
         found.lost += segment.lost
         found.cut += [segment.path.name] if segment.cut else []
     return found
@@ -130,26 +132,56 @@ def _model(
     return tables
 
 
-def _note(found: Decisions, segment: Segment, cycle: Cycle, made: Cycle) -> None:
-    outcome = cycle.outcome if isinstance(cycle, EntryCycle) else cycle.decided.outcome
-    found.entry_cycles += isinstance(cycle, EntryCycle)
-    found.exit_cycles += not isinstance(cycle, EntryCycle)
-    found.intents += not isinstance(outcome, Waits | Holds)
-    found.first, found.last = found.first or cycle.at, cycle.at
-    if made == cycle:
-        return
-    found.different += 1
-    if len(found.differences) < SHOWN:
-        was, now = _told(cycle), _told(made)
-        found.differences.append(Difference(segment=segment.path.name, at=cycle.at, was=was, now=now))
+def _differences(
+    segment: Segment, kept: Kept, strategies: Sequence[Strategy], limits: RiskSection
+) -> list[tuple[str, str]]:
+    """What comes out otherwise: as it was and as it is, in words."""
+    match kept:
+        case EntryKept(look=look, told=told):
+            asked = [named(strategies, name) for name in told]
+            made = cycles.entered(look, segment.board, asked, limits)
+            return [
+                difference
+                for name, was in told.items()
+                if (difference := _difference(was, made[name], in_full=look.tickers is None))
+            ]
+        case ExitKept(look=look, told=told, after=after):
+            decided = cycles.exited(look, segment.board, named(strategies, look.trade.strategy))
+            difference = _difference(told, decided.outcome, in_full=False)
+            if difference is None and decided.remembered != after:
+                difference = f"remembers {after}", f"remembers {decided.remembered}"
+            return [] if difference is None else [difference]
 
 
-def _told(cycle: Cycle) -> str:
-    outcome = cycle.outcome if isinstance(cycle, EntryCycle) else cycle.decided.outcome
+def _difference(
+    was: OpenIntent | CloseIntent | Refusal,
+    made: OpenIntent | CloseIntent | Waits | Holds,
+    *,
+    in_full: bool,
+) -> tuple[str, str] | None:
+    now = refusal(made, in_full=in_full) if isinstance(made, Waits | Holds) else made
+    if now == was:
+        return None
+    return _told(was), made.sentence if isinstance(made, Waits | Holds) else _told(made)
+
+
+def _note(found: Decisions, segment: Segment, kept: Kept, differences: list[tuple[str, str]]) -> None:
+    told = list(kept.told.values()) if isinstance(kept, EntryKept) else [kept.told]
+    found.entry_cycles += isinstance(kept, EntryKept)
+    found.exit_cycles += not isinstance(kept, EntryKept)
+    found.intents += any(not isinstance(each, Refusal) for each in told)
+    at = kept.look.at
+    found.first, found.last = found.first or at, at
+    found.different += bool(differences)
+    for was, now in differences[: SHOWN - len(found.differences)]:
+        found.differences.append(Difference(segment=segment.path.name, at=at, was=was, now=now))
+
+
+def _told(outcome: OpenIntent | CloseIntent | Refusal) -> str:
     match outcome:
-        case Waits(sentence=sentence) | Holds(sentence=sentence):
-            return sentence
+        case Refusal(gate=gate, words=words):
+            return words or f"{gate}, in other words"
         case OpenIntent():
             return f"{outcome.side} of {outcome.ticker} up to {outcome.limit}: {outcome.why} {dict(outcome.inputs)}"
-        case _:
+        case CloseIntent():
             return f"sells trade {outcome.trade_id} from {outcome.floor}: {outcome.why}"

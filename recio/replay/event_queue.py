@@ -12,11 +12,6 @@ from recio.replay.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
-class Cycle:
-    """Entry and exit look at the board."""
-
-
-@dataclass(frozen=True, slots=True)
 class Arrival:
     """An order reaches the venue."""
 
@@ -30,7 +25,7 @@ class Outcome:
     window: Window
 
 
-Due = Cycle | Arrival | Outcome
+Due = Arrival | Outcome
 
 
 @dataclass(slots=True)

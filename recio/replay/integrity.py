@@ -39,6 +39,8 @@ class BookRoom:
     book_sids: set[int] = field(default_factory=set[int])
     crossed: set[Ticker] = field(default_factory=set[Ticker])
     gaps: list[GapFound] = field(default_factory=list[GapFound])
+    losses: int = 0
+    """How often books became unusable."""
     messages: int = 0
     book_snapshots: int = 0
     deltas: int = 0
@@ -138,6 +140,7 @@ class BookRoom:
 
     def _lost(self) -> None:
         """Forget the tops of every book that is no longer usable."""
+        self.losses += 1
         for ticker, check in self.checks.items():
             if ticker not in self.books.usable:
                 check.book_lost()

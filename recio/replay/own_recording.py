@@ -16,7 +16,7 @@ from recio.errors import BadRecording
 from recio.messages.markets import BookView, Market, MarketBoard, MarketView
 from recio.messages.orders import PlaceOrder
 from recio.messages.prices import Prices
-from recio.recording.decode import Segment, segments_under
+from recio.recording.decode import EntryKept, Segment, segments_under
 from recio.replay.findings import SessionFound, WindowFound
 from recio.replay.integrity import BookRoom
 from recio.replay.playback import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
@@ -24,7 +24,7 @@ from recio.replay.spot import REMEMBERED, closing_minute
 from recio.replay.taking import Taken, displayed, take
 from recio.replay.trader import Look, Trader, trader
 from recio.replay.windows import Window, decisive, judge
-from recio.rules.decision.cycles import EntryCycle
+from recio.rules.market import market_board
 from recio.rules.market.quotes import price_in_range
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
@@ -89,7 +89,7 @@ class OwnSession:
         self._hear(snapshot.prices)
         while self.unsettled and self.unsettled[-1].closes_at + OUTCOME_AFTER <= now:
             self.settle(self.unsettled.pop(), now)
-        books = {view.market.ticker: view.book for view in snapshot.board.markets}
+        books = {ticker: view.book for ticker, view in snapshot.board.by_ticker.items()}
         for ticker, book in books.items():
             if book is not None:
                 self.taken.view_is(ticker, book)
@@ -99,7 +99,7 @@ class OwnSession:
             self.look(board, snapshot.prices, now)
         self.sent += [
             _Sent(order=order, arrives_at=now + LATENCY, book=books.get(order.ticker))
-            for order in self.trader.cycle(board, snapshot.prices, now)
+            for order in self.trader.look(board, market_board.everything(board), snapshot.prices, now)
         ]
 
     def _hear(self, prices: Prices) -> None:
@@ -111,15 +111,11 @@ class OwnSession:
     def _board_for_us(self, board: MarketBoard) -> MarketBoard:
         if not self.taken.levels:
             return board
-        return replace(
-            board,
-            markets=tuple(
-                view
-                if view.book is None
-                else replace(view, book=self.taken.left_of(view.market.ticker, view.book))
-                for view in board.markets
-            ),
-        )
+        left = {
+            ticker: view if view.book is None else replace(view, book=self.taken.left_of(ticker, view.book))
+            for ticker, view in board.by_ticker.items()
+        }
+        return replace(board, by_ticker=left)
 
     def _let_arrive(self, books: dict[Ticker, BookView | None], now: datetime) -> None:
         waiting, self.sent = self.sent, []
@@ -133,7 +129,7 @@ class OwnSession:
         paper, order, window = self.trader.paper, sent.order, self.windows[sent.order.ticker]
         if sent.arrives_at >= window.closes_at:
             paper.refuse(order, "the market had closed when the order arrived", sent.arrives_at)
-        elif not price_in_range(order.price, MarketView(market=window.open, book=None, book_at=None)):
+        elif not price_in_range(order.price, MarketView(market=window.open, book=None)):
             paper.refuse(order, "the price is not on the market's grid", sent.arrives_at)
         elif book is None or sent.book is None or now > order.send_before:
             paper.answer(order, (), "no book was recorded after the order had left", sent.arrives_at)
@@ -211,19 +207,18 @@ def trade_own(
 
 
 def snapshots(recording: OwnRecording) -> Iterator[CycleSnapshot]:
-    """One for each cycle of entry, ascending in time; several strategies looked at the same board."""
+    """One for each decision of entry, ascending in time. Its board is changed in place by the next."""
     last: datetime | None = None
     for path in recording.segments:
-        first = ""
-        for cycle in Segment(path).cycles():
-            if not isinstance(cycle, EntryCycle):
+        segment = Segment(path)
+        for kept in segment.decisions():
+            if not isinstance(kept, EntryKept):
                 continue
-            first = first or cycle.strategy
-            board, prices = cycle.seen.board, cycle.seen.prices
-            if cycle.strategy != first or board is None or prices is None or (last and cycle.at <= last):
+            at, board, prices = kept.look.at, segment.board, kept.look.prices
+            if board is None or prices is None or (last and at <= last):
                 continue
-            last = cycle.at
-            yield CycleSnapshot(at=cycle.at, board=board, prices=prices)
+            last = at
+            yield CycleSnapshot(at=at, board=board, prices=prices)
 
 
 def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
@@ -232,7 +227,7 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
     ends: dict[Ticker, Side] = {}
     for path in recording.segments:
         segment = Segment(path)
-        for _ in segment.cycles():
+        for _ in segment.decisions():
             pass
         markets |= segment.markets
         ends |= {ticker: ended.result for ticker, ended in segment.ends.items()}

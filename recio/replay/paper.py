@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from recio.messages.account import AccountView
@@ -44,6 +44,7 @@ from recio.units import (
 START_BALANCE = Money(1_000 * 1_000_000)
 ACCOUNT_TAG = "replay"
 ZERO = Money(0)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(slots=True)
@@ -57,12 +58,23 @@ class Paper:
     trades: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
     orders: dict[ClientOrderId, OrderView] = field(default_factory=dict[ClientOrderId, OrderView])
     intents: dict[TradeId, OpenIntent] = field(default_factory=dict[TradeId, OpenIntent])
+    _rows: OpenTrades | None = None
+    """What was said last; None once anything has changed."""
+    _rows_until: datetime = LONG_AGO
+    _account: AccountView | None = None
 
     def live(self) -> tuple[TradeView, ...]:
         return tuple(trade for trade in self.trades.values() if trade.state not in lifecycle.ENDED_TRADES)
 
     def open_trades(self, now: datetime) -> OpenTrades:
-        """Everything that the rows say now."""
+        """Everything that the rows say now: the same object for as long as they say the same."""
+        if self._rows is None or now >= self._rows_until:
+            read, self._rows_until = self._read(now), now + RATE_SPAN / 60
+            if read != self._rows:
+                self._rows = read
+        return self._rows or self._read(now)
+
+    def _read(self, now: datetime) -> OpenTrades:
         midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
         today = [
             trade
@@ -103,6 +115,11 @@ class Paper:
         return [pnl for _, _, pnl in sorted(closed, reverse=True)]
 
     def account(self, now: datetime) -> AccountView:
+        if self._account is None:
+            self._account = self._read_account(now)
+        return self._account
+
+    def _read_account(self, now: datetime) -> AccountView:
         return AccountView(
             balance=self.balance,
             positions={
@@ -119,6 +136,7 @@ class Paper:
         """The trade and the order of an approved entry."""
         intent = approved.intent
         trade_id = TradeId(len(self.trades) + 1)
+        self._rows = self._account = None
         self.trades[trade_id] = _opening(trade_id, intent)
         self.intents[trade_id] = intent
         return self._intend(
@@ -157,6 +175,7 @@ class Paper:
             reduce_only=purpose is OrderPurpose.EXIT,
             send_before=now + self.deadline,
         )
+        self._rows = self._account = None
         self.orders[order.client_order_id] = _intended(order, trade_id, purpose, reserved, now)
         return order
 
@@ -177,6 +196,7 @@ class Paper:
         if not lifecycle.may_move_order(view.state, state):
             raise ValueError(f"order {view.client_order_id}: {view.state} cannot become {state}")
         filled = Quantity(sum(each.quantity for each in got))
+        self._rows = self._account = None
         self.orders[view.client_order_id] = replace(
             view,
             state=state,
@@ -210,6 +230,7 @@ class Paper:
                 exit_proceeds=Money(trade.exit_proceeds + value),
                 fees=Money(trade.fees + fees),
             )
+        self._rows = self._account = None
         self.trades[trade.trade_id] = after
 
     def _follow(self, trade_id: TradeId, now: datetime) -> None:
@@ -253,6 +274,7 @@ class Paper:
     ) -> None:
         if not lifecycle.may_move_trade(trade.state, state):
             raise ValueError(f"trade {trade.trade_id}: {trade.state} cannot become {state}")
+        self._rows = self._account = None
         self.trades[trade.trade_id] = replace(
             trade, state=state, ended_by=ended_by, closed_at=closed_at, payout=payout
         )

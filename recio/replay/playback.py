@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from recio.kalshi.frames import Frame
-from recio.replay.event_queue import Arrival, Cycle, Due, EventQueue, Outcome
+from recio.replay.event_queue import Arrival, Due, EventQueue, Outcome
 from recio.replay.findings import SessionFound
 from recio.replay.session import Session
 from recio.replay.session_files import (
@@ -29,14 +29,13 @@ from recio.replay.session_files import (
 from recio.replay.spot import LONGEST_HOLE, Spot
 from recio.replay.trader import Look, trader
 from recio.replay.windows import read_windows
-from recio.rules.decision.entry import CYCLE_SECONDS
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.rules.price.volatility import PriceMemory
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
 
 NS = 1_000_000_000
-CYCLE_NS = round(CYCLE_SECONDS * NS)
+SHORTEST_LOOK_NS = 1_000
 ORDER_LATENCY_NS = 100 * NS_PER_MS
 """Market time between a decision and the arrival of its order at the venue."""
 OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
@@ -58,8 +57,10 @@ class Clockwork:
     longest_silence_ns: int = 0
     messages_behind_clock: int = 0
     spot_trades: int = 0
-    last_cycle_ns: int = 0
-    cycle_is_due: bool = False
+    is_new: bool = False
+    """Something was heard at this moment that nobody has decided on."""
+    next_look_ns: int = 0
+    """When time alone asks for a decision."""
 
     def run(self, received: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
         """Replay the whole recording. Raises BadRecording."""
@@ -67,20 +68,20 @@ class Clockwork:
             self.event_queue.arrange(_unix_ns(window.closes_at) + OUTCOME_AFTER_NS, Outcome(window))
         for received_ns, message in received:
             self._advance(received_ns - offset_ns)
+            self.is_new = True
             if isinstance(message, Match):
                 self.spot_trades += 1
                 self.session.spot.hear(message, utc(self.now_ns))
             else:
                 self._frame(message)
-            if not self.cycle_is_due:
-                self.cycle_is_due = True
-                self.event_queue.arrange(max(self.now_ns, self.last_cycle_ns + CYCLE_NS), Cycle())
         self._finish()
 
     def _advance(self, at_ns: int) -> None:
         """Move the clock on; everything due before this moment happens first, with what was known then."""
         if not self.began_ns:
-            self.began_ns = at_ns
+            self.began_ns = self.next_look_ns = at_ns
+        if self.is_new and at_ns > self.now_ns:
+            self._decide()
         self._happen_before(at_ns)
         if at_ns < self.now_ns:
             self.messages_behind_clock += 1
@@ -88,17 +89,29 @@ class Clockwork:
             self.now_ns = at_ns
 
     def _happen_before(self, ns: int) -> None:
-        while (following := self.event_queue.next_before(ns)) is not None:
-            at_ns, due = following
-            self.now_ns = max(self.now_ns, at_ns)
-            self._happen(due)
+        while True:
+            following = self.event_queue.next_before(min(ns, self.next_look_ns))
+            if following is not None:
+                at_ns, due = following
+                self.now_ns = max(self.now_ns, at_ns)
+                self._happen(due)
+                self._decide()
+            elif self.next_look_ns < ns:
+                self.now_ns = max(self.now_ns, self.next_look_ns)
+                self._decide()
+            else:
+                return
+
+    def _decide(self) -> None:
+        """What came at one moment is decided on once."""
+        self.is_new = False
+        now = utc(self.now_ns)
+        for order in self.session.decide(now, utc(self.heard_ns)):
+            self.event_queue.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
+        self.next_look_ns = max(self.now_ns + SHORTEST_LOOK_NS, _unix_ns(self.session.next_at(now)))
 
     def _happen(self, due: Due) -> None:
         match due:
-            case Cycle():
-                self.last_cycle_ns, self.cycle_is_due = self.now_ns, False
-                for order in self.session.cycle(utc(self.now_ns), utc(self.heard_ns)):
-                    self.event_queue.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
             case Arrival(order=order):
                 self.session.arrive(order, utc(self.now_ns))
             case Outcome(window=window):
@@ -113,11 +126,15 @@ class Clockwork:
         # Tickers may trail the deltas by seconds: the newest time heard is how far the venue got.
         self.heard_ns = max(self.heard_ns, now_ns if at_ms is None else min(now_ns, at_ms * NS_PER_MS))
         session.room.take(frame, now_ns)
-        if session.taken.levels and isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
-            session.recall_taken(frame)
+        if isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
+            session.note(frame.ticker)
+            if session.taken.levels:
+                session.recall_taken(frame)
 
     def _finish(self) -> None:
         """What was due when the recording ended happens; what would have come later is not decided."""
+        if self.is_new:
+            self._decide()
         self._happen_before(self.now_ns + 1)
         later = self.event_queue.rest()
         for due in later:
@@ -154,10 +171,15 @@ def replay_session(
 
 
 def _session(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
+    windows = () if files.description is None else read_windows(files.description, _symbol(config))
+    moments = {
+        moment for each in windows for moment in (each.open.open_time, each.strike_known_at, each.closes_at)
+    }
     return Session(
         session=files.name,
         look=look,
-        windows=() if files.description is None else read_windows(files.description, _symbol(config)),
+        windows=windows,
+        boundaries=sorted(moments, reverse=True),
         spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
         trader=trader(files.name, config, model),
     )

@@ -1,4 +1,4 @@
-"""One cycle of the daemon's own rules in a replay, and what becomes of the orders they lead to.
+"""The daemon's own rules in a replay, at each change as live they decide, and what becomes of the orders they lead to.
 
 It sees the board as the daemon would have built it at that moment; where live an order goes to the
 venue, here it meets the recorded book.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from recio.messages.markets import MarketBoard, MarketView, VenuePhase, VenueState
+from recio.messages.markets import BoardChange, Market, MarketBoard, MarketView, VenuePhase, VenueState
 from recio.messages.orders import PlaceOrder
 from recio.replay.findings import TradeFound, WindowFound
 from recio.replay.integrity import BookRoom
@@ -17,6 +17,7 @@ from recio.replay.spot import Spot, closing_minute
 from recio.replay.taking import Taken, take
 from recio.replay.trader import Look, Trader
 from recio.replay.windows import Window, current, decisive, judge
+from recio.rules.market import market_board
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.rules.market.quotes import price_in_range
 from recio.units import Quantity, Ticker
@@ -37,25 +38,57 @@ class Session:
     """Told what each cycle sees; it decides nothing."""
     room: BookRoom = field(default_factory=BookRoom)
     taken: Taken = field(default_factory=Taken)
+    board: MarketBoard = field(default_factory=lambda: MarketBoard(venue=TRADING))
+    dirty: dict[Ticker, None] = field(default_factory=dict[Ticker, None])
+    boundaries: list[datetime] = field(default_factory=list[datetime])
+    """Moments at which a market of the recording becomes another, the next one last."""
+    is_laid_out: bool = False
+    losses: int = 0
+    """Of books, as far as they are on the board."""
     found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
 
-    def cycle(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
-        """Let exit and entry decide; returns the orders that left."""
-        board, prices = self._board(now, heard_at), self.spot.prices()
+    def note(self, ticker: Ticker) -> None:
+        """The book of this market has changed."""
+        self.dirty[ticker] = None
+
+    def decide(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
+        """Let exit and entry decide on what is new; returns the orders that left."""
+        change, prices = self._change(now, heard_at), self.spot.prices()
         if self.look is not None:
-            self.look(board, prices, now)
-        return self.trader.cycle(board, prices, now)
+            self.look(self.board, prices, now)
+        return self.trader.look(self.board, change, prices, now)
 
-    def _board(self, now: datetime, heard_at: datetime) -> MarketBoard:
-        shown = (self._view(window, now, heard_at) for window in current(self.windows, now))
-        return MarketBoard(markets=tuple(shown), venue=TRADING)
+    def next_at(self, now: datetime) -> datetime:
+        """When there is something to decide even if nothing is heard."""
+        return min((self.trader.next_at(now), *self.boundaries[-1:]))
 
-    def _view(self, window: Window, now: datetime, heard_at: datetime) -> MarketView:
-        book = self.room.usable(window.ticker)
+    def _change(self, now: datetime, heard_at: datetime) -> BoardChange:
+        """What is new since the decision before."""
+        self.board.heard_at = heard_at
+        changed, self.dirty = self.dirty, {}
+        if self._passes_boundary(now) or self.losses != self.room.losses:
+            self.losses = self.room.losses
+            views = [self._view(window.market_at(now)) for window in current(self.windows, now)]
+            self.board.by_ticker = {view.market.ticker: view for view in views}
+            return market_board.everything(self.board)
+        on_board = self.board.by_ticker
+        fresh = tuple(self._view(on_board[ticker].market) for ticker in changed if ticker in on_board)
+        on_board |= {view.market.ticker: view for view in fresh}
+        return BoardChange(views=fresh, tickers=None, venue=TRADING, heard_at=heard_at, clock_offset=None)
+
+    def _passes_boundary(self, now: datetime) -> bool:
+        """Whether a market has opened, got its strike or closed since the last look."""
+        passed, self.is_laid_out = not self.is_laid_out, True
+        while self.boundaries and self.boundaries[-1] <= now:
+            self.boundaries.pop()
+            passed = True
+        return passed
+
+    def _view(self, market: Market) -> MarketView:
+        book = self.room.usable(market.ticker)
         return MarketView(
-            market=window.market_at(now),
-            book=None if book is None else self.taken.left_of(window.ticker, book.view()),
-            book_at=None if book is None else heard_at,
+            market=market,
+            book=None if book is None else self.taken.left_of(market.ticker, book.view()),
             why_no_book=NO_BOOK if book is None else "",
         )
 
@@ -65,12 +98,13 @@ class Session:
         book = self.room.usable(order.ticker)
         if now >= window.closes_at:
             self.trader.paper.refuse(order, "the market had closed when the order arrived", now)
-        elif not price_in_range(order.price, MarketView(market=window.open, book=None, book_at=None)):
+        elif not price_in_range(order.price, MarketView(market=window.open, book=None)):
             self.trader.paper.refuse(order, "the price is not on the market's grid", now)
         elif book is None:
             self.trader.paper.answer(order, (), "the book was not usable when the order arrived", now)
         else:
             got = take(book, self.taken, order)
+            self.note(order.ticker)
             short = sum(each.quantity for each in got) < order.quantity
             self.trader.paper.answer(
                 order, got, "less was there when the order arrived" if short else "", now

@@ -10,22 +10,25 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from recio.messages.controls import TradingControls
-from recio.messages.decisions import CloseIntent, OpenIntent
-from recio.messages.markets import MarketBoard
-from recio.messages.orders import PlaceOrder, TradeState
+from recio.messages.decisions import CloseIntent
+from recio.messages.markets import BoardChange, MarketBoard
+from recio.messages.orders import OpenTrades, PlaceOrder, TradeState, TradeView
 from recio.messages.prices import Prices
 from recio.replay.findings import TradeFound
 from recio.replay.paper import Paper
 from recio.rules.account import risk
-from recio.rules.decision import entry
+from recio.rules.decision import cycles, entry
 from recio.rules.decision import exit as exit_rule
+from recio.rules.decision.attention import Attention
+from recio.rules.decision.cycles import NO_CONTROLS, EntryLook
+from recio.rules.decision.entry import Waits
+from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_on
 from recio.rules.pricing.model import Model
 from recio.settings.config import Config
-from recio.settings.trading import EntrySection
 from recio.units import Side, Ticker, TradeId
 
+NO_PAPER: Mapping[str, OpenTrades] = {}
 Look = Callable[[MarketBoard, Prices, datetime], None]
 """Told what each cycle sees; it decides nothing."""
 
@@ -36,50 +39,84 @@ class Trader:
 
     session: str
     config: Config
-    entry_settings: EntrySection
-    """Switched on, whatever the config says."""
+    strategy: Strategy
+    """Its entries are switched on, whatever the config says."""
     model: Model
     paper: Paper
+    attention: Attention = field(default_factory=Attention)
     decisions: int = 0
     reasons: Counter[str] = field(default_factory=Counter[str])
     exits: dict[TradeId, exit_rule.ExitMemory] = field(default_factory=dict[TradeId, exit_rule.ExitMemory])
 
-    def cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
-        """Let exit and entry decide; returns the orders that left."""
-        return [*self._exit_cycle(board, prices, now), *self._entry_cycle(board, prices, now)]
+    def look(
+        self, board: MarketBoard, change: BoardChange, prices: Prices, now: datetime
+    ) -> list[PlaceOrder]:
+        """Let exit and entry decide on what is new, as live they do; returns the orders that left."""
+        exits = self._exits(board, prices, now)
+        look = self.attention.look(self._noticed(change, prices, now), board)
+        return [*exits, *self._entries(look, board)]
 
-    def _exit_cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
+    def next_at(self, now: datetime) -> datetime:
+        """When time alone may change what is decided, if nothing else does before."""
+        held = (
+            exit_rule.next_moment(trade, self._memory(trade), self.config.exit, now)
+            for trade in self.paper.live()
+            if trade.state is TradeState.OPEN
+        )
+        return min((self.attention.next_at or now, *held))
+
+    def _memory(self, trade: TradeView) -> exit_rule.ExitMemory:
+        return self.exits.get(trade.trade_id, exit_rule.NOTHING)
+
+    def _exits(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         orders: list[PlaceOrder] = []
         for trade in self.paper.live():
             if trade.state is not TradeState.OPEN:
                 continue
-            before = self.exits.get(trade.trade_id, exit_rule.NOTHING)
-            decided = exit_rule.decide(trade, board, prices, before, self.config.exit, now, model=self.model)
+            decided = exit_rule.decide(
+                trade, board, prices, self._memory(trade), self.config.exit, now, model=self.model
+            )
             self.exits[trade.trade_id] = decided.remembered
             if isinstance(decided.outcome, CloseIntent):
                 order = self.paper.record_exit(decided.outcome, now)
                 orders += [] if order is None else [order]
         return orders
 
-    def _entry_cycle(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
-        trades, account = self.paper.open_trades(now), self.paper.account(now)
-        seen = entry.EntryInputs(
-            board=board, prices=prices, trades=trades, account=account, controls=TradingControls()
+    def _noticed(self, change: BoardChange, prices: Prices, now: datetime) -> EntryLook:
+        return EntryLook(
+            at=now,
+            tickers=None,
+            board=change,
+            prices=prices,
+            trades=self.paper.open_trades(now),
+            paper=NO_PAPER,
+            account=self.paper.account(now),
+            controls=NO_CONTROLS,
         )
-        outcome = entry.decide(seen, self.entry_settings, now, self.model).outcome
+
+    def _entries(self, look: EntryLook, board: MarketBoard) -> list[PlaceOrder]:
+        seen = cycles.inputs_of(look, board, self.strategy)
+        if look.tickers is None:
+            self.attention.next_at = entry.next_moment(seen, self.strategy.entry, look.at)
+        elif not look.tickers:
+            return []
+        outcome = cycles.entered(look, board, (self.strategy,), self.config.risk)[self.strategy.name]
         self.decisions += 1
-        if not isinstance(outcome, OpenIntent):
+        if isinstance(outcome, Waits):
             self.reasons[outcome.gate] += 1
             return []
-        ask = ask_on(board, outcome.ticker, outcome.side)
-        exposure = risk.Exposure(trades=trades, account=account, ask=ask)
-        match risk.approve(outcome, exposure, self.config.risk, now):
+        exposure = risk.Exposure(
+            trades=self.paper.open_trades(look.at),
+            account=self.paper.account(look.at),
+            ask=ask_on(board, outcome.ticker, outcome.side),
+        )
+        match risk.approve(outcome, exposure, self.config.risk, look.at):
             case risk.Denied(limit=limit):
                 self.reasons[f"risk {limit}"] += 1
                 return []
             case risk.Approved() as approved:
                 self.reasons["order"] += 1
-                return [self.paper.record_entry(approved, now)]
+                return [self.paper.record_entry(approved, look.at)]
 
     def trades_found(self, results: Mapping[Ticker, Side | None]) -> tuple[TradeFound, ...]:
         """All trades, with how their markets settled."""
@@ -100,7 +137,9 @@ def trader(session: str, config: Config, model: Model) -> Trader:
     return Trader(
         session=session,
         config=config,
-        entry_settings=config.entry.model_copy(update={"enabled": True}),
+        strategy=Strategy(
+            entry=config.entry.model_copy(update={"enabled": True}), exit=config.exit, model=model
+        ),
         model=model,
         paper=Paper(deadline=timedelta(seconds=config.risk.max_send_delay_seconds)),
     )

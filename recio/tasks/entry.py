@@ -1,4 +1,4 @@
-"""entry: asks every strategy's entry rule at each change of price or book, and hands an intent to trade_manager or to shadow.
+"""entry: asks every strategy's entry rule at each change of what it looks at, at once, and hands an intent to trade_manager or to shadow.
 
 It decides nothing itself, sends nothing, and writes no table but the count of rejections and the answers to requests.
 """
@@ -13,6 +13,8 @@ import anyio
 import asyncpg
 import structlog
 
+from recio.bells import woken_by
+from recio.board_wire import Watch
 from recio.clock import Clock
 from recio.db import rejections, requests
 from recio.db.connection import transaction
@@ -20,14 +22,15 @@ from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import Assessments, OpenIntent
-from recio.messages.markets import MarketBoard, MarketView
+from recio.messages.markets import MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles, entry, manual
-from recio.rules.decision.cycles import EntryCycle
+from recio.rules.decision.attention import Attention
+from recio.rules.decision.cycles import EntryCycle, EntryLook
 from recio.rules.decision.manual import TradeRequest
 from recio.rules.decision.rejections import NO_EVENT, Rejections
-from recio.rules.decision.strategy import Strategy
+from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import ask_of, bid_of
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
@@ -35,14 +38,15 @@ from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import EventTicker, Side, price_text
-from recio.wires import Notes, Reads, Sends, Writes
+from recio.wires import Notes, Reads, ReadsBoard, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-SHORTEST_CYCLE = 0.05
-"""Host seconds between two cycles where market time runs fast: a ladder's cycle takes some milliseconds."""
-LONGEST_CYCLE = 1.0
-"""Host seconds after which a cycle is taken even if nothing changed, so that staleness is noticed."""
+NO_PAPER: Mapping[str, OpenTrades] = {}
+SHORTEST_PAUSE = 0.05
+"""Host seconds between two looks that time alone asks for, where market time runs fast."""
+ANSWER_LIMIT = 1.0
+"""Host seconds to wait for what becomes of an intent before the next one."""
 KEEP_EVERY = 10.0
 """Host seconds between two writings of the count of rejections."""
 KEEP_DAYS = 30
@@ -58,13 +62,13 @@ class Entry:
     strategies: Sequence[Strategy]
     limits: RiskSection
     prices: Reads[Prices]
-    board: Reads[MarketBoard]
+    board: ReadsBoard
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
     controls: Reads[TradingControls]
     assessments: Writes[Assessments]
     open_intents: Sends[OpenIntent]
-    entry_cycles: Notes[EntryCycle]
+    cycles: Notes[EntryCycle]
     paper_trades: Reads[Mapping[str, OpenTrades]]
     shadow_intents: Notes[OpenIntent]
     pool: asyncpg.Pool[asyncpg.Record]
@@ -78,31 +82,82 @@ class Entry:
             await self._decide_forever(say)
 
     async def _decide_forever(self, say: Say) -> None:
-        reported = {each.name: _Reported() for each in self.strategies}
+        """Wakes on whatever a decision looks at, and on the moments at which time alone may open a gate."""
         asked = [each for each in self.strategies if each.stage is not Stage.OFF] or self.strategies[:1]
-        board_version = 0
-        while True:
-            with anyio.move_on_after(LONGEST_CYCLE):
-                board_version = await self.board.newer_than(board_version)
-            await cycle_of(Task.ENTRY)
-            said = [self._decide(each, self.clock.utc()) for each in asked]
-            self._publish(said)
-            say("; ".join(_named(each, said) for each in said))
-            for each in said:
-                if isinstance(each.cycle.outcome, entry.Waits):
-                    figures = self._figures(each.decided.assessments)
-                    reported[each.strategy.name].waits(each.cycle.outcome, _label(each, said) | figures)
-                else:
-                    reported[each.strategy.name].gate = ""
-            await self._send_intents(said, say)
-            # One cycle per interval is enough: the newest board and price are read at its end.
-            await anyio.sleep(max(SHORTEST_CYCLE, entry.CYCLE_SECONDS / self.clock.speed))
+        attention = Attention()
+        reported = {each.name: _Reported() for each in self.strategies}
+        wires = (self.board, self.prices, self.account, self.open_trades, self.controls, self.paper_trades)
+        watch = self.board.watch()
+        try:
+            with woken_by(*wires) as bell:
+                while True:
+                    await cycle_of(Task.ENTRY)
+                    look = attention.look(self._notice(watch), self.board.get())
+                    if look.tickers is None:
+                        intents = self._look_around(asked, look, say, reported)
+                        attention.next_at = self._next_moment(asked, look.at)
+                    else:
+                        intents = self._look_at(asked, look)
+                    await self._send_intents(intents, say)
+                    await bell.wait(self._seconds_until(attention.next_at or look.at))
+        finally:
+            self.board.unwatch(watch)
+
+    def _notice(self, watch: Watch) -> EntryLook:
+        """All that there is to look at."""
+        board = self.board.get()
+        return EntryLook(
+            at=self.clock.utc(),
+            tickers=None,
+            board=None if board is None else watch.take(board),
+            prices=self.prices.get(),
+            trades=self.open_trades.get(),
+            paper=self.paper_trades.get() or NO_PAPER,
+            account=self.account.get(),
+            controls=self.controls.get(),
+        )
+
+    def _next_moment(self, asked: Sequence[Strategy], now: datetime) -> datetime:
+        return min(entry.next_moment(self._seen(each), each.entry, now) for each in asked)
+
+    def _seconds_until(self, moment: datetime) -> float:
+        """Host seconds. Where market time runs fast, time alone does not wake more often than the machine can bear."""
+        left = (moment - self.clock.utc()).total_seconds() / self.clock.speed
+        return max(SHORTEST_PAUSE if self.clock.speed > 1 else 0.0, left)
+
+    def _look_at(self, asked: Sequence[Strategy], look: EntryLook) -> list[OpenIntent]:
+        """Decide on what changed."""
+        if not look.tickers:
+            return []
+        outcomes = cycles.entered(look, self.board.get(), asked, self.limits)
+        self.cycles.put(EntryCycle(look=look, outcomes=outcomes))
+        return [each for each in outcomes.values() if isinstance(each, OpenIntent)]
+
+    def _look_around(
+        self,
+        asked: Sequence[Strategy],
+        look: EntryLook,
+        say: Say,
+        reported: Mapping[str, _Reported],
+    ) -> list[OpenIntent]:
+        """Decide on the whole board, and show it."""
+        said = [self._decide(each, look.at) for each in asked]
+        outcomes = {each.strategy.name: each.outcome for each in said}
+        self.cycles.put(EntryCycle(look=look, outcomes=outcomes))
+        self._publish(said)
+        say("; ".join(_named(each, said) for each in said))
+        for each in said:
+            if isinstance(each.outcome, entry.Waits):
+                figures = self._figures(each.decided.assessments)
+                reported[each.strategy.name].waits(each.outcome, _label(each, said) | figures)
+            else:
+                reported[each.strategy.name].gate = ""
+        return [each.outcome for each in said if isinstance(each.outcome, OpenIntent)]
 
     def _decide(self, strategy: Strategy, now: datetime) -> _Said:
-        decided, cycle = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
-        self.entry_cycles.put(cycle)
-        self._count(strategy.name, decided, cycle.outcome, now)
-        return _Said(strategy=strategy, decided=decided, cycle=cycle)
+        decided, outcome = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
+        self._count(strategy.name, decided, outcome, now)
+        return _Said(strategy=strategy, decided=decided, outcome=outcome)
 
     def _publish(self, said: Sequence[_Said]) -> None:
         """The board as the first strategy sees it, with everybody's verdict."""
@@ -130,7 +185,7 @@ class Entry:
 
     def _events(self) -> set[EventTicker]:
         board = self.board.get()
-        return {view.market.event_ticker for view in (board.markets if board else ())}
+        return {view.market.event_ticker for view in (board.by_ticker.values() if board else ())}
 
     async def _keep_rejections(self) -> None:
         """Off the path of a decision: a database that is away keeps nothing for a while and stops nobody."""
@@ -179,18 +234,16 @@ class Entry:
         if is_first and isinstance(outcome, OpenIntent):
             await self._send(outcome, say)
 
-    async def _send_intents(self, said: Sequence[_Said], say: Say) -> None:
+    async def _send_intents(self, intents: Sequence[OpenIntent], say: Say) -> None:
         """Shadows' intents are noted; of the others one leaves in a cycle, because it changes what the next may want."""
-        for each in said:
-            if isinstance(each.cycle.outcome, OpenIntent) and each.strategy.stage is Stage.SHADOW:
-                self.shadow_intents.put(each.cycle.outcome)
-        intents = [
-            each.cycle.outcome
-            for each in said
-            if isinstance(each.cycle.outcome, OpenIntent) and each.strategy.stage is Stage.LIVE
-        ]
-        if intents:
-            await self._send(intents[0], say)
+        live: list[OpenIntent] = []
+        for each in intents:
+            if named(self.strategies, each.strategy).stage is Stage.SHADOW:
+                self.shadow_intents.put(each)
+            else:
+                live.append(each)
+        if live:
+            await self._send(live[0], say)
 
     async def _send(self, intent: OpenIntent, say: Say) -> None:
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
@@ -206,7 +259,7 @@ class Entry:
         await self.open_intents.send(intent)
         reached(CrashPoint.ENTRY_INTENT_SENT)
         # Whatever comes of it, rows change or the intent is refused: one view never leads to two intents.
-        with anyio.move_on_after(LONGEST_CYCLE):
+        with anyio.move_on_after(ANSWER_LIMIT):
             await self.open_trades.newer_than(before)
 
     def _seen(self, strategy: Strategy) -> entry.EntryInputs:
@@ -224,9 +277,9 @@ class Entry:
     def _figures(self, said: Assessments) -> dict[str, str]:
         """Of the market nearest to even odds: price, strike, model probability and quotes, for the log."""
         prices, board = self.prices.get(), self.board.get()
-        if board is None or not board.markets:
+        if board is None or not board.by_ticker:
             return {}
-        view = max(board.markets, key=lambda each: _evenness(each, said))
+        view = max(board.by_ticker.values(), key=lambda each: _evenness(each, said))
         price = None if prices is None else prices.by_symbol.get(view.market.symbol)
         figures = {"price": "unknown" if price is None else f"{price.tick.price:.2f}"}
         figures["strike"] = str(view.market.floor_strike or view.market.cap_strike or "unknown")
@@ -245,11 +298,11 @@ class _Said:
 
     strategy: Strategy
     decided: entry.EntryDecision
-    cycle: EntryCycle
+    outcome: OpenIntent | entry.Waits
 
 
 def _named(each: _Said, said: Sequence[_Said]) -> str:
-    outcome = each.cycle.outcome
+    outcome = each.outcome
     return _with_name(each, said, outcome.why if isinstance(outcome, OpenIntent) else outcome.sentence)
 
 

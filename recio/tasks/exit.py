@@ -1,4 +1,4 @@
-"""exit: asks the exit rule about every open trade and hands its intent to trade_manager.
+"""exit: asks the exit rule about an open trade at each change of what it looks at, at once, and hands its intent to trade_manager.
 
 No halt, block or switch of entry stops it; only its own switch and exit.enabled do. A flatten passes both.
 """
@@ -6,32 +6,49 @@ No halt, block or switch of entry stops it; only its own switch and exit.enabled
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 import anyio
 import structlog
 
+from recio.bells import woken_by
 from recio.clock import Clock
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent
-from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, TradeState, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.cycles import ExitCycle
-from recio.rules.decision.entry import CYCLE_SECONDS
 from recio.rules.decision.exit import ExitMemory
 from recio.rules.decision.strategy import Strategy, named
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import TradeId
-from recio.wires import Notes, Reads, Sends
+from recio.wires import Notes, Reads, ReadsBoard, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-LONGEST_CYCLE = 1.0
+LONGEST_PAUSE = 1.0
+"""Host seconds between two cycles at most, whatever is held: the task is seen to be alive."""
+SHORTEST_PAUSE = 0.01
+"""Host seconds between two looks that time alone asks for, where market time runs fast."""
+
+
+@dataclass(slots=True)
+class _Memory:
+    """What this run knows of each trade."""
+
+    remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    said: str = "nothing is held"
+
+    def forget_all_but(self, trades: OpenTrades) -> None:
+        """What is known of a trade goes with it."""
+        live = {each.trade_id for each in trades.trades}
+        for gone in self.remembered.keys() - live:
+            del self.remembered[gone]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,57 +57,60 @@ class Exit:
     strategies: Sequence[Strategy]
     """All that the config names, the one of unknown trades first."""
     prices: Reads[Prices]
-    board: Reads[MarketBoard]
+    board: ReadsBoard
     open_trades: Reads[OpenTrades]
     controls: Reads[TradingControls]
     close_intents: Sends[CloseIntent]
-    exit_cycles: Notes[ExitCycle]
+    cycles: Notes[ExitCycle]
 
     async def run(self, say: Say) -> None:
-        remembered: dict[TradeId, ExitMemory] = {}
-        board_version = 0
         while self.controls.version == 0:
             # Its own switch may be off: until the rows have said so once, nothing is sold.
             say("waits for the switches to be read")
-            with anyio.move_on_after(LONGEST_CYCLE):
+            with anyio.move_on_after(LONGEST_PAUSE):
                 await self.controls.newer_than(0)
-        while True:
-            with anyio.move_on_after(LONGEST_CYCLE):
-                board_version = await self.board.newer_than(board_version)
-            await cycle_of(Task.EXIT)
-            say(await self._cycle(remembered))
-            await anyio.sleep(CYCLE_SECONDS / self.clock.speed)
+        memory = _Memory()
+        with woken_by(self.board, self.prices, self.open_trades, self.controls) as bell:
+            while True:
+                await cycle_of(Task.EXIT)
+                next_at = await self._look(memory)
+                say(memory.said)
+                left = (next_at - self.clock.utc()).total_seconds() / self.clock.speed
+                await bell.wait(min(LONGEST_PAUSE, max(SHORTEST_PAUSE, left)))
 
-    async def _cycle(self, remembered: dict[TradeId, ExitMemory]) -> str:
+    async def _look(self, memory: _Memory) -> datetime:
+        """One cycle for every open trade; returns when time alone may change what is decided."""
         trades = self.open_trades.get()
-        open_ones = [each for each in (trades.trades if trades else ()) if each.state is TradeState.OPEN]
-        for gone in remembered.keys() - {each.trade_id for each in (trades.trades if trades else ())}:
-            if trades is not None:
-                del remembered[gone]
-        sentence = "nothing is held"
-        for trade in open_ones:
-            before = remembered.get(trade.trade_id, exit_rule.NOTHING)
-            decided = self._decide(trade, before)
-            remembered[trade.trade_id] = decided.remembered
-            if isinstance(decided.outcome, CloseIntent):
-                sentence = await self._send_intent(decided.outcome, trade)
-            else:
-                sentence = f"trade {trade.trade_id}: {decided.outcome.sentence}"
-                if decided.outcome.alarm:
-                    log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=sentence)
-        return sentence
+        now = self.clock.utc()
+        next_at = now + timedelta(seconds=LONGEST_PAUSE * self.clock.speed)
+        if trades is None:
+            return next_at
+        memory.forget_all_but(trades)
+        memory.said = "nothing is held"
+        for trade in trades.trades:
+            if trade.state is TradeState.OPEN:
+                next_at = min(next_at, await self._look_at(trade, memory))
+        return next_at
 
-    def _decide(self, trade: TradeView, before: ExitMemory) -> exit_rule.ExitDecision:
+    async def _look_at(self, trade: TradeView, memory: _Memory) -> datetime:
+        strategy, now = named(self.strategies, trade.strategy), self.clock.utc()
+        decided = self._decide(trade, memory.remembered.get(trade.trade_id, exit_rule.NOTHING), strategy, now)
+        memory.remembered[trade.trade_id] = decided.remembered
+        if isinstance(decided.outcome, CloseIntent):
+            memory.said = await self._send_intent(decided.outcome, trade)
+        else:
+            memory.said = f"trade {trade.trade_id}: {decided.outcome.sentence}"
+            if decided.outcome.alarm:
+                log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=memory.said)
+        return exit_rule.next_moment(trade, decided.remembered, strategy.exit, now)
+
+    def _decide(
+        self, trade: TradeView, before: ExitMemory, strategy: Strategy, now: datetime
+    ) -> exit_rule.ExitDecision:
         cycle = cycles.of_exit(
-            trade,
-            self.board.get(),
-            self.prices.get(),
-            self.controls.get(),
-            before,
-            named(self.strategies, trade.strategy),
-            self.clock.utc(),
+            trade, self.board.get(), self.prices.get(), self.controls.get(), before, strategy, now
         )
-        self.exit_cycles.put(cycle)
+        self.cycles.put(cycle)
         return cycle.decided
 
     async def _send_intent(self, intent: CloseIntent, trade: TradeView) -> str:

@@ -6,10 +6,12 @@ never guessed from the clock. Fills, orders and index prints are handed on as th
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 
 import aiohttp
@@ -17,6 +19,7 @@ import anyio
 import asyncpg
 import structlog
 
+from recio.bells import Bells, woken_by
 from recio.clock import Clock
 from recio.db import market_data
 from recio.db.connection import transaction
@@ -52,12 +55,12 @@ from recio.settings.venue import KalshiSection, MarketSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker
-from recio.wires import Notes, Sends, Writes
+from recio.wires import Notes, Sends, Writes, WritesBoard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-PUBLISH_EVERY = 0.02
-"""Host seconds between two boards: far below any human or rule, far above the cost of one."""
+LOOK_EVERY = 1.0
+"""Host seconds between two looks at the whole board."""
 WHOLE_LIMIT = 15.0
 """Host seconds that the book of an open market may stay unusable on one socket."""
 BOUNDARY_SLACK = 0.3
@@ -87,7 +90,12 @@ class _Known:
     fees_at: float = 0.0
     pauses: tuple[Pause, ...] = ()
     venue: VenueState = field(default_factory=lambda: VenueState(phase=VenuePhase.UNKNOWN))
-    changed: anyio.Event = field(default_factory=anyio.Event)
+    changed: Bells = field(default_factory=Bells)
+    on_board: set[Ticker] = field(default_factory=set[Ticker])
+    dirty: dict[Ticker, None] = field(default_factory=dict[Ticker, None])
+    """Books that changed since the board was published."""
+    laid_out_until: datetime | None = None
+    """The first close on the board; None: it has to be laid out anew."""
     look_again: anyio.Event = field(default_factory=anyio.Event)
     whole_at: float = field(default_factory=time.monotonic)
 
@@ -104,7 +112,7 @@ class MarketSync:
     settings: MarketSection
     traded: tuple[Traded, ...]
     use_index: bool
-    board: Writes[MarketBoard]
+    board: WritesBoard
     index: Writes[IndexHistory]
     account_hints: Sends[AccountHint]
     market_ends: Notes[MarketEnded]
@@ -112,7 +120,8 @@ class MarketSync:
     async def run(self, say: Say) -> None:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
         known = _Known(subscriptions=Subscriptions(indexes=indexes))
-        self.board.set(MarketBoard(markets=(), venue=known.venue))
+        self.board.lay_out(())
+        self.board.publish(venue=known.venue, heard_at=None, clock_offset=None)
         self.index.set(IndexHistory(prints={}, why_none="connecting" if indexes else "switched off"))
         async with (
             open_socket(
@@ -142,7 +151,7 @@ class MarketSync:
             await self._note(known, outcome)
             if not isinstance(outcome, Stray):
                 await self._pass_on(known, frame)
-            known.changed.set()
+            known.changed.ring()
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:
         """Ask again for what did not come, and notice a socket that pings and is dead."""
@@ -156,8 +165,10 @@ class MarketSync:
         match outcome:
             case Broken(channel=channel, why=why):
                 log.warning("channel broken", channel=channel, why=why)
+                known.laid_out_until = None
                 known.look_again.set()
             case Opened(channel=channel):
+                known.laid_out_until = None
                 await self._opened(channel)
             case SubscriptionRefused(channels=channels, why=why):
                 self._refused(channels, why)
@@ -165,7 +176,9 @@ class MarketSync:
                 raise Transient(f"socket: {why}")
             case Stray(why=why):
                 log.debug("frame not used", why=why)
-            case InOrder() | BookChanged():
+            case BookChanged(ticker=ticker):
+                known.dirty[ticker] = None
+            case InOrder():
                 pass
 
     async def _pass_on(self, known: _Known, frame: Frame) -> None:
@@ -230,7 +243,8 @@ class MarketSync:
         known.venue = await read_state(self.rest, exchange_index, known.pauses)
         await self._remember(known, markets)
         await _send(known, socket, known.subscriptions.want_books({market.ticker for market in markets}))
-        known.changed.set()
+        known.laid_out_until = None
+        known.changed.ring()
 
     async def _read_rarely(self, known: _Known) -> None:
         """Fees and announced pauses, which change by the week."""
@@ -264,27 +278,35 @@ class MarketSync:
         _tell(changed, before)
 
     async def _publish(self, known: _Known, socket: KalshiSocket, say: Say) -> None:
-        while True:
-            with anyio.move_on_after(1.0):
-                await known.changed.wait()
-            await cycle_of(Task.MARKET_SYNC)
-            known.changed = anyio.Event()
-            board = self._board(known, socket)
-            self.board.set(board)
-            say(market_board.sentence(board))
-            _insist_on_whole_books(known, board)
-            await anyio.sleep(PUBLISH_EVERY)
+        """At each change at once: whatever came together is published together."""
+        with woken_by(known.changed) as bell:
+            looked_at = -math.inf
+            while True:
+                await cycle_of(Task.MARKET_SYNC)
+                board = self._board(known, socket)
+                if time.monotonic() - looked_at >= LOOK_EVERY:
+                    looked_at = time.monotonic()
+                    say(market_board.sentence(board))
+                    _insist_on_whole_books(known, board)
+                await bell.wait(LOOK_EVERY)
 
     def _board(self, known: _Known, socket: KalshiSocket) -> MarketBoard:
+        now, view_of = self.clock.utc(), known.subscriptions.books.view
+        if known.laid_out_until is None or now >= known.laid_out_until:
+            markets = market_board.current(known.markets.values(), now)
+            known.laid_out_until = min((each.close_time for each in markets), default=None)
+            self.board.lay_out(market_board.market_view(each, view_of) for each in markets)
+            known.on_board = {each.ticker for each in markets}
+        else:
+            for ticker in known.dirty.keys() & known.on_board:
+                self.board.put(market_board.market_view(known.markets[ticker], view_of))
+        known.dirty.clear()
         # Pings say that the venue lives and nothing about its books.
-        data_at = (socket.last_frame or socket.last_heard) - socket.delay
+        heard_at = (socket.last_frame or socket.last_heard) - socket.delay
         offset = self.rest.venue_clock.offset
-        return MarketBoard(
-            markets=tuple(
-                market_board.market_view(market, known.subscriptions.books.view, data_at)
-                for market in market_board.current(known.markets.values(), self.clock.utc())
-            ),
+        return self.board.publish(
             venue=known.venue,
+            heard_at=heard_at,
             clock_offset=None if offset is None else offset.nearest,
         )
 

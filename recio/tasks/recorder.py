@@ -1,4 +1,4 @@
-"""recorder: keeps every cycle of entry and exit with what it saw, in compressed files; it stops nobody and loses before it delays.
+"""recorder: keeps every decision of entry and exit with what it saw, in compressed files; it stops nobody and loses before it delays.
 
 Encoding and writing happen in a thread. A disk that refuses costs recordings and nothing else.
 """
@@ -16,7 +16,7 @@ from recio.clock import Clock
 from recio.messages.markets import MarketEnded
 from recio.recording.encode import Encoder, ended, lost
 from recio.recording.segments import Segments
-from recio.rules.decision.cycles import Cycle, EntryCycle, ExitCycle
+from recio.rules.decision.cycles import Cycle, EntryCycle
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Takes
@@ -34,9 +34,8 @@ class Recorder:
     clock: Clock
     encoder: Encoder
     segments: Segments
-    entry_cycles: Takes[EntryCycle]
-    exit_cycles: Sequence[Takes[ExitCycle]]
-    """Of real trades and of shadows'."""
+    cycles: Takes[Cycle]
+    """Of entry, exit and shadow, in their order."""
     market_ends: Takes[MarketEnded]
 
     async def run(self, say: Say) -> None:
@@ -54,15 +53,19 @@ class Recorder:
 
     async def _keep(self, say: Say, refused: str) -> str:
         """Write what has come; returns why that could not be, or nothing."""
-        entered, missed = self.entry_cycles.take()
-        exits = [wire.take() for wire in self.exit_cycles]
+        cycles, missed = self.cycles.take()
         ends, ends_missed = self.market_ends.take()
         if ends_missed:
             log.warning("ends of markets not kept", markets=ends_missed)
-        cycles: list[Cycle] = sorted(
-            [*entered, *(cycle for exited, _ in exits for cycle in exited)], key=lambda each: each.at
-        )
-        lost_cycles = self.segments.unkept = self.segments.unkept + missed + sum(each for _, each in exits)
+        if missed:
+            self.segments.is_blind = True
+        if self.segments.is_blind:
+            # What was lost may have held what changed: the next that saw the whole board is understood without it.
+            whole = _from_the_next_whole(cycles)
+            self.segments.is_blind = not any(map(_is_whole, whole))
+            missed += len(cycles) - len(whole)
+            cycles = whole
+        lost_cycles = self.segments.unkept = self.segments.unkept + missed
         if not cycles and not ends and not lost_cycles:
             say(refused or "waits for a cycle to keep")
             return refused
@@ -70,6 +73,7 @@ class Recorder:
             await anyio.to_thread.run_sync(self._write, cycles, ends, lost_cycles)
         except OSError as error:
             self.segments.unkept += len(cycles)
+            self.segments.is_blind = True
             why = error.strerror or str(error)
             if why != refused:
                 log.warning("recording refused", why=why, folder=str(self.segments.folder))
@@ -92,3 +96,18 @@ class Recorder:
         lines += [self.encoder.cycle(cycle) for cycle in cycles]
         lines += [ended(each) for each in ends]
         self.segments.append(b"".join(lines))
+
+
+def _from_the_next_whole(cycles: Sequence[Cycle]) -> list[Cycle]:
+    """Without the decisions of entry that build on what is lost; those of exit stand by themselves."""
+    kept: list[Cycle] = []
+    is_whole = False
+    for each in cycles:
+        is_whole = is_whole or _is_whole(each)
+        if is_whole or not isinstance(each, EntryCycle):
+            kept.append(each)
+    return kept
+
+
+def _is_whole(cycle: Cycle) -> bool:
+    return isinstance(cycle, EntryCycle) and cycle.look.tickers is None

@@ -27,10 +27,8 @@ from recio.messages.orders import OpenTrades, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles, shadow
 from recio.rules.decision.cycles import ExitCycle
-from recio.rules.decision.entry import CYCLE_SECONDS
-from recio.rules.decision.exit import NOTHING, ExitMemory
+from recio.rules.decision.exit import LOOK_AROUND_SECONDS, NOTHING, ExitMemory
 from recio.rules.decision.strategy import Strategy, named
-from recio.rules.market.quotes import market_on
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker, TradeId, money_decimal, quantity_text
@@ -81,7 +79,7 @@ class Shadow:
     shadow_intents: Takes[OpenIntent]
     paper_trades: Writes[Mapping[str, OpenTrades]]
     shadow_scores: Writes[Mapping[str, ShadowScore]]
-    shadow_cycles: Notes[ExitCycle]
+    cycles: Notes[ExitCycle]
 
     async def run(self, say: Say) -> None:
         run = _Run()
@@ -114,7 +112,7 @@ class Shadow:
     def _ask_exit(self, run: _Run) -> None:
         """The exit rule over all that is held on paper, as often as live: flatten and switches hold for it too."""
         controls, now = self.controls.get(), anyio.current_time()
-        if controls is None or now - run.exited_at < CYCLE_SECONDS / self.clock.speed:
+        if controls is None or now - run.exited_at < LOOK_AROUND_SECONDS / self.clock.speed:
             return
         run.exited_at = now
         for trade in run.held:
@@ -129,7 +127,7 @@ class Shadow:
                 named(self.strategies, trade.strategy),
                 self.clock.utc(),
             )
-            self.shadow_cycles.put(cycle)
+            self.cycles.put(cycle)
             run.remembered[trade.trade_id] = cycle.decided.remembered
             if isinstance(cycle.decided.outcome, CloseIntent):
                 run.sales[trade.trade_id] = cycle.decided.outcome
@@ -145,9 +143,8 @@ class Shadow:
         return sale is not None and now - sale.decided_at >= shadow.LATENCY
 
     async def _book_sale(self, trade: TradeView, intent: CloseIntent, now: datetime) -> None:
-        view = market_on(self.board.get(), trade.ticker)
         settings = named(self.strategies, trade.strategy).exit
-        got = shadow.sale(intent, trade.side, view, now, settings.max_book_age_seconds)
+        got = shadow.sale(intent, trade, self.board.get(), now, settings.max_book_age_seconds)
         async with transaction(self.pool) as connection:
             await rows.record_exit_order(connection, trade.trade_id, intent.decided_at)
             taken = not isinstance(got, str) and await rows.sell(connection, trade.trade_id, got, now)
@@ -177,9 +174,8 @@ class Shadow:
         return True
 
     async def _book(self, intent: OpenIntent, now: datetime) -> None:
-        view = market_on(self.board.get(), intent.ticker)
         settings = next(each.entry for each in self.strategies if each.name == intent.strategy)
-        got = shadow.fill(intent, view, now, settings.max_book_age_seconds)
+        got = shadow.fill(intent, self.board.get(), now, settings.max_book_age_seconds)
         async with transaction(self.pool) as connection:
             taken = await rows.insert(connection, intent, None if isinstance(got, str) else got)
         if not taken:

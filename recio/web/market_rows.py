@@ -14,7 +14,7 @@ from typing import Any
 
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages.decisions import StrikeAssessment
-from recio.messages.markets import MarketView
+from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.prices import Prices, PriceView, SourceView
 from recio.rules.market.quotes import ask_of, bid_of
 from recio.times import time_text
@@ -104,7 +104,10 @@ def board_rows(wires: Wires, now: datetime, *, whole: bool) -> list[dict[str, An
     strikes = Counter(view.market.event_ticker for view in (board.markets if board else ()))
     return [
         _board_row(view, by_ticker.get(view.market.ticker), now, watched=view.market.ticker in watching)
-        | {"event_strikes": strikes[view.market.event_ticker]}
+        | {
+            "event_strikes": strikes[view.market.event_ticker],
+            "book_age_seconds": _book_age(board, view, now),
+        }
         for view in markets
     ]
 
@@ -154,12 +157,17 @@ def _board_row(
         "probability": None if strike is None or strike.probability is None else round(strike.probability, 4),
         "edge_yes": None if strike is None else dollars_text(strike.yes_edge),
         "edge_no": None if strike is None else dollars_text(strike.no_edge),
-        "book_age_seconds": None if view.book_at is None else age_seconds(view.book_at, now),
         "book_ok": view.book is not None,
         "watched": watched,
         "note": ("watched: " if watched else "")
         + ((strike.note if strike is not None else "") or view.why_no_book),
     }
+
+
+def _book_age(board: MarketBoard | None, view: MarketView, now: datetime) -> float | None:
+    if board is None or board.heard_at is None or view.book is None:
+        return None
+    return age_seconds(board.heard_at, now)
 
 
 def age_seconds(at: datetime, now: datetime) -> float:

@@ -15,9 +15,9 @@ from typing import NamedTuple
 from tests.architecture.source_tree import Fault, Module, Tree, Wall, nodes
 
 WIRES = "recio.wires"
-WRITING_ENDS = {f"{WIRES}.{name}" for name in ("Writes", "Sends", "Notes")}
-WHOLE = {f"{WIRES}.{name}" for name in ("Latest", "Queue", "RingBuffer")}
-WRITING_CALLS = {"set", "send", "put"}
+WRITING_ENDS = {f"{WIRES}.{name}" for name in ("Writes", "WritesBoard", "Sends", "Notes")}
+WHOLE = {f"{WIRES}.{name}" for name in ("Latest", "Queue", "RingBuffer")} | {"recio.board_wire.BoardWire"}
+WRITING_CALLS = {"set", "send", "put", "lay_out", "publish"}
 HANDING_ON = ("partial", "start_soon", "start")
 """Calls whose first argument is called later with the others."""
 
@@ -71,7 +71,7 @@ def whole_wires(tree: Tree) -> Iterator[Fault]:
             yield Fault(
                 end.module.path,
                 f"{end.name} of {end.owner} is a whole wire; one holds a reading or a writing end, never both",
-                "annotate it with Reads, Receives, Takes, or with Writes, Sends, Notes",
+                "annotate it with Reads, ReadsBoard, Receives, Takes, or with Writes, WritesBoard, Sends, Notes",
             )
 
 

@@ -147,11 +147,11 @@ class OrderMachine(RuleBasedStateMachine):
         self.venue.closes[ticker] = closes
         offered = market(ticker=ticker, event_ticker=EventTicker(f"KXBTC15M-{number}"), close_time=closes)
         levels = book(2800, 3000) if side is Side.YES else book(7000, 7200)
-        shown = replace(view(offered, levels), book_at=now)
+        shown = view(offered, levels)
         spot = price()
         spot = replace(spot, tick=replace(spot.tick, at=now, received_at=now), heard_at=now)
         seen = entry.EntryInputs(
-            board=board(shown),
+            board=board(shown, heard_at=now),
             prices=prices(spot),
             trades=self.rows(),
             account=account(),

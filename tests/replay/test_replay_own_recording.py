@@ -20,9 +20,10 @@ from recio.recording.encode import Encoder, ended
 from recio.recording.segments import Segments
 from recio.replay.report import as_json, as_text
 from recio.replay.run import replay
-from recio.rules.decision.cycles import EntryCycle, ExitCycle
-from recio.rules.decision.entry import EntryInputs, Waits
+from recio.rules.decision.cycles import Cycle, EntryCycle, EntryLook
+from recio.rules.decision.entry import Waits
 from recio.rules.decision.strategy import Strategy
+from recio.rules.market import market_board
 from recio.rules.market.order_book import DEPTH_SHOWN
 from recio.rules.pricing.model import AVERAGE
 from recio.score.sessions import from_sessions
@@ -65,26 +66,24 @@ class Written:
         self, second: float, book: BookView | None, *, of: Iterable[Market] = (), spot: str = "84100.00"
     ) -> None:
         now = NOW + timedelta(seconds=second)
-        views = [
-            MarketView(market=each, book=book, book_at=None if book is None else now)
-            for each in of or (market(floor_strike=STRIKE),)
-        ]
+        views = [MarketView(market=each, book=book) for each in of or (market(floor_strike=STRIKE),)]
         minute = tuple((int(now.timestamp()) - back, Decimal(spot)) for back in range(60, 0, -1))
         spoken = price(spot)
         spoken = replace(
             spoken, tick=replace(spoken.tick, at=now, received_at=now), heard_at=now, last_minute=minute
         )
-        seen = EntryInputs(
-            board=board(*views),
+        look = EntryLook(
+            at=now,
+            tickers=None,
+            board=market_board.everything(board(*views, heard_at=now)),
             prices=prices(spoken),
             trades=open_trades(),
+            paper={},
             account=account(),
             controls=None,
         )
         waits = Waits(gate="switch", sentence="entry is switched off")
-        self.cycles.append(
-            self.encoder.cycle(EntryCycle(at=now, strategy="average", seen=seen, outcome=waits))
-        )
+        self.cycles.append(self.encoder.cycle(EntryCycle(look=look, outcomes={"average": waits})))
 
     def ended(self, result: Side, ticker: Ticker = TICKER) -> None:
         self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=NOW)))
@@ -272,10 +271,10 @@ def test_a_recording_without_a_single_cycle_is_refused(written: Written):
 def test_a_recording_of_the_form_before_is_refused_with_what_to_do(written: Written):
     written.cycle(0, asked((5_000, 9_000)))
     written.cycle(1, asked((5_000, 9_000)))
-    written.cycles[0] = written.cycles[0].replace(b'"form":3', b'"form":2')
-    assert json.loads(written.cycles[0])["form"] == 2
+    written.cycles[0] = written.cycles[0].replace(b'"form":4', b'"form":3')
+    assert json.loads(written.cycles[0])["form"] == 3
     with pytest.raises(
-        BadRecording, match=r"form 2, written by recio .*: replay it with the version that wrote it"
+        BadRecording, match=r"form 3, written by recio .*: replay it with the version that wrote it"
     ):
         written.traded()
 
@@ -292,8 +291,7 @@ async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
             keep=timedelta(days=1),
             keep_bytes=10_000_000,
         ),
-        entry_cycles=RingBuffer[EntryCycle](16),
-        exit_cycles=(RingBuffer[ExitCycle](16),),
+        cycles=RingBuffer[Cycle](16),
         market_ends=wire,
     )
     wire.put(MarketEnded(ticker=TICKER, result=Side.NO, heard_at=NOW))
@@ -307,7 +305,7 @@ async def test_the_recorder_keeps_the_ends_of_markets(tmp_path: Path):
         await recorder.run(say)
     (path,) = (tmp_path / "recording").iterdir()
     segment = Segment(path)
-    assert list(segment.cycles()) == []
+    assert list(segment.decisions()) == []
     assert segment.ends[TICKER].result is Side.NO
 
 

@@ -243,11 +243,21 @@ def test_the_switch_of_entry_is_on_in_a_replay_whatever_the_config_says(tempting
     assert "switch" not in tempting.replayed(NO_STOP)["decision_reasons"]
 
 
-def test_turns_are_at_least_a_quarter_of_a_second_apart(opened):
+def test_each_change_of_a_book_is_decided_on_at_once_and_what_comes_together_only_once(opened, spot_trades):
+    opened.market()
+    spot_trades(opened, 100)
+    for step in range(1_000):
+        opened.delta(80 + step / 100, "yes", "0.0900", "1.00")
+        opened.delta(80 + step / 100, "yes", "0.0800", "1.00")
+
+    assert 1_000 < opened.replayed()["decisions"] < 1_200
+
+
+def test_what_concerns_no_market_on_the_board_is_looked_at_once_a_second(opened):
     for step in range(1_000):
         opened.delta(1 + step / 100, "yes", "0.0900", "1.00")
 
-    assert 40 <= opened.replayed()["decisions"] <= 45
+    assert 10 <= opened.replayed()["decisions"] <= 12
 
 
 def test_before_its_window_opens_a_market_is_not_traded_and_has_no_strike(opened, spot_trades):

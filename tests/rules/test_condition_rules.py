@@ -73,7 +73,7 @@ def test_a_healthy_daemon_is_not_blocked():
         ),
         ("no price", lambda f: replace(f, prices=None)),
         ("price sources silent", lambda f: replace(f, prices=prices(price(age=16)))),
-        ("no market", lambda f: replace(f, board=replace(board(), markets=()))),
+        ("no market", lambda f: replace(f, board=replace(board(), by_ticker={}))),
         ("venue paused", lambda f: on_venue(f, VenueState(phase=VenuePhase.TRADING_PAUSED))),
         ("venue paused", lambda f: on_venue(f, VenueState(phase=VenuePhase.EXCHANGE_PAUSED))),
         ("venue paused", lambda f: on_venue(f, VenueState(phase=VenuePhase.UNKNOWN))),
@@ -108,7 +108,7 @@ def test_a_healthy_daemon_is_not_blocked():
         ),
         (
             "books silent",
-            lambda f: replace(f, board=board(replace(view(), book_at=NOW - timedelta(seconds=16)))),
+            lambda f: replace(f, board=board(heard_at=NOW - timedelta(seconds=16))),
         ),
         ("no book", lambda f: replace(f, board=board(replace(view(), book=None, why_no_book="a gap")))),
         (

@@ -106,7 +106,7 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
         ),
         ("market untradable", lambda w: replace(w, board=board(view(market(untradable="another index"))))),
         ("no market", lambda w: replace(w, board=None)),
-        ("no market", lambda w: replace(w, board=replace(board(), markets=()))),
+        ("no market", lambda w: replace(w, board=replace(board(), by_ticker={}))),
         ("probability", lambda w: replace(w, prices=prices(price(volatility=None)))),
         ("probability", lambda w: replace(w, prices=prices(price(volatility=0.0)))),
         ("already in", lambda w: replace(w, trades=open_trades(trades=(trade(),)))),
@@ -147,8 +147,8 @@ def test_an_unusable_book_is_no_book():
 
 
 def test_an_old_book_is_no_book():
-    stale = replace(view(levels=book(2800, 3000)), book_at=NOW - timedelta(seconds=6))
-    assert gate(seen(board=board(stale))) == "book age"
+    stale = board(view(levels=book(2800, 3000)), heard_at=NOW - timedelta(seconds=6))
+    assert gate(seen(board=stale)) == "book age"
 
 
 def test_the_switch_is_asked_first():

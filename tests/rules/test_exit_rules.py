@@ -16,7 +16,7 @@ from recio.messages.decisions import CloseIntent
 from recio.messages.markets import BookView, MarketStatus, VenuePhase, VenueState
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Momentum, PriceView
-from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide
+from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide, next_moment
 from recio.rules.market.quotes import price_in_range, sellable_floor
 from recio.settings.trading import ExitSection
 from recio.units import Price, Quantity, Side, complement
@@ -381,6 +381,23 @@ def test_no_halt_and_no_block_holds_up_any_of_them():
 
 @pytest.mark.parametrize(("age", "sells"), [(10, True), (11, False)])
 def test_a_bid_of_a_book_that_fell_silent_judges_no_price_stop(age: int, sells: bool):
-    old = replace(view(levels=book(bid=500, ask=700)), book_at=NOW - timedelta(seconds=age))
-    sale = cycle(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), board=board(old))
+    old = board(view(levels=book(bid=500, ask=700)), heard_at=NOW - timedelta(seconds=age))
+    sale = cycle(trade(), NO_MODEL, settings=exits(stop_price_dollars=Decimal("0.05")), board=old)
     assert isinstance(sale, CloseIntent) is sells
+
+
+@pytest.mark.parametrize(
+    ("remembered", "settings", "seconds"),
+    [
+        (NOTHING, exits(), 0.25),
+        (ExitMemory(falling_since=NOW - timedelta(seconds=1.9)), exits(stop_confirm_seconds=2), 0.1),
+        (ExitMemory(last_attempt=NOW - timedelta(seconds=9.8)), exits(retry_seconds=10), 0.2),
+        (ExitMemory(unsold_since=NOW - timedelta(seconds=29.95)), exits(alarm_after_seconds=30), 0.05),
+        (NOTHING, exits(min_hold_seconds=120.1), 0.1),
+        (NOTHING, exits(time_stop_seconds_to_close=599.9), 0.1),
+    ],
+)
+def test_exit_looks_again_at_the_very_moment_at_which_time_alone_sells(
+    remembered: ExitMemory, settings: ExitSection, seconds: float
+):
+    assert next_moment(trade(), remembered, settings, NOW) == NOW + timedelta(seconds=seconds)

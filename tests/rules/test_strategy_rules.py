@@ -125,18 +125,18 @@ def seen(trades: OpenTrades | None = None) -> EntryInputs:
 
 def test_a_strategy_that_is_off_wants_nothing_and_says_so():
     off = replace(CALM, stage=Stage.OFF)
-    decided, cycle = of_entry(seen(), off, RiskSection(), NOW)
-    assert cycle.outcome == Waits(gate="switch", sentence="strategy calm is off")
+    decided, outcome = of_entry(seen(), off, RiskSection(), NOW)
+    assert outcome == Waits(gate="switch", sentence="strategy calm is off")
     assert decided.assessments.strikes
 
 
 def test_an_intent_bears_the_name_of_its_strategy_and_its_budget_is_asked_beforehand():
-    _, cycle = of_entry(seen(), CALM, RiskSection(), NOW)
-    assert isinstance(cycle.outcome, OpenIntent)
-    assert cycle.outcome.strategy == "calm"
-    _, cycle = of_entry(seen(), replace(CALM, budget=money("1")), RiskSection(), NOW)
-    assert isinstance(cycle.outcome, Waits)
-    assert cycle.outcome.gate == "risk budget_dollars"
+    _, outcome = of_entry(seen(), CALM, RiskSection(), NOW)
+    assert isinstance(outcome, OpenIntent)
+    assert outcome.strategy == "calm"
+    _, outcome = of_entry(seen(), replace(CALM, budget=money("1")), RiskSection(), NOW)
+    assert isinstance(outcome, Waits)
+    assert outcome.gate == "risk budget_dollars"
 
 
 def test_the_one_strategy_of_a_config_without_names_is_live_and_unbounded():
@@ -159,7 +159,7 @@ def test_a_shadow_pays_what_stood_there_level_by_level_and_never_beyond_its_limi
     shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
     both = replace(book(), bids=(), asks=shown) if side is Side.YES else replace(book(), bids=shown, asks=())
     asked = intent(side=side, quantity=Quantity(wanted), limit=Price(limit * 100), ticker=TICKER)
-    got = shadow.fill(asked, replace(view(), book=both), NOW, 5.0)
+    got = shadow.fill(asked, board(replace(view(), book=both)), NOW, 5.0)
     reachable = [(at, there) for at, there in own if at <= limit * 100]
     if not reachable:
         assert isinstance(got, str)
@@ -189,7 +189,7 @@ def test_a_shadow_sells_to_who_stood_there_level_by_level_and_never_below_its_fl
         decided_at=NOW,
         why="a test",
     )
-    got = shadow.sale(wanted, side, replace(view(), book=both), NOW, 5.0)
+    got = shadow.sale(wanted, trade(side=side), board(replace(view(), book=both)), NOW, 5.0)
     reachable = [(at, there) for at, there in own if at >= floor * 100]
     if not reachable:
         assert isinstance(got, str)
@@ -214,7 +214,7 @@ def test_a_shadow_sells_to_who_stood_there_level_by_level_and_never_below_its_fl
     ],
 )
 def test_a_shadow_gets_nothing_of_a_book_that_a_real_order_would_not_have_trusted(shown, at, why):
-    got = shadow.fill(intent(ticker=TICKER), shown, at, 5.0)
+    got = shadow.fill(intent(ticker=TICKER), None if shown is None else board(shown), at, 5.0)
     assert isinstance(got, str)
     assert why in got
 
@@ -304,6 +304,6 @@ def test_a_shadow_that_holds_a_market_does_not_want_it_again():
         [shadow_trade(5, result=None, settled_at=None, closes_at=NOW + timedelta(minutes=5), ticker=TICKER)],
         NOW,
     )
-    _, cycle = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=None), RiskSection(), NOW)
-    assert isinstance(cycle.outcome, Waits)
-    assert cycle.outcome.gate == "already in"
+    _, outcome = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=None), RiskSection(), NOW)
+    assert isinstance(outcome, Waits)
+    assert outcome.gate == "already in"

@@ -20,7 +20,7 @@ from recio.messages.orders import OrderState
 from recio.settings.risk import RiskSection
 from recio.tasks.kill_switch import KillSwitch
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, board, open_trades, order, trade, view
+from tests.builders import NOW, TICKER, open_trades, order, show, trade, view
 from tests.kalshi.local_venue import local_venue
 
 TAG = "0000000a"
@@ -93,7 +93,7 @@ async def halting(script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wir
 
 def quiet() -> Wires:
     wires = Wires()
-    wires.board.set(board(view()))
+    show(wires.board, view())
     wires.open_trades.set(open_trades())
     wires.controls.set(TradingControls())
     return wires

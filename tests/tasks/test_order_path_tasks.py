@@ -36,7 +36,7 @@ from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
-from tests.builders import EVENT, NOW, TICKER, account, board, market, view
+from tests.builders import EVENT, NOW, TICKER, account, market, show, view
 from tests.kalshi.local_venue import answers, local_venue
 from tests.runs import begun
 
@@ -96,8 +96,11 @@ async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
         writer = await begun(connection)
     wires = Wires()
     wires.account.set(account())
-    wires.board.set(
-        board(view(), view(market(ticker=Ticker("KX-OTHER"))), view(market(ticker=Ticker("KX-FRESH"))))
+    show(
+        wires.board,
+        view(),
+        view(market(ticker=Ticker("KX-OTHER"))),
+        view(market(ticker=Ticker("KX-FRESH"))),
     )
     manager = manager_on(pool, wires, writer)
     async with anyio.create_task_group() as group:

@@ -27,7 +27,7 @@ from recio.tasks.status_http import StatusHttp
 from recio.units import Money
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, account, board, open_trades, order, prices, trade
+from tests.builders import NOW, TICKER, account, open_trades, order, prices, show, trade, view
 from tests.conftest import unused_port
 
 LIMITS = LimitsView(
@@ -46,7 +46,7 @@ AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 def filled_wires() -> Wires:
     wires = Wires()
     wires.prices.set(prices())
-    wires.board.set(board())
+    show(wires.board, view())
     strike = StrikeAssessment(
         ticker=TICKER,
         probability=0.5731,

@@ -1,63 +1,142 @@
-"""One cycle of entry and one of exit as values: what was seen, when, and what came of it; the same in live, replay and test.
+"""One cycle of entry and one of exit as values: what was new, when, and what came of it; the same in live, replay and test.
 
-It is what a recording of decisions holds, and what a replay computes again.
+It is what a recording of decisions holds, and what a replay computes again. A cycle keeps what changed and never the board.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
-from recio.messages.markets import MarketBoard
-from recio.messages.orders import TradeView
+from recio.messages.markets import BoardChange, MarketBoard
+from recio.messages.orders import OpenTrades, TradeView
 from recio.messages.prices import Prices
 from recio.rules.account import risk
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
-from recio.rules.decision.strategy import Strategy, named
+from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_on
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
-from recio.units import Money
+from recio.units import Money, Ticker
 
 NO_CONTROLS = TradingControls()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EntryCycle:
+class EntryLook:
+    """Everything that entry looked at once, for all strategies."""
+
     at: datetime
-    strategy: str
-    seen: EntryInputs
-    outcome: OpenIntent | Waits
+    tickers: tuple[Ticker, ...] | None
+    """The markets looked at, in this order; None: the whole board."""
+    board: BoardChange | None
+    """What is new on it since entry's look before; None while there is no board."""
+    prices: Prices | None
+    trades: OpenTrades | None
+    paper: Mapping[str, OpenTrades]
+    """What stands in the place of the trades for each strategy that does not order."""
+    account: AccountView | None
+    controls: TradingControls | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryCycle:
+    look: EntryLook
+    outcomes: Mapping[str, OpenIntent | Waits]
+    """By strategy."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitLook:
+    """Everything that exit looked at for one trade."""
+
+    at: datetime
+    trade: TradeView
+    board: BoardChange | None
+    """The trade's market as it is now, if it is on the board; None while there is no board."""
+    prices: Prices | None
+    controls: TradingControls | None
+    before: exit_rule.ExitMemory
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExitCycle:
-    at: datetime
-    trade: TradeView
-    board: MarketBoard | None
-    prices: Prices | None
-    controls: TradingControls | None
-    before: exit_rule.ExitMemory
+    look: ExitLook
     decided: exit_rule.ExitDecision
 
 
 Cycle = EntryCycle | ExitCycle
 
 
+def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) -> EntryInputs:
+    """What one strategy saw: a shadow has trades of its own."""
+    is_shadow = strategy.stage is Stage.SHADOW
+    return EntryInputs(
+        board=board,
+        prices=look.prices,
+        trades=look.paper.get(strategy.name) if is_shadow else look.trades,
+        account=look.account,
+        controls=look.controls,
+    )
+
+
+def entered(
+    look: EntryLook, board: MarketBoard | None, strategies: Sequence[Strategy], limits: RiskSection
+) -> dict[str, OpenIntent | Waits]:
+    """What every strategy makes of a look, by name; the board as it was then."""
+    return {each.name: _entered(look, board, each, limits) for each in strategies}
+
+
+def _entered(
+    look: EntryLook, board: MarketBoard | None, strategy: Strategy, limits: RiskSection
+) -> OpenIntent | Waits:
+    seen = inputs_of(look, board, strategy)
+    if look.tickers is None:
+        return of_entry(seen, strategy, limits, look.at)[1]
+    if strategy.stage is Stage.OFF:
+        return _off(strategy)
+    said = entry.decide_on(seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name)
+    return _allowed(said, seen, strategy, limits, look.at)
+
+
+def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exit_rule.ExitDecision:
+    """What the exit rule makes of a look; the board as it was then."""
+    return exit_rule.decide(
+        look.trade,
+        board,
+        look.prices,
+        look.before,
+        strategy.exit,
+        look.at,
+        look.controls or NO_CONTROLS,
+        strategy.model,
+    )
+
+
 def of_entry(
     seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
-) -> tuple[EntryDecision, EntryCycle]:
-    """What the rule says, and what is left of it under the limits that trade_manager will apply."""
+) -> tuple[EntryDecision, OpenIntent | Waits]:
+    """What the rule says of the whole board, and what is left of it under the limits that trade_manager will apply."""
     decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
-    outcome: OpenIntent | Waits = Waits(gate="switch", sentence=f"strategy {strategy.name} is off")
-    if strategy.stage is not Stage.OFF:
-        outcome = within_limits(decided.outcome, seen, limits, now, strategy.budget)
-    return decided, EntryCycle(at=now, strategy=strategy.name, seen=seen, outcome=outcome)
+    return decided, _allowed(decided.outcome, seen, strategy, limits, now)
+
+
+def _allowed(
+    said: OpenIntent | Waits, seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
+) -> OpenIntent | Waits:
+    if strategy.stage is Stage.OFF:
+        return _off(strategy)
+    return within_limits(said, seen, limits, now, strategy.budget)
+
+
+def _off(strategy: Strategy) -> Waits:
+    return Waits(gate="switch", sentence=f"strategy {strategy.name} is off")
 
 
 def of_exit(
@@ -69,33 +148,26 @@ def of_exit(
     strategy: Strategy,
     now: datetime,
 ) -> ExitCycle:
-    held_by = controls or NO_CONTROLS
-    return ExitCycle(
+    look = ExitLook(
         at=now,
         trade=trade,
-        board=board,
+        board=None if board is None else _of_one(board, trade.ticker),
         prices=prices,
         controls=controls,
         before=before,
-        decided=exit_rule.decide(trade, board, prices, before, strategy.exit, now, held_by, strategy.model),
     )
+    return ExitCycle(look=look, decided=exited(look, board, strategy))
 
 
-def again(cycle: Cycle, strategies: Sequence[Strategy], limits: RiskSection) -> Cycle:
-    """The same cycle decided anew."""
-    match cycle:
-        case EntryCycle(at=at, seen=seen):
-            return of_entry(seen, named(strategies, cycle.strategy), limits, at)[1]
-        case ExitCycle():
-            return of_exit(
-                cycle.trade,
-                cycle.board,
-                cycle.prices,
-                cycle.controls,
-                cycle.before,
-                named(strategies, cycle.trade.strategy),
-                cycle.at,
-            )
+def _of_one(board: MarketBoard, ticker: Ticker) -> BoardChange:
+    view = board.by_ticker.get(ticker)
+    return BoardChange(
+        views=() if view is None else (view,),
+        tickers=None,
+        venue=board.venue,
+        heard_at=board.heard_at,
+        clock_offset=board.clock_offset,
+    )
 
 
 def within_limits(

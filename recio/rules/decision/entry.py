@@ -6,9 +6,9 @@ at no more than the price that still leaves that edge, for no more than stands t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView
 from recio.messages.controls import Switch, TradingControls
@@ -16,7 +16,7 @@ from recio.messages.decisions import Assessments, OpenIntent, StrikeAssessment
 from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Momentum, Prices, PriceView
-from recio.rules.decision.entry_gates import GATES, Waits, gates_of_a_market
+from recio.rules.decision.entry_gates import PROGRESS, Waits, gates_of_a_market
 from recio.rules.decision.sizing import contracts
 from recio.rules.decision.watchlist import watched
 from recio.rules.market.quotes import ask_of, quantity_up_to
@@ -37,13 +37,16 @@ from recio.units import (
     quantity_text,
 )
 
-CYCLE_SECONDS = 0.25
-"""Market seconds between two cycles of entry and exit, live and in replay."""
+LOOK_AROUND_SECONDS = 1.0
+"""Market seconds after which the whole board is looked at even if nothing changed: time alone moves a probability."""
+
+
+NO_MARKET = Waits(gate="no market", sentence="no open market is known")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryInputs:
-    """Everything entry may look at in one cycle."""
+    """Everything entry may look at in one cycle. The board is changed in place by its writer: it is looked at and not kept."""
 
     board: MarketBoard | None
     prices: Prices | None
@@ -63,9 +66,10 @@ class EntryDecision:
 def decide(
     seen: EntryInputs, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
 ) -> EntryDecision:
-    """One cycle of one strategy's entry over the whole board."""
+    """One cycle of one strategy's entry over the whole board, with what is shown of it."""
     reader = Reader(model)
     markets = () if seen.board is None else seen.board.markets
+    heard_at = None if seen.board is None else seen.board.heard_at
     prices = (seen.prices or Prices()).by_symbol
     strikes = tuple(assess(view, prices.get(view.market.symbol), now, reader.probability) for view in markets)
     watching = watched(markets, strikes, settings)
@@ -73,21 +77,84 @@ def decide(
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     answers = [
-        _candidate(view, strike, prices.get(view.market.symbol), passed, settings, now)
+        _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now)
         for view, strike in zip(markets, strikes, strict=True)
     ]
+    outcome = _outcome(answers, settings, now, reader, strategy)
+    return _decided(outcome, strikes, answers, markets, watching)
+
+
+def decide_on(
+    seen: EntryInputs,
+    tickers: Iterable[Ticker],
+    settings: EntrySection,
+    now: datetime,
+    model: Model = AVERAGE,
+    strategy: str = DEFAULT,
+) -> OpenIntent | Waits:
+    """The same over those markets alone that have changed: what `decide` says if the board held no others."""
+    passed = first_closed_gate(seen, settings, now)
+    if isinstance(passed, Waits) or seen.board is None:
+        return passed if isinstance(passed, Waits) else NO_MARKET
+    reader, board, prices = Reader(model), seen.board, (seen.prices or Prices()).by_symbol
+    answers: list[_Candidate | Waits] = []
+    for ticker in tickers:
+        view = board.by_ticker.get(ticker)
+        if view is not None:
+            price = prices.get(view.market.symbol)
+            answers.append(_answer(view, price, board.heard_at, passed, settings, now, reader))
+    return _outcome(answers, settings, now, reader, strategy)
+
+
+def _answer(
+    view: MarketView,
+    price: PriceView | None,
+    heard_at: datetime | None,
+    trades: OpenTrades,
+    settings: EntrySection,
+    now: datetime,
+    reader: Reader,
+) -> _Candidate | Waits:
+    """One market's; it is priced only if every gate before the price is open."""
+    usable = gates_of_a_market(view, price, trades, heard_at, settings, now)
+    if isinstance(usable, Waits):
+        return usable
+    return _priced(view, usable, assess(view, usable, now, reader.probability), settings, now)
+
+
+def _outcome(
+    answers: Sequence[_Candidate | Waits],
+    settings: EntrySection,
+    now: datetime,
+    reader: Reader,
+    strategy: str,
+) -> OpenIntent | Waits:
     candidates = [each for each in answers if isinstance(each, _Candidate)]
     if candidates:
         best = max(candidates, key=lambda candidate: candidate.edge)
-        return _decided(_intent(best, settings, now, reader, strategy), strikes, answers, markets, watching)
+        return _intent(best, settings, now, reader, strategy)
     refusals = [each for each in answers if isinstance(each, Waits)]
-    nothing = Waits(gate="no market", sentence="no open market is known")
-    return _decided(max(refusals, key=_progress, default=nothing), strikes, answers, markets, watching)
+    return max(refusals, key=_progress, default=NO_MARKET)
+
+
+def next_moment(seen: EntryInputs, settings: EntrySection, now: datetime) -> datetime:
+    """When time alone may open a gate: the nearest market comes into its time, a cooldown or a minute of calm ends."""
+    moments = [now + timedelta(seconds=LOOK_AROUND_SECONDS)]
+    board, trades = seen.board, seen.trades
+    early = timedelta(seconds=settings.max_seconds_to_close)
+    if board is not None:
+        moments += [view.market.close_time - early for view in board.by_ticker.values()]
+    if trades is not None:
+        cooldown = timedelta(seconds=settings.cooldown_seconds)
+        moments += [last + cooldown for last in trades.last_entry_at.values()]
+    if settings.spike_trigger_bp is not None:
+        moments.append(now.replace(second=0, microsecond=0) + timedelta(minutes=1))
+    return min(each for each in moments if each > now)
 
 
 def _progress(waits: Waits) -> int:
     """How many gates were passed: of a whole ladder, the strike that came furthest tells the most."""
-    return GATES.index(waits.gate) if waits.gate in GATES else 0
+    return PROGRESS.get(waits.gate, 0)
 
 
 def _decided(
@@ -162,13 +229,18 @@ def _candidate(
     view: MarketView,
     strike: StrikeAssessment,
     price: PriceView | None,
+    heard_at: datetime | None,
     trades: OpenTrades,
     settings: EntrySection,
     now: datetime,
 ) -> _Candidate | Waits:
-    usable = gates_of_a_market(view, price, trades, settings, now)
-    if isinstance(usable, Waits):
-        return usable
+    usable = gates_of_a_market(view, price, trades, heard_at, settings, now)
+    return usable if isinstance(usable, Waits) else _priced(view, usable, strike, settings, now)
+
+
+def _priced(
+    view: MarketView, usable: PriceView, strike: StrikeAssessment, settings: EntrySection, now: datetime
+) -> _Candidate | Waits:
     remaining = (view.market.close_time - now).total_seconds()
     if strike.probability is None:
         return Waits(gate="probability", sentence=strike.note)

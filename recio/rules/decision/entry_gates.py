@@ -45,6 +45,7 @@ GATES = (
     "size",
 )
 """The gates of one market in the order of how telling they are of a whole board."""
+PROGRESS = {gate: passed for passed, gate in enumerate(GATES)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +57,24 @@ class Waits:
 
 
 def gates_of_a_market(
-    view: MarketView, price: PriceView | None, trades: OpenTrades, settings: EntrySection, now: datetime
+    view: MarketView,
+    price: PriceView | None,
+    trades: OpenTrades,
+    heard_at: datetime | None,
+    settings: EntrySection,
+    now: datetime,
 ) -> Waits | PriceView:
-    """Every gate of one market that asks for nobody's opinion, in order; what passes has a price to go by."""
+    """Every gate of one market that asks for nobody's opinion, in order; what passes has a price to go by.
+
+    `heard_at` is how old its book is.
+    """
     usable = spot_gate(view, price, settings, now)
     if isinstance(usable, Waits):
         return usable
     remaining = (view.market.close_time - now).total_seconds()
     closed = (
         market_gate(view, settings, remaining)
-        or book_gate(view, settings, now)
+        or book_gate(view, heard_at, settings, now)
         or own_gate(view, trades, settings, now)
     )
     return closed or usable
@@ -126,10 +135,12 @@ def market_gate(view: MarketView, settings: EntrySection, remaining: float) -> W
     return None
 
 
-def book_gate(view: MarketView, settings: EntrySection, now: datetime) -> Waits | None:
-    if view.book is None or view.book_at is None:
+def book_gate(
+    view: MarketView, heard_at: datetime | None, settings: EntrySection, now: datetime
+) -> Waits | None:
+    if view.book is None or heard_at is None:
         return Waits(gate="book", sentence=f"no usable book: {view.why_no_book}")
-    age = (now - view.book_at).total_seconds()
+    age = (now - heard_at).total_seconds()
     if age > settings.max_book_age_seconds:
         return Waits(
             gate="book age", sentence=f"book is {age:.1f} s old (limit {settings.max_book_age_seconds:g} s)"

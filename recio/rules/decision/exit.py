@@ -7,7 +7,7 @@ whatever the model thinks, and asks no switch. What it remembers from cycle to c
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import CloseIntent
@@ -56,6 +56,25 @@ class Holds:
 class ExitDecision:
     outcome: CloseIntent | Holds
     remembered: ExitMemory
+
+
+LOOK_AROUND_SECONDS = 0.25
+"""Market seconds after which a held trade is looked at even if nothing changed: time alone moves a probability."""
+
+
+def next_moment(trade: TradeView, remembered: ExitMemory, settings: ExitSection, now: datetime) -> datetime:
+    """When time alone may change what is decided of a trade; at most LOOK_AROUND_SECONDS from now."""
+    last = settings.time_stop_seconds_to_close
+    moments = [
+        (now, LOOK_AROUND_SECONDS),
+        (trade.opened_at, settings.min_hold_seconds),
+        (trade.closes_at, -(last or 0.0)),
+        (remembered.falling_since, settings.stop_confirm_seconds),
+        (remembered.last_attempt, _pause(settings)),
+        (remembered.unsold_since, settings.alarm_after_seconds),
+    ]
+    ahead = (since + timedelta(seconds=after) for since, after in moments if since is not None)
+    return min(each for each in ahead if each > now)
 
 
 def decide(
@@ -116,10 +135,7 @@ def _carry_out(
     quote = None if view is None or hindered else bid_of(view, trade.side)
     if view is None or quote is None:
         return _unsold(trade, why, hindered or "nobody bids for what is held", before, settings, now)
-    if (
-        before.last_attempt is not None
-        and (now - before.last_attempt).total_seconds() < settings.retry_seconds
-    ):
+    if before.last_attempt is not None and (now - before.last_attempt).total_seconds() < _pause(settings):
         held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
         return ExitDecision(outcome=held, remembered=before)
     intent = CloseIntent(
@@ -132,6 +148,11 @@ def _carry_out(
     )
     after = ExitMemory(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
     return ExitDecision(outcome=intent, remembered=after)
+
+
+def _pause(settings: ExitSection) -> float:
+    """Seconds between two attempts: at the least what it takes to hear what became of the one before."""
+    return max(settings.retry_seconds, LOOK_AROUND_SECONDS)
 
 
 def _unsold(
@@ -176,7 +197,9 @@ def _context(
 ) -> ExitContext:
     view = market_on(board, trade.ticker)
     price = None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
-    quote = None if view is None or _is_old(view, settings, now) else bid_of(view, trade.side)
+    quote = (
+        None if board is None or view is None or _is_old(board, settings, now) else bid_of(view, trade.side)
+    )
     trusted = price is not None and not _price_fault(price, settings, now)
     return ExitContext(
         remaining=remaining,
@@ -187,9 +210,10 @@ def _context(
     )
 
 
-def _is_old(view: MarketView, settings: ExitSection, now: datetime) -> bool:
+def _is_old(board: MarketBoard, settings: ExitSection, now: datetime) -> bool:
     """A bid of a book that has fallen silent says nothing of what could be had now."""
-    return view.book_at is None or (now - view.book_at).total_seconds() > settings.max_book_age_seconds
+    heard_at = board.heard_at
+    return heard_at is None or (now - heard_at).total_seconds() > settings.max_book_age_seconds
 
 
 def _price_fault(price: PriceView, settings: ExitSection, now: datetime) -> str:

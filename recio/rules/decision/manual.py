@@ -46,13 +46,13 @@ def decide(request: TradeRequest, seen: EntryInputs, common: Strategy, now: date
     if isinstance(trades, Waits):
         return trades
     view = market_on(seen.board, request.ticker)
-    if view is None:
+    if seen.board is None or view is None:
         return Waits(
             gate="no market",
             sentence=f"{request.ticker} is not on the board: recio trades what its config names",
         )
     known = (seen.prices or Prices()).by_symbol.get(view.market.symbol)
-    price = gates_of_a_market(view, known, trades, settings, now)
+    price = gates_of_a_market(view, known, trades, seen.board.heard_at, settings, now)
     if isinstance(price, Waits):
         return price
     return _intent(request, view, price, Reader(common.model), now)

@@ -13,11 +13,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from recio.messages.decisions import CloseIntent, OpenIntent
-from recio.messages.markets import BookView, MarketView
+from recio.messages.markets import BookView, MarketBoard, MarketView
 from recio.messages.orders import OpenTrades, TradeState, TradeView
 from recio.rules.account.lifecycle import COUNTED
 from recio.rules.account.losses import losses_in_a_row
 from recio.rules.account.risk import RATE_SPAN
+from recio.rules.market.quotes import market_on
 from recio.rules.pricing.fees import taker_fee
 from recio.units import (
     PAYOUT_PER_UNIT,
@@ -103,9 +104,10 @@ class PaperTrade:
         return self.result is None and self.quantity > 0
 
 
-def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age: float) -> PaperFill | str:
+def fill(intent: OpenIntent, board: MarketBoard | None, now: datetime, longest_age: float) -> PaperFill | str:
     """What an immediate order gets of the book as it is now, or why it gets nothing."""
-    book = _trusted(view, now, longest_age)
+    view = market_on(board, intent.ticker)
+    book = _trusted(board, view, now, longest_age)
     if view is None or isinstance(book, str):
         return str(book)
     offered = [
@@ -117,10 +119,11 @@ def fill(intent: OpenIntent, view: MarketView | None, now: datetime, longest_age
 
 
 def sale(
-    intent: CloseIntent, side: Side, view: MarketView | None, now: datetime, longest_age: float
+    intent: CloseIntent, trade: TradeView, board: MarketBoard | None, now: datetime, longest_age: float
 ) -> PaperFill | str:
     """What an immediate sale gets, its value as the cost of whoever buys; or why it gets nothing."""
-    book = _trusted(view, now, longest_age)
+    side, view = trade.side, market_on(board, trade.ticker)
+    book = _trusted(board, view, now, longest_age)
     if view is None or isinstance(book, str):
         return str(book)
     wanted = [
@@ -131,13 +134,15 @@ def sale(
     return _taken(good, intent.quantity, view.market.fee_multiplier)
 
 
-def _trusted(view: MarketView | None, now: datetime, longest_age: float) -> BookView | str:
+def _trusted(
+    board: MarketBoard | None, view: MarketView | None, now: datetime, longest_age: float
+) -> BookView | str:
     """The book that an order meets, or why a real one would not have been sent to it."""
-    if view is None or view.book is None or view.book_at is None:
+    if board is None or view is None or view.book is None or board.heard_at is None:
         return "the book was not usable when the order would have arrived"
     if now >= view.market.close_time:
         return "the market had closed when the order would have arrived"
-    if (now - view.book_at).total_seconds() > longest_age:
+    if (now - board.heard_at).total_seconds() > longest_age:
         return "the book was too old when the order would have arrived"
     return view.book
 

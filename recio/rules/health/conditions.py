@@ -207,7 +207,7 @@ def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:
 
 def _of_market(seen: Figures, config: Config) -> Iterator[Condition]:
     board = seen.board
-    if board is None or not board.markets:
+    if board is None or not board.by_ticker:
         yield Condition(
             kind=Kind.NO_MARKET,
             name=Kind.NO_MARKET,
@@ -239,16 +239,17 @@ def _of_market(seen: Figures, config: Config) -> Iterator[Condition]:
 
 def _of_books(seen: Figures, board: MarketBoard, limit: float) -> Iterator[Condition]:
     """Only what is wrong with every open market: one without its book closes itself."""
-    views = [view for view in board.markets if view.market.status is MarketStatus.ACTIVE]
-    whole = [view.book_at for view in views if view.book is not None and view.book_at is not None]
-    if views and not whole:
+    views = [view for view in board.by_ticker.values() if view.market.status is MarketStatus.ACTIVE]
+    is_any_whole = any(view.book is not None for view in views)
+    if views and not is_any_whole:
         yield Condition(
             kind=Kind.NO_BOOK,
             name=Kind.NO_BOOK,
             detail=f"no open market has a whole book: {views[0].why_no_book or 'none has come yet'}",
             clears="one whole book",
         )
-    age = (seen.now - max(whole)).total_seconds() / seen.speed if whole else 0.0
+    heard_at = board.heard_at if is_any_whole else None
+    age = 0.0 if heard_at is None else (seen.now - heard_at).total_seconds() / seen.speed
     if age > limit:
         yield Condition(
             kind=Kind.BOOKS_SILENT,

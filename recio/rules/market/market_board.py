@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from recio.messages.markets import BookView, Market, MarketBoard, MarketStatus, MarketView
+from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketStatus, MarketView
 from recio.units import EventTicker, Ticker
 
 NO_BOOK = "waits for a whole snapshot"
@@ -32,33 +32,49 @@ def strike_of(market: Market) -> Decimal:
     return Decimal(-1) if market.cap_strike is None else market.cap_strike / 2
 
 
-def market_view(
-    market: Market, book_of: Callable[[Ticker], BookView | None], data_at: datetime
-) -> MarketView:
-    """`data_at` is the time that the newest data of the books speaks of."""
+def market_view(market: Market, book_of: Callable[[Ticker], BookView | None]) -> MarketView:
     book = book_of(market.ticker)
-    return MarketView(
-        market=market,
-        book=book,
-        book_at=None if book is None else data_at,
-        why_no_book=NO_BOOK if book is None else "",
+    return MarketView(market=market, book=book, why_no_book=NO_BOOK if book is None else "")
+
+
+def everything(board: MarketBoard) -> BoardChange:
+    """The whole board as a change of nothing."""
+    return BoardChange(
+        views=board.markets,
+        tickers=tuple(board.by_ticker),
+        venue=board.venue,
+        heard_at=board.heard_at,
+        clock_offset=board.clock_offset,
     )
+
+
+def apply(board: MarketBoard | None, change: BoardChange) -> MarketBoard:
+    """The board with a change, in place; one that was laid out anew has no other markets than it names."""
+    if board is None:
+        board = MarketBoard(venue=change.venue)
+    for view in change.views:
+        board.by_ticker[view.market.ticker] = view
+    if change.tickers is not None:
+        board.by_ticker = {ticker: board.by_ticker[ticker] for ticker in change.tickers}
+    board.venue, board.heard_at, board.clock_offset = change.venue, change.heard_at, change.clock_offset
+    return board
 
 
 def blind(board: MarketBoard) -> list[Ticker]:
     """Markets that trade while their book is unknown."""
     return [
         view.market.ticker
-        for view in board.markets
+        for view in board.by_ticker.values()
         if view.book is None and view.market.status is MarketStatus.ACTIVE
     ]
 
 
 def sentence(board: MarketBoard) -> str:
     """What market_sync says of itself."""
-    if not board.markets:
+    views = board.markets
+    if not views:
         return "no market is open or listed"
-    events = {view.market.event_ticker: view.market.status for view in board.markets}
-    whole = sum(view.book is not None for view in board.markets)
+    events = {view.market.event_ticker: view.market.status for view in views}
+    whole = sum(view.book is not None for view in views)
     shown = ", ".join(f"{event} is {status}" for event, status in events.items())
-    return f"{shown}; {whole} of {len(board.markets)} books whole"
+    return f"{shown}; {whole} of {len(views)} books whole"

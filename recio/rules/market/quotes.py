@@ -33,7 +33,7 @@ def bid_of(view: MarketView, side: Side) -> tuple[Price, Quantity] | None:
 
 def market_on(board: MarketBoard | None, ticker: Ticker) -> MarketView | None:
     """A market of the board; None while it is not there."""
-    return next((each for each in (board.markets if board else ()) if each.market.ticker == ticker), None)
+    return None if board is None else board.by_ticker.get(ticker)
 
 
 def ask_on(board: MarketBoard | None, ticker: Ticker, side: Side) -> Price | None:

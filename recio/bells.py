@@ -1,0 +1,88 @@
+"""Bells: what a task sleeps on that reads several wires; it carries no value and loses no ring."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Protocol
+
+import anyio
+
+
+class Rings(Protocol):
+    """Any wire, for who only wants to be woken by it."""
+
+    def wake(self, bell: Bell) -> None: ...
+    def let_sleep(self, bell: Bell) -> None: ...
+
+
+class Bell:
+    """What one reader of several wires sleeps on: each of them rings it, and no ring is lost while the reader works.
+
+    It sleeps on the event loop itself: a time-out object and an event for each market message cost more than to decide.
+    """
+
+    def __init__(self) -> None:
+        self._rung = False
+        self._sleeper: asyncio.Future[None] | None = None
+
+    def ring(self) -> None:
+        self._rung = True
+        if self._sleeper is not None and not self._sleeper.done():
+            self._sleeper.set_result(None)
+
+    async def wait(self, seconds: float) -> None:
+        """Until it rings or rang since the last wait, at most so many host seconds."""
+        if not self._rung:
+            loop = asyncio.get_running_loop()
+            self._sleeper = loop.create_future()
+            timer = loop.call_later(max(0.0, seconds), self.ring)
+            try:
+                await self._sleeper
+            finally:
+                timer.cancel()
+                self._sleeper = None
+        else:
+            await asyncio.sleep(0)
+        self._rung = False
+
+
+@contextmanager
+def woken_by(*wires: Rings) -> Generator[Bell]:
+    """A bell that these wires ring for as long as the block lasts."""
+    bell = Bell()
+    for wire in wires:
+        wire.wake(bell)
+    try:
+        yield bell
+    finally:
+        for wire in wires:
+            wire.let_sleep(bell)
+
+
+class Bells:
+    """Those who sleep on one wire."""
+
+    def __init__(self) -> None:
+        self._bells: list[Bell] = []
+        self._changed: anyio.Event | None = None
+
+    def wake(self, bell: Bell) -> None:
+        self._bells.append(bell)
+
+    def let_sleep(self, bell: Bell) -> None:
+        self._bells.remove(bell)
+
+    def ring(self) -> None:
+        for bell in self._bells:
+            bell.ring()
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    async def wait(self) -> None:
+        """Until the next ring."""
+        if self._changed is None:
+            self._changed = anyio.Event()
+        await self._changed.wait()

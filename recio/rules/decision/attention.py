@@ -1,0 +1,95 @@
+"""Which markets a decision has to look at after what changed, so that work is in proportion to it; it decides nothing itself.
+
+A book concerns its own market, a price those of its coin. Whatever concerns all of them, and the moments at which time
+alone may open a gate, ask for the whole board.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from recio.messages.controls import TradingControls
+from recio.messages.markets import MarketBoard
+from recio.messages.prices import Prices, PriceView
+from recio.rules.decision.cycles import EntryLook
+from recio.rules.market import market_board
+from recio.units import Ticker
+
+CONFIRMED_OFTEN = timedelta(seconds=0.5)
+"""A price that was confirmed again within this time, and is the same, asks for nothing: it was not old in between."""
+
+
+@dataclass(slots=True)
+class Attention:
+    """What was there at the last look."""
+
+    next_at: datetime | None = None
+    """When time alone asks for a look at the whole board; None: at once."""
+    last: EntryLook | None = None
+    by_symbol: dict[str, dict[Ticker, None]] = field(default_factory=dict[str, dict[Ticker, None]])
+
+    def look(self, noticed: EntryLook, board: MarketBoard | None) -> EntryLook:
+        """The same look, at those markets alone that it has to look at, in the order in which they changed."""
+        before, self.last = self.last, noticed
+        if board is None or noticed.board is None:
+            return noticed
+        if noticed.board.tickers is not None:
+            self.by_symbol = _by_symbol(board)
+        if self._is_for_all(before, noticed):
+            # With every view of it: who keeps looks begins anew from such a one, whatever was lost before.
+            return replace(noticed, board=market_board.everything(board))
+        changed = {view.market.ticker: None for view in noticed.board.views}
+        before_prices = None if before is None else before.prices
+        for symbol in _moved(before_prices, noticed.prices):
+            changed |= self.by_symbol.get(symbol, {})
+        return replace(noticed, tickers=tuple(changed))
+
+    def _is_for_all(self, before: EntryLook | None, noticed: EntryLook) -> bool:
+        if before is None or self.next_at is None or noticed.at >= self.next_at:
+            return True
+        is_laid_out_anew = noticed.board is not None and noticed.board.tickers is not None
+        return is_laid_out_anew or _concerns_all(before, noticed)
+
+
+def _by_symbol(board: MarketBoard) -> dict[str, dict[Ticker, None]]:
+    found: dict[str, dict[Ticker, None]] = {}
+    for ticker, view in board.by_ticker.items():
+        found.setdefault(view.market.symbol, {})[ticker] = None
+    return found
+
+
+def _concerns_all(before: EntryLook, now: EntryLook) -> bool:
+    if before.trades is not now.trades or before.account is not now.account:
+        return True
+    return before.paper is not now.paper or not _say_the_same(before.controls, now.controls)
+
+
+def _say_the_same(before: TradingControls | None, now: TradingControls | None) -> bool:
+    """Controls are confirmed again and again: how long they are vouched for closes a gate and opens none."""
+    if before is now or before is None or now is None:
+        return before is now
+    return replace(before, vouched_until=now.vouched_until) == now
+
+
+def _moved(before: Prices | None, now: Prices | None) -> list[str]:
+    """Coins whose price says something new."""
+    if before is now or now is None:
+        return []
+    known = (before or Prices()).by_symbol
+    return [symbol for symbol, view in now.by_symbol.items() if _says_more(known.get(symbol), view)]
+
+
+def _says_more(before: PriceView | None, now: PriceView) -> bool:
+    if before is now or before is None:
+        return before is not now
+    return (
+        before.tick.price != now.tick.price
+        or before.tick.source != now.tick.source
+        or now.tick.at - before.tick.at > CONFIRMED_OFTEN
+        or before.volatility != now.volatility
+        or before.unreliable != now.unreliable
+        or before.momentum != now.momentum
+        or before.last_minute != now.last_minute
+        or before.momentum_peaks != now.momentum_peaks
+    )
