@@ -13,7 +13,7 @@ class Snapshot(msgspec.Struct):
     no_dollars_fp: list[tuple[str, str]] = []
 
 
-class Delta(msgspec.Struct):
+class Delta(msgspec.Struct, gc=False):
     market_ticker: str
     price_dollars: str
     delta_fp: str
@@ -21,7 +21,7 @@ class Delta(msgspec.Struct):
     ts_ms: int | None = None
 
 
-class TopOfBook(msgspec.Struct):
+class TopOfBook(msgspec.Struct, gc=False):
     market_ticker: str
     yes_bid_dollars: str
     yes_ask_dollars: str
@@ -98,6 +98,24 @@ class ErrorBody(msgspec.Struct):
 
     code: int
     msg: str = ""
+
+
+class DeltaFrame(msgspec.Struct, tag_field="type", tag="orderbook_delta", gc=False):
+    """A whole frame of the most frequent kind, decoded at once; what does not fit is read as an Envelope."""
+
+    sid: int
+    seq: int
+    msg: Delta
+    id: int | None = None
+
+
+class TickerFrame(msgspec.Struct, tag_field="type", tag="ticker", gc=False):
+    """The next most frequent."""
+
+    msg: TopOfBook
+    id: int | None = None
+    sid: int | None = None
+    seq: int | None = None
 
 
 class Envelope(msgspec.Struct):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from recio.messages.account import FillSeen, OrderSeen
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
@@ -14,8 +16,7 @@ class FrameError(ValueError):
     """Bytes that are not a frame we can trust; names what was wrong."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TickerSeen:
+class TickerSeen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The venue's own top of book, in YES terms; None where that side is empty."""
 
     ticker: Ticker

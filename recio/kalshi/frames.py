@@ -16,12 +16,14 @@ from recio.kalshi.account_frames import fill_from_frame, order_from_frame
 from recio.kalshi.amounts import EPOCH
 from recio.kalshi.frame_bodies import (
     Delta,
+    DeltaFrame,
     Envelope,
     ErrorBody,
     Event,
     Lifecycle,
     Snapshot,
     SubscribedTo,
+    TickerFrame,
     TopOfBook,
 )
 from recio.kalshi.frame_kinds import (
@@ -60,6 +62,7 @@ _quantity = lru_cache(maxsize=50_000)(units.quantity)
 NOT_A_FRAME = (*NOT_DECODABLE, units.UnitError)
 """All that hostile bytes can raise on the way."""
 
+_frequent = msgspec.json.Decoder(DeltaFrame | TickerFrame)
 _envelope = msgspec.json.Decoder(Envelope)
 _snapshot = msgspec.json.Decoder(Snapshot)
 _delta = msgspec.json.Decoder(Delta)
@@ -78,7 +81,14 @@ def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
     `received_at` is noted on index values only.
     """
     try:
-        return _parse(_envelope.decode(raw), received_at)
+        try:
+            frame = _frequent.decode(raw)
+        except NOT_DECODABLE:
+            # Another kind, or a fault: this way tells which, and names the field.
+            return _parse(_envelope.decode(raw), received_at)
+        if isinstance(frame, DeltaFrame):
+            return _delta_seen(frame.sid, frame.seq, frame.msg)
+        return _ticker_seen(frame.msg)
     except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
 
@@ -159,9 +169,13 @@ def _lifecycle_seen(envelope: Envelope, body: Lifecycle) -> LifecycleSeen:
 
 def _book_delta(envelope: Envelope) -> BookDeltaSeen:
     body = _delta.decode(envelope.msg)
+    return _delta_seen(_present(envelope.sid, "sid"), _present(envelope.seq, "seq"), body)
+
+
+def _delta_seen(sid: int, seq: int, body: Delta) -> BookDeltaSeen:
     return BookDeltaSeen(
-        sid=_present(envelope.sid, "sid"),
-        seq=_present(envelope.seq, "seq"),
+        sid=sid,
+        seq=seq,
         ticker=Ticker(body.market_ticker),
         side=body.side,
         price=_price(body.price_dollars),

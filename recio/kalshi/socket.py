@@ -1,4 +1,4 @@
-"""One WebSocket to Kalshi: connects, signs, sends commands and returns frames one by one; it never reconnects.
+"""One WebSocket to Kalshi: connects, signs, sends commands and returns frames as they come; it never reconnects.
 
 The venue pings every ten seconds, so a socket on which neither frame nor ping comes is dead. Whoever opened it
 opens the next one.
@@ -7,8 +7,10 @@ opens the next one.
 from __future__ import annotations
 
 import itertools
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import asynccontextmanager
+import logging
+import ssl
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -16,6 +18,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 import msgspec
+from picows import (
+    WSCloseCode,
+    WSError,
+    WSInvalidStatusError,
+    WSMsgType,
+    WSTransport,
+    ws_connect,  # pyright: ignore[reportUnknownVariableType]
+)
 
 from recio.clock import Clock
 from recio.errors import Transient
@@ -23,6 +33,7 @@ from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.commands import Command
 from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import Frame, FrameError, parse_frame
+from recio.kalshi.inbox import LARGEST_MESSAGE, Inbox
 from recio.kalshi.responses import Response, exception_for
 from recio.kalshi.signing import Signer
 from recio.kalshi.venue_clock import VenueClock
@@ -32,7 +43,8 @@ from recio.units import UnitError
 
 CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0
-LARGEST_MESSAGE = 64 * 1024 * 1024
+_SILENT = logging.Logger("recio.kalshi.socket", logging.CRITICAL + 1)
+"""The library's log would repeat what our own errors say, and at its lowest level shows the signed headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +58,8 @@ class BadFrame:
 class KalshiSocket:
     """An open socket. Its user is one task; it keeps no state of subscriptions itself."""
 
-    connection: aiohttp.ClientWebSocketResponse
+    transport: WSTransport
+    inbox: Inbox
     clock: Clock
     idle_timeout_seconds: float
     last_heard: datetime
@@ -63,57 +76,52 @@ class KalshiSocket:
         """Send one command; returns the number its answer will carry. Raises Transient."""
         number = next(self._ids)
         body = {"id": number, "cmd": command.name, "params": command.params}
-        try:
-            # Bounded: a peer that stopped reading must not hold up the one task that would notice.
-            with anyio.fail_after(self.idle_timeout_seconds):
-                await self.connection.send_str(msgspec.json.encode(body).decode())
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"socket: {command.name} could not be sent: {error}") from error
+        self._insist_on_open(command)
+        self.transport.send(WSMsgType.TEXT, msgspec.json.encode(body))
+        # Bounded: a peer that stopped reading must not hold up the one task that would notice.
+        with anyio.move_on_after(self.idle_timeout_seconds) as limit:
+            await self.inbox.writable()
+        if limit.cancelled_caught:
+            raise Transient(f"socket: {command.name} could not be sent: nobody reads it")
+        self._insist_on_open(command)
         return number
 
-    async def receive(self) -> Frame | BadFrame:
-        """The next frame. Raises Transient when the socket closes, breaks or falls silent."""
-        while True:
-            message = await self._next()
-            self.last_heard = self.clock.utc()
-            match message.type:
-                case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
-                    self.last_frame = self.last_heard
-                    return self._parsed(message.data)
-                case aiohttp.WSMsgType.PING:
-                    await self._pong(message.data)
-                case aiohttp.WSMsgType.PONG:
-                    pass
-                case _:
-                    raise Transient(f"socket closed: {_why(self.connection, message)}")
+    async def receive(self) -> Sequence[Frame | BadFrame]:
+        """The next frames, at least one: all that came together, in order. Raises Transient when the
+        socket closes, breaks or falls silent."""
+        await self.inbox.some()
+        messages = self.inbox.take()
+        if not messages:
+            raise Transient(self.inbox.why_ended or "socket closed")
+        self.last_heard = self.last_frame = now = self.clock.utc()
+        frames = [_parsed(message, now) for message in messages]
+        self._note_age(frames, now)
+        return frames
 
-    def _parsed(self, data: str | bytes) -> Frame | BadFrame:
-        try:
-            frame = parse_frame(data, self.last_heard)
-        except FrameError as error:
-            return BadFrame(str(error))
-        stamp = _stamp(frame)
-        if stamp is not None:
-            self.stamp = stamp
-            self.delay = max(timedelta(0), self.last_heard - stamp)
-        return frame
+    def heard(self) -> None:
+        """A sign of life that is no frame."""
+        self.last_heard = self.clock.utc()
 
-    async def _next(self) -> aiohttp.WSMessage:
-        try:
-            return await self.connection.receive(timeout=self.idle_timeout_seconds)
-        except TimeoutError as error:
-            raise Transient(
-                f"no frame and no ping on the socket for {self.idle_timeout_seconds:g} s"
-            ) from error
-        except (aiohttp.ClientError, OSError) as error:
-            raise Transient(f"socket: connection lost: {type(error).__name__}: {error}") from error
+    def _insist_on_open(self, command: Command) -> None:
+        if self.inbox.why_ended is not None:
+            raise Transient(f"socket: {command.name} could not be sent: {self.inbox.why_ended}")
 
-    async def _pong(self, payload: bytes) -> None:
-        try:
-            with anyio.fail_after(self.idle_timeout_seconds):
-                await self.connection.pong(payload)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise Transient(f"socket: pong could not be sent: {error}") from error
+    def _note_age(self, frames: Sequence[Frame | BadFrame], now: datetime) -> None:
+        """The newest stamp of these frames speaks for them all."""
+        for frame in reversed(frames):
+            stamp = _stamp(frame)
+            if stamp is not None:
+                self.stamp = stamp
+                self.delay = max(timedelta(0), now - stamp)
+                return
+
+
+def _parsed(message: bytes, now: datetime) -> Frame | BadFrame:
+    try:
+        # The parser looks at the fields that are needed only; a text must be one from end to end.
+        return parse_frame(message if message.isascii() else message.decode(), now)
+    except (FrameError, UnicodeDecodeError) as error:
+        return BadFrame(str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,37 +148,76 @@ async def open_socket(
     venue_clock: VenueClock,
     idle_timeout_seconds: float,
 ) -> AsyncGenerator[KalshiSocket]:
-    """Connect and sign. Raises Transient if the venue is away or the clock off, BadConfig for a bad key."""
-    connection = await _connect(
-        _Upgrade(session=session, url=url, signer=signer, clock=clock, venue_clock=venue_clock)
+    """Connect and sign. Raises Transient if the venue is away or the clock off, BadConfig for a bad key.
+
+    `session` asks for the reason of a refusal, and nothing else.
+    """
+    upgrade = _Upgrade(session=session, url=url, signer=signer, clock=clock, venue_clock=venue_clock)
+    inbox = Inbox(idle_timeout_seconds)
+    transport = await _connect(upgrade, inbox)
+    socket = KalshiSocket(
+        transport=transport,
+        inbox=inbox,
+        clock=clock,
+        idle_timeout_seconds=idle_timeout_seconds,
+        last_heard=clock.utc(),
     )
+    inbox.sign_of_life = socket.heard
     try:
-        yield KalshiSocket(
-            connection=connection,
-            clock=clock,
-            idle_timeout_seconds=idle_timeout_seconds,
-            last_heard=clock.utc(),
-        )
+        yield socket
     finally:
-        with anyio.move_on_after(CLOSE_LIMIT, shield=True):
-            await connection.close()
+        inbox.end("socket closed: by us")
+        with anyio.move_on_after(CLOSE_LIMIT, shield=True), suppress(Exception):
+            await _close(transport)
+        if not transport.is_disconnected:
+            transport.disconnect(graceful=False)
 
 
-async def _connect(upgrade: _Upgrade) -> aiohttp.ClientWebSocketResponse:
+async def _connect(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:
     try:
         with anyio.fail_after(CONNECT_LIMIT):
-            return await upgrade.session.ws_connect(
-                upgrade.url,
-                headers=upgrade.signed(),
-                autoping=False,
-                max_msg_size=LARGEST_MESSAGE,
-            )
-    except aiohttp.WSServerHandshakeError as error:
-        if error.status != 401:
-            raise Transient(f"socket: the venue answered {error.status} to the upgrade") from None
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return await _upgraded(upgrade, inbox)
+    except WSInvalidStatusError as error:
+        status = 0 if error.response is None else int(error.response.status)
+        if status != 401:
+            raise Transient(f"socket: the venue answered {status} to the upgrade") from None
+    except (WSError, TimeoutError, OSError) as error:
         raise Transient(f"socket: cannot connect: {type(error).__name__}: {error}") from error
+    finally:
+        inbox.unwanted = inbox.is_unconnected
     raise await _refusal(upgrade)
+
+
+async def _upgraded(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:
+    """Whoever answers the upgrade is the venue itself: no redirect is followed, no proxy asked."""
+    transport, listener = await ws_connect(
+        lambda: inbox,
+        upgrade.url,
+        ssl_context=_trust() if upgrade.url.startswith("wss:") else None,
+        extra_headers=upgrade.signed(),
+        websocket_handshake_timeout=CONNECT_LIMIT,
+        max_frame_size=LARGEST_MESSAGE,
+        max_redirects=0,
+        enable_auto_pong=False,
+        use_aiofastnet=False,
+        logger_name=_SILENT,
+    )
+    if listener is not inbox:
+        raise ConnectionError("the connection ended before the upgrade was answered")
+    return transport
+
+
+def _trust() -> ssl.SSLContext:
+    """The system's certificates; nothing but HTTP/1.1 can be upgraded."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+async def _close(transport: WSTransport) -> None:
+    transport.send_close(WSCloseCode.OK)
+    transport.disconnect()
+    await transport.wait_disconnected()
 
 
 async def _refusal(upgrade: _Upgrade) -> Exception:
@@ -195,7 +242,7 @@ async def _refusal(upgrade: _Upgrade) -> Exception:
     return exception_for("socket", upgrade.url, upgrade.signer, response)
 
 
-def _stamp(frame: Frame) -> datetime | None:
+def _stamp(frame: Frame | BadFrame) -> datetime | None:
     """The venue's own time of a data frame."""
     match frame:
         case IndexValue():
@@ -207,9 +254,3 @@ def _stamp(frame: Frame) -> datetime | None:
                 return None
         case _:
             return None
-
-
-def _why(connection: aiohttp.ClientWebSocketResponse, message: aiohttp.WSMessage) -> str:
-    if message.type is aiohttp.WSMsgType.ERROR:
-        return str(connection.exception())
-    return f"code {connection.close_code}"

@@ -142,15 +142,18 @@ class MarketSync:
 
     async def _listen(self, known: _Known, socket: KalshiSocket) -> None:
         while True:
-            frame = await socket.receive()
-            if isinstance(frame, BadFrame):
-                log.error("frame refused", why=frame.error)
-                raise Transient("a frame could not be understood: all books are read anew")
-            outcome, commands = known.subscriptions.feed(frame)
-            await _send(known, socket, commands)
-            await self._note(known, outcome)
-            if not isinstance(outcome, Stray):
-                await self._pass_on(known, frame)
+            for frame in await socket.receive():
+                if isinstance(frame, BadFrame):
+                    log.error("frame refused", why=frame.error)
+                    raise Transient("a frame could not be understood: all books are read anew")
+                outcome, commands = known.subscriptions.feed(frame)
+                if isinstance(outcome, BookChanged) and not commands:
+                    known.dirty[outcome.ticker] = None  # what most frames do, and nobody else has to hear of
+                    continue
+                await _send(known, socket, commands)
+                await self._note(known, outcome)
+                if not isinstance(outcome, Stray):
+                    await self._pass_on(known, frame)
             known.changed.ring()
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:

@@ -26,7 +26,9 @@ INHERITABLE = {
     "Section",
     "BaseModel",
     "Struct",
+    "WSListener",
 }
+"""The last is what the WebSocket library calls back."""
 MOCK = re.compile(
     r"\b(" + "|".join(["Magic" + "Mock", "mock" + r"\.patch", r"monkeypatch\.set" + "attr"]) + r")\b"
 )

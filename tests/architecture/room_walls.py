@@ -15,6 +15,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 """By room, all that it may know of recio: a room that is new tomorrow is forbidden from its first day."""
 PURE_LIBRARIES = {
     "__future__",
+    "bisect",
     "collections",
     "dataclasses",
     "datetime",
@@ -24,6 +25,7 @@ PURE_LIBRARIES = {
     "heapq",
     "itertools",
     "math",
+    "msgspec",
     "re",
     "statistics",
     "typing",

@@ -159,14 +159,14 @@ class Listener:
 
     async def _listen(self, socket: KalshiSocket) -> None:
         while True:
-            frame = await socket.receive()
-            assert not isinstance(frame, BadFrame), frame
-            usable = set(self.state.books.usable)
-            outcome, commands = self.state.feed(frame)
-            if usable - self.state.books.usable:
-                self._note("lost")
-            await self._send(socket, commands)
-            self._judge(outcome)
+            for frame in await socket.receive():
+                assert not isinstance(frame, BadFrame), frame
+                usable = set(self.state.books.usable)
+                outcome, commands = self.state.feed(frame)
+                if usable - self.state.books.usable:
+                    self._note("lost")
+                await self._send(socket, commands)
+                self._judge(outcome)
 
     async def _tick(self, socket: KalshiSocket) -> None:
         while True:

@@ -102,13 +102,14 @@ def test_replies_take_their_place_in_the_sequence():
 
 
 @given(st.lists(st.tuples(st.integers(1, 30), st.integers(-20, 20)), max_size=200))
-def test_the_best_price_kept_at_hand_is_always_the_true_best(changes: list[tuple[int, int]]):
+def test_the_prices_kept_in_order_are_always_those_of_the_levels(changes: list[tuple[int, int]]):
     ladder = Ladder()
     for price, by in changes:
         before = dict(ladder.levels)
         if ladder.change(Price(price), Quantity(by)) < 0:
-            ladder.levels, ladder.best = before, max(before, default=None)
+            assert ladder.levels == before
         assert ladder.best == max(ladder.levels, default=None)
+        assert ladder.top(5) == sorted(ladder.levels.items(), reverse=True)[:5]
 
 
 def test_a_gap_is_told_even_when_the_snapshot_after_it_is_impossible():
