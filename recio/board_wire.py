@@ -58,8 +58,10 @@ class BoardWire:
             watch.is_laid_out_anew = True
 
     def put(self, view: MarketView) -> None:
-        """One market that is on the board has changed."""
+        """One market that is on the board may have changed; one that shows the same as before has not."""
         ticker = view.market.ticker
+        if self._board.by_ticker.get(ticker) == view:
+            return
         self._board.by_ticker[ticker] = view
         for watch in self._watches:
             watch.changed[ticker] = None

@@ -71,10 +71,15 @@ class Session:
             views = [self._view(window.market_at(now)) for window in current(self.windows, now)]
             self.board.by_ticker = {view.market.ticker: view for view in views}
             return market_board.everything(self.board)
-        on_board = self.board.by_ticker
-        fresh = tuple(self._view(on_board[ticker].market) for ticker in changed if ticker in on_board)
-        on_board |= {view.market.ticker: view for view in fresh}
-        return BoardChange(views=fresh, tickers=None, venue=TRADING, heard_at=heard_at, clock_offset=None)
+        on_board, fresh = self.board.by_ticker, list[MarketView]()
+        for ticker in changed:
+            before = on_board.get(ticker)
+            if before is not None and (view := self._view(before.market)).book != before.book:
+                on_board[ticker] = view
+                fresh.append(view)
+        return BoardChange(
+            views=tuple(fresh), tickers=None, venue=TRADING, heard_at=heard_at, clock_offset=None
+        )
 
     def _passes_boundary(self, now: datetime) -> bool:
         """Whether a market has opened, got its strike or closed since the last look."""

@@ -50,11 +50,13 @@ class Spot:
     momentum: Momentum | None = None
     peaks: tuple[Peak, ...] = ()
     minute: tuple[tuple[int, Decimal], ...] = ()
+    _said: Prices | None = None
+    """Since the last trade."""
 
     def hear(self, match: Match, received: datetime) -> None:
         """Note a trade exactly as the live price feed does."""
         second = math.floor(match.at.timestamp())
-        self.last, self.last_received = match, received
+        self.last, self.last_received, self._said = match, received, None
         if self.memory.remember(second, match.price):
             self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
             self.momentum = self.memory.momentum()
@@ -67,6 +69,12 @@ class Spot:
             self.traded[-1] = (second, match.price)
 
     def prices(self) -> Prices:
+        """The same object until the next trade."""
+        if self._said is None:
+            self._said = self._prices()
+        return self._said
+
+    def _prices(self) -> Prices:
         if self.last is None or self.last_received is None:
             return Prices()
         view = PriceView(

@@ -19,7 +19,7 @@ from recio.replay.paper import Paper
 from recio.rules.account import risk
 from recio.rules.decision import cycles, entry
 from recio.rules.decision import exit as exit_rule
-from recio.rules.decision.attention import Attention
+from recio.rules.decision.attention import Attention, ExitAttention
 from recio.rules.decision.cycles import NO_CONTROLS, EntryLook
 from recio.rules.decision.entry import Waits
 from recio.rules.decision.strategy import Strategy
@@ -44,6 +44,7 @@ class Trader:
     model: Model
     paper: Paper
     attention: Attention = field(default_factory=Attention)
+    exit_attention: ExitAttention = field(default_factory=ExitAttention)
     decisions: int = 0
     reasons: Counter[str] = field(default_factory=Counter[str])
     exits: dict[TradeId, exit_rule.ExitMemory] = field(default_factory=dict[TradeId, exit_rule.ExitMemory])
@@ -54,33 +55,32 @@ class Trader:
         """Let exit and entry decide on what is new, as live they do; returns the orders that left."""
         exits = self._exits(board, prices, now)
         look = self.attention.look(self._noticed(change, prices, now), board)
-        return [*exits, *self._entries(look, board)]
+        return exits + self._entries(look, board)
 
     def next_at(self, now: datetime) -> datetime:
         """When time alone may change what is decided, if nothing else does before."""
-        held = (
-            exit_rule.next_moment(trade, self._memory(trade), self.config.exit, now)
-            for trade in self.paper.live()
-            if trade.state is TradeState.OPEN
-        )
-        return min((self.attention.next_at or now, *held))
-
-    def _memory(self, trade: TradeView) -> exit_rule.ExitMemory:
-        return self.exits.get(trade.trade_id, exit_rule.NOTHING)
+        entries = self.attention.next_at or now
+        held = self.paper.open_trades(now).trades
+        return min(entries, self.exit_attention.next_at(held, entries)) if held else entries
 
     def _exits(self, board: MarketBoard, prices: Prices, now: datetime) -> list[PlaceOrder]:
         orders: list[PlaceOrder] = []
-        for trade in self.paper.live():
-            if trade.state is not TradeState.OPEN:
-                continue
-            decided = exit_rule.decide(
-                trade, board, prices, self._memory(trade), self.config.exit, now, model=self.model
-            )
-            self.exits[trade.trade_id] = decided.remembered
-            if isinstance(decided.outcome, CloseIntent):
-                order = self.paper.record_exit(decided.outcome, now)
+        for trade in self.paper.open_trades(now).trades:
+            if trade.state is TradeState.OPEN and self.exit_attention.wants(
+                trade, board, prices, NO_CONTROLS, now
+            ):
+                order = self._exit(trade, board, prices, now)
                 orders += [] if order is None else [order]
         return orders
+
+    def _exit(self, trade: TradeView, board: MarketBoard, prices: Prices, now: datetime) -> PlaceOrder | None:
+        before = self.exits.get(trade.trade_id, exit_rule.NOTHING)
+        made = cycles.of_exit(trade, board, prices, NO_CONTROLS, before, self.strategy, now)
+        remembered = self.exits[trade.trade_id] = made.decided.remembered
+        next_at = exit_rule.next_moment(trade, remembered, self.strategy.exit, now)
+        self.exit_attention.looked(trade, board, prices, NO_CONTROLS, next_at)
+        outcome = made.decided.outcome
+        return self.paper.record_exit(outcome, now) if isinstance(outcome, CloseIntent) else None
 
     def _noticed(self, change: BoardChange, prices: Prices, now: datetime) -> EntryLook:
         return EntryLook(

@@ -20,6 +20,7 @@ from recio.messages.orders import OpenTrades, TradeState, TradeView
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles
 from recio.rules.decision import exit as exit_rule
+from recio.rules.decision.attention import ExitAttention
 from recio.rules.decision.cycles import ExitCycle
 from recio.rules.decision.exit import ExitMemory
 from recio.rules.decision.strategy import Strategy, named
@@ -42,6 +43,7 @@ class _Memory:
     """What this run knows of each trade."""
 
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    attention: ExitAttention = field(default_factory=ExitAttention)
     said: str = "nothing is held"
 
     def forget_all_but(self, trades: OpenTrades) -> None:
@@ -49,6 +51,7 @@ class _Memory:
         live = {each.trade_id for each in trades.trades}
         for gone in self.remembered.keys() - live:
             del self.remembered[gone]
+        self.attention.keep_only(trades.trades)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,30 +82,34 @@ class Exit:
                 await bell.wait(min(LONGEST_PAUSE, max(SHORTEST_PAUSE, left)))
 
     async def _look(self, memory: _Memory) -> datetime:
-        """One cycle for every open trade; returns when time alone may change what is decided."""
-        trades = self.open_trades.get()
-        now = self.clock.utc()
-        next_at = now + timedelta(seconds=LONGEST_PAUSE * self.clock.speed)
+        """One cycle for every open trade that something new concerns; returns when time alone asks for the next."""
+        trades, now = self.open_trades.get(), self.clock.utc()
+        longest = now + timedelta(seconds=LONGEST_PAUSE * self.clock.speed)
         if trades is None:
-            return next_at
+            return longest
         memory.forget_all_but(trades)
-        memory.said = "nothing is held"
-        for trade in trades.trades:
-            if trade.state is TradeState.OPEN:
-                next_at = min(next_at, await self._look_at(trade, memory))
-        return next_at
+        held = [each for each in trades.trades if each.state is TradeState.OPEN]
+        if not held:
+            memory.said = "nothing is held"
+        for trade in held:
+            seen = (self.board.get(), self.prices.get(), self.controls.get())
+            if memory.attention.wants(trade, *seen, self.clock.utc()):
+                await self._look_at(trade, memory)
+        return memory.attention.next_at(held, longest)
 
-    async def _look_at(self, trade: TradeView, memory: _Memory) -> datetime:
+    async def _look_at(self, trade: TradeView, memory: _Memory) -> None:
         strategy, now = named(self.strategies, trade.strategy), self.clock.utc()
+        seen = (self.board.get(), self.prices.get(), self.controls.get())
         decided = self._decide(trade, memory.remembered.get(trade.trade_id, exit_rule.NOTHING), strategy, now)
         memory.remembered[trade.trade_id] = decided.remembered
+        next_at = exit_rule.next_moment(trade, decided.remembered, strategy.exit, now)
+        memory.attention.looked(trade, *seen, next_at)
         if isinstance(decided.outcome, CloseIntent):
             memory.said = await self._send_intent(decided.outcome, trade)
         else:
             memory.said = f"trade {trade.trade_id}: {decided.outcome.sentence}"
             if decided.outcome.alarm:
                 log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=memory.said)
-        return exit_rule.next_moment(trade, decided.remembered, strategy.exit, now)
 
     def _decide(
         self, trade: TradeView, before: ExitMemory, strategy: Strategy, now: datetime

@@ -6,15 +6,18 @@ alone may open a gate, ask for the whole board.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from recio.messages.controls import TradingControls
-from recio.messages.markets import MarketBoard
+from recio.messages.markets import MarketBoard, MarketView, VenuePhase
+from recio.messages.orders import TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.cycles import EntryLook
 from recio.rules.market import market_board
-from recio.units import Ticker
+from recio.rules.market.quotes import market_on
+from recio.units import Ticker, TradeId
 
 CONFIRMED_OFTEN = timedelta(seconds=0.5)
 """A price that was confirmed again within this time, and is the same, asks for nothing: it was not old in between."""
@@ -43,13 +46,103 @@ class Attention:
         before_prices = None if before is None else before.prices
         for symbol in _moved(before_prices, noticed.prices):
             changed |= self.by_symbol.get(symbol, {})
-        return replace(noticed, tickers=tuple(changed))
+        return _at(tuple(changed), noticed)
 
     def _is_for_all(self, before: EntryLook | None, noticed: EntryLook) -> bool:
         if before is None or self.next_at is None or noticed.at >= self.next_at:
             return True
         is_laid_out_anew = noticed.board is not None and noticed.board.tickers is not None
         return is_laid_out_anew or _concerns_all(before, noticed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Concern:
+    """What a decision about one trade looked at."""
+
+    trade: TradeView
+    view: MarketView | None
+    phase: VenuePhase | None
+    price: PriceView | None
+    controls: TradingControls | None
+    next_at: datetime
+
+
+@dataclass(slots=True)
+class ExitAttention:
+    """What was there when each trade was decided on last."""
+
+    seen: dict[TradeId, _Concern] = field(default_factory=dict[TradeId, _Concern])
+
+    def wants(
+        self,
+        trade: TradeView,
+        board: MarketBoard | None,
+        prices: Prices | None,
+        controls: TradingControls | None,
+        now: datetime,
+    ) -> bool:
+        """Whether anything that a decision about this trade looks at is another than at the last one."""
+        last = self.seen.get(trade.trade_id)
+        if last is None or now >= last.next_at or last.trade is not trade:
+            return True
+        view, price = market_on(board, trade.ticker), _price_of(trade, board, prices)
+        if last.view is not view or last.phase is not _phase(board):
+            return True
+        if not _say_the_same(last.controls, controls):
+            return True
+        return last.price is not price and (price is None or _says_more(last.price, price))
+
+    def looked(
+        self,
+        trade: TradeView,
+        board: MarketBoard | None,
+        prices: Prices | None,
+        controls: TradingControls | None,
+        next_at: datetime,
+    ) -> None:
+        """It was decided on; `next_at` is when time alone asks for the next look."""
+        self.seen[trade.trade_id] = _Concern(
+            trade=trade,
+            view=market_on(board, trade.ticker),
+            phase=_phase(board),
+            price=_price_of(trade, board, prices),
+            controls=controls,
+            next_at=next_at,
+        )
+
+    def next_at(self, held: Iterable[TradeView], longest: datetime) -> datetime:
+        """When the first of these is to be looked at even if nothing changes; at most `longest`."""
+        known = (self.seen.get(each.trade_id) for each in held)
+        return min((each.next_at for each in known if each is not None), default=longest)
+
+    def keep_only(self, held: Iterable[TradeView]) -> None:
+        """What is known of a trade goes with it."""
+        live = {each.trade_id for each in held}
+        for gone in self.seen.keys() - live:
+            del self.seen[gone]
+
+
+def _phase(board: MarketBoard | None) -> VenuePhase | None:
+    return None if board is None else board.venue.phase
+
+
+def _price_of(trade: TradeView, board: MarketBoard | None, prices: Prices | None) -> PriceView | None:
+    view = market_on(board, trade.ticker)
+    return None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
+
+
+def _at(tickers: tuple[Ticker, ...], noticed: EntryLook) -> EntryLook:
+    """`replace` finds out anew each time which fields there are, and this is asked at every message."""
+    return EntryLook(
+        at=noticed.at,
+        tickers=tickers,
+        board=noticed.board,
+        prices=noticed.prices,
+        trades=noticed.trades,
+        paper=noticed.paper,
+        account=noticed.account,
+        controls=noticed.controls,
+    )
 
 
 def _by_symbol(board: MarketBoard) -> dict[str, dict[Ticker, None]]:

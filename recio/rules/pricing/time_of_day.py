@@ -35,6 +35,9 @@ def mean_factor(usual: TimeOfDay, since: float, until: float) -> float:
     until = min(until, since + LONGEST)
     if until <= since:
         return factor(usual, since)
+    length = until - since
+    if until <= (math.floor(since / HALF_HOUR) + 1) * HALF_HOUR:
+        return length * factor(usual, since) / length  # nearly always, and the same to the last bit
     return math.fsum(seconds * factor(usual, at) for at, seconds in _pieces(since, until)) / (until - since)
 
 
