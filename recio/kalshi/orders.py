@@ -5,7 +5,6 @@ Only a clear response of the venue is a yes or a no; whatever is not certain is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 import msgspec
@@ -38,8 +37,7 @@ class TimeInForce(StrEnum):
     IMMEDIATE_OR_CANCEL = "immediate_or_cancel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrder:
+class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order as it is sent; `price` is in YES terms."""
 
     client_order_id: ClientOrderId
@@ -83,9 +81,9 @@ async def place(rest: KalshiRest, order: PlaceOrder, order_group_id: str | None 
     return await create(rest, new, wait_seconds=max(0.0, left))
 
 
-def prepare(rest: KalshiRest) -> None:
-    """Sign the next order ahead; called when nothing waits."""
-    rest.prepare_signature("POST", ORDERS_PATH)
+def prepare(rest: KalshiRest) -> bool:
+    """Sign an order ahead; called when nothing waits. Whether there are now enough for all that may go out at once."""
+    return rest.prepare_signature("POST", ORDERS_PATH)
 
 
 async def create(rest: KalshiRest, order: NewOrder, *, wait_seconds: float) -> OrderOutcome:

@@ -151,6 +151,12 @@ class Ticket:
     buckets: tuple[TokenBucket, ...]
 
 
+def _spent(now: float, cost: int, buckets: tuple[TokenBucket, ...]) -> Ticket:
+    for bucket in buckets:
+        bucket.level -= cost
+    return Ticket(now, buckets)
+
+
 @dataclass(frozen=True, slots=True)
 class _Waiter:
     rank: tuple[int, int]
@@ -193,10 +199,13 @@ class RateLimits:
 
         None if they cannot be there in time. What is there at once is given at once, also after `until`.
         """
-        cost = self.costs.of(request.method, request.path) * request.items
-        waiter = _Waiter((request.priority, next(self._numbers)), cost, self._billed(request))
-        if any(cost > bucket.limit.capacity for bucket in waiter.buckets):
+        cost, buckets = self.costs.of(request.method, request.path) * request.items, self._billed(request)
+        if any(cost > bucket.limit.capacity for bucket in buckets):
             return None
+        now = anyio.current_time()
+        if not self._waiting and all(bucket.wait(now, cost) <= 0.0 for bucket in buckets):
+            return _spent(now, cost, buckets)  # nobody is before it, and nobody waits to hear of it
+        waiter = _Waiter((request.priority, next(self._numbers)), cost, buckets)
         self._waiting.append(waiter)
         try:
             return await self._turn(waiter, until)
@@ -236,9 +245,7 @@ class RateLimits:
             now = anyio.current_time()
             wait = max(bucket.wait(now, self._before(waiter, bucket)) for bucket in waiter.buckets)
             if wait <= 0.0 and (now <= until or not waited):
-                for bucket in waiter.buckets:
-                    bucket.level -= waiter.cost
-                return Ticket(now, waiter.buckets)
+                return _spent(now, waiter.cost, waiter.buckets)
             if now + wait > until:
                 return None
             waited = True

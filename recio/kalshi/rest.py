@@ -43,11 +43,13 @@ class KalshiRest:
         known = self.venue_clock.offset
         return known.nearest if known else None
 
-    def prepare_signature(self, method: str, path: str) -> None:
-        """Sign ahead for the next request of this kind; called when nothing waits."""
-        if self.signer is not None:
-            where = urlsplit(self.base_url + path).path
-            self.prepared.prepare(self.signer, method, where, self.venue_clock.stamp_ms(self.clock))
+    def prepare_signature(self, method: str, path: str) -> bool:
+        """Sign ahead for a next request of this kind; called when nothing waits. Whether these are enough now."""
+        if self.signer is None:
+            return True
+        where = urlsplit(self.base_url + path).path
+        self.prepared.prepare(self.signer, method, where, self.venue_clock.stamp_ms(self.clock))
+        return self.prepared.is_full
 
     async def send(
         self,

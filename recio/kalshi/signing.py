@@ -59,6 +59,11 @@ class PreparedSignatures:
         default_factory=deque[tuple[str, str, int, dict[str, str]]]
     )
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would only take the place of the oldest."""
+        return len(self._ready) >= READY_AT_MOST
+
     def prepare(self, signer: Signer, method: str, path: str, stamp_ms: int) -> None:
         """Sign once ahead; the oldest makes room."""
         self._ready.append((method, path, stamp_ms, signer.headers(method, path, stamp_ms)))

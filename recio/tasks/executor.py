@@ -5,11 +5,13 @@ An answer that does not come is OrderUnknown, also when the executor itself is s
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import anyio
+import anyio.lowlevel
 import structlog
+from anyio.abc import TaskGroup
 
 from recio.clock import Clock
 from recio.kalshi.orders import place, prepare
@@ -26,6 +28,31 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 IDLE_CYCLE = 1.0
 """Host seconds after which an idle executor signs the next order anew and says that it still listens."""
+AGAIN = 0.002
+"""Host seconds after an order until the next is made ready: by then its request has left, and no answer has come."""
+
+
+@dataclass(slots=True)
+class _Flight:
+    """A task that has started and waits for the order that it is to send: an order need not wait for its start."""
+
+    order: PlaceOrder | None = None
+    called: anyio.Event = field(default_factory=anyio.Event)
+
+    def leave_with(self, order: PlaceOrder) -> None:
+        self.order = order
+        self.called.set()
+
+    async def fly(self, send: Callable[[PlaceOrder], Awaitable[None]]) -> None:
+        await self.called.wait()
+        if self.order is not None:
+            await send(self.order)
+
+
+def _ready_flight(group: TaskGroup, send: Callable[[PlaceOrder], Awaitable[None]]) -> _Flight:
+    flight = _Flight()
+    group.start_soon(flight.fly, send)
+    return flight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,20 +68,24 @@ class Executor:
 
     async def run(self, say: Say) -> None:
         say("waits for an order")
+        patience, spare = AGAIN, None
         async with anyio.create_task_group() as in_flight:
             while True:
                 order: PlaceOrder | None = None
-                with anyio.move_on_after(IDLE_CYCLE):
+                with anyio.move_on_after(patience):
                     order = await self.orders.receive()
                 await cycle_of(Task.EXECUTOR)
                 if order is None:
-                    prepare(self.rest)
+                    spare = spare or _ready_flight(in_flight, self._send)
+                    patience = IDLE_CYCLE if prepare(self.rest) else AGAIN
                     say("waits for an order")
                     continue
                 reached(CrashPoint.COMMAND_TAKEN)
                 say(f"sends {order.client_order_id}")
                 # Each order flies alone: an exit must never wait behind an entry without an answer.
-                in_flight.start_soon(self._send, order)
+                (spare or _ready_flight(in_flight, self._send)).leave_with(order)
+                patience, spare = AGAIN, None
+                await anyio.lowlevel.checkpoint()  # it leaves before the next one is waited for
 
     async def _send(self, order: PlaceOrder) -> None:
         outcome: OrderOutcome = OrderUnknown(

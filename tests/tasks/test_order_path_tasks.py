@@ -32,6 +32,7 @@ from recio.messages.orders import (
     TradeState,
 )
 from recio.settings.risk import RiskSection
+from recio.tasks import executor
 from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
@@ -217,7 +218,7 @@ async def executing(
     may_send: Callable[[], bool] = lambda: True,
     free: bool = True,
 ) -> AsyncIterator[anyio.abc.TaskGroup]:
-    executor = Executor(
+    sender = Executor(
         rest=rest,
         clock=clock,
         may_send=may_send,
@@ -229,7 +230,7 @@ async def executing(
     if wires.controls.get() is None and free:
         wires.controls.set(TradingControls())
     async with anyio.create_task_group() as group:
-        group.start_soon(executor.run, lambda _sentence: None)
+        group.start_soon(sender.run, lambda _sentence: None)
         yield group
         group.cancel_scope.cancel()
 
@@ -245,6 +246,53 @@ async def test_an_order_is_sent_once_and_its_answer_told():
         await wires.orders.send(ORDER)
         assert isinstance(await outcome(wires), OrderAccepted)
         assert len(venue.requests) == 1
+    wires.close()
+
+
+async def test_the_next_order_is_signed_as_soon_as_one_has_left(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(executor, "IDLE_CYCLE", 3_600.0)
+    stamps: list[int] = []
+
+    async def created(request: web.Request) -> web.StreamResponse:
+        stamps.append(int(request.headers["KALSHI-ACCESS-TIMESTAMP"]))
+        return web.Response(status=201, text=CREATED, content_type="application/json")
+
+    wires = Wires()
+    async with local_venue(created) as venue:
+        rest = venue.rest()
+        async with executing(rest, wires):
+            for _ in range(3):
+                with anyio.fail_after(10):
+                    while not rest.prepared.is_full:  # noqa: ASYNC110 - filled by the executor itself
+                        await anyio.sleep(0.001)
+                ready_at = rest.venue_clock.now_ms(rest.clock)
+                await anyio.sleep(0.005)
+                await wires.orders.send(ORDER)
+                assert isinstance(await outcome(wires), OrderAccepted)
+                # Two of one instant differ by a millisecond, so the second may bear a stamp that is still to come.
+                assert stamps[-1] <= ready_at + 1
+    assert len(set(stamps)) == 3
+    wires.close()
+
+
+async def test_orders_fly_side_by_side_also_when_one_is_not_answered():
+    answer = anyio.Event()
+
+    async def created(request: web.Request) -> web.StreamResponse:
+        if (await request.json())["client_order_id"] == ORDER.client_order_id:
+            await answer.wait()
+        return web.Response(status=201, text=CREATED, content_type="application/json")
+
+    wires = Wires()
+    async with local_venue(created) as venue, executing(venue.rest(), wires):
+        await wires.orders.send(ORDER)
+        for number in range(3):
+            other = ClientOrderId(f"recio-0123abcd-{number}-exit-1")
+            await wires.orders.send(replace(ORDER, client_order_id=other))
+            assert (await outcome(wires)).client_order_id == other
+        answer.set()
+        assert (await outcome(wires)).client_order_id == ORDER.client_order_id
+        assert len(venue.requests) == 4
     wires.close()
 
 

@@ -78,10 +78,15 @@ def is_impossible(price: Price, quantity: Quantity) -> bool:
 
 @dataclass(slots=True)
 class Ladder:
-    """The bids of one outcome: quantity by price, and the prices in order."""
+    """The bids of one outcome: quantity by price, the prices in order, and the best levels as they were last shown."""
 
+    is_mirrored: bool = False
+    """Whether levels are shown at prices seen from the other outcome."""
     levels: dict[Price, Quantity] = field(default_factory=dict[Price, Quantity])
     _ascending: list[Price] = field(default_factory=list[Price])
+    _shown: tuple[tuple[Price, Quantity], ...] | None = None
+    _deepest_shown: int = 0
+    """A change below this price shows nothing new."""
 
     @property
     def best(self) -> Price | None:
@@ -90,6 +95,7 @@ class Ladder:
     def replace(self, levels: tuple[tuple[Price, Quantity], ...]) -> None:
         self.levels = {price: quantity for price, quantity in levels if quantity > 0}
         self._ascending = sorted(self.levels)
+        self._shown = None
 
     def change(self, price: Price, by: Quantity) -> Quantity:
         """Add a signed change; returns the new quantity, negative if that is impossible."""
@@ -102,12 +108,18 @@ class Ladder:
         elif now == 0 and before is not None:
             del self.levels[price]
             del self._ascending[bisect_left(self._ascending, price)]
+        if price >= self._deepest_shown:
+            self._shown = None
         return now
 
-    def top(self, depth: int) -> list[tuple[Price, Quantity]]:
-        """The best levels, best first."""
-        levels = self.levels
-        return [(price, levels[price]) for price in self._ascending[: -depth - 1 : -1]]
+    def shown(self) -> tuple[tuple[Price, Quantity], ...]:
+        """The best levels, best first; made anew only after a change among them."""
+        if self._shown is None:
+            best, levels = self._ascending[: -DEPTH_SHOWN - 1 : -1], self.levels
+            self._deepest_shown = best[-1] if len(best) == DEPTH_SHOWN else 0
+            seen = map(complement, best) if self.is_mirrored else best
+            self._shown = tuple(zip(seen, map(levels.__getitem__, best), strict=True))
+        return self._shown
 
 
 @dataclass(slots=True)
@@ -115,7 +127,7 @@ class OrderBook:
     """One market's book: YES bids and NO bids, which are YES asks seen from the other side."""
 
     yes: Ladder = field(default_factory=Ladder)
-    no: Ladder = field(default_factory=Ladder)
+    no: Ladder = field(default_factory=lambda: Ladder(is_mirrored=True))
 
     def ladder(self, side: Side) -> Ladder:
         return self.yes if side is Side.YES else self.no
@@ -128,11 +140,8 @@ class OrderBook:
     def best_ask(self) -> Price | None:
         return None if self.no.best is None else complement(self.no.best)
 
-    def view(self, depth: int = DEPTH_SHOWN) -> BookView:
-        return BookView(
-            bids=tuple(self.yes.top(depth)),
-            asks=tuple((complement(price), quantity) for price, quantity in self.no.top(depth)),
-        )
+    def view(self) -> BookView:
+        return BookView(bids=self.yes.shown(), asks=self.no.shown())
 
 
 @dataclass(slots=True)
