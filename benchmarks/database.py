@@ -71,7 +71,7 @@ class Databases:
 
     def fresh(self, name: str, orders: int = 0, audit_rows: int = 0) -> str:
         """The DSN of a new database with half an hour of prices, and with so many rows of the past."""
-        return anyio.run(_fresh, self.server, name, orders, audit_rows)
+        return anyio.run(fresh, self.server, name, orders, audit_rows)
 
     def refresh_prices(self, dsn: str) -> None:
         """Prices up to now, as a daemon leaves them that was stopped a moment ago."""
@@ -88,7 +88,8 @@ def databases(root: Path) -> Iterator[Databases]:
         anyio.run(stop_embedded, server)
 
 
-async def _fresh(server: EmbeddedServer, name: str, orders: int, audit_rows: int) -> str:
+async def fresh(server: EmbeddedServer, name: str, orders: int = 0, audit_rows: int = 0) -> str:
+    """The DSN of a new database with half an hour of prices, and with so many rows of the past."""
     dsn = await server.ensure_database(name)
     async with open_pool(dsn, application_name="bench") as pool, transaction(pool) as connection:
         await migrate(connection, schema_text())

@@ -51,6 +51,7 @@ class Stage:
     ordered: asyncio.Future[float] | None = None
     restore: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     strays: int = 0
+    spans: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
     recent: deque[float] = field(default_factory=lambda: deque[float](maxlen=20))
     dice: random.Random = field(default_factory=lambda: random.Random(2))
 
@@ -117,8 +118,12 @@ class Stage:
 
     # What is asked for.
     async def cycles(self, by: str, most: int, seconds: float, fill: bool) -> dict[str, Any]:
-        """Seconds from the frame's leaving to the order's first byte, entry and exit in turn; without `fill` entries only."""
+        """Seconds from the frame's leaving to the order's first byte, entry and exit in turn; without `fill` entries only.
+
+        `spans` are the same in order of time, each with the moment that its frame left.
+        """
         entries, exits, missed = list[float](), list[float](), 0
+        self.spans = []
         until = time.perf_counter() + seconds
         while len(entries) < most and time.perf_counter() < until:
             self.fills_at = ENTRY_FILLS[by] if fill else None
@@ -132,10 +137,19 @@ class Stage:
             while fill and (took := await self._provoke("exit", by)) is None:
                 missed, tries = missed + 1, tries + 1
                 if tries > 5:
-                    return _found(entries, exits, missed, self.strays)
+                    return self._found(entries, exits, missed)
             if fill and took is not None:
                 exits.append(took)
-        return _found(entries, exits, missed, self.strays)
+        return self._found(entries, exits, missed)
+
+    def _found(self, entries: list[float], exits: list[float], missed: int) -> dict[str, Any]:
+        return {
+            "entries": entries,
+            "exits": exits,
+            "missed": missed,
+            "strays": self.strays,
+            "spans": self.spans,
+        }
 
     async def _provoke(self, what: str, by: str) -> float | None:
         """Make one order worth it and wait for its first byte; None if none came."""
@@ -149,6 +163,7 @@ class Stage:
             self._calm()
             return None
         self.recent.append(took)
+        self.spans.append((what, sent, took))
         return took
 
     async def _rest(self, by: str) -> None:
@@ -206,7 +221,3 @@ class Stage:
         book.change(side, price, amount)
         self.venue.seq += 1
         return framed(delta_frame(book, side, price, amount, self.venue.sids[BOOKS], self.venue.seq))
-
-
-def _found(entries: list[float], exits: list[float], missed: int, strays: int) -> dict[str, Any]:
-    return {"entries": entries, "exits": exits, "missed": missed, "strays": strays}
