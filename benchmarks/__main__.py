@@ -36,7 +36,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("--only", nargs="+", choices=SUBJECTS, default=SUBJECTS, metavar="SUBJECT")
     parser.add_argument("--quick", action="store_true", help="a tenth of everything; its figures say little")
-    parser.add_argument("--page", action="store_true", help="write docs/benchmarks.md as well")
+    parser.add_argument(
+        "--page", action="store_true", help="write docs/benchmarks.md as well, of a whole run"
+    )
     asked = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))
     began, load = time.perf_counter(), os.getloadavg()[0]
@@ -48,7 +50,8 @@ def main() -> None:
             found.append(subject)
     where = machine(load, time.perf_counter() - began)
     print("\n" + where)
-    _write(found, where, page=asked.page and not asked.quick)
+    whole = not asked.quick and set(asked.only) == set(SUBJECTS)
+    _write(found, where, page=asked.page and whole)
 
 
 def measured(run: Run, only: set[str]) -> Iterator[Subject]:

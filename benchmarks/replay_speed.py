@@ -14,7 +14,7 @@ from benchmarks.children import ROOT, python
 from benchmarks.figures import Figure, Subject
 from benchmarks.run import Run
 
-SESSIONS = 4
+SESSIONS = 2
 """Of fifteen minutes each."""
 LONGEST = 240
 

@@ -19,12 +19,14 @@ def measure(run: Run) -> Subject:
     with stand_in(root) as venue:
         venue.rate(RECORDED_RATE)
         figures = [
+            _figure("first start to ready, its own PostgreSQL made", [_start(root / "own", venue, "")]),
+            _figure("second start to ready, its own PostgreSQL started", [_start(root / "own", venue, "")]),
             _figure(
                 "start to ready, empty database of another server",
                 [_start(root / "empty", venue, run.databases.fresh("start"))],
             ),
             _figure(
-                f"restart to ready, {ORDERS:,} orders, {AUDIT_ROWS:,} audit rows",
+                f"restart to ready, {run.many(ORDERS):,} orders, {run.many(AUDIT_ROWS):,} audit rows",
                 _restarts(run, root, venue),
                 "5 s",
                 5.0,

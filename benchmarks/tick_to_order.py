@@ -21,7 +21,7 @@ from benchmarks.stand_in import StandIn, stand_in
 
 RATES = {RECORDED_RATE: "recorded rate", BUSY_RATE: "ten times the recorded rate"}
 MOST = 250
-DAEMON_SECONDS, PEER_SECONDS = 28.0, 9.0
+DAEMON_SECONDS, PEER_SECONDS = 25.0, 8.0
 FLOOR_SAMPLES = 300
 MILLISECONDS = 1_000.0
 

@@ -1,6 +1,7 @@
 """The one account of the stand-in: its orders, fills, position and cash, which agree to the millionth; it decides nothing.
 
-Its lists show the newest rows only: what a daemon reads again and again must not grow with the length of a measurement.
+Its lists show the newest rows only: a measurement makes more orders in a minute than a trader in a day, and what a
+daemon reads again and again must not grow with that.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from benchmarks.venue.market import stamp
 
-SHOWN = 100
+SHOWN = 4
 ZERO = Decimal(0)
 
 

@@ -169,7 +169,7 @@ class Stage:
     async def _rest(self, by: str) -> None:
         """Longer than the order's own aftermath, and never in step with anybody's clock."""
         usual = statistics.median(self.recent) if self.recent else LEAST_REST
-        await asyncio.sleep(max(LEAST_REST, 1.5 * usual) + self.dice.random() * max(LEAST_REST, 2 * usual))
+        await asyncio.sleep(max(LEAST_REST, usual / 2) + self.dice.random() * max(LEAST_REST, 1.25 * usual))
         phase = time.time() % 1
         if by == "price" and not EARLY < phase < LATE:
             await asyncio.sleep((1 + EARLY - phase) % 1 + self.dice.random() * (LATE - EARLY) / 2)
