@@ -33,8 +33,17 @@ lint: .venv/developer
 	$(BIN)/pyright --project pyrightconfig.tests.json
 	$(BIN)/codespell
 
-bench: .venv/developer
-	$(BIN)/python -m benchmarks
+# Everything that is measured, in under ten minutes; PAGE=1 writes docs/benchmarks.md, QUICK=1 only shows that it runs,
+# ONLY="ticks scale" measures some of: steps ticks flow memory start replay scale.
+bench: .venv/developer .bench-venv/installed
+	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(PAGE),--page)
+
+# The likeness of the old architecture runs on what that ran on, in an environment of its own.
+.bench-venv/installed: benchmarks/peers/requirements.lock
+	$(PYTHON) -m venv .bench-venv
+	.bench-venv/bin/python -m pip --disable-pip-version-check --quiet install --require-hashes \
+		--requirement benchmarks/peers/requirements.lock
+	@touch $@
 
 # Clients that were not written here, in an environment of their own, against `recio exchange`.
 conformance: .venv/runtime .conformance-venv/installed
@@ -55,9 +64,11 @@ lock: .venv/developer
 		--upgrade pyproject.toml --group build --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--upgrade pyproject.toml --group build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
+		--upgrade benchmarks/peers/requirements.txt --output-file benchmarks/peers/requirements.lock
 
 clean:
-	rm -rf .venv .conformance-venv .recio .pytest_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/out
+	rm -rf .venv .conformance-venv .bench-venv .recio .pytest_cache .ruff_cache .hypothesis .import_linter_cache benchmarks/out
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/python:

@@ -5,6 +5,7 @@ A client finds it where it would find the server. It reads as much of the protoc
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -41,6 +42,8 @@ class Relay:
     commit_delay: float = 0.0
     """Host seconds for which the answer to each commit is held back."""
     connections: set[anyio.abc.SocketStream] = field(default_factory=set[anyio.abc.SocketStream])
+    asked: list[float] = field(default_factory=list[float])
+    """time.perf_counter() of everything a client said: asyncpg says one thing and waits for its answer."""
 
     async def drop_all(self) -> None:
         for stream in tuple(self.connections):
@@ -77,6 +80,7 @@ class _Talk:
         with suppress(*GONE):
             while True:
                 data = await self.client.receive()
+                self.relay.asked.append(time.perf_counter())
                 self.wrote = self.wrote or self.relay.armed_by in data
                 if COMMIT in data:
                     self.hold = self.relay.commit_delay
