@@ -16,7 +16,7 @@ import anyio
 from recio.messages.account import AccountHint, AccountView, VenueFact
 from recio.messages.controls import HaltRequest, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
-from recio.messages.markets import MarketBoard, MarketEnded
+from recio.messages.markets import Listings, MarketBoard, MarketEnded, MarketNews
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.messages.prices import IndexHistory, Prices
 from recio.rules.decision.cycles import EntryCycle, ExitCycle
@@ -29,6 +29,8 @@ CYCLES_KEPT = 256
 """Until whoever keeps them fetches them."""
 ENDS_KEPT = 4_096
 """A ladder of hundreds of strikes ends at once."""
+NEWS_KEPT = 8_192
+"""Several ladders may be created, or end, at once."""
 
 
 class Reads(Protocol[T_co]):
@@ -62,6 +64,7 @@ class Takes(Protocol[T_co]):
     """The reading end of a RingBuffer."""
 
     def take(self) -> tuple[Sequence[T_co], int]: ...
+    async def wait(self) -> None: ...
 
 
 class Receives(Protocol[T_co]):
@@ -139,10 +142,18 @@ class RingBuffer(Generic[T]):
     def __init__(self, capacity: int) -> None:
         self._items = deque[T](maxlen=capacity)
         self._lost = 0
+        self._came = anyio.Event()
 
     def put(self, item: T) -> None:
         self._lost += len(self._items) == self._items.maxlen
         self._items.append(item)
+        self._came.set()
+
+    async def wait(self) -> None:
+        """Until there is something to take."""
+        while not self._items:
+            self._came = anyio.Event()
+            await self._came.wait()
 
     def take(self) -> tuple[Sequence[T], int]:
         """(everything that is there, how many were lost before it since the last time)."""
@@ -158,6 +169,7 @@ class Wires:
 
     index: Latest[IndexHistory] = field(default_factory=Latest[IndexHistory])
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
+    listings: Latest[Listings] = field(default_factory=Latest[Listings])
     board: Latest[MarketBoard] = field(default_factory=Latest[MarketBoard])
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
@@ -175,6 +187,7 @@ class Wires:
     account_hints: Queue[AccountHint] = field(default_factory=lambda: Queue[AccountHint](4096))
     entry_cycles: RingBuffer[EntryCycle] = field(default_factory=lambda: RingBuffer[EntryCycle](CYCLES_KEPT))
     market_ends: RingBuffer[MarketEnded] = field(default_factory=lambda: RingBuffer[MarketEnded](ENDS_KEPT))
+    market_news: RingBuffer[MarketNews] = field(default_factory=lambda: RingBuffer[MarketNews](NEWS_KEPT))
     shadow_intents: RingBuffer[OpenIntent] = field(
         default_factory=lambda: RingBuffer[OpenIntent](CYCLES_KEPT)
     )
@@ -204,6 +217,7 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "index": "market_sync",
     "account_hints": "market_sync",
     "prices": "price_feed",
+    "listings": "discovery",
     "board": "market_sync",
     "assessments": "entry",
     "account": "account_sync",
@@ -221,6 +235,7 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "entry_cycles": "entry",
     "exit_cycles": "exit",
     "market_ends": "market_sync",
+    "market_news": "market_sync",
     "shadow_intents": "entry",
     "paper_trades": "shadow",
     "shadow_cycles": "shadow",

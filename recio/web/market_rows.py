@@ -14,7 +14,7 @@ from typing import Any
 
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages.decisions import StrikeAssessment
-from recio.messages.markets import MarketView
+from recio.messages.markets import MarketView, VenueRead
 from recio.messages.prices import Prices, PriceView, SourceView
 from recio.rules.market.quotes import ask_of, bid_of
 from recio.times import time_text
@@ -77,8 +77,9 @@ def _source(source: SourceView, now: datetime) -> dict[str, Any]:
     }
 
 
-def venue_row(wires: Wires, limits: LimitsView) -> dict[str, Any]:
-    """What the venue says of itself."""
+def venue_row(wires: Wires, limits: LimitsView, now: datetime) -> dict[str, Any]:
+    """What the venue says of itself, and how old what was read of it is."""
+    listings = wires.listings.get()
     board = wires.board.get()
     state = None if board is None else board.venue
     pause = None if state is None else state.next_pause
@@ -92,6 +93,17 @@ def venue_row(wires: Wires, limits: LimitsView) -> dict[str, Any]:
         else round(board.clock_offset, 3),
         "index": None if index is None else index.why_none,
         "limits": asdict(limits),
+        "reads": [_read(each, now) for each in (listings.reads if listings else ())],
+    }
+
+
+def _read(read: VenueRead, now: datetime) -> dict[str, Any]:
+    return {
+        "read": read.name,
+        "every_seconds": read.every,
+        "confirmed_at": None if read.confirmed_at is None else time_text(read.confirmed_at),
+        "age_seconds": None if read.confirmed_at is None else age_seconds(read.confirmed_at, now),
+        "fault": read.fault,
     }
 
 
