@@ -217,6 +217,7 @@ def _of_the_account(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 tag=writer.tag,
                 account_hints=wires.account_hints,
                 board=wires.board,
+                listings=wires.listings,
                 open_trades=wires.open_trades,
                 venue_facts=wires.venue_facts,
                 account=wires.account,
