@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS runs (
     started_at timestamptz NOT NULL DEFAULT now()
 );
 
--- Writer: market_sync. The markets of the venue. What can change is as it was last seen.
+-- Writer: discovery. The markets of the venue. What can change is as it was last seen.
 CREATE TABLE IF NOT EXISTS markets (
     ticker text PRIMARY KEY,
     event_ticker text NOT NULL,

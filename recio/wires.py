@@ -19,7 +19,14 @@ from recio.board_wire import BoardWire, Watch
 from recio.messages.account import AccountHint, AccountView, VenueFact
 from recio.messages.controls import HaltRequest, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
-from recio.messages.markets import MarketBoard, MarketEnded, MarketView, VenueState
+from recio.messages.markets import (
+    Listings,
+    MarketBoard,
+    MarketEnded,
+    MarketNews,
+    MarketView,
+    VenueState,
+)
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.messages.prices import IndexHistory, Prices
 from recio.rules.decision.cycles import Cycle
@@ -32,6 +39,8 @@ CYCLES_KEPT = 16_384
 """Until whoever keeps them fetches them."""
 ENDS_KEPT = 4_096
 """A ladder of hundreds of strikes ends at once."""
+NEWS_KEPT = 8_192
+"""Several ladders may be created, or end, at once."""
 
 
 class Reads(Protocol[T_co]):
@@ -90,6 +99,7 @@ class Takes(Protocol[T_co]):
     """The reading end of a RingBuffer."""
 
     def take(self) -> tuple[Sequence[T_co], int]: ...
+    async def wait(self) -> None: ...
 
 
 class Receives(Protocol[T_co]):
@@ -173,10 +183,18 @@ class RingBuffer(Generic[T]):
     def __init__(self, capacity: int) -> None:
         self._items = deque[T](maxlen=capacity)
         self._lost = 0
+        self._came = anyio.Event()
 
     def put(self, item: T) -> None:
         self._lost += len(self._items) == self._items.maxlen
         self._items.append(item)
+        self._came.set()
+
+    async def wait(self) -> None:
+        """Until there is something to take."""
+        while not self._items:
+            self._came = anyio.Event()
+            await self._came.wait()
 
     def take(self) -> tuple[Sequence[T], int]:
         """(everything that is there, how many were lost before it since the last time)."""
@@ -192,6 +210,7 @@ class Wires:
 
     index: Latest[IndexHistory] = field(default_factory=Latest[IndexHistory])
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
+    listings: Latest[Listings] = field(default_factory=Latest[Listings])
     board: BoardWire = field(default_factory=BoardWire)
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
@@ -210,6 +229,7 @@ class Wires:
     cycles: RingBuffer[Cycle] = field(default_factory=lambda: RingBuffer[Cycle](CYCLES_KEPT))
     """Of entry, exit and shadow, in the order in which they decided."""
     market_ends: RingBuffer[MarketEnded] = field(default_factory=lambda: RingBuffer[MarketEnded](ENDS_KEPT))
+    market_news: RingBuffer[MarketNews] = field(default_factory=lambda: RingBuffer[MarketNews](NEWS_KEPT))
     shadow_intents: RingBuffer[OpenIntent] = field(
         default_factory=lambda: RingBuffer[OpenIntent](CYCLES_KEPT)
     )
@@ -237,6 +257,7 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "index": "market_sync",
     "account_hints": "market_sync",
     "prices": "price_feed",
+    "listings": "discovery",
     "board": "market_sync",
     "assessments": "entry",
     "account": "account_sync",
@@ -253,6 +274,7 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "venue_facts": "account_sync",
     "cycles": ("entry", "exit", "shadow"),
     "market_ends": "market_sync",
+    "market_news": "market_sync",
     "shadow_intents": "entry",
     "paper_trades": "shadow",
     "shadow_scores": "shadow",

@@ -16,7 +16,7 @@ from recio.kalshi.frames import parse_frame
 from recio.messages.controls import TradingControls
 from recio.messages.markets import MarketBoard
 from recio.rules.decision import cycles
-from recio.rules.decision.entry import EntryInputs, Waits
+from recio.rules.decision.entry import EntryInputs, Waits, decide_on
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
 from recio.rules.pricing.model import AVERAGE
@@ -32,6 +32,8 @@ ENTRY_CALLS = 190
 """Of one entry decision over one market in which nothing is worth it."""
 ENTRY_CALLS_PER_STRIKE = 78
 """Of each further strike of a ladder."""
+CHANGED_BOOK_CALLS = 117
+"""Of deciding on one changed book, however many strikes the ladder has."""
 EXIT_CALLS = 148
 """Of one exit decision about one trade that is kept."""
 
@@ -98,9 +100,9 @@ def seen(on: MarketBoard) -> EntryInputs:
 
 def entry_calls(strikes: int) -> int:
     inputs = seen(ladder(strikes))
-    _, cycle = cycles.of_entry(inputs, STRATEGY, RiskSection(), NOW)
-    assert isinstance(cycle.outcome, Waits)
-    assert cycle.outcome.gate == "edge"
+    _, outcome = cycles.of_entry(inputs, STRATEGY, RiskSection(), NOW)
+    assert isinstance(outcome, Waits)
+    assert outcome.gate == "edge"
     return calls(lambda: cycles.of_entry(inputs, STRATEGY, RiskSection(), NOW))
 
 
@@ -112,6 +114,17 @@ def test_an_entry_decision_makes_no_more_calls_than_counted():
 
 def test_a_further_strike_makes_no_more_calls_than_counted():
     assert (entry_calls(LADDER) - entry_calls(1)) / (LADDER - 1) <= ENTRY_CALLS_PER_STRIKE
+
+
+def test_a_changed_book_in_a_ladder_makes_no_more_calls_than_counted_whatever_its_length():
+    found: list[int] = []
+    for strikes in (1, LADDER):
+        inputs = seen(ladder(strikes))
+        on = inputs.board
+        assert on is not None
+        first = [next(iter(on.by_ticker))]
+        found.append(calls(lambda i=inputs, t=first: decide_on(i, t, STRATEGY.entry, NOW)))
+    assert found[0] == found[1] <= CHANGED_BOOK_CALLS
 
 
 def test_an_exit_decision_makes_no_more_calls_than_counted():

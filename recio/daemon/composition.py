@@ -16,6 +16,7 @@ from recio.db.placement import disks_of
 from recio.db.pool import AccountLock
 from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
+from recio.messages.markets import Traded
 from recio.recording.encode import Encoder
 from recio.recording.segments import Segments
 from recio.rules.decision.strategy import Strategy
@@ -23,12 +24,13 @@ from recio.settings.config import Config
 from recio.settings.strategies import Stage
 from recio.supervisor import HealthByTask, Run
 from recio.tasks.account_sync import AccountSync
+from recio.tasks.discovery import Discovery
 from recio.tasks.entry import Entry
 from recio.tasks.executor import Executor
 from recio.tasks.exit import Exit
 from recio.tasks.failure_detector import FailureDetector
 from recio.tasks.kill_switch import KillSwitch
-from recio.tasks.market_sync import MarketSync, Traded
+from recio.tasks.market_sync import MarketSync
 from recio.tasks.price_feed import PriceFeed
 from recio.tasks.recorder import Recorder
 from recio.tasks.shadow import Shadow
@@ -156,30 +158,53 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
 
 def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, writer: Writer) -> list[tuple[str, Run]]:
     """Who hears the venue: they outlive those who decide and those who send."""
+    return [*_of_markets(daemon, session), *_of_the_account(daemon, writer)]
+
+
+def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
     return [
         (
             "market_sync",
             MarketSync(
                 session=session,
-                pool=daemon.pool,
-                rest=daemon.rest,
+                venue_clock=daemon.rest.venue_clock,
                 signer=venue.signer,
                 ws_url=venue.ws_url,
                 clock=venue.clock,
                 venue=config.kalshi,
-                settings=config.market,
-                traded=tuple(
-                    Traded(series=series, symbol=symbol, index_id=config.symbols[symbol].index)
-                    for series, symbol in config.series.items()
-                ),
+                traded=_traded(config),
                 use_index=config.prices.use_index,
+                listings=wires.listings,
+                open_trades=wires.open_trades,
+                prints_before=wires.index,
                 board=wires.board,
                 index=wires.index,
                 account_hints=wires.account_hints,
                 market_ends=wires.market_ends,
+                market_news=wires.market_news,
             ).run,
         ),
+        (
+            "discovery",
+            Discovery(
+                pool=daemon.pool,
+                rest=daemon.rest,
+                clock=venue.clock,
+                settings=config.market,
+                traded=_traded(config),
+                open_trades=wires.open_trades,
+                market_news=wires.market_news,
+                known_before=wires.listings,
+                listings=wires.listings,
+            ).run,
+        ),
+    ]
+
+
+def _of_the_account(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    return [
         (
             "account_sync",
             AccountSync(
@@ -191,6 +216,7 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, writer: Write
                 tag=writer.tag,
                 account_hints=wires.account_hints,
                 board=wires.board,
+                listings=wires.listings,
                 open_trades=wires.open_trades,
                 venue_facts=wires.venue_facts,
                 account=wires.account,
@@ -212,6 +238,13 @@ def listener_tasks(daemon: Daemon, session: aiohttp.ClientSession, writer: Write
             ).run,
         ),
     ]
+
+
+def _traded(config: Config) -> tuple[Traded, ...]:
+    return tuple(
+        Traded(series=series, symbol=symbol, index_id=config.symbols[symbol].index)
+        for series, symbol in config.series.items()
+    )
 
 
 def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
@@ -253,6 +286,7 @@ def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 disks=disks_of(data_dir.place_of(config)),
                 prices=wires.prices,
                 board=wires.board,
+                listings=wires.listings,
                 account=wires.account,
                 open_trades=wires.open_trades,
                 halt_requests=wires.halt_requests,

@@ -1,12 +1,17 @@
-"""What was seen of markets and prices: markets are written by market_sync, price seconds by price_feed."""
+"""What was seen of markets and prices: markets are written by discovery, price seconds by price_feed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
+from asyncpg import Record
+
 from recio.db.connection import Connection
-from recio.messages.markets import Market
+from recio.messages.markets import Market, MarketStatus, StrikeType
+from recio.messages.orders import TradeView
+from recio.rules.market.quotes import WHOLE_CENTS
+from recio.units import EventTicker, Ticker
 
 _MARKET = """
     INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,
@@ -18,6 +23,7 @@ _MARKET = """
         fee_multiplier = excluded.fee_multiplier,
         last_seen = now()
 """
+_MARKETS = "SELECT * FROM markets WHERE ticker = ANY($1::text[])"
 _SECONDS = """
     INSERT INTO price_seconds (symbol, second, price)
     SELECT $1, * FROM unnest($2::bigint[], $3::numeric[]) ON CONFLICT DO NOTHING
@@ -47,6 +53,43 @@ def _row(market: Market) -> tuple[object, ...]:
         market.rules_secondary,
         market.untradable,
         market.fee_multiplier,
+    )
+
+
+async def recall_markets(
+    connection: Connection, held: Mapping[Ticker, TradeView], symbols: Mapping[str, str]
+) -> list[Market]:
+    """The markets of these trades as they were last seen, of the series in `symbols`: enough to sell what is held there.
+
+    Close and shard are those of the trade. The grid is not kept: whole cents lie on every grid.
+    """
+    rows = await connection.fetch(_MARKETS, list(held))
+    return [
+        _market(row, held[Ticker(row["ticker"])], symbols[row["series_ticker"]])
+        for row in rows
+        if row["series_ticker"] in symbols
+    ]
+
+
+def _market(row: Record, trade: TradeView, symbol: str) -> Market:
+    fee: Decimal | None = row["fee_multiplier"]
+    return Market(
+        ticker=trade.ticker,
+        event_ticker=EventTicker(row["event_ticker"]),
+        series_ticker=row["series_ticker"],
+        symbol=symbol,
+        exchange_index=trade.exchange_index,
+        strike_type=StrikeType(row["strike_type"]),
+        floor_strike=row["floor_strike"],
+        cap_strike=row["cap_strike"],
+        open_time=row["open_time"],
+        close_time=trade.closes_at,
+        status=MarketStatus(row["status"]),
+        price_ranges=WHOLE_CENTS,
+        fee_multiplier=Decimal(1) if fee is None else fee,
+        rules_primary=row["rules_primary"],
+        rules_secondary=row["rules_secondary"],
+        untradable=row["untradable"] or ("" if fee is not None else "its fee was not recorded"),
     )
 
 

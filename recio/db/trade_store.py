@@ -14,7 +14,14 @@ from recio.db import audit_log, general_ledger, orders, trades
 from recio.db.connection import Connection
 from recio.db.moves import NOTHING, Changes, move_order, settle_trade
 from recio.errors import ExitCode, Fatal
-from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, SettlementSeen, VenueFact
+from recio.messages.account import (
+    CloseMoved,
+    FillSeen,
+    OrderProvenAbsent,
+    OrderSeen,
+    SettlementSeen,
+    VenueFact,
+)
 from recio.messages.decisions import CloseIntent
 from recio.messages.orders import (
     OpenTrades,
@@ -232,6 +239,8 @@ async def record_fact(connection: Connection, fact: VenueFact, now: datetime) ->
             return await _record_fill(connection, fact, now)
         case SettlementSeen():
             return await _record_settlement(connection, fact, now)
+        case CloseMoved():
+            return await _record_close_moved(connection, fact, now)
 
 
 async def _record_order(connection: Connection, seen: OrderSeen, now: datetime) -> Changes:
@@ -285,3 +294,11 @@ async def _record_settlement(connection: Connection, seen: SettlementSeen, now: 
     if trade_id is None:
         return Changes(is_new=True)
     return await settle_trade(connection, trade_id, now, Changes(is_new=True, is_ours=True))
+
+
+async def _record_close_moved(connection: Connection, moved: CloseMoved, now: datetime) -> Changes:
+    trade_id = await trades.move_close(connection, moved.ticker, moved.closes_at)
+    if trade_id is not None:
+        detail = {"closes_at": moved.closes_at.isoformat()}
+        await audit_log.append(connection, now, "close moved", trade_id=trade_id, detail=detail)
+    return NOTHING

@@ -41,6 +41,9 @@ _RECENT = _COLUMNS + " WHERE has_ended(t.state) ORDER BY t.closed_at DESC, t.tra
 _LIVE_ON = "SELECT trade_id FROM trades WHERE ticker = $1 AND NOT has_ended(state)"
 _MOVE = "UPDATE trades SET state = $2 WHERE trade_id = $1"
 _END = "UPDATE trades SET state = $2, closed_at = $3, ended_by = $4, payout = $5 WHERE trade_id = $1"
+_MOVE_CLOSE = """
+    UPDATE trades SET closes_at = $2 WHERE ticker = $1 AND NOT has_ended(state) AND closes_at <> $2 RETURNING trade_id
+"""
 _TODAY = """
     SELECT coalesce(sum(f.pnl), 0) AS realised, coalesce(sum(f.fees), 0) AS fees,
            count(*) FILTER (WHERE f.pnl > 0) AS wins, count(*) FILTER (WHERE f.pnl < 0) AS losses
@@ -105,6 +108,11 @@ async def live_on(connection: Connection, ticker: Ticker) -> TradeId | None:
 
 async def move(connection: Connection, trade_id: TradeId, state: TradeState) -> None:
     await connection.execute(_MOVE, trade_id, state.value)
+
+
+async def move_close(connection: Connection, ticker: Ticker, closes_at: datetime) -> TradeId | None:
+    """The live trade whose close this changed, if there is one."""
+    return await connection.fetchval(_MOVE_CLOSE, ticker, closes_at)
 
 
 async def end(

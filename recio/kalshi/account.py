@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -187,6 +187,17 @@ def _worst_cost(row: _RestingRow) -> Money:
         return Money(remaining * units.PAYOUT_PER_UNIT)
     price = read_amount(units.price, row.yes_price_dollars, "yes_price_dollars")
     return units.notional(price if row.book_side is BookSide.BID else units.complement(price), remaining)
+
+
+def external_cost(
+    positions: HeldPositions, manual: Iterable[RestingOrder], external: Iterable[Ticker]
+) -> Mapping[Ticker, Money]:
+    """What was bought without recio and what external orders may still buy, by market."""
+    costs = {ticker: positions.costs[ticker] for ticker in external}
+    for each in manual:
+        ticker = each.resting.ticker
+        costs[ticker] = Money(costs.get(ticker, 0) + each.worst_cost)
+    return costs
 
 
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:

@@ -52,17 +52,6 @@ class UserOrder(msgspec.Struct):
     last_update_reason: str = ""
 
 
-class Lifecycle(msgspec.Struct):
-    market_ticker: str
-    event_type: str
-    result: object = None
-    """Anything but yes and no is no result that a trade could end by, and no reason to refuse the message."""
-
-
-class Event(msgspec.Struct):
-    event_ticker: str
-
-
 class Average(msgspec.Struct):
     value: msgspec.Raw
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import msgspec
 
 from recio.messages.account import FillSeen, OrderSeen
+from recio.messages.markets import MarketSays
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.units import Price, Side, Ticker
+from recio.units import Price, Ticker
 
 
 class FrameError(ValueError):
@@ -27,15 +28,15 @@ class TickerSeen(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LifecycleSeen:
-    """Something about a market or its event changed; it must be read again over REST."""
+    """Something about a market or its event changed."""
 
     sid: int | None
     seq: int | None
     ticker: Ticker
     """The market's, or its event's where the message is about the event."""
     kind: str
-    result: Side | None = None
-    """Which side was paid, where this says so."""
+    says: MarketSays = MarketSays()  # noqa: RUF009 - an immutable value
+    """What of it could be understood; the lists say the rest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

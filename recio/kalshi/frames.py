@@ -19,8 +19,6 @@ from recio.kalshi.frame_bodies import (
     DeltaFrame,
     Envelope,
     ErrorBody,
-    Event,
-    Lifecycle,
     Snapshot,
     SubscribedTo,
     TickerFrame,
@@ -30,7 +28,6 @@ from recio.kalshi.frame_kinds import (
     Acknowledged,
     Frame,
     FrameError,
-    LifecycleSeen,
     Listed,
     Passed,
     Subscribed,
@@ -38,9 +35,10 @@ from recio.kalshi.frame_kinds import (
     VenueError,
 )
 from recio.kalshi.index_frames import fast_index_value, index_value
+from recio.kalshi.lifecycle_frames import event_seen, lifecycle_seen
 from recio.kalshi.responses import NOT_DECODABLE
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker
+from recio.units import ONE_DOLLAR, Price, Quantity, Ticker
 
 __all__ = [
     "EPOCH",
@@ -67,12 +65,9 @@ _envelope = msgspec.json.Decoder(Envelope)
 _snapshot = msgspec.json.Decoder(Snapshot)
 _delta = msgspec.json.Decoder(Delta)
 _ticker = msgspec.json.Decoder(TopOfBook)
-_lifecycle = msgspec.json.Decoder(Lifecycle)
-_event = msgspec.json.Decoder(Event)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(ErrorBody)
-SIDES = {side.value: side for side in Side}
 
 
 def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
@@ -122,11 +117,11 @@ def _private(envelope: Envelope) -> Frame:
 def _lifecycle_frame(envelope: Envelope) -> Frame:
     match envelope.type:
         case "market_lifecycle_v2":
-            return _lifecycle_seen(envelope, _lifecycle.decode(envelope.msg))
+            return lifecycle_seen(envelope)
         case "event_lifecycle":
-            return _event_seen(envelope, "event")
+            return event_seen(envelope, "event")
         case "event_fee_update":
-            return _event_seen(envelope, "fee")
+            return event_seen(envelope, "fee")
         case _:
             return _reply(envelope)
 
@@ -149,22 +144,6 @@ def _reply(envelope: Envelope) -> Frame:
             )
         case _:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)
-
-
-def _event_seen(envelope: Envelope, kind: str) -> LifecycleSeen:
-    """About a whole event: whatever it says must be read again over REST."""
-    body = _event.decode(envelope.msg)
-    return LifecycleSeen(sid=envelope.sid, seq=envelope.seq, ticker=Ticker(body.event_ticker), kind=kind)
-
-
-def _lifecycle_seen(envelope: Envelope, body: Lifecycle) -> LifecycleSeen:
-    return LifecycleSeen(
-        sid=envelope.sid,
-        seq=envelope.seq,
-        ticker=Ticker(body.market_ticker),
-        kind=body.event_type,
-        result=SIDES.get(body.result) if isinstance(body.result, str) else None,
-    )
 
 
 def _book_delta(envelope: Envelope) -> BookDeltaSeen:

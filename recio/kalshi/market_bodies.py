@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
+from msgspec import structs
 
 from recio import units
 from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees
 from recio.kalshi.responses import Instant
-from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
-from recio.rules.market.contract_terms import why_untradable
+from recio.messages.markets import Market, MarketSays, MarketStatus, PriceRange, StrikeType
+from recio.rules.market.market_news import terms_fault
 from recio.units import EventTicker, Side, Ticker
 
 LARGEST_STRIKE = 10**12
-FROM_BELOW = frozenset({StrikeType.LESS, StrikeType.LESS_OR_EQUAL, StrikeType.BETWEEN})
-FROM_ABOVE = frozenset({StrikeType.GREATER, StrikeType.GREATER_OR_EQUAL, StrikeType.BETWEEN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +49,7 @@ class _Outcome(StrEnum):
     NONE = ""
 
 
-class _Range(msgspec.Struct):
+class RangeBody(msgspec.Struct):
     start: str
     end: str
     step: str
@@ -62,10 +61,11 @@ class MarketBody(msgspec.Struct):
     open_time: Instant
     close_time: Instant
     status: MarketStatus
-    strike_type: StrikeType
-    price_ranges: list[_Range]
+    price_ranges: list[RangeBody]
     rules_primary: str
     rules_secondary: str
+    strike_type: StrikeType | None = None
+    """Absent, as the strike is, until the venue sets the strike of a window."""
     floor_strike: Decimal | None = None
     cap_strike: Decimal | None = None
     exchange_index: int | None = None
@@ -88,24 +88,34 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
     open_time, close_time = body.open_time.astimezone(UTC), body.close_time.astimezone(UTC)
     waived = body.fee_waiver_expiration_time
     fee = listing.fees.highest(event, override or NO_OVERRIDE, now, max(now, close_time), waived)
-    floor, cap = _strike(body.floor_strike, "floor_strike"), _strike(body.cap_strike, "cap_strike")
-    return Market(
+    if body.strike_type is None:
+        raise units.UnitError("strike_type is missing: the strike is not set yet")
+    market = Market(
         ticker=Ticker(body.ticker),
         event_ticker=event,
         series_ticker=listing.series,
         symbol=listing.symbol,
         exchange_index=body.exchange_index,
         strike_type=body.strike_type,
-        floor_strike=floor,
-        cap_strike=cap,
+        floor_strike=strike_from_body(body.floor_strike, "floor_strike"),
+        cap_strike=strike_from_body(body.cap_strike, "cap_strike"),
         open_time=open_time,
         close_time=close_time,
         status=body.status,
-        price_ranges=_ranges(body.price_ranges),
+        price_ranges=ranges_from_bodies(body.price_ranges),
         fee_multiplier=fee.multiplier,
         rules_primary=body.rules_primary,
         rules_secondary=body.rules_secondary,
-        untradable=_why_fee_unknown(fee, override) or _why_terms_not_understood(body, listing, floor, cap),
+        untradable=_why_fee_unknown(fee, override),
+    )
+    return replace(market, untradable=market.untradable or terms_fault(market, listing.index_id))
+
+
+def with_strike(body: MarketBody, says: MarketSays) -> MarketBody:
+    """The body with the strike that the venue's socket has set."""
+    floor, cap = says.strikes or (body.floor_strike, body.cap_strike)
+    return structs.replace(
+        body, strike_type=says.strike_type or body.strike_type, floor_strike=floor, cap_strike=cap
     )
 
 
@@ -125,36 +135,21 @@ def _why_fee_unknown(fee: Fee, override: Override | None) -> str:
     return fee.why_unknown or missing
 
 
-def _why_terms_not_understood(
-    body: MarketBody, listing: Listing, floor: Decimal | None, cap: Decimal | None
-) -> str:
-    """A market whose strike is not known yet cannot be traded anyway, and its text may not name it yet."""
-    if (floor is None and body.strike_type in FROM_ABOVE) or (cap is None and body.strike_type in FROM_BELOW):
-        return ""
-    return why_untradable(
-        body.rules_primary,
-        index_id=listing.index_id,
-        strike_type=body.strike_type,
-        floor=floor,
-        cap=cap,
-        open_time=body.open_time.astimezone(UTC),
-        close_time=body.close_time.astimezone(UTC),
-    )
-
-
-def _strike(value: Decimal | None, field: str) -> Decimal | None:
+def strike_from_body(value: Decimal | None, field: str) -> Decimal | None:
+    """Raises UnitError naming the field."""
     if value is not None and not (value.is_finite() and abs(value) < LARGEST_STRIKE):
         raise units.UnitError(f"{field} {str(value)[:40]} is not a strike")
     return value
 
 
-def _ranges(bodies: list[_Range]) -> tuple[PriceRange, ...]:
+def ranges_from_bodies(bodies: list[RangeBody]) -> tuple[PriceRange, ...]:
+    """Raises UnitError for one that is no range of prices, and where there is none."""
     if not bodies:
         raise units.UnitError("price_ranges is empty")
     return tuple(_range(each) for each in bodies)
 
 
-def _range(body: _Range) -> PriceRange:
+def _range(body: RangeBody) -> PriceRange:
     try:
         made = PriceRange(
             start=units.price(body.start), end=units.price(body.end), step=units.price(body.step)

@@ -32,6 +32,8 @@ EVENTS_AHEAD = 2
 """The open event and the one after it, so that its books are there when it opens."""
 HORIZONS = (timedelta(hours=3), timedelta(hours=50), None)
 """How far ahead events are looked for: a ladder of two hundred strikes is listed for each hour of a whole day."""
+NOT_UNDERSTOOD = (*NOT_DECODABLE, units.UnitError, ArithmeticError, ValueError)
+"""All that one strange market can raise: it costs itself, and never the others of its list."""
 LIVE = frozenset({MarketStatus.INITIALIZED, MarketStatus.INACTIVE, MarketStatus.ACTIVE})
 
 
@@ -42,6 +44,8 @@ class MarketList:
     markets: tuple[Market, ...]
     refused: tuple[tuple[str, str], ...]
     """(ticker, why) of each market that could not be understood."""
+    unset: tuple[MarketBody, ...] = ()
+    """Those of them that only want their strike, which the venue sets later."""
 
 
 class _Named(msgspec.Struct):
@@ -57,9 +61,18 @@ class _OneResult(msgspec.Struct):
     market: ResultBody
 
 
-async def event_markets(rest: KalshiRest, listing: Listing, now: datetime) -> MarketList:
-    """The markets of the event that closes next and of the one after it, by the venue's own times."""
-    overrides = await read_overrides(rest, listing.series, now)
+async def event_markets(
+    rest: KalshiRest,
+    listing: Listing,
+    now: datetime,
+    overrides: Mapping[EventTicker, Override] | None = None,
+) -> MarketList:
+    """The markets of the event that closes next and of the one after it, by the venue's own times.
+
+    The fees of its events are read first, unless they are given.
+    """
+    if overrides is None:
+        overrides = await read_overrides(rest, listing.series, now)
     nearest, *further = HORIZONS
     listed = await _closing_within(rest, listing, overrides, now, nearest)
     for horizon in further:
@@ -83,6 +96,7 @@ async def _closing_within(
 ) -> MarketList:
     markets: dict[Ticker, Market] = {}
     refused: list[tuple[str, str]] = []
+    unset: list[MarketBody] = []
     # By close time and not by status: a market that opens between two reads would be in neither of them.
     params = {"series_ticker": listing.series, "min_close_ts": str(int(now.timestamp())), "limit": "1000"}
     if horizon is not None:
@@ -90,11 +104,14 @@ async def _closing_within(
     for page in await rest.pages("/markets", _MarketPage, params):
         for raw in page.markets:
             understood = _understood(raw, listing, overrides, now)
-            if isinstance(understood, Market):
-                markets[understood.ticker] = understood
-            else:
-                refused.append(understood)
-    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused))
+            match understood:
+                case Market():
+                    markets[understood.ticker] = understood
+                case MarketBody():
+                    unset.append(understood)
+                case _:
+                    refused.append(understood)
+    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused), unset=tuple(unset))
 
 
 def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
@@ -106,11 +123,13 @@ def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
 
 def _understood(
     raw: msgspec.Raw, listing: Listing, overrides: Mapping[EventTicker, Override], now: datetime
-) -> Market | tuple[str, str]:
+) -> Market | MarketBody | tuple[str, str]:
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
+        if body.strike_type is None and body.floor_strike is None and body.cap_strike is None:
+            return body
         return market_from_body(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
-    except (*NOT_DECODABLE, units.UnitError) as error:
+    except NOT_UNDERSTOOD as error:
         return _name(raw), str(error)
 
 

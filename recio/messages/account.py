@@ -66,7 +66,15 @@ class SettlementSeen:
     revenue_cents: int
 
 
-VenueFact = OrderSeen | OrderProvenAbsent | FillSeen | SettlementSeen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CloseMoved:
+    """The venue has moved the close of a market that is held."""
+
+    ticker: Ticker
+    closes_at: datetime
+
+
+VenueFact = OrderSeen | OrderProvenAbsent | FillSeen | SettlementSeen | CloseMoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -27,6 +28,15 @@ class StrikeType(StrEnum):
     LESS = "less"
     LESS_OR_EQUAL = "less_or_equal"
     BETWEEN = "between"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Traded:
+    """A series that is traded: its coin, and the index that decides it."""
+
+    series: str
+    symbol: str
+    index_id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +81,46 @@ class MarketEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSays:
+    """What one message of the venue says of a market; None where it says nothing of that."""
+
+    status: MarketStatus | None = None
+    close_time: datetime | None = None
+    strike_type: StrikeType | None = None
+    strikes: tuple[Decimal | None, Decimal | None] | None = None
+    """Floor and cap, which are told together."""
+    price_ranges: tuple[PriceRange, ...] | None = None
+    result: Side | None = None
+    settled_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketMoved:
+    """The venue's socket spoke of a market, or of its event; `kind` is the venue's own word."""
+
+    ticker: Ticker
+    """The market's, or its event's where the message is about the event."""
+    kind: str
+    says: MarketSays
+
+
+@dataclass(frozen=True, slots=True)
+class ListeningAnew:
+    """The socket was away, or lost a message: what it would have said of markets is only in the lists."""
+
+
+MarketNews = MarketMoved | ListeningAnew
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettled:
+    """The venue has paid out a market, by the last result that it announced."""
+
+    result: Side
+    settled_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BookView:
     """The best levels of one book in YES terms, best first; both sides from the same instant."""
 
@@ -107,6 +157,33 @@ class VenueState:
     """The venue's own estimate; None if it gives none."""
     next_pause: tuple[datetime, datetime] | None = None
     """Begin and end of the maintenance that comes next or lasts now, by the venue's schedule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VenueRead:
+    """One thing that is read of the venue again and again, and how old what is known of it is."""
+
+    name: str
+    every: float
+    """Host seconds between two reads while they succeed."""
+    confirmed_at: datetime | None = None
+    """When it last succeeded; None if it never did."""
+    fault: str = ""
+    """Why it has failed since; empty while it succeeds."""
+    may_be_missing: bool = False
+    """What is not known without it is not traded anyway."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listings:
+    """All that is known of markets and of the venue itself, whether it was read or heard."""
+
+    markets: Mapping[Ticker, Market]
+    """Of the event that closes next and the one after it, and every market that is held."""
+    settled: Mapping[Ticker, MarketSettled]
+    """Markets of which the socket said so."""
+    venue: VenueState
+    reads: tuple[VenueRead, ...]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -19,6 +19,7 @@ class HealthSection(Section):
     """From where on something counts as sick and stops entries; times are host time."""
 
     max_book_age_seconds: Seconds = 15.0
+    max_list_age_seconds: Seconds = 30.0
     max_unanswered_seconds: Seconds = 5.0
     max_unresolved_order_seconds: Seconds = 60.0
     max_task_age_seconds: Annotated[float, Field(ge=0.5, le=15)] = 12.0

@@ -1,12 +1,13 @@
 """account_sync: brings in what the venue says of our account, resolves unknown orders, compares positions.
 
 It only reads at the venue. Absence of an order is proven by the venue's own clock and two agreeing
-complete reads, never by a time-out; a difference that time does not explain is reported, never mended.
+complete reads, never by a time-out; a difference that time does not explain is reported, never mended. A read that fails
+makes the account older and ends nothing; what the venue's socket says of closes and settlements needs no read at all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -20,20 +21,24 @@ from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import Connection, transaction
 from recio.kalshi import account, account_limits
+from recio.kalshi.answers import Round
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import (
     AccountChannelsOpened,
     AccountHint,
     AccountView,
+    CloseMoved,
     FillSeen,
     OrderProvenAbsent,
     OrderSeen,
     PositionDifference,
+    SettlementSeen,
     VenueFact,
 )
-from recio.messages.markets import MarketBoard
-from recio.messages.orders import OpenTrades
+from recio.messages.markets import Listings, MarketBoard
+from recio.messages.orders import OpenTrades, OrderView
 from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.account.market_facts import untold
 from recio.rules.account.reconcile import Absence, CashMismatch, absence_margin, cash_cause, compare
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
@@ -49,6 +54,8 @@ CYCLE = 1.0
 HURRY = 1.0
 """Host seconds between two comparisons while an order is unknown, a fill is missing or a trade waits
 for its settlement."""
+SETTLED_LAG = 30.0
+"""Host seconds by which the list of settlements may lag behind the socket."""
 OVERLAP = timedelta(minutes=10)
 """Market time by which each read of fills and settlements reaches behind the one before."""
 
@@ -77,6 +84,8 @@ class _Memory:
     suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
     unrecorded: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     compared: int = 0
+    limits_known: bool = False
+    round: Round = field(default_factory=lambda: Round("account"))
     sentence: str = "compares for the first time"
     look_now: anyio.Event = field(default_factory=anyio.Event)
 
@@ -92,6 +101,7 @@ class AccountSync:
     tag: str
     account_hints: Receives[AccountHint]
     board: Reads[MarketBoard]
+    listings: Reads[Listings]
     open_trades: Reads[OpenTrades]
     venue_facts: Sends[VenueFact]
     account: Writes[AccountView]
@@ -99,7 +109,7 @@ class AccountSync:
     async def run(self, say: Say) -> None:
         memory = _Memory(since=await self._first_since())
         reached(CrashPoint.BACKFILL_KNOWN)
-        await account_limits.learn(self.rest)
+        await self._learn_limits(memory)
         reached(CrashPoint.LIMITS_LEARNT)
         while self.open_trades.version == 0:
             say("waits for the rows to be read")
@@ -107,6 +117,7 @@ class AccountSync:
                 await self.open_trades.newer_than(0)
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen, memory)
+            group.start_soon(self._follow_markets, memory)
             await self._compare_forever(memory, say)
 
     async def _listen(self, memory: _Memory) -> None:
@@ -127,11 +138,40 @@ class AccountSync:
                     reached(CrashPoint.LISTENING_ANEW)
                     memory.look_now.set()
 
+    async def _follow_markets(self, memory: _Memory) -> None:
+        """What the venue says of the markets that are held, told again until the rows say it too."""
+        while True:
+            trades, listings = self.open_trades.get(), self.listings.get()
+            for trade in trades.trades if trades else ():
+                for fact in () if listings is None else untold(trade, listings):
+                    if isinstance(fact, CloseMoved) or self._must_believe(fact, memory):
+                        await self.venue_facts.send(fact)
+            version = self.listings.version
+            with anyio.move_on_after(CYCLE):
+                await self.listings.newer_than(version)
+
+    def _must_believe(self, settled: SettlementSeen, memory: _Memory) -> bool:
+        """The settlements' own list comes with positions and balance that agree with it: while it can be read it has
+        the first word."""
+        age = (self.clock.utc() - settled.settled_at).total_seconds() / self.clock.speed
+        return memory.round.failed > 0 or age > SETTLED_LAG
+
+    async def _learn_limits(self, memory: _Memory) -> None:
+        if not memory.limits_known:
+            found = await memory.round.ask(account_limits.learn(self.rest))
+            memory.limits_known = found is not None
+
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
             await cycle_of(Task.ACCOUNT_SYNC)
+            await self._learn_limits(memory)
             await self._compare(memory, say)
-            if self._in_a_hurry():
+            fault = memory.round.end()
+            if fault:
+                memory.sentence = f"{fault}; compared {memory.compared} times before"
+                with anyio.move_on_after(memory.round.wait):
+                    await _wait_visibly(memory, say)
+            elif self._in_a_hurry():
                 await anyio.sleep(HURRY)
             else:
                 with anyio.move_on_after(self.venue.reconcile_every_seconds):
@@ -159,49 +199,34 @@ class AccountSync:
         return bool(trades.orders) or any(each.closes_at <= now for each in trades.trades)
 
     async def _compare(self, memory: _Memory, say: Say) -> None:
-        """One complete comparison; if any page of it fails, none of it counts."""
+        """One comparison. What its reads show is told at once; if any page of any fails, none of it counts as one."""
         trades = self.open_trades.get()
         if trades is None:
             return
         reached(CrashPoint.COMPARISON_BEGUN)
-        as_of = await account.as_of(self.rest)
+        as_of = await memory.round.ask(account.as_of(self.rest))
         reached(CrashPoint.AS_OF_READ)
         say(memory.sentence)
-        balances = await account.balances(self.rest)
+        balances = await memory.round.ask(account.balances(self.rest))
         reached(CrashPoint.BALANCE_READ)
         say(memory.sentence)
-        positions = await account.positions(self.rest)
+        positions = await memory.round.ask(account.positions(self.rest))
         reached(CrashPoint.POSITIONS_READ)
         say(memory.sentence)
-        resting = await account.resting(self.rest)
+        resting = await memory.round.ask(account.resting(self.rest))
         reached(CrashPoint.RESTING_READ)
         say(memory.sentence)
-        fills = await account.fills(self.rest, memory.since)
-        reached(CrashPoint.FILLS_READ)
-        for fill in await self._unrecorded_fills(fills):
-            await self._fill(fill)
-            say(memory.sentence)
-        await self._resolve(trades, as_of, memory)
-        reached(CrashPoint.ORDERS_RESOLVED)
-        say(memory.sentence)
-        settlements = await account.settlements(self.rest, memory.since)
-        reached(CrashPoint.SETTLEMENTS_READ)
-        for settlement in settlements:
-            await self.venue_facts.send(settlement)
-            reached(CrashPoint.SETTLEMENT_SENT)
-            say(memory.sentence)
-        await self._publish(
-            memory,
-            trades,
-            _Figures(
-                as_of=as_of,
-                balance=account.spendable(balances, self._exchange_index()),
-                cash=balances.total,
-                positions=positions,
-                manual=tuple(each for each in resting if not self._is_ours(each)),
-            ),
-            say,
+        await self._tell_facts(trades, as_of, memory, say)
+        if memory.round.faults or as_of is None or balances is None or positions is None or resting is None:
+            return
+        figures = _Figures(
+            as_of=as_of,
+            balance=account.spendable(balances, self._exchange_index()),
+            cash=balances.total,
+            positions=positions,
+            manual=tuple(each for each in resting if not self._is_ours(each)),
         )
+        await self._publish(memory, trades, figures, say)
         reached(CrashPoint.ACCOUNT_PUBLISHED)
         # Whatever still waits for a fact keeps the window of the reads open that far back.
         waiting = [
@@ -210,7 +235,26 @@ class AccountSync:
         ]
         memory.since = min([as_of, *waiting]) - OVERLAP
 
-    async def _resolve(self, trades: OpenTrades, as_of: datetime, memory: _Memory) -> None:
+    async def _tell_facts(
+        self, trades: OpenTrades, as_of: datetime | None, memory: _Memory, say: Say
+    ) -> None:
+        """Fills, orders and settlements: none of them waits for another read to succeed."""
+        fills = await memory.round.ask(account.fills(self.rest, memory.since))
+        reached(CrashPoint.FILLS_READ)
+        for fill in await self._unrecorded_fills(fills or ()):
+            await self._fill(fill)
+            say(memory.sentence)
+        await self._resolve(trades, as_of, memory)
+        reached(CrashPoint.ORDERS_RESOLVED)
+        say(memory.sentence)
+        settlements = await memory.round.ask(account.settlements(self.rest, memory.since))
+        reached(CrashPoint.SETTLEMENTS_READ)
+        for settlement in settlements or ():
+            await self.venue_facts.send(settlement)
+            reached(CrashPoint.SETTLEMENT_SENT)
+            say(memory.sentence)
+
+    async def _resolve(self, trades: OpenTrades, as_of: datetime | None, memory: _Memory) -> None:
         """Find every unknown order at the venue, or prove that it is not there."""
         unresolved = [order for order in trades.orders if order.state in UNPROVEN]
         memory.absences = {
@@ -219,18 +263,31 @@ class AccountSync:
         }
         if not trades.orders and memory.compared:
             return
-        since = min((order.created_at for order in trades.orders), default=as_of) - OVERLAP
+        since = (
+            min((order.created_at for order in trades.orders), default=as_of or self.clock.utc()) - OVERLAP
+        )
         if not memory.compared and memory.since is not None:
             # Once in each run as far back as the rows reach: an older copy of them shows itself by what is newer.
             since = min(since, memory.since)
-        listed = await account.orders(self.rest, ticker=None, since=since)
+        listed = await memory.round.ask(account.orders(self.rest, ticker=None, since=since))
         reached(CrashPoint.ORDERS_READ)
+        if listed is None:
+            return
         await self._find_unrecorded(listed, memory)
         for seen in listed:
             if self._is_ours(seen):
                 await self.venue_facts.send(seen)
                 reached(CrashPoint.ORDER_SENT)
-        found = {seen.client_order_id for seen in listed}
+        if as_of is not None:
+            await self._prove_absent(unresolved, {seen.client_order_id for seen in listed}, as_of, memory)
+
+    async def _prove_absent(
+        self,
+        unresolved: Iterable[OrderView],
+        found: Collection[ClientOrderId | None],
+        as_of: datetime,
+        memory: _Memory,
+    ) -> None:
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         for order in unresolved:
             absence = memory.absences[order.client_order_id].after(
@@ -270,7 +327,7 @@ class AccountSync:
                 positions=held,
                 differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
                 external=external,
-                external_cost=_external_cost(figures, external),
+                external_cost=account.external_cost(figures.positions, figures.manual, external),
                 external_orders=len(figures.manual),
                 reconciled_at=self.clock.utc(),
                 cash_difference=cash_difference,
@@ -325,15 +382,6 @@ class AccountSync:
         async with transaction(self.pool) as connection:
             earliest = await order_rows.backfill_from(connection)
         return (earliest or self.clock.utc()) - OVERLAP
-
-
-def _external_cost(figures: _Figures, external: Iterable[Ticker]) -> Mapping[Ticker, Money]:
-    """What was bought without recio and what external orders may still buy, by market."""
-    costs = {ticker: figures.positions.costs[ticker] for ticker in external}
-    for each in figures.manual:
-        ticker = each.resting.ticker
-        costs[ticker] = Money(costs.get(ticker, 0) + each.worst_cost)
-    return costs
 
 
 async def _wait_visibly(memory: _Memory, say: Say) -> None:

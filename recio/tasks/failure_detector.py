@@ -26,7 +26,7 @@ from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.controls import Block, Halt, HaltRequest, RootCause, SwitchedOff, TradingControls
-from recio.messages.markets import MarketBoard
+from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.rules.account.reconcile import cash_cause
@@ -93,6 +93,7 @@ class FailureDetector:
     """Folders whose disks must not run full."""
     prices: Reads[Prices]
     board: Reads[MarketBoard]
+    listings: Reads[Listings]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
     halt_requests: Receives[HaltRequest]
@@ -171,6 +172,7 @@ class FailureDetector:
             speed=self.clock.speed,
             prices=self.prices.get(),
             board=self.board.get(),
+            listings=self.listings.get(),
             account=account and replace(account, unrecorded=self._unaccepted(account, measured)),
             trades=self.open_trades.get(),
             loop_lag=measured.loop_lag,

@@ -1,6 +1,7 @@
 """kill_switch: carries each halt to the venue: stops the order group of entries, cancels what rests of ours, verifies it.
 
-It never places an order, never cancels one that is not ours, and never sets or clears a halt.
+It never places an order, never cancels one that is not ours, and never sets or clears a halt. While the venue does not
+answer, nothing counts as verified and it asks again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from recio.clock import Clock
 from recio.db import kill_switch
 from recio.db.connection import transaction
 from recio.kalshi import account, order_groups
+from recio.kalshi.answers import NoAnswer, Round, answer_of
 from recio.kalshi.order_changes import Cancelled, cancel
 from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
@@ -32,6 +34,8 @@ from recio.wires import Reads, Writes
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 CYCLE = 1.0
+LONGEST_WAIT = 4.0
+"""Host seconds between two attempts while the venue does not answer: somebody waits for the halt to be verified."""
 LOOK_AGAIN = 0.2
 """Host seconds between two listings while something of ours rests or is on its way."""
 GROUP_LOOK = 15.0
@@ -62,12 +66,16 @@ class KillSwitch:
     order_group: Writes[OrderGroupReady]
 
     async def run(self, say: Say) -> None:
-        memory, version = _Memory(), 0
+        memory, version, asked = _Memory(), 0, Round("halts at the venue")
         await self._publish(memory)
         while True:
             await cycle_of(Task.KILL_SWITCH)
-            say(await self._cycle(memory, say))
-            with anyio.move_on_after(CYCLE):
+            try:
+                say(await self._cycle(memory, say))
+            except NoAnswer as error:
+                asked.faults.append(str(error))
+                say(f"asks again: {error}")
+            with anyio.move_on_after(min(asked.wait, LONGEST_WAIT) if asked.end() else CYCLE):
                 version = await self.controls.newer_than(version)
 
     async def _cycle(self, memory: _Memory, say: Say) -> str:
@@ -92,10 +100,10 @@ class KillSwitch:
         cancelled, rests = set[str](), True
         while rests:
             say(f"stops at the venue: {halt.cause}")
-            as_of = await account.as_of(self.rest)
-            listed = [each for each in await account.resting(self.rest) if self._is_ours(each)]
+            as_of = await answer_of(account.as_of(self.rest))
+            listed = [each for each in await answer_of(account.resting(self.rest)) if self._is_ours(each)]
             for order in listed:
-                if isinstance(await cancel(self.rest, order.resting), Cancelled):
+                if isinstance(await answer_of(cancel(self.rest, order.resting)), Cancelled):
                     cancelled.add(order.resting.venue_order_id)
             rests = bool(listed) or as_of < began or self._unresolved()
             if rests:
@@ -134,9 +142,9 @@ class KillSwitch:
             group = memory.group or await self._find_or_make(shard)
             if memory.triggered is not halted:
                 move = order_groups.trigger_group if halted else order_groups.reset_group
-                await move(self.rest, group.group_id, group.exchange_index)
+                await answer_of(move(self.rest, group.group_id, group.exchange_index), or_refusal=True)
             elif anyio.current_time() - memory.looked_at > GROUP_LOOK:
-                await order_groups.group(self.rest, group.group_id)
+                await answer_of(order_groups.group(self.rest, group.group_id), or_refusal=True)
             else:
                 return
         except VenueRefused as refused:
@@ -153,8 +161,11 @@ class KillSwitch:
         async with transaction(self.pool) as connection:
             known = await kill_switch.order_group(connection, shard)
         if known is None:
-            known = await order_groups.create_group(
-                self.rest, limit=contracts_at_once(self.limits), exchange_index=shard
+            known = await answer_of(
+                order_groups.create_group(
+                    self.rest, limit=contracts_at_once(self.limits), exchange_index=shard
+                ),
+                or_refusal=True,
             )
             async with transaction(self.pool) as connection:
                 await kill_switch.add_order_group(connection, known, shard)

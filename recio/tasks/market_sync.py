@@ -1,7 +1,8 @@
-"""market_sync: holds the one socket to the venue, discovers the open events, keeps their books, passes on the rest.
+"""market_sync: holds the one socket to the venue, keeps the books of the markets that are known, passes on the rest.
 
-A book that cannot be proven whole is published as none, with the reason; status and close time are the venue's own,
-never guessed from the clock. Fills, orders and index prints are handed on as they come; it draws no conclusion from them.
+A book that cannot be proven whole is published as none, with the reason. It asks nothing over REST and nothing of the
+database, so no read that fails can take a book away. Fills, orders, index prints and what is said of markets are handed
+on as they come; it draws no conclusion from them.
 """
 
 from __future__ import annotations
@@ -11,30 +12,22 @@ import time
 from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import groupby
+from datetime import datetime, timedelta
 
 import aiohttp
 import anyio
-import asyncpg
 import structlog
 
 from recio.bells import Bells, woken_by
 from recio.clock import Clock
-from recio.db import market_data
-from recio.db.connection import transaction
 from recio.errors import Transient
-from recio.kalshi.exchange_status import Pause, read_pauses, read_state
-from recio.kalshi.fees import SeriesFees, read_fees
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Frame
-from recio.kalshi.markets import Listing, event_markets
-from recio.kalshi.responses import VenueRefused
-from recio.kalshi.rest import KalshiRest
 from recio.kalshi.signing import Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.kalshi.subscriptions import (
     INDEX,
+    LIFECYCLE,
     PRIVATE,
     BookChanged,
     Broken,
@@ -47,15 +40,29 @@ from recio.kalshi.subscriptions import (
     SubscriptionRefused,
     Subscriptions,
 )
+from recio.kalshi.venue_clock import VenueClock
 from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen
-from recio.messages.markets import Market, MarketBoard, MarketEnded, VenuePhase, VenueState
+from recio.messages.markets import (
+    BookView,
+    ListeningAnew,
+    Listings,
+    Market,
+    MarketBoard,
+    MarketEnded,
+    MarketMoved,
+    MarketNews,
+    Traded,
+    VenuePhase,
+    VenueState,
+)
+from recio.messages.orders import OpenTrades
 from recio.messages.prices import IndexHistory, IndexValue
 from recio.rules.market import market_board
-from recio.settings.venue import KalshiSection, MarketSection
+from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.units import Ticker
-from recio.wires import Notes, Sends, Writes, WritesBoard
+from recio.wires import Notes, Reads, Sends, Writes, WritesBoard
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -63,82 +70,106 @@ LOOK_EVERY = 1.0
 """Host seconds between two looks at the whole board."""
 WHOLE_LIMIT = 15.0
 """Host seconds that the book of an open market may stay unusable on one socket."""
-BOUNDARY_SLACK = 0.3
-"""Host seconds after an open or close before the venue is asked about it."""
-FEES_EVERY = 300.0
-"""Host seconds after which fees and announced pauses are read again, if no message said so before."""
+NEVER_LONGER = timedelta(minutes=1)
+"""Market time after which the board is laid out anew in any case."""
 PRINTS_KEPT = 120
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Traded:
-    """A series that is traded: its coin, and the index that decides it."""
-
-    series: str
-    symbol: str
-    index_id: str
 
 
 @dataclass(slots=True)
 class _Known:
-    """What this run has learnt; gone with it."""
+    """What this run has learnt; gone with it, but for what other wires still hold."""
 
     subscriptions: Subscriptions
-    markets: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
+    markets: Mapping[Ticker, Market] = field(default_factory=dict[Ticker, Market])
+    held: frozenset[Ticker] = frozenset()
     prints: dict[str, deque[IndexValue]] = field(default_factory=dict[str, deque[IndexValue]])
-    fees: dict[str, SeriesFees] = field(default_factory=dict[str, SeriesFees])
-    fees_at: float = 0.0
-    pauses: tuple[Pause, ...] = ()
     venue: VenueState = field(default_factory=lambda: VenueState(phase=VenuePhase.UNKNOWN))
-    changed: Bells = field(default_factory=Bells)
-    on_board: set[Ticker] = field(default_factory=set[Ticker])
     dirty: dict[Ticker, None] = field(default_factory=dict[Ticker, None])
     """Books that changed since the board was published."""
+    on_board: dict[Ticker, Market] = field(default_factory=dict[Ticker, Market])
     laid_out_until: datetime | None = None
     """The first close on the board; None: it has to be laid out anew."""
-    look_again: anyio.Event = field(default_factory=anyio.Event)
+    changed: Bells = field(default_factory=Bells)
     whole_at: float = field(default_factory=time.monotonic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarketSync:
     session: aiohttp.ClientSession
-    pool: asyncpg.Pool[asyncpg.Record]
-    rest: KalshiRest
+    venue_clock: VenueClock
     signer: Signer
     ws_url: str
     clock: Clock
     venue: KalshiSection
-    settings: MarketSection
     traded: tuple[Traded, ...]
     use_index: bool
+    listings: Reads[Listings]
+    open_trades: Reads[OpenTrades]
+    prints_before: Reads[IndexHistory]
+    """What an earlier run of this task heard: the same wire that it writes."""
     board: WritesBoard
     index: Writes[IndexHistory]
     account_hints: Sends[AccountHint]
     market_ends: Notes[MarketEnded]
+    market_news: Notes[MarketNews]
 
     async def run(self, say: Say) -> None:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
         known = _Known(subscriptions=Subscriptions(indexes=indexes))
-        self.board.lay_out(())
-        self.board.publish(venue=known.venue, heard_at=None, clock_offset=None)
-        self.index.set(IndexHistory(prints={}, why_none="connecting" if indexes else "switched off"))
+        self._begin(known, why_no_index="connecting" if indexes else "switched off")
         async with (
             open_socket(
                 self.session,
                 self.ws_url,
                 self.signer,
                 self.clock,
-                venue_clock=self.rest.venue_clock,
+                venue_clock=self.venue_clock,
                 idle_timeout_seconds=self.venue.idle_timeout_seconds,
             ) as socket,
             anyio.create_task_group() as group,
         ):
             await _send(known, socket, known.subscriptions.opening())
-            group.start_soon(self._discover, known, socket)
+            group.start_soon(self._follow, self.listings, known, socket)
+            group.start_soon(self._follow, self.open_trades, known, socket)
             group.start_soon(self._publish, known, socket, say)
             group.start_soon(self._be_impatient, known, socket)
             await self._listen(known, socket)
+
+    def _begin(self, known: _Known, *, why_no_index: str) -> None:
+        """Without a socket no book is known; the markets stay, and so do the prints that were heard."""
+        self._look(known)
+        shown = market_board.shown(known.markets, known.held, self.clock.utc())
+        self.board.lay_out(market_board.market_view(each, _no_book) for each in shown)
+        self.board.publish(venue=known.venue, heard_at=None, clock_offset=self._clock_offset())
+        before = self.prints_before.get()
+        if before is not None:
+            known.prints = {name: deque(each, maxlen=PRINTS_KEPT) for name, each in before.prints.items()}
+        self.index.set(
+            IndexHistory(
+                prints={name: tuple(each) for name, each in known.prints.items()}, why_none=why_no_index
+            )
+        )
+
+    def _look(self, known: _Known) -> None:
+        """The markets as they are known now, and which of them are held."""
+        listings = self.listings.get()
+        if listings is not None and listings.markets is not known.markets:
+            known.markets, known.laid_out_until = listings.markets, None
+        if listings is not None:
+            known.venue = listings.venue
+        held = market_board.held_on(self.open_trades.get())
+        if held != known.held:
+            known.held, known.laid_out_until = held, None
+
+    async def _follow(self, wire: Reads[object], known: _Known, socket: KalshiSocket) -> None:
+        """Keep the books that are wanted by what is known of markets, or by what is held."""
+        while True:
+            version = wire.version
+            self._look(known)
+            wanted = market_board.wanted(known.markets, known.held, self.clock.utc())
+            await _send(known, socket, known.subscriptions.want_books(wanted))
+            known.changed.ring()
+            await wire.newer_than(version)
 
     async def _listen(self, known: _Known, socket: KalshiSocket) -> None:
         while True:
@@ -168,8 +199,9 @@ class MarketSync:
         match outcome:
             case Broken(channel=channel, why=why):
                 log.warning("channel broken", channel=channel, why=why)
+                self.market_news.put(ListeningAnew())
                 known.laid_out_until = None
-                known.look_again.set()
+                known.changed.ring()
             case Opened(channel=channel):
                 known.laid_out_until = None
                 await self._opened(channel)
@@ -196,21 +228,22 @@ class MarketSync:
                 )
             case LifecycleSeen(ticker=ticker):
                 if ticker.split("-", 1)[0] in {each.series for each in self.traded}:
-                    self._note_lifecycle(known, frame)
+                    self._note_lifecycle(frame)
             case _:
                 pass
 
-    def _note_lifecycle(self, known: _Known, seen: LifecycleSeen) -> None:
-        known.fees_at = 0.0 if seen.kind == "fee" else known.fees_at
-        known.look_again.set()
-        if seen.result is not None:
+    def _note_lifecycle(self, seen: LifecycleSeen) -> None:
+        self.market_news.put(MarketMoved(ticker=seen.ticker, kind=seen.kind, says=seen.says))
+        if seen.says.result is not None:
             self.market_ends.put(
-                MarketEnded(ticker=seen.ticker, result=seen.result, heard_at=self.clock.utc())
+                MarketEnded(ticker=seen.ticker, result=seen.says.result, heard_at=self.clock.utc())
             )
 
     async def _opened(self, channel: str) -> None:
         if channel in PRIVATE:
             await self.account_hints.send(AccountChannelsOpened(at=self.clock.utc()))
+        elif channel == LIFECYCLE:
+            self.market_news.put(ListeningAnew())
 
     def _refused(self, channels: tuple[str, ...], why: str) -> None:
         log.warning("subscription refused", channels=list(channels), why=why)
@@ -219,99 +252,44 @@ class MarketSync:
         if set(channels) & set(PRIVATE):
             raise Transient(f"the venue refused the account channels: {why}")
 
-    async def _discover(self, known: _Known, socket: KalshiSocket) -> None:
-        while True:
-            known.look_again = anyio.Event()
-            await self._look(known, socket)
-            with anyio.move_on_after(self._until_next_look(known)):
-                await known.look_again.wait()
-            # A burst of lifecycle messages is one reason to look, not many.
-            await anyio.sleep(BOUNDARY_SLACK)
-
-    def _until_next_look(self, known: _Known) -> float:
-        """Host seconds to the next regular look, or to the next open or close if that is sooner."""
-        now = self.clock.utc()
-        boundaries = [
-            (at - now).total_seconds() / self.clock.speed
-            for market in known.markets.values()
-            for at in (market.open_time, market.close_time)
-            if at > now
-        ]
-        return min([self.settings.discover_every_seconds, *boundaries])
-
-    async def _look(self, known: _Known, socket: KalshiSocket) -> None:
-        await self._read_rarely(known)
-        markets = [market for each in self.traded for market in await self._listed(each, known)]
-        exchange_index = next((each.exchange_index for each in markets), None)
-        known.venue = await read_state(self.rest, exchange_index, known.pauses)
-        await self._remember(known, markets)
-        await _send(known, socket, known.subscriptions.want_books({market.ticker for market in markets}))
-        known.laid_out_until = None
-        known.changed.ring()
-
-    async def _read_rarely(self, known: _Known) -> None:
-        """Fees and announced pauses, which change by the week."""
-        now = time.monotonic()
-        if known.fees_at and now - known.fees_at < FEES_EVERY:
-            return
-        for each in self.traded:
-            try:
-                known.fees[each.series] = await read_fees(self.rest, each.series)
-            except VenueRefused as error:
-                known.fees.pop(each.series, None)
-                log.error("series refused", series=each.series, why=str(error))
-        known.pauses = await read_pauses(self.rest)
-        known.fees_at = now
-
-    async def _listed(self, traded: Traded, known: _Known) -> tuple[Market, ...]:
-        fees = known.fees.get(traded.series)
-        if fees is None:
-            return ()
-        listing = Listing(series=traded.series, symbol=traded.symbol, index_id=traded.index_id, fees=fees)
-        listed = await event_markets(self.rest, listing, self.clock.utc())
-        for ticker, why in listed.refused:
-            log.warning("market refused", ticker=ticker, why=why)
-        return listed.markets
-
-    async def _remember(self, known: _Known, markets: Iterable[Market]) -> None:
-        before, known.markets = known.markets, {each.ticker: each for each in markets}
-        changed = [each for each in known.markets.values() if before.get(each.ticker) != each]
-        async with transaction(self.pool) as connection:
-            await market_data.note_markets(connection, changed)
-        _tell(changed, before)
-
     async def _publish(self, known: _Known, socket: KalshiSocket, say: Say) -> None:
         """At each change at once: whatever came together is published together."""
+        looked_at = -math.inf
         with woken_by(known.changed) as bell:
-            looked_at = -math.inf
             while True:
                 await cycle_of(Task.MARKET_SYNC)
-                board = self._board(known, socket)
+                board = self._put(known, socket)
                 if time.monotonic() - looked_at >= LOOK_EVERY:
                     looked_at = time.monotonic()
                     say(market_board.sentence(board))
-                    _insist_on_whole_books(known, board)
+                    _insist_on_whole_books(known, board, self.clock.utc())
                 await bell.wait(LOOK_EVERY)
 
-    def _board(self, known: _Known, socket: KalshiSocket) -> MarketBoard:
+    def _put(self, known: _Known, socket: KalshiSocket) -> MarketBoard:
+        """Whatever changed goes on the board; where markets came or went it is laid out anew."""
         now, view_of = self.clock.utc(), known.subscriptions.books.view
         if known.laid_out_until is None or now >= known.laid_out_until:
-            markets = market_board.current(known.markets.values(), now)
-            known.laid_out_until = min((each.close_time for each in markets), default=None)
+            markets = market_board.shown(known.markets, known.held, now)
+            ahead = [each.close_time for each in markets if each.close_time > now]
+            known.laid_out_until = min(ahead, default=now + NEVER_LONGER)
+            known.on_board = {each.ticker: each for each in markets}
             self.board.lay_out(market_board.market_view(each, view_of) for each in markets)
-            known.on_board = {each.ticker for each in markets}
         else:
-            for ticker in known.dirty.keys() & known.on_board:
-                self.board.put(market_board.market_view(known.markets[ticker], view_of))
+            for ticker in known.dirty:
+                if ticker in known.on_board:
+                    self.board.put(market_board.market_view(known.on_board[ticker], view_of))
         known.dirty.clear()
         # Pings say that the venue lives and nothing about its books.
         heard_at = (socket.last_frame or socket.last_heard) - socket.delay
-        offset = self.rest.venue_clock.offset
-        return self.board.publish(
-            venue=known.venue,
-            heard_at=heard_at,
-            clock_offset=None if offset is None else offset.nearest,
-        )
+        return self.board.publish(venue=known.venue, heard_at=heard_at, clock_offset=self._clock_offset())
+
+    def _clock_offset(self) -> float | None:
+        offset = self.venue_clock.offset
+        return None if offset is None else offset.nearest
+
+
+def _no_book(_ticker: Ticker) -> BookView | None:
+    return None
 
 
 async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]) -> None:
@@ -319,31 +297,10 @@ async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]
         known.subscriptions.sent(await socket.send(command), command)
 
 
-def _insist_on_whole_books(known: _Known, board: MarketBoard) -> None:
+def _insist_on_whole_books(known: _Known, board: MarketBoard, now: datetime) -> None:
     """Begin anew when the book of an open market stays broken: a snapshot that was asked for never came."""
-    blind = market_board.blind(board)
+    blind = market_board.blind(board, now)
     if not blind:
         known.whole_at = time.monotonic()
     elif time.monotonic() - known.whole_at > WHOLE_LIMIT:
         raise Transient(f"no whole book of {blind[0]} for {WHOLE_LIMIT:g} s: everything is read anew")
-
-
-def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
-    """One line for each event that changed, and one for each market that became untradable."""
-    for event, group in groupby(
-        sorted(changed, key=lambda each: each.event_ticker), lambda each: each.event_ticker
-    ):
-        markets = list(group)
-        first = min(markets, key=market_board.strike_of)
-        log.info(
-            "market",
-            ticker=first.ticker if len(markets) == 1 else f"{event} ({len(markets)} strikes)",
-            status=first.status.value,
-            strike=str(first.floor_strike or first.cap_strike or "not known yet"),
-            closes=first.close_time.isoformat(timespec="seconds"),
-        )
-        for each in markets:
-            if each.untradable and (
-                each.ticker not in before or before[each.ticker].untradable != each.untradable
-            ):
-                log.warning("market not traded", ticker=each.ticker, why=each.untradable)

@@ -17,8 +17,8 @@ import structlog
 from recio.clock import Clock
 from recio.db import paper_trades as rows
 from recio.db.connection import transaction
+from recio.kalshi.answers import NoAnswer, answer_of
 from recio.kalshi.markets import read_result
-from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent, ShadowScore
@@ -195,7 +195,6 @@ class Shadow:
         )
 
     async def _ask_for_results(self, run: _Run) -> bool:
-        """Raises Transient."""
         now = self.clock.utc()
         closed = [ticker for ticker, closes in run.closing.items() if closes <= now]
         if not closed or anyio.current_time() - run.asked_at < RESULT_EVERY:
@@ -207,8 +206,8 @@ class Shadow:
 
     async def _settle(self, ticker: Ticker) -> bool:
         try:
-            found = await read_result(self.rest, ticker)
-        except VenueRefused as error:
+            found = await answer_of(read_result(self.rest, ticker))
+        except NoAnswer as error:
             log.warning("no result of a shadow's market", ticker=ticker, why=str(error))
             return False
         if found.result is None or found.settled_at is None:

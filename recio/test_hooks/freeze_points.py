@@ -21,6 +21,7 @@ class Task(StrEnum):
 
     PRICE_FEED = "price_feed"
     MARKET_SYNC = "market_sync"
+    DISCOVERY = "discovery"
     ACCOUNT_SYNC = "account_sync"
     ENTRY = "entry"
     EXIT = "exit"

@@ -5,6 +5,7 @@ Decimals are strings, times RFC 3339, and null is unknown: never zero, never one
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from typing import Any
 
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages.decisions import StrikeAssessment
-from recio.messages.markets import MarketBoard, MarketView
+from recio.messages.markets import MarketBoard, MarketView, VenueRead
 from recio.messages.prices import Prices, PriceView, SourceView
 from recio.rules.market.quotes import ask_of, bid_of
 from recio.times import time_text
@@ -77,8 +78,9 @@ def _source(source: SourceView, now: datetime) -> dict[str, Any]:
     }
 
 
-def venue_row(wires: Wires, limits: LimitsView) -> dict[str, Any]:
-    """What the venue says of itself."""
+def venue_row(wires: Wires, limits: LimitsView, now: datetime) -> dict[str, Any]:
+    """What the venue says of itself, and how old what was read of it is."""
+    listings = wires.listings.get()
     board = wires.board.get()
     state = None if board is None else board.venue
     pause = None if state is None else state.next_pause
@@ -92,6 +94,33 @@ def venue_row(wires: Wires, limits: LimitsView) -> dict[str, Any]:
         else round(board.clock_offset, 3),
         "index": None if index is None else index.why_none,
         "limits": asdict(limits),
+        "reads": [_read(each, now) for each in (listings.reads if listings else ())],
+        "oldest_read": _oldest(listings.reads if listings else (), now),
+    }
+
+
+def _oldest(reads: Sequence[VenueRead], now: datetime) -> dict[str, Any] | None:
+    """The read that is furthest beyond its own rhythm: what is known is as old as that."""
+    if not reads:
+        return None
+    failing = [each for each in reads if each.fault]
+
+    def overdue(read: VenueRead) -> float:
+        return math.inf if read.confirmed_at is None else age_seconds(read.confirmed_at, now) - read.every
+
+    return _read(max(reads, key=overdue), now) | {
+        "failing": len(failing),
+        "faults": "\n".join(f"{each.name}: {each.fault}" for each in failing),
+    }
+
+
+def _read(read: VenueRead, now: datetime) -> dict[str, Any]:
+    return {
+        "read": read.name,
+        "every_seconds": read.every,
+        "confirmed_at": None if read.confirmed_at is None else time_text(read.confirmed_at),
+        "age_seconds": None if read.confirmed_at is None else age_seconds(read.confirmed_at, now),
+        "fault": read.fault,
     }
 
 

@@ -1,5 +1,5 @@
-// Shows what the daemon pushes over /events, in place; it changes nothing at the daemon but for the
-// halts that a person asks for, and never lets figures that stopped arriving look alive.
+// Shows what the daemon pushes over /events; it changes nothing there but the halts that a person asks for,
+// and never lets figures that stopped arriving look alive.
 "use strict";
 
 const DASH = "\u2014", MINUS = "\u2212";
@@ -10,7 +10,7 @@ const STALE = 15; // real seconds after which an age stands out
 const $ = (id) => document.getElementById(id);
 const unknown = (value) => value === null || value === undefined || value === "";
 
-// --- text: decimals arrive as strings and unknown is a dash, never a number ---
+// --- text: unknown is a dash, never a number ---
 
 const decimals = [0, 1, 2].map((digits) => new Intl.NumberFormat("en-US", { minimumFractionDigits: digits, maximumFractionDigits: digits }));
 
@@ -94,7 +94,7 @@ const toneOf = (text) => {
   return number > 0 ? "up" : number < 0 ? "down" : "";
 };
 
-// --- the document: touched only where something differs ---
+// --- the document ---
 
 function make(tag, className = "", text = "") {
   const element = document.createElement(tag);
@@ -129,12 +129,12 @@ function sync(parent, items, keyOf, create, show) {
   });
 }
 
-// --- ages: counted on here between messages, so that a dead page grows old by itself ---
+// --- ages: counted on between messages, so that a dead page grows old ---
 
 const growing = new Map();
 let heard = null; // when the last good message came, by both clocks of this computer
 
-// A sleeping device may stop either clock; the larger difference is the one that is never too young.
+// A sleeping device may stop either clock: the larger difference counts.
 const stamp = () => ({ steady: performance.now(), wall: Date.now() });
 const since = (then) => Math.max(0, performance.now() - then.steady, Date.now() - then.wall) / 1000;
 
@@ -155,10 +155,10 @@ function advance() {
 
 // --- tables ---
 
-// Roles are spelled out because a row laid out as a card on a phone would lose them.
+// Roles are spelled out: a row laid out as a card would lose them.
 function withRole(element, role) { element.setAttribute("role", role); return element; }
 
-// A row with `heading` is shown as one wide cell by `heading.show`, before the rows it heads.
+// A row with `heading` is one wide cell before the rows it heads.
 function tableOf(id, columns, keyOf, nothing, rowClass = () => "", heading = null) {
   const table = withRole($(id), "table"), body = withRole(make("tbody"), "rowgroup");
   const empty = make("p", "empty", nothing);
@@ -246,7 +246,7 @@ function nearestTickers(status) {
   return new Set(Array.from(nearest.values(), (each) => each.ticker));
 }
 
-// The rows with a heading before each event; a single event is headed beside the title of the board.
+// A single event is headed beside the title of the board.
 function withHeadings(rows, shared) {
   if (shared) return rows;
   return rows.flatMap((row, index) => (rows[index - 1]?.event === row.event ? [row] : [headingBefore(row, rows), row]));
@@ -439,7 +439,7 @@ function showSentence(cell, [, task]) {
 const tasks = tableOf("tasks", [
   text("Task", "name", ([name]) => word(name)),
   { head: "State", kind: "state", show: (cell, [, task]) => { put(cell, `${TASK_SIGN[task.state] ?? "?"} ${word(task.state)}`); dress(cell, "state-" + task.state); } },
-  // Heartbeats are machinery: they age in real seconds even where market time runs faster.
+  // Heartbeats age in real seconds even where market time runs faster.
   { head: "Age", kind: "num", show: (cell, [, task]) => grow(cell, task.age_seconds, { limit: STALE }) },
   { head: "Restarts", kind: "num restarts", show: (cell, [, task]) => { put(cell, unknown(task.restarts) ? DASH : String(task.restarts)); dress(cell, task.restarts > 0 ? "bad" : ""); } },
   { head: "Last did", label: "", kind: "note", build: parted("main", "error"), show: showSentence },
@@ -555,9 +555,9 @@ function showVenue({ venue }) {
   const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
   const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
   const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
-  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
+  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
   sync($("venue"), [venue], () => "venue", create, (box) => {
-    const [label, figure, limits, clock, next, index] = box.children;
+    const [label, figure, limits, clock, next, index, read] = box.children;
     put(label, "Kalshi");
     put(figure, unknown(venue.phase) ? DASH : word(venue.phase));
     dress(figure, "figure " + (paused ? "down" : ""));
@@ -567,6 +567,12 @@ function showVenue({ venue }) {
     hide(next, pause === "");
     put(index, unknown(venue.index) || venue.index === "" ? "" : "index: " + venue.index);
     hide(index, unknown(venue.index) || venue.index === "");
+    const old = venue.oldest_read;
+    hide(read, !old);
+    if (!old) return;
+    dress(read, "detail" + (old.failing ? " bad" : ""));
+    put(read, (old.failing ? `\u2715 ${old.failing} reads fail, ` : "") + `${old.read}: ` + (unknown(old.age_seconds) ? "not read yet" : age(old.age_seconds) + " old"));
+    read.title = old.faults;
   });
 }
 
@@ -621,7 +627,7 @@ function show(status) {
   headline += ` \u00b7 recio ${word(status.mode)} ${word(status.environment)}`;
 }
 
-// --- connection: the one thing on this page that must never be wrong ---
+// --- connection: must never be wrong ---
 
 const opened = stamp();
 let source = null, tried = opened, lost = false, headline = "recio";
@@ -673,7 +679,7 @@ function tick() {
   if (document.title !== title) document.title = title;
 }
 
-// --- halts: the one thing this page asks for ---
+// --- halts ---
 
 async function requestHalt(event) {
   event.preventDefault();

@@ -82,7 +82,7 @@ def snapshot(
             name: {"depth": queue.depth, "capacity": queue.capacity} for name, queue in wires.queues().items()
         },
         "prices": price_rows(wires.prices.get() or Prices(), now),
-        "venue": venue_row(wires, facts.limits()),
+        "venue": venue_row(wires, facts.limits(), now),
         "board": board_rows(wires, now, whole=whole_board),
         "board_total": len(board.markets) if (board := wires.board.get()) else 0,
         "verdict": None if (said := wires.assessments.get()) is None else said.verdict,

@@ -190,9 +190,9 @@ BREACHES = (
     Breach(
         "every table has one writer",
         "schema.sql",
-        "-- Writer: market_sync and entry.",
-        ("schema.sql: ", "table markets has 2 writers (market_sync and entry), limit 1", "TWO_WRITERS"),
-        instead_of="-- Writer: market_sync.",
+        "-- Writer: discovery and entry.",
+        ("schema.sql: ", "table markets has 2 writers (discovery and entry), limit 1", "TWO_WRITERS"),
+        instead_of="-- Writer: discovery.",
     ),
     Breach(
         "layers",

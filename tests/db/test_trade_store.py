@@ -12,7 +12,14 @@ import pytest
 from recio.db import audit_log, orders, trade_store, trades
 from recio.db.connection import Connection
 from recio.db.trade_store import Writer
-from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, SettlementSeen, VenueOrderStatus
+from recio.messages.account import (
+    CloseMoved,
+    FillSeen,
+    OrderProvenAbsent,
+    OrderSeen,
+    SettlementSeen,
+    VenueOrderStatus,
+)
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
     OrderAccepted,
@@ -408,3 +415,20 @@ async def test_the_database_and_the_program_mean_the_same_by_unproven_and_ended(
         ended = trade in lifecycle.ENDED_TRADES
         assert await connection.fetchval("SELECT has_ended($1)", trade.value) is ended
         assert await in_index("trades_one_live_per_market", trade.value) is not ended
+
+
+async def test_a_close_that_the_venue_moves_moves_with_the_live_trade_once_and_in_the_log(
+    connection: Connection, writer: Writer
+):
+    trade_id = await opened(connection, writer)
+    later = NOW + timedelta(minutes=40)
+    for _ in range(2):
+        await trade_store.record_fact(connection, CloseMoved(ticker=TICKER, closes_at=later), NOW)
+    assert (await trades.one(connection, trade_id)).closes_at == later
+    logged = "SELECT detail FROM audit_log WHERE kind = 'close moved' AND trade_id = $1"
+    assert [row["detail"] for row in await connection.fetch(logged, trade_id)] == [
+        {"closes_at": later.isoformat()}
+    ]
+    await trade_store.record_fact(connection, settled(Side.YES), NOW)
+    await trade_store.record_fact(connection, CloseMoved(ticker=TICKER, closes_at=NOW), NOW)
+    assert (await trades.one(connection, trade_id)).closes_at == later

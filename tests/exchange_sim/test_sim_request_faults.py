@@ -341,3 +341,31 @@ async def test_a_late_answer_is_late_and_other_requests_are_not(start_exchange) 
     assert time.monotonic() - begun < 0.3
     await late
     assert time.monotonic() - begun >= 0.3
+
+
+async def test_reads_of_a_path_fail_until_disarmed_and_nothing_else_does(start_exchange) -> None:
+    client = await start_exchange(quiet_traders=True)
+    ticker = await client.open_ticker()
+    await arm(client, "fail_reads", path="/markets", status=404)
+    await arm(client, "fail_reads", path="/portfolio", status=200)
+    for _ in range(3):
+        assert (await raw(client, "GET", f"/markets/{ticker}"))[0] == 404
+    with pytest.raises(json.JSONDecodeError):
+        json.loads((await raw(client, "GET", "/portfolio/balance"))[2])
+    assert (await raw(client, "GET", "/exchange/status"))[0] == 200
+    assert (await raw(client, "POST", "/portfolio/events/orders", bid(ticker)))[0] == 201
+    await arm(client, "fail_reads", path="", status=0)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(raw(client, "GET", "/exchange/status"), 0.5)
+    async with client.session.delete(client.root + "/admin/faults") as answer:
+        assert (await answer.json())["failing"] == {}
+    assert (await raw(client, "GET", f"/markets/{ticker}"))[0] == 200
+
+
+async def test_a_close_that_is_moved_is_told_and_the_market_stays_open_until_then(start_exchange) -> None:
+    client = await start_exchange(quiet_traders=True)
+    ticker = await client.open_ticker()
+    before = json.loads((await raw(client, "GET", f"/markets/{ticker}"))[2])["market"]["close_time"]
+    await arm(client, "move_close", ticker=ticker, seconds=60)
+    after = json.loads((await raw(client, "GET", f"/markets/{ticker}"))[2])["market"]["close_time"]
+    assert after > before

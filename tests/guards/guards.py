@@ -427,8 +427,8 @@ HALT_LEVELS = (
     _guard(
         "a halt cancels only what is ours",
         "recio/tasks/kill_switch.py",
-        "for each in await account.resting(self.rest) if self._is_ours(each)]",
-        "for each in await account.resting(self.rest)]",
+        "for each in await answer_of(account.resting(self.rest)) if self._is_ours(each)]",
+        "for each in await answer_of(account.resting(self.rest))]",
         KILL_SWITCH,
     ),
     _guard(

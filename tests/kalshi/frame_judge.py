@@ -114,7 +114,7 @@ def _others(frame: Frame, envelope: dict[str, Any], body: Any) -> list[tuple[str
                 *_numbered(frame, envelope),
                 ("ticker", frame.ticker, named),
                 ("kind", frame.kind, kind),
-                ("result", frame.result and frame.result.value, said),
+                ("result", frame.says.result and frame.says.result.value, said),
             ]
         case Subscribed():
             answers = ("number", frame.number, envelope.get("id"))

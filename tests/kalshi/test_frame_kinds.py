@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import (
+    EPOCH,
     FrameError,
     Passed,
     parse_frame,
 )
+from recio.kalshi.lifecycle_frames import STATUS
 from recio.messages.account import FillSeen, OrderSeen
+from recio.messages.markets import MarketSays, MarketStatus, PriceRange, StrikeType
 from recio.messages.prices import IndexValue
-from recio.units import Side, Ticker
+from recio.units import Price, Side, Ticker
 from tests.builders import NOW
 
 
@@ -163,7 +166,62 @@ def test_whatever_happens_to_a_market_is_a_reason_to_look_again(kind: str):
     seen = parse_frame(
         private("market_lifecycle_v2", {"market_ticker": "K", "event_type": kind, "more": [1]})
     )
-    assert seen == LifecycleSeen(sid=5, seq=6, ticker=Ticker("K"), kind=kind)
+    says = MarketSays(status=STATUS.get(kind))
+    assert seen == LifecycleSeen(sid=5, seq=6, ticker=Ticker("K"), kind=kind, says=says)
+
+
+@pytest.mark.parametrize(
+    ("kind", "said", "says"),
+    [
+        ("close_date_updated", {"close_ts": 1_000}, MarketSays(close_time=EPOCH + timedelta(seconds=1_000))),
+        (
+            "settled",
+            {"settled_ts": 7},
+            MarketSays(status=MarketStatus.FINALIZED, settled_at=EPOCH + timedelta(seconds=7)),
+        ),
+        (
+            "metadata_updated",
+            {"strike_type": "greater_or_equal", "floor_strike": 84000.10},
+            MarketSays(strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal("84000.10"), None)),
+        ),
+        ("metadata_updated", {"yes_sub_title": "above"}, MarketSays()),
+        (
+            "price_level_structure_updated",
+            {"price_ranges": [{"start": "0.0000", "end": "1.0000", "step": "0.0010"}]},
+            MarketSays(price_ranges=(PriceRange(start=Price(0), end=Price(10_000), step=Price(10)),)),
+        ),
+    ],
+)
+def test_what_the_venue_says_of_a_market_is_taken_exactly(
+    kind: str, said: dict[str, object], says: MarketSays
+):
+    seen = parse_frame(private("market_lifecycle_v2", {"market_ticker": "K", "event_type": kind, **said}))
+    assert isinstance(seen, LifecycleSeen)
+    assert seen.says == says
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"strike_type": "custom"},
+        {"close_ts": "soon"},
+        {"close_ts": 10**30},
+        {"floor_strike": 1e300},
+        {"price_ranges": [{"start": "0", "end": "0", "step": "0"}]},
+        {"settled_ts": [1]},
+    ],
+)
+def test_a_word_that_is_not_understood_leaves_the_rest_to_the_lists_and_refuses_no_frame(
+    strange: dict[str, object],
+):
+    seen = parse_frame(
+        private(
+            "market_lifecycle_v2",
+            {"market_ticker": "K", "event_type": "determined", "result": "yes", **strange},
+        )
+    )
+    assert isinstance(seen, LifecycleSeen)
+    assert seen.says == MarketSays(status=MarketStatus.DETERMINED, result=Side.YES)
 
 
 @pytest.mark.parametrize(
@@ -175,7 +233,7 @@ def test_a_result_is_a_side_or_none_and_never_a_reason_to_refuse(said: object, r
         private("market_lifecycle_v2", {"market_ticker": "K", "event_type": "determined", "result": said})
     )
     assert isinstance(seen, LifecycleSeen)
-    assert seen.result is result
+    assert seen.says.result is result
 
 
 def test_a_new_event_is_a_reason_to_look_again():

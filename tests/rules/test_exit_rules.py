@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from recio.messages.controls import Halt, HaltLevel, Switch, SwitchedOff, TradingControls
 from recio.messages.decisions import CloseIntent
-from recio.messages.markets import BookView, MarketStatus, VenuePhase, VenueState
+from recio.messages.markets import BookView, MarketBoard, MarketStatus, VenuePhase, VenueState
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Momentum, PriceView
 from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide, next_moment
@@ -111,12 +111,12 @@ def test_holds_while_the_model_is_above_the_stop():
     ],
 )
 def test_a_floor_steps_down_to_a_price_that_the_market_knows(side: Side, floor: int, steps_to: int):
-    assert sellable_floor(view(), side, Price(floor)) == steps_to
+    assert sellable_floor(view().market.price_ranges, side, Price(floor)) == steps_to
 
 
 @given(st.integers(1, 9990), st.sampled_from(list(Side)))
 def test_a_floor_never_steps_up_and_always_lands_on_the_grid(floor: int, side: Side):
-    found = sellable_floor(view(), side, Price(floor))
+    found = sellable_floor(view().market.price_ranges, side, Price(floor))
     assert found <= max(floor, 10)
     assert price_in_range(found if side is Side.YES else complement(found), view())
 
@@ -159,6 +159,46 @@ def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
     closed = cycle(trade(closes_at=NOW), None, controls=FLATTEN)
     assert isinstance(closed, Holds)
     assert "left to settlement" in closed.sentence
+
+
+BLIND_BOARDS = {
+    "no board": None,
+    "another market only": board(view(market(ticker="KXBTC15M-26NOV230730-30"))),
+    "no book": board(replace(view(), book=None)),
+    "a book that fell silent": board(heard_at=NOW - timedelta(seconds=11)),
+}
+
+
+@pytest.mark.parametrize("seen", BLIND_BOARDS.values(), ids=BLIND_BOARDS)
+@pytest.mark.parametrize("side", list(Side))
+def test_a_flatten_that_sees_no_bid_sells_at_the_least_price_and_a_stop_does_not(
+    seen: MarketBoard | None, side: Side
+):
+    held = trade(side=side, exit_quantity=Quantity(300))
+    sale = cycle(held, None, controls=FLATTEN, board=seen)
+    assert isinstance(sale, CloseIntent)
+    known = seen is not None and any(each.market.ticker == held.ticker for each in seen.markets)
+    assert (sale.quantity, sale.floor) == (700, 10 if known else 100)
+    assert sale.exchange_index == held.exchange_index
+    assert "no bid can be seen" in sale.why
+    if seen is not BLIND_BOARDS["a book that fell silent"]:
+        stops = section(ExitSection, time_stop_seconds_to_close=899)
+        assert isinstance(cycle(held, None, board=seen, settings=stops), Holds)
+
+
+def test_a_flatten_that_sees_no_bid_keeps_to_the_floor_the_pause_the_status_and_the_close():
+    blind = board(replace(view(), book=None))
+    least = section(ExitSection, min_floor_dollars=Decimal("0.2"))
+    sale = cycle(trade(), None, controls=FLATTEN, board=blind, settings=least)
+    assert isinstance(sale, CloseIntent)
+    assert sale.floor == 2000
+    paused = replace(blind, venue=VenueState(phase=VenuePhase.TRADING_PAUSED))
+    stopped = board(replace(view(market(status=MarketStatus.INACTIVE)), book=None))
+    for seen in (paused, replace(paused, by_ticker={}), stopped):
+        assert isinstance(cycle(trade(), None, controls=FLATTEN, board=seen), Holds)
+    assert isinstance(cycle(trade(closes_at=NOW), None, controls=FLATTEN, board=None), Holds)
+    tried = ExitMemory(attempts=1, last_attempt=NOW - timedelta(seconds=1))
+    assert isinstance(cycle(trade(), None, controls=FLATTEN, board=blind, before=tried), Holds)
 
 
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():

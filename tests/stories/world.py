@@ -124,8 +124,11 @@ class World:
         self.daemon.send_signal(signal.SIGTERM)
         return self.daemon.wait(timeout=40)
 
-    def arm(self, kind: str, **options: float) -> None:
+    def arm(self, kind: str, **options: float | str) -> None:
         self._admin("/admin/faults", {"kind": kind, **options})
+
+    def disarm(self) -> None:
+        self._admin("/admin/faults", None, method="DELETE")
 
     def ledger(self) -> dict[str, Any]:
         """The account's books as the exchange keeps them."""
@@ -135,10 +138,12 @@ class World:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=5) as answer:
             return json.load(answer)
 
-    def _admin(self, path: str, body: dict[str, object] | None) -> dict[str, Any]:
+    def _admin(self, path: str, body: dict[str, object] | None, method: str | None = None) -> dict[str, Any]:
         url = self.credentials["rest_url"].removesuffix("/trade-api/v2") + path
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(url, data=data, headers={"Content-Type": "application/json"})
+        request = urllib.request.Request(
+            url, data=data, method=method, headers={"Content-Type": "application/json"}
+        )
         with urllib.request.urlopen(request, timeout=5) as answer:
             return json.load(answer)
 

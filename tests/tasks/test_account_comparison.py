@@ -17,25 +17,26 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db import orders as order_rows
 from recio.db.connection import transaction
-from recio.errors import Transient
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import (
     AccountChannelsOpened,
     AccountView,
+    CloseMoved,
     FillSeen,
     OrderProvenAbsent,
     OrderSeen,
+    SettlementSeen,
     VenueFact,
 )
 from recio.messages.controls import Halt
+from recio.messages.markets import Listings, MarketSettled, VenuePhase, VenueState
 from recio.messages.orders import OrderState
 from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
 from recio.settings.venue import KalshiSection
-from recio.supervisor import leading_fault
 from recio.tasks.account_sync import AccountSync
-from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Ticker, VenueOrderId
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, open_trades, order, trade
+from tests.builders import NOW, TICKER, market, open_trades, order, trade
 from tests.kalshi.local_venue import local_venue
 
 TAG = "0000000a"
@@ -67,6 +68,7 @@ class Script:
     fills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     reads: int = 0
     broken: str = ""
+    status: int = 503
     balance: str = "100.0000"
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -74,7 +76,7 @@ class Script:
 
     def _rest(self, name: str) -> web.StreamResponse:
         if name == self.broken:
-            return web.Response(status=503)
+            return web.json_response({"error": {"code": "broken", "message": "b"}}, status=self.status)
         if name == "settlements":
             self.reads += 1
         bodies: dict[str, object] = {
@@ -112,6 +114,7 @@ def sync_on(
         tag=TAG,
         account_hints=wires.account_hints,
         board=wires.board,
+        listings=wires.listings,
         open_trades=wires.open_trades,
         venue_facts=wires.venue_facts,
         account=wires.account,
@@ -196,19 +199,74 @@ async def test_an_order_that_is_listed_is_adopted_and_never_called_absent(pool: 
     assert {fact.client_order_id for fact in told if isinstance(fact, OrderSeen)} == {OURS}
 
 
-@pytest.mark.parametrize("broken", ["positions", "orders", "user_data_timestamp"])
-async def test_a_comparison_with_a_broken_page_counts_for_nothing(
-    pool: asyncpg.Pool[asyncpg.Record], broken: str
+@pytest.mark.parametrize("status", [401, 404, 503])
+@pytest.mark.parametrize("broken", ["balance", "positions", "fills", "orders", "user_data_timestamp"])
+async def test_a_comparison_with_a_broken_page_counts_for_nothing_and_the_next_whole_one_does(
+    pool: asyncpg.Pool[asyncpg.Record], broken: str, status: int
 ):
     wires = unresolved()
-    script = Script(as_of=NOW + MARGIN, broken=broken)
-    with pytest.raises(BaseExceptionGroup) as caught:
-        async with comparing(script, pool, wires):
-            await reads(script, 1)
-    fault = leading_fault(caught.value)
-    assert isinstance(fault, Transient)
-    assert "503" in str(fault)
-    assert wires.account.get() is None
+    script = Script(as_of=NOW + MARGIN, broken=broken, status=status, fills=[LISTED_FILL])
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        assert wires.account.get() is None
+        assert not [each for each in told if isinstance(each, OrderProvenAbsent)]
+        # What the other reads show is told all the same.
+        assert broken == "fills" or [each for each in told if isinstance(each, FillSeen)]
+        script.broken = ""
+        with anyio.fail_after(20):
+            await wires.account.newer_than(0)
+
+
+def listed(**changes: Any) -> Listings:
+    fields = {
+        "markets": {TICKER: market()},
+        "settled": {},
+        "venue": VenueState(phase=VenuePhase.TRADING),
+        "reads": (),
+    }
+    return Listings(**(fields | changes))
+
+
+async def until_told(told: list[VenueFact], kind: type[VenueFact]) -> VenueFact:
+    with anyio.fail_after(20):
+        while not any(isinstance(each, kind) for each in told):  # noqa: ASYNC110 - a list has no event
+            await anyio.sleep(0.01)
+    return next(each for each in told if isinstance(each, kind))
+
+
+async def test_a_close_that_the_venue_moves_is_told_without_any_read(pool: asyncpg.Pool[asyncpg.Record]):
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(),)))
+    wires.listings.set(listed())
+    async with comparing(Script(broken="user_data_timestamp"), pool, wires) as told:
+        later = NOW + timedelta(hours=1)
+        assert not [each for each in told if isinstance(each, CloseMoved)]
+        wires.listings.set(listed(markets={TICKER: market(close_time=later)}))
+        assert await until_told(told, CloseMoved) == CloseMoved(ticker=TICKER, closes_at=later)
+
+
+@pytest.mark.parametrize("result", list(Side))
+async def test_a_settlement_that_only_the_socket_told_is_booked_while_the_account_cannot_be_read(
+    pool: asyncpg.Pool[asyncpg.Record], result: Side
+):
+    wires = Wires()
+    held = trade(side=Side.YES)
+    wires.open_trades.set(open_trades(trades=(held,)))
+    just_now = NOW + timedelta(minutes=1)
+    paid = MarketSettled(result=result, settled_at=just_now)
+    wires.listings.set(listed(settled={TICKER: paid}))
+    script = Script()
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 3)
+        # A list that can be read has the first word.
+        assert not [each for each in told if isinstance(each, SettlementSeen)]
+        script.broken = "settlements"
+        assert await until_told(told, SettlementSeen) == SettlementSeen(
+            ticker=TICKER,
+            result=result,
+            settled_at=just_now,
+            revenue_cents=held.held if result is Side.YES else 0,
+        )
 
 
 def position(quantity: str, ticker: Ticker = TICKER) -> dict[str, Any]:

@@ -40,6 +40,7 @@ async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIter
         disks=(),
         prices=wires.prices,
         board=wires.board,
+        listings=wires.listings,
         account=wires.account,
         open_trades=wires.open_trades,
         halt_requests=wires.halt_requests,

@@ -37,6 +37,8 @@ class FaultKind(StrEnum):
     """The connection is reset (RST) after the request was read and before it is carried out."""
     FILL_FIRST = "fill_first"
     """An order's fill reaches the sockets `seconds` before its answer."""
+    FAIL_READS = "fail_reads"
+    """Every read whose path begins with `path` gets `status`, until disarmed: 0 never answers, 200 is no JSON."""
     LAG_READS = "lag_reads"
     """For `seconds`, account reads show the state of `lag_seconds` ago, and user_data_timestamp says so."""
 
@@ -84,6 +86,8 @@ class FaultKind(StrEnum):
     """The market `ticker` is inactive for `seconds`, then active again, which cancels what rests."""
     EARLY_CLOSE = "early_close"
     """The market `ticker` closes now."""
+    MOVE_CLOSE = "move_close"
+    """The market `ticker` closes `seconds` later than it would."""
     DELAY_SETTLEMENT = "delay_settlement"
     """Markets that close from now on are determined `seconds` later than usual; `count` events."""
     CORRECT_SETTLEMENT = "correct_settlement"
@@ -152,6 +156,9 @@ class Fault:
     on: RequestKind = RequestKind.ORDERS
     ticker: str = ""
     percent: float = 0.0
+    path: str = ""
+    """Below /trade-api/v2; empty for every read."""
+    status: int = 503
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,6 +206,8 @@ class Faults:
     """How often each kind has happened: what a fault report counts."""
     lag_seconds: float = 0.0
     stream: FaultStream | None = None
+    failing: dict[str, int] = field(default_factory=dict[str, int])
+    """By the beginning of a path, the status that every read of it gets."""
     feeds: dict[tuple[FaultKind, str], tuple[float, Fault]] = field(
         default_factory=dict[tuple[FaultKind, str], tuple[float, Fault]]
     )
@@ -208,6 +217,9 @@ class Faults:
         if fault.kind in FEED_KINDS:
             self.feeds[fault.kind, fault.ticker] = (host_now + fault.seconds, fault)
             self.count(fault.kind)
+            return
+        if fault.kind is FaultKind.FAIL_READS:
+            self.failing[fault.path] = fault.status
             return
         if fault.kind in REQUEST_KINDS:
             self.requests.extend([fault] * fault.count)
@@ -233,6 +245,14 @@ class Faults:
             self.count(drawn.kind)
         return drawn
 
+    def failing_status(self, path: str) -> int | None:
+        """What a read of this path gets instead of its answer; the longest path that is armed decides."""
+        armed = max((each for each in self.failing if path.startswith(each)), key=len, default=None)
+        if armed is None:
+            return None
+        self.count(FaultKind.FAIL_READS)
+        return self.failing[armed]
+
     def _drawn(self, kinds: Collection[RequestKind], host_now: float) -> Fault | None:
         if self.stream is None:
             return None
@@ -247,6 +267,7 @@ class Faults:
         self.counts.clear()
         self.until.clear()
         self.feeds.clear()
+        self.failing.clear()
         self.stream = None
 
     def take(self, kind: FaultKind) -> bool:

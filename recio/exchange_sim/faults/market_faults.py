@@ -22,6 +22,8 @@ def apply(fault: Fault, venue: Venue, interventions: Interventions, *, speed: fl
             interventions.deactivate(fault.ticker, lasting_ms)
         case FaultKind.EARLY_CLOSE:
             interventions.close_early(fault.ticker)
+        case FaultKind.MOVE_CLOSE:
+            interventions.close_later(fault.ticker, lasting_ms)
         case FaultKind.DELAY_SETTLEMENT:
             interventions.delay_settlement(lasting_ms, fault.count)
         case FaultKind.CORRECT_SETTLEMENT:

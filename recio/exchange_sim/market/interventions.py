@@ -58,6 +58,14 @@ class Interventions:
         self._calendar.close_moved(market)
         self._calendar.step()
 
+    def close_later(self, ticker: str, by_ms: int) -> None:
+        """The market closes so much later than it would, by whole seconds. Raises NoSuchMarket."""
+        market = self._market(ticker, Status.ACTIVE, Status.INACTIVE)
+        market.close_ms += by_ms // 1000 * 1000
+        market.updated_ms = self._venue.now_ms
+        self._venue.emit(CloseDateChanged(market))
+        self._calendar.close_moved(market)
+
     def delay_settlement(self, by_ms: int, events: int) -> None:
         """The next events to close are determined so much later."""
         self._calendar.settlement_faults.delay_ms = by_ms

@@ -15,7 +15,7 @@ from recio.messages.markets import MarketBoard, MarketStatus, MarketView, VenueP
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.exit_reasons import ExitContext, Keep, Sell, judge
-from recio.rules.market.quotes import bid_of, market_on, sellable_floor
+from recio.rules.market.quotes import WHOLE_CENTS, bid_of, market_on, sellable_floor
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.trading import ExitSection
 from recio.units import Price, Side, TradeId, price_text
@@ -95,7 +95,7 @@ def decide(
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
     if controls.flatten is not None:
-        return _carry_out(trade, board, f"flatten: {controls.flatten.cause}", before, settings, now)
+        return _flatten(trade, board, f"flatten: {controls.flatten.cause}", before, settings, now)
     remaining = (trade.closes_at - now).total_seconds()
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
@@ -118,6 +118,22 @@ def _switch(settings: ExitSection, controls: TradingControls) -> str:
     return "" if settings.enabled else "exit is switched off (exit.enabled = false)"
 
 
+def _flatten(
+    trade: TradeView,
+    board: MarketBoard | None,
+    why: str,
+    before: ExitMemory,
+    settings: ExitSection,
+    now: datetime,
+) -> ExitDecision:
+    """As any sale where a bid can be seen; where none can, at the least price: what is unseen may still be there."""
+    view = market_on(board, trade.ticker)
+    is_blind = board is None or view is None or view.book is None or _is_old(board, settings, now)
+    if not is_blind or now >= trade.closes_at or _hindered(board, view, unknown_market=""):
+        return _carry_out(trade, board, why, before, settings, now)
+    return _sell(trade, view, None, f"{why}; no bid can be seen: at the least price", before, settings, now)
+
+
 def _carry_out(
     trade: TradeView,
     board: MarketBoard | None,
@@ -135,16 +151,30 @@ def _carry_out(
     quote = None if view is None or hindered else bid_of(view, trade.side)
     if view is None or quote is None:
         return _unsold(trade, why, hindered or "nobody bids for what is held", before, settings, now)
+    return _sell(trade, view, quote[0], f"{why}; bid {price_text(quote[0])}", before, settings, now)
+
+
+def _sell(
+    trade: TradeView,
+    view: MarketView | None,
+    bid: Price | None,
+    why: str,
+    before: ExitMemory,
+    settings: ExitSection,
+    now: datetime,
+) -> ExitDecision:
+    """The next attempt, once the last one is long enough ago. Without a view, what the trade's own row says."""
     if before.last_attempt is not None and (now - before.last_attempt).total_seconds() < _pause(settings):
         held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
         return ExitDecision(outcome=held, remembered=before)
+    ranges = WHOLE_CENTS if view is None else view.market.price_ranges
     intent = CloseIntent(
         trade_id=trade.trade_id,
-        exchange_index=view.market.exchange_index,
+        exchange_index=trade.exchange_index if view is None else view.market.exchange_index,
         quantity=trade.held,
-        floor=sellable_floor(view, trade.side, _floor(quote[0], before.attempts, settings)),
+        floor=sellable_floor(ranges, trade.side, _floor(bid, before.attempts, settings)),
         decided_at=now,
-        why=f"{why}; bid {price_text(quote[0])}",
+        why=why,
     )
     after = ExitMemory(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
     return ExitDecision(outcome=intent, remembered=after)
@@ -168,19 +198,23 @@ def _unsold(
     return ExitDecision(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
 
 
-def _floor(bid: Price, attempts: int, settings: ExitSection) -> Price:
+def _floor(bid: Price | None, attempts: int, settings: ExitSection) -> Price:
     """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
-    floor = bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
     least = Price(1) if settings.min_floor_dollars is None else settings.min_floor_dollars
+    if bid is None:
+        return Price(max(1, least))
+    floor = bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
     return Price(max(1, least, floor))
 
 
-def _hindered(board: MarketBoard | None, view: MarketView | None) -> str:
+def _hindered(
+    board: MarketBoard | None, view: MarketView | None, *, unknown_market: str = "waits for the market"
+) -> str:
     """Why nothing can be sold on this market now; empty if it can."""
-    if board is None or view is None:
-        return "waits for the market"
-    if board.venue.phase in PAUSED:
+    if board is not None and board.venue.phase in PAUSED:
         return f"waits: {board.venue.phase}"
+    if board is None or view is None:
+        return unknown_market
     if view.market.status is not MarketStatus.ACTIVE:
         return f"market is {view.market.status}"
     return ""

@@ -16,19 +16,19 @@ from recio.rules.health.conditions import Condition, Kind
 
 GATHER_SECONDS = 2.0
 """Host seconds in which the parts of one failure are waited for before it is told."""
-BEYOND = frozenset({"market_sync", "account_sync"})
+BEYOND = frozenset({"market_sync", "discovery", "account_sync"})
 """Tasks that need the venue."""
-NEED_ROWS = frozenset({"trade_manager", "account_sync", "market_sync", "price_feed", "failure_detector"})
+NEED_ROWS = frozenset({"trade_manager", "account_sync", "price_feed", "failure_detector"})
 """Tasks that need the database."""
 ACCOUNT = frozenset(
     {Kind.NOT_RECONCILED, Kind.RECONCILIATION_STALE, Kind.ORDER_UNKNOWN, Kind.ORDER_UNANSWERED}
 )
 """What is not known of the account while nobody can be asked."""
-BLIND = frozenset({Kind.NO_MARKET, Kind.NO_BOOK, Kind.BOOKS_SILENT, Kind.VENUE_PAUSED})
+BLIND = frozenset({Kind.NO_MARKET, Kind.LISTS_OLD, Kind.NO_BOOK, Kind.BOOKS_SILENT, Kind.VENUE_PAUSED})
 """What a venue that is not heard looks like."""
 PRICELESS = frozenset({Kind.NO_PRICE, Kind.PRICES_SILENT})
 WAITING = frozenset({Kind.TASK_FROZEN, Kind.TASK_DOWN})
-STARTING = frozenset({Kind.NOT_RECONCILED, Kind.NO_PRICE, Kind.NO_MARKET, Kind.NO_BOOK})
+STARTING = frozenset({Kind.NOT_RECONCILED, Kind.NO_PRICE, Kind.NO_MARKET, Kind.LISTS_OLD, Kind.NO_BOOK})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,8 @@ def _venue(found: Sequence[Condition]) -> Cause | None:
     root = _venue_root(found)
     if root is None:
         return None
-    name = root.name if root.kind is Kind.VENUE_PAUSED and _says_so(root) else "venue away"
+    is_named = root.kind is Kind.LISTS_OLD or (root.kind is Kind.VENUE_PAUSED and _says_so(root))
+    name = root.name if is_named else "venue away"
     return _because(root, name, found, _of_venue(found))
 
 
@@ -172,7 +173,7 @@ def _venue_root(found: Sequence[Condition]) -> Condition | None:
     paused = _first(found, {Kind.VENUE_PAUSED})
     if paused is not None and _says_so(paused):
         return paused
-    return next(iter(down), silent or paused)
+    return next(iter(down), silent or _first(found, {Kind.LISTS_OLD}) or paused)
 
 
 def _says_so(paused: Condition) -> bool:

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from recio.messages.account import AccountView
-from recio.messages.markets import MarketBoard, MarketStatus, VenuePhase
+from recio.messages.markets import Listings, MarketBoard, MarketStatus, VenuePhase, VenueRead
 from recio.messages.orders import OpenTrades, OrderState, OrderView
 from recio.messages.prices import Prices, SourceState
 from recio.rules.account.lifecycle import UNPROVEN
@@ -39,6 +39,7 @@ class Kind(StrEnum):
     NO_PRICE = "no price"
     PRICES_SILENT = "price sources silent"
     NO_MARKET = "no market"
+    LISTS_OLD = "venue not read"
     NO_BOOK = "no book"
     BOOKS_SILENT = "books silent"
     VENUE_PAUSED = "venue paused"
@@ -77,6 +78,7 @@ class Figures:
     """Depth and capacity of each queue."""
     free_bytes: int | None
     """Of the disk that holds the data directory; None while unknown."""
+    listings: Listings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ def conditions(seen: Figures, config: Config) -> tuple[Condition, ...]:
     return (
         *_of_account(seen, config),
         *_of_price(seen, config),
+        *_of_listings(seen, config.health.max_list_age_seconds),
         *_of_market(seen, config),
         *_of_machine(seen, config.health),
         *_of_database(seen, config.health),
@@ -203,6 +206,28 @@ def _of_price(seen: Figures, config: Config) -> Iterator[Condition]:
             detail=f"nothing heard for {silent:.0f} s, not even a heartbeat",
             clears="any message of a source",
         )
+
+
+def _of_listings(seen: Figures, limit: float) -> Iterator[Condition]:
+    """What is known of markets, fees and pauses stays when it cannot be read; entries by it do not, beyond an age."""
+    for read in seen.listings.reads if seen.listings else ():
+        known = _old(seen, read, limit)
+        if known:
+            yield Condition(
+                kind=Kind.LISTS_OLD,
+                name=Kind.LISTS_OLD,
+                detail=f"{read.name}: {known}" + (f": {read.fault}" if read.fault else ""),
+                clears="a read that succeeds",
+            )
+            return
+
+
+def _old(seen: Figures, read: VenueRead, limit: float) -> str:
+    """How old what this read knows is, where that is too old; a read that never succeeded knows nothing."""
+    if read.confirmed_at is None:
+        return "" if read.may_be_missing else "not read yet"
+    age, most = (seen.now - read.confirmed_at).total_seconds() / seen.speed, read.every + limit
+    return f"last read {age:.0f} s ago (limit {most:g} s)" if age > most else ""
 
 
 def _of_market(seen: Figures, config: Config) -> Iterator[Condition]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Set
 from datetime import datetime
 from decimal import Decimal
 
 from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketStatus, MarketView
+from recio.messages.orders import OpenTrades
 from recio.units import EventTicker, Ticker
 
 NO_BOOK = "waits for a whole snapshot"
@@ -23,6 +24,25 @@ def current(markets: Iterable[Market], now: datetime) -> list[Market]:
     return sorted(
         chosen, key=lambda each: (each.close_time, each.series_ticker, strike_of(each), each.ticker)
     )
+
+
+def held_on(trades: OpenTrades | None) -> frozenset[Ticker]:
+    """Markets where a trade lives or an order has no proven end."""
+    if trades is None:
+        return frozenset()
+    return frozenset({*(each.ticker for each in trades.trades), *(each.ticker for each in trades.orders)})
+
+
+def shown(markets: Mapping[Ticker, Market], held: Set[Ticker], now: datetime) -> list[Market]:
+    """The current markets, and after them those that are held elsewhere or whose close has passed."""
+    ahead = current(markets.values(), now)
+    missing = held - {each.ticker for each in ahead}
+    return [*ahead, *(markets[ticker] for ticker in sorted(missing & markets.keys()))]
+
+
+def wanted(markets: Mapping[Ticker, Market], held: Set[Ticker], now: datetime) -> set[Ticker]:
+    """The markets whose books are kept: all whose close is ahead, and all that are held."""
+    return {each.ticker for each in markets.values() if each.close_time > now or each.ticker in held}
 
 
 def strike_of(market: Market) -> Decimal:
@@ -60,12 +80,12 @@ def apply(board: MarketBoard | None, change: BoardChange) -> MarketBoard:
     return board
 
 
-def blind(board: MarketBoard) -> list[Ticker]:
-    """Markets that trade while their book is unknown."""
+def blind(board: MarketBoard, now: datetime) -> list[Ticker]:
+    """Markets that trade while their book is unknown; after the close a venue may have none to show."""
     return [
         view.market.ticker
         for view in board.by_ticker.values()
-        if view.book is None and view.market.status is MarketStatus.ACTIVE
+        if view.book is None and view.market.status is MarketStatus.ACTIVE and view.market.close_time > now
     ]
 
 

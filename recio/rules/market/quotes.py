@@ -5,8 +5,13 @@ A book that is not known gives None or nothing, never a default.
 
 from __future__ import annotations
 
-from recio.messages.markets import MarketBoard, MarketView
+from collections.abc import Sequence
+
+from recio.messages.markets import MarketBoard, MarketView, PriceRange
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, complement
+
+WHOLE_CENTS = (PriceRange(start=Price(0), end=ONE_DOLLAR, step=Price(100)),)
+"""Where a market's own grid is not known: every grid that the venue has had contains the whole cents."""
 
 
 def ask_of(view: MarketView, side: Side) -> tuple[Price, Quantity] | None:
@@ -63,24 +68,23 @@ def quantity_up_to(view: MarketView, side: Side, limit: Price) -> Quantity:
     )
 
 
-def sellable_floor(view: MarketView, side: Side, floor: Price) -> Price:
-    """The nearest price on the market's grid at or below `floor`, or its lowest, in own terms.
+def sellable_floor(ranges: Sequence[PriceRange], side: Side, floor: Price) -> Price:
+    """The nearest price on a market's grid at or below `floor`, or its lowest, in own terms.
 
     Selling YES is an ask, so its limit steps down; selling NO is a bid of YES, whose limit steps up.
     """
-    ranges = view.market.price_ranges
     if side is Side.YES:
         lowest = min(each.start or each.start + each.step for each in ranges)
         fits = (
             Price(each.start + (min(floor, each.end) - each.start) // each.step * each.step)
-            for each in view.market.price_ranges
+            for each in ranges
             if each.start <= floor
         )
         return max((price for price in fits if 0 < price < ONE_DOLLAR), default=Price(lowest))
     wanted = complement(floor)
     fits = (
         Price(each.start + -(-(max(wanted, each.start) - each.start) // each.step) * each.step)
-        for each in view.market.price_ranges
+        for each in ranges
         if each.end >= wanted
     )
     highest = max(each.end if each.end < ONE_DOLLAR else each.end - each.step for each in ranges)

@@ -17,7 +17,7 @@ from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.faults.faults import PASSING_KINDS, Fault, FaultKind, RequestKind
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal, too_many_requests
-from recio.exchange_sim.wire.rest.routing import is_api, is_write, reaches_crypto
+from recio.exchange_sim.wire.rest.routing import PREFIX, is_api, is_write, reaches_crypto
 
 INTERNAL_ERROR = Refused(code="internal_server_error")
 UNAVAILABLE = Refused(code="service_unavailable")
@@ -37,6 +37,9 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     exchange = exchange_of(request)
     now = time.time()
+    failing = None if is_write(request) else exchange.faults.failing_status(request.path.removeprefix(PREFIX))
+    if failing is not None:
+        return await _fail_for_good(failing)
     fault = exchange.faults.next_for_request((_kind(request), RequestKind.ALL), now)
     if fault is not None:
         return await _fail(request, handler, fault)
@@ -44,6 +47,16 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         exchange.faults.count(FaultKind.SHARD_OUTAGE)
         return refusal(UNAVAILABLE)
     return await handler(request)
+
+
+async def _fail_for_good(status: int) -> web.StreamResponse:
+    """What a read gets that fails until it is disarmed; one that is never answered ends with its client."""
+    if status == 0:
+        await asyncio.Event().wait()
+    if status == HTTPStatus.OK:
+        return web.Response(text='{"markets": [', content_type="application/json")
+    error = {"code": "fails_on_request", "message": "this read fails until it is disarmed"}
+    return web.json_response({"error": error}, status=status)
 
 
 def _kind(request: web.Request) -> RequestKind:

@@ -1,0 +1,78 @@
+"""What a market becomes when the venue's socket speaks of it, and how long that stands against a list; it guesses nothing.
+
+A list may be read from a store that is older than the message, so for a while the message wins; after that the list is
+the venue's word like any other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+from recio.messages.markets import Market, MarketSays, StrikeType
+from recio.rules.market.contract_terms import why_untradable
+
+LISTS_LAG = 30.0
+"""Host seconds by which a list may lag behind the socket: it may be cached for 15 s, and status lags as long again."""
+FROM_BELOW = frozenset({StrikeType.LESS, StrikeType.LESS_OR_EQUAL, StrikeType.BETWEEN})
+FROM_ABOVE = frozenset({StrikeType.GREATER, StrikeType.GREATER_OR_EQUAL, StrikeType.BETWEEN})
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """All that the socket said of one market, the newest word on each point."""
+
+    says: MarketSays
+    at: float
+    """Of the newest word, in host seconds that only grow."""
+
+    def after(self, says: MarketSays, at: float) -> Heard:
+        newer = {each.name: said for each in fields(says) if (said := getattr(says, each.name)) is not None}
+        return Heard(replace(self.says, **newer), at)
+
+
+def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
+    """The market as the venue's message has it. Terms that were understood are read again where they moved."""
+    floor, cap = says.strikes or (market.floor_strike, market.cap_strike)
+    moved = replace(
+        market,
+        status=says.status or market.status,
+        close_time=says.close_time or market.close_time,
+        strike_type=says.strike_type or market.strike_type,
+        floor_strike=floor,
+        cap_strike=cap,
+        price_ranges=says.price_ranges or market.price_ranges,
+    )
+    terms_moved = _terms(moved) != _terms(market)
+    return (
+        replace(moved, untradable=terms_fault(moved, index_id))
+        if terms_moved and not market.untradable
+        else moved
+    )
+
+
+def as_listed(listed: Market, heard: Heard | None, read_at: float, index_id: str) -> Market:
+    """The market of a list whose read began at `read_at`, with what the list may not know yet."""
+    if heard is None or read_at - heard.at > LISTS_LAG:
+        return listed
+    return with_news(listed, heard.says, index_id)
+
+
+def terms_fault(market: Market, index_id: str) -> str:
+    """Why the text does not say what we price. A market whose strike is not set cannot be traded anyway, and its text
+    may not name it yet."""
+    kind, floor, cap = market.strike_type, market.floor_strike, market.cap_strike
+    if (floor is None and kind in FROM_ABOVE) or (cap is None and kind in FROM_BELOW):
+        return ""
+    return why_untradable(
+        market.rules_primary,
+        index_id=index_id,
+        strike_type=kind,
+        floor=floor,
+        cap=cap,
+        open_time=market.open_time,
+        close_time=market.close_time,
+    )
+
+
+def _terms(market: Market) -> tuple[object, ...]:
+    return market.strike_type, market.floor_strike, market.cap_strike, market.close_time

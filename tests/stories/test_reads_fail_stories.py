@@ -1,0 +1,194 @@
+"""Every read of the venue may fail for as long as it likes: what is held can be sold, and is settled, all the same."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+import anyio
+import asyncpg
+import pytest
+
+from tests.stories.world import World, a_world, books_agree, until
+
+pytestmark = pytest.mark.timeout(600)
+
+READS = (
+    "/series/KX",
+    "/series/fee_changes",
+    "/events/fee_changes",
+    "/events",
+    "/markets",
+    "/exchange/status",
+    "/exchange/schedule",
+    "/exchange/user_data_timestamp",
+    "/portfolio/balance",
+    "/portfolio/positions",
+    "/portfolio/orders",
+    "/portfolio/fills",
+    "/portfolio/settlements",
+    "/portfolio/order_groups",
+    "/account/limits",
+)
+"""Everything that the daemon reads of the venue."""
+STATUSES = (401, 404, 500, 0, 200)
+"""A refused key, nothing there, a fault, no answer at all, and an answer that is no JSON."""
+EVERYTHING = ""
+
+
+def sells_at_any_bid(text: str) -> str:
+    return text.replace("[exit]\n", "[exit]\ntake_profit_dollars = 0.0001\nretry_seconds = 1\n")
+
+
+async def rows_until(
+    world: World, query: str, fits: Callable[[list[asyncpg.Record]], object] = bool, patience: float = 120.0
+) -> list[asyncpg.Record]:
+    """What the daemon's rows say, once they say what fits."""
+    with anyio.fail_after(patience):
+        while not fits(found := await world.rows(query)):  # noqa: ASYNC110 - another process
+            await anyio.sleep(0.05)
+    return found
+
+
+async def switch_exit(world: World, *, on: bool) -> None:
+    await world.rows(
+        f"INSERT INTO switches (name, is_on, at, set_by) VALUES ('exit', {str(on).lower()}, now(), 'me')"
+    )
+    await until(lambda: status(world, lambda seen: seen["switches"]["exit"] is on))
+
+
+def status(world: World, condition: Callable[[dict[str, Any]], object]) -> bool:
+    try:
+        return bool(condition(world.status()))
+    except OSError:
+        return False
+
+
+async def held_for_a_while(world: World) -> int:
+    """The number of an open trade whose market stays open for some time of the market's own."""
+    query = "SELECT trade_id, closes_at FROM trades WHERE state = 'open'"
+
+    def open_for_long(rows: list[asyncpg.Record]) -> bool:
+        soon = datetime.fromisoformat(world.status()["now"]) + timedelta(minutes=2)
+        return bool(rows) and rows[0]["closes_at"] > soon
+
+    return (await rows_until(world, query, open_for_long, patience=300))[0]["trade_id"]
+
+
+async def sold(world: World, trade_id: int) -> None:
+    """At the venue: its fills may be told only when something can be read again."""
+    query = f"SELECT 1 FROM orders WHERE trade_id = {trade_id} AND purpose = 'exit' AND state = 'filled'"
+    await rows_until(world, query, patience=60)
+
+
+async def test_a_stop_and_a_flatten_sell_while_any_read_or_every_read_fails_and_the_socket_drops():
+    with a_world() as world:
+        world.speed = 4.0
+        await world.start_exchange()
+        world.start_daemon(settings=sells_at_any_bid)
+        await until(lambda: status(world, lambda seen: seen["ready"]))
+        rounds = [(path, STATUSES[each % len(STATUSES)]) for each, path in enumerate(READS)]
+        for path, answer in (*rounds, *((EVERYTHING, answer) for answer in STATUSES)):
+            await switch_exit(world, on=False)
+            trade_id = await held_for_a_while(world)
+            world.arm("fail_reads", path=path, status=answer)
+            if path == EVERYTHING:
+                world.arm("drop_sockets")
+            await switch_exit(world, on=True)
+            await sold(world, trade_id)
+            world.disarm()
+        await switch_exit(world, on=False)
+        trade_id = await held_for_a_while(world)
+        world.arm("fail_reads", path=EVERYTHING, status=503)
+        world.arm("drop_sockets")
+        dropped = time.monotonic()
+        assert world.daemon is not None
+        world.daemon.send_signal(signal.SIGUSR2)
+        await sold(world, trade_id)
+        assert time.monotonic() - dropped < 10
+        tasks = world.status()["tasks"]
+        assert {name: task["restarts"] for name, task in tasks.items() if task["restarts"]}.keys() <= {
+            "market_sync"
+        }
+        world.disarm()
+        assert world.stop() == 0
+        await books_agree(world)
+
+
+def never_sells(text: str) -> str:
+    return text.replace("[exit]\n", "[exit]\nenabled = false\n")
+
+
+async def test_a_settlement_that_only_the_socket_tells_is_booked_once_and_agrees_with_the_list_later():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "120")
+        world.start_daemon(settings=never_sells)
+        await until(lambda: world.events("trade open"))
+        world.arm("fail_reads", path=EVERYTHING, status=503)
+        await rows_until(world, "SELECT payout FROM trades WHERE ended_by = 'settlement'")
+        world.disarm()
+        await until(lambda: world.events("reads succeed again"))
+        await until(lambda: status(world, lambda seen: seen["ready"]))
+        assert not world.status()["halts"]
+        assert world.stop() == 0
+        await books_agree(world)
+
+
+async def test_what_cannot_be_read_is_shown_with_its_age_and_stops_entries_and_nothing_else():
+    with a_world() as world:
+        await world.start_exchange()
+        world.start_daemon(settings=lambda text: text + "[health]\nmax_list_age_seconds = 2.0\n")
+        await until(lambda: status(world, lambda seen: seen["ready"]))
+        world.arm("fail_reads", path="/markets", status=404)
+        await until(lambda: status(world, lambda seen: blocked(seen, "venue not read")))
+        seen = world.status()
+        read = next(each for each in seen["venue"]["reads"] if each["read"] == "markets of KXBTC15M")
+        assert "404" in read["fault"]
+        assert read["age_seconds"] > 0
+        assert all(row["book_ok"] for row in seen["board"])
+        assert seen["tasks"]["market_sync"]["restarts"] == seen["tasks"]["discovery"]["restarts"] == 0
+        assert len(world.events("read fails")) == 1
+        world.disarm()
+        await until(lambda: status(world, lambda seen: seen["ready"]))
+        world.kill()
+
+
+def blocked(seen: dict[str, Any], condition: str) -> bool:
+    return condition in {each["condition"] for each in seen["blocks"]}
+
+
+async def test_after_a_start_without_any_read_what_is_held_is_known_and_sold_and_nothing_is_bought():
+    with a_world() as world:
+        world.speed = 2.0
+        await world.start_exchange()
+        world.start_daemon(settings=never_sells)
+        await until(lambda: world.events("trade open"))
+        world.kill()
+        world.arm("fail_reads", path=EVERYTHING, status=503)
+        world.start_daemon(settings=sells_at_any_bid)
+        await until(lambda: world.events("held markets known from our own rows"))
+        await until(lambda: status(world, lambda seen: seen["board"] and seen["board"][0]["book_ok"]))
+        await until(lambda: world.events("exit wanted"))
+        await rows_until(world, "SELECT 1 FROM trades WHERE ended_by = 'exit'")
+        assert not world.events("entry wanted")
+        assert blocked(world.status(), "venue not read")
+        world.disarm()
+        world.kill()
+
+
+async def test_a_close_that_the_venue_moves_moves_with_what_is_held_though_no_list_can_be_read():
+    with a_world() as world:
+        world.speed = 2.0
+        await world.start_exchange()
+        world.start_daemon(settings=never_sells)
+        await until(lambda: world.events("trade open"))
+        (before,) = await world.rows("SELECT ticker, closes_at FROM trades WHERE state = 'open'")
+        world.arm("fail_reads", path=EVERYTHING, status=404)
+        world.arm("move_close", ticker=before["ticker"], seconds=60)
+        now_at = "SELECT closes_at FROM trades WHERE state = 'open'"
+        await rows_until(world, now_at, lambda rows: rows[0]["closes_at"] != before["closes_at"], 20)
+        assert len(await world.rows("SELECT 1 FROM audit_log WHERE kind = 'close moved'")) == 1
+        world.kill()
