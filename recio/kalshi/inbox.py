@@ -25,8 +25,6 @@ class Inbox(WSListener):
         self.messages: list[bytes] = []
         self.why_ended: str | None = None
         """Set once nothing can come any more; messages that came before are still to be taken."""
-        self.unwanted = False
-        """Whoever asked for the connection has gone: it is dropped as soon as it is made."""
         self.sign_of_life: Callable[[], None] | None = None
         """Called for each ping and pong; messages speak for themselves when they are taken."""
         self._idle_timeout_seconds = idle_timeout_seconds
@@ -34,6 +32,7 @@ class Inbox(WSListener):
         self._transport: WSTransport | None = None
         self._waiting_bytes = 0
         self._is_paused = False
+        self._is_abandoned = False
         self._parts: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
@@ -42,7 +41,7 @@ class Inbox(WSListener):
         self._silence: asyncio.TimerHandle | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        if self.unwanted:
+        if self._is_abandoned:
             transport.disconnect(graceful=False)
             return
         self._transport = transport
@@ -67,9 +66,11 @@ class Inbox(WSListener):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    @property
-    def is_unconnected(self) -> bool:
-        return self._transport is None
+    def abandon(self) -> None:
+        """Nobody waits for this connection any more: it is dropped, or will be as soon as it is made."""
+        self._is_abandoned = True
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
 
     def end(self, why: str) -> None:
         """Nothing comes any more; the first reason counts."""

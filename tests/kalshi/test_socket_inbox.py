@@ -237,6 +237,18 @@ async def test_no_proxy_of_the_environment_stands_between(monkeypatch: pytest.Mo
         assert numbers(await all_of(socket, 1)) == [1]
 
 
+async def test_an_address_of_the_host_that_refuses_does_not_stand_in_the_way_of_another():
+    """`localhost` is ::1 as well where there is IPv6, and nobody listens there."""
+    async with peer(says(wire(delta(1)))) as url, connected(url.replace("127.0.0.1", "localhost")) as socket:
+        assert numbers(await all_of(socket, 1)) == [1]
+
+
+async def test_a_host_without_a_name_is_transient():
+    with pytest.raises(Transient, match="cannot connect"):
+        async with connected("ws://no-such-host.invalid/"):
+            pass
+
+
 async def test_a_peer_that_leaves_before_it_answers_is_transient():
     async def leave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
