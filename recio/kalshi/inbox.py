@@ -10,8 +10,12 @@ from typing import Any
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 LARGEST_MESSAGE = 64 * 1024 * 1024
-MOST_WAITING = 4 * 1024 * 1024
-"""Bytes that may wait for the reader; from there on no more are read, and the venue has to wait."""
+MOST_WAITING = 512 * 1024
+"""Bytes that may wait for the reader; when a read brings more, no other follows until they are taken, and the venue has to wait.
+Some 1,500 messages, which is five milliseconds of work: enough at once, and little in the way of anybody else."""
+
+TEXT = WSMsgType.TEXT
+CONTROLS = (WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE)
 
 
 class Inbox(WSListener):
@@ -21,8 +25,6 @@ class Inbox(WSListener):
         self.messages: list[bytes] = []
         self.why_ended: str | None = None
         """Set once nothing can come any more; messages that came before are still to be taken."""
-        self.unwanted = False
-        """Whoever asked for the connection has gone: it is dropped as soon as it is made."""
         self.sign_of_life: Callable[[], None] | None = None
         """Called for each ping and pong; messages speak for themselves when they are taken."""
         self._idle_timeout_seconds = idle_timeout_seconds
@@ -30,6 +32,7 @@ class Inbox(WSListener):
         self._transport: WSTransport | None = None
         self._waiting_bytes = 0
         self._is_paused = False
+        self._is_abandoned = False
         self._parts: list[bytes] = []
         self._reader: asyncio.Future[None] | None = None
         self._writable = asyncio.Event()
@@ -38,7 +41,7 @@ class Inbox(WSListener):
         self._silence: asyncio.TimerHandle | None = None
 
     def on_ws_connected(self, transport: WSTransport) -> None:
-        if self.unwanted:
+        if self._is_abandoned:
             transport.disconnect(graceful=False)
             return
         self._transport = transport
@@ -47,9 +50,9 @@ class Inbox(WSListener):
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         kind = frame.msg_type
-        if kind is WSMsgType.TEXT and frame.fin and not self._parts:
+        if kind is TEXT and frame.fin and not self._parts:
             self._arrived(frame.get_payload_as_bytes())
-        elif kind in (WSMsgType.PING, WSMsgType.PONG, WSMsgType.CLOSE):
+        elif kind in CONTROLS:
             self._control(transport, frame)
         else:
             self._part(transport, frame)
@@ -63,9 +66,11 @@ class Inbox(WSListener):
     def resume_writing(self) -> None:
         self._writable.set()
 
-    @property
-    def is_unconnected(self) -> bool:
-        return self._transport is None
+    def abandon(self) -> None:
+        """Nobody waits for this connection any more: it is dropped, or will be as soon as it is made."""
+        self._is_abandoned = True
+        if self._transport is not None:
+            self._transport.disconnect(graceful=False)
 
     def end(self, why: str) -> None:
         """Nothing comes any more; the first reason counts."""
@@ -99,9 +104,10 @@ class Inbox(WSListener):
         await self._writable.wait()
 
     def _arrived(self, message: bytes) -> None:
-        if not self.messages:
+        messages = self.messages
+        if not messages:
             self._wake()
-        self.messages.append(message)
+        messages.append(message)
         self._waiting_bytes += len(message)
         if self._waiting_bytes > MOST_WAITING and not self._is_paused:
             self._is_paused = True

@@ -6,8 +6,10 @@ opens the next one.
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
+import socket
 import ssl
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -18,11 +20,13 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 import msgspec
+from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 from picows import (
     WSCloseCode,
     WSError,
     WSInvalidStatusError,
     WSMsgType,
+    WSParsedURL,
     WSTransport,
     ws_connect,  # pyright: ignore[reportUnknownVariableType]
 )
@@ -43,6 +47,8 @@ from recio.units import UnitError
 
 CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0
+NEXT_ADDRESS_AFTER = 0.25
+"""Host seconds that one address of the venue is waited for before the next is tried beside it."""
 _SILENT = logging.Logger("recio.kalshi.socket", logging.CRITICAL + 1)
 """The library's log would repeat what our own errors say, and at its lowest level shows the signed headers."""
 
@@ -154,17 +160,21 @@ async def open_socket(
     """
     upgrade = _Upgrade(session=session, url=url, signer=signer, clock=clock, venue_clock=venue_clock)
     inbox = Inbox(idle_timeout_seconds)
-    transport = await _connect(upgrade, inbox)
-    socket = KalshiSocket(
+    try:
+        transport = await _connect(upgrade, inbox)
+    except BaseException:
+        inbox.abandon()
+        raise
+    opened = KalshiSocket(
         transport=transport,
         inbox=inbox,
         clock=clock,
         idle_timeout_seconds=idle_timeout_seconds,
         last_heard=clock.utc(),
     )
-    inbox.sign_of_life = socket.heard
+    inbox.sign_of_life = opened.heard
     try:
-        yield socket
+        yield opened
     finally:
         inbox.end("socket closed: by us")
         with anyio.move_on_after(CLOSE_LIMIT, shield=True), suppress(Exception):
@@ -183,8 +193,6 @@ async def _connect(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:
             raise Transient(f"socket: the venue answered {status} to the upgrade") from None
     except (WSError, TimeoutError, OSError) as error:
         raise Transient(f"socket: cannot connect: {type(error).__name__}: {error}") from error
-    finally:
-        inbox.unwanted = inbox.is_unconnected
     raise await _refusal(upgrade)
 
 
@@ -198,6 +206,7 @@ async def _upgraded(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:
         websocket_handshake_timeout=CONNECT_LIMIT,
         max_frame_size=LARGEST_MESSAGE,
         max_redirects=0,
+        socket_factory=_first_to_answer,
         enable_auto_pong=False,
         use_aiofastnet=False,
         logger_name=_SILENT,
@@ -205,6 +214,12 @@ async def _upgraded(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:
     if listener is not inbox:
         raise ConnectionError("the connection ended before the upgrade was answered")
     return transport
+
+
+async def _first_to_answer(where: WSParsedURL) -> socket.socket:
+    """A connection to whichever of the host's addresses answers first: one that is dead must not hold up the others."""
+    addresses = await asyncio.get_running_loop().getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
+    return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER)
 
 
 def _trust() -> ssl.SSLContext:
