@@ -550,19 +550,12 @@ function sourceText(each) {
   return `\u2713\u00a0${each.source}\u00a0${grouped(each.price)}`;
 }
 
-// The read whose age is furthest beyond its own rhythm: what is known is as old as that.
-function oldestRead(reads) {
-  const overdue = (read) => (unknown(read.age_seconds) ? Infinity : read.age_seconds - read.every_seconds);
-  return (reads || []).reduce((worst, read) => (worst === null || overdue(read) > overdue(worst) ? read : worst), null);
-}
-
-function showVenue({ venue, clock_speed }) {
+function showVenue({ venue }) {
   const paused = !unknown(venue.phase) && venue.phase !== "trading";
   const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
   const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
   const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
-  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
-  const oldest = oldestRead(venue.reads), failing = (venue.reads || []).filter((read) => read.fault);
+  const create = tile("div", ["span", "label"], ["span", "figure"], ...Array(5).fill(["span", "detail"]));
   sync($("venue"), [venue], () => "venue", create, (box) => {
     const [label, figure, limits, clock, next, index, read] = box.children;
     put(label, "Kalshi");
@@ -572,15 +565,10 @@ function showVenue({ venue, clock_speed }) {
     put(clock, offset);
     put(next, pause);
     hide(next, pause === "");
-    put(index, unknown(venue.index) || venue.index === "" ? "" : "index: " + venue.index);
-    hide(index, unknown(venue.index) || venue.index === "");
-    hide(read, oldest === null);
-    if (oldest === null) return;
-    const failed = failing.length ? `\u2715 ${failing.length} reads fail, ` : "", name = oldest.read;
-    dress(read, "detail" + (failing.length ? " bad" : ""));
-    if (unknown(oldest.age_seconds)) { growing.delete(read); put(read, `${failed}${name}: not read yet`); }
-    else grow(read, oldest.age_seconds, { speed: clock_speed, limit: (oldest.every_seconds + STALE) * clock_speed, text: (seconds) => `${failed}${name}: ${age(seconds)} old` });
-    read.title = failing.map((each) => `${each.read}: ${each.fault}`).join("\n");
+    put(index, "index: " + venue.index);
+    hide(index, !venue.index);
+    put(read, venue.read);
+    dress(read, "detail" + (venue.reads.some((each) => each.fault) ? " bad" : ""));
   });
 }
 
