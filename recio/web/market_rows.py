@@ -81,6 +81,7 @@ def _source(source: SourceView, now: datetime) -> dict[str, Any]:
 def venue_row(wires: Wires, limits: LimitsView, now: datetime) -> dict[str, Any]:
     """What the venue says of itself, and how old what was read of it is."""
     listings = wires.listings.get()
+    reads = listings.reads if listings else ()
     board = wires.board.get()
     state = None if board is None else board.venue
     pause = None if state is None else state.next_pause
@@ -94,24 +95,29 @@ def venue_row(wires: Wires, limits: LimitsView, now: datetime) -> dict[str, Any]
         else round(board.clock_offset, 3),
         "index": None if index is None else index.why_none,
         "limits": asdict(limits),
-        "reads": [_read(each, now) for each in (listings.reads if listings else ())],
-        "oldest_read": _oldest(listings.reads if listings else (), now),
+        "reads": [_read(each, now) for each in reads],
+        "read": _read_sentence(reads, now),
     }
 
 
-def _oldest(reads: Sequence[VenueRead], now: datetime) -> dict[str, Any] | None:
-    """The read that is furthest beyond its own rhythm: what is known is as old as that."""
+def _read_sentence(reads: Sequence[VenueRead], now: datetime) -> str:
+    """How old the oldest of what is known is, and how much of it cannot be read."""
     if not reads:
-        return None
-    failing = [each for each in reads if each.fault]
+        return "nothing read yet"
+    oldest, failing = max(reads, key=lambda each: _overdue(each, now)), [each for each in reads if each.fault]
+    age = (
+        "not yet"
+        if oldest.confirmed_at is None
+        else f"{(now - oldest.confirmed_at).total_seconds():.0f} s ago"
+    )
+    fails = f"{len(failing)} of {len(reads)} reads fail; " if failing else ""
+    return f"{fails}{oldest.name} read {age}"
 
-    def overdue(read: VenueRead) -> float:
-        return math.inf if read.confirmed_at is None else age_seconds(read.confirmed_at, now) - read.every
 
-    return _read(max(reads, key=overdue), now) | {
-        "failing": len(failing),
-        "faults": "\n".join(f"{each.name}: {each.fault}" for each in failing),
-    }
+def _overdue(read: VenueRead, now: datetime) -> float:
+    """How far beyond its own rhythm a read is; one that never succeeded comes first."""
+    known_at = read.confirmed_at
+    return math.inf if known_at is None else (now - known_at).total_seconds() - read.every
 
 
 def _read(read: VenueRead, now: datetime) -> dict[str, Any]:

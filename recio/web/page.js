@@ -555,7 +555,7 @@ function showVenue({ venue }) {
   const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
   const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
   const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
-  const create = tile("div", ["span", "label"], ["span", "figure"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"], ["span", "detail"]);
+  const create = tile("div", ["span", "label"], ["span", "figure"], ...Array(5).fill(["span", "detail"]));
   sync($("venue"), [venue], () => "venue", create, (box) => {
     const [label, figure, limits, clock, next, index, read] = box.children;
     put(label, "Kalshi");
@@ -565,14 +565,10 @@ function showVenue({ venue }) {
     put(clock, offset);
     put(next, pause);
     hide(next, pause === "");
-    put(index, unknown(venue.index) || venue.index === "" ? "" : "index: " + venue.index);
-    hide(index, unknown(venue.index) || venue.index === "");
-    const old = venue.oldest_read;
-    hide(read, !old);
-    if (!old) return;
-    dress(read, "detail" + (old.failing ? " bad" : ""));
-    put(read, (old.failing ? `\u2715 ${old.failing} reads fail, ` : "") + `${old.read}: ` + (unknown(old.age_seconds) ? "not read yet" : age(old.age_seconds) + " old"));
-    read.title = old.faults;
+    put(index, "index: " + venue.index);
+    hide(index, !venue.index);
+    put(read, venue.read);
+    dress(read, "detail" + (venue.reads.some((each) => each.fault) ? " bad" : ""));
   });
 }
 

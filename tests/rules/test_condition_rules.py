@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from recio.messages.account import PositionDifference
-from recio.messages.markets import VenuePhase, VenueState
+from recio.messages.markets import Listings, VenuePhase, VenueRead, VenueState
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices, SourceState, SourceView
 from recio.rules.health.conditions import Figures, conditions, overdue
@@ -43,6 +43,25 @@ def on_venue(figures: Figures, venue: VenueState) -> Figures:
     return replace(figures, board=replace(board(), venue=venue))
 
 
+def reading(figures: Figures, confirmed_at: datetime | None, **changes: object) -> Figures:
+    """Markets that are listed every five seconds, and were at this time for the last time."""
+    read = VenueRead(name="markets of X", every=5.0, confirmed_at=confirmed_at, fault="GET /markets: 503")
+    found = Listings(
+        markets={}, settled={}, venue=VenueState(phase=VenuePhase.TRADING), reads=(replace(read, **changes),)
+    )
+    return replace(figures, listings=found)
+
+
+def test_a_read_is_overdue_by_its_own_rhythm_and_says_what_fails():
+    assert conditions(reading(HEALTHY, NOW - timedelta(seconds=35)), Config()) == ()
+    (found,) = conditions(reading(HEALTHY, NOW - timedelta(seconds=36)), Config())
+    assert found.detail == "markets of X: last read 36 s ago (limit 35 s): GET /markets: 503"
+    (found,) = conditions(reading(HEALTHY, None), Config())
+    assert found.detail == "markets of X: not read yet: GET /markets: 503"
+    assert conditions(reading(HEALTHY, None, may_be_missing=True), Config()) == ()
+    assert conditions(reading(HEALTHY, NOW - timedelta(seconds=300), every=300.0), Config()) == ()
+
+
 def pause_in(seconds: float) -> VenueState:
     """A pause of two hours that begins in so many seconds."""
     begins = NOW + timedelta(seconds=seconds)
@@ -74,6 +93,8 @@ def test_a_healthy_daemon_is_not_blocked():
         ("no price", lambda f: replace(f, prices=None)),
         ("price sources silent", lambda f: replace(f, prices=prices(price(age=16)))),
         ("no market", lambda f: replace(f, board=replace(board(), by_ticker={}))),
+        ("venue not read", lambda f: reading(f, NOW - timedelta(seconds=36))),
+        ("venue not read", lambda f: reading(f, None)),
         ("venue paused", lambda f: on_venue(f, VenueState(phase=VenuePhase.TRADING_PAUSED))),
         ("venue paused", lambda f: on_venue(f, VenueState(phase=VenuePhase.EXCHANGE_PAUSED))),
         ("venue paused", lambda f: on_venue(f, VenueState(phase=VenuePhase.UNKNOWN))),

@@ -1,0 +1,219 @@
+"""discovery against a scripted venue: a read that fails, whichever and however, takes nothing away from anybody."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import anyio
+import asyncpg
+import pytest
+from aiohttp import web
+
+from recio.clock import Clock
+from recio.messages.markets import (
+    ListeningAnew,
+    Listings,
+    MarketMoved,
+    MarketSays,
+    MarketStatus,
+    StrikeType,
+    Traded,
+    VenuePhase,
+)
+from recio.settings.venue import MarketSection
+from recio.tasks.discovery import Discovery
+from recio.units import Side, Ticker
+from recio.wires import Wires
+from tests.builders import open_trades, trade
+from tests.kalshi.local_venue import local_venue
+from tests.kalshi.test_market_reads import MARKET, NOW, TICKER
+
+AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
+SERIES = Traded(series="KXBTC15M", symbol="BTC", index_id="BRTI")
+SETTLED = NOW + timedelta(minutes=1)
+GOOD: dict[str, object] = {
+    "/series/KXBTC15M": {"series": {"fee_type": "quadratic", "fee_multiplier": 1}},
+    "/series/fee_changes": {"series_fee_change_arr": []},
+    "/events/fee_changes": {"event_fee_changes": [], "cursor": ""},
+    "/events": {"events": [{"event_ticker": MARKET["event_ticker"]}], "cursor": ""},
+    "/markets": {"markets": [MARKET], "cursor": ""},
+    "/exchange/status": {"exchange_active": True, "trading_active": True},
+    "/exchange/schedule": {"schedule": {"standard_hours": [], "maintenance_windows": []}},
+}
+FAULTS: dict[str, Callable[[], web.StreamResponse]] = {
+    **{
+        str(status): lambda status=status: web.json_response(
+            {"error": {"code": "broken", "message": "b"}}, status=status
+        )
+        for status in (400, 401, 403, 404, 429, 500, 503)
+    },
+    "a page": lambda: web.Response(text="<html>", content_type="text/html"),
+    "half a body": lambda: web.Response(text="{", content_type="application/json"),
+    "another body": lambda: web.json_response({"else": 1}),
+    "an error in a success": lambda: web.json_response({"error": {"code": "x", "message": "y"}}),
+}
+
+FEW = frozenset({"401", "404", "half a body"})
+"""What every read meets; the list of markets meets them all."""
+
+
+@dataclass(slots=True)
+class Script:
+    """What the venue answers now, by path."""
+
+    bodies: dict[str, object] = field(default_factory=lambda: dict(GOOD))
+    failing: dict[str, Callable[[], web.StreamResponse]] = field(
+        default_factory=dict[str, Callable[[], web.StreamResponse]]
+    )
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        path = request.path.removeprefix("/trade-api/v2")
+        return self.failing[path]() if path in self.failing else web.json_response(self.bodies[path])
+
+
+@asynccontextmanager
+async def discovering(
+    script: Script, pool: asyncpg.Pool[asyncpg.Record], wires: Wires
+) -> AsyncIterator[None]:
+    async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
+        task = Discovery(
+            pool=pool,
+            rest=venue.rest(timeout_seconds=1.0),
+            clock=AT_NOW,
+            settings=MarketSection(discover_every_seconds=0.1),
+            traded=(SERIES,),
+            open_trades=wires.open_trades,
+            market_news=wires.market_news,
+            known_before=wires.listings,
+            listings=wires.listings,
+        )
+        group.start_soon(task.run, lambda _sentence: None)
+        try:
+            with anyio.fail_after(20):
+                yield
+        finally:
+            group.cancel_scope.cancel()
+            wires.close()
+
+
+async def until(wires: Wires, fits: Callable[[Listings], object]) -> Listings:
+    version = 0
+    while True:
+        version = await wires.listings.newer_than(version)
+        found = wires.listings.get()
+        if found is not None and fits(found):
+            return found
+
+
+def all_good(found: Listings) -> bool:
+    return bool(found.markets) and all(each.confirmed_at and not each.fault for each in found.reads)
+
+
+@pytest.mark.parametrize("path", GOOD)
+async def test_a_read_that_fails_ages_itself_alone_whatever_it_answers(
+    pool: asyncpg.Pool[asyncpg.Record], path: str
+):
+    wires, script = Wires(), Script()
+    async with discovering(script, pool, wires):
+        before = await until(wires, all_good)
+        assert before.markets[TICKER].untradable == ""
+        for name, fault in FAULTS.items():
+            is_tried = path == "/markets" or name in FEW
+            if not is_tried or (name == "404" and path.endswith("fee_changes")):
+                continue  # a venue that has no such page announces no changes
+            script.failing = {path: fault}
+            wires.market_news.put(MarketMoved(ticker=TICKER, kind="fee", says=MarketSays()))
+            wires.market_news.put(ListeningAnew())
+            found = await until(wires, lambda found: any(each.fault for each in found.reads))
+            assert found.markets == before.markets
+            assert found.venue == before.venue
+            assert len([each for each in found.reads if each.fault]) == 1
+            script.failing = {}
+            await until(wires, all_good)
+
+
+async def test_one_strange_market_costs_itself_and_no_other(pool: asyncpg.Pool[asyncpg.Record]):
+    strange = [
+        {**MARKET, "ticker": "KXBTC15M-1", "close_time": "0001-01-01T00:00:00+14:00"},
+        {**MARKET, "ticker": "KXBTC15M-2", "strike_type": "custom"},
+        {**MARKET, "ticker": "KXBTC15M-3", "floor_strike": 1e300},
+        {"ticker": 7},
+        None,
+    ]
+    script = Script(bodies=GOOD | {"/markets": {"markets": [*strange, MARKET], "cursor": ""}})
+    wires = Wires()
+    async with discovering(script, pool, wires):
+        assert (await until(wires, all_good)).markets.keys() == {TICKER}
+
+
+async def test_a_strike_that_the_socket_sets_makes_a_market_of_what_was_listed_without(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    unset = {name: each for name, each in MARKET.items() if name not in ("strike_type", "floor_strike")}
+    script = Script(bodies=GOOD | {"/markets": {"markets": [unset], "cursor": ""}})
+    wires = Wires()
+    async with discovering(script, pool, wires):
+        await until(wires, lambda found: all(each.confirmed_at for each in found.reads))
+        says = MarketSays(strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal(84_000), None))
+        wires.market_news.put(MarketMoved(ticker=TICKER, kind="metadata_updated", says=says))
+        found = await until(wires, lambda found: found.markets)
+        assert found.markets[TICKER].floor_strike == 84_000
+
+
+async def test_what_is_held_stays_known_though_no_list_shows_it_and_its_close_has_passed(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = Wires(), Script()
+    wires.open_trades.set(open_trades(trades=(trade(ticker=TICKER),)))
+    async with discovering(script, pool, wires):
+        await until(wires, all_good)
+        script.bodies["/markets"] = {"markets": [], "cursor": ""}
+        wires.market_news.put(
+            MarketMoved(ticker=TICKER, kind="close_date_updated", says=MarketSays(close_time=NOW))
+        )
+        found = await until(wires, lambda found: found.markets[TICKER].close_time == NOW)
+        listed_anew = wires.listings.version + 20
+        found = await until(wires, lambda _: wires.listings.version > listed_anew)
+        assert TICKER in found.markets
+        wires.open_trades.set(open_trades())
+        await until(wires, lambda found: TICKER not in found.markets)
+
+
+async def test_a_settlement_is_the_last_result_announced_and_one_of_before_a_silence_is_none(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def told(kind: str, **says: Any) -> None:
+        wires.market_news.put(MarketMoved(ticker=TICKER, kind=kind, says=MarketSays(**says)))
+
+    wires, script = Wires(), Script()
+    async with discovering(script, pool, wires):
+        await until(wires, all_good)
+        told("determined", status=MarketStatus.DETERMINED, result=Side.YES)
+        wires.market_news.put(ListeningAnew())
+        told("settled", status=MarketStatus.FINALIZED, settled_at=SETTLED)
+        found = await until(wires, lambda found: found.markets[TICKER].status is MarketStatus.FINALIZED)
+        assert found.settled == {}
+        told("determined", status=MarketStatus.DETERMINED, result=Side.YES)
+        told("determined", status=MarketStatus.AMENDED, result=Side.NO)
+        told("settled", status=MarketStatus.FINALIZED, settled_at=SETTLED)
+        found = await until(wires, lambda found: found.settled)
+        assert found.settled[Ticker(TICKER)].result is Side.NO
+
+
+async def test_a_restart_knows_what_was_known_before_any_read_succeeds(pool: asyncpg.Pool[asyncpg.Record]):
+    wires, script = Wires(), Script()
+    async with discovering(script, pool, wires):
+        before = await until(wires, all_good)
+    anew = Wires()
+    anew.listings.set(before)
+    async with discovering(Script(failing=dict.fromkeys(GOOD, FAULTS["503"])), pool, anew):
+        found = await until(anew, lambda found: any(each.fault for each in found.reads))
+        assert found.markets == before.markets
+        assert found.venue.phase is VenuePhase.TRADING
+        unknown = {each.name for each in found.reads if each.confirmed_at is None}
+        assert "schedule of pauses" in unknown
