@@ -51,6 +51,8 @@ class Stage:
     ordered: asyncio.Future[float] | None = None
     restore: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     strays: int = 0
+    least_rest: float = LEAST_REST
+    """Seconds between an order and what makes the next one worth it."""
     spans: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
     recent: deque[float] = field(default_factory=lambda: deque[float](maxlen=20))
     dice: random.Random = field(default_factory=lambda: random.Random(2))
@@ -117,13 +119,15 @@ class Stage:
         return STRIKE + swing + self.price_offset
 
     # What is asked for.
-    async def cycles(self, by: str, most: int, seconds: float, fill: bool) -> dict[str, Any]:
+    async def cycles(
+        self, by: str, most: int, seconds: float, fill: bool, rest: float = LEAST_REST
+    ) -> dict[str, Any]:
         """Seconds from the frame's leaving to the order's first byte, entry and exit in turn; without `fill` entries only.
 
         `spans` are the same in order of time, each with the moment that its frame left.
         """
         entries, exits, missed = list[float](), list[float](), 0
-        self.spans = []
+        self.spans, self.least_rest = [], rest
         until = time.perf_counter() + seconds
         while len(entries) < most and time.perf_counter() < until:
             self.fills_at = ENTRY_FILLS[by] if fill else None
@@ -169,7 +173,9 @@ class Stage:
     async def _rest(self, by: str) -> None:
         """Longer than the order's own aftermath, and never in step with anybody's clock."""
         usual = statistics.median(self.recent) if self.recent else LEAST_REST
-        await asyncio.sleep(max(LEAST_REST, usual / 2) + self.dice.random() * max(LEAST_REST, 1.25 * usual))
+        await asyncio.sleep(
+            max(self.least_rest, usual / 2) + self.dice.random() * max(LEAST_REST, 1.25 * usual)
+        )
         phase, late = time.time() % 1, min(LATEST, max(LATE, 0.95 - 4 * usual))
         if by == "price" and not EARLY < phase < late:
             await asyncio.sleep((1 + EARLY - phase) % 1 + self.dice.random() * (late - EARLY) / 4)
