@@ -42,8 +42,7 @@ def growth(run: Run) -> list[Figure]:
         seen, fed = [(0, started.resident())], 0
         until = time.perf_counter() + run.seconds(FED_SECONDS)
         while fed < DAY and time.perf_counter() < until:
-            venue.flood(CHUNK)
-            fed += CHUNK
+            fed += venue.flood(CHUNK)["messages"]
             seen.append((fed, started.resident()))
     kept = seen[len(seen) // WARM_PART :]
     grown = (kept[-1][1] - kept[0][1]) / MEGABYTE

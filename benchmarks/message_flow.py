@@ -71,12 +71,12 @@ def flooded(started: Daemon, venue: StandIn, messages: int, name: str) -> Figure
     used = started.cpu_seconds()
     found = venue.flood(messages)
     time.sleep(AFTERMATH)
-    a_second = messages / (started.cpu_seconds() - used)
+    a_second = found["messages"] / (started.cpu_seconds() - used)
     return Figure(
         name=f"messages per second of one core, {name}",
         value=a_second,
         unit="/s",
-        beside=f"{messages:,} in {found['seconds']:.1f} s by the clock",
+        beside=f"{found['messages']:,} in {found['seconds']:.1f} s by the clock",
         target="200,000/s",
         met=a_second >= 200_000,
     )

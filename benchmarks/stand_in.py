@@ -33,8 +33,9 @@ class StandIn:
         """Changes of books a second in the background."""
         self.ask(do="rate", per_second=per_second)
 
-    def cycles(self, by: str, *, most: int, seconds: float, fill: bool) -> dict[str, Any]:
-        return self.ask(do="cycles", by=by, most=most, seconds=seconds, fill=fill)
+    def cycles(self, by: str, **how: Any) -> dict[str, Any]:
+        """See Stage.cycles."""
+        return self.ask(do="cycles", by=by, **how)
 
     def flood(self, messages: int) -> dict[str, Any]:
         return self.ask(do="flood", messages=messages)

@@ -8,6 +8,7 @@ import contextlib
 import gc
 import json
 import sys
+from typing import Any
 
 from benchmarks.venue.scenes import Stage
 from benchmarks.venue.wire import Connection
@@ -39,13 +40,13 @@ async def main() -> None:
     server.close()
 
 
-async def obey(stage: Stage, asked: dict[str, object]) -> None:
+async def obey(stage: Stage, asked: dict[str, Any]) -> None:
     match asked:
         case {"do": "rate", "per_second": int(rate)}:
             stage.rate = rate
             say(rate=rate)
-        case {"do": "cycles", "by": str(by), "most": int(most), "seconds": seconds, "fill": bool(fill)}:
-            say(**await stage.cycles(by, most, float(str(seconds)), fill))
+        case {"do": "cycles", **how}:
+            say(**await stage.cycles(**how))
         case {"do": "flood", "messages": int(messages)}:
             say(**await stage.flood(messages))
         case _:

@@ -87,11 +87,23 @@ class Ladder:
         if book.given:
             side, price, amount = book.given.pop()
             return book, side, price, -amount
-        side = self._dice.choice(("yes", "no"))
-        price = self._dice.choice([each for each in book.levels[side] if each < "0.1500"])
-        amount = self._dice.choice((5_000, 725, 100))
+        side, price, amount = self._deep(book)
         book.given.append((side, price, amount))
         return book, side, price, amount
+
+    def there_and_back(self, changes: int) -> list[bytes]:
+        """Bodies of so many changes that lay something, and of as many that take it away: in all, nothing."""
+        laid = [(book, *self._deep(book)) for book in self._dice.choices(self.books, k=changes)]
+        return [
+            delta_body(book, side, price, sign * amount)
+            for sign in (1, -1)
+            for book, side, price, amount in laid
+        ]
+
+    def _deep(self, book: BookOfMarket) -> tuple[Side, str, int]:
+        side = self._dice.choice(("yes", "no"))
+        price = self._dice.choice([each for each in book.levels[side] if each < "0.1500"])
+        return side, price, self._dice.choice((5_000, 725, 100))
 
     def listed(self) -> list[dict[str, object]]:
         return [self._listed(each) for each in self.books]
@@ -119,6 +131,10 @@ def stamp(at: datetime) -> str:
 
 
 def delta_frame(book: BookOfMarket, side: Side, price: str, amount: int, sid: int, seq: int) -> bytes:
+    return numbered(delta_body(book, side, price, amount), sid, seq)
+
+
+def delta_body(book: BookOfMarket, side: Side, price: str, amount: int) -> bytes:
     body = {
         "market_ticker": book.ticker,
         "price_dollars": price,
@@ -126,4 +142,8 @@ def delta_frame(book: BookOfMarket, side: Side, price: str, amount: int, sid: in
         "side": side,
         "ts_ms": int(time.time() * 1000),
     }
-    return json.dumps({"type": "orderbook_delta", "sid": sid, "seq": seq, "msg": body}).encode()
+    return json.dumps(body).encode()
+
+
+def numbered(body: bytes, sid: int, seq: int) -> bytes:
+    return b'{"type": "orderbook_delta", "sid": %d, "seq": %d, "msg": %b}' % (sid, seq, body)

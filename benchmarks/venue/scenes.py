@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks.venue import answers
 from benchmarks.venue.account import Account
 from benchmarks.venue.channels import BOOKS, PriceChannel, VenueChannels
-from benchmarks.venue.market import STRIKE, TOP, Ladder, delta_frame
+from benchmarks.venue.market import STRIKE, TOP, Ladder, numbered
 from benchmarks.venue.wire import Answer, Request, Socket, framed
 
 BEAT = 0.01
@@ -30,10 +30,10 @@ LAID = 20_000
 ENTRY_FILLS, EXIT_FILLS = {"book": Decimal("0.38"), "price": Decimal("0.70")}, Decimal("0.75")
 """Every trade wins, so that no run of losses has to be counted back ever further."""
 PATIENCE = 5.0
-EARLY, LATE = 0.02, 0.5
+EARLY, LATE, LATEST = 0.02, 0.5, 0.9
 """The part of a second in which the price may jump: it is back before the second ends, and no history remembers it."""
 LEAST_REST = 0.05
-CHUNK = 200
+HELPING = 500
 FLOOR = "/floor"
 """Answers when the first byte of the request came, by the clock that all processes of a machine share."""
 
@@ -51,6 +51,8 @@ class Stage:
     ordered: asyncio.Future[float] | None = None
     restore: list[tuple[str, str, int]] = field(default_factory=list[tuple[str, str, int]])
     strays: int = 0
+    least_rest: float = LEAST_REST
+    """Seconds between an order and what makes the next one worth it."""
     spans: list[tuple[str, float, float]] = field(default_factory=list[tuple[str, float, float]])
     recent: deque[float] = field(default_factory=lambda: deque[float](maxlen=20))
     dice: random.Random = field(default_factory=lambda: random.Random(2))
@@ -117,13 +119,15 @@ class Stage:
         return STRIKE + swing + self.price_offset
 
     # What is asked for.
-    async def cycles(self, by: str, most: int, seconds: float, fill: bool) -> dict[str, Any]:
+    async def cycles(
+        self, by: str, most: int, seconds: float, fill: bool, rest: float = LEAST_REST
+    ) -> dict[str, Any]:
         """Seconds from the frame's leaving to the order's first byte, entry and exit in turn; without `fill` entries only.
 
         `spans` are the same in order of time, each with the moment that its frame left.
         """
         entries, exits, missed = list[float](), list[float](), 0
-        self.spans = []
+        self.spans, self.least_rest = [], rest
         until = time.perf_counter() + seconds
         while len(entries) < most and time.perf_counter() < until:
             self.fills_at = ENTRY_FILLS[by] if fill else None
@@ -169,10 +173,12 @@ class Stage:
     async def _rest(self, by: str) -> None:
         """Longer than the order's own aftermath, and never in step with anybody's clock."""
         usual = statistics.median(self.recent) if self.recent else LEAST_REST
-        await asyncio.sleep(max(LEAST_REST, usual / 2) + self.dice.random() * max(LEAST_REST, 1.25 * usual))
-        phase = time.time() % 1
-        if by == "price" and not EARLY < phase < LATE:
-            await asyncio.sleep((1 + EARLY - phase) % 1 + self.dice.random() * (LATE - EARLY) / 2)
+        await asyncio.sleep(
+            max(self.least_rest, usual / 2) + self.dice.random() * max(LEAST_REST, 1.25 * usual)
+        )
+        phase, late = time.time() % 1, min(LATEST, max(LATE, 0.95 - 4 * usual))
+        if by == "price" and not EARLY < phase < late:
+            await asyncio.sleep((1 + EARLY - phase) % 1 + self.dice.random() * (late - EARLY) / 4)
 
     def _by_book(self, what: str) -> float:
         side, price, amount = ("no", CHEAP, LAID)
@@ -200,24 +206,20 @@ class Stage:
             self.prices.send(self.prices.match(self.price()))
 
     async def flood(self, messages: int) -> dict[str, float]:
-        """As many changes as the reader takes; done when it answers a ping that was sent behind them."""
+        """At least so many changes, as fast as the reader takes them; done when it answers a ping sent behind them."""
         socket, rate = self.venue.socket, self.rate
         assert socket is not None
-        self.rate = 0
-        began, left = time.perf_counter(), messages
-        while left > 0 and socket.is_open:
-            frames = [self._flooded() for _ in range(min(CHUNK, left))]
-            left -= len(frames)
-            socket.transport.write(b"".join(frames))
+        self.rate, sent, bodies = 0, 0, self.ladder.there_and_back(HELPING)
+        began = time.perf_counter()
+        while sent < messages and socket.is_open:
+            socket.transport.write(b"".join(map(self._next_frame, bodies)))
+            sent += len(bodies)
             await socket.room.wait()
             await asyncio.sleep(0)
-        written = time.perf_counter()
         answered = await asyncio.wait_for(socket.ping(b"all read"), 60)
         self.rate = rate
-        return {"messages": messages, "seconds": answered - began, "written_seconds": written - began}
+        return {"messages": sent, "seconds": answered - began}
 
-    def _flooded(self) -> bytes:
-        book, side, price, amount = self.ladder.background()
-        book.change(side, price, amount)
+    def _next_frame(self, body: bytes) -> bytes:
         self.venue.seq += 1
-        return framed(delta_frame(book, side, price, amount, self.venue.sids[BOOKS], self.venue.seq))
+        return framed(numbered(body, self.venue.sids[BOOKS], self.venue.seq))
