@@ -9,7 +9,7 @@ current price, and a price ages as soon as nobody vouches for it.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -19,11 +19,12 @@ import anyio
 import asyncpg
 import structlog
 
+from recio.bells import Bells, woken_by
 from recio.clock import Clock
 from recio.db import market_data
 from recio.db.pool import transient_faults
 from recio.errors import Transient
-from recio.messages.prices import IndexHistory, Prices, PriceView, SourceState, SourceView
+from recio.messages.prices import IndexHistory, Prices, SourceState
 from recio.prices.feed import Heard, Heartbeat, Quoted, Source, Unpriced, open_feed
 from recio.prices.sources import source_named
 from recio.rules.price import consensus, price_sources
@@ -39,9 +40,8 @@ from recio.wires import Reads, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-PUBLISH_EVERY = 0.05
-"""Host seconds between two publications: newest wins."""
 LONGEST_CYCLE = 1.0
+"""Host seconds after which every coin is judged even if nothing was heard: time alone makes a source silent."""
 STORE_EVERY = 10
 """Host seconds between two writes of price seconds."""
 KEEP_SECONDS = 7 * 86_400
@@ -54,20 +54,6 @@ FRESH_SECONDS = 5.0
 SPEED_OF_FRESH = 5.0
 """From this speed on the delay of messages, which is host time, decides what is fresh."""
 FOUND_OUT = (SourceState.SILENT, SourceState.FROZEN, SourceState.OUTLIER)
-
-
-@dataclass(slots=True)
-class _Changed:
-    """Something is new since the last look."""
-
-    _event: anyio.Event = field(default_factory=anyio.Event)
-
-    def set(self) -> None:
-        self._event.set()
-
-    async def wait(self) -> None:
-        await self._event.wait()
-        self._event = anyio.Event()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -84,12 +70,18 @@ class _Kept:
         self.stored = fresh[-1][0] if fresh else self.stored
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Run:
     """What one run of the task works on; gone with it."""
 
     kept: dict[str, _Kept] = field(default_factory=dict[str, _Kept])
-    changed: _Changed = field(default_factory=_Changed)
+    fresh: set[str] = field(default_factory=set[str])
+    """Coins of which something new was heard that was not published yet."""
+    changed: Bells = field(default_factory=Bells)
+
+    def heard(self, symbols: Iterable[str]) -> None:
+        self.fresh.update(symbols)
+        self.changed.ring()
 
     def coins(self, symbol: str | None) -> list[Coin]:
         """Of one symbol, or of all."""
@@ -147,7 +139,7 @@ class PriceFeed:
                 for coin in run.coins(None):
                     gone = price_sources.lost(coin.panel.sources[source.name], str(error))
                     coin.panel = coin.panel.having(gone)
-                run.changed.set()
+                run.heard(run.kept)
             await anyio.sleep(wait)
             wait = min(LONGEST_WAIT, wait * 2)
 
@@ -159,7 +151,8 @@ class PriceFeed:
             while True:
                 for heard in await feed.receive():
                     self._hear(source.name, heard, run)
-                run.changed.set()
+                    run.fresh.update(each.symbol for each in run.coins(heard.symbol))
+                run.changed.ring()
 
     def _hear(self, name: str, heard: Heard, run: _Run) -> None:
         now = self.clock.utc()
@@ -185,22 +178,24 @@ class PriceFeed:
             for coin in run.coins(None):
                 if history is not None:
                     coin.hear_index(history, self.clock.utc())
-            run.changed.set()
+            run.heard(run.kept)
 
     async def _publish(self, run: _Run, say: Say) -> None:
-        before = Prices()
-        while True:
-            with anyio.move_on_after(LONGEST_CYCLE):
-                await run.changed.wait()
-            await cycle_of(Task.PRICE_FEED)
-            now = self.clock.utc()
-            prices = _judged(run, now)
-            self.prices.set(prices)
-            for symbol in run.kept:
-                _tell_changes(symbol, before, prices)
-            before = prices
-            say("; ".join(self._told(each.coin, prices) for each in run.kept.values()))
-            await anyio.sleep(PUBLISH_EVERY)
+        """At each change at once: a coin is judged when something of it is new, and every one once in a while."""
+        prices, looked_at = Prices(), -math.inf
+        with woken_by(run.changed) as bell:
+            while True:
+                await cycle_of(Task.PRICE_FEED)
+                is_due = anyio.current_time() - looked_at >= LONGEST_CYCLE
+                fresh, run.fresh = run.fresh, set[str]()
+                before, prices = prices, _judged(run, run.kept if is_due else fresh, prices, self.clock.utc())
+                self.prices.set(prices)
+                for symbol in run.kept:
+                    _tell_changes(symbol, before, prices)
+                if is_due:
+                    looked_at = anyio.current_time()
+                    say("; ".join(self._told(each.coin, prices) for each in run.kept.values()))
+                await bell.wait(LONGEST_CYCLE)
 
     def _told(self, coin: Coin, prices: Prices) -> str:
         view = prices.by_symbol.get(coin.symbol)
@@ -252,20 +247,25 @@ class PriceFeed:
         del kept.unstored[: len(batch)]
 
 
-def _judged(run: _Run, now: datetime) -> Prices:
-    known: dict[str, PriceView] = {}
-    sources: dict[str, tuple[SourceView, ...]] = {}
-    for symbol, kept in run.kept.items():
+def _judged(run: _Run, symbols: Iterable[str], before: Prices, now: datetime) -> Prices:
+    """The prices with these coins judged anew."""
+    known, sources = dict(before.by_symbol), dict(before.sources)
+    for symbol in symbols:
+        kept = run.kept[symbol]
         view, sources[symbol] = kept.coin.judge(now)
         kept.collect()
         if view is not None:
             known[symbol] = view
+        else:
+            known.pop(symbol, None)
     return Prices(by_symbol=known, sources=sources)
 
 
 def _tell_changes(symbol: str, before: Prices, after: Prices) -> None:
     """What nobody should find out from a loss: an unreliable price, a source that is not believed, a price from elsewhere."""
     was, now = before.by_symbol.get(symbol), after.by_symbol.get(symbol)
+    if was is now and before.sources.get(symbol) is after.sources.get(symbol):
+        return
     if bool(was and was.unreliable) is not bool(now and now.unreliable):
         if now is not None and now.unreliable:
             log.warning("price unreliable", symbol=symbol, why=now.unreliable)
