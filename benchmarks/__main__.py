@@ -206,7 +206,7 @@ async def _commits(pool: asyncpg.Pool[asyncpg.Record]) -> str:
         intent = an_intent(datetime.now(UTC), Ticker(f"KX-{number}"))
         collar = Collar(ask=intent.limit, model_value=Decimal("0.55"))
         async with transaction(pool) as connection:
-            await trade_store.record_entry(
+            await trade_store.place_entry(
                 connection,
                 writer,
                 Approved(intent=intent, reserved=Money(1), collar=collar),

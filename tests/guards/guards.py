@@ -394,10 +394,10 @@ HALTS = (
         ENTRY,
     ),
     _guard(
-        "trade_manager asks for halts",
-        "recio/tasks/trade_manager.py",
-        "        if halted:\n",
-        "        if False:\n",
+        "the database asks for halts before it has a row for an entry",
+        "schema.sql",
+        "FROM halts AS h WHERE h.cleared_at IS NULL ORDER BY h.halt_id LIMIT 1;",
+        "FROM halts AS h WHERE false LIMIT 1;",
         ORDER_PATH,
     ),
     _guard(
