@@ -367,7 +367,7 @@ FROM fills AS f JOIN orders AS o ON o.venue_order_id = f.venue_order_id JOIN tra
 GROUP BY o.trade_id;
 
 -- Counters. They are kept in the transaction that changes what they count, so that nothing is ever summed on an order's
--- path. count_anew() makes them from the rows; general_ledger.prove() compares both at each start.
+-- path. count_anew() makes them from the rows. general_ledger.prove() compares both at each start.
 
 -- Writer: trade_manager, with each closed trade. What the trades of a day of UTC came to.
 CREATE TABLE IF NOT EXISTS day_figures (
@@ -402,6 +402,7 @@ CREATE TABLE IF NOT EXISTS loss_run (
     closed_at timestamptz NOT NULL,
     lost boolean NOT NULL
 );
+CREATE UNIQUE INDEX IF NOT EXISTS loss_run_one_gain ON loss_run (lost) WHERE NOT lost;
 
 -- The newest trade whose loss no longer counts: the last cleared halt came after it. 0: none.
 CREATE OR REPLACE FUNCTION forgiven_up_to() RETURNS bigint LANGUAGE sql STABLE AS $$
@@ -418,25 +419,23 @@ CREATE OR REPLACE FUNCTION losses_in_a_row() RETURNS integer LANGUAGE sql STABLE
     SELECT cardinality(losing_trades())
 $$;
 
-CREATE OR REPLACE FUNCTION count_loss_run_anew() RETURNS void LANGUAGE plpgsql AS $$
-DECLARE
-    gain trades;
-BEGIN
-    DELETE FROM loss_run;
-    SELECT t.* INTO gain FROM trades AS t WHERE t.state = 'closed' AND NOT t.is_live AND pnl_of(t) > 0
-        ORDER BY t.closed_at DESC, t.trade_id DESC LIMIT 1;
-    INSERT INTO loss_run SELECT gain.trade_id, gain.closed_at, false WHERE gain.trade_id IS NOT NULL;
-    INSERT INTO loss_run SELECT t.trade_id, t.closed_at, true FROM trades AS t
-        WHERE NOT t.is_live AND t.state = 'closed' AND pnl_of(t) < 0
-            AND (t.closed_at, t.trade_id) > (coalesce(gain.closed_at, '-infinity'), coalesce(gain.trade_id, 0));
-END $$;
+CREATE OR REPLACE VIEW counted_loss_run AS
+WITH gain AS (
+    SELECT t.trade_id, t.closed_at FROM trades AS t WHERE NOT t.is_live AND t.state = 'closed' AND pnl_of(t) > 0
+    ORDER BY t.closed_at DESC, t.trade_id DESC LIMIT 1)
+SELECT trade_id, closed_at, false AS lost FROM gain
+UNION ALL
+SELECT t.trade_id, t.closed_at, true FROM trades AS t LEFT JOIN gain AS g ON true
+WHERE NOT t.is_live AND t.state = 'closed' AND pnl_of(t) < 0
+    AND (g.trade_id IS NULL OR (t.closed_at, t.trade_id) > (g.closed_at, g.trade_id));
 
 -- What a closed trade does to the run of losses. `was` is the sign of its profit before, 0 while it was not closed.
 CREATE OR REPLACE FUNCTION count_in_loss_run(trade trades, was numeric, now numeric) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
     IF was > 0 THEN
         -- A late fill or a correction took a gain away: rare, and then only the rows know which gain is the last.
-        PERFORM count_loss_run_anew();
+        DELETE FROM loss_run;
+        INSERT INTO loss_run SELECT * FROM counted_loss_run;
         RETURN;
     END IF;
     DELETE FROM loss_run WHERE trade_id = trade.trade_id;
@@ -564,6 +563,7 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL CHECK (expires_at > asked_at)
 );
+CREATE INDEX IF NOT EXISTS trade_requests_by_expiry ON trade_requests (expires_at);
 -- Writer: entry. One answer per request, committed before anything is done about it. So no request is carried out twice.
 CREATE TABLE IF NOT EXISTS trade_answers (
     request_id bigint PRIMARY KEY REFERENCES trade_requests,
@@ -603,6 +603,10 @@ CREATE TABLE IF NOT EXISTS paper_trades (
 CREATE UNIQUE INDEX IF NOT EXISTS paper_trades_one_held_per_market
     ON paper_trades (strategy, ticker) WHERE result IS NULL AND quantity > sold;
 CREATE INDEX IF NOT EXISTS paper_trades_by_time ON paper_trades (decided_at);
+CREATE INDEX IF NOT EXISTS paper_trades_live ON paper_trades (paper_trade_id) WHERE result IS NULL AND quantity > 0;
+CREATE INDEX IF NOT EXISTS paper_trades_by_close ON paper_trades (closes_at);
+CREATE INDEX IF NOT EXISTS paper_trades_by_settlement ON paper_trades (settled_at);
+CREATE INDEX IF NOT EXISTS paper_trades_by_sale ON paper_trades (sold_at);
 
 -- Writer: `recio model build`. Past price moves by momentum. A model never changes; the newest of a symbol is used.
 CREATE TABLE IF NOT EXISTS empirical_models (
@@ -1034,9 +1038,30 @@ BEGIN
     RETURN true;
 END $$;
 
--- Everything that is counted, from the rows it is counted from: after a migration, and wherever triggers were off.
+-- What each counter must be, from the rows that it counts.
+CREATE OR REPLACE VIEW counted_days AS
+SELECT (t.closed_at AT TIME ZONE 'UTC')::date AS day, sum(pnl_of(t)) AS realised, sum(t.fees) AS fees,
+    (count(*) FILTER (WHERE pnl_of(t) > 0))::integer AS wins, (count(*) FILTER (WHERE pnl_of(t) < 0))::integer AS losses
+FROM trades AS t WHERE t.state = 'closed' GROUP BY 1;
+CREATE OR REPLACE VIEW counted_events AS
+SELECT event_ticker, max(closes_at) AS closes_at, (count(*) FILTER (WHERE state <> 'void'))::integer AS entries
+FROM trades GROUP BY event_ticker;
+CREATE OR REPLACE VIEW counted_markets AS
+SELECT ticker, max(closes_at) AS closes_at, (count(*) FILTER (WHERE state <> 'void'))::integer AS entries,
+    max(opened_at) AS last_entry_at
+FROM trades GROUP BY ticker;
+CREATE OR REPLACE VIEW counted_balances AS SELECT account, sum(amount) AS amount FROM postings GROUP BY account;
+CREATE OR REPLACE VIEW counted_positions AS
+SELECT p.ticker,
+    coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'bid'), 0) AS yes,
+    coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'ask'), 0) AS no, coalesce(sum(e.amount), 0) AS cost
+FROM ledger_transactions AS p LEFT JOIN fills AS f ON f.fill_id = p.fill_id
+LEFT JOIN postings AS e ON e.transaction_id = p.transaction_id AND e.account = 'contracts' GROUP BY p.ticker;
+
+-- Makes every counter anew: after a migration, and wherever triggers were off.
 CREATE OR REPLACE FUNCTION count_anew() RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
+    ALTER TABLE trades DISABLE TRIGGER ended_trades_are_counted;
     UPDATE orders AS o SET by_fills = f.quantity
     FROM (SELECT venue_order_id, sum(quantity) AS quantity FROM fills GROUP BY venue_order_id) AS f
     WHERE f.venue_order_id = o.venue_order_id AND o.by_fills <> f.quantity;
@@ -1045,26 +1070,46 @@ BEGIN
     FROM filled_trades AS f WHERE f.trade_id = t.trade_id
         AND (t.entry_quantity, t.entry_cost, t.exit_quantity, t.exit_proceeds, t.fees)
             IS DISTINCT FROM (f.entry_quantity, f.entry_cost, f.exit_quantity, f.exit_proceeds, f.fees);
+    ALTER TABLE trades ENABLE TRIGGER ended_trades_are_counted;
     DELETE FROM day_figures;
-    INSERT INTO day_figures SELECT (t.closed_at AT TIME ZONE 'UTC')::date, sum(pnl_of(t)), sum(t.fees),
-        count(*) FILTER (WHERE pnl_of(t) > 0), count(*) FILTER (WHERE pnl_of(t) < 0)
-        FROM trades AS t WHERE t.state = 'closed' GROUP BY 1;
+    INSERT INTO day_figures SELECT * FROM counted_days;
     DELETE FROM event_entries;
-    INSERT INTO event_entries
-        SELECT event_ticker, max(closes_at), count(*) FILTER (WHERE state <> 'void') FROM trades GROUP BY event_ticker;
+    INSERT INTO event_entries SELECT * FROM counted_events;
     DELETE FROM market_entries;
-    INSERT INTO market_entries SELECT ticker, max(closes_at), count(*) FILTER (WHERE state <> 'void'), max(opened_at)
-        FROM trades GROUP BY ticker;
-    PERFORM count_loss_run_anew();
+    INSERT INTO market_entries SELECT * FROM counted_markets;
+    DELETE FROM loss_run;
+    INSERT INTO loss_run SELECT * FROM counted_loss_run;
     DELETE FROM ledger_balances;
-    INSERT INTO ledger_balances SELECT account, sum(amount) FROM postings GROUP BY account;
+    INSERT INTO ledger_balances SELECT * FROM counted_balances;
     DELETE FROM market_positions;
-    INSERT INTO market_positions SELECT p.ticker,
-        coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'bid'), 0),
-        coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'ask'), 0), coalesce(sum(e.amount), 0)
-        FROM ledger_transactions AS p LEFT JOIN fills AS f ON f.fill_id = p.fill_id
-        LEFT JOIN postings AS e ON e.transaction_id = p.transaction_id AND e.account = 'contracts' GROUP BY p.ticker;
+    INSERT INTO market_positions SELECT * FROM counted_positions;
 END $$;
+
+-- The first counter that is not what its rows say, in words. NULL: all are.
+CREATE OR REPLACE FUNCTION counter_that_differs() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT 'the fills of order ' || o.client_order_id FROM orders AS o
+    WHERE o.by_fills <> (SELECT coalesce(sum(f.quantity), 0) FROM fills AS f WHERE f.venue_order_id = o.venue_order_id)
+    UNION ALL SELECT 'the figures of trade ' || t.trade_id FROM trades AS t LEFT JOIN filled_trades AS f USING (trade_id)
+    WHERE (t.entry_quantity, t.entry_cost, t.exit_quantity, t.exit_proceeds, t.fees) <> (coalesce(f.entry_quantity, 0),
+        coalesce(f.entry_cost, 0), coalesce(f.exit_quantity, 0), coalesce(f.exit_proceeds, 0), coalesce(f.fees, 0))
+    UNION ALL SELECT 'the figures of day ' || coalesce(d.day, c.day) FROM day_figures AS d FULL JOIN counted_days AS c USING (day)
+    WHERE (coalesce(d.realised, 0), coalesce(d.fees, 0), coalesce(d.wins, 0), coalesce(d.losses, 0))
+        <> (coalesce(c.realised, 0), coalesce(c.fees, 0), coalesce(c.wins, 0), coalesce(c.losses, 0))
+    UNION ALL SELECT 'the entries of event ' || coalesce(e.event_ticker, c.event_ticker)
+    FROM event_entries AS e FULL JOIN counted_events AS c USING (event_ticker)
+    WHERE (e.closes_at, e.entries) IS DISTINCT FROM (c.closes_at, c.entries)
+    UNION ALL SELECT 'the entries of market ' || coalesce(m.ticker, c.ticker)
+    FROM market_entries AS m FULL JOIN counted_markets AS c USING (ticker)
+    WHERE (m.closes_at, m.entries, m.last_entry_at) IS DISTINCT FROM (c.closes_at, c.entries, c.last_entry_at)
+    UNION ALL SELECT 'the losses in a row' WHERE losing_trades() <> ARRAY(
+        SELECT trade_id FROM counted_loss_run WHERE lost AND trade_id > forgiven_up_to() ORDER BY trade_id)
+    UNION ALL SELECT 'the balance of ' || coalesce(b.account, c.account)
+    FROM ledger_balances AS b FULL JOIN counted_balances AS c USING (account) WHERE b.amount IS DISTINCT FROM c.amount
+    UNION ALL SELECT 'the position on ' || coalesce(p.ticker, c.ticker)
+    FROM market_positions AS p FULL JOIN counted_positions AS c USING (ticker)
+    WHERE (p.yes, p.no, p.cost) IS DISTINCT FROM (c.yes, c.no, c.cost)
+    LIMIT 1
+$$;
 
 -- Posts the fills and settlements of a database that is older than the ledger. Later runs find nothing to post.
 SELECT post_fill(f.fill_id) FROM (

@@ -29,11 +29,12 @@ from recio.messages.account import (
     OrderProvenAbsent,
     OrderSeen,
     PositionDifference,
+    SettlementSeen,
     VenueFact,
 )
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
-from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.account.lifecycle import UNPROVEN, is_news
 from recio.rules.account.reconcile import Absence, CashMismatch, absence_margin, cash_cause, compare
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
@@ -148,7 +149,9 @@ class AccountSync:
     async def _hurry_begins(self, done: anyio.CancelScope) -> None:
         version = self.open_trades.version
         while not self._in_a_hurry():
-            version = await self.open_trades.newer_than(version)
+            # A market closes without a message.
+            with anyio.move_on_after(CYCLE):
+                version = await self.open_trades.newer_than(version)
         done.cancel()
 
     def _in_a_hurry(self) -> bool:
@@ -186,7 +189,7 @@ class AccountSync:
         say(memory.sentence)
         settlements = await account.settlements(self.rest, memory.since)
         reached(CrashPoint.SETTLEMENTS_READ)
-        for settlement in settlements:
+        for settlement in await self._unrecorded_settlements(settlements):
             await self.venue_facts.send(settlement)
             reached(CrashPoint.SETTLEMENT_SENT)
             say(memory.sentence)
@@ -226,10 +229,9 @@ class AccountSync:
         listed = await account.orders(self.rest, ticker=None, since=since)
         reached(CrashPoint.ORDERS_READ)
         await self._find_unrecorded(listed, memory)
-        for seen in listed:
-            if self._is_ours(seen):
-                await self.venue_facts.send(seen)
-                reached(CrashPoint.ORDER_SENT)
+        for seen in await self._news_of_orders(listed, trades):
+            await self.venue_facts.send(seen)
+            reached(CrashPoint.ORDER_SENT)
         found = {seen.client_order_id for seen in listed}
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         for order in unresolved:
@@ -251,6 +253,23 @@ class AccountSync:
         ours = [each.client_order_id for each in listed if each.client_order_id and self._is_ours(each)]
         async with transaction(self.pool) as connection:
             memory.unrecorded.update(await order_rows.without_row(connection, ours))
+
+    async def _news_of_orders(self, listed: Iterable[OrderSeen], trades: OpenTrades) -> list[OrderSeen]:
+        """Orders of ours that may move by what the venue shows of them; the rest would only be read and put aside."""
+        ours = [each for each in listed if self._is_ours(each)]
+        names = [each.client_order_id for each in ours if each.client_order_id]
+        async with transaction(self.pool) as connection:
+            in_rows = await order_rows.states(connection, names, [each.venue_order_id for each in ours])
+        # An order that only the wire knows is in doubt, and told.
+        states = {each.client_order_id: each.state for each in trades.orders} | dict(in_rows)
+        return [each for each in ours if is_news(each, states)]
+
+    async def _unrecorded_settlements(self, settlements: Iterable[SettlementSeen]) -> list[SettlementSeen]:
+        """Only a row ends the telling of a settlement, as it does of a fill."""
+        listed = list(settlements)
+        async with transaction(self.pool) as connection:
+            missing = await order_rows.settlements_without_row(connection, [each.ticker for each in listed])
+        return [each for each in listed if each.ticker in missing]
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: _Figures, say: Say) -> None:
         unsettled = frozenset(order.ticker for order in trades.orders)
