@@ -73,6 +73,6 @@ async def prove(connection: Connection) -> None:
     counter: str | None = await connection.fetchval(_COUNTER, timeout=PROOF_LIMIT)
     if counter is not None:
         raise Fatal(
-            f"a counter differs from its rows: {counter}: if nobody changed rows by hand, SELECT count_anew() makes all"
-            " counters anew from the rows; else restore a backup"
+            f"a counter differs from its rows: {counter}: if nobody changed rows by hand, the schema's function count_anew"
+            " makes all counters anew from the rows; else restore a backup"
         )

@@ -16,6 +16,7 @@ from recio.messages.account import FillSeen, OrderProvenAbsent, OrderSeen, Settl
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
     OrderAccepted,
+    OrderPurpose,
     OrderRejected,
     OrderState,
     OrderUnknown,
@@ -35,6 +36,8 @@ from recio.units import (
     Side,
     TradeId,
     VenueOrderId,
+    price_decimal,
+    price_text,
 )
 from tests.builders import EVENT, NOW, TICKER, account, open_trades
 from tests.runs import begun, placed_entry, placed_exit
@@ -426,3 +429,32 @@ async def test_the_database_and_the_program_mean_the_same_by_unproven_and_ended(
         assert await connection.fetchval("SELECT has_ended($1)", trade.value) is ended
         assert await in_index("trades_one_live_per_market", trade.value) is not ended
         assert await in_column("trades", "is_live", trade.value) is not ended
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_the_database_and_the_program_name_price_and_turn_an_order_alike(
+    connection: Connection, writer: Writer, side: Side
+):
+    trade_id = await opened(connection, writer, side)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(5000),
+        floor=Price(4100),
+        decided_at=NOW,
+        why="stop",
+    )
+    await placed_exit(connection, writer, close, NOW, DEADLINE)
+    rows = await connection.fetch("SELECT * FROM orders ORDER BY purpose")
+    own = {OrderPurpose.ENTRY: Price(5200), OrderPurpose.EXIT: Price(4100)}
+    for row, (purpose, price) in zip(rows, own.items(), strict=True):
+        assert row["client_order_id"] == lifecycle.client_order_id(writer.tag, trade_id, purpose, 1)
+        assert row["book_side"] == lifecycle.book_side(side, purpose)
+        assert row["price"] == price_decimal(lifecycle.yes_price(side, price))
+        detail = await connection.fetchval(
+            "SELECT detail FROM audit_log WHERE client_order_id = $1 AND kind = 'order pending'",
+            row["client_order_id"],
+        )
+        assert (detail["purpose"], detail["quantity"]) == (purpose.value, "10.00")
+    # What an entry saw stands beside it, and the price among that is the coin's.
+    assert detail["price"] == price_text(lifecycle.yes_price(side, Price(4100)))

@@ -460,6 +460,7 @@ class OrderMachine(RuleBasedStateMachine):
         booked = self.run(self.connection.fetchval("SELECT coalesce(sum(fees), 0) FROM trade_figures"))
         assert money_of(booked) == fees
         assert {each.ticker for each in live} == theirs.keys(), "a position without its trade, or the reverse"
+        assert self.run(self.connection.fetchval("SELECT counter_that_differs()")) is None
         self._check_cash()
 
     def _check_cash(self) -> None:
