@@ -5,6 +5,7 @@ It never sends a statement twice that may have been carried out.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -27,6 +28,10 @@ else:  # asyncpg's classes are generic in their type stubs only
     Record = Statement = object
 
 
+_numbers = itertools.count(1)
+"""Without a name of its own a statement is parsed anew at each use; the server keeps names as long as the connection."""
+
+
 class Asks(Protocol):
     """Whoever answers a statement with its first row."""
 
@@ -42,7 +47,7 @@ class OwnConnection:
         """So that not even the first use of these costs more than one round trip."""
         with transient_faults():
             for query in queries:
-                self._prepared[query] = await self.connection.prepare(query)
+                self._prepared[query] = await self.connection.prepare(query, name=f"recio_{next(_numbers)}")
 
     async def fetchrow(self, query: str, /, *values: object) -> Record | None:
         """The first row; finished even while its task is being cancelled, as a transaction is.
