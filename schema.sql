@@ -76,6 +76,14 @@ CREATE TABLE IF NOT EXISTS trades (
     payout numeric(18, 6) NOT NULL DEFAULT 0 CHECK (payout >= 0),
     why text NOT NULL,
     inputs jsonb NOT NULL,
+    -- What its fills add up to, in prices of the side that it bought. Each fill adds itself.
+    entry_quantity numeric(14, 2) NOT NULL DEFAULT 0,
+    entry_cost numeric(18, 6) NOT NULL DEFAULT 0,
+    exit_quantity numeric(14, 2) NOT NULL DEFAULT 0,
+    exit_proceeds numeric(18, 6) NOT NULL DEFAULT 0,
+    fees numeric(18, 6) NOT NULL DEFAULT 0,
+    -- Not has_ended; a test compares them.
+    is_live boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('closed', 'void')) STORED,
     CHECK ((state IN ('closed', 'void')) = (closed_at IS NOT NULL)),
     CHECK ((state IN ('closed', 'void')) = (ended_by IS NOT NULL)),
     CHECK (payout = 0 OR ended_by = 'settlement')
@@ -84,8 +92,8 @@ CREATE TABLE IF NOT EXISTS trades (
 -- One live trade per market at most. The states are those of has_ended; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market
     ON trades (ticker) WHERE state NOT IN ('closed', 'void');
-CREATE INDEX IF NOT EXISTS trades_by_event ON trades (event_ticker);
-CREATE INDEX IF NOT EXISTS trades_by_end ON trades (closed_at);
+CREATE INDEX IF NOT EXISTS trades_live ON trades (trade_id) WHERE is_live;
+CREATE INDEX IF NOT EXISTS trades_by_end ON trades (closed_at, trade_id) WHERE NOT is_live;
 
 -- True while an order may still trade or may still turn out to have traded. rules/account/lifecycle.py calls it UNPROVEN.
 CREATE OR REPLACE FUNCTION is_unproven(order_state text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -118,6 +126,11 @@ CREATE TABLE IF NOT EXISTS orders (
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
     note text NOT NULL DEFAULT '',
+    -- What its fills add up to. They may come before its answer, or after it.
+    by_fills numeric(14, 2) NOT NULL DEFAULT 0 CHECK (by_fills >= 0),
+    -- It is unproven, or fills that the venue counted are still to come. Not lifecycle.is_settled; a test compares them.
+    is_unfinished boolean NOT NULL
+        GENERATED ALWAYS AS (state IN ('pending', 'unknown', 'resting') OR by_fills < filled) STORED,
     UNIQUE (trade_id, purpose, attempt),
     CHECK ((state IN ('filled', 'cancelled', 'rejected', 'not_found')) = (ended_at IS NOT NULL)),
     CHECK (state NOT IN ('resting', 'filled', 'cancelled') OR venue_order_id IS NOT NULL),
@@ -125,6 +138,8 @@ CREATE TABLE IF NOT EXISTS orders (
 );
 
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (created_at);
+CREATE INDEX IF NOT EXISTS orders_unfinished ON orders (created_at) WHERE is_unfinished;
+CREATE INDEX IF NOT EXISTS orders_unfinished_by_trade ON orders (trade_id) WHERE is_unfinished;
 -- One unproven order per trade at most. The states are those of is_unproven; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS orders_one_unproven_per_trade
     ON orders (trade_id) WHERE state IN ('pending', 'unknown', 'resting');
@@ -170,6 +185,9 @@ CREATE TABLE IF NOT EXISTS halts (
     CHECK ((cleared_at IS NULL) = (cleared_by IS NULL))
 );
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
+CREATE INDEX IF NOT EXISTS halts_in_force ON halts (halt_id) WHERE cleared_at IS NULL;
+CREATE INDEX IF NOT EXISTS halts_cleared ON halts (cause, halt_id) WHERE cleared_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS halts_forgiving ON halts (after_trade) WHERE cleared_at IS NOT NULL;
 
 -- Writer: kill_switch. Proof at the venue that a halt took effect: no resting order (verified), no position (flat).
 CREATE TABLE IF NOT EXISTS halt_verifications (
@@ -186,6 +204,7 @@ CREATE TABLE IF NOT EXISTS order_groups (
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     gone_at timestamptz
 );
+CREATE INDEX IF NOT EXISTS order_groups_in_use ON order_groups (made_at) WHERE gone_at IS NULL;
 
 -- Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened
 -- before the ledger began. The newest row is in force. A new one needs a person's consent: a halt about the cash
@@ -207,6 +226,7 @@ CREATE TABLE IF NOT EXISTS switches (
     set_by text NOT NULL CHECK (set_by <> ''),
     why text NOT NULL DEFAULT ''
 );
+CREATE INDEX IF NOT EXISTS switches_by_name ON switches (name, switch_id);
 
 -- Writer: trade_manager. What was decided and done, written in the same transaction. Append-only.
 -- Rows from before schema version 13 say "order intended" for pending and "order absent" for not_found.
@@ -326,25 +346,197 @@ END $$;
 CREATE OR REPLACE TRIGGER new_orders_are_pending BEFORE INSERT ON orders
     FOR EACH ROW EXECUTE FUNCTION check_new_order();
 
--- The sums of each trade's fills. Costs and proceeds are in prices of the side that the trade bought.
--- pnl is the realised profit of an ended trade; of a live one it is cash out minus cash in so far.
+-- Realised profit of an ended trade; of a live one it is cash out minus cash in so far.
+CREATE OR REPLACE FUNCTION pnl_of(trade trades) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT trade.exit_proceeds + trade.payout - trade.entry_cost - trade.fees
+$$;
+-- The figures of each trade by the names that they have in queries.
 CREATE OR REPLACE VIEW trade_figures AS
-SELECT t.trade_id, figures.*,
-    figures.exit_proceeds + t.payout - figures.entry_cost - figures.fees AS pnl
-FROM trades AS t
--- LATERAL: a query for a few trades sums only their fills.
-CROSS JOIN LATERAL (
-    SELECT
-        coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_quantity,
-        coalesce(sum(f.quantity * own.price) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_cost,
-        coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_quantity,
-        coalesce(sum(f.quantity * own.price) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_proceeds,
-        coalesce(sum(f.fee), 0) AS fees
-    FROM orders AS o
-    JOIN fills AS f ON f.venue_order_id = o.venue_order_id
-    CROSS JOIN LATERAL (SELECT own_price(t.side, f.price) AS price) AS own
-    WHERE o.trade_id = t.trade_id
-) AS figures;
+SELECT t.trade_id, t.entry_quantity, t.entry_cost, t.exit_quantity, t.exit_proceeds, t.fees, pnl_of(t) AS pnl
+FROM trades AS t;
+
+-- The same figures summed anew from the fills. Never asked on an order's path: general_ledger.prove() compares both.
+CREATE OR REPLACE VIEW filled_trades AS
+SELECT o.trade_id,
+    coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_quantity,
+    coalesce(sum(f.quantity * own_price(t.side, f.price)) FILTER (WHERE o.purpose = 'entry'), 0) AS entry_cost,
+    coalesce(sum(f.quantity) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_quantity,
+    coalesce(sum(f.quantity * own_price(t.side, f.price)) FILTER (WHERE o.purpose = 'exit'), 0) AS exit_proceeds,
+    coalesce(sum(f.fee), 0) AS fees
+FROM fills AS f JOIN orders AS o ON o.venue_order_id = f.venue_order_id JOIN trades AS t ON t.trade_id = o.trade_id
+GROUP BY o.trade_id;
+
+-- Counters. They are kept in the transaction that changes what they count, so that nothing is ever summed on an order's
+-- path. count_anew() makes them from the rows. general_ledger.prove() compares both at each start.
+
+-- Writer: trade_manager, with each closed trade. What the trades of a day of UTC came to.
+CREATE TABLE IF NOT EXISTS day_figures (
+    day date PRIMARY KEY,
+    realised numeric(18, 6) NOT NULL,
+    fees numeric(18, 6) NOT NULL,
+    wins integer NOT NULL,
+    losses integer NOT NULL
+);
+
+-- Writer: trade_manager, with each trade. Entries of an event, void ones left out.
+CREATE TABLE IF NOT EXISTS event_entries (
+    event_ticker text PRIMARY KEY,
+    closes_at timestamptz NOT NULL,
+    entries integer NOT NULL CHECK (entries >= 0)
+);
+CREATE INDEX IF NOT EXISTS event_entries_by_close ON event_entries (closes_at);
+
+-- Writer: trade_manager, with each trade. Entries of a market, void ones left out; the last entry may be a void one.
+CREATE TABLE IF NOT EXISTS market_entries (
+    ticker text PRIMARY KEY,
+    closes_at timestamptz NOT NULL,
+    entries integer NOT NULL CHECK (entries >= 0),
+    last_entry_at timestamptz NOT NULL
+);
+CREATE INDEX IF NOT EXISTS market_entries_by_close ON market_entries (closes_at);
+
+-- Writer: trade_manager, with each closed trade. The last gain, and the losing trades since.
+-- Losses that a cleared halt forgave are taken out with the next loss.
+CREATE TABLE IF NOT EXISTS loss_run (
+    trade_id bigint PRIMARY KEY REFERENCES trades,
+    closed_at timestamptz NOT NULL,
+    lost boolean NOT NULL
+);
+CREATE UNIQUE INDEX IF NOT EXISTS loss_run_one_gain ON loss_run (lost) WHERE NOT lost;
+
+-- The newest trade whose loss no longer counts: the last cleared halt came after it. 0: none.
+CREATE OR REPLACE FUNCTION forgiven_up_to() RETURNS bigint LANGUAGE sql STABLE AS $$
+    SELECT coalesce((SELECT max(after_trade) FROM halts WHERE cleared_at IS NOT NULL), 0)
+$$;
+
+-- The losing trades since the last winning one, and since the last halt that somebody cleared.
+-- A trade that made exactly nothing neither counts nor ends the run of losses.
+CREATE OR REPLACE FUNCTION losing_trades() RETURNS bigint[] LANGUAGE sql STABLE AS $$
+    SELECT ARRAY(SELECT trade_id FROM loss_run WHERE lost AND trade_id > forgiven_up_to() ORDER BY trade_id)
+$$;
+-- rules/account/losses.py is the same in Python; a test compares them.
+CREATE OR REPLACE FUNCTION losses_in_a_row() RETURNS integer LANGUAGE sql STABLE AS $$
+    SELECT cardinality(losing_trades())
+$$;
+
+CREATE OR REPLACE VIEW counted_loss_run AS
+WITH gain AS (
+    SELECT t.trade_id, t.closed_at FROM trades AS t WHERE NOT t.is_live AND t.state = 'closed' AND pnl_of(t) > 0
+    ORDER BY t.closed_at DESC, t.trade_id DESC LIMIT 1)
+SELECT trade_id, closed_at, false AS lost FROM gain
+UNION ALL
+SELECT t.trade_id, t.closed_at, true FROM trades AS t LEFT JOIN gain AS g ON true
+WHERE NOT t.is_live AND t.state = 'closed' AND pnl_of(t) < 0
+    AND (g.trade_id IS NULL OR (t.closed_at, t.trade_id) > (g.closed_at, g.trade_id));
+
+-- What a closed trade does to the run of losses. `was` is the sign of its profit before, 0 while it was not closed.
+CREATE OR REPLACE FUNCTION count_in_loss_run(trade trades, was numeric, now numeric) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    IF was > 0 THEN
+        -- A late fill or a correction took a gain away: rare, and then only the rows know which gain is the last.
+        DELETE FROM loss_run;
+        INSERT INTO loss_run SELECT * FROM counted_loss_run;
+        RETURN;
+    END IF;
+    DELETE FROM loss_run WHERE trade_id = trade.trade_id;
+    IF now = 0 OR EXISTS (
+        SELECT FROM loss_run AS r WHERE NOT r.lost AND (r.closed_at, r.trade_id) > (trade.closed_at, trade.trade_id)) THEN
+        RETURN;
+    END IF;
+    DELETE FROM loss_run AS r WHERE CASE WHEN now > 0
+        THEN (r.closed_at, r.trade_id) < (trade.closed_at, trade.trade_id)
+        ELSE r.lost AND r.trade_id <= forgiven_up_to() END;
+    INSERT INTO loss_run VALUES (trade.trade_id, trade.closed_at, now < 0);
+END $$;
+
+CREATE OR REPLACE FUNCTION count_in_day(trade trades, times integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO day_figures AS d (day, realised, fees, wins, losses)
+    VALUES ((trade.closed_at AT TIME ZONE 'UTC')::date, times * pnl_of(trade), times * trade.fees,
+        times * (pnl_of(trade) > 0)::integer, times * (pnl_of(trade) < 0)::integer)
+    ON CONFLICT (day) DO UPDATE SET realised = d.realised + excluded.realised, fees = d.fees + excluded.fees,
+        wins = d.wins + excluded.wins, losses = d.losses + excluded.losses
+$$;
+
+CREATE OR REPLACE FUNCTION count_entry(trade trades) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO event_entries AS e (event_ticker, closes_at, entries)
+    VALUES (trade.event_ticker, trade.closes_at, (trade.state <> 'void')::integer)
+    ON CONFLICT (event_ticker) DO UPDATE SET
+        closes_at = greatest(e.closes_at, excluded.closes_at), entries = e.entries + excluded.entries;
+    INSERT INTO market_entries AS m (ticker, closes_at, entries, last_entry_at)
+    VALUES (trade.ticker, trade.closes_at, (trade.state <> 'void')::integer, trade.opened_at)
+    ON CONFLICT (ticker) DO UPDATE SET closes_at = greatest(m.closes_at, excluded.closes_at),
+        entries = m.entries + excluded.entries, last_entry_at = greatest(m.last_entry_at, excluded.last_entry_at);
+$$;
+
+CREATE OR REPLACE FUNCTION count_trade() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was numeric := 0;
+    is_now numeric := 0;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM count_entry(NEW);
+    ELSE
+        IF NEW.state = 'void' AND OLD.state <> 'void' THEN
+            UPDATE event_entries SET entries = entries - 1 WHERE event_ticker = NEW.event_ticker;
+            UPDATE market_entries SET entries = entries - 1 WHERE ticker = NEW.ticker;
+        END IF;
+        IF OLD.state = 'closed' THEN
+            was := sign(pnl_of(OLD));
+            PERFORM count_in_day(OLD, -1);
+        END IF;
+    END IF;
+    IF NEW.state = 'closed' THEN
+        is_now := sign(pnl_of(NEW));
+        PERFORM count_in_day(NEW, 1);
+    END IF;
+    IF was <> is_now THEN
+        PERFORM count_in_loss_run(NEW, was, is_now);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER new_trades_are_counted AFTER INSERT ON trades
+    FOR EACH ROW EXECUTE FUNCTION count_trade();
+CREATE OR REPLACE TRIGGER ended_trades_are_counted AFTER UPDATE ON trades
+    FOR EACH ROW WHEN (NEW.state IN ('closed', 'void') OR OLD.state = 'closed') EXECUTE FUNCTION count_trade();
+
+-- One fill of a trade's order, added to the trade's figures.
+CREATE OR REPLACE FUNCTION add_fill(to_trade bigint, is_entry boolean, added fills) RETURNS void LANGUAGE sql AS $$
+    UPDATE trades SET
+        entry_quantity = entry_quantity + CASE WHEN is_entry THEN added.quantity ELSE 0 END,
+        entry_cost = entry_cost + CASE WHEN is_entry THEN added.quantity * own_price(side, added.price) ELSE 0 END,
+        exit_quantity = exit_quantity + CASE WHEN is_entry THEN 0 ELSE added.quantity END,
+        exit_proceeds = exit_proceeds + CASE WHEN is_entry THEN 0 ELSE added.quantity * own_price(side, added.price) END,
+        fees = fees + added.fee
+    WHERE trade_id = to_trade
+$$;
+-- A fill of an order that has its answer. Any other fill waits for its order below.
+CREATE OR REPLACE FUNCTION count_fill() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    filled_order orders;
+BEGIN
+    UPDATE orders SET by_fills = by_fills + NEW.quantity WHERE venue_order_id = NEW.venue_order_id
+        RETURNING * INTO filled_order;
+    IF FOUND THEN
+        PERFORM add_fill(filled_order.trade_id, filled_order.purpose = 'entry', NEW);
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER fills_are_counted AFTER INSERT ON fills
+    FOR EACH ROW EXECUTE FUNCTION count_fill();
+-- An order that learns its number at the venue finds the fills that came before.
+CREATE OR REPLACE FUNCTION count_earlier_fills() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    earlier fills;
+BEGIN
+    FOR earlier IN SELECT * FROM fills WHERE venue_order_id = NEW.venue_order_id LOOP
+        NEW.by_fills := NEW.by_fills + earlier.quantity;
+        PERFORM add_fill(NEW.trade_id, NEW.purpose = 'entry', earlier);
+    END LOOP;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER orders_find_earlier_fills BEFORE UPDATE OF venue_order_id ON orders
+    FOR EACH ROW WHEN (OLD.venue_order_id IS NULL AND NEW.venue_order_id IS NOT NULL)
+    EXECUTE FUNCTION count_earlier_fills();
 
 -- Writer: entry, every few seconds. Why no trade was opened: how often each gate was the first to refuse.
 CREATE TABLE IF NOT EXISTS rejections (
@@ -371,6 +563,7 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL CHECK (expires_at > asked_at)
 );
+CREATE INDEX IF NOT EXISTS trade_requests_by_expiry ON trade_requests (expires_at);
 -- Writer: entry. One answer per request, committed before anything is done about it. So no request is carried out twice.
 CREATE TABLE IF NOT EXISTS trade_answers (
     request_id bigint PRIMARY KEY REFERENCES trade_requests,
@@ -410,6 +603,10 @@ CREATE TABLE IF NOT EXISTS paper_trades (
 CREATE UNIQUE INDEX IF NOT EXISTS paper_trades_one_held_per_market
     ON paper_trades (strategy, ticker) WHERE result IS NULL AND quantity > sold;
 CREATE INDEX IF NOT EXISTS paper_trades_by_time ON paper_trades (decided_at);
+CREATE INDEX IF NOT EXISTS paper_trades_live ON paper_trades (paper_trade_id) WHERE result IS NULL AND quantity > 0;
+CREATE INDEX IF NOT EXISTS paper_trades_by_close ON paper_trades (closes_at);
+CREATE INDEX IF NOT EXISTS paper_trades_by_settlement ON paper_trades (settled_at);
+CREATE INDEX IF NOT EXISTS paper_trades_by_sale ON paper_trades (sold_at);
 
 -- Writer: `recio model build`. Past price moves by momentum. A model never changes; the newest of a symbol is used.
 CREATE TABLE IF NOT EXISTS empirical_models (
@@ -463,6 +660,7 @@ CREATE TABLE IF NOT EXISTS limit_grants (
     -- The newest run at that time. Only the run after it may use the grant.
     after_run bigint NOT NULL REFERENCES runs
 );
+CREATE INDEX IF NOT EXISTS limit_grants_by_name ON limit_grants (name, after_run);
 
 -- The highest a limit of a new run may be: as in the run before, or as granted since. NULL: no bound.
 CREATE OR REPLACE FUNCTION limit_ceiling(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
@@ -493,48 +691,23 @@ CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE UPDATE OR DELETE OR
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
 
 -- Live trades at their worst: what is held, plus every entry order that is unproven or whose fills are not all here.
--- recio/db/orders.py asks for the same orders, of both purposes, in _UNSETTLED.
 CREATE OR REPLACE VIEW live_exposure AS
 SELECT
     t.trade_id, t.ticker, t.event_ticker,
-    greatest(f.entry_cost - f.exit_proceeds, 0) + unsettled.cost AS cost,
-    f.entry_quantity - f.exit_quantity + unsettled.quantity AS contracts
+    greatest(t.entry_cost - t.exit_proceeds, 0) + unsettled.cost AS cost,
+    t.entry_quantity - t.exit_quantity + unsettled.quantity AS contracts
 FROM trades AS t
-JOIN trade_figures AS f USING (trade_id)
 CROSS JOIN LATERAL (
     SELECT coalesce(sum(o.reserved), 0) AS cost, coalesce(sum(o.quantity), 0) AS quantity
     FROM orders AS o
-    WHERE o.trade_id = t.trade_id AND o.purpose = 'entry' AND (
-        is_unproven(o.state) OR (o.state IN ('filled', 'cancelled') AND o.filled > (
-            SELECT coalesce(sum(each.quantity), 0) FROM fills AS each WHERE each.venue_order_id = o.venue_order_id)))
+    WHERE o.trade_id = t.trade_id AND o.is_unfinished AND o.purpose = 'entry'
 ) AS unsettled
-WHERE NOT has_ended(t.state);
+WHERE t.is_live;
 
--- Realised profit of the trades that closed since `midnight`.
+-- Realised profit of the trades that closed since `midnight`, which is a midnight of UTC.
 CREATE OR REPLACE FUNCTION realised_since(midnight timestamptz) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT coalesce(sum(f.pnl), 0)
-    FROM trades AS t JOIN trade_figures AS f USING (trade_id) WHERE t.state = 'closed' AND t.closed_at >= midnight
+    SELECT coalesce(sum(realised), 0) FROM day_figures WHERE day >= (midnight AT TIME ZONE 'UTC')::date
 $$;
-
--- Losing trades since the last winning one. A trade that made exactly nothing neither counts nor ends the run of losses.
--- Trades up to the last cleared halt are left out. rules/account/losses.py is the same in Python; a test compares them.
-CREATE OR REPLACE FUNCTION losses_in_a_row() RETURNS integer LANGUAGE plpgsql STABLE AS $$
-DECLARE
-    forgiven bigint;
-    ended record;
-    losses integer := 0;
-BEGIN
-    SELECT coalesce(max(after_trade), 0) INTO forgiven FROM halts WHERE cleared_at IS NOT NULL;
-    FOR ended IN
-        SELECT f.pnl
-        FROM trades AS t JOIN trade_figures AS f USING (trade_id)
-        WHERE t.state = 'closed' AND t.trade_id > forgiven ORDER BY t.closed_at DESC, t.trade_id DESC
-    LOOP
-        EXIT WHEN ended.pnl > 0;
-        losses := losses + (ended.pnl < 0)::integer;
-    END LOOP;
-    RETURN losses;
-END $$;
 
 CREATE OR REPLACE FUNCTION require_within_limit(run bigint, limit_name text, figure numeric) RETURNS void
 LANGUAGE plpgsql STABLE AS $$
@@ -547,7 +720,7 @@ BEGIN
     END IF;
     IF figure > most THEN
         RAISE EXCEPTION 'limit % is %, with this order it would be %', limit_name, most, figure
-            USING ERRCODE = 'check_violation';
+            USING ERRCODE = 'check_violation', CONSTRAINT = limit_name, DETAIL = format('%s > %s', figure, most);
     END IF;
 END $$;
 
@@ -575,7 +748,7 @@ BEGIN
     PERFORM require_within_limit(NEW.fencing, 'max_open_trades', live.trades);
     PERFORM require_within_limit(NEW.fencing, 'max_open_cost_dollars', live.cost + NEW.reserved);
     PERFORM require_within_limit(NEW.fencing, 'max_entries_per_event',
-        (SELECT count(*) FROM trades WHERE event_ticker = trade.event_ticker AND state <> 'void'));
+        (SELECT entries FROM event_entries WHERE event_ticker = trade.event_ticker));
     PERFORM require_within_limit(NEW.fencing, 'max_daily_loss_dollars', live.cost + NEW.reserved
         - realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'));
     PERFORM require_within_limit(NEW.fencing, 'max_orders_per_minute',
@@ -585,6 +758,99 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER entries_within_limits BEFORE INSERT ON orders
     FOR EACH ROW WHEN (NEW.purpose = 'entry') EXECUTE FUNCTION check_entry_limits();
+
+-- A new order of a trade, and its audit log row. rules/account/lifecycle.py has the same name, side and price for it.
+CREATE OR REPLACE FUNCTION add_order(
+    for_trade trades, is_entry boolean, nth integer, of_account text, by_run bigint, contracts numeric, own_limit numeric,
+    shard integer, most_cost numeric, best_ask numeric, modelled numeric, moment timestamptz, told jsonb
+) RETURNS orders LANGUAGE plpgsql AS $$
+DECLARE
+    added orders;
+    said_purpose text := CASE WHEN is_entry THEN 'entry' ELSE 'exit' END;
+    -- Buying YES and selling NO are bids of the one YES book.
+    said_side text := CASE WHEN (for_trade.side = 'yes') = is_entry THEN 'bid' ELSE 'ask' END;
+BEGIN
+    INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price, quantity,
+        reserved, state, fencing, created_at, ask, model_value)
+    VALUES (concat_ws('-', 'recio', of_account, for_trade.trade_id, said_purpose, nth), for_trade.trade_id, said_purpose, nth,
+        for_trade.ticker, shard, said_side, own_price(for_trade.side, own_limit), contracts, most_cost, 'pending', by_run, moment,
+        best_ask, modelled)
+    RETURNING * INTO added;
+    INSERT INTO audit_log (at, kind, trade_id, client_order_id, detail)
+    VALUES (moment, 'order pending', added.trade_id, added.client_order_id, jsonb_build_object('purpose', said_purpose,
+        'side', said_side, 'price', added.price::text, 'quantity', added.quantity::text) || told);
+    RETURN added;
+END $$;
+
+-- One entry in one statement: it is held against halts, the switch and the limits, and written, or it is refused and
+-- nothing is written. Every refusal is a value: what refuses, its figures if it has any, and a sentence.
+CREATE OR REPLACE FUNCTION place_entry(
+    of_account text, by_run bigint, of_strategy text, on_ticker text, of_event text, shard integer, bought text,
+    contracts numeric, own_limit numeric, most_cost numeric, best_ask numeric, modelled numeric,
+    decided timestamptz, ends timestamptz, moment timestamptz, reason text, seen jsonb,
+    OUT refused text, OUT figure numeric, OUT most numeric, OUT sentence text,
+    OUT trade trades, OUT placed orders, OUT event event_entries, OUT market market_entries
+) LANGUAGE plpgsql AS $$
+DECLARE
+    broken text;
+    figures text;
+BEGIN
+    -- The lock of the audit log, which each order takes anyway: entries are decided one after another.
+    PERFORM pg_advisory_xact_lock(1919247210);
+    SELECT s.set_by INTO sentence FROM (
+        SELECT is_on, set_by FROM switches WHERE name = 'entry' ORDER BY switch_id DESC LIMIT 1) AS s WHERE NOT s.is_on;
+    IF FOUND THEN
+        refused := 'switch';
+        RETURN;
+    END IF;
+    SELECT h.cause INTO sentence FROM halts AS h WHERE h.cleared_at IS NULL ORDER BY h.halt_id LIMIT 1;
+    IF FOUND THEN
+        refused := 'halt';
+        RETURN;
+    END IF;
+    BEGIN
+        INSERT INTO trades (strategy, ticker, event_ticker, exchange_index, side, state, opened_at, closes_at, why, inputs)
+        VALUES (of_strategy, on_ticker, of_event, shard, bought, 'opening', decided, ends, reason, seen)
+        RETURNING * INTO trade;
+        placed := add_order(trade, true, 1, of_account, by_run, contracts, own_limit, shard, most_cost, best_ask, modelled,
+            moment, jsonb_build_object('why', reason) || seen);
+    EXCEPTION WHEN integrity_constraint_violation THEN
+        -- A trigger or an index refused the order: the trade goes with it.
+        GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, figures = PG_EXCEPTION_DETAIL, sentence = MESSAGE_TEXT;
+        trade := NULL;
+        placed := NULL;
+        refused := CASE broken WHEN 'trades_one_live_per_market' THEN 'one trade per market' WHEN '' THEN 'the database'
+            ELSE broken END;
+        IF EXISTS (SELECT FROM risk_limits AS l WHERE l.fencing = by_run AND l.name = broken) THEN
+            figure := split_part(figures, ' > ', 1)::numeric;
+            most := split_part(figures, ' > ', 2)::numeric;
+        END IF;
+        RETURN;
+    END;
+    SELECT e.* INTO event FROM event_entries AS e WHERE e.event_ticker = of_event;
+    SELECT m.* INTO market FROM market_entries AS m WHERE m.ticker = on_ticker;
+END $$;
+
+-- One exit in one statement: the trade is closing and its order is written; without a row if it has nothing to sell now.
+CREATE OR REPLACE FUNCTION place_exit(
+    of_account text, by_run bigint, of_trade bigint, shard integer, contracts numeric, own_floor numeric,
+    moment timestamptz, reason text, OUT trade trades, OUT placed orders
+) LANGUAGE plpgsql AS $$
+DECLARE
+    sold numeric;
+    nth integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(1919247210);
+    SELECT t.* INTO trade FROM trades AS t WHERE t.trade_id = of_trade;
+    sold := least(contracts, trade.entry_quantity - trade.exit_quantity);
+    IF trade.state IS DISTINCT FROM 'open' OR sold <= 0 THEN
+        RETURN;
+    END IF;
+    SELECT coalesce(max(o.attempt), 0) + 1 INTO nth FROM orders AS o WHERE o.trade_id = of_trade AND o.purpose = 'exit';
+    UPDATE trades AS t SET state = 'closing' WHERE t.trade_id = of_trade RETURNING t.* INTO trade;
+    placed := add_order(trade, false, nth, of_account, by_run, sold, own_floor, shard, 0, NULL, NULL, moment,
+        jsonb_build_object('why', reason));
+END $$;
 
 -- Writer: trade_manager, together with the fill or settlement. One accounting transaction; its postings sum to 0.
 CREATE TABLE IF NOT EXISTS ledger_transactions (
@@ -606,6 +872,29 @@ CREATE TABLE IF NOT EXISTS postings (
     account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'realised_pnl')),
     amount numeric(18, 6) NOT NULL,
     PRIMARY KEY (transaction_id, account)
+);
+
+-- Writer: trade_manager, with each posting. What all postings of an account add up to.
+CREATE TABLE IF NOT EXISTS ledger_balances (
+    account text PRIMARY KEY,
+    amount numeric(18, 6) NOT NULL
+);
+CREATE OR REPLACE FUNCTION count_postings() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ledger_balances AS b (account, amount) SELECT account, sum(amount) FROM posted GROUP BY account
+    ON CONFLICT (account) DO UPDATE SET amount = b.amount + excluded.amount;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER postings_are_counted AFTER INSERT ON postings REFERENCING NEW TABLE AS posted
+    FOR EACH STATEMENT EXECUTE FUNCTION count_postings();
+
+-- Writer: trade_manager, with each transaction. YES and NO contracts bought in a market, by the posted fills, and the cost
+-- of what is still held.
+CREATE TABLE IF NOT EXISTS market_positions (
+    ticker text PRIMARY KEY,
+    yes numeric(14, 2) NOT NULL,
+    no numeric(14, 2) NOT NULL,
+    cost numeric(18, 6) NOT NULL
 );
 
 CREATE OR REPLACE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -643,17 +932,18 @@ BEGIN
     END IF;
 END $$;
 
--- YES and NO contracts bought in a market, by the posted fills, and the cost of what is still held.
+-- A market's position; all 0 where nothing was posted.
 CREATE OR REPLACE FUNCTION posted_position(market text, OUT yes numeric, OUT no numeric, OUT cost numeric)
 LANGUAGE sql STABLE AS $$
-    SELECT
-        coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'bid'), 0),
-        coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'ask'), 0),
-        coalesce(sum(e.amount), 0)
-    FROM ledger_transactions AS p
-    LEFT JOIN fills AS f ON f.fill_id = p.fill_id
-    LEFT JOIN postings AS e ON e.transaction_id = p.transaction_id AND e.account = 'contracts'
+    SELECT coalesce(max(p.yes), 0), coalesce(max(p.no), 0), coalesce(max(p.cost), 0) FROM market_positions AS p
     WHERE p.ticker = market
+$$;
+CREATE OR REPLACE FUNCTION add_to_position(market text, bought fills, dollars numeric) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO market_positions AS p (ticker, yes, no, cost)
+    VALUES (market, CASE bought.book_side WHEN 'bid' THEN bought.quantity ELSE 0 END,
+        CASE bought.book_side WHEN 'ask' THEN bought.quantity ELSE 0 END, dollars)
+    ON CONFLICT (ticker) DO UPDATE SET
+        yes = p.yes + excluded.yes, no = p.no + excluded.no, cost = p.cost + excluded.cost
 $$;
 
 -- The venue reports fee and rounding as one amount. This is the rounding in it: balances are aligned to $0.0001, less
@@ -689,7 +979,9 @@ BEGIN
     IF number IS NULL THEN
         RETURN false;
     END IF;
-    SELECT * INTO after FROM posted_position(fill.ticker);
+    SELECT * INTO after FROM (SELECT
+        before.yes + CASE fill.book_side WHEN 'bid' THEN fill.quantity ELSE 0 END AS yes,
+        before.no + CASE fill.book_side WHEN 'ask' THEN fill.quantity ELSE 0 END AS no) AS bought;
     own := CASE fill.book_side WHEN 'bid' THEN fill.price ELSE 1 - fill.price END;
     closing := least(after.yes, after.no) - least(before.yes, before.no);
     SELECT s.result INTO outcome FROM ledger_transactions AS l JOIN settlements AS s ON s.ticker = l.settled_ticker
@@ -713,6 +1005,7 @@ BEGIN
         ('settlement', -payout),
         ('realised_pnl', share - closing * (1 - own) + written_off)
     ) AS booked (account, amount);
+    PERFORM add_to_position(fill.ticker, fill, cost - written_off);
     RETURN true;
 END $$;
 
@@ -741,8 +1034,82 @@ BEGIN
     SELECT number, booked.account, booked.amount FROM (VALUES
         ('cash', payout), ('settlement', -payout), ('contracts', -held.cost), ('realised_pnl', held.cost)
     ) AS booked (account, amount);
+    PERFORM add_to_position(posted, NULL, -held.cost);
     RETURN true;
 END $$;
+
+-- What each counter must be, from the rows that it counts.
+CREATE OR REPLACE VIEW counted_days AS
+SELECT (t.closed_at AT TIME ZONE 'UTC')::date AS day, sum(pnl_of(t)) AS realised, sum(t.fees) AS fees,
+    (count(*) FILTER (WHERE pnl_of(t) > 0))::integer AS wins, (count(*) FILTER (WHERE pnl_of(t) < 0))::integer AS losses
+FROM trades AS t WHERE t.state = 'closed' GROUP BY 1;
+CREATE OR REPLACE VIEW counted_events AS
+SELECT event_ticker, max(closes_at) AS closes_at, (count(*) FILTER (WHERE state <> 'void'))::integer AS entries
+FROM trades GROUP BY event_ticker;
+CREATE OR REPLACE VIEW counted_markets AS
+SELECT ticker, max(closes_at) AS closes_at, (count(*) FILTER (WHERE state <> 'void'))::integer AS entries,
+    max(opened_at) AS last_entry_at
+FROM trades GROUP BY ticker;
+CREATE OR REPLACE VIEW counted_balances AS SELECT account, sum(amount) AS amount FROM postings GROUP BY account;
+CREATE OR REPLACE VIEW counted_positions AS
+SELECT p.ticker,
+    coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'bid'), 0) AS yes,
+    coalesce(sum(f.quantity) FILTER (WHERE f.book_side = 'ask'), 0) AS no, coalesce(sum(e.amount), 0) AS cost
+FROM ledger_transactions AS p LEFT JOIN fills AS f ON f.fill_id = p.fill_id
+LEFT JOIN postings AS e ON e.transaction_id = p.transaction_id AND e.account = 'contracts' GROUP BY p.ticker;
+
+-- Makes every counter anew: after a migration, and wherever triggers were off.
+CREATE OR REPLACE FUNCTION count_anew() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    ALTER TABLE trades DISABLE TRIGGER ended_trades_are_counted;
+    UPDATE orders AS o SET by_fills = f.quantity
+    FROM (SELECT venue_order_id, sum(quantity) AS quantity FROM fills GROUP BY venue_order_id) AS f
+    WHERE f.venue_order_id = o.venue_order_id AND o.by_fills <> f.quantity;
+    UPDATE trades AS t SET entry_quantity = f.entry_quantity, entry_cost = f.entry_cost, exit_quantity = f.exit_quantity,
+        exit_proceeds = f.exit_proceeds, fees = f.fees
+    FROM filled_trades AS f WHERE f.trade_id = t.trade_id
+        AND (t.entry_quantity, t.entry_cost, t.exit_quantity, t.exit_proceeds, t.fees)
+            IS DISTINCT FROM (f.entry_quantity, f.entry_cost, f.exit_quantity, f.exit_proceeds, f.fees);
+    ALTER TABLE trades ENABLE TRIGGER ended_trades_are_counted;
+    DELETE FROM day_figures;
+    INSERT INTO day_figures SELECT * FROM counted_days;
+    DELETE FROM event_entries;
+    INSERT INTO event_entries SELECT * FROM counted_events;
+    DELETE FROM market_entries;
+    INSERT INTO market_entries SELECT * FROM counted_markets;
+    DELETE FROM loss_run;
+    INSERT INTO loss_run SELECT * FROM counted_loss_run;
+    DELETE FROM ledger_balances;
+    INSERT INTO ledger_balances SELECT * FROM counted_balances;
+    DELETE FROM market_positions;
+    INSERT INTO market_positions SELECT * FROM counted_positions;
+END $$;
+
+-- The first counter that is not what its rows say, in words. NULL: all are.
+CREATE OR REPLACE FUNCTION counter_that_differs() RETURNS text LANGUAGE sql STABLE AS $$
+    SELECT 'the fills of order ' || o.client_order_id FROM orders AS o
+    WHERE o.by_fills <> (SELECT coalesce(sum(f.quantity), 0) FROM fills AS f WHERE f.venue_order_id = o.venue_order_id)
+    UNION ALL SELECT 'the figures of trade ' || t.trade_id FROM trades AS t LEFT JOIN filled_trades AS f USING (trade_id)
+    WHERE (t.entry_quantity, t.entry_cost, t.exit_quantity, t.exit_proceeds, t.fees) <> (coalesce(f.entry_quantity, 0),
+        coalesce(f.entry_cost, 0), coalesce(f.exit_quantity, 0), coalesce(f.exit_proceeds, 0), coalesce(f.fees, 0))
+    UNION ALL SELECT 'the figures of day ' || coalesce(d.day, c.day) FROM day_figures AS d FULL JOIN counted_days AS c USING (day)
+    WHERE (coalesce(d.realised, 0), coalesce(d.fees, 0), coalesce(d.wins, 0), coalesce(d.losses, 0))
+        <> (coalesce(c.realised, 0), coalesce(c.fees, 0), coalesce(c.wins, 0), coalesce(c.losses, 0))
+    UNION ALL SELECT 'the entries of event ' || coalesce(e.event_ticker, c.event_ticker)
+    FROM event_entries AS e FULL JOIN counted_events AS c USING (event_ticker)
+    WHERE (e.closes_at, e.entries) IS DISTINCT FROM (c.closes_at, c.entries)
+    UNION ALL SELECT 'the entries of market ' || coalesce(m.ticker, c.ticker)
+    FROM market_entries AS m FULL JOIN counted_markets AS c USING (ticker)
+    WHERE (m.closes_at, m.entries, m.last_entry_at) IS DISTINCT FROM (c.closes_at, c.entries, c.last_entry_at)
+    UNION ALL SELECT 'the losses in a row' WHERE losing_trades() <> ARRAY(
+        SELECT trade_id FROM counted_loss_run WHERE lost AND trade_id > forgiven_up_to() ORDER BY trade_id)
+    UNION ALL SELECT 'the balance of ' || coalesce(b.account, c.account)
+    FROM ledger_balances AS b FULL JOIN counted_balances AS c USING (account) WHERE b.amount IS DISTINCT FROM c.amount
+    UNION ALL SELECT 'the position on ' || coalesce(p.ticker, c.ticker)
+    FROM market_positions AS p FULL JOIN counted_positions AS c USING (ticker)
+    WHERE (p.yes, p.no, p.cost) IS DISTINCT FROM (c.yes, c.no, c.cost)
+    LIMIT 1
+$$;
 
 -- Posts the fills and settlements of a database that is older than the ledger. Later runs find nothing to post.
 SELECT post_fill(f.fill_id) FROM (

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from recio.db import identity
+from datetime import datetime, timedelta
+
+from recio.db import identity, trade_store
 from recio.db.connection import Connection
 from recio.db.limits import put_in_force
 from recio.db.trade_store import Writer
+from recio.messages.decisions import CloseIntent
+from recio.messages.orders import PlaceOrder
+from recio.rules.account.risk import Approved
 from recio.settings.risk import RiskSection
 
 USUAL = RiskSection()
@@ -21,3 +26,20 @@ async def begun_under(connection: Connection, wanted: RiskSection) -> tuple[Writ
     fencing = await identity.begin_run(connection)
     in_force = await put_in_force(connection, fencing, wanted)
     return Writer(tag=mine.tag, fencing=fencing), in_force.limits
+
+
+async def placed_entry(
+    connection: Connection, writer: Writer, approved: Approved, now: datetime, deadline: timedelta
+) -> PlaceOrder:
+    """The command of an entry that the database must not refuse."""
+    answer = await trade_store.place_entry(connection, writer, approved, now, deadline)
+    assert isinstance(answer, trade_store.Placed), answer
+    return answer.command
+
+
+async def placed_exit(
+    connection: Connection, writer: Writer, intent: CloseIntent, now: datetime, deadline: timedelta
+) -> PlaceOrder | None:
+    """The command of an exit; None if there is nothing to sell."""
+    answer = await trade_store.place_exit(connection, writer, intent, now, deadline)
+    return None if answer is None else answer.command

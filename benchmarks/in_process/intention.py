@@ -55,7 +55,7 @@ async def _compared(pool: asyncpg.Pool[asyncpg.Record], commits: int) -> Figure:
         intent = an_intent(datetime.now(UTC), Ticker(f"KX-{number}"))
         collar = Collar(ask=intent.limit, model_value=Decimal("0.55"))
         async with transaction(pool) as connection:
-            await trade_store.record_entry(
+            await trade_store.place_entry(
                 connection,
                 writer,
                 Approved(intent=intent, reserved=Money(1), collar=collar),

@@ -11,7 +11,7 @@ from recio.units import FillId, Money, Ticker, money_of
 
 _POST_FILL = "SELECT post_fill($1)"
 _POST_SETTLEMENT = "SELECT post_settlement($1)"
-_BALANCE = "SELECT coalesce(sum(amount), 0) FROM postings WHERE account = $1"
+_BALANCE = "SELECT coalesce(max(amount), 0) FROM ledger_balances WHERE account = $1"
 _TOTAL = "SELECT coalesce(sum(amount), 0) FROM postings"
 _UNPOSTED = """
     SELECT 'fill ' || fill_id FROM fills AS f WHERE NOT EXISTS (SELECT FROM ledger_transactions AS l WHERE l.fill_id = f.fill_id)
@@ -27,6 +27,7 @@ _FEES_DIFFER = """
     WHERE e.amount IS DISTINCT FROM f.fee LIMIT 1
 """
 _BREAK = "SELECT audit_log_breaks_at(0)"
+_COUNTER = "SELECT counter_that_differs()"
 _NO_LIMIT = "SET LOCAL statement_timeout = 0"
 PROOF_LIMIT = 300.0
 """Host seconds that the proof at start may take; the whole audit log is read."""
@@ -48,7 +49,7 @@ async def balance(connection: Connection, account: str) -> Money:
 
 
 async def prove(connection: Connection) -> None:
-    """Raises Fatal if the chain of the audit log is broken or the ledger does not hold what the fills say."""
+    """Raises Fatal if the chain of the audit log is broken, or ledger or counters do not hold what the fills say."""
     await connection.execute(_NO_LIMIT)
     broken: int | None = await connection.fetchval(_BREAK, timeout=PROOF_LIMIT)
     if broken is not None:
@@ -68,4 +69,10 @@ async def prove(connection: Connection) -> None:
     if differs is not None:
         raise Fatal(
             f"the ledger was altered: the fee of fill {differs} differs from its posting: restore a backup"
+        )
+    counter: str | None = await connection.fetchval(_COUNTER, timeout=PROOF_LIMIT)
+    if counter is not None:
+        raise Fatal(
+            f"a counter differs from its rows: {counter}: if nobody changed rows by hand, the schema's function count_anew"
+            " makes all counters anew from the rows; else restore a backup"
         )

@@ -3,6 +3,7 @@ cleared only by `recio resume`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from recio.db.connection import Connection
@@ -11,7 +12,10 @@ from recio.messages.controls import Halt, HaltLevel
 _ACTIVE = """
     SELECT halt_id, level, cause, since, set_by, resolution FROM halts WHERE cleared_at IS NULL ORDER BY halt_id
 """
-_EVER_CLEARED = "SELECT DISTINCT cause FROM halts WHERE cleared_at IS NOT NULL AND cause LIKE 'order %'"
+_EVER_CLEARED = """
+    SELECT asked.cause FROM unnest($1::text[]) AS asked (cause)
+    WHERE EXISTS (SELECT FROM halts AS h WHERE h.cause = asked.cause AND h.cleared_at IS NOT NULL)
+"""
 _SET = """
     INSERT INTO halts (level, cause, since, set_by, resolution, after_trade)
     SELECT $1, $2, $3, $4, $5, max(trade_id) FROM trades
@@ -39,9 +43,9 @@ async def active(connection: Connection) -> tuple[Halt, ...]:
     )
 
 
-async def ever_cleared(connection: Connection) -> frozenset[str]:
-    """Causes about a single order that were cleared at some time: such a cause never goes away by itself."""
-    return frozenset(row["cause"] for row in await connection.fetch(_EVER_CLEARED))
+async def ever_cleared(connection: Connection, causes: Iterable[str]) -> frozenset[str]:
+    """Which of these causes somebody cleared at some time: for causes that never go away by themselves."""
+    return frozenset(row["cause"] for row in await connection.fetch(_EVER_CLEARED, list(causes)))
 
 
 async def set_halt(connection: Connection, halt: Halt) -> bool:

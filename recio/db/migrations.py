@@ -28,6 +28,8 @@ class Migration:
     version: int
     name: str
     sql: str
+    afterwards: str = "SELECT 1"
+    """What remains to be done once the present schema stands."""
 
 
 STEPS: tuple[Migration, ...] = (
@@ -231,6 +233,28 @@ STEPS: tuple[Migration, ...] = (
             UPDATE halts SET cause = replace(cause, 'dollars from the books:', 'dollars from the ledger:');
         """,
     ),
+    Migration(
+        version=14,
+        name="what is unfinished, and counters",
+        sql="""
+            DROP VIEW IF EXISTS live_exposure;
+            DROP VIEW IF EXISTS trade_figures;
+            DROP INDEX IF EXISTS trades_by_event;
+            DROP INDEX IF EXISTS trades_by_end;
+            ALTER TABLE trades
+                ADD COLUMN entry_quantity numeric(14, 2) NOT NULL DEFAULT 0,
+                ADD COLUMN entry_cost numeric(18, 6) NOT NULL DEFAULT 0,
+                ADD COLUMN exit_quantity numeric(14, 2) NOT NULL DEFAULT 0,
+                ADD COLUMN exit_proceeds numeric(18, 6) NOT NULL DEFAULT 0,
+                ADD COLUMN fees numeric(18, 6) NOT NULL DEFAULT 0,
+                ADD COLUMN is_live boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('closed', 'void')) STORED;
+            ALTER TABLE orders
+                ADD COLUMN by_fills numeric(14, 2) NOT NULL DEFAULT 0 CHECK (by_fills >= 0),
+                ADD COLUMN is_unfinished boolean NOT NULL
+                    GENERATED ALWAYS AS (state IN ('pending', 'unknown', 'resting') OR by_fills < filled) STORED;
+        """,
+        afterwards="SELECT count_anew()",
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 
@@ -269,13 +293,15 @@ async def migrate(connection: Connection, schema: str, steps: Sequence[Migration
         await connection.execute(schema)
         await connection.execute(_RECORD, newest, "schema.sql")
         return newest
-    for step in steps:
-        if step.version > found:
-            await connection.execute(step.sql)
-            await connection.execute(_RECORD, step.version, step.name)
-    if found < newest:
+    missing = [step for step in steps if step.version > found]
+    for step in missing:
+        await connection.execute(step.sql)
+        await connection.execute(_RECORD, step.version, step.name)
+    if missing:
         # Steps move tables; functions, triggers and views are replaced by their present text.
         await connection.execute(schema)
+    for step in missing:
+        await connection.execute(step.afterwards)
     return newest
 
 

@@ -5,13 +5,14 @@ Every function takes a connection that is already in a transaction; a move that 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from recio.db import audit_log, orders, trades
+from recio.db import audit_log, held_rows, orders, trades
 from recio.db.connection import Connection
 from recio.messages.orders import OrderState, OrderView, TradeState, TradeView
 from recio.rules.account import lifecycle
+from recio.rules.account.held import Written
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     PAYOUT_PER_UNIT,
@@ -25,10 +26,12 @@ from recio.units import (
     quantity_text,
 )
 
+NOTHING_WRITTEN = Written()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Changes:
-    """What a transaction changed, for the log."""
+    """What a transaction changed: for the log, and for what is held of the rows."""
 
     client_order_id: ClientOrderId | None = None
     order_note: str = ""
@@ -36,6 +39,7 @@ class Changes:
     is_ours: bool = False
     opened: tuple[TradeView, ...] = ()
     ended: tuple[TradeView, ...] = ()
+    written: Written = NOTHING_WRITTEN
 
 
 NOTHING = Changes()
@@ -81,27 +85,32 @@ async def move_order(
             is_ours=True,
             order_note=f"{order.state.value} became {state.value}: {note}",
         )
-    return await settle_trade(connection, order.trade_id, at, changes)
+    return await settle_trade(connection, order.trade_id, order.client_order_id, at, changes)
 
 
-async def settle_trade(connection: Connection, trade_id: TradeId, at: datetime, changes: Changes) -> Changes:
-    """Let a trade follow its orders and fills, and its market's settlement if that is known."""
+async def settle_trade(
+    connection: Connection,
+    trade_id: TradeId,
+    touched: ClientOrderId | None,
+    at: datetime,
+    changes: Changes,
+) -> Changes:
+    """Let a trade follow its orders and fills, and its market's settlement if that is known.
+
+    `touched` is the order that was moved or filled, if one was.
+    """
     trade = await trades.one(connection, trade_id)
-    settled = [
-        lifecycle.is_settled(order, by_fills)
-        for order, by_fills in await orders.of_trade(connection, trade_id)
-    ]
-    state = lifecycle.next_trade_state(trade.state, settled, trade.entry_quantity, trade.exit_quantity)
+    is_settled = not await orders.waits(connection, trade_id)
+    state = lifecycle.next_trade_state(trade.state, [is_settled], trade.entry_quantity, trade.exit_quantity)
     if state is not trade.state:
         await _move_trade(connection, trade, state, at)
         reached(CrashPoint.TRADE_MOVED)
-    if state is TradeState.OPEN and all(settled):
+    if state is TradeState.OPEN and is_settled:
         result = await orders.settled_result(connection, trade.ticker)
         if result is not None:
             await _pay_out(connection, trade, result, at)
             reached(CrashPoint.SETTLEMENT_PAID)
-    after = await trades.one(connection, trade_id)
-    return _with_trade(changes, trade, after)
+    return _with_trade(changes, trade, await held_rows.written(connection, trade_id, touched))
 
 
 async def _move_trade(connection: Connection, trade: TradeView, state: TradeState, at: datetime) -> None:
@@ -127,16 +136,10 @@ async def _pay_out(connection: Connection, trade: TradeView, result: Side, at: d
     )
 
 
-def _with_trade(changes: Changes, before: TradeView, after: TradeView) -> Changes:
-    if after.state is before.state:
-        return changes
+def _with_trade(changes: Changes, before: TradeView, written: Written) -> Changes:
+    after = written.trade
+    if after is None or after.state is before.state:
+        return replace(changes, written=written)
     opened = (after,) if before.state is TradeState.OPENING and after.entry_quantity > 0 else ()
     ended = (after,) if after.state in lifecycle.ENDED_TRADES else ()
-    return Changes(
-        client_order_id=changes.client_order_id,
-        order_note=changes.order_note,
-        is_new=changes.is_new,
-        is_ours=changes.is_ours,
-        opened=opened,
-        ended=ended,
-    )
+    return replace(changes, opened=opened, ended=ended, written=written)

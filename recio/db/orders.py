@@ -5,7 +5,7 @@ An order's row exists, committed, before its request leaves; nothing here ever d
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from asyncpg import Record
@@ -13,14 +13,11 @@ from asyncpg import Record
 from recio.db.connection import Connection
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.orders import OrderPurpose, OrderState, OrderView
-from recio.rules.account.risk import Collar
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     BookSide,
     ClientOrderId,
     FillId,
-    Money,
-    Price,
     Quantity,
     Side,
     Ticker,
@@ -34,29 +31,9 @@ from recio.units import (
     quantity_of,
 )
 
-_COLUMNS = """
-    SELECT o.client_order_id, o.trade_id, o.venue_order_id, o.ticker, o.purpose, o.book_side, o.state, o.quantity,
-           o.filled, o.price, o.reserved, o.created_at, o.note,
-           coalesce((SELECT sum(f.quantity) FROM fills f WHERE f.venue_order_id = o.venue_order_id), 0) AS by_fills
-    FROM orders o
-"""
-_INSERT = """
-    INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price,
-                        quantity, reserved, state, fencing, created_at, ask, model_value)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'pending', $11, $12, $13, $14)
-"""
-_SINCE = "SELECT count(*) FROM orders WHERE created_at > $1"
-_NEXT_ATTEMPT = "SELECT coalesce(max(attempt), 0) + 1 FROM orders WHERE trade_id = $1 AND purpose = $2"
-_BY_CLIENT_ID = _COLUMNS + " WHERE o.client_order_id = $1"
-_BY_VENUE_ID = _COLUMNS + " WHERE o.venue_order_id = $1"
-_OF_TRADE = _COLUMNS + " WHERE o.trade_id = $1 ORDER BY o.created_at"
-_UNSETTLED = (
-    "SELECT * FROM ("
-    + _COLUMNS
-    + """) o WHERE is_unproven(o.state)
-         OR (o.state IN ('filled', 'cancelled') AND o.by_fills < o.filled) ORDER BY o.created_at"""
-)
-_RECENT = _COLUMNS + " ORDER BY o.created_at DESC LIMIT $1"
+_BY_CLIENT_ID = "SELECT * FROM orders WHERE client_order_id = $1"
+_BY_VENUE_ID = "SELECT * FROM orders WHERE venue_order_id = $1"
+_WAITS = "SELECT EXISTS (SELECT FROM orders WHERE trade_id = $1 AND is_unfinished)"
 _MOVE = """
     UPDATE orders SET state = $2, filled = greatest(filled, $3), venue_order_id = coalesce(venue_order_id, $4),
            note = $5, ended_at = $6
@@ -64,7 +41,7 @@ _MOVE = """
 """
 _UNANSWERED = """
     UPDATE orders SET state = 'unknown', note = 'stopped before the venue answered'
-    WHERE state = 'pending' RETURNING client_order_id
+    WHERE is_unfinished AND state = 'pending' RETURNING client_order_id
 """
 _FILL = """
     INSERT INTO fills (fill_id, venue_order_id, ticker, book_side, price, quantity, fee, is_taker, at)
@@ -83,84 +60,35 @@ _FILLS_WITHOUT_ROW = """
     SELECT seen.id FROM unnest($1::text[]) AS seen (id)
     WHERE NOT EXISTS (SELECT FROM fills AS f WHERE f.fill_id = seen.id)
 """
+_STATES = """
+    SELECT client_order_id, venue_order_id, state FROM orders WHERE client_order_id = ANY($1::text[])
+    UNION SELECT client_order_id, venue_order_id, state FROM orders WHERE venue_order_id = ANY($2::text[])
+"""
+_SETTLEMENTS_WITHOUT_ROW = """
+    SELECT seen.ticker FROM unnest($1::text[]) AS seen (ticker)
+    WHERE NOT EXISTS (SELECT FROM settlements AS s WHERE s.ticker = seen.ticker)
+"""
 _BACKFILL_FROM = """
     SELECT coalesce(
-        (SELECT min(created_at) FROM orders WHERE is_unproven(state)),
+        (SELECT min(created_at) FROM orders WHERE is_unfinished),
         (SELECT max(at) FROM fills),
         (SELECT max(created_at) FROM orders))
 """
 
 
-async def insert(
-    connection: Connection,
-    *,
-    client_order_id: ClientOrderId,
-    trade_id: TradeId,
-    purpose: OrderPurpose,
-    attempt: int,
-    ticker: Ticker,
-    exchange_index: int | None,
-    book_side: BookSide,
-    price: Price,
-    quantity: Quantity,
-    reserved: Money,
-    fencing: int,
-    at: datetime,
-    collar: Collar | None = None,
-) -> None:
-    """A new order is pending. The database refuses an entry beyond the limits of its run, or without a collar."""
-    await connection.execute(
-        _INSERT,
-        client_order_id,
-        trade_id,
-        purpose.value,
-        attempt,
-        ticker,
-        exchange_index,
-        book_side.value,
-        price_decimal(price),
-        quantity_decimal(quantity),
-        money_decimal(reserved),
-        fencing,
-        at,
-        None if collar is None else price_decimal(collar.ask),
-        None if collar is None else collar.model_value,
-    )
-    reached(CrashPoint.ORDER_ROW_WRITTEN)
-
-
-async def since(connection: Connection, at: datetime) -> int:
-    """How many orders were written after a moment."""
-    return await connection.fetchval(_SINCE, at)
-
-
-async def next_attempt(connection: Connection, trade_id: TradeId, purpose: OrderPurpose) -> int:
-    return await connection.fetchval(_NEXT_ATTEMPT, trade_id, purpose.value)
-
-
 async def by_client_id(connection: Connection, client_order_id: ClientOrderId) -> OrderView | None:
     row = await connection.fetchrow(_BY_CLIENT_ID, client_order_id)
-    return None if row is None else _view(row)
+    return None if row is None else order_view(row)
 
 
 async def by_venue_id(connection: Connection, venue_order_id: VenueOrderId) -> OrderView | None:
     row = await connection.fetchrow(_BY_VENUE_ID, venue_order_id)
-    return None if row is None else _view(row)
+    return None if row is None else order_view(row)
 
 
-async def of_trade(connection: Connection, trade_id: TradeId) -> list[tuple[OrderView, Quantity]]:
-    """Each order of a trade with what its fills add up to."""
-    rows = await connection.fetch(_OF_TRADE, trade_id)
-    return [(_view(row), quantity_of(row["by_fills"])) for row in rows]
-
-
-async def unsettled(connection: Connection) -> tuple[OrderView, ...]:
-    """Orders without a proven end, and ended ones whose fills have not all arrived."""
-    return tuple(_view(row) for row in await connection.fetch(_UNSETTLED))
-
-
-async def recent(connection: Connection, limit: int) -> tuple[OrderView, ...]:
-    return tuple(_view(row) for row in await connection.fetch(_RECENT, limit))
+async def waits(connection: Connection, trade_id: TradeId) -> bool:
+    """Whether an order of a trade has no proven end, or fills that the venue counted are still to come."""
+    return await connection.fetchval(_WAITS, trade_id)
 
 
 async def move(
@@ -223,12 +151,32 @@ async def fills_without_row(connection: Connection, ids: Iterable[FillId]) -> fr
     return frozenset(FillId(row["id"]) for row in await connection.fetch(_FILLS_WITHOUT_ROW, list(ids)))
 
 
+async def states(
+    connection: Connection, ids: Iterable[ClientOrderId], venue_ids: Iterable[VenueOrderId]
+) -> Mapping[str, OrderState]:
+    """The state of each of these orders that has a row, by our own id and by the venue's."""
+    rows = await connection.fetch(_STATES, list(ids), list(venue_ids))
+    return {
+        name: OrderState(row["state"])
+        for row in rows
+        for name in (row["client_order_id"], row["venue_order_id"])
+        if name is not None
+    }
+
+
+async def settlements_without_row(connection: Connection, tickers: Iterable[Ticker]) -> frozenset[Ticker]:
+    """Of which of these markets no settlement is recorded."""
+    rows = await connection.fetch(_SETTLEMENTS_WITHOUT_ROW, list(tickers))
+    return frozenset(Ticker(row["ticker"]) for row in rows)
+
+
 async def backfill_from(connection: Connection) -> datetime | None:
     """From when the venue's fills and orders must be read again after a start; None = never ordered."""
     return await connection.fetchval(_BACKFILL_FROM)
 
 
-def _view(row: Record) -> OrderView:
+def order_view(row: Record) -> OrderView:
+    """From a whole row of orders."""
     venue_order_id = row["venue_order_id"]
     return OrderView(
         client_order_id=ClientOrderId(row["client_order_id"]),

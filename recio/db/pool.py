@@ -57,6 +57,7 @@ PASSING = (
     # The driver's own confusion over the last bytes of a server that died.
     asyncpg.InternalClientError,
 )
+_JSONB_VERSION = b"\x01"
 LOST_SIGNS = ("is closed", "is closing", "released back")
 
 
@@ -105,7 +106,7 @@ async def open_pool(
         statement_cache_size=statement_cache_size,
         timeout=CONNECT_TIMEOUT,
         command_timeout=STATEMENT_TIMEOUT,
-        init=_prepare,
+        init=prepare,
     )
     settings = SERVER_SETTINGS | {"application_name": application_name}
     try:
@@ -229,8 +230,19 @@ async def _holder(connection: asyncpg.Connection[asyncpg.Record], key: int) -> s
     )
 
 
-async def _prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+async def prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """JSON goes in and comes out as Python values, in the binary format: a whole row with a text column has none."""
+    await connection.set_type_codec(
+        "jsonb", schema="pg_catalog", encoder=_jsonb, decoder=_from_jsonb, format="binary"
+    )
+
+
+def _jsonb(value: object) -> bytes:
+    return _JSONB_VERSION + json.dumps(value).encode()
+
+
+def _from_jsonb(value: bytes) -> object:
+    return json.loads(value[len(_JSONB_VERSION) :])
 
 
 async def _check_version(pool: asyncpg.Pool[asyncpg.Record]) -> None:

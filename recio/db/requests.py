@@ -28,7 +28,7 @@ _ASK = """
 """
 _WAITING = """
     SELECT request_id, ticker, side, quantity, price, asked_by, why, expires_at < clock_timestamp() AS late
-    FROM trade_requests WHERE NOT EXISTS (SELECT FROM trade_answers a WHERE a.request_id = trade_requests.request_id)
+    FROM trade_requests WHERE expires_at > now() - interval '1 day' AND NOT EXISTS (SELECT FROM trade_answers a WHERE a.request_id = trade_requests.request_id)
     ORDER BY request_id
 """
 _BEING_ANSWERED = "SELECT FROM trade_requests WHERE request_id = $1 FOR KEY SHARE"
@@ -77,7 +77,7 @@ async def ask(
 
 
 async def waiting(connection: Connection) -> Sequence[TradeRequest]:
-    """Those without an answer, late ones included."""
+    """Those without an answer, late ones of the last day included; who asked before has long given up."""
     return [_request(row) for row in await connection.fetch(_WAITING)]
 
 

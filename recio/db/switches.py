@@ -8,9 +8,9 @@ from recio.db.connection import Connection
 from recio.messages.controls import Switch, SwitchedOff
 
 _OFF = """
-    SELECT name, at, set_by, why FROM (
-        SELECT DISTINCT ON (name) name, is_on, at, set_by, why FROM switches ORDER BY name, switch_id DESC
-    ) AS newest WHERE NOT is_on ORDER BY name
+    SELECT newest.name, at, set_by, why FROM unnest($1::text[]) AS every (name) CROSS JOIN LATERAL (
+        SELECT * FROM switches AS s WHERE s.name = every.name ORDER BY switch_id DESC LIMIT 1
+    ) AS newest WHERE NOT is_on ORDER BY newest.name
 """
 _TURN = "INSERT INTO switches (name, is_on, at, set_by, why) VALUES ($1, $2, $3, $4, $5)"
 
@@ -19,7 +19,7 @@ async def off(connection: Connection) -> tuple[SwitchedOff, ...]:
     """What is switched off now."""
     return tuple(
         SwitchedOff(switch=Switch(row["name"]), since=row["at"], by=row["set_by"], why=row["why"])
-        for row in await connection.fetch(_OFF)
+        for row in await connection.fetch(_OFF, [each.value for each in Switch])
     )
 
 

@@ -1,18 +1,25 @@
-"""The transactions of trade_manager: each makes one legal move of trades and orders, with its audit log row.
+"""What trade_manager writes: each function makes one legal move of trades and orders, with its audit log row.
 
-Every function takes a connection that is already in a transaction; nothing here sends anything.
+An order is placed by one statement that commits by itself. Answers and facts take a connection that is already in a
+transaction. Nothing here sends anything.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import asyncpg
+from asyncpg import Record
 
-from recio.db import audit_log, general_ledger, orders, trades
+from recio.db import audit_log, general_ledger, held_rows, orders, trades
 from recio.db.connection import Connection
+from recio.db.held_rows import event_entries, market_entries
 from recio.db.moves import NOTHING, Changes, move_order, settle_trade
+from recio.db.orders import order_view
+from recio.db.own_connection import Asks
+from recio.db.trades import trade_view
 from recio.errors import ExitCode, Fatal
 from recio.messages.account import (
     CloseMoved,
@@ -33,22 +40,16 @@ from recio.messages.orders import (
     OrderUnknown,
     OrderView,
     PlaceOrder,
-    TradeState,
-    TradeView,
 )
 from recio.rules.account import lifecycle, risk
+from recio.rules.account.held import EventEntries, MarketEntries, Written, shown
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.units import (
-    Money,
-    Price,
-    Quantity,
-    money_text,
-    price_text,
-    quantity_text,
-)
+from recio.units import money_decimal, money_text, price_decimal, price_text, quantity_decimal, quantity_text
 
-SHOWN = 20
-"""Ended trades and orders that the status page shows."""
+PLACE_ENTRY = """
+    SELECT * FROM place_entry($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+"""
+PLACE_EXIT = "SELECT * FROM place_exit($1, $2, $3, $4, $5, $6, $7, $8)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,133 +62,119 @@ class Writer:
 
 async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
     """Everything that the rows say now."""
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-    realised, fees, wins, losses = await trades.today(connection, midnight)
-    return OpenTrades(
-        trades=await trades.live(connection),
-        orders=await orders.unsettled(connection),
-        recent_trades=await trades.recent(connection, SHOWN),
-        recent_orders=await orders.recent(connection, SHOWN),
-        entries_by_event=await trades.entries_by_event(connection, now),
-        last_entry_at=await trades.last_entries(connection, now),
-        entries_by_market=await trades.entries_by_market(connection, now),
-        realised_today=realised,
-        fees_today=fees,
-        wins_today=wins,
-        losses_today=losses,
-        losses_in_a_row=await trades.losses_in_a_row(connection),
-        orders_last_minute=await orders.since(connection, now - risk.RATE_SPAN),
+    return shown(await held_rows.load(connection, now), now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """An order whose row is there; the caller sends the command once that is committed."""
+
+    command: PlaceOrder
+    written: Written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The database has no row for this entry."""
+
+    limit: str
+    """By the name that rules/account/risk.py gives it; "halt", "switch", or a constraint of the schema."""
+    reason: str
+    figure: Decimal | None = None
+    """What it would be with this order."""
+    most: Decimal | None = None
+
+
+async def place_entry(
+    asks: Asks, writer: Writer, approved: risk.Approved, now: datetime, deadline: timedelta
+) -> Placed | Refused:
+    """Trade, order and audit log rows of one entry, in one statement that looks at halts and limits once more.
+
+    Raises Fatal once a later run has begun.
+    """
+    intent, collar = approved.intent, approved.collar
+    row = await _asked(
+        asks,
+        PLACE_ENTRY,
+        writer.tag,
+        writer.fencing,
+        intent.strategy,
+        intent.ticker,
+        intent.event_ticker,
+        intent.exchange_index,
+        intent.side.value,
+        quantity_decimal(intent.quantity),
+        price_decimal(intent.limit),
+        money_decimal(approved.reserved),
+        price_decimal(collar.ask),
+        collar.model_value,
+        intent.decided_at,
+        intent.closes_at,
+        now,
+        intent.why,
+        dict(intent.inputs),
     )
+    if row["refused"] is not None:
+        return _refused(row)
+    return _placed(row, event_entries(row["event"]), market_entries(row["market"]), now + deadline)
 
 
-async def record_entry(
-    connection: Connection, writer: Writer, approved: risk.Approved, now: datetime, deadline: timedelta
-) -> PlaceOrder:
-    """Trade, order and audit log rows of one entry. The caller commits before it sends the command."""
-    intent = approved.intent
-    trade_id = await trades.insert(connection, intent)
-    return await _record_pending(
-        connection,
-        writer,
-        trade=await trades.one(connection, trade_id),
-        purpose=OrderPurpose.ENTRY,
-        exchange_index=intent.exchange_index,
-        quantity=intent.quantity,
-        own_price=intent.limit,
-        reserved=approved.reserved,
-        collar=approved.collar,
-        now=now,
-        deadline=deadline,
-        detail={"why": intent.why, **intent.inputs},
+async def place_exit(
+    asks: Asks, writer: Writer, intent: CloseIntent, now: datetime, deadline: timedelta
+) -> Placed | None:
+    """Order and audit log rows of one exit, in one statement; None if the trade holds nothing to be sold now."""
+    row = await _asked(
+        asks,
+        PLACE_EXIT,
+        writer.tag,
+        writer.fencing,
+        intent.trade_id,
+        intent.exchange_index,
+        quantity_decimal(intent.quantity),
+        price_decimal(intent.floor),
+        now,
+        intent.why,
     )
+    return None if row["placed"] is None else _placed(row, None, None, now + deadline)
 
 
-async def record_exit(
-    connection: Connection, writer: Writer, intent: CloseIntent, now: datetime, deadline: timedelta
-) -> PlaceOrder | None:
-    """Order and audit log rows of one exit; None if the trade holds nothing that could be sold now."""
-    trade = await trades.one(connection, intent.trade_id)
-    quantity = Quantity(min(intent.quantity, trade.held))
-    if trade.state is not TradeState.OPEN or quantity <= 0:
-        return None
-    await trades.move(connection, trade.trade_id, TradeState.CLOSING)
-    reached(CrashPoint.EXIT_TRADE_MOVED)
-    return await _record_pending(
-        connection,
-        writer,
-        trade=trade,
-        purpose=OrderPurpose.EXIT,
-        exchange_index=intent.exchange_index,
-        quantity=quantity,
-        own_price=intent.floor,
-        reserved=Money(0),
-        now=now,
-        deadline=deadline,
-        detail={"why": intent.why},
-    )
-
-
-async def _record_pending(
-    connection: Connection,
-    writer: Writer,
-    *,
-    trade: TradeView,
-    purpose: OrderPurpose,
-    exchange_index: int | None,
-    quantity: Quantity,
-    own_price: Price,
-    reserved: Money,
-    now: datetime,
-    deadline: timedelta,
-    detail: dict[str, str],
-    collar: risk.Collar | None = None,
-) -> PlaceOrder:
-    attempt = await orders.next_attempt(connection, trade.trade_id, purpose)
-    command = PlaceOrder(
-        client_order_id=lifecycle.client_order_id(writer.tag, trade.trade_id, purpose, attempt),
-        ticker=trade.ticker,
-        exchange_index=exchange_index,
-        book_side=lifecycle.book_side(trade.side, purpose),
-        quantity=quantity,
-        price=lifecycle.yes_price(trade.side, own_price),
-        reduce_only=purpose is OrderPurpose.EXIT,
-        send_before=now + deadline,
-    )
+async def _asked(asks: Asks, query: str, *values: object) -> Record:
     try:
-        await orders.insert(
-            connection,
-            client_order_id=command.client_order_id,
-            trade_id=trade.trade_id,
-            purpose=purpose,
-            attempt=attempt,
-            ticker=command.ticker,
-            exchange_index=exchange_index,
-            book_side=command.book_side,
-            price=command.price,
-            quantity=quantity,
-            reserved=reserved,
-            fencing=writer.fencing,
-            at=now,
-            collar=collar,
-        )
+        row = await asks.fetchrow(query, *values)
     except asyncpg.ObjectNotInPrerequisiteStateError as fenced:
         raise Fatal(f"another daemon has taken over this account: {fenced}", ExitCode.TEMPORARY) from fenced
-    await audit_log.append(
-        connection,
-        now,
-        "order pending",
-        trade_id=trade.trade_id,
-        client_order_id=command.client_order_id,
-        detail={
-            "purpose": purpose.value,
-            "side": command.book_side.value,
-            "price": price_text(command.price),
-            "quantity": quantity_text(quantity),
-            **detail,
-        },
+    assert row is not None, "a function of the schema has one row"
+    return row
+
+
+def _refused(row: Record) -> Refused:
+    limit: str = row["refused"]
+    reasons = {
+        "switch": f"entry was switched off by {row['sentence']}",
+        "halt": f"halted: {row['sentence']}",
+        "one trade per market": "a live trade is on this market",
+    }
+    return Refused(
+        limit=limit, reason=reasons.get(limit) or str(row["sentence"]), figure=row["figure"], most=row["most"]
     )
-    reached(CrashPoint.INTENT_LOGGED)
-    return command
+
+
+def _placed(
+    row: Record, event: EventEntries | None, market: MarketEntries | None, send_before: datetime
+) -> Placed:
+    order, trade = order_view(row["placed"]), trade_view(row["trade"])
+    command = PlaceOrder(
+        client_order_id=order.client_order_id,
+        ticker=order.ticker,
+        exchange_index=row["placed"]["exchange_index"],
+        book_side=order.book_side,
+        quantity=order.quantity,
+        price=order.price,
+        reduce_only=order.purpose is OrderPurpose.EXIT,
+        send_before=send_before,
+    )
+    written = Written(trade=trade, order=order, is_unfinished=True, event=event, market=market)
+    return Placed(command=command, written=written)
 
 
 async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Changes:
@@ -282,7 +269,8 @@ async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) ->
         },
     )
     reached(CrashPoint.FILL_LOGGED)
-    return await settle_trade(connection, order.trade_id, now, Changes(is_new=True, is_ours=True))
+    changes = Changes(is_new=True, is_ours=True)
+    return await settle_trade(connection, order.trade_id, order.client_order_id, now, changes)
 
 
 async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
@@ -293,12 +281,13 @@ async def _record_settlement(connection: Connection, seen: SettlementSeen, now: 
     trade_id = await trades.live_on(connection, seen.ticker)
     if trade_id is None:
         return Changes(is_new=True)
-    return await settle_trade(connection, trade_id, now, Changes(is_new=True, is_ours=True))
+    return await settle_trade(connection, trade_id, None, now, Changes(is_new=True, is_ours=True))
 
 
 async def _record_close_moved(connection: Connection, moved: CloseMoved, now: datetime) -> Changes:
     trade_id = await trades.move_close(connection, moved.ticker, moved.closes_at)
-    if trade_id is not None:
-        detail = {"closes_at": moved.closes_at.isoformat()}
-        await audit_log.append(connection, now, "close moved", trade_id=trade_id, detail=detail)
-    return NOTHING
+    if trade_id is None:
+        return NOTHING
+    detail = {"closes_at": moved.closes_at.isoformat()}
+    await audit_log.append(connection, now, "close moved", trade_id=trade_id, detail=detail)
+    return Changes(is_new=True, is_ours=True, written=await held_rows.written(connection, trade_id, None))

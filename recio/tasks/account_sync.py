@@ -16,7 +16,7 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import cash
+from recio.db import cash, sifting
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import Connection, transaction
@@ -188,7 +188,9 @@ class AccountSync:
     async def _hurry_begins(self, done: anyio.CancelScope) -> None:
         version = self.open_trades.version
         while not self._in_a_hurry():
-            version = await self.open_trades.newer_than(version)
+            # A market closes without a message.
+            with anyio.move_on_after(CYCLE):
+                version = await self.open_trades.newer_than(version)
         done.cancel()
 
     def _in_a_hurry(self) -> bool:
@@ -241,7 +243,7 @@ class AccountSync:
         """Fills, orders and settlements: none of them waits for another read to succeed."""
         fills = await memory.round.ask(account.fills(self.rest, memory.since))
         reached(CrashPoint.FILLS_READ)
-        for fill in await self._unrecorded_fills(fills or ()):
+        for fill in await sifting.unrecorded_fills(self.pool, fills or ()):
             await self._fill(fill)
             say(memory.sentence)
         await self._resolve(trades, as_of, memory)
@@ -249,7 +251,7 @@ class AccountSync:
         say(memory.sentence)
         settlements = await memory.round.ask(account.settlements(self.rest, memory.since))
         reached(CrashPoint.SETTLEMENTS_READ)
-        for settlement in settlements or ():
+        for settlement in await sifting.unrecorded_settlements(self.pool, settlements or ()):
             await self.venue_facts.send(settlement)
             reached(CrashPoint.SETTLEMENT_SENT)
             say(memory.sentence)
@@ -274,10 +276,10 @@ class AccountSync:
         if listed is None:
             return
         await self._find_unrecorded(listed, memory)
-        for seen in listed:
-            if self._is_ours(seen):
-                await self.venue_facts.send(seen)
-                reached(CrashPoint.ORDER_SENT)
+        ours = [each for each in listed if self._is_ours(each)]
+        for seen in await sifting.news_of_orders(self.pool, ours, trades.orders):
+            await self.venue_facts.send(seen)
+            reached(CrashPoint.ORDER_SENT)
         if as_of is not None:
             await self._prove_absent(unresolved, {seen.client_order_id for seen in listed}, as_of, memory)
 
@@ -358,14 +360,6 @@ class AccountSync:
             "cash agreed", balance=f"{money_decimal(balance):f}", ledger_cash=f"{money_decimal(in_ledger):f}"
         )
         return None
-
-    async def _unrecorded_fills(self, fills: Iterable[FillSeen]) -> list[FillSeen]:
-        """Only a row ends the telling of a fill: one that was told may have been lost on its way to it."""
-        listed = list(fills)
-        async with transaction(self.pool) as connection:
-            missing = await order_rows.fills_without_row(connection, [each.fill_id for each in listed])
-        reached(CrashPoint.FILLS_SIFTED)
-        return [each for each in listed if each.fill_id in missing]
 
     async def _fill(self, fill: FillSeen) -> None:
         await self.venue_facts.send(fill)

@@ -66,8 +66,10 @@ class _Measured:
     cash_told: str = ""
     losses_told: bool = False
     """The halt for losses was set; not again until somebody resumed and the rows say so."""
+    asked: frozenset[str] = frozenset()
+    """Causes that lie in the past for good, of which the rows were asked whether somebody cleared them once."""
     accepted: frozenset[str] = frozenset()
-    """Causes that somebody cleared once: what lies in the past for good need not halt again."""
+    """Those that somebody cleared: they need not halt again."""
     looked_at: datetime | None = None
     """Before the first look the blocks are not known, and nothing may be published without them."""
     blocks: tuple[Block, ...] = ()
@@ -186,7 +188,9 @@ class FailureDetector:
         )
 
     def _unaccepted(self, account: AccountView, measured: _Measured) -> tuple[ClientOrderId, ...]:
-        return tuple(each for each in account.unrecorded if _without_row(each) not in measured.accepted)
+        """Of which nobody has said that it is known; what the rows were not asked about yet is told at the next look."""
+        unaccepted = measured.asked - measured.accepted
+        return tuple(each for each in account.unrecorded if _without_row(each) in unaccepted)
 
     def _reasons_to_halt(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
         yield from self._too_many_losses(measured, now)
@@ -294,14 +298,17 @@ class FailureDetector:
 
     async def _read_halts(self, measured: _Measured) -> None:
         measured.asked_at = began = time.monotonic()
+        account = self.account.get()
+        asked = frozenset(_without_row(each) for each in (account.unrecorded if account else ()))
         try:
             async with transaction(self.pool) as connection:
                 measured.halts = await halts.active(connection)
                 measured.switched_off = await switches.off(connection)
-                measured.accepted = await halts.ever_cleared(connection)
+                measured.accepted = await halts.ever_cleared(connection, asked)
                 measured.read_only = await health.is_read_only(connection)
         finally:
             measured.asked_at = None
+        measured.asked = asked
         measured.database_seconds = time.monotonic() - began
 
     async def _watch_disk(self, measured: _Measured) -> None:

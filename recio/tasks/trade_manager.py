@@ -1,7 +1,8 @@
 """trade_manager: the one writer of trades, orders, fills, settlements and the audit log.
 
-It commits an order's row before the order leaves, turns every answer and fact into legal moves of
-those rows, and publishes what they say. It never speaks to the venue and never deletes a row.
+It commits an order's row before the order leaves, turns every answer and fact into legal moves of those rows,
+and publishes what they say. It holds what is unfinished in memory, changes that only by what it committed, and
+compares it with the rows. It never speaks to the venue and never deletes a row.
 """
 
 from __future__ import annotations
@@ -16,15 +17,16 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import halts, orders, switches, trade_store
+from recio.db import held_rows, orders, trade_store
 from recio.db.connection import transaction
-from recio.errors import Transient
+from recio.db.own_connection import OwnConnection, own_connection
+from recio.errors import ExitCode, Fatal, Transient
 from recio.messages.account import AccountView, FillSeen, OrderProvenAbsent, SettlementSeen, VenueFact
-from recio.messages.controls import Switch
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.rules.account import risk
+from recio.rules.account.held import Held, apply, differences, shown
 from recio.rules.market.quotes import ask_on
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
@@ -39,6 +41,17 @@ T = TypeVar("T")
 WORK_LIMIT = 15.0
 """Host seconds that one message may take; a database slower than that is a fault."""
 IDLE_CYCLE = 2.0
+"""Host seconds between two comparisons of what is held with the rows."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Memory:
+    """What this run of the task holds; gone with it."""
+
+    own: OwnConnection
+    held: Held
+    one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock)
+    shown: OpenTrades | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,27 +72,29 @@ class TradeManager:
     """Of each strategy that has one."""
 
     async def run(self, say: Say) -> None:
-        one_at_a_time = anyio.Lock()
-        await self._publish(say, "read its rows")
-        reached(CrashPoint.ROWS_READ_AT_START)
-        await self._tell_what_was_left()
-        reached(CrashPoint.LEFT_OVERS_TOLD)
-        try:
-            async with anyio.create_task_group() as group:
-                group.start_soon(self._serve, self.venue_facts, self._fact, one_at_a_time, say)
-                group.start_soon(self._serve, self.outcomes, self._outcome, one_at_a_time, say)
-                group.start_soon(self._serve, self.close_intents, self._close, one_at_a_time, say)
-                group.start_soon(self._serve, self.open_intents, self._open, one_at_a_time, say)
-                group.start_soon(self._refresh, one_at_a_time, say)
-        finally:
-            with anyio.move_on_after(5, shield=True):
-                await self._mark_unanswered()
+        async with own_connection(self.pool) as own:
+            await own.prepare(held_rows.LOAD, trade_store.PLACE_ENTRY, trade_store.PLACE_EXIT)
+            memory = _Memory(own=own, held=await held_rows.load(own, self.clock.utc()))
+            self._publish(memory, say, "read its rows")
+            reached(CrashPoint.ROWS_READ_AT_START)
+            _tell_what_was_left(memory.held)
+            reached(CrashPoint.LEFT_OVERS_TOLD)
+            try:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(self._serve, self.venue_facts, self._fact, memory, say)
+                    group.start_soon(self._serve, self.outcomes, self._outcome, memory, say)
+                    group.start_soon(self._serve, self.close_intents, self._close, memory, say)
+                    group.start_soon(self._serve, self.open_intents, self._open, memory, say)
+                    group.start_soon(self._compare_forever, memory, say)
+            finally:
+                with anyio.move_on_after(5, shield=True):
+                    await self._mark_unanswered()
 
     async def _serve(
         self,
         queue: Receives[T],
-        handle: Callable[[T], Awaitable[str]],
-        one_at_a_time: anyio.Lock,
+        handle: Callable[[T, _Memory], Awaitable[str]],
+        memory: _Memory,
         say: Say,
     ) -> None:
         """Take one kind of message after another; what was begun is finished even while stopping."""
@@ -87,37 +102,43 @@ class TradeManager:
             message = await queue.receive()
             try:
                 with anyio.CancelScope(shield=True):
-                    async with one_at_a_time:
-                        await self._publish(say, await _within_limit(handle(message)))
+                    async with memory.one_at_a_time:
+                        self._publish(memory, say, await _within_limit(handle(message, memory)))
                         reached(CrashPoint.ROWS_PUBLISHED)
             finally:
                 queue.done()
 
-    async def _refresh(self, one_at_a_time: anyio.Lock, say: Say) -> None:
-        """Days end and cool-downs pass without a message: read the rows again now and then."""
+    async def _compare_forever(self, memory: _Memory, say: Say) -> None:
+        """Now and then, and whenever the account was compared with the venue."""
+        version = self.account.version
         while True:
-            await anyio.sleep(IDLE_CYCLE)
-            async with one_at_a_time:
+            with anyio.move_on_after(IDLE_CYCLE):
+                version = await self.account.newer_than(version)
+            async with memory.one_at_a_time:
                 await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
-                    await self._publish(say, "")
+                    await _within_limit(self._compare(memory))
+                    self._publish(memory, say, "")
 
-    async def _open(self, intent: OpenIntent) -> str:
+    async def _compare(self, memory: _Memory) -> str:
+        """The rows are the truth: whoever holds something else must not go on. Raises Fatal."""
+        now = self.clock.utc()
+        rows = await held_rows.load(memory.own, now)
+        if found := differences(memory.held, rows, now):
+            raise Fatal(
+                f"what is held in memory differs from its rows: {'; '.join(found)}:"
+                " start recio again, it goes on from the rows; and look who else writes them",
+                ExitCode.TEMPORARY,
+            )
+        memory.held = rows
+        reached(CrashPoint.ROWS_COMPARED)
+        return ""
+
+    async def _open(self, intent: OpenIntent, memory: _Memory) -> str:
         reached(CrashPoint.ENTRY_INTENT_TAKEN)
         now = self.clock.utc()
-        async with transaction(self.pool) as connection:
-            # The rows and not the wire: a halt that was committed before this intent stops it, whoever lags.
-            halted = await halts.active(connection)
-            off = [each for each in await switches.off(connection) if each.switch is Switch.ENTRY]
-            before = await trade_store.open_trades(connection, now)
-        if off:
-            log.warning("entry refused", ticker=intent.ticker, limit="switch", reason=f"by {off[0].by}")
-            return f"refused an entry: entry was switched off by {off[0].by}"
-        if halted:
-            log.warning("entry refused", ticker=intent.ticker, limit="halt", reason=halted[0].cause)
-            return f"refused an entry: halted: {halted[0].cause}"
         exposure = risk.Exposure(
-            trades=before,
+            trades=shown(memory.held, now),
             account=self.account.get(),
             ask=ask_on(self.board.get(), intent.ticker, intent.side),
         )
@@ -127,39 +148,34 @@ class TradeManager:
                 return f"refused an entry: {reason}"
             case risk.Approved() as approved:
                 reached(CrashPoint.ENTRY_APPROVED)
-                return await self._commit_entry(approved)
+                return await self._place_entry(approved, memory)
 
-    async def _commit_entry(self, approved: risk.Approved) -> str:
-        now = self.clock.utc()
-        try:
-            async with transaction(self.pool) as connection:
-                reached(CrashPoint.ENTRY_BEGUN)
-                command = await trade_store.record_entry(
-                    connection, self.writer, approved, now, self._deadline()
-                )
-                reached(CrashPoint.ENTRY_BEFORE_COMMIT)
-        except asyncpg.IntegrityConstraintViolationError as violation:
-            # The second lock held where the first did not: loud, because the first should have.
-            log.error("entry refused by the database", ticker=approved.intent.ticker, why=str(violation))
-            return "refused an entry: the database forbids it"
+    async def _place_entry(self, approved: risk.Approved, memory: _Memory) -> str:
+        placed = await trade_store.place_entry(
+            memory.own, self.writer, approved, self.clock.utc(), self._deadline()
+        )
+        if isinstance(placed, trade_store.Refused):
+            return _refused(placed, approved.intent)
         reached(CrashPoint.ENTRY_COMMITTED)
-        await self._send(command)
-        return f"intends {command.client_order_id}"
+        return await self._send(placed, memory)
 
-    async def _close(self, intent: CloseIntent) -> str:
+    async def _close(self, intent: CloseIntent, memory: _Memory) -> str:
         reached(CrashPoint.EXIT_INTENT_TAKEN)
         now = self.clock.utc()
-        async with transaction(self.pool) as connection:
-            reached(CrashPoint.EXIT_BEGUN)
-            command = await trade_store.record_exit(connection, self.writer, intent, now, self._deadline())
-            reached(CrashPoint.EXIT_BEFORE_COMMIT)
-        reached(CrashPoint.EXIT_COMMITTED)
-        if command is None:
+        if (late := risk.stale(intent.decided_at, self.limits, now)) is not None:
+            log.warning("exit refused", trade=intent.trade_id, limit=late.limit, reason=late.reason)
+            return f"refused an exit: {late.reason}"
+        reached(CrashPoint.EXIT_ASKED)
+        placed = await trade_store.place_exit(memory.own, self.writer, intent, now, self._deadline())
+        if placed is None:
             return f"trade {intent.trade_id} has nothing to close"
-        await self._send(command)
-        return f"intends {command.client_order_id}"
+        reached(CrashPoint.EXIT_COMMITTED)
+        return await self._send(placed, memory)
 
-    async def _send(self, command: PlaceOrder) -> None:
+    async def _send(self, placed: trade_store.Placed, memory: _Memory) -> str:
+        """Its row is committed: hold it, and hand it to the executor."""
+        apply(memory.held, placed.written)
+        command = placed.command
         log.info(
             "order pending",
             order=command.client_order_id,
@@ -169,26 +185,29 @@ class TradeManager:
         )
         await self.orders.send(command)
         reached(CrashPoint.COMMAND_QUEUED)
+        return f"intends {command.client_order_id}"
 
-    async def _outcome(self, outcome: OrderOutcome) -> str:
+    async def _outcome(self, outcome: OrderOutcome, memory: _Memory) -> str:
         reached(CrashPoint.OUTCOME_TAKEN)
-        async with transaction(self.pool) as connection:
+        async with memory.own.transaction() as connection:
             reached(CrashPoint.OUTCOME_BEGUN)
             changes = await trade_store.record_outcome(connection, outcome)
             reached(CrashPoint.OUTCOME_BEFORE_COMMIT)
         reached(CrashPoint.OUTCOME_COMMITTED)
+        apply(memory.held, changes.written)
         _report(changes)
         return f"recorded what came of {outcome.client_order_id}"
 
-    async def _fact(self, fact: VenueFact) -> str:
+    async def _fact(self, fact: VenueFact, memory: _Memory) -> str:
         reached(CrashPoint.FACT_TAKEN)
-        async with transaction(self.pool) as connection:
+        async with memory.own.transaction() as connection:
             reached(CrashPoint.FACT_BEGUN)
             changes = await trade_store.record_fact(connection, fact, self.clock.utc())
             if isinstance(fact, OrderProvenAbsent):
                 reached(CrashPoint.ABSENCE_BEFORE_COMMIT)
             reached(CrashPoint.FACT_BEFORE_COMMIT)
         reached(CrashPoint.FACT_COMMITTED)
+        apply(memory.held, changes.written)
         if isinstance(fact, FillSeen) and changes.is_new:
             reached(CrashPoint.FILL_COMMITTED)
             log.info(
@@ -208,22 +227,13 @@ class TradeManager:
     def _deadline(self) -> timedelta:
         return timedelta(seconds=self.limits.max_send_delay_seconds)
 
-    async def _publish(self, say: Say, sentence: str) -> None:
-        async with transaction(self.pool) as connection:
-            seen = await trade_store.open_trades(connection, self.clock.utc())
-        self.open_trades.set(seen)
+    def _publish(self, memory: _Memory, say: Say, sentence: str) -> None:
+        """Set the wire when what it shows is new, by a message or by time, and after each answer to an intent."""
+        seen = shown(memory.held, self.clock.utc())
+        if sentence or seen != memory.shown:
+            self.open_trades.set(seen)
+            memory.shown = seen
         say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
-
-    async def _tell_what_was_left(self) -> None:
-        """After a restart: what an earlier run left open, and what of it has no proven end."""
-        async with transaction(self.pool) as connection:
-            left = await trade_store.open_trades(connection, self.clock.utc())
-        if left.trades or left.orders:
-            log.info(
-                "found open",
-                trades=[trade.trade_id for trade in left.trades],
-                unproven=[order.client_order_id for order in left.orders],
-            )
 
     async def _mark_unanswered(self) -> None:
         reached(CrashPoint.UNANSWERED_BEGUN)
@@ -232,6 +242,21 @@ class TradeManager:
                 log.warning("order unknown", order=client_order_id, why="stopped before the venue answered")
             reached(CrashPoint.UNANSWERED_BEFORE_COMMIT)
         reached(CrashPoint.UNANSWERED_COMMITTED)
+
+
+def _tell_what_was_left(held: Held) -> None:
+    """After a restart: what an earlier run left open, and what of it has no proven end."""
+    if held.trades or held.orders:
+        log.info("found open", trades=list(held.trades), unproven=list(held.orders))
+
+
+def _refused(by: trade_store.Refused, intent: OpenIntent) -> str:
+    if by.limit in ("halt", "switch"):
+        log.warning("entry refused", ticker=intent.ticker, limit=by.limit, reason=by.reason)
+    else:
+        # The second lock held where the first did not: loud, because the first should have.
+        log.error("entry refused by the database", ticker=intent.ticker, limit=by.limit, why=by.reason)
+    return f"refused an entry: {by.reason}"
 
 
 async def _within_limit(work: Awaitable[str]) -> str:

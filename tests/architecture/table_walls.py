@@ -29,6 +29,10 @@ _WRITTEN = re.compile(
 )
 _TABLE = re.compile(r"((?:^--.*\n)*)^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
 _FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", re.MULTILINE | re.DOTALL)
+_TRIGGER = re.compile(
+    r"^ *CREATE (?:OR REPLACE|CONSTRAINT) TRIGGER \w+ [ \w]+? ON (\w+).*?FUNCTION (\w+)\(",
+    re.MULTILINE | re.DOTALL,
+)
 _COMMENT = re.compile(r"^-- Writer: ([^.,:;\n]+)", re.MULTILINE)
 
 
@@ -93,11 +97,12 @@ def _writer_named(tree: Tree, name: str) -> str:
 def _writers(tree: Tree) -> dict[str, dict[str, str]]:
     """By table, each writer that can reach a statement on it, with the writer's path."""
     definitions, users = tree.definitions(), _users(tree)
-    in_functions = _tables_of_functions((tree.root / SCHEMA).read_text(encoding="utf-8"))
+    schema = (tree.root / SCHEMA).read_text(encoding="utf-8")
+    triggered, in_functions = _triggered(schema), _tables_of_functions(schema)
     found = defaultdict[str, dict[str, str]](dict)
     for name, (module, statement) in definitions.items():
         texts = _texts(statement) if module.name != MIGRATIONS else ()
-        tables = {table for text in texts for table in _tables_written(text, in_functions)}
+        tables = {table for text in texts for table in _written_by(text, in_functions, triggered)}
         for writer, path in _reached_from(name, users, definitions) if tables else ():
             for table in tables:
                 found[table][writer] = path
@@ -117,9 +122,27 @@ def _tables_written(text: str, in_functions: dict[str, set[str]]) -> set[str]:
 
 
 def _tables_of_functions(schema: str) -> dict[str, set[str]]:
-    """The functions of the database that write, and what."""
-    written = {name: _tables_written(body, {}) for name, body in _FUNCTION.findall(schema)}
+    """The functions of the database that write, and what: by themselves, by functions they call, and by triggers."""
+    bodies, triggered = dict(_FUNCTION.findall(schema)), _triggered(schema)
+    written: dict[str, set[str]] = {}
+    while (more := {name: _written_by(body, written, triggered) for name, body in bodies.items()}) != written:
+        written = more
     return {name: tables for name, tables in written.items() if tables}
+
+
+def _triggered(schema: str) -> dict[str, set[str]]:
+    """By table, the functions that its triggers run."""
+    triggered = defaultdict[str, set[str]](set)
+    for table, function in _TRIGGER.findall(schema):
+        triggered[table].add(function)
+    return triggered
+
+
+def _written_by(body: str, written: dict[str, set[str]], triggered: dict[str, set[str]]) -> set[str]:
+    tables = _tables_written(body, written)
+    return tables.union(
+        *(written.get(each, set()) for table in tables for each in triggered.get(table, set()))
+    )
 
 
 def _users(tree: Tree) -> dict[str, set[str]]:

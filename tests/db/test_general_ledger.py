@@ -215,6 +215,17 @@ async def test_an_altered_audit_log_row_stops_the_start_and_is_named(pool: Pool)
             "the fee of",
         ),
         ("DELETE FROM postings; DELETE FROM ledger_transactions", "is not posted"),
+        (
+            "UPDATE ledger_balances SET amount = amount + 1 WHERE account = 'cash'",
+            "counter.*: the balance of cash",
+        ),
+        ("UPDATE market_positions SET yes = yes + 1", "counter.*: the position on"),
+        (
+            "INSERT INTO day_figures VALUES ('2026-11-23', 1, 0, 1, 0)",
+            "counter.*: the figures of day 2026-11-23",
+        ),
+        ("INSERT INTO event_entries VALUES ('E', now(), 1)", "counter.*: the entries of event E"),
+        ("INSERT INTO market_entries VALUES ('M', now(), 1, now())", "counter.*: the entries of market M"),
     ],
 )
 async def test_an_altered_ledger_stops_the_start(pool: Pool, forgery: str, sentence: str):

@@ -18,6 +18,7 @@ from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, TradeState
+from recio.rules.account.limits import wanted
 from recio.rules.account.risk import Approved, Collar, Exposure, approve
 from recio.settings.risk import RiskSection
 from recio.units import (
@@ -30,11 +31,24 @@ from recio.units import (
     Side,
     Ticker,
     VenueOrderId,
+    money_decimal,
+    price_decimal,
+    quantity_decimal,
 )
 from tests.builders import EVENT, NOW, account, section
-from tests.runs import begun
+from tests.runs import begun, placed_entry
 
 SOON = timedelta(seconds=2)
+TRADE = """
+    INSERT INTO trades (strategy, ticker, event_ticker, side, state, opened_at, closes_at, why, inputs)
+    VALUES ('average', $1, $2, 'yes', 'opening', $3, $4, 'test', '{}')
+"""
+ORDER = """
+    INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, book_side, price, quantity, reserved, state,
+                        fencing, created_at, ask, model_value)
+    SELECT $1, trade_id, 'entry', 1, ticker, 'bid', $2, $3, $4, 'pending', $5, $6, $7, $8
+    FROM trades ORDER BY trade_id DESC LIMIT 1
+"""
 LIMITS = RiskSection(max_entries_per_event=10, max_open_trades=10)
 
 
@@ -62,15 +76,41 @@ def an_intent(nth: int = 0, event: str = EVENT, contracts: int = 10, limit: int 
     )
 
 
-async def unchecked(connection: Connection, writer: Writer, intent: OpenIntent, ask: int = 5000) -> None:
-    """An entry as a program without any limit of its own would intend it."""
+async def unchecked(connection: Connection, writer: Writer, intent: OpenIntent, ask: int = 5000) -> str:
+    """An entry as a program without any limit of its own would intend it; which limit refused it, "" if none."""
     approved = Approved(
         intent=intent,
         reserved=Money(intent.limit * intent.quantity),
         collar=Collar(ask=Price(ask), model_value=Decimal(f"{intent.probability}")),
     )
+    answer = await trade_store.place_entry(connection, writer, approved, NOW, SOON)
+    if isinstance(answer, trade_store.Placed):
+        return ""
+    assert answer.reason
+    if answer.limit in wanted(LIMITS):
+        assert answer.figure is not None
+        assert answer.most is not None
+        assert answer.figure > answer.most
+    return answer.limit
+
+
+async def unchecked_by_rows(
+    connection: Connection, writer: Writer, intent: OpenIntent, ask: int = 5000
+) -> None:
+    """The same by plain rows, as whoever does not ask the database's own function would write them."""
     async with connection.transaction():
-        await trade_store.record_entry(connection, writer, approved, NOW, SOON)
+        await connection.execute(TRADE, intent.ticker, intent.event_ticker, NOW, intent.closes_at)
+        await connection.execute(
+            ORDER,
+            f"by rows {intent.ticker}",
+            price_decimal(intent.limit),
+            quantity_decimal(intent.quantity),
+            money_decimal(Money(intent.limit * intent.quantity)),
+            writer.fencing,
+            NOW,
+            price_decimal(Price(ask)),
+            Decimal(f"{intent.probability}"),
+        )
 
 
 async def lose(connection: Connection, writer: Writer, nth: int) -> None:
@@ -143,9 +183,10 @@ async def test_an_entry_beyond_a_limit_has_no_row_and_the_rule_names_the_same_li
     writer = await begun(connection, limited)
     for intent in before:
         assert await agree(connection, limited, intent) == ""
-        await unchecked(connection, writer, intent)
+        assert await unchecked(connection, writer, intent) == ""
+    assert await unchecked(connection, writer, beyond) == name
     with pytest.raises(asyncpg.CheckViolationError, match=f"limit {name} is"):
-        await unchecked(connection, writer, beyond)
+        await unchecked_by_rows(connection, writer, beyond)
     assert await agree(connection, limited, beyond) == name
     assert await connection.fetchval("SELECT count(*) FROM trades") == len(before)
 
@@ -153,8 +194,9 @@ async def test_an_entry_beyond_a_limit_has_no_row_and_the_rule_names_the_same_li
 @pytest.mark.parametrize(("ask", "probability"), [(4499, 0.5), (5000, 0.4499)])
 async def test_a_price_beyond_the_collar_has_no_row(connection: Connection, ask: int, probability: float):
     writer, intent = await begun(connection, LIMITS), replace(an_intent(), probability=probability)
+    assert await unchecked(connection, writer, intent, ask) == "price_collar_dollars"
     with pytest.raises(asyncpg.CheckViolationError, match="limit price_collar_dollars is"):
-        await unchecked(connection, writer, intent, ask)
+        await unchecked_by_rows(connection, writer, intent, ask)
     assert await agree(connection, LIMITS, intent, ask) == "price_collar_dollars"
 
 
@@ -166,29 +208,32 @@ async def test_losses_in_a_row_end_entries_until_a_halt_that_came_after_them_is_
     for nth in range(2):
         await lose(connection, writer, nth)
     with pytest.raises(asyncpg.CheckViolationError, match="limit max_consecutive_losses is"):
-        await unchecked(connection, writer, an_intent())
+        await unchecked_by_rows(connection, writer, an_intent())
+    assert await unchecked(connection, writer, an_intent()) == "max_consecutive_losses"
     assert await agree(connection, limited, an_intent()) == "max_consecutive_losses"
     assert await halts.set_halt(connection, Halt(cause="losses", since=NOW, by="test", resolution="resume"))
-    with pytest.raises(asyncpg.CheckViolationError):
-        await unchecked(connection, writer, an_intent())
+    assert await unchecked(connection, writer, an_intent()) == "halt"
+    with pytest.raises(asyncpg.CheckViolationError, match="limit max_consecutive_losses is"):
+        await unchecked_by_rows(connection, writer, an_intent())
     await halts.clear_all(connection, NOW, "me")
     assert await agree(connection, limited, an_intent()) == ""
-    await unchecked(connection, writer, an_intent())
+    assert await unchecked(connection, writer, an_intent()) == ""
 
 
 async def test_what_was_lost_today_counts_after_a_restart_and_not_the_day_after(connection: Connection):
     limited = LIMITS.model_copy(update={"max_daily_loss_dollars": Money(5_000_000)})
     await lose(connection, await begun(connection, limited), 1)
     writer = await begun(connection, limited)
+    assert await unchecked(connection, writer, an_intent()) == "max_daily_loss_dollars"
     with pytest.raises(asyncpg.CheckViolationError, match="limit max_daily_loss_dollars is"):
-        await unchecked(connection, writer, an_intent())
+        await unchecked_by_rows(connection, writer, an_intent())
     tomorrow = NOW + timedelta(days=1)
     approved = Approved(
         intent=an_intent(),
         reserved=Money(5_000_000),
         collar=Collar(ask=Price(5000), model_value=Decimal("0.5")),
     )
-    await trade_store.record_entry(connection, writer, approved, tomorrow, SOON)
+    await placed_entry(connection, writer, approved, tomorrow, SOON)
 
 
 async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
@@ -210,7 +255,7 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
         decided_at=NOW,
         why="test",
     )
-    assert await trade_store.record_exit(connection, later, close, NOW, SOON) is not None
+    assert await trade_store.place_exit(connection, later, close, NOW, SOON) is not None
     seen = await trade_store.open_trades(connection, NOW)
     assert [trade.state for trade in seen.trades] == [TradeState.CLOSING]
 
@@ -218,8 +263,9 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
 async def test_an_order_of_a_run_without_limits_has_no_row(connection: Connection):
     writer = await begun(connection, LIMITS)
     bare = Writer(tag=writer.tag, fencing=await identity.begin_run(connection))
+    assert await unchecked(connection, bare, an_intent()) == "the database"
     with pytest.raises(asyncpg.CheckViolationError, match="has no limit"):
-        await unchecked(connection, bare, an_intent())
+        await unchecked_by_rows(connection, bare, an_intent())
 
 
 async def test_a_restart_lowers_a_limit_and_raises_it_only_once_per_grant(connection: Connection):

@@ -9,17 +9,17 @@ from decimal import Decimal
 import asyncpg
 import pytest
 
-from recio.db import identity, orders, trade_store
+from recio.db import identity, orders
 from recio.db.connection import Connection
 from recio.db.trade_store import Writer
 from recio.errors import ExitCode, Fatal
 from recio.messages.account import SettlementSeen
 from recio.messages.decisions import OpenIntent
-from recio.messages.orders import OrderPurpose, PlaceOrder
+from recio.messages.orders import PlaceOrder
 from recio.rules.account.risk import Approved, Collar
-from recio.units import BookSide, ClientOrderId, Money, Price, Quantity, Side, TradeId
+from recio.units import Money, Price, Quantity, Side
 from tests.builders import EVENT, NOW, TICKER
-from tests.runs import begun
+from tests.runs import begun, placed_entry
 
 SOON = timedelta(seconds=2)
 COLLAR = Collar(ask=Price(5200), model_value=Decimal("0.55"))
@@ -53,50 +53,30 @@ async def pending_order(connection: Connection, writer: Writer) -> PlaceOrder:
         inputs={},
     )
     approved = Approved(intent=intent, reserved=Money(5_374_800), collar=COLLAR)
-    return await trade_store.record_entry(connection, writer, approved, NOW, SOON)
+    return await placed_entry(connection, writer, approved, NOW, SOON)
+
+
+SECOND = """
+    INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price, quantity,
+                        reserved, state, fencing, created_at)
+    SELECT $1, trade_id, 'exit', 1, ticker, exchange_index, book_side, price, quantity, 0, 'pending', $2, created_at
+    FROM orders
+"""
 
 
 async def test_a_trade_cannot_have_a_second_order_while_the_first_is_unproven(
     connection: Connection, writer: Writer
 ):
-    first = await pending_order(connection, writer)
+    await pending_order(connection, writer)
     with pytest.raises(asyncpg.UniqueViolationError, match="orders_one_unproven_per_trade"):
-        await orders.insert(
-            connection,
-            client_order_id=ClientOrderId("recio-second"),
-            trade_id=TradeId(await connection.fetchval("SELECT max(trade_id) FROM trades")),
-            purpose=OrderPurpose.EXIT,
-            attempt=1,
-            ticker=first.ticker,
-            exchange_index=2,
-            book_side=BookSide.BID,
-            price=first.price,
-            quantity=first.quantity,
-            reserved=Money(0),
-            fencing=writer.fencing,
-            at=NOW,
-        )
+        await connection.execute(SECOND, "recio-second", writer.fencing)
 
 
 async def test_an_order_cannot_belong_to_a_run_that_never_began(connection: Connection, writer: Writer):
-    first = await pending_order(connection, writer)
+    await pending_order(connection, writer)
     await connection.execute("UPDATE orders SET state = 'rejected', ended_at = $1", NOW)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
-        await orders.insert(
-            connection,
-            client_order_id=ClientOrderId("recio-nobody"),
-            trade_id=TradeId(await connection.fetchval("SELECT max(trade_id) FROM trades")),
-            purpose=OrderPurpose.EXIT,
-            attempt=1,
-            ticker=first.ticker,
-            exchange_index=2,
-            book_side=BookSide.ASK,
-            price=first.price,
-            quantity=first.quantity,
-            reserved=Money(0),
-            fencing=writer.fencing + 1_000,
-            at=NOW,
-        )
+        await connection.execute(SECOND, "recio-nobody", writer.fencing + 1_000)
 
 
 async def test_a_run_that_is_over_writes_no_order_and_its_daemon_ends(connection: Connection, writer: Writer):

@@ -23,6 +23,7 @@ from recio.messages.account import (
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
     OrderAccepted,
+    OrderPurpose,
     OrderRejected,
     OrderState,
     OrderUnknown,
@@ -42,9 +43,11 @@ from recio.units import (
     Side,
     TradeId,
     VenueOrderId,
+    price_decimal,
+    price_text,
 )
 from tests.builders import EVENT, NOW, TICKER, account, open_trades
-from tests.runs import begun
+from tests.runs import begun, placed_entry, placed_exit
 
 DEADLINE = timedelta(seconds=2)
 VENUE_ID = VenueOrderId("venue-1")
@@ -112,7 +115,7 @@ def settled(result: Side) -> SettlementSeen:
 
 
 async def entry(connection: Connection, writer: Writer, side: Side = Side.YES) -> PlaceOrder:
-    return await trade_store.record_entry(connection, writer, an_intent(side), NOW, DEADLINE)
+    return await placed_entry(connection, writer, an_intent(side), NOW, DEADLINE)
 
 
 async def opened(connection: Connection, writer: Writer, side: Side = Side.YES) -> TradeId:
@@ -138,8 +141,14 @@ async def test_the_database_itself_refuses_a_second_live_trade_on_one_market(
     connection: Connection, writer: Writer
 ):
     await entry(connection, writer)
-    with pytest.raises(asyncpg.UniqueViolationError):
-        await entry(connection, writer)
+    answer = await trade_store.place_entry(connection, writer, an_intent(), NOW, DEADLINE)
+    assert isinstance(answer, trade_store.Refused)
+    assert answer.limit == "one trade per market"
+    with pytest.raises(asyncpg.UniqueViolationError, match="trades_one_live_per_market"):
+        await connection.execute(
+            "INSERT INTO trades (strategy, ticker, event_ticker, side, state, opened_at, closes_at, why, inputs)"
+            " SELECT strategy, ticker, event_ticker, side, state, opened_at, closes_at, why, inputs FROM trades"
+        )
 
 
 async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_there(
@@ -190,8 +199,8 @@ async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_v
     await trade_store.record_outcome(connection, unknown)
     now = await trade_store.open_trades(connection, NOW)
     assert [(each.state, each.reserved) for each in now.orders] == [(OrderState.UNKNOWN, 5_374_800)]
-    with pytest.raises(asyncpg.UniqueViolationError):
-        await entry(connection, writer)
+    again = await trade_store.place_entry(connection, writer, an_intent(), NOW, DEADLINE)
+    assert isinstance(again, trade_store.Refused)
     seen = OrderSeen(
         venue_order_id=VENUE_ID,
         client_order_id=order.client_order_id,
@@ -265,7 +274,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
         decided_at=NOW,
         why="stop",
     )
-    order = await trade_store.record_exit(connection, writer, close, NOW, DEADLINE)
+    order = await placed_exit(connection, writer, close, NOW, DEADLINE)
     assert order is not None
     assert (order.quantity, order.book_side, order.price, order.reduce_only) == (
         1000,
@@ -273,7 +282,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
         4000,
         True,
     )
-    assert await trade_store.record_exit(connection, writer, close, NOW, DEADLINE) is None
+    assert await placed_exit(connection, writer, close, NOW, DEADLINE) is None
     sold = VenueOrderId("venue-2")
     await trade_store.record_outcome(connection, replace(accepted(order, 300), venue_order_id=sold))
     await trade_store.record_fact(
@@ -281,7 +290,7 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
     )
     trade = await trades.one(connection, trade_id)
     assert (trade.state, trade.held, trade.exit_proceeds) == (TradeState.OPEN, 700, 300 * 4500)
-    again = await trade_store.record_exit(connection, writer, close, NOW, DEADLINE)
+    again = await placed_exit(connection, writer, close, NOW, DEADLINE)
     assert again is not None
     assert again.client_order_id.endswith("-exit-2")
 
@@ -399,6 +408,10 @@ async def test_an_order_cannot_be_born_as_already_sent(connection: Connection, w
         )
 
 
+GENERATED = """
+    SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef AS d JOIN pg_attribute AS a ON a.attrelid = adrelid AND a.attnum = adnum
+    WHERE adrelid = $1::text::regclass AND attname = $2
+"""
 PREDICATE = "SELECT pg_get_expr(indpred, indrelid) FROM pg_index WHERE indexrelid = $1::text::regclass"
 
 
@@ -407,14 +420,51 @@ async def test_the_database_and_the_program_mean_the_same_by_unproven_and_ended(
         predicate = await connection.fetchval(PREDICATE, name)
         return await connection.fetchval(f"SELECT {predicate} FROM (SELECT $1::text AS state) AS row", state)
 
+    async def in_column(table: str, name: str, state: str) -> bool:
+        formula = await connection.fetchval(GENERATED, table, name)
+        return await connection.fetchval(
+            f"SELECT {formula} FROM (SELECT $1::text AS state, 10 AS by_fills, 10 AS filled) AS row", state
+        )
+
     for order in OrderState:
         unproven = order in lifecycle.UNPROVEN
+        assert await in_column("orders", "is_unfinished", order.value) is unproven
         assert await connection.fetchval("SELECT is_unproven($1)", order.value) is unproven
         assert await in_index("orders_one_unproven_per_trade", order.value) is unproven
     for trade in TradeState:
         ended = trade in lifecycle.ENDED_TRADES
         assert await connection.fetchval("SELECT has_ended($1)", trade.value) is ended
         assert await in_index("trades_one_live_per_market", trade.value) is not ended
+        assert await in_column("trades", "is_live", trade.value) is not ended
+
+
+@pytest.mark.parametrize("side", list(Side))
+async def test_the_database_and_the_program_name_price_and_turn_an_order_alike(
+    connection: Connection, writer: Writer, side: Side
+):
+    trade_id = await opened(connection, writer, side)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(5000),
+        floor=Price(4100),
+        decided_at=NOW,
+        why="stop",
+    )
+    await placed_exit(connection, writer, close, NOW, DEADLINE)
+    rows = await connection.fetch("SELECT * FROM orders ORDER BY purpose")
+    own = {OrderPurpose.ENTRY: Price(5200), OrderPurpose.EXIT: Price(4100)}
+    for row, (purpose, price) in zip(rows, own.items(), strict=True):
+        assert row["client_order_id"] == lifecycle.client_order_id(writer.tag, trade_id, purpose, 1)
+        assert row["book_side"] == lifecycle.book_side(side, purpose)
+        assert row["price"] == price_decimal(lifecycle.yes_price(side, price))
+        detail = await connection.fetchval(
+            "SELECT detail FROM audit_log WHERE client_order_id = $1 AND kind = 'order pending'",
+            row["client_order_id"],
+        )
+        assert (detail["purpose"], detail["quantity"]) == (purpose.value, "10.00")
+    # What an entry saw stands beside it, and the price among that is the coin's.
+    assert detail["price"] == price_text(lifecycle.yes_price(side, Price(4100)))
 
 
 async def test_a_close_that_the_venue_moves_moves_with_the_live_trade_once_and_in_the_log(

@@ -134,16 +134,17 @@ OF_FEEDS = (
 LOST = _request("lose_request", "orders")
 UNANSWERED = _request("lose_reply", "orders")
 
-_INTENT = tuple(P(n) for n in (1, 2, 10, 11, 12, 13, 14, 15))
-_EXIT = tuple(P(n) for n in (3, 4, 16, 17, 18, 19, 20))
-_COMMAND = tuple(P(n) for n in (21, 22, 23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 41, 42))
+_INTENT = tuple(P(n) for n in (1, 2, 10, 11, 15))
+_EXIT = tuple(P(n) for n in (3, 4, 16, 20, 24))
+_COMMAND = tuple(P(n) for n in (23, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 41, 42))
 _UNRESOLVED = (P.REQUEST_UNRESOLVED,)
-_OUTCOME = tuple(P(n) for n in range(50, 58))
+_OUTCOME = tuple(P(n) for n in range(50, 59))
 _FACT = tuple(P(n) for n in (60, 61, 62, 63, 67, 68, 69))
-_SETTLEMENT = tuple(P(n) for n in (64, 65, 70, 94, 95))
+_SETTLEMENT = tuple(P(n) for n in (64, 65, 70, 94, 95, 96))
 _ABSENCE = tuple(P(n) for n in (66, 92, 93))
 _HINT = tuple(P(n) for n in (80, 81, 82, 83))
-_READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 91, 96, 97, 98, 99))
+_READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 97, 98, 99))
+_FOUND = (P.ORDER_SENT,)
 _START = tuple(P(n) for n in range(110, 121))
 _STOP = tuple(P(n) for n in range(130, 139))
 
@@ -162,6 +163,7 @@ _SITUATIONS: tuple[
     (_TURNING, Doing.TURNING_OVER, (), (1, 3), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *OF_VENUE)),
     (_INTENT[:2], Doing.TURNING_OVER, (), (2, 4), OF_FEEDS),
     (_UNRESOLVED, Doing.TURNING_OVER, (UNANSWERED,), (1, 2), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS)),
+    (_FOUND, Doing.TURNING_OVER, (UNANSWERED,), (1, 2), (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *ON_READS)),
     (_FACT, Doing.TURNING_OVER, (), EARLY, (*_EVERYWHERE, *ON_ORDERS, *ON_SOCKETS, *OF_VENUE)),
     (_FACT, Doing.TURNING_OVER, (), EARLY, ON_READS),
     (_SETTLEMENT, Doing.HOLDING, (), (1,), (*_EVERYWHERE, *ON_READS, *OF_VENUE)),

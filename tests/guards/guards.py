@@ -19,6 +19,7 @@ CONDITIONS = "tests/rules/test_condition_rules.py"
 PLACING = "tests/kalshi/test_place_order.py"
 HALTING = "tests/tasks/test_halt_on_difference.py"
 KILL_SWITCH = "tests/tasks/test_kill_switch.py"
+HELD = "tests/tasks/test_held_rows.py"
 FENCED = "tests/db/test_locks_of_the_schema.py"
 
 
@@ -394,10 +395,10 @@ HALTS = (
         ENTRY,
     ),
     _guard(
-        "trade_manager asks for halts",
-        "recio/tasks/trade_manager.py",
-        "        if halted:\n",
-        "        if False:\n",
+        "the database asks for halts before it has a row for an entry",
+        "schema.sql",
+        "FROM halts AS h WHERE h.cleared_at IS NULL ORDER BY h.halt_id LIMIT 1;",
+        "FROM halts AS h WHERE false LIMIT 1;",
         ORDER_PATH,
     ),
     _guard(
@@ -485,7 +486,7 @@ HALT_LEVELS = (
 RESOLUTION = (
     _guard(
         "a fill is told until its row is there",
-        "recio/tasks/account_sync.py",
+        "recio/db/sifting.py",
         "return [each for each in listed if each.fill_id in missing]",
         "return []",
         "tests/tasks/test_account_comparison.py",
@@ -554,6 +555,55 @@ RESOLUTION = (
         "elif now > order.send_before:",
         "elif False:",
         ORDER_PATH,
+    ),
+    _guard(
+        "an exit that was decided too long ago is not sent",
+        "recio/tasks/trade_manager.py",
+        "if (late := risk.stale(intent.decided_at, self.limits, now)) is not None:",
+        "if (late := None) is not None:",
+        HELD,
+    ),
+    _guard(
+        "what is held in memory is what the rows say",
+        "recio/tasks/trade_manager.py",
+        "if found := differences(memory.held, rows, now):",
+        "if found := ():",
+        HELD,
+    ),
+    _guard(
+        "a settlement is told until its row is there",
+        "recio/db/sifting.py",
+        "return [each for each in listed if each.ticker in missing]",
+        "return []",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "an order that may move is told",
+        "recio/rules/account/lifecycle.py",
+        "return state is not None and may_move_order(state, state_from_venue(seen))",
+        "return False",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "a fill adds itself to its trade",
+        "schema.sql",
+        "CREATE OR REPLACE TRIGGER fills_are_counted AFTER INSERT ON fills",
+        "CREATE OR REPLACE TRIGGER fills_are_counted AFTER UPDATE ON fills",
+        TRADE_ROWS,
+    ),
+    _guard(
+        "an order finds the fills that came before its answer",
+        "schema.sql",
+        "WHEN (OLD.venue_order_id IS NULL AND NEW.venue_order_id IS NOT NULL)",
+        "WHEN (false)",
+        TRADE_ROWS,
+    ),
+    _guard(
+        "counters are proven at each start",
+        "recio/db/general_ledger.py",
+        "    if counter is not None:",
+        "    if False:",
+        "tests/db/test_general_ledger.py",
     ),
     _guard(
         "a stopped daemon leaves no order merely pending",

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from recio.db import halts, limits, orders, trade_store
+from recio.db import halts, held_rows, limits, orders, trade_store
 from recio.db.trade_store import Writer
 from recio.messages.account import OrderProvenAbsent
 from recio.messages.controls import Halt, TradingControls
@@ -30,6 +30,7 @@ from recio.messages.orders import (
     TradeState,
 )
 from recio.rules.account import risk
+from recio.rules.account.held import apply, differences
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.limits import wanted
 from recio.rules.account.reconcile import Absence, absence_margin, compare
@@ -92,6 +93,7 @@ class OrderMachine(RuleBasedStateMachine):
 
     async def _new_life(self) -> Writer:
         writer, self.limits = await begun_under(self.connection, self.wanted)
+        self.held = await held_rows.load(self.connection, self.venue.now)
         return writer
 
     def teardown(self) -> None:
@@ -167,9 +169,10 @@ class OrderMachine(RuleBasedStateMachine):
         deadline = timedelta(seconds=self.limits.max_send_delay_seconds)
         try:
             async with self.step():
-                command = await trade_store.record_entry(
+                placed = await trade_store.place_entry(
                     self.connection, self.writer, approved, self.venue.now, deadline
                 )
+                assert isinstance(placed, trade_store.Placed), placed
                 if crash == "before the commit":
                     raise InterruptedError
         except InterruptedError:
@@ -178,7 +181,8 @@ class OrderMachine(RuleBasedStateMachine):
         if crash == "after the commit":
             await self._restarted()
             return None
-        return command
+        apply(self.held, placed.written)
+        return placed.command
 
     @rule(nth=st.integers(0, 2), crash=CRASHES)
     def want_exit(self, nth: int, crash: str) -> None:
@@ -201,17 +205,20 @@ class OrderMachine(RuleBasedStateMachine):
     async def _exit_intended(self, intent: CloseIntent, crash: str) -> PlaceOrder | None:
         try:
             async with self.step():
-                command = await trade_store.record_exit(
+                placed = await trade_store.place_exit(
                     self.connection, self.writer, intent, self.venue.now, timedelta(seconds=2)
                 )
                 if crash == "before the commit":
                     raise InterruptedError
         except InterruptedError:
-            command = None
+            placed = None
         if crash != "no":
             await self._restarted()
             return None
-        return command
+        if placed is None:
+            return None
+        apply(self.held, placed.written)
+        return placed.command
 
     # --- the way to the venue and back ----------------------------------------------------------
 
@@ -269,9 +276,10 @@ class OrderMachine(RuleBasedStateMachine):
     async def _record(self, what: Any) -> None:
         async with self.step():
             if isinstance(what, OrderOutcome):
-                await trade_store.record_outcome(self.connection, what)
+                changes = await trade_store.record_outcome(self.connection, what)
             else:
-                await trade_store.record_fact(self.connection, what, self.venue.now)
+                changes = await trade_store.record_fact(self.connection, what, self.venue.now)
+        apply(self.held, changes.written)
 
     @precondition(lambda self: bool(self.venue.resting()))
     @rule(nth=st.integers(0, 3), percent=st.integers(0, 100), rests=st.booleans())
@@ -396,6 +404,12 @@ class OrderMachine(RuleBasedStateMachine):
         assert EXTERNAL not in {each.command.ticker for each in self.venue.orders.values()}
 
     @invariant()
+    def what_is_held_in_memory_is_what_the_rows_say(self) -> None:
+        if hasattr(self, "writer"):
+            rows = self.run(held_rows.load(self.connection, self.venue.now))
+            assert differences(self.held, rows, self.venue.now) == ()
+
+    @invariant()
     def the_audit_log_is_whole(self) -> None:
         if hasattr(self, "writer"):
             assert self.run(self.connection.fetchval("SELECT audit_log_breaks_at(0)")) is None
@@ -446,6 +460,7 @@ class OrderMachine(RuleBasedStateMachine):
         booked = self.run(self.connection.fetchval("SELECT coalesce(sum(fees), 0) FROM trade_figures"))
         assert money_of(booked) == fees
         assert {each.ticker for each in live} == theirs.keys(), "a position without its trade, or the reverse"
+        assert self.run(self.connection.fetchval("SELECT counter_that_differs()")) is None
         self._check_cash()
 
     def _check_cash(self) -> None:

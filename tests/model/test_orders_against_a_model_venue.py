@@ -6,7 +6,6 @@ RECIO_MODEL_STEPS asks for a long run and RECIO_MODEL_SEED for another one; `mak
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import sys
 import time
@@ -17,6 +16,7 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from recio.db.embedded import EmbeddedServer
+from recio.db.pool import prepare
 from tests.conftest import TEMPLATE
 from tests.faults.proof_reports import PROOF, commit, write
 from tests.model.order_machine import OrderMachine
@@ -30,7 +30,7 @@ async def _connected(server: EmbeddedServer) -> asyncpg.Connection[asyncpg.Recor
     await first.execute(f'CREATE DATABASE model TEMPLATE "{TEMPLATE}"')
     await first.close()
     connection = await asyncpg.connect(server.dsn("model"))
-    await connection.set_type_codec("jsonb", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+    await prepare(connection)
     return connection
 
 

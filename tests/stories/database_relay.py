@@ -5,6 +5,7 @@ A client finds it where it would find the server. It reads as much of the protoc
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -16,6 +17,8 @@ import anyio
 import anyio.abc
 
 COMMIT = b"COMMIT;"
+PLACING = re.compile(rb"(recio_\d+)\x00[^\x00]*place_entry\(")
+"""A statement that writes an order's row and commits by itself, with the name under which it is prepared."""
 SOCKET = ".s.PGSQL.5432"
 GONE = (anyio.BrokenResourceError, anyio.ClosedResourceError, anyio.EndOfStream, OSError)
 
@@ -36,8 +39,7 @@ class Relay:
     server: Path
     """The folder of the real server's socket; new connections go there."""
     cut: Cut | None = None
-    armed_by: bytes = b"INSERT INTO orders"
-    """A connection whose transaction has these words is the one that is cut, once."""
+    """The next statement that writes an order's row and commits it is the one that is cut, once."""
     cuts: int = 0
     commit_delay: float = 0.0
     """Host seconds for which the answer to each commit is held back."""
@@ -72,7 +74,8 @@ class _Talk:
     relay: Relay
     client: anyio.abc.SocketStream
     upstream: anyio.abc.SocketStream
-    wrote: bool = False
+    placing: bytes = b""
+    """The statement that writes orders, as it is named where it is carried out."""
     cut_the_answer: bool = False
     hold: float = 0.0
 
@@ -81,12 +84,13 @@ class _Talk:
             while True:
                 data = await self.client.receive()
                 self.relay.asked.append(time.perf_counter())
-                self.wrote = self.wrote or self.relay.armed_by in data
-                if COMMIT in data:
+                places = bool(self.placing) and self.placing in data
+                if places or COMMIT in data:
                     self.hold = self.relay.commit_delay
-                    if self.wrote and self.relay.cut is not None and not await self._goes_on(data):
-                        return
-                    self.wrote = False
+                if places and self.relay.cut is not None and not await self._goes_on(data):
+                    return
+                if prepared := PLACING.search(data):
+                    self.placing = b"\0" + prepared[1] + b"\0"
                 await self.upstream.send(data)
 
     async def _goes_on(self, data: bytes) -> bool:

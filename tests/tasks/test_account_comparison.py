@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -14,9 +15,10 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
-from recio.db import halts
+from recio.db import halts, trade_store
 from recio.db import orders as order_rows
 from recio.db.connection import transaction
+from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import (
     AccountChannelsOpened,
@@ -32,12 +34,15 @@ from recio.messages.controls import Halt
 from recio.messages.markets import Listings, MarketSettled, VenuePhase, VenueState
 from recio.messages.orders import OrderState
 from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
+from recio.rules.account.risk import Approved, Collar
 from recio.settings.venue import KalshiSection
 from recio.tasks.account_sync import AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, market, open_trades, order, trade
 from tests.kalshi.local_venue import local_venue
+from tests.runs import begun, placed_entry
+from tests.tasks.test_order_path_tasks import an_intent
 
 TAG = "0000000a"
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
@@ -66,6 +71,7 @@ class Script:
     orders: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     positions: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     fills: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    settlements: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     reads: int = 0
     broken: str = ""
     status: int = 503
@@ -85,7 +91,7 @@ class Script:
             "positions": {"market_positions": self.positions, "cursor": ""},
             "fills": {"fills": self.fills, "cursor": ""},
             "orders": {"orders": self.orders, "cursor": ""},
-            "settlements": {"settlements": [], "cursor": ""},
+            "settlements": {"settlements": self.settlements, "cursor": ""},
             "limits": {
                 "usage_tier": "basic",
                 "read": {"refill_rate": 100_000, "bucket_capacity": 100_000},
@@ -365,6 +371,46 @@ async def test_a_fill_is_told_again_at_every_comparison_until_its_row_is_there_a
         before = len(told)
         await reads(script, 3)
         assert len(told) == before
+
+
+async def test_orders_and_settlements_whose_rows_have_ended_are_told_no_more(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """A comparison that learns nothing queues nothing; one that may matter is told until its row is there."""
+    async with transaction(pool) as connection:
+        writer = Writer(tag=TAG, fencing=(await begun(connection)).fencing)
+        collar = Collar(ask=Price(5200), model_value=Decimal("0.55"))
+        intent = an_intent()
+        command = await placed_entry(
+            connection, writer, Approved(intent=intent, reserved=Money(1), collar=collar), NOW, MARGIN
+        )
+    listed = {
+        "order_id": "v-1",
+        "client_order_id": command.client_order_id,
+        "ticker": TICKER,
+        "status": "executed",
+        "fill_count_fp": "10.00",
+        "remaining_count_fp": "0.00",
+    }
+    settlement = {
+        "ticker": TICKER,
+        "market_result": "yes",
+        "settled_time": NOW.isoformat().replace("+00:00", "Z"),
+        "revenue": 1000,
+    }
+    wires = Wires()
+    wires.open_trades.set(open_trades(orders=(order(client_order_id=OURS),)))
+    script = Script(as_of=NOW, orders=[listed], settlements=[settlement])
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        assert {type(fact) for fact in told} == {OrderSeen, SettlementSeen}
+        async with transaction(pool) as connection:
+            for fact in dict.fromkeys(told):
+                await trade_store.record_fact(connection, fact, NOW)
+        await reads(script, 2)
+        told.clear()
+        await reads(script, 3)
+        assert told == []
 
 
 async def test_a_fill_that_a_channel_tells_is_handed_on_at_once(pool: asyncpg.Pool[asyncpg.Record]):

@@ -104,13 +104,15 @@ async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
         view(market(ticker=Ticker("KX-FRESH"))),
     )
     manager = manager_on(pool, wires, writer)
-    async with anyio.create_task_group() as group:
-        group.start_soon(manager.run, lambda _sentence: None)
-        with anyio.fail_after(10):
-            await wires.open_trades.newer_than(0)
-        yield wires
-        group.cancel_scope.cancel()
-    wires.close()
+    try:
+        async with anyio.create_task_group() as group:
+            group.start_soon(manager.run, lambda _sentence: None)
+            with anyio.fail_after(10):
+                await wires.open_trades.newer_than(0)
+            yield wires
+            group.cancel_scope.cancel()
+    finally:
+        wires.close()
 
 
 async def seen(wires: Wires, condition: Callable[[Wires], object]) -> None:

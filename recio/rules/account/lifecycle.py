@@ -5,7 +5,7 @@ schema.sql holds the same tables as triggers; a test proves that both say the sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from recio.messages.account import OrderSeen, VenueOrderStatus
@@ -78,6 +78,12 @@ def state_from_venue(seen: OrderSeen) -> OrderState:
             return OrderState.FILLED
         case VenueOrderStatus.CANCELED:
             return OrderState.CANCELLED
+
+
+def is_news(seen: OrderSeen, states: Mapping[str, OrderState]) -> bool:
+    """Whether an order could move by what the venue shows of it; `states` by the venue's id and by our own."""
+    state = states.get(seen.venue_order_id) or states.get(seen.client_order_id or "")
+    return state is not None and may_move_order(state, state_from_venue(seen))
 
 
 def is_settled(order: OrderView, filled_by_fills: Quantity) -> bool:

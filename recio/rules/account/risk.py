@@ -107,7 +107,7 @@ def approve(
     if isinstance(collar, Denied):
         return collar
     refusal = (
-        _stale(intent, limits, now)
+        stale(intent.decided_at, limits, now)
         or _size(intent, exposure, limits)
         or _counts(intent, exposure.trades, limits)
         or _budget(intent, reserved, exposure, budget)
@@ -133,8 +133,9 @@ def _collar(intent: OpenIntent, ask: Price | None, limits: RiskSection) -> Colla
     return Collar(ask=ask, model_value=model_value)
 
 
-def _stale(intent: OpenIntent, limits: RiskSection, now: datetime) -> Denied | None:
-    age = (now - intent.decided_at).total_seconds()
+def stale(decided_at: datetime, limits: RiskSection, now: datetime) -> Denied | None:
+    """Whether a decision is too old to be carried out, of an entry as of an exit: what it saw may be gone."""
+    age = (now - decided_at).total_seconds()
     if age > limits.max_send_delay_seconds:
         return Denied(limit="max_send_delay_seconds", reason=f"the decision is {age:.1f} s old")
     return None

@@ -1,0 +1,45 @@
+"""What the venue lists of the account, less what our rows know already; in doubt it is told, and nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import asyncpg
+
+from recio.db import orders
+from recio.db.connection import transaction
+from recio.messages.account import FillSeen, OrderSeen, SettlementSeen
+from recio.messages.orders import OrderView
+from recio.rules.account.lifecycle import is_news
+from recio.test_hooks.crash_points import CrashPoint, reached
+
+
+async def unrecorded_fills(pool: asyncpg.Pool[asyncpg.Record], fills: Iterable[FillSeen]) -> list[FillSeen]:
+    """Only a row ends the telling of a fill: one that was told may have been lost on its way to it."""
+    listed = list(fills)
+    async with transaction(pool) as connection:
+        missing = await orders.fills_without_row(connection, [each.fill_id for each in listed])
+    reached(CrashPoint.FILLS_SIFTED)
+    return [each for each in listed if each.fill_id in missing]
+
+
+async def unrecorded_settlements(
+    pool: asyncpg.Pool[asyncpg.Record], settlements: Iterable[SettlementSeen]
+) -> list[SettlementSeen]:
+    """Only a row ends the telling of a settlement, as it does of a fill."""
+    listed = list(settlements)
+    async with transaction(pool) as connection:
+        missing = await orders.settlements_without_row(connection, [each.ticker for each in listed])
+    return [each for each in listed if each.ticker in missing]
+
+
+async def news_of_orders(
+    pool: asyncpg.Pool[asyncpg.Record], ours: Sequence[OrderSeen], held: Iterable[OrderView]
+) -> list[OrderSeen]:
+    """Orders of ours that may move by what the venue shows of them; the rest would only be read and put aside."""
+    names = [each.client_order_id for each in ours if each.client_order_id]
+    async with transaction(pool) as connection:
+        in_rows = await orders.states(connection, names, [each.venue_order_id for each in ours])
+    # An order that only the wire knows is in doubt, and told.
+    states = {each.client_order_id: each.state for each in held} | dict(in_rows)
+    return [each for each in ours if is_news(each, states)]
