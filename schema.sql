@@ -249,21 +249,23 @@ CREATE OR REPLACE TRIGGER audit_log_is_append_only BEFORE UPDATE OR DELETE OR TR
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_audit_log_change();
 
 -- A hash chain: each seal covers its row and the seal before. A changed, removed or inserted row breaks the chain.
-CREATE OR REPLACE FUNCTION audit_log_seal(previous bytea, sealed audit_log) RETURNS bytea LANGUAGE sql STABLE AS $$
-    SELECT sha256(coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(
+CREATE OR REPLACE FUNCTION audit_log_seal(previous bytea, sealed audit_log) RETURNS bytea LANGUAGE plpgsql STABLE AS $$
+BEGIN
+    RETURN sha256(coalesce(previous, ''::bytea) || convert_to(jsonb_build_array(
         sealed.seq, to_char(sealed.at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), sealed.kind,
-        sealed.trade_id, sealed.client_order_id, sealed.detail)::text, 'UTF8'))
-$$;
+        sealed.trade_id, sealed.client_order_id, sealed.detail)::text, 'UTF8'));
+END $$;
 CREATE OR REPLACE FUNCTION seal_audit_log_row() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
-    last audit_log;
+    last_seq bigint;
+    last_seal bytea;
 BEGIN
     PERFORM pg_advisory_xact_lock(1919247210);
-    SELECT * INTO last FROM audit_log ORDER BY seq DESC LIMIT 1;
-    IF last.seq >= NEW.seq THEN
-        RAISE EXCEPTION 'audit log row % comes after %', NEW.seq, last.seq USING ERRCODE = 'serialization_failure';
+    SELECT seq, seal INTO last_seq, last_seal FROM audit_log ORDER BY seq DESC LIMIT 1;
+    IF last_seq >= NEW.seq THEN
+        RAISE EXCEPTION 'audit log row % comes after %', NEW.seq, last_seq USING ERRCODE = 'serialization_failure';
     END IF;
-    NEW.seal := audit_log_seal(last.seal, NEW);
+    NEW.seal := audit_log_seal(last_seal, NEW);
     RETURN NEW;
 END $$;
 CREATE OR REPLACE TRIGGER audit_log_rows_are_sealed BEFORE INSERT ON audit_log
@@ -412,7 +414,7 @@ $$;
 -- The losing trades since the last winning one, and since the last halt that somebody cleared.
 -- A trade that made exactly nothing neither counts nor ends the run of losses.
 CREATE OR REPLACE FUNCTION losing_trades() RETURNS bigint[] LANGUAGE sql STABLE AS $$
-    SELECT ARRAY(SELECT trade_id FROM loss_run WHERE lost AND trade_id > forgiven_up_to() ORDER BY trade_id)
+    SELECT ARRAY(SELECT trade_id FROM loss_run WHERE lost AND trade_id > (SELECT forgiven_up_to()) ORDER BY trade_id)
 $$;
 -- rules/account/losses.py is the same in Python; a test compares them.
 CREATE OR REPLACE FUNCTION losses_in_a_row() RETURNS integer LANGUAGE sql STABLE AS $$
@@ -445,7 +447,7 @@ BEGIN
     END IF;
     DELETE FROM loss_run AS r WHERE CASE WHEN now > 0
         THEN (r.closed_at, r.trade_id) < (trade.closed_at, trade.trade_id)
-        ELSE r.lost AND r.trade_id <= forgiven_up_to() END;
+        ELSE r.lost AND r.trade_id <= (SELECT forgiven_up_to()) END;
     INSERT INTO loss_run VALUES (trade.trade_id, trade.closed_at, now < 0);
 END $$;
 
@@ -1102,7 +1104,7 @@ CREATE OR REPLACE FUNCTION counter_that_differs() RETURNS text LANGUAGE sql STAB
     FROM market_entries AS m FULL JOIN counted_markets AS c USING (ticker)
     WHERE (m.closes_at, m.entries, m.last_entry_at) IS DISTINCT FROM (c.closes_at, c.entries, c.last_entry_at)
     UNION ALL SELECT 'the losses in a row' WHERE losing_trades() <> ARRAY(
-        SELECT trade_id FROM counted_loss_run WHERE lost AND trade_id > forgiven_up_to() ORDER BY trade_id)
+        SELECT trade_id FROM counted_loss_run WHERE lost AND trade_id > (SELECT forgiven_up_to()) ORDER BY trade_id)
     UNION ALL SELECT 'the balance of ' || coalesce(b.account, c.account)
     FROM ledger_balances AS b FULL JOIN counted_balances AS c USING (account) WHERE b.amount IS DISTINCT FROM c.amount
     UNION ALL SELECT 'the position on ' || coalesce(p.ticker, c.ticker)

@@ -246,6 +246,11 @@ class Entry:
             await self._send(live[0], say)
 
     async def _send(self, intent: OpenIntent, say: Say) -> None:
+        before = self.open_trades.version
+        reached(CrashPoint.ENTRY_DECIDED)
+        await self.open_intents.send(intent)
+        reached(CrashPoint.ENTRY_INTENT_SENT)
+        # Told after it is on its way: a line of the log takes longer than the decision.
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
         log.info(
             "entry wanted",
@@ -254,10 +259,6 @@ class Entry:
             why=intent.why,
             strategy=intent.strategy,
         )
-        before = self.open_trades.version
-        reached(CrashPoint.ENTRY_DECIDED)
-        await self.open_intents.send(intent)
-        reached(CrashPoint.ENTRY_INTENT_SENT)
         # Whatever comes of it, rows change or the intent is refused: one view never leads to two intents.
         with anyio.move_on_after(ANSWER_LIMIT):
             await self.open_trades.newer_than(before)

@@ -121,8 +121,9 @@ class Exit:
         return cycle.decided
 
     async def _send_intent(self, intent: CloseIntent, trade: TradeView) -> str:
-        log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
         reached(CrashPoint.EXIT_DECIDED)
         await self.close_intents.send(intent)
         reached(CrashPoint.EXIT_INTENT_SENT)
+        # Told after it is on its way: a line of the log takes longer than the decision.
+        log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
         return f"sells trade {intent.trade_id}: {intent.why}"

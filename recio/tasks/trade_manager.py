@@ -176,6 +176,8 @@ class TradeManager:
         """Its row is committed: hold it, and hand it to the executor."""
         apply(memory.held, placed.written)
         command = placed.command
+        await self.orders.send(command)
+        reached(CrashPoint.COMMAND_QUEUED)
         log.info(
             "order pending",
             order=command.client_order_id,
@@ -183,8 +185,6 @@ class TradeManager:
             quantity=quantity_text(command.quantity),
             limit=price_text(command.price),
         )
-        await self.orders.send(command)
-        reached(CrashPoint.COMMAND_QUEUED)
         return f"intends {command.client_order_id}"
 
     async def _outcome(self, outcome: OrderOutcome, memory: _Memory) -> str:

@@ -40,7 +40,7 @@ def asked(
     fee: int = 17_500,
     there: Quantity = PLENTY,
 ) -> Quantity | str:
-    return contracts(settings, Price(limit), Money(fee), lower, there)
+    return contracts(settings, Price(limit), Money(fee), lambda: lower, there)
 
 
 def test_a_fixed_size_asks_no_model_and_stops_at_what_is_there():

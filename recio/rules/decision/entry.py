@@ -313,7 +313,7 @@ def _intent(
             f" (at least {quantity_text(settings.min_depth_contracts)} wanted)",
         )
     fee = taker_fee(limit, ONE_CONTRACT, market.fee_multiplier)
-    size = contracts(settings, limit, fee, _lower(candidate, reader, now), depth)
+    size = contracts(settings, limit, fee, lambda: _lower(candidate, reader, now), depth)
     if isinstance(size, str):
         return Waits(gate="size", sentence=size)
     return OpenIntent(

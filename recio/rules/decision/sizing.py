@@ -5,6 +5,7 @@ Exact in contracts and dollars, rounded down; it only ever makes smaller what th
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 
 from recio.settings.trading import EntrySection, Sizing
@@ -22,9 +23,17 @@ def kelly_part(lower: float, cost: Decimal) -> Decimal:
 
 
 def contracts(
-    settings: EntrySection, limit: Price, fee_per_contract: Money, lower: float | str, available: Quantity
+    settings: EntrySection,
+    limit: Price,
+    fee_per_contract: Money,
+    lower_bound: Callable[[], float | str],
+    available: Quantity,
 ) -> Quantity | str:
-    """What to ask for at this price at most, or why nothing; `lower` is the lower bound of the probability, or why there is none."""
+    """What to ask for at this price at most, or why nothing.
+
+    `lower_bound` gives the lower bound of the probability, or why there is none; it costs more than the rest and is
+    asked only where it counts.
+    """
     most = Quantity(min(settings.contracts, available))
     match settings.sizing:
         case Sizing.FIXED:
@@ -33,6 +42,7 @@ def contracts(
             bankroll = settings.kelly_bankroll_dollars
             if bankroll is None:
                 return "there is no bankroll: kelly_bankroll_dollars is off"
+            lower = lower_bound()
             if isinstance(lower, str):
                 return lower
             cost = price_decimal(limit) + money_decimal(fee_per_contract)

@@ -82,8 +82,9 @@ def max_price(
     found: Price | None = None
     for own in range(quote[0], highest + 1, FINEST_STEP):
         price = Price(own)
+        if not price_in_range(price if side is Side.YES else complement(price), view):
+            continue
         if edge(probability, price, taker_fee(price, ONE_CONTRACT, view.market.fee_multiplier)) < min_edge:
             break
-        if price_in_range(price if side is Side.YES else complement(price), view):
-            found = price
+        found = price
     return found
