@@ -13,7 +13,7 @@ import anyio
 import asyncpg
 import structlog
 
-from recio.bells import woken_by
+from recio.bells import stand_aside, woken_by
 from recio.board_wire import Watch
 from recio.clock import Clock
 from recio.db import rejections, requests
@@ -251,6 +251,7 @@ class Entry:
         await self.open_intents.send(intent)
         reached(CrashPoint.ENTRY_INTENT_SENT)
         # Told after it is on its way: a line of the log takes longer than the decision.
+        await stand_aside()
         say(f"wants {intent.side} on {intent.ticker}: {intent.why}")
         log.info(
             "entry wanted",

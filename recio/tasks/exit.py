@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import anyio
 import structlog
 
-from recio.bells import woken_by
+from recio.bells import stand_aside, woken_by
 from recio.clock import Clock
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent
@@ -125,5 +125,6 @@ class Exit:
         await self.close_intents.send(intent)
         reached(CrashPoint.EXIT_INTENT_SENT)
         # Told after it is on its way: a line of the log takes longer than the decision.
+        await stand_aside()
         log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
         return f"sells trade {intent.trade_id}: {intent.why}"

@@ -16,6 +16,7 @@ import anyio
 import asyncpg
 import structlog
 
+from recio.bells import stand_aside
 from recio.clock import Clock
 from recio.db import held_rows, orders, trade_store
 from recio.db.connection import transaction
@@ -178,6 +179,7 @@ class TradeManager:
         command = placed.command
         await self.orders.send(command)
         reached(CrashPoint.COMMAND_QUEUED)
+        await stand_aside()
         log.info(
             "order pending",
             order=command.client_order_id,
