@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 
-from recio.db import audit_log, orders, trade_store, trades
+from recio.db import audit_log, general_ledger, orders, trade_store, trades
 from recio.db.connection import Connection
 from recio.db.trade_store import Writer
 from recio.messages.account import (
@@ -482,3 +482,16 @@ async def test_a_close_that_the_venue_moves_moves_with_the_live_trade_once_and_i
     await trade_store.record_fact(connection, settled(Side.YES), NOW)
     await trade_store.record_fact(connection, CloseMoved(ticker=TICKER, closes_at=NOW), NOW)
     assert (await trades.one(connection, trade_id)).closes_at == later
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=40), timedelta(minutes=-40)], ids=["later", "sooner"])
+async def test_a_close_that_moved_leaves_counters_that_the_next_start_believes(
+    connection: Connection, writer: Writer, by: timedelta
+):
+    await opened(connection, writer)
+    before: datetime = await connection.fetchval("SELECT closes_at FROM trades")
+    await trade_store.record_fact(connection, CloseMoved(ticker=TICKER, closes_at=before + by), NOW)
+    await general_ledger.prove(connection)
+    # Entries count for an hour after the last close that was ever told of them.
+    for counter in ("event_entries", "market_entries"):
+        assert await connection.fetchval(f"SELECT closes_at FROM {counter}") == max(before, before + by)
