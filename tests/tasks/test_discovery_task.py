@@ -233,7 +233,7 @@ async def test_a_held_market_is_recalled_as_soon_as_the_database_answers_though_
         await other.execute("LOCK TABLE markets")
         wires.open_trades.set(open_trades(trades=(trade(ticker=TICKER),)))
         async with discovering(nothing, pool, wires):
-            while not await other.fetchval(CUT):  # noqa: ASYNC110 - the server tells of no waiting
+            while not await pool.fetchval(CUT):  # noqa: ASYNC110 - the server tells of no waiting
                 await anyio.sleep(0.02)
             await locked.rollback()
             assert TICKER in (await until(wires, lambda found: found.markets)).markets
