@@ -501,6 +501,16 @@ CREATE OR REPLACE TRIGGER new_trades_are_counted AFTER INSERT ON trades
 CREATE OR REPLACE TRIGGER ended_trades_are_counted AFTER UPDATE ON trades
     FOR EACH ROW WHEN (NEW.state IN ('closed', 'void') OR OLD.state = 'closed') EXECUTE FUNCTION count_trade();
 
+-- Entries are counted for an hour after the last close that was ever told of them: one that is moved nearer is only said.
+CREATE OR REPLACE FUNCTION count_moved_close() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE event_entries SET closes_at = greatest(closes_at, NEW.closes_at) WHERE event_ticker = NEW.event_ticker;
+    UPDATE market_entries SET closes_at = greatest(closes_at, NEW.closes_at) WHERE ticker = NEW.ticker;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER moved_closes_are_counted AFTER UPDATE OF closes_at ON trades
+    FOR EACH ROW WHEN (NEW.closes_at > OLD.closes_at) EXECUTE FUNCTION count_moved_close();
+
 -- One fill of a trade's order, added to the trade's figures.
 CREATE OR REPLACE FUNCTION add_fill(to_trade bigint, is_entry boolean, added fills) RETURNS void LANGUAGE sql AS $$
     UPDATE trades SET
@@ -1099,10 +1109,10 @@ CREATE OR REPLACE FUNCTION counter_that_differs() RETURNS text LANGUAGE sql STAB
         <> (coalesce(c.realised, 0), coalesce(c.fees, 0), coalesce(c.wins, 0), coalesce(c.losses, 0))
     UNION ALL SELECT 'the entries of event ' || coalesce(e.event_ticker, c.event_ticker)
     FROM event_entries AS e FULL JOIN counted_events AS c USING (event_ticker)
-    WHERE (e.closes_at, e.entries) IS DISTINCT FROM (c.closes_at, c.entries)
+    WHERE e.entries IS DISTINCT FROM c.entries OR e.closes_at < c.closes_at
     UNION ALL SELECT 'the entries of market ' || coalesce(m.ticker, c.ticker)
     FROM market_entries AS m FULL JOIN counted_markets AS c USING (ticker)
-    WHERE (m.closes_at, m.entries, m.last_entry_at) IS DISTINCT FROM (c.closes_at, c.entries, c.last_entry_at)
+    WHERE (m.entries, m.last_entry_at) IS DISTINCT FROM (c.entries, c.last_entry_at) OR m.closes_at < c.closes_at
     UNION ALL SELECT 'the losses in a row' WHERE losing_trades() <> ARRAY(
         SELECT trade_id FROM counted_loss_run WHERE lost AND trade_id > (SELECT forgiven_up_to()) ORDER BY trade_id)
     UNION ALL SELECT 'the balance of ' || coalesce(b.account, c.account)

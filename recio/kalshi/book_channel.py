@@ -83,9 +83,16 @@ class BookChannel:
         """The venue opened the subscription under this id."""
         self.is_opening = False
         if sid != self.sid:
-            self.sid = sid
-            self.books.restart(sid)
+            self._follow(sid)
         return self.missing_commands()
+
+    def _follow(self, sid: int) -> None:
+        """Listen to this subscription alone: what the one before made of the books is worth nothing from here on."""
+        if self.sid is not None:
+            self.books.restart(self.sid)
+            self.awaited |= self.asked
+        self.sid = sid
+        self.books.restart(sid)
 
     def take(self, frame: BookDeltaSeen | BookSnapshotSeen) -> Reaction:
         """Apply a snapshot or a change, if it is the very next message of this subscription."""

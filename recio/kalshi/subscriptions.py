@@ -214,11 +214,13 @@ class Subscriptions:
         channel = self._channel_of(frame.sid)
         if command is None and channel is not None and frame.code in CHANNEL_ENDED:
             return Broken(channel, why), self._resubscribe(channel)
-        _, commands = self._in_sequence(frame.sid, frame.seq)
-        if command is None:
-            return SubscriptionRefused((), why), commands
-        self._refused(command, frame.code)
-        return SubscriptionRefused(command.channels, why), commands
+        outcome, commands = self._in_sequence(frame.sid, frame.seq)
+        if command is not None:
+            self._refused(command, frame.code)
+        if isinstance(outcome, Broken):
+            # What was lost before it comes first: no book of that subscription can be used any more.
+            return Broken(outcome.channel, f"{outcome.why}: {why}"), commands
+        return SubscriptionRefused(() if command is None else command.channels, why), commands
 
     def _refused(self, command: Command, code: int) -> None:
         if BOOKS in command.channels:

@@ -56,6 +56,8 @@ RARELY = 300.0
 """Host seconds after which fees and announced pauses are read again, if no message said so before."""
 WRITE_AGAIN = 5.0
 """Host seconds until rows are written that could not be."""
+RECALL_AGAIN = 1.0
+"""Host seconds until held markets are looked for in our rows again that could not be read."""
 PAUSE_BELIEVED = 15.0
 """Host seconds for which a pause that nobody can confirm any more still holds up exits."""
 STATUS, SCHEDULE = "exchange status", "schedule of pauses"
@@ -311,7 +313,10 @@ class Discovery:
                 async with transaction(self.pool) as connection:
                     rows = await market_data.recall_markets(connection, unknown, symbols)
             except Transient:
-                continue  # the trades are read again every other second
+                # Not with the next change of the trades: until then nobody could sell what is held there.
+                await anyio.sleep(RECALL_AGAIN)
+                version = 0
+                continue
             recalled = {each.ticker: each for each in rows if each.ticker not in known.markets}
             if recalled:
                 log.info("held markets known from our own rows", tickers=sorted(recalled))

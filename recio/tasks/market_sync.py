@@ -181,8 +181,9 @@ class MarketSync:
                 if isinstance(outcome, BookChanged) and not commands:
                     known.dirty[outcome.ticker] = None  # what most frames do, and nobody else has to hear of
                     continue
-                await _send(known, socket, commands)
+                # Noted first: a peer that takes no command must not keep a broken book on the board.
                 await self._note(known, outcome)
+                await _send(known, socket, commands)
                 if not isinstance(outcome, Stray):
                     await self._pass_on(known, frame)
             known.changed.ring()
@@ -192,8 +193,8 @@ class MarketSync:
         while True:
             await anyio.sleep(1)
             outcome, commands = known.subscriptions.tick(time.monotonic())
-            await _send(known, socket, commands)
             await self._note(known, outcome)
+            await _send(known, socket, commands)
 
     async def _note(self, known: _Known, outcome: Outcome) -> None:
         match outcome:

@@ -233,8 +233,12 @@ class PriceFeed:
     async def _store(self, run: _Run) -> None:
         while True:
             await anyio.sleep(STORE_EVERY)
-            for kept in run.kept.values():
-                await self._store_one(kept)
+            try:
+                for kept in run.kept.values():
+                    await self._store_one(kept)
+            except Transient as error:
+                # Kept for the next time. Prices that are heard must not end with a database, nor the stops that need them.
+                log.warning("prices not written yet", why=str(error))
 
     async def _store_one(self, kept: _Kept) -> None:
         batch, symbol = kept.unstored.copy(), kept.coin.symbol

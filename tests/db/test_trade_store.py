@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import asyncpg
 import pytest
 
-from recio.db import audit_log, orders, trade_store, trades
+from recio.db import audit_log, general_ledger, held_rows, orders, trade_store, trades
 from recio.db.connection import Connection
 from recio.db.trade_store import Writer
 from recio.messages.account import (
@@ -31,6 +31,7 @@ from recio.messages.orders import (
     TradeState,
 )
 from recio.rules.account import lifecycle
+from recio.rules.account.held import differences, shown
 from recio.rules.account.lifecycle import ORDER_MOVES, TRADE_MOVES
 from recio.rules.account.risk import Approved, Exposure, approve
 from recio.settings.risk import RiskSection
@@ -482,3 +483,28 @@ async def test_a_close_that_the_venue_moves_moves_with_the_live_trade_once_and_i
     await trade_store.record_fact(connection, settled(Side.YES), NOW)
     await trade_store.record_fact(connection, CloseMoved(ticker=TICKER, closes_at=NOW), NOW)
     assert (await trades.one(connection, trade_id)).closes_at == later
+
+
+@pytest.mark.parametrize("by", [timedelta(minutes=40), timedelta(minutes=-40)], ids=["later", "sooner"])
+async def test_a_close_that_moved_leaves_counters_that_the_next_start_believes(
+    connection: Connection, writer: Writer, by: timedelta
+):
+    await opened(connection, writer)
+    before: datetime = await connection.fetchval("SELECT closes_at FROM trades")
+    await trade_store.record_fact(connection, CloseMoved(ticker=TICKER, closes_at=before + by), NOW)
+    await general_ledger.prove(connection)
+    # Entries count for an hour after the last close that was ever told of them.
+    for counter in ("event_entries", "market_entries"):
+        assert await connection.fetchval(f"SELECT closes_at FROM {counter}") == max(before, before + by)
+
+
+@pytest.mark.parametrize("back", [timedelta(minutes=3), timedelta(minutes=9)], ids=["3 min", "9 min"])
+async def test_a_clock_that_is_set_back_is_no_difference_between_what_is_held_and_the_rows(
+    connection: Connection, writer: Writer, back: timedelta
+):
+    await opened(connection, writer)
+    after = NOW + timedelta(seconds=20)
+    held = await held_rows.load(connection, after + back)
+    rows = await held_rows.load(connection, after)
+    assert shown(rows, after).orders_last_minute == 1
+    assert differences(held, rows, after) == ()

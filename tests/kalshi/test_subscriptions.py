@@ -178,3 +178,25 @@ def test_frames_of_no_subscription_are_passed_over():
     assert subscriptions.feed(Passed(kind="new", sid=None, seq=None)) == (InOrder(), ())
     assert subscriptions.feed(delta(1, sid=99)) == (InOrder(), ())
     assert subscriptions.books.usable == {A}
+
+
+def test_an_error_that_shows_a_gap_breaks_the_books_as_any_other_message_does():
+    subscriptions = opened(A, B)
+    outcome, commands = subscriptions.feed(VenueError(code=18, text="timeout", sid=7, seq=5))
+    assert outcome == Broken(BOOKS, "message 5 came instead of 3: 18 timeout")
+    assert asked(commands) == [("update_subscription", "get_snapshot", ["A", "B"])]
+    assert not subscriptions.books.usable
+
+
+def test_an_answer_that_names_another_subscription_makes_every_book_wait_for_its_snapshot_there():
+    subscriptions = opened(A, B)
+    outcome, _ = subscriptions.feed(Subscribed(channel=BOOKS, sid=8, number=2))
+    assert outcome == Opened(BOOKS)
+    assert not subscriptions.books.usable
+    assert subscriptions.feed(delta(3)) == (InOrder(), ())
+    assert subscriptions.feed(snapshot(1, A, sid=8)) == (BookChanged(A), ())
+    assert subscriptions.books.usable == {A}
+    for second in (1.0, 7.0):
+        outcome, commands = subscriptions.tick(second)
+    assert outcome == Broken(BOOKS, "no snapshot of B for 5 s")
+    assert ("update_subscription", "get_snapshot", ["B"]) in asked(commands)

@@ -14,11 +14,23 @@ from recio.messages.controls import Block, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.prices import Prices
 from recio.rules.decision import entry
-from recio.rules.decision.attention import Attention
+from recio.rules.decision.attention import Attention, ExitAttention
 from recio.rules.decision.cycles import EntryLook
 from recio.settings.trading import EntrySection
 from recio.units import Ticker
-from tests.builders import NOW, TRADING, account, book, market, open_trades, price, prices, section, view
+from tests.builders import (
+    NOW,
+    TRADING,
+    account,
+    book,
+    market,
+    open_trades,
+    price,
+    prices,
+    section,
+    trade,
+    view,
+)
 
 LADDER = [Ticker(f"KXBTCD-{83_000 + 250 * each}") for each in range(9)]
 OTHER = Ticker("KXETH-1")
@@ -107,6 +119,24 @@ def test_rows_account_controls_and_the_moments_of_time_concern_the_whole_board(r
 
 def test_controls_that_are_only_vouched_for_longer_concern_nobody(reader: Reader):
     assert reader.look(controls=TradingControls(vouched_until=LATER + timedelta(seconds=1))) == ()
+
+
+def test_a_clock_that_is_set_back_asks_for_the_whole_board_and_not_only_when_it_has_caught_up(reader: Reader):
+    assert reader.look() == ()
+    assert reader.look(at=NOW - timedelta(minutes=5)) is None
+
+
+def test_a_held_trade_is_looked_at_in_its_time_and_at_once_after_the_clock_was_set_back():
+    attention, held, next_at = ExitAttention(), trade(), NOW + timedelta(seconds=0.25)
+    attention.looked(held, None, None, None, next_at)
+
+    def wants(at: datetime) -> bool:
+        return attention.wants(held, None, None, None, at)
+
+    assert not wants(NOW)
+    assert not wants(NOW + timedelta(seconds=0.2))
+    assert wants(next_at)
+    assert wants(NOW - timedelta(seconds=1))
 
 
 def test_a_look_at_the_whole_board_carries_all_of_it(reader: Reader):

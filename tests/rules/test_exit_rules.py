@@ -441,3 +441,17 @@ def test_exit_looks_again_at_the_very_moment_at_which_time_alone_sells(
     remembered: ExitMemory, settings: ExitSection, seconds: float
 ):
     assert next_moment(trade(), remembered, settings, NOW) == NOW + timedelta(seconds=seconds)
+
+
+def test_a_clock_that_is_set_back_holds_up_no_sale_longer_than_if_it_had_just_been_tried():
+    earlier = NOW - timedelta(minutes=3)
+    tried = ExitMemory(attempts=1, last_attempt=NOW, falling_since=NOW, unsold_since=NOW)
+    waits = decided(trade(), None, controls=FLATTEN, before=tried, now=earlier)
+    assert isinstance(waits.outcome, Holds)
+    again = earlier + timedelta(seconds=SETTINGS.retry_seconds)
+    assert isinstance(
+        decided(trade(), None, controls=FLATTEN, before=waits.remembered, now=again).outcome, CloseIntent
+    )
+    assert waits.remembered == replace(
+        tried, falling_since=earlier, last_attempt=earlier, unsold_since=earlier
+    )

@@ -45,6 +45,16 @@ def test_of_several_messages_the_newest_word_on_each_point_counts():
     assert heard == Heard(MarketSays(status=MarketStatus.ACTIVE, close_time=later), 3.0)
 
 
+def test_an_old_word_on_one_point_does_not_stand_again_because_of_a_new_one_on_another():
+    later = NOW + timedelta(hours=1)
+    heard = Heard(STOPPED, 100.0).after(MarketSays(close_time=later), 101.0 + LISTS_LAG)
+    listed = as_listed(market(), heard, 102.0 + LISTS_LAG, "BRTI")
+    assert (listed.status, listed.close_time) == (MarketStatus.ACTIVE, later)
+    assert as_listed(market(), heard, 100.0 + LISTS_LAG, "BRTI").status is MarketStatus.INACTIVE
+    # Of what is heard itself nothing is forgotten: a result and its payment are told in two messages.
+    assert heard.says == MarketSays(status=MarketStatus.INACTIVE, close_time=later)
+
+
 def test_what_is_held_stays_on_the_board_after_the_others_whatever_its_event_and_its_close():
     here, there = market(), market(ticker=OTHER, event_ticker="KXBTC15M-26NOV230800", close_time=NOW)
     known = {each.ticker: each for each in (there, here)}

@@ -217,3 +217,29 @@ async def test_a_restart_knows_what_was_known_before_any_read_succeeds(pool: asy
         assert found.venue.phase is VenuePhase.TRADING
         unknown = {each.name for each in found.reads if each.confirmed_at is None}
         assert "schedule of pauses" in unknown
+
+
+async def test_a_held_market_is_recalled_as_soon_as_the_database_answers_though_no_trade_changes(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with discovering(Script(), pool, before := Wires()):
+        await until(before, all_good)
+        while not await pool.fetchval("SELECT count(*) FROM markets"):  # noqa: ASYNC110 - a table has no event
+            await anyio.sleep(0.02)
+    wires, nothing = Wires(), Script(failing=dict.fromkeys(GOOD, FAULTS["503"]))
+    async with pool.acquire() as other:
+        locked = other.transaction()
+        await locked.start()
+        await other.execute("LOCK TABLE markets")
+        wires.open_trades.set(open_trades(trades=(trade(ticker=TICKER),)))
+        async with discovering(nothing, pool, wires):
+            while not await pool.fetchval(CUT):  # noqa: ASYNC110 - the server tells of no waiting
+                await anyio.sleep(0.02)
+            await locked.rollback()
+            assert TICKER in (await until(wires, lambda found: found.markets)).markets
+
+
+CUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM markets%' LIMIT 1
+"""

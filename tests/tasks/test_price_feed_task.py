@@ -477,3 +477,30 @@ async def test_seconds_are_stored_and_recalled_at_the_next_start(
     async with feeding(TwoSources(clock=sources.clock), pool) as wires:
         view = await believed(wires, both_good)
     assert view.volatility is not None
+
+
+async def test_a_database_that_takes_no_prices_ends_no_source_and_gets_them_later(
+    pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(price_feed, "STORE_EVERY", 0.2)
+    venue = TwoSources(clock=fast())
+    async with pool.acquire() as other, feeding(venue, pool) as wires:
+        await believed(wires, both_good)
+        locked = other.transaction()
+        await locked.start()
+        await other.execute("LOCK TABLE price_seconds IN EXCLUSIVE MODE")
+        with anyio.fail_after(10):
+            while not await pool.fetchval(CUT):
+                await venue.beat("coinbase")
+                await anyio.sleep(0.02)
+            await locked.rollback()
+            while not await other.fetchval("SELECT count(*) FROM price_seconds"):
+                await venue.beat("coinbase")
+                await anyio.sleep(0.05)
+    assert sorted(venue.connections) == ["coinbase", "kraken"]
+
+
+CUT = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%price_seconds%' LIMIT 1
+"""

@@ -18,7 +18,7 @@ SHOWN = 20
 """Ended trades and orders that the status page shows."""
 SLACK = timedelta(minutes=10)
 """How long what no longer counts is kept all the same: a clock may be set back."""
-SENT_KEPT = 2 * RATE_SPAN
+SENT_KEPT = RATE_SPAN + SLACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,12 +15,16 @@ from recio.messages.markets import MarketBoard, MarketView, VenuePhase
 from recio.messages.orders import TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.cycles import EntryLook
+from recio.rules.decision.exit import LOOK_AROUND_SECONDS
 from recio.rules.market import market_board
 from recio.rules.market.quotes import market_on
 from recio.units import Ticker, TradeId
 
 CONFIRMED_OFTEN = timedelta(seconds=0.5)
 """A price that was confirmed again within this time, and is the same, asks for nothing: it was not old in between."""
+
+LONGEST_UNSEEN = timedelta(seconds=LOOK_AROUND_SECONDS)
+"""Market time for which a held trade is not looked at, at most."""
 
 
 @dataclass(slots=True)
@@ -51,6 +55,8 @@ class Attention:
     def _is_for_all(self, before: EntryLook | None, noticed: EntryLook) -> bool:
         if before is None or self.next_at is None or noticed.at >= self.next_at:
             return True
+        if noticed.at < before.at:
+            return True  # the clock was set back: the moments that were awaited may be far away
         is_laid_out_anew = noticed.board is not None and noticed.board.tickers is not None
         return is_laid_out_anew or _concerns_all(before, noticed)
 
@@ -83,7 +89,7 @@ class ExitAttention:
     ) -> bool:
         """Whether anything that a decision about this trade looks at is another than at the last one."""
         last = self.seen.get(trade.trade_id)
-        if last is None or now >= last.next_at or last.trade is not trade:
+        if last is None or last.trade is not trade or _is_time(last.next_at, now):
             return True
         view, price = market_on(board, trade.ticker), _price_of(trade, board, prices)
         if last.view is not view or last.phase is not _phase(board):
@@ -120,6 +126,11 @@ class ExitAttention:
         live = {each.trade_id for each in held}
         for gone in self.seen.keys() - live:
             del self.seen[gone]
+
+
+def _is_time(next_at: datetime, now: datetime) -> bool:
+    """Whether the moment has come; one that lies further ahead than any can is of a clock that was set back since."""
+    return not timedelta(0) < next_at - now <= LONGEST_UNSEEN
 
 
 def _phase(board: MarketBoard | None) -> VenuePhase | None:

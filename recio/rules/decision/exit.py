@@ -89,6 +89,8 @@ def decide(
 ) -> ExitDecision:
     """One cycle of exit for one open trade."""
 
+    before = _not_ahead(before, now)
+
     def holds(sentence: str) -> ExitDecision:
         return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=before)
 
@@ -109,6 +111,15 @@ def decide(
             return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
         case Sell(why=why):
             return _carry_out(trade, board, why, before, settings, now)
+
+
+def _not_ahead(before: ExitMemory, now: datetime) -> ExitMemory:
+    """What is remembered, with nothing in the future: a clock that was set back must not hold up a sale until it has caught up."""
+    times = (before.falling_since, before.last_attempt, before.unsold_since)
+    if not any(each is not None and each > now for each in times):
+        return before
+    falling_since, last_attempt, unsold_since = (None if each is None else min(each, now) for each in times)
+    return replace(before, falling_since=falling_since, last_attempt=last_attempt, unsold_since=unsold_since)
 
 
 def _switch(settings: ExitSection, controls: TradingControls) -> str:

@@ -6,7 +6,8 @@ the venue's word like any other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
 
 from recio.messages.markets import Market, MarketSays, StrikeType
 from recio.rules.market.contract_terms import why_untradable
@@ -24,10 +25,26 @@ class Heard:
     says: MarketSays
     at: float
     """Of the newest word, in host seconds that only grow."""
+    earlier: tuple[tuple[str, float], ...] = field(default=(), compare=False)
+    """The points of which the newest word said nothing, and when something was said of each."""
 
     def after(self, says: MarketSays, at: float) -> Heard:
-        newer = {each.name: said for each in fields(says) if (said := getattr(says, each.name)) is not None}
-        return Heard(replace(self.says, **newer), at)
+        newer = _told(says)
+        known = dict.fromkeys(_told(self.says), self.at) | dict(self.earlier)
+        earlier = tuple((name, when) for name, when in known.items() if name not in newer)
+        return Heard(replace(self.says, **newer), at, earlier)
+
+    def against_a_list(self, read_at: float) -> MarketSays:
+        """What stands against a list whose read began then: a word that is older than lists may lag stands no longer,
+        whatever else was said since."""
+        if read_at - self.at > LISTS_LAG:
+            return MarketSays()
+        old: dict[str, Any] = {name: None for name, when in self.earlier if read_at - when > LISTS_LAG}
+        return replace(self.says, **old)
+
+
+def _told(says: MarketSays) -> dict[str, Any]:
+    return {each.name: said for each in fields(says) if (said := getattr(says, each.name)) is not None}
 
 
 def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
@@ -52,9 +69,7 @@ def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
 
 def as_listed(listed: Market, heard: Heard | None, read_at: float, index_id: str) -> Market:
     """The market of a list whose read began at `read_at`, with what the list may not know yet."""
-    if heard is None or read_at - heard.at > LISTS_LAG:
-        return listed
-    return with_news(listed, heard.says, index_id)
+    return listed if heard is None else with_news(listed, heard.against_a_list(read_at), index_id)
 
 
 def terms_fault(market: Market, index_id: str) -> str:
