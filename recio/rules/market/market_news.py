@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
 
-from recio.messages.markets import Market, MarketSays, StrikeType
+from recio.messages.markets import Market, MarketSays, MarketStatus, StrikeType
 from recio.rules.market.contract_terms import why_untradable
 
 LISTS_LAG = 30.0
@@ -28,6 +28,13 @@ class Heard:
     def after(self, says: MarketSays, at: float) -> Heard:
         newer = {each.name: said for each in fields(says) if (said := getattr(says, each.name)) is not None}
         return Heard(replace(self.says, **newer), at)
+
+    def after_silence(self) -> Heard:
+        """A result may have been corrected since, and a market that had stopped may go on: lists have the word."""
+        stopped = self.says.status is MarketStatus.INACTIVE
+        return replace(
+            self, says=replace(self.says, result=None, status=None if stopped else self.says.status)
+        )
 
 
 def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
@@ -55,6 +62,11 @@ def as_listed(listed: Market, heard: Heard | None, read_at: float, index_id: str
     if heard is None or read_at - heard.at > LISTS_LAG:
         return listed
     return with_news(listed, heard.says, index_id)
+
+
+def after_silence(market: Market) -> Market:
+    """The market once a message about it may have been missed: whether one that had stopped goes on is unknown."""
+    return replace(market, status=MarketStatus.UNKNOWN) if market.status is MarketStatus.INACTIVE else market
 
 
 def terms_fault(market: Market, index_id: str) -> str:
