@@ -20,6 +20,8 @@ class MarketStatus(StrEnum):
     DISPUTED = "disputed"
     AMENDED = "amended"
     FINALIZED = "finalized"
+    UNKNOWN = "unknown"
+    """It had stopped, and may go on since: nobody was there to hear it."""
 
 
 class StrikeType(StrEnum):

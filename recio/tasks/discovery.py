@@ -42,7 +42,7 @@ from recio.messages.markets import (
 )
 from recio.messages.orders import OpenTrades
 from recio.rules.market import market_board
-from recio.rules.market.market_news import Heard, as_listed, with_news
+from recio.rules.market.market_news import Heard, after_silence, as_listed, with_news
 from recio.settings.venue import MarketSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -56,8 +56,6 @@ RARELY = 300.0
 """Host seconds after which fees and announced pauses are read again, if no message said so before."""
 WRITE_AGAIN = 5.0
 """Host seconds until rows are written that could not be."""
-RECALL_AGAIN = 1.0
-"""Host seconds until held markets are looked for in our rows again that could not be read."""
 PAUSE_BELIEVED = 15.0
 """Host seconds for which a pause that nobody can confirm any more still holds up exits."""
 STATUS, SCHEDULE = "exchange status", "schedule of pauses"
@@ -222,13 +220,13 @@ class Discovery:
         while True:
             await self.market_news.wait()
             news, lost = self.market_news.take()
-            if lost:
-                _listen_anew(known, reads)
             markets = dict(known.markets)
+            if lost:
+                _listen_anew(known, reads, markets)
             for each in news:
                 match each:
                     case ListeningAnew():
-                        _listen_anew(known, reads)
+                        _listen_anew(known, reads, markets)
                     case MarketMoved():
                         self._take(known, reads, markets, each)
             self._remember(known, markets)
@@ -313,11 +311,10 @@ class Discovery:
                 async with transaction(self.pool) as connection:
                     rows = await market_data.recall_markets(connection, unknown, symbols)
             except Transient:
-                # Not with the next change of the trades: until then nobody could sell what is held there.
-                await anyio.sleep(RECALL_AGAIN)
-                version = 0
+                await anyio.sleep(CYCLE)
+                version = 0  # the trades may not change for long, and nobody could sell what is held there
                 continue
-            recalled = {each.ticker: each for each in rows if each.ticker not in known.markets}
+            recalled = {each.ticker: after_silence(each) for each in rows if each.ticker not in known.markets}
             if recalled:
                 log.info("held markets known from our own rows", tickers=sorted(recalled))
                 known.markets = {**known.markets, **recalled}
@@ -350,11 +347,10 @@ class Discovery:
         return replace(venue, phase=VenuePhase.UNKNOWN) if age > PAUSE_BELIEVED else venue
 
 
-def _listen_anew(known: _Known, reads: RepeatedReads) -> None:
-    """A result that was announced before may have been corrected since."""
-    known.heard = {
-        ticker: replace(each, says=replace(each.says, result=None)) for ticker, each in known.heard.items()
-    }
+def _listen_anew(known: _Known, reads: RepeatedReads, markets: dict[Ticker, Market]) -> None:
+    """What was announced before may have been taken back since: nothing that is held waits for a word missed."""
+    known.heard = {ticker: each.after_silence() for ticker, each in known.heard.items()}
+    markets |= {ticker: after_silence(each) for ticker, each in markets.items()}
     reads.wake()
 
 

@@ -233,6 +233,7 @@ async def test_what_is_armed_and_what_was_met_can_be_seen_and_ended(start_exchan
         "requests": [],
         "counts": {},
         "lasting": {},
+        "failing": {},
         "feeds": [],
         "paused": {"trading": False, "exchange": False},
         "random": None,

@@ -201,6 +201,16 @@ def test_a_flatten_that_sees_no_bid_keeps_to_the_floor_the_pause_the_status_and_
     assert isinstance(cycle(trade(), None, controls=FLATTEN, board=blind, before=tried), Holds)
 
 
+def test_where_it_is_unknown_whether_a_market_goes_on_a_stop_and_a_flatten_ask_the_venue():
+    unknown = market(status=MarketStatus.UNKNOWN)
+    below = price("83700.00")
+    stopped = board(view(market(status=MarketStatus.INACTIVE)))
+    assert isinstance(cycle(trade(), below, board=board(view(unknown))), CloseIntent)
+    assert isinstance(cycle(trade(), below, board=stopped), Holds)
+    blind = board(replace(view(unknown), book=None))
+    assert isinstance(cycle(trade(), None, controls=FLATTEN, board=blind), CloseIntent)
+
+
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
     sale = cycle(trade(), None, controls=FLATTEN)
     assert isinstance(sale, CloseIntent)

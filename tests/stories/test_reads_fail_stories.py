@@ -192,3 +192,30 @@ async def test_a_close_that_the_venue_moves_moves_with_what_is_held_though_no_li
         await rows_until(world, now_at, lambda rows: rows[0]["closes_at"] != before["closes_at"], 20)
         assert len(await world.rows("SELECT 1 FROM audit_log WHERE kind = 'close moved'")) == 1
         world.kill()
+
+
+def of_long_windows(text: str) -> str:
+    return never_sells(text).replace("[entry]\n", "[entry]\nmax_seconds_to_close = 3500\n")
+
+
+async def test_a_flatten_sells_on_a_market_that_goes_on_after_a_stop_though_nobody_heard_it_and_no_list_says_it():
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "3600")
+        world.start_daemon(settings=of_long_windows)
+        await until(lambda: world.events("trade open"))
+        (held,) = await world.rows("SELECT trade_id, ticker FROM trades WHERE state = 'open'")
+        world.arm("deactivate", ticker=held["ticker"], seconds=4)
+        await until(lambda: status(world, lambda seen: shows(seen, held["ticker"], "inactive")))
+        world.arm("silence", seconds=5)
+        world.arm("fail_reads", path=EVERYTHING, status=503)
+        world.arm("drop_sockets")
+        await until(lambda: status(world, lambda seen: shows(seen, held["ticker"], "unknown")))
+        assert world.daemon is not None
+        world.daemon.send_signal(signal.SIGUSR2)
+        await sold(world, held["trade_id"])
+        world.disarm()
+        world.kill()
+
+
+def shows(seen: dict[str, Any], ticker: str, market_status: str) -> bool:
+    return any(row["ticker"] == ticker and row["status"] == market_status for row in seen["board"])

@@ -243,3 +243,22 @@ CUT = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%FROM markets%' LIMIT 1
 """
+
+
+async def test_whether_a_market_that_had_stopped_goes_on_is_unknown_after_a_silence_until_a_list_says_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def has_status(status: MarketStatus) -> Callable[[Listings], bool]:
+        return lambda found: found.markets[Ticker(TICKER)].status is status
+
+    wires, script = Wires(), Script()
+    async with discovering(script, pool, wires):
+        await until(wires, all_good)
+        stopped = MarketSays(status=MarketStatus.INACTIVE)
+        wires.market_news.put(MarketMoved(ticker=TICKER, kind="deactivated", says=stopped))
+        await until(wires, has_status(MarketStatus.INACTIVE))
+        script.failing = {"/markets": FAULTS["503"]}
+        wires.market_news.put(ListeningAnew())
+        await until(wires, has_status(MarketStatus.UNKNOWN))
+        script.failing = {}
+        await until(wires, has_status(MarketStatus.ACTIVE))

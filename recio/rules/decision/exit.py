@@ -21,6 +21,8 @@ from recio.settings.trading import ExitSection
 from recio.units import Price, Side, TradeId, price_text
 
 NO_CONTROLS = TradingControls()
+MAY_TRADE = (MarketStatus.ACTIVE, MarketStatus.UNKNOWN)
+"""Where it is not known whether a market goes on, the venue is asked by the sale itself."""
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
@@ -226,7 +228,7 @@ def _hindered(
         return f"waits: {board.venue.phase}"
     if board is None or view is None:
         return unknown_market
-    if view.market.status is not MarketStatus.ACTIVE:
+    if view.market.status not in MAY_TRADE:
         return f"market is {view.market.status}"
     return ""
 
@@ -283,7 +285,7 @@ def _own_probability(
         return "waits for market and price"
     if board.venue.phase in PAUSED:
         return f"waits: {board.venue.phase}"
-    if view.market.status is not MarketStatus.ACTIVE:
+    if view.market.status not in MAY_TRADE:
         return f"market is {view.market.status}"
     if fault := _price_fault(price, settings, now):
         return fault

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from recio.messages.markets import Market, MarketSays, StrikeType
+from recio.messages.markets import Market, MarketSays, MarketStatus, StrikeType
 from recio.rules.market.contract_terms import why_untradable
 
 LISTS_LAG = 30.0
@@ -33,6 +33,13 @@ class Heard:
         known = dict.fromkeys(_told(self.says), self.at) | dict(self.earlier)
         earlier = tuple((name, when) for name, when in known.items() if name not in newer)
         return Heard(replace(self.says, **newer), at, earlier)
+
+    def after_silence(self) -> Heard:
+        """A result may have been corrected since, and a market that had stopped may go on: lists have the word."""
+        stopped = self.says.status is MarketStatus.INACTIVE
+        return replace(
+            self, says=replace(self.says, result=None, status=None if stopped else self.says.status)
+        )
 
     def against_a_list(self, read_at: float) -> MarketSays:
         """What stands against a list whose read began then: a word that is older than lists may lag stands no longer,
@@ -70,6 +77,11 @@ def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
 def as_listed(listed: Market, heard: Heard | None, read_at: float, index_id: str) -> Market:
     """The market of a list whose read began at `read_at`, with what the list may not know yet."""
     return listed if heard is None else with_news(listed, heard.against_a_list(read_at), index_id)
+
+
+def after_silence(market: Market) -> Market:
+    """The market once a message about it may have been missed: whether one that had stopped goes on is unknown."""
+    return replace(market, status=MarketStatus.UNKNOWN) if market.status is MarketStatus.INACTIVE else market
 
 
 def terms_fault(market: Market, index_id: str) -> str:
