@@ -21,7 +21,7 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.recording.lines import (
     READABLE,
@@ -105,6 +105,7 @@ class Segment:
     account: AccountView | None = None
     controls: TradingControls | None = None
     held: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
+    taken: tuple[TakenLevel, ...] = ()
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
     tickers: list[Ticker] = field(default_factory=list[Ticker])
     """By the numbers of the markets."""
@@ -201,6 +202,7 @@ class Segment:
         self.controls = _newer(news.controls, self.controls)
         if news.held is not UNSET:
             self.held[news.held.trade_id] = news.held
+        self.taken = _newer(news.taken, self.taken)
 
     def _change_board(self, news: News) -> None:
         if news.no_board:
@@ -303,6 +305,7 @@ class Segment:
             prices=self.prices,
             controls=self.controls,
             before=before,
+            taken=self.taken,
         )
         return ExitKept(look=look, told=told, after=after)
 

@@ -9,8 +9,8 @@ from recio.recording.decode import is_own_recording
 from recio.replay.findings import ReplayReport, SessionFound
 from recio.replay.own_recording import OwnRecording, own_recordings, trade_own
 from recio.replay.playback import replay_session
+from recio.replay.session import Look
 from recio.replay.session_files import SessionFiles, find_sessions
-from recio.replay.trader import Look
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
 

@@ -13,7 +13,7 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BoardChange, MarketBoard
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices
 from recio.rules.account import risk
 from recio.rules.decision import entry
@@ -21,6 +21,7 @@ from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_on
+from recio.rules.market.taken import board_without
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import Money, Ticker
@@ -63,6 +64,8 @@ class ExitLook:
     prices: Prices | None
     controls: TradingControls | None
     before: exit_rule.ExitMemory
+    taken: tuple[TakenLevel, ...] = ()
+    """What trades on paper took from the book; it is not there for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,12 +78,12 @@ Cycle = EntryCycle | ExitCycle
 
 
 def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) -> EntryInputs:
-    """What one strategy saw: a shadow has trades of its own."""
-    is_shadow = strategy.stage is Stage.SHADOW
+    """What one strategy saw: a shadow has trades of its own, and a board without what they took."""
+    trades = look.paper.get(strategy.name) if strategy.stage is Stage.SHADOW else look.trades
     return EntryInputs(
-        board=board,
+        board=board if trades is None or not trades.taken else board_without(board, trades.taken),
         prices=look.prices,
-        trades=look.paper.get(strategy.name) if is_shadow else look.trades,
+        trades=trades,
         account=look.account,
         controls=look.controls,
     )
@@ -109,7 +112,7 @@ def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exi
     """What the exit rule makes of a look; the board as it was then."""
     return exit_rule.decide(
         look.trade,
-        board,
+        board_without(board, look.taken) if look.taken else board,
         look.prices,
         look.before,
         strategy.exit,
@@ -147,6 +150,7 @@ def of_exit(
     before: exit_rule.ExitMemory,
     strategy: Strategy,
     now: datetime,
+    taken: tuple[TakenLevel, ...] = (),
 ) -> ExitCycle:
     look = ExitLook(
         at=now,
@@ -155,6 +159,7 @@ def of_exit(
         prices=prices,
         controls=controls,
         before=before,
+        taken=taken,
     )
     return ExitCycle(look=look, decided=exited(look, board, strategy))
 
