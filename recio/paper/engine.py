@@ -7,7 +7,7 @@ task, the replay of a recorded session, or of the daemon's own recording. Nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView
@@ -90,7 +90,9 @@ class Engine:
         self.see(change.views)
         self.arrive(now)
         self.ask_exits(prices, controls, now)
-        self._ask_entries(prices, change, controls, now)
+        while self._ask_entries(prices, change, controls, now):
+            # An order changes what the next may want, and live that is looked at as soon as its row is there.
+            change = replace(change, views=(), tickers=None)
 
     def see(self, views: Iterable[MarketView]) -> None:
         """Books that have changed."""
@@ -162,12 +164,18 @@ class Engine:
         self.exit_attention.looked(trade, self.board, prices, controls, next_at)
         outcome = cycle.decided.outcome
         if isinstance(outcome, CloseIntent):
-            order = account.record_exit(outcome, now, self._deadline())
-            self._send(order, outcome, strategy, trade.closes_at, now)
+            self.sell(outcome, trade, now)
+
+    def sell(self, intent: CloseIntent, trade: TradeView, now: datetime) -> None:
+        """Order what exit wants, if anything is held that is not on its way out already."""
+        order = self.accounts[trade.strategy].record_exit(intent, now, self._deadline())
+        if order is not None:
+            self._send(order, intent, named(self.strategies, trade.strategy), trade.closes_at, now)
 
     def _ask_entries(
         self, prices: Prices, change: BoardChange, controls: TradingControls, now: datetime
-    ) -> None:
+    ) -> bool:
+        """Whether anything was ordered."""
         board, account = self.board, self.account_view(now)
         noticed = EntryLook(
             at=now,
@@ -186,12 +194,12 @@ class Engine:
                 for each in self.strategies
             )
         elif not look.tickers:
-            return
+            return False
         outcomes = cycles.entered(look, board, self.strategies, self.limits)
         self.told(EntryCycle(look=look, outcomes=outcomes))
-        for outcome in outcomes.values():
-            if isinstance(outcome, OpenIntent):
-                self.want(outcome, account, now)
+        wanted = [each for each in outcomes.values() if isinstance(each, OpenIntent)]
+        refused = [self.want(each, account, now) for each in wanted]
+        return "" in refused
 
     def want(self, intent: OpenIntent, account: AccountView | None, now: datetime) -> str:
         """Order what entry wants, unless a limit refuses it by now, as trade_manager would; says which."""
@@ -210,14 +218,13 @@ class Engine:
 
     def _send(
         self,
-        order: PlaceOrder | None,
+        order: PlaceOrder,
         intent: OpenIntent | CloseIntent,
         strategy: Strategy,
         closes_at: datetime,
         now: datetime,
     ) -> None:
-        if order is not None:
-            self.under_way.append(_UnderWay(now + LATENCY, order, intent, strategy, closes_at))
+        self.under_way.append(_UnderWay(now + LATENCY, order, intent, strategy, closes_at))
 
     def _deadline(self) -> timedelta:
         return timedelta(seconds=self.limits.max_send_delay_seconds)

@@ -62,11 +62,11 @@ class Clockwork:
     next_ns: int = 0
     """When time alone asks for a decision, or an outcome is due."""
 
-    def run(self, received: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
+    def run(self, messages: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
         """Replay the whole recording. Raises BadRecording."""
         due = ((_unix_ns(each.closes_at) + OUTCOME_AFTER_NS, each) for each in self.session.windows)
         self.outcomes = sorted(due, key=itemgetter(0), reverse=True)
-        for received_ns, message in received:
+        for received_ns, message in messages:
             at_ns = received_ns - offset_ns
             if at_ns > self.now_ns:
                 self._pass_until(at_ns)
@@ -130,10 +130,10 @@ def replay_session(
     files: SessionFiles, config: Config, model: Model = AVERAGE, look: Look | None = None
 ) -> SessionFound:
     """Replay one session from a fresh start. Raises BadRecording."""
-    session = _session(files, config, model, look)
+    session = session_of(files, config, model, look)
     offset_ns = clock_offset_ns(files.frames)
     clockwork = Clockwork(session=session)
-    clockwork.run(_received(files), offset_ns)
+    clockwork.run(received(files), offset_ns)
     return SessionFound(
         name=files.name,
         began_at=utc(clockwork.began_ns),
@@ -150,7 +150,7 @@ def replay_session(
     )
 
 
-def _session(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
+def session_of(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
     windows = () if files.description is None else read_windows(files.description, _symbol(config))
     moments = {
         moment for each in windows for moment in (each.open.open_time, each.strike_known_at, each.closes_at)
@@ -178,7 +178,7 @@ def _symbol(config: Config) -> str:
     return next(iter(config.symbols))
 
 
-def _received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
+def received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
     """Both streams as one, in the order received."""
     matches = iter(()) if files.matches is None else read_matches(files.matches)
     return heapq.merge(matches, read_frames(files.frames), key=itemgetter(0))
