@@ -7,8 +7,10 @@ task, the replay of a recorded session, or of the daemon's own recording. Nothin
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace as changed
 
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
@@ -92,7 +94,7 @@ class Engine:
         self.ask_exits(prices, controls, now)
         while self._ask_entries(prices, change, controls, now):
             # An order changes what the next may want, and live that is looked at as soon as its row is there.
-            change = replace(change, views=(), tickers=None)
+            change = changed(change, views=(), tickers=None)
 
     def see(self, views: Iterable[MarketView]) -> None:
         """Books that have changed."""

@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace as changed
 from pydantic import ValidationError
 
 from recio.errors import BadRecording
@@ -188,7 +189,7 @@ class Segment:
             raise KeyError(f"{ticker} as number {line.number}, which is {self.tickers[line.number]}")
         self.markets[ticker] = line.market
         if self.board is not None and ticker in self.board.by_ticker:
-            self.board.by_ticker[ticker] = replace(self.board.by_ticker[ticker], market=line.market)
+            self.board.by_ticker[ticker] = changed(self.board.by_ticker[ticker], market=line.market)
             self.fresh[ticker] = None
 
     def _change(self, news: News) -> None:
@@ -273,7 +274,7 @@ class Segment:
         if is_laid_out_anew:
             return whole
         known = self.board.by_ticker
-        return replace(whole, views=tuple(known[each] for each in fresh if each in known), tickers=None)
+        return changed(whole, views=tuple(known[each] for each in fresh if each in known), tickers=None)
 
     def _entered(self, line: Entered) -> EntryKept:
         look = EntryLook(
@@ -315,7 +316,7 @@ class Segment:
             return None
         view = self.board.by_ticker.get(ticker)
         whole = market_board.everything(self.board)
-        return replace(whole, views=() if view is None else (view,), tickers=None)
+        return changed(whole, views=() if view is None else (view,), tickers=None)
 
 
 def _with_levels(board: MarketBoard, ticker: Ticker, levels: Levels) -> BookView:

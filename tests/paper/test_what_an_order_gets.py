@@ -9,6 +9,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from recio.messages.markets import BookView, MarketBoard, MarketStatus, MarketView
 from recio.messages.orders import PlaceOrder
@@ -125,7 +126,7 @@ def refused(answer: Answer) -> str:
     ("on", "seconds", "at", "why"),
     [
         (None, 0, 5_200, "not usable"),
-        (replace(view(), book=None), 0, 5_200, "not usable"),
+        (changed(view(), book=None), 0, 5_200, "not usable"),
         (view(), 5.5, 5_200, "too old"),
         (view(market(close_time=NOW + timedelta(seconds=1))), 1, 5_200, "had closed"),
         (view(market(status=MarketStatus.INACTIVE)), 0, 5_200, "was inactive"),

@@ -6,8 +6,9 @@ It is what a recording of decisions holds, and what a replay computes again. A c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
@@ -29,8 +30,7 @@ from recio.units import Money, Ticker
 NO_CONTROLS = TradingControls()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryLook:
+class EntryLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that entry looked at once, for all strategies."""
 
     at: datetime
@@ -46,15 +46,13 @@ class EntryLook:
     controls: TradingControls | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryCycle:
+class EntryCycle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     look: EntryLook
     outcomes: Mapping[str, OpenIntent | Waits]
     """By strategy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitLook:
+class ExitLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that exit looked at for one trade."""
 
     at: datetime
@@ -68,8 +66,7 @@ class ExitLook:
     """What trades on paper took from the book; it is not there for them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitCycle:
+class ExitCycle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     look: ExitLook
     decided: exit_rule.ExitDecision
 

@@ -6,8 +6,10 @@ whatever the model thinks, and asks no switch. What it remembers from cycle to c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace as changed
 
 from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import CloseIntent
@@ -24,8 +26,7 @@ NO_CONTROLS = TradingControls()
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitMemory:
+class ExitMemory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What exit knows of one trade from the cycles before; a restart begins with nothing."""
 
     falling_since: datetime | None = None
@@ -42,8 +43,7 @@ class ExitMemory:
 NOTHING = ExitMemory()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holds:
+class Holds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Keep the position, and why."""
 
     trade_id: TradeId
@@ -52,8 +52,7 @@ class Holds:
     """It should have been sold for too long and cannot be: somebody has to know, now and once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitDecision:
+class ExitDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outcome: CloseIntent | Holds
     remembered: ExitMemory
 
@@ -105,7 +104,7 @@ def decide(
     seen = _context(trade, board, prices, remaining, settings, now, Reader(model))
     match judge(trade, seen, before.falling_since, settings, now):
         case Keep(sentence=sentence, falling_since=since):
-            kept = replace(before, falling_since=since, unsold_since=None, alarmed=False)
+            kept = changed(before, falling_since=since, unsold_since=None, alarmed=False)
             return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
         case Sell(why=why):
             return _carry_out(trade, board, why, before, settings, now)
@@ -195,7 +194,7 @@ def _unsold(
         sentence=f"to be sold ({why}): {hindered}",
         alarm=overdue and not before.alarmed,
     )
-    return ExitDecision(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
+    return ExitDecision(outcome=held, remembered=changed(before, unsold_since=since, alarmed=overdue))
 
 
 def _floor(bid: Price | None, attempts: int, settings: ExitSection) -> Price:

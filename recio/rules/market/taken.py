@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from msgspec.structs import replace as changed
+
 from recio.messages.markets import BookView, MarketBoard, MarketView
 from recio.messages.orders import TakenLevel
 from recio.units import BookSide, Price, Quantity, Ticker
@@ -31,7 +33,7 @@ def view_without(view: MarketView, taken: Sequence[TakenLevel]) -> MarketView:
         bids=_left(view.book.bids, _of(view.market.ticker, BookSide.BID, taken)),
         asks=_left(view.book.asks, _of(view.market.ticker, BookSide.ASK, taken)),
     )
-    return replace(view, book=book)
+    return changed(view, book=book)
 
 
 def _of(ticker: Ticker, side: BookSide, taken: Sequence[TakenLevel]) -> dict[Price, Quantity]:
