@@ -100,6 +100,8 @@ class Takes(Protocol[T_co]):
 
     def take(self) -> tuple[Sequence[T_co], int]: ...
     async def wait(self) -> None: ...
+    def wake(self, bell: Bell) -> None: ...
+    def let_sleep(self, bell: Bell) -> None: ...
 
 
 class Receives(Protocol[T_co]):
@@ -183,18 +185,24 @@ class RingBuffer(Generic[T]):
     def __init__(self, capacity: int) -> None:
         self._items = deque[T](maxlen=capacity)
         self._lost = 0
-        self._came = anyio.Event()
+        self._bells = Bells()
 
     def put(self, item: T) -> None:
         self._lost += len(self._items) == self._items.maxlen
         self._items.append(item)
-        self._came.set()
+        self._bells.ring()
 
     async def wait(self) -> None:
         """Until there is something to take."""
         while not self._items:
-            self._came = anyio.Event()
-            await self._came.wait()
+            await self._bells.wait()
+
+    def wake(self, bell: Bell) -> None:
+        """Ring this bell at each `put` from now on."""
+        self._bells.wake(bell)
+
+    def let_sleep(self, bell: Bell) -> None:
+        self._bells.let_sleep(bell)
 
     def take(self) -> tuple[Sequence[T], int]:
         """(everything that is there, how many were lost before it since the last time)."""

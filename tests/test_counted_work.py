@@ -26,15 +26,15 @@ from recio.settings.trading import EntrySection, ExitSection, ModelSection
 from recio.units import Ticker
 from tests.builders import NOW, account, board, book, market, open_trades, prices, trade, view
 
-PARSE_AND_BOOK_CALLS = 18
+PARSE_AND_BOOK_CALLS = 13
 """Of one change of a book, from its bytes to the book."""
-ENTRY_CALLS = 190
+ENTRY_CALLS = 145
 """Of one entry decision over one market in which nothing is worth it."""
-ENTRY_CALLS_PER_STRIKE = 78
+ENTRY_CALLS_PER_STRIKE = 64
 """Of each further strike of a ladder."""
-CHANGED_BOOK_CALLS = 117
+CHANGED_BOOK_CALLS = 114
 """Of deciding on one changed book, however many strikes the ladder has."""
-EXIT_CALLS = 148
+EXIT_CALLS = 105
 """Of one exit decision about one trade that is kept."""
 
 CHANGES = 2_000

@@ -115,6 +115,8 @@ def shadow_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         strategies=shadows,
         board=wires.board,
         prices=wires.prices,
+        account=wires.account,
+        limits=daemon.config.risk,
         controls=wires.controls,
         shadow_intents=wires.shadow_intents,
         paper_trades=wires.paper_trades,

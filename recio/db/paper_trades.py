@@ -9,9 +9,9 @@ from asyncpg import Record
 
 from recio.db.connection import Connection
 from recio.messages.decisions import OpenIntent, ShadowScore
+from recio.paper.rows import PaperFill, PaperTrade
 from recio.rules.account.lifecycle import COUNTED
 from recio.rules.account.risk import RATE_SPAN
-from recio.rules.decision.shadow import PaperFill, PaperTrade
 from recio.units import (
     EventTicker,
     Side,
@@ -28,8 +28,9 @@ _COLUMNS = """
            result, settled_at, sold, proceeds, sold_at, exit_orders_at FROM paper_trades
 """
 _INSERT = """
-    INSERT INTO paper_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    INSERT INTO paper_trades (paper_trade_id, strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why,
+                              decided_at, closes_at)
+    OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
     ON CONFLICT DO NOTHING
 """
 _COUNTED = (
@@ -40,6 +41,7 @@ _COUNTED = (
     ORDER BY paper_trade_id
 """
 )
+_NEWEST = "SELECT coalesce(max(paper_trade_id), 0) FROM paper_trades"
 _SETTLE = "UPDATE paper_trades SET result = $2, settled_at = $3 WHERE ticker = $1 AND result IS NULL AND quantity > 0"
 _SELL = """
     UPDATE paper_trades SET sold = sold + $2, proceeds = proceeds + $3, fees = fees + $4,
@@ -61,10 +63,13 @@ _SUMS = """
 """
 
 
-async def insert(connection: Connection, intent: OpenIntent, filled: PaperFill | None) -> bool:
+async def insert(
+    connection: Connection, trade_id: TradeId, intent: OpenIntent, filled: PaperFill | None
+) -> bool:
     """Whether it was taken: a second live paper trade of a strategy on a market is not."""
     done = await connection.execute(
         _INSERT,
+        trade_id,
         intent.strategy,
         intent.ticker,
         intent.event_ticker,
@@ -78,6 +83,11 @@ async def insert(connection: Connection, intent: OpenIntent, filled: PaperFill |
         intent.closes_at,
     )
     return done == "INSERT 0 1"
+
+
+async def newest(connection: Connection) -> int:
+    """The id of the newest row; 0 before the first."""
+    return await connection.fetchval(_NEWEST)
 
 
 async def counted(connection: Connection, now: datetime) -> Sequence[PaperTrade]:

@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
+
 from recio.units import EventTicker, Money, Price, Quantity, Side, Ticker, TradeId
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StrikeAssessment:
+class StrikeAssessment(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What the model makes of one market now; None is unknown and never a default."""
 
     ticker: Ticker

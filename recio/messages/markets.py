@@ -8,6 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+import msgspec
+
 from recio.units import EventTicker, Price, Quantity, Side, Ticker
 
 
@@ -122,16 +124,14 @@ class MarketSettled:
     settled_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookView:
+class BookView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """The best levels of one book in YES terms, best first; both sides from the same instant."""
 
     bids: tuple[tuple[Price, Quantity], ...]
     asks: tuple[tuple[Price, Quantity], ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MarketView:
+class MarketView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A market with its book, or without one while the book cannot be trusted."""
 
     market: Market
@@ -210,8 +210,7 @@ class MarketBoard:
         return tuple(self.by_ticker.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BoardChange:
+class BoardChange(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is new on the board since somebody looked at it last."""
 
     views: tuple[MarketView, ...]

@@ -142,6 +142,18 @@ class OrderView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TakenLevel:
+    """What was bought or sold on paper at a level that still stands in the book, which knows nothing of it."""
+
+    ticker: Ticker
+    side: BookSide
+    """Of the level in the YES book."""
+    price: Price
+    """YES terms."""
+    quantity: Quantity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTrades:
     """What trade_manager's rows say: live trades, live orders, and what today has cost."""
 
@@ -162,3 +174,5 @@ class OpenTrades:
     """Since the last gain, and since the last halt that somebody cleared."""
     orders_last_minute: int = 0
     """Of market time, whatever became of them."""
+    taken: tuple[TakenLevel, ...] = ()
+    """Only where trades are on paper: real ones are gone from the book by themselves."""

@@ -6,7 +6,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from msgspec import UNSET
+from msgspec.structs import replace as changed
 from pydantic import ValidationError
 
 from recio.errors import BadRecording
@@ -21,7 +22,7 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.recording.lines import (
     READABLE,
@@ -105,6 +106,7 @@ class Segment:
     account: AccountView | None = None
     controls: TradingControls | None = None
     held: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
+    taken: tuple[TakenLevel, ...] = ()
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
     tickers: list[Ticker] = field(default_factory=list[Ticker])
     """By the numbers of the markets."""
@@ -187,7 +189,7 @@ class Segment:
             raise KeyError(f"{ticker} as number {line.number}, which is {self.tickers[line.number]}")
         self.markets[ticker] = line.market
         if self.board is not None and ticker in self.board.by_ticker:
-            self.board.by_ticker[ticker] = replace(self.board.by_ticker[ticker], market=line.market)
+            self.board.by_ticker[ticker] = changed(self.board.by_ticker[ticker], market=line.market)
             self.fresh[ticker] = None
 
     def _change(self, news: News) -> None:
@@ -201,6 +203,7 @@ class Segment:
         self.controls = _newer(news.controls, self.controls)
         if news.held is not UNSET:
             self.held[news.held.trade_id] = news.held
+        self.taken = _newer(news.taken, self.taken)
 
     def _change_board(self, news: News) -> None:
         if news.no_board:
@@ -271,7 +274,7 @@ class Segment:
         if is_laid_out_anew:
             return whole
         known = self.board.by_ticker
-        return replace(whole, views=tuple(known[each] for each in fresh if each in known), tickers=None)
+        return changed(whole, views=tuple(known[each] for each in fresh if each in known), tickers=None)
 
     def _entered(self, line: Entered) -> EntryKept:
         look = EntryLook(
@@ -303,6 +306,7 @@ class Segment:
             prices=self.prices,
             controls=self.controls,
             before=before,
+            taken=self.taken,
         )
         return ExitKept(look=look, told=told, after=after)
 
@@ -312,7 +316,7 @@ class Segment:
             return None
         view = self.board.by_ticker.get(ticker)
         whole = market_board.everything(self.board)
-        return replace(whole, views=() if view is None else (view,), tickers=None)
+        return changed(whole, views=() if view is None else (view,), tickers=None)
 
 
 def _with_levels(board: MarketBoard, ticker: Ticker, levels: Levels) -> BookView:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 from recio import __version__
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BoardChange, BookView, Market, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.recording.lines import (
     FORM,
@@ -57,6 +57,7 @@ class _Said:
     paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
     prices: dict[str, PriceView] = field(default_factory=dict[str, PriceView])
     held: TradeView | None = None
+    taken: tuple[TakenLevel, ...] = ()
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
     books: dict[Ticker, BookView | str] = field(default_factory=dict[Ticker, BookView | str])
     """Or why there is none."""
@@ -136,6 +137,8 @@ class Encoder:
         trade = look.trade
         if self.said.held is not trade and self.said.held != trade:
             news["held"] = self.said.held = trade
+        if self.said.taken != look.taken:
+            news["taken"] = self.said.taken = look.taken
         outcome = cycle.decided.outcome
         told = Exited(
             at=self._since(look.at),

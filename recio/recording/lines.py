@@ -13,7 +13,7 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import Market, MarketEnded, VenueState
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Momentum
 from recio.rules.decision.exit import ExitMemory
 from recio.units import Price, Quantity, TradeId
@@ -94,6 +94,8 @@ class News(msgspec.Struct, tag_field="kind", tag="news", frozen=True, kw_only=Tr
     controls: TradingControls | UnsetType | None = UNSET
     held: TradeView | UnsetType = UNSET
     """The trade that the next line is about, if it is another or has changed."""
+    taken: tuple[TakenLevel, ...] | UnsetType = UNSET
+    """What trades on paper took from the book that the next decision of exit looks at."""
 
 
 class Refusal(msgspec.Struct, array_like=True, frozen=True):

@@ -1,37 +1,41 @@
-"""The daemon's own recording traded on paper: its boards and prices cycle by cycle, and other settings on them.
+"""The daemon's own recording traded on paper: its boards and prices as entry saw them, and other settings on them.
 
-Between two cycles it knows nothing, so an order gets no more than what stood in the book before it and after it.
+Every change that was decided on is in it, so the book that an order meets is the newest recorded when it arrives. It knows
+nothing of a time in which nobody decided.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 from recio.errors import BadRecording
-from recio.messages.markets import BookView, Market, MarketBoard, MarketView
-from recio.messages.orders import PlaceOrder
+from recio.messages.markets import Market
 from recio.messages.prices import Prices
+from recio.paper.engine import Engine
+from recio.paper.matching import LATENCY
 from recio.recording.decode import EntryKept, Segment, segments_under
 from recio.replay.findings import SessionFound, WindowFound
 from recio.replay.integrity import BookRoom
-from recio.replay.playback import ORDER_LATENCY_NS, OUTCOME_AFTER_NS
+from recio.replay.playback import OUTCOME_AFTER_NS, engine_of
+from recio.replay.session import NOTHING_NEW, Look
 from recio.replay.spot import REMEMBERED, closing_minute
-from recio.replay.taking import Taken, displayed, take
-from recio.replay.trader import Look, Trader, trader
+from recio.replay.tally import Tally
 from recio.replay.windows import Window, decisive, judge
+from recio.rules.decision.cycles import EntryLook
 from recio.rules.market import market_board
-from recio.rules.market.quotes import price_in_range
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
 from recio.units import Side, Ticker
 
-LATENCY = timedelta(microseconds=ORDER_LATENCY_NS // 1_000)
 OUTCOME_AFTER = timedelta(microseconds=OUTCOME_AFTER_NS // 1_000)
+SHORTEST_LOOK = timedelta(microseconds=1)
+LONGEST_PAUSE = timedelta(seconds=2)
+"""The daemon looks around every second: after more than this without a decision nobody was there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,33 +46,16 @@ class OwnRecording:
     segments: tuple[Path, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CycleSnapshot:
-    """What the daemon saw at one of its cycles."""
-
-    at: datetime
-    board: MarketBoard
-    prices: Prices
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
-    """An order under way, and the book that it was decided on."""
-
-    order: PlaceOrder
-    arrives_at: datetime
-    book: BookView | None
-
-
 @dataclass(slots=True, kw_only=True)
 class OwnSession:
-    """A trader at recorded boards."""
+    """The engine at recorded boards."""
 
-    trader: Trader
-    windows: dict[Ticker, Window]
+    session: str
+    engine: Engine
+    tally: Tally
     look: Look | None
-    taken: Taken = field(default_factory=Taken)
-    sent: list[_Sent] = field(default_factory=list[_Sent])
+    prices: Prices = field(default_factory=Prices)
+    is_laid_out_anew: bool = True
     traded: dict[str, deque[tuple[int, Decimal]]] = field(
         default_factory=dict[str, "deque[tuple[int, Decimal]]"]
     )
@@ -80,27 +67,39 @@ class OwnSession:
     last_at: datetime | None = None
     longest_gap: timedelta = timedelta(0)
 
-    def see(self, snapshot: CycleSnapshot) -> None:
-        """Everything that happens at one cycle."""
-        now = snapshot.at
-        self.began_at = self.began_at or now
-        self.longest_gap = max(self.longest_gap, now - (self.last_at or now))
-        self.last_at = now
-        self._hear(snapshot.prices)
-        while self.unsettled and self.unsettled[-1].closes_at + OUTCOME_AFTER <= now:
-            self.settle(self.unsettled.pop(), now)
-        books = {ticker: view.book for ticker, view in snapshot.board.by_ticker.items()}
-        for ticker, book in books.items():
-            if book is not None:
-                self.taken.view_is(ticker, book)
-        self._let_arrive(books, now)
-        board = self._board_for_us(snapshot.board)
+    def see(self, look: EntryLook) -> None:
+        """Everything that happens until entry looked, and what was new then."""
+        if look.board is None or look.prices is None or (self.last_at and look.at <= self.last_at):
+            self._miss(look)
+            return
+        self._pass_until(look.at)
+        self._hear(look.prices)
+        while self.unsettled and self.unsettled[-1].closes_at + OUTCOME_AFTER <= look.at:
+            self.settle(self.unsettled.pop(), look.at)
+        self.prices = look.prices
+        board = self.engine.board = market_board.apply(self.engine.board, look.board)
         if self.look is not None:
-            self.look(board, snapshot.prices, now)
-        self.sent += [
-            _Sent(order=order, arrives_at=now + LATENCY, book=books.get(order.ticker))
-            for order in self.trader.look(board, market_board.everything(board), snapshot.prices, now)
-        ]
+            self.look(board, look.prices, look.at)
+        change = market_board.everything(board) if self.is_laid_out_anew else look.board
+        self.is_laid_out_anew = False
+        self.engine.look(look.prices, change, look.at)
+        self.tally.take(self.engine.happened)
+
+    def _miss(self, look: EntryLook) -> None:
+        """There was nothing to decide by: what changed is looked at with the next that there is."""
+        if look.board is not None:
+            self.engine.board, self.is_laid_out_anew = market_board.apply(self.engine.board, look.board), True
+
+    def _pass_until(self, at: datetime) -> None:
+        """What was due before, on the board that was shown: every change that was decided on is recorded."""
+        self.began_at, last = self.began_at or at, self.last_at or at
+        self.longest_gap, self.last_at = max(self.longest_gap, at - last), at
+        if at - last > LONGEST_PAUSE:
+            self.engine.give_up("no book was recorded when the order would have arrived", last + LATENCY)
+            return
+        while (due := self.engine.next_at(last)) < at:
+            last = max(last + SHORTEST_LOOK, due)
+            self.engine.look(self.prices, NOTHING_NEW, last)
 
     def _hear(self, prices: Prices) -> None:
         for symbol, view in prices.by_symbol.items():
@@ -108,53 +107,21 @@ class OwnSession:
             newest = known[-1][0] if known else 0
             known.extend(each for each in view.last_minute if each[0] > newest)
 
-    def _board_for_us(self, board: MarketBoard) -> MarketBoard:
-        if not self.taken.levels:
-            return board
-        left = {
-            ticker: view if view.book is None else replace(view, book=self.taken.left_of(ticker, view.book))
-            for ticker, view in board.by_ticker.items()
-        }
-        return replace(board, by_ticker=left)
-
-    def _let_arrive(self, books: dict[Ticker, BookView | None], now: datetime) -> None:
-        waiting, self.sent = self.sent, []
-        for each in waiting:
-            if each.arrives_at > now:
-                self.sent.append(each)
-            else:
-                self._arrive(each, books.get(each.order.ticker), now)
-
-    def _arrive(self, sent: _Sent, book: BookView | None, now: datetime) -> None:
-        paper, order, window = self.trader.paper, sent.order, self.windows[sent.order.ticker]
-        if sent.arrives_at >= window.closes_at:
-            paper.refuse(order, "the market had closed when the order arrived", sent.arrives_at)
-        elif not price_in_range(order.price, MarketView(market=window.open, book=None)):
-            paper.refuse(order, "the price is not on the market's grid", sent.arrives_at)
-        elif book is None or sent.book is None or now > order.send_before:
-            paper.answer(order, (), "no book was recorded after the order had left", sent.arrives_at)
-        else:
-            got = take(displayed(sent.book, book), self.taken, order)
-            short = sum(each.quantity for each in got) < order.quantity
-            note = "less stood in the books before and after" if short else ""
-            paper.answer(order, got, note, sent.arrives_at)
-
     def settle(self, window: Window, now: datetime) -> None:
         traded = self.traded.get(window.open.symbol, ())
         proxy = closing_minute(tuple(traded), int(window.closes_at.timestamp()), int(now.timestamp()))
-        found = self.found[window.ticker] = judge(self.trader.session, window, proxy)
+        found = self.found[window.ticker] = judge(self.session, window, proxy)
         result = decisive(window, found)
         if result is not None:
-            self.trader.paper.settle(window.ticker, result, window.closes_at)
+            self.engine.settle(window.ticker, result, window.closes_at)
 
     def finish(self) -> None:
-        """Orders that no cycle followed got nothing; what closed is settled as far as it is known."""
-        for each in self.sent:
-            note = "the recording ended before the order arrived"
-            self.trader.paper.answer(each.order, (), note, each.arrives_at)
-        for window in reversed(self.unsettled):
-            if self.last_at is not None:
+        """Orders that no decision followed got nothing; what closed is settled as far as it is known."""
+        if self.last_at is not None:
+            self.engine.give_up("the recording ended before the order arrived", self.last_at + LATENCY)
+            for window in reversed(self.unsettled):
                 self.settle(window, self.last_at)
+        self.tally.take(self.engine.happened)
 
 
 def own_recordings(paths: Sequence[Path]) -> list[OwnRecording]:
@@ -175,16 +142,16 @@ def trade_own(
 
     Raises BadRecording.
     """
-    windows = read_own_windows(recording)
+    windows, tally = read_own_windows(recording), Tally()
     session = OwnSession(
-        trader=trader(recording.name, config, model),
-        windows={each.ticker: each for each in windows},
+        session=recording.name,
+        engine=engine_of(config, model, tally),
+        tally=tally,
         look=look,
         unsettled=sorted(windows, key=lambda each: each.closes_at, reverse=True),
     )
-    session.trader.paper.fee_multipliers = {each.ticker: each.open.fee_multiplier for each in windows}
-    for snapshot in snapshots(recording):
-        session.see(snapshot)
+    for each in looks(recording):
+        session.see(each)
     session.finish()
     if session.began_at is None or session.last_at is None:
         raise BadRecording(f"{recording.segments[0].parent} holds no cycle that saw a board and a price")
@@ -199,26 +166,19 @@ def trade_own(
         spot_trades=0,
         integrity=BookRoom().figures(),
         own=True,
-        decisions=session.trader.decisions,
-        decision_reasons=dict(session.trader.reasons.most_common()),
-        trades=session.trader.trades_found(results),
+        decisions=tally.decisions,
+        decision_reasons=dict(tally.reasons.most_common()),
+        trades=tally.trades_found(recording.name, results),
         windows=tuple(session.found[each.ticker] for each in windows),
     )
 
 
-def snapshots(recording: OwnRecording) -> Iterator[CycleSnapshot]:
-    """One for each decision of entry, ascending in time. Its board is changed in place by the next."""
-    last: datetime | None = None
+def looks(recording: OwnRecording) -> Iterator[EntryLook]:
+    """What entry saw at each of its decisions, in the order in which they were made."""
     for path in recording.segments:
-        segment = Segment(path)
-        for kept in segment.decisions():
-            if not isinstance(kept, EntryKept):
-                continue
-            at, board, prices = kept.look.at, segment.board, kept.look.prices
-            if board is None or prices is None or (last and at <= last):
-                continue
-            last = at
-            yield CycleSnapshot(at=at, board=board, prices=prices)
+        for kept in Segment(path).decisions():
+            if isinstance(kept, EntryKept):
+                yield kept.look
 
 
 def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:

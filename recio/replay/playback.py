@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from operator import itemgetter
 
 from recio.kalshi.frames import Frame
-from recio.replay.event_queue import Arrival, Due, EventQueue, Outcome
+from recio.paper.engine import Engine, on_paper
 from recio.replay.findings import SessionFound
-from recio.replay.session import Session
+from recio.replay.session import Look, Session
 from recio.replay.session_files import (
     EPOCH,
     NS_PER_MS,
@@ -27,8 +27,9 @@ from recio.replay.session_files import (
     utc,
 )
 from recio.replay.spot import LONGEST_HOLE, Spot
-from recio.replay.trader import Look, trader
-from recio.replay.windows import read_windows
+from recio.replay.tally import Tally
+from recio.replay.windows import Window, read_windows
+from recio.rules.decision.strategy import Strategy
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.rules.price.volatility import PriceMemory
 from recio.rules.pricing.model import AVERAGE, Model
@@ -36,8 +37,6 @@ from recio.settings.config import Config
 
 NS = 1_000_000_000
 SHORTEST_LOOK_NS = 1_000
-ORDER_LATENCY_NS = 100 * NS_PER_MS
-"""Market time between a decision and the arrival of its order at the venue."""
 OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
 """Market time from a window's close until its outcome is looked at: late trades are in by then."""
 
@@ -47,7 +46,8 @@ class Clockwork:
     """The virtual clock of one session, and what it has measured of the streams."""
 
     session: Session
-    event_queue: EventQueue = field(default_factory=EventQueue)
+    outcomes: list[tuple[int, Window]] = field(default_factory=list[tuple[int, Window]])
+    """When the outcome of each window is looked at, the next one last."""
     now_ns: int = 0
     began_ns: int = 0
     heard_ns: int = 0
@@ -59,101 +59,81 @@ class Clockwork:
     spot_trades: int = 0
     is_new: bool = False
     """Something was heard at this moment that nobody has decided on."""
-    next_look_ns: int = 0
-    """When time alone asks for a decision."""
+    next_ns: int = 0
+    """When time alone asks for a decision, or an outcome is due."""
 
-    def run(self, received: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
+    def run(self, messages: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
         """Replay the whole recording. Raises BadRecording."""
-        for window in self.session.windows:
-            self.event_queue.arrange(_unix_ns(window.closes_at) + OUTCOME_AFTER_NS, Outcome(window))
-        for received_ns, message in received:
-            self._advance(received_ns - offset_ns)
-            self.is_new = True
+        due = ((_unix_ns(each.closes_at) + OUTCOME_AFTER_NS, each) for each in self.session.windows)
+        self.outcomes = sorted(due, key=itemgetter(0), reverse=True)
+        for received_ns, message in messages:
+            at_ns = received_ns - offset_ns
+            if at_ns > self.now_ns:
+                self._pass_until(at_ns)
+                self.now_ns = at_ns
+            elif at_ns < self.now_ns:
+                self.messages_behind_clock += 1
             if isinstance(message, Match):
+                self.is_new = True
                 self.spot_trades += 1
-                self.session.spot.hear(message, utc(self.now_ns))
+                self.session.spot.hear(message, utc(at_ns if at_ns > self.now_ns else self.now_ns))
             else:
                 self._frame(message)
         self._finish()
 
-    def _advance(self, at_ns: int) -> None:
-        """Move the clock on; everything due before this moment happens first, with what was known then."""
+    def _pass_until(self, at_ns: int) -> None:
+        """Everything due before this moment happens first, with what was known then."""
         if not self.began_ns:
-            self.began_ns = self.next_look_ns = at_ns
-        if self.is_new and at_ns > self.now_ns:
+            self.began_ns = self.next_ns = at_ns
+        if self.is_new:
             self._decide()
-        self._happen_before(at_ns)
-        if at_ns < self.now_ns:
-            self.messages_behind_clock += 1
-        else:
-            self.now_ns = at_ns
-
-    def _happen_before(self, ns: int) -> None:
-        while True:
-            following = self.event_queue.next_before(min(ns, self.next_look_ns))
-            if following is not None:
-                at_ns, due = following
-                self.now_ns = max(self.now_ns, at_ns)
-                self._happen(due)
-                self._decide()
-            elif self.next_look_ns < ns:
-                self.now_ns = max(self.now_ns, self.next_look_ns)
-                self._decide()
-            else:
-                return
+        while self.next_ns < at_ns:
+            self.now_ns = max(self.now_ns, self.next_ns)
+            while self.outcomes and self.outcomes[-1][0] <= self.now_ns:
+                self.session.look_at_outcome(self.outcomes.pop()[1], self.now_ns // NS)
+            self._decide()
 
     def _decide(self) -> None:
         """What came at one moment is decided on once."""
         self.is_new = False
         now = utc(self.now_ns)
-        for order in self.session.decide(now, utc(self.heard_ns)):
-            self.event_queue.arrange(self.now_ns + ORDER_LATENCY_NS, Arrival(order))
-        self.next_look_ns = max(self.now_ns + SHORTEST_LOOK_NS, _unix_ns(self.session.next_at(now)))
-
-    def _happen(self, due: Due) -> None:
-        match due:
-            case Arrival(order=order):
-                self.session.arrive(order, utc(self.now_ns))
-            case Outcome(window=window):
-                self.session.look_at_outcome(window, self.now_ns // NS)
+        self.session.decide(now, utc(self.heard_ns))
+        next_ns = _unix_ns(self.session.next_at(now))
+        if self.outcomes:
+            next_ns = min(next_ns, self.outcomes[-1][0])
+        self.next_ns = max(self.now_ns + SHORTEST_LOOK_NS, next_ns)
 
     def _frame(self, frame: Frame) -> None:
         now_ns, session = self.now_ns, self.session
-        if self.framed_ns:
-            self.longest_silence_ns = max(self.longest_silence_ns, now_ns - self.framed_ns)
+        if self.framed_ns and now_ns - self.framed_ns > self.longest_silence_ns:
+            self.longest_silence_ns = now_ns - self.framed_ns
         self.framed_ns = now_ns
         at_ms = exchange_ms(frame)
         # Tickers may trail the deltas by seconds: the newest time heard is how far the venue got.
-        self.heard_ns = max(self.heard_ns, now_ns if at_ms is None else min(now_ns, at_ms * NS_PER_MS))
+        heard_ns = now_ns if at_ms is None else min(now_ns, at_ms * NS_PER_MS)
+        if heard_ns > self.heard_ns:
+            self.heard_ns = heard_ns
         session.room.take(frame, now_ns)
         if isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
-            session.note(frame.ticker)
-            if session.taken.levels:
-                session.recall_taken(frame)
+            session.dirty[frame.ticker] = None
+        self.is_new = True
 
     def _finish(self) -> None:
         """What was due when the recording ended happens; what would have come later is not decided."""
-        if self.is_new:
-            self._decide()
-        self._happen_before(self.now_ns + 1)
-        later = self.event_queue.rest()
-        for due in later:
-            if isinstance(due, Arrival):
-                note = "the recording ended before the order arrived"
-                self.session.trader.paper.answer(due.order, (), note, utc(self.now_ns))
-        for due in later:
-            if isinstance(due, Outcome):
-                self.session.look_at_outcome(due.window, self.now_ns // NS)
+        self._pass_until(self.now_ns + 1)
+        self.session.give_up(utc(self.now_ns))
+        while self.outcomes:
+            self.session.look_at_outcome(self.outcomes.pop()[1], self.now_ns // NS)
 
 
 def replay_session(
     files: SessionFiles, config: Config, model: Model = AVERAGE, look: Look | None = None
 ) -> SessionFound:
     """Replay one session from a fresh start. Raises BadRecording."""
-    session = _session(files, config, model, look)
+    session = session_of(files, config, model, look)
     offset_ns = clock_offset_ns(files.frames)
     clockwork = Clockwork(session=session)
-    clockwork.run(_received(files), offset_ns)
+    clockwork.run(received(files), offset_ns)
     return SessionFound(
         name=files.name,
         began_at=utc(clockwork.began_ns),
@@ -163,26 +143,34 @@ def replay_session(
         longest_silence_ms=clockwork.longest_silence_ns // NS_PER_MS,
         spot_trades=clockwork.spot_trades,
         integrity=session.room.figures(),
-        decisions=session.trader.decisions,
-        decision_reasons=dict(session.trader.reasons.most_common()),
+        decisions=session.tally.decisions,
+        decision_reasons=dict(session.tally.reasons.most_common()),
         trades=session.trades_found(),
         windows=session.windows_found(),
     )
 
 
-def _session(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
+def session_of(files: SessionFiles, config: Config, model: Model, look: Look | None) -> Session:
     windows = () if files.description is None else read_windows(files.description, _symbol(config))
     moments = {
         moment for each in windows for moment in (each.open.open_time, each.strike_known_at, each.closes_at)
     }
+    tally = Tally()
     return Session(
         session=files.name,
         look=look,
+        tally=tally,
         windows=windows,
         boundaries=sorted(moments, reverse=True),
         spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
-        trader=trader(files.name, config, model),
+        engine=engine_of(config, model, tally),
     )
+
+
+def engine_of(config: Config, model: Model, tally: Tally) -> Engine:
+    """With a fresh account, and entries switched on whatever the config says."""
+    strategy = Strategy(entry=config.entry, exit=config.exit, model=model)
+    return Engine(strategies=(on_paper(strategy),), limits=config.risk, told=tally.told)
 
 
 def _symbol(config: Config) -> str:
@@ -190,7 +178,7 @@ def _symbol(config: Config) -> str:
     return next(iter(config.symbols))
 
 
-def _received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
+def received(files: SessionFiles) -> Iterator[tuple[int, Frame | Match]]:
     """Both streams as one, in the order received."""
     matches = iter(()) if files.matches is None else read_matches(files.matches)
     return heapq.merge(matches, read_frames(files.frames), key=itemgetter(0))

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from recio.recording.decode import is_own_recording
 from recio.replay.findings import ReplayReport, SessionFound
 from recio.replay.own_recording import OwnRecording, own_recordings, trade_own
 from recio.replay.playback import replay_session
+from recio.replay.session import Look
 from recio.replay.session_files import SessionFiles, find_sessions
-from recio.replay.trader import Look
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
 
+T = TypeVar("T")
 Recording = SessionFiles | OwnRecording
 
 
@@ -22,7 +27,22 @@ def replay(paths: Sequence[Path], config: Config, model: Model = AVERAGE) -> Rep
 
     Raises BadRecording naming the file, the line and what is wrong with it.
     """
-    return ReplayReport(sessions=tuple(play(each, config, model) for each in find_recordings(paths)))
+    return ReplayReport(
+        sessions=tuple(each_by_itself(partial(play, config=config, model=model), find_recordings(paths)))
+    )
+
+
+def each_by_itself(work: Callable[[Recording], T], recordings: Sequence[Recording]) -> Iterator[T]:
+    """What comes of every recording, in their order; several are worked on at once, each in a process of its own.
+
+    `work` must be a function that another process can be given. Its exceptions are raised here, in that order too.
+    """
+    most = min(len(recordings), os.cpu_count() or 1)
+    if most < 2:
+        yield from map(work, recordings)
+        return
+    with ProcessPoolExecutor(max_workers=most) as pool:
+        yield from pool.map(work, recordings)
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Recording]:

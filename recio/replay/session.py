@@ -1,29 +1,29 @@
-"""The daemon's own rules in a replay, at each change as live they decide, and what becomes of the orders they lead to.
+"""One recorded session as the engine sees it: the board as the daemon would have built it, and the end of each window.
 
-It sees the board as the daemon would have built it at that moment; where live an order goes to the
-venue, here it meets the recorded book.
+Where live an order goes to the venue, here it meets the recorded book.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from recio.messages.markets import BoardChange, Market, MarketBoard, MarketView, VenuePhase, VenueState
-from recio.messages.orders import PlaceOrder
+from recio.messages.markets import BoardChange, MarketBoard, MarketView, VenuePhase, VenueState
+from recio.messages.prices import Prices
+from recio.paper.engine import Engine
 from recio.replay.findings import TradeFound, WindowFound
 from recio.replay.integrity import BookRoom
 from recio.replay.spot import Spot, closing_minute
-from recio.replay.taking import Taken, take
-from recio.replay.trader import Look, Trader
+from recio.replay.tally import Tally
 from recio.replay.windows import Window, current, decisive, judge
 from recio.rules.market import market_board
-from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.rules.market.quotes import price_in_range
-from recio.units import Quantity, Ticker
+from recio.units import Ticker
 
 TRADING = VenueState(phase=VenuePhase.TRADING)
-NO_BOOK = "waits for a whole snapshot"
+NOTHING_NEW = BoardChange(views=(), tickers=None, venue=TRADING, heard_at=None, clock_offset=None)
+Look = Callable[[MarketBoard, Prices, datetime], None]
+"""Told what each cycle sees; it decides nothing."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,13 +33,13 @@ class Session:
     session: str
     windows: tuple[Window, ...]
     spot: Spot
-    trader: Trader
+    engine: Engine
+    tally: Tally
     look: Look | None = None
-    """Told what each cycle sees; it decides nothing."""
     room: BookRoom = field(default_factory=BookRoom)
-    taken: Taken = field(default_factory=Taken)
     board: MarketBoard = field(default_factory=lambda: MarketBoard(venue=TRADING))
     dirty: dict[Ticker, None] = field(default_factory=dict[Ticker, None])
+    """Markets whose shown levels may have changed since the look before."""
     boundaries: list[datetime] = field(default_factory=list[datetime])
     """Moments at which a market of the recording becomes another, the next one last."""
     is_laid_out: bool = False
@@ -47,36 +47,45 @@ class Session:
     """Of books, as far as they are on the board."""
     found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
 
-    def note(self, ticker: Ticker) -> None:
-        """The book of this market has changed."""
-        self.dirty[ticker] = None
-
-    def decide(self, now: datetime, heard_at: datetime) -> list[PlaceOrder]:
-        """Let exit and entry decide on what is new; returns the orders that left."""
-        change, prices = self._change(now, heard_at), self.spot.prices()
+    def decide(self, now: datetime, heard_at: datetime) -> None:
+        """Let exit and entry decide on what is new."""
+        change, prices, engine = self._change(now, heard_at), self.spot.prices(), self.engine
         if self.look is not None:
             self.look(self.board, prices, now)
-        return self.trader.look(self.board, change, prices, now)
+        engine.look(prices, change, now)
+        if engine.happened:
+            self.tally.take(engine.happened)
 
     def next_at(self, now: datetime) -> datetime:
         """When there is something to decide even if nothing is heard."""
-        return min((self.trader.next_at(now), *self.boundaries[-1:]))
+        at = self.engine.next_at(now)
+        return min(at, self.boundaries[-1]) if self.boundaries else at
 
     def _change(self, now: datetime, heard_at: datetime) -> BoardChange:
         """What is new since the decision before."""
         self.board.heard_at = heard_at
-        changed, self.dirty = self.dirty, {}
         if self._passes_boundary(now) or self.losses != self.room.losses:
-            self.losses = self.room.losses
-            views = [self._view(window.market_at(now)) for window in current(self.windows, now)]
+            self.losses, self.dirty = self.room.losses, {}
+            shown = (window.market_at(now) for window in current(self.windows, now))
+            views = [market_board.market_view(market, self.room.books.view) for market in shown]
             self.board.by_ticker = {view.market.ticker: view for view in views}
+            self.engine.board = self.board
             return market_board.everything(self.board)
+        if not self.dirty:
+            return NOTHING_NEW
+        changed, self.dirty = self.dirty, {}
+        return self._of(changed, heard_at)
+
+    def _of(self, changed: dict[Ticker, None], heard_at: datetime) -> BoardChange:
         on_board, fresh = self.board.by_ticker, list[MarketView]()
         for ticker in changed:
             before = on_board.get(ticker)
-            if before is not None and (view := self._view(before.market)).book != before.book:
-                on_board[ticker] = view
-                fresh.append(view)
+            if before is None or (book := self.room.books.view(ticker)) is before.book or book == before.book:
+                continue
+            view = on_board[ticker] = market_board.market_view(before.market, self.room.books.view)
+            fresh.append(view)
+        if not fresh:
+            return NOTHING_NEW
         return BoardChange(
             views=tuple(fresh), tickers=None, venue=TRADING, heard_at=heard_at, clock_offset=None
         )
@@ -89,55 +98,23 @@ class Session:
             passed = True
         return passed
 
-    def _view(self, market: Market) -> MarketView:
-        book = self.room.usable(market.ticker)
-        return MarketView(
-            market=market,
-            book=None if book is None else self.taken.left_of(market.ticker, book.view()),
-            why_no_book=NO_BOOK if book is None else "",
-        )
-
-    def arrive(self, order: PlaceOrder, now: datetime) -> None:
-        """Match an order against the book as it is now, by the rules of the venue."""
-        window = next(each for each in self.windows if each.ticker == order.ticker)
-        book = self.room.usable(order.ticker)
-        if now >= window.closes_at:
-            self.trader.paper.refuse(order, "the market had closed when the order arrived", now)
-        elif not price_in_range(order.price, MarketView(market=window.open, book=None)):
-            self.trader.paper.refuse(order, "the price is not on the market's grid", now)
-        elif book is None:
-            self.trader.paper.answer(order, (), "the book was not usable when the order arrived", now)
-        else:
-            got = take(book, self.taken, order)
-            self.note(order.ticker)
-            short = sum(each.quantity for each in got) < order.quantity
-            self.trader.paper.answer(
-                order, got, "less was there when the order arrived" if short else "", now
-            )
-
-    def recall_taken(self, frame: BookDeltaSeen | BookSnapshotSeen) -> None:
-        """A book changed: what we took of a level may not matter any more."""
-        book = self.room.usable(frame.ticker)
-        if book is None:
-            return
-        if isinstance(frame, BookSnapshotSeen):
-            self.taken.book_is(frame.ticker, book)
-        else:
-            displayed = book.ladder(frame.side).levels.get(frame.price, Quantity(0))
-            self.taken.level_is((frame.ticker, frame.side, frame.price), displayed)
-
     def look_at_outcome(self, window: Window, listened_until: int) -> None:
         """Judge a window, and settle what is held of it if its result is known from anywhere."""
         proxy = closing_minute(self.spot.traded, int(window.closes_at.timestamp()), listened_until)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
         result = decisive(window, found)
         if result is not None:
-            self.trader.paper.settle(window.ticker, result, window.closes_at)
+            self.engine.settle(window.ticker, result, window.closes_at)
+            self.tally.take(self.engine.happened)
+
+    def give_up(self, now: datetime) -> None:
+        """The recording ends: what is under way got nothing that anybody knows of."""
+        self.engine.give_up("the recording ended before the order arrived", now)
+        self.tally.take(self.engine.happened)
 
     def windows_found(self) -> tuple[WindowFound, ...]:
         return tuple(self.found[window.ticker] for window in self.windows)
 
     def trades_found(self) -> tuple[TradeFound, ...]:
-        return self.trader.trades_found(
-            {each.ticker: decisive(each, self.found[each.ticker]) for each in self.windows}
-        )
+        results = {each.ticker: decisive(each, self.found[each.ticker]) for each in self.windows}
+        return self.tally.trades_found(self.session, results)

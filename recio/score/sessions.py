@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import TradeState
 from recio.messages.prices import Prices
 from recio.replay.findings import SessionFound, TradeFound
-from recio.replay.run import find_recordings, play
+from recio.replay.run import Recording, each_by_itself, find_recordings, play
 from recio.rules.pricing.model import Model
 from recio.score.forecasts import Observation, Watch
 from recio.settings.config import Config
@@ -33,23 +34,32 @@ def from_sessions(
     paths: Sequence[Path], config: Config, trading: Model, models: Mapping[str, Model]
 ) -> SessionResults:
     """Replay each recording once with the trading model, and ask all others beside it. Raises BadRecording."""
-    observations: list[Observation] = []
-    trades: list[TradeFound] = []
-    lost = 0
-    for recording in find_recordings(paths):
-        watch = Watch(models=models, longest_price_age=config.entry.max_price_age_seconds)
+    work = partial(_of_one, config=config, trading=trading, models=models)
+    found = list(each_by_itself(work, find_recordings(paths)))
+    return SessionResults(
+        observations=tuple(each for one in found for each in one.observations),
+        trades=tuple(each for one in found for each in one.trades),
+        without_outcome=sum(one.without_outcome for one in found),
+    )
 
-        def look(board: MarketBoard, prices: Prices, now: datetime, watch: Watch = watch) -> None:
-            for view in board.markets:
-                watch.look(view.market, view.book, prices.by_symbol.get(view.market.symbol), now)
 
-        found = play(recording, config, trading, look)
-        ends = _ends(found)
-        known = [each for each in watch.forecasts if each.market in ends]
-        lost += len(watch.forecasts) - len(known)
-        observations += [each.with_outcome(ends[each.market]) for each in known]
-        trades += [each for each in found.trades if each.trade.state is TradeState.CLOSED]
-    return SessionResults(observations=tuple(observations), trades=tuple(trades), without_outcome=lost)
+def _of_one(
+    recording: Recording, config: Config, trading: Model, models: Mapping[str, Model]
+) -> SessionResults:
+    watch = Watch(models=models, longest_price_age=config.entry.max_price_age_seconds)
+
+    def look(board: MarketBoard, prices: Prices, now: datetime) -> None:
+        for view in board.by_ticker.values():
+            watch.look(view.market, view.book, prices.by_symbol.get(view.market.symbol), now)
+
+    found = play(recording, config, trading, look)
+    ends = _ends(found)
+    known = [each for each in watch.forecasts if each.market in ends]
+    return SessionResults(
+        observations=tuple(each.with_outcome(ends[each.market]) for each in known),
+        trades=tuple(each for each in found.trades if each.trade.state is TradeState.CLOSED),
+        without_outcome=len(watch.forecasts) - len(known),
+    )
 
 
 def _ends(found: SessionFound) -> dict[str, bool]:

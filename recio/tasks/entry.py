@@ -22,7 +22,7 @@ from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import Assessments, OpenIntent
-from recio.messages.markets import MarketView
+from recio.messages.markets import BoardChange, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.rules.decision import cycles, entry, manual
@@ -95,7 +95,7 @@ class Entry:
                     look = attention.look(self._notice(watch), self.board.get())
                     if look.tickers is None:
                         intents = self._look_around(asked, look, say, reported)
-                        attention.next_at = self._next_moment(asked, look.at)
+                        attention.next_at = self._next_moment(asked, look)
                     else:
                         intents = self._look_at(asked, look)
                     await self._send_intents(intents, say)
@@ -104,12 +104,15 @@ class Entry:
             self.board.unwatch(watch)
 
     def _notice(self, watch: Watch) -> EntryLook:
-        """All that there is to look at."""
         board = self.board.get()
+        return self._all(None if board is None else watch.take(board))
+
+    def _all(self, new: BoardChange | None) -> EntryLook:
+        """All that there is to look at."""
         return EntryLook(
             at=self.clock.utc(),
             tickers=None,
-            board=None if board is None else watch.take(board),
+            board=new,
             prices=self.prices.get(),
             trades=self.open_trades.get(),
             paper=self.paper_trades.get() or NO_PAPER,
@@ -117,8 +120,11 @@ class Entry:
             controls=self.controls.get(),
         )
 
-    def _next_moment(self, asked: Sequence[Strategy], now: datetime) -> datetime:
-        return min(entry.next_moment(self._seen(each), each.entry, now) for each in asked)
+    def _next_moment(self, asked: Sequence[Strategy], look: EntryLook) -> datetime:
+        board = self.board.get()
+        return min(
+            entry.next_moment(cycles.inputs_of(look, board, each), each.entry, look.at) for each in asked
+        )
 
     def _seconds_until(self, moment: datetime) -> float:
         """Host seconds. Where market time runs fast, time alone does not wake more often than the machine can bear."""
@@ -141,7 +147,7 @@ class Entry:
         reported: Mapping[str, _Reported],
     ) -> list[OpenIntent]:
         """Decide on the whole board, and show it."""
-        said = [self._decide(each, look.at) for each in asked]
+        said = [self._decide(each, look) for each in asked]
         outcomes = {each.strategy.name: each.outcome for each in said}
         self.cycles.put(EntryCycle(look=look, outcomes=outcomes))
         self._publish(said)
@@ -154,9 +160,10 @@ class Entry:
                 reported[each.strategy.name].gate = ""
         return [each.outcome for each in said if isinstance(each.outcome, OpenIntent)]
 
-    def _decide(self, strategy: Strategy, now: datetime) -> _Said:
-        decided, outcome = cycles.of_entry(self._seen(strategy), strategy, self.limits, now)
-        self._count(strategy.name, decided, outcome, now)
+    def _decide(self, strategy: Strategy, look: EntryLook) -> _Said:
+        seen = cycles.inputs_of(look, self.board.get(), strategy)
+        decided, outcome = cycles.of_entry(seen, strategy, self.limits, look.at)
+        self._count(strategy.name, decided, outcome, look.at)
         return _Said(strategy=strategy, decided=decided, outcome=outcome)
 
     def _publish(self, said: Sequence[_Said]) -> None:
@@ -265,16 +272,7 @@ class Entry:
             await self.open_trades.newer_than(before)
 
     def _seen(self, strategy: Strategy) -> entry.EntryInputs:
-        trades = self.open_trades.get()
-        if strategy.stage is Stage.SHADOW:
-            trades = (self.paper_trades.get() or {}).get(strategy.name)
-        return entry.EntryInputs(
-            board=self.board.get(),
-            prices=self.prices.get(),
-            trades=trades,
-            account=self.account.get(),
-            controls=self.controls.get(),
-        )
+        return cycles.inputs_of(self._all(None), self.board.get(), strategy)
 
     def _figures(self, said: Assessments) -> dict[str, str]:
         """Of the market nearest to even odds: price, strike, model probability and quotes, for the log."""

@@ -43,16 +43,17 @@ class _Flight:
         self.order = order
         self.called.set()
 
-    async def fly(self, send: Callable[[PlaceOrder], Awaitable[None]]) -> None:
-        await self.called.wait()
+    async def fly(
+        self, send: Callable[[PlaceOrder], Awaitable[None]], unsent: Callable[[PlaceOrder], Awaitable[None]]
+    ) -> None:
+        try:
+            await self.called.wait()
+        except anyio.get_cancelled_exc_class():
+            if self.order is not None:
+                await unsent(self.order)
+            raise
         if self.order is not None:
             await send(self.order)
-
-
-def _ready_flight(group: TaskGroup, send: Callable[[PlaceOrder], Awaitable[None]]) -> _Flight:
-    flight = _Flight()
-    group.start_soon(flight.fly, send)
-    return flight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,16 +77,26 @@ class Executor:
                     order = await self.orders.receive()
                 await cycle_of(Task.EXECUTOR)
                 if order is None:
-                    spare = spare or _ready_flight(in_flight, self._send)
+                    spare = spare or self._ready_flight(in_flight)
                     patience = IDLE_CYCLE if prepare(self.rest) else AGAIN
                     say("waits for an order")
                     continue
                 reached(CrashPoint.COMMAND_TAKEN)
                 say(f"sends {order.client_order_id}")
                 # Each order flies alone: an exit must never wait behind an entry without an answer.
-                (spare or _ready_flight(in_flight, self._send)).leave_with(order)
+                (spare or self._ready_flight(in_flight)).leave_with(order)
                 patience, spare = AGAIN, None
                 await anyio.lowlevel.checkpoint()  # it leaves before the next one is waited for
+
+    def _ready_flight(self, group: TaskGroup) -> _Flight:
+        flight = _Flight()
+        group.start_soon(flight.fly, self._send, self._unsent)
+        return flight
+
+    async def _unsent(self, order: PlaceOrder) -> None:
+        """The executor was stopped after it took the order and before the request was begun."""
+        with anyio.CancelScope(shield=True):
+            await self.outcomes.send(self._rejected(order, "stopped before it left"))
 
     async def _send(self, order: PlaceOrder) -> None:
         outcome: OrderOutcome = OrderUnknown(
@@ -119,7 +130,12 @@ class Executor:
             reason = f"{(now - order.send_before).total_seconds():.1f} s past its deadline"
         else:
             return None
-        return OrderRejected(client_order_id=order.client_order_id, code="not_sent", text=reason, at=now)
+        return self._rejected(order, reason)
+
+    def _rejected(self, order: PlaceOrder, reason: str) -> OrderRejected:
+        return OrderRejected(
+            client_order_id=order.client_order_id, code="not_sent", text=reason, at=self.clock.utc()
+        )
 
     def _halted(self, order: PlaceOrder) -> str | None:
         """Why this order may not leave; an exit always may. Halts not read yet stop entries too."""

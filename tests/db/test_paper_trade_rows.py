@@ -11,12 +11,12 @@ import asyncpg
 import pytest
 
 from recio.db import paper_trades
-from recio.db.connection import transaction
+from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.migrations import STEPS, migrate, schema_text
 from recio.db.pool import open_pool
 from recio.messages.decisions import OpenIntent
-from recio.rules.decision.shadow import PaperFill
+from recio.paper.rows import PaperFill
 from recio.units import Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
 from tests.db.test_pool_and_schema import describe
@@ -58,10 +58,15 @@ def part(contracts: int, cents: int) -> PaperFill:
     )
 
 
+async def insert(connection: Connection) -> bool:
+    trade_id = TradeId(await paper_trades.newest(connection) + 1)
+    return await paper_trades.insert(connection, trade_id, an_intent(), BOUGHT)
+
+
 async def held(pool: Pool) -> TradeId:
     async with transaction(pool) as connection:
-        assert await paper_trades.insert(connection, an_intent(), BOUGHT)
-        return TradeId(await connection.fetchval("SELECT max(paper_trade_id) FROM paper_trades"))
+        assert await insert(connection)
+        return TradeId(await paper_trades.newest(connection))
 
 
 async def sell(pool: Pool, trade: TradeId, got: PaperFill, seconds: int = 60) -> bool:
@@ -107,10 +112,10 @@ async def test_no_more_is_sold_than_is_held_and_nothing_after_the_settlement(poo
 async def test_a_shadow_may_buy_again_what_it_sold_and_not_what_it_holds(pool: Pool):
     trade = await held(pool)
     async with transaction(pool) as connection:
-        assert not await paper_trades.insert(connection, an_intent(), BOUGHT)
+        assert not await insert(connection)
     await sell(pool, trade, part(10, 60))
     async with transaction(pool) as connection:
-        assert await paper_trades.insert(connection, an_intent(), BOUGHT)
+        assert await insert(connection)
         await paper_trades.settle(connection, TICKER, Side.NO, NOW + timedelta(minutes=11))
     assert await pool.fetchval("SELECT count(*) FROM paper_trades WHERE result = 'no'") == 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,9 +14,11 @@ from recio.exchange_sim.engine.requests import TimeInForce
 from recio.exchange_sim.recorded.events import FrameRecorded
 from recio.exchange_sim.recorded.liquidity import RecordedBook
 from recio.messages.orders import PlaceOrder
-from recio.replay.taking import Taken, take
+from recio.paper.marks import Marks
+from recio.paper.matching import meet
 from recio.rules.market.order_book import OrderBook
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker, money
+from tests.builders import NOW, board, market, view
 from tests.exchange_sim.recorded_session import FIRST, SECOND, RecordedSession, opening_book
 
 
@@ -153,7 +154,8 @@ def test_no_order_is_taken_before_its_market_was_recorded_or_after_it_closed(
 
 def test_a_thousand_random_takings_are_those_of_an_offline_replay() -> None:
     random = Random(11)
-    book, theirs, taken = RecordedBook(lambda: 0), OrderBook(), Taken()
+    book, theirs, marks = RecordedBook(lambda: 0), OrderBook(), Marks()
+    of = market(ticker=Ticker(FIRST))
     prices = [4_300, 4_400, 4_500, 4_600, 4_700]
     fills = 0
     for _ in range(4_000):
@@ -166,7 +168,7 @@ def test_a_thousand_random_takings_are_those_of_an_offline_replay() -> None:
             change = size - theirs.ladder(side).levels.get(Price(own), 0)
             if change:
                 theirs.ladder(side).change(Price(own), Quantity(change))
-            taken.level_is((Ticker(FIRST), side, Price(own)), Quantity(size))
+            marks.view_is(view(of, theirs.view()))
             continue
         wanted = random.choice([50, 200, 700, 2_000])
         ours = book.sweep(owner=0, bid=bid, limit=price, quantity=wanted, stop_at_own=True)
@@ -178,9 +180,10 @@ def test_a_thousand_random_takings_are_those_of_an_offline_replay() -> None:
             quantity=Quantity(wanted),
             price=Price(price),
             reduce_only=False,
-            send_before=datetime(2026, 5, 11, tzinfo=UTC),
+            send_before=NOW,
         )
-        expected = [(each.price, each.quantity) for each in take(theirs, taken, order)]
+        got = meet(order, of.close_time, board(view(of, theirs.view())), marks, NOW, 5.0).got
+        expected = [(each.price, each.quantity) for each in got]
         assert [(match.price, match.quantity) for match in ours.matches] == expected
         fills += len(expected)
     assert fills > 500

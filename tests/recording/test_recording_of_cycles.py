@@ -12,6 +12,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from msgspec.structs import replace as changed
 
 from recio.board_wire import BoardWire
 from recio.clock import Clock
@@ -149,13 +150,13 @@ def history(cycles: int, seed: int = 3) -> Iterator[Told]:
 
 def _another(shown: MarketView, dice: random.Random) -> MarketView:
     if dice.random() < 0.1:
-        return replace(shown, book=None, why_no_book="waits for a whole snapshot")
+        return changed(shown, book=None, why_no_book="waits for a whole snapshot")
     bid, deep = dice.randrange(1_500, 9_000, 100), dice.randrange(1, 11)
-    levels = replace(
+    levels = changed(
         book(bid, bid + 200),
         bids=tuple((Price(bid - 100 * each), Quantity(dice.randrange(1, 900))) for each in range(deep)),
     )
-    return replace(shown, book=levels, why_no_book="")
+    return changed(shown, book=levels, why_no_book="")
 
 
 def encoded(speaks: Encoder, told: Iterable[Told]) -> bytes:
@@ -167,7 +168,7 @@ def assert_equal(kept: Kept, told: Told, board: MarketBoard | None) -> None:
     cycle = told.cycle
     if isinstance(cycle, ExitCycle):
         assert isinstance(kept, ExitKept)
-        assert replace(kept.look, board=None) == replace(cycle.look, board=None)
+        assert changed(kept.look, board=None) == changed(cycle.look, board=None)
         assert kept.look.board == cycle.look.board
         assert kept.after == cycle.decided.remembered
         return
@@ -308,7 +309,7 @@ def test_a_cycle_that_would_come_out_otherwise_is_told(tmp_path: Path):
     )
     cycle = cycles[number].cycle
     assert isinstance(cycle, EntryCycle)
-    other = replace(
+    other = changed(
         cycle, outcomes={**cycle.outcomes, name: replace(outcome, limit=Price(outcome.limit + 1))}
     )
     cycles[number] = replace(cycles[number], cycle=other)

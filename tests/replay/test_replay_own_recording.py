@@ -111,37 +111,51 @@ def bought(found: dict[str, Any]) -> list[str]:
     return [each["quantity"] for each in found["trades"]]
 
 
-def test_an_order_gets_what_stood_before_it_and_after_it_and_no_more(written: Written):
+def test_an_order_gets_what_is_shown_when_it_arrives_and_no_more(written: Written):
     written.cycle(0, asked((5_000, 700)))
-    written.cycle(1, asked((5_000, 300), (5_100, 9_000)))
+    written.cycle(0.05, asked((5_000, 300), (5_300, 9_000)))
+    written.cycle(0.15, asked((5_000, 9_000)))
     found = written.traded()
     assert bought(found) == ["3.00"]
-    assert "less stood in the books before and after" in found["trades"][0]["notes"][0]
+    assert "less was there when the order arrived" in found["trades"][0]["notes"][0]
 
 
-def test_an_offer_that_was_gone_a_cycle_later_is_not_bought(written: Written):
+def test_what_changes_after_an_order_has_arrived_concerns_it_no_more(written: Written):
+    written.cycle(0, asked((5_000, 700)))
+    written.cycle(0.15, asked((5_300, 9_000)))
+    assert bought(written.traded()) == ["7.00"]
+
+
+def test_an_offer_that_was_gone_when_the_order_arrived_is_not_bought(written: Written):
     written.cycle(0, asked((5_000, 9_000)))
+    written.cycle(0.05, asked((5_300, 9_000)))
     written.cycle(1, asked((5_300, 9_000)))
     assert bought(written.traded()) == ["0.00"]
 
 
-def test_an_offer_that_came_a_cycle_later_is_not_bought_either(written: Written):
+def test_an_offer_that_came_while_the_order_was_under_way_is_bought_at_its_own_price(written: Written):
     written.cycle(0, asked((5_000, 100)))
-    written.cycle(1, asked((4_900, 9_000), (5_000, 100)))
+    written.cycle(0.05, asked((4_900, 300), (5_000, 100)))
+    written.cycle(1, asked((4_900, 300), (5_000, 100)))
     (trade,) = written.traded()["trades"]
-    assert (trade["quantity"], trade["entry_price"]) == ("1.00", "0.500000")
+    assert (trade["quantity"], trade["entry_price"]) == ("1.00", "0.490000")
 
 
-@pytest.mark.parametrize("after", [None, 3_600.0], ids=["no whole book", "a hole"])
-def test_without_a_book_after_it_an_order_gets_nothing(written: Written, after: float | None):
+@pytest.mark.parametrize(
+    ("after", "why"),
+    [(0.05, "not usable"), (3_600.0, "no book was recorded")],
+    ids=["no whole book", "a hole"],
+)
+def test_without_a_book_when_it_arrives_an_order_gets_nothing(written: Written, after: float, why: str):
     closes = NOW + timedelta(hours=2)
     offered = [market(floor_strike=STRIKE, close_time=closes)]
     settings = Config(entry=EntrySection(max_seconds_to_close=8_000))
     written.cycle(0, asked((5_000, 9_000)), of=offered)
-    written.cycle(after or 1, None if after is None else asked((5_000, 9_000)), of=offered)
+    written.cycle(after, None if after < 1 else asked((5_000, 9_000)), of=offered)
+    written.cycle(after + 1, None, of=offered)
     found = written.traded(settings)
     assert bought(found)[0] == "0.00"
-    assert "no book was recorded" in found["trades"][0]["notes"][0]
+    assert why in found["trades"][0]["notes"][0]
 
 
 def test_an_order_that_no_cycle_followed_got_nothing(written: Written):

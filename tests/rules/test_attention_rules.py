@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace as changed
 
 from recio.board_wire import BoardWire
 from recio.messages.controls import Block, TradingControls
@@ -73,7 +73,7 @@ class Reader:
     def look(self, at: datetime = NOW, **changes: object) -> tuple[Ticker, ...] | None:
         board = self.wire.get()
         assert board is not None
-        self.seen = replace(self.seen, at=at, board=self.watch.take(board), **changes)
+        self.seen = changed(self.seen, at=at, board=self.watch.take(board), **changes)
         return self.attention.look(self.seen, board).tickers
 
 
@@ -142,7 +142,7 @@ def test_a_held_trade_is_looked_at_in_its_time_and_at_once_after_the_clock_was_s
 def test_a_look_at_the_whole_board_carries_all_of_it(reader: Reader):
     board = reader.wire.get()
     assert board is not None
-    whole = reader.attention.look(replace(reader.seen, at=LATER, board=reader.watch.take(board)), board)
+    whole = reader.attention.look(changed(reader.seen, at=LATER, board=reader.watch.take(board)), board)
     assert whole.board is not None
     assert (whole.board.views, whole.board.tickers) == (board.markets, tuple(board.by_ticker))
 
@@ -157,7 +157,7 @@ def test_deciding_on_what_changed_finds_what_deciding_on_everything_finds(seed: 
     for _ in range(200):
         if dice.random() < 0.5:
             spot += dice.gauss(0, 40)
-            reader.seen = replace(reader.seen, prices=prices(price(f"{spot:.2f}")))
+            reader.seen = changed(reader.seen, prices=prices(price(f"{spot:.2f}")))
         else:
             at = dice.choice(LADDER)
             bid = dice.randrange(100, 9_700, 100)

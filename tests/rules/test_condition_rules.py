@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
+from msgspec.structs import replace as changed
 
 from recio.messages.account import PositionDifference
 from recio.messages.markets import Listings, VenuePhase, VenueRead, VenueState
@@ -131,7 +132,7 @@ def test_a_healthy_daemon_is_not_blocked():
             "books silent",
             lambda f: replace(f, board=board(heard_at=NOW - timedelta(seconds=16))),
         ),
-        ("no book", lambda f: replace(f, board=board(replace(view(), book=None, why_no_book="a gap")))),
+        ("no book", lambda f: replace(f, board=board(changed(view(), book=None, why_no_book="a gap")))),
         (
             "price sources silent",
             lambda f: replace(f, prices=Prices(by_symbol={"BTC": price()}, sources={"BTC": (LOST,)})),
@@ -168,7 +169,7 @@ def test_a_task_that_waits_for_the_venue_is_not_frozen_before_its_answer_is_over
 
 
 def test_one_market_without_its_book_does_not_close_the_others():
-    blind = replace(view(), book=None, why_no_book="a gap")
+    blind = changed(view(), book=None, why_no_book="a gap")
     assert conditions(replace(HEALTHY, board=board(blind, view())), Config()) == ()
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace as changed
 
 from recio.messages.controls import Block, Halt, TradingControls
 from recio.messages.decisions import OpenIntent
@@ -45,7 +46,7 @@ def seen(**changes: object) -> EntryInputs:
         account=account(),
         controls=TradingControls(),
     )
-    return replace(usual, **changes)
+    return changed(usual, **changes)
 
 
 def gate(world: EntryInputs, settings: EntrySection = SETTINGS) -> str:
@@ -92,34 +93,34 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
 @pytest.mark.parametrize(
     ("expected", "change"),
     [
-        ("halt", lambda w: replace(w, controls=TradingControls(halts=(HALT,)))),
-        ("block", lambda w: replace(w, controls=TradingControls(blocks=(BLOCK,)))),
-        ("starting", lambda w: replace(w, controls=None)),
-        ("starting", lambda w: replace(w, account=None)),
-        ("starting", lambda w: replace(w, trades=None)),
-        ("no price", lambda w: replace(w, prices=None)),
-        ("price age", lambda w: replace(w, prices=prices(price(age=6.0)))),
-        ("no price", lambda w: replace(w, prices=prices(symbol="ETH"))),
+        ("halt", lambda w: changed(w, controls=TradingControls(halts=(HALT,)))),
+        ("block", lambda w: changed(w, controls=TradingControls(blocks=(BLOCK,)))),
+        ("starting", lambda w: changed(w, controls=None)),
+        ("starting", lambda w: changed(w, account=None)),
+        ("starting", lambda w: changed(w, trades=None)),
+        ("no price", lambda w: changed(w, prices=None)),
+        ("price age", lambda w: changed(w, prices=prices(price(age=6.0)))),
+        ("no price", lambda w: changed(w, prices=prices(symbol="ETH"))),
         (
             "price unreliable",
-            lambda w: replace(w, prices=prices(replace(price(), unreliable="sources differ"))),
+            lambda w: changed(w, prices=prices(replace(price(), unreliable="sources differ"))),
         ),
-        ("market untradable", lambda w: replace(w, board=board(view(market(untradable="another index"))))),
-        ("no market", lambda w: replace(w, board=None)),
-        ("no market", lambda w: replace(w, board=replace(board(), by_ticker={}))),
-        ("probability", lambda w: replace(w, prices=prices(price(volatility=None)))),
-        ("probability", lambda w: replace(w, prices=prices(price(volatility=0.0)))),
-        ("already in", lambda w: replace(w, trades=open_trades(trades=(trade(),)))),
-        ("unknown order", lambda w: replace(w, trades=open_trades(orders=(order(),)))),
+        ("market untradable", lambda w: changed(w, board=board(view(market(untradable="another index"))))),
+        ("no market", lambda w: changed(w, board=None)),
+        ("no market", lambda w: changed(w, board=replace(board(), by_ticker={}))),
+        ("probability", lambda w: changed(w, prices=prices(price(volatility=None)))),
+        ("probability", lambda w: changed(w, prices=prices(price(volatility=0.0)))),
+        ("already in", lambda w: changed(w, trades=open_trades(trades=(trade(),)))),
+        ("unknown order", lambda w: changed(w, trades=open_trades(orders=(order(),)))),
         (
             "unknown order",
-            lambda w: replace(w, trades=open_trades(orders=(order(state=OrderState.UNKNOWN),))),
+            lambda w: changed(w, trades=open_trades(orders=(order(state=OrderState.UNKNOWN),))),
         ),
-        ("cooldown", lambda w: replace(w, trades=open_trades(last_entry_at=LATER))),
-        ("edge", lambda w: replace(w, board=board(view(levels=book(4900, 5100))))),
-        ("price bounds", lambda w: replace(w, board=board(view(levels=book(300, 500))))),
-        ("empty book", lambda w: replace(w, board=board(view(levels=BookView(bids=(), asks=()))))),
-        ("book", lambda w: replace(w, board=board(view(levels=book(3100, 3000))))),
+        ("cooldown", lambda w: changed(w, trades=open_trades(last_entry_at=LATER))),
+        ("edge", lambda w: changed(w, board=board(view(levels=book(4900, 5100))))),
+        ("price bounds", lambda w: changed(w, board=board(view(levels=book(300, 500))))),
+        ("empty book", lambda w: changed(w, board=board(view(levels=BookView(bids=(), asks=()))))),
+        ("book", lambda w: changed(w, board=board(view(levels=book(3100, 3000))))),
     ],
 )
 def test_each_gate_closes_for_its_own_reason(expected: str, change: Callable[[EntryInputs], EntryInputs]):
@@ -142,7 +143,7 @@ def test_a_market_that_is_not_ready_is_left_alone(expected: str, changes: dict[s
 
 
 def test_an_unusable_book_is_no_book():
-    blind = replace(view(), book=None, why_no_book="waits for a whole snapshot")
+    blind = changed(view(), book=None, why_no_book="waits for a whole snapshot")
     assert gate(seen(board=board(blind))) == "book"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as changed
 
 from recio.messages.controls import Halt, HaltLevel, Switch, SwitchedOff, TradingControls
 from recio.messages.decisions import CloseIntent
@@ -164,7 +165,7 @@ def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
 BLIND_BOARDS = {
     "no board": None,
     "another market only": board(view(market(ticker="KXBTC15M-26NOV230730-30"))),
-    "no book": board(replace(view(), book=None)),
+    "no book": board(changed(view(), book=None)),
     "a book that fell silent": board(heard_at=NOW - timedelta(seconds=11)),
 }
 
@@ -187,13 +188,13 @@ def test_a_flatten_that_sees_no_bid_sells_at_the_least_price_and_a_stop_does_not
 
 
 def test_a_flatten_that_sees_no_bid_keeps_to_the_floor_the_pause_the_status_and_the_close():
-    blind = board(replace(view(), book=None))
+    blind = board(changed(view(), book=None))
     least = section(ExitSection, min_floor_dollars=Decimal("0.2"))
     sale = cycle(trade(), None, controls=FLATTEN, board=blind, settings=least)
     assert isinstance(sale, CloseIntent)
     assert sale.floor == 2000
     paused = replace(blind, venue=VenueState(phase=VenuePhase.TRADING_PAUSED))
-    stopped = board(replace(view(market(status=MarketStatus.INACTIVE)), book=None))
+    stopped = board(changed(view(market(status=MarketStatus.INACTIVE)), book=None))
     for seen in (paused, replace(paused, by_ticker={}), stopped):
         assert isinstance(cycle(trade(), None, controls=FLATTEN, board=seen), Holds)
     assert isinstance(cycle(trade(closes_at=NOW), None, controls=FLATTEN, board=None), Holds)
@@ -207,7 +208,7 @@ def test_where_it_is_unknown_whether_a_market_goes_on_a_stop_and_a_flatten_ask_t
     stopped = board(view(market(status=MarketStatus.INACTIVE)))
     assert isinstance(cycle(trade(), below, board=board(view(unknown))), CloseIntent)
     assert isinstance(cycle(trade(), below, board=stopped), Holds)
-    blind = board(replace(view(unknown), book=None))
+    blind = board(changed(view(unknown), book=None))
     assert isinstance(cycle(trade(), None, controls=FLATTEN, board=blind), CloseIntent)
 
 
@@ -462,6 +463,6 @@ def test_a_clock_that_is_set_back_holds_up_no_sale_longer_than_if_it_had_just_be
     assert isinstance(
         decided(trade(), None, controls=FLATTEN, before=waits.remembered, now=again).outcome, CloseIntent
     )
-    assert waits.remembered == replace(
+    assert waits.remembered == changed(
         tried, falling_since=earlier, last_attempt=earlier, unsold_since=earlier
     )

@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from recio.messages.controls import TradingControls
-from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState
+from recio.paper.rows import PaperTrade, account_of
 from recio.rules.account import risk
 from recio.rules.account.exposure import cost_of
-from recio.rules.decision import shadow
 from recio.rules.decision.cycles import of_entry
 from recio.rules.decision.entry import EntryInputs, Waits
-from recio.rules.decision.shadow import PaperTrade
 from recio.rules.decision.strategy import Strategy, named
-from recio.rules.pricing.fees import taker_fee
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import DEFAULT, Stage
 from recio.settings.trading import EntrySection
-from recio.units import ONE_DOLLAR, Money, Price, Quantity, Side, Ticker, TradeId, money
+from recio.units import Money, Price, Quantity, Side, Ticker, TradeId, money
 from tests.builders import (
     EVENT,
     NOW,
@@ -32,7 +27,6 @@ from tests.builders import (
     account,
     board,
     book,
-    market,
     open_trades,
     order,
     price,
@@ -146,79 +140,6 @@ def test_the_one_strategy_of_a_config_without_names_is_live_and_unbounded():
 # --- shadows -----------------------------------------------------------------------------------------
 
 
-LEVELS = st.lists(
-    st.tuples(st.integers(1, 99), st.integers(1, 5_000)), max_size=8, unique_by=lambda each: each[0]
-)
-
-
-@given(LEVELS, st.integers(1, 6_000), st.integers(1, 99), st.sampled_from(list(Side)))
-def test_a_shadow_pays_what_stood_there_level_by_level_and_never_beyond_its_limit(
-    levels: list[tuple[int, int]], wanted: int, limit: int, side: Side
-):
-    own = sorted((Price(each * 100), Quantity(there)) for each, there in levels)
-    shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
-    both = replace(book(), bids=(), asks=shown) if side is Side.YES else replace(book(), bids=shown, asks=())
-    asked = intent(side=side, quantity=Quantity(wanted), limit=Price(limit * 100), ticker=TICKER)
-    got = shadow.fill(asked, board(replace(view(), book=both)), NOW, 5.0)
-    reachable = [(at, there) for at, there in own if at <= limit * 100]
-    if not reachable:
-        assert isinstance(got, str)
-        return
-    assert not isinstance(got, str)
-    assert got.quantity == min(wanted, sum(there for _, there in reachable))
-    left, cost, fees = got.quantity, 0, 0
-    for at, there in reachable:
-        taken = Quantity(min(left, there))
-        cost, fees = cost + at * taken, fees + (taker_fee(at, taken, Decimal(1)) if taken else 0)
-        left = Quantity(left - taken)
-    assert (got.value, got.fees) == (cost, fees)
-
-
-@given(LEVELS, st.integers(1, 6_000), st.integers(1, 99), st.sampled_from(list(Side)))
-def test_a_shadow_sells_to_who_stood_there_level_by_level_and_never_below_its_floor(
-    levels: list[tuple[int, int]], held: int, floor: int, side: Side
-):
-    own = sorted(((Price(each * 100), Quantity(there)) for each, there in levels), reverse=True)
-    shown = tuple(own) if side is Side.YES else tuple((Price(ONE_DOLLAR - at), there) for at, there in own)
-    both = replace(book(), bids=shown, asks=()) if side is Side.YES else replace(book(), bids=(), asks=shown)
-    wanted = CloseIntent(
-        trade_id=TradeId(1),
-        exchange_index=2,
-        quantity=Quantity(held),
-        floor=Price(floor * 100),
-        decided_at=NOW,
-        why="a test",
-    )
-    got = shadow.sale(wanted, trade(side=side), board(replace(view(), book=both)), NOW, 5.0)
-    reachable = [(at, there) for at, there in own if at >= floor * 100]
-    if not reachable:
-        assert isinstance(got, str)
-        return
-    assert not isinstance(got, str)
-    assert got.quantity == min(held, sum(there for _, there in reachable))
-    assert got.value <= got.quantity * reachable[0][0]
-    assert got.value >= got.quantity * floor * 100
-    left, value = got.quantity, 0
-    for at, there in reachable:
-        value += at * min(left, there)
-        left = Quantity(left - min(left, there))
-    assert got.value == value
-
-
-@pytest.mark.parametrize(
-    ("shown", "at", "why"),
-    [
-        (None, NOW, "not usable"),
-        (view(market(close_time=NOW + timedelta(seconds=1))), NOW + timedelta(seconds=1), "had closed"),
-        (view(), NOW + timedelta(seconds=6), "too old"),
-    ],
-)
-def test_a_shadow_gets_nothing_of_a_book_that_a_real_order_would_not_have_trusted(shown, at, why):
-    got = shadow.fill(intent(ticker=TICKER), None if shown is None else board(shown), at, 5.0)
-    assert isinstance(got, str)
-    assert why in got
-
-
 def shadow_trade(number: int, **changes: object) -> PaperTrade:
     usual = PaperTrade(
         paper_trade_id=number,
@@ -249,7 +170,7 @@ def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_
         6, quantity=Quantity(0), cost=Money(0), fees=Money(0), result=None, settled_at=None
     )
     won = shadow_trade(1, result=Side.YES, settled_at=NOW - timedelta(hours=1))
-    found = shadow.open_trades([won, shadow_trade(2), shadow_trade(3), live, nothing], NOW)
+    found = account_of([won, shadow_trade(2), shadow_trade(3), live, nothing], NOW).open_trades(NOW)
     assert [each.ticker for each in found.trades] == [TICKER]
     assert found.entries_by_market[TICKER] == 1
     assert nothing.ticker not in found.entries_by_market
@@ -262,7 +183,7 @@ def test_a_shadows_gates_count_its_own_trades_as_those_of_a_live_strategy_count_
 def test_a_paper_trade_that_made_nothing_neither_counts_as_a_loss_nor_ends_the_run_of_losses():
     even = shadow_trade(3, result=Side.YES, cost=Money(9_832_000))
     assert even.pnl == 0
-    found = shadow.open_trades([shadow_trade(2), even, shadow_trade(4)], NOW)
+    found = account_of([shadow_trade(2), even, shadow_trade(4)], NOW).open_trades(NOW)
     assert found.losses_in_a_row == 2
 
 
@@ -270,7 +191,7 @@ def test_exits_of_a_shadow_count_as_orders_of_the_last_minute_as_rows_do():
     seconds_ago = [NOW - timedelta(seconds=each) for each in (61, 40, 20)]
     held = shadow_trade(5, exit_orders_at=tuple(seconds_ago), result=None, settled_at=None)
     just_bought = shadow_trade(6, decided_at=NOW - timedelta(seconds=10))
-    assert shadow.open_trades([held, just_bought], NOW).orders_last_minute == 3
+    assert account_of([held, just_bought], NOW).open_trades(NOW).orders_last_minute == 3
 
 
 def test_a_shadow_that_sold_everything_has_ended_before_its_market_has():
@@ -283,7 +204,7 @@ def test_a_shadow_that_sold_everything_has_ended_before_its_market_has():
         proceeds=Money(5_000_000),
         sold_at=NOW - timedelta(minutes=1),
     )
-    found = shadow.open_trades([sold], NOW)
+    found = account_of([sold], NOW).open_trades(NOW)
     assert found.trades == ()
     assert (found.realised_today, found.wins_today) == (5_000_000 - 4_168_000, 1)
     assert sold.awaits_result
@@ -295,15 +216,15 @@ def test_a_shadow_that_sold_everything_has_ended_before_its_market_has():
 def test_a_shadow_that_sold_a_part_is_paid_for_both_parts():
     part = shadow_trade(5, sold=Quantity(400), proceeds=Money(2_000_000), result=Side.YES)
     assert part.pnl == 2_000_000 + 6_000_000 - 4_168_000
-    (held,) = shadow.open_trades([replace(part, result=None, settled_at=None)], NOW).trades
+    (held,) = account_of([replace(part, result=None, settled_at=None)], NOW).open_trades(NOW).trades
     assert held.held == 600
 
 
 def test_a_shadow_that_holds_a_market_does_not_want_it_again():
-    held = shadow.open_trades(
+    held = account_of(
         [shadow_trade(5, result=None, settled_at=None, closes_at=NOW + timedelta(minutes=5), ticker=TICKER)],
         NOW,
-    )
+    ).open_trades(NOW)
     _, outcome = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=None), RiskSection(), NOW)
     assert isinstance(outcome, Waits)
     assert outcome.gate == "already in"

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import anyio
+import anyio.lowlevel
 import asyncpg
 import pytest
 from aiohttp import web
@@ -248,6 +249,26 @@ async def test_an_order_is_sent_once_and_its_answer_told():
         await wires.orders.send(ORDER)
         assert isinstance(await outcome(wires), OrderAccepted)
         assert len(venue.requests) == 1
+    wires.close()
+
+
+@pytest.mark.parametrize("turns", range(12))
+async def test_an_executor_stopped_at_any_turn_says_what_came_of_every_order_that_it_took(turns: int):
+    """Whatever the turn of the event loop: in the queue still, or an outcome; and one that was not sent did not arrive."""
+    wires = Wires()
+    async with local_venue(answers(201, CREATED)) as venue:
+        async with executing(venue.rest(), wires) as group:
+            await anyio.sleep(0.01)  # until the next order's task has started
+            await wires.orders.send(ORDER)
+            for _ in range(turns):
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        if wires.orders.depth == 0:
+            told = await outcome(wires)
+            if isinstance(told, OrderRejected):
+                assert (told.code, len(venue.requests)) == ("not_sent", 0)
+        else:
+            assert venue.requests == []
     wires.close()
 
 

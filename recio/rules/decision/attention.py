@@ -10,6 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import msgspec
+from msgspec.structs import replace as changed
+
 from recio.messages.controls import TradingControls
 from recio.messages.markets import MarketBoard, MarketView, VenuePhase
 from recio.messages.orders import TradeView
@@ -45,12 +48,12 @@ class Attention:
             self.by_symbol = _by_symbol(board)
         if self._is_for_all(before, noticed):
             # With every view of it: who keeps looks begins anew from such a one, whatever was lost before.
-            return replace(noticed, board=market_board.everything(board))
-        changed = {view.market.ticker: None for view in noticed.board.views}
+            return changed(noticed, board=market_board.everything(board))
+        concerned = {view.market.ticker: None for view in noticed.board.views}
         before_prices = None if before is None else before.prices
         for symbol in _moved(before_prices, noticed.prices):
-            changed |= self.by_symbol.get(symbol, {})
-        return _at(tuple(changed), noticed)
+            concerned |= self.by_symbol.get(symbol, {})
+        return changed(noticed, tickers=tuple(concerned))
 
     def _is_for_all(self, before: EntryLook | None, noticed: EntryLook) -> bool:
         if before is None or self.next_at is None or noticed.at >= self.next_at:
@@ -61,8 +64,7 @@ class Attention:
         return is_laid_out_anew or _concerns_all(before, noticed)
 
 
-@dataclass(frozen=True, slots=True)
-class _Concern:
+class _Concern(msgspec.Struct, frozen=True, gc=False):
     """What a decision about one trade looked at."""
 
     trade: TradeView
@@ -140,20 +142,6 @@ def _phase(board: MarketBoard | None) -> VenuePhase | None:
 def _price_of(trade: TradeView, board: MarketBoard | None, prices: Prices | None) -> PriceView | None:
     view = market_on(board, trade.ticker)
     return None if view is None or prices is None else prices.by_symbol.get(view.market.symbol)
-
-
-def _at(tickers: tuple[Ticker, ...], noticed: EntryLook) -> EntryLook:
-    """`replace` finds out anew each time which fields there are, and this is asked at every message."""
-    return EntryLook(
-        at=noticed.at,
-        tickers=tickers,
-        board=noticed.board,
-        prices=noticed.prices,
-        trades=noticed.trades,
-        paper=noticed.paper,
-        account=noticed.account,
-        controls=noticed.controls,
-    )
 
 
 def _by_symbol(board: MarketBoard) -> dict[str, dict[Ticker, None]]:

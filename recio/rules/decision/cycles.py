@@ -6,14 +6,15 @@ It is what a recording of decisions holds, and what a replay computes again. A c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BoardChange, MarketBoard
-from recio.messages.orders import OpenTrades, TradeView
+from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices
 from recio.rules.account import risk
 from recio.rules.decision import entry
@@ -21,6 +22,7 @@ from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_on
+from recio.rules.market.taken import board_without
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.units import Money, Ticker
@@ -28,8 +30,7 @@ from recio.units import Money, Ticker
 NO_CONTROLS = TradingControls()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryLook:
+class EntryLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that entry looked at once, for all strategies."""
 
     at: datetime
@@ -45,15 +46,13 @@ class EntryLook:
     controls: TradingControls | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryCycle:
+class EntryCycle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     look: EntryLook
     outcomes: Mapping[str, OpenIntent | Waits]
     """By strategy."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitLook:
+class ExitLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything that exit looked at for one trade."""
 
     at: datetime
@@ -63,10 +62,11 @@ class ExitLook:
     prices: Prices | None
     controls: TradingControls | None
     before: exit_rule.ExitMemory
+    taken: tuple[TakenLevel, ...] = ()
+    """What trades on paper took from the book; it is not there for them."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitCycle:
+class ExitCycle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     look: ExitLook
     decided: exit_rule.ExitDecision
 
@@ -75,12 +75,12 @@ Cycle = EntryCycle | ExitCycle
 
 
 def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) -> EntryInputs:
-    """What one strategy saw: a shadow has trades of its own."""
-    is_shadow = strategy.stage is Stage.SHADOW
+    """What one strategy saw: a shadow has trades of its own, and a board without what they took."""
+    trades = look.paper.get(strategy.name) if strategy.stage is Stage.SHADOW else look.trades
     return EntryInputs(
-        board=board,
+        board=board if trades is None or not trades.taken else board_without(board, trades.taken),
         prices=look.prices,
-        trades=look.paper.get(strategy.name) if is_shadow else look.trades,
+        trades=trades,
         account=look.account,
         controls=look.controls,
     )
@@ -109,7 +109,7 @@ def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exi
     """What the exit rule makes of a look; the board as it was then."""
     return exit_rule.decide(
         look.trade,
-        board,
+        board_without(board, look.taken) if look.taken else board,
         look.prices,
         look.before,
         strategy.exit,
@@ -147,6 +147,7 @@ def of_exit(
     before: exit_rule.ExitMemory,
     strategy: Strategy,
     now: datetime,
+    taken: tuple[TakenLevel, ...] = (),
 ) -> ExitCycle:
     look = ExitLook(
         at=now,
@@ -155,6 +156,7 @@ def of_exit(
         prices=prices,
         controls=controls,
         before=before,
+        taken=taken,
     )
     return ExitCycle(look=look, decided=exited(look, board, strategy))
 

@@ -7,8 +7,10 @@ at no more than the price that still leaves that edge, for no more than stands t
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace as changed
 
 from recio.messages.account import AccountView
 from recio.messages.controls import Switch, TradingControls
@@ -44,8 +46,7 @@ LOOK_AROUND_SECONDS = 1.0
 NO_MARKET = Waits(gate="no market", sentence="no open market is known")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryInputs:
+class EntryInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Everything entry may look at in one cycle. The board is changed in place by its writer: it is looked at and not kept."""
 
     board: MarketBoard | None
@@ -55,8 +56,7 @@ class EntryInputs:
     controls: TradingControls | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryDecision:
+class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outcome: OpenIntent | Waits
     assessments: Assessments
     refusals: tuple[tuple[EventTicker, Waits], ...] = ()
@@ -166,7 +166,7 @@ def _decided(
 ) -> EntryDecision:
     """The outcome, with each market's own reason noted beside its assessment."""
     noted = tuple(
-        replace(strike, note=answer.sentence if isinstance(answer, Waits) else "wanted")
+        changed(strike, note=answer.sentence if isinstance(answer, Waits) else "wanted")
         for strike, answer in zip(strikes, answers, strict=True)
     )
     verdict = outcome.sentence if isinstance(outcome, Waits) else outcome.why
@@ -215,8 +215,7 @@ def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) 
     return seen.trades
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Candidate:
+class _Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     view: MarketView
     price: PriceView
     side: Side

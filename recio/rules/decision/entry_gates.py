@@ -6,8 +6,9 @@ They only look: what an order would cost is entry's affair, and what may be risk
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from recio.messages.markets import MarketStatus, MarketView
 from recio.messages.orders import OpenTrades
@@ -48,8 +49,7 @@ GATES = (
 PROGRESS = {gate: passed for passed, gate in enumerate(GATES)}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Waits:
+class Waits(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """No trade, and the first gate that said so: `gate` is stable, `sentence` is for a person."""
 
     gate: str

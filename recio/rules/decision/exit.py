@@ -6,8 +6,10 @@ whatever the model thinks, and asks no switch. What it remembers from cycle to c
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+import msgspec
+from msgspec.structs import replace as changed
 
 from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import CloseIntent
@@ -26,8 +28,7 @@ MAY_TRADE = (MarketStatus.ACTIVE, MarketStatus.UNKNOWN)
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitMemory:
+class ExitMemory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What exit knows of one trade from the cycles before; a restart begins with nothing."""
 
     falling_since: datetime | None = None
@@ -44,8 +45,7 @@ class ExitMemory:
 NOTHING = ExitMemory()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Holds:
+class Holds(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Keep the position, and why."""
 
     trade_id: TradeId
@@ -54,8 +54,7 @@ class Holds:
     """It should have been sold for too long and cannot be: somebody has to know, now and once."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitDecision:
+class ExitDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     outcome: CloseIntent | Holds
     remembered: ExitMemory
 
@@ -109,7 +108,7 @@ def decide(
     seen = _context(trade, board, prices, remaining, settings, now, Reader(model))
     match judge(trade, seen, before.falling_since, settings, now):
         case Keep(sentence=sentence, falling_since=since):
-            kept = replace(before, falling_since=since, unsold_since=None, alarmed=False)
+            kept = changed(before, falling_since=since, unsold_since=None, alarmed=False)
             return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
         case Sell(why=why):
             return _carry_out(trade, board, why, before, settings, now)
@@ -117,11 +116,23 @@ def decide(
 
 def _not_ahead(before: ExitMemory, now: datetime) -> ExitMemory:
     """What is remembered, with nothing in the future: a clock that was set back must not hold up a sale until it has caught up."""
-    times = (before.falling_since, before.last_attempt, before.unsold_since)
-    if not any(each is not None and each > now for each in times):
+    falling_since, last_attempt, unsold_since = before.falling_since, before.last_attempt, before.unsold_since
+    if (
+        (falling_since is None or falling_since <= now)
+        and (last_attempt is None or last_attempt <= now)
+        and (unsold_since is None or unsold_since <= now)
+    ):
         return before
-    falling_since, last_attempt, unsold_since = (None if each is None else min(each, now) for each in times)
-    return replace(before, falling_since=falling_since, last_attempt=last_attempt, unsold_since=unsold_since)
+    return changed(
+        before,
+        falling_since=_at_most(falling_since, now),
+        last_attempt=_at_most(last_attempt, now),
+        unsold_since=_at_most(unsold_since, now),
+    )
+
+
+def _at_most(at: datetime | None, now: datetime) -> datetime | None:
+    return None if at is None else min(at, now)
 
 
 def _switch(settings: ExitSection, controls: TradingControls) -> str:
@@ -208,7 +219,7 @@ def _unsold(
         sentence=f"to be sold ({why}): {hindered}",
         alarm=overdue and not before.alarmed,
     )
-    return ExitDecision(outcome=held, remembered=replace(before, unsold_since=since, alarmed=overdue))
+    return ExitDecision(outcome=held, remembered=changed(before, unsold_since=since, alarmed=overdue))
 
 
 def _floor(bid: Price | None, attempts: int, settings: ExitSection) -> Price:

@@ -5,8 +5,9 @@ Each looks only at what it needs, so that an unknown probability silences the pr
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from recio.messages.orders import TradeView
 from recio.messages.prices import Momentum
@@ -14,8 +15,7 @@ from recio.settings.trading import ExitSection
 from recio.units import Price, Side, price_text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExitContext:
+class ExitContext(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What is known of one trade's market at one moment."""
 
     remaining: float
@@ -29,15 +29,13 @@ class ExitContext:
     momentum: Momentum | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sell:
+class Sell(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Sell now, and why."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Keep:
+class Keep(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Nothing asks for a sale; `falling_since` is when the probability fell below the stop for good, so far."""
 
     sentence: str

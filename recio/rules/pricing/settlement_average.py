@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import erfc
+
+import msgspec
 
 from recio.rules.market.settlement import PRINTS
 from recio.rules.pricing.average_fit import Fit, Tails
@@ -18,8 +19,7 @@ from recio.rules.pricing.probability import mean_variance_seconds
 ROOT_HALF = math.sqrt(0.5)
 
 
-@dataclass(frozen=True, slots=True)
-class SettlementForecast:
+class SettlementForecast(msgspec.Struct, frozen=True, gc=False):
     """Where the mean will lie: dollars, and shares in [0, 1]."""
 
     expected: float
