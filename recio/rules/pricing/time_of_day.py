@@ -49,5 +49,5 @@ def growth(usual: TimeOfDay | None, now: float, until: float) -> float:
     """By what factor volatility measured over the past horizons changes for the time from now to then."""
     if usual is None:
         return 1.0
-    past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS)
+    past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS if part)
     return math.sqrt(mean_factor(usual, now, until) / past)
