@@ -28,13 +28,13 @@ from tests.builders import NOW, account, board, book, market, open_trades, price
 
 PARSE_AND_BOOK_CALLS = 13
 """Of one change of a book, from its bytes to the book."""
-ENTRY_CALLS = 145
+ENTRY_CALLS = 135
 """Of one entry decision over one market in which nothing is worth it."""
 ENTRY_CALLS_PER_STRIKE = 64
 """Of each further strike of a ladder."""
-CHANGED_BOOK_CALLS = 114
+CHANGED_BOOK_CALLS = 104
 """Of deciding on one changed book, however many strikes the ladder has."""
-EXIT_CALLS = 105
+EXIT_CALLS = 95
 """Of one exit decision about one trade that is kept."""
 
 CHANGES = 2_000

@@ -60,7 +60,8 @@ _quantity = lru_cache(maxsize=50_000)(units.quantity)
 NOT_A_FRAME = (*NOT_DECODABLE, units.UnitError)
 """All that hostile bytes can raise on the way."""
 
-_frequent = msgspec.json.Decoder(DeltaFrame | TickerFrame)
+FrequentFrame = DeltaFrame | TickerFrame
+_frequent = msgspec.json.Decoder(FrequentFrame)
 _envelope = msgspec.json.Decoder(Envelope)
 _snapshot = msgspec.json.Decoder(Snapshot)
 _delta = msgspec.json.Decoder(Delta)
@@ -81,11 +82,19 @@ def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
         except NOT_DECODABLE:
             # Another kind, or a fault: this way tells which, and names the field.
             return _parse(_envelope.decode(raw), received_at)
+        # As seen_in does, without the call: this is asked for every message of every market.
         if isinstance(frame, DeltaFrame):
             return _delta_seen(frame.sid, frame.seq, frame.msg)
         return _ticker_seen(frame.msg)
     except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
+
+
+def seen_in(frame: FrequentFrame) -> Frame:
+    """A frame of the frequent kinds, decoded, into a message. Raises UnitError."""
+    if isinstance(frame, DeltaFrame):
+        return _delta_seen(frame.sid, frame.seq, frame.msg)
+    return _ticker_seen(frame.msg)
 
 
 def _parse(envelope: Envelope, received_at: datetime) -> Frame:

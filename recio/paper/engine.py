@@ -233,9 +233,10 @@ class Engine:
 
     def paper(self, now: datetime) -> Mapping[str, OpenTrades]:
         """What stands in the place of real trades, by strategy: the same object for as long as nothing changed."""
-        read = {name: account.open_trades(now) for name, account in self.accounts.items()}
-        if len(read) != len(self._paper) or any(self._paper[name] is not rows for name, rows in read.items()):
-            self._paper = read
+        for name, account in self.accounts.items():
+            if self._paper.get(name) is not account.open_trades(now):
+                self._paper = {each: of.open_trades(now) for each, of in self.accounts.items()}
+                break
         return self._paper
 
     def account_view(self, now: datetime) -> AccountView:

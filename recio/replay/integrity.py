@@ -25,7 +25,7 @@ from recio.rules.market.order_book import (
     SequenceGap,
     is_impossible,
 )
-from recio.units import ONE_DOLLAR, Ticker
+from recio.units import ONE_DOLLAR, Ticker, complement
 
 BOOK_CHANNEL = "orderbook_delta"
 
@@ -126,7 +126,7 @@ class BookRoom:
                 self.crossed_instants += 1
         elif self.crossed:
             self.crossed.discard(ticker)
-        check, top = self._check_of(ticker), (yes, book.best_ask)
+        check, top = self._check_of(ticker), (yes, None if no is None else complement(no))
         if at_ms is None:
             check.undated_book_is(top, now_ns // NS_PER_MS)
         else:

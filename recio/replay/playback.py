@@ -61,6 +61,9 @@ class Clockwork:
     """Something was heard at this moment that nobody has decided on."""
     next_ns: int = 0
     """When time alone asks for a decision, or an outcome is due."""
+    next_at: datetime = EPOCH
+    timed_ns: int = 0
+    """`next_at` in nanoseconds."""
 
     def run(self, messages: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
         """Replay the whole recording. Raises BadRecording."""
@@ -98,7 +101,10 @@ class Clockwork:
         self.is_new = False
         now = utc(self.now_ns)
         self.session.decide(now, utc(self.heard_ns))
-        next_ns = _unix_ns(self.session.next_at(now))
+        next_at = self.session.next_at(now)
+        if next_at is not self.next_at:
+            self.next_at, self.timed_ns = next_at, _unix_ns(next_at)
+        next_ns = self.timed_ns
         if self.outcomes:
             next_ns = min(next_ns, self.outcomes[-1][0])
         self.next_ns = max(self.now_ns + SHORTEST_LOOK_NS, next_ns)
@@ -114,9 +120,14 @@ class Clockwork:
         if heard_ns > self.heard_ns:
             self.heard_ns = heard_ns
         session.room.take(frame, now_ns)
-        if isinstance(frame, BookDeltaSeen | BookSnapshotSeen):
-            session.dirty[frame.ticker] = None
-        self.is_new = True
+        if (
+            isinstance(frame, BookDeltaSeen | BookSnapshotSeen)
+            and frame.ticker not in session.room.books.views
+        ):
+            # Behind the best levels nothing changes that anybody looks at.
+            session.dirty[frame.ticker], self.is_new = None, True
+        elif session.losses != session.room.losses:
+            self.is_new = True
 
     def _finish(self) -> None:
         """What was due when the recording ended happens; what would have come later is not decided."""

@@ -23,7 +23,7 @@ import msgspec
 
 from recio.errors import BadRecording
 from recio.kalshi.frame_kinds import TickerSeen
-from recio.kalshi.frames import Frame, FrameError, parse_frame
+from recio.kalshi.frames import NOT_A_FRAME, Frame, FrameError, FrequentFrame, parse_frame, seen_in
 from recio.rules.market.order_book import BookDeltaSeen
 
 FRAMES = "kalshi_ws.jsonl"
@@ -48,10 +48,16 @@ class _Line(msgspec.Struct):
     m: msgspec.Raw
 
 
+class _FrequentLine(msgspec.Struct, gc=False):
+    recv_ns: Annotated[int, msgspec.Meta(ge=EARLIEST_MS * NS_PER_MS, le=LATEST_MS * NS_PER_MS)]
+    m: FrequentFrame
+
+
 BROKEN_LINE = (msgspec.MsgspecError, FrameError, UnicodeDecodeError, RecursionError, ArithmeticError)
 """Arithmetic: a number like 1e9999999 is no frame either."""
 
 _line = msgspec.json.Decoder(_Line)
+_frequent_line = msgspec.json.Decoder(_FrequentLine)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,21 +131,30 @@ def _only(folder: Path, name: str) -> Path | None:
 
 def read_frames(path: Path) -> Iterator[tuple[int, Frame]]:
     """(receive time in ns, frame) in the order received. Raises BadRecording at the first bad line."""
-    decode = _line.decode
+    decode = _frequent_line.decode
     number = 0
     for raw in _lines(path):
         number += 1
         try:
             line = decode(raw)
-            frame = parse_frame(bytes(line.m))
-        except BROKEN_LINE as error:
-            raise _bad(path, number, _explained(error, raw)) from error
+            received_ns, frame = line.recv_ns, seen_in(line.m)
+        except NOT_A_FRAME:
+            # Another kind, or a fault: this way tells which, and names the field.
+            received_ns, frame = _read_line(path, number, raw)
         at_ms = exchange_ms(frame)
         if at_ms is not None and not EARLIEST_MS <= at_ms <= LATEST_MS:
             raise _bad(path, number, f"ts_ms {at_ms} is not a time in Unix milliseconds")
-        yield line.recv_ns, frame
+        yield received_ns, frame
     if number == 0:
         raise BadRecording(f"{path} is empty: there is nothing to replay")
+
+
+def _read_line(path: Path, number: int, raw: bytes) -> tuple[int, Frame]:
+    try:
+        line = _line.decode(raw)
+        return line.recv_ns, parse_frame(bytes(line.m))
+    except BROKEN_LINE as error:
+        raise _bad(path, number, _explained(error, raw)) from error
 
 
 def exchange_ms(frame: Frame) -> int | None:

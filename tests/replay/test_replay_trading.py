@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from recio.errors import BadRecording
 from recio.replay.report import as_json
 from recio.replay.run import replay
 from recio.replay.windows import read_windows
@@ -438,6 +439,20 @@ def test_each_session_starts_afresh(recording, tmp_path):
 
     one, two = ([t for t in found["trades"] if t["session"] == name] for name in ("one", "two"))
     assert [{**each, "session": ""} for each in one] == [{**each, "session": ""} for each in two]
+
+
+def test_several_sessions_are_told_in_their_order_and_a_broken_one_is_refused(recording, tmp_path):
+    wild(recording, seconds=60)
+    for name in ("b", "a", "c"):
+        recording.folder = tmp_path / "many" / name
+        recording.write()
+
+    found = as_json(replay([tmp_path / "many"], AGAIN_AND_AGAIN))
+    assert [each["session"] for each in found["sessions"]] == ["a", "b", "c"]
+
+    (tmp_path / "many" / "b" / "kalshi_ws.jsonl.gz").write_bytes(gzip.compress(b"no line\n"))
+    with pytest.raises(BadRecording, match=r"b/kalshi_ws\.jsonl\.gz line 1"):
+        replay([tmp_path / "many"], AGAIN_AND_AGAIN)
 
 
 def test_a_floor_between_two_prices_of_the_grid_steps_down_and_sells(tempting):

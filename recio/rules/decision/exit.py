@@ -61,21 +61,22 @@ class ExitDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 LOOK_AROUND_SECONDS = 0.25
 """Market seconds after which a held trade is looked at even if nothing changed: time alone moves a probability."""
+LOOK_AROUND = timedelta(seconds=LOOK_AROUND_SECONDS)
 
 
 def next_moment(trade: TradeView, remembered: ExitMemory, settings: ExitSection, now: datetime) -> datetime:
     """When time alone may change what is decided of a trade; at most LOOK_AROUND_SECONDS from now."""
-    last = settings.time_stop_seconds_to_close
-    moments = [
-        (now, LOOK_AROUND_SECONDS),
+    last, soonest = settings.time_stop_seconds_to_close, now + LOOK_AROUND
+    for since, after in (
         (trade.opened_at, settings.min_hold_seconds),
         (trade.closes_at, -(last or 0.0)),
         (remembered.falling_since, settings.stop_confirm_seconds),
         (remembered.last_attempt, _pause(settings)),
         (remembered.unsold_since, settings.alarm_after_seconds),
-    ]
-    ahead = (since + timedelta(seconds=after) for since, after in moments if since is not None)
-    return min(each for each in ahead if each > now)
+    ):
+        if since is not None and now < (at := since + timedelta(seconds=after)) < soonest:
+            soonest = at
+    return soonest
 
 
 def decide(

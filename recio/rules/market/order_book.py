@@ -84,7 +84,8 @@ class Ladder:
     """Whether levels are shown at prices seen from the other outcome."""
     levels: dict[Price, Quantity] = field(default_factory=dict[Price, Quantity])
     _ascending: list[Price] = field(default_factory=list[Price])
-    _shown: tuple[tuple[Price, Quantity], ...] | None = None
+    shown_last: tuple[tuple[Price, Quantity], ...] | None = None
+    """None once anything among the best levels has changed."""
     _deepest_shown: int = 0
     """A change below this price shows nothing new."""
 
@@ -95,7 +96,7 @@ class Ladder:
     def replace(self, levels: tuple[tuple[Price, Quantity], ...]) -> None:
         self.levels = {price: quantity for price, quantity in levels if quantity > 0}
         self._ascending = sorted(self.levels)
-        self._shown = None
+        self.shown_last = None
 
     def change(self, price: Price, by: Quantity) -> Quantity:
         """Add a signed change; returns the new quantity, negative if that is impossible."""
@@ -109,17 +110,17 @@ class Ladder:
             del self.levels[price]
             del self._ascending[bisect_left(self._ascending, price)]
         if price >= self._deepest_shown:
-            self._shown = None
+            self.shown_last = None
         return now
 
     def shown(self) -> tuple[tuple[Price, Quantity], ...]:
         """The best levels, best first; made anew only after a change among them."""
-        if self._shown is None:
+        if self.shown_last is None:
             best, levels = self._ascending[: -DEPTH_SHOWN - 1 : -1], self.levels
             self._deepest_shown = best[-1] if len(best) == DEPTH_SHOWN else 0
             seen = map(complement, best) if self.is_mirrored else best
-            self._shown = tuple(zip(seen, map(levels.__getitem__, best), strict=True))
-        return self._shown
+            self.shown_last = tuple(zip(seen, map(levels.__getitem__, best), strict=True))
+        return self.shown_last
 
 
 @dataclass(slots=True)
@@ -205,11 +206,13 @@ class SequencedBooks:
             return gap
         if seen.ticker not in self.usable:
             return NotListening(seen.ticker)
-        self.views.pop(seen.ticker, None)
         if not 0 < seen.price < ONE_DOLLAR:
             self.usable.discard(seen.ticker)
             return ImpossibleLevel(seen.ticker, seen.price, seen.change)
-        now = self.books[seen.ticker].ladder(seen.side).change(seen.price, seen.change)
+        ladder = self.books[seen.ticker].ladder(seen.side)
+        now = ladder.change(seen.price, seen.change)
+        if ladder.shown_last is None:
+            self.views.pop(seen.ticker, None)
         if now < 0:
             self.usable.discard(seen.ticker)
             return ImpossibleLevel(seen.ticker, seen.price, now)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tails:
+
+class Tails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """How moves over so many seconds were spread, in units of the spread expected; `often` is the narrow one's share."""
 
     seconds: float

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
+import msgspec
+
 from recio.messages.markets import Market
 from recio.messages.prices import PriceView
 from recio.rules.pricing import empirical, market_probability
@@ -48,17 +50,12 @@ def average(settings: ModelSection) -> Model:
     return Model(fit=FITTED if settings.time_of_day else ANY_HOUR)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(msgspec.Struct, frozen=True):
     """A model at one moment."""
 
     model: Model
-    slices: dict[tuple[str, datetime], Slice | str] = field(
-        default_factory=dict[tuple[str, datetime], Slice | str]
-    )
-    forecasts: dict[EventTicker, tuple[datetime, SettlementForecast | str]] = field(
-        default_factory=dict[EventTicker, tuple[datetime, SettlementForecast | str]]
-    )
+    slices: dict[tuple[str, datetime], Slice | str] = {}
+    forecasts: dict[EventTicker, tuple[datetime, SettlementForecast | str]] = {}
     """Of each event that of its last market asked for, with its close: nearly always that of all of them."""
 
     def probability(self, market: Market, price: PriceView, now: datetime) -> float | str:

@@ -47,6 +47,8 @@ def prints_made(last_minute: Sequence[tuple[int, Decimal]], closes_at: int, now:
     """The prices of the closing minute's seconds that have passed; None if some are missing."""
     first = closes_at - PRINTS
     passed = max(0, min(PRINTS, math.floor(now) - first))
+    if not passed:
+        return []
     made = [float(price) for second, price in last_minute if first <= second < first + passed]
     # The second that just ended may not have been completed by a later trade yet.
     return made if passed - len(made) <= 2 else None

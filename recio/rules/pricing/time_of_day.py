@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -38,21 +37,17 @@ def mean_factor(usual: TimeOfDay, since: float, until: float) -> float:
     length = until - since
     if until <= (math.floor(since / HALF_HOUR) + 1) * HALF_HOUR:
         return length * factor(usual, since) / length  # nearly always, and the same to the last bit
-    return math.fsum(seconds * factor(usual, at) for at, seconds in _pieces(since, until)) / (until - since)
-
-
-def _pieces(since: float, until: float) -> Iterator[tuple[float, float]]:
-    """(instant, length) of each part that lies within one half hour."""
-    at = since
+    parts, at = list[float](), since
     while at < until:
         end = min(until, (math.floor(at / HALF_HOUR) + 1) * HALF_HOUR)
-        yield at, end - at
+        parts.append((end - at) * factor(usual, at))
         at = end
+    return math.fsum(parts) / length
 
 
 def growth(usual: TimeOfDay | None, now: float, until: float) -> float:
     """By what factor volatility measured over the past horizons changes for the time from now to then."""
     if usual is None:
         return 1.0
-    past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS)
+    past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS if part)
     return math.sqrt(mean_factor(usual, now, until) / past)
