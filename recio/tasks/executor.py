@@ -28,6 +28,8 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 IDLE_CYCLE = 1.0
 """Host seconds after which an idle executor signs the next order anew and says that it still listens."""
+TELL_LIMIT = 5.0
+"""Host seconds to tell of an order that did not leave; without it the order stays unanswered until reconciliation."""
 AGAIN = 0.002
 """Host seconds after an order until the next is made ready: by then its request has left, and no answer has come."""
 
@@ -50,7 +52,8 @@ class _Flight:
             await self.called.wait()
         except anyio.get_cancelled_exc_class():
             if self.order is not None:
-                await unsent(self.order)
+                with anyio.move_on_after(TELL_LIMIT, shield=True):
+                    await unsent(self.order)
             raise
         if self.order is not None:
             await send(self.order)
@@ -95,8 +98,7 @@ class Executor:
 
     async def _unsent(self, order: PlaceOrder) -> None:
         """The executor was stopped after it took the order and before the request was begun."""
-        with anyio.CancelScope(shield=True):
-            await self.outcomes.send(self._rejected(order, "stopped before it left"))
+        await self.outcomes.send(self._rejected(order, "stopped before it left"))
 
     async def _send(self, order: PlaceOrder) -> None:
         outcome: OrderOutcome = OrderUnknown(
