@@ -26,6 +26,7 @@ from recio.paper.matching import Answer
 from recio.rules.account import lifecycle
 from recio.rules.account.held import DayFigures, EventEntries, Held, MarketEntries, Written, apply, shown
 from recio.rules.account.lifecycle import COUNTED
+from recio.rules.account.losses import losing_after
 from recio.rules.account.risk import RATE_SPAN, Approved
 from recio.units import (
     PAYOUT_PER_UNIT,
@@ -207,7 +208,7 @@ class Account:
             wins=before.wins + (pnl > 0),
             losses=before.losses + (pnl < 0),
         )
-        losing = () if pnl > 0 else (*self.held.losing, trade.trade_id) if pnl < 0 else self.held.losing
+        losing = losing_after(self.held.losing, trade.trade_id, pnl)
         apply(self.held, Written(day=figures, losing=losing))
 
     def _write(self, written: Written, now: datetime) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import timedelta
 from typing import TypeAlias
 
@@ -11,8 +12,8 @@ from hypothesis import strategies as st
 
 from recio.db import trades
 from recio.db.connection import Connection
-from recio.rules.account.losses import losses_in_a_row
-from recio.units import Money, money_decimal
+from recio.rules.account.losses import losing_after
+from recio.units import Money, TradeId, money_decimal
 from tests.builders import NOW
 from tests.runs import begun
 
@@ -29,6 +30,14 @@ ORDER = """
 """
 FILLED = "UPDATE orders SET state = 'filled', filled = 1, venue_order_id = $1, ended_at = $2 WHERE client_order_id = $1"
 FILL = "INSERT INTO fills VALUES ($1, $1, $1, 'ask', 0.5, 1, 0.5 - $2::numeric, true, $3)"
+
+
+def losses_in_a_row(pnls: Iterable[int]) -> int:
+    """By the program, of profits oldest first."""
+    losing: tuple[TradeId, ...] = ()
+    for nth, pnl in enumerate(pnls):
+        losing = losing_after(losing, TradeId(nth), Money(pnl))
+    return len(losing)
 
 
 async def closed_trade(connection: Connection, fencing: int, nth: int, pnl: Money) -> None:
@@ -51,11 +60,11 @@ async def test_the_database_and_the_program_count_losses_in_a_row_alike(pool: Po
         fencing = (await begun(connection)).fencing
         for nth, pnl in enumerate(pnls):
             await closed_trade(connection, fencing, nth, pnl)
-        assert await trades.losses_in_a_row(connection) == losses_in_a_row(reversed(pnls))
+        assert await trades.losses_in_a_row(connection) == losses_in_a_row(pnls)
         await undone.rollback()
 
 
 def test_a_gain_ends_the_losses_and_a_zero_changes_nothing():
-    assert losses_in_a_row(map(Money, (-1, 0, -1, 1, -1))) == 2
-    assert losses_in_a_row(map(Money, (0, 0))) == 0
+    assert losses_in_a_row((-1, 1, -1, 0, -1)) == 2
+    assert losses_in_a_row((0, 0)) == 0
     assert losses_in_a_row(()) == 0

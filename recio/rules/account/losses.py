@@ -5,16 +5,11 @@ schema.sql has the same rule as losses_in_a_row(); a test holds both against the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from recio.units import Money
+from recio.units import Money, TradeId
 
 
-def losses_in_a_row(pnls: Iterable[Money]) -> int:
-    """Losing trades since the last winning one, of profits newest first. A profit of zero changes nothing."""
-    losses = 0
-    for pnl in pnls:
-        if pnl > 0:
-            break
-        losses += pnl < 0
-    return losses
+def losing_after(losing: tuple[TradeId, ...], trade_id: TradeId, pnl: Money) -> tuple[TradeId, ...]:
+    """The losing trades since the last gain, after one more has closed. A profit of zero changes nothing."""
+    if pnl > 0:
+        return ()
+    return (*losing, trade_id) if pnl < 0 else losing
