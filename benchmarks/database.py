@@ -122,6 +122,7 @@ async def _age(dsn: str, orders: int, audit_rows: int) -> None:
         await connection.execute(FILLS)
         await connection.execute("SET session_replication_role = origin")
         await connection.execute("SELECT post_fill(fill_id) FROM fills")
+        await connection.execute("SELECT count_anew()")
         await connection.execute(AUDIT, audit_rows, trades)
         await connection.execute("ANALYZE")
     finally:
