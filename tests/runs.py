@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from recio.db import identity, trade_store
+from recio.db import held_rows, identity, trade_store
 from recio.db.connection import Connection
 from recio.db.limits import put_in_force
 from recio.db.trade_store import Writer
 from recio.messages.decisions import CloseIntent
-from recio.messages.orders import PlaceOrder
+from recio.messages.orders import OpenTrades, PlaceOrder, TradeView
+from recio.rules.account.held import shown
 from recio.rules.account.risk import Approved
 from recio.settings.risk import RiskSection
 
@@ -43,3 +44,19 @@ async def placed_exit(
     """The command of an exit; None if there is nothing to sell."""
     answer = await trade_store.place_exit(connection, writer, intent, now, deadline)
     return None if answer is None else answer.command
+
+
+async def rows_say(connection: Connection, now: datetime) -> OpenTrades:
+    """What trade_manager would show of the rows as they are."""
+    return shown(await held_rows.load(connection, now), now)
+
+
+async def live_trade(connection: Connection, now: datetime) -> TradeView:
+    """The one trade that is live."""
+    (trade,) = (await rows_say(connection, now)).trades
+    return trade
+
+
+async def losses_in_a_row(connection: Connection) -> int:
+    """As the limit counts them."""
+    return await connection.fetchval("SELECT losses_in_a_row()")

@@ -31,7 +31,6 @@ from recio.messages.account import (
 )
 from recio.messages.decisions import CloseIntent
 from recio.messages.orders import (
-    OpenTrades,
     OrderAccepted,
     OrderOutcome,
     OrderPurpose,
@@ -42,7 +41,7 @@ from recio.messages.orders import (
     PlaceOrder,
 )
 from recio.rules.account import lifecycle, risk
-from recio.rules.account.held import EventEntries, MarketEntries, Written, shown
+from recio.rules.account.held import EventEntries, MarketEntries, Written
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import money_decimal, money_text, price_decimal, price_text, quantity_decimal, quantity_text
 
@@ -58,11 +57,6 @@ class Writer:
 
     tag: str
     fencing: int
-
-
-async def open_trades(connection: Connection, now: datetime) -> OpenTrades:
-    """Everything that the rows say now."""
-    return shown(await held_rows.load(connection, now), now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

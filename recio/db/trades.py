@@ -19,26 +19,14 @@ from recio.units import (
     quantity_of,
 )
 
-_LIVE = "SELECT * FROM trades WHERE is_live ORDER BY trade_id"
 _ONE = "SELECT * FROM trades WHERE trade_id = $1"
-_RECENT = "SELECT * FROM trades WHERE NOT is_live ORDER BY closed_at DESC, trade_id DESC LIMIT $1"
 _LIVE_ON = "SELECT trade_id FROM trades WHERE ticker = $1 AND state NOT IN ('closed', 'void')"
 _MOVE = "UPDATE trades SET state = $2 WHERE trade_id = $1"
 _END = "UPDATE trades SET state = $2, closed_at = $3, ended_by = $4, payout = $5 WHERE trade_id = $1"
 _MOVE_CLOSE = """
     UPDATE trades SET closes_at = $2 WHERE ticker = $1 AND is_live AND closes_at <> $2 RETURNING trade_id
 """
-_IN_A_ROW = "SELECT losses_in_a_row()"
 _EVER_TRADED = "SELECT ticker FROM market_entries WHERE ticker = ANY($1::text[])"
-
-
-async def live(connection: Connection) -> tuple[TradeView, ...]:
-    return tuple(trade_view(row) for row in await connection.fetch(_LIVE))
-
-
-async def recent(connection: Connection, limit: int) -> tuple[TradeView, ...]:
-    """The last ended trades, newest first."""
-    return tuple(trade_view(row) for row in await connection.fetch(_RECENT, limit))
 
 
 async def one(connection: Connection, trade_id: TradeId) -> TradeView:
@@ -72,11 +60,6 @@ async def end(
     payout: Money = Money(0),  # noqa: B008 - an immutable integer
 ) -> None:
     await connection.execute(_END, trade_id, state.value, at, ended_by, money_decimal(payout))
-
-
-async def losses_in_a_row(connection: Connection) -> int:
-    """Losses since the last gain, and since the last halt that somebody cleared."""
-    return await connection.fetchval(_IN_A_ROW)
 
 
 async def ever_traded(connection: Connection, tickers: list[Ticker]) -> frozenset[Ticker]:

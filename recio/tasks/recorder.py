@@ -40,7 +40,7 @@ class Recorder:
 
     async def run(self, say: Say) -> None:
         # A run that ended in the middle of a batch may have said what it never wrote.
-        self.segments.path = None
+        self.segments.path, self.segments.is_blind = None, True
         refused = ""
         try:
             while True:

@@ -47,7 +47,7 @@ from recio.units import (
 )
 from tests.builders import NOW, TICKER, section
 from tests.history import add_history
-from tests.runs import begun, placed_entry, placed_exit
+from tests.runs import begun, losses_in_a_row, placed_entry, placed_exit
 from tests.tasks.test_order_path_tasks import an_intent
 
 SOON = timedelta(seconds=2)
@@ -153,7 +153,7 @@ CALLS: dict[str, Call] = {
     "settlements without a row": lambda c, _: orders.settlements_without_row(c, [Ticker("T-101")]),
     "since when to read again": lambda c, _: orders.backfill_from(c),
     "markets ever traded": lambda c, _: trades.ever_traded(c, [Ticker("T-101"), Ticker("KX-NEVER")]),
-    "losses in a row": lambda c, _: trades.losses_in_a_row(c),
+    "losses in a row": lambda c, _: losses_in_a_row(c),
     "cash in the ledger": lambda c, _: cash.ledger_cash(c),
     "the opening balance": lambda c, _: cash.opening_balance(c),
     "a difference that was accepted": lambda c, _: cash.is_accepted(c, "halt 101"),

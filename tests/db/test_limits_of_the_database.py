@@ -36,7 +36,7 @@ from recio.units import (
     quantity_decimal,
 )
 from tests.builders import EVENT, NOW, account, section
-from tests.runs import begun, placed_entry
+from tests.runs import begun, placed_entry, rows_say
 
 SOON = timedelta(seconds=2)
 TRADE = """
@@ -148,7 +148,7 @@ async def lose(connection: Connection, writer: Writer, nth: int) -> None:
 
 async def agree(connection: Connection, limits: RiskSection, intent: OpenIntent, ask: int = 5000) -> str:
     """Which limit the rule names for the same entry on the same rows."""
-    seen = await trade_store.open_trades(connection, NOW)
+    seen = await rows_say(connection, NOW)
     said = approve(intent, Exposure(trades=seen, account=account(), ask=Price(ask)), limits, NOW)
     return "" if isinstance(said, Approved) else said.limit
 
@@ -256,7 +256,7 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
         why="test",
     )
     assert await trade_store.place_exit(connection, later, close, NOW, SOON) is not None
-    seen = await trade_store.open_trades(connection, NOW)
+    seen = await rows_say(connection, NOW)
     assert [trade.state for trade in seen.trades] == [TradeState.CLOSING]
 
 

@@ -10,10 +10,10 @@ import asyncpg
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from recio.db import trades
 from recio.db.connection import Connection
 from recio.rules.account.losses import losing_after
 from recio.units import Money, TradeId, money_decimal
+from tests import runs
 from tests.builders import NOW
 from tests.runs import begun
 
@@ -60,7 +60,7 @@ async def test_the_database_and_the_program_count_losses_in_a_row_alike(pool: Po
         fencing = (await begun(connection)).fencing
         for nth, pnl in enumerate(pnls):
             await closed_trade(connection, fencing, nth, pnl)
-        assert await trades.losses_in_a_row(connection) == losses_in_a_row(pnls)
+        assert await runs.losses_in_a_row(connection) == losses_in_a_row(pnls)
         await undone.rollback()
 
 

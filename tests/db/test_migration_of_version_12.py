@@ -46,6 +46,7 @@ from recio.units import ClientOrderId, Money, Quantity, Ticker
 from tests.builders import NOW
 from tests.db.test_lost_while_starting import HERE as VENUE
 from tests.db.test_pool_and_schema import describe
+from tests.runs import rows_say
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 HERE = Path(__file__).parent
@@ -139,7 +140,7 @@ async def test_the_money_is_the_same_and_the_ledger_and_the_chain_are_proven(old
 async def test_trades_and_orders_are_in_the_same_states_and_go_on_from_there(old: Pool):
     await carry_over(old)
     async with transaction(old) as connection:
-        now = await trade_store.open_trades(connection, NOW)
+        now = await rows_say(connection, NOW)
         states = {order.client_order_id: order.state for order in now.recent_orders}
         assert states == {
             "recio-abcd1234-1-entry-1": OrderState.PENDING,

@@ -48,7 +48,7 @@ from recio.units import (
     price_text,
 )
 from tests.builders import EVENT, NOW, TICKER, account, open_trades
-from tests.runs import begun, placed_entry, placed_exit
+from tests.runs import begun, live_trade, placed_entry, placed_exit, rows_say
 
 DEADLINE = timedelta(seconds=2)
 VENUE_ID = VenueOrderId("venue-1")
@@ -124,7 +124,7 @@ async def opened(connection: Connection, writer: Writer, side: Side = Side.YES) 
     await trade_store.record_outcome(connection, accepted(order, 1000))
     book_side = BookSide.BID if side is Side.YES else BookSide.ASK
     await trade_store.record_fact(connection, fill(1000, side=book_side), NOW)
-    return (await trades.live(connection))[0].trade_id
+    return (await live_trade(connection, NOW)).trade_id
 
 
 async def test_an_entry_is_a_trade_an_order_and_an_audit_log_row_before_anything_is_sent(
@@ -134,7 +134,7 @@ async def test_an_entry_is_a_trade_an_order_and_an_audit_log_row_before_anything
     row = await orders.by_client_id(connection, order.client_order_id)
     assert row is not None
     assert (row.state, row.reserved) == (OrderState.PENDING, 5_374_800)
-    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    assert (await live_trade(connection, NOW)).state is TradeState.OPENING
     assert await connection.fetchval("SELECT count(*) FROM audit_log WHERE kind = 'order pending'") == 1
 
 
@@ -157,11 +157,11 @@ async def test_a_trade_opens_when_its_order_has_ended_and_every_counted_fill_is_
 ):
     order = await entry(connection, writer)
     await trade_store.record_outcome(connection, accepted(order, 1000))
-    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    assert (await live_trade(connection, NOW)).state is TradeState.OPENING
     await trade_store.record_fact(connection, fill(400, fill_id="f1"), NOW)
-    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    assert (await live_trade(connection, NOW)).state is TradeState.OPENING
     changes = await trade_store.record_fact(connection, fill(600, 5100, fill_id="f2"), NOW)
-    trade = (await trades.live(connection))[0]
+    trade = await live_trade(connection, NOW)
     assert trade.state is TradeState.OPEN
     assert trade.entry_cost == 400 * 5200 + 600 * 5100
     assert trade.fees == 35_000
@@ -174,14 +174,14 @@ async def test_a_fill_before_the_answer_is_kept_and_counted_once(connection: Con
     again = replace(fill(1000), fee=Money(1), price=Price(1))
     assert not (await trade_store.record_fact(connection, again, NOW)).is_new
     await trade_store.record_outcome(connection, accepted(order, 1000))
-    trade = (await trades.live(connection))[0]
+    trade = await live_trade(connection, NOW)
     assert (trade.state, trade.held, trade.fees) == (TradeState.OPEN, 1000, 17_500)
 
 
 async def test_an_order_that_filled_nothing_voids_its_trade(connection: Connection, writer: Writer):
     order = await entry(connection, writer)
     await trade_store.record_outcome(connection, accepted(order, 0))
-    ended = (await trades.recent(connection, 1))[0]
+    ended = (await rows_say(connection, NOW)).recent_trades[0]
     assert (ended.state, ended.ended_by, ended.pnl) == (TradeState.VOID, "no fill", 0)
 
 
@@ -189,7 +189,7 @@ async def test_a_rejected_order_voids_its_trade(connection: Connection, writer: 
     order = await entry(connection, writer)
     rejected = OrderRejected(client_order_id=order.client_order_id, code="x", text="y", at=NOW)
     await trade_store.record_outcome(connection, rejected)
-    assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
+    assert (await rows_say(connection, NOW)).recent_trades[0].state is TradeState.VOID
 
 
 async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_venue_shows_it(
@@ -198,7 +198,7 @@ async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_v
     order = await entry(connection, writer)
     unknown = OrderUnknown(client_order_id=order.client_order_id, why="time-out", at=NOW)
     await trade_store.record_outcome(connection, unknown)
-    now = await trade_store.open_trades(connection, NOW)
+    now = await rows_say(connection, NOW)
     assert [(each.state, each.reserved) for each in now.orders] == [(OrderState.UNKNOWN, 5_374_800)]
     again = await trade_store.place_entry(connection, writer, an_intent(), NOW, DEADLINE)
     assert isinstance(again, trade_store.Refused)
@@ -212,7 +212,7 @@ async def test_an_unknown_order_keeps_its_reservation_and_its_market_until_the_v
     )
     await trade_store.record_fact(connection, seen, NOW)
     await trade_store.record_fact(connection, fill(1000), NOW)
-    assert (await trades.live(connection))[0].state is TradeState.OPEN
+    assert (await live_trade(connection, NOW)).state is TradeState.OPEN
 
 
 async def test_a_late_rejection_does_not_undo_unknown(connection: Connection, writer: Writer):
@@ -233,7 +233,7 @@ async def test_an_order_proven_absent_frees_its_market(connection: Connection, w
     await trade_store.record_fact(
         connection, OrderProvenAbsent(client_order_id=order.client_order_id, proof="two reads"), NOW
     )
-    assert (await trades.recent(connection, 1))[0].state is TradeState.VOID
+    assert (await rows_say(connection, NOW)).recent_trades[0].state is TradeState.VOID
     await entry(connection, writer)
 
 
@@ -258,7 +258,7 @@ async def test_a_settlement_that_arrives_before_the_last_fill_is_paid_when_it_do
     order = await entry(connection, writer)
     await trade_store.record_outcome(connection, accepted(order, 1000))
     await trade_store.record_fact(connection, settled(Side.YES), NOW)
-    assert (await trades.live(connection))[0].state is TradeState.OPENING
+    assert (await live_trade(connection, NOW)).state is TradeState.OPENING
     changes = await trade_store.record_fact(connection, fill(1000), NOW)
     assert [each.payout for each in changes.ended] == [10_000_000]
 
@@ -301,7 +301,7 @@ async def test_a_fill_of_somebody_elses_order_is_kept_and_changes_no_trade(
 ):
     changes = await trade_store.record_fact(connection, fill(1000), NOW)
     assert (changes.is_new, changes.is_ours) == (True, False)
-    assert await trades.live(connection) == ()
+    assert (await rows_say(connection, NOW)).trades == ()
 
 
 async def test_stopping_records_what_was_never_answered_as_unknown(connection: Connection, writer: Writer):
@@ -353,7 +353,7 @@ async def test_the_database_knows_the_legal_moves_of_a_trade(
     connection: Connection, writer: Writer, to: TradeState
 ):
     await entry(connection, writer)
-    trade_id = (await trades.live(connection))[0].trade_id
+    trade_id = (await live_trade(connection, NOW)).trade_id
     if to in TRADE_MOVES[TradeState.OPENING] and to is TradeState.VOID:
         await trades.end(connection, trade_id, to, NOW, "no fill")
     elif to in (*TRADE_MOVES[TradeState.OPENING], TradeState.OPENING):

@@ -50,7 +50,7 @@ from recio.units import (
 )
 from tests.builders import NOW, account, board, book, market, price, prices, section, view
 from tests.model.model_venue import EXTERNAL, TICK, ModelVenue
-from tests.runs import begun_under
+from tests.runs import begun_under, rows_say
 
 REQUEST_LIMIT = 10.0
 """Seconds after which a request that has not arrived never will."""
@@ -114,7 +114,7 @@ class OrderMachine(RuleBasedStateMachine):
             await self.connection.execute("SET CONSTRAINTS ALL DEFERRED")
 
     def rows(self) -> OpenTrades:
-        return self.run(trade_store.open_trades(self.connection, self.venue.now))
+        return self.run(rows_say(self.connection, self.venue.now))
 
     # --- intents ---------------------------------------------------------------------------------
 
