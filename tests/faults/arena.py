@@ -7,17 +7,13 @@ before it left; the books are compared whole each time.
 from __future__ import annotations
 
 import json
-import os
 import re
-import signal
-import subprocess
-import sys
 import time
 import urllib.request
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from decimal import Decimal
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +25,7 @@ from recio.db.embedded import SUPERUSER, EmbeddedServer
 from recio.test_hooks.crash_points import VARIABLE, CrashPoint
 from tests.conftest import unused_port
 from tests.faults.invariants import Bounds, Rows, at_any_instant, read_rows
+from tests.faults.processes import spawn
 
 SPEED = 30
 WINDOW_SECONDS = 180
@@ -97,8 +94,8 @@ class Arena:
     through: Path | None = None
     """The folder of a relay's socket by which the daemon reaches the database; None: the server's own."""
     port: int = field(default_factory=unused_port)
-    exchange: subprocess.Popen[bytes] | None = None
-    daemon: subprocess.Popen[bytes] | None = None
+    exchange: ForkServerProcess | None = None
+    daemon: ForkServerProcess | None = None
     lives: int = 0
 
     @property
@@ -111,18 +108,18 @@ class Arena:
         await self.server.ensure_database(self.name)
         folder = self.root / f"exchange-{self.name}"
         shape = ["--speed", str(SPEED), "--window-seconds", str(WINDOW_SECONDS), "--align"]
-        self.exchange = self._spawn(
+        self.exchange = spawn(
             ["exchange", "--credentials", str(folder), "--balance", "1000000", *shape],
-            f"exchange-{self.name}.log",
+            self.root / f"exchange-{self.name}.log",
             {},
         )
         await until(lambda: (folder / "credentials.json").exists(), UP_WITHIN, "the exchange did not start")
 
     async def close(self) -> None:
         for process in (self.daemon, self.exchange):
-            if process is not None and process.poll() is None:
+            if process is not None and process.exitcode is None:
                 process.kill()
-                process.wait()
+                process.join()
         async with self.connection("postgres") as connection:
             await connection.execute(f'DROP DATABASE IF EXISTS "{self.name}" WITH (FORCE)')
 
@@ -143,7 +140,7 @@ class Arena:
         )
         self.lives += 1
         armed = {} if crash_at is None else {VARIABLE: f"{crash_at[0].name}:{crash_at[1]}"}
-        self.daemon = self._spawn(["run", "--config", str(config)], self.log_name, armed)
+        self.daemon = spawn(["run", "--config", str(config)], self.root / self.log_name, armed)
 
     @property
     def log_name(self) -> str:
@@ -155,28 +152,19 @@ class Arena:
     def crash_told(self) -> bool:
         return re.search(r"^crash point \d+ [A-Z_]+ reached$", self.log_tail(10**7), re.MULTILINE) is not None
 
-    def _spawn(self, arguments: list[str], log: str, more: dict[str, str]) -> subprocess.Popen[bytes]:
-        with (self.root / log).open("wb") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", "recio", *arguments],
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env={**os.environ, **more},
-            )
-
     def ended(self) -> int | None:
         assert self.daemon is not None
-        return self.daemon.poll()
+        return self.daemon.exitcode
 
     async def kill(self) -> None:
         assert self.daemon is not None
         self.daemon.kill()
-        await anyio.to_thread.run_sync(self.daemon.wait)
+        await anyio.to_thread.run_sync(self.daemon.join)
 
     def ask_to_stop(self) -> None:
         assert self.daemon is not None
-        with suppress(ProcessLookupError):
-            self.daemon.send_signal(signal.SIGTERM)
+        if self.daemon.exitcode is None:
+            self.daemon.terminate()
 
     async def status(self) -> dict[str, Any] | None:
         """What the daemon's page says, None while it does not answer."""
