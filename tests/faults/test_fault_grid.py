@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from recio.exchange_sim.faults.faults import FaultKind
 from recio.test_hooks.crash_points import CrashPoint
 from tests.faults.cases import every_case, spread
 from tests.faults.run_grid import run_cases
@@ -17,6 +18,13 @@ def test_the_grid_has_every_crash_point_and_at_least_1500_cases():
     cases = every_case()
     assert {case.point for case in cases} == set(CrashPoint)
     assert len({case.title for case in cases}) == len(cases) >= 1500
+
+
+def test_every_fault_of_the_grid_is_one_that_the_exchange_knows():
+    kinds = {
+        dict(each.ask)["kind"] for case in every_case() for each in (*case.first, case.trouble) if each.ask
+    }
+    assert kinds <= set(FaultKind)
 
 
 @pytest.mark.timeout(600)
