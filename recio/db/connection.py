@@ -38,3 +38,14 @@ async def transaction(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Conn
     with transient_faults(), anyio.CancelScope(shield=True):
         async with pool.acquire(timeout=ACQUIRE_LIMIT) as connection, connection.transaction():
             yield connection
+
+
+@asynccontextmanager
+async def single_statement(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
+    """One connection for one statement, which is a transaction of its own: a read on a timer costs no BEGIN and no COMMIT.
+
+    The same promises as those of `transaction`.
+    """
+    with transient_faults(), anyio.CancelScope(shield=True):
+        async with pool.acquire(timeout=ACQUIRE_LIMIT) as connection:
+            yield connection

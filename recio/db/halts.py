@@ -3,17 +3,17 @@ cleared only by `recio resume`."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 from recio.db.connection import Connection
 from recio.messages.controls import Halt, HaltLevel
 
-_ACTIVE = """
+ACTIVE = """
     SELECT halt_id, level, cause, since, set_by, resolution FROM halts WHERE cleared_at IS NULL ORDER BY halt_id
 """
-_EVER_CLEARED = """
-    SELECT asked.cause FROM unnest($1::text[]) AS asked (cause)
+EVER_CLEARED = """
+    SELECT asked.cause FROM unnest($2::text[]) AS asked (cause)
     WHERE EXISTS (SELECT FROM halts AS h WHERE h.cause = asked.cause AND h.cleared_at IS NOT NULL)
 """
 _SET = """
@@ -29,23 +29,15 @@ _CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS 
 
 
 async def active(connection: Connection) -> tuple[Halt, ...]:
-    rows = await connection.fetch(_ACTIVE)
-    return tuple(
-        Halt(
-            halt_id=row["halt_id"],
-            level=HaltLevel(row["level"]),
-            cause=row["cause"],
-            since=row["since"],
-            by=row["set_by"],
-            resolution=row["resolution"],
-        )
-        for row in rows
+    return tuple(halt_of(tuple(row)) for row in await connection.fetch(ACTIVE))
+
+
+def halt_of(row: tuple[Any, ...]) -> Halt:
+    """Of the columns of ACTIVE, in their order."""
+    halt_id, level, cause, since, by, resolution = row
+    return Halt(
+        halt_id=halt_id, level=HaltLevel(level), cause=cause, since=since, by=by, resolution=resolution
     )
-
-
-async def ever_cleared(connection: Connection, causes: Iterable[str]) -> frozenset[str]:
-    """Which of these causes somebody cleared at some time: for causes that never go away by themselves."""
-    return frozenset(row["cause"] for row in await connection.fetch(_EVER_CLEARED, list(causes)))
 
 
 async def set_halt(connection: Connection, halt: Halt) -> bool:

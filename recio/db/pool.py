@@ -107,6 +107,7 @@ async def open_pool(
         timeout=CONNECT_TIMEOUT,
         command_timeout=STATEMENT_TIMEOUT,
         init=prepare,
+        reset=_as_it_is,
     )
     settings = SERVER_SETTINGS | {"application_name": application_name}
     try:
@@ -235,6 +236,10 @@ async def prepare(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.set_type_codec(
         "jsonb", schema="pg_catalog", encoder=_jsonb, decoder=_from_jsonb, format="binary"
     )
+
+
+async def _as_it_is(_: object) -> None:
+    """Nobody changes the settings of a pooled connection; asyncpg itself rolls back what was left open."""
 
 
 def _jsonb(value: object) -> bytes:

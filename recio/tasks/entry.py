@@ -17,7 +17,7 @@ from recio.bells import stand_aside, woken_by
 from recio.board_wire import Watch
 from recio.clock import Clock
 from recio.db import rejections, requests
-from recio.db.connection import transaction
+from recio.db.connection import single_statement, transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
@@ -214,7 +214,7 @@ class Entry:
         while True:
             await anyio.sleep(ASKED_EVERY)
             try:
-                async with transaction(self.pool) as connection:
+                async with single_statement(self.pool) as connection:
                     asked = await requests.waiting(connection)
                 for each in asked:
                     await self._serve(each, say)

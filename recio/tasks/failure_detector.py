@@ -21,8 +21,8 @@ import asyncpg
 import structlog
 
 from recio.clock import Clock
-from recio.db import halts, health, switches
-from recio.db.connection import transaction
+from recio.db import controls, halts
+from recio.db.connection import single_statement, transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.controls import Block, Halt, HaltRequest, RootCause, SwitchedOff, TradingControls
@@ -301,14 +301,12 @@ class FailureDetector:
         account = self.account.get()
         asked = frozenset(_without_row(each) for each in (account.unrecorded if account else ()))
         try:
-            async with transaction(self.pool) as connection:
-                measured.halts = await halts.active(connection)
-                measured.switched_off = await switches.off(connection)
-                measured.accepted = await halts.ever_cleared(connection, asked)
-                measured.read_only = await health.is_read_only(connection)
+            async with single_statement(self.pool) as connection:
+                rows = await controls.read(connection, asked)
         finally:
             measured.asked_at = None
-        measured.asked = asked
+        measured.halts, measured.switched_off = rows.halts, rows.switched_off
+        measured.accepted, measured.asked, measured.read_only = rows.ever_cleared, asked, rows.read_only
         measured.database_seconds = time.monotonic() - began
 
     async def _watch_disk(self, measured: _Measured) -> None:

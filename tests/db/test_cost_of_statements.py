@@ -13,8 +13,8 @@ import pytest
 
 from recio.db import (
     cash,
+    controls,
     halts,
-    health,
     held_rows,
     kill_switch,
     orders,
@@ -158,10 +158,9 @@ CALLS: dict[str, Call] = {
     "the opening balance": lambda c, _: cash.opening_balance(c),
     "a difference that was accepted": lambda c, _: cash.is_accepted(c, "halt 101"),
     "halts in force": lambda c, _: halts.active(c),
-    "causes that were cleared": lambda c, _: halts.ever_cleared(c, ["order 100"]),
     "a new halt": lambda c, _: halts.set_halt(c, HALT),
     "switches": lambda c, _: switches.off(c),
-    "whether it may write": lambda c, _: health.is_read_only(c),
+    "all that stops trading": lambda c, _: controls.read(c, ["order 100"]),
     "verified halts": lambda c, _: kill_switch.checks(c),
     "the order group": lambda c, _: kill_switch.order_group(c, 2),
     "requests of a person": lambda c, _: requests.waiting(c),

@@ -16,6 +16,7 @@ import pytest
 from recio.daemon.startup import owned_pool
 from recio.db import (
     cash,
+    controls,
     empirical_models,
     general_ledger,
     halts,
@@ -192,7 +193,7 @@ async def test_halts_switches_limits_and_grants_are_still_in_force(old: Pool):
         assert (halt.cause, halt.level) == ("flatten by hand", HaltLevel.FLATTEN)
         assert halt.resolution == "recio resume --by NAME"
         known = "order recio-abcd1234-2-entry-1 has no proven end"
-        assert await halts.ever_cleared(connection, [known, "another"]) == {known}
+        assert (await controls.read(connection, [known, "another"])).ever_cleared == {known}
         (verification,) = await kill_switch.checks(connection)
         assert (verification.halt_id, verification.cancelled) == (halt.halt_id, 3)
         assert await kill_switch.order_group(connection, 2) == "group"

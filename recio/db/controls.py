@@ -1,0 +1,42 @@
+"""What stops trading by the rows, in one statement: halts, switches, and whether the database may be written; it writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from recio.db import halts, switches
+from recio.db.connection import Connection
+from recio.messages.controls import Halt, SwitchedOff
+
+_READ = f"""
+    SELECT
+        ARRAY(SELECT ROW(h.*) FROM ({halts.ACTIVE}) AS h) AS halts,
+        ARRAY(SELECT ROW(s.*) FROM ({switches.OFF}) AS s) AS switched_off,
+        ARRAY({halts.EVER_CLEARED}) AS ever_cleared,
+        current_setting('transaction_read_only') = 'on' AS read_only
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlRows:
+    """The rows as one snapshot saw them."""
+
+    halts: tuple[Halt, ...]
+    switched_off: tuple[SwitchedOff, ...]
+    ever_cleared: frozenset[str]
+    """Those of the causes asked for that somebody cleared at some time."""
+    read_only: bool
+    """By decree, or because the database is the copy of another server."""
+
+
+async def read(connection: Connection, causes: Iterable[str]) -> ControlRows:
+    """`causes`: those that never go away by themselves, so that a clearance of them counts for good."""
+    row = await connection.fetchrow(_READ, switches.NAMES, list(causes))
+    assert row is not None
+    return ControlRows(
+        halts=tuple(halts.halt_of(each) for each in row["halts"]),
+        switched_off=tuple(switches.switched_off(each) for each in row["switched_off"]),
+        ever_cleared=frozenset(row["ever_cleared"]),
+        read_only=row["read_only"],
+    )
