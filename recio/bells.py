@@ -9,6 +9,9 @@ from typing import Protocol
 
 import anyio
 
+TIMER_SECONDS = 0.001
+"""What an event loop's timers are exact to."""
+
 
 class Rings(Protocol):
     """Any wire, for who only wants to be woken by it."""
@@ -26,6 +29,9 @@ class Bell:
     def __init__(self) -> None:
         self._rung = False
         self._sleeper: asyncio.Future[None] | None = None
+        self._until = 0.0
+        """When the sleeper wakes by itself, in the event loop's time."""
+        self._timer: asyncio.TimerHandle | None = None
 
     def ring(self) -> None:
         self._rung = True
@@ -37,15 +43,36 @@ class Bell:
         if not self._rung:
             loop = asyncio.get_running_loop()
             self._sleeper = loop.create_future()
-            timer = loop.call_later(max(0.0, seconds), self.ring)
+            self._until = loop.time() + max(0.0, seconds)
+            if self._timer is None or self._timer.when() > self._until:
+                self._set_timer(loop)
             try:
                 await self._sleeper
             finally:
-                timer.cancel()
                 self._sleeper = None
         else:
             await asyncio.sleep(0)
         self._rung = False
+
+    def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.stop_timer()
+        self._timer = loop.call_at(self._until, self._time_is_up, loop)
+
+    def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """A timer outlives the waits that a ring ended: to set one for each message cost more than this look."""
+        self._timer = None
+        if self._sleeper is None:
+            return
+        if self._until - loop.time() < TIMER_SECONDS:
+            self.ring()
+        else:
+            self._set_timer(loop)
+
+    def stop_timer(self) -> None:
+        """Nobody waits for it any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 @contextmanager
@@ -59,6 +86,7 @@ def woken_by(*wires: Rings) -> Generator[Bell]:
     finally:
         for wire in wires:
             wire.let_sleep(bell)
+        bell.stop_timer()
 
 
 class Bells:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+
 import anyio
 import anyio.lowlevel
 
@@ -52,3 +55,29 @@ async def test_a_reader_that_is_gone_is_not_rung_any_more():
     with anyio.move_on_after(0.02) as waited:
         await bell.wait(60)
     assert waited.cancelled_caught
+
+
+async def test_the_time_of_an_earlier_wait_neither_wakes_a_later_one_nor_makes_it_late():
+    wire = Latest[int]()
+    loop = asyncio.get_running_loop()
+    with woken_by(wire) as bell, anyio.fail_after(3):
+        began = loop.time()
+        wire.set(1)
+        for seconds in (0.0, 0.05, 0.2, 0.02):
+            asked = loop.time()
+            with anyio.CancelScope() as scope:
+                if seconds == 0.05:  # given up at once: its time is still running when the next wait begins
+                    scope.cancel()
+                await bell.wait(seconds)
+            if seconds in (0.2, 0.02):
+                assert loop.time() - asked > seconds - 0.002
+        assert loop.time() - began < 2
+
+
+async def test_a_bell_that_nobody_hears_any_more_leaves_no_timer_behind():
+    wire = Latest[int]()
+    with woken_by(wire) as bell, anyio.move_on_after(0):
+        await bell.wait(3600)
+    handles = [each for each in gc.get_objects() if isinstance(each, asyncio.TimerHandle)]
+    in_half_an_hour = asyncio.get_running_loop().time() + 1800
+    assert not [each for each in handles if each.when() > in_half_an_hour and not each.cancelled()]

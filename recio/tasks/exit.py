@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import anyio
 import structlog
 
-from recio.bells import stand_aside, woken_by
+from recio.bells import Bell, stand_aside, woken_by
 from recio.clock import Clock
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent
@@ -44,6 +44,7 @@ class _Memory:
 
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
     attention: ExitAttention = field(default_factory=ExitAttention)
+    held: bool = False
     said: str = "nothing is held"
 
     def forget_all_but(self, trades: OpenTrades) -> None:
@@ -73,11 +74,20 @@ class Exit:
             with anyio.move_on_after(LONGEST_PAUSE):
                 await self.controls.newer_than(0)
         memory = _Memory()
-        with woken_by(self.board, self.prices, self.open_trades, self.controls) as bell:
-            while True:
-                await cycle_of(Task.EXIT)
-                next_at = await self._look(memory)
-                say(memory.said)
+        while True:
+            # With nothing held no market concerns it, and hundreds of them change each second.
+            markets = (self.board, self.prices) if memory.held else ()
+            with woken_by(self.open_trades, self.controls, *markets) as bell:
+                await self._look_while(memory, bell, say)
+
+    async def _look_while(self, memory: _Memory, bell: Bell, say: Say) -> None:
+        """Until the first trade is held, or the last one is not any more."""
+        was_held = memory.held
+        while memory.held is was_held:
+            await cycle_of(Task.EXIT)
+            next_at = await self._look(memory)
+            say(memory.said)
+            if memory.held is was_held:
                 left = (next_at - self.clock.utc()).total_seconds() / self.clock.speed
                 await bell.wait(min(LONGEST_PAUSE, max(SHORTEST_PAUSE, left)))
 
@@ -89,6 +99,7 @@ class Exit:
             return longest
         memory.forget_all_but(trades)
         held = [each for each in trades.trades if each.state is TradeState.OPEN]
+        memory.held = bool(held)
         if not held:
             memory.said = "nothing is held"
         for trade in held:

@@ -186,7 +186,9 @@ class MarketSync:
                 await _send(known, socket, commands)
                 if not isinstance(outcome, Stray):
                     await self._pass_on(known, frame)
-            known.changed.ring()
+            # What came together goes on the board together, by who heard it: another task's turn would come later.
+            await cycle_of(Task.MARKET_SYNC)
+            self._put(known, socket)
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:
         """Ask again for what did not come, and notice a socket that pings and is dead."""
@@ -254,7 +256,7 @@ class MarketSync:
             raise Transient(f"the venue refused the account channels: {why}")
 
     async def _publish(self, known: _Known, socket: KalshiSocket, say: Say) -> None:
-        """At each change at once: whatever came together is published together."""
+        """At once whatever changes but by a frame, and the time of the board even if nothing does."""
         looked_at = -math.inf
         with woken_by(known.changed) as bell:
             while True:
