@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from recio.kalshi.error_codes import is_known_no
 from recio.kalshi.order_changes import (
     ENDED_OR_ELSEWHERE,
     CancelOutcome,
@@ -13,7 +14,7 @@ from recio.kalshi.order_changes import (
     order_verdict,
     read_cancel,
 )
-from recio.kalshi.orders import CONFLICT, CreatedOrder, NewOrder, accepted, order_body, rejected, unknown
+from recio.kalshi.orders import CreatedOrder, NewOrder, accepted, order_body, rejected, unknown
 from recio.kalshi.rate_limit import BilledRequest, Priority
 from recio.kalshi.responses import NOT_DECODABLE, Response, error_in
 from recio.kalshi.rest import ORDERS_PATH, KalshiRest
@@ -29,21 +30,6 @@ from recio.kalshi.writes import (
 from recio.messages.orders import OrderOutcome
 
 BATCH_PATH = f"{ORDERS_PATH}/batched"
-REFUSAL_CODES = frozenset(
-    {
-        "bad_request",
-        "missing_parameters",
-        "invalid_order",
-        "invalid_price",
-        "invalid_order_size",
-        "insufficient_balance",
-        "available_balance_too_low",
-        "fill_or_kill_insufficient_resting_volume",
-        "market_not_found",
-        "MARKET_INACTIVE",
-    }
-)
-"""An item has no status of its own, so only a code that is known to be a refusal is one."""
 NOT_FOUND_CODE = "not_found"
 
 
@@ -64,8 +50,6 @@ async def create_batch(
     request = BilledRequest(method="POST", path=BATCH_PATH, priority=Priority.ORDER, items=len(orders))
     body = {"orders": [order_body(each) for each in orders]}
     result = await attempt(rest, request, body=body, wait_seconds=wait_seconds)
-    if isinstance(result, Response) and result.status == CONFLICT:
-        return tuple(unknown(rest, each, "the venue already has an order of this batch") for each in orders)
     match verdict(result, OK_OR_CREATED):
         case RequestRefused(code=code, text=text):
             return tuple(rejected(rest, each, code, text) for each in orders)
@@ -110,7 +94,8 @@ def _created(rest: KalshiRest, order: NewOrder, row: msgspec.Raw) -> OrderOutcom
     except NOT_DECODABLE as error:
         return unknown(rest, order, f"an item that cannot be read: {error}")
     code, text = _error_of(row)
-    if code in REFUSAL_CODES and not item.order_id:
+    # An item has no status of its own, so only a code that is known to be a refusal is one.
+    if is_known_no(code) and not item.order_id:
         return rejected(rest, order, code, text)
     return unknown(rest, order, f"{code} {text}".strip())
 
@@ -127,7 +112,7 @@ def _cancelled(resting: Resting, row: msgspec.Raw) -> CancelOutcome:
     code, text = _error_of(row)
     if code == NOT_FOUND_CODE:
         return OutcomeUnknown(ENDED_OR_ELSEWHERE)
-    return RequestRefused(code, text) if code in REFUSAL_CODES else OutcomeUnknown(f"{code} {text}".strip())
+    return RequestRefused(code, text) if is_known_no(code) else OutcomeUnknown(f"{code} {text}".strip())
 
 
 def _error_of(row: msgspec.Raw) -> tuple[str, str]:

@@ -12,8 +12,9 @@ from datetime import datetime
 import msgspec
 
 from recio import units
+from recio.kalshi.error_codes import is_gone
 from recio.kalshi.rate_limit import BilledRequest, Priority, billed_shard
-from recio.kalshi.responses import NOT_DECODABLE, NOT_FOUND, Response
+from recio.kalshi.responses import NOT_DECODABLE, Response
 from recio.kalshi.rest import ORDERS_PATH, KalshiRest
 from recio.kalshi.writes import (
     OK,
@@ -126,7 +127,7 @@ async def amend(
 def order_verdict(result: WriteResult, success: tuple[int, ...]) -> WriteResult:
     """The verdict on a request that names an order: not found is unknown, it does not say what became of it."""
     judged = verdict(result, success)
-    if isinstance(judged, RequestRefused) and judged.status == NOT_FOUND:
+    if isinstance(judged, RequestRefused) and is_gone(judged.status, judged.code):
         return OutcomeUnknown(ENDED_OR_ELSEWHERE)
     return judged
 

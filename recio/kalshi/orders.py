@@ -27,7 +27,6 @@ from recio.units import (
     quantity_text,
 )
 
-CONFLICT = 409
 SELF_TRADE = "taker_at_cross"
 """When two of our own orders meet, the one that came second ends."""
 
@@ -92,9 +91,6 @@ async def create(rest: KalshiRest, order: NewOrder, *, wait_seconds: float) -> O
         method="POST", path=ORDERS_PATH, priority=Priority.ORDER, shard=billed_shard(order.exchange_index)
     )
     result = await attempt(rest, request, body=order_body(order), wait_seconds=wait_seconds)
-    if isinstance(result, Response) and result.status == CONFLICT:
-        # An order of ours with this id exists: only the order list can say what became of it.
-        return unknown(rest, order, "the venue already has an order with this id")
     match verdict(result, OK_OR_CREATED):
         case RequestRefused(code=code, text=text):
             return rejected(rest, order, code, text)

@@ -20,6 +20,8 @@ NOT_FOUND = 404
 TOO_MANY_REQUESTS = 429
 TRANSIENT_STATUSES = frozenset({408, TOO_MANY_REQUESTS})
 FIRST_SERVER_ERROR = 500
+MOST_SAID = 200
+"""Characters of an answer that are shown where it is no text."""
 NOT_DECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that decoding a body can raise: JSON nested too deep is a RecursionError."""
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -43,10 +45,12 @@ class Response:
 
 
 class _ErrorResponse(msgspec.Struct):
-    code: str = ""
-    message: str = ""
-    details: str = ""
-    msg: str = ""
+    """Of any kind each: what one field holds must not hide what another says."""
+
+    code: object = None
+    message: object = None
+    details: object = None
+    msg: object = None
 
 
 class _WrappedError(msgspec.Struct):
@@ -63,7 +67,7 @@ def exception_for(what: str, url: str, signer: Signer | None, response: Response
     Only an error body of the venue's own is a refusal.
     """
     error = error_in(response.body)
-    code, text = error or ("", response.body[:200].decode("utf-8", "replace").strip())
+    code, text = error or ("", response.body[:MOST_SAID].decode("utf-8", "replace").strip())
     is_transient = response.status in TRANSIENT_STATUSES or response.status >= FIRST_SERVER_ERROR
     if is_transient or code == "header_timestamp_expired":
         return Transient(f"{what}: {response.status} {code} {text}".strip())
@@ -119,6 +123,14 @@ def error_in(body: bytes) -> tuple[str, str] | None:
         error = found.error if isinstance(found, _WrappedError) else found
         if isinstance(error, str):
             return error.replace(" ", "_"), error
-        text = "; ".join(filter(None, (error.message, error.details, error.msg)))
-        return (error.code, text) if error.code or text else None
+        code = error.code if isinstance(error.code, str) else ""
+        text = "; ".join(filter(None, map(_said, (error.message, error.details, error.msg))))
+        return (code, text) if code or text else None
     return None
+
+
+def _said(value: object) -> str:
+    """A text as it is, anything else of a body as the JSON it came as, bounded."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return msgspec.json.encode(value).decode()[:MOST_SAID]

@@ -13,6 +13,7 @@ import anyio
 import structlog
 
 from recio.errors import Transient
+from recio.kalshi.error_codes import CONFLICT, may_be_done
 from recio.kalshi.rate_limit import BilledRequest
 from recio.kalshi.responses import (
     TOO_MANY_REQUESTS,
@@ -30,8 +31,8 @@ T = TypeVar("T")
 
 OK = (200,)
 OK_OR_CREATED = (200, 201)
-REFUSALS = frozenset({400, 401, 403, 404, 410, 429})
-"""Statuses that come instead of a change: with an error body nothing was carried out."""
+REFUSALS = frozenset({400, 401, 403, 404, CONFLICT, 410, 429})
+"""Statuses that come instead of a change: with an error body its code decides what was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ def verdict(result: WriteResult, success: tuple[int, ...]) -> WriteResult:
     error = error_in(result.body)
     if result.status in success and not carries_error(result.body):
         return result
-    if result.status in REFUSALS and error is not None:
+    if result.status in REFUSALS and error is not None and not may_be_done(result.status, error[0]):
         code, text = error
         return RequestRefused(code or str(result.status), text, result.status)
     said = " ".join(error or ("without an error body of the venue",)).strip()

@@ -18,6 +18,7 @@ from recio.db import kill_switch
 from recio.db.connection import transaction
 from recio.kalshi import account, order_groups
 from recio.kalshi.answers import NoAnswer, Round, answer_of
+from recio.kalshi.error_codes import is_gone
 from recio.kalshi.order_changes import Cancelled, cancel
 from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
@@ -48,6 +49,8 @@ class _Memory:
     triggered: bool | None = None
     """None while it is not known how the venue has it."""
     looked_at: float = 0.0
+    refused: str = ""
+    """The refusal of the group that was told last; empty while there is none."""
     checks: dict[int, HaltVerification] = field(default_factory=dict[int, HaltVerification])
     halts: tuple[Halt, ...] = ()
 
@@ -148,10 +151,14 @@ class KillSwitch:
             else:
                 return
         except VenueRefused as refused:
-            log.warning("order group refused", why=str(refused))
-            await self._forget_group(memory, shard)
+            if memory.refused != str(refused):
+                log.warning("order group refused", why=str(refused))
+            memory.refused = str(refused)
+            if is_gone(refused.status, refused.code):
+                await self._forget_group(memory, shard)
+            # Anything else, a pause above all, says nothing of the group: another one would be left behind each time.
             return
-        memory.looked_at = anyio.current_time()
+        memory.refused, memory.looked_at = "", anyio.current_time()
         memory.triggered = halted
         if memory.group is None:
             memory.group = group

@@ -66,6 +66,19 @@ async def test_an_order_with_an_id_is_accepted_with_its_exact_counts(status: int
             '{"error":{"code":"deprecated_v1_order_endpoint","message":"x"}}',
             "deprecated_v1_order_endpoint",
         ),
+        *(
+            (status, f'{{"error":{{"code":"{code}","message":"x","details":{details}}}}}', code)
+            for status in (400, 409)
+            for code in (
+                "trading_is_paused",
+                "exchange_is_paused",
+                "fill_or_kill_insufficient_resting_volume",
+                "market_closed",
+                "a_word_of_tomorrow",
+            )
+            for details in ("null", '{"until":1}')
+        ),
+        (409, '{"code":"market_closed","message":null}', "market_closed"),
         (429, '{"error":"too many requests"}', "too_many_requests"),
         (400, '{"msg":"Parameter validation failed"}', "400"),
     ],
@@ -81,6 +94,11 @@ async def test_a_refusal_with_an_error_body_is_a_rejection(status: int, body: st
     ("status", "body"),
     [
         (409, '{"error":{"code":"order_already_exists","message":"order already exists"}}'),
+        (400, '{"error":{"code":"order_already_exists","details":null}}'),
+        (409, '{"error":{"message":"conflict"}}'),
+        (409, '{"error":{"code":7,"message":"conflict"}}'),
+        (409, "<html>conflict</html>"),
+        (409, ""),
         (408, "{}"),
         (500, '{"error":{"code":"internal_server_error"}}'),
         (502, "<html>bad gateway</html>"),

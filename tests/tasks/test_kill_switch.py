@@ -10,6 +10,7 @@ from typing import Any
 
 import anyio
 import asyncpg
+import pytest
 from aiohttp import web
 
 from recio.clock import Clock
@@ -48,6 +49,8 @@ class Script:
     cancelled: list[str] = field(default_factory=list[str])
     groups: list[str] = field(default_factory=list[str])
     listed: int = 0
+    group_refusal: tuple[int, str] | None = None
+    """Status and code that answer every change of a group; its making goes through."""
     deaf: bool = False
     """Cancels are answered and have no effect."""
 
@@ -55,7 +58,11 @@ class Script:
         name = request.path.rsplit("/", 1)[-1]
         if "order_groups" in request.path:
             self.groups.append(name)
-            return web.json_response({"order_group_id": "g-1"}, status=201 if name == "create" else 200)
+            if self.group_refusal is not None and name != "create":
+                status, code = self.group_refusal
+                return web.json_response({"error": {"code": code, "message": code}}, status=status)
+            made = f"g-{self.groups.count('create')}"
+            return web.json_response({"order_group_id": made}, status=201 if name == "create" else 200)
         if name == "user_data_timestamp":
             return web.json_response({"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")})
         if request.method == "DELETE":
@@ -206,3 +213,23 @@ async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: async
         await wires.halt_verifications.newer_than(version)
         check = the_only_check(wires)
         assert check.flat_after is not None
+
+
+async def group_calls(script: Script, name: str, count: int) -> None:
+    while script.groups.count(name) < count:  # noqa: ASYNC110 - counted by the server's own handler
+        await anyio.sleep(0.01)
+
+
+@pytest.mark.parametrize("status", [400, 409])
+async def test_a_pause_leaves_no_order_group_behind_and_verifies_a_halt_all_the_same(
+    pool: asyncpg.Pool[asyncpg.Record], status: int
+):
+    wires, script = quiet(), Script(group_refusal=(status, "trading_is_paused"))
+    async with halting(script, pool, wires):
+        await group_calls(script, "reset", 2)
+        await halted(pool, wires)
+        await checks(wires, 1)
+        await group_calls(script, "trigger", 2)
+        script.group_refusal = None
+        await wires.order_group.newer_than(0)
+    assert script.groups.count("create") == 1
