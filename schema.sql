@@ -1132,3 +1132,136 @@ SELECT post_settlement(s.ticker) FROM (
     SELECT ticker FROM settlements AS s WHERE NOT EXISTS (SELECT FROM ledger_transactions AS p WHERE p.settled_ticker = s.ticker)
     ORDER BY settled_at, ticker
 ) AS s;
+
+-- What the system before recio left, as `recio import` read it. No limit, no count and no decision of recio looks at these tables,
+-- and the ledger does not hold them: that money moved before recio's first balance.
+-- `trust` is how good a witness the row is: 3 the venue's raw record, 2 typed columns, 1 a summary of them.
+
+-- Writer: `recio import`. Fills of the old system, by the venue's trade id.
+CREATE TABLE IF NOT EXISTS imported_fills (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    fill_id text NOT NULL,
+    order_id text NOT NULL,
+    ticker text NOT NULL,
+    side text NOT NULL CHECK (side IN ('yes', 'no')),
+    action text NOT NULL CHECK (action IN ('buy', 'sell')),
+    quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
+    -- Dollars per contract of `side`.
+    price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
+    fee numeric(18, 6),
+    at timestamptz NOT NULL,
+    doubtful boolean NOT NULL,
+    trust integer NOT NULL,
+    PRIMARY KEY (mode, fill_id)
+);
+
+-- Writer: `recio import`. Orders of the old system that name what they filled, cost and paid in fees.
+CREATE TABLE IF NOT EXISTS imported_orders (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    order_id text NOT NULL,
+    ticker text NOT NULL,
+    side text NOT NULL CHECK (side IN ('yes', 'no')),
+    action text NOT NULL CHECK (action IN ('buy', 'sell')),
+    status text NOT NULL,
+    filled numeric(14, 2) NOT NULL CHECK (filled >= 0),
+    cost numeric(18, 6),
+    fees numeric(18, 6),
+    at timestamptz,
+    trust integer NOT NULL,
+    PRIMARY KEY (mode, order_id)
+);
+
+-- Writer: `recio import`. A market may have settled more than once: the last that names a result counts.
+CREATE TABLE IF NOT EXISTS imported_settlements (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    ticker text NOT NULL,
+    settled_at timestamptz NOT NULL,
+    result text NOT NULL,
+    yes_quantity numeric(14, 2),
+    yes_cost numeric(18, 6),
+    no_quantity numeric(14, 2),
+    no_cost numeric(18, 6),
+    revenue numeric(18, 6),
+    fees numeric(18, 6),
+    value numeric(6, 4),
+    trust integer NOT NULL,
+    PRIMARY KEY (mode, ticker, settled_at)
+);
+
+-- Writer: `recio import`. Rows of the old trades table with the figures that stood there.
+CREATE TABLE IF NOT EXISTS imported_ledger_rows (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    key text NOT NULL,
+    old_row text NOT NULL,
+    ticker text NOT NULL,
+    side text NOT NULL CHECK (side IN ('yes', 'no')),
+    status text NOT NULL,
+    quantity numeric(14, 2),
+    buy_price numeric(6, 4),
+    sell_price numeric(6, 4),
+    fees numeric(18, 6),
+    pnl numeric(18, 6),
+    win_loss text NOT NULL,
+    opened_at timestamptz,
+    closed_at timestamptz,
+    -- Its New York time had no offset and falls into the hour that autumn has twice.
+    doubtful boolean NOT NULL,
+    strategy text NOT NULL,
+    entry_method text NOT NULL,
+    close_method text NOT NULL,
+    is_test boolean NOT NULL,
+    has_fees boolean NOT NULL,
+    whole boolean NOT NULL,
+    original text NOT NULL,
+    PRIMARY KEY (mode, key)
+);
+
+-- Writer: `recio import`. Trades rebuilt from the four tables above, and where the old ledger disagrees. NULL: it cannot be known.
+CREATE TABLE IF NOT EXISTS imported_trades (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    ticker text NOT NULL,
+    number integer NOT NULL CHECK (number > 0),
+    side text NOT NULL CHECK (side IN ('yes', 'no')),
+    source text NOT NULL CHECK (source IN ('fills', 'orders', 'settlement', 'ledger')),
+    quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
+    entry_cost numeric(18, 6),
+    exit_proceeds numeric(18, 6),
+    payout numeric(18, 6),
+    fees numeric(18, 6),
+    net_pnl numeric(18, 6),
+    opened_at timestamptz,
+    closed_at timestamptz,
+    doubtful boolean NOT NULL,
+    ledger_key text,
+    disagreements jsonb NOT NULL,
+    PRIMARY KEY (mode, ticker, number),
+    CHECK (net_pnl = exit_proceeds + payout - entry_cost - fees)
+);
+
+-- Writer: `recio import`. Prices of the old system's log, one a second, whichever account mode it ran in.
+CREATE TABLE IF NOT EXISTS imported_prices (
+    symbol text NOT NULL,
+    second bigint NOT NULL,
+    price numeric NOT NULL CHECK (price > 0),
+    doubtful boolean NOT NULL,
+    PRIMARY KEY (symbol, second)
+);
+
+-- Writer: `recio import`. Old settings by name, with the key and value of recio.toml that means the same. Nothing reads them.
+CREATE TABLE IF NOT EXISTS imported_settings (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    name text NOT NULL,
+    value text NOT NULL,
+    PRIMARY KEY (mode, name)
+);
+
+-- Writer: `recio import`. How far each table of each source was read, so that the next import reads what is new.
+CREATE TABLE IF NOT EXISTS imported_sources (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    path text NOT NULL,
+    table_name text NOT NULL,
+    stamp text NOT NULL,
+    rows bigint NOT NULL,
+    newest text,
+    PRIMARY KEY (mode, path, table_name)
+);

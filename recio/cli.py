@@ -28,6 +28,7 @@ COMMANDS = {
     "resume": ("halts", "clear every halt; first find out why it was set"),
     "switch": ("switch", "switch entry or exit off and on, each by itself"),
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
+    "import": ("import_old", "bring the data of the system before recio along"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""

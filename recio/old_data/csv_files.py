@@ -1,0 +1,67 @@
+"""Reads one CSV export: a header and rows; it takes a file that ends within a row for truncated."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from recio.old_data.sqlite_files import stamp_of
+from recio.old_data.tables import ENGINE, BrokenSource, OldTable
+
+LONGEST_FIELD = 4 * 1024 * 1024
+csv.field_size_limit(LONGEST_FIELD)
+
+
+def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> OldTable:
+    """The one table of the file, named after it. Raises BrokenSource."""
+    header = _header(path)
+
+    def rows(_since: str | None) -> Iterator[Sequence[object]]:
+        try:
+            with _opened(path) as file:
+                lines = csv.reader(file, strict=True)
+                next(lines)
+                for number, row in enumerate(lines, 2):
+                    if not row:
+                        continue
+                    if len(row) != len(header):
+                        raise BrokenSource(
+                            f"row {number} has {len(row)} values, the header {len(header)}: the file is truncated or was"
+                            " edited; export it again"
+                        )
+                    yield row
+        except (csv.Error, OSError, EOFError, UnicodeDecodeError) as error:
+            raise BrokenSource(f"it cannot be read to its end ({error}): export it again") from error
+
+    return OldTable(
+        path=shown or str(path),
+        name=(name or path.name.split(".")[0]).lower(),
+        columns=dict.fromkeys(header, "") | {ENGINE: "csv"},
+        rows=rows,
+        count=lambda: None,
+        stamp=stamp_of(path),
+        mode=mode,
+    )
+
+
+def _header(path: Path) -> list[str]:
+    try:
+        with _opened(path) as file:
+            found = next(csv.reader(file), list[str]())
+    except (csv.Error, OSError, UnicodeDecodeError) as error:
+        raise BrokenSource(f"it is not a CSV export ({error}): leave it out") from error
+    names = [each.strip().lower() for each in found]
+    if len(names) < 2 or len(set(names)) != len(names):
+        raise BrokenSource(
+            "its first line is not a header of column names: export it with one (COPY ... CSV HEADER)"
+        )
+    return names
+
+
+def _opened(path: Path) -> IO[str]:
+    if path.name.lower().endswith(".gz"):
+        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
+    return path.open("r", encoding="utf-8-sig", newline="", buffering=1 << 20)

@@ -1,0 +1,295 @@
+"""Reads all given sources into one harvest; a source that breaks gives nothing, and the others give all they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from recio.old_data import csv_files, folders, old_settings, records, sqlite_files, values
+from recio.old_data.compare import Disagreement
+from recio.old_data.harvest import Harvest, SourceLine, merge_into
+from recio.old_data.layouts import Kind, Layout, Unusable, layout_of
+from recio.old_data.price_log import PriceSpool, symbol_of
+from recio.old_data.records import BadRow
+from recio.old_data.sql_dump import Dump, is_dump
+from recio.old_data.tables import ENGINE, BrokenSource, OldTable
+
+HOURS_BACK = 2
+"""A log is read again from so long before its newest time: autumn's repeated hour must not hide rows."""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What an earlier import read of one table."""
+
+    stamp: str
+    rows: int
+    newest: str | None
+
+
+@dataclass(slots=True)
+class Part:
+    """What one file gives; joined to the harvest only when the file was read to its end."""
+
+    harvest: Harvest
+    lines: list[SourceLine] = field(default_factory=list[SourceLine])
+    unusable: list[str] = field(default_factory=list[str])
+    layouts: dict[str, Layout | Unusable | None] = field(
+        default_factory=dict[str, "Layout | Unusable | None"]
+    )
+
+
+@dataclass(slots=True)
+class Reader:
+    mode: str
+    spool: PriceSpool
+    seen: dict[tuple[str, str], Seen]
+    say: Say
+    harvest: Harvest = field(default_factory=Harvest)
+
+    def read(self, given: str) -> None:
+        """One path of the command line."""
+        path = Path(given)
+        if not path.exists():
+            self.refuse(given, "it does not exist: check the path")
+            return
+        found = 0
+        for each in folders.candidates(path):
+            found += self._file(each, asked=each == path)
+        if path.is_dir() and not found:
+            self.refuse(
+                given,
+                "it holds no data of the old system: give the REC.IO folder, its backend/data, or single files",
+            )
+
+    def read_table(self, table: OldTable) -> None:
+        """A table that was fetched from a server."""
+        self._guarded(table.path, lambda part: self._table(part, table), asked=True)
+
+    def refuse(self, path: str, why: str) -> None:
+        self.harvest.refused.append((path, why))
+
+    def _file(self, path: Path, *, asked: bool) -> bool:
+        """Whether it is one of the old system's."""
+        self.say(f"reading {path}")
+        lower = path.name.lower()
+        if lower.endswith(folders.DATABASES):
+            return self._guarded(str(path), lambda part: self._sqlite(part, path), asked=True)
+        if lower.endswith(".json"):
+            return self._guarded(str(path), lambda part: self._settings_file(part, path), asked=asked)
+        if lower.endswith((".csv", ".csv.gz")):
+            return self._guarded(
+                str(path),
+                lambda part: self._table(part, csv_files.table_of(path, folders.mode_of(path))),
+                asked=asked,
+            )
+        return self._guarded(str(path), lambda part: self._other(part, path), asked=asked)
+
+    def _other(self, part: Part, path: Path) -> None:
+        if is_dump(path):
+            self._dump(part, path)
+            return
+        with path.open("rb") as file:
+            is_database = file.read(len(sqlite_files.MAGIC)) == sqlite_files.MAGIC
+        if not is_database:
+            raise BrokenSource("it is none of SQLite file, plain SQL dump or CSV export: give one of these")
+        self._sqlite(part, path)
+
+    def _guarded(self, path: str, work: Callable[[Part], None], *, asked: bool) -> bool:
+        part = Part(Harvest())
+        spooled = self.spool.mark()
+        try:
+            work(part)
+            if part.unusable and not any(each.used for each in part.lines):
+                raise BrokenSource("; ".join(part.unusable))
+            if not part.lines:
+                raise BrokenSource(self._stranger(part))
+        except (BrokenSource, OSError, UnicodeDecodeError) as error:
+            self.spool.back_to(spooled)
+            if asked or part.lines or part.unusable:
+                self.refuse(path, str(error))
+            return asked or bool(part.lines)
+        for why in part.unusable:
+            self.refuse(path, why)
+        self.harvest.sources += part.lines
+        merge_into(self.harvest, part.harvest)
+        return True
+
+    def _stranger(self, part: Part) -> str:
+        names = ", ".join(sorted(part.layouts)[:6])
+        if not names:
+            return "it holds no tables: an empty file of the old system, or not its own; leave it out"
+        return f"it is not of the old system: none of its tables is known ({names}); leave it out"
+
+    def _sqlite(self, part: Part, path: Path) -> None:
+        with sqlite_files.opened(path) as connection:
+            for table in sqlite_files.tables_of(path, connection, folders.mode_of(path)):
+                self._table(part, table)
+
+    def _table(self, part: Part, table: OldTable) -> None:
+        layout = part.layouts[table.name] = layout_of(table.name, table.columns)
+        if isinstance(layout, Unusable):
+            if table.count() != 0:
+                part.unusable.append(layout.why)
+            return
+        if layout is None:
+            return
+        line = SourceLine(
+            path=table.path, table=table.name, kind=layout.kind, layout=layout.name, stamp=table.stamp
+        )
+        part.lines.append(line)
+        if layout.kind is Kind.LEFT:
+            line.rows = table.count()
+            return
+        if layout.kind is Kind.PRICES:
+            self._price_table(line, table)
+            return
+        rows = _counted(line, table.rows(None))
+        self._take(part, line, layout, table.names, rows, table.mode)
+
+    def _price_table(self, line: SourceLine, table: OldTable) -> None:
+        before = self.seen.get((table.path, table.name))
+        line.used = True
+        if before is not None and before.stamp == table.stamp:
+            line.rows, line.newest = before.rows, before.newest
+            return
+        since = _back(before.newest) if before and table.columns[ENGINE] == "sqlite" else None
+        names = table.names
+        counted, newest = self.spool.add(
+            symbol_of(table.name, table.path),
+            table.rows(since),
+            names.index("timestamp"),
+            names.index("price"),
+        )
+        whole = None if since is None else table.count()
+        line.rows = counted if whole is None else whole
+        line.newest = max(newest or "", (before.newest if before else None) or "") or None
+
+    def _dump(self, part: Part, path: Path) -> None:
+        dump = Dump(path)
+
+        def wanted(table: str, columns: dict[str, str]) -> bool:
+            if table not in part.layouts:
+                part.layouts[table] = layout_of(table, columns)
+            found = part.layouts[table]
+            if not isinstance(found, Layout) or found.kind is Kind.LEFT:
+                return False
+            before = self.seen.get((str(path), table))
+            return not (found.kind is Kind.PRICES and before is not None and before.stamp == dump.stamp)
+
+        lines: dict[str, SourceLine] = {}
+        for block in dump.blocks(wanted):
+            layout = part.layouts[block.table]
+            if not isinstance(layout, Layout):
+                continue
+            line = lines.get(block.table)
+            if line is None:
+                line = lines[block.table] = SourceLine(
+                    path=str(path), table=block.table, kind=layout.kind, layout=layout.name, stamp=dump.stamp
+                )
+                part.lines.append(line)
+            self._block(part, line, layout, block.columns, block.values)
+        part.unusable += [each.why for each in part.layouts.values() if isinstance(each, Unusable)]
+
+    def _block(
+        self,
+        part: Part,
+        line: SourceLine,
+        layout: Layout,
+        columns: dict[str, str],
+        rows: Iterator[Sequence[object]],
+    ) -> None:
+        names = [each for each in columns if each != ENGINE]
+        if layout.kind is Kind.LEFT:
+            return
+        if layout.kind is not Kind.PRICES:
+            self._take(part, line, layout, names, _counted(line, rows), None)
+            return
+        line.used = True
+        before = self.seen.get((line.path, line.table))
+        if before is not None and before.stamp == line.stamp:
+            line.rows, line.newest = before.rows, before.newest
+            return
+        counted, newest = self.spool.add(
+            symbol_of(line.table, ""), rows, names.index("timestamp"), names.index("price")
+        )
+        line.rows = (line.rows or 0) + counted
+        line.newest = max(newest or "", line.newest or "") or None
+
+    def _take(
+        self,
+        part: Part,
+        line: SourceLine,
+        layout: Layout,
+        names: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        mode: str | None,
+    ) -> None:
+        line.used = mode in (None, self.mode)
+        into = part.harvest if line.used else Harvest()
+        for cells in rows:
+            row = dict(zip(names, cells, strict=False))
+            try:
+                _row_into(into, layout, row, line.table)
+            except BadRow as bad:
+                shown = values.words(row.get("id") or row.get("trade_id")) or line.table
+                into.bad.append(
+                    Disagreement(
+                        ticker=bad.ticker, old_row=shown, field=bad.field, theirs=bad.found, ours=None
+                    )
+                )
+        if layout.kind is Kind.TRADES and _looks_rounded(into):
+            into.ledger = {key: replace(each, whole=False) for key, each in into.ledger.items()}
+        if not line.used:
+            part.harvest.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
+
+    def _settings_file(self, part: Part, path: Path) -> None:
+        found = values.json_object(path.read_text(encoding="utf-8"))
+        if found is None:
+            raise BrokenSource("it is not a JSON object: restore it, or leave it out")
+        layout = Layout(kind=Kind.SETTINGS, name="json-file")
+        line = SourceLine(
+            path=str(path), table=path.name, kind=layout.kind, layout=layout.name, stamp="", rows=1
+        )
+        part.lines.append(line)
+        line.used = True
+        _row_into(part.harvest, layout, found, path.name)
+
+
+def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str) -> None:
+    match layout.kind:
+        case Kind.FILLS:
+            into.add_fill(records.fill_of(row, layout.name))
+        case Kind.ORDERS:
+            into.add_order(records.order_of(row))
+        case Kind.SETTLEMENTS:
+            into.add_settlement(records.settlement_of(row, layout.name))
+        case Kind.TRADES:
+            into.add_ledger_row(records.ledger_row_of(row, table, layout.whole))
+        case Kind.SETTINGS:
+            into.settings |= old_settings.kept_of(row)
+        case Kind.PRICES | Kind.LEFT:
+            pass
+
+
+def _looks_rounded(of: Harvest) -> bool:
+    """No cents anywhere in results and fees, though there are enough of them: they were rounded on some way here."""
+    told = [each for row in of.ledger.values() for each in (row.pnl, row.fees) if each]
+    return len(told) >= 6 and all(each == each.to_integral_value() for each in told)
+
+
+def _counted(line: SourceLine, rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
+    line.rows = line.rows or 0
+    for row in rows:
+        line.rows += 1
+        yield row
+
+
+def _back(newest: str | None) -> str | None:
+    """Some time before a time as it was written, in the same writing."""
+    if newest is None or len(newest) < 13 or not newest[11:13].isdigit():
+        return None
+    hour = int(newest[11:13]) - HOURS_BACK
+    return None if hour < 0 else f"{newest[:11]}{hour:02}"

@@ -1,0 +1,356 @@
+"""The trades of one ticker from its fills, orders and settlement, and from the old ledger where those say nothing.
+
+Pure: it reads no file and no clock. A trade is what one entry order bought; exits reduce the oldest contracts first. The
+old system sold by buying the other side, and the venue nets the two.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from recio.old_data.records import Fill, LedgerRow, Order, Settlement
+from recio.old_data.values import MONEY_STEP
+
+ZERO = Decimal(0)
+LAST = datetime.max.replace(tzinfo=UTC)
+NEVER_HELD = ("pending", "error", "deleted", "unresolved", "")
+DEAREST_FEE = Decimal("0.03")
+"""Dollars per contract and fill that the venue's fee never reached, its rounding up to a cent for an order aside."""
+
+
+@dataclass(slots=True)
+class Trade:
+    """What one entry bought and what became of it. None: the old data cannot say."""
+
+    ticker: str
+    side: str
+    order_id: str
+    source: str
+    """fills, orders, settlement or ledger."""
+    quantity: Decimal = ZERO
+    entry_cost: Decimal | None = ZERO
+    sold: Decimal = ZERO
+    exit_proceeds: Decimal | None = ZERO
+    payout: Decimal | None = None
+    fees: Decimal | None = ZERO
+    result: str = ""
+    opened_at: datetime | None = None
+    closed_at: datetime | None = None
+    doubtful: bool = False
+    row: LedgerRow | None = None
+
+    @property
+    def held(self) -> Decimal:
+        return self.quantity - self.sold
+
+    @property
+    def net_pnl(self) -> Decimal | None:
+        parts = (self.entry_cost, self.exit_proceeds, self.payout, self.fees)
+        if any(each is None for each in parts):
+            return None
+        cost, proceeds, payout, fees = (each or ZERO for each in parts)
+        return proceeds + payout - cost - fees
+
+
+@dataclass(slots=True)
+class Records:
+    """All that the sources say of one ticker."""
+
+    ticker: str
+    fills: list[Fill] = field(default_factory=list[Fill])
+    orders: list[Order] = field(default_factory=list[Order])
+    settlements: list[Settlement] = field(default_factory=list[Settlement])
+    ledger: list[LedgerRow] = field(default_factory=list[LedgerRow])
+
+
+def rebuilt(of: Records) -> list[Trade]:
+    """The trades of a ticker in the order of their entries, each with the ledger row that tells of it."""
+    settled = newest_settlement(of)
+    fills = _with_what_orders_tell(of)
+    trades = _walk(of.ticker, fills) if fills else []
+    source = "fills" if of.fills else "orders"
+    for trade in trades:
+        trade.source = source
+    if not trades and settled is not None:
+        trades = _by_settlement(of, settled)
+    if not trades:
+        trades = [_by_ledger(row) for row in of.ledger if _was_held(row)]
+    _match(trades, of.ledger)
+    _settle(trades, settled)
+    _fees_of_the_market(trades, settled)
+    return trades
+
+
+def newest_settlement(of: Records) -> Settlement | None:
+    """The last word that names a result: a settlement may be corrected."""
+    return max(
+        of.settlements, key=lambda each: (bool(each.result), each.settled_at, each.trust), default=None
+    )
+
+
+# --- fills --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """One fill, or what an order tells of fills that are missing."""
+
+    order_id: str
+    side: str
+    is_sale: bool
+    quantity: Decimal
+    price: Decimal
+    fee: Decimal | None
+    at: datetime
+    doubtful: bool
+
+
+def _with_what_orders_tell(of: Records) -> list[_Step]:
+    by_order = defaultdict[str, Decimal](Decimal)
+    for each in of.fills:
+        by_order[each.order_id] += each.quantity
+    orders = {each.order_id: each for each in of.orders}
+    steps = [
+        _Step(
+            each.order_id,
+            each.side,
+            each.action == "sell",
+            each.quantity,
+            each.price,
+            each.fee
+            if each.fee is not None
+            else _share(orders.get(each.order_id), each.quantity, by_order[each.order_id]),
+            each.at,
+            each.doubtful,
+        )
+        for each in sorted(of.fills, key=lambda each: (each.at, each.fill_id))
+    ]
+    if "" not in by_order:
+        steps += [
+            _missing(each)
+            for each in of.orders
+            if each.filled and not by_order[each.order_id] and _has_price(each)
+        ]
+    return sorted(steps, key=lambda each: each.at)
+
+
+def _share(order: Order | None, quantity: Decimal, filled: Decimal) -> Decimal | None:
+    """A fill's part of its order's fees. An order that was kept before it had finished knows no fees."""
+    if order is None or order.fees is None or order.filled != filled:
+        return None
+    return order.fees * quantity / filled
+
+
+def _has_price(order: Order) -> bool:
+    return order.cost is not None and order.at is not None and 0 < order.cost < order.filled
+
+
+def _missing(order: Order) -> _Step:
+    assert order.cost is not None
+    assert order.at is not None
+    at = order.cost / order.filled
+    return _Step(
+        order.order_id, order.side, order.action == "sell", order.filled, at, order.fees, order.at, False
+    )
+
+
+def _walk(ticker: str, steps: Sequence[_Step]) -> list[Trade]:
+    trades: list[Trade] = []
+    for step in steps:
+        bought = _other(step.side) if step.is_sale else step.side
+        at = 1 - step.price if step.is_sale else step.price
+        left = step.quantity
+        for trade in (each for each in trades if each.side != bought and each.held > 0):
+            closing = min(left, trade.held)
+            if closing <= 0:
+                break
+            trade.sold += closing
+            trade.exit_proceeds = _plus(trade.exit_proceeds, closing * (1 - at))
+            _pay(trade, step, closing)
+            trade.closed_at = step.at if trade.held == 0 else None
+            left -= closing
+        if left > 0 and step.is_sale:
+            trades.append(_sold_without_entry(ticker, step, left))
+        elif left > 0:
+            _enter(ticker, trades, step, left)
+    for trade in trades:
+        _round(trade)
+    return trades
+
+
+def _enter(ticker: str, trades: list[Trade], step: _Step, quantity: Decimal) -> None:
+    """To the trade of the same order, or a new one. Without order ids whatever is held together is one trade."""
+    found = next(
+        (
+            each
+            for each in reversed(trades)
+            if each.side == step.side and each.order_id == step.order_id and (step.order_id or each.held > 0)
+        ),
+        None,
+    )
+    if found is None:
+        found = Trade(ticker, step.side, step.order_id, "fills", opened_at=step.at)
+        trades.append(found)
+    found.quantity += quantity
+    found.entry_cost = _plus(found.entry_cost, quantity * step.price)
+    found.closed_at = None
+    _pay(found, step, quantity)
+
+
+def _sold_without_entry(ticker: str, step: _Step, quantity: Decimal) -> Trade:
+    found = Trade(
+        ticker,
+        step.side,
+        step.order_id,
+        "fills",
+        quantity=quantity,
+        entry_cost=None,
+        sold=quantity,
+        closed_at=step.at,
+    )
+    found.exit_proceeds = quantity * step.price
+    _pay(found, step, quantity)
+    return found
+
+
+def _pay(trade: Trade, step: _Step, quantity: Decimal) -> None:
+    fee = None if step.fee is None else step.fee * quantity / step.quantity
+    trade.fees = None if fee is None or trade.fees is None else trade.fees + fee
+    trade.doubtful = trade.doubtful or step.doubtful
+
+
+def _plus(so_far: Decimal | None, more: Decimal) -> Decimal | None:
+    return None if so_far is None else so_far + more
+
+
+def _round(trade: Trade) -> None:
+    """Shares of sums come to whole millionths of a dollar."""
+    trade.entry_cost = None if trade.entry_cost is None else trade.entry_cost.quantize(MONEY_STEP)
+    trade.exit_proceeds = None if trade.exit_proceeds is None else trade.exit_proceeds.quantize(MONEY_STEP)
+    trade.fees = None if trade.fees is None else trade.fees.quantize(MONEY_STEP)
+
+
+def _other(side: str) -> str:
+    return "no" if side == "yes" else "yes"
+
+
+# --- without fills --------------------------------------------------------------------------------------
+
+
+def _by_settlement(of: Records, settled: Settlement) -> list[Trade]:
+    """From the counts and costs that the venue settled: it knows how much of each side was bought, and for how much."""
+    counts = {"yes": settled.yes_quantity or ZERO, "no": settled.no_quantity or ZERO}
+    costs = {"yes": settled.yes_cost, "no": settled.no_cost}
+    hint = next((each.side for each in of.ledger if _was_held(each)), None)
+    side = hint or max(counts, key=lambda each: counts[each])
+    if counts[side] == 0:
+        return []
+    other = _other(side)
+    closed = min(counts["yes"], counts["no"])
+    opposite = costs[other]
+    paid = None if opposite is None or not counts[other] else opposite * closed / counts[other]
+    found = Trade(
+        of.ticker, side, "", "settlement", quantity=counts[side], entry_cost=costs[side], sold=closed
+    )
+    found.exit_proceeds = ZERO if not closed else None if paid is None else closed - paid
+    fees = [each.fees for each in of.orders if each.filled]
+    found.fees = sum((each for each in fees if each is not None), ZERO) if fees and None not in fees else None
+    if found.entry_cost is not None:
+        _round(found)
+    return [found]
+
+
+def _was_held(row: LedgerRow) -> bool:
+    return row.status not in NEVER_HELD and bool(row.quantity)
+
+
+def _by_ledger(row: LedgerRow) -> Trade:
+    quantity = row.quantity or ZERO
+    found = Trade(
+        row.ticker, row.side, "", "ledger", quantity=quantity, opened_at=row.opened_at, doubtful=row.doubtful
+    )
+    found.entry_cost = None if row.buy_price is None else quantity * row.buy_price
+    found.fees = row.fees if row.whole and _is_plausible(row.fees, quantity) else None
+    if row.status != "closed":
+        return found
+    found.closed_at = row.closed_at
+    if row.close_method == "expired" or row.sell_price in (0, 1):
+        found.payout = None if row.sell_price is None else quantity * row.sell_price
+    else:
+        found.sold = quantity
+        found.exit_proceeds = None if row.sell_price is None else quantity * row.sell_price
+    return found
+
+
+def _is_plausible(fees: Decimal | None, quantity: Decimal) -> bool:
+    """One build of the old system kept cents where dollars belong."""
+    return fees is not None and 0 <= fees <= DEAREST_FEE * 2 * quantity + Decimal("0.02")
+
+
+# --- the ledger beside, and the end ------------------------------------------------------------------------
+
+
+def _match(trades: Sequence[Trade], ledger: Sequence[LedgerRow]) -> None:
+    """Each trade with the row of its side whose entry is nearest; rows that were never held come last."""
+    free = list(ledger)
+    for trade in sorted(trades, key=lambda each: (each.opened_at is None, each.opened_at or LAST)):
+        fitting = [each for each in free if each.side == trade.side]
+        if fitting:
+            trade.row = min(
+                fitting, key=lambda each: (not _was_held(each), _apart(trade.opened_at, each.opened_at))
+            )
+            free.remove(trade.row)
+            if trade.source == "settlement":
+                trade.opened_at, trade.doubtful = trade.row.opened_at, trade.row.doubtful
+
+
+def _apart(one: datetime | None, other: datetime | None) -> float:
+    return abs((one - other).total_seconds()) if one and other else 1e12
+
+
+def _settle(trades: Sequence[Trade], settled: Settlement | None) -> None:
+    held = [each for each in trades if each.held > 0]
+    for trade in trades:
+        if trade.held <= 0:
+            trade.payout = ZERO
+        elif settled is not None:
+            trade.closed_at = settled.settled_at
+            trade.result = settled.result
+            trade.payout = _payout(trade, settled, alone=len(held) == 1)
+        elif trade.payout is None and trade.row is not None and trade.source != "ledger":
+            _by_old_outcome(trade, trade.row)
+
+
+def _payout(trade: Trade, settled: Settlement, *, alone: bool) -> Decimal | None:
+    if settled.result in ("yes", "no"):
+        return trade.held if settled.result == trade.side else ZERO
+    if settled.result and settled.value is not None:
+        return trade.held * (settled.value if trade.side == "yes" else 1 - settled.value)
+    if not alone or settled.revenue is None:
+        return None
+    if settled.result or settled.revenue in (0, trade.held):
+        return settled.revenue
+    # A layout without the result keeps a bare amount: the whole payout, in cents or in dollars.
+    return trade.held if settled.revenue == trade.held * 100 else None
+
+
+def _by_old_outcome(trade: Trade, row: LedgerRow) -> None:
+    """Without a settlement the ledger's word for won or lost is all there is."""
+    if row.status == "closed" and row.sell_price in (0, 1) and trade.sold == 0:
+        trade.payout = trade.held * (row.sell_price or ZERO)
+        trade.closed_at = row.closed_at
+
+
+def _fees_of_the_market(trades: Sequence[Trade], settled: Settlement | None) -> None:
+    """Where fills and orders name no fees: the settlement's, or the ledger's if they can be true."""
+    if len(trades) != 1 or trades[0].fees is not None:
+        return
+    trade = trades[0]
+    if settled is not None and settled.fees is not None:
+        trade.fees = settled.fees
+    elif trade.row is not None and trade.row.whole and _is_plausible(trade.row.fees, trade.quantity):
+        trade.fees = trade.row.fees

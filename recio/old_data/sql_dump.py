@@ -1,0 +1,207 @@
+"""Reads a plain PostgreSQL dump line by line: COPY blocks and INSERT statements; it executes nothing of it."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO
+
+from recio.old_data.sqlite_files import stamp_of
+from recio.old_data.tables import ENGINE, BrokenSource
+
+CUSTOM_FORMAT = b"PGDMP"
+GZIP = b"\x1f\x8b"
+_CREATE = re.compile(r'^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?([\w."]+) \(', re.IGNORECASE)
+_COPY = re.compile(r'^COPY ([\w."]+)\s*(?:\((.*?)\))?\s+FROM stdin', re.IGNORECASE)
+_INSERT = re.compile(r'^INSERT INTO ([\w."]+)\s*(?:\((.*?)\))?\s*VALUES\s*', re.IGNORECASE)
+_COLUMN = re.compile(r'^\s*"?(\w+)"?\s+([\w ]+)')
+NO_COLUMNS = {"constraint", "primary", "unique", "check", "foreign", "exclude", "like"}
+_ESCAPED = re.compile(r"\\(.)")
+_MEANS = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "\\": "\\"}
+_VALUE = re.compile(r"\s*(?:E?'((?:[^']|'')*)'|([^\s,()']+))\s*(?:::[\w ]+(?:\(\d+(?:,\d+)?\))?)?\s*([,)])")
+Wanted = Callable[[str, dict[str, str]], bool]
+"""Whether the rows of this table with these columns are needed."""
+END = b"\\.\n"
+
+
+@dataclass(slots=True)
+class Block:
+    """The rows of one table that stand together, to be read before the next block is asked for."""
+
+    table: str
+    columns: dict[str, str]
+    values: Iterator[Sequence[object]]
+
+
+@dataclass(slots=True)
+class Dump:
+    """One pass over the file."""
+
+    path: Path
+    declared: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    began: bool = False
+    finished: bool = False
+
+    @property
+    def stamp(self) -> str:
+        return stamp_of(self.path)
+
+    def blocks(self, wanted: Wanted) -> Iterator[Block]:
+        """Every block; the rows of tables that are not `wanted` are passed over quickly. Raises BrokenSource."""
+        try:
+            with _opened(self.path) as file:
+                yield from self._blocks(file, wanted)
+        except (OSError, EOFError) as error:
+            raise BrokenSource(
+                f"the dump cannot be read to its end ({error}): copy or make it again"
+            ) from error
+
+    def _blocks(self, file: IO[bytes], wanted: Wanted) -> Iterator[Block]:
+        for raw in file:
+            if raw[:5] == b"COPY ":
+                found = _COPY.match(raw.decode("utf-8", "replace"))
+                if found:
+                    table = _name(found[1])
+                    columns = self._columns(table, found[2])
+                    values = _copied(file, table, skip=not wanted(table, columns))
+                    yield Block(table, columns, values)
+                    deque(values, maxlen=0)  # whatever was not asked for
+            elif raw[:12].upper() == b"INSERT INTO ":
+                yield from self._inserted(file, raw, wanted)
+            elif raw[:6].upper() == b"CREATE":
+                self._declare(file, raw.decode("utf-8", "replace"))
+            elif raw[:2] == b"--":
+                self.began = self.began or b"PostgreSQL database dump" in raw
+                self.finished = self.finished or b"PostgreSQL database dump complete" in raw
+        if self.began and not self.finished:
+            raise BrokenSource(
+                "the dump lacks its last line (PostgreSQL database dump complete): it is truncated; make it again"
+            )
+
+    def _inserted(self, file: IO[bytes], raw: bytes, wanted: Wanted) -> Iterator[Block]:
+        text = raw.decode("utf-8", "replace")
+        found = _INSERT.match(text)
+        if found is None:
+            return
+        table = _name(found[1])
+        columns = self._columns(table, found[2])
+        while text.count("'") % 2 or not text.rstrip().endswith(";"):
+            more = file.readline()
+            if not more:
+                raise BrokenSource(
+                    f"the dump ends within an INSERT INTO {found[1]}: it is truncated; make it again"
+                )
+            text += more.decode("utf-8", "replace")
+        rows = _tuples(text[found.end() :]) if wanted(table, columns) else []
+        yield Block(table, columns, iter(rows))
+
+    def _columns(self, table: str, written: str | None) -> dict[str, str]:
+        declared = self.declared.get(table, {})
+        if written is None:
+            return dict(declared) | {ENGINE: "postgresql"}
+        names = [each.strip().strip('"').lower() for each in written.split(",")]
+        return {each: declared.get(each, "") for each in names} | {ENGINE: "postgresql"}
+
+    def _declare(self, file: IO[bytes], text: str) -> None:
+        found = _CREATE.match(text)
+        if found is None:
+            return
+        columns: dict[str, str] = {}
+        rest = text[found.end() :]
+        lines = [rest] if rest.strip() else []
+        while not (lines and lines[-1].rstrip().endswith(";")):
+            raw = file.readline()
+            if not raw:
+                raise BrokenSource(
+                    f"the dump ends within CREATE TABLE {found[1]}: it is truncated; make it again"
+                )
+            lines.append(raw.decode("utf-8", "replace"))
+        for each in _declarations(" ".join(lines)):
+            column = _COLUMN.match(each)
+            if column and column[1].lower() not in NO_COLUMNS:
+                columns[column[1].lower()] = column[2].strip().lower()
+        self.declared[_name(found[1])] = columns
+
+
+def is_dump(path: Path) -> bool:
+    """Whether a file reads like SQL. Raises BrokenSource for a dump in pg_dump's own formats."""
+    with path.open("rb") as file:
+        head = file.read(len(CUSTOM_FORMAT))
+    if head == CUSTOM_FORMAT:
+        raise BrokenSource(
+            "it is a dump in pg_dump's custom format: turn it into plain SQL with pg_restore --file=dump.sql FILE"
+        )
+    return path.name.lower().endswith((".sql", ".sql.gz", ".dump", ".pgsql"))
+
+
+def _opened(path: Path) -> IO[bytes]:
+    with path.open("rb") as file:
+        zipped = file.read(2) == GZIP
+    return gzip.open(path, "rb") if zipped else path.open("rb", buffering=1 << 20)  # type: ignore[return-value]
+
+
+def _name(written: str) -> str:
+    """users.trades_0001, without quotes; public is left out."""
+    return written.replace('"', "").lower().removeprefix("public.")
+
+
+def _declarations(text: str) -> Iterator[str]:
+    """The parts between the commas that no bracket encloses."""
+    depth, part = 0, ""
+    for letter in text:
+        if letter == "," and depth == 0:
+            yield part
+            part = ""
+            continue
+        depth += (letter == "(") - (letter == ")")
+        if depth < 0:
+            break
+        part += letter
+    yield part
+
+
+def _copied(file: IO[bytes], table: str, *, skip: bool) -> Iterator[Sequence[object]]:
+    for raw in file:
+        if raw == END or raw.rstrip(b"\r\n") == b"\\.":
+            return
+        if not skip:
+            text = raw.decode("utf-8", "replace").rstrip("\n")
+            yield [_unescaped(each) for each in text.split("\t")]
+    raise BrokenSource(f"the dump ends within the rows of {table}: it is truncated; make it again")
+
+
+def _unescaped(text: str) -> str | None:
+    if "\\" not in text:
+        return text
+    if text == "\\N":
+        return None
+    return _ESCAPED.sub(lambda found: _MEANS.get(found[1], found[1]), text)
+
+
+def _tuples(text: str) -> list[list[str | None]]:
+    """The rows of a VALUES list."""
+    rows: list[list[str | None]] = []
+    at = 0
+    while (start := text.find("(", at)) >= 0:
+        row: list[str | None] = []
+        at = start + 1
+        while found := _VALUE.match(text, at):
+            quoted, plain, mark = found.groups()
+            at = found.end()
+            row.append(quoted.replace("''", "'") if quoted is not None else _plain(plain))
+            if mark == ")":
+                break
+        else:
+            raise BrokenSource(
+                f"a row of an INSERT cannot be read: {text[start : start + 60]!r}; dump it with COPY"
+            )
+        rows.append(row)
+    return rows
+
+
+def _plain(text: str) -> str | None:
+    return None if text.upper() == "NULL" else text
