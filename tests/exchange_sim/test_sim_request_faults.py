@@ -312,7 +312,7 @@ async def test_a_trading_pause_stops_placing_and_lets_cancel_and_an_exchange_pau
     path = "/portfolio/events/orders/"
     await arm(client, "trading_pause", seconds=60)
     status, body = await client.order(ticker, "bid", "0.1000", "1")
-    assert (status, body["error"]["code"]) == (400, "trading_is_paused")
+    assert (status, body["error"]["code"]) == (409, "trading_is_paused")
     assert (await client.request("DELETE", path + order["order_id"], market_ticker=ticker))[0] == 200
     await arm(client, "exchange_pause", seconds=60)
     for answer in (
@@ -320,7 +320,7 @@ async def test_a_trading_pause_stops_placing_and_lets_cancel_and_an_exchange_pau
         await client.request("DELETE", "/portfolio/events/orders"),
         await client.order(ticker, "bid", "0.1000", "1"),
     ):
-        assert (answer[0], answer[1]["error"]["code"]) == (400, "exchange_is_paused")
+        assert (answer[0], answer[1]["error"]["code"]) == (409, "exchange_is_paused")
     seen = json.loads((await client.plain("GET", "/admin/faults"))[1])
     assert seen["paused"] == {"trading": True, "exchange": True}
     await client.plain("DELETE", "/admin/faults")
