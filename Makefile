@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model evidence
+.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model evidence every-session
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -108,6 +108,10 @@ STEPS ?= 200000
 SEED ?= 1
 model: .venv/developer
 	RECIO_MODEL_STEPS=$(STEPS) RECIO_MODEL_SEED=$(SEED) $(BIN)/python -m pytest tests/model -q -s
+
+# The daemon lives through every recorded session in RECIO_DATA, killed in the middle, and its decisions are made again.
+every-session: .venv/developer
+	$(BIN)/python -m tests.recording.every_session
 
 # The page of what was tried and found, from the reports that the proofs above leave in docs/proof.
 fault-ledger: .venv/developer

@@ -84,12 +84,22 @@ def _guards_row(report: Report) -> str:
     )
 
 
+def _sessions_row(report: Report) -> str:
+    decided = report["entry_cycles"] + report["exit_cycles"]
+    return (
+        f"| every recorded session lived through, kill -9 in its middle, and decided again | {report['sessions']}"
+        f" sessions, {decided:,} decisions, {report['intents']} of them for an order, {report['lost']} not kept |"
+        f" {report['different'] + len(report['faults'])} | {report['commit']} | `{COMMANDS['every-session']}` |"
+    )
+
+
 ROWS = {
     "fault-grid": _grid_row,
     "random-kills": _kills_row,
     "kill-database": _database_row,
     "model": _model_row,
     "guards": _guards_row,
+    "every-session": _sessions_row,
 }
 COMMANDS = {name: f"make {name}" for name in ROWS}
 
