@@ -22,7 +22,7 @@ import structlog
 
 from recio.clock import Clock
 from recio.db import controls, halts
-from recio.db.connection import single_statement, transaction
+from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.controls import Block, Halt, HaltRequest, RootCause, SwitchedOff, TradingControls
@@ -301,7 +301,8 @@ class FailureDetector:
         account = self.account.get()
         asked = frozenset(_without_row(each) for each in (account.unrecorded if account else ()))
         try:
-            async with single_statement(self.pool) as connection:
+            # A transaction, though it is one statement: commits that have become slow are noticed by its own.
+            async with transaction(self.pool) as connection:
                 rows = await controls.read(connection, asked)
         finally:
             measured.asked_at = None

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 import anyio
@@ -13,6 +12,7 @@ import pytest
 from tests.conftest import unused_port
 from tests.faults.arena import Arena, until
 from tests.faults.one_case import Result, recover
+from tests.faults.processes import spawn
 from tests.faults.run_grid import database
 
 pytestmark = pytest.mark.timeout(300)
@@ -21,49 +21,49 @@ REFUSED = 78
 LOST = 75
 
 
-def _twin(arena: Arena) -> tuple[subprocess.Popen[bytes], Path]:
+def _twin(arena: Arena) -> tuple[ForkServerProcess, Path]:
     """A second daemon with the same config but for its port and its own folder."""
     config = arena.root / "twin.toml"
     text = (arena.root / f"{arena.name}.toml").read_text(encoding="utf-8")
     text = text.replace(f"port = {arena.port}", f"port = {unused_port()}")
     config.write_text(text.replace(f"data-{arena.name}", "data-twin"), encoding="utf-8")
     log = arena.root / "twin.log"
-    with log.open("wb") as output:
-        command = [sys.executable, "-m", "recio", "run", "--config", str(config)]
-        return subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT), log
+    return spawn(["run", "--config", str(config)], log, {}), log
 
 
 async def test_of_two_daemons_started_at_once_one_trades_and_the_other_is_told_why_not():
     async with database() as (root, server):
         arena = Arena(root=root, server=server, name="pair")
         await arena.open()
-        twin: subprocess.Popen[bytes] | None = None
+        twin: ForkServerProcess | None = None
         try:
             arena.start(exits=True, crash_at=None)
             twin, twin_log = _twin(arena)
             first = arena.daemon
             assert first is not None
             await until(
-                lambda: first.poll() is not None or twin.poll() is not None, PATIENCE, "both or none go on"
+                lambda: first.exitcode is not None or twin.exitcode is not None,
+                PATIENCE,
+                "both or none go on",
             )
-            loser, words = (first, root / arena.log_name) if first.poll() is not None else (twin, twin_log)
+            loser, words = (first, root / arena.log_name) if first.exitcode is not None else (twin, twin_log)
             winner, told = (twin, twin_log) if loser is first else (first, root / arena.log_name)
-            assert loser.returncode == REFUSED
+            assert loser.exitcode == REFUSED
             assert "one daemon per account" in words.read_text(encoding="utf-8")
             await until(
                 lambda: "order pending" in told.read_text(encoding="utf-8"), PATIENCE, "nobody trades"
             )
-            assert winner.poll() is None
+            assert winner.exitcode is None
             assert await arena.broken_now() == []
             winner.kill()
-            winner.wait()
+            winner.join()
             result = Result(number=1, title="pair")
             await recover(arena, result, {})
             assert result.failures == []
         finally:
-            if twin is not None and twin.poll() is None:
+            if twin is not None and twin.exitcode is None:
                 twin.kill()
-                twin.wait()
+                twin.join()
             with anyio.CancelScope(shield=True):
                 await arena.close()
 
