@@ -6,6 +6,7 @@ makes a path cheaper lowers its number, and nobody raises one without a reason.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable
 from decimal import Decimal
@@ -50,7 +51,7 @@ STRATEGY = Strategy(
 
 
 def calls(work: Callable[[], object]) -> int:
-    """How many calls a piece of work makes the second time, when every cache is warm."""
+    """How many calls a piece of work makes the second time, when every cache is warm and nobody's garbage falls due."""
     work()
     counted = 0
 
@@ -59,11 +60,14 @@ def calls(work: Callable[[], object]) -> int:
         counted += event in ("call", "c_call")
 
     before = sys.getprofile()
+    gc.collect()
+    gc.disable()
     sys.setprofile(count)
     try:
         work()
     finally:
         sys.setprofile(before)
+        gc.enable()
     return counted
 
 
