@@ -23,7 +23,7 @@ import anyio.to_thread
 import asyncpg
 
 from recio.db.placement import Place, place
-from recio.db.pool import alongside
+from recio.db.pool import alongside, close
 from recio.errors import BadConfig, ExitCode, Fatal
 
 SUPERUSER = "recio"
@@ -105,8 +105,7 @@ async def _administering(server: EmbeddedServer) -> AsyncGenerator[asyncpg.Conne
     try:
         yield connection
     finally:
-        with anyio.move_on_after(CONNECT_LIMIT, shield=True):
-            await connection.close()
+        await close(connection)
 
 
 @asynccontextmanager

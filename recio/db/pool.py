@@ -122,11 +122,22 @@ async def open_pool(
             await _check_version(pool)
         yield pool
     finally:
-        # asyncpg leaks the server's side of a connection whose close is cancelled.
-        with anyio.move_on_after(CLOSE_LIMIT, shield=True) as limit:
-            await pool.close()
-        if limit.cancelled_caught:
-            pool.terminate()
+        await close(pool)
+
+
+async def close(held: asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]) -> None:
+    """Take leave of the server; one that died or stays silent changes nothing about what was done before, and is left.
+
+    Never cancelled half-way: asyncpg would leak the server's side of the connection.
+    """
+    with anyio.move_on_after(CLOSE_LIMIT, shield=True):
+        try:
+            await held.close()
+        except (*PASSING, asyncpg.InterfaceError):
+            pass  # nobody to say farewell to
+        else:
+            return
+    held.terminate()
 
 
 @dataclass(slots=True)
@@ -172,12 +183,9 @@ async def advisory_lock(
         async with alongside(lambda: _prove(connection, lock, patience)):
             yield lock
     finally:
-        if lock.lost.is_set():  # there is nobody to say farewell to
+        if lock.lost.is_set():
             connection.terminate()
-        with anyio.move_on_after(CLOSE_LIMIT, shield=True) as limit:
-            await connection.close()
-        if limit.cancelled_caught:
-            connection.terminate()
+        await close(connection)
 
 
 async def _prove(connection: asyncpg.Connection[asyncpg.Record], lock: AccountLock, patience: float) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 
 import anyio
 import anyio.abc
@@ -15,7 +17,7 @@ from recio.clock import Clock
 from recio.daemon.startup import ACCOUNT_LOCK, owned_pool
 from recio.daemon.venue import Venue
 from recio.db.embedded import EmbeddedServer
-from recio.db.pool import advisory_lock
+from recio.db.pool import advisory_lock, close
 from recio.errors import ExitCode, Fatal
 from recio.settings.config import Config
 from recio.supervisor import leading_fault
@@ -74,8 +76,10 @@ async def test_a_connection_lost_while_starting_is_a_passing_end(database_dsn: s
 
 
 @asynccontextmanager
-async def relay(server: EmbeddedServer) -> AsyncIterator[tuple[int, list[ByteStream]]]:
-    """A network in front of the server, and the clients' ends of its connections."""
+async def relay(
+    server: EmbeddedServer, at: Path | None = None
+) -> AsyncGenerator[tuple[int, list[ByteStream]]]:
+    """A network in front of the server, at a path or on a port of its own, and the clients' ends of its connections."""
     clients: list[ByteStream] = []
 
     async def pump(source: ByteStream, target: ByteStream) -> None:
@@ -94,10 +98,12 @@ async def relay(server: EmbeddedServer) -> AsyncIterator[tuple[int, list[ByteStr
             await pump(upstream, client)
             both.cancel_scope.cancel()
 
-    listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
+    listener = await (
+        anyio.create_unix_listener(at) if at else anyio.create_tcp_listener(local_host="127.0.0.1")
+    )
     async with listener, anyio.create_task_group() as group:
         group.start_soon(listener.serve, serve)
-        yield listener.extra(anyio.abc.SocketAttribute.local_port), clients
+        yield 0 if at else listener.extra(anyio.abc.SocketAttribute.local_port), clients
         group.cancel_scope.cancel()
 
 
@@ -112,6 +118,18 @@ async def test_a_servers_last_words_lose_the_lock_and_break_nothing(
         await clients[0].send(LAST_WORDS)
         with anyio.fail_after(10):
             await lock.lost.wait()
+
+
+async def test_a_server_that_dies_at_the_farewell_does_not_end_the_daemon_as_one_that_broke(
+    database_dsn: str, postgres: EmbeddedServer, tmp_path: Path
+):
+    dsn = database_dsn.replace(str(postgres.socket_dir), str(tmp_path))
+    async with relay(postgres, tmp_path / ".s.PGSQL.5432") as (_, clients):
+        connection = await asyncpg.connect(dsn)
+        # Without a turn of the loop in between, so that the farewell is the first to notice.
+        clients[0].extra(anyio.abc.SocketAttribute.raw_socket).shutdown(socket.SHUT_RDWR)
+        await close(connection)
+        assert connection.is_closed()
 
 
 async def test_no_server_that_may_be_written_to_is_a_passing_end(database_dsn: str, postgres: EmbeddedServer):
