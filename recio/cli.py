@@ -9,8 +9,12 @@ from contextlib import suppress
 from importlib import import_module
 from typing import NoReturn, Protocol, cast
 
-from recio import __version__
+import structlog
+
+from recio import __version__, log
+from recio.clock import Clock
 from recio.errors import ExitCode, Fatal
+from recio.settings.system import LogSection
 from recio.supervisor import leading_fault
 
 COMMANDS = {
@@ -28,6 +32,8 @@ COMMANDS = {
     "resume": ("halts", "clear every halt; first find out why it was set"),
     "switch": ("switch", "switch entry or exit off and on, each by itself"),
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
+    "trades": ("history", "list trades of the past: real, on paper, imported"),
+    "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
@@ -43,6 +49,8 @@ class CommandFile(Protocol):
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Parse, run, and end with one of the exit codes that the README lists."""
     options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
+    # Before any command speaks: unconfigured, the log would print the locals of each traceback, and a DSN is one.
+    log.configure(LogSection(), Clock(), sys.stderr)
     sys.exit(int(_guarded(lambda: options.command(options))))
 
 
@@ -77,15 +85,11 @@ def _explain(fault: BaseException) -> ExitCode:
         with suppress(OSError):  # the exit code has to arrive, whether its sentence can be written or not
             print(f"recio: {fault}", file=sys.stderr)
         return fault.exit_code
-    print(
-        f"recio: unexpected {type(fault).__name__}: {fault} (a bug; its traceback is in the log)",
-        file=sys.stderr,
-    )
-    _log_bug(fault)
-    return ExitCode.FATAL
-
-
-def _log_bug(fault: BaseException) -> None:
-    import structlog  # the log is configured by the command that ran
-
+    with suppress(OSError):
+        said = log.SECRET_TEXT.sub("(hidden)", str(fault))
+        print(
+            f"recio: unexpected {type(fault).__name__}: {said} (a bug; its traceback is in the log)",
+            file=sys.stderr,
+        )
     structlog.get_logger().error("recio broke", exc_info=fault)
+    return ExitCode.FATAL

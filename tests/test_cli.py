@@ -285,3 +285,25 @@ def test_a_model_is_built_from_candles_into_a_file_that_a_replay_takes(tmp_path:
     assert (refused.returncode, "--model FILE" in refused.stderr) == (78, True)
     other = recio("replay", "nothing", "--config", str(config), "--model", str(config), cwd=tmp_path)
     assert (other.returncode, "no empirical table" in other.stderr) == (78, True)
+
+
+def test_a_bug_in_a_command_shows_no_secret_of_its_locals():
+    """A traceback with locals would show the password in a DSN."""
+    broken = """
+from recio.commands import limits
+from recio.cli import main
+
+async def breaks(config):
+    dsn = "postgresql://recio:pass" + "phrase@db/recio"
+    raise ValueError("no such thing: " + dsn)
+
+limits.show_limits = breaks
+main(["limits"])
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", broken], capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 1
+    assert "unexpected ValueError" in done.stderr
+    assert "recio broke" in done.stderr
+    assert "passphrase" not in done.stdout + done.stderr
