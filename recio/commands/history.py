@@ -1,0 +1,123 @@
+"""`recio trades` and `recio report`: trades of the past one by one, or what they came to; it only reads, beside the daemon or without it."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+import anyio
+
+from recio.commands.database import rows_of
+from recio.commands.options import add_config, config_of, some_words
+from recio.daemon.database import dsn_of
+from recio.db.past_trades import Asked, past_trades
+from recio.report.groups import groups
+from recio.report.past_trades import Kind
+from recio.report.report import Report, report_of
+from recio.report.text import COLUMNS, report_object, report_rows, report_text, trade_line, trade_row
+from recio.settings.config import Config
+
+USUAL = ("strategy", "month", "ended_by")
+
+
+def add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
+    parser.add_argument(
+        "--kind",
+        type=Kind,
+        choices=list(Kind),
+        default=Kind.REAL,
+        help="real trades (default), those on paper, or imported ones",
+    )
+    parser.add_argument(
+        "--since", type=moment, metavar="WHEN", help="ended at or after this day or time, UTC"
+    )
+    parser.add_argument("--until", type=moment, metavar="WHEN", help="ended before this day or time, UTC")
+    parser.add_argument("--strategy", type=some_words, metavar="NAME", help="of one strategy")
+    parser.add_argument(
+        "--ticker", type=some_words, metavar="TEXT", help="of markets that begin so: KXBTC15M"
+    )
+    parser.add_argument(
+        "--mode", choices=("prod", "demo"), default="prod", help="of imported trades: the account they are of"
+    )
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print JSON")
+    shape.add_argument("--csv", action="store_true", help="print CSV")
+    if name == "report":
+        parser.add_argument(
+            "--by", type=some_words, nargs="+", choices=sorted(groups({})), default=USUAL, metavar="WHAT",
+            help=f"tables to print: {', '.join(sorted(groups({})))}",
+        )  # fmt: skip
+    parser.set_defaults(command=_report if name == "report" else _trades)
+
+
+def moment(text: str) -> datetime:
+    """2026-11-01 is its first instant in UTC; a time of day needs its zone. Raises ArgumentTypeError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no day or time: write 2026-11-01 or 2026-11-01T15:00Z"
+        ) from None
+    if found.tzinfo is not None:
+        return found.astimezone(UTC)
+    if len(text) > len("2026-11-01"):
+        raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {text}Z for UTC")
+    return found.replace(tzinfo=UTC)
+
+
+def _asked(options: argparse.Namespace) -> Asked:
+    return Asked(
+        kind=options.kind,
+        since=options.since,
+        until=options.until,
+        strategy=options.strategy,
+        ticker=options.ticker,
+        mode=options.mode,
+    )
+
+
+def _trades(options: argparse.Namespace) -> None:
+    shape = "json" if options.json else "csv" if options.csv else "text"
+    anyio.run(_print_trades, config_of(options.config), _asked(options), shape)
+
+
+async def _print_trades(config: Config, asked: Asked, shape: str) -> None:
+    """As they come, so that a year costs no memory. JSON: one object a line."""
+    table = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    if shape == "csv":
+        table.writeheader()
+    async with dsn_of(config) as dsn, rows_of(dsn, "recio trades") as connection:
+        async for trade in past_trades(connection, asked):
+            match shape:
+                case "json":
+                    print(json.dumps(trade_row(trade)))
+                case "csv":
+                    table.writerow(trade_row(trade))
+                case _:
+                    print(trade_line(trade))
+
+
+def _report(options: argparse.Namespace) -> None:
+    report = anyio.run(_made, config_of(options.config), _asked(options))
+    if options.json:
+        print(json.dumps(report_object(report), indent=1))
+    elif options.csv:
+        _print_rows([*report_rows(report)])
+    else:
+        print(report_text(report, tuple(options.by)))
+
+
+async def _made(config: Config, asked: Asked) -> Report:
+    async with dsn_of(config) as dsn, rows_of(dsn, "recio report") as connection:
+        return await report_of(asked.kind, past_trades(connection, asked), config.series)
+
+
+def _print_rows(rows: Sequence[dict[str, object]]) -> None:
+    table = csv.DictWriter(sys.stdout, rows[0].keys(), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)

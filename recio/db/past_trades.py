@@ -1,0 +1,104 @@
+"""Trades of the past, of each kind, one after another in the order in which they ended; it only reads, and no order waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from asyncpg import Record
+
+from recio.db.connection import Connection
+from recio.report.past_trades import Kind, PastTrade
+from recio.units import Money, Side, Ticker, money_of, quantity_of
+
+AT_ONCE = 500
+# Every query: $1 and $2 bound the end, $3 names one strategy, $4 begins the ticker; NULL asks for all.
+_ASKED = """
+    WHERE ($1::timestamptz IS NULL OR closed_at >= $1 OR closed_at IS NULL) AND ($2::timestamptz IS NULL OR closed_at < $2)
+      AND ($3::text IS NULL OR strategy = $3) AND ($4::text IS NULL OR starts_with(ticker, $4))
+    ORDER BY closed_at NULLS LAST, opened_at, number
+"""
+_REAL = f"""
+    SELECT * FROM (
+        SELECT trade_id AS number, strategy, ticker, side, entry_quantity AS quantity, entry_cost, exit_proceeds, payout, fees,
+            opened_at, closes_at, closed_at, coalesce(ended_by, '') AS ended_by, why, inputs ->> 'probability' AS probability,
+            CASE ended_by WHEN 'exit' THEN (
+                SELECT split_part(a.detail ->> 'why', ':', 1) FROM audit_log AS a
+                WHERE a.trade_id = t.trade_id AND a.detail ->> 'purpose' = 'exit' ORDER BY a.seq DESC LIMIT 1
+            ) END AS exit_reason
+        FROM trades AS t WHERE entry_quantity > 0
+    ) AS each {_ASKED}
+"""
+_SHADOW = f"""
+    SELECT * FROM (
+        SELECT paper_trade_id AS number, strategy, ticker, side, quantity, cost AS entry_cost, proceeds AS exit_proceeds,
+            CASE WHEN result = side THEN quantity - sold ELSE 0 END AS payout, fees, decided_at AS opened_at, closes_at,
+            coalesce(sold_at, settled_at) AS closed_at,
+            CASE WHEN sold_at IS NOT NULL THEN 'exit' WHEN result IS NOT NULL THEN 'settlement' ELSE '' END AS ended_by,
+            why, probability::text AS probability, NULL AS exit_reason
+        FROM paper_trades WHERE quantity > 0
+    ) AS each {_ASKED}
+"""
+_IMPORTED = f"""
+    SELECT * FROM (
+        SELECT t.mode || ' ' || t.ticker || ' ' || t.number AS number, coalesce(l.strategy, '') AS strategy, t.ticker, t.side,
+            t.quantity, t.entry_cost, t.exit_proceeds, t.payout, t.fees, t.opened_at, NULL::timestamptz AS closes_at, t.closed_at,
+            CASE WHEN t.exit_proceeds > 0 THEN 'exit' ELSE 'settlement' END AS ended_by, '' AS why, NULL AS probability,
+            l.close_method AS exit_reason
+        FROM imported_trades AS t LEFT JOIN imported_ledger_rows AS l ON l.mode = t.mode AND l.key = t.ledger_key
+        WHERE t.mode = $5
+    ) AS each {_ASKED}
+"""
+_QUERIES = {Kind.REAL: _REAL, Kind.SHADOW: _SHADOW, Kind.IMPORTED: _IMPORTED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Which trades are asked for."""
+
+    kind: Kind
+    since: datetime | None = None
+    until: datetime | None = None
+    """Bounds of when they ended; trades that are held pass both."""
+    strategy: str | None = None
+    ticker: str | None = None
+    """What their tickers begin with."""
+    mode: str = "prod"
+    """Of imported trades: the account mode that the old system ran in."""
+
+
+async def past_trades(connection: Connection, asked: Asked) -> AsyncGenerator[PastTrade]:
+    """In the order in which they ended, those that are held last. Takes a connection in a transaction."""
+    values: list[object] = [asked.since, asked.until, asked.strategy, asked.ticker]
+    if asked.kind is Kind.IMPORTED:
+        values.append(asked.mode)
+    async for row in connection.cursor(_QUERIES[asked.kind], *values, prefetch=AT_ONCE):
+        yield _past_trade(asked.kind, row)
+
+
+def _past_trade(kind: Kind, row: Record) -> PastTrade:
+    return PastTrade(
+        kind=kind,
+        number=str(row["number"]),
+        strategy=row["strategy"],
+        ticker=Ticker(row["ticker"]),
+        side=Side(row["side"]),
+        quantity=quantity_of(row["quantity"]),
+        entry_cost=_money(row["entry_cost"]),
+        exit_proceeds=_money(row["exit_proceeds"]),
+        payout=_money(row["payout"]),
+        fees=_money(row["fees"]),
+        opened_at=row["opened_at"],
+        closes_at=row["closes_at"],
+        closed_at=row["closed_at"],
+        ended_by=row["ended_by"],
+        exit_reason=row["exit_reason"] or "",
+        probability=None if row["probability"] is None else Decimal(row["probability"]),
+        why=row["why"],
+    )
+
+
+def _money(value: Decimal | None) -> Money | None:
+    return None if value is None else money_of(value)

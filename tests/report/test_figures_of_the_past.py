@@ -1,0 +1,135 @@
+"""Reports say what the rows say: exact sums, each trade once in each group, and no interval where too little is known."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from random import Random
+from statistics import fmean
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from recio.report.figures import Figures, Outcome, outcome_of, student_975
+from recio.report.groups import groups
+from recio.report.past_trades import Kind, PastTrade
+from recio.report.report import Report, report_of
+from recio.report.text import report_object, report_rows
+from recio.units import Money, Quantity, Side, Ticker
+from tests.builders import NOW
+
+SERIES = {"KXBTC15M": "BTC"}
+WON = PastTrade(
+    kind=Kind.REAL,
+    number="1",
+    strategy="average",
+    ticker=Ticker("KXBTC15M-26NOV282215-15"),
+    side=Side.YES,
+    quantity=Quantity(1_000),
+    entry_cost=Money(3_700_000),
+    exit_proceeds=Money(0),
+    payout=Money(10_000_000),
+    fees=Money(160_000),
+    opened_at=NOW,
+    closes_at=NOW + timedelta(minutes=5),
+    closed_at=NOW + timedelta(minutes=6),
+    ended_by="settlement",
+    exit_reason="",
+    probability=Decimal("0.52"),
+    why="edge",
+)
+
+
+async def made(trades: list[PastTrade]) -> Report:
+    async def each() -> AsyncIterator[PastTrade]:
+        for trade in trades:
+            yield trade
+
+    return await report_of(Kind.REAL, each(), SERIES)
+
+
+@given(st.lists(st.tuples(st.integers(-9_000_000, 9_000_000), st.integers(-5_000, 200_000)), max_size=30))
+@settings(max_examples=60)
+async def test_every_group_adds_up_to_the_same_cent(outcomes: list[tuple[int, int]]):
+    trades = [
+        replace(
+            WON,
+            payout=Money(3_700_000 + 9_000_000 + gross),
+            exit_proceeds=Money(-9_000_000),
+            fees=Money(fees),
+            strategy=f"s{i % 3}",
+            closed_at=NOW + timedelta(hours=i),
+        )
+        for i, (gross, fees) in enumerate(outcomes)
+    ]
+    report = await made(trades)
+    assert report.total.net == sum(gross - fees for gross, fees in outcomes)
+    assert report.total.wins == sum(gross > fees for gross, fees in outcomes)
+    for name, found in report.by.items():
+        assert sum(each.trades for each in found.values()) == len(trades), name
+        assert sum(each.net for each in found.values()) == report.total.net, name
+        assert sum(each.fees for each in found.values()) == report.total.fees, name
+
+
+async def test_a_trade_that_is_held_and_one_whose_result_nobody_knows_are_counted_apart():
+    held = replace(WON, ended_by="", closed_at=None, payout=Money(0))
+    report = await made([WON, held, replace(WON, payout=None)])
+    assert (report.total.trades, report.held, report.total.unknown) == (1, 1, 1)
+    assert report.total.net == 6_140_000
+
+
+def test_a_trade_is_found_under_what_a_trader_calls_it():
+    told = {name: key(WON) for name, key in groups(SERIES).items()}
+    assert told["coin"] == "BTC"
+    assert told["price"] == "0.30 to 0.40"
+    assert told["probability"] == "0.50 to 0.60"
+    assert told["time_left"] == "3 to 7 min"
+    assert told["exit_reason"] == "held to the end"
+    assert told["day"] == f"{WON.closed_at:%Y-%m-%d}"
+
+
+def test_the_deepest_fall_is_from_the_highest_point_before_it():
+    figures = Figures()
+    for net in (3, -1, -4, 2, 9, -2):
+        figures.add(outcome_of(replace(WON, payout=Money(3_700_000 + net), fees=Money(0))))
+    assert figures.drawdown == 5
+
+
+def test_trades_of_one_close_are_no_evidence_for_each_other():
+    figures = Figures()
+    for i in range(200):
+        figures.add(outcome_of(replace(WON, payout=Money(3_700_000 + i % 7), number=str(i))))
+    assert figures.closes == 1
+    assert figures.interval() is None
+
+
+def test_the_interval_holds_the_true_mean_about_as_often_as_it_says():
+    """Twelve closes of one to four trades with one luck each: a thousand histories."""
+    held = 0
+    for seed in range(1_000):
+        dice, figures = Random(seed), Figures()
+        for close in range(12):
+            luck = dice.gauss(100_000, 500_000)
+            for _ in range(1 + close % 4):
+                figures.add(Outcome(close=str(close), gross=round(luck), net=round(luck)))
+        interval = figures.interval()
+        assert interval is not None
+        held += interval.low <= 0.1 <= interval.high
+    assert 920 <= held <= 980
+
+
+def test_students_t_is_as_printed_in_tables():
+    for freedom, printed in ((9, 2.262), (14, 2.145), (30, 2.042), (1_000, 1.962)):
+        assert abs(student_975(freedom) - printed) < 0.001
+
+
+async def test_json_and_csv_say_the_same_in_decimal_strings():
+    report = await made([WON, replace(WON, payout=Money(0))])
+    told = report_object(report)
+    assert told["trades"] == 2
+    assert (told["gross_pnl"], told["fees"], told["net_pnl"]) == ("2.600000", "0.320000", "2.280000")
+    assert told["by_strategy"] == {"average": {k: told[k] for k in told["by_strategy"]["average"]}}  # type: ignore[index]
+    assert next(iter(report_rows(report)))["net_pnl"] == told["net_pnl"]
+    assert fmean([1.14]) == float(str(told["mean_net_pnl"]))
