@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import sys
+from collections import deque
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any, TextIO, cast
@@ -31,6 +32,8 @@ SECRET_TEXT = re.compile(
 )
 LEVEL_MARKS = {"debug": " ", "info": " ", "warning": "!", "error": "‼", "critical": "‼"}
 EVENT_WIDTH = 22
+RECENT: deque[tuple[str, str]] = deque(maxlen=300)
+"""Level and text of the last lines of this process."""
 
 
 @dataclass(slots=True, weakref_slot=True, eq=False)
@@ -71,6 +74,7 @@ def configure(section: LogSection, clock: Clock, stream: TextIO | None = None) -
         stamp,
         structlog.processors.format_exc_info,
         redact,
+        _remember,
     ]
     render: Processor = (
         _render_text if as_text else structlog.processors.JSONRenderer(default=str, ensure_ascii=False)
@@ -113,6 +117,12 @@ def redact(_logger: object, _name: str, event: MutableMapping[str, Any]) -> Muta
             event[key] = "(hidden)"
         elif isinstance(value, str):
             event[key] = SECRET_TEXT.sub("(hidden)", value)
+    return event
+
+
+def _remember(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """For the page, which shows the end of the log; after redaction, as whatever is written."""
+    RECENT.append((str(event.get("level", "")), text_line({**event})))
     return event
 
 

@@ -17,7 +17,13 @@ import anyio
 from recio.bells import Bell, Bells
 from recio.board_wire import BoardWire, Watch
 from recio.messages.account import AccountHint, AccountView, VenueFact
-from recio.messages.controls import HaltRequest, HaltVerification, OrderGroupReady, TradingControls
+from recio.messages.controls import (
+    HaltRequest,
+    HaltVerification,
+    OrderGroupReady,
+    ResumeRequest,
+    TradingControls,
+)
 from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
 from recio.messages.markets import (
     Listings,
@@ -228,7 +234,9 @@ class Wires:
         default_factory=Latest[tuple[HaltVerification, ...]]
     )
     order_group: Latest[OrderGroupReady] = field(default_factory=Latest[OrderGroupReady])
-    halt_requests: Queue[HaltRequest] = field(default_factory=lambda: Queue[HaltRequest](8))
+    halt_requests: Queue[HaltRequest | ResumeRequest] = field(
+        default_factory=lambda: Queue[HaltRequest | ResumeRequest](8)
+    )
     open_intents: Queue[OpenIntent] = field(default_factory=lambda: Queue[OpenIntent](4))
     close_intents: Queue[CloseIntent] = field(default_factory=lambda: Queue[CloseIntent](16))
     orders: Queue[PlaceOrder] = field(default_factory=lambda: Queue[PlaceOrder](16))

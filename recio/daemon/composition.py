@@ -251,13 +251,6 @@ def _traded(config: Config) -> tuple[Traded, ...]:
 
 def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
     config, venue, wires = daemon.config, daemon.venue, daemon.wires
-    facts = Facts(
-        config=config,
-        strategies=daemon.strategies,
-        account=venue.account[:8],
-        started_at=venue.clock.utc(),
-        limits=daemon.rest.limits.view,
-    )
     return [
         (
             "trade_manager",
@@ -295,18 +288,26 @@ def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 controls=wires.controls,
             ).run,
         ),
-        (
-            "status_http",
-            StatusHttp(
-                port=config.status.port,
-                clock=venue.clock,
-                token=data_dir.halt_token(data_dir.place_of(config)),
-                controls=wires.controls,
-                halt_requests=wires.halt_requests,
-                status=lambda whole: snapshot(
-                    wires, daemon.task_health, facts, venue.clock, whole_board=whole
-                ),
-                clients=set(),
-            ).run,
-        ),
+        ("status_http", _status_page(daemon).run),
     ]
+
+
+def _status_page(daemon: Daemon) -> StatusHttp:
+    config, venue, wires = daemon.config, daemon.venue, daemon.wires
+    facts = Facts(
+        config=config,
+        strategies=daemon.strategies,
+        account=venue.account[:8],
+        started_at=venue.clock.utc(),
+        limits=daemon.rest.limits.view,
+    )
+    return StatusHttp(
+        port=config.status.port,
+        clock=venue.clock,
+        token=data_dir.halt_token(data_dir.place_of(config)),
+        controls=wires.controls,
+        halt_requests=wires.halt_requests,
+        status=lambda whole: snapshot(wires, daemon.task_health, facts, venue.clock, whole_board=whole),
+        pool=daemon.pool,
+        clients=set(),
+    )

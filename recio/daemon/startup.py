@@ -71,7 +71,7 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
     """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
     async with (
         advisory_lock(dsn, ACCOUNT_LOCK) as lock,
-        open_pool(dsn, application_name="recio", min_size=2, max_size=6) as pool,
+        open_pool(dsn, application_name="recio", min_size=2, max_size=7) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():

@@ -41,6 +41,18 @@ async def transaction(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Conn
 
 
 @asynccontextmanager
+async def bounded_read(pool: asyncpg.Pool[asyncpg.Record], seconds: float) -> AsyncGenerator[Connection]:
+    """A transaction that can write nothing and in which no statement takes longer, for what nobody trades by.
+
+    Raises Transient as `transaction` does, and asyncpg.QueryCanceledError for a statement that took too long.
+    """
+    async with transaction(pool) as connection:
+        await connection.execute("SET TRANSACTION READ ONLY")
+        await connection.execute(f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'")
+        yield connection
+
+
+@asynccontextmanager
 async def single_statement(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
     """One connection for one statement, which is a transaction of its own: a read on a timer costs no BEGIN and no COMMIT.
 

@@ -1,8 +1,9 @@
 """Halts: rows that stop entries until somebody clears them; set by failure_detector and the command line,
-cleared only by `recio resume`."""
+cleared only by a person, with `recio resume` or on the page."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,9 @@ _IN_OLD_WORDS = """
     SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'halts'::regclass AND attname = 'brake')
 """
 """Versions 7 to 12 call a halt's level and resolution so."""
+_CLEAR_SOME = (
+    "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL AND cause = ANY($3::text[])"
+)
 _CLEAR = "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL RETURNING cause"
 
 
@@ -55,6 +59,11 @@ async def set_in_any_version(connection: Connection, halt: Halt) -> bool:
             statement, halt.level.value, halt.cause, halt.since, halt.by, halt.resolution
         )
     return await set_halt(connection, halt)
+
+
+async def clear(connection: Connection, causes: Sequence[str], at: datetime, by: str) -> None:
+    """Clear these alone: a halt that came since they were looked at stays."""
+    await connection.execute(_CLEAR_SOME, at, by, list(causes))
 
 
 async def clear_all(connection: Connection, at: datetime, by: str) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from asyncpg import Record
@@ -14,12 +14,14 @@ from recio.report.past_trades import Kind, PastTrade
 from recio.units import Money, Side, Ticker, money_of, quantity_of
 
 AT_ONCE = 500
-# Every query: $1 and $2 bound the end, $3 names one strategy, $4 begins the ticker; NULL asks for all.
+# Every query: $1 and $2 bound the end, $3 names one strategy, $4 begins the ticker; NULL asks for all. $5: the mode.
 _ASKED = """
     WHERE ($1::timestamptz IS NULL OR closed_at >= $1 OR closed_at IS NULL) AND ($2::timestamptz IS NULL OR closed_at < $2)
       AND ($3::text IS NULL OR strategy = $3) AND ($4::text IS NULL OR starts_with(ticker, $4))
-    ORDER BY closed_at NULLS LAST, opened_at, number
+      AND ($5::text IS NOT NULL)
 """
+_OLDEST_FIRST = "ORDER BY closed_at NULLS LAST, opened_at, number"
+_NEWEST_FIRST = "ORDER BY closed_at DESC NULLS FIRST, opened_at DESC, number DESC LIMIT $6 OFFSET $7"
 _REAL = f"""
     SELECT * FROM (
         SELECT trade_id AS number, strategy, ticker, side, entry_quantity AS quantity, entry_cost, exit_proceeds, payout, fees,
@@ -51,6 +53,7 @@ _IMPORTED = f"""
         WHERE t.mode = $5
     ) AS each {_ASKED}
 """
+_DAYS = "SELECT day, realised, fees, wins, losses FROM day_figures ORDER BY day DESC LIMIT $1"
 _QUERIES = {Kind.REAL: _REAL, Kind.SHADOW: _SHADOW, Kind.IMPORTED: _IMPORTED}
 
 
@@ -69,13 +72,48 @@ class Asked:
     """Of imported trades: the account mode that the old system ran in."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Day:
+    """What the trades that ended on a day of UTC came to."""
+
+    day: date
+    net: Money
+    fees: Money
+    wins: int
+    losses: int
+
+
 async def past_trades(connection: Connection, asked: Asked) -> AsyncGenerator[PastTrade]:
     """In the order in which they ended, those that are held last. Takes a connection in a transaction."""
-    values: list[object] = [asked.since, asked.until, asked.strategy, asked.ticker]
-    if asked.kind is Kind.IMPORTED:
-        values.append(asked.mode)
-    async for row in connection.cursor(_QUERIES[asked.kind], *values, prefetch=AT_ONCE):
+    query = f"{_QUERIES[asked.kind]} {_OLDEST_FIRST}"
+    async for row in connection.cursor(query, *_values(asked), prefetch=AT_ONCE):
         yield _past_trade(asked.kind, row)
+
+
+async def newest(connection: Connection, asked: Asked, offset: int, most: int) -> list[PastTrade]:
+    """Those that are held first, then the last that ended; `offset` of them are left out."""
+    query = f"{_QUERIES[asked.kind]} {_NEWEST_FIRST}"
+    rows = await connection.fetch(query, *_values(asked), most, offset)
+    return [_past_trade(asked.kind, row) for row in rows]
+
+
+async def days(connection: Connection, most: int) -> list[Day]:
+    """The last days with a trade that ended, oldest first, as the counters have them."""
+    rows = await connection.fetch(_DAYS, most)
+    return [
+        Day(
+            day=row["day"],
+            net=money_of(row["realised"]),
+            fees=money_of(row["fees"]),
+            wins=row["wins"],
+            losses=row["losses"],
+        )
+        for row in reversed(rows)
+    ]
+
+
+def _values(asked: Asked) -> tuple[object, ...]:
+    return asked.since, asked.until, asked.strategy, asked.ticker, asked.mode
 
 
 def _past_trade(kind: Kind, row: Record) -> PastTrade:

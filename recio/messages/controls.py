@@ -63,6 +63,15 @@ class HaltRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeRequest:
+    """Somebody clears, on the page, the halts that were shown there, and none that came since."""
+
+    causes: tuple[str, ...]
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HaltVerification:
     """What was done at the venue about a halt, and when it was seen to be so; seconds since its row was written."""
 

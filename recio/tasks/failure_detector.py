@@ -25,7 +25,15 @@ from recio.db import controls, halts
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
-from recio.messages.controls import Block, Halt, HaltRequest, RootCause, SwitchedOff, TradingControls
+from recio.messages.controls import (
+    Block,
+    Halt,
+    HaltRequest,
+    ResumeRequest,
+    RootCause,
+    SwitchedOff,
+    TradingControls,
+)
 from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
@@ -98,7 +106,7 @@ class FailureDetector:
     listings: Reads[Listings]
     account: Reads[AccountView]
     open_trades: Reads[OpenTrades]
-    halt_requests: Receives[HaltRequest]
+    halt_requests: Receives[HaltRequest | ResumeRequest]
     controls: Writes[TradingControls]
     unwritten: list[Halt] = field(default_factory=list[Halt])
     """Halts that are in force and have no row yet, because the database is away; they outlive a restart of the task."""
@@ -246,14 +254,30 @@ class FailureDetector:
     async def _hear_requests(self, measured: _Measured) -> None:
         """A halt that is asked for here is in force before its row is written: the database may be away."""
         while True:
-            asked = await self.halt_requests.receive()
-            halt = Halt(
-                level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution=RESOLUTION
-            )
-            if all(each.cause != halt.cause for each in (*measured.halts, *self.unwritten)):
-                self.unwritten.append(halt)
+            match await self.halt_requests.receive():
+                case HaltRequest() as asked:
+                    self._halt_at_once(asked, measured)
+                case ResumeRequest() as asked:
+                    await self._resume(asked, measured)
             if measured.looked_at is not None:
                 self._publish(measured, measured.looked_at)
+
+    def _halt_at_once(self, asked: HaltRequest, measured: _Measured) -> None:
+        halt = Halt(level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution=RESOLUTION)
+        if all(each.cause != halt.cause for each in (*measured.halts, *self.unwritten)):
+            self.unwritten.append(halt)
+
+    async def _resume(self, asked: ResumeRequest, measured: _Measured) -> None:
+        """Only what its rows say is over: while the database is away nothing is resumed."""
+        try:
+            await self._write_unwritten(measured)
+            async with transaction(self.pool) as connection:
+                await halts.clear(connection, asked.causes, asked.at, asked.by)
+            await self._read_halts(measured)
+        except Transient as error:
+            log.warning("not resumed", by=asked.by, why=str(error))
+            return
+        log.warning("resumed", by=asked.by, causes=list(asked.causes))
 
     async def _write_unwritten(self, measured: _Measured) -> None:
         """Each stays in force without a gap: by itself until it is read back from its row."""

@@ -1,6 +1,6 @@
 """status_http: the status page, pushed; loopback only, never in the way of trading.
 
-It changes nothing but for one thing: who has the token may set a halt and clear none.
+It changes nothing but halts: anybody here may stop entries, who has the token may flatten, stop and resume.
 """
 
 from __future__ import annotations
@@ -8,20 +8,24 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 import anyio
+import asyncpg
 import structlog
 from aiohttp import web
 from pydantic import SecretStr
 
 from recio.clock import Clock
 from recio.errors import BadConfig
-from recio.messages.controls import HaltRequest, TradingControls
+from recio.log import RECENT
+from recio.messages.controls import HaltRequest, ResumeRequest, TradingControls
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.web import index_html, page_js, style_css
-from recio.web.halt_request import BODY_LIMIT, NotAsked, read_halt
+from recio.web import page_files
+from recio.web.acts import BODY_LIMIT, NotAsked, read_halt, read_resume
+from recio.web.history import days, trades_page
 from recio.wires import Reads, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -40,6 +44,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+Asked = TypeVar("Asked", HaltRequest, ResumeRequest)
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 
 
@@ -52,7 +57,8 @@ class StatusHttp:
     token: SecretStr
     """Whoever sends it may halt."""
     controls: Reads[TradingControls]
-    halt_requests: Sends[HaltRequest]
+    halt_requests: Sends[HaltRequest | ResumeRequest]
+    pool: asyncpg.Pool[asyncpg.Record]
     clients: set[int]
     """Open pages; a set so that a restarted task starts from what is true."""
 
@@ -80,14 +86,19 @@ class StatusHttp:
         application = web.Application(middlewares=[_local_only], client_max_size=BODY_LIMIT)
         application.add_routes(
             [
-                web.get("/", self._asset(index_html(), "text/html")),
-                web.get("/style.css", self._asset(style_css(), "text/css")),
-                web.get("/page.js", self._asset(page_js(), "text/javascript")),
+                *(
+                    web.get("/" if name == "index.html" else f"/{name}", self._asset(text, kind))
+                    for name, (text, kind) in page_files().items()
+                ),
                 web.get("/status", self._status),
                 web.get("/events", self._events),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
+                web.get("/api/v1/trades", self._trades),
+                web.get("/api/v1/days", self._days),
+                web.get("/api/v1/log", self._log),
                 web.post("/halt", self._halt),
+                web.post("/resume", self._resume),
             ]
         )
         return application
@@ -112,11 +123,50 @@ class StatusHttp:
         body = {"ready": status["ready"], "reasons": status["reasons"]}
         return web.json_response(body, status=200 if status["ready"] else 503, headers=HEADERS)
 
+    async def _trades(self, request: web.Request) -> web.Response:
+        """Trades of the past, newest first; 400 names a field, 503 says why the past cannot be read."""
+        try:
+            return web.json_response(await trades_page(self.pool, request.query), headers=HEADERS)
+        except NotAsked as refused:
+            return _said(refused.status, error=str(refused))
+
+    async def _days(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await days(self.pool), headers=HEADERS)
+        except NotAsked as refused:
+            return _said(refused.status, error=str(refused))
+
+    async def _log(self, _request: web.Request) -> web.Response:
+        """The last lines of the log, oldest first."""
+        lines = [{"level": level, "line": line} for level, line in RECENT]
+        return web.json_response({"lines": lines}, headers=HEADERS)
+
     async def _halt(self, request: web.Request) -> web.Response:
         """Halt and answer once it is in force; 400, 403 or 415 with the reason where nothing was done."""
-        began = anyio.current_time()
+        asked = await self._asked(request, read_halt)
+        if isinstance(asked, web.Response):
+            return asked
+        log.warning("halt asked for", level=asked.level.value, by=asked.by)
+        if (after := await self._done(asked, lambda halted: asked.cause in halted)) is not None:
+            return _said(200, cause=asked.cause, in_force_after=after)
+        return _said(504, error=f"{asked.cause}: not in force after {IN_FORCE_WITHIN:g} s: see the log")
+
+    async def _resume(self, request: web.Request) -> web.Response:
+        """Clear the halts that the page showed and answer once they are gone; 504 if the rows could not be written."""
+        asked = await self._asked(request, read_resume)
+        if isinstance(asked, web.Response):
+            return asked
+        log.warning("resume asked for", causes=list(asked.causes), by=asked.by)
+        if (after := await self._done(asked, lambda halted: halted.isdisjoint(asked.causes))) is not None:
+            return _said(200, cleared=list(asked.causes), in_force_after=after)
+        return _said(504, error=f"not resumed after {IN_FORCE_WITHIN:g} s: the halts still hold; see the log")
+
+    async def _asked(
+        self, request: web.Request, read: Callable[[bytes, str, str | None, str, str, datetime], Asked]
+    ) -> Asked | web.Response:
+        """What is asked for, or the answer to who may not."""
         try:
-            asked = read_halt(
+            return read(
                 await request.read(),
                 request.content_type,
                 request.headers.get("Origin"),
@@ -125,21 +175,23 @@ class StatusHttp:
                 self.clock.utc(),
             )
         except NotAsked as refused:
-            log.warning("halt refused", status=refused.status, why=str(refused))
+            log.warning("act refused", path=request.path, status=refused.status, why=str(refused))
             await anyio.sleep(WRONG_COSTS)
             return _said(refused.status, error=str(refused))
-        log.warning("halt asked for", level=asked.level.value, by=asked.by)
+
+    async def _done(
+        self, asked: HaltRequest | ResumeRequest, is_done: Callable[[frozenset[str]], bool]
+    ) -> float | None:
+        """Seconds until the causes in force were what was asked for; None if they were not in time."""
+        began, version = anyio.current_time(), 0
         await self.halt_requests.send(asked)
         with anyio.move_on_after(IN_FORCE_WITHIN):
-            version = 0
-            while not self._in_force(asked):
+            while True:
+                seen = self.controls.get()
+                if seen is not None and is_done(frozenset(each.cause for each in seen.halts)):
+                    return round(anyio.current_time() - began, 3)
                 version = await self.controls.newer_than(version)
-            return _said(200, cause=asked.cause, in_force_after=round(anyio.current_time() - began, 3))
-        return _said(504, error=f"{asked.cause}: not in force after {IN_FORCE_WITHIN:g} s: see the log")
-
-    def _in_force(self, asked: HaltRequest) -> bool:
-        seen = self.controls.get()
-        return seen is not None and any(each.cause == asked.cause for each in seen.halts)
+        return None
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """The status as Server-Sent Events until the page goes away."""

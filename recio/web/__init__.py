@@ -1,25 +1,23 @@
-"""The status page's three texts as packaged files; reads them and must never fill them in with figures."""
+"""The status page's files as they are served; reads them and must never fill them in with figures."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib.resources import files
 
+KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+FILES = (
+    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js",
+)  # fmt: skip
 
-def index_html() -> str:
-    """The page itself; it holds no figure, every one arrives over `/events`.
 
-    Each call reads the disk: call the three once, before serving.
+def page_files() -> Mapping[str, tuple[str, str]]:
+    """Text and content type by name; no file holds a figure, every one is fetched or pushed.
+
+    Each call reads the disk: call it once, before serving.
     """
-    return _packaged("index.html")
-
-
-def style_css() -> str:
-    return _packaged("style.css")
-
-
-def page_js() -> str:
-    return _packaged("page.js")
-
-
-def _packaged(name: str) -> str:
-    return files(__name__).joinpath(name).read_text(encoding="utf-8")
+    folder = files(__name__)
+    return {
+        name: (folder.joinpath(name).read_text(encoding="utf-8"), KINDS[name.rsplit(".", 1)[-1]])
+        for name in FILES
+    }

@@ -462,7 +462,7 @@ HALT_LEVELS = (
     ),
     _guard(
         "the token of the page's halts",
-        "recio/web/halt_request.py",
+        "recio/web/acts.py",
         'if not hmac.compare_digest(_text(fields, "token").encode(), token.encode()):',
         "if False:",
         "tests/tasks/test_status_page.py",

@@ -13,7 +13,7 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages.account import PositionDifference
-from recio.messages.controls import TradingControls
+from recio.messages.controls import Halt, ResumeRequest, TradingControls
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask
 from recio.tasks.failure_detector import FailureDetector
@@ -158,4 +158,26 @@ async def test_a_halt_whose_row_could_not_be_written_is_written_once_the_databas
         (halt,) = (await halted(wires)).halts
         assert halt.cause.startswith("8 trades in a row lost")
     await stranger.close()
+    wires.close()
+
+
+async def test_a_resume_of_the_page_clears_the_rows_it_names_and_leaves_what_came_since(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.account.set(account())
+    async with transaction(pool) as connection:
+        for cause in ("shown", "came since"):
+            await halts.set_halt(connection, Halt(cause=cause, since=NOW, by="test", resolution="resume"))
+    async with looking(pool, wires):
+        assert len((await halted(wires)).halts) == 2
+        await wires.halt_requests.send(ResumeRequest(causes=("shown",), by="status page", at=NOW))
+        with anyio.fail_after(10):
+            version = 0
+            while len((await halted(wires)).halts) != 1:
+                version = await wires.controls.newer_than(version)
+    async with transaction(pool) as connection:
+        (left,) = await halts.active(connection)
+        cleared_by = await connection.fetchval("SELECT cleared_by FROM halts WHERE cause = 'shown'")
+    assert (left.cause, cleared_by) == ("came since", "status page")
     wires.close()

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias, cast
 
 import aiohttp
 import anyio
+import asyncpg
 import pytest
 from pydantic import SecretStr
 
@@ -17,8 +20,19 @@ from recio import web
 from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.kalshi.rate_limit import LimitsView
-from recio.messages.controls import Block, Halt, TradingControls
+from recio.messages.controls import (
+    Block,
+    Halt,
+    HaltLevel,
+    HaltRequest,
+    ResumeRequest,
+    Switch,
+    SwitchedOff,
+    TradingControls,
+)
 from recio.messages.decisions import Assessments, StrikeAssessment
+from recio.messages.markets import MarketView
+from recio.messages.prices import Prices
 from recio.settings.config import Config
 from recio.settings.trading import EntrySection
 from recio.supervisor import HealthByTask
@@ -27,7 +41,19 @@ from recio.tasks.status_http import StatusHttp
 from recio.units import Money
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, account, open_trades, order, prices, show, trade, view
+from tests.builders import (
+    NOW,
+    TICKER,
+    account,
+    market,
+    open_trades,
+    order,
+    price,
+    prices,
+    show,
+    trade,
+    view,
+)
 from tests.conftest import unused_port
 
 LIMITS = LimitsView(
@@ -39,6 +65,7 @@ FACTS = Facts(
     started_at=NOW,
     limits=lambda: LIMITS,
 )
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 """A clock that stands at NOW."""
 
@@ -138,8 +165,12 @@ def test_what_stops_entries_is_the_reason_for_not_being_ready(controls: TradingC
 TOKEN = "a-token-of-somebody"
 
 
-def a_page(port: int, body: Callable[[bool], dict[str, Any]], wires: Wires) -> StatusHttp:
+def a_page(
+    port: int, body: Callable[[bool], dict[str, Any]], wires: Wires, pool: Pool | None = None
+) -> StatusHttp:
+    """Without a pool it has no past to show."""
     return StatusHttp(
+        pool=cast("Pool", pool),
         port=port,
         status=body,
         clients=set(),
@@ -151,10 +182,12 @@ def a_page(port: int, body: Callable[[bool], dict[str, Any]], wires: Wires) -> S
 
 
 @asynccontextmanager
-async def served(body: dict[str, Any], wires: Wires | None = None) -> AsyncIterator[str]:
+async def served(
+    body: dict[str, Any], wires: Wires | None = None, pool: Pool | None = None
+) -> AsyncIterator[str]:
     port = unused_port()
     of_our_own = Wires()
-    page = a_page(port, lambda _whole: body, wires or of_our_own)
+    page = a_page(port, lambda _whole: body, wires or of_our_own, pool)
     started = anyio.Event()
     async with anyio.create_task_group() as group:
         group.start_soon(page.run, lambda _sentence: started.set())
@@ -170,8 +203,8 @@ BODY = {"ready": False, "reasons": ["no price"], "tasks": {}}
 
 async def test_the_page_its_parts_and_the_probes_are_served_with_a_strict_policy():
     async with served(BODY) as url, aiohttp.ClientSession() as session:
-        for path, kind in (("/", "text/html"), ("/style.css", "text/css"), ("/page.js", "text/javascript")):
-            async with session.get(url + path) as answer:
+        for name, (_, kind) in web.page_files().items():
+            async with session.get(f"{url}/{'' if name == 'index.html' else name}") as answer:
                 assert (answer.status, answer.content_type) == (200, kind)
                 assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         async with session.get(url + "/healthz") as answer:
@@ -221,14 +254,57 @@ async def test_a_taken_port_is_a_fault_of_the_config():
 
 
 def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
-    texts = [web.index_html(), web.style_css(), web.page_js()]
-    assert sum(len(text.encode()) for text in texts) < 50_000
-    for text in texts:
+    texts = {name: text for name, (text, _) in web.page_files().items()}
+    assert sum(len(text.encode()) for text in texts.values()) < 80_000
+    for name, text in texts.items():
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
-    assert "innerHTML" not in web.page_js()
-    assert "<style" not in web.index_html()
-    assert " style=" not in web.index_html()
+        assert "innerHTML" not in text, name
+    assert "<style" not in texts["index.html"]
+    assert " style=" not in texts["index.html"]
+
+
+def test_every_file_of_the_page_is_served():
+    folder = {
+        each.name for each in Path(web.__file__).parent.iterdir() if each.suffix in (".html", ".css", ".js")
+    }
+    assert folder == set(web.page_files())
+
+
+def test_what_is_held_says_what_it_may_lose_and_whether_anybody_guards_it():
+    wires = filled_wires()
+    wires.controls.set(TradingControls())
+    found = status(wires)
+    held = found["trades"][0]
+    assert (held["worst"], held["guarded"], held["unguarded_why"]) == ("-5.3748", True, "")
+    assert found["positions"] == {"count": 1, "unguarded": 0, "value": "5.0000", "worst": "-5.3748"}
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (
+            lambda wires: wires.prices.set(prices(replace(price(), unreliable="two sources apart"))),
+            "two sources apart",
+        ),
+        (lambda wires: wires.prices.set(Prices()), "no price of BTC"),
+        (lambda wires: show(wires.board, MarketView(market=market(), book=None)), "no book"),
+        (
+            lambda wires: wires.controls.set(
+                TradingControls(switched_off=(SwitchedOff(switch=Switch.EXIT, since=NOW, by="me", why=""),))
+            ),
+            "exits were switched off by me",
+        ),
+    ],
+)
+def test_a_position_whose_stops_cannot_be_judged_is_not_called_guarded(
+    change: Callable[[Wires], None], why: str
+):
+    wires = filled_wires()
+    change(wires)
+    found = status(wires)
+    assert found["positions"]["unguarded"] == 1
+    assert why in found["trades"][0]["unguarded_why"]
 
 
 ASKED = {"level": "flatten", "confirm": "FLATTEN", "token": TOKEN, "why": "enough"}
@@ -261,6 +337,8 @@ async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is
     ("body", "headers", "status", "names"),
     [
         (ASKED | {"token": "a guess"}, {}, 403, "token"),
+        ({"level": "halt"}, {"Origin": "http://elsewhere.example"}, 403, "Origin"),
+        ({"level": "halt"}, {"Content-Type": "text/plain"}, 415, "Content-Type"),
         ({"level": "flatten", "confirm": "FLATTEN"}, {}, 403, "token"),
         (ASKED | {"level": "resume"}, {}, 400, "level = 'resume': choose halt, flatten, stop"),
         (ASKED | {"confirm": "yes"}, {}, 400, "type FLATTEN to confirm"),
@@ -284,5 +362,79 @@ async def test_whoever_may_not_halt_or_asks_for_none_is_told_why_and_nothing_is_
             said = (await answer.json())["error"]
     assert names in said
     assert TOKEN not in said
+    assert wires.halt_requests.depth == 0
+    wires.close()
+
+
+async def test_one_tap_halts_and_needs_no_token():
+    wires = Wires()
+
+    async def obey() -> None:
+        asked = await wires.halt_requests.receive()
+        assert isinstance(asked, HaltRequest)
+        assert asked.level is HaltLevel.HALT
+        halt = Halt(level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution="")
+        wires.controls.set(TradingControls(halts=(halt,)))
+
+    async with (
+        served(BODY, wires) as url,
+        aiohttp.ClientSession() as session,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(obey)
+        async with session.post(url + "/halt", json={"level": "halt"}, headers={"Origin": url}) as answer:
+            assert answer.status == 200
+    wires.close()
+
+
+RESUME = {"confirm": "RESUME", "token": TOKEN, "causes": ["difference"]}
+
+
+async def test_a_resume_clears_what_was_shown_and_answers_once_it_is_gone():
+    wires = Wires()
+    came_since = Halt(cause="came since", since=NOW, by="x", resolution="y")
+    wires.controls.set(
+        TradingControls(halts=(Halt(cause="difference", since=NOW, by="x", resolution="y"), came_since))
+    )
+
+    async def obey() -> None:
+        asked = await wires.halt_requests.receive()
+        assert isinstance(asked, ResumeRequest)
+        assert asked.causes == ("difference",)
+        wires.controls.set(TradingControls(halts=(came_since,)))
+
+    async with (
+        served(BODY, wires) as url,
+        aiohttp.ClientSession() as session,
+        anyio.create_task_group() as group,
+    ):
+        group.start_soon(obey)
+        async with session.post(url + "/resume", json=RESUME, headers={"Origin": url}) as answer:
+            assert (answer.status, (await answer.json())["cleared"]) == (200, ["difference"])
+    wires.close()
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "names"),
+    [
+        (RESUME | {"token": ""}, 403, "token"),
+        (RESUME | {"confirm": ""}, 400, "type RESUME"),
+        (RESUME | {"causes": []}, 400, "causes"),
+        (RESUME | {"causes": [7]}, 400, "causes"),
+        (RESUME | {"causes": "all"}, 400, "causes must be a list"),
+    ],
+)
+async def test_whoever_may_not_resume_is_told_why_and_nothing_is_asked(
+    body: dict[str, Any], status: int, names: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(status_http, "WRONG_COSTS", 0.01)
+    wires = Wires()
+    async with (
+        served(BODY, wires) as url,
+        aiohttp.ClientSession() as session,
+        session.post(url + "/resume", json=body) as answer,
+    ):
+        assert answer.status == status
+        assert names in (await answer.json())["error"]
     assert wires.halt_requests.depth == 0
     wires.close()

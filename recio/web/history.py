@@ -1,0 +1,104 @@
+"""What the page shows of the past, a page at a time, from a transaction that can only read and is ended if it takes long."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import anyio
+import asyncpg
+
+from recio.db import past_trades
+from recio.db.connection import Connection, bounded_read
+from recio.db.past_trades import Asked
+from recio.errors import Transient
+from recio.report.past_trades import Kind
+from recio.report.text import trade_row
+from recio.units import money_text
+from recio.web.acts import NotAsked
+
+PAGE = 50
+DEEPEST = 100_000
+DAYS = 400
+LONGEST = 2.0
+
+# One at a time, so that pages of the past never take more than one of the daemon's connections.
+_turn = anyio.Semaphore(1)
+
+
+async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: Mapping[str, str]) -> dict[str, Any]:
+    """Trades, newest first: `kind`, `mode`, `strategy`, `ticker`, `since`, `until`, `offset`. Raises NotAsked naming the field."""
+    asked, offset = _asked(query), _whole(query, "offset")
+    async with _reading(pool) as connection:
+        found = await past_trades.newest(connection, asked, offset, PAGE + 1)
+    return {
+        "trades": [trade_row(each) for each in found[:PAGE]],
+        "offset": offset,
+        "more": len(found) > PAGE,
+    }
+
+
+async def days(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:
+    """What each day of UTC came to, oldest first, as the counters have it."""
+    async with _reading(pool) as connection:
+        known = await past_trades.days(connection, DAYS)
+    return {
+        "days": [
+            {
+                "day": each.day.isoformat(),
+                "net_pnl": money_text(each.net),
+                "fees": money_text(each.fees),
+                "wins": each.wins,
+                "losses": each.losses,
+            }
+            for each in known
+        ]
+    }
+
+
+@asynccontextmanager
+async def _reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
+    """Raises NotAsked(503) where the past cannot be read now."""
+    try:
+        async with _turn, bounded_read(pool, LONGEST) as connection:
+            yield connection
+    except (Transient, asyncpg.QueryCanceledError) as error:
+        raise NotAsked(503, f"the past cannot be read now: {error}") from error
+
+
+def _asked(query: Mapping[str, str]) -> Asked:
+    return Asked(
+        kind=Kind(_one_of(query, "kind", tuple(Kind), Kind.REAL)),
+        mode=_one_of(query, "mode", ("prod", "demo"), "prod"),
+        since=_moment(query, "since"),
+        until=_moment(query, "until"),
+        strategy=query.get("strategy") or None,
+        ticker=query.get("ticker") or None,
+    )
+
+
+def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...], otherwise: str) -> str:
+    value = query.get(name) or otherwise
+    if value not in allowed:
+        raise NotAsked(400, f"{name} = {value[:40]!r}: choose {', '.join(allowed)}")
+    return value
+
+
+def _moment(query: Mapping[str, str], name: str) -> datetime | None:
+    text = query.get(name)
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise NotAsked(400, f"{name} = {text[:40]!r}: write 2026-11-01 or 2026-11-01T15:00Z") from None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+def _whole(query: Mapping[str, str], name: str) -> int:
+    text = query.get(name) or "0"
+    if not (text.isascii() and text.isdecimal() and len(text) < 7 and int(text) <= DEEPEST):
+        raise NotAsked(400, f"{name} = {text[:40]!r}: a whole number up to {DEEPEST}")
+    return int(text)

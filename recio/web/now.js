@@ -1,0 +1,179 @@
+// The Now view: could it trade, what is held and guarded, today's net, the acts, and what happened last.
+"use strict";
+
+import { $, dress, grow, hide, make, parted, put, sync, tableOf, text } from "./parts.js";
+import { DASH, cents, countdown, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
+import { nearestRows, outcomeOf } from "./markets.js";
+
+const SHOWN = 12; // of what happened
+
+const ended = (trade) => trade.state === "closed" || trade.state === "void";
+
+// --- the first screen ---
+
+function showCause(status) {
+  const [first, ...more] = status.reasons;
+  put($("cause"), status.ready ? "It could trade now." : first ?? "starting");
+  dress($("cause"), status.ready ? "cause good" : "cause warn");
+  put($("more-causes"), more.length ? `and ${more.length} more: see Health` : "");
+  hide($("more-causes"), more.length === 0);
+}
+
+function showFigures({ pnl, positions }) {
+  put($("net"), signedDollars(pnl.realised_today), exact(pnl.realised_today));
+  dress($("net"), "figure " + toneOf(pnl.realised_today));
+  put($("net-detail"), unknown(pnl.wins) ? DASH : `${pnl.wins} won, ${pnl.losses} lost, fees ${dollars(pnl.fees_today)}`);
+  put($("worth"), unknown(positions) ? DASH : positions.count ? dollars(positions.value) : "nothing held", "what the bids would pay now");
+  put($("worst"), !positions?.count ? "" : `at worst ${signedDollars(positions.worst)} in all`);
+  put($("balance"), dollars(pnl.balance), exact(pnl.balance));
+}
+
+function buildPosition() {
+  const card = make("li", "position");
+  card.append(make("strong"), make("span", "figure"), make("span", "detail"), make("span", "detail closes"), make("span", "guard"));
+  return card;
+}
+
+const isGone = (trade) => trade.state === "settling";
+
+function showPosition(card, trade, status) {
+  const [what, pnl, cost, closes, guard] = card.children;
+  put(what, `${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`, `trade ${trade.id}, ${trade.ticker}`);
+  put(pnl, trade.state === "opening" ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
+  dress(pnl, "figure " + toneOf(trade.pnl));
+  put(cost, `paid ${cents(trade.average_price)}, bid ${cents(trade.mark)}, model ${percent(trade.probability)}, at worst ${signedDollars(trade.worst)}`);
+  grow(closes, trade.seconds_to_close, { speed: -status.clock_speed, text: (left) => (left > 0 ? "closes in " : "") + countdown(left) });
+  const said = isGone(trade) ? "closed, waits for its settlement" : trade.state === "closing" ? "being sold" : trade.guarded ? "\u2713 guarded" : `\u26a0 NOT guarded: ${trade.unguarded_why}`;
+  put(guard, said);
+  dress(guard, trade.guarded ? "guard" : "guard bad");
+}
+
+function showPositions(status) {
+  const held = status.trades.filter((trade) => !ended(trade));
+  sync($("positions"), held, (trade) => trade.id, buildPosition, (card, trade) => showPosition(card, trade, status));
+  hide($("no-positions"), held.length > 0);
+  const bare = status.positions?.unguarded ?? 0;
+  put($("unguarded"), bare ? `\u26a0 ${bare} of ${held.length} not guarded` : "");
+}
+
+// --- markets at a glance, what happened, and why nothing is bought ---
+
+function buildGlance() {
+  const line = make("li");
+  line.append(make("strong"), make("span"), make("span", "soft"), make("span", "note"));
+  return line;
+}
+
+function showGlance(status) {
+  const price = (name) => status.prices.find((each) => each.symbol === name)?.price;
+  sync($("glance"), nearestRows(status), (row) => row.event, buildGlance, (line, row) => {
+    const [what, quote, left, note] = line.children;
+    put(what, outcomeOf(row.ticker, "yes", status).replace("YES ", ""), row.ticker);
+    put(quote, `${grouped(price(row.symbol))} now \u00b7 YES ${cents(row.yes_bid)} / ${cents(row.yes_ask)} \u00b7 model ${percent(row.probability)}`);
+    grow(left, row.seconds_to_close, { speed: -status.clock_speed, text: (seconds) => (seconds > 0 ? "closes in " : "") + countdown(seconds) });
+    put(note, unknown(row.note) ? "" : row.note);
+  });
+}
+
+const reasonOf = (trade) => trade.note.split("; ")[0];
+
+function happened(status) {
+  const told = [];
+  for (const trade of status.trades) {
+    const name = outcomeOf(trade.ticker, trade.side, status), many = quantity(trade.quantity);
+    if (trade.state === "void") told.push({ at: trade.closed_at, key: trade.id + "v", text: `Tried to buy ${name}; nothing was to be had`, tone: "" });
+    else if (trade.state !== "opening") told.push({ at: trade.opened_at, key: trade.id + "b", text: `Bought ${many} ${name} at ${cents(trade.average_price)}`, tone: "" });
+    if (trade.state === "closed") told.push({ at: trade.closed_at, key: trade.id + "c", text: `${reasonOf(trade) === "ended by settlement" ? "Settled" : "Sold"} ${name}: ${signedDollars(trade.pnl)} after fees`, tone: toneOf(trade.pnl) });
+  }
+  for (const order of status.orders) {
+    if (order.state === "unknown") told.push({ at: order.created_at, key: order.client_order_id, text: `Order ${order.client_order_id}: nobody knows yet what became of it`, tone: "bad" });
+    else if (order.state === "rejected") told.push({ at: order.created_at, key: order.client_order_id, text: `The venue refused to ${order.purpose === "exit" ? "sell" : "buy"} ${order.ticker}: ${order.note}`, tone: "bad" });
+  }
+  return told.sort((a, b) => String(b.at).localeCompare(String(a.at))).slice(0, SHOWN);
+}
+
+function showActivity(status) {
+  const told = happened(status), build = () => { const line = make("li"); line.append(make("time", "soft"), make("span")); return line; };
+  sync($("activity"), told, (each) => each.key, build, (line, each) => {
+    put(line.children[0], utc(each.at), each.at);
+    put(line.children[1], each.text);
+    dress(line.children[1], each.tone);
+  });
+  hide($("no-activity"), told.length > 0);
+}
+
+const share = (row, all) => `${((100 * row.cycles) / all.filter((other) => other.event === row.event && other.by === row.by).reduce((sum, other) => sum + other.cycles, 0)).toFixed(0)} %`;
+const rejections = tableOf("why", [
+  text("Event", "id wide", (row) => row.event || DASH),
+  { ...text("First closed gate, share of looks", "id wide", (row) => `${row.gate} \u00b7 ${row.share}`), label: "" },
+  { ...text("In its last words", "note", (row) => row.sentence), label: "" },
+], (row) => row.event + row.gate + row.by, "nothing was refused yet");
+
+export function showNow(status) {
+  showCause(status);
+  showFigures(status);
+  showPositions(status);
+  showGlance(status);
+  showActivity(status);
+  rejections(status.rejections.map((row) => ({ ...row, share: share(row, status.rejections) })), status);
+  hide($("resume"), status.halts.length === 0);
+  last = status;
+}
+
+// --- acts ---
+
+let last = null, token = ""; // the token lives as long as this page and is kept nowhere
+
+async function send(path, body) {
+  put($("act-said"), "asking\u2026");
+  try {
+    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+    const words = await answer.json();
+    if (answer.status === 403) token = "";
+    put($("act-said"), answer.ok ? `Done after ${words.in_force_after} s: ${words.cause ?? "halts cleared: " + words.cleared.join("; ")}` : `Nothing was done: ${words.error}`);
+  } catch (problem) {
+    put($("act-said"), `No answer (${problem.message}): it may or may not be in force; look at the top of the page`);
+  }
+}
+
+const ACTS = {
+  flatten: {
+    title: "Flatten: sell everything held",
+    what: () => (last.positions?.count ? `Sells ${last.positions.count} positions for about ${dollars(last.positions.value)} at what is bid now, at any price from there on; nothing new is bought until somebody resumes.` : "Nothing is held; nothing new is bought until somebody resumes."),
+    act: () => send("halt", { level: "flatten", confirm: "FLATTEN", token, why: $("dialog-why").value }),
+  },
+  stop: {
+    title: "Stop: end the daemon",
+    what: () => `Nothing new is bought and the daemon ends. ${last.positions?.count ?? 0} positions stay, without stops, until it is started again.`,
+    act: () => send("halt", { level: "stop", confirm: "STOP", token, why: $("dialog-why").value }),
+  },
+  resume: {
+    title: "Resume: clear the halts",
+    what: () => `Clears what is shown now: ${last.halts.map((halt) => halt.cause).join("; ")}. Entries may begin at once.`,
+    act: () => send("resume", { confirm: "RESUME", token, causes: asked }),
+  },
+};
+
+let asked = [], chosen = null;
+
+function open(name) {
+  if (last === null) return;
+  chosen = ACTS[name];
+  asked = last.halts.map((halt) => halt.cause);
+  put($("dialog-title"), chosen.title);
+  put($("dialog-what"), chosen.what());
+  put($("dialog-do"), name[0].toUpperCase() + name.slice(1) + " now");
+  hide($("dialog-why").parentElement, name === "resume");
+  $("dialog-token").value = token;
+  $("dialog").showModal();
+}
+
+$("halt").addEventListener("click", () => send("halt", { level: "halt", why: "" }));
+for (const name of Object.keys(ACTS)) $(name).addEventListener("click", () => open(name));
+$("dialog-cancel").addEventListener("click", () => $("dialog").close());
+$("dialog-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = $("dialog-token").value;
+  $("dialog").close();
+  chosen.act();
+});

@@ -1,0 +1,138 @@
+// The History, Performance and Log views: asked for when they are looked at, never pushed.
+"use strict";
+
+import { $, dress, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
+import { DASH, cents, dollars, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
+
+const LOG_EVERY = 2000;
+const SVG = "http://www.w3.org/2000/svg";
+
+async function asked(path, said) {
+  try {
+    const answer = await fetch(path), body = await answer.json();
+    put(said, answer.ok ? "" : body.error);
+    return answer.ok ? body : null;
+  } catch (problem) {
+    put(said, `No answer: ${problem.message}`);
+    return null;
+  }
+}
+
+// --- history ---
+
+let offset = 0;
+
+const history = tableOf("history", [
+  text("Trade", "id wide", (row) => row.ticker, (row) => `${row.kind} ${row.number}`),
+  text("Side", "word", (row) => row.side.toUpperCase()),
+  text("Quantity", "num", (row) => quantity(row.quantity)),
+  text("Paid", "num", (row) => cents(row.entry_price)),
+  toned("Net", "num strong", (row) => row.net_pnl, (sum) => (unknown(sum) ? "held" : signedDollars(sum))),
+  text("Fees", "num minor", (row) => dollars(row.fees)),
+  text("Ended", "num", (row) => (unknown(row.closed_at) ? DASH : utc(row.closed_at, 0)), (row) => row.closed_at ?? "held"),
+  text("By", "word", (row) => row.exit_reason || row.ended_by || "held"),
+  { ...text("Strategy and why", "note", (row) => [row.strategy, row.why].filter(Boolean).join(": ")), label: "" },
+], (row) => row.kind + row.number, "no trades");
+
+async function showHistory() {
+  const query = new URLSearchParams({ kind: $("history-kind").value, ticker: $("history-ticker").value, since: $("history-since").value, offset });
+  const found = await asked("api/v1/trades?" + query, $("history-said"));
+  if (!found) return;
+  history(found.trades, null);
+  $("newer").disabled = offset === 0;
+  $("older").disabled = !found.more;
+}
+
+function turn(by) { offset = Math.max(0, offset + by); showHistory(); }
+
+$("older").addEventListener("click", () => turn(50));
+$("newer").addEventListener("click", () => turn(-50));
+$("history-form").addEventListener("input", () => { offset = 0; showHistory(); });
+$("history-form").addEventListener("submit", (event) => event.preventDefault());
+
+// --- performance ---
+
+function drawn(tag, attributes) {
+  const element = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  return element;
+}
+
+// Running sums from zero, and the deepest fall below the highest one before.
+function equityOf(days) {
+  let sum = 0, highest = 0, fall = 0;
+  const points = [0];
+  for (const day of days) {
+    sum += Number(day.net_pnl);
+    highest = Math.max(highest, sum);
+    fall = Math.max(fall, highest - sum);
+    points.push(sum);
+  }
+  return { points, fall };
+}
+
+const WIDTH = 720, EQUITY = 170, BARS = 90, GAP = 26;
+
+function chart(days, points) {
+  const top = Math.max(...points), low = Math.min(...points), span = top - low || 1, step = WIDTH / days.length;
+  const y = (value) => 8 + ((top - value) / span) * (EQUITY - 16);
+  const svg = drawn("svg", { viewBox: `0 0 ${WIDTH} ${EQUITY + GAP + BARS}`, role: "img", "aria-label": `net profit after fees over ${days.length} days, from ${days[0].day}: now ${signedDollars(points.at(-1))}` });
+  svg.append(drawn("line", { x1: 0, x2: WIDTH, y1: y(0), y2: y(0), class: "axis" }));
+  svg.append(drawn("polyline", { points: points.map((value, index) => `${(index * step).toFixed(1)},${y(value).toFixed(1)}`).join(" "), class: "equity" }));
+  const most = Math.max(...days.map((day) => Math.abs(Number(day.net_pnl)))) || 1, middle = EQUITY + GAP + BARS / 2;
+  svg.append(drawn("line", { x1: 0, x2: WIDTH, y1: middle, y2: middle, class: "axis" }));
+  days.forEach((day, index) => {
+    const net = Number(day.net_pnl), height = (Math.abs(net) / most) * (BARS / 2 - 2);
+    const bar = drawn("rect", { x: index * step + step * 0.1, width: Math.min(40, step * 0.8), y: net > 0 ? middle - height : middle, height, class: net < 0 ? "loss" : "gain" });
+    const title = drawn("title", {});
+    title.textContent = `${day.day}: ${signedDollars(day.net_pnl)}, ${day.wins} won, ${day.losses} lost`;
+    bar.append(title);
+    svg.append(bar);
+  });
+  return svg;
+}
+
+const daysTable = tableOf("days", [
+  text("Day (UTC)", "id", (row) => row.day),
+  toned("Net", "num strong", (row) => row.net_pnl, signedDollars),
+  text("Fees", "num", (row) => dollars(row.fees)),
+  text("Won", "num", (row) => String(row.wins)),
+  text("Lost", "num", (row) => String(row.losses)),
+], (row) => row.day, "no day with a trade yet");
+
+async function showPerformance() {
+  const found = await asked("api/v1/days", $("performance-said"));
+  if (!found) return;
+  const { points, fall } = equityOf(found.days), trades = found.days.reduce((sum, day) => sum + day.wins + day.losses, 0);
+  $("equity").replaceChildren(...(found.days.length ? [chart(found.days, points)] : []));
+  put($("performance-sum"), `${signedDollars(points.at(-1))} after fees in ${found.days.length} days, ${trades} trades won or lost; deepest fall ${dollars(fall)}`);
+  daysTable([...found.days].reverse(), null);
+}
+
+// --- log ---
+
+async function showLog() {
+  const found = await asked("api/v1/log", $("log-said")), wanted = $("log-filter").value.toLowerCase(), box = $("log");
+  if (!found) return;
+  const atEnd = box.scrollTop + box.clientHeight >= box.scrollHeight - 8;
+  const lines = found.lines.filter(({ line, level }) => (line + level).toLowerCase().includes(wanted));
+  sync(box, lines.map((each, index) => ({ ...each, index })), (each) => each.index, () => make("li"), (item, each) => {
+    put(item, each.line);
+    dress(item, each.level === "warning" || each.level === "error" || each.level === "critical" ? "bad" : "");
+  });
+  hide($("no-log"), lines.length > 0);
+  if (atEnd) box.scrollTop = box.scrollHeight;
+}
+
+$("log-filter").addEventListener("input", showLog);
+
+// --- which of them is looked at ---
+
+let timer = null;
+const VIEWS = { history: showHistory, performance: showPerformance, log: showLog };
+
+export function looked(view) {
+  clearInterval(timer);
+  VIEWS[view]?.();
+  if (view === "log") timer = setInterval(showLog, LOG_EVERY);
+}

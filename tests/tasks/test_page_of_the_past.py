@@ -1,0 +1,79 @@
+"""The page shows the past a page at a time, from a transaction that can change nothing, and names what it was asked wrongly."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import aiohttp
+import asyncpg
+import pytest
+
+from recio import log
+from recio.db.connection import transaction
+from recio.web.acts import NotAsked
+from recio.web.history import PAGE, days, trades_page
+from tests.history import add_history
+from tests.runs import begun
+from tests.tasks.test_status_page import BODY, served
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+TRADES = 2 * PAGE
+
+
+@pytest.fixture
+async def past(pool: Pool) -> Pool:
+    async with transaction(pool) as connection:
+        await begun(connection)
+        await add_history(connection, 1, TRADES)
+    return pool
+
+
+async def test_pages_of_trades_follow_each_other_without_a_gap_or_a_repetition(past: Pool):
+    found: list[dict[str, Any]] = []
+    more = True
+    while more:
+        page = await trades_page(past, {"offset": str(len(found))})
+        more, found = page["more"], found + page["trades"]
+    ended = [each["closed_at"] for each in found]
+    assert ended == sorted(ended, reverse=True)
+    bought = await past.fetchval("SELECT count(*) FROM trades WHERE entry_quantity > 0")
+    assert len({each["number"] for each in found}) == len(found) == bought
+
+
+async def test_days_are_what_the_counters_have(past: Pool):
+    told = (await days(past))["days"]
+    rows = await past.fetch("SELECT day, realised FROM day_figures ORDER BY day")
+    assert [(each["day"], each["net_pnl"]) for each in told] == [
+        (row["day"].isoformat(), str(row["realised"])) for row in rows
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"kind": "all"}, "kind = 'all': choose real, shadow, imported"),
+        ({"since": "yesterday"}, "since = 'yesterday'"),
+        ({"offset": "-1"}, "offset = '-1'"),
+        ({"offset": "9999999"}, "offset"),
+        ({"mode": "x"}, "mode"),
+    ],
+)
+async def test_what_is_asked_wrongly_is_named(past: Pool, query: dict[str, str], names: str):
+    with pytest.raises(NotAsked, match=names) as refused:
+        await trades_page(past, query)
+    assert refused.value.status == 400
+
+
+async def test_the_past_and_the_log_are_served_over_http(past: Pool):
+    log.RECENT.append(("info", "12:00:00   trade open"))
+    async with served(BODY, pool=past) as url, aiohttp.ClientSession() as session:
+        async with session.get(url + "/api/v1/trades", params={"ticker": "T-1"}) as answer:
+            told = await answer.json()
+            assert answer.status == 200
+            assert all(each["ticker"].startswith("T-1") for each in told["trades"])
+        async with session.get(url + "/api/v1/days") as answer:
+            assert (await answer.json())["days"]
+        async with session.get(url + "/api/v1/log") as answer:
+            assert {"level": "info", "line": "12:00:00   trade open"} in (await answer.json())["lines"]
+        async with session.get(url + "/api/v1/trades", params={"kind": "x"}) as answer:
+            assert answer.status == 400

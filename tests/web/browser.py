@@ -1,0 +1,99 @@
+"""A real Chromium, driven over its own debugging socket; whoever needs one is skipped where none is installed."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import anyio
+import pytest
+from anyio.abc import ByteReceiveStream
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+OPTIONS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+    "--disable-background-networking", "--disable-component-update", "--remote-debugging-port=0",
+)  # fmt: skip
+PATIENCE = 20.0
+PHONE = (390, 844)
+
+
+@dataclass(slots=True)
+class Page:
+    socket: aiohttp.ClientWebSocketResponse
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+    faults: list[str] = field(default_factory=list[str])
+    """What the page threw or wrote to its console as an error."""
+
+    async def command(self, method: str, **params: Any) -> dict[str, Any]:
+        number = next(self._numbers)
+        await self.socket.send_json({"id": number, "method": method, "params": params})
+        with anyio.fail_after(PATIENCE):
+            while True:
+                said = await self.socket.receive_json()
+                if said.get("method") == "Runtime.exceptionThrown":
+                    self.faults.append(str(said["params"]["exceptionDetails"]))
+                if said.get("id") == number:
+                    return said["result"]
+
+    async def value(self, expression: str) -> Any:
+        """What a JavaScript expression comes to, a promise included."""
+        found = await self.command(
+            "Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True
+        )
+        assert "exceptionDetails" not in found, found["exceptionDetails"]
+        return found["result"].get("value")
+
+    async def until(self, expression: str) -> None:
+        """Until it is true on the page, at its next frame or later."""
+        with anyio.fail_after(PATIENCE):
+            while not await self.value(expression):
+                await self.value("new Promise((done) => setTimeout(done, 30))")
+
+    async def go(self, url: str) -> None:
+        await self.command("Page.navigate", url=url)
+        await self.until("document.readyState === 'complete'")
+
+
+@asynccontextmanager
+async def a_phone(folder: Path) -> AsyncGenerator[Page]:
+    """One empty page of a phone's size. Skips the test where there is no Chromium."""
+    program = next((found for name in NAMES if (found := shutil.which(name))), None)
+    if program is None:
+        pytest.skip("no Chromium is installed here")
+    command = [program, *OPTIONS, f"--user-data-dir={folder}", "about:blank"]
+    async with await anyio.open_process(command, stdout=None) as process, aiohttp.ClientSession() as session:
+        try:
+            assert process.stderr is not None
+            address = await _address(process.stderr)
+            async with session.put(f"http://{address}/json/new?about:blank") as answer:
+                url = (await answer.json())["webSocketDebuggerUrl"]
+            async with session.ws_connect(url, max_msg_size=0) as socket:
+                page = Page(socket)
+                await page.command("Runtime.enable")
+                await page.command("Page.enable")
+                width, height = PHONE
+                await page.command(
+                    "Emulation.setDeviceMetricsOverride",
+                    width=width,
+                    height=height,
+                    deviceScaleFactor=1,
+                    mobile=True,
+                )
+                yield page
+        finally:
+            process.kill()
+
+
+async def _address(stderr: ByteReceiveStream) -> str:
+    told = ""
+    with anyio.fail_after(PATIENCE):
+        while "DevTools listening on ws://" not in told or "/devtools" not in told:
+            told += (await stderr.receive()).decode()
+    return told.split("DevTools listening on ws://", 1)[1].split("/", 1)[0]
