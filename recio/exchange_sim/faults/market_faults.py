@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from recio.exchange_sim.engine.pauses import Pauses
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.faults.faults import Fault, FaultKind
+from recio.exchange_sim.faults.faults import Fault
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.interventions import Interventions
 from recio.exchange_sim.market.phases import SettlementFaults
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.execution import figures_of
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.faults.faults import FaultKind
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.wire.ws.command_bodies import (
