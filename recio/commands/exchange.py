@@ -20,6 +20,7 @@ from recio.exchange_sim.engine.units import UnitError, read_money
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.recorded.files import BadSession
 from recio.exchange_sim.server import ExchangeSettings, serve
+from recio.exchange_sim.wire.rest.rules import RestRules
 from recio.exchange_sim.wire.ws.rules import SocketRules
 from recio.settings.system import LogSection
 from recio.supervisor import leading_fault
@@ -52,6 +53,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     )
     _market_options(parser)
     _account_options(parser)
+    _venue_options(parser)
 
 
 def _market_options(parser: argparse.ArgumentParser) -> None:
@@ -96,6 +98,15 @@ def _account_options(parser: argparse.ArgumentParser) -> None:
         "--lenient-shards",
         action="store_true",
         help="a cancel that names no shard finds its order all the same",
+    )
+
+
+def _venue_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the real venue does now and then, or may do one day")
+    group.add_argument(
+        "--refusals-as-400",
+        action="store_true",
+        help="pauses, a failed fill-or-kill and a wrong content type are answered with 400",
     )
 
 
@@ -200,6 +211,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         tolerance_seconds=options.tolerance,
         rate_limits=None if options.rate_limits == "none" else options.rate_limits,
         read_lag_seconds=options.read_lag,
+        rest=RestRules(refusals_as_400=options.refusals_as_400),
         sockets=SocketRules(index_channels=not options.no_index),
     )
 

@@ -41,6 +41,7 @@ from recio.exchange_sim.spot.venues import add_spot_feeds, spot_feeds
 from recio.exchange_sim.wire.application import application_of
 from recio.exchange_sim.wire.auth import Verifier
 from recio.exchange_sim.wire.rest.rate_limits import AUTO, RateLimits, tier_of
+from recio.exchange_sim.wire.rest.rules import RestRules
 from recio.exchange_sim.wire.ws.hub import Hub
 from recio.exchange_sim.wire.ws.rules import SocketRules
 
@@ -86,6 +87,8 @@ class ExchangeSettings:
     """How many host seconds of refill a bucket holds; None for what the real venue was seen to hold."""
     read_lag_seconds: float = 0.0
     """Account reads always show the state of so many host seconds ago."""
+    rest: RestRules = field(default_factory=RestRules)
+    """How requests are answered where the venue's way is not known for sure."""
     sockets: SocketRules = field(default_factory=SocketRules)
     """What a WebSocket is allowed, and which channels it is authorised for."""
     recording: Path | None = None
@@ -207,6 +210,7 @@ def _application(
         hub,
         verifier=_verifier(settings, credentials, key),
         limits=RateLimits(tier, time.monotonic()),
+        rules=settings.rest,
     )
     add_spot_feeds(application, feeds)
     return exchange, application

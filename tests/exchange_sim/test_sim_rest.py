@@ -126,7 +126,7 @@ async def test_a_body_that_is_no_json_of_the_right_kind_is_refused_in_flat_words
         b"[" * 100_000: "invalid character",
     }
     for raw, details in wrong.items():
-        headers = client.headers("POST", path)
+        headers = client.headers("POST", path) | {"Content-Type": "application/json"}
         async with client.session.post(client.root + path, data=raw, headers=headers) as answer:
             said = await answer.json()
             assert (answer.status, said["code"]) == (400, "bad_request")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from recio.exchange_sim.engine.account import collateral
 from recio.exchange_sim.engine.admission import (
     closing_left,
+    expiry_flaw,
     largest_fee,
     placing_refusal,
     reducing_refusal,
@@ -103,9 +104,8 @@ def _mismatch(order: Order, request: NewOrder) -> Refused | None:
 
 
 def _expired(venue: Venue, request: NewOrder) -> Refused | None:
-    if request.expires_ms is not None and request.expires_ms <= venue.now_ms:
-        return Refused(code="invalid_order", details="expiration time must be in the future")
-    return None
+    flaw = expiry_flaw(venue, request)
+    return None if flaw is None else Refused(code="invalid_order", details=flaw)
 
 
 def _amend_unaffordable(

@@ -18,6 +18,9 @@ from recio.exchange_sim.engine.versions import Versions
 ACCOUNT_OWNER = 0
 """The account's number among the participants; simulated traders count from 1."""
 
+SHARDS = frozenset(range(4))
+"""The parts of the engine; crypto trades on number 2."""
+
 KEPT_TRADES = 20_000
 
 

@@ -90,7 +90,7 @@ def read_params(command: Command) -> CommandParams:
         raise CommandError(2)
     try:
         return _params.decode(command.params)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise CommandError(11) from error
 
 
