@@ -77,7 +77,7 @@ async def test_a_body_that_is_not_called_json_is_refused(start_exchange: Any) ->
 
 @pytest.mark.parametrize("shard", [4, -1, 2**70])
 async def test_money_cannot_go_to_a_shard_that_is_not_there(start_exchange: Any, shard: int) -> None:
-    client = await start_exchange(quiet_traders=True, rate_limits="advanced")
+    client = await start_exchange(quiet_traders=True)
     moved = {
         "source": "event_contract",
         "destination": "event_contract",

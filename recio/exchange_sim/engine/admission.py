@@ -6,7 +6,7 @@ from itertools import accumulate
 
 from recio.exchange_sim.clock import LATEST_MS
 from recio.exchange_sim.engine.account import collateral
-from recio.exchange_sim.engine.fees import ALIGNMENT, model_fee
+from recio.exchange_sim.engine.fees import model_fee
 from recio.exchange_sim.engine.orders import (
     ALREADY_EXISTS,
     EXCHANGE_PAUSED,
@@ -99,14 +99,16 @@ def _needed(venue: Venue, market: TradedMarket, request: NewOrder) -> int:
     resting = venue.open_of(market.ticker, request.subaccount)
     held = venue.accounts[request.subaccount].held(market.ticker)
     if request.reduce_only:
-        return _needed_to_reduce(market, request, resting, held)
+        return _needed_to_reduce(venue, market, request, resting, held)
     closing = closing_left(resting, held, bid=request.bid)
     opening = max(request.quantity - closing, 0)
-    fee = largest_fee(market, request.price, opening, taker=not request.post_only)
+    fee = largest_fee(venue, market, request.price, opening, taker=not request.post_only)
     return collateral(bid=request.bid, price=request.price, quantity=opening) + fee
 
 
-def _needed_to_reduce(market: TradedMarket, request: NewOrder, resting: list[Order], held: int) -> int:
+def _needed_to_reduce(
+    venue: Venue, market: TradedMarket, request: NewOrder, resting: list[Order], held: int
+) -> int:
     """What free money must give when a reduction takes the position away from the orders that were to close it.
 
     Those then bind collateral of their own. How much more that is than the reduction earns changes only where one of
@@ -117,26 +119,22 @@ def _needed_to_reduce(market: TradedMarket, request: NewOrder, resting: list[Ord
     same = [order.remaining for order in resting if order.bid == request.bid]
     quantities = {whole, *(closable - sum_of for sum_of in accumulate(same) if 0 < closable - sum_of < whole)}
     bound = resting_collateral(resting, held)
-    return max(_lost_by_reducing(market, request, resting, held, each) - bound for each in quantities)
+
+    def lost(quantity: int) -> int:
+        left = held + quantity if request.bid else held - quantity
+        earned = collateral(bid=not request.bid, price=request.price, quantity=quantity)
+        fee = largest_fee(venue, market, request.price, quantity, taker=True)
+        return resting_collateral(resting, left) - bound - earned + fee
+
+    return max(map(lost, quantities))
 
 
-def _lost_by_reducing(
-    market: TradedMarket, request: NewOrder, resting: list[Order], held: int, quantity: int
-) -> int:
-    """Collateral of what rests once so much was reduced at the limit, less what the reduction earned."""
-    left = held + quantity if request.bid else held - quantity
-    earned = collateral(bid=not request.bid, price=request.price, quantity=quantity)
-    return (
-        resting_collateral(resting, left) - earned + largest_fee(market, request.price, quantity, taker=True)
-    )
-
-
-def largest_fee(market: TradedMarket, price: int, opening: int, *, taker: bool) -> int:
+def largest_fee(venue: Venue, market: TradedMarket, price: int, opening: int, *, taker: bool) -> int:
     """The fee an order must be able to pay; a resting fee never is above a taker's."""
     if not opening:
         return 0
     fee = model_fee(price, opening, market.fees, taker=taker)
-    return fee + ALIGNMENT if fee else 0
+    return fee + venue.alignment if fee else 0
 
 
 def closing_left(resting: list[Order], held: int, *, bid: bool) -> int:

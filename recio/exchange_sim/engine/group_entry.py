@@ -17,7 +17,13 @@ def create_group(venue: Venue, *, limit: int, subaccount: int, shard: int) -> Or
         return NO_SUCH_SHARD
     if len(venue.groups) >= MOST_GROUPS:
         return Refused(code="invalid_order", details="too many order groups")
-    group = OrderGroup(group_id=venue.new_id(), subaccount=subaccount, shard=shard, limit=limit)
+    group = OrderGroup(
+        group_id=venue.new_id(),
+        subaccount=subaccount,
+        shard=shard,
+        limit=limit,
+        stops_beyond=venue.groups_stop_beyond,
+    )
     venue.groups[group.group_id] = group
     publish_group(venue, group, "created")
     return group

@@ -118,7 +118,7 @@ def _amend_unaffordable(
     remaining = request.quantity - order.filled
     opening = max(remaining - closing_left(others, held, bid=order.bid), 0)
     needed = collateral(bid=order.bid, price=request.price, quantity=opening)
-    needed += largest_fee(market, request.price, opening, taker=not order.post_only)
+    needed += largest_fee(venue, market, request.price, opening, taker=not order.post_only)
     return INSUFFICIENT_BALANCE if needed > venue.available(order.shard, order.subaccount) + freed else None
 
 

@@ -88,6 +88,12 @@ class FaultKind(StrEnum):
     """Markets that close from now on are determined `seconds` later than usual; `count` events."""
     CORRECT_SETTLEMENT = "correct_settlement"
     """The next determination is wrong, disputed and amended before it is final; `count` events."""
+    SCALAR_SETTLEMENT = "scalar_settlement"
+    """The next determination has no winner: YES is paid `percent` of a dollar, 50 unless given; `count` events."""
+    DELAY_STRIKE = "delay_strike"
+    """The next windows to open get their strikes `seconds` later than usual; `count` windows."""
+    WITHHOLD_STRIKE = "withhold_strike"
+    """The next windows to open never get a strike and settle at no; `count` windows."""
     CHANGE_GRID = "change_grid"
     """The market `ticker` changes its price structure while it is open."""
 

@@ -57,7 +57,7 @@ async def disarm_faults(request: web.Request) -> web.Response:
         return no_such_path()
     exchange = exchange_of(request)
     exchange.faults.disarm()
-    market_faults.end(exchange.venue, exchange.run.calendar.settlement_faults)
+    market_faults.end(exchange.venue, exchange.run.calendar.faults)
     exchange.follow_reads()
     return reply(_armed(exchange, time.time()))
 
