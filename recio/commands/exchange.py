@@ -20,7 +20,8 @@ from recio.exchange_sim.engine.units import UnitError, read_money
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.recorded.files import BadSession
 from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.exchange_sim.wire.ws.rules import SocketRules
+from recio.exchange_sim.wire.rest.rules import RestRules
+from recio.exchange_sim.wire.ws.rules import SocketRules, YesPrices
 from recio.settings.system import LogSection
 from recio.supervisor import leading_fault
 
@@ -32,6 +33,9 @@ SIMULATED: dict[str, Any] = {
     "ladder_seconds": 3600,
     "ladder_strikes": 186,
     "settlement_factor": 1.0,
+    "strike_delay": 0.5,
+    "strike_jitter": 0.0,
+    "plain_strikes": False,
     "weekly_pause": False,
     "align": False,
     "quiet": False,
@@ -52,6 +56,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     )
     _market_options(parser)
     _account_options(parser)
+    _venue_options(parser)
 
 
 def _market_options(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +66,13 @@ def _market_options(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--ladder-seconds", type=positive, metavar="S", help="of a ladder's hour")
     group.add_argument("--ladder-strikes", type=positive, metavar="N", help="3 to 290")
     group.add_argument("--settlement-factor", type=float, metavar="X", help="stretches close to settlement")
+    group.add_argument(
+        "--strike-delay", type=float, metavar="S", help="from a window's opening to its strike"
+    )
+    group.add_argument(
+        "--strike-jitter", type=float, metavar="S", help="the most that a strike is later still"
+    )
+    group.add_argument("--plain-strikes", action="store_true", help="no custom strikes of small coins")
     group.add_argument(
         "--weekly-pause", action="store_true", help="no trading Thursdays 03:00 to 05:00 New York"
     )
@@ -96,6 +108,29 @@ def _account_options(parser: argparse.ArgumentParser) -> None:
         "--lenient-shards",
         action="store_true",
         help="a cancel that names no shard finds its order all the same",
+    )
+
+
+def _venue_options(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what the real venue does now and then, or may do one day")
+    group.add_argument(
+        "--refusals-as-400",
+        action="store_true",
+        help="pauses, a failed fill-or-kill and a wrong content type are answered with 400",
+    )
+    group.add_argument(
+        "--yes-prices",
+        choices=tuple(YesPrices),
+        type=YesPrices,
+        default=YesPrices.ASKED,
+        help="when asks of a book are told at YES prices: where asked for, unless refused, or always",
+    )
+    group.add_argument("--no-sending-times", action="store_true", help="frames without sending_ts_ms")
+    group.add_argument(
+        "--cent-alignment", action="store_true", help="money on whole cents, as of members who are not direct"
+    )
+    group.add_argument(
+        "--groups-stop-beyond", action="store_true", help="an order group stops beyond its limit, not at it"
     )
 
 
@@ -186,6 +221,9 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             ladder_seconds=options.ladder_seconds,
             ladder_strikes=options.ladder_strikes,
             settlement_factor=options.settlement_factor,
+            strike_delay_seconds=options.strike_delay,
+            strike_jitter_seconds=options.strike_jitter,
+            plain_strikes=options.plain_strikes,
             weekly_pause=options.weekly_pause,
         ),
         align=options.align,
@@ -200,7 +238,14 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         tolerance_seconds=options.tolerance,
         rate_limits=None if options.rate_limits == "none" else options.rate_limits,
         read_lag_seconds=options.read_lag,
-        sockets=SocketRules(index_channels=not options.no_index),
+        rest=RestRules(refusals_as_400=options.refusals_as_400),
+        sockets=SocketRules(
+            index_channels=not options.no_index,
+            sending_times=not options.no_sending_times,
+            yes_prices=options.yes_prices,
+        ),
+        cent_alignment=options.cent_alignment,
+        groups_stop_beyond=options.groups_stop_beyond,
     )
 
 

@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 ALIGNED_START_SECONDS = 3
+LATEST_MS = 253_402_300_799_999
+"""The last moment that can be written: the end of the year 9999."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,7 +11,8 @@ from recio.exchange_sim.clock import VenueClock
 from recio.exchange_sim.engine.events import Event, Trade
 from recio.exchange_sim.engine.read_lag import ReadLag
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.candle_recorder import CandleRecorder
 from recio.exchange_sim.market.interventions import Calendar, Interventions
 from recio.exchange_sim.market.listings import Listings

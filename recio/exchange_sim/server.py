@@ -25,6 +25,7 @@ from recio.exchange_sim.credentials import (
     announce_clock,
     load_or_make_key,
 )
+from recio.exchange_sim.engine.fees import ALIGNMENT, CENT_ALIGNMENT
 from recio.exchange_sim.engine.read_lag import ReadLag
 from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.exchange import Exchange, Run
@@ -41,6 +42,7 @@ from recio.exchange_sim.spot.venues import add_spot_feeds, spot_feeds
 from recio.exchange_sim.wire.application import application_of
 from recio.exchange_sim.wire.auth import Verifier
 from recio.exchange_sim.wire.rest.rate_limits import AUTO, RateLimits, tier_of
+from recio.exchange_sim.wire.rest.rules import RestRules
 from recio.exchange_sim.wire.ws.hub import Hub
 from recio.exchange_sim.wire.ws.rules import SocketRules
 
@@ -86,8 +88,14 @@ class ExchangeSettings:
     """How many host seconds of refill a bucket holds; None for what the real venue was seen to hold."""
     read_lag_seconds: float = 0.0
     """Account reads always show the state of so many host seconds ago."""
+    rest: RestRules = field(default_factory=RestRules)
+    """How requests are answered where the venue's way is not known for sure."""
     sockets: SocketRules = field(default_factory=SocketRules)
     """What a WebSocket is allowed, and which channels it is authorised for."""
+    cent_alignment: bool = False
+    """Money is kept on cents, as that of members who are not direct ones."""
+    groups_stop_beyond: bool = False
+    """An order group stops only once more than its limit was matched, not when the limit is hit."""
     recording: Path | None = None
     """The folder of a recorded session that is served instead of simulated markets. BadSession when broken."""
     recording_wait_for_client: bool = True
@@ -184,6 +192,8 @@ def _application(
         if recording is None
         else _recorded(settings, clock, credentials, faults, recording)
     )
+    run.venue.alignment = CENT_ALIGNMENT if settings.cent_alignment else ALIGNMENT
+    run.venue.groups_stop_beyond = settings.groups_stop_beyond
     # A recording has no settlement index: its channels answer as to an account without the right to them.
     rules = settings.sockets if recording is None else replace(settings.sockets, index_channels=False)
     hub = Hub(run.venue, run.listings, faults, rules)
@@ -207,6 +217,7 @@ def _application(
         hub,
         verifier=_verifier(settings, credentials, key),
         limits=RateLimits(tier, time.monotonic()),
+        rules=settings.rest,
     )
     add_spot_feeds(application, feeds)
     return exchange, application

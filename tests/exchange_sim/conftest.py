@@ -25,6 +25,7 @@ from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.server import ExchangeSettings, serve
 from recio.exchange_sim.simulation import Simulation
+from recio.exchange_sim.wire.ws.rules import SocketRules
 
 WINDOW_START_MS = 1_779_000_300_000 // 900_000 * 900_000
 OTHER = 7
@@ -123,8 +124,9 @@ class Client:
         """The market that trades, once its strike is known."""
         for _ in range(500):
             found = (await self.get("/markets", status="open"))["markets"]
-            if found and "floor_strike" in found[0]:
-                return found[0]["ticker"]
+            for market in found:
+                if "floor_strike" in market:
+                    return market["ticker"]
             await asyncio.sleep(0.01)
         raise AssertionError("no market opened")
 
@@ -168,7 +170,9 @@ async def start_exchange(tmp_path: Path, key_pem: bytes) -> AsyncIterator[StartE
         async def start(**changes: Any) -> Client:
             loop = asyncio.get_running_loop()
             ready: asyncio.Future[Credentials] = loop.create_future()
-            usual = {"credentials_dir": tmp_path, "align": True, "rate_limits": None}
+            usual: dict[str, Any] = {"credentials_dir": tmp_path, "align": True, "rate_limits": None}
+            # Replies are compared word for word.
+            usual["sockets"] = SocketRules(sending_times=False)
             if changes.get("speed", 1.0) > 100:
                 # Stamps are dated by the venue's clock: at this speed 25 s are an instant of a busy machine.
                 usual["tolerance_seconds"] = 10.0 * changes["speed"]

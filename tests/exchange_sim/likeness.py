@@ -9,8 +9,10 @@ REMOVED = {
     "fractional_trading_enabled": "taken from markets on 2026-07-09",
     "response_price_units": "taken from markets on 2026-07-09",
     "resting_orders_count": "taken from positions on 2026-07-09",
+    "liquidity_dollars": "taken from markets on 2026-10-01",
 }
 ADDED = {
+    "clock": "of the books, on their messages since 2026-10-22",
     "exchange_index": "the shard, on every object since August 2026",
     "exchange_index_statuses": "the shards of the exchange status, since August 2026",
     "intra_exchange_transfers_active": "of the exchange status, since August 2026",

@@ -337,6 +337,6 @@ async def test_the_socket_speaks_like_the_recorded_one(start_exchange, name: str
         model = models.get(frame["type"])
         assert seen or frame["type"] != "orderbook_delta", "a delta before the snapshot"
         if model is not None:
-            assert list(frame["msg"]) == list(model["msg"])
+            assert [key for key in frame["msg"] if key != "clock"] == list(model["msg"])
             assert_alike(model, frame)
             seen.add(frame["type"])

@@ -34,7 +34,7 @@ def sell_into(d: Any, quantity: int) -> None:
     take(d.venue, d.market, owner=3, bid=False, limit=100, quantity=quantity)
 
 
-def test_passing_the_limit_cancels_every_order_of_the_group_and_no_other(
+def test_hitting_the_limit_cancels_every_order_of_the_group_and_no_other(
     trading_session: MakeSession,
 ) -> None:
     d = trading_session()
@@ -44,7 +44,7 @@ def test_passing_the_limit_cancels_every_order_of_the_group_and_no_other(
         for price in (5_000, 4_900, 4_800)
     ]
     other = made(create(d.venue, d.order("bid", 4_700, 100)))
-    sell_into(d, 150)
+    sell_into(d, 149)
     assert [order.status for order in mine] == [
         OrderStatus.EXECUTED,
         OrderStatus.RESTING,
@@ -52,9 +52,20 @@ def test_passing_the_limit_cancels_every_order_of_the_group_and_no_other(
     ]
     sell_into(d, 1)
     assert [order.status for order in mine[1:]] == [OrderStatus.CANCELED, OrderStatus.CANCELED]
-    assert [order.filled for order in mine] == [100, 51, 0]
+    assert [order.filled for order in mine] == [100, 50, 0]
     assert other.status is OrderStatus.RESTING
     assert d.market.book.bids.totals == {4_700: 100}
+
+
+def test_a_group_that_stops_beyond_its_limit_goes_on_at_it(trading_session: MakeSession) -> None:
+    d = trading_session()
+    d.venue.groups_stop_beyond = True
+    group = group_of(d, 150)
+    made(create(d.venue, d.order("bid", 5_000, 300, group_id=group.group_id)))
+    sell_into(d, 150)
+    assert not group.triggered
+    sell_into(d, 1)
+    assert group.triggered
 
 
 def test_one_sweep_over_several_orders_of_a_group_is_booked_whole(trading_session: MakeSession) -> None:
@@ -85,9 +96,9 @@ def test_matches_count_for_fifteen_seconds_and_no_longer(trading_session: MakeSe
     d = trading_session()
     group = group_of(d, 100)
     made(create(d.venue, d.order("bid", 5_000, 1_000, group_id=group.group_id)))
-    sell_into(d, 100)
+    sell_into(d, 99)
     d.run_to(d.venue.now_ms + ROLLING_MS)
-    sell_into(d, 100)
+    sell_into(d, 99)
     assert not group.triggered
     d.run_to(d.venue.now_ms + ROLLING_MS - 50)
     sell_into(d, 1)
@@ -104,7 +115,7 @@ def test_a_stopped_group_takes_orders_again_once_it_is_reset(trading_session: Ma
     assert refused.details == "order group triggered"
     reset_group(d.venue, group)
     made(create(d.venue, d.order("bid", 5_000, 100, group_id=group.group_id)))
-    sell_into(d, 50)
+    sell_into(d, 49)
     assert not group.triggered
 
 
@@ -151,6 +162,10 @@ async def test_a_group_lives_over_the_wire_and_the_socket_tells_of_it(start_exch
     socket = await client.socket()
     await socket.send_json({"id": 1, "cmd": "subscribe", "params": {"channels": ["order_group_updates"]}})
     await socket.receive_json()
+    both = {"contracts_limit": 3, "contracts_limit_fp": "3.00", "exchange_index": 2}
+    _, equal = await client.request("POST", f"{GROUPS}/create", both)
+    await client.request("DELETE", f"{GROUPS}/{equal['order_group_id']}")
+    assert [(await socket.receive_json())["msg"]["event_type"] for _ in range(2)] == ["created", "deleted"]
     asked = {"contracts_limit_fp": "10.50", "exchange_index": 2}
     status, group = await client.request("POST", f"{GROUPS}/create", asked)
     assert (status, group["subaccount"], group["exchange_index"]) == (201, 0, 2)
@@ -182,11 +197,11 @@ async def test_a_group_lives_over_the_wire_and_the_socket_tells_of_it(start_exch
     [
         {},
         {"contracts_limit": 0},
-        {"contracts_limit": 1, "contracts_limit_fp": "1.00"},
+        {"contracts_limit": 1, "contracts_limit_fp": "1.01"},
         {"contracts_limit_fp": "0.001"},
     ],
 )
-async def test_a_group_needs_exactly_one_limit_above_zero(start_exchange, body: dict[str, Any]) -> None:
+async def test_a_group_needs_one_limit_above_zero(start_exchange, body: dict[str, Any]) -> None:
     client = await start_exchange(quiet_traders=True)
     assert (await client.request("POST", f"{GROUPS}/create", body))[0] == 400
     assert (await client.get(GROUPS))["order_groups"] == []

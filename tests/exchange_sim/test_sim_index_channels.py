@@ -133,7 +133,9 @@ async def test_wrong_changes_are_answered_with_their_number(start_exchange, para
 
 
 async def test_an_account_without_the_right_is_refused_and_keeps_its_other_channels(start_exchange) -> None:
-    client = await start_exchange(quiet_traders=True, sockets=SocketRules(index_channels=False))
+    client = await start_exchange(
+        quiet_traders=True, sockets=SocketRules(index_channels=False, sending_times=False)
+    )
     socket = await client.socket()
     for number, channel in enumerate(("cfbenchmarks_value", "cfbenchmarks_value_5hz"), start=1):
         await send(socket, number, "subscribe", channels=[channel], index_ids=["BRTI"])

@@ -60,7 +60,7 @@ def test_tiers_are_told_by_name_and_fast_clocks_are_not_limited_by_themselves() 
 
 async def test_too_many_requests_are_refused_without_a_hint_when_to_come_back(start_exchange) -> None:
     client = await start_exchange(quiet_traders=True, rate_limits="basic")
-    path = "/trade-api/v2/portfolio/balance"
+    path = "/trade-api/v2/portfolio/positions"
 
     async def read() -> tuple[int, bytes, Any]:
         async with client.session.get(client.root + path, headers=client.headers("GET", path)) as answer:

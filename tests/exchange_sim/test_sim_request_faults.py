@@ -11,15 +11,8 @@ from urllib.parse import urlsplit
 import aiohttp
 import pytest
 
-from recio.exchange_sim.faults.faults import (
-    PASSING_KINDS,
-    REQUEST_KINDS,
-    FaultKind,
-    Faults,
-    FaultStream,
-    RandomFaults,
-    RequestKind,
-)
+from recio.exchange_sim.faults.faults import Faults, FaultStream, RandomFaults
+from recio.exchange_sim.faults.kinds import PASSING_KINDS, REQUEST_KINDS, FaultKind, RequestKind
 from recio.exchange_sim.wire.rest.request_faults import NEW_FIELD, NEW_WORD
 
 NOT_CARRIED_OUT = {

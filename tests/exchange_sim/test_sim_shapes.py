@@ -16,7 +16,7 @@ DROPPED = {
     "early_close_condition",
     "resting_orders_count",
 }
-DROPPED |= {"primary_participant_key"}
+DROPPED |= {"primary_participant_key", "liquidity_dollars"}
 
 pytestmark = [
     pytest.mark.recorded,

@@ -112,7 +112,7 @@ async def test_the_wire_book_is_the_rest_book(start_exchange) -> None:
     )
     assert (await receive(socket))["type"] == "subscribed"
     empty = await receive(socket)
-    assert set(empty["msg"]) == {"market_ticker", "market_id"}
+    assert set(empty["msg"]) == {"market_ticker", "market_id", "clock"}
     book = Rebuilt()
     for side, price in (("bid", "0.4000"), ("bid", "0.0510"), ("ask", "0.6000")):
         await client.order(ticker, side, price, "2.50", client_order_id=f"mine-{price[2:]}")
@@ -169,7 +169,7 @@ async def test_a_window_reports_its_life_on_the_lifecycle_channel(start_exchange
 
 
 def test_a_client_that_reads_too_slowly_loses_the_subscription_and_is_told() -> None:
-    session = Session(Audience(), rules=SocketRules(most_queued=3))
+    session = Session(Audience(), rules=SocketRules(most_queued=3, sending_times=False))
     slow, other = session.subscribe("trade", None), session.subscribe("ticker", None)
     for _ in range(5):
         slow.put(slow.frame(b"trade", b"{}"))
@@ -198,7 +198,9 @@ async def test_the_venue_pings_with_the_word_heartbeat(start_exchange, monkeypat
 async def test_compression_is_for_clients_that_offer_it_where_it_is_allowed(
     start_exchange, allowed: bool
 ) -> None:
-    client = await start_exchange(quiet_traders=True, sockets=SocketRules(compression=allowed))
+    client = await start_exchange(
+        quiet_traders=True, sockets=SocketRules(compression=allowed, sending_times=False)
+    )
     plain, offering = await client.socket(), await client.socket(compress=15)
     assert (plain.compress, bool(offering.compress)) == (0, allowed)
     for socket in (plain, offering):

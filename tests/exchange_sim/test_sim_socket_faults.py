@@ -84,7 +84,7 @@ async def test_a_snapshot_that_is_empty_hides_what_stands(quiet) -> None:
     ticker = await quiet.open_ticker()
     await send(socket, 1, "subscribe", channels=[BOOK], market_ticker=ticker)
     await receive(socket)
-    assert set((await receive(socket))["msg"]) == {"market_ticker", "market_id"}
+    assert set((await receive(socket))["msg"]) == {"market_ticker", "market_id", "clock"}
     await send(socket, 2, "update_subscription", sid=1, action="get_snapshot", market_ticker=ticker)
     assert (await receive(socket))["msg"]["yes_dollars_fp"] == [["0.1000", "1.00"]]
 

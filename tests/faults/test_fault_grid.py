@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from recio.exchange_sim.faults.faults import FaultKind
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.test_hooks.crash_points import CrashPoint
 from tests.faults.cases import every_case, spread
 from tests.faults.run_grid import run_cases

@@ -43,6 +43,7 @@ class Settlement:
     yes_cost: int
     no_count: int
     no_cost: int
+    payout: int
     revenue: int
     fees: int
     settled_ms: int
@@ -129,10 +130,18 @@ def apply_fill(
     account.remember(position, now_ms)
 
 
-def settle(account: Account, position: Position, *, result: str, now_ms: int) -> Settlement:
-    """Pay the winning side of a position and file the row. The position is empty afterwards."""
-    won = max(position.quantity, 0) if result == "yes" else max(-position.quantity, 0)
-    revenue = won * PAYOUT_PER_UNIT
+def settle(
+    account: Account, position: Position, *, result: str, now_ms: int, payout: int | None = None
+) -> Settlement:
+    """Pay a position and file the row. The position is empty afterwards.
+
+    `payout` is what a contract of YES gets, in $0.0001; one of NO gets the rest of a dollar. None: all of it to the result.
+    """
+    if payout is None:
+        payout = ONE_DOLLAR if result == "yes" else 0
+    revenue = (
+        position.quantity * payout if position.quantity > 0 else -position.quantity * (ONE_DOLLAR - payout)
+    )
     account.cash[position.shard] += revenue
     account.payouts += revenue
     position.realized += revenue - position.cost
@@ -145,6 +154,7 @@ def settle(account: Account, position: Position, *, result: str, now_ms: int) ->
         yes_cost=position.yes_cost,
         no_count=position.no_bought,
         no_cost=position.no_cost,
+        payout=payout,
         revenue=revenue,
         fees=position.fees,
         settled_ms=now_ms,

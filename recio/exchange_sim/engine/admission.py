@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import accumulate
+
+from recio.exchange_sim.clock import LATEST_MS
 from recio.exchange_sim.engine.account import collateral
-from recio.exchange_sim.engine.fees import ALIGNMENT, model_fee
+from recio.exchange_sim.engine.fees import model_fee
 from recio.exchange_sim.engine.orders import (
     ALREADY_EXISTS,
     EXCHANGE_PAUSED,
@@ -17,6 +20,7 @@ from recio.exchange_sim.engine.orders import (
     Order,
     OrderStatus,
     Refused,
+    resting_collateral,
 )
 from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.engine.traded_market import Status, TradedMarket
@@ -65,13 +69,23 @@ def _flaw(venue: Venue, request: NewOrder) -> str | None:
     good_till = request.time_in_force is TimeInForce.GOOD_TILL_CANCELED
     if request.expires_ms is not None and not good_till:
         return "expiration time only with good_till_canceled"
-    if request.expires_ms is not None and request.expires_ms <= venue.now_ms:
-        return "expiration time must be in the future"
+    expiry = expiry_flaw(venue, request)
+    if expiry is not None:
+        return expiry
     if request.post_only and not good_till:
         return "post only needs good_till_canceled"
     if request.reduce_only and request.time_in_force is not TimeInForce.IMMEDIATE_OR_CANCEL:
         return "reduce only needs immediate_or_cancel"
     return None
+
+
+def expiry_flaw(venue: Venue, request: NewOrder) -> str | None:
+    """What is wrong with an expiration time; milliseconds where seconds belong are a year that nobody can write."""
+    if request.expires_ms is None:
+        return None
+    if request.expires_ms <= venue.now_ms:
+        return "expiration time must be in the future"
+    return "expiration time is too far in the future" if request.expires_ms > LATEST_MS else None
 
 
 def _unaffordable(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused | None:
@@ -82,22 +96,45 @@ def _unaffordable(venue: Venue, market: TradedMarket, request: NewOrder) -> Refu
 
 def _needed(venue: Venue, market: TradedMarket, request: NewOrder) -> int:
     """What the order would bind beyond the orders that already rest in its market."""
-    if request.reduce_only:
-        return 0
     resting = venue.open_of(market.ticker, request.subaccount)
     held = venue.accounts[request.subaccount].held(market.ticker)
+    if request.reduce_only:
+        return _needed_to_reduce(venue, market, request, resting, held)
     closing = closing_left(resting, held, bid=request.bid)
     opening = max(request.quantity - closing, 0)
-    fee = largest_fee(market, request.price, opening, taker=not request.post_only)
+    fee = largest_fee(venue, market, request.price, opening, taker=not request.post_only)
     return collateral(bid=request.bid, price=request.price, quantity=opening) + fee
 
 
-def largest_fee(market: TradedMarket, price: int, opening: int, *, taker: bool) -> int:
+def _needed_to_reduce(
+    venue: Venue, market: TradedMarket, request: NewOrder, resting: list[Order], held: int
+) -> int:
+    """What free money must give when a reduction takes the position away from the orders that were to close it.
+
+    Those then bind collateral of their own. How much more that is than the reduction earns changes only where one of
+    them begins to, so the largest is at one of these quantities. A better price than the limit only earns more.
+    """
+    closable = max(-held if request.bid else held, 0)
+    whole = min(request.quantity, closable)
+    same = [order.remaining for order in resting if order.bid == request.bid]
+    quantities = {whole, *(closable - sum_of for sum_of in accumulate(same) if 0 < closable - sum_of < whole)}
+    bound = resting_collateral(resting, held)
+
+    def lost(quantity: int) -> int:
+        left = held + quantity if request.bid else held - quantity
+        earned = collateral(bid=not request.bid, price=request.price, quantity=quantity)
+        fee = largest_fee(venue, market, request.price, quantity, taker=True)
+        return resting_collateral(resting, left) - bound - earned + fee
+
+    return max(map(lost, quantities))
+
+
+def largest_fee(venue: Venue, market: TradedMarket, price: int, opening: int, *, taker: bool) -> int:
     """The fee an order must be able to pay; a resting fee never is above a taker's."""
     if not opening:
         return 0
     fee = model_fee(price, opening, market.fees, taker=taker)
-    return fee + ALIGNMENT if fee else 0
+    return fee + venue.alignment if fee else 0
 
 
 def closing_left(resting: list[Order], held: int, *, bid: bool) -> int:

@@ -21,6 +21,8 @@ class BookChanged:
     now_ms: int
     order: Order | None
     """The account's own order behind the change, if it was one."""
+    clock: int
+    """The market's book clock with this change in it; what one action changes has one clock."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,10 +124,13 @@ def publish_book(venue: Venue, market: TradedMarket) -> None:
     if not market.book.changes:
         return
     market.quotes_changed = True
+    market.clock = venue.next_clock()
     mine: Callable[[int], Order | None] = venue.orders_by_key.get
     for change in market.book.collect():
         venue.emit(
-            BookChanged(market, change.bid, change.price, change.delta, venue.now_ms, mine(change.key))
+            BookChanged(
+                market, change.bid, change.price, change.delta, venue.now_ms, mine(change.key), market.clock
+            )
         )
 
 
@@ -160,7 +163,7 @@ def pay_out(venue: Venue, market: TradedMarket) -> None:
     for account in venue.accounts.values():
         position = account.positions.get(market.ticker)
         if position is not None:
-            settle(account, position, result=market.result, now_ms=venue.now_ms)
+            settle(account, position, result=market.result, payout=market.payout, now_ms=venue.now_ms)
             venue.emit(PositionChanged(copy(position)))
 
 
@@ -203,6 +206,7 @@ def _fill(venue: Venue, market: TradedMarket, order: Order, trade: Trade, *, tak
         revenue=-outcome_price * trade.quantity,
         trade_fee=model_fee(trade.price, trade.quantity, market.fees, taker=taker),
         accumulator=order.rounding,
+        alignment=venue.alignment,
     )
     order.rounding = fee.accumulator
     apply_fill(

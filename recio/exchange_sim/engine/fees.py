@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 
 ALIGNMENT = 100
-"""Money is kept on multiples of $0.0001: this many units of $0.000001."""
+"""A direct member's money is kept on multiples of $0.0001: this many units of $0.000001."""
+CENT_ALIGNMENT = 10_000
+"""Everybody else's is kept on cents."""
 WHOLE = 1_000_000
 """A multiplier of 1."""
 _TAKER_RATE = 700
@@ -42,11 +44,11 @@ def model_fee(price: int, quantity: int, terms: FeeTerms = QUADRATIC, *, taker: 
     return -(-scaled // _SCALE)
 
 
-def fill_fee(*, revenue: int, trade_fee: int, accumulator: int) -> FillFee:
+def fill_fee(*, revenue: int, trade_fee: int, accumulator: int, alignment: int = ALIGNMENT) -> FillFee:
     """The net fee of a fill whose signed cash is `revenue`: aligned down, the remainders rebated when whole."""
     after = revenue - trade_fee
-    rounding = after % ALIGNMENT
+    rounding = after % alignment
     gathered = accumulator + rounding
     gross = trade_fee + rounding
-    rebate = min(gathered, gross) // ALIGNMENT * ALIGNMENT
+    rebate = min(gathered, gross) // alignment * alignment
     return FillFee(cost=gross - rebate, accumulator=gathered - rebate)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recio.exchange_sim.engine.execution import end_group_orders, publish_group, stop_group
 from recio.exchange_sim.engine.groups import OrderGroup
-from recio.exchange_sim.engine.orders import EXCHANGE_PAUSED, FORBIDDEN, NOT_FOUND, Refused
-from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.engine.orders import EXCHANGE_PAUSED, FORBIDDEN, NO_SUCH_SHARD, NOT_FOUND, Refused
+from recio.exchange_sim.engine.venue import SHARDS, Venue
 
 MOST_GROUPS = 100_000
 
@@ -13,9 +13,17 @@ MOST_GROUPS = 100_000
 def create_group(venue: Venue, *, limit: int, subaccount: int, shard: int) -> OrderGroup | Refused:
     if subaccount not in venue.accounts:
         return FORBIDDEN
+    if shard not in SHARDS:
+        return NO_SUCH_SHARD
     if len(venue.groups) >= MOST_GROUPS:
         return Refused(code="invalid_order", details="too many order groups")
-    group = OrderGroup(group_id=venue.new_id(), subaccount=subaccount, shard=shard, limit=limit)
+    group = OrderGroup(
+        group_id=venue.new_id(),
+        subaccount=subaccount,
+        shard=shard,
+        limit=limit,
+        stops_beyond=venue.groups_stop_beyond,
+    )
     venue.groups[group.group_id] = group
     publish_group(venue, group, "created")
     return group

@@ -10,7 +10,7 @@ ROLLING_MS = 15_000
 
 @dataclass(slots=True, eq=False)
 class OrderGroup:
-    """Orders that stop together once more than the limit was matched within 15 seconds of venue time."""
+    """Orders that stop together once the limit was matched within 15 seconds of venue time."""
 
     group_id: str
     subaccount: int
@@ -19,6 +19,8 @@ class OrderGroup:
     """In quantity."""
     triggered: bool = False
     matched: deque[tuple[int, int]] = field(default_factory=deque[tuple[int, int]])
+    stops_beyond: bool = False
+    """It stops only once more than the limit was matched."""
     total: int = 0
     """Sum over what `matched` still has."""
 
@@ -29,7 +31,7 @@ class OrderGroup:
     def exceeded(self, now_ms: int) -> bool:
         while self.matched and self.matched[0][0] <= now_ms - ROLLING_MS:
             self.total -= self.matched.popleft()[1]
-        return self.total > self.limit
+        return self.total > self.limit or (self.total == self.limit and not self.stops_beyond)
 
     def reset(self) -> None:
         self.triggered = False

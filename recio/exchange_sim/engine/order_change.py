@@ -5,6 +5,7 @@ from __future__ import annotations
 from recio.exchange_sim.engine.account import collateral
 from recio.exchange_sim.engine.admission import (
     closing_left,
+    expiry_flaw,
     largest_fee,
     placing_refusal,
     reducing_refusal,
@@ -103,9 +104,8 @@ def _mismatch(order: Order, request: NewOrder) -> Refused | None:
 
 
 def _expired(venue: Venue, request: NewOrder) -> Refused | None:
-    if request.expires_ms is not None and request.expires_ms <= venue.now_ms:
-        return Refused(code="invalid_order", details="expiration time must be in the future")
-    return None
+    flaw = expiry_flaw(venue, request)
+    return None if flaw is None else Refused(code="invalid_order", details=flaw)
 
 
 def _amend_unaffordable(
@@ -118,7 +118,7 @@ def _amend_unaffordable(
     remaining = request.quantity - order.filled
     opening = max(remaining - closing_left(others, held, bid=order.bid), 0)
     needed = collateral(bid=order.bid, price=request.price, quantity=opening)
-    needed += largest_fee(market, request.price, opening, taker=not order.post_only)
+    needed += largest_fee(venue, market, request.price, opening, taker=not order.post_only)
     return INSUFFICIENT_BALANCE if needed > venue.available(order.shard, order.subaccount) + freed else None
 
 

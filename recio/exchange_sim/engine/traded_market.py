@@ -22,13 +22,15 @@ class Status(StrEnum):
 
 
 class TradedMarket(Protocol):
-    """Any market, whatever it is about. Last price, volume and open interest are the engine's to write."""
+    """Any market, whatever it is about. Last price, volume, open interest and clock are the engine's to write."""
 
     volume: int
     open_interest: int
     last_price: int
     last_size: int
     quotes_changed: bool
+    clock: int
+    """Grows with every change of the book."""
     holdings: dict[int, int]
     """Signed position of every participant, for the open interest."""
 
@@ -60,7 +62,12 @@ class TradedMarket(Protocol):
 
     @property
     def result(self) -> str:
-        """'yes' or 'no' once it is determined."""
+        """'yes', 'no' or 'scalar' once it is determined."""
+        ...
+
+    @property
+    def payout(self) -> int:
+        """What one contract of YES is paid at that result, in $0.0001; one of NO is paid the rest of a dollar."""
         ...
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from recio.exchange_sim.engine.account import Account, Transfer, Wallet
-from recio.exchange_sim.engine.orders import FORBIDDEN, INSUFFICIENT_BALANCE, Refused
-from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.engine.orders import FORBIDDEN, INSUFFICIENT_BALANCE, NO_SUCH_SHARD, Refused
+from recio.exchange_sim.engine.venue import SHARDS, Venue
 
 MOST_SUBACCOUNTS = 63
 REPEATED = Refused(code="transfer_already_exists")
@@ -18,6 +18,8 @@ def transfer(
     accounts = venue.accounts
     if source.subaccount not in accounts or target.subaccount not in accounts:
         return FORBIDDEN
+    if not {source.shard, target.shard} <= SHARDS:
+        return NO_SUCH_SHARD
     if amount <= 0 or source == target:
         return BAD_AMOUNT
     if client_id and client_id in venue.used_transfer_ids:
@@ -43,6 +45,8 @@ def open_subaccount(venue: Venue, shard: int) -> int | Refused:
     number = len(venue.accounts)
     if number > MOST_SUBACCOUNTS:
         return FORBIDDEN
+    if shard not in SHARDS:
+        return NO_SUCH_SHARD
     primary = venue.account
     venue.accounts[number] = Account(
         user_id=primary.user_id, cash={shard: 0}, number=number, horizon=primary.horizon

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from recio.exchange_sim.engine.account import Account, Transfer
 from recio.exchange_sim.engine.events import Event, Trade
+from recio.exchange_sim.engine.fees import ALIGNMENT
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, resting_collateral
 from recio.exchange_sim.engine.pauses import Pauses
@@ -17,6 +18,9 @@ from recio.exchange_sim.engine.versions import Versions
 
 ACCOUNT_OWNER = 0
 """The account's number among the participants; simulated traders count from 1."""
+
+SHARDS = frozenset(range(4))
+"""The parts of the engine; crypto trades on number 2."""
 
 KEPT_TRADES = 20_000
 
@@ -40,6 +44,10 @@ class Venue:
         self.order_versions: dict[str, Versions[Order]] = {}
         self.accounts: dict[int, Account] = {account.number: account}
         """The member's subaccounts by number; `account` is the primary one."""
+        self.alignment = ALIGNMENT
+        """What the member's money is a multiple of after every fill."""
+        self.groups_stop_beyond = False
+        """Order groups stop only once more than their limit was matched."""
         self.groups: dict[str, OrderGroup] = {}
         self.used_client_ids: set[str] = set()
         self.used_transfer_ids: set[str] = set()
@@ -52,11 +60,17 @@ class Venue:
         self._events: list[Event] = []
         self._ids = Random(instance)
         self._keys = 0
+        self._clock = 0
         self._sequence = 0
 
     def new_key(self) -> int:
         self._keys += 1
         return self._keys
+
+    def next_clock(self) -> int:
+        """Of all books together, so that the clock of one market skips values, as on the real venue."""
+        self._clock += 1
+        return self._clock
 
     def next_sequence(self) -> int:
         self._sequence += 1

@@ -13,7 +13,7 @@ from recio.exchange_sim.market.events import CloseDateChanged, GridChanged, Mark
 from recio.exchange_sim.market.lifecycle import cancel_resting
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.market.phases import SettlementFaults
+from recio.exchange_sim.market.phases import LifecycleFaults
 
 
 class NoSuchMarket(Exception):
@@ -27,7 +27,7 @@ class Calendar(Protocol):
     def event_queue(self) -> EventQueue: ...
 
     @property
-    def settlement_faults(self) -> SettlementFaults: ...
+    def faults(self) -> LifecycleFaults: ...
 
     def close_moved(self, market: Market) -> None: ...
 
@@ -68,12 +68,26 @@ class Interventions:
 
     def delay_settlement(self, by_ms: int, events: int) -> None:
         """The next events to close are determined so much later."""
-        self._calendar.settlement_faults.delay_ms = by_ms
-        self._calendar.settlement_faults.delayed_events += events
+        self._calendar.faults.delay_ms = by_ms
+        self._calendar.faults.delayed_events += events
 
     def settle_wrongly_first(self, events: int) -> None:
         """The next events to be determined get a wrong result, which is disputed and amended."""
-        self._calendar.settlement_faults.wrong_events += events
+        self._calendar.faults.wrong_events += events
+
+    def settle_scalar(self, payout: int, events: int) -> None:
+        """The next events to be determined have no winner: YES is paid so much, in $0.0001."""
+        self._calendar.faults.scalar_payout = payout
+        self._calendar.faults.scalar_events += events
+
+    def delay_strikes(self, by_ms: int, windows: int) -> None:
+        """The next windows to open get their strikes so much later."""
+        self._calendar.faults.strike_delay_ms = by_ms
+        self._calendar.faults.delayed_strikes += windows
+
+    def withhold_strikes(self, windows: int) -> None:
+        """The next windows to open never get a strike."""
+        self._calendar.faults.withheld_strikes += windows
 
     def change_grid(self, ticker: str) -> None:
         """Whole cents become the tapered grid, any other whole cents; what rests stays. Raises NoSuchMarket."""

@@ -13,7 +13,7 @@ from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.events import MarketCreated, MarketSettled, StrikeSet
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market, new_event
-from recio.exchange_sim.market.phases import STRIKE_DELAY_MS, MarketPhases, SettlementFaults, Verdict
+from recio.exchange_sim.market.phases import LifecycleFaults, MarketPhases, Verdict, verdict
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Kind, SeriesSpec
 
@@ -30,6 +30,9 @@ class ListedEvent:
     """How much later than usual it is determined; unknown until it closes."""
     wrong: bool | None = None
     """Whether its first determination is a wrong one; unknown until then."""
+    scalar_decided: bool = False
+    scalar_payout: int | None = None
+    """What YES is paid where the result is scalar; unknown until it is determined."""
     unsettled: int = 0
 
 
@@ -44,7 +47,7 @@ class MarketCalendar:
         self._retention = retention
         self._phases = MarketPhases(venue)
         self.event_queue = self._phases.event_queue
-        self.settlement_faults = SettlementFaults()
+        self.faults = LifecycleFaults()
         self.specs = tuple(specs)
         self._living: dict[str, dict[str, ListedEvent]] = {spec.ticker: {} for spec in self.specs}
         for spec in self.specs:
@@ -107,11 +110,15 @@ class MarketCalendar:
             return
         self._phases.change(market, Status.ACTIVE)
         if market.spec.kind is Kind.WINDOW:
-            self._phases.at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+            due_ms = self.faults.strike_due_ms(market)
+            if due_ms is not None:
+                self._phases.at(due_ms, self._set_strike, market)
         self._phases.at(market.close_ms, self._close, market)
 
     def _set_strike(self, market: Market) -> None:
         """The target is what the window before settles at, known from the prints up to the open."""
+        if market.status not in (Status.ACTIVE, Status.INACTIVE):
+            return
         index = self._listings.indices[market.spec.asset.index_id]
         market.strike = index.mean_before(market.open_ms // 1000)
         market.updated_ms = self._venue.now_ms
@@ -130,7 +137,7 @@ class MarketCalendar:
 
     def _delay_of(self, market: Market) -> int:
         """One armed delay serves a whole event."""
-        event, armed = self._event_of(market), self.settlement_faults
+        event, armed = self._event_of(market), self.faults
         if event.delay_ms is None:
             event.delay_ms = armed.delay_ms if armed.delayed_events else 0
             armed.delayed_events = max(0, armed.delayed_events - 1)
@@ -149,11 +156,23 @@ class MarketCalendar:
         delays = market.spec.delays
         timer_ms = delays.settled_ms - delays.determined_ms
         wrong = _verdict(market, _wrong_value(market, value)) if self._is_wrong(market) else None
-        self._phases.determine(market, _verdict(market, value), wrong, timer_ms=timer_ms, settle=self._settle)
+        payout = self._scalar_payout(market)
+        right = _verdict(market, value) if payout is None else Verdict("scalar", value, payout)
+        self._phases.determine(market, right, wrong, timer_ms=timer_ms, settle=self._settle)
+
+    def _scalar_payout(self, market: Market) -> int | None:
+        """What YES is paid where one armed scalar result serves a whole event; None where there is a winner."""
+        event, armed = self._event_of(market), self.faults
+        if not event.scalar_decided:
+            event.scalar_decided = True
+            if armed.scalar_events:
+                armed.scalar_events -= 1
+                event.scalar_payout = armed.scalar_payout
+        return event.scalar_payout
 
     def _is_wrong(self, market: Market) -> bool:
         """One armed mistake serves a whole event."""
-        event, armed = self._event_of(market), self.settlement_faults
+        event, armed = self._event_of(market), self.faults
         if event.wrong is None:
             event.wrong = armed.wrong_events > 0
             armed.wrong_events = max(0, armed.wrong_events - 1)
@@ -186,7 +205,7 @@ def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
 
 
 def _verdict(market: Market, value: int) -> Verdict:
-    return Verdict("yes" if market.wins(value) else "no", value)
+    return verdict("yes" if market.wins(value) else "no", value)
 
 
 def _wrong_value(market: Market, value: int) -> int:

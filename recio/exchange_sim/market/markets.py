@@ -39,6 +39,7 @@ class Market:
     """The floor: what the value is compared with, and the lower end of a range."""
     cap: int | None = None
     result: str = ""
+    payout: int = 0
     value: int | None = None
     determined_ms: int = 0
     settled_ms: int = 0
@@ -48,6 +49,7 @@ class Market:
     last_price: int = 0
     last_size: int = 0
     quotes_changed: bool = False
+    clock: int = 0
     holdings: dict[int, int] = field(default_factory=dict[int, int])
     """Signed position of every participant, for the open interest."""
     candles: Candles = field(default_factory=Candles)

@@ -5,34 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from random import Random
 from typing import NamedTuple
 
 from recio.exchange_sim.engine.execution import pay_out
 from recio.exchange_sim.engine.traded_market import Status
+from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.event_queue import EventQueue
 from recio.exchange_sim.market.events import MarketDetermined
 from recio.exchange_sim.market.markets import Market
 
-STRIKE_DELAY_MS = 500
-
 Move = Callable[[Market], None]
 
 
 class Verdict(NamedTuple):
-    """How a market ended: 'yes' or 'no', and the settlement value where it is known."""
+    """How a market ended: 'yes', 'no' or 'scalar', the settlement value where it is known, and what YES is paid."""
 
     result: str
     value: int | None
+    payout: int
+    """In $0.0001."""
+
+
+def verdict(result: str, value: int | None) -> Verdict:
+    """All of a dollar to one side."""
+    return Verdict(result, value, ONE_DOLLAR if result == "yes" else 0)
 
 
 @dataclass(slots=True, kw_only=True)
-class SettlementFaults:
-    """What settlements will meet because a fault asked for it: (extra time, events left), and wrong events left."""
+class LifecycleFaults:
+    """What the life of markets will meet because a fault asked for it: how many events or windows are left of each."""
 
     delay_ms: int = 0
     delayed_events: int = 0
     wrong_events: int = 0
+    scalar_payout: int = 0
+    scalar_events: int = 0
+    strike_delay_ms: int = 0
+    delayed_strikes: int = 0
+    withheld_strikes: int = 0
+
+    def end(self) -> None:
+        """Nothing is left of anything."""
+        self.delayed_events = self.wrong_events = self.scalar_events = 0
+        self.delayed_strikes = self.withheld_strikes = 0
+
+    def strike_due_ms(self, market: Market) -> int | None:
+        """When a window gets its strike; None for never."""
+        if self.withheld_strikes:
+            self.withheld_strikes -= 1
+            return None
+        due_ms = market.open_ms + market.spec.strike_delay_ms
+        due_ms += round(Random(market.ticker).random() * market.spec.strike_jitter_ms)
+        if self.delayed_strikes:
+            self.delayed_strikes -= 1
+            due_ms += self.strike_delay_ms
+        return due_ms
 
 
 class MarketPhases:
@@ -88,7 +117,7 @@ class MarketPhases:
         self.at(self._venue.now_ms + timer_ms, settle, market)
 
     def _announce(self, market: Market, verdict: Verdict, status: Status) -> None:
-        market.result, market.value = verdict
+        market.result, market.value, market.payout = verdict
         market.determined_ms = self._venue.now_ms
         self.change(market, status)
         self._venue.emit(MarketDetermined(market))

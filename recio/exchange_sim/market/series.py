@@ -141,6 +141,12 @@ class SeriesSpec:
     fee_type: str = "quadratic"
     fee_multiplier: float = 1.0
     shard: int = SHARD
+    strike_delay_ms: int = 500
+    """From a window's opening to the strike that it gets."""
+    strike_jitter_ms: int = 0
+    """The most that a window's strike comes later than that; every window draws its own."""
+    custom_strikes: bool = False
+    """Whether strikes are told as the venue tells those of small coins."""
 
     @property
     def fees(self) -> FeeTerms:
@@ -168,6 +174,12 @@ class Timetable:
     """Settled markets leave the live endpoints so long after their settlement."""
     kept_markets: int = KEPT_MARKETS
     """Settled markets that can still be asked for."""
+    strike_delay_seconds: float = 0.5
+    """From a window's opening to the strike that it gets."""
+    strike_jitter_seconds: float = 0.0
+    """The most that a window's strike comes later than that."""
+    plain_strikes: bool = False
+    """Ladders of small coins tell their strikes as all others do, and not as `custom`."""
     weekly_pause: bool = False
     """No trading on Thursdays from 03:00 to 05:00 New York time."""
 
@@ -197,7 +209,7 @@ def _window(asset: Asset) -> SeriesSpec:
     )
 
 
-def _hourly(ticker: str, kind: Kind, asset: Asset) -> SeriesSpec:
+def _hourly(ticker: str, kind: Kind, asset: Asset, *, custom: bool) -> SeriesSpec:
     return SeriesSpec(
         ticker=ticker,
         kind=kind,
@@ -207,16 +219,17 @@ def _hourly(ticker: str, kind: Kind, asset: Asset) -> SeriesSpec:
         grid=LINEAR_CENT,
         delays=HOURLY_DELAYS,
         listed_ahead=1,
-        settlement_timer_seconds=60,
+        settlement_timer_seconds=1_800 if custom else 60,
+        custom_strikes=custom,
     )
 
 
 def _all_of(asset: Asset) -> tuple[SeriesSpec, ...]:
-    symbol = asset.symbol
+    symbol, custom = asset.symbol, asset is DOGECOIN
     return (
         _window(asset),
-        _hourly(f"KX{symbol}D", Kind.LADDER, asset),
-        _hourly(_RANGE_TICKERS.get(symbol, f"KX{symbol}"), Kind.RANGE, asset),
+        _hourly(f"KX{symbol}D", Kind.LADDER, asset, custom=custom),
+        _hourly(_RANGE_TICKERS.get(symbol, f"KX{symbol}"), Kind.RANGE, asset, custom=custom),
     )
 
 
@@ -244,5 +257,17 @@ def _fee_terms(fee_type: str, multiplier: float) -> FeeTerms:
 def _by_timetable(spec: SeriesSpec, table: Timetable) -> SeriesSpec:
     delays = spec.delays.stretched(table.settlement_factor)
     if spec.kind is Kind.WINDOW:
-        return replace(spec, period_seconds=table.window_seconds, delays=delays)
-    return replace(spec, period_seconds=table.ladder_seconds, strikes=table.ladder_strikes, delays=delays)
+        return replace(
+            spec,
+            period_seconds=table.window_seconds,
+            delays=delays,
+            strike_delay_ms=round(table.strike_delay_seconds * 1000),
+            strike_jitter_ms=round(table.strike_jitter_seconds * 1000),
+        )
+    return replace(
+        spec,
+        period_seconds=table.ladder_seconds,
+        strikes=table.ladder_strikes,
+        delays=delays,
+        custom_strikes=spec.custom_strikes and not table.plain_strikes,
+    )

@@ -19,7 +19,7 @@ from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.events import MarketCreated, MarketSettled, StrikeSet
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import CREATED_BEFORE_MS, Market
-from recio.exchange_sim.market.phases import STRIKE_DELAY_MS, MarketPhases, SettlementFaults, Verdict
+from recio.exchange_sim.market.phases import LifecycleFaults, MarketPhases, Verdict, verdict
 from recio.exchange_sim.market.retention import Retention
 from recio.exchange_sim.market.series import Delays
 from recio.exchange_sim.recorded.windows import Window
@@ -48,7 +48,7 @@ class RecordedCalendar:
         self._known: dict[str, Window] = {}
         self._phases = MarketPhases(venue)
         self.event_queue = self._phases.event_queue
-        self.settlement_faults = SettlementFaults()
+        self.faults = LifecycleFaults()
         for window in windows:
             self._known[window.ticker] = window
             market_id = market_ids.get(window.ticker) or str(uuid5(NAMESPACE_URL, window.ticker))
@@ -93,7 +93,9 @@ class RecordedCalendar:
 
     def _open(self, market: Market) -> None:
         self._phases.change(market, Status.ACTIVE)
-        self._phases.at(market.open_ms + STRIKE_DELAY_MS, self._set_strike, market)
+        due_ms = self.faults.strike_due_ms(market)
+        if due_ms is not None:
+            self._phases.at(due_ms, self._set_strike, market)
         self._phases.at(market.close_ms, self._close, market)
 
     def _set_strike(self, market: Market) -> None:
@@ -111,7 +113,7 @@ class RecordedCalendar:
             self._phases.at(market.close_ms + self._delays.determined_ms + delay_ms, self._determine, market)
 
     def _take_delay(self) -> int:
-        armed = self.settlement_faults
+        armed = self.faults
         if not armed.delayed_events:
             return 0
         armed.delayed_events -= 1
@@ -123,15 +125,17 @@ class RecordedCalendar:
         market.cleared = True
 
     def _determine(self, market: Market) -> None:
-        known, armed = self._known[market.ticker], self.settlement_faults
+        known, armed = self._known[market.ticker], self.faults
         timer_ms = self._delays.settled_ms - self._delays.determined_ms
         wrong: Verdict | None = None
         if armed.wrong_events:
             armed.wrong_events -= 1
-            wrong = Verdict(_other(known.result), None)
-        self._phases.determine(
-            market, Verdict(known.result, known.value), wrong, timer_ms=timer_ms, settle=self._settle
-        )
+            wrong = verdict(_other(known.result), None)
+        right = verdict(known.result, known.value)
+        if armed.scalar_events:
+            armed.scalar_events -= 1
+            right = Verdict("scalar", known.value, armed.scalar_payout)
+        self._phases.determine(market, right, wrong, timer_ms=timer_ms, settle=self._settle)
 
     def _settle(self, market: Market) -> None:
         self._phases.settle(market)

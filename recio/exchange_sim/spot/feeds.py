@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from aiohttp import web
 
 from recio.exchange_sim.engine.events import Event
-from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.events import IndexTicked
 from recio.exchange_sim.spot.spot_market import STEP_MS, Listing, SpotMarket, SpotTrade, Step
 from recio.exchange_sim.wire.outbox import Outbox, SocketState

@@ -10,7 +10,8 @@ from __future__ import annotations
 import time
 from decimal import Decimal
 
-from recio.exchange_sim.faults.faults import Fault, FaultKind, Faults
+from recio.exchange_sim.faults.faults import Fault, Faults
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.recorded.inspection import Recording
 from recio.exchange_sim.recorded.spot_rows import SpotRow
 from recio.exchange_sim.spot import coinbase_frames

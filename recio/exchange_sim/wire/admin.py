@@ -9,14 +9,8 @@ from aiohttp import web
 
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.faults import market_faults
-from recio.exchange_sim.faults.faults import (
-    PASSING_KINDS,
-    REQUEST_KINDS,
-    Fault,
-    FaultKind,
-    FaultStream,
-    RandomFaults,
-)
+from recio.exchange_sim.faults.faults import Fault, FaultStream, RandomFaults
+from recio.exchange_sim.faults.kinds import PASSING_KINDS, REQUEST_KINDS, FaultKind
 from recio.exchange_sim.market.interventions import NoSuchMarket
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR
@@ -63,7 +57,7 @@ async def disarm_faults(request: web.Request) -> web.Response:
         return no_such_path()
     exchange = exchange_of(request)
     exchange.faults.disarm()
-    market_faults.end(exchange.venue, exchange.run.calendar.settlement_faults)
+    market_faults.end(exchange.venue, exchange.run.calendar.faults)
     exchange.follow_reads()
     return reply(_armed(exchange, time.time()))
 

@@ -7,6 +7,7 @@ from email.utils import formatdate
 
 from aiohttp import web
 
+from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.wire import admin
 from recio.exchange_sim.wire.app_keys import EXCHANGE
@@ -19,18 +20,21 @@ from recio.exchange_sim.wire.rest.replies import (
     DATE,
     BadParameter,
     Handler,
+    as_bad_request,
     bad_body,
     bad_parameter,
     no_such_path,
     refusal,
 )
-from recio.exchange_sim.wire.rest.request_body import BadBody
+from recio.exchange_sim.wire.rest.request_body import BadBody, WrongContentType
 from recio.exchange_sim.wire.rest.request_faults import faulty
 from recio.exchange_sim.wire.rest.routing import PREFIX
+from recio.exchange_sim.wire.rest.rules import RULES, RestRules
 from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands
 from recio.exchange_sim.wire.ws.hub import HUB, Hub
 from recio.exchange_sim.wire.ws.sockets import trading_socket
 
+INVALID_CONTENT_TYPE = Refused(code="invalid_content_type")
 SOCKET_PATH = "/trade-api/ws/v2"
 _PUBLIC = (
     *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
@@ -39,13 +43,14 @@ _PUBLIC = (
 
 
 def application_of(
-    exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: RateLimits
+    exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: RateLimits, rules: RestRules
 ) -> web.Application:
     """REST, the trading WebSocket and the administration of one exchange."""
     application = web.Application(middlewares=[_gate, counted, metered, faulty])
     application[EXCHANGE] = exchange
     application[VERIFIER] = verifier
     application[LIMITS] = limits
+    application[RULES] = rules
     application[ASKED_FOR] = Counter[str]()
     application[HUB] = hub
     application[COMMANDS] = SessionCommands(exchange.venue, exchange.listings, hub)
@@ -72,10 +77,19 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         )
         if refused is not None:
             return refusal(refused)
+    answer = await _answered(request, handler)
+    if request.app[RULES].refusals_as_400:
+        as_bad_request(answer)
+    return answer
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
         return await handler(request)
     except BadBody as error:
         return bad_body(str(error))
+    except WrongContentType:
+        return refusal(INVALID_CONTENT_TYPE)
     except BadParameter as error:
         return bad_parameter(error)
     except (web.HTTPNotFound, web.HTTPMethodNotAllowed):

@@ -49,7 +49,7 @@ async def batch_candles(request: web.Request) -> web.Response:
 async def event_candles(request: web.Request) -> web.Response:
     """All markets of an event; where that would be too much, up to an earlier end."""
     span = read_span(request, "GetEventCandlesticks")
-    event, series = request.match_info["event_ticker"], request.match_info["series_ticker"]
+    event, series = request.match_info["ticker"], request.match_info["series_ticker"]
     found = [
         market
         for market in live_markets(exchange_of(request))
@@ -74,6 +74,6 @@ def _shown(request: web.Request, market: Market, span: CandleSpan) -> list[Json]
 
 ROUTES = [
     web.get("/series/{series_ticker}/markets/{ticker}/candlesticks", market_candles),
-    web.get("/series/{series_ticker}/events/{event_ticker}/candlesticks", event_candles),
+    web.get("/series/{series_ticker}/events/{ticker}/candlesticks", event_candles),
     web.get("/markets/candlesticks", batch_candles),
 ]

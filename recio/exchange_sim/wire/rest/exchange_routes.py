@@ -9,7 +9,7 @@ from aiohttp import web
 from recio.exchange_sim.clock import iso
 from recio.exchange_sim.engine.pauses import WEEKLY_FROM_HOUR, WEEKLY_TO_HOUR
 from recio.exchange_sim.exchange import Exchange
-from recio.exchange_sim.faults.faults import FaultKind
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.series import SHARD
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.reading import shown_ms

@@ -13,7 +13,7 @@ from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
 from recio.exchange_sim.wire.rest.request_body import body_of
 from recio.exchange_sim.wire.texts import Json, count
 
-BAD_LIMIT = Refused(code="invalid_parameters", details="exactly one of contracts_limit, contracts_limit_fp")
+BAD_LIMIT = Refused(code="invalid_parameters", details="contracts_limit or contracts_limit_fp, equal if both")
 
 
 async def create_group(request: web.Request) -> web.Response:

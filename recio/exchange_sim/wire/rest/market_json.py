@@ -20,7 +20,6 @@ _ALWAYS: Json = {
     "previous_yes_bid_dollars": "0.0000",
     "previous_yes_ask_dollars": "0.0000",
     "notional_value_dollars": "1.0000",
-    "liquidity_dollars": "0.0000",
     "settlement_bounds_type": "default",
     "can_close_early": True,
 }

@@ -11,6 +11,8 @@ from recio.exchange_sim.wire.rest.rate_limits import COSTS, DEFAULT_COST, LIMITS
 from recio.exchange_sim.wire.rest.replies import Handler, reply, too_many_requests
 from recio.exchange_sim.wire.rest.routing import PREFIX, endpoint_of, is_api, is_write, shard_and_items
 
+BALANCE = "/portfolio/balance"
+
 
 @web.middleware
 async def metered(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -38,6 +40,8 @@ async def endpoint_costs(_request: web.Request) -> web.Response:
 async def _allowed(request: web.Request) -> bool:
     limits = request.app[LIMITS]
     cost = COSTS.get((request.method, endpoint_of(request)), DEFAULT_COST)
+    if not is_write(request) and endpoint_of(request) == BALANCE:
+        return limits.allow_balance(time.monotonic())
     if not is_write(request):
         return limits.allow_read(cost, time.monotonic())
     shard, items = await shard_and_items(request)

@@ -149,14 +149,14 @@ def amended(body: AmendOrderV2Request, subaccount: int) -> NewOrder | Refused:
 
 
 def group_limit(body: OrderGroupRequest) -> int | None:
-    """The group's limit as a quantity; None when it is missing, double, or no positive count."""
-    if (body.contracts_limit is None) == (body.contracts_limit_fp is None):
-        return None
+    """The group's limit as a quantity; None when it is missing, no positive count, or two that differ."""
+    said = [text for text in (body.contracts_limit_fp, body.contracts_limit) if text is not None]
     try:
-        asked = read_quantity(body.contracts_limit_fp or str(body.contracts_limit))
+        asked = {read_quantity(str(text)) for text in said}
     except UnitError:
         return None
-    return asked if asked > 0 else None
+    limit = asked.pop() if len(asked) == 1 else 0
+    return limit if limit > 0 else None
 
 
 def size(text: str | None) -> int | None:

@@ -10,6 +10,9 @@ from recio.exchange_sim.engine.orders import Fill, Order
 from recio.exchange_sim.engine.units import PAYOUT_PER_UNIT
 from recio.exchange_sim.wire.texts import Json, book_side, cost, count, dollars, other_side, outcome
 
+_CENT = 100
+"""Of a price."""
+
 
 def order_json(order: Order, user_id: str) -> Json:
     body: Json = {
@@ -116,5 +119,5 @@ def settlement_json(row: Settlement) -> Json:
         "revenue": row.revenue // PAYOUT_PER_UNIT,
         "settled_time": iso(row.settled_ms),
         "fee_cost": cost(row.fees),
-        "value": 100 if row.result == "yes" else 0,
+        "value": row.payout // _CENT,
     }

@@ -36,6 +36,8 @@ class Tier:
     name: str
     read: Limit
     write: Limit
+    balance: Limit
+    """Of reads of the balance, in requests: they have a bucket of their own that holds one second of refill."""
 
 
 _PUBLISHED = {
@@ -47,11 +49,14 @@ _PUBLISHED = {
     "prime": (4_800, 4_800),
     "prestige": (12_000, 9_600),
 }
-_BURST_SECONDS = 3
+_READ_BURSTS, _WRITE_BURSTS = {"basic": 3, "advanced": 3}, {"basic": 1}
+"""Seconds of refill that a bucket holds by tier; those of reads above hold 1, those of writes 3."""
+_SLOW_BALANCE = ("basic", "advanced")
 UNLIMITED = Tier(
     name="prestige",
     read=Limit(rate=1_000_000, capacity=1_000_000),
     write=Limit(rate=1_000_000, capacity=1_000_000),
+    balance=Limit(rate=1_000_000, capacity=1_000_000),
 )
 """What an exchange tells that enforces nothing; so much it would take without asking."""
 
@@ -59,7 +64,7 @@ UNLIMITED = Tier(
 def tier_of(name: str | None, *, speed: float, burst_seconds: float | None = None) -> Tier | None:
     """The tier to enforce; None for no limits. `auto` is basic while the venue's clock runs at host speed.
 
-    Without a burst of its own a bucket holds three seconds of refill, only the basic write bucket one.
+    Without a burst of its own a bucket holds what the venue says that it does.
     """
     if name == AUTO:
         name = "basic" if speed == 1.0 else None
@@ -68,12 +73,14 @@ def tier_of(name: str | None, *, speed: float, burst_seconds: float | None = Non
     if name not in _PUBLISHED:
         raise ValueError(f"no rate limit tier {name!r}; there are {', '.join(_PUBLISHED)}")
     read, write = _PUBLISHED[name]
-    held = _BURST_SECONDS if burst_seconds is None else burst_seconds
-    written = 1 if burst_seconds is None and name == "basic" else held
+    held = _READ_BURSTS.get(name, 1) if burst_seconds is None else burst_seconds
+    written = _WRITE_BURSTS.get(name, 3) if burst_seconds is None else burst_seconds
+    balance = 1 if name in _SLOW_BALANCE else 5
     return Tier(
         name=name,
         read=Limit(rate=read, capacity=max(round(read * held), DEFAULT_COST)),
         write=Limit(rate=write, capacity=max(round(write * written), DEFAULT_COST)),
+        balance=Limit(rate=balance, capacity=balance),
     )
 
 
@@ -96,12 +103,13 @@ class Bucket:
 
 
 class RateLimits:
-    """One account's buckets: reads, unscoped writes, and writes that name their shard."""
+    """One account's buckets: reads, the balance, unscoped writes, and writes that name their shard."""
 
     def __init__(self, tier: Tier | None, now: float) -> None:
         self.tier = tier
         published = tier or UNLIMITED
         self._read = _full(published.read, now)
+        self._balance = _full(published.balance, now)
         self._write = _full(published.write, now)
         self._by_shard = {shard: _full(published.write, now) for shard in SHARDS}
 
@@ -111,6 +119,9 @@ class RateLimits:
 
     def allow_read(self, cost: int, now: float) -> bool:
         return self._charge([self._read], cost, now)
+
+    def allow_balance(self, now: float) -> bool:
+        return self._charge([self._balance], 1, now)
 
     def allow_write(self, cost: int, now: float, *, shard: int) -> bool:
         """A named shard pays from its own bucket; 0 is unscoped; anything else pays everywhere."""

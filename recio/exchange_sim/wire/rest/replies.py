@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import binascii
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
@@ -19,6 +20,9 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 DATE = web.RequestKey("date", str)
 """Where a request keeps the venue's time for its answer."""
+REFUSED = web.ResponseKey("refused", str)
+"""Where an answer keeps the code that it refuses with."""
+BAD_REQUEST = 400
 
 _STATUSES = {
     "authentication_error": 401,
@@ -34,10 +38,22 @@ _STATUSES = {
     "trading_is_paused": 409,
     "transfer_already_exists": 409,
     "deprecated_v1_order_endpoint": 410,
+    "invalid_content_type": 415,
     "internal_server_error": 500,
     "service_unavailable": 503,
 }
 """The HTTP status of a refusal by its code; any other is 400."""
+_BAD_REQUEST_TOO = frozenset(
+    {
+        "exchange_is_paused",
+        "fill_or_kill_insufficient_resting_volume",
+        "invalid_content_type",
+        "trading_is_paused",
+    }
+)
+
+_WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
+"""What fits into the 64 bits of the venue; digits of other scripts are none."""
 
 _Item = TypeVar("_Item")
 _encoder = msgspec.json.Encoder(order="sorted")
@@ -62,11 +78,19 @@ def refusal(refused: Refused) -> web.Response:
     error = {"code": refused.code, "message": refused.message or refused.code.replace("_", " ")}
     if refused.details is not None:
         error["details"] = refused.details
-    return web.Response(
+    answer = web.Response(
         body=msgspec.json.encode({"error": error}),
-        status=_STATUSES.get(refused.code, 400),
+        status=_STATUSES.get(refused.code, BAD_REQUEST),
         content_type="application/json",
     )
+    answer[REFUSED] = refused.code
+    return answer
+
+
+def as_bad_request(answer: web.StreamResponse) -> None:
+    """Answer 400 where the venue was seen to answer so too: pauses, a failed fill-or-kill, a wrong content type."""
+    if answer.get(REFUSED) in _BAD_REQUEST_TOO:
+        answer.set_status(BAD_REQUEST)
 
 
 def bad_body(details: str) -> web.Response:
@@ -93,11 +117,12 @@ def limit_of(
     text = request.query.get("limit", "")
     if not text:
         return default
-    if not text.isdigit():
+    asked = whole_number(text)
+    if asked is None or asked < 0:
         raise BadParameter(operation, "Limit", "number")
-    if int(text) > most:
+    if asked > most:
         raise BadParameter(operation, "Limit", "lte")
-    return int(text) or default
+    return asked or default
 
 
 def number_of(request: web.Request, name: str, operation: str) -> int | None:
@@ -105,9 +130,15 @@ def number_of(request: web.Request, name: str, operation: str) -> int | None:
     text = request.query.get(name, "")
     if not text:
         return None
-    if not text.lstrip("-").isdigit():
+    asked = whole_number(text)
+    if asked is None:
         raise BadParameter(operation, name, "number")
-    return int(text)
+    return asked
+
+
+def whole_number(text: str) -> int | None:
+    """The number that a text is; None when it is none."""
+    return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
 
 
 def names_of(request: web.Request, name: str) -> set[str]:

@@ -26,6 +26,10 @@ class BadBody(Exception):
     """A body that is not JSON of the right types; the message is the reply's details."""
 
 
+class WrongContentType(Exception):
+    """A body that does not say that it is JSON."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecodedBody:
     """What was sent. `flaw` says why it is no JSON; None when it is."""
@@ -46,10 +50,15 @@ async def decoded_body(request: web.Request) -> DecodedBody:
 
 
 async def body_of(request: web.Request, kind: type[_Body], *, optional: bool = False) -> _Body:
-    """The body as this kind of request; none at all is one without fields if it is optional. Raises BadBody."""
+    """The body as this kind of request; none at all is one without fields if it is optional.
+
+    Raises BadBody and WrongContentType.
+    """
     body = await decoded_body(request)
     if body.empty and optional:
         return kind()
+    if not body.empty and request.content_type != "application/json":
+        raise WrongContentType
     if body.flaw is not None:
         raise BadBody(body.flaw)
     try:

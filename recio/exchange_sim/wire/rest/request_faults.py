@@ -14,7 +14,8 @@ import msgspec
 from aiohttp import web
 
 from recio.exchange_sim.engine.orders import Refused
-from recio.exchange_sim.faults.faults import PASSING_KINDS, Fault, FaultKind, RequestKind
+from recio.exchange_sim.faults.faults import Fault
+from recio.exchange_sim.faults.kinds import PASSING_KINDS, FaultKind, RequestKind
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal, too_many_requests
 from recio.exchange_sim.wire.rest.routing import PREFIX, is_api, is_write, reaches_crypto

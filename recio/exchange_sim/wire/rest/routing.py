@@ -7,6 +7,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.requests import AUTO_ROUTE
 from recio.exchange_sim.market.series import SHARD
+from recio.exchange_sim.wire.rest.replies import whole_number
 from recio.exchange_sim.wire.rest.request_body import decoded_body
 
 PREFIX = "/trade-api/v2"
@@ -71,8 +72,8 @@ async def _named(request: web.Request) -> _Named:
         except msgspec.ValidationError:
             return found
     query = request.query
-    if found.exchange_index is None and query.get("exchange_index", "").lstrip("-").isdigit():
-        found.exchange_index = int(query["exchange_index"])
+    if found.exchange_index is None:
+        found.exchange_index = whole_number(query.get("exchange_index", ""))
     if found.market_ticker is None:
         found.market_ticker = query.get("market_ticker")
     return found

@@ -39,7 +39,7 @@ class CommandParams(msgspec.Struct):
     market_tickers: list[str] | None = None
     market_id: str | None = None
     market_ids: list[str] | None = None
-    use_yes_price: bool = False
+    use_yes_price: bool | None = None
     index_ids: list[str] | None = None
     underlying_tickers: list[str] | None = None
     shard_factor: int | None = None
@@ -90,7 +90,7 @@ def read_params(command: Command) -> CommandParams:
         raise CommandError(2)
     try:
         return _params.decode(command.params)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise CommandError(11) from error
 
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.execution import figures_of
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.faults.faults import FaultKind
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.wire.ws.command_bodies import (
@@ -58,7 +58,7 @@ class SessionCommands:
         except CommandError as error:
             about = {} if error.sid is None else {"sid": error.sid}
             message = {"code": error.code, "msg": str(error), **error.about}
-            session.outbox.put_object(_envelope("error", command, **about, msg=message))
+            session.say(_envelope("error", command, **about, msg=message))
 
     def _count(self, session: Session) -> None:
         second = int(time.time())
@@ -78,7 +78,7 @@ class SessionCommands:
                 self._update(session, command, read_params(command))
             case "list_subscriptions":
                 listed = [{"channel": sub.channel, "sid": sub.sid} for sub in session.subscriptions.values()]
-                session.outbox.put_object(_envelope("ok", command, msg=listed))
+                session.say(_envelope("ok", command, msg=listed))
             case _:
                 raise CommandError(5)
 
@@ -152,7 +152,9 @@ class SessionCommands:
         if found is None:
             named = None if keys is None else set(keys)
             by_id = bool(params.ids())
-            found = session.subscribe(channel, named, yes_price=params.use_yes_price, by_id=by_id)
+            found = session.subscribe(
+                channel, named, yes_price=self._rules.yes_prices.apply(params.use_yes_price), by_id=by_id
+            )
             found.skip_list = params.skip_ticker_ack
         elif keys is None:
             session.audience.dismiss(found)
@@ -161,7 +163,7 @@ class SessionCommands:
             fresh = [key for key in keys if not found.wants(key)]
             session.audience.widen(found, keys)
         body = {"channel": channel, "sid": found.sid}
-        session.outbox.put_object(_envelope("subscribed", command, msg=body))
+        session.say(_envelope("subscribed", command, msg=body))
         return found, fresh
 
     def _start(self, found: Subscription, fresh: list[str] | None, params: CommandParams) -> None:
@@ -183,7 +185,7 @@ class SessionCommands:
         for sid in params.sids:
             found = _found(session, sid)
             reply = _envelope("unsubscribed", command, sid=sid, seq=found.number())
-            session.outbox.put_object(reply)
+            session.say(reply)
             session.end(found)
 
     def _update(self, session: Session, command: Command, params: CommandParams) -> None:
@@ -241,7 +243,7 @@ class SessionCommands:
             ids = sorted(market.market_id for market in self._named(tickers)) if found.by_id else []
             body = {"market_ids": ids} if found.by_id else {"market_tickers": tickers}
         reply = _envelope("ok", command, sid=found.sid, seq=found.number(), msg=body)
-        found.session.outbox.put_object(reply)
+        found.session.say(reply)
 
     def _change_indices(self, command: Command, found: Subscription, params: CommandParams) -> None:
         if params.action == "indexlist":
@@ -255,7 +257,7 @@ class SessionCommands:
             followed = index_ids(self._listings) if found.keys is None else sorted(found.keys)
             body = {"index_ids": list(followed)}
         reply = _envelope(kind, command, sid=found.sid, seq=found.number(), msg=body)
-        found.session.outbox.put_object(reply)
+        found.session.say(reply)
 
     def _follow(self, found: Subscription, named: list[str] | None, *, adding: bool) -> None:
         audience = found.session.audience

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.wire.ws.subscriptions import BOOK, SEQUENCED, Subscription
 
 KINDS = (

@@ -11,7 +11,7 @@ from recio.exchange_sim.wire.texts import Json, book_side, count, dollars, other
 
 def snapshot(market: TradedMarket, *, yes_price: bool) -> Json:
     """The whole book; an empty side is left out."""
-    body: Json = {"market_ticker": market.ticker, "market_id": market.market_id}
+    body = empty_snapshot(market)
     bids, asks = market.book.bids, market.book.asks
     if bids.prices:
         body["yes_dollars_fp"] = [[dollars(price), count(bids.totals[price])] for price in bids.prices]
@@ -23,13 +23,14 @@ def snapshot(market: TradedMarket, *, yes_price: bool) -> Json:
 
 
 def empty_snapshot(market: TradedMarket) -> Json:
-    return {"market_ticker": market.ticker, "market_id": market.market_id}
+    return {"market_ticker": market.ticker, "market_id": market.market_id, "clock": market.clock}
 
 
 def delta(event: BookChanged, *, yes_price: bool) -> Json:
     body: Json = {
         "market_ticker": event.market.ticker,
         "market_id": event.market.market_id,
+        "clock": event.clock,
         "price_dollars": dollars(event.price) if event.bid or yes_price else other_side(event.price),
         "delta_fp": count(event.delta),
         "side": outcome(bid=event.bid),
@@ -39,7 +40,7 @@ def delta(event: BookChanged, *, yes_price: bool) -> Json:
     if event.order is not None:
         if event.order.client_order_id:
             body["client_order_id"] = event.order.client_order_id
-        body["subaccount"] = 0
+        body["subaccount"] = event.order.subaccount
     return body
 
 

@@ -21,7 +21,8 @@ from recio.exchange_sim.engine.events import (
 )
 from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.faults.faults import FaultKind, Faults
+from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.recorded.events import FrameRecorded

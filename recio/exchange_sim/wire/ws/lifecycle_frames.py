@@ -116,7 +116,6 @@ def strike_set(market: Market) -> Json:
     return {
         "market_ticker": market.ticker,
         "event_type": "metadata_updated",
-        "exchange_index": market.spec.shard,
         "yes_sub_title": descriptions.yes_sub_title(market),
         **strike_json(market),
     }

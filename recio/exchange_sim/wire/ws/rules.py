@@ -3,6 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
+
+
+class YesPrices(StrEnum):
+    """When the asks of a book are told at YES prices instead of at their complements."""
+
+    ASKED = "asked"
+    """Where `use_yes_price` is true; today's default."""
+    UNLESS_REFUSED = "unless-refused"
+    """Unless it is false; the default to come."""
+    ALWAYS = "always"
+    """Whatever is asked: the flag is gone."""
+
+    def apply(self, asked: bool | None) -> bool:
+        match self:
+            case YesPrices.ASKED:
+                return bool(asked)
+            case YesPrices.UNLESS_REFUSED:
+                return asked is not False
+            case YesPrices.ALWAYS:
+                return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,5 +38,6 @@ class SocketRules:
     """Commands of one socket in one host second before it is answered with error 27."""
     most_queued: int = 20_000
     """Frames a subscription may wait to be written before it ends with error 25."""
-    sending_times: bool = False
-    """Whether data messages say in `sending_ts_ms` when they were queued, as the venue began to in autumn 2026."""
+    sending_times: bool = True
+    """Whether messages say in `sending_ts_ms` when they were queued, as the venue began to in autumn 2026."""
+    yes_prices: YesPrices = YesPrices.ASKED

@@ -117,7 +117,13 @@ class Session:
         """End a subscription with an error; its sequence simply stops."""
         self.end(subscription)
         error = {"code": code, "msg": text}
-        self.outbox.put_object({"type": "error", "sid": subscription.sid, "msg": error})
+        self.say({"type": "error", "sid": subscription.sid, "msg": error})
+
+    def say(self, message: dict[str, object]) -> None:
+        """Queue an answer to a command, or the end of a subscription."""
+        if self.rules.sending_times:
+            message = message | {"sending_ts_ms": self.outbox.state.now_ms}
+        self.outbox.put_object(message)
 
     def close(self) -> None:
         for subscription in tuple(self.subscriptions.values()):

@@ -1,0 +1,16 @@
+"""How the venue answers REST requests where its true behaviour is not known or not always the same, in switches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiohttp import web
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestRules:
+    refusals_as_400: bool = False
+    """Pauses, a failed fill-or-kill and a wrong content type are answered with 400 instead of 409 and 415."""
+
+
+RULES = web.AppKey("rest_rules", RestRules)

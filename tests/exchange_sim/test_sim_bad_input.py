@@ -1,0 +1,141 @@
+"""What no client should ever send is refused by itself and spoils nothing: afterwards every read answers as before."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from recio.exchange_sim.engine.account import Wallet
+from recio.exchange_sim.engine.order_entry import TimeInForce, create
+from recio.exchange_sim.engine.orders import Order, Refused
+from recio.exchange_sim.engine.transfers import transfer
+from tests.exchange_sim.conftest import TradingSession
+
+READS = (
+    "/portfolio/orders",
+    "/portfolio/fills",
+    "/portfolio/positions",
+    "/portfolio/balance",
+    "/portfolio/subaccounts/balances",
+    "/portfolio/order_groups",
+    "/portfolio/settlements",
+    "/portfolio/intra_exchange_instance_transfers",
+)
+NO_NUMBERS = ("--5", "5-", "²", "٣", "1_0", "+1", " 1", "9" * 40, "1.0", "0x1")
+
+
+async def every_read_answers(client: Any) -> None:
+    for path in READS:
+        await client.get(path)
+
+
+async def test_an_expiration_in_milliseconds_is_refused_and_lists_go_on(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    ticker = await client.open_ticker()
+    late = client.venue_ms() + 60_000
+    status, body = await client.order(ticker, "bid", "0.1000", "1", expiration_time=late)
+    assert (status, body["error"]["code"]) == (400, "invalid_order")
+    _, order = await client.order(ticker, "bid", "0.1000", "1", expiration_time=late // 1000)
+    path = f"/portfolio/events/orders/{order['order_id']}/amend"
+    asked = {"ticker": ticker, "side": "bid", "price": "0.1000", "count": "1", "expiration_time": late}
+    assert (await client.request("POST", path, asked))[0] == 400
+    await every_read_answers(client)
+
+
+@pytest.mark.parametrize("number", NO_NUMBERS)
+async def test_a_query_that_is_no_number_is_named(start_exchange: Any, number: str) -> None:
+    client = await start_exchange(quiet_traders=True, rate_limits="advanced")
+    await client.open_ticker()
+    for path, name in (
+        ("/portfolio/orders", "limit"),
+        ("/portfolio/orders", "min_ts"),
+        ("/portfolio/balance", "subaccount"),
+        ("/portfolio/fills", "exchange_index"),
+    ):
+        status, body = await client.request("GET", path, **{name: number})
+        assert status == 400, (path, name, body)
+        assert "number" in body["msg"]
+    path = "/portfolio/events/orders/none"
+    assert (await client.request("DELETE", path, exchange_index=number))[0] == 400
+
+
+async def test_a_body_that_is_not_called_json_is_refused(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    ticker = await client.open_ticker()
+    path = "/trade-api/v2/portfolio/events/orders"
+    body = {"ticker": ticker, "side": "bid", "count": "1", "price": "0.10"}
+    body |= {"time_in_force": "good_till_canceled", "self_trade_prevention_type": "maker"}
+    for called, expected in (("text/plain", 415), ("application/json; charset=utf-8", 201)):
+        headers = client.headers("POST", path) | {"Content-Type": called}
+        async with client.session.post(client.root + path, data=json.dumps(body), headers=headers) as answer:
+            assert answer.status == expected
+            if expected == 415:
+                assert (await answer.json())["error"]["code"] == "invalid_content_type"
+
+
+@pytest.mark.parametrize("shard", [4, -1, 2**70])
+async def test_money_cannot_go_to_a_shard_that_is_not_there(start_exchange: Any, shard: int) -> None:
+    client = await start_exchange(quiet_traders=True)
+    moved = {
+        "source": "event_contract",
+        "destination": "event_contract",
+        "amount": 10_000,
+        "source_exchange_shard": 2,
+        "destination_exchange_shard": shard,
+    }
+    status, body = await client.request("POST", "/portfolio/intra_exchange_instance_transfer", moved)
+    assert (status, body["error"]["code"]) == (400, "invalid_parameters")
+    asked = {"exchange_index": shard}
+    assert (await client.request("POST", "/portfolio/subaccounts", asked))[0] == 400
+    group = {"contracts_limit": 5, "exchange_index": shard}
+    assert (await client.request("POST", "/portfolio/order_groups/create", group))[0] == 400
+    await every_read_answers(client)
+    shards = [row["exchange_index"] for row in (await client.get("/portfolio/balance"))["balance_breakdown"]]
+    assert shards == [0, 2]
+
+
+async def test_a_socket_survives_commands_that_are_none(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    socket = await client.socket()
+    for text, code in (
+        ('{"id":1,"cmd":"subscribe","params":{"channels":"\\ud800"}}', 1),
+        ('{"id":1,"cmd":"subscribe","params":{"channels":[1]}}', 11),
+        ('{"id":1,"cmd":"update_subscription","params":{"sids":[99999999999999999999]}}', 7),
+        ('{"id":1,"cmd":"subscribe","params":{"sid":1e400}}', 11),
+        ("[" * 5_000, 1),
+        ("", 1),
+    ):
+        await socket.send_str(text)
+        assert (await socket.receive_json())["msg"]["code"] == code, text[:60]
+    await socket.send_str('{"id":123456789012345678901234567890,"cmd":"list_subscriptions"}')
+    assert (await socket.receive_json())["msg"] == []
+
+
+def test_a_reduction_beside_a_resting_exit_never_spends_money_that_is_not_there() -> None:
+    """The reduction closes what the resting order was to close, which then needs money of its own."""
+    session = TradingSession(balance="6.30")
+    session.other("ask", 6_000, 1_000)
+    assert isinstance(create(session.venue, session.order("bid", 6_000, 1_000)), Order)
+    assert isinstance(create(session.venue, session.order("ask", 1_000, 1_000)), Order)
+    session.venue.account.move(2, -session.venue.available(2), session.venue.now_ms)
+    exit_now = {"time_in_force": TimeInForce.IMMEDIATE_OR_CANCEL, "reduce_only": True}
+    refused = create(session.venue, session.order("ask", 500, 1_000, **exit_now))
+    assert isinstance(refused, Refused)
+    assert refused.code == "insufficient_balance"
+    assert isinstance(create(session.venue, session.order("ask", 9_500, 1_000, **exit_now)), Order)
+    assert session.venue.available(2) == 0
+
+
+def test_what_backs_resting_orders_cannot_be_moved_away() -> None:
+    session = TradingSession(balance="10.00")
+    create(session.venue, session.order("bid", 5_000, 1_000))
+    moved = transfer(
+        session.venue,
+        source=Wallet(subaccount=0, shard=2),
+        target=Wallet(subaccount=0, shard=0),
+        amount=5_000_001,
+        client_id="",
+    )
+    assert isinstance(moved, Refused)

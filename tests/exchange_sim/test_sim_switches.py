@@ -1,0 +1,221 @@
+"""What each switch of the exchange changes, and that nothing changes without it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from typing import Any
+
+import pytest
+
+from recio.exchange_sim.engine.account import Settlement
+from recio.exchange_sim.engine.fees import CENT_ALIGNMENT
+from recio.exchange_sim.engine.order_entry import create
+from recio.exchange_sim.engine.orders import Order
+from recio.exchange_sim.market.events import StrikeSet
+from recio.exchange_sim.market.markets import Market
+from recio.exchange_sim.market.series import Timetable
+from recio.exchange_sim.simulation import Simulation
+from recio.exchange_sim.wire.market_fields import strike_json
+from recio.exchange_sim.wire.rest.portfolio_json import settlement_json
+from recio.exchange_sim.wire.rest.rules import RestRules
+from recio.exchange_sim.wire.ws.rules import SocketRules, YesPrices
+from tests.exchange_sim.conftest import WINDOW_START_MS, TradingSession
+
+
+@pytest.mark.parametrize(("rules", "status"), [(RestRules(), 409), (RestRules(refusals_as_400=True), 400)])
+async def test_a_pause_and_a_failed_fill_or_kill_are_refused_with_either_status(
+    start_exchange: Any, rules: RestRules, status: int
+) -> None:
+    """An order that exists already stays what it is: that one is doubt."""
+    client = await start_exchange(quiet_traders=True, rest=rules)
+    ticker = await client.open_ticker()
+    got, body = await client.order(ticker, "bid", "0.5000", "1", time_in_force="fill_or_kill")
+    assert (got, body["error"]["code"]) == (status, "fill_or_kill_insufficient_resting_volume")
+    assert (await client.order(ticker, "bid", "0.5000", "1", client_order_id="one"))[0] == 201
+    assert (await client.order(ticker, "bid", "0.5000", "1", client_order_id="one"))[0] == 409
+    await client.plain("POST", "/admin/faults", {"kind": "trading_pause", "seconds": 60})
+    got, body = await client.order(ticker, "bid", "0.5000", "1")
+    assert (got, body["error"]["code"]) == (status, "trading_is_paused")
+    await client.plain("POST", "/admin/faults", {"kind": "exchange_pause", "seconds": 60})
+    got, body = await client.request("DELETE", "/portfolio/events/orders")
+    assert (got, body["error"]["code"]) == (status, "exchange_is_paused")
+
+
+async def subscribed(client: Any, **params: Any) -> Any:
+    socket = await client.socket()
+    asked = {"channels": ["orderbook_delta"], "market_ticker": await client.open_ticker()} | params
+    await socket.send_json({"id": 1, "cmd": "subscribe", "params": asked})
+    return socket
+
+
+@pytest.mark.parametrize(
+    ("when", "told"),
+    [
+        (YesPrices.ASKED, {None: "0.4000", False: "0.4000", True: "0.6000"}),
+        (YesPrices.UNLESS_REFUSED, {None: "0.6000", False: "0.4000", True: "0.6000"}),
+        (YesPrices.ALWAYS, {None: "0.6000", False: "0.6000", True: "0.6000"}),
+    ],
+)
+async def test_asks_are_told_at_yes_prices_by_the_flag_by_default_or_always(
+    start_exchange: Any, when: YesPrices, told: dict[bool | None, str]
+) -> None:
+    client = await start_exchange(quiet_traders=True, sockets=SocketRules(yes_prices=when))
+    await client.order(await client.open_ticker(), "ask", "0.6000", "1")
+    for asked, price in told.items():
+        socket = await subscribed(client, **({} if asked is None else {"use_yes_price": asked}))
+        await socket.receive_json()
+        assert (await socket.receive_json())["msg"]["no_dollars_fp"] == [[price, "1.00"]]
+
+
+async def test_every_envelope_says_when_it_was_sent_unless_that_is_switched_off(start_exchange: Any) -> None:
+    for sockets, said in ((SocketRules(), True), (SocketRules(sending_times=False), False)):
+        client = await start_exchange(quiet_traders=True, sockets=sockets)
+        socket = await subscribed(client)
+        await socket.send_json({"id": 2, "cmd": "nonsense"})
+        frames = [await socket.receive_json() for _ in range(3)]
+        assert [frame["type"] for frame in frames] == ["subscribed", "orderbook_snapshot", "error"]
+        assert [abs(frame.get("sending_ts_ms", 0) - client.venue_ms()) < 5_000 for frame in frames] == [
+            said
+        ] * 3
+
+
+async def test_a_books_clock_is_the_same_on_every_connection_and_only_grows(start_exchange: Any) -> None:
+    """A snapshot holds every change up to its clock, and the changes behind it have higher ones."""
+    client = await start_exchange()
+    first = await subscribed(client)
+    seen: list[list[Any]] = []
+    for socket in (first, await subscribed(client)):
+        await socket.receive_json()
+        seen.append([(await socket.receive_json())["msg"] for _ in range(200)])
+    for messages in seen:
+        clocks = [message["clock"] for message in messages]
+        assert clocks == sorted(clocks)
+        assert clocks[0] < clocks[1]
+    later = {message["clock"] for message in seen[1][1:]} & {message["clock"] for message in seen[0]}
+    for clock in later - {max(later, default=0)}:
+        one, other = ([each for each in messages if each["clock"] == clock] for messages in seen)
+        assert one == other
+    assert len(later) > 1
+
+
+def simulation(*series: str, **timetable: Any) -> Simulation:
+    return Simulation(
+        seed=1,
+        instance="test",
+        now_ms=WINDOW_START_MS - 1_000,
+        series=series or ("KXBTC15M",),
+        timetable=Timetable(ladder_strikes=3, **timetable),
+        balance=1_000_000_000,
+        user_id="user",
+        traders=False,
+    )
+
+
+def strikes_of(run: Simulation, until_ms: int) -> list[tuple[str, int]]:
+    """Every strike of later windows that was set until then, and how long after the opening."""
+    found: list[tuple[str, int]] = []
+    while run.venue.now_ms < until_ms:
+        run.advance(run.venue.now_ms + 50, most_steps=10)
+        found += [
+            (event.market.ticker, run.venue.now_ms - event.market.open_ms)
+            for event in run.venue.collect()
+            if isinstance(event, StrikeSet) and event.market.open_ms >= WINDOW_START_MS
+        ]
+    return found
+
+
+def test_a_window_has_neither_strike_nor_its_kind_until_the_strike_comes() -> None:
+    run = simulation(window_seconds=20, strike_delay_seconds=3.0)
+    market = next(market for market in run.listings.markets.values() if market.open_ms == WINDOW_START_MS)
+    assert strike_json(market) == {"custom_strike": {"round_digits": "2"}}
+    assert strikes_of(run, WINDOW_START_MS + 2_900) == []
+    assert strikes_of(run, WINDOW_START_MS + 3_100) == [(market.ticker, 3_000)]
+    assert {"floor_strike", "strike_type"} < set(strike_json(market))
+
+
+def test_strikes_come_late_by_a_jitter_of_each_window_by_a_fault_or_never() -> None:
+    run = simulation(window_seconds=20, strike_jitter_seconds=4.0)
+    run.interventions.delay_strikes(10_000, 1)
+    delays = [delay for _, delay in strikes_of(run, WINDOW_START_MS + 100_000)]
+    assert len(delays) == 5
+    assert 10_500 <= delays[0] <= 14_550
+    assert all(500 <= delay <= 4_550 for delay in delays[1:])
+    assert len(set(delays[1:])) > 1
+    run.interventions.withhold_strikes(1)
+    begin = run.venue.now_ms
+    assert len(strikes_of(run, begin + 60_000)) == 2
+    without = [market for market in run.listings.markets.values() if market.result and market.strike is None]
+    assert [market.result for market in without] == ["no"]
+
+
+def holding(side: str, **how: Any) -> TradingSession:
+    """A session that has bought ten contracts of one outcome at 40 cents."""
+    session = TradingSession(**how)
+    session.other("ask" if side == "bid" else "bid", 4_000 if side == "bid" else 6_000, 1_000)
+    made = create(session.venue, session.order(side, 4_000 if side == "bid" else 6_000, 1_000))
+    assert isinstance(made, Order)
+    return session
+
+
+def settled(session: TradingSession) -> Settlement:
+    session.run_to(session.market.close_ms + 20_000)
+    (row,) = session.venue.account.settlements
+    return row
+
+
+@pytest.mark.parametrize(
+    ("side", "payout", "revenue"), [("bid", 5_000, 500), ("bid", 300, 30), ("ask", 300, 970)]
+)
+def test_a_scalar_result_pays_both_outcomes_their_shares(side: str, payout: int, revenue: int) -> None:
+    session = holding(side)
+    session.simulation.interventions.settle_scalar(payout, 1)
+    before = session.venue.account.cash[2]
+    shown = settlement_json(settled(session))
+    assert (shown["market_result"], shown["value"], shown["revenue"]) == ("scalar", payout // 100, revenue)
+    assert session.venue.account.cash[2] - before == revenue * 10_000
+    assert session.market.result == "scalar"
+
+
+def test_a_wrong_winner_can_be_amended_into_a_scalar_result() -> None:
+    session = holding("bid")
+    session.simulation.interventions.settle_scalar(5_000, 1)
+    session.simulation.interventions.settle_wrongly_first(1)
+    assert (settled(session).result, settled(session).payout) == ("scalar", 5_000)
+
+
+def test_small_coins_tell_their_strikes_as_custom_ones_unless_that_is_switched_off() -> None:
+    for plain, kind in ((False, "custom"), (True, "greater")):
+        run = simulation("KXDOGED", plain_strikes=plain)
+        market: Market = next(iter(run.listings.markets.values()))
+        shown = strike_json(market)
+        assert shown["strike_type"] == kind
+        if not plain:
+            lowest = f"0.{(market.strike or 0) + 1:07d}"
+            assert shown == {
+                "strike_type": "custom",
+                "custom_strike": {"strike_type": "between", "floor_strike": lowest, "cap_strike": ""},
+            }
+
+
+def test_members_who_are_not_direct_ones_keep_whole_cents() -> None:
+    """What is rounded off gathers, and is given back once it is a cent."""
+    session = TradingSession()
+    session.venue.alignment = CENT_ALIGNMENT
+    session.other("ask", 5_200, 10_000)
+    for _ in range(7):
+        assert isinstance(create(session.venue, session.order("bid", 5_200, 100)), Order)
+        assert session.venue.account.cash[2] % CENT_ALIGNMENT == 0
+    exact = TradingSession()
+    exact.other("ask", 5_200, 10_000)
+    create(exact.venue, exact.order("bid", 5_200, 130))
+    assert exact.venue.account.cash[2] % CENT_ALIGNMENT
+
+
+async def test_the_balance_has_a_bucket_of_its_own_at_any_speed(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True, rate_limits="advanced", speed=15)
+    answers = await asyncio.gather(*(client.request("GET", "/portfolio/balance") for _ in range(4)))
+    assert [status for status, _ in answers].count(429) >= 2
+    others = itertools.repeat(client.request, 20)
+    answers = await asyncio.gather(*(ask("GET", "/portfolio/positions") for ask in others))
+    assert {status for status, _ in answers} == {200}
