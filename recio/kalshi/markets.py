@@ -44,8 +44,6 @@ class MarketList:
     markets: tuple[Market, ...]
     refused: tuple[tuple[str, str], ...]
     """(ticker, why) of each market that could not be understood."""
-    unset: tuple[MarketBody, ...] = ()
-    """Those of them that only want their strike, which the venue sets later."""
 
 
 class _Named(msgspec.Struct):
@@ -96,7 +94,6 @@ async def _closing_within(
 ) -> MarketList:
     markets: dict[Ticker, Market] = {}
     refused: list[tuple[str, str]] = []
-    unset: list[MarketBody] = []
     # By close time and not by status: a market that opens between two reads would be in neither of them.
     params = {"series_ticker": listing.series, "min_close_ts": str(int(now.timestamp())), "limit": "1000"}
     if horizon is not None:
@@ -104,14 +101,11 @@ async def _closing_within(
     for page in await rest.pages("/markets", _MarketPage, params):
         for raw in page.markets:
             understood = _understood(raw, listing, overrides, now)
-            match understood:
-                case Market():
-                    markets[understood.ticker] = understood
-                case MarketBody():
-                    unset.append(understood)
-                case _:
-                    refused.append(understood)
-    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused), unset=tuple(unset))
+            if isinstance(understood, Market):
+                markets[understood.ticker] = understood
+            else:
+                refused.append(understood)
+    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused))
 
 
 def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
@@ -123,11 +117,9 @@ def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
 
 def _understood(
     raw: msgspec.Raw, listing: Listing, overrides: Mapping[EventTicker, Override], now: datetime
-) -> Market | MarketBody | tuple[str, str]:
+) -> Market | tuple[str, str]:
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
-        if body.strike_type is None and body.floor_strike is None and body.cap_strike is None:
-            return body
         return market_from_body(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
     except NOT_UNDERSTOOD as error:
         return _name(raw), str(error)
