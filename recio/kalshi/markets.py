@@ -44,6 +44,8 @@ class MarketList:
     markets: tuple[Market, ...]
     refused: tuple[tuple[str, str], ...]
     """(ticker, why) of each market that could not be understood."""
+    age_seconds: int = 0
+    """For how long a cache had kept it when it came."""
 
 
 class _Named(msgspec.Struct):
@@ -98,14 +100,15 @@ async def _closing_within(
     params = {"series_ticker": listing.series, "min_close_ts": str(int(now.timestamp())), "limit": "1000"}
     if horizon is not None:
         params["max_close_ts"] = str(int((now + horizon).timestamp()))
-    for page in await rest.pages("/markets", _MarketPage, params):
+    pages, age = await rest.aged_pages("/markets", _MarketPage, params)
+    for page in pages:
         for raw in page.markets:
             understood = _understood(raw, listing, overrides, now)
             if isinstance(understood, Market):
                 markets[understood.ticker] = understood
             else:
                 refused.append(understood)
-    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused))
+    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused), age_seconds=age)
 
 
 def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:

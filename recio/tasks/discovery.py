@@ -76,6 +76,8 @@ class _Known:
     overrides: dict[str, dict[EventTicker, Override]] = field(
         default_factory=dict[str, dict[EventTicker, Override]]
     )
+    listed_as_of: dict[str, float] = field(default_factory=dict[str, float])
+    """By series: the host time of which the list that is known speaks."""
     pauses: tuple[Pause, ...] = ()
     refused: dict[str, Refused] = field(default_factory=dict[str, Refused])
     """By series: what was told of markets that could not be understood."""
@@ -178,7 +180,7 @@ class Discovery:
             known.overrides[series] = found
             reads.wake(_markets_of(series))
 
-    async def _read_markets(self, known: _Known, reads: RepeatedReads, traded: Traded) -> None:
+    async def _read_markets(self, known: _Known, reads: RepeatedReads, traded: Traded) -> float:
         series = traded.series
         await reads.tried(_fees_of(series), _event_fees_of(series))
         began, overrides = time.monotonic(), known.overrides.get(series, {})
@@ -189,14 +191,19 @@ class Discovery:
         known.refused[series] = found.refused
         if any(each.event_ticker not in overrides for each in found.markets):
             reads.wake(_event_fees_of(series))
+        as_of = began - found.age_seconds
+        if as_of < known.listed_as_of.get(series, as_of):
+            return found.age_seconds  # kept by a cache since before the list that is known
+        known.listed_as_of[series] = as_of
         held = market_board.held_on(self.open_trades.get())
         kept = (
             each for each in known.markets.values() if each.series_ticker != series or each.ticker in held
         )
         listed = (
-            as_listed(each, known.heard.get(each.ticker), began, traded.index_id) for each in found.markets
+            as_listed(each, known.heard.get(each.ticker), as_of, traded.index_id) for each in found.markets
         )
         self._remember(known, {each.ticker: each for each in (*kept, *listed)})
+        return found.age_seconds
 
     async def _read_status(self, known: _Known) -> None:
         shard = next((each.exchange_index for each in known.markets.values()), None)

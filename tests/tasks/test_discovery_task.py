@@ -195,6 +195,39 @@ async def test_a_window_is_known_before_its_strike_and_has_it_as_soon_as_the_soc
             await anyio.sleep(0.02)
 
 
+async def test_a_list_that_a_cache_had_kept_neither_undoes_what_was_heard_since_nor_a_newer_list(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Its age counts: what it says is as old as that, and so is what is shown to be known."""
+
+    def kept(seconds: int, **changes: object) -> Callable[[], web.StreamResponse]:
+        body = {"markets": [MARKET | changes], "cursor": ""}
+        return lambda: web.json_response(body, headers={"Age": str(seconds)})
+
+    async def looked(times: int = 2) -> Listings:
+        looks = script.asked["/markets"]
+        return await until(wires, lambda _: script.asked["/markets"] > looks + times)
+
+    script, wires = Script(failing={"/markets": kept(900_000)}), Wires()
+    async with discovering(script, pool, wires):
+        (before,) = (each for each in (await until(wires, all_good)).reads if each.name == MARKETS)
+        assert before.confirmed_at is not None
+        shown = (AT_NOW.utc() - before.confirmed_at).total_seconds()
+        assert shown == pytest.approx(900_000 * AT_NOW.speed, abs=2e-6)
+        says = MarketSays(status=MarketStatus.INACTIVE)
+        wires.market_news.put(MarketMoved(ticker=TICKER, kind="deactivated", says=says))
+        await until(wires, lambda found: found.markets[TICKER].status is MarketStatus.INACTIVE)
+        script.failing = {"/markets": kept(1, floor_strike=84_001)}
+        await until(wires, lambda found: found.markets[TICKER].floor_strike == 84_001)
+        script.failing = {"/markets": kept(500)}
+        assert (await looked()).markets[TICKER].floor_strike == 84_001
+        script.failing = {}
+        await until(wires, lambda found: found.markets[TICKER].floor_strike == Decimal("83990.12"))
+
+
+MARKETS = "markets of KXBTC15M"
+
+
 async def test_a_strike_that_only_a_list_tells_is_taken_from_it(pool: asyncpg.Pool[asyncpg.Record]):
     script, wires = Script(bodies=A_WINDOW), Wires()
     async with discovering(script, pool, wires):
