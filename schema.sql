@@ -27,6 +27,7 @@ CREATE TABLE IF NOT EXISTS markets (
     ticker text PRIMARY KEY,
     event_ticker text NOT NULL,
     series_ticker text NOT NULL,
+    -- Empty: not set by the venue yet, or of a kind that recio does not read.
     strike_type text NOT NULL,
     floor_strike numeric,
     cap_strike numeric,
@@ -37,7 +38,7 @@ CREATE TABLE IF NOT EXISTS markets (
     rules_secondary text NOT NULL DEFAULT '',
     -- The usual fee times this is the fee here. NULL: not recorded by an older recio.
     fee_multiplier numeric,
-    -- Why recio does not trade this market: it did not understand the rules or the fee. Empty: it may trade.
+    -- Why recio does not trade this market: it did not understand the rules, the fee or the strike. Empty: it may trade.
     untradable text NOT NULL DEFAULT '',
     first_seen timestamptz NOT NULL DEFAULT now(),
     last_seen timestamptz NOT NULL DEFAULT now()

@@ -17,7 +17,8 @@ _MARKET = """
     INSERT INTO markets (ticker, event_ticker, series_ticker, strike_type, floor_strike, cap_strike, open_time,
                          close_time, status, rules_primary, rules_secondary, untradable, fee_multiplier)
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-    ON CONFLICT (ticker) DO UPDATE SET floor_strike = excluded.floor_strike, cap_strike = excluded.cap_strike,
+    ON CONFLICT (ticker) DO UPDATE SET strike_type = excluded.strike_type,
+        floor_strike = excluded.floor_strike, cap_strike = excluded.cap_strike,
         close_time = excluded.close_time, status = excluded.status, rules_primary = excluded.rules_primary,
         rules_secondary = excluded.rules_secondary, untradable = excluded.untradable,
         fee_multiplier = excluded.fee_multiplier,

@@ -25,6 +25,7 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 SURELY_LIVE = timedelta(days=1)
 """What is younger is never in the historical tier alone: the live lists reach back for weeks."""
 URGENT = Priority.ORDER_READ
+BALANCE_PATH = "/portfolio/balance"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,17 +102,21 @@ async def as_of(rest: KalshiRest) -> datetime:
     return found.as_of_time.astimezone(UTC)
 
 
-async def balances(rest: KalshiRest) -> ShardedMoney:
-    """Cash, altogether and by shard: only what lies on a shard can be spent there."""
-    found = await rest.read("/portfolio/balance", _Balance)
-    return ShardedMoney(
-        total=read_amount(units.money, found.balance_dollars, "balance_dollars"),
-        by_shard=_by_shard(found.balance_breakdown),
-    )
+async def balances(rest: KalshiRest, exchange_index: int | None = None) -> ShardedMoney:
+    """Cash, altogether and by shard: only what lies on a shard can be spent there.
+
+    A key that is locked to one subaccount is told the sum alone: then `exchange_index` is asked for by itself.
+    """
+    found = await rest.read(BALANCE_PATH, _Balance)
+    by_shard = _by_shard(found.balance_breakdown)
+    if not by_shard and exchange_index is not None:
+        of_shard = await rest.read(BALANCE_PATH, _Balance, {"exchange_index": str(exchange_index)})
+        by_shard = {exchange_index: _cash(of_shard)}
+    return ShardedMoney(total=_cash(found), by_shard=by_shard)
 
 
 def spendable(found: ShardedMoney, exchange_index: int | None) -> Money:
-    """Cash on the shard; the sum of all shards only where the venue does not break it down."""
+    """Cash on the shard; the sum of all shards only where no shard is known."""
     if exchange_index is None or not found.by_shard:
         return found.total
     return found.by_shard.get(exchange_index, Money(0))
@@ -119,7 +124,7 @@ def spendable(found: ShardedMoney, exchange_index: int | None) -> Money:
 
 async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
     """Cash that can be spent on a shard."""
-    return spendable(await balances(rest), exchange_index)
+    return spendable(await balances(rest, exchange_index), exchange_index)
 
 
 async def positions(rest: KalshiRest) -> HeldPositions:
@@ -226,6 +231,10 @@ async def _cutoff(rest: KalshiRest, since: datetime | None) -> Cutoff | None:
     if since is not None and since > rest.clock.utc() - SURELY_LIVE:
         return None
     return await historical.cutoff(rest)
+
+
+def _cash(said: _Balance) -> Money:
+    return read_amount(units.money, said.balance_dollars, "balance_dollars")
 
 
 def _by_shard(rows: list[_ShardBalance] | None) -> dict[int, Money]:

@@ -13,14 +13,19 @@ from typing import TypeVar
 
 import msgspec
 
-from recio.kalshi.responses import NOT_FOUND, Instant, VenueRefused
+from recio.kalshi.responses import NOT_DECODABLE, NOT_FOUND, Instant, VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.units import EventTicker
 
 T = TypeVar("T")
-QUADRATIC = frozenset({"quadratic", "quadratic_with_maker_fees"})
+QUADRATIC = frozenset({"quadratic", "quadratic_with_maker_fees", "quadratic_with_combo_maker_fees"})
+"""Kinds whose takers pay by one and the same formula; what a maker pays is none of our affair, we never rest."""
 LARGEST_MULTIPLIER = 100
+MOST_SHOWN = 100
+"""Characters of an unknown kind of fee that are shown."""
 PAGE = "200"
+ALWAYS = datetime.min.replace(tzinfo=UTC)
+"""From when a change counts whose time is not certain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +39,7 @@ class Fee:
     def why_unknown(self) -> str:
         """Why this fee cannot be computed; empty if it can."""
         if self.kind not in QUADRATIC:
-            return f"fee_type {self.kind[:40]!r} is not known"
+            return f"fee_type {self.kind[:MOST_SHOWN]!r} is not known"
         if not (self.multiplier.is_finite() and 0 <= self.multiplier <= LARGEST_MULTIPLIER):
             return f"fee_multiplier {str(self.multiplier)[:40]} is impossible"
         return ""
@@ -130,7 +135,8 @@ class _EventChange(msgspec.Struct):
 
 
 class _EventChanges(msgspec.Struct):
-    event_fee_changes: list[_EventChange]
+    event_fee_changes: list[msgspec.Raw]
+    """Of every event of the venue: one that is strange costs its own event alone."""
     cursor: str = ""
 
 
@@ -141,8 +147,12 @@ class _Event(msgspec.Struct):
 
 
 class _Events(msgspec.Struct):
-    events: list[_Event]
+    events: list[msgspec.Raw]
     cursor: str = ""
+
+
+class _Named(msgspec.Struct):
+    event_ticker: str
 
 
 async def read_fees(rest: KalshiRest, series: str) -> SeriesFees:
@@ -158,15 +168,31 @@ async def read_fees(rest: KalshiRest, series: str) -> SeriesFees:
 async def read_overrides(
     rest: KalshiRest, series: str, closing_after: datetime
 ) -> dict[EventTicker, Override]:
-    """The override, perhaps none, of every event of a series that closes after a time."""
+    """The override, perhaps none, of every event of a series that closes after a time. One that is not understood is a
+    fee of no known kind; an event without a name is left out, and its fee is not known either."""
     params = {"series_ticker": series, "min_close_ts": str(int(closing_after.timestamp())), "limit": PAGE}
-    return {
-        EventTicker(event.event_ticker): Override(
-            kind=event.fee_type_override, multiplier=event.fee_multiplier_override
-        )
-        for page in await rest.pages("/events", _Events, params)
-        for event in page.events
-    }
+    pages = await rest.pages("/events", _Events, params)
+    rows = ((_named(raw), raw) for page in pages for raw in page.events)
+    return {event: _override_of(raw) for event, raw in rows if event is not None}
+
+
+def _named(raw: msgspec.Raw) -> EventTicker | None:
+    try:
+        return EventTicker(msgspec.json.decode(raw, type=_Named).event_ticker)
+    except NOT_DECODABLE:
+        return None
+
+
+def _override_of(raw: msgspec.Raw) -> Override:
+    try:
+        said = msgspec.json.decode(raw, type=_Event)
+    except NOT_DECODABLE as error:
+        return _not_understood(error)
+    return Override(kind=said.fee_type_override, multiplier=said.fee_multiplier_override)
+
+
+def _not_understood(error: Exception) -> Override:
+    return Override(kind=f"not understood: {error}", multiplier=None)
 
 
 async def _changes(rest: KalshiRest, series: str) -> tuple[tuple[datetime, Fee], ...]:
@@ -190,13 +216,26 @@ async def _event_changes(
     except VenueRefused as error:
         return dict(_nothing_announced(error))
     found: dict[EventTicker, list[tuple[datetime, Override]]] = {}
-    for each in (change for page in pages for change in page.event_fee_changes):
-        if each.event_ticker.startswith(f"{series}-"):
-            override = Override(kind=each.fee_type_override, multiplier=each.fee_multiplier_override)
-            found.setdefault(EventTicker(each.event_ticker), []).append(
-                (each.scheduled_ts.astimezone(UTC), override)
-            )
-    return {event: tuple(sorted(each, key=lambda change: change[0])) for event, each in found.items()}
+    for raw in (change for page in pages for change in page.event_fee_changes):
+        event = _named(raw)
+        if event is not None and event.startswith(f"{series}-"):
+            found.setdefault(event, []).append(_event_change(raw))
+    return {event: _in_order(changes) for event, changes in found.items()}
+
+
+def _event_change(raw: msgspec.Raw) -> tuple[datetime, Override]:
+    try:
+        said = msgspec.json.decode(raw, type=_EventChange)
+    except NOT_DECODABLE as error:
+        return ALWAYS, _not_understood(error)
+    override = Override(kind=said.fee_type_override, multiplier=said.fee_multiplier_override)
+    return said.scheduled_ts.astimezone(UTC), override
+
+
+def _in_order(changes: list[tuple[datetime, Override]]) -> tuple[tuple[datetime, Override], ...]:
+    """Ascending; where one of them is not understood nothing else is certain."""
+    strange = [each for each in changes if each[0] == ALWAYS]
+    return tuple(strange or sorted(changes, key=lambda change: change[0]))
 
 
 def _nothing_announced(error: VenueRefused) -> tuple[()]:

@@ -16,8 +16,9 @@ from recio import units
 from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.frame_bodies import Envelope
 from recio.kalshi.frame_kinds import LifecycleSeen
-from recio.kalshi.market_bodies import RangeBody, ranges_from_bodies, strike_from_body
+from recio.kalshi.market_bodies import RangeBody, ranges_from_bodies
 from recio.kalshi.responses import NOT_DECODABLE
+from recio.kalshi.strikes import NONE, Strike, read_strike
 from recio.messages.markets import MarketSays, MarketStatus, StrikeType
 from recio.units import Side, Ticker
 
@@ -42,9 +43,10 @@ class _Market(msgspec.Struct):
 class _Says(msgspec.Struct):
     close_ts: int | None = None
     settled_ts: int | None = None
-    strike_type: StrikeType | None = None
+    strike_type: str | None = None
     floor_strike: Decimal | None = None
     cap_strike: Decimal | None = None
+    custom_strike: msgspec.Raw = NONE
     price_ranges: list[RangeBody] | None = None
 
 
@@ -80,19 +82,23 @@ def _what_it_says(raw: msgspec.Raw, kind: str, result: Side | None) -> MarketSay
     status = STATUS.get(kind)
     try:
         said = _says.decode(raw)
-        floor = strike_from_body(said.floor_strike, "floor_strike")
-        cap = strike_from_body(said.cap_strike, "cap_strike")
+        strike = read_strike(said.strike_type, said.floor_strike, said.cap_strike, said.custom_strike)
         return MarketSays(
             status=status,
             close_time=_time(said.close_ts),
-            strike_type=said.strike_type,
-            strikes=None if floor is None and cap is None else (floor, cap),
+            strike_type=None if strike.kind is StrikeType.UNSET else strike.kind,
+            strikes=_strikes(strike),
+            unread=strike.why_unread if said.strike_type else None,
             price_ranges=ranges_from_bodies(said.price_ranges) if said.price_ranges else None,
             result=result,
             settled_at=_time(said.settled_ts),
         )
     except (*NOT_DECODABLE, units.UnitError):
         return MarketSays(status=status, result=result)
+
+
+def _strikes(strike: Strike) -> tuple[Decimal | None, Decimal | None] | None:
+    return None if strike.floor is None and strike.cap is None else (strike.floor, strike.cap)
 
 
 def _time(seconds: int | None) -> datetime | None:

@@ -8,16 +8,14 @@ from decimal import Decimal
 from enum import StrEnum
 
 import msgspec
-from msgspec import structs
 
 from recio import units
 from recio.kalshi.fees import NO_OVERRIDE, Fee, Override, SeriesFees
 from recio.kalshi.responses import Instant
-from recio.messages.markets import Market, MarketSays, MarketStatus, PriceRange, StrikeType
+from recio.kalshi.strikes import NONE, read_strike
+from recio.messages.markets import Market, MarketStatus, PriceRange
 from recio.rules.market.market_news import terms_fault
 from recio.units import EventTicker, Side, Ticker
-
-LARGEST_STRIKE = 10**12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,10 +62,11 @@ class MarketBody(msgspec.Struct):
     price_ranges: list[RangeBody]
     rules_primary: str
     rules_secondary: str
-    strike_type: StrikeType | None = None
+    strike_type: str | None = None
     """Absent, as the strike is, until the venue sets the strike of a window."""
     floor_strike: Decimal | None = None
     cap_strike: Decimal | None = None
+    custom_strike: msgspec.Raw = NONE
     exchange_index: int | None = None
     fee_waiver_expiration_time: Instant | None = None
 
@@ -88,17 +87,16 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
     open_time, close_time = body.open_time.astimezone(UTC), body.close_time.astimezone(UTC)
     waived = body.fee_waiver_expiration_time
     fee = listing.fees.highest(event, override or NO_OVERRIDE, now, max(now, close_time), waived)
-    if body.strike_type is None:
-        raise units.UnitError("strike_type is missing: the strike is not set yet")
+    strike = read_strike(body.strike_type, body.floor_strike, body.cap_strike, body.custom_strike)
     market = Market(
         ticker=Ticker(body.ticker),
         event_ticker=event,
         series_ticker=listing.series,
         symbol=listing.symbol,
         exchange_index=body.exchange_index,
-        strike_type=body.strike_type,
-        floor_strike=strike_from_body(body.floor_strike, "floor_strike"),
-        cap_strike=strike_from_body(body.cap_strike, "cap_strike"),
+        strike_type=strike.kind,
+        floor_strike=strike.floor,
+        cap_strike=strike.cap,
         open_time=open_time,
         close_time=close_time,
         status=body.status,
@@ -106,17 +104,9 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
         fee_multiplier=fee.multiplier,
         rules_primary=body.rules_primary,
         rules_secondary=body.rules_secondary,
-        untradable=_why_fee_unknown(fee, override),
+        untradable=strike.why_unread or _why_fee_unknown(fee, override),
     )
     return replace(market, untradable=market.untradable or terms_fault(market, listing.index_id))
-
-
-def with_strike(body: MarketBody, says: MarketSays) -> MarketBody:
-    """The body with the strike that the venue's socket has set."""
-    floor, cap = says.strikes or (body.floor_strike, body.cap_strike)
-    return structs.replace(
-        body, strike_type=says.strike_type or body.strike_type, floor_strike=floor, cap_strike=cap
-    )
 
 
 def result_from_body(body: ResultBody) -> MarketResult:
@@ -133,13 +123,6 @@ def result_from_body(body: ResultBody) -> MarketResult:
 def _why_fee_unknown(fee: Fee, override: Override | None) -> str:
     missing = "" if override is not None else "the venue does not list its event: its fee is not known"
     return fee.why_unknown or missing
-
-
-def strike_from_body(value: Decimal | None, field: str) -> Decimal | None:
-    """Raises UnitError naming the field."""
-    if value is not None and not (value.is_finite() and abs(value) < LARGEST_STRIKE):
-        raise units.UnitError(f"{field} {str(value)[:40]} is not a strike")
-    return value
 
 
 def ranges_from_bodies(bodies: list[RangeBody]) -> tuple[PriceRange, ...]:

@@ -44,8 +44,8 @@ class MarketList:
     markets: tuple[Market, ...]
     refused: tuple[tuple[str, str], ...]
     """(ticker, why) of each market that could not be understood."""
-    unset: tuple[MarketBody, ...] = ()
-    """Those of them that only want their strike, which the venue sets later."""
+    age_seconds: int = 0
+    """For how long a cache had kept it when it came."""
 
 
 class _Named(msgspec.Struct):
@@ -96,22 +96,19 @@ async def _closing_within(
 ) -> MarketList:
     markets: dict[Ticker, Market] = {}
     refused: list[tuple[str, str]] = []
-    unset: list[MarketBody] = []
     # By close time and not by status: a market that opens between two reads would be in neither of them.
     params = {"series_ticker": listing.series, "min_close_ts": str(int(now.timestamp())), "limit": "1000"}
     if horizon is not None:
         params["max_close_ts"] = str(int((now + horizon).timestamp()))
-    for page in await rest.pages("/markets", _MarketPage, params):
+    pages, age = await rest.aged_pages("/markets", _MarketPage, params)
+    for page in pages:
         for raw in page.markets:
             understood = _understood(raw, listing, overrides, now)
-            match understood:
-                case Market():
-                    markets[understood.ticker] = understood
-                case MarketBody():
-                    unset.append(understood)
-                case _:
-                    refused.append(understood)
-    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused), unset=tuple(unset))
+            if isinstance(understood, Market):
+                markets[understood.ticker] = understood
+            else:
+                refused.append(understood)
+    return MarketList(markets=_nearest(markets.values(), now), refused=tuple(refused), age_seconds=age)
 
 
 def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
@@ -123,11 +120,9 @@ def _nearest(markets: Iterable[Market], now: datetime) -> tuple[Market, ...]:
 
 def _understood(
     raw: msgspec.Raw, listing: Listing, overrides: Mapping[EventTicker, Override], now: datetime
-) -> Market | MarketBody | tuple[str, str]:
+) -> Market | tuple[str, str]:
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
-        if body.strike_type is None and body.floor_strike is None and body.cap_strike is None:
-            return body
         return market_from_body(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
     except NOT_UNDERSTOOD as error:
         return _name(raw), str(error)

@@ -1,31 +1,48 @@
 """Admits our requests by the venue's token buckets, urgent ones first; a request never waits longer than it may.
 
-The venue counts reads and writes apart, and writes by shard; what it allows is told to `learn`. A request is
-admitted before it is sent; one whose tokens would come too late is never admitted.
+The venue counts reads and writes apart, writes by shard, and reads of the balance by themselves; what it allows is told to
+`learn`. A request is admitted before it is sent; one whose tokens would come too late is never admitted. A 429 on one kind of
+read slows that kind alone; one on a write slows all that its bucket pays for.
 """
 
 from __future__ import annotations
 
 import itertools
 import random
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import IntEnum
+from functools import lru_cache
 
 import anyio
 
-BASIC_READ = 200
-BASIC_WRITE = 100
-"""Tokens a second and capacity of the lowest tier, as the smallest ever seen: good until we are told."""
+from recio.kalshi.token_bucket import LONGEST_BACKOFF, Backoff, BucketLimit, TokenBucket, full
+
+__all__ = [
+    "LONGEST_BACKOFF",
+    "BilledRequest",
+    "BucketLimit",
+    "EndpointCosts",
+    "Priority",
+    "RateLimits",
+    "Ticket",
+]
+
+BASIC_READ = BucketLimit(refill=200, capacity=200)
+BASIC_WRITE = BucketLimit(refill=100, capacity=100)
+"""The buckets of the lowest tier, as the smallest ever seen: good until we are told."""
+BALANCE = "portfolio/balance"
+BALANCE_SLOW = BucketLimit(refill=1, capacity=1)
+BALANCE_FAST = BucketLimit(refill=5, capacity=5)
+"""Reads of the balance a second, which have a bucket of their own without a burst, and cost one each."""
+FAST_TIERS = frozenset({"expert", "premier", "paragon", "prime", "prestige"})
 DEFAULT_COST = 10
-FIRST_BACKOFF = 0.25
-LONGEST_BACKOFF = 8.0
 UNSCOPED = 0
 EVERY_SHARD = -1
 SHARDS = (1, 2, 3)
 SHORTEST_WAIT = 0.001
-NEVER = 1e18
-"""Longer than any wait: of a bucket that is not refilled."""
+_NAME = re.compile(r"[a-z_]+", re.ASCII)
 
 
 class Priority(IntEnum):
@@ -54,15 +71,6 @@ class BilledRequest:
 def billed_shard(exchange_index: int | None) -> int:
     """Naming a shard bills that one; leaving it to the venue bills them all."""
     return EVERY_SHARD if exchange_index is None else exchange_index
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BucketLimit:
-    """How fast a bucket fills and how much it holds."""
-
-    refill: int
-    """Tokens a second."""
-    capacity: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,88 +108,73 @@ class LimitsView:
     write_left: int
     """Of the write bucket that is nearest to empty."""
     write_capacity: int
+    balance_left: int
+    balance_capacity: int
     refusals: int
     """Answers 429 since the start."""
     tier: str
+    slowed: tuple[str, ...] = ()
+    """Kinds of reads that wait after a 429."""
 
 
-@dataclass(slots=True)
-class TokenBucket:
-    """One bucket: its tokens at a time of the event loop, and the pause after refusals."""
+@dataclass(frozen=True, slots=True)
+class _Bill:
+    """What a request costs, which buckets pay, and the pause of its own kind; a write has none of its own."""
 
-    limit: BucketLimit
-    level: float
-    at: float = 0.0
-    closed_until: float = 0.0
-    refused_at: float = -1.0
-    in_a_row: int = 0
+    cost: int
+    buckets: tuple[TokenBucket, ...]
+    pause: Backoff | None = None
 
-    def top_up(self, now: float) -> None:
-        """Add the tokens of the time since the last look."""
-        self.level = min(self.limit.capacity, self.level + max(0.0, now - self.at) * self.limit.refill)
-        self.at = now
+    def wait(self, now: float) -> float:
+        """Seconds until it could go, were nobody before it."""
+        return max(max(bucket.wait(now, self.cost) for bucket in self.buckets), self.paused(now))
 
-    def wait(self, now: float, tokens: int) -> float:
-        """Seconds until so many tokens are there."""
-        self.top_up(now)
-        missing = max(0.0, tokens - self.level)
-        refilled = missing / self.limit.refill if self.limit.refill else (NEVER if missing else 0.0)
-        return max(refilled, self.closed_until - now, 0.0)
+    def paused(self, now: float) -> float:
+        return 0.0 if self.pause is None else self.pause.left(now)
 
-    def refuse(self, now: float, sent_at: float, jitter: float) -> None:
-        """A 429. Of many that were on their way together only the first makes the pause longer."""
-        self.level, self.at = 0.0, now
-        if sent_at < self.refused_at:
-            return
-        self.refused_at, self.in_a_row = now, self.in_a_row + 1
-        pause = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2 ** min(self.in_a_row - 1, 10))
-        self.closed_until = now + pause * (0.5 + jitter / 2)
-
-    def served(self, sent_at: float) -> None:
-        """An answer other than 429: the next refusal begins with the shortest pause again."""
-        if sent_at >= self.refused_at:
-            self.in_a_row = 0
+    def spend(self, now: float) -> Ticket:
+        for bucket in self.buckets:
+            bucket.level -= self.cost
+        return Ticket(now, self)
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """An admitted request: when, and which buckets paid."""
+    """An admitted request: when, and what it was billed."""
 
     at: float
-    buckets: tuple[TokenBucket, ...]
-
-
-def _spent(now: float, cost: int, buckets: tuple[TokenBucket, ...]) -> Ticket:
-    for bucket in buckets:
-        bucket.level -= cost
-    return Ticket(now, buckets)
+    bill: _Bill
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiter:
     rank: tuple[int, int]
-    cost: int
-    buckets: tuple[TokenBucket, ...]
-
-
-def _full(tokens: int) -> TokenBucket:
-    return TokenBucket(BucketLimit(refill=tokens, capacity=tokens), tokens)
+    bill: _Bill
 
 
 def _write_buckets() -> dict[int, TokenBucket]:
-    return {shard: _full(BASIC_WRITE) for shard in (UNSCOPED, *SHARDS)}
+    return {shard: full(BASIC_WRITE) for shard in (UNSCOPED, *SHARDS)}
+
+
+@lru_cache(maxsize=1_024)
+def kind_of(path: str) -> str:
+    """A path without what it names: everything that is no plain word of the venue's is a parameter."""
+    return "/".join(part if _NAME.fullmatch(part) else "{}" for part in path.strip("/").split("/"))
 
 
 @dataclass(slots=True)
 class RateLimits:
     """All buckets of one account, and who waits for them."""
 
-    read: TokenBucket = field(default_factory=lambda: _full(BASIC_READ))
+    read: TokenBucket = field(default_factory=lambda: full(BASIC_READ))
+    balance: TokenBucket = field(default_factory=lambda: full(BALANCE_SLOW))
     writes: dict[int, TokenBucket] = field(default_factory=_write_buckets)
     costs: EndpointCosts = field(default_factory=EndpointCosts)
     tier: str = "basic until the venue says"
     refusals: int = 0
     jitter: Callable[[], float] = random.random
+    pauses: dict[str, Backoff] = field(default_factory=dict[str, Backoff])
+    """Of each kind of read."""
     _waiting: list[_Waiter] = field(default_factory=list[_Waiter])
     _changed: anyio.Event = field(default_factory=anyio.Event)
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -189,9 +182,10 @@ class RateLimits:
     def learn(self, tier: str, read: BucketLimit, write: BucketLimit, costs: EndpointCosts) -> None:
         """What the venue really allows; what has been spent stays spent."""
         self.tier, self.costs = tier, costs
-        for bucket, limit in [(self.read, read), *((each, write) for each in self.writes.values())]:
-            bucket.level = max(0.0, bucket.level + limit.capacity - bucket.limit.capacity)
-            bucket.limit = limit
+        self.read.relearn(read)
+        self.balance.relearn(BALANCE_FAST if tier.lower() in FAST_TIERS else BALANCE_SLOW)
+        for bucket in self.writes.values():
+            bucket.relearn(write)
         self._wake()
 
     async def admit(self, request: BilledRequest, until: float) -> Ticket | None:
@@ -199,13 +193,13 @@ class RateLimits:
 
         None if they cannot be there in time. What is there at once is given at once, also after `until`.
         """
-        cost, buckets = self.costs.of(request.method, request.path) * request.items, self._billed(request)
-        if any(cost > bucket.limit.capacity for bucket in buckets):
+        bill = self._bill(request)
+        if any(bill.cost > bucket.limit.capacity for bucket in bill.buckets):
             return None
         now = anyio.current_time()
-        if not self._waiting and all(bucket.wait(now, cost) <= 0.0 for bucket in buckets):
-            return _spent(now, cost, buckets)  # nobody is before it, and nobody waits to hear of it
-        waiter = _Waiter((request.priority, next(self._numbers)), cost, buckets)
+        if not self._waiting and bill.wait(now) <= 0.0:
+            return bill.spend(now)  # nobody is before it, and nobody waits to hear of it
+        waiter = _Waiter((request.priority, next(self._numbers)), bill)
         self._waiting.append(waiter)
         try:
             return await self._turn(waiter, until)
@@ -215,19 +209,22 @@ class RateLimits:
 
     def answered(self, ticket: Ticket, *, refused: bool) -> None:
         """What came of an admitted request: 429, or any other answer."""
-        if not refused:
-            for bucket in ticket.buckets:
-                bucket.served(ticket.at)
+        bill, now = ticket.bill, anyio.current_time()
+        self.refusals += refused
+        if bill.pause is not None:
+            # Whichever of the venue's buckets it was, others are asked for by their own kinds of reads.
+            bill.pause.refuse(now, ticket.at, self.jitter()) if refused else bill.pause.served(ticket.at)
             return
-        self.refusals += 1
-        now = anyio.current_time()
-        for bucket in ticket.buckets:
-            bucket.refuse(now, ticket.at, self.jitter())
+        for bucket in bill.buckets:
+            if refused:
+                bucket.refuse(now, ticket.at, self.jitter())
+            else:
+                bucket.backoff.served(ticket.at)
 
     def view(self) -> LimitsView:
         """Called within the event loop."""
         now = anyio.current_time()
-        for bucket in (self.read, *self.writes.values()):
+        for bucket in (self.read, self.balance, *self.writes.values()):
             bucket.top_up(now)
         scarce = min(self.writes.values(), key=lambda bucket: bucket.level)
         return LimitsView(
@@ -235,40 +232,52 @@ class RateLimits:
             read_capacity=self.read.limit.capacity,
             write_left=int(scarce.level),
             write_capacity=scarce.limit.capacity,
+            balance_left=int(self.balance.level),
+            balance_capacity=self.balance.limit.capacity,
             refusals=self.refusals,
             tier=self.tier,
+            slowed=tuple(sorted(kind for kind, pause in self.pauses.items() if pause.left(now) > 0.0)),
         )
 
     async def _turn(self, waiter: _Waiter, until: float) -> Ticket | None:
         waited = False
         while True:
             now = anyio.current_time()
-            wait = max(bucket.wait(now, self._before(waiter, bucket)) for bucket in waiter.buckets)
+            shared = max(
+                bucket.wait(now, self._before(waiter, bucket, now)) for bucket in waiter.bill.buckets
+            )
+            wait = max(shared, waiter.bill.paused(now))
             if wait <= 0.0 and (now <= until or not waited):
-                return _spent(now, waiter.cost, waiter.buckets)
+                return waiter.bill.spend(now)
             if now + wait > until:
                 return None
             waited = True
             with anyio.move_on_after(max(wait, SHORTEST_WAIT)):
                 await self._changed.wait()
 
-    def _before(self, waiter: _Waiter, bucket: TokenBucket) -> int:
-        """Tokens that `waiter` and everybody before it want of a bucket."""
+    def _before(self, waiter: _Waiter, bucket: TokenBucket, now: float) -> int:
+        """Tokens of a bucket that `waiter` wants, and everybody before it who could go now."""
         return sum(
-            each.cost
+            each.bill.cost
             for each in self._waiting
-            if each.rank <= waiter.rank and any(bucket is other for other in each.buckets)
+            if each.rank <= waiter.rank
+            and any(bucket is other for other in each.bill.buckets)
+            and (each is waiter or not each.bill.paused(now))
         )
 
-    def _billed(self, request: BilledRequest) -> tuple[TokenBucket, ...]:
+    def _bill(self, request: BilledRequest) -> _Bill:
         if request.method == "GET":
-            return (self.read,)
+            kind = kind_of(request.path)
+            pause = self.pauses.setdefault(kind, Backoff())
+            if kind == BALANCE:
+                return _Bill(1, (self.balance,), pause)
+            return _Bill(self.costs.of("GET", request.path), (self.read,), pause)
+        cost = self.costs.of(request.method, request.path) * request.items
         if request.shard == EVERY_SHARD:
-            return tuple(self.writes.values())
+            return _Bill(cost, tuple(self.writes.values()))
         if request.shard not in self.writes:
-            limit = self.writes[UNSCOPED].limit
-            self.writes[request.shard] = TokenBucket(limit, limit.capacity)
-        return (self.writes[request.shard],)
+            self.writes[request.shard] = full(self.writes[UNSCOPED].limit)
+        return _Bill(cost, (self.writes[request.shard],))
 
     def _wake(self) -> None:
         self._changed.set()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import NoReturn
 
 import anyio
@@ -33,8 +34,8 @@ class Repeated:
 
     name: str
     every: float
-    carry_out: Callable[[], Awaitable[None]]
-    """Raises NoAnswer."""
+    carry_out: Callable[[], Awaitable[float | None]]
+    """Returns for how many host seconds a cache had kept what was read. Raises NoAnswer."""
     wait: Callable[[], float] | None = None
     """Host seconds to the next time, where they are not always the same."""
     may_be_missing: bool = False
@@ -73,9 +74,9 @@ class RepeatedReads:
         faults = 0
         while True:
             wake = self._wake[read.name] = anyio.Event()
-            fault = await _fault_of(read)
+            fault, age = await _carried_out(read)
             faults = faults + 1 if fault else 0
-            self._note(read.name, fault)
+            self._note(read.name, fault, age)
             self._tried[read.name].set()
             if fault:
                 await anyio.sleep(min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(faults - 1, 10)))
@@ -84,25 +85,30 @@ class RepeatedReads:
                 await wake.wait()
             await anyio.sleep(BURST)
 
-    def _note(self, name: str, fault: str) -> None:
-        before, now = self.ages[name], self.clock.utc()
+    def _note(self, name: str, fault: str, age: float) -> None:
+        before = self.ages[name]
+        true_at = self.clock.utc() - timedelta(seconds=age * self.clock.speed)
+        # A list that a cache had kept for longer than the one before tells nothing newer.
+        confirmed = max(true_at, before.confirmed_at or true_at)
         if fault and fault != before.fault:
             since = before.confirmed_at
             known = "nothing" if since is None else since.isoformat(timespec="seconds")
             log.warning("read fails", read=name, why=fault, known_as_of=known)
         elif before.fault and not fault:
             log.info("read succeeds again", read=name)
-        self.ages[name] = replace(before, fault=fault, confirmed_at=before.confirmed_at if fault else now)
+        self.ages[name] = replace(
+            before, fault=fault, confirmed_at=before.confirmed_at if fault else confirmed
+        )
         self.changed()
 
 
-async def _fault_of(read: Repeated) -> str:
-    """Why it failed; empty if it did not. A bug of ours that only some answer wakes is told, and ends nothing either."""
+async def _carried_out(read: Repeated) -> tuple[str, float]:
+    """Why it failed, empty if it did not, and how old what it read was. A bug of ours that only some answer wakes is told,
+    and ends nothing either."""
     try:
-        await read.carry_out()
+        return "", await read.carry_out() or 0.0
     except NoAnswer as error:
-        return str(error)
+        return str(error), 0.0
     except Exception as error:
         log.exception("read broke", read=read.name)
-        return f"{type(error).__name__}: {error}"
-    return ""
+        return f"{type(error).__name__}: {error}", 0.0

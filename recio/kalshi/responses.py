@@ -22,6 +22,8 @@ TRANSIENT_STATUSES = frozenset({408, TOO_MANY_REQUESTS})
 FIRST_SERVER_ERROR = 500
 MOST_SAID = 200
 """Characters of an answer that are shown where it is no text."""
+MOST_DIGITS = 6
+"""Of an age in seconds: nobody keeps an answer for more than eleven days."""
 NOT_DECODABLE = (msgspec.MsgspecError, UnicodeError, RecursionError)
 """All that decoding a body can raise: JSON nested too deep is a RecursionError."""
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -42,6 +44,13 @@ class Response:
 
     status: int
     body: bytes
+    age: int = 0
+    """Seconds for which a cache on the way had kept it; 0 where it says nothing."""
+
+
+def cached_for(header: str) -> int:
+    """The Age header in seconds; 0 for one that is absent or strange."""
+    return int(header) if header.isascii() and header.isdigit() and len(header) <= MOST_DIGITS else 0
 
 
 class _ErrorResponse(msgspec.Struct):

@@ -14,7 +14,14 @@ import msgspec
 from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.rate_limit import BilledRequest, Priority, RateLimits
-from recio.kalshi.responses import TOO_MANY_REQUESTS, Response, carries_error, decoded, exception_for
+from recio.kalshi.responses import (
+    TOO_MANY_REQUESTS,
+    Response,
+    cached_for,
+    carries_error,
+    decoded,
+    exception_for,
+)
 from recio.kalshi.signing import PreparedSignatures, Signer
 from recio.kalshi.venue_clock import VenueClock
 
@@ -81,7 +88,8 @@ class KalshiRest:
             timeout=aiohttp.ClientTimeout(total=timeout_seconds or self.timeout_seconds),
         ) as response:
             self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
-            return Response(response.status, await response.read())
+            age = cached_for(response.headers.get("Age", ""))
+            return Response(response.status, await response.read(), age)
 
     async def get(
         self,
@@ -92,10 +100,7 @@ class KalshiRest:
         priority: Priority = Priority.READ,
     ) -> bytes:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
-        response = await self._get_with_retries(path, params, priority)
-        if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
-            return response.body
-        raise exception_for(f"GET {path}", self.base_url, self.signer, response)
+        return (await self._answered(path, params, statuses, priority)).body
 
     async def read(
         self,
@@ -112,19 +117,34 @@ class KalshiRest:
         self, path: str, kind: type[T], params: Mapping[str, str], *, priority: Priority = Priority.READ
     ) -> list[T]:
         """Every page of a list; `kind` has a field `cursor`. A cursor that repeats is Transient."""
+        return (await self.aged_pages(path, kind, params, priority=priority))[0]
+
+    async def aged_pages(
+        self, path: str, kind: type[T], params: Mapping[str, str], *, priority: Priority = Priority.READ
+    ) -> tuple[list[T], int]:
+        """The same, and for how many seconds a cache had kept the oldest of them."""
         pages: list[T] = []
-        cursor, seen = "", set[str]()
+        cursor, seen, oldest = "", set[str](), 0
         for _ in range(MOST_PAGES):
             query = {**params, **({"cursor": cursor} if cursor else {})}
-            page = await self.read(path, kind, query, priority=priority)
+            response = await self._answered(path, query, (200,), priority)
+            page, oldest = decoded(response.body, kind, path), max(oldest, response.age)
             pages.append(page)
             cursor = getattr(page, "cursor", "") or ""
             if not cursor:
-                return pages
+                return pages, oldest
             if cursor in seen:
                 raise Transient(f"GET {path}: the venue repeats page {cursor!r}")
             seen.add(cursor)
         raise Transient(f"GET {path}: more than {MOST_PAGES} pages")
+
+    async def _answered(
+        self, path: str, params: Params | None, statuses: Collection[int], priority: Priority
+    ) -> Response:
+        response = await self._get_with_retries(path, params, priority)
+        if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
+            return response
+        raise exception_for(f"GET {path}", self.base_url, self.signer, response)
 
     async def _get_with_retries(self, path: str, params: Params | None, priority: Priority) -> Response:
         """The answer to a read; 429 is asked again after a pause as long as the time-out allows.

@@ -27,11 +27,21 @@ class MarketStatus(StrEnum):
 
 
 class StrikeType(StrEnum):
+    """How a settlement value compares with the strike for YES."""
+
+    UNSET = ""
+    """The venue has not set the strike yet, or its kind is not read here: nothing can be said of its worth."""
     GREATER = "greater"
     GREATER_OR_EQUAL = "greater_or_equal"
     LESS = "less"
     LESS_OR_EQUAL = "less_or_equal"
     BETWEEN = "between"
+
+
+FROM_ABOVE = frozenset({StrikeType.GREATER, StrikeType.GREATER_OR_EQUAL, StrikeType.BETWEEN})
+"""Kinds that need a floor."""
+FROM_BELOW = frozenset({StrikeType.LESS, StrikeType.LESS_OR_EQUAL, StrikeType.BETWEEN})
+"""Kinds that need a cap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +82,7 @@ class Market:
     rules_primary: str
     rules_secondary: str
     untradable: str
-    """Why nothing may be traded here: its rules text is not understood, or its fee is not; empty if both are."""
+    """Why nothing may be traded here: its rules text, its fee or its kind of strike is not understood; empty if all are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +103,8 @@ class MarketSays:
     strike_type: StrikeType | None = None
     strikes: tuple[Decimal | None, Decimal | None] | None = None
     """Floor and cap, which are told together."""
+    unread: str | None = None
+    """Why the strike that is told was not read; empty where it was."""
     price_ranges: tuple[PriceRange, ...] | None = None
     result: Side | None = None
     settled_at: datetime | None = None

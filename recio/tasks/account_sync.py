@@ -209,16 +209,17 @@ class AccountSync:
         as_of = await memory.round.ask(account.as_of(self.rest))
         reached(CrashPoint.AS_OF_READ)
         say(memory.sentence)
-        balances = await memory.round.ask(account.balances(self.rest))
-        reached(CrashPoint.BALANCE_READ)
-        say(memory.sentence)
+        await self._tell_facts(trades, as_of, memory, say)
         positions = await memory.round.ask(account.positions(self.rest))
         reached(CrashPoint.POSITIONS_READ)
         say(memory.sentence)
         resting = await memory.round.ask(account.resting(self.rest))
         reached(CrashPoint.RESTING_READ)
         say(memory.sentence)
-        await self._tell_facts(trades, as_of, memory, say)
+        # Last, because it may be asked for once a second only: no fact waits for it.
+        balances = await memory.round.ask(account.balances(self.rest, self._exchange_index()))
+        reached(CrashPoint.BALANCE_READ)
+        say(memory.sentence)
         if memory.round.faults or as_of is None or balances is None or positions is None or resting is None:
             return
         figures = _Figures(

@@ -7,7 +7,7 @@ and close time are the venue's own, never guessed from the clock.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -17,7 +17,6 @@ import anyio
 import asyncpg
 import structlog
 
-from recio import units
 from recio.clock import Clock
 from recio.db import market_data
 from recio.db.connection import transaction
@@ -25,7 +24,6 @@ from recio.errors import Transient
 from recio.kalshi.answers import answer_of
 from recio.kalshi.exchange_status import Pause, next_pause, read_pauses, read_state
 from recio.kalshi.fees import Fee, Override, SeriesFees, read_fees, read_overrides
-from recio.kalshi.market_bodies import MarketBody, market_from_body, with_strike
 from recio.kalshi.markets import Listing, event_markets
 from recio.kalshi.repeated_reads import Repeated, RepeatedReads
 from recio.kalshi.rest import KalshiRest
@@ -74,11 +72,12 @@ class _Known:
     settled: dict[Ticker, MarketSettled] = field(default_factory=dict[Ticker, MarketSettled])
     venue: VenueState = field(default_factory=lambda: VenueState(phase=VenuePhase.UNKNOWN))
     heard: dict[Ticker, Heard] = field(default_factory=dict[Ticker, Heard])
-    unset: dict[Ticker, MarketBody] = field(default_factory=dict[Ticker, MarketBody])
     fees: dict[str, SeriesFees] = field(default_factory=dict[str, SeriesFees])
     overrides: dict[str, dict[EventTicker, Override]] = field(
         default_factory=dict[str, dict[EventTicker, Override]]
     )
+    listed_as_of: dict[str, float] = field(default_factory=dict[str, float])
+    """By series: the host time of which the list that is known speaks."""
     pauses: tuple[Pause, ...] = ()
     refused: dict[str, Refused] = field(default_factory=dict[str, Refused])
     """By series: what was told of markets that could not be understood."""
@@ -181,7 +180,7 @@ class Discovery:
             known.overrides[series] = found
             reads.wake(_markets_of(series))
 
-    async def _read_markets(self, known: _Known, reads: RepeatedReads, traded: Traded) -> None:
+    async def _read_markets(self, known: _Known, reads: RepeatedReads, traded: Traded) -> float:
         series = traded.series
         await reads.tried(_fees_of(series), _event_fees_of(series))
         began, overrides = time.monotonic(), known.overrides.get(series, {})
@@ -190,17 +189,21 @@ class Discovery:
         for ticker, why in set(found.refused) - set(known.refused.get(series, ())):
             log.warning("market refused", ticker=ticker, why=why)
         known.refused[series] = found.refused
-        known.unset |= {Ticker(each.ticker): each for each in found.unset}
         if any(each.event_ticker not in overrides for each in found.markets):
             reads.wake(_event_fees_of(series))
+        as_of = began - found.age_seconds
+        if as_of < known.listed_as_of.get(series, as_of):
+            return found.age_seconds  # kept by a cache since before the list that is known
+        known.listed_as_of[series] = as_of
         held = market_board.held_on(self.open_trades.get())
         kept = (
             each for each in known.markets.values() if each.series_ticker != series or each.ticker in held
         )
         listed = (
-            as_listed(each, known.heard.get(each.ticker), began, traded.index_id) for each in found.markets
+            as_listed(each, known.heard.get(each.ticker), as_of, traded.index_id) for each in found.markets
         )
         self._remember(known, {each.ticker: each for each in (*kept, *listed)})
+        return found.age_seconds
 
     async def _read_status(self, known: _Known) -> None:
         shard = next((each.exchange_index for each in known.markets.values()), None)
@@ -244,7 +247,7 @@ class Discovery:
             reads.wake(_fees_of(series), _event_fees_of(series))
         elif moved.kind not in SAYS_ALL:
             reads.wake(_markets_of(series))
-        market = markets.get(ticker) or self._struck(known, traded, moved)
+        market = markets.get(ticker)
         if market is None:
             return
         heard = known.heard.get(ticker, Heard(moved.says, 0.0)).after(moved.says, time.monotonic())
@@ -253,20 +256,6 @@ class Discovery:
         result, settled_at = heard.says.result, moved.says.settled_at
         if result is not None and settled_at is not None:
             known.settled = {**known.settled, ticker: MarketSettled(result=result, settled_at=settled_at)}
-
-    def _struck(self, known: _Known, traded: Traded, moved: MarketMoved) -> Market | None:
-        """A market that was listed without its strike, once the venue has set it."""
-        body = known.unset.get(moved.ticker)
-        if body is None or (moved.says.strikes is None and moved.says.strike_type is None):
-            return None
-        override = known.overrides.get(traded.series, {}).get(EventTicker(body.event_ticker))
-        try:
-            return market_from_body(
-                with_strike(body, moved.says), self._listing(known, traded), override, self.clock.utc()
-            )
-        except units.UnitError as error:
-            log.warning("market refused", ticker=moved.ticker, why=str(error))
-            return None
 
     # --- keeping ------------------------------------------------------------------------------------------------------
 
@@ -327,7 +316,6 @@ class Discovery:
         known.markets = {ticker: each for ticker, each in known.markets.items() if ticker in wanted}
         known.heard = {ticker: each for ticker, each in known.heard.items() if ticker in wanted}
         known.settled = {ticker: each for ticker, each in known.settled.items() if ticker in wanted}
-        known.unset = {ticker: each for ticker, each in known.unset.items() if each.close_time > now}
         self.listings.set(
             Listings(
                 markets=known.markets,
@@ -384,11 +372,21 @@ def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
             "market",
             ticker=first.ticker if len(markets) == 1 else f"{event} ({len(markets)} strikes)",
             status=first.status.value,
-            strike=str(first.floor_strike or first.cap_strike or "not known yet"),
+            strike=market_board.strike_text(first),
             closes=first.close_time.isoformat(timespec="seconds"),
         )
-        for each in markets:
-            if each.untradable and (
-                each.ticker not in before or before[each.ticker].untradable != each.untradable
-            ):
-                log.warning("market not traded", ticker=each.ticker, why=each.untradable)
+        for why, count, one in _newly_untradable(markets, before):
+            log.warning(
+                "market not traded", ticker=one if count == 1 else f"{event} ({count} strikes)", why=why
+            )
+
+
+def _newly_untradable(
+    markets: Iterable[Market], before: Mapping[Ticker, Market]
+) -> Iterator[tuple[str, int, Ticker]]:
+    """(why, how many, one of them) of markets that are not traded for a reason that was not told yet."""
+    told = {ticker: each.untradable for ticker, each in before.items()}
+    news = [each for each in markets if each.untradable and told.get(each.ticker) != each.untradable]
+    for why, same in groupby(sorted(news, key=lambda each: each.untradable), lambda each: each.untradable):
+        tickers = [each.ticker for each in same]
+        yield why, len(tickers), tickers[0]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from decimal import Decimal
 
 import anyio
 import asyncpg
@@ -31,6 +32,7 @@ from recio.rules.decision.cycles import EntryCycle, EntryLook
 from recio.rules.decision.manual import TradeRequest
 from recio.rules.decision.rejections import NO_EVENT, Rejections
 from recio.rules.decision.strategy import Strategy, named
+from recio.rules.market.market_board import strike_text
 from recio.rules.market.quotes import ask_of, bid_of
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
@@ -47,6 +49,8 @@ SHORTEST_PAUSE = 0.05
 """Host seconds between two looks that time alone asks for, where market time runs fast."""
 ANSWER_LIMIT = 1.0
 """Host seconds to wait for what becomes of an intent before the next one."""
+CENTS_SAY_ENOUGH = 100
+"""Dollars from which a price is logged in whole cents."""
 KEEP_EVERY = 10.0
 """Host seconds between two writings of the count of rejections."""
 KEEP_DAYS = 30
@@ -281,8 +285,8 @@ class Entry:
             return {}
         view = max(board.by_ticker.values(), key=lambda each: _evenness(each, said))
         price = None if prices is None else prices.by_symbol.get(view.market.symbol)
-        figures = {"price": "unknown" if price is None else f"{price.tick.price:.2f}"}
-        figures["strike"] = str(view.market.floor_strike or view.market.cap_strike or "unknown")
+        figures = {"price": "unknown" if price is None else _level(price.tick.price)}
+        figures["strike"] = strike_text(view.market)
         probability = next(
             (each.probability for each in said.strikes if each.ticker == view.market.ticker), None
         )
@@ -290,6 +294,11 @@ class Entry:
         for name, quote in (("bid", bid_of(view, Side.YES)), ("ask", ask_of(view, Side.YES))):
             figures[name] = "none" if quote is None else price_text(quote[0])
         return figures
+
+
+def _level(price: Decimal) -> str:
+    """Cents of a dear coin; of a cheap one all that is known, for cents would say nothing."""
+    return f"{price:.2f}" if price >= CENTS_SAY_ENOUGH else f"{price:f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -210,7 +210,7 @@ def age_seconds(at: datetime, now: datetime) -> float:
 
 
 def _number(value: Decimal | None) -> str | None:
-    return None if value is None else str(value)
+    return None if value is None else f"{value:f}"
 
 
 def _price(quote: tuple[Price, Quantity] | None) -> str | None:

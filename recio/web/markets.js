@@ -155,7 +155,7 @@ function sourceText(each) {
 function showVenue({ venue }) {
   const paused = !unknown(venue.phase) && venue.phase !== "trading";
   const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
-  const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "");
+  const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "") + (rate.slowed?.length ? `, slowed: ${rate.slowed.join(", ")}` : "");
   const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
   const create = tile("div", ["span", "label"], ["span", "figure"], ...Array(5).fill(["span", "detail"]));
   sync($("venue"), [venue], () => "venue", create, (box) => {

@@ -42,6 +42,7 @@ def plenty() -> RateLimits:
     """More tokens than any test asks for."""
     limits, wide = RateLimits(), BucketLimit(refill=1_000_000, capacity=1_000_000)
     limits.learn("test", wide, wide, EndpointCosts())
+    limits.balance.relearn(wide)
     return limits
 
 

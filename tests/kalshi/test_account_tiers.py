@@ -136,6 +136,26 @@ async def test_money_is_told_by_shard():
         assert await account.balance(rest, None) == 150_000_000
 
 
+async def test_a_key_locked_to_a_subaccount_is_told_its_shard_by_asking_for_it():
+    """Such a key is told the sum over all shards and no breakdown: that sum may be spent on no single one of them."""
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        cash = {"2": "50.0000", "0": "100.0000"}.get(request.query.get("exchange_index", ""), "150.0000")
+        assert "subaccount" not in request.query, "the key's own is meant, and naming another is refused"
+        return web.json_response({"balance_dollars": cash})
+
+    async with local_venue(serve) as venue:
+        rest = venue.rest()
+        found = await account.balances(rest, 2)
+        assert (found.total, found.by_shard) == (150_000_000, {2: 50_000_000})
+        assert account.spendable(found, 2) == 50_000_000
+        assert await account.balance(rest, 0) == 100_000_000
+        assert (await account.balances(rest)).by_shard == {}
+    async with local_venue(tiers(**{"/portfolio/balance": BALANCE})) as venue:
+        await account.balances(venue.rest(), 2)
+        assert len(venue.requests) == 1, "who is told the shards asks once"
+
+
 @pytest.mark.parametrize(
     ("path", "body", "named"),
     [

@@ -155,13 +155,35 @@ async def test_a_series_that_does_not_exist_is_refused():
             {"series_fee_change_arr": [SERIES_CHANGE | {"scheduled_ts": 1}]},
             "scheduled_ts",
         ),
-        ("/events/fee_changes", {"event_fee_changes": [{"event_ticker": EVENT}]}, "fee_type_override"),
     ],
 )
 async def test_an_announcement_that_is_not_understood_is_named(path: str, body: Any, named: str):
     async with local_venue(venue_of(**{path: body})) as venue:
         with pytest.raises(Transient, match=named):
             await read_fees(venue.rest(), "KXBTCD")
+
+
+STRANGE = [{"event_ticker": EVENT, "fee_multiplier_override": "half"}, {"event_ticker": 7}, None]
+
+
+async def test_an_events_announced_change_that_is_not_understood_costs_that_event_alone():
+    other = EVENT_CHANGE | {"event_ticker": "KXBTCD-26NOV2309"}
+    rows = [EVENT_CHANGE, *STRANGE, other, {"event_ticker": "KXNFL-1"}]
+    served = venue_of(**{"/events/fee_changes": {"event_fee_changes": rows, "cursor": ""}})
+    async with local_venue(served) as venue:
+        found = await read_fees(venue.rest(), "KXBTCD")
+    assert found.event_changes.keys() == {EVENT, other["event_ticker"]}
+    for at in (NOW, NOW + 500 * HOUR):
+        assert "not understood" in found.at(EVENT, NO_OVERRIDE, at).why_unknown
+    assert found.at(EventTicker(other["event_ticker"]), NO_OVERRIDE, NOW).why_unknown == ""
+
+
+async def test_an_event_whose_fee_is_not_understood_costs_itself_alone():
+    rows = [{"event_ticker": "A"}, *STRANGE]
+    async with local_venue(venue_of(**{"/events": {"events": rows, "cursor": ""}})) as venue:
+        found = await read_overrides(venue.rest(), "KXBTCD", NOW)
+    assert found.keys() == {"A", EVENT}
+    assert "fee_multiplier_override" in FEES.at(EVENT, found[EVENT], NOW).why_unknown
 
 
 async def test_the_overrides_of_all_events_ahead_are_read():

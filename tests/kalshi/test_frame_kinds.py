@@ -182,8 +182,24 @@ def test_whatever_happens_to_a_market_is_a_reason_to_look_again(kind: str):
         (
             "metadata_updated",
             {"strike_type": "greater_or_equal", "floor_strike": 84000.10},
-            MarketSays(strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal("84000.10"), None)),
+            MarketSays(
+                strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal("84000.10"), None), unread=""
+            ),
         ),
+        (
+            "metadata_updated",
+            {
+                "strike_type": "custom",
+                "custom_strike": {"strike_type": "greater", "floor_strike": "0.2449999", "cap_strike": ""},
+            },
+            MarketSays(strike_type=StrikeType.GREATER, strikes=(Decimal("0.2449999"), None), unread=""),
+        ),
+        (
+            "metadata_updated",
+            {"strike_type": "structured", "custom_strike": {"candidate": "X"}},
+            MarketSays(unread="strike_type 'structured' is not read"),
+        ),
+        ("metadata_updated", {"floor_strike": 84000}, MarketSays(strikes=(Decimal(84_000), None))),
         ("metadata_updated", {"yes_sub_title": "above"}, MarketSays()),
         (
             "price_level_structure_updated",
@@ -203,7 +219,7 @@ def test_what_the_venue_says_of_a_market_is_taken_exactly(
 @pytest.mark.parametrize(
     "strange",
     [
-        {"strike_type": "custom"},
+        {"strike_type": 7},
         {"close_ts": "soon"},
         {"close_ts": 10**30},
         {"floor_strike": 1e300},

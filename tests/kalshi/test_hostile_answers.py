@@ -24,6 +24,7 @@ from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cance
 from recio.kalshi.orders import NewOrder, create
 from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.strikes import KINDS
 from recio.kalshi.writes import OutcomeUnknown, RequestRefused
 from recio.messages.orders import OrderAccepted, OrderRejected, OrderUnknown
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker, VenueOrderId
@@ -147,7 +148,7 @@ SURFACES: dict[str, Surface] = {
             *(
                 Decimal(said["market"][key])
                 for key in ("floor_strike", "cap_strike")
-                if said["market"].get(key) is not None
+                if said["market"].get(key) is not None and said["market"].get("strike_type", "") in KINDS
             ),
             *(
                 Decimal(each[key])

@@ -95,7 +95,7 @@ async def test_strikes_are_read_exactly_and_unknown_fields_pass():
     ("field", "value"),
     [
         ("status", "paused_by_aliens"),
-        ("strike_type", "custom"),
+        ("strike_type", 7),
         ("close_time", "soon"),
         ("close_time", "2026-11-23T12:15:00"),
         ("open_time", None),
@@ -197,6 +197,131 @@ async def test_a_strike_that_is_not_known_yet_is_none_and_not_untradable(kind: s
     unknown = {name: value for name, value in MARKET.items() if name != "floor_strike"}
     market = await only(serving({**unknown, "strike_type": kind, "status": "initialized"}))
     assert (market.floor_strike, market.untradable) == (None, "")
+
+
+async def test_windows_whose_strike_is_not_set_are_listed_ahead_like_any_other():
+    unset = {name: value for name, value in MARKET.items() if name not in ("strike_type", "floor_strike")}
+    ahead = [
+        {**unset, "ticker": f"W{n}", "event_ticker": f"E{n}", "close_time": f"2026-11-23T12:{n}:00Z"}
+        for n in (30, 45)
+    ]
+    asked: list[str] = []
+    found = await listed(noting(serving(MARKET, *ahead), asked))
+    assert {market.ticker for market in found.markets} == {TICKER, "W30"}
+    (next_window,) = (market for market in found.markets if market.ticker == "W30")
+    assert (next_window.strike_type, next_window.floor_strike, next_window.untradable) == (
+        StrikeType.UNSET,
+        None,
+        "",
+    )
+    assert len([path for path in asked if "/markets" in path]) == 1, (
+        "two events are known: nothing further is read"
+    )
+
+
+def noting(handler: Handler, asked: list[str]) -> Handler:
+    async def serve(request: web.Request) -> web.StreamResponse:
+        asked.append(request.path)
+        return await handler(request)
+
+    return serve
+
+
+DOGE = (
+    "If there is a 60 second average of CF Benchmarks' Dogecoin Real-Time Index (DOGEUSD_RTI) before 7:15 AM EST is"
+    " {} at 7:15 AM EST on Nov 23, 2026, then the market resolves to Yes."
+)
+SHIB = (
+    "If the simple average of the 60 seconds of CF Benchmarks' Shiba Inu-Dollar Spot Rate (SHIBUSD_RTI) before"
+    " 7:15 AM EST is {} at 7:15 AM EST on Nov 23, 2026, then the market resolves to Yes."
+)
+
+
+@pytest.mark.parametrize(
+    ("index", "text", "custom", "strikes"),
+    [
+        ("DOGEUSD_RTI", DOGE.format("above 0.2449999"), ("greater", "0.2449999", ""), ("0.2449999", None)),
+        ("DOGEUSD_RTI", DOGE.format("below 0.07"), ("less", "", "0.0700000"), (None, "0.0700000")),
+        (
+            "DOGEUSD_RTI",
+            DOGE.format("between 0.1000000-0.1049999"),
+            ("between", "0.1000000", "0.1049999"),
+            ("0.1000000", "0.1049999"),
+        ),
+        (
+            "SHIBUSD_RTI",
+            SHIB.format("above 0.000013499"),
+            ("greater", "0.000013499", ""),
+            ("0.000013499", None),
+        ),
+        (
+            "SHIBUSD_RTI",
+            SHIB.format("between 0.000013000-0.000013499"),
+            ("between", "0.000013000", "0.000013499"),
+            ("0.000013000", "0.000013499"),
+        ),
+    ],
+)
+async def test_ladders_of_cheap_coins_have_their_strikes_to_the_last_decimal(
+    index: str, text: str, custom: tuple[str, str, str], strikes: tuple[str | None, str | None]
+):
+    nested = dict(zip(("strike_type", "floor_strike", "cap_strike"), custom, strict=True))
+    body = MARKET | {
+        "strike_type": "custom",
+        "floor_strike": None,
+        "custom_strike": nested,
+        "rules_primary": text,
+    }
+    market = await only(serving(body), listing(index_id=index))
+    assert market.untradable == ""
+    assert market.strike_type == custom[0]
+    assert [None if each is None else f"{each:f}" for each in (market.floor_strike, market.cap_strike)] == [
+        *strikes
+    ]
+    above = (
+        await only(serving(body | {"rules_primary": text.replace("0.", "1.")}), listing(index_id=index))
+    ).untradable
+    assert "the market's strike is" in above
+
+
+@pytest.mark.parametrize(
+    ("strange", "why"),
+    [
+        ({"strike_type": "functional", "functional_strike": "x"}, "'functional' is not read"),
+        ({"strike_type": "structured", "custom_strike": {"candidate": "X"}}, "'structured' is not read"),
+        ({"strike_type": "of_next_year"}, "'of_next_year' is not read"),
+        ({"strike_type": "custom"}, "no kind with its levels"),
+        (
+            {"strike_type": "custom", "custom_strike": {"Winning Margin": "7 to 14"}},
+            "no kind with its levels",
+        ),
+        ({"strike_type": "custom", "custom_strike": [1]}, "no kind with its levels"),
+        (
+            {"strike_type": "custom", "custom_strike": {"strike_type": "greater", "floor_strike": "1e5"}},
+            "no kind with its levels",
+        ),
+        (
+            {
+                "strike_type": "custom",
+                "custom_strike": {"strike_type": "between", "floor_strike": "0.1", "cap_strike": ""},
+            },
+            "between lacks a level",
+        ),
+        ({"strike_type": "custom", "custom_strike": {"strike_type": "custom"}}, "its kind is 'custom'"),
+    ],
+)
+async def test_a_kind_of_strike_that_is_not_read_is_listed_with_the_reason_and_not_traded(
+    strange: dict[str, object], why: str
+):
+    found = await listed(
+        serving(MARKET, {**MARKET, "ticker": "KXBTC15M-STRANGE", "floor_strike": None, **strange})
+    )
+    by_ticker = {market.ticker: market for market in found.markets}
+    assert found.refused == ()
+    assert by_ticker[TICKER].untradable == ""
+    market = by_ticker[Ticker("KXBTC15M-STRANGE")]
+    assert why in market.untradable
+    assert market.strike_type is StrikeType.UNSET
 
 
 async def test_an_unknown_kind_of_fee_is_not_known():

@@ -18,6 +18,7 @@ from recio.kalshi import account, account_limits
 from recio.kalshi.order_changes import Resting, cancel
 from recio.kalshi.orders import place
 from recio.kalshi.rate_limit import (
+    BASIC_WRITE,
     EVERY_SHARD,
     LONGEST_BACKOFF,
     BilledRequest,
@@ -212,7 +213,7 @@ async def test_a_cost_is_found_by_its_path_template(method: str, path: str, cost
     assert costs.of(method, path) == cost
 
 
-def test_each_429_empties_the_bucket_and_pauses_longer_up_to_a_bound_until_one_is_served():
+def test_each_429_on_a_read_pauses_it_longer_up_to_a_bound_until_one_is_served():
     async def story() -> tuple[list[float], float]:
         limits, pauses = RateLimits(jitter=lambda: 1.0), list[float]()
         for _ in range(9):
@@ -231,6 +232,72 @@ def test_each_429_empties_the_bucket_and_pauses_longer_up_to_a_bound_until_one_i
     assert pauses == pytest.approx([0.25, 0.5, 1, 2, 4, 8, 8, 8, 8], abs=0.01)
     assert max(pauses) <= LONGEST_BACKOFF + 0.01
     assert afterwards == pytest.approx(0.25, abs=0.01)
+
+
+def test_a_429_on_one_read_slows_that_kind_alone_and_nobody_waits_behind_it():
+    async def story() -> tuple[list[float], tuple[str, ...]]:
+        limits, begin = RateLimits(jitter=lambda: 1.0), anyio.current_time()
+        book = replace(READ, path="/markets/KXBTC15M-26NOV230715-15/orderbook")
+        for _ in range(4):
+            limits.answered(await admitted(limits, book), refused=True)
+            await anyio.sleep(limits.pauses["markets/{}/orderbook"].left(anyio.current_time()))
+        limits.answered(await admitted(limits, book), refused=True)
+        begin, waited = anyio.current_time(), list[float]()
+
+        async def ask(asked: BilledRequest) -> None:
+            await admitted(limits, asked)
+            waited.append(anyio.current_time() - begin)
+
+        async with anyio.create_task_group() as group:
+            # Another market's book is the same kind of read, and being more urgent helps it to nothing.
+            group.start_soon(ask, replace(book, path="/markets/K/orderbook", priority=Priority.ORDER_READ))
+            for asked in (READ, ORDER_READ, replace(READ, path="/portfolio/balance")):
+                group.start_soon(ask, asked)
+            await anyio.sleep(0.5)
+            slowed = limits.view().slowed
+        return waited, slowed
+
+    waited, slowed = jumping(story)
+    assert waited == pytest.approx([0.0, 0.0, 0.0, 4.0], abs=0.01)
+    assert slowed == ("markets/{}/orderbook",)
+
+
+def test_a_429_on_a_write_slows_all_that_its_bucket_pays_for_and_no_other():
+    async def story() -> list[float]:
+        limits = RateLimits(jitter=lambda: 1.0)
+        limits.answered(await admitted(limits, CREATE), refused=True)
+        begin = anyio.current_time()
+        return [
+            (await admitted(limits, asked)).at - begin for asked in (replace(CREATE, shard=0), READ, CANCEL)
+        ]
+
+    assert jumping(story) == pytest.approx([0.0, 0.0, 0.25], abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("tier", "each"),
+    [("basic", 1.0), ("Advanced", 1.0), ("expert", 0.2), ("prestige", 0.2), ("of next year", 1.0)],
+)
+def test_the_balance_has_a_bucket_of_its_own_without_a_burst_by_tier(tier: str, each: float):
+    async def story() -> tuple[float, float, int]:
+        limits = RateLimits()
+        limits.learn(tier, BucketLimit(refill=200, capacity=600), BASIC_WRITE, EndpointCosts())
+        asked = replace(READ, path="/portfolio/balance")
+        begin = anyio.current_time()
+        for _ in range(6):
+            await admitted(limits, asked)
+        before = limits.view().read_left
+        for _ in range(before // 10):
+            await admitted(limits, READ)
+        emptied_at = anyio.current_time()
+        await admitted(limits, asked)
+        return emptied_at - begin, anyio.current_time() - begin, before
+
+    spent, afterwards, read_left = jumping(story)
+    burst = 1 if each == 1.0 else 5
+    assert spent == pytest.approx((6 - burst) * each, abs=0.01), "reads of the balance wait for each other"
+    assert afterwards == pytest.approx((7 - burst) * each, abs=0.01), "and for no other read"
+    assert read_left == 600, "nor do they take from the others"
 
 
 def test_the_pause_is_spread_so_that_many_do_not_come_back_together():

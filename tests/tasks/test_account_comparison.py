@@ -76,9 +76,11 @@ class Script:
     broken: str = ""
     status: int = 503
     balance: str = "100.0000"
+    asked: list[str] = field(default_factory=list[str])
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
-        return self._rest(request.path.rsplit("/", 1)[-1])
+        self.asked.append(request.path.rsplit("/", 1)[-1])
+        return self._rest(self.asked[-1])
 
     def _rest(self, name: str) -> web.StreamResponse:
         if name == self.broken:
@@ -93,7 +95,7 @@ class Script:
             "orders": {"orders": self.orders, "cursor": ""},
             "settlements": {"settlements": self.settlements, "cursor": ""},
             "limits": {
-                "usage_tier": "basic",
+                "usage_tier": "prestige",
                 "read": {"refill_rate": 100_000, "bucket_capacity": 100_000},
                 "write": {"refill_rate": 100_000, "bucket_capacity": 100_000},
                 "grants": [],
@@ -184,6 +186,19 @@ async def test_the_same_reading_twice_is_one_and_a_newer_one_completes_the_proof
         await reads(script, 2)
     assert isinstance(told[0], OrderProvenAbsent)
     assert told[0].client_order_id == OURS
+
+
+async def test_no_fact_waits_for_the_balance_which_may_be_asked_for_once_a_second_only(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    script, wires = Script(broken="balance", status=429, fills=[LISTED_FILL]), unresolved()
+    async with comparing(script, pool, wires) as told:
+        assert isinstance(await until_told(told, FillSeen), FillSeen)
+        with anyio.fail_after(20):
+            while "balance" not in script.asked:  # noqa: ASYNC110 - noted by the server's own handler
+                await anyio.sleep(0.01)
+        before = script.asked[: script.asked.index("balance")]
+        assert {"user_data_timestamp", "fills", "orders", "settlements"} <= {*before}
 
 
 async def test_an_order_that_is_listed_is_adopted_and_never_called_absent(pool: asyncpg.Pool[asyncpg.Record]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ import anyio
 import asyncpg
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from recio.clock import Clock
 from recio.messages.markets import (
@@ -71,8 +73,11 @@ class Script:
         default_factory=dict[str, Callable[[], web.StreamResponse]]
     )
 
+    asked: Counter[str] = field(default_factory=Counter[str])
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         path = request.path.removeprefix("/trade-api/v2")
+        self.asked[path] += 1
         return self.failing[path]() if path in self.failing else web.json_response(self.bodies[path])
 
 
@@ -137,32 +142,118 @@ async def test_a_read_that_fails_ages_itself_alone_whatever_it_answers(
             await until(wires, all_good)
 
 
-async def test_one_strange_market_costs_itself_and_no_other(pool: asyncpg.Pool[asyncpg.Record]):
+async def test_one_strange_market_costs_itself_and_no_other_and_is_told_once(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
     strange = [
         {**MARKET, "ticker": "KXBTC15M-1", "close_time": "0001-01-01T00:00:00+14:00"},
         {**MARKET, "ticker": "KXBTC15M-2", "strike_type": "custom"},
-        {**MARKET, "ticker": "KXBTC15M-3", "floor_strike": 1e300},
+        {**MARKET, "ticker": "KXBTC15M-3", "strike_type": "custom"},
+        {**MARKET, "ticker": "KXBTC15M-4", "floor_strike": 1e300},
         {"ticker": 7},
         None,
     ]
     script = Script(bodies=GOOD | {"/markets": {"markets": [*strange, MARKET], "cursor": ""}})
     wires = Wires()
-    async with discovering(script, pool, wires):
-        assert (await until(wires, all_good)).markets.keys() == {TICKER}
+    with capture_logs() as said:
+        async with discovering(script, pool, wires):
+            found = await until(wires, all_good)
+            looks = script.asked["/markets"]
+            await until(wires, lambda _: script.asked["/markets"] > looks + 2)
+    assert {ticker for ticker, each in found.markets.items() if not each.untradable} == {TICKER}
+    assert found.markets.keys() == {TICKER, "KXBTC15M-2", "KXBTC15M-3"}
+    told = [each for each in said if each["event"] in ("market refused", "market not traded")]
+    assert sorted(each["ticker"] for each in told) == [
+        "(no ticker)",
+        "(no ticker)",
+        "KXBTC15M-1",
+        "KXBTC15M-26NOV230715 (2 strikes)",
+        "KXBTC15M-4",
+    ]
 
 
-async def test_a_strike_that_the_socket_sets_makes_a_market_of_what_was_listed_without(
+UNSET = {name: each for name, each in MARKET.items() if name not in ("strike_type", "floor_strike")}
+A_WINDOW = GOOD | {"/markets": {"markets": [UNSET], "cursor": ""}}
+
+
+async def test_a_window_is_known_before_its_strike_and_has_it_as_soon_as_the_socket_sets_it(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
-    unset = {name: each for name, each in MARKET.items() if name not in ("strike_type", "floor_strike")}
-    script = Script(bodies=GOOD | {"/markets": {"markets": [unset], "cursor": ""}})
-    wires = Wires()
+    script, wires = Script(bodies=A_WINDOW), Wires()
     async with discovering(script, pool, wires):
-        await until(wires, lambda found: all(each.confirmed_at for each in found.reads))
-        says = MarketSays(strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal(84_000), None))
+        before = (await until(wires, all_good)).markets[TICKER]
+        assert (before.strike_type, before.floor_strike, before.untradable) == (StrikeType.UNSET, None, "")
+        says = MarketSays(strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal(84_000), None), unread="")
         wires.market_news.put(MarketMoved(ticker=TICKER, kind="metadata_updated", says=says))
-        found = await until(wires, lambda found: found.markets)
-        assert found.markets[TICKER].floor_strike == 84_000
+        await until(wires, lambda found: found.markets[TICKER].floor_strike == 84_000)
+        looks = script.asked["/markets"]
+        found = await until(
+            wires, lambda _: script.asked["/markets"] > looks + 1
+        )  # lists that do not know it yet
+        assert found.markets[TICKER].strike_type is StrikeType.GREATER_OR_EQUAL
+        while await pool.fetchval("SELECT strike_type FROM markets") != "greater_or_equal":  # noqa: ASYNC110
+            await anyio.sleep(0.02)
+
+
+async def test_a_list_that_a_cache_had_kept_neither_undoes_what_was_heard_since_nor_a_newer_list(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Its age counts: what it says is as old as that, and so is what is shown to be known."""
+
+    def kept(seconds: int, **changes: object) -> Callable[[], web.StreamResponse]:
+        body = {"markets": [MARKET | changes], "cursor": ""}
+        return lambda: web.json_response(body, headers={"Age": str(seconds)})
+
+    async def looked(times: int = 2) -> Listings:
+        looks = script.asked["/markets"]
+        return await until(wires, lambda _: script.asked["/markets"] > looks + times)
+
+    script, wires = Script(failing={"/markets": kept(900_000)}), Wires()
+    async with discovering(script, pool, wires):
+        (before,) = (each for each in (await until(wires, all_good)).reads if each.name == MARKETS)
+        assert before.confirmed_at is not None
+        shown = (AT_NOW.utc() - before.confirmed_at).total_seconds()
+        assert shown == pytest.approx(900_000 * AT_NOW.speed, abs=2e-6)
+        says = MarketSays(status=MarketStatus.INACTIVE)
+        wires.market_news.put(MarketMoved(ticker=TICKER, kind="deactivated", says=says))
+        await until(wires, lambda found: found.markets[TICKER].status is MarketStatus.INACTIVE)
+        script.failing = {"/markets": kept(1, floor_strike=84_001)}
+        await until(wires, lambda found: found.markets[TICKER].floor_strike == 84_001)
+        script.failing = {"/markets": kept(500)}
+        assert (await looked()).markets[TICKER].floor_strike == 84_001
+        script.failing = {}
+        await until(wires, lambda found: found.markets[TICKER].floor_strike == Decimal("83990.12"))
+
+
+MARKETS = "markets of KXBTC15M"
+
+
+async def test_a_strike_that_only_a_list_tells_is_taken_from_it(pool: asyncpg.Pool[asyncpg.Record]):
+    script, wires = Script(bodies=A_WINDOW), Wires()
+    async with discovering(script, pool, wires):
+        await until(wires, all_good)
+        script.bodies["/markets"] = GOOD["/markets"]
+        found = await until(wires, lambda found: found.markets[TICKER].floor_strike is not None)
+        assert (found.markets[TICKER].strike_type, found.markets[TICKER].untradable) == (
+            StrikeType.GREATER_OR_EQUAL,
+            "",
+        )
+
+
+async def test_a_strike_that_the_socket_sets_in_an_unknown_kind_is_a_doubt_about_that_market_until_it_says_better(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    async with discovering(Script(), pool, wires):
+        await until(wires, all_good)
+        wires.market_news.put(
+            MarketMoved(ticker=TICKER, kind="metadata_updated", says=MarketSays(unread="strange"))
+        )
+        await until(wires, lambda found: found.markets[TICKER].untradable == "strange")
+        says = MarketSays(strike_type=StrikeType.GREATER_OR_EQUAL, strikes=(Decimal(1), None), unread="")
+        wires.market_news.put(MarketMoved(ticker=TICKER, kind="metadata_updated", says=says))
+        found = await until(wires, lambda found: found.markets[TICKER].untradable == "")
+        assert found.markets[TICKER].floor_strike == 1
 
 
 async def test_what_is_held_stays_known_though_no_list_shows_it_and_its_close_has_passed(

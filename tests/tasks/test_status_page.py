@@ -57,7 +57,14 @@ from tests.builders import (
 from tests.conftest import unused_port
 
 LIMITS = LimitsView(
-    tier="basic", read_left=180, read_capacity=200, write_left=100, write_capacity=100, refusals=0
+    tier="basic",
+    read_left=180,
+    read_capacity=200,
+    write_left=100,
+    write_capacity=100,
+    balance_left=1,
+    balance_capacity=1,
+    refusals=0,
 )
 FACTS = Facts(
     config=Config(entry=EntrySection(enabled=True)),

@@ -21,6 +21,7 @@ from recio.messages.prices import Momentum, Prices, PriceView
 from recio.rules.decision.entry_gates import PROGRESS, Waits, gates_of_a_market
 from recio.rules.decision.sizing import contracts
 from recio.rules.decision.watchlist import watched
+from recio.rules.market.market_board import strike_text
 from recio.rules.market.quotes import ask_of, quantity_up_to
 from recio.rules.pricing.assessment import assess, max_price
 from recio.rules.pricing.fees import max_fee, taker_fee
@@ -341,7 +342,7 @@ def _intent(
             "ask_quantity": quantity_text(there),
             "edge": money_text(candidate.edge),
             "seconds_to_close": f"{candidate.seconds_to_close:.3f}",
-            "strike": str(market.floor_strike if market.floor_strike is not None else market.cap_strike),
+            "strike": strike_text(market),
         },
     )
 

@@ -19,8 +19,10 @@ QUOTED = 120
 
 _TIME = r"(\d{1,2}(?::\d{2}){0,2} ?(?:[AP]M)? E[DS]?T)"
 _DATE = r"(?: on ([A-Z][a-z]+ \d{1,2}, \d{4}))?"
-_INDEX = r"CF Benchmarks' (?:[A-Z][\w-]*(?: [A-Z][\w-]*)* Real[- ]Time Index \((\w+)\)|(\w+))"
-_MEAN = rf"the simple average of the sixty seconds of {_INDEX} before {_TIME}{_DATE}"
+_NAME = r"[A-Z][\w-]*(?: [A-Z][\w-]*)* (?:Real[- ]Time Index|Spot Rate)"
+_INDEX = rf"CF Benchmarks' (?:{_NAME} \((\w+)\)|(\w+))"
+_AVERAGE = r"(?:the simple average of the (?:sixty|60) seconds|there is a 60 second average) of"
+_MEAN = rf"{_AVERAGE} {_INDEX} before {_TIME}{_DATE}"
 _NUMBER = r"\$?((?:\d{1,3}(?:,\d{3})+|\d{1,15})(?:\.\d{1,15})?)"
 _END = r",? then the market resolves to Yes\.?"
 _THRESHOLD = re.compile(
@@ -56,7 +58,8 @@ def why_untradable(
 ) -> str:
     """Empty if the text says what we price, otherwise what it does not say. Times are aware UTC.
 
-    Source: texts of KXBTCD, KXBTC, KXBTC15M and their ETH, XRP and HYPE twins, June 2025 to October 2026.
+    Source: texts of KXBTCD, KXBTC, KXBTC15M and their ETH, XRP and HYPE twins, June 2025 to October 2026; of the DOGE
+    and SHIB ladders, July to September 2026.
     """
     text = " ".join(rules_primary.split())
     if found := _WINDOW.fullmatch(text):

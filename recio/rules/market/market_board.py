@@ -52,6 +52,12 @@ def strike_of(market: Market) -> Decimal:
     return Decimal(-1) if market.cap_strike is None else market.cap_strike / 2
 
 
+def strike_text(market: Market) -> str:
+    """The one strike of a market, or the lower one, with all its decimals."""
+    strike = market.floor_strike if market.floor_strike is not None else market.cap_strike
+    return "not set yet" if strike is None else f"{strike:f}"
+
+
 def market_view(market: Market, book_of: Callable[[Ticker], BookView | None]) -> MarketView:
     book = book_of(market.ticker)
     return MarketView(market=market, book=book, why_no_book=NO_BOOK if book is None else "")

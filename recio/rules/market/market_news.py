@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from recio.messages.markets import Market, MarketSays, MarketStatus, StrikeType
+from recio.messages.markets import FROM_ABOVE, FROM_BELOW, Market, MarketSays, MarketStatus, StrikeType
 from recio.rules.market.contract_terms import why_untradable
 
 LISTS_LAG = 30.0
 """Host seconds by which a list may lag behind the socket: it may be cached for 15 s, and status lags as long again."""
-FROM_BELOW = frozenset({StrikeType.LESS, StrikeType.LESS_OR_EQUAL, StrikeType.BETWEEN})
-FROM_ABOVE = frozenset({StrikeType.GREATER, StrikeType.GREATER_OR_EQUAL, StrikeType.BETWEEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +53,8 @@ def _told(says: MarketSays) -> dict[str, Any]:
 
 
 def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
-    """The market as the venue's message has it. Terms that were understood are read again where they moved."""
+    """The market as the venue's message has it. Terms that were understood are read again where they moved; a strike
+    that could not be read is a doubt about this market until a list or another message says otherwise."""
     floor, cap = says.strikes or (market.floor_strike, market.cap_strike)
     moved = replace(
         market,
@@ -66,12 +65,11 @@ def with_news(market: Market, says: MarketSays, index_id: str) -> Market:
         cap_strike=cap,
         price_ranges=says.price_ranges or market.price_ranges,
     )
-    terms_moved = _terms(moved) != _terms(market)
-    return (
-        replace(moved, untradable=terms_fault(moved, index_id))
-        if terms_moved and not market.untradable
-        else moved
-    )
+    if says.unread:
+        return replace(moved, untradable=says.unread)
+    if market.untradable or _terms(moved) == _terms(market):
+        return moved
+    return replace(moved, untradable=terms_fault(moved, index_id))
 
 
 def as_listed(listed: Market, heard: Heard | None, read_at: float, index_id: str) -> Market:
@@ -88,7 +86,11 @@ def terms_fault(market: Market, index_id: str) -> str:
     """Why the text does not say what we price. A market whose strike is not set cannot be traded anyway, and its text
     may not name it yet."""
     kind, floor, cap = market.strike_type, market.floor_strike, market.cap_strike
-    if (floor is None and kind in FROM_ABOVE) or (cap is None and kind in FROM_BELOW):
+    if (
+        kind is StrikeType.UNSET
+        or (floor is None and kind in FROM_ABOVE)
+        or (cap is None and kind in FROM_BELOW)
+    ):
         return ""
     return why_untradable(
         market.rules_primary,

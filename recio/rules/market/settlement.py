@@ -24,6 +24,8 @@ def outcome(
 ) -> Side | None:
     """YES or NO for a settlement value; None when the market lacks the strike its type needs."""
     match strike_type:
+        case StrikeType.UNSET:
+            yes = None
         case StrikeType.GREATER:
             yes = None if floor_strike is None else value > floor_strike
         case StrikeType.GREATER_OR_EQUAL:

@@ -15,12 +15,15 @@ from functools import lru_cache
 from recio.messages.markets import StrikeType
 from recio.rules.market.settlement import PRINTS
 
+USUAL_PLACES = ((1_000, 2), (1, 4), (Decimal("0.001"), 7), (-math.inf, 9))
+"""(from, places): how fine the strikes of a coin of that price are written, where their zeros did not get lost."""
+
 
 def half_unit(*strikes: Decimal | None) -> float:
     """Half of the last place that the average is rounded to before it is compared, read off the strikes.
 
     Cheap coins are settled at more places than dear ones, and their strikes are written with them
-    (1.3599, 0.0699999); zeros at their end may have got lost, so the size of the strike counts too.
+    (1.3599, 0.0699999, 0.000013499); zeros at their end may have got lost, so the size of the strike counts too.
     """
     places = max((_places(strike) for strike in strikes if strike is not None), default=2)
     return 0.5 * 10.0**-places
@@ -29,8 +32,7 @@ def half_unit(*strikes: Decimal | None) -> float:
 def _places(strike: Decimal) -> int:
     exponent = strike.as_tuple().exponent
     written = -exponent if isinstance(exponent, int) else 0
-    usual = 2 if strike >= 1_000 else 4 if strike >= 1 else 7
-    return max(written, usual)
+    return max(written, next(places for least, places in USUAL_PLACES if strike >= least))
 
 
 def mean_variance_seconds(prints_to_come: int, seconds_before_first: float) -> float:
@@ -70,6 +72,8 @@ def thresholds(
     floor = None if floor_strike is None else float(floor_strike)
     cap = None if cap_strike is None else float(cap_strike)
     match strike_type:
+        case StrikeType.UNSET:
+            return None
         case StrikeType.GREATER:
             return None if floor is None else (floor + half, None)
         case StrikeType.GREATER_OR_EQUAL:
