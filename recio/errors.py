@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from enum import IntEnum
 
 
@@ -9,6 +10,7 @@ class ExitCode(IntEnum):
     """What a recio command exits with. Stable: scripts and the systemd unit rely on them."""
 
     OK = 0
+    INTERRUPTED = 130
     FATAL = 1
     USAGE = 2
     TEMPORARY = 75
@@ -37,6 +39,23 @@ class BadConfig(Fatal):
 
     def __init__(self, message: str) -> None:
         super().__init__(message, ExitCode.CONFIG)
+
+
+PASSING_ERRORS = (
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.EAGAIN,
+    errno.EINTR,
+)
+"""Faults of the machine that may be gone a moment later: a full disk, too many open files."""
+
+
+def of_the_machine(message: str, error: OSError) -> Fatal:
+    """What the machine refused: started again later where that may help, and refused for good where it cannot."""
+    return Fatal(message, ExitCode.TEMPORARY) if error.errno in PASSING_ERRORS else BadConfig(message)
 
 
 class BadRecording(Fatal):

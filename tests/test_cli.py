@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -11,6 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from recio.daemon import data_dir
 from recio.errors import BadConfig
@@ -100,6 +103,60 @@ def test_the_pages_token_keeps_its_file_under_its_new_name(tmp_path: Path):
     (tmp_path / "brake-token").write_text("known\n", encoding="ascii")
     assert data_dir.halt_token(tmp_path).get_secret_value() == "known"
     assert [each.name for each in tmp_path.iterdir()] == ["halt-token"]
+
+
+def _live(tmp_path: Path, key: str, extra: str = "") -> None:
+    config = f'mode = "live"\n[kalshi]\nenvironment = "demo"\nkey_id = "k"\nkey_path = "{key}"\n{extra}'
+    (tmp_path / "recio.toml").write_text(config, encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "mode"), [(b"x", 0o644), (b"", 0o600), (b"-----BEGIN PUBLIC KEY-----\n", 0o600), (None, 0)]
+)
+def test_check_and_run_say_the_very_same_of_a_key_and_make_nothing(
+    tmp_path: Path, content: bytes | None, mode: int
+):
+    _live(tmp_path, "key.pem")
+    if content is not None:
+        (tmp_path / "key.pem").write_bytes(content)
+        (tmp_path / "key.pem").chmod(mode)
+    before = sorted(tmp_path.iterdir())
+    checked, ran = recio("check", cwd=tmp_path), recio("run", cwd=tmp_path)
+    assert (checked.returncode, ran.returncode) == (78, 78)
+    assert checked.stderr == ran.stderr
+    assert "kalshi.key_path" in checked.stderr
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_check_says_what_it_looked_at_and_what_may_be_risked_at_most(tmp_path: Path):
+    key = rsa.generate_private_key(65537, 2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "key.pem").write_bytes(pem)
+    (tmp_path / "key.pem").chmod(0o600)
+    _live(tmp_path, "key.pem", "[risk]\nmax_event_cost_dollars = 17\nmax_daily_loss_dollars = 23\n")
+    said = recio("check", cwd=tmp_path)
+    assert said.returncode == 0, said.stderr
+    assert "RSA, 2048 bits" in said.stdout
+    assert f"{tmp_path}/.recio (will be made)" in said.stdout
+    # Ten contracts at $0.90, and a fee of at most 0.07 x 10 x 0.5 x 0.5.
+    assert re.search(r"order \$ +9\.18  entry: 10\.00 contracts at \$0\.9000", said.stdout)
+    assert re.search(r"event \$ +17\.00", said.stdout)
+    assert re.search(r"day +\$ +23\.00", said.stdout)
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["key.pem", "recio.toml"]
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [("file/data", "cannot be used"), ("full", "choose an empty one"), ("other", "belongs to mode demo")],
+)
+def test_check_refuses_a_data_directory_that_run_would_refuse(tmp_path: Path, data: str, told: str):
+    (tmp_path / "file").write_text("x", encoding="utf-8")
+    for name, file in (("full", "precious.txt"), ("other", data_dir.MARKER)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / file).write_text('{"mode": "demo", "environment": "demo"}', encoding="utf-8")
+    (tmp_path / "recio.toml").write_text(f'data_dir = "{data}"', encoding="utf-8")
+    done = recio("check", cwd=tmp_path)
+    assert (done.returncode, told in done.stderr) == (78, True), done.stderr
 
 
 def test_run_with_a_key_that_others_can_read_is_refused(tmp_path: Path):

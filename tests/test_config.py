@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import tomllib
 import typing
@@ -15,7 +14,7 @@ import pytest
 from pydantic import BaseModel
 
 from recio.errors import BadConfig, ExitCode
-from recio.settings.config import Config, check_private_key_file, known_keys, load, parse
+from recio.settings.config import Config, known_keys, load, parse
 from recio.settings.prices import PricesSection
 from recio.settings.renamed import KEYS, VALUES
 from recio.settings.risk import RiskSection
@@ -40,7 +39,10 @@ def refused(tmp_path: Path, text: str) -> str:
 
 
 def test_the_shipped_file_says_exactly_the_defaults():
-    assert load(SHIPPED) == Config()
+    shipped = load(SHIPPED)
+    # A relative path counts from the file, wherever the test is started.
+    assert shipped.data_dir == str(ROOT / Config().data_dir)
+    assert shipped.model_copy(update={"data_dir": Config().data_dir}) == Config()
 
 
 def test_the_shipped_file_shows_every_key_there_is():
@@ -111,10 +113,10 @@ def test_trading_starts_switched_off():
         ("[entry]\nmin_edge_dolars = 0.02", ["entry.min_edge_dolars", "nearest", "entry.min_edge_dollars"]),
         ("min_edge_dollars = 0.02", ["min_edge_dollars", "entry.min_edge_dollars"]),
         ("[status]\nport = 70000", ["status.port", "70000", "65535"]),
-        ('[status]\nport = "8710"', ["status.port", "'8710'", "without quotes"]),
+        ('[status]\nport = "8710"', ["status.port", '"8710"', "without quotes"]),
         ("[entry]\nenabled = 1", ["entry.enabled", "1", "true or false"]),
         ("entry = 3", ["entry", "3", "[entry]"]),
-        ('mode = "paper"', ["mode", "'paper'", "'demo' or 'live'"]),
+        ('mode = "paper"', ['mode = "paper"', 'write "demo" or "live"']),
         ('mode = "live"', ["live", "sim", "kalshi.environment"]),
         ("[entry]\nmin_edge_dollars = 0.00001", ["entry.min_edge_dollars", "0.00001", "4 decimals"]),
         ("[entry]\ncontracts = 0.001", ["entry.contracts", "0.001"]),
@@ -148,21 +150,6 @@ def test_a_secret_dsn_never_appears_in_an_error_or_a_repr(tmp_path: Path):
     path = tmp_path / "recio.toml"
     path.write_text('[database]\ndsn = "postgresql://me:hunter2@h/db"', encoding="utf-8")
     assert "hunter2" not in repr(load(path))
-
-
-def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path):
-    key = tmp_path / "key.pem"
-    key.write_text("x", encoding="utf-8")
-    os.chmod(key, 0o640)
-    with pytest.raises(BadConfig, match="chmod 600"):
-        check_private_key_file(key)
-    os.chmod(key, 0o600)
-    check_private_key_file(key)
-
-
-def test_a_private_key_that_is_missing_is_named(tmp_path: Path):
-    with pytest.raises(BadConfig, match=r"kalshi\.key_path.*No such file"):
-        check_private_key_file(tmp_path / "gone.pem")
 
 
 def test_a_strategy_takes_what_it_does_not_say_from_the_common_sections():
@@ -200,10 +187,10 @@ def test_a_strategy_takes_what_it_does_not_say_from_the_common_sections():
             {"strategies": {"calm": {"entry": {"contarcts": 3}}}},
             "unknown key strategies.calm.entry.contarcts",
         ),
-        ({"strategies": {"calm": {"stage": "lively"}}}, "strategies.calm.stage = 'lively' is refused"),
+        ({"strategies": {"calm": {"stage": "lively"}}}, 'strategies.calm.stage = "lively" is refused'),
         ({"strategies": {"Calm One": {}}}, "strategies.Calm One"),
         ({"strategies": {"calm": 3}}, "strategies.calm"),
-        ({"strategies": {"manual": {}}}, "'manual' is a name that recio itself uses"),
+        ({"strategies": {"manual": {}}}, '"manual" is a name that recio itself uses'),
         (
             {"strategies": {"calm": {"entry": {"min_price_dollars": Decimal("0.95")}}}},
             "min_price_dollars must be below max_price_dollars",
@@ -318,9 +305,9 @@ def test_a_dump_says_dollars_again_and_reads_back_as_the_same_config(tmp_path: P
     [
         ("entry.contracts = 0", "entry.contracts = 0 is refused: must be at least 0.01"),
         ("entry.contracts = 100000.01", "entry.contracts = 100000.01 is refused: must be at most 100000"),
-        ("entry.contracts = inf", "entry.contracts = Infinity is refused: must be a finite number"),
-        ('entry.contracts = "10"', "entry.contracts = '10' is refused: must be a number, without quotes"),
-        ("entry.contracts = true", "entry.contracts = True is refused: must be a number, without quotes"),
+        ("entry.contracts = inf", "entry.contracts = inf is refused: must be a finite number"),
+        ('entry.contracts = "10"', 'entry.contracts = "10" is refused: must be a number, without quotes'),
+        ("entry.contracts = true", "entry.contracts = true is refused: must be a number, without quotes"),
         ("entry.min_edge_dollars = -0.01", "entry.min_edge_dollars = -0.01 is refused: must be at least 0"),
         ("risk.max_open_cost_dollars = 1e-7", "has more than 6 decimals"),
         ("risk.max_open_cost_dollars = 10000001", "must be at most 10000000"),
@@ -414,7 +401,7 @@ def test_the_documented_default_of_a_gate_is_the_true_one(key: str, default: str
 @pytest.mark.parametrize("name", RiskSection.model_fields)
 def test_a_limit_of_risk_is_never_off(tmp_path: Path, name: str):
     said = refused(tmp_path, f'[risk]\n{name} = "off"')
-    assert f"risk.{name} = 'off' is refused: cannot be switched off: write a number" in said
+    assert f'risk.{name} = "off" is refused: cannot be switched off: write a number' in said
 
 
 @pytest.mark.parametrize(
@@ -487,3 +474,218 @@ def test_kelly_needs_a_bankroll(table: dict[str, Any], told: str):
 def test_a_hard_stop_needs_the_stop_that_it_is_the_lower_one_of():
     with pytest.raises(BadConfig, match="hard_stop_probability needs stop_probability"):
         parse({"exit": {"stop_probability": "off", "hard_stop_probability": Decimal("0.1")}}, "x")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("exit.stop_price_dollars = 40", "did you mean 0.40?"),
+        ("entry.max_price_dollars = 90", "a contract is worth one dollar at most: did you mean 0.90?"),
+        ("entry.min_edge_dollars = 2.5", "did you mean 0.025?"),
+        ("risk.price_collar_dollars = 5", "did you mean 0.05?"),
+        ("exit.stop_probability = 25", "it is a fraction, not a percentage: did you mean 0.25?"),
+        ("entry.kelly_fraction = 50", "did you mean 0.50?"),
+        ("entry.max_price_dollars = 500", "must be at most 1"),
+        ("status.port = 0", "must be at least 1"),
+    ],
+)
+def test_cents_and_percents_are_refused_with_what_they_most_likely_mean(tmp_path: Path, text: str, told: str):
+    said = refused(tmp_path, text)
+    assert f"{text.split(' ')[0]} = " in said
+    assert told in said
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[entry]\ncontracts = 60", ["entry.contracts", "risk.max_contracts_per_order"]),
+        ("[risk]\nmax_contracts_per_strike = 5", ["entry.contracts", "risk.max_contracts_per_strike"]),
+        ("[entry]\nmax_slippage_dollars = 0.06", ["entry.max_slippage_dollars", "risk.price_collar_dollars"]),
+        ("[risk]\nmax_event_cost_dollars = 0.5", ["entry.contracts", "risk.max_event_cost_dollars"]),
+        ("[risk]\nmax_daily_loss_dollars = 0.5", ["entry.contracts", "risk.max_daily_loss_dollars"]),
+        ("[exit]\nstop_price_dollars = 0.9", ["exit.stop_price_dollars", "entry.max_price_dollars"]),
+        ("[exit]\ntake_profit_dollars = 0.1", ["exit.take_profit_dollars", "entry.min_price_dollars"]),
+        (
+            "[exit]\nmin_floor_dollars = 0.5\nstop_price_dollars = 0.4",
+            ["exit.min_floor_dollars", "exit.stop_price_dollars", "never sell"],
+        ),
+        (
+            "[exit]\nmin_floor_dollars = 0.5\ntake_profit_dollars = 0.4",
+            ["exit.min_floor_dollars", "exit.take_profit_dollars", "never sell"],
+        ),
+        ("[exit]\nmin_hold_seconds = 825", ["exit.min_hold_seconds", "entry.max_seconds_to_close"]),
+        ("[strategies.calm.entry]\ncontracts = 60", ["strategies.calm.entry.contracts"]),
+    ],
+)
+def test_settings_that_contradict_each_other_are_refused_with_both_names(
+    tmp_path: Path, text: str, told: list[str]
+):
+    said = refused(tmp_path, text)
+    for words in told:
+        assert words in said
+
+
+def test_pairs_at_the_very_edge_of_a_contradiction_are_none(tmp_path: Path):
+    path = tmp_path / "recio.toml"
+    path.write_text(
+        "[entry]\ncontracts = 50\nmax_slippage_dollars = 0.05\n"
+        "[exit]\nstop_price_dollars = 0.8999\ntake_profit_dollars = 0.95\nmin_floor_dollars = 0.8999\n"
+        "min_hold_seconds = 824\n[risk]\nmax_event_cost_dollars = 5",
+        encoding="utf-8",
+    )
+    assert load(path).entry.contracts == quantity("50")
+
+
+LIVE = 'mode = "live"\n[kalshi]\nenvironment = "{}"\nkey_id = "abc-1"\nkey_path = "key.pem"\n'
+
+
+@pytest.mark.parametrize(
+    ("environment", "line", "told"),
+    [
+        (
+            "prod",
+            'rest_url = "https://api.elections.kalshi.com/trade-api/v2/"',
+            "must end with /trade-api/v2: write",
+        ),
+        (
+            "prod",
+            'rest_url = "https://api.elections.kalshi.com"',
+            "write https://api.elections.kalshi.com/trade-api/v2",
+        ),
+        ("prod", 'rest_url = "http://api.elections.kalshi.com/trade-api/v2"', "begin it with https://"),
+        ("prod", 'rest_url = "api.elections.kalshi.com/trade-api/v2"', "must begin with https:// and a host"),
+        ("prod", 'rest_url = "https://api.elections.kalshi.com/trade-api/v2 "', "blank"),
+        ("prod", 'rest_url = "https://me:pw@h/trade-api/v2"', "user or a password"),
+        ("prod", 'ws_url = "https://api.elections.kalshi.com/trade-api/ws/v2"', "must begin with wss://"),
+        ("prod", 'ws_url = "wss://demo-api.kalshi.co/trade-api/ws/v2"', 'environment "demo"'),
+        ("demo", 'rest_url = "https://external-api.kalshi.com/trade-api/v2"', 'environment "prod"'),
+        ("demo", 'ws_url = "wss://external-api-ws.kalshi.com/trade-api/ws/v2"', 'write environment = "prod"'),
+        ("demo", "[prices]\nkraken_url = 'https://ws.kraken.com/v2'", "prices.kraken_url"),
+        ("demo", "[prices]\nbitstamp_url = 'ws://ws.bitstamp.net'", "unencrypted"),
+    ],
+)
+def test_an_address_that_cannot_be_meant_is_refused_with_the_one_to_write(
+    tmp_path: Path, environment: str, line: str, told: str
+):
+    assert told in refused(tmp_path, LIVE.format(environment) + line)
+
+
+@pytest.mark.parametrize(
+    "host", ["external-api.demo.kalshi.co", "demo-api.kalshi.co", "127.0.0.1:8443", "proxy.example"]
+)
+def test_every_documented_host_of_an_environment_is_taken_and_so_is_one_of_nobodys(tmp_path: Path, host: str):
+    path = tmp_path / "recio.toml"
+    path.write_text(LIVE.format("demo") + f'rest_url = "https://{host}/trade-api/v2"', encoding="utf-8")
+    assert load(path).kalshi.rest_url == f"https://{host}/trade-api/v2"
+
+
+@pytest.mark.parametrize("key_id", ["abc ", "abc\\n", "äbc", '\\"abc\\"', "a b"])
+def test_a_key_id_with_what_no_key_id_has_is_refused(tmp_path: Path, key_id: str):
+    text = LIVE.format("demo").replace("abc-1", key_id)
+    assert "is refused: is no API key id" in refused(tmp_path, text)
+
+
+def test_a_key_in_the_place_of_its_path_is_refused_and_not_shown(tmp_path: Path):
+    text = LIVE.format("demo").replace('"key.pem"', '"""-----BEGIN PRIVATE KEY-----\nSECRET\n"""')
+    said = refused(tmp_path, text)
+    assert "kalshi.key_path = (hidden)" in said
+    assert "SECRET" not in said
+
+
+@pytest.mark.parametrize(
+    ("dsn", "told"),
+    [
+        ("localhost", "must begin with postgresql://"),
+        ("postgress://x", "must begin with postgresql://"),
+        ("host=/var/run dbname=recio", "must begin with postgresql://"),
+        ("postgresql://u:hunter2@3@h/recio", "percent-encoded"),
+        ("postgresql://u:hunter2@h:port/recio", "port"),
+        ("postgresql://u:hunter2@h/recio?sslmode=on", "sslmode"),
+        (" postgresql:///recio", "blank"),
+    ],
+)
+def test_a_dsn_that_the_driver_would_not_take_is_refused_and_not_shown(tmp_path: Path, dsn: str, told: str):
+    said = refused(tmp_path, f'[database]\ndsn = "{dsn}"')
+    assert "database.dsn = (hidden) is refused: " in said
+    assert told in said
+    assert "hunter2" not in said
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ("mode = 'demo'".encode("utf-16"), "save it as UTF-8"),
+        (b"# f\xfcr mich\n", "save it as UTF-8"),
+        (b"[entry]\n[entry]\n", "Cannot declare [entry] twice"),
+        (b"a=" + b"[" * 3000 + b"]" * 3000, "not valid TOML"),
+        (b"x" * 200_000 + b" = 1", "unknown key xxx"),
+        (b"#" * 1_000_001, "no config of recio"),
+    ],
+)
+def test_a_file_that_is_no_config_is_refused_in_one_short_sentence(tmp_path: Path, raw: bytes, told: str):
+    path = tmp_path / "recio.toml"
+    path.write_bytes(raw)
+    with pytest.raises(BadConfig) as caught:
+        load(path)
+    assert told in str(caught.value)
+    assert len(str(caught.value)) < 500
+
+
+def test_a_config_as_windows_writes_it_is_read(tmp_path: Path):
+    path = tmp_path / "recio.toml"
+    path.write_bytes(b"\xef\xbb\xbf[entry]\r\nenabled = true\r\n")
+    assert load(path).entry.enabled
+
+
+WRONG = ['"x"', "3", "-1", "1.5", "true", "[]", "[1]", '["x"]', "{a = 1}", "2026-01-01", "nan", '""', "1e30"]
+LANGUAGE = re.compile(
+    r"None|True|False|Decimal|datetime|Input should|Value error|tuple|\bstr\b|\bdict|pattern|valid (?!TOML)"
+)
+
+
+@pytest.mark.parametrize("value", WRONG)
+def test_no_refusal_of_any_key_speaks_the_language_that_recio_is_written_in(tmp_path: Path, value: str):
+    for key in known_keys():
+        try:
+            parse(
+                tomllib.loads(f"{key.replace('NAME', 'calm')} = {value}", parse_float=Decimal), "recio.toml"
+            )
+        except BadConfig as caught:
+            said = str(caught)
+            assert not LANGUAGE.search(said), said
+            assert key.rsplit(".", 1)[-1] in said or "symbols.BTC.series is missing" in said
+
+
+def test_a_relative_path_counts_from_the_config_wherever_a_command_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "etc").mkdir()
+    path = tmp_path / "etc" / "recio.toml"
+    path.write_text(
+        'data_dir = "data"\n[kalshi]\ncredentials_dir = "desk"\nkey_path = "../key.pem"', encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    config = load(Path("etc/recio.toml"))
+    assert Path(config.data_dir) == tmp_path / "etc" / "data"
+    assert Path(config.kalshi.credentials_dir) == tmp_path / "etc" / "desk"
+    assert Path(config.kalshi.key_path) == tmp_path / "etc" / ".." / "key.pem"
+
+
+def test_an_installation_whose_data_lie_where_it_was_started_is_not_begun_anew_beside_its_config(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "recio-data.json").write_text("{}", encoding="utf-8")
+    (tmp_path / "etc" / "recio.toml").write_text('data_dir = "data"', encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(BadConfig, match=f'write data_dir = "{tmp_path}/data"'):
+        load(Path("etc/recio.toml"))
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [("$HOME/recio", "replaces no variables"), (" .recio", "blank"), ("a\\nb", "line break")],
+)
+def test_a_data_dir_that_cannot_be_meant_is_refused(tmp_path: Path, written: str, told: str):
+    assert told in refused(tmp_path, f'data_dir = "{written}"')

@@ -1,19 +1,119 @@
-"""`recio check`: says whether a config is good; it starts and changes nothing."""
+"""`recio check`: says whether a config is good, by the code of `recio run`, and what it may risk; it starts and changes nothing."""
 
 from __future__ import annotations
 
 import argparse
+import re
+from collections.abc import Iterator
+from decimal import Decimal
 from pathlib import Path
 
 from recio.commands.options import DEFAULT_CONFIG
-from recio.settings.config import load
+from recio.daemon import data_dir
+from recio.daemon.venue import find_venue
+from recio.errors import BadConfig
+from recio.rules.pricing.fees import max_fee
+from recio.settings.config import Config, load
+from recio.settings.strategies import Stage
+from recio.settings.trading import EntrySection
+from recio.settings.venue import Environment
+from recio.units import ONE_DOLLAR, Money, Price, Quantity, money_decimal, notional, price_text, quantity_text
+
+FEE_MULTIPLIER = Decimal(1)
+"""What Kalshi multiplies its fee formula with on the crypto series."""
+UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("config", type=Path, metavar="CONFIG", nargs="?", default=Path(DEFAULT_CONFIG))
+    parser.add_argument("config", type=Path, metavar="CONFIG", nargs="?")
+    parser.add_argument("--config", type=Path, dest="named", metavar="FILE", help="the same as CONFIG")
     parser.set_defaults(command=check)
 
 
 def check(options: argparse.Namespace) -> None:
-    config = load(options.config)
-    print(f"{options.config}: good (mode {config.mode}, environment {config.kalshi.environment})")
+    path = options.named or options.config or Path(DEFAULT_CONFIG)
+    config = load(path)
+    looked_at = list(_looked_at(config))
+    print(f"{path}: good (mode {config.mode}, environment {config.kalshi.environment})")
+    print("\n".join([*looked_at, *_notes(config), *_risked(config)]))
+
+
+def _looked_at(config: Config) -> Iterator[str]:
+    """What was opened, with what it is. Raises BadConfig as a start of the daemon would."""
+    if config.kalshi.environment is not Environment.SIM:
+        yield f"key         {config.kalshi.key_path}: {find_venue(config).signer.kind}"
+    elif config.kalshi.credentials_dir:
+        yield f"exchange    {find_venue(config).rest_url} by {config.kalshi.credentials_dir}"
+    yield _data_directory(config)
+    yield f"status page http://127.0.0.1:{config.status.port}/ {_port(config.status.port)}"
+    yield "not asked   the venue, the price sources and the database: they are asked by recio run"
+
+
+def _data_directory(config: Config) -> str:
+    path = data_dir.place_of(config)
+    is_there = data_dir.is_ours(config)
+    data_dir.refuse_unwritable(config)
+    return f"data        {path} ({'in use by this mode and environment' if is_there else 'will be made'})"
+
+
+def _port(port: int) -> str:
+    """A port that is taken may be taken by this very daemon, so it is no fault of the config."""
+    try:
+        data_dir.refuse_taken_port(port)
+    except BadConfig as error:
+        return f"(now not free, as while recio runs: {error})"
+    return "(free)"
+
+
+def _notes(config: Config) -> Iterator[str]:
+    if config.kalshi.environment is Environment.SIM and not config.kalshi.credentials_dir:
+        yield 'note: recio demo needs no more; recio run needs kalshi.credentials_dir or mode = "live"'
+    if config.kalshi.key_id and not UUID.fullmatch(config.kalshi.key_id):
+        yield f"note: kalshi.key_id = {config.kalshi.key_id} does not look like Kalshi's (8-4-4-4-12 letters and digits)"
+    entries = {name: each for name, each in _buying(config).items() if each.enabled}
+    if not entries:
+        yield "note: recio buys nothing by itself with this config: no strategy is live with entry.enabled = true"
+
+
+def _buying(config: Config) -> dict[str, EntrySection]:
+    """By its name, the entry settings of each strategy that may order."""
+    if not config.strategies:
+        return {"entry": config.entry}
+    return {name: each.entry for name, each in config.strategies.items() if each.stage is Stage.LIVE}
+
+
+def _risked(config: Config) -> Iterator[str]:
+    """What may be lost at most, in words and figures; the rows of a database may hold lower limits, never higher ones."""
+    risk = config.risk
+    yield "risked at most, fees included:"
+    for name, entry in _buying(config).items():
+        size = Quantity(min(entry.contracts, risk.max_contracts_per_order))
+        yield _line(
+            "order",
+            _cost(size, entry.max_price_dollars, config),
+            f"{name}: {_words(size, entry.max_price_dollars)}",
+        )
+    dearest = Price(ONE_DOLLAR - 1)
+    by_hand = _cost(risk.max_contracts_per_order, dearest, config)
+    yield _line("order", by_hand, f"recio trade: {_words(risk.max_contracts_per_order, dearest)}")
+    yield _line("event", risk.max_event_cost_dollars, f"{risk.max_entries_per_event} entries")
+    yield _line("open", risk.max_open_cost_dollars, f"{risk.max_open_trades} trades at the same time")
+    yield _line("day", risk.max_daily_loss_dollars, "since midnight UTC; what is open counts as lost")
+    yield "a limit that was lower at the last start stays lower until recio limits grant"
+
+
+def _cost(size: Quantity, price: Price, config: Config) -> Money:
+    """Of one order at its worst; no limit of cost lets a dearer one through."""
+    worst = notional(price, size) + max_fee(Price(1), price, size, FEE_MULTIPLIER)
+    risk = config.risk
+    return Money(
+        min(worst, risk.max_event_cost_dollars, risk.max_open_cost_dollars, risk.max_daily_loss_dollars)
+    )
+
+
+def _words(size: Quantity, price: Price) -> str:
+    return f"{quantity_text(size)} contracts at ${price_text(price)}"
+
+
+def _line(what: str, amount: Money, words: str) -> str:
+    return f"  {what:<6}${money_decimal(amount):>10,.2f}  {words}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -10,13 +11,16 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from recio.errors import BadConfig
+from recio.db.placement import make_private
+from recio.errors import BadConfig, of_the_machine
 from recio.settings.config import Config
+from recio.settings.files import MARKER
 
-MARKER = "recio-data.json"
 FORMER_TOKEN = "brake-token"
 """What the file was called before: whoever has its token keeps it."""
 HALT_TOKEN = "halt-token"
+DRAFT = ".new"
+"""The end of the name of a file until it is whole."""
 
 
 def place_of(config: Config) -> Path:
@@ -25,26 +29,48 @@ def place_of(config: Config) -> Path:
 
 def claim(config: Config) -> Path:
     """Create the directory or check that it is ours. Raises BadConfig; changes nothing if it is not."""
-    path = place_of(config)
-    marker = path / MARKER
-    wanted = {"mode": config.mode.value, "environment": config.kalshi.environment.value}
+    path, draft = place_of(config), MARKER + DRAFT
+    if is_ours(config):
+        return path
     try:
-        if marker.exists():
-            _check(marker, wanted)
-            return path
-        if path.exists() and any(path.iterdir()):
+        make_private(path)
+        fresh = path / draft
+        fresh.write_text(json.dumps(_wanted(config)) + "\n", encoding="utf-8")
+        os.replace(fresh, path / MARKER)
+    except OSError as error:
+        raise of_the_machine(f"data_dir = {str(path)!r} cannot be used: {error.strerror}", error) from error
+    return path
+
+
+def is_ours(config: Config) -> bool:
+    """False where a new one may be made. Raises BadConfig for a directory that is not, or may not be, one of this config's."""
+    path = place_of(config)
+    try:
+        if (path / MARKER).exists():
+            _check(path / MARKER, _wanted(config))
+            return True
+        if path.exists() and any(each.name != MARKER + DRAFT for each in path.iterdir()):
             raise BadConfig(
                 f"data_dir = {str(path)!r} holds files but no {MARKER}: it is not a data directory of recio;"
                 " choose an empty one"
             )
-        # Root's own directory lets the database's account pass through; its files stay private.
-        path.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
-        fresh = path / (MARKER + ".new")
-        fresh.write_text(json.dumps(wanted) + "\n", encoding="utf-8")
-        os.replace(fresh, marker)
     except OSError as error:
-        raise BadConfig(f"data_dir = {str(path)!r} cannot be used: {error.strerror}") from error
-    return path
+        raise of_the_machine(f"data_dir = {str(path)!r} cannot be used: {error.strerror}", error) from error
+    return False
+
+
+def refuse_unwritable(config: Config) -> None:
+    """Raises BadConfig where no data directory could be made or written to; makes none."""
+    path = place_of(config)
+    nearest = next(each for each in (path, *path.parents) if each.exists())
+    if not nearest.is_dir():
+        raise BadConfig(f"data_dir = {str(path)!r} cannot be used: {nearest} is not a directory")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise BadConfig(f"data_dir = {str(path)!r} cannot be used: this user may not write to {nearest}")
+
+
+def _wanted(config: Config) -> dict[str, str]:
+    return {"mode": config.mode.value, "environment": config.kalshi.environment.value}
 
 
 def halt_token(root: Path) -> SecretStr:
@@ -54,7 +80,7 @@ def halt_token(root: Path) -> SecretStr:
         if not path.exists() and (root / FORMER_TOKEN).exists():
             os.replace(root / FORMER_TOKEN, path)
         if not path.exists():
-            fresh = root / (HALT_TOKEN + ".new")
+            fresh = root / (HALT_TOKEN + DRAFT)
             fresh.touch(mode=0o600)
             fresh.write_text(secrets.token_urlsafe(24) + "\n", encoding="ascii")
             os.replace(fresh, path)
@@ -86,6 +112,10 @@ def refuse_taken_port(port: int, host: str = "127.0.0.1") -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EACCES:
+                raise BadConfig(
+                    f"status.port = {port} may be used by root only: choose one above 1023"
+                ) from error
             raise BadConfig(
                 f"status.port = {port} is taken on {host}: stop what listens there or choose another port"
             ) from error

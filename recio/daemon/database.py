@@ -9,7 +9,10 @@ from pathlib import Path
 from recio.daemon import data_dir
 from recio.daemon.venue import read_credentials
 from recio.db.embedded import EmbeddedServer, embedded_server
+from recio.db.placement import has_cluster
+from recio.errors import BadConfig
 from recio.settings.config import Config
+from recio.settings.files import MARKER
 
 DATABASE = "recio"
 DEMO_DATABASES = "recio_demo_"
@@ -29,12 +32,44 @@ def _database_in_use(root: Path) -> str:
 
 
 @asynccontextmanager
+async def dsn_in_use(root: Path, dsn: str) -> AsyncGenerator[str]:
+    """The DSN of a database that a daemon has used, for a command beside it; makes neither directory nor database.
+
+    `dsn` is the config's own. An embedded server that stands still runs as long as this does. Raises BadConfig.
+    """
+    if dsn:
+        yield dsn
+        return
+    refuse_unused(root)
+    async with embedded_server(root, make=False) as server:
+        name = _database_in_use(root)
+        if not await server.has_database(name):
+            raise BadConfig(
+                f"{root} has no database {name} yet: no daemon has come so far; nothing was changed"
+            )
+        yield server.dsn(name)
+
+
+def refuse_unused(root: Path) -> None:
+    """Raises BadConfig for a directory that is no data directory of recio or has no database, or that this user may not read."""
+    try:
+        if not (root / MARKER).exists():
+            raise BadConfig(f"{root} is no data directory of recio (it has no {MARKER}); nothing was changed")
+        if not has_cluster(root):
+            raise BadConfig(f"{root} has no database yet: no daemon has come so far; nothing was changed")
+    except PermissionError as error:
+        raise BadConfig(
+            f"{error.filename} cannot be read by this user: run the command as the user that recio runs as, or as root"
+        ) from error
+
+
+@asynccontextmanager
 async def dsn_of(
     config: Config,
     database: str | None = None,
     prepare: Callable[[EmbeddedServer], Awaitable[None]] | None = None,
 ) -> AsyncGenerator[str]:
-    """The DSN of the config; without one, that of the embedded server, which runs as long as this does.
+    """The DSN of the config; without one, that of the embedded server, which is made if need be and runs as long as this does.
 
     `database` is its name there; None: the one that a daemon of this data directory uses.
     """

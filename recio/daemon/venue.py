@@ -87,7 +87,7 @@ def find_venue(config: Config) -> Venue:
         rest_url=config.kalshi.rest_url or REST_URLS[environment],
         ws_url=config.kalshi.ws_url or WS_URLS[environment],
         price_urls=config.prices.urls,
-        signer=load_signer(config.kalshi.key_id, Path(config.kalshi.key_path).expanduser()),
+        signer=load_signer(config.kalshi.key_id, Path(config.kalshi.key_path)),
         account=hashlib.sha256(config.kalshi.key_id.encode()).hexdigest()[:12],
         clock=Clock(),
     )

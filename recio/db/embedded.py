@@ -10,7 +10,6 @@ import fcntl
 import os
 import shlex
 import shutil
-import subprocess
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -24,14 +23,17 @@ import asyncpg
 
 from recio.db.placement import Place, place
 from recio.db.pool import alongside, close
-from recio.errors import BadConfig, ExitCode, Fatal
+from recio.db.server_programs import TOOL_LIMIT, last_words, run_program, tail
+from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
 SUPERUSER = "recio"
+PORT = 5432
+"""Part of the socket's name only."""
+ANY_SERVER = "target_session_attrs=any&sslnegotiation=postgres&gsslib=gssapi&krbsrvname=postgres"
 AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 CONNECT_LIMIT = 5.0
 START_LIMIT = 60.0
 STOP_LIMIT = 20
-TOOL_LIMIT = 120.0
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which the server's log is set aside; one old log is kept."""
 LOG_CHECK_SECONDS = 60.0
@@ -72,7 +74,13 @@ class EmbeddedServer:
         return self.data_dir.parent / "postgres.log"
 
     def dsn(self, database: str) -> str:
-        return f"postgresql:///{quote(database)}?host={quote(str(self.socket_dir))}&user={SUPERUSER}"
+        """It says everything, so that nothing is taken from variables of the environment such as PGPORT."""
+        where = f"host={quote(str(self.socket_dir))}&port={PORT}&user={SUPERUSER}&password=none"
+        return f"postgresql:///{quote(database)}?{where}&sslmode=disable&passfile=/dev/null&{ANY_SERVER}"
+
+    async def has_database(self, name: str) -> bool:
+        async with _administering(self) as connection:
+            return await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name) is not None
 
     async def ensure_database(self, name: str) -> str:
         """Create the database if it is not there; returns its DSN."""
@@ -109,12 +117,13 @@ async def _administering(server: EmbeddedServer) -> AsyncGenerator[asyncpg.Conne
 
 
 @asynccontextmanager
-async def embedded_server(root: Path) -> AsyncGenerator[EmbeddedServer]:
+async def embedded_server(root: Path, *, make: bool = True) -> AsyncGenerator[EmbeddedServer]:
     """The server of `root`, started if need be; stopped at the end unless others are connected.
 
-    Raises BadConfig or Fatal with the way out; never leaves a half-made cluster behind.
+    Without `make` a root that has no cluster is refused. Raises BadConfig or Fatal with the way out; never leaves a
+    half-made cluster behind, nor a server when it is cancelled while starting.
     """
-    server = await start_embedded(root)
+    server = await start_embedded(root, make=make)
     try:
         async with alongside(lambda: _keep_log_short(server)):
             yield server
@@ -123,20 +132,32 @@ async def embedded_server(root: Path) -> AsyncGenerator[EmbeddedServer]:
             await stop_embedded(server)
 
 
-async def start_embedded(root: Path) -> EmbeddedServer:
-    """Find the server running, or recover and start it, or make it; idempotent."""
+async def start_embedded(root: Path, *, make: bool = True) -> EmbeddedServer:
+    """Find the server running, or recover and start it, or make it; idempotent. Cancelled, it leaves none running."""
     try:
         server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
         async with _alone(server):
             await anyio.to_thread.run_sync(_remove_drafts, server)
             if not (server.data_dir / "PG_VERSION").exists():
+                if not make:
+                    raise BadConfig(f"there is no database under {root}; nothing was changed")
                 await _initialise(server)
             await anyio.to_thread.run_sync(_check_owner, server)
             await anyio.to_thread.run_sync(_check_version, server)
-            await _start(server)
+        await _start_whole(server)
     except OSError as error:
-        raise BadConfig(f"the embedded database under {root} cannot be used: {error}") from error
+        raise of_the_machine(f"the embedded database under {root} cannot be used: {error}", error) from error
     return server
+
+
+async def _start_whole(server: EmbeddedServer) -> None:
+    try:
+        async with _alone(server):
+            await _start(server)
+    except anyio.get_cancelled_exc_class():
+        with anyio.CancelScope(shield=True):
+            await stop_embedded(server)
+        raise
 
 
 async def stop_embedded(server: EmbeddedServer) -> None:
@@ -145,8 +166,17 @@ async def stop_embedded(server: EmbeddedServer) -> None:
         if await _others_connected(server):
             return
         for mode in ("fast", "immediate"):
-            done = await _tool(
-                server, "pg_ctl", "-D", str(server.data_dir), "-w", "-t", str(STOP_LIMIT), "-m", mode, "stop"
+            done = await run_program(
+                server.place,
+                "pg_ctl",
+                "-D",
+                server.data_dir.name,
+                "-w",
+                "-t",
+                str(STOP_LIMIT),
+                "-m",
+                mode,
+                "stop",
             )
             if done.returncode == 0 or not (server.data_dir / "postmaster.pid").exists():
                 return
@@ -246,15 +276,15 @@ def _major_version(binaries: Path) -> str | None:
 async def _initialise(server: EmbeddedServer) -> None:
     """Make the cluster beside its place and rename it there: a kill in between leaves nothing half made."""
     draft = await anyio.to_thread.run_sync(_fresh_draft, server)
-    done = await _tool(
-        server,
+    done = await run_program(
+        server.place,
         "initdb",
-        *("-D", str(draft), "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"),
+        *("-D", draft.name, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"),
         *("--data-checksums", "--no-instructions", *(f"--set={setting}" for setting in SETTINGS)),
     )
     if done.returncode != 0:
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(draft, ignore_errors=True))
-        raise Fatal(f"the embedded database cannot be made in {draft.parent}: {_last_words(done.stderr)}")
+        raise Fatal(f"the embedded database cannot be made in {draft.parent}: {last_words(done.stderr)}")
     await anyio.to_thread.run_sync(_rename_for_good, draft, server.data_dir)
 
 
@@ -291,15 +321,15 @@ async def _start(server: EmbeddedServer) -> None:
     with anyio.move_on_after(START_LIMIT):
         while True:
             await anyio.to_thread.run_sync(_drop_stale_locks, server)
-            done = await _tool(
-                server,
+            done = await run_program(
+                server.place,
                 "pg_ctl",
-                *("-D", str(server.data_dir), "-w", "-t", "30", "-l", str(server.log_path)),
+                *("-D", server.data_dir.name, "-w", "-t", "30", "-l", server.log_path.name),
                 *("-o", f"-k {shlex.quote(str(server.socket_dir))}", "start"),
             )
             if await answers(server):
                 return
-            said = _last_words(done.stdout) + "; " + _tail(server.log_path)
+            said = last_words(done.stdout) + "; " + tail(server.log_path)
             if done.returncode != 0 and not any(sign in said for sign in RETRY_SIGNS):
                 break
             # Backends of a killed server may still be leaving: their memory must go first.
@@ -332,7 +362,7 @@ def _works_in(pid: int, data_dir: Path) -> bool:
         return False
 
 
-# --- the log, and running programs ------------------------------------------------------------------
+# --- the log ---------------------------------------------------------------------------------------
 
 
 async def _keep_log_short(server: EmbeddedServer) -> None:
@@ -347,42 +377,3 @@ def shorten_log(server: EmbeddedServer, limit: int = LOG_LIMIT) -> None:
         if server.log_path.stat().st_size > limit:
             shutil.copyfile(server.log_path, server.log_path.with_suffix(".log.old"), follow_symlinks=False)
             os.truncate(server.log_path, 0)
-
-
-async def _tool(server: EmbeddedServer, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run one of PostgreSQL's programs as the server's account, without a shell.
-
-    In a thread, because uvloop's own subprocesses cannot change their user.
-    """
-    account = server.place.account
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [str(server.place.binaries / "bin" / name), *arguments],
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=TOOL_LIMIT,
-            cwd="/",
-            env={"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"},
-            user=account.uid if account else None,
-            group=account.gid if account else None,
-            extra_groups=[] if account else None,
-        )
-
-    try:
-        return await anyio.to_thread.run_sync(run)
-    except subprocess.TimeoutExpired as error:
-        raise Fatal(f"{name} did not end within {TOOL_LIMIT:.0f} s", ExitCode.TEMPORARY) from error
-
-
-def _tail(path: Path) -> str:
-    try:
-        return _last_words(path.read_text(encoding="utf-8", errors="replace"))
-    except OSError:
-        return "no log"
-
-
-def _last_words(text: str) -> str:
-    return " / ".join(line.strip() for line in text.strip().splitlines()[-3:]) or "it said nothing"

@@ -42,7 +42,7 @@ class Place:
 def place(root: Path) -> Place:
     """Decide where everything of `root` lies, making directories as needed. Raises BadConfig, OSError."""
     root = root.absolute()
-    root.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
+    make_private(root)
     binaries = _installed_binaries()
     home, account = _pointed_home(root) or root, None
     if os.geteuid() == 0:
@@ -54,6 +54,19 @@ def place(root: Path) -> Place:
     return Place(
         data_dir=home / "postgres", socket_dir=_socket_dir(home, account), binaries=binaries, account=account
     )
+
+
+def make_private(path: Path) -> None:
+    """Make a directory whose files are its owner's; where root makes it, the server's account may pass through, whatever the umask."""
+    if not path.exists():
+        path.mkdir(parents=True)
+        path.chmod(0o711 if os.geteuid() == 0 else 0o700)
+
+
+def has_cluster(root: Path) -> bool:
+    """Whether there is a cluster of this root, here or where it was put. Raises BadConfig, PermissionError; makes nothing."""
+    home = _pointed_home(root.absolute()) or root.absolute()
+    return (home / "postgres" / "PG_VERSION").exists()
 
 
 def disks_of(root: Path) -> tuple[Path, ...]:
@@ -84,7 +97,7 @@ def _pointed_home(root: Path) -> Path | None:
 
 def _home_elsewhere(root: Path) -> Path:
     home = _shared_home() / hashlib.sha256(str(root).encode()).hexdigest()[:16]
-    home.mkdir(mode=0o711, parents=True, exist_ok=True)
+    make_private(home)
     (root / POINTER).write_text(f"{home}\n", encoding="utf-8")
     return home
 
@@ -142,7 +155,7 @@ def _shared_home() -> Path:
     """A place of root's own that every account can pass through."""
     for place in _shared_homes():
         try:
-            place.mkdir(mode=0o711, parents=True, exist_ok=True)
+            make_private(place)
         except OSError:
             continue
         if not place.is_symlink() and place.stat().st_uid == 0:
@@ -156,7 +169,9 @@ def _copy_binaries(binaries: Path) -> Path:
     target = _shared_home() / f"postgresql-{version(package.name.replace('_', '-'))}"
     if not target.exists():
         draft = Path(tempfile.mkdtemp(prefix="copying-", dir=target.parent))
-        draft.chmod(0o755)
+        for folder in (draft, draft / package.name):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o755)
         shutil.copytree(binaries, draft / package.name / "pginstall", symlinks=True)
         libraries = package.parent / f"{package.name}.libs"
         if libraries.exists():

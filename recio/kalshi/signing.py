@@ -7,13 +7,13 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from recio.errors import BadConfig
+from recio.kalshi.key_files import UNCHANGED, read_private_key
 
 PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=padding.PSS.DIGEST_LENGTH)
 
@@ -24,6 +24,11 @@ class Signer:
 
     key_id: str
     key: RSAPrivateKey | Ed25519PrivateKey = field(repr=False)
+
+    @property
+    def kind(self) -> str:
+        """Type and size, for a person: they are no secret."""
+        return "Ed25519" if isinstance(self.key, Ed25519PrivateKey) else f"RSA, {self.key.key_size} bits"
 
     def headers(self, method: str, path: str, timestamp_ms: int) -> dict[str, str]:
         """The three headers of one request. `path` has /trade-api/v2 and no query string."""
@@ -80,23 +85,10 @@ class PreparedSignatures:
 
 
 def load_signer(key_id: str, key_path: Path) -> Signer:
-    """Read a private key in PEM form (RSA in PKCS#1 or PKCS#8, or Ed25519). Raises BadConfig."""
+    """Read a private key in PEM form (RSA in PKCS#1 or PKCS#8, or Ed25519) and prove that it signs. Raises BadConfig."""
+    signer = Signer(key_id=key_id, key=read_private_key(key_path))
     try:
-        key = serialization.load_pem_private_key(key_path.read_bytes(), password=None)
-    except OSError as error:
-        raise BadConfig(
-            f"kalshi.key_path = {str(key_path)!r}: {error.strerror};"
-            " give the path of the private key that belongs to kalshi.key_id, readable by this user"
-        ) from error
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        # The cause is dropped on purpose: parsers like to quote what they could not parse.
-        raise BadConfig(
-            f"kalshi.key_path = {str(key_path)!r} is not an unencrypted private key in PEM form;"
-            " save there the key file that Kalshi offered when the API key was made, unchanged"
-        ) from None
-    if not isinstance(key, RSAPrivateKey | Ed25519PrivateKey):
-        raise BadConfig(
-            f"kalshi.key_path = {str(key_path)!r} is neither an RSA nor an Ed25519 key;"
-            " Kalshi takes no other kind: make a new API key there"
-        )
-    return Signer(key_id=key_id, key=key)
+        signer.headers("GET", "/", 0)
+    except ValueError:
+        raise BadConfig(f"kalshi.key_path = {str(key_path)!r} cannot sign a request; {UNCHANGED}") from None
+    return signer

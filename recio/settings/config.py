@@ -7,9 +7,7 @@ what is allowed and, for an unknown key, the nearest known one.
 from __future__ import annotations
 
 import difflib
-import stat
-import tomllib
-from decimal import Decimal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -22,7 +20,10 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
-from recio.settings.prices import PricesSection, SymbolSection, as_written, keys_of
+from recio.settings.contradictions import contradictions
+from recio.settings.files import anchored, data_dir_of, read_toml
+from recio.settings.plain_words import sentence
+from recio.settings.prices import PricesSection, SymbolSection, as_written, coin_of, keys_of
 from recio.settings.renamed import renamed_key, renamed_value
 from recio.settings.risk import RiskSection
 from recio.settings.section import Section
@@ -36,7 +37,7 @@ from recio.settings.system import (
     StatusSection,
 )
 from recio.settings.trading import EntrySection, ExitSection, ModelSection
-from recio.settings.units import ZERO
+from recio.settings.units import ZERO, shown
 from recio.settings.venue import Environment, KalshiSection, MarketSection, Mode
 
 
@@ -72,6 +73,12 @@ class Config(Section):
         seen: dict[str, str] = {}
         for symbol, section in named.items():
             for series in section.series:
+                coin = coin_of(series)
+                if coin not in (None, symbol) and not series.startswith((f"KX{symbol}", symbol)):
+                    raise ValueError(
+                        f"series {series} stands under {symbol} and is named after {coin}: its markets would be judged"
+                        f" by the price of {symbol}; write it under [symbols.{coin}]"
+                    )
                 if series in seen:
                     raise ValueError(
                         f"series {series} stands under {seen[series]} and under {symbol}: name it once"
@@ -83,7 +90,7 @@ class Config(Section):
     @classmethod
     def names_of_their_own(cls, value: dict[str, StrategySection]) -> dict[str, StrategySection]:
         for name in RESERVED & value.keys():
-            raise ValueError(f"{name!r} is a name that recio itself uses: choose another")
+            raise ValueError(f"{shown(name)} is a name that recio itself uses: choose another")
         return value
 
     def as_strategy(self, name: str) -> Config:
@@ -92,7 +99,7 @@ class Config(Section):
             return self
         if name not in self.strategies:
             known = ", ".join(self.strategies) or "none"
-            raise BadConfig(f"strategy {name!r} is not in the config; it names: {known}")
+            raise BadConfig(f"strategy {shown(name)} is not in the config; it names: {known}")
         own = self.strategies[name]
         return self.model_copy(update={"entry": own.entry, "exit": own.exit, "model": own.model})
 
@@ -117,16 +124,11 @@ class Config(Section):
 
 
 def load(path: Path) -> Config:
-    """Read and check a recio.toml. Raises BadConfig with one sentence per fault; changes nothing."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BadConfig(f"cannot read the config {path}: {error.strerror}") from error
-    try:
-        table = tomllib.loads(raw.decode("utf-8"), parse_float=Decimal)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadConfig(f"{path} is not valid TOML: {error}") from error
-    return parse(table, str(path))
+    """Read and check a recio.toml. Raises BadConfig with one sentence per fault; opens no other file and changes nothing."""
+    config = parse(read_toml(path), str(path))
+    paths = {name: anchored(getattr(config.kalshi, name), path) for name in ("key_path", "credentials_dir")}
+    kalshi = config.kalshi.model_copy(update=paths)
+    return config.model_copy(update={"data_dir": data_dir_of(config.data_dir, path), "kalshi": kalshi})
 
 
 def parse(table: dict[str, Any], source: str) -> Config:
@@ -134,52 +136,51 @@ def parse(table: dict[str, Any], source: str) -> Config:
     try:
         config = Config.model_validate(with_inherited(table))
     except ValidationError as error:
-        details = error.errors(include_url=False)
+        details = _first_of_each_key(error.errors(include_url=False))
         faults = own_faults(((_place(each), _fault(each, table)) for each in details), table)
         raise BadConfig(f"{source}: " + "; ".join(faults)) from None
-    if config.kalshi.key_path:
-        check_private_key_file(Path(config.kalshi.key_path).expanduser())
+    if against := tuple(_contradictions(config)):
+        raise BadConfig(f"{source}: " + "; ".join(against))
     return config
 
 
-def check_private_key_file(path: Path) -> None:
-    """Refuse a private key that is missing, unreadable or readable by others. Raises BadConfig."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise BadConfig(
-            f"kalshi.key_path = {str(path)!r}: {error.strerror}; put the private key there"
-        ) from error
-    if not stat.S_ISREG(mode):
-        raise BadConfig(
-            f"kalshi.key_path = {str(path)!r} is not a file; it must be the private key in PEM form"
-        )
-    if mode & 0o077:
-        raise BadConfig(
-            f"kalshi.key_path = {str(path)!r} is readable by others (mode {stat.S_IMODE(mode):04o}); "
-            f"run: chmod 600 {path}"
-        )
+def _contradictions(config: Config) -> Iterator[str]:
+    """Of what trades: the common sections where no strategy is named, each strategy where some are."""
+    if not config.strategies:
+        yield from contradictions(config.entry, config.exit, config.risk)
+    for name, own in config.strategies.items():
+        yield from contradictions(own.entry, own.exit, config.risk, f"strategies.{name}.")
+
+
+def _first_of_each_key(details: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """A list whose only item is refused would be called empty as well."""
+    return list({_place(each): each for each in reversed(details)}.values())[::-1]
 
 
 def _place(detail: ErrorDetails) -> tuple[str, ...]:
-    return as_written([str(part) for part in detail["loc"]])
+    """Of the key: an item of a list is shown with its list."""
+    return as_written([str(part) for part in detail["loc"] if not isinstance(part, int)])
 
 
 def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
     keys = list(_place(detail))
     name = ".".join(keys) or "the config"
     if detail["type"] == "extra_forbidden":
-        return renamed_key(keys) or f"unknown key {name}{_nearest(keys)}"
-    message = detail["msg"].removeprefix("Value error, ")
-    if not keys:
-        return message
+        return renamed_key(keys) or f"unknown key {shown(name)[1:-1]}{_nearest(keys)}"
     value = _value_at(keys, table)
     if told := renamed_value(keys, value):
         return told
-    shown = "(hidden)" if keys[-1] == "dsn" else str(value) if isinstance(value, Decimal) else repr(value)
+    message = sentence(detail, keys, value)
+    if keys and keys[-1] == "[key]":  # the name of a table is at fault, not what stands in it
+        return f"{'.'.join(keys[:-1])} is refused: {message}"
+    if not keys or isinstance(value, dict):
+        return f"{name}: {message}" if keys else message
+    if detail["type"] == "missing":
+        return f"{name} {message}"
+    written = "(hidden)" if keys[-1] == "dsn" or "PRIVATE KEY" in str(value) else shown(value)
     if detail["type"] == ZERO:
-        return f"{name} = {shown} {message}"
-    return f"{name} = {shown} is refused: {message[0].lower()}{message[1:]}"
+        return f"{name} = {written} {message}"
+    return f"{name} = {written} is refused: {message}"
 
 
 def _value_at(keys: list[str], table: Any) -> Any:
@@ -200,7 +201,9 @@ def _nearest(keys: list[str]) -> str:
         by_leaf = {key.rsplit(".", 1)[-1]: key for key in known}
         leaf = difflib.get_close_matches(keys[-1], by_leaf, n=1, cutoff=0.6)
         close = [by_leaf[leaf[0]]] if leaf else []
-    return f"; the nearest known key is {close[0]}" if close else f"; known keys are {', '.join(known)}"
+    if close:
+        return f"; the nearest known key is {close[0]}"
+    return f"; the tables are {', '.join(f'[{each}]' for each in Config.model_fields if each not in ('mode', 'data_dir'))}"
 
 
 def known_keys() -> list[str]:

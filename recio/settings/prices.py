@@ -9,11 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, cast
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
+from recio.settings.addresses import checked_url
 from recio.settings.price_sources import SOURCES
 from recio.settings.section import Section
-from recio.settings.units import Seconds
+from recio.settings.units import Seconds, shown
 
 BY_SOURCE = "(by source)"
 """What the sources' own keys are gathered under before they are read; no key of recio.toml."""
@@ -22,9 +30,16 @@ DOCUMENTED = {name: source.url for name, source in SOURCES.items()}
 PRODUCT_KEYS = {name: name for name in SOURCES}
 
 
+def _reachable(url: str) -> str:
+    return checked_url(url, ("wss", "ws"))
+
+
+SourceUrl = Annotated[str, AfterValidator(_reachable)]
+
+
 class PricesSection(Section):
     sources: tuple[str, ...] = Field(default=("coinbase", "kraken"), min_length=1)
-    urls: Mapping[str, str] = Field(default=DOCUMENTED, alias=BY_SOURCE)
+    urls: Mapping[str, SourceUrl] = Field(default=DOCUMENTED, alias=BY_SOURCE)
     """Where each source is, by its name."""
     use_index: bool = True
     idle_timeout_seconds: Seconds = 15.0
@@ -46,7 +61,9 @@ class PricesSection(Section):
     def known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
             if name not in SOURCES:
-                raise ValueError(f"there is no source {name!r}; there are {', '.join(SOURCES)}")
+                raise ValueError(f"there is no source {shown(name)}; there are {', '.join(SOURCES)}")
+            if value.count(name) > 1:
+                raise ValueError(f"names {name} twice: once is enough")
         return value
 
     @field_validator("urls")
@@ -57,6 +74,30 @@ class PricesSection(Section):
 
 SERIES = "^[A-Z0-9]{2,30}$"
 KNOWN_INDEX = {"BTC": "BRTI"}
+COINS = (
+    "BTC",
+    "ETH",
+    "SOL",
+    "XRP",
+    "DOGE",
+    "SHIB",
+    "BNB",
+    "HYPE",
+    "ZEC",
+    "NEAR",
+    "ADA",
+    "AVAX",
+    "BCH",
+    "DOT",
+    "LINK",
+    "LTC",
+)
+"""Coins that Kalshi has or had series of; their tickers begin with KX and the coin."""
+
+
+def coin_of(series: str) -> str | None:
+    """The coin that a series is named after, None where none of the known ones fits."""
+    return next((coin for coin in COINS if series.startswith((f"KX{coin}", coin))), None)
 
 
 class SymbolSection(Section):

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 
+from recio.settings.addresses import checked_dsn
 from recio.settings.section import Section
 from recio.settings.units import Count, Port, Seconds
 
 
 class DatabaseSection(Section):
     dsn: SecretStr = SecretStr("")
+
+    @field_validator("dsn")
+    @classmethod
+    def as_the_driver_takes_it(cls, value: SecretStr) -> SecretStr:
+        checked_dsn(value.get_secret_value())
+        return value
 
 
 class HealthSection(Section):
@@ -48,7 +55,7 @@ class RecorderSection(Section):
 
 class LogSection(Section):
     format: LogFormat = LogFormat.AUTO
-    level: Annotated[str, Field(pattern="^(debug|info|warning|error)$")] = "info"
+    level: Literal["debug", "info", "warning", "error"] = "info"
 
 
 class DemoSection(Section):

@@ -49,7 +49,7 @@ class EntrySection(Section):
     enabled: bool = False
     contracts: Annotated[QuantitySetting, between("0.01", "100000")] = quantity("10")
     sizing: Sizing = Sizing.FIXED
-    kelly_fraction: float = Field(default=0.25, gt=0, le=1)
+    kelly_fraction: Annotated[Probability, Field(gt=0)] = 0.25
     kelly_bankroll_dollars: Annotated[
         MoneyOrOff, zero_would("stake nothing", 'write the amount, or "off" with sizing = "fixed"')
     ] = None

@@ -9,9 +9,10 @@ A gate that may be switched off is None while it is, and says "off" in the file 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field, PlainSerializer, SerializerFunctionWrapHandler, WrapSerializer
 from pydantic_core import PydanticCustomError
@@ -32,15 +33,35 @@ from recio.units import (
 )
 
 OFF = "off"
+LONGEST_SHOWN = 80
 ZERO = "zero"
 """The kind of error that a zero is for which another word is wanted."""
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Probability = Annotated[float, Field(ge=0, le=1)]
-Port = Annotated[int, Field(ge=0, le=65_535)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 BasisPoints = Annotated[float, Field(ge=0, le=10_000)]
 """Hundredths of a percent."""
+
+
+def shown(value: Any) -> str:
+    """A value as recio.toml writes it, cut off where it is long."""
+    text = _shown(value)
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_shown, cast('Sequence[Any]', value)[:20]))}]"
+    if isinstance(value, dict):
+        return "a table"
+    if isinstance(value, Decimal):
+        return f"{value:f}" if value.is_finite() else str(value).lower().replace("infinity", "inf")
+    return str(value)
 
 
 def is_number(value: object) -> bool:
@@ -78,6 +99,33 @@ def between(least: str, most: str = "") -> BeforeValidator:
     return BeforeValidator(bounded)
 
 
+def _within_one(value: Any, what: str) -> Decimal:
+    """Raises ValueError, with what a number above 1 most likely means where it was written in hundredths."""
+    given = number(value)
+    if given < 0:
+        raise ValueError("must be at least 0")
+    if given > 1:
+        meant = f": did you mean {_in_hundredths(given)}?" if given <= 100 else ""
+        raise ValueError(f"must be at most 1, because {what}{meant}")
+    return given
+
+
+def _in_hundredths(given: Decimal) -> str:
+    hundredths = (given / 100).normalize()
+    return f"{hundredths:f}" if hundredths.as_tuple().exponent < -2 else f"{hundredths:.2f}"
+
+
+def _per_dollar(value: Any) -> Decimal:
+    return _within_one(value, "it is in dollars per contract, and a contract is worth one dollar at most")
+
+
+def _fraction(value: Any) -> float:
+    return float(_within_one(value, "it is a fraction, not a percentage"))
+
+
+Probability = Annotated[float, Field(ge=0, le=1), BeforeValidator(_fraction)]
+
+
 def _written_in(unit: Callable[[str], int]) -> BeforeValidator:
     """Into the integer of a unit, which has to hold it exactly."""
 
@@ -97,9 +145,11 @@ def _per_contract(text: str) -> Money:
 
 DOLLARS = between("0", "10000000")
 
-PriceSetting = Annotated[Price, _written_in(price), PlainSerializer(price_decimal), DOLLARS]
+PER_CONTRACT = BeforeValidator(_per_dollar)
+
+PriceSetting = Annotated[Price, _written_in(price), PlainSerializer(price_decimal), PER_CONTRACT]
 """Dollars per contract as a price, at most four decimals."""
-EdgeSetting = Annotated[Money, _written_in(_per_contract), PlainSerializer(money_decimal), DOLLARS]
+EdgeSetting = Annotated[Money, _written_in(_per_contract), PlainSerializer(money_decimal), PER_CONTRACT]
 """Dollars per contract as money, to compare with what one contract gains; at most four decimals."""
 MoneySetting = Annotated[Money, _written_in(money), PlainSerializer(money_decimal), DOLLARS]
 """Dollars, at most six decimals."""

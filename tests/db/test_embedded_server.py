@@ -247,10 +247,79 @@ async def test_a_root_that_cannot_be_a_directory_is_refused_in_a_sentence(root: 
         await start_embedded(root)
 
 
-async def test_a_root_with_spaces_and_signs_in_its_name_is_no_obstacle(root: Path):
-    async with embedded_server(root / "it's 100%, & more") as server:
+@pytest.mark.parametrize("name", ["it's 100%, & more", '$HOME `id` the "bot" #1;x\\'])
+async def test_a_root_with_spaces_and_signs_in_its_name_is_no_obstacle(root: Path, name: str):
+    async with embedded_server(root / name) as server:
         await write(server, 1)
-    shutil.rmtree(server.socket_dir)
+        assert server.data_dir == root / name / "postgres"
+        assert [each.name for each in root.iterdir()] == [name]
+    if not server.socket_dir.is_relative_to(root):
+        shutil.rmtree(server.socket_dir)
+
+
+FOREIGN = {
+    "PGHOST": "db.example.invalid",
+    "PGPORT": "6543",
+    "PGDATABASE": "other",
+    "PGUSER": "postgres",
+    "PGPASSWORD": "x",
+    "PGSSLMODE": "require",
+    "PGSSLROOTCERT": "/nowhere",
+    "PGPASSFILE": "/nowhere",
+    "PGTARGETSESSIONATTRS": "read-only",
+    "PGOPTIONS": "-c default_transaction_read_only=on",
+    "PGSERVICE": "none",
+    "PGGSSLIB": "x",
+    "PGSSLNEGOTIATION": "x",
+    "PGDATA": "/nowhere",
+    "PGTZ": "Asia/Tokyo",
+    "PGCLIENTENCODING": "LATIN1",
+}
+"""What others set for databases of their own."""
+
+
+async def test_variables_for_other_databases_change_nothing(root: Path, monkeypatch: pytest.MonkeyPatch):
+    for name, value in FOREIGN.items():
+        monkeypatch.setenv(name, value)
+    async with embedded_server(root) as server:
+        await write(server, 1)
+        assert await read(server) == [1]
+
+
+async def test_a_start_that_is_given_up_half_way_leaves_no_server(root: Path):
+    async with embedded_server(root) as server:
+        pass
+    async with anyio.create_task_group() as group:
+        group.start_soon(start_embedded, root)
+        await until((server.data_dir / "postmaster.pid").exists)
+        group.cancel_scope.cancel()
+    assert not (server.data_dir / "postmaster.pid").exists()
+
+
+async def test_whoever_asks_for_no_new_cluster_gets_none(root: Path):
+    with pytest.raises(BadConfig, match="there is no database"):
+        async with embedded_server(root, make=False):
+            pass
+    assert not (root / "postgres").exists()
+
+
+@as_root
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+async def test_a_strict_umask_of_root_keeps_nobody_out_of_its_own_files(root: Path, umask: int):
+    place = root.parent / "made" / "data"
+    started = subprocess.run(
+        [sys.executable, "-c", START, str(place)],
+        stdin=subprocess.DEVNULL,
+        umask=umask,
+        check=False,
+        capture_output=True,
+    )
+    assert started.returncode == 0, started.stderr.decode()
+    async with embedded_server(place) as server:
+        await write(server, 1)
+        assert server.data_dir.stat().st_mode & 0o777 == 0o700
+    if not server.data_dir.is_relative_to(root.parent):
+        shutil.rmtree(server.data_dir.parent)
 
 
 async def test_a_path_too_long_for_a_socket_is_no_obstacle(root: Path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from aiohttp import web
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from recio.errors import BadConfig
 from recio.kalshi.orders import prepare
@@ -25,6 +26,7 @@ ED = Ed25519PrivateKey.generate()
 def stored(tmp_path: Path, pem: bytes) -> Path:
     path = tmp_path / "key.pem"
     path.write_bytes(pem)
+    path.chmod(0o600)
     return path
 
 
@@ -55,22 +57,81 @@ def test_two_requests_never_share_a_signature(tmp_path: Path):
     assert signer.headers("GET", "/x", 1) != signer.headers("GET", "/x", 2)
 
 
+PEM = RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+SECRET = PEM.split(b"\n")[3]
+"""A line of the key, which no message may repeat."""
+
+
 @pytest.mark.parametrize(
     "pem",
     [
-        b"not a key SECRETSTUFF",
-        b"-----BEGIN PRIVATE KEY-----\nSECRETSTUFF\n-----END PRIVATE KEY-----\n",
-        RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")),
-        ec.generate_private_key(ec.SECP256R1()).private_bytes(
-            Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        PEM.replace(b"\n", b"\r\n"),
+        b"\xef\xbb\xbf" + PEM,
+        b"\n  # my key\n" + PEM + b"trailing\n",
+        PEM.replace(b"\n", b" "),
+    ],
+    ids=["line ends of Windows", "byte order mark", "words around it", "one line"],
+)
+def test_a_key_file_as_people_have_it_is_taken(tmp_path: Path, pem: bytes):
+    assert load_signer("key-1", stored(tmp_path, pem)).kind == "RSA, 2048 bits"
+
+
+@pytest.mark.parametrize(
+    ("pem", "told"),
+    [
+        (b"", "is empty"),
+        (b"not a key SECRETSTUFF", "is not a private key in PEM form"),
+        (
+            b"-----BEGIN PRIVATE KEY-----\nSECRETSTUFF\nX\n-----END PRIVATE KEY-----\n",
+            "is not a whole private key",
+        ),
+        (
+            RSA.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")),
+            "password",
+        ),
+        (RSA.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()), "OpenSSH"),
+        (RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "public half"),
+        (PEM.decode().encode("utf-16"), "not plain text"),
+        (PEM[:400], "is cut off"),
+        (PEM.replace(b"\n", b"\\n"), r"has \n written where its lines end"),
+        (b"x" * 100_000, "100,000 bytes"),
+        (
+            ec.generate_private_key(ec.SECP256R1()).private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            ),
+            "neither an RSA nor an Ed25519 key",
+        ),
+        (
+            rsa.generate_private_key(65537, 1024).private_bytes(
+                Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+            ),
+            "1024 bits",
         ),
     ],
 )
-def test_a_file_that_is_no_usable_key_is_named_and_not_quoted(tmp_path: Path, pem: bytes):
+def test_a_file_that_is_no_usable_key_is_named_with_what_is_wrong_and_not_quoted(
+    tmp_path: Path, pem: bytes, told: str
+):
     with pytest.raises(BadConfig, match=r"kalshi\.key_path.*key\.pem") as caught:
         load_signer("key-1", stored(tmp_path, pem))
+    assert told in str(caught.value)
     assert "SECRETSTUFF" not in str(caught.value)
+    assert SECRET.decode() not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_what_is_no_file_that_only_its_owner_reads_is_refused_and_a_pipe_is_not_waited_for(tmp_path: Path):
+    path = stored(tmp_path, PEM)
+    path.chmod(0o640)
+    with pytest.raises(BadConfig, match="chmod 600"):
+        load_signer("key-1", path)
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    with pytest.raises(BadConfig, match="is not a file"):
+        load_signer("key-1", tmp_path / "pipe")
+    with pytest.raises(BadConfig, match="Is a directory"):
+        load_signer("key-1", tmp_path)
+    with pytest.raises(BadConfig, match=r"kalshi\.key_path.*No such file"):
+        load_signer("key-1", tmp_path / "gone.pem")
 
 
 def test_the_private_key_never_shows_in_a_repr(tmp_path: Path):

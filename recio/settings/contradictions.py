@@ -1,0 +1,84 @@
+"""Pairs of settings that contradict each other: what one of them asks for the other never lets happen; it judges no single value."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from recio.settings.risk import RiskSection
+from recio.settings.trading import EntrySection, ExitSection, Sizing
+from recio.units import Money, Price, notional, price_text, quantity_text
+
+
+def contradictions(
+    entry: EntrySection, exit_: ExitSection, risk: RiskSection, above: str = ""
+) -> Iterator[str]:
+    """One sentence for each pair, with both names, both values and the way out; `above` names the strategy's tables."""
+    names = (f"{above}entry.", f"{above}exit.")
+    yield from _orders_that_no_limit_lets_through(entry, risk, names[0])
+    yield from _bought_only_to_be_sold(entry, exit_, *names)
+    yield from _exits_that_never_sell(entry, exit_, *names)
+
+
+def _orders_that_no_limit_lets_through(entry: EntrySection, risk: RiskSection, table: str) -> Iterator[str]:
+    if entry.contracts > risk.max_contracts_per_order:
+        yield (
+            f"{table}contracts = {quantity_text(entry.contracts)} is more than risk.max_contracts_per_order ="
+            f" {quantity_text(risk.max_contracts_per_order)}: every such order would be refused; lower the one or raise the other"
+        )
+    if entry.contracts > risk.max_contracts_per_strike:
+        yield (
+            f"{table}contracts = {quantity_text(entry.contracts)} is more than risk.max_contracts_per_strike ="
+            f" {quantity_text(risk.max_contracts_per_strike)}: every such order would be refused; lower the one or raise the other"
+        )
+    if 0 < risk.price_collar_dollars < entry.max_slippage_dollars:
+        yield (
+            f"{table}max_slippage_dollars = {price_text(entry.max_slippage_dollars)} is more than risk.price_collar_dollars ="
+            f" {price_text(risk.price_collar_dollars)}: an order that follows the ask so far would be refused; lower the one or raise"
+            " the other"
+        )
+    if entry.sizing is Sizing.FIXED:
+        yield from _dearer_than_a_limit(entry, risk, table)
+
+
+def _dearer_than_a_limit(entry: EntrySection, risk: RiskSection, table: str) -> Iterator[str]:
+    """Even the cheapest order. A limit of 0 is meant: nothing may be bought."""
+    cheapest = notional(entry.min_price_dollars, entry.contracts)
+    for name in ("max_event_cost_dollars", "max_open_cost_dollars", "max_daily_loss_dollars"):
+        limit: Money = getattr(risk, name)
+        if 0 < limit < cheapest:
+            yield (
+                f"{table}contracts = {quantity_text(entry.contracts)} cost at least ${cheapest / 1_000_000:.2f} at"
+                f" min_price_dollars = {price_text(entry.min_price_dollars)}, which is more than risk.{name} ="
+                f" {limit / 1_000_000:.2f}: every order would be refused; lower the one or raise the other"
+            )
+
+
+def _bought_only_to_be_sold(entry: EntrySection, exit_: ExitSection, buys: str, sells: str) -> Iterator[str]:
+    stop, goal = exit_.stop_price_dollars, exit_.take_profit_dollars
+    if stop is not None and stop >= entry.max_price_dollars:
+        yield (
+            f"{sells}stop_price_dollars = {price_text(stop)} is not below {buys}max_price_dollars ="
+            f" {price_text(entry.max_price_dollars)}: all that is bought would be sold at once; lower the stop"
+        )
+    if goal is not None and goal <= entry.min_price_dollars:
+        yield (
+            f"{sells}take_profit_dollars = {price_text(goal)} is not above {buys}min_price_dollars ="
+            f" {price_text(entry.min_price_dollars)}: all that is bought would be sold at once; raise the goal"
+        )
+
+
+def _exits_that_never_sell(entry: EntrySection, exit_: ExitSection, buys: str, sells: str) -> Iterator[str]:
+    floor, longest = exit_.min_floor_dollars, entry.max_seconds_to_close
+    for name in ("stop_price_dollars", "take_profit_dollars"):
+        at: Price | None = getattr(exit_, name)
+        if floor is not None and at is not None and floor > at:
+            yield (
+                f"{sells}min_floor_dollars = {price_text(floor)} is above {sells}{name} = {price_text(at)}:"
+                " it would never sell; lower the floor"
+            )
+    if exit_.enabled and exit_.min_hold_seconds + exit_.min_seconds_to_close >= longest:
+        yield (
+            f"{sells}min_hold_seconds = {exit_.min_hold_seconds:g} and {sells}min_seconds_to_close ="
+            f" {exit_.min_seconds_to_close:g} leave nothing of {buys}max_seconds_to_close = {longest:g}:"
+            " no stop could ever sell; lower one of them, or switch exits off with exit.enabled = false"
+        )
