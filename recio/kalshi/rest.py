@@ -15,13 +15,14 @@ from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.rate_limit import BilledRequest, Priority, RateLimits
 from recio.kalshi.responses import TOO_MANY_REQUESTS, Response, carries_error, decoded, exception_for
-from recio.kalshi.signing import PreparedSignatures, Signer
+from recio.kalshi.signing import KeyProof, PreparedSignatures, Signer
 from recio.kalshi.venue_clock import VenueClock
 
 T = TypeVar("T")
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 MOST_PAGES = 1_000
 ORDERS_PATH = "/portfolio/events/orders"
+PRIVATE = "/portfolio/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class KalshiRest:
     limits: RateLimits = field(default_factory=RateLimits)
     venue_clock: VenueClock = field(default_factory=VenueClock)
     prepared: PreparedSignatures = field(default_factory=PreparedSignatures)
+    key_proof: KeyProof = field(default_factory=KeyProof)
 
     @property
     def clock_offset(self) -> float | None:
@@ -94,6 +96,8 @@ class KalshiRest:
         """The body of a read. Raises Transient for what passes, VenueRefused for what the venue refuses."""
         response = await self._get_with_retries(path, params, priority)
         if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
+            # Only what is private is refused to a key that is wrong.
+            self.key_proof.accepted |= response.status == 200 and path.startswith(PRIVATE)
             return response.body
         raise exception_for(f"GET {path}", self.base_url, self.signer, response)
 
