@@ -83,6 +83,8 @@ CREATE TABLE IF NOT EXISTS trades (
     exit_quantity numeric(14, 2) NOT NULL DEFAULT 0,
     exit_proceeds numeric(18, 6) NOT NULL DEFAULT 0,
     fees numeric(18, 6) NOT NULL DEFAULT 0,
+    -- Exit orders that met a book, whatever they got of it: each lets the next be content with less.
+    exits_met integer NOT NULL DEFAULT 0,
     -- Not has_ended; a test compares them.
     is_live boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('closed', 'void')) STORED,
     CHECK ((state IN ('closed', 'void')) = (closed_at IS NOT NULL)),
@@ -331,6 +333,16 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER trades_move_legally BEFORE UPDATE ON trades
     FOR EACH ROW EXECUTE FUNCTION check_trade_move();
+
+-- An exit that was accepted has met a book. One that was refused, or never arrived, has not.
+CREATE OR REPLACE FUNCTION count_exit_met() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    UPDATE trades SET exits_met = exits_met + 1 WHERE trade_id = NEW.trade_id;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER exits_that_met_a_book_are_counted AFTER UPDATE OF state ON orders
+    FOR EACH ROW WHEN (NEW.purpose = 'exit' AND NEW.state IN ('filled', 'cancelled') AND OLD.state <> NEW.state)
+    EXECUTE FUNCTION count_exit_met();
 
 -- A new order is pending. No row may claim to have been sent already.
 CREATE OR REPLACE FUNCTION check_new_order() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -703,11 +715,12 @@ END $$;
 CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
 
--- Live trades at their worst: what is held, plus every entry order that is unproven or whose fills are not all here.
+-- Live trades at their worst: what was paid for contracts and fees less what was sold, plus every entry order that is
+-- unproven or whose fills are not all here. rules/account/exposure.py has the same figures.
 CREATE OR REPLACE VIEW live_exposure AS
 SELECT
     t.trade_id, t.ticker, t.event_ticker,
-    greatest(t.entry_cost - t.exit_proceeds, 0) + unsettled.cost AS cost,
+    greatest(t.entry_cost + t.fees - t.exit_proceeds, 0) + unsettled.cost AS cost,
     t.entry_quantity - t.exit_quantity + unsettled.quantity AS contracts
 FROM trades AS t
 CROSS JOIN LATERAL (
@@ -742,8 +755,15 @@ CREATE OR REPLACE FUNCTION check_entry_limits() RETURNS trigger LANGUAGE plpgsql
 DECLARE
     trade trades;
     live record;
+    held numeric;
 BEGIN
     SELECT * INTO STRICT trade FROM trades WHERE trade_id = NEW.trade_id;
+    SELECT p.yes - p.no INTO held FROM market_positions AS p WHERE p.ticker = NEW.ticker;
+    IF held <> 0 THEN
+        -- By the fills of the account: no live trade of ours is there, or this one could not be.
+        RAISE EXCEPTION '% has a position of % that was made without recio: it is left alone', NEW.ticker, held
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'made externally';
+    END IF;
     IF NEW.ask IS NULL OR NEW.model_value IS NULL THEN
         RAISE EXCEPTION 'order %: an entry needs the ask and the model value of its price collar',
             NEW.client_order_id USING ERRCODE = 'check_violation';
@@ -762,8 +782,9 @@ BEGIN
     PERFORM require_within_limit(NEW.fencing, 'max_open_cost_dollars', live.cost + NEW.reserved);
     PERFORM require_within_limit(NEW.fencing, 'max_entries_per_event',
         (SELECT entries FROM event_entries WHERE event_ticker = trade.event_ticker));
+    -- A gain of today allows nothing: what is open may end tomorrow, without it.
     PERFORM require_within_limit(NEW.fencing, 'max_daily_loss_dollars', live.cost + NEW.reserved
-        - realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'));
+        - least(realised_since(date_trunc('day', NEW.created_at AT TIME ZONE 'UTC') AT TIME ZONE 'UTC'), 0));
     PERFORM require_within_limit(NEW.fencing, 'max_orders_per_minute',
         1 + (SELECT count(*) FROM orders WHERE created_at > NEW.created_at - interval '1 minute'));
     PERFORM require_within_limit(NEW.fencing, 'max_consecutive_losses', 1 + losses_in_a_row());
@@ -1063,6 +1084,9 @@ CREATE OR REPLACE VIEW counted_markets AS
 SELECT ticker, max(closes_at) AS closes_at, (count(*) FILTER (WHERE state <> 'void'))::integer AS entries,
     max(opened_at) AS last_entry_at
 FROM trades GROUP BY ticker;
+CREATE OR REPLACE VIEW exits_that_met AS
+SELECT trade_id, (count(*) FILTER (WHERE purpose = 'exit' AND state IN ('filled', 'cancelled')))::integer AS met
+FROM orders GROUP BY trade_id;
 CREATE OR REPLACE VIEW counted_balances AS SELECT account, sum(amount) AS amount FROM postings GROUP BY account;
 CREATE OR REPLACE VIEW counted_positions AS
 SELECT p.ticker,
@@ -1078,6 +1102,7 @@ BEGIN
     UPDATE orders AS o SET by_fills = f.quantity
     FROM (SELECT venue_order_id, sum(quantity) AS quantity FROM fills GROUP BY venue_order_id) AS f
     WHERE f.venue_order_id = o.venue_order_id AND o.by_fills <> f.quantity;
+    UPDATE trades AS t SET exits_met = e.met FROM exits_that_met AS e WHERE e.trade_id = t.trade_id AND t.exits_met <> e.met;
     UPDATE trades AS t SET entry_quantity = f.entry_quantity, entry_cost = f.entry_cost, exit_quantity = f.exit_quantity,
         exit_proceeds = f.exit_proceeds, fees = f.fees
     FROM filled_trades AS f WHERE f.trade_id = t.trade_id
@@ -1105,6 +1130,8 @@ CREATE OR REPLACE FUNCTION counter_that_differs() RETURNS text LANGUAGE sql STAB
     UNION ALL SELECT 'the figures of trade ' || t.trade_id FROM trades AS t LEFT JOIN filled_trades AS f USING (trade_id)
     WHERE (t.entry_quantity, t.entry_cost, t.exit_quantity, t.exit_proceeds, t.fees) <> (coalesce(f.entry_quantity, 0),
         coalesce(f.entry_cost, 0), coalesce(f.exit_quantity, 0), coalesce(f.exit_proceeds, 0), coalesce(f.fees, 0))
+    UNION ALL SELECT 'the exits of trade ' || t.trade_id FROM trades AS t JOIN exits_that_met AS e USING (trade_id)
+    WHERE t.exits_met <> e.met
     UNION ALL SELECT 'the figures of day ' || coalesce(d.day, c.day) FROM day_figures AS d FULL JOIN counted_days AS c USING (day)
     WHERE (coalesce(d.realised, 0), coalesce(d.fees, 0), coalesce(d.wins, 0), coalesce(d.losses, 0))
         <> (coalesce(c.realised, 0), coalesce(c.fees, 0), coalesce(c.wins, 0), coalesce(c.losses, 0))

@@ -34,11 +34,22 @@ class Fatal(Exception):
         self.exit_code = exit_code
 
 
-class BadConfig(Fatal):
-    """A setting, key or command-line value recio refuses; nothing was started or changed."""
+class DatabaseAway(Fatal):
+    """The database cannot be used at the moment: nothing may go on without it, and the daemon begins anew once it is back."""
 
     def __init__(self, message: str) -> None:
+        super().__init__(message, ExitCode.TEMPORARY)
+
+
+class BadConfig(Fatal):
+    """A setting, key or command-line value recio refuses; nothing was started or changed.
+
+    `lock_is_taken`: somebody holds the lock of the account, who may be a life of our own that broke off.
+    """
+
+    def __init__(self, message: str, *, lock_is_taken: bool = False) -> None:
         super().__init__(message, ExitCode.CONFIG)
+        self.lock_is_taken = lock_is_taken
 
 
 PASSING_ERRORS = (

@@ -11,7 +11,7 @@ from typing import cast
 import anyio
 import structlog
 
-from recio.errors import ExitCode, Fatal, Transient
+from recio.errors import DatabaseAway, ExitCode, Fatal, Transient
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -63,12 +63,12 @@ Run = Callable[[Say], Awaitable[None]]
 class RestartPolicy:
     """Back-off doubles from `first_wait` to `longest_wait` host seconds and is forgotten after `calm`.
 
-    A task that faults `give_up_after` times without `calm` seconds of health in between is given up:
-    the process ends and systemd starts it anew.
+    A task that breaks `give_up_after` times without `calm` seconds of health in between is given up: the process ends
+    and systemd starts it anew. What passes is waited for, however long it takes: a new process would meet it too.
     """
 
     first_wait: float = 0.25
-    longest_wait: float = 30.0
+    longest_wait: float = 10.0
     calm: float = 60.0
     give_up_after: int = 20
 
@@ -108,7 +108,7 @@ async def supervise(
     that a bug in one task never stops exits or reconciliation; if it persists the process ends.
     """
     health = task_health.enter(name)
-    faults = 0
+    faults = broke = 0
     while True:
         began = time.monotonic()
         health.begin()
@@ -125,11 +125,14 @@ async def supervise(
                 log.warning("task restarts", task=name, why=health.last_error)
             else:
                 log.error("task broke", task=name, exc_info=error)
-        faults = 1 if time.monotonic() - began > policy.calm else faults + 1
-        if faults >= policy.give_up_after:
+            is_bug = not isinstance(fault, Transient)
+        was_calm = time.monotonic() - began > policy.calm
+        faults = 1 if was_calm else faults + 1
+        broke = (0 if was_calm else broke) + is_bug
+        if broke >= policy.give_up_after:
             health.state = State.STOPPED
             raise Fatal(
-                f"task {name} failed {faults} times in a row, last: {health.last_error}", ExitCode.TEMPORARY
+                f"task {name} failed {broke} times in a row, last: {health.last_error}", ExitCode.TEMPORARY
             )
         health.state = State.BACKING_OFF
         health.restarts += 1
@@ -139,9 +142,15 @@ async def supervise(
 def leading_fault(error: BaseException) -> BaseException:
     """The one exception that decides what to do: Fatal before a bug before Transient, groups opened."""
     faults = _leaves(error)
-    fatal = next((fault for fault in faults if isinstance(fault, Fatal)), None)
+    fatals = sorted((each for each in faults if isinstance(each, Fatal)), key=_is_away)
+    fatal = next(iter(fatals), None)
     bug = next((fault for fault in faults if not isinstance(fault, Transient)), None)
     return fatal or bug or faults[0]
+
+
+def _is_away(fault: Fatal) -> bool:
+    """That the database is away passes; whatever else ends the process comes first."""
+    return isinstance(fault, DatabaseAway)
 
 
 def _leaves(error: BaseException) -> list[BaseException]:

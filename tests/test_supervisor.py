@@ -7,7 +7,7 @@ from collections.abc import Callable
 import anyio
 import pytest
 
-from recio.errors import ExitCode, Fatal, Transient
+from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal, Transient
 from recio.supervisor import HealthByTask, RestartPolicy, Say, State, leading_fault, supervise
 
 FAST = RestartPolicy(first_wait=0.0, longest_wait=0.0, give_up_after=4)
@@ -43,6 +43,26 @@ async def test_a_bug_restarts_the_task_too_but_not_for_ever():
         await supervise("task", run, task_health, FAST)
     assert caught.value.exit_code == ExitCode.TEMPORARY
     assert task_health.tasks["task"].state is State.STOPPED
+
+
+async def test_what_passes_is_waited_for_however_often_it_fails():
+    lives = 0
+
+    async def run(say: Say) -> None:
+        nonlocal lives
+        lives += 1
+        if lives <= 4 * FAST.give_up_after:
+            raise Transient("the venue is away for an hour")
+        say("well again")
+        await anyio.sleep_forever()
+
+    task_health = HealthByTask()
+    with anyio.fail_after(5):
+        async with anyio.create_task_group() as group:
+            group.start_soon(supervise, "task", run, task_health, FAST)
+            while task_health.enter("task").sentence != "well again":
+                await anyio.wait_all_tasks_blocked()
+            group.cancel_scope.cancel()
 
 
 async def test_fatal_goes_through_at_once_even_out_of_a_group():
@@ -88,6 +108,7 @@ def test_back_off_doubles_up_to_its_longest():
     ("make", "kind"),
     [
         (lambda: ExceptionGroup("", [Transient("a"), Fatal("b")]), Fatal),
+        (lambda: ExceptionGroup("", [DatabaseAway("a"), BadConfig("b")]), BadConfig),
         (lambda: ExceptionGroup("", [Transient("a"), KeyError("b")]), KeyError),
         (lambda: ExceptionGroup("", [ExceptionGroup("", [Transient("a")])]), Transient),
     ],

@@ -25,6 +25,7 @@ from recio.daemon.composition import (
     shadow_tasks,
 )
 from recio.daemon.database import DATABASE
+from recio.daemon.lives import Waiting, live_on
 from recio.daemon.shutdown import (
     end_when_stopped,
     end_without_lock,
@@ -67,17 +68,22 @@ async def run(
     data_dir.claim(config)
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
-        async with (
-            prepared_dsn(config, database) as dsn,
-            owned_pool(config, venue, dsn) as owned,
-            aiohttp.ClientSession(trace_configs=traces) as session,
-        ):
-            wires = Wires()
-            hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
-            try:
-                await _live(config, venue, session, wires, owned, stop, (hear,), companion)
-            finally:
-                wires.close()
+
+        async def live(waiting: Waiting) -> None:
+            async with (
+                prepared_dsn(config, database) as dsn,
+                owned_pool(config, venue, dsn) as owned,
+                aiohttp.ClientSession(trace_configs=traces) as session,
+            ):
+                waiting.end()
+                wires = Wires()
+                hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
+                try:
+                    await _live(config, venue, session, wires, owned, stop, (hear,), companion)
+                finally:
+                    wires.close()
+
+        await live_on(live, stop)
 
 
 async def _live(
@@ -115,7 +121,7 @@ async def _live(
         _start(keepers, recorder_tasks(daemon), task_health)
         _start(keepers, listener_tasks(daemon, session, owned.writer), task_health)
         keepers.start_soon(keep_systemd_told, wires, task_health, config)
-        keepers.start_soon(end_without_lock, owned.lock)
+        keepers.start_soon(end_without_lock, owned.lock, owned.pool)
         keepers.start_soon(end_when_stopped, wires, stop)
         for each in besides:
             keepers.start_soon(each)

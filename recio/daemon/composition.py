@@ -171,6 +171,7 @@ def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[st
             MarketSync(
                 session=session,
                 venue_clock=daemon.rest.venue_clock,
+                key_proof=daemon.rest.key_proof,
                 signer=venue.signer,
                 ws_url=venue.ws_url,
                 clock=venue.clock,

@@ -6,12 +6,13 @@ It reads wires and rows and writes neither.
 from __future__ import annotations
 
 import anyio
+import asyncpg
 import structlog
 
 from recio.db import halts
 from recio.db.connection import Connection
-from recio.db.pool import AccountLock
-from recio.errors import BadConfig, ExitCode, Fatal
+from recio.db.pool import AccountLock, is_same_server
+from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal
 from recio.messages.controls import HaltLevel
 from recio.rules.account.lifecycle import LEFT_TO_NEXT_RUN
 from recio.wires import Wires
@@ -25,9 +26,14 @@ STOP_GRACE = 10.0
 """Host seconds that a stop waits for the proof that nothing rests at the venue."""
 
 
-async def end_without_lock(lock: AccountLock) -> None:
-    """Without the proof of being alone nothing is sent any more, and start-up is the way to regain it."""
+async def end_without_lock(lock: AccountLock, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """Without the proof of being alone nothing is sent any more, and start-up is the way to regain it.
+
+    Raises DatabaseAway where the whole server is gone, Fatal where the lock alone is: then somebody took it away.
+    """
     await lock.lost.wait()
+    if not await is_same_server(pool, lock):
+        raise DatabaseAway("the server that held the account lock is gone")
     raise Fatal(
         "the connection that holds the account lock was lost: the daemon ends and must be started anew",
         ExitCode.TEMPORARY,

@@ -16,7 +16,6 @@ from recio.db.own_connection import Asks
 from recio.db.trades import trade_view
 from recio.rules.account.held import (
     SENT_KEPT,
-    SHOWN,
     SLACK,
     DayFigures,
     EventEntries,
@@ -24,7 +23,7 @@ from recio.rules.account.held import (
     MarketEntries,
     Written,
 )
-from recio.rules.account.lifecycle import COUNTED
+from recio.rules.account.lifecycle import COUNTED, RECENT
 from recio.units import ClientOrderId, EventTicker, Ticker, TradeId, money_of
 
 LOAD = """
@@ -52,7 +51,7 @@ _WRITTEN = """
 
 async def load(asks: Asks, now: datetime) -> Held:
     """All that is unfinished, what was finished last, and every counter that a limit or a gate may ask for."""
-    row = await asks.fetchrow(LOAD, (now - SLACK).date(), now - COUNTED - SLACK, now - SENT_KEPT, SHOWN)
+    row = await asks.fetchrow(LOAD, (now - SLACK).date(), now - COUNTED - SLACK, now - SENT_KEPT, RECENT)
     assert row is not None, "a SELECT without FROM has one row"
     return Held(
         trades={each.trade_id: each for each in map(trade_view, row["trades"])},

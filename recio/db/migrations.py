@@ -256,6 +256,12 @@ STEPS: tuple[Migration, ...] = (
         afterwards="SELECT count_anew()",
     ),
     Migration(version=15, name="imported history", sql="SELECT 1"),
+    Migration(
+        version=16,
+        name="exits that met a book",
+        sql="ALTER TABLE trades ADD COLUMN exits_met integer NOT NULL DEFAULT 0",
+        afterwards="SELECT count_anew()",
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

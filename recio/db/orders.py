@@ -192,4 +192,5 @@ def order_view(row: Record) -> OrderView:
         reserved=money_of(row["reserved"]),
         created_at=row["created_at"],
         note=row["note"],
+        ended_at=row["ended_at"],
     )

@@ -8,13 +8,14 @@ import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 
 import anyio
 import asyncpg
 from asyncpg import exceptions as faults
 
-from recio.errors import BadConfig, ExitCode, Fatal, Transient
+from recio.errors import BadConfig, DatabaseAway, Transient
 from recio.test_hooks.crash_points import CrashPoint, reached
 
 OLDEST_VERSION = 15
@@ -42,6 +43,10 @@ _HOLDER = """
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
       AND l.classid::bigint = ($1::bigint >> 32) & 4294967295 AND l.objid::bigint = $1::bigint & 4294967295
 """
+
+_SERVER_SINCE = "SELECT pg_postmaster_start_time()"
+SAME_SERVER_WITHIN = 2.0
+"""Host seconds in which a server that is there says since when."""
 
 # The server went, or is going, or was never there: the same statement may succeed later.
 PASSING = (
@@ -79,7 +84,7 @@ def starting_faults() -> Generator[None]:
         with transient_faults():
             yield
     except Transient as fault:
-        raise Fatal(f"the database failed while starting: {fault}", ExitCode.TEMPORARY) from fault
+        raise DatabaseAway(f"the database failed while starting: {fault}") from fault
 
 
 def _passes(fault: BaseException) -> bool:
@@ -96,7 +101,7 @@ async def open_pool(
     """A pool whose connections keep time in UTC and give up on a statement after ten seconds.
 
     Prepared statements are not cached unless asked for, so that a transaction pooler may stand in between.
-    Raises BadConfig for a database that cannot be used, Fatal(TEMPORARY) for one that is away.
+    Raises BadConfig for a database that cannot be used, DatabaseAway for one that is away.
     """
     create = partial(
         asyncpg.create_pool,
@@ -147,6 +152,8 @@ class AccountLock:
     lost: anyio.Event
     proven_at: float
     """When the last question that was answered had been asked, in host monotonic seconds."""
+    server_since: datetime | None = None
+    """When the server that holds it had started."""
 
     def is_proven(self) -> bool:
         """Whether this process may act as the only daemon of the account at this moment."""
@@ -171,12 +178,13 @@ async def advisory_lock(
     try:
         asked = time.monotonic()
         with starting_faults():
-            taken = await _taken_in_time(connection, key)
-        if not taken:
-            raise BadConfig(
-                "another recio holds this database's account lock: one daemon per account;"
-                f" it is {await _holder(connection, key)}; stop it first"
-            )
+            if not await _taken_in_time(connection, key):
+                raise BadConfig(
+                    "another recio holds this database's account lock: one daemon per account;"
+                    f" it is {await _holder(connection, key)}; stop it first",
+                    lock_is_taken=True,
+                )
+            lock.server_since = await connection.fetchval(_SERVER_SINCE)
         reached(CrashPoint.LOCK_HELD)
         lock.proven_at = asked
         connection.add_termination_listener(lambda _: lock.lost.set())
@@ -186,6 +194,16 @@ async def advisory_lock(
         if lock.lost.is_set():
             connection.terminate()
         await close(connection)
+
+
+async def is_same_server(pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock) -> bool:
+    """Whether the server that gave the lock is still there and answers, though the lock is gone."""
+    with anyio.move_on_after(SAME_SERVER_WITHIN):
+        try:
+            return await pool.fetchval(_SERVER_SINCE) == lock.server_since
+        except (*PASSING, asyncpg.InterfaceError):
+            return False
+    return False
 
 
 async def _prove(connection: asyncpg.Connection[asyncpg.Record], lock: AccountLock, patience: float) -> None:
@@ -277,5 +295,5 @@ def _cannot_connect(error: Exception) -> Exception:
     if isinstance(error, faults.InvalidAuthorizationSpecificationError | faults.InvalidCatalogNameError):
         return BadConfig(f"database.dsn: the database refuses us: {error}")
     if isinstance(error, PASSING):
-        return Fatal(f"the database cannot be reached: {type(error).__name__}: {error}", ExitCode.TEMPORARY)
+        return DatabaseAway(f"the database cannot be reached: {type(error).__name__}: {error}")
     return error

@@ -88,4 +88,5 @@ def trade_view(row: Record) -> TradeView:
         payout=money_of(row["payout"]),
         why=row["why"],
         ended_by=row["ended_by"],
+        exits_met=row["exits_met"],
     )

@@ -22,13 +22,14 @@ from recio.kalshi.responses import (
     decoded,
     exception_for,
 )
-from recio.kalshi.signing import PreparedSignatures, Signer
+from recio.kalshi.signing import KeyProof, PreparedSignatures, Signer
 from recio.kalshi.venue_clock import VenueClock
 
 T = TypeVar("T")
 Params = Mapping[str, str] | Sequence[tuple[str, str]]
 MOST_PAGES = 1_000
 ORDERS_PATH = "/portfolio/events/orders"
+PRIVATE = "/portfolio/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,7 @@ class KalshiRest:
     limits: RateLimits = field(default_factory=RateLimits)
     venue_clock: VenueClock = field(default_factory=VenueClock)
     prepared: PreparedSignatures = field(default_factory=PreparedSignatures)
+    key_proof: KeyProof = field(default_factory=KeyProof)
 
     @property
     def clock_offset(self) -> float | None:
@@ -143,6 +145,8 @@ class KalshiRest:
     ) -> Response:
         response = await self._get_with_retries(path, params, priority)
         if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
+            # Only what is private is refused to a key that is wrong.
+            self.key_proof.accepted |= response.status == 200 and path.startswith(PRIVATE)
             return response
         raise exception_for(f"GET {path}", self.base_url, self.signer, response)
 

@@ -45,6 +45,13 @@ class Signer:
         return self.key.sign(text, PSS, hashes.SHA256())
 
 
+@dataclass(slots=True)
+class KeyProof:
+    """Whether the venue has taken a signature of our key since this process began: after that a refusal is one of its faults."""
+
+    accepted: bool = False
+
+
 FRESH_MS = 4_000
 """How old a prepared signature may be when it is used: the venue is known to take five seconds."""
 AHEAD_MS = 1_000

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 import msgspec
+import structlog
 from aiohappyeyeballs import start_connection  # pyright: ignore[reportUnknownVariableType]
 from picows import (
     WSCloseCode,
@@ -32,18 +33,20 @@ from picows import (
 )
 
 from recio.clock import Clock
-from recio.errors import Transient
+from recio.errors import BadConfig, Transient
 from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.commands import Command
 from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import Frame, FrameError, parse_frame
 from recio.kalshi.inbox import LARGEST_MESSAGE, Inbox
 from recio.kalshi.responses import Response, exception_for
-from recio.kalshi.signing import Signer
+from recio.kalshi.signing import KeyProof, Signer
 from recio.kalshi.venue_clock import VenueClock
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen
 from recio.units import UnitError
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 CONNECT_LIMIT = 10.0
 CLOSE_LIMIT = 2.0
@@ -153,18 +156,25 @@ async def open_socket(
     *,
     venue_clock: VenueClock,
     idle_timeout_seconds: float,
+    key_proof: KeyProof | None = None,
 ) -> AsyncGenerator[KalshiSocket]:
     """Connect and sign. Raises Transient if the venue is away or the clock off, BadConfig for a bad key.
 
-    `session` asks for the reason of a refusal, and nothing else.
+    A key that was taken before is not bad: its refusal is Transient. `session` asks for the reason of a refusal, and
+    nothing else.
     """
+    key_proof = key_proof or KeyProof()
     upgrade = _Upgrade(session=session, url=url, signer=signer, clock=clock, venue_clock=venue_clock)
     inbox = Inbox(idle_timeout_seconds)
     try:
         transport = await _connect(upgrade, inbox)
+    except BadConfig as refused:
+        inbox.abandon()
+        raise _refused(refused, key_proof) from refused
     except BaseException:
         inbox.abandon()
         raise
+    key_proof.accepted = True
     opened = KalshiSocket(
         transport=transport,
         inbox=inbox,
@@ -194,6 +204,17 @@ async def _connect(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:
     except (WSError, TimeoutError, OSError) as error:
         raise Transient(f"socket: cannot connect: {type(error).__name__}: {error}") from error
     raise await _refusal(upgrade)
+
+
+def _refused(refused: BadConfig, key_proof: KeyProof) -> Exception:
+    if not key_proof.accepted:
+        return refused
+    log.error(
+        "the venue refuses the key that it took before",
+        why=str(refused),
+        resolution="entries are blocked and it is tried again; look at the key and at the venue's own page",
+    )
+    return Transient(f"socket: {refused}")
 
 
 async def _upgraded(upgrade: _Upgrade, inbox: Inbox) -> WSTransport:

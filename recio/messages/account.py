@@ -107,6 +107,8 @@ class AccountView:
     external: tuple[Ticker, ...]
     """Positions on markets where recio never ordered: seen, shown, never touched."""
     reconciled_at: datetime
+    balance_at: datetime | None = None
+    """What was done before this moment of our clock is in the balance; None: as of `reconciled_at`."""
     cash_difference: Money | None = None
     """What the venue has more than the ledger explains, after it stayed the same for several comparisons."""
     unrecorded: tuple[ClientOrderId, ...] = ()

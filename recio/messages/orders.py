@@ -112,6 +112,8 @@ class TradeView:
     payout: Money
     why: str
     ended_by: str | None
+    exits_met: int = 0
+    """Exit orders so far that met a book, whatever they got of it."""
 
     @property
     def held(self) -> Quantity:
@@ -139,6 +141,8 @@ class OrderView:
     reserved: Money
     created_at: datetime
     note: str
+    ended_at: datetime | None = None
+    """When its end was proven to us; None while it is not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,11 +48,13 @@ class EntrySection(Section):
 
     enabled: bool = False
     contracts: Annotated[QuantitySetting, between("0.01", "100000")] = quantity("10")
+    min_contracts: Annotated[QuantitySetting, between("0.01", "100000")] = quantity("1")
     sizing: Sizing = Sizing.FIXED
     kelly_fraction: Annotated[Probability, Field(gt=0)] = 0.25
     kelly_bankroll_dollars: Annotated[
         MoneyOrOff, zero_would("stake nothing", 'write the amount, or "off" with sizing = "fixed"')
     ] = None
+    only_what_exit_keeps: bool = True
     min_edge_dollars: EdgeSetting = money("0.02")
     min_probability: Annotated[ProbabilityOrOff, zero_would("hold nothing back")] = None
     min_price_dollars: PriceSetting = price("0.10")
@@ -74,6 +76,8 @@ class EntrySection(Section):
 
     @model_validator(mode="after")
     def ordered(self) -> EntrySection:
+        if self.min_contracts > self.contracts:
+            raise ValueError("min_contracts must not be above contracts: nothing could ever be bought")
         if self.min_price_dollars >= self.max_price_dollars:
             raise ValueError("min_price_dollars must be below max_price_dollars")
         if self.min_seconds_to_close >= self.max_seconds_to_close:
@@ -100,6 +104,8 @@ class ExitSection(Section):
     stop_confirm_seconds: float = Field(default=0, ge=0, le=3_600)
     hard_stop_probability: Annotated[ProbabilityOrOff, NEVER_SELL] = None
     stop_price_dollars: Annotated[PriceOrOff, NEVER_SELL] = None
+    blind_stop_fraction: Annotated[ProbabilityOrOff, NEVER_SELL] = 0.5
+    blind_stop_after_seconds: float = Field(default=10, ge=0, le=3_600)
     take_profit_dollars: Annotated[PriceOrOff, zero_would("sell at any bid", STOP_OFF)] = None
     momentum_stop_bp: Annotated[
         BasisPointsOrOff, zero_would("sell even while the price stands still", STOP_OFF)
@@ -112,6 +118,9 @@ class ExitSection(Section):
     min_floor_dollars: Annotated[
         PriceOrOff, zero_would("hold nothing back", 'write "off" to have no floor')
     ] = None
+    min_value_fraction: Annotated[
+        ProbabilityOrOff, zero_would("hold nothing back", 'write "off" to let a stop sell at any bid')
+    ] = 0.5
     retry_seconds: float = Field(default=10, ge=0)
     alarm_after_seconds: Seconds = 30.0
     max_price_age_seconds: Seconds = 10.0

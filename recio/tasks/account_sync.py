@@ -65,6 +65,8 @@ class _Figures:
     """What one complete read of the account says."""
 
     as_of: datetime
+    balance_at: datetime
+    """Of our clock: what was done before is in the balance."""
     balance: Money
     """On the shard that is traded."""
     cash: Money
@@ -217,6 +219,7 @@ class AccountSync:
         reached(CrashPoint.RESTING_READ)
         say(memory.sentence)
         # Last, because it may be asked for once a second only: no fact waits for it.
+        balance_at = self.clock.utc()
         balances = await memory.round.ask(account.balances(self.rest, self._exchange_index()))
         reached(CrashPoint.BALANCE_READ)
         say(memory.sentence)
@@ -224,6 +227,7 @@ class AccountSync:
             return
         figures = _Figures(
             as_of=as_of,
+            balance_at=min(balance_at, as_of - self._venue_ahead_at_most()),
             balance=account.spendable(balances, self._exchange_index()),
             cash=balances.total,
             positions=positions,
@@ -284,6 +288,11 @@ class AccountSync:
         if as_of is not None:
             await self._prove_absent(unresolved, {seen.client_order_id for seen in listed}, as_of, memory)
 
+    def _venue_ahead_at_most(self) -> timedelta:
+        """By how much the venue's clock may be ahead of ours, as far as that is known; never less than nothing."""
+        known = self.rest.venue_clock.offset
+        return timedelta(seconds=0.0 if known is None else max(0.0, known.nearest + known.uncertainty))
+
     async def _prove_absent(
         self,
         unresolved: Iterable[OrderView],
@@ -291,7 +300,11 @@ class AccountSync:
         as_of: datetime,
         memory: _Memory,
     ) -> None:
+        if self.rest.venue_clock.offset is None:
+            return  # what the venue's time says of ours is not known
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
+        # The row has our time and the read the venue's: a venue that is ahead reads as newer than it is.
+        margin += self._venue_ahead_at_most()
         for order in unresolved:
             absence = memory.absences[order.client_order_id].after(
                 found=order.client_order_id in found, as_of=as_of, sent_by=order.created_at + margin
@@ -333,6 +346,7 @@ class AccountSync:
                 external_cost=account.external_cost(figures.positions, figures.manual, external),
                 external_orders=len(figures.manual),
                 reconciled_at=self.clock.utc(),
+                balance_at=figures.balance_at,
                 cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
             )

@@ -23,7 +23,7 @@ from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Frame
-from recio.kalshi.signing import Signer
+from recio.kalshi.signing import KeyProof, Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.kalshi.subscriptions import (
     INDEX,
@@ -112,6 +112,7 @@ class MarketSync:
     account_hints: Sends[AccountHint]
     market_ends: Notes[MarketEnded]
     market_news: Notes[MarketNews]
+    key_proof: KeyProof = field(default_factory=KeyProof)
 
     async def run(self, say: Say) -> None:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
@@ -124,6 +125,7 @@ class MarketSync:
                 self.signer,
                 self.clock,
                 venue_clock=self.venue_clock,
+                key_proof=self.key_proof,
                 idle_timeout_seconds=self.venue.idle_timeout_seconds,
             ) as socket,
             anyio.create_task_group() as group,

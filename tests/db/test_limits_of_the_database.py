@@ -236,6 +236,64 @@ async def test_what_was_lost_today_counts_after_a_restart_and_not_the_day_after(
     await placed_entry(connection, writer, approved, tomorrow, SOON)
 
 
+async def fill(connection: Connection, ticker: str, venue_id: str, side: BookSide, fee: int = 0) -> None:
+    """Ten contracts at 50 cents, of whichever order."""
+    seen = FillSeen(
+        fill_id=FillId(f"f-{venue_id}-{side}"),
+        venue_order_id=VenueOrderId(venue_id),
+        ticker=Ticker(ticker),
+        book_side=side,
+        price=Price(5000),
+        quantity=Quantity(1000),
+        fee=Money(fee),
+        is_taker=True,
+        at=NOW,
+    )
+    await trade_store.record_fact(connection, seen, NOW)
+
+
+async def test_fees_that_were_paid_are_part_of_what_may_be_lost_in_both_locks(connection: Connection):
+    limited = LIMITS.model_copy(update={"max_daily_loss_dollars": Money(10_200_000)})
+    writer = await begun(connection, limited)
+    assert await unchecked(connection, writer, an_intent(1, "A")) == ""
+    accepted = OrderAccepted(
+        client_order_id=(await connection.fetchval("SELECT client_order_id FROM orders")),
+        venue_order_id=VenueOrderId("v"),
+        filled=Quantity(1000),
+        remaining=Quantity(0),
+        at=NOW,
+    )
+    await trade_store.record_outcome(connection, accepted)
+    await fill(connection, "A-1", "v", BookSide.BID, fee=200_001)
+    assert await unchecked(connection, writer, an_intent(2, "B")) == "max_daily_loss_dollars"
+    assert await agree(connection, limited, an_intent(2, "B")) == "max_daily_loss_dollars"
+    just_fits = an_intent(2, "B", limit=4999)
+    assert await agree(connection, limited, just_fits) == await unchecked(connection, writer, just_fits) == ""
+
+
+async def test_a_gain_of_today_raises_the_days_limit_in_neither_lock(connection: Connection):
+    limited = LIMITS.model_copy(update={"max_daily_loss_dollars": Money(4_000_000)})
+    writer = await begun(connection, limited)
+    gain = "INSERT INTO day_figures VALUES ($1::date, 30, 0, 1, 0)"
+    await connection.execute(gain, NOW.date())
+    assert (await rows_say(connection, NOW)).realised_today == 30_000_000
+    assert await unchecked(connection, writer, an_intent()) == "max_daily_loss_dollars"
+    assert await agree(connection, limited, an_intent()) == "max_daily_loss_dollars"
+
+
+async def test_a_market_where_fills_without_an_order_of_ours_left_a_position_has_no_entry(
+    connection: Connection,
+):
+    writer, wanted = await begun(connection, LIMITS), an_intent()
+    await fill(connection, wanted.ticker, "by-hand", BookSide.ASK)
+    assert await unchecked(connection, writer, wanted) == "made externally"
+    with pytest.raises(asyncpg.CheckViolationError, match="was made without recio"):
+        await unchecked_by_rows(connection, writer, wanted)
+    assert await unchecked(connection, writer, an_intent(1)) == ""
+    await fill(connection, wanted.ticker, "by-hand-again", BookSide.BID)
+    assert await unchecked(connection, writer, wanted) == ""
+
+
 async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
     writer = await begun(connection, LIMITS)
     await lose(connection, writer, 1)

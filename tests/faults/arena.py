@@ -48,6 +48,7 @@ sources = ["coinbase"]
 warmup_seconds = 20
 [entry]
 enabled = true
+only_what_exit_keeps = false
 min_edge_dollars = 0.0
 min_price_dollars = 0.05
 max_price_dollars = 0.95
@@ -59,6 +60,7 @@ max_book_age_seconds = 30.0
 [exit]
 enabled = {exits}
 stop_probability = 1.0
+min_value_fraction = "off"
 retry_seconds = 1
 max_price_age_seconds = 60.0
 [risk]

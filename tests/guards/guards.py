@@ -257,9 +257,9 @@ LIMITS = (
     ),
     _guard(
         "open cost counts what is unproven",
-        "recio/rules/account/risk.py",
-        "return Money(held + pending + external)",
-        "return Money(held + external)",
+        "recio/rules/account/exposure.py",
+        "return Money(sum(map(worst_loss, live.values())) + pending)",
+        "return Money(sum(map(worst_loss, live.values())))",
         RISK,
     ),
     _guard(
@@ -279,15 +279,15 @@ LIMITS = (
     _guard(
         "the day's loss counts what is open as lost",
         "recio/rules/account/risk.py",
-        "worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)",
+        "worst = Money(_worst_of_the_day(exposure) + reserved)",
         "worst = Money(reserved - exposure.trades.realised_today)",
         RISK,
     ),
     _guard(
         "what was made by hand counts",
         "recio/rules/account/risk.py",
-        "return Money(held + pending + external)",
-        "return Money(held + pending)",
+        "return Money(own + external)",
+        "return own",
         RISK,
     ),
     _guard(
@@ -383,6 +383,65 @@ LIMITS = (
             DATABASE_LIMITS,
         )
         for name in IN_ROWS
+    ),
+)
+
+EXITS = (
+    _guard(
+        "a stop is judged by the bid while price or model are missing",
+        "recio/rules/decision/exit_reasons.py",
+        "        or _blind_stop(seen, blind_since, settings, now)\n",
+        "",
+        "tests/rules/test_exit_rules.py",
+    ),
+    _guard(
+        "no floor below what the reason justifies, on the grid too",
+        "recio/rules/decision/exit.py",
+        "return floor if floor >= lowest else sellable_least(ranges, trade.side, lowest)",
+        "return floor",
+        "tests/rules/test_exit_rules.py",
+    ),
+    _guard(
+        "nothing is bought that its own exit would sell",
+        "recio/rules/decision/cycles.py",
+        "strategy.model, strategy.name, strategy.exit)\n    return decided",
+        "strategy.model, strategy.name)\n    return decided",
+        "tests/rules/test_strategy_rules.py",
+    ),
+    _guard(
+        "nothing is bought where somebody else holds or rests something",
+        "recio/rules/account/risk.py",
+        "        or _external(intent, exposure.account)\n",
+        "",
+        RISK,
+    ),
+    _guard(
+        "the database refuses a market where fills of others left a position",
+        "schema.sql",
+        "    IF held <> 0 THEN",
+        "    IF false THEN",
+        DATABASE_LIMITS,
+    ),
+    _guard(
+        "fees that were paid may be lost too",
+        "schema.sql",
+        "greatest(t.entry_cost + t.fees - t.exit_proceeds, 0)",
+        "greatest(t.entry_cost - t.exit_proceeds, 0)",
+        DATABASE_LIMITS,
+    ),
+    _guard(
+        "a gain of today raises no limit",
+        "recio/rules/account/risk.py",
+        "return Money(open_cost(exposure) - min(0, exposure.trades.realised_today))",
+        "return Money(open_cost(exposure) - exposure.trades.realised_today)",
+        RISK,
+    ),
+    _guard(
+        "a balance is as old as its own read",
+        "recio/rules/account/risk.py",
+        "_not_in(account.balance_at or account.reconciled_at, exposure.trades)",
+        "_not_in(account.reconciled_at, exposure.trades)",
+        RISK,
     ),
 )
 
@@ -666,4 +725,4 @@ FENCES = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES)
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *EXITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES)

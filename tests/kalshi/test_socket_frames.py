@@ -21,6 +21,7 @@ from recio.kalshi.frames import (
     VenueError,
     parse_frame,
 )
+from recio.kalshi.signing import KeyProof
 from recio.kalshi.socket import BadFrame, open_socket
 from recio.kalshi.subscriptions import Command, Subscriptions
 from recio.kalshi.venue_clock import VenueClock
@@ -107,7 +108,7 @@ def test_a_frame_that_is_not_understood_is_refused_with_its_field_named(broken: 
         parse_frame(broken)
 
 
-async def _speak(venue: LocalVenue, limit: float = 5.0):
+async def _speak(venue: LocalVenue, limit: float = 5.0, key_proof: KeyProof | None = None):
     return open_socket(
         venue.session,
         venue.base_url.replace("http", "ws") + "/trade-api/ws/v2",
@@ -115,6 +116,7 @@ async def _speak(venue: LocalVenue, limit: float = 5.0):
         Clock(),
         venue_clock=VenueClock(),
         idle_timeout_seconds=limit,
+        key_proof=key_proof,
     )
 
 
@@ -199,6 +201,33 @@ async def test_an_upgrade_without_a_reason_is_a_refused_key():
         with pytest.raises(BadConfig, match="key-1"):
             async with await _speak(venue):
                 pass
+
+
+async def test_a_key_that_was_taken_before_by_socket_or_read_is_never_a_bad_one():
+    taken = {"balance": True}
+
+    async def venue_of_moods(request: web.Request) -> web.StreamResponse:
+        if not taken["balance"]:
+            return web.Response(status=401)
+        if request.path.endswith("/balance"):
+            return web.json_response({})
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        await socket.close()
+        return socket
+
+    async with local_venue(venue_of_moods) as venue:
+        by_socket, rest = KeyProof(), venue.rest()
+        async with await _speak(venue, key_proof=by_socket):
+            pass
+        await rest.get("/markets-of-nobody/balance")
+        assert not rest.key_proof.accepted
+        await rest.get("/portfolio/balance")
+        taken["balance"] = False
+        for proof in (by_socket, rest.key_proof):
+            with pytest.raises(Transient, match="key-1"):
+                async with await _speak(venue, key_proof=proof):
+                    pass
 
 
 @pytest.mark.parametrize(

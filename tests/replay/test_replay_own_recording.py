@@ -39,6 +39,7 @@ STRIKE = Decimal("84000.00")
 ONCE = Config()
 IN_AND_OUT = section(ExitSection, take_profit_dollars=Decimal("0.45"))
 """Sells at once to whoever bids 0.49."""
+RESTLESS = EntrySection(max_entries_per_market=None, cooldown_seconds=0, only_what_exit_keeps=False)
 
 
 def asked(*levels: tuple[int, int], bid: int = 3_000) -> BookView:
@@ -166,16 +167,14 @@ def test_an_order_that_no_cycle_followed_got_nothing(written: Written):
 
 
 def test_the_same_offer_is_not_bought_twice(written: Written):
-    again = Config(exit=IN_AND_OUT, entry=EntrySection(max_entries_per_market=None, cooldown_seconds=0))
+    again = Config(exit=IN_AND_OUT, entry=RESTLESS)
     for second in range(30):
         written.cycle(second, asked((5_000, 1_500), bid=4_900))
     assert [each for each in bought(written.traded(again)) if each != "0.00"] == ["10.00", "5.00"]
 
 
 def test_a_level_that_fell_out_of_what_is_shown_is_not_offered_anew(written: Written):
-    deep = section(
-        EntrySection, max_entries_per_market=None, cooldown_seconds=0, min_depth_contracts=Decimal(5)
-    )
+    deep = RESTLESS.model_copy(update={"min_depth_contracts": Quantity(500)})
     better = [(3_900 + 100 * each, 1) for each in range(DEPTH_SHOWN)]
     for second in range(12):
         behind = 6 <= second < 9

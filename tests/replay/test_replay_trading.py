@@ -312,8 +312,8 @@ def bought(recording):
     """What is bought by one that sells again at once and is always ready to buy."""
     restless = Config(
         prices=QUICK,
-        entry=NO_STOP.entry.model_copy(update={"cooldown_seconds": 1}),
-        exit=ExitSection(stop_probability=1.0),
+        entry=NO_STOP.entry.model_copy(update={"cooldown_seconds": 1, "only_what_exit_keeps": False}),
+        exit=section(ExitSection, stop_probability=1.0, min_value_fraction="off"),
         risk=NO_STOP.risk.model_copy(update={"max_entries_per_event": 9}),
     )
     trades = recording.replayed(restless)["trades"]

@@ -51,7 +51,12 @@ def test_sells_all_that_is_held_when_the_model_falls_below_the_stop():
 def test_the_floor_is_the_best_bid_less_the_slippage_and_never_zero():
     sale = cycle(
         trade(),
-        settings=section(ExitSection, stop_probability=0.25, max_slippage_dollars=Decimal("0.05")),
+        settings=section(
+            ExitSection,
+            stop_probability=0.25,
+            max_slippage_dollars=Decimal("0.05"),
+            min_value_fraction="off",
+        ),
     )
     assert isinstance(sale, CloseIntent)
     assert sale.floor == Price(10)
@@ -72,7 +77,7 @@ def test_a_no_trade_is_judged_by_the_probability_of_no():
         {"board": board(view(market(status=MarketStatus.CLOSED)))},
         {"board": board(view(levels=BookView(bids=(), asks=())))},
         {"settings": ExitSection(enabled=False)},
-        {"before": ExitMemory(attempts=1, last_attempt=NOW - timedelta(seconds=3))},
+        {"before": ExitMemory(reason="stop", last_attempt=NOW - timedelta(seconds=3))},
         {"now": NOW + timedelta(minutes=9, seconds=50)},
     ],
 )
@@ -150,7 +155,7 @@ def test_a_flatten_sells_what_the_model_would_keep_and_asks_no_switch():
         settings=SETTINGS.model_copy(update={"enabled": False}),
     )
     assert isinstance(sale, CloseIntent)
-    assert (sale.quantity, sale.why) == (1000, "flatten: by hand; bid 0.0500")
+    assert (sale.quantity, sale.why) == (1000, "flatten: by hand, the model gives yes 96.8%; bid 0.0500")
 
 
 def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():
@@ -198,7 +203,7 @@ def test_a_flatten_that_sees_no_bid_keeps_to_the_floor_the_pause_the_status_and_
     for seen in (paused, replace(paused, by_ticker={}), stopped):
         assert isinstance(cycle(trade(), None, controls=FLATTEN, board=seen), Holds)
     assert isinstance(cycle(trade(closes_at=NOW), None, controls=FLATTEN, board=None), Holds)
-    tried = ExitMemory(attempts=1, last_attempt=NOW - timedelta(seconds=1))
+    tried = ExitMemory(reason="flatten", last_attempt=NOW - timedelta(seconds=1))
     assert isinstance(cycle(trade(), None, controls=FLATTEN, board=blind, before=tried), Holds)
 
 
@@ -215,7 +220,7 @@ def test_where_it_is_unknown_whether_a_market_goes_on_a_stop_and_a_flatten_ask_t
 def test_a_flatten_tries_again_after_a_while_and_not_at_every_turn():
     sale = cycle(trade(), None, controls=FLATTEN)
     assert isinstance(sale, CloseIntent)
-    tried = ExitMemory(attempts=1, last_attempt=NOW)
+    tried = ExitMemory(reason="flatten", last_attempt=NOW)
     assert isinstance(cycle(trade(), None, controls=FLATTEN, before=tried), Holds)
     later = NOW + timedelta(seconds=SETTINGS.retry_seconds)
     assert isinstance(cycle(trade(), None, controls=FLATTEN, before=tried, now=later), CloseIntent)
@@ -371,7 +376,7 @@ def test_a_minimum_hold_and_the_seconds_to_the_close_are_two_things():
     )
 
 
-def test_each_further_attempt_takes_less_and_never_less_than_the_least():
+def test_each_attempt_that_met_a_book_lets_the_next_take_less_and_never_less_than_the_least():
     shown = board(view(levels=book(bid=5000, ask=5200)))
     settings = exits(
         max_slippage_dollars=Decimal("0.05"),
@@ -379,15 +384,109 @@ def test_each_further_attempt_takes_less_and_never_less_than_the_least():
         min_floor_dollars=Decimal("0.30"),
     )
     floors, before = [], NOTHING
-    for attempt in range(4):
+    for attempt, met in enumerate((5, 6, 6, 7, 8)):
         now = NOW + timedelta(seconds=10 * attempt)
-        found = decided(
-            trade(), at_second(10 * attempt), settings=settings, before=before, board=shown, now=now
-        )
+        held, spot = trade(exits_met=met), at_second(10 * attempt)
+        found = decided(held, spot, settings=settings, before=before, board=shown, now=now)
         assert isinstance(found.outcome, CloseIntent)
         floors.append(found.outcome.floor)
         before = found.remembered
-    assert floors == [4500, 3500, 3000, 3000]
+    assert floors == [4500, 3500, 3500, 3000, 3000]
+
+
+def test_a_reason_that_ends_takes_its_attempts_with_it():
+    shown, settings = board(view(levels=book(bid=5000, ask=5200))), exits(retry_seconds=0.0)
+    first = decided(trade(exits_met=0), settings=settings, board=shown)
+    kept = decided(trade(exits_met=3), HEALTHY, settings=settings, board=shown, before=first.remembered)
+    assert isinstance(kept.outcome, Holds)
+    again = decided(
+        trade(exits_met=3),
+        at_second(9),
+        settings=settings,
+        board=shown,
+        before=kept.remembered,
+        now=NOW + timedelta(seconds=9),
+    )
+    assert isinstance(again.outcome, CloseIntent)
+    assert isinstance(first.outcome, CloseIntent)
+    assert again.outcome.floor == first.outcome.floor == 4500
+
+
+@pytest.mark.parametrize("side", list(Side))
+@pytest.mark.parametrize("met", [0, 1, 30])
+def test_a_profit_is_never_taken_below_its_goal_on_no_grid_and_after_no_attempt(side: Side, met: int):
+    goal = Price(9050)
+    settings = exits(take_profit_dollars=Decimal("0.905"), stop_probability="off", max_slippage_dollars=1)
+    levels = book(bid=9060, ask=9100) if side is Side.YES else book(bid=900, ask=940)
+    tried = ExitMemory(reason="take profit")
+    sale = cycle(
+        trade(side=side, exits_met=met), board=board(view(levels=levels)), settings=settings, before=tried
+    )
+    assert isinstance(sale, CloseIntent)
+    assert sale.floor == goal
+
+
+def test_a_stop_sells_for_no_less_than_its_part_of_what_the_model_gives_and_a_flatten_for_anything():
+    worth_24, cheap = price("83902.00"), board(view(levels=book(bid=100, ask=9900)))
+    held = cycle(trade(), worth_24, board=cheap)
+    assert isinstance(held, Holds)
+    assert "bid 0.0100): that is below 0.1" in held.sentence
+    assert isinstance(
+        cycle(trade(), worth_24, board=board(view(levels=book(bid=1300, ask=9900)))), CloseIntent
+    )
+    flattened = cycle(trade(), worth_24, board=cheap, controls=FLATTEN)
+    assert isinstance(flattened, CloseIntent)
+    assert "the model gives yes 2" in flattened.why
+
+
+def test_attempts_that_sell_nothing_for_too_long_call_somebody_though_each_was_sent():
+    before, alarms = NOTHING, []
+    for second in range(0, 45, 5):
+        now = NOW + timedelta(seconds=second)
+        found = decided(trade(), at_second(second), before=before, now=now)
+        before = found.remembered
+        alarms.append(isinstance(found.outcome, Holds) and found.outcome.alarm)
+    assert alarms == [False] * 7 + [True, False]
+
+
+BLIND = (None, replace(LOSING, volatility=None), replace(LOSING, unreliable="sources differ"), price(age=11))
+
+
+@pytest.mark.parametrize("spot", BLIND, ids=["no price", "no model", "unreliable", "old"])
+@pytest.mark.parametrize("side", list(Side))
+def test_without_price_or_model_the_bid_stands_in_for_the_stop_and_that_is_said(
+    spot: PriceView | None, side: Side
+):
+    def at(own_bid: int, seconds: float, before: ExitMemory) -> ExitDecision:
+        levels = book(own_bid, 9900) if side is Side.YES else book(100, 10_000 - own_bid)
+        shown = board(view(levels=levels))
+        return decided(
+            trade(side=side), spot, board=shown, before=before, now=NOW + timedelta(seconds=seconds)
+        )
+
+    above = at(2700, 0, NOTHING)
+    assert isinstance(above.outcome, Holds)
+    assert "blind stop at 0.2600" in above.outcome.sentence
+    waits = at(2600, 9, above.remembered)
+    assert isinstance(waits.outcome, Holds)
+    assert "blind for 9.0 of 10 s" in waits.outcome.sentence
+    sale = at(2600, 10, waits.remembered)
+    assert isinstance(sale.outcome, CloseIntent)
+    assert why(sale.outcome) == "blind stop"
+    off = exits(blind_stop_fraction="off")
+    assert isinstance(cycle(trade(), None, settings=off, before=waits.remembered), Holds)
+
+
+def test_where_neither_model_nor_bid_can_judge_a_stop_somebody_is_called_once():
+    before, alarms = NOTHING, []
+    for second in (0, 29, 30, 60):
+        now = NOW + timedelta(seconds=second)
+        found = decided(trade(), None, board=board(changed(view(), book=None)), before=before, now=now)
+        assert isinstance(found.outcome, Holds)
+        assert "nothing judges the stop" in found.outcome.sentence
+        before = found.remembered
+        alarms.append(found.outcome.alarm)
+    assert alarms == [False, False, True, False]
 
 
 def test_what_cannot_be_sold_for_too_long_calls_somebody_once_and_again_only_after_it_could_be():
@@ -406,7 +505,7 @@ def test_what_cannot_be_sold_for_too_long_calls_somebody_once_and_again_only_aft
     assert alarms == [False, False, True, False, False]
     sold = decided(trade(), at_second(60), settings=settings, before=before, now=NOW + timedelta(seconds=60))
     assert isinstance(sold.outcome, CloseIntent)
-    assert (sold.remembered.unsold_since, sold.remembered.alarmed) == (None, False)
+    assert (sold.remembered.unsold_since, sold.remembered.alarmed) == (NOW + timedelta(seconds=60), False)
 
 
 @pytest.mark.parametrize(
@@ -442,6 +541,7 @@ def test_a_bid_of_a_book_that_fell_silent_judges_no_price_stop(age: int, sells: 
     [
         (NOTHING, exits(), 0.25),
         (ExitMemory(falling_since=NOW - timedelta(seconds=1.9)), exits(stop_confirm_seconds=2), 0.1),
+        (ExitMemory(blind_since=NOW - timedelta(seconds=9.95)), exits(blind_stop_after_seconds=10), 0.05),
         (ExitMemory(last_attempt=NOW - timedelta(seconds=9.8)), exits(retry_seconds=10), 0.2),
         (ExitMemory(unsold_since=NOW - timedelta(seconds=29.95)), exits(alarm_after_seconds=30), 0.05),
         (NOTHING, exits(min_hold_seconds=120.1), 0.1),
@@ -456,7 +556,7 @@ def test_exit_looks_again_at_the_very_moment_at_which_time_alone_sells(
 
 def test_a_clock_that_is_set_back_holds_up_no_sale_longer_than_if_it_had_just_been_tried():
     earlier = NOW - timedelta(minutes=3)
-    tried = ExitMemory(attempts=1, last_attempt=NOW, falling_since=NOW, unsold_since=NOW)
+    tried = ExitMemory(reason="flatten", last_attempt=NOW, falling_since=NOW, unsold_since=NOW)
     waits = decided(trade(), None, controls=FLATTEN, before=tried, now=earlier)
     assert isinstance(waits.outcome, Holds)
     again = earlier + timedelta(seconds=SETTINGS.retry_seconds)

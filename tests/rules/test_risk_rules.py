@@ -11,12 +11,13 @@ import pytest
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
-from recio.messages.orders import OpenTrades, OrderState
+from recio.messages.orders import OpenTrades, OrderPurpose, OrderState
+from recio.rules.account.lifecycle import RECENT
 from recio.rules.account.risk import Approved, Denied, Exposure, approve, open_cost, worst_case
 from recio.rules.decision.entry import EntryInputs, decide
 from recio.settings.risk import RiskSection
 from recio.settings.trading import EntrySection
-from recio.units import EventTicker, Money, Price, Quantity, Ticker
+from recio.units import ClientOrderId, EventTicker, Money, Price, Quantity, Ticker
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 
 LIMITS = RiskSection()
@@ -89,9 +90,16 @@ def test_an_order_that_is_too_large_is_refused(name: str, limit: str):
     assert refusal(intent(), exposure(open_trades()), limits) == name
 
 
-def test_contracts_bought_externally_count_against_the_strike():
-    by_hand = account(positions={intent().ticker: Quantity(-4500)}, external=(intent().ticker,))
-    assert refusal(intent(), exposure(open_trades(), by_hand)) == "max_contracts_per_strike"
+def test_a_market_in_which_a_person_holds_or_rests_something_is_left_alone():
+    here = intent().ticker
+    holds = account(positions={here: Quantity(-5)}, external=(here,), external_cost={here: Money(1)})
+    rests = account(external_cost={here: Money(1)}, external_orders=1)
+    for by_hand, said in ((holds, "a position of -0.05"), (rests, "an order at rest")):
+        answer = approve(intent(), exposure(open_trades(), by_hand), LIMITS, NOW)
+        assert isinstance(answer, Denied)
+        assert (answer.limit, said in answer.reason) == ("made externally", True)
+    elsewhere = account(positions={OTHER: Quantity(-5)}, external=(OTHER,), external_cost={OTHER: Money(1)})
+    assert isinstance(approve(intent(), exposure(open_trades(), elsewhere), LIMITS, NOW), Approved)
 
 
 @pytest.mark.parametrize(
@@ -106,12 +114,21 @@ def test_what_was_made_externally_counts_against_its_event_and_the_whole(
 
 
 def test_nothing_is_opened_whose_loss_could_exceed_the_days_limit():
-    held = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(20_000_000))
-    trades = open_trades(trades=(held,), realised_today=Money(-27_000_000))
-    assert refusal(intent(), exposure(trades)) == "max_daily_loss_dollars"
-    assert isinstance(
-        approve(intent(), exposure(replace(trades, realised_today=Money(-26_000_000))), LIMITS, NOW), Approved
+    reserved = worst_case(intent())
+    held = trade(
+        ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(20_000_000), fees=Money(500_000)
     )
+    just_fits = -(50_000_000 - 20_500_000 - reserved)
+    trades = open_trades(trades=(held,), realised_today=Money(just_fits - 1))
+    assert refusal(intent(), exposure(trades)) == "max_daily_loss_dollars"
+    fits = replace(trades, realised_today=Money(just_fits))
+    assert isinstance(approve(intent(), exposure(fits), LIMITS, NOW), Approved)
+
+
+def test_a_gain_of_today_allows_no_larger_loss_because_what_is_open_may_end_tomorrow():
+    held = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(48_000_000))
+    rich = open_trades(trades=(held,), realised_today=Money(40_000_000))
+    assert refusal(intent(), exposure(rich)) == "max_daily_loss_dollars"
 
 
 def test_an_old_decision_is_refused():
@@ -145,6 +162,31 @@ def test_money_that_the_venue_may_not_have_counted_yet_is_not_spent_twice():
     assert refusal(intent(), exposure(open_trades(recent_orders=(later,)), poor)) == "balance"
     counted = approve(intent(), exposure(open_trades(recent_orders=(earlier,)), poor), LIMITS, NOW)
     assert isinstance(counted, Approved)
+
+
+def test_an_entry_that_ended_after_the_balance_was_read_is_not_in_it_whenever_the_comparison_ended():
+    read_at, made = NOW - timedelta(seconds=10), NOW - timedelta(seconds=11)
+    bought = order(ticker=OTHER, state=OrderState.FILLED, created_at=made, reserved=Money(5_000_000))
+    late = replace(bought, ended_at=read_at + timedelta(seconds=1))
+    early = replace(bought, ended_at=read_at)
+    poor = account(8_000_000, reconciled_at=NOW, balance_at=read_at)
+    assert refusal(intent(), exposure(open_trades(recent_orders=(late,)), poor)) == "balance"
+    counted = approve(intent(), exposure(open_trades(recent_orders=(early,)), poor), LIMITS, NOW)
+    assert isinstance(counted, Approved)
+
+
+def test_with_more_orders_since_the_balance_than_are_held_nothing_is_known_of_what_is_left():
+    read_at = NOW - timedelta(seconds=10)
+    exits = tuple(
+        order(client_order_id=ClientOrderId(f"o-{nth}"), purpose=OrderPurpose.EXIT, state=OrderState.FILLED)
+        for nth in range(RECENT)
+    )
+    rich = account(balance_at=read_at)
+    assert refusal(intent(), exposure(open_trades(recent_orders=exits), rich)) == "balance"
+    one_older = (*exits[1:], replace(exits[0], created_at=read_at))
+    assert isinstance(
+        approve(intent(), exposure(open_trades(recent_orders=one_older), rich), LIMITS, NOW), Approved
+    )
 
 
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN, OrderState.RESTING])

@@ -6,8 +6,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace as replace_in
 
-from recio.messages.controls import TradingControls
+from recio.messages.controls import Switch, SwitchedOff, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState
 from recio.paper.rows import PaperTrade, account_of
@@ -18,7 +19,7 @@ from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy, named
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import DEFAULT, Stage
-from recio.settings.trading import EntrySection
+from recio.settings.trading import EntrySection, ExitSection
 from recio.units import Money, Price, Quantity, Side, Ticker, TradeId, money
 from tests.builders import (
     EVENT,
@@ -31,6 +32,7 @@ from tests.builders import (
     order,
     price,
     prices,
+    section,
     trade,
     view,
 )
@@ -90,9 +92,30 @@ def test_a_budget_counts_what_its_own_strategy_has_open_and_on_its_way_and_nothi
             ),
         ),
     )
-    assert cost_of("calm", trades) == 4_700_000
-    assert cost_of("bold", trades) == 9_900_000
+    assert cost_of("calm", trades) == 4_874_800
+    assert cost_of("bold", trades) == 10_074_800
     assert cost_of("new", trades) == 0
+
+
+def test_a_strategy_buys_nothing_that_its_own_exit_would_sell_whatever_the_common_one_says():
+    touchy = Strategy(
+        name="touchy",
+        entry=EntrySection(enabled=True),
+        exit=section(ExitSection, stop_probability=0.99),
+    )
+    seen = EntryInputs(
+        board=board(view(levels=book(2_800, 3_000))),
+        prices=prices(),
+        trades=open_trades(),
+        account=account(),
+        controls=TradingControls(),
+    )
+    _, said = of_entry(seen, touchy, RiskSection(), NOW)
+    assert isinstance(said, Waits)
+    assert said.gate == "own exit"
+    off = SwitchedOff(switch=Switch.EXIT, since=NOW, by="me", why="")
+    unsold = replace_in(seen, controls=TradingControls(switched_off=(off,)))
+    assert isinstance(of_entry(unsold, touchy, RiskSection(), NOW)[1], OpenIntent)
 
 
 @pytest.mark.parametrize(("budget", "fits"), [("5.48", True), ("5.47", False), (None, True)])

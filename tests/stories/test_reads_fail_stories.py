@@ -40,6 +40,7 @@ EVERYTHING = ""
 
 
 def sells_at_any_bid(text: str) -> str:
+    text = text.replace("[entry]\n", "[entry]\nonly_what_exit_keeps = false\n")
     return text.replace("[exit]\n", "[exit]\ntake_profit_dollars = 0.0001\nretry_seconds = 1\n")
 
 

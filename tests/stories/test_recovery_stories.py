@@ -95,7 +95,7 @@ async def test_killed_again_and_again_while_trading_the_books_still_agree():
         await books_agree(world)
 
 
-async def test_the_database_killed_under_the_daemon_costs_nothing_but_time():
+async def test_the_database_killed_under_the_daemon_is_waited_for_inside_it_and_costs_nothing_but_time():
     with a_world() as world:
         await world.start_exchange()
         world.start_daemon()
@@ -103,10 +103,11 @@ async def test_the_database_killed_under_the_daemon_costs_nothing_but_time():
         pid = int((world.root / "data" / "postgres" / "postmaster.pid").read_text().split()[0])
         os.kill(pid, signal.SIGKILL)
         assert world.daemon is not None
-        # Without its lock the daemon may not go on: it ends, and whoever supervises it starts it anew.
-        assert world.daemon.wait(timeout=40) == 75
-        world.start_daemon()
+        # Without its lock it may not go on: it waits for its database, starts the one that it runs itself, and begins anew.
+        await until(lambda: len(world.events("database ready")) == 2)
+        assert world.events("waits for the database")
         await _settled(world)
+        assert world.daemon.poll() is None
         world.kill()
         await books_agree(world)
 

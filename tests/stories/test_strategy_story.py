@@ -28,6 +28,7 @@ stage = "off"
 stage = "shadow"
 [strategies.quick.entry]
 contracts = 2
+only_what_exit_keeps = false
 [strategies.quick.exit]
 take_profit_dollars = 0.01
 """

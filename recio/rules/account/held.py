@@ -10,12 +10,10 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from recio.messages.orders import OpenTrades, OrderView, TradeView
-from recio.rules.account.lifecycle import COUNTED, ENDED_TRADES
+from recio.rules.account.lifecycle import COUNTED, ENDED_TRADES, RECENT
 from recio.rules.account.risk import RATE_SPAN
 from recio.units import ClientOrderId, EventTicker, Money, Ticker, TradeId
 
-SHOWN = 20
-"""Ended trades and orders that the status page shows."""
 SLACK = timedelta(minutes=10)
 """How long what no longer counts is kept all the same: a clock may be set back."""
 SENT_KEPT = RATE_SPAN + SLACK
@@ -98,7 +96,7 @@ def _trade(held: Held, trade: TradeView) -> None:
     if trade.state in ENDED_TRADES:
         held.trades.pop(trade.trade_id, None)
         held.recent_trades[trade.trade_id] = trade
-        newest = sorted(held.recent_trades.values(), key=_ended_at, reverse=True)[:SHOWN]
+        newest = sorted(held.recent_trades.values(), key=_ended_at, reverse=True)[:RECENT]
         held.recent_trades = {each.trade_id: each for each in newest}
     else:
         held.trades[trade.trade_id] = trade
@@ -112,7 +110,7 @@ def _order(held: Held, order: OrderView, is_unfinished: bool) -> None:
         held.orders.pop(name, None)
     held.sent[name] = order.created_at
     held.recent_orders[name] = order
-    newest = sorted(held.recent_orders.values(), key=_made_at, reverse=True)[:SHOWN]
+    newest = sorted(held.recent_orders.values(), key=_made_at, reverse=True)[:RECENT]
     held.recent_orders = {each.client_order_id: each for each in newest}
 
 

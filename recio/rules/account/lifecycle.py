@@ -50,6 +50,8 @@ LEFT_TO_NEXT_RUN = UNPROVEN - {OrderState.PENDING}
 """A stopping daemon does not wait for these: the next run finds out what became of them."""
 ENDED_TRADES = frozenset(state for state, moves in TRADE_MOVES.items() if not moves)
 """has_ended in schema.sql."""
+RECENT = 20
+"""Ended trades and orders that are held, for the status page and for what the balance may not show yet."""
 COUNTED = timedelta(hours=1)
 """After its close a market's entries are no longer counted."""
 

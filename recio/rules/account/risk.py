@@ -13,9 +13,9 @@ from decimal import Decimal
 
 from recio.messages.account import AccountView
 from recio.messages.decisions import OpenIntent
-from recio.messages.orders import OpenTrades, OrderPurpose, TradeState
-from recio.rules.account.exposure import cost_of
-from recio.rules.account.lifecycle import UNPROVEN
+from recio.messages.orders import OpenTrades, OrderPurpose, TradeState, TradeView
+from recio.rules.account.exposure import cost_at_worst, cost_of
+from recio.rules.account.lifecycle import RECENT, UNPROVEN
 from recio.settings.risk import RiskSection
 from recio.units import (
     ONE_DOLLAR,
@@ -30,6 +30,8 @@ from recio.units import (
     quantity_text,
 )
 
+EXTERNAL = "made externally"
+"""The name under which a market is refused where somebody trades without recio; schema.sql has the same."""
 RATE_SPAN = timedelta(minutes=1)
 """Market time over which the rate of orders is counted."""
 
@@ -74,21 +76,18 @@ def worst_case(intent: OpenIntent) -> Money:
 
 def open_cost(exposure: Exposure, event: EventTicker | None = None) -> Money:
     """Cost at its worst of all that is open, or of one event: held, unproven, and external."""
-    trades, account = exposure.trades, exposure.account
-    live = [trade for trade in trades.trades if event is None or trade.event_ticker == event]
-    held = sum(max(0, trade.entry_cost - trade.exit_proceeds) for trade in live)
-    of = {trade.trade_id for trade in live}
-    pending = sum(
-        order.reserved
-        for order in trades.orders
-        if order.purpose is OrderPurpose.ENTRY and (event is None or order.trade_id in of)
-    )
+    account = exposure.account
+
+    def is_in_event(trade: TradeView) -> bool:
+        return trade.event_ticker == event
+
+    own = cost_at_worst(exposure.trades, None if event is None else is_in_event)
     external = sum(
         cost
         for ticker, cost in (account.external_cost.items() if account else ())
         if event is None or is_of(ticker, event)
     )
-    return Money(held + pending + external)
+    return Money(own + external)
 
 
 def is_of(ticker: Ticker, event: EventTicker) -> bool:
@@ -108,6 +107,7 @@ def approve(
         return collar
     refusal = (
         stale(intent.decided_at, limits, now)
+        or _external(intent, exposure.account)
         or _size(intent, exposure, limits)
         or _counts(intent, exposure.trades, limits)
         or _budget(intent, reserved, exposure, budget)
@@ -139,6 +139,23 @@ def stale(decided_at: datetime, limits: RiskSection, now: datetime) -> Denied | 
     if age > limits.max_send_delay_seconds:
         return Denied(limit="max_send_delay_seconds", reason=f"the decision is {age:.1f} s old")
     return None
+
+
+def made_externally(account: AccountView | None, ticker: Ticker) -> str:
+    """What somebody has made on a market without recio, in a sentence; empty if nothing is known of anything.
+
+    The venue nets both sides of a market: two who trade there spoil each other's positions and stops.
+    """
+    if account is None or ticker not in account.external_cost.keys() | set(account.external):
+        return ""
+    held = account.positions.get(ticker, Quantity(0)) if ticker in account.external else Quantity(0)
+    what = f"a position of {held / 100:+.2f}" if held else "an order at rest"
+    return f"{ticker} has {what} that was made without recio: it is left alone"
+
+
+def _external(intent: OpenIntent, account: AccountView | None) -> Denied | None:
+    external = made_externally(account, intent.ticker)
+    return Denied(limit=EXTERNAL, reason=external) if external else None
 
 
 def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Denied | None:
@@ -221,7 +238,11 @@ def _balance(reserved: Money, exposure: Exposure) -> Denied | None:
     account = exposure.account
     if account is None:
         return Denied(limit="balance", reason="the balance is not known yet")
-    spoken_for = _not_in(account.reconciled_at, exposure.trades)
+    spoken_for = _not_in(account.balance_at or account.reconciled_at, exposure.trades)
+    if spoken_for is None:
+        return Denied(
+            limit="balance", reason="more orders were made since the balance was read than are held"
+        )
     left = Money(account.balance - spoken_for)
     if reserved > left:
         return Denied(
@@ -231,20 +252,31 @@ def _balance(reserved: Money, exposure: Exposure) -> Denied | None:
     return None
 
 
-def _not_in(read_at: datetime, trades: OpenTrades) -> Money:
+def _not_in(balance_at: datetime, trades: OpenTrades) -> Money | None:
+    """What entries may have cost since; None where it is not known of all of them.
+
+    One that was made before and ended after may have been paid for at either time.
+    """
     every = {order.client_order_id: order for order in (*trades.recent_orders, *trades.orders)}
+    oldest = min((order.created_at for order in trades.recent_orders), default=balance_at)
+    if len(trades.recent_orders) >= RECENT and oldest > balance_at:
+        return None
     return Money(
         sum(
             order.reserved
             for order in every.values()
-            if order.purpose is OrderPurpose.ENTRY and (order.state in UNPROVEN or order.created_at > read_at)
+            if order.purpose is OrderPurpose.ENTRY
+            and (order.state in UNPROVEN or (order.ended_at or order.created_at) > balance_at)
         )
     )
 
 
 def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Denied | None:
-    """Nothing is opened whose loss, with that of all that is open, could make the day's loss larger than the limit."""
-    worst = Money(open_cost(exposure) + reserved - exposure.trades.realised_today)
+    """Nothing is opened whose loss, with that of all that is open, could make a day's loss larger than the limit.
+
+    A gain of today allows nothing: what is open may end tomorrow, without it.
+    """
+    worst = Money(_worst_of_the_day(exposure) + reserved)
     if worst > limits.max_daily_loss_dollars:
         return Denied(
             limit="max_daily_loss_dollars",
@@ -252,6 +284,10 @@ def _loss(reserved: Money, exposure: Exposure, limits: RiskSection) -> Denied | 
             f" (realised so far ${money_decimal(exposure.trades.realised_today):+.2f})",
         )
     return None
+
+
+def _worst_of_the_day(exposure: Exposure) -> Money:
+    return Money(open_cost(exposure) - min(0, exposure.trades.realised_today))
 
 
 def used(exposure: Exposure, limits: RiskSection) -> Iterable[tuple[str, Decimal, Decimal]]:
@@ -263,9 +299,9 @@ def used(exposure: Exposure, limits: RiskSection) -> Iterable[tuple[str, Decimal
     yield "max_open_trades", Decimal(len(trades.trades)), Decimal(limits.max_open_trades)
     yield "max_open_cost_dollars", money_decimal(cost), money_decimal(limits.max_open_cost_dollars)
     yield "max_event_cost_dollars", money_decimal(largest), money_decimal(limits.max_event_cost_dollars)
-    lost = Money(cost - trades.realised_today)
+    lost = _worst_of_the_day(exposure)
     most = money_decimal(limits.max_daily_loss_dollars)
-    yield "max_daily_loss_dollars", max(Decimal(0), money_decimal(lost)), most
+    yield "max_daily_loss_dollars", money_decimal(lost), most
     yield (
         "max_orders_per_minute",
         Decimal(trades.orders_last_minute),

@@ -101,7 +101,9 @@ def _entered(
         return of_entry(seen, strategy, limits, look.at)[1]
     if strategy.stage is Stage.OFF:
         return _off(strategy)
-    said = entry.decide_on(seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name)
+    said = entry.decide_on(
+        seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name, strategy.exit
+    )
     return _allowed(said, seen, strategy, limits, look.at)
 
 
@@ -123,7 +125,7 @@ def of_entry(
     seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
 ) -> tuple[EntryDecision, OpenIntent | Waits]:
     """What the rule says of the whole board, and what is left of it under the limits that trade_manager will apply."""
-    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
+    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name, strategy.exit)
     return decided, _allowed(decided.outcome, seen, strategy, limits, now)
 
 

@@ -19,6 +19,7 @@ from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Momentum, Prices, PriceView
 from recio.rules.decision.entry_gates import PROGRESS, Waits, gates_of_a_market
+from recio.rules.decision.keeping_gates import keeping_gate
 from recio.rules.decision.sizing import contracts
 from recio.rules.decision.watchlist import watched
 from recio.rules.market.market_board import strike_text
@@ -27,7 +28,7 @@ from recio.rules.pricing.assessment import assess, max_price
 from recio.rules.pricing.fees import max_fee, taker_fee
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.strategies import DEFAULT
-from recio.settings.trading import EntrySection
+from recio.settings.trading import EntrySection, ExitSection
 from recio.units import (
     ONE_CONTRACT,
     EventTicker,
@@ -65,9 +66,14 @@ class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def decide(
-    seen: EntryInputs, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
+    seen: EntryInputs,
+    settings: EntrySection,
+    now: datetime,
+    model: Model = AVERAGE,
+    strategy: str = DEFAULT,
+    exits: ExitSection | None = None,
 ) -> EntryDecision:
-    """One cycle of one strategy's entry over the whole board, with what is shown of it."""
+    """One cycle of one strategy's entry over the whole board, with what is shown of it; `exits` are what would sell it again."""
     reader = Reader(model)
     markets = () if seen.board is None else seen.board.markets
     heard_at = None if seen.board is None else seen.board.heard_at
@@ -78,7 +84,13 @@ def decide(
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     answers = [
-        _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now)
+        _worth_keeping(
+            _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now),
+            seen,
+            settings,
+            exits,
+            now,
+        )
         for view, strike in zip(markets, strikes, strict=True)
     ]
     outcome = _outcome(answers, settings, now, reader, strategy)
@@ -92,6 +104,7 @@ def decide_on(
     now: datetime,
     model: Model = AVERAGE,
     strategy: str = DEFAULT,
+    exits: ExitSection | None = None,
 ) -> OpenIntent | Waits:
     """The same over those markets alone that have changed: what `decide` says if the board held no others."""
     passed = first_closed_gate(seen, settings, now)
@@ -103,7 +116,8 @@ def decide_on(
         view = board.by_ticker.get(ticker)
         if view is not None:
             price = prices.get(view.market.symbol)
-            answers.append(_answer(view, price, board.heard_at, passed, settings, now, reader))
+            answer = _answer(view, price, board.heard_at, passed, settings, now, reader)
+            answers.append(_worth_keeping(answer, seen, settings, exits, now))
     return _outcome(answers, settings, now, reader, strategy)
 
 
@@ -289,6 +303,28 @@ def _price_gate(
         probability=probability if side is Side.YES else 1.0 - probability,
         seconds_to_close=remaining,
     )
+
+
+def _worth_keeping(
+    answer: _Candidate | Waits,
+    seen: EntryInputs,
+    settings: EntrySection,
+    exits: ExitSection | None,
+    now: datetime,
+) -> _Candidate | Waits:
+    if isinstance(answer, Waits):
+        return answer
+    closed = keeping_gate(
+        answer.view,
+        answer.side,
+        answer.probability,
+        answer.price,
+        now=now,
+        account=seen.account,
+        controls=seen.controls,
+        exits=exits if settings.only_what_exit_keeps else None,
+    )
+    return closed or answer
 
 
 def _intent(

@@ -41,6 +41,8 @@ GATES = (
     "empty book",
     "price bounds",
     "edge",
+    "made externally",
+    "own exit",
     "price grid",
     "depth",
     "size",

@@ -1,23 +1,25 @@
 """Whether to sell what a trade holds before it settles, and at what floor; a halt or a block never stops it.
 
 The reasons are those of exit_reasons; everything else is left to the settlement, which the venue decides. A flatten sells
-whatever the model thinks, and asks no switch. What it remembers from cycle to cycle goes in and comes out as a value.
+whatever the model thinks, and asks no switch. Nothing is sold for less than its reason justifies. What it remembers from
+cycle to cycle goes in and comes out as a value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace as changed
 
-from recio.messages.controls import Switch, TradingControls
+from recio.messages.controls import Halt, Switch, TradingControls
 from recio.messages.decisions import CloseIntent
-from recio.messages.markets import MarketBoard, MarketStatus, MarketView, VenuePhase
+from recio.messages.markets import MarketBoard, MarketStatus, MarketView, PriceRange, VenuePhase
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Prices, PriceView
-from recio.rules.decision.exit_reasons import ExitContext, Keep, Sell, judge
-from recio.rules.market.quotes import WHOLE_CENTS, bid_of, market_on, sellable_floor
+from recio.rules.decision.exit_reasons import ExitContext, Keep, Reason, Sell, judge
+from recio.rules.market.quotes import WHOLE_CENTS, bid_of, market_on, sellable_floor, sellable_least
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.trading import ExitSection
 from recio.units import Price, Side, TradeId, price_text
@@ -33,8 +35,12 @@ class ExitMemory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     falling_since: datetime | None = None
     """Since when the probability has been below the stop without a break."""
-    attempts: int = 0
-    """Sales wanted so far; each is content with less than the one before."""
+    blind_since: datetime | None = None
+    """Since when nobody can say what it is worth."""
+    reason: str = ""
+    """What asks for the sale that is being tried; empty while nothing does."""
+    met_before: int = 0
+    """Exit orders that had met a book when that reason began: only those since then lower the floor."""
     last_attempt: datetime | None = None
     unsold_since: datetime | None = None
     """Since when a sale is wanted that nobody can make."""
@@ -71,6 +77,7 @@ def next_moment(trade: TradeView, remembered: ExitMemory, settings: ExitSection,
         (trade.opened_at, settings.min_hold_seconds),
         (trade.closes_at, -(last or 0.0)),
         (remembered.falling_since, settings.stop_confirm_seconds),
+        (remembered.blind_since, settings.blind_stop_after_seconds),
         (remembered.last_attempt, _pause(settings)),
         (remembered.unsold_since, settings.alarm_after_seconds),
     ):
@@ -98,37 +105,53 @@ def decide(
 
     if trade.state is not TradeState.OPEN or trade.held <= 0:
         return holds(f"{trade.state}")
+    reader, remaining = Reader(model), (trade.closes_at - now).total_seconds()
     if controls.flatten is not None:
-        return _flatten(trade, board, f"flatten: {controls.flatten.cause}", before, settings, now)
-    remaining = (trade.closes_at - now).total_seconds()
+        seen = _context(trade, board, prices, remaining, settings, now, reader)
+        return _flatten(trade, board, _flattened(trade, controls.flatten, seen), before, settings, now)
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
     closed = _switch(settings, controls)
     if closed:
         return holds(closed)
-    seen = _context(trade, board, prices, remaining, settings, now, Reader(model))
-    match judge(trade, seen, before.falling_since, settings, now):
-        case Keep(sentence=sentence, falling_since=since):
-            kept = changed(before, falling_since=since, unsold_since=None, alarmed=False)
-            return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
-        case Sell(why=why):
-            return _carry_out(trade, board, why, before, settings, now)
+    seen = _context(trade, board, prices, remaining, settings, now, reader)
+    match judge(trade.side, seen, before.falling_since, settings, now, before.blind_since):
+        case Keep() as keep:
+            return _kept(trade, keep, before, settings, now)
+        case Sell() as sell:
+            return _carry_out(trade, board, sell, before, settings, now)
+
+
+def _kept(
+    trade: TradeView, keep: Keep, before: ExitMemory, settings: ExitSection, now: datetime
+) -> ExitDecision:
+    """A reason that has ended leaves nothing behind. That nothing can judge a stop is told as a sale that nobody can make."""
+    kept = changed(before, falling_since=keep.falling_since, blind_since=keep.blind_since, reason="")
+    if keep.is_unguarded:
+        return _unsold(trade, keep.sentence, kept, settings, now)
+    kept = changed(kept, unsold_since=None, alarmed=False)
+    return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=keep.sentence), remembered=kept)
+
+
+def _flattened(trade: TradeView, halt: Halt, seen: ExitContext) -> Sell:
+    """It justifies any price, and says what the model would have kept."""
+    worth = (
+        "" if isinstance(seen.probability, str) else f", the model gives {trade.side} {seen.probability:.1%}"
+    )
+    return Sell(reason=Reason.FLATTEN, why=f"flatten: {halt.cause}{worth}")
 
 
 def _not_ahead(before: ExitMemory, now: datetime) -> ExitMemory:
     """What is remembered, with nothing in the future: a clock that was set back must not hold up a sale until it has caught up."""
-    falling_since, last_attempt, unsold_since = before.falling_since, before.last_attempt, before.unsold_since
-    if (
-        (falling_since is None or falling_since <= now)
-        and (last_attempt is None or last_attempt <= now)
-        and (unsold_since is None or unsold_since <= now)
-    ):
+    times = (before.falling_since, before.blind_since, before.last_attempt, before.unsold_since)
+    if all(each is None or each <= now for each in times):
         return before
     return changed(
         before,
-        falling_since=_at_most(falling_since, now),
-        last_attempt=_at_most(last_attempt, now),
-        unsold_since=_at_most(unsold_since, now),
+        falling_since=_at_most(before.falling_since, now),
+        blind_since=_at_most(before.blind_since, now),
+        last_attempt=_at_most(before.last_attempt, now),
+        unsold_since=_at_most(before.unsold_since, now),
     )
 
 
@@ -146,7 +169,7 @@ def _switch(settings: ExitSection, controls: TradingControls) -> str:
 def _flatten(
     trade: TradeView,
     board: MarketBoard | None,
-    why: str,
+    sell: Sell,
     before: ExitMemory,
     settings: ExitSection,
     now: datetime,
@@ -155,14 +178,15 @@ def _flatten(
     view = market_on(board, trade.ticker)
     is_blind = board is None or view is None or view.book is None or _is_old(board, settings, now)
     if not is_blind or now >= trade.closes_at or _hindered(board, view, unknown_market=""):
-        return _carry_out(trade, board, why, before, settings, now)
-    return _sell(trade, view, None, f"{why}; no bid can be seen: at the least price", before, settings, now)
+        return _carry_out(trade, board, sell, before, settings, now)
+    unseen = changed(sell, why=f"{sell.why}; no bid can be seen: at the least price")
+    return _sell(trade, view, None, unseen, before, settings, now)
 
 
 def _carry_out(
     trade: TradeView,
     board: MarketBoard | None,
-    why: str,
+    sell: Sell,
     before: ExitMemory,
     settings: ExitSection,
     now: datetime,
@@ -175,34 +199,48 @@ def _carry_out(
     hindered = _hindered(board, view)
     quote = None if view is None or hindered else bid_of(view, trade.side)
     if view is None or quote is None:
-        return _unsold(trade, why, hindered or "nobody bids for what is held", before, settings, now)
-    return _sell(trade, view, quote[0], f"{why}; bid {price_text(quote[0])}", before, settings, now)
+        why = f"to be sold ({sell.why}): {hindered or 'nobody bids for what is held'}"
+        return _unsold(trade, why, before, settings, now)
+    bid = changed(sell, why=f"{sell.why}; bid {price_text(quote[0])}")
+    return _sell(trade, view, quote[0], bid, before, settings, now)
 
 
 def _sell(
     trade: TradeView,
     view: MarketView | None,
     bid: Price | None,
-    why: str,
+    sell: Sell,
     before: ExitMemory,
     settings: ExitSection,
     now: datetime,
 ) -> ExitDecision:
     """The next attempt, once the last one is long enough ago. Without a view, what the trade's own row says."""
+    if before.reason != sell.reason:
+        before = changed(before, reason=sell.reason.value, met_before=trade.exits_met)
     if before.last_attempt is not None and (now - before.last_attempt).total_seconds() < _pause(settings):
-        held = Holds(trade_id=trade.trade_id, sentence="waits before the next attempt to sell")
-        return ExitDecision(outcome=held, remembered=before)
+        return _unsold(trade, "waits before the next attempt to sell", before, settings, now)
     ranges = WHOLE_CENTS if view is None else view.market.price_ranges
+    floor = _floor(trade, ranges, bid, trade.exits_met - before.met_before, sell.least, settings)
+    if bid is not None and bid < floor:
+        why = f"to be sold ({sell.why}): that is below {price_text(floor)}, the least that is taken for it"
+        return _unsold(trade, why, before, settings, now)
     intent = CloseIntent(
         trade_id=trade.trade_id,
         exchange_index=trade.exchange_index if view is None else view.market.exchange_index,
         quantity=trade.held,
-        floor=sellable_floor(ranges, trade.side, _floor(bid, before.attempts, settings)),
+        floor=floor,
         decided_at=now,
-        why=why,
+        why=sell.why,
     )
-    after = ExitMemory(falling_since=before.falling_since, attempts=before.attempts + 1, last_attempt=now)
-    return ExitDecision(outcome=intent, remembered=after)
+    return ExitDecision(outcome=intent, remembered=_tried(before, now))
+
+
+def _tried(before: ExitMemory, now: datetime) -> ExitMemory:
+    """Somebody is called once the first of several attempts is too long ago, whatever became of them."""
+    since, last = before.unsold_since, before.last_attempt
+    if since is not None and last is not None and since <= last:
+        return changed(before, last_attempt=now)
+    return changed(before, last_attempt=now, unsold_since=now, alarmed=False)
 
 
 def _pause(settings: ExitSection) -> float:
@@ -211,25 +249,32 @@ def _pause(settings: ExitSection) -> float:
 
 
 def _unsold(
-    trade: TradeView, why: str, hindered: str, before: ExitMemory, settings: ExitSection, now: datetime
+    trade: TradeView, sentence: str, before: ExitMemory, settings: ExitSection, now: datetime
 ) -> ExitDecision:
     since = before.unsold_since or now
     overdue = (now - since).total_seconds() >= settings.alarm_after_seconds
-    held = Holds(
-        trade_id=trade.trade_id,
-        sentence=f"to be sold ({why}): {hindered}",
-        alarm=overdue and not before.alarmed,
-    )
+    held = Holds(trade_id=trade.trade_id, sentence=sentence, alarm=overdue and not before.alarmed)
     return ExitDecision(outcome=held, remembered=changed(before, unsold_since=since, alarmed=overdue))
 
 
-def _floor(bid: Price | None, attempts: int, settings: ExitSection) -> Price:
-    """The bid less the slippage, and less again with each attempt that left something unsold, down to the least."""
-    least = Price(1) if settings.min_floor_dollars is None else settings.min_floor_dollars
-    if bid is None:
-        return Price(max(1, least))
-    floor = bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
-    return Price(max(1, least, floor))
+def _floor(
+    trade: TradeView,
+    ranges: Sequence[PriceRange],
+    bid: Price | None,
+    attempts: int,
+    least: Price,
+    settings: ExitSection,
+) -> Price:
+    """The bid less the slippage, and less again with each attempt that met a book and left something unsold.
+
+    Never below what the reason justifies or the settings want, on the grid too.
+    """
+    lowest = Price(max(1, least, settings.min_floor_dollars or 0))
+    given_way = (
+        0 if bid is None else bid - settings.max_slippage_dollars - attempts * settings.floor_step_dollars
+    )
+    floor = sellable_floor(ranges, trade.side, Price(max(lowest, given_way)))
+    return floor if floor >= lowest else sellable_least(ranges, trade.side, lowest)
 
 
 def _hindered(
@@ -266,6 +311,8 @@ def _context(
         bid=None if quote is None else quote[0],
         probability=_own_probability(trade, board, view, price, settings, now, reader),
         momentum=price.momentum if price is not None and trusted else None,
+        paid=Price(trade.entry_cost // trade.entry_quantity) if trade.entry_quantity else None,
+        is_blind=not _hindered(board, view, unknown_market=""),
     )
 
 

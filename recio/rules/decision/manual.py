@@ -13,6 +13,7 @@ from recio.messages.markets import MarketView
 from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.entry import EntryInputs, Waits, first_closed_gate
 from recio.rules.decision.entry_gates import gates_of_a_market
+from recio.rules.decision.keeping_gates import own_exit
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, market_on, price_in_range, quantity_up_to
 from recio.rules.pricing.fees import max_fee
@@ -55,12 +56,13 @@ def decide(request: TradeRequest, seen: EntryInputs, common: Strategy, now: date
     price = gates_of_a_market(view, known, trades, seen.board.heard_at, settings, now)
     if isinstance(price, Waits):
         return price
-    return _intent(request, view, price, Reader(common.model), now)
+    return _intent(request, view, price, common, now)
 
 
 def _intent(
-    request: TradeRequest, view: MarketView, price: PriceView, reader: Reader, now: datetime
+    request: TradeRequest, view: MarketView, price: PriceView, common: Strategy, now: datetime
 ) -> OpenIntent | Waits:
+    reader = Reader(common.model)
     probability = reader.probability(view.market, price, now)
     if isinstance(probability, str):
         return Waits(gate="probability", sentence=f"the model cannot say what it is worth: {probability}")
@@ -68,6 +70,10 @@ def _intent(
     if isinstance(ask, Waits):
         return ask
     own = probability if request.side is Side.YES else 1.0 - probability
+    if common.entry.only_what_exit_keeps and (
+        why := own_exit(view, request.side, own, price, common.exit, now)
+    ):
+        return Waits(gate="own exit", sentence=why)
     return OpenIntent(
         strategy=MANUAL,
         ticker=request.ticker,

@@ -9,7 +9,16 @@ from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 
 from recio.settings.trading import EntrySection, Sizing
-from recio.units import ONE_CONTRACT, Money, Price, Quantity, money_decimal, price_decimal
+from recio.units import (
+    ONE_CONTRACT,
+    Money,
+    Price,
+    Quantity,
+    money_decimal,
+    price_decimal,
+    price_text,
+    quantity_text,
+)
 
 ONE = Decimal(1)
 
@@ -29,11 +38,27 @@ def contracts(
     lower_bound: Callable[[], float | str],
     available: Quantity,
 ) -> Quantity | str:
-    """What to ask for at this price at most, or why nothing.
+    """What to ask for at this price at most, or why nothing: a crumb is left to others.
 
     `lower_bound` gives the lower bound of the probability, or why there is none; it costs more than the rest and is
     asked only where it counts.
     """
+    wanted = _wanted(settings, limit, fee_per_contract, lower_bound, available)
+    if isinstance(wanted, str) or wanted >= settings.min_contracts:
+        return wanted
+    least = quantity_text(settings.min_contracts)
+    return (
+        f"{quantity_text(wanted)} contracts could be had up to {price_text(limit)} (at least {least} wanted)"
+    )
+
+
+def _wanted(
+    settings: EntrySection,
+    limit: Price,
+    fee_per_contract: Money,
+    lower_bound: Callable[[], float | str],
+    available: Quantity,
+) -> Quantity | str:
     most = Quantity(min(settings.contracts, available))
     match settings.sizing:
         case Sizing.FIXED:

@@ -74,21 +74,45 @@ def sellable_floor(ranges: Sequence[PriceRange], side: Side, floor: Price) -> Pr
     Selling YES is an ask, so its limit steps down; selling NO is a bid of YES, whose limit steps up.
     """
     if side is Side.YES:
-        lowest = min(each.start or each.start + each.step for each in ranges)
-        fits = (
-            Price(each.start + (min(floor, each.end) - each.start) // each.step * each.step)
-            for each in ranges
-            if each.start <= floor
-        )
-        return max((price for price in fits if 0 < price < ONE_DOLLAR), default=Price(lowest))
-    wanted = complement(floor)
+        below = _at_or_below(ranges, floor)
+        return _lowest(ranges) if below is None else below
+    above = _at_or_above(ranges, complement(floor))
+    return complement(_highest(ranges) if above is None else above)
+
+
+def sellable_least(ranges: Sequence[PriceRange], side: Side, least: Price) -> Price:
+    """The nearest price on a market's grid at or above `least`, or its highest, in own terms."""
+    if side is Side.YES:
+        above = _at_or_above(ranges, least)
+        return _highest(ranges) if above is None else above
+    below = _at_or_below(ranges, complement(least))
+    return complement(_lowest(ranges) if below is None else below)
+
+
+def _at_or_below(ranges: Sequence[PriceRange], price: Price) -> Price | None:
     fits = (
-        Price(each.start + -(-(max(wanted, each.start) - each.start) // each.step) * each.step)
+        Price(each.start + (min(price, each.end) - each.start) // each.step * each.step)
         for each in ranges
-        if each.end >= wanted
+        if each.start <= price
     )
-    highest = max(each.end if each.end < ONE_DOLLAR else each.end - each.step for each in ranges)
-    return complement(min((price for price in fits if 0 < price < ONE_DOLLAR), default=Price(highest)))
+    return max((each for each in fits if 0 < each < ONE_DOLLAR), default=None)
+
+
+def _at_or_above(ranges: Sequence[PriceRange], price: Price) -> Price | None:
+    fits = (
+        Price(each.start + -(-(max(price, each.start) - each.start) // each.step) * each.step)
+        for each in ranges
+        if each.end >= price
+    )
+    return min((each for each in fits if 0 < each < ONE_DOLLAR), default=None)
+
+
+def _lowest(ranges: Sequence[PriceRange]) -> Price:
+    return Price(min(each.start or each.start + each.step for each in ranges))
+
+
+def _highest(ranges: Sequence[PriceRange]) -> Price:
+    return Price(max(each.end if each.end < ONE_DOLLAR else each.end - each.step for each in ranges))
 
 
 def price_in_range(price: Price, view: MarketView) -> bool:

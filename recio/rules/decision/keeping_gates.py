@@ -1,0 +1,52 @@
+"""Whether what could be bought would be kept: not beside somebody else's position, and not under its own exit's stop; it prices nothing."""
+
+from __future__ import annotations
+
+import math
+from datetime import datetime
+
+from recio.messages.account import AccountView
+from recio.messages.controls import Switch, TradingControls
+from recio.messages.markets import MarketView
+from recio.messages.prices import PriceView
+from recio.rules.account.risk import made_externally
+from recio.rules.decision.entry_gates import Waits
+from recio.rules.decision.exit_reasons import ExitContext, sells_on_sight
+from recio.rules.market.quotes import bid_of
+from recio.settings.trading import ExitSection
+from recio.units import Side
+
+
+def keeping_gate(
+    view: MarketView,
+    side: Side,
+    probability: float,
+    price: PriceView,
+    *,
+    account: AccountView | None,
+    controls: TradingControls | None,
+    exits: ExitSection | None,
+    now: datetime,
+) -> Waits | None:
+    """The first gate that is closed. `exits` None: nobody asks whether it would be sold again."""
+    if external := made_externally(account, view.market.ticker):
+        return Waits(gate="made externally", sentence=external)
+    is_off = controls is not None and controls.off(Switch.EXIT) is not None
+    why = "" if exits is None or is_off else own_exit(view, side, probability, price, exits, now)
+    return Waits(gate="own exit", sentence=why) if why else None
+
+
+def own_exit(
+    view: MarketView, side: Side, probability: float, price: PriceView, exits: ExitSection, now: datetime
+) -> str:
+    """Why what is bought at this sight would be sold again on the same sight; empty if it would be kept."""
+    quote = bid_of(view, side)
+    seen = ExitContext(
+        remaining=(view.market.close_time - now).total_seconds(),
+        held_for=math.inf,
+        bid=None if quote is None else quote[0],
+        probability=probability,
+        momentum=price.momentum,
+    )
+    why = sells_on_sight(side, seen, exits, now)
+    return f"its own exit would sell it again: {why}" if why else ""

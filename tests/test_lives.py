@@ -1,0 +1,68 @@
+"""A database that is away, at the start or later, is waited for in the process; nothing else is."""
+
+from __future__ import annotations
+
+import anyio
+import pytest
+
+from recio.daemon import lives
+from recio.daemon.lives import Waiting, live_on
+from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal
+
+
+@pytest.fixture(autouse=True)
+def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lives, "TRY_EVERY", 0.001)
+
+
+async def run(*faults: Exception | None, after_lock: bool = False) -> int:
+    """Lives that end with these faults, one after another; None ends in order. Returns how many there were."""
+    left, begun = list(faults), 0
+
+    async def live(waiting: Waiting) -> None:
+        nonlocal begun
+        begun += 1
+        fault = left.pop(0)
+        if after_lock and fault is not TAKEN:
+            waiting.end()
+        if fault is not None:
+            raise ExceptionGroup("of a task group", [fault])
+
+    with anyio.fail_after(5):
+        await live_on(live, anyio.Event())
+    return begun
+
+
+AWAY, TAKEN = DatabaseAway("connection refused"), BadConfig("another recio holds it", lock_is_taken=True)
+
+
+async def test_a_database_that_is_away_at_the_start_or_later_is_waited_for():
+    assert await run(AWAY, AWAY, AWAY, None) == 4
+    assert await run(AWAY, AWAY, None, after_lock=True) == 3
+
+
+@pytest.mark.parametrize("fault", [BadConfig("no"), Fatal("no"), TAKEN])
+async def test_whatever_else_ends_a_life_ends_the_process(fault: Exception):
+    with pytest.raises(type(fault)):
+        await run(AWAY, fault)
+
+
+async def test_a_lock_that_our_own_last_life_may_still_hold_is_waited_for_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    assert await run(AWAY, TAKEN, TAKEN, None, after_lock=True) == 4
+    monkeypatch.setattr(lives, "LOCK_LINGERS", 0.0)
+    with pytest.raises(Fatal) as ended:
+        await run(AWAY, TAKEN, None, after_lock=True)
+    assert ended.value.exit_code is ExitCode.TEMPORARY
+
+
+async def test_who_is_asked_to_stop_waits_no_longer():
+    stop = anyio.Event()
+
+    async def live(_waiting: Waiting) -> None:
+        stop.set()
+        raise AWAY
+
+    with anyio.fail_after(5):
+        await live_on(live, stop)
