@@ -153,7 +153,7 @@ def test_a_secret_dsn_never_appears_in_an_error_or_a_repr(tmp_path: Path):
 def test_a_private_key_that_others_can_read_is_refused(tmp_path: Path):
     key = tmp_path / "key.pem"
     key.write_text("x", encoding="utf-8")
-    os.chmod(key, 0o640)
+    os.chmod(key, 0o644)
     with pytest.raises(BadConfig, match="chmod 600"):
         check_private_key_file(key)
     os.chmod(key, 0o600)

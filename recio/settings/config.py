@@ -22,6 +22,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
+from recio.settings.file_access import others_with_access
 from recio.settings.prices import PricesSection, SymbolSection, as_written, keys_of
 from recio.settings.renamed import renamed_key, renamed_value
 from recio.settings.risk import RiskSection
@@ -145,7 +146,7 @@ def parse(table: dict[str, Any], source: str) -> Config:
 def check_private_key_file(path: Path) -> None:
     """Refuse a private key that is missing, unreadable or readable by others. Raises BadConfig."""
     try:
-        mode = path.stat().st_mode
+        mode, others = path.stat().st_mode, others_with_access(path)
     except OSError as error:
         raise BadConfig(
             f"kalshi.key_path = {str(path)!r}: {error.strerror}; put the private key there"
@@ -154,10 +155,9 @@ def check_private_key_file(path: Path) -> None:
         raise BadConfig(
             f"kalshi.key_path = {str(path)!r} is not a file; it must be the private key in PEM form"
         )
-    if mode & 0o077:
+    if others:
         raise BadConfig(
-            f"kalshi.key_path = {str(path)!r} is readable by others (mode {stat.S_IMODE(mode):04o}); "
-            f"run: chmod 600 {path}"
+            f"kalshi.key_path = {str(path)!r} is readable by others ({', '.join(others)}); run: chmod 600 {path}"
         )
 
 
