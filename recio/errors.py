@@ -24,19 +24,22 @@ class Fatal(Exception):
     """A fault that going on would make worse: the process stops with `exit_code`.
 
     The message is shown to the user as it is, so it names the thing, its value and what to do,
-    and never contains a secret.
+    and never contains a secret. `may_pass_within`: host seconds in which it may yet turn out to have passed.
     """
 
-    def __init__(self, message: str, exit_code: ExitCode = ExitCode.FATAL) -> None:
+    def __init__(
+        self, message: str, exit_code: ExitCode = ExitCode.FATAL, *, may_pass_within: float = 0.0
+    ) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.may_pass_within = may_pass_within
 
 
 class BadConfig(Fatal):
     """A setting, key or command-line value recio refuses; nothing was started or changed."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, ExitCode.CONFIG)
+    def __init__(self, message: str, *, may_pass_within: float = 0.0) -> None:
+        super().__init__(message, ExitCode.CONFIG, may_pass_within=may_pass_within)
 
 
 class BadRecording(Fatal):

@@ -55,6 +55,11 @@ DISPENSABLE = frozenset({"status_http", "recorder", "shadow"})
 """Tasks without which trading goes on as well: a page, a recording or a shadow that stands still is no reason to start anew."""
 
 
+OUTSIDE = frozenset({"market_sync", "discovery", "account_sync", "kill_switch", "price_feed"})
+"""Tasks that work with hosts which are not ours: what passes there is waited for, be it hours, since a process that
+starts anew finds the same hosts away."""
+
+
 Say = Callable[[str], None]
 Run = Callable[[Say], Awaitable[None]]
 
@@ -64,7 +69,7 @@ class RestartPolicy:
     """Back-off doubles from `first_wait` to `longest_wait` host seconds and is forgotten after `calm`.
 
     A task that faults `give_up_after` times without `calm` seconds of health in between is given up:
-    the process ends and systemd starts it anew.
+    the process ends and systemd starts it anew. Of a task in OUTSIDE only bugs count.
     """
 
     first_wait: float = 0.25
@@ -108,7 +113,7 @@ async def supervise(
     that a bug in one task never stops exits or reconciliation; if it persists the process ends.
     """
     health = task_health.enter(name)
-    faults = 0
+    faults = counted = 0
     while True:
         began = time.monotonic()
         health.begin()
@@ -125,11 +130,14 @@ async def supervise(
                 log.warning("task restarts", task=name, why=health.last_error)
             else:
                 log.error("task broke", task=name, exc_info=error)
-        faults = 1 if time.monotonic() - began > policy.calm else faults + 1
-        if faults >= policy.give_up_after:
+        if time.monotonic() - began > policy.calm:
+            faults = counted = 0
+        faults += 1
+        counted += not (name in OUTSIDE and isinstance(fault, Transient))
+        if counted >= policy.give_up_after:
             health.state = State.STOPPED
             raise Fatal(
-                f"task {name} failed {faults} times in a row, last: {health.last_error}", ExitCode.TEMPORARY
+                f"task {name} failed {counted} times in a row, last: {health.last_error}", ExitCode.TEMPORARY
             )
         health.state = State.BACKING_OFF
         health.restarts += 1

@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from recio.errors import ExitCode, Fatal, Transient
-from recio.supervisor import HealthByTask, RestartPolicy, Say, State, leading_fault, supervise
+from recio.supervisor import OUTSIDE, HealthByTask, RestartPolicy, Say, State, leading_fault, supervise
 
 FAST = RestartPolicy(first_wait=0.0, longest_wait=0.0, give_up_after=4)
 
@@ -43,6 +43,27 @@ async def test_a_bug_restarts_the_task_too_but_not_for_ever():
         await supervise("task", run, task_health, FAST)
     assert caught.value.exit_code == ExitCode.TEMPORARY
     assert task_health.tasks["task"].state is State.STOPPED
+
+
+async def test_hosts_that_are_not_ours_are_waited_for_as_long_as_it_takes():
+    """The same fault inside the house gives the task up, and so does a bug in a task that works with the outside."""
+    lives = 0
+
+    async def run(_say: Say) -> None:
+        nonlocal lives
+        lives += 1
+        if lives == 10 * FAST.give_up_after:
+            raise KeyError("bug")
+        if lives > 10 * FAST.give_up_after:
+            raise Fatal("seen enough")
+        raise Transient("away")
+
+    with anyio.fail_after(3):
+        with pytest.raises(Fatal, match="seen enough"):
+            await supervise(min(OUTSIDE), run, HealthByTask(), FAST)
+        lives = 0
+        with pytest.raises(Fatal, match="failed 4 times"):
+            await supervise("trade_manager", run, HealthByTask(), FAST)
 
 
 async def test_fatal_goes_through_at_once_even_out_of_a_group():

@@ -126,7 +126,7 @@ async def _start_until_done(
     """What systemd does for a droplet: start the daemon anew when it ended for a passing reason."""
     for left in range(STARTS_AT_MOST - 1, -1, -1):
         try:
-            await app.run(config, venue, stop, database=database, companion=narrator.follow)
+            await app.run(config, venue, stop, database=database, companion=narrator.follow, waits=False)
             return
         except Exception as error:
             fault = leading_fault(error)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import Any
 
@@ -32,9 +33,11 @@ from recio.daemon.shutdown import (
     let_orders_be_answered,
 )
 from recio.daemon.signals import HALT_LEVELS, halt_on_signals
-from recio.daemon.startup import Owned, owned_pool, prepared_dsn
+from recio.daemon.startup import Owned, owned_database
 from recio.daemon.venue import Venue
+from recio.daemon.waiting import Start, opened, tell_of_the_start
 from recio.daemon.watchdog import keep_systemd_told
+from recio.db.pool import alongside
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.settings.config import Config
@@ -57,21 +60,30 @@ async def run(
     *,
     database: str = DATABASE,
     companion: Companion | None = None,
+    waits: bool = True,
 ) -> None:
-    """Run the daemon until `stop` is set or the companion ends. Raises Fatal, alone or in a group."""
+    """Run the daemon until `stop` is set or the companion ends. Raises Fatal, alone or in a group.
+
+    `waits`: for a database that is away at the start, as long as it takes; otherwise that raises Fatal too.
+    """
     traces = order_trace.armed(config.kalshi.environment)
     freeze_points.arm(
         os.environ.get(freeze_points.VARIABLE), simulated=config.kalshi.environment is Environment.SIM
     )
     data_dir.refuse_taken_port(config.status.port)
     data_dir.claim(config)
+    opening = partial(owned_database, config, venue, database)
+    start = Start()
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
-        async with (
-            prepared_dsn(config, database) as dsn,
-            owned_pool(config, venue, dsn) as owned,
-            aiohttp.ClientSession(trace_configs=traces) as session,
-        ):
+        async with alongside(partial(tell_of_the_start, start)), AsyncExitStack() as stack:
+            owned = await (
+                opened(stack, opening, stop, start) if waits else stack.enter_async_context(opening())
+            )
+            start.is_over = True
+            if owned is None:
+                return
+            session = await stack.enter_async_context(aiohttp.ClientSession(trace_configs=traces))
             wires = Wires()
             hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
             try:

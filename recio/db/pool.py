@@ -29,6 +29,8 @@ PROOF_PATIENCE = 10.0
 """Host seconds to wait for an answer before the lock counts as lost and the daemon ends."""
 LOCK_PATIENCE = "3s"
 """How long a killed daemon's connection may take to be noticed by the server and give the lock up."""
+VANISHED_WITHIN = 60.0
+"""Host seconds in which a server across a network has noticed, by the keepalives below, that a holder vanished."""
 SERVER_SETTINGS = {"timezone": "UTC"}
 SERVER_LIMIT = {"statement_timeout": f"{STATEMENT_TIMEOUT + 5:.0f}s"}
 """Ends a statement whose client vanished without a word; a live client gives up first, by itself."""
@@ -164,7 +166,8 @@ async def advisory_lock(
         if not taken:
             raise BadConfig(
                 "another recio holds this database's account lock: one daemon per account;"
-                f" it is {await _holder(connection, key)}; stop it first"
+                f" it is {await _holder(connection, key)}; stop it first",
+                may_pass_within=VANISHED_WITHIN,
             )
         reached(CrashPoint.LOCK_HELD)
         lock.proven_at = asked
