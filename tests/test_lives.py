@@ -6,7 +6,7 @@ import anyio
 import pytest
 
 from recio.daemon import lives
-from recio.daemon.lives import Waiting, live_on
+from recio.daemon.lives import ATTEMPT_LIMIT, READY_AFTER, Waiting, lines_of, live_on
 from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal
 
 
@@ -66,3 +66,33 @@ async def test_who_is_asked_to_stop_waits_no_longer():
 
     with anyio.fail_after(5):
         await live_on(live, stop)
+
+
+async def test_under_a_manager_a_lock_whose_holder_may_have_vanished_is_waited_for_and_not_for_ever(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("NOTIFY_SOCKET", "/nobody/listens")
+    assert await run(TAKEN, TAKEN, None) == 3
+    monkeypatch.setattr(lives, "LOCK_LINGERS", 0.0)
+    with pytest.raises(BadConfig):
+        await run(TAKEN, None)
+
+
+def test_systemd_is_told_what_is_waited_for_and_that_the_start_goes_on():
+    waiting = Waiting(since=0.0, attempted_at=10.0)
+    assert lines_of(waiting, 10.0)[0] == "STATUS=starting"
+    waiting.why = "connection refused"
+    soon = lines_of(waiting, 10.0)
+    assert soon[:2] == ["STATUS=waits for the database: connection refused", "WATCHDOG=1"]
+    assert soon[2].startswith("EXTEND_TIMEOUT_USEC=")
+    assert "READY=1" not in soon
+
+
+def test_a_boot_does_not_wait_with_us_for_ever():
+    waiting = Waiting(why="connection refused", since=0.0, attempted_at=READY_AFTER)
+    assert lines_of(waiting, READY_AFTER + 1)[-1] == "READY=1"
+
+
+def test_an_attempt_that_hangs_is_not_called_progress():
+    waiting = Waiting(why="connection refused", since=0.0, attempted_at=0.0)
+    assert "WATCHDOG=1" not in lines_of(waiting, ATTEMPT_LIMIT + 1)

@@ -7,7 +7,7 @@ import argparse
 from recio import log
 from recio.commands.event_loop import until_signal
 from recio.commands.options import add_config, config_of
-from recio.daemon import app
+from recio.daemon import app, own_process
 from recio.daemon.venue import find_venue
 from recio.errors import ExitCode
 
@@ -18,6 +18,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    own_process.prepare_for_a_crash()  # before there is a key in memory
     config = config_of(options.config)
     venue = find_venue(config)
     log.configure(config.log, venue.clock)

@@ -33,7 +33,7 @@ from recio.daemon.shutdown import (
     let_orders_be_answered,
 )
 from recio.daemon.signals import HALT_LEVELS, halt_on_signals
-from recio.daemon.startup import Owned, owned_pool, prepared_dsn
+from recio.daemon.startup import Owned, owned_database
 from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
 from recio.kalshi import order_trace
@@ -59,7 +59,10 @@ async def run(
     database: str = DATABASE,
     companion: Companion | None = None,
 ) -> None:
-    """Run the daemon until `stop` is set or the companion ends. Raises Fatal, alone or in a group."""
+    """Run the daemon until `stop` is set or the companion ends; a database that is away is waited for.
+
+    Raises Fatal, alone or in a group.
+    """
     traces = order_trace.armed(config.kalshi.environment)
     freeze_points.arm(
         os.environ.get(freeze_points.VARIABLE), simulated=config.kalshi.environment is Environment.SIM
@@ -71,8 +74,7 @@ async def run(
 
         async def live(waiting: Waiting) -> None:
             async with (
-                prepared_dsn(config, database) as dsn,
-                owned_pool(config, venue, dsn) as owned,
+                owned_database(config, venue, database) as owned,
                 aiohttp.ClientSession(trace_configs=traces) as session,
             ):
                 waiting.end()

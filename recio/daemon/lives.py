@@ -1,6 +1,7 @@
 """Begins a life of the daemon anew whenever its database was away, in the same process, until it is asked to stop.
 
-Without its database nothing is traded: an order needs its row first. What else ends a life ends the process.
+Without its database nothing is traded: an order needs its row first. What else ends a life ends the process. A process
+that ends because something outside is away only finds it away again, and whoever counts starts gives up on it.
 """
 
 from __future__ import annotations
@@ -22,10 +23,16 @@ from recio.supervisor import leading_fault
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TRY_EVERY = 1.0
-"""Host seconds between the end of a life and the next attempt at one."""
+"""Host seconds between the end of a life and the next attempt at one, and between two words to systemd."""
 TELL_EVERY = 60.0
 LOCK_LINGERS = 60.0
-"""Host seconds for which a server may keep the lock of a life whose connection broke without a word."""
+"""Host seconds for which a server may keep the lock of a holder whose connection broke without a word."""
+READY_AFTER = 30.0
+"""Host seconds of waiting after which systemd is told READY all the same: a boot does not wait with us, and from then
+on the watchdog does look."""
+ATTEMPT_LIMIT = 300.0
+"""Host seconds that one attempt may take, a migration included, before the watchdog is no longer fed."""
+EXTEND_MICROSECONDS = 30_000_000
 
 
 @dataclass(slots=True)
@@ -34,14 +41,17 @@ class Waiting:
 
     why: str = ""
     since: float = field(default_factory=time.monotonic)
+    attempted_at: float = field(default_factory=time.monotonic)
     told_at: float = -math.inf
     lived: bool = False
     """Whether the database was ours before."""
+    is_over: bool = False
+    """A life has its database: it speaks for itself."""
 
     def begin(self, why: str) -> None:
-        if not self.why:
+        if self.is_over:
             self.since = time.monotonic()
-        self.why = why
+        self.why, self.is_over = why, False
         if time.monotonic() - self.told_at >= TELL_EVERY:
             self.told_at = time.monotonic()
             log.error(
@@ -51,7 +61,9 @@ class Waiting:
             )
 
     def end(self) -> None:
-        self.why, self.told_at, self.lived = "", -math.inf, True
+        if self.why:
+            log.info("no longer waiting", seconds=round(time.monotonic() - self.since, 1))
+        self.why, self.told_at, self.lived, self.is_over = "", -math.inf, True, True
 
 
 async def live_on(live: Callable[[Waiting], Awaitable[None]], stop: anyio.Event) -> None:
@@ -62,6 +74,7 @@ async def live_on(live: Callable[[Waiting], Awaitable[None]], stop: anyio.Event)
     waiting = Waiting()
     async with alongside(partial(_keep_told, waiting)):
         while not stop.is_set():
+            waiting.attempted_at = time.monotonic()
             fault = await _fault_of(live, waiting)
             if fault is None:
                 return
@@ -83,19 +96,34 @@ async def _fault_of(live: Callable[[Waiting], Awaitable[None]], waiting: Waiting
 
 
 def _passes(fault: BaseException, waiting: Waiting) -> bool:
-    """Whether to try again. After a life of ours the lock that somebody holds may be our own. Raises Fatal if it is not."""
-    if isinstance(fault, BadConfig) and fault.lock_is_taken and waiting.lived and waiting.why:
-        if time.monotonic() - waiting.since > LOCK_LINGERS:
+    """Whether to try again. Raises Fatal for a lock that is not given up.
+
+    After a life of ours the lock that somebody holds may be our own. Under a service manager it may be that of the process
+    before: by hand the holder is told at once, and a manager that hears "bad config" never tries again.
+    """
+    if not isinstance(fault, BadConfig) or not fault.lock_is_taken:
+        return isinstance(fault, DatabaseAway)
+    is_late = time.monotonic() - waiting.since > LOCK_LINGERS
+    if waiting.lived and waiting.why:
+        if is_late:
             raise Fatal(f"after the database was away: {fault}", ExitCode.TEMPORARY) from fault
         return True
-    return isinstance(fault, DatabaseAway)
+    return systemd.is_listening() and not is_late
 
 
 async def _keep_told(waiting: Waiting) -> None:
     """Only while no life tells it itself: to wait is no reason to be killed."""
     while True:
-        if waiting.why:
-            systemd.notify(
-                f"STATUS=waits for the database: {waiting.why}", "WATCHDOG=1", "EXTEND_TIMEOUT_USEC=30000000"
-            )
+        if not waiting.is_over:
+            systemd.notify(*lines_of(waiting, time.monotonic()))
         await anyio.sleep(TRY_EVERY)
+
+
+def lines_of(waiting: Waiting, now: float) -> list[str]:
+    """The lines for the notify socket; nothing that feeds the watchdog once an attempt hangs."""
+    lines = [f"STATUS=waits for the database: {waiting.why}" if waiting.why else "STATUS=starting"]
+    if now - waiting.attempted_at <= ATTEMPT_LIMIT:
+        lines += ["WATCHDOG=1", f"EXTEND_TIMEOUT_USEC={EXTEND_MICROSECONDS}"]
+    if waiting.why and now - waiting.since > READY_AFTER:
+        lines.append("READY=1")
+    return lines

@@ -53,6 +53,13 @@ class Owned:
 
 
 @asynccontextmanager
+async def owned_database(config: Config, venue: Venue, database: str) -> AsyncGenerator[Owned]:
+    """The database of this daemon, found or started, and proven to be its alone."""
+    async with prepared_dsn(config, database) as dsn, owned_pool(config, venue, dsn) as owned:
+        yield owned
+
+
+@asynccontextmanager
 async def prepared_dsn(config: Config, database: str) -> AsyncGenerator[str]:
     async def prepare(server: EmbeddedServer) -> None:
         log.info("database started", where="embedded", data=str(server.data_dir))

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 from recio.errors import BadConfig
+from recio.settings.file_access import others_with_access
 
 LONGEST_FILE = 65_536
 """Bytes; a private key has a few thousand."""
@@ -61,10 +62,9 @@ def _content(path: Path) -> bytes:
 def _refuse_unfit(path: Path, status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
         raise BadConfig(f"{_named(path)} is not a file; it must be the private key in PEM form")
-    if status.st_mode & 0o077:
+    if others := others_with_access(path):
         raise BadConfig(
-            f"{_named(path)} is readable by others (mode {stat.S_IMODE(status.st_mode):04o});"
-            f" run: chmod 600 '{path}'"
+            f"{_named(path)} is readable by others ({', '.join(others)}); run: chmod 600 '{path}'"
         )
     if status.st_size > LONGEST_FILE:
         raise BadConfig(f"{_named(path)} has {status.st_size:,} bytes, which no private key has; {UNCHANGED}")
