@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace as changed
 from pydantic import ValidationError
 
@@ -245,7 +245,7 @@ class Segment:
 
     def _price(self, symbol: str, before: PriceView | None, told: PriceNews) -> PriceView:
         was = before and before.tick
-        minute = () if before is None else before.last_minute
+        minute, prints = ((), ()) if before is None else (before.last_minute, before.prints)
         return PriceView(
             tick=PriceTick(
                 symbol=symbol,
@@ -257,11 +257,17 @@ class Segment:
                 else self._at(told.received_at),
             ),
             volatility=_newer(told.volatility, before and before.volatility),
+            error=_told(told.error, before and before.error),
+            basis_error=_told(told.basis_error, before and before.basis_error),
+            unmeasured=_newer(told.unmeasured, () if before is None else before.unmeasured),
+            final_minute=_newer(told.final_minute, before and before.final_minute),
             last_minute=(*minute[told.forgotten :], *told.seconds),
+            prints=(*prints[told.prints_forgotten :], *told.prints),
             heard_at=_known(before).heard_at if told.heard_at is None else self._at(told.heard_at),
             momentum=_newer(told.momentum, before and before.momentum),
             momentum_peaks=_newer(told.momentum_peaks, () if before is None else before.momentum_peaks),
             unreliable=_newer(told.unreliable, "" if before is None else before.unreliable),
+            doubt=_newer(told.doubt, "" if before is None else before.doubt),
         )
 
     def _board_change(self) -> BoardChange | None:
@@ -333,6 +339,10 @@ def _changed(before: Side, changes: Side, *, highest_first: bool) -> Side:
         return before
     levels = dict(before) | dict(changes)
     return tuple(sorted((each for each in levels.items() if each[1]), reverse=highest_first))
+
+
+def _told(change: float | UnsetType, before: float | None) -> float:
+    return _known(before) if change is UNSET else change
 
 
 def _known(value: T | None) -> T:

@@ -105,6 +105,10 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
             "price unreliable",
             lambda w: changed(w, prices=prices(replace(price(), unreliable="sources differ"))),
         ),
+        (
+            "price error",
+            lambda w: changed(w, prices=prices(replace(price(), doubt="it may be 3.0 bp off"))),
+        ),
         ("market untradable", lambda w: changed(w, board=board(view(market(untradable="another index"))))),
         ("no market", lambda w: changed(w, board=None)),
         ("no market", lambda w: changed(w, board=replace(board(), by_ticker={}))),

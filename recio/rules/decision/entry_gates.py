@@ -23,6 +23,7 @@ GATES = (
     "no market",
     "no price",
     "price unreliable",
+    "price error",
     "price age",
     "spike",
     "market untradable",
@@ -87,6 +88,8 @@ def spot_gate(
         return Waits(gate="no price", sentence=f"no price of {view.market.symbol} yet")
     if price.unreliable:
         return Waits(gate="price unreliable", sentence=f"price of {view.market.symbol}: {price.unreliable}")
+    if price.doubt:
+        return Waits(gate="price error", sentence=f"price of {view.market.symbol}: {price.doubt}")
     age = (now - price.tick.at).total_seconds()
     if age > settings.max_price_age_seconds:
         return Waits(

@@ -12,9 +12,8 @@ from math import erfc
 
 import msgspec
 
-from recio.rules.market.settlement import PRINTS
 from recio.rules.pricing.average_fit import Fit, Tails
-from recio.rules.pricing.probability import mean_variance_seconds
+from recio.rules.pricing.closing_minute import ClosingMinute
 
 ROOT_HALF = math.sqrt(0.5)
 
@@ -45,28 +44,21 @@ class SettlementForecast(msgspec.Struct, frozen=True, gc=False):
 
 
 def forecast(
-    price: float,
-    volatility: float,
-    seconds_to_close: float,
-    prints_made: Sequence[float],
-    fit: Fit,
+    minute: ClosingMinute, volatility: float, seconds_to_close: float, fit: Fit
 ) -> SettlementForecast:
     """What is known of the mean; `volatility` is that of the time to come, relative per square-root second.
 
-    `prints_made` are the prices of those of the sixty seconds that have passed, in any order.
+    What nobody saw and what an exchange's price may be off are part of the spread, so that nothing is certain by them.
     Raises ValueError for a price, volatility or time that cannot be.
     """
-    if price <= 0 or volatility <= 0 or seconds_to_close < 0:
+    if minute.level <= 0 or volatility <= 0 or seconds_to_close < 0:
         raise ValueError("price and volatility must be positive and the time to close not negative")
-    made = min(len(prints_made), PRINTS)
-    to_come = PRINTS - made
-    expected = (math.fsum(prints_made[:made]) + price * to_come) / PRINTS
-    variance = mean_variance_seconds(to_come, max(0.0, seconds_to_close - PRINTS))
-    spread = price * volatility * math.sqrt(variance)
+    spread = minute.level * volatility * math.sqrt(minute.to_come)
+    unknown = minute.bridged + minute.error * minute.error
     shape = tails_at(fit.tails, seconds_to_close)
-    narrow, wide = spread * shape.narrow, spread * shape.wide
+    narrow, wide = (math.sqrt((spread * each) ** 2 + unknown) for each in (shape.narrow, shape.wide))
     return SettlementForecast(
-        expected=expected,
+        expected=minute.expected,
         narrow=narrow,
         wide=wide,
         often=shape.often,
