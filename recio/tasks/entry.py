@@ -184,11 +184,8 @@ class Entry:
         counted = self.rejections.setdefault(name, Rejections())
         for event, waits in decided.refusals:
             counted.note(event, waits.gate, waits.sentence, now)
-        if isinstance(outcome, entry.Waits):
-            if isinstance(decided.outcome, OpenIntent):
-                counted.note(decided.outcome.event_ticker, outcome.gate, outcome.sentence, now)
-            elif not decided.refusals:
-                counted.note(NO_EVENT, outcome.gate, outcome.sentence, now)
+        if isinstance(outcome, entry.Waits) and not decided.refusals:
+            counted.note(NO_EVENT, outcome.gate, outcome.sentence, now)
 
     def _events(self) -> set[EventTicker]:
         board = self.board.get()

@@ -101,8 +101,10 @@ def _entered(
         return of_entry(seen, strategy, limits, look.at)[1]
     if strategy.stage is Stage.OFF:
         return _off(strategy)
-    said = entry.decide_on(seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name)
-    return _allowed(said, seen, strategy, limits, look.at)
+    allowed = _under(seen, strategy, limits, look.at)
+    return entry.decide_on(
+        seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name, allowed
+    )
 
 
 def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exit_rule.ExitDecision:
@@ -122,17 +124,14 @@ def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exi
 def of_entry(
     seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
 ) -> tuple[EntryDecision, OpenIntent | Waits]:
-    """What the rule says of the whole board, and what is left of it under the limits that trade_manager will apply."""
-    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name)
-    return decided, _allowed(decided.outcome, seen, strategy, limits, now)
+    """What the rule says of the whole board under the limits that trade_manager will apply, and what is left of it."""
+    allowed = _under(seen, strategy, limits, now)
+    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name, allowed)
+    return decided, _off(strategy) if strategy.stage is Stage.OFF else decided.outcome
 
 
-def _allowed(
-    said: OpenIntent | Waits, seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
-) -> OpenIntent | Waits:
-    if strategy.stage is Stage.OFF:
-        return _off(strategy)
-    return within_limits(said, seen, limits, now, strategy.budget)
+def _under(seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime) -> entry.Allowed:
+    return lambda intent: within_limits(intent, seen, limits, now, strategy.budget)
 
 
 def _off(strategy: Strategy) -> Waits:
@@ -186,6 +185,6 @@ def within_limits(
     exposure = risk.Exposure(trades=seen.trades, account=seen.account, ask=ask)
     match risk.approve(outcome, exposure, limits, now, budget):
         case risk.Denied(limit=limit, reason=reason):
-            return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
+            return Waits(gate=f"{entry.OF_LIMITS}{limit}", sentence=f"{limit}: {reason}")
         case risk.Approved():
             return outcome

@@ -1,12 +1,13 @@
 """Whether to open a trade now, and if not, the first reason why not; it never waits and never sends.
 
 One rule: buy the side whose model probability exceeds its ask plus the taker fee by the wanted edge,
-at no more than the price that still leaves that edge, for no more than stands there.
+at no more than the price that still leaves that edge, for no more than stands there. Of several markets the one with the
+most edge is tried first and, while one is refused, the next: only if all are is anything said to be refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -43,6 +44,11 @@ LOOK_AROUND_SECONDS = 1.0
 """Market seconds after which the whole board is looked at even if nothing changed: time alone moves a probability."""
 
 
+OF_LIMITS = "risk "
+"""How the gates begin that are limits."""
+LIMITS_LAST = len(PROGRESS)
+
+
 NO_MARKET = Waits(gate="no market", sentence="no open market is known")
 
 
@@ -63,8 +69,21 @@ class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """For each open event the gate that its best strike did not pass."""
 
 
+Allowed = Callable[[OpenIntent], OpenIntent | Waits]
+"""What is left of an intent under limits that this rule does not know."""
+
+
+def without_limits(intent: OpenIntent) -> OpenIntent:
+    return intent
+
+
 def decide(
-    seen: EntryInputs, settings: EntrySection, now: datetime, model: Model = AVERAGE, strategy: str = DEFAULT
+    seen: EntryInputs,
+    settings: EntrySection,
+    now: datetime,
+    model: Model = AVERAGE,
+    strategy: str = DEFAULT,
+    allowed: Allowed = without_limits,
 ) -> EntryDecision:
     """One cycle of one strategy's entry over the whole board, with what is shown of it."""
     reader = Reader(model)
@@ -80,7 +99,7 @@ def decide(
         _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now)
         for view, strike in zip(markets, strikes, strict=True)
     ]
-    outcome = _outcome(answers, settings, now, reader, strategy)
+    outcome, answers = _tried(answers, lambda each: _intent(each, settings, now, reader, strategy), allowed)
     return _decided(outcome, strikes, answers, markets, watching)
 
 
@@ -91,6 +110,7 @@ def decide_on(
     now: datetime,
     model: Model = AVERAGE,
     strategy: str = DEFAULT,
+    allowed: Allowed = without_limits,
 ) -> OpenIntent | Waits:
     """The same over those markets alone that have changed: what `decide` says if the board held no others."""
     passed = first_closed_gate(seen, settings, now)
@@ -103,7 +123,7 @@ def decide_on(
         if view is not None:
             price = prices.get(view.market.symbol)
             answers.append(_answer(view, price, board.heard_at, passed, settings, now, reader))
-    return _outcome(answers, settings, now, reader, strategy)
+    return _tried(answers, lambda each: _intent(each, settings, now, reader, strategy), allowed)[0]
 
 
 def _answer(
@@ -122,19 +142,25 @@ def _answer(
     return _priced(view, usable, assess(view, usable, now, reader.probability), settings, now)
 
 
-def _outcome(
-    answers: Sequence[_Candidate | Waits],
-    settings: EntrySection,
-    now: datetime,
-    reader: Reader,
-    strategy: str,
-) -> OpenIntent | Waits:
-    candidates = [each for each in answers if isinstance(each, _Candidate)]
-    if candidates:
-        best = max(candidates, key=lambda candidate: candidate.edge)
-        return _intent(best, settings, now, reader, strategy)
-    refusals = [each for each in answers if isinstance(each, Waits)]
-    return max(refusals, key=_progress, default=NO_MARKET)
+def _tried(
+    answers: Sequence[_Candidate | Waits], make: Callable[[_Candidate], OpenIntent | Waits], allowed: Allowed
+) -> tuple[OpenIntent | Waits, list[_Candidate | Waits]]:
+    """The first intent that passes, the most edge first; and the answers with what those say that were refused on the way.
+
+    If none passes, the reason of the first that was tried or, where nothing was wanted, of the market that came furthest.
+    """
+    said, first = list(answers), None
+    wanted = [(nth, each) for nth, each in enumerate(answers) if isinstance(each, _Candidate)]
+    for nth, candidate in sorted(wanted, key=lambda each: -each[1].edge):
+        outcome = make(candidate)
+        if isinstance(outcome, OpenIntent):
+            outcome = allowed(outcome)
+        if isinstance(outcome, OpenIntent):
+            return outcome, said
+        said[nth] = outcome
+        first = first or outcome
+    refusals = [each for each in said if isinstance(each, Waits)]
+    return first or max(refusals, key=_progress, default=NO_MARKET), said
 
 
 def next_moment(seen: EntryInputs, settings: EntrySection, now: datetime) -> datetime:
@@ -154,7 +180,10 @@ def next_moment(seen: EntryInputs, settings: EntrySection, now: datetime) -> dat
 
 def _progress(waits: Waits) -> int:
     """How many gates were passed: of a whole ladder, the strike that came furthest tells the most."""
-    return PROGRESS.get(waits.gate, 0)
+    passed = PROGRESS.get(waits.gate)
+    if passed is None:
+        return LIMITS_LAST if waits.gate.startswith(OF_LIMITS) else 0
+    return passed
 
 
 def _decided(
@@ -180,18 +209,16 @@ def _decided(
 def _by_event(
     outcome: OpenIntent | Waits, answers: Sequence[_Candidate | Waits], markets: Sequence[MarketView]
 ) -> tuple[tuple[EventTicker, Waits], ...]:
-    """Each event's own reason; one that something is wanted of has none, unless its intent came to nothing."""
+    """Each event's own reason; one of which something is wanted has none."""
     furthest: dict[EventTicker, Waits] = {}
-    for view, answer in zip(markets, answers, strict=True):
-        event, said = view.market.event_ticker, answer
+    wanted = {outcome.event_ticker} if isinstance(outcome, OpenIntent) else set[EventTicker]()
+    for view, said in zip(markets, answers, strict=True):
+        event = view.market.event_ticker
         if not isinstance(said, Waits):
-            if not isinstance(outcome, Waits):
-                continue
-            said = outcome
-        if event not in furthest or _progress(said) > _progress(furthest[event]):
+            wanted.add(event)
+        elif event not in furthest or _progress(said) > _progress(furthest[event]):
             furthest[event] = said
-    wanted = outcome.event_ticker if isinstance(outcome, OpenIntent) else None
-    return tuple((event, waits) for event, waits in furthest.items() if event != wanted)
+    return tuple((event, waits) for event, waits in furthest.items() if event not in wanted)
 
 
 def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) -> Waits | OpenTrades:

@@ -40,6 +40,8 @@ class IndexPrints:
         if self.minute and self.minute[-1][0] == second:
             self.minute.pop()
         self.minute.append((second, each.value))
+        if self.final is not None and second > self.final.closes_at:
+            self.final = None
         self.last, self.final = each, _final(each, second) or self.final
         return moved
 

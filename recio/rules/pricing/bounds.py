@@ -24,9 +24,9 @@ BETWEEN_STEPS = 8
 """Volatilities from the lowest to the highest that are tried where the greatest probability may lie inside."""
 
 
-def bounds(seen: ForecastInputs, span: Span, fit: Fit) -> tuple[float, float]:
+def bounds(seen: ForecastInputs, span: Span, fit: Fit, measured_seconds: float) -> tuple[float, float]:
     """(least, greatest) P(YES); the answer itself is never outside."""
-    answers = [within(span, each.above) for each in _corners(seen, span, fit)]
+    answers = [within(span, each.above) for each in _corners(seen, span, fit, measured_seconds)]
     answers.append(within(span, forecast(seen.minute, seen.volatility, seen.seconds_to_close, fit).above))
     return min(answers), max(answers)
 
@@ -41,12 +41,14 @@ def volatility_error(fit: Fit, measured_seconds: float) -> float:
     return math.sqrt(fit.volatility_error**2 + max(0.0, 1.0 / steps - 1.0 / WHOLE_SAMPLE))
 
 
-def _corners(seen: ForecastInputs, span: Span, fit: Fit) -> Iterator[SettlementForecast]:
+def _corners(
+    seen: ForecastInputs, span: Span, fit: Fit, measured_seconds: float
+) -> Iterator[SettlementForecast]:
     minute = seen.minute
     passed = (minute.level * seen.volatility) ** 2 * minute.aged
     off = math.sqrt(minute.error**2 + minute.bridged + passed)
     sure = changed(minute, error=0.0, bridged=0.0, aged=0.0, to_come=max(0.0, minute.to_come - minute.aged))
-    for ratio in _ratios(volatility_error(fit, seen.measured_seconds), span):
+    for ratio in _ratios(volatility_error(fit, measured_seconds), span):
         for shift in _shifts(off, minute.expected, span):
             known = changed(sure, expected=minute.expected + shift)
             yield forecast(known, seen.volatility * ratio, seen.seconds_to_close, fit)

@@ -18,6 +18,8 @@ INDEX = "index"
 """The source of a price that is the settlement index itself."""
 A_SECOND_LATER = 1.0
 """The last price of a second stands for its end, a print of the index for its beginning."""
+SIXTY_STEPS = (PRINTS - 1) * (2 * PRINTS - 1) / 6 / PRINTS
+"""Seconds: the variance of the mean of sixty values of a random walk that begins with the first."""
 STARTS_AFTER = 1
 """The venue's own mean leaves out the first of the sixty prints."""
 
@@ -56,18 +58,18 @@ def closing_minute(price: PriceView, closes_at: int, volatility: float, now: flo
     first, level = closes_at - PRINTS, float(price.tick.price)
     is_index = price.tick.source == INDEX
     later = 0.0 if is_index else A_SECOND_LATER
-    anchor = min(price.tick.at.timestamp(), now)
+    anchor = price.tick.at.timestamp()
+    anchor = anchor if anchor < now else now
+    if anchor - later < first and price.final_minute is None:
+        return _all_to_come(level, first + later - anchor, now - anchor, price.error * level)
     following = max(first, math.floor(anchor - later) + 1)
     venue = _venue_mean(price.final_minute, closes_at)
     if venue is not None:
         following = max(following, venue.until + 1)
     following = min(following, closes_at)
-    made, to_come = following - first, closes_at - following
+    to_come = closes_at - following
     variance = walk_variance(to_come, max(0.0, following + later - anchor)) / PRINTS**2
     aged = min(variance, (to_come / PRINTS) ** 2 * max(0.0, now - anchor))
-    if not made:
-        error = price.error * level
-        return ClosingMinute(level=level, expected=level, to_come=variance, aged=aged, error=error)
     known = _Known({s: float(v) for s, v in price.prints}, {s: float(v) for s, v in price.last_minute})
     past = _past(known, first, following, venue, (anchor - later, level), level * volatility)
     hanging = past.hanging + (0 if is_index else to_come)
@@ -80,6 +82,13 @@ def closing_minute(price: PriceView, closes_at: int, volatility: float, now: flo
         bridged=past.variance / PRINTS**2,
         error=level * math.hypot(price.basis_error * hanging, beyond * to_come) / PRINTS,
     )
+
+
+def _all_to_come(level: float, before_first: float, age: float, error: float) -> ClosingMinute:
+    """Of sixty prints none is made; what most decisions see, so it is computed without a call."""
+    to_come = before_first + SIXTY_STEPS
+    aged = age if age < before_first else before_first
+    return ClosingMinute(level=level, expected=level, to_come=to_come, aged=aged, error=error)
 
 
 def walk_variance(steps: int, before_first: float) -> float:

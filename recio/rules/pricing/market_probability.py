@@ -23,8 +23,6 @@ class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     volatility: float
     """Of the time to come, relative per square-root second."""
     seconds_to_close: float
-    measured_seconds: float
-    """Of the half hour that the volatility looks back on."""
 
 
 MOST_SPANS = 2_048
@@ -54,13 +52,16 @@ def inputs_of(market: Market, price: PriceView, now: datetime, fit: Fit) -> Fore
         minute=closing_minute(price, int(closes_at), price.volatility, unix),
         volatility=price.volatility * change,
         seconds_to_close=remaining,
-        measured_seconds=MEASURED_SECONDS - _unmeasured(price, unix),
     )
 
 
-def _unmeasured(price: PriceView, now: float) -> float:
-    since = now - MEASURED_SECONDS
-    return math.fsum(max(0.0, min(until, now) - max(first, since)) for first, until in price.unmeasured)
+def measured_seconds(price: PriceView, now: datetime) -> float:
+    """Of the half hour that the volatility looks back on."""
+    until = now.timestamp()
+    since = until - MEASURED_SECONDS
+    return MEASURED_SECONDS - math.fsum(
+        max(0.0, min(end, until) - max(first, since)) for first, end in price.unmeasured
+    )
 
 
 def yes_probability(market: Market, seen: SettlementForecast) -> float | str:

@@ -120,7 +120,9 @@ class Reader(msgspec.Struct, frozen=True):
         if isinstance(seen, str):
             return seen
         span = market_probability.span_of(market)
-        return "the strike is not known yet" if span is None else bounds(seen, span, self.model.fit)
+        if span is None:
+            return "the strike is not known yet"
+        return bounds(seen, span, self.model.fit, market_probability.measured_seconds(price, now))
 
     def _by_table(self, market: Market, price: PriceView, now: datetime) -> float | str:
         reading = self._reading(market, price, now)

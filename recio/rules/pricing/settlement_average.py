@@ -56,7 +56,8 @@ def forecast(
     spread = minute.level * volatility * math.sqrt(minute.to_come)
     unknown = minute.bridged + minute.error * minute.error
     shape = tails_at(fit.tails, seconds_to_close)
-    narrow, wide = (math.sqrt((spread * each) ** 2 + unknown) for each in (shape.narrow, shape.wide))
+    narrow = math.sqrt((spread * shape.narrow) ** 2 + unknown)
+    wide = math.sqrt((spread * shape.wide) ** 2 + unknown)
     return SettlementForecast(
         expected=minute.expected,
         narrow=narrow,

@@ -55,6 +55,9 @@ def growth(
     """
     if usual is None:
         return 1.0
+    if not unmeasured:
+        past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS if part)
+        return math.sqrt(mean_factor(usual, now, until) / past)
     known = [
         (part, mean)
         for seconds, part in HORIZONS
