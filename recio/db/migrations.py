@@ -256,6 +256,7 @@ STEPS: tuple[Migration, ...] = (
         afterwards="SELECT count_anew()",
     ),
     Migration(version=15, name="imported history", sql="SELECT 1"),
+    Migration(version=16, name="what rules remember", sql="SELECT 1"),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -40,6 +40,7 @@ from recio.recording.lines import (
 )
 from recio.rules.decision.cycles import EntryLook, ExitLook
 from recio.rules.decision.exit import ExitMemory
+from recio.rules.decision.momentum_pause import PauseMemory
 from recio.rules.market import market_board
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import StrategySection
@@ -105,6 +106,7 @@ class Segment:
     paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
     account: AccountView | None = None
     controls: TradingControls | None = None
+    pauses: dict[str, dict[str, PauseMemory]] = field(default_factory=dict[str, "dict[str, PauseMemory]"])
     held: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
     taken: tuple[TakenLevel, ...] = ()
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
@@ -201,6 +203,7 @@ class Segment:
             self.paper = {name: each for name, each in changed.items() if each is not None}
         self.account = _newer(news.account, self.account)
         self.controls = _newer(news.controls, self.controls)
+        self.pauses = _newer(news.pauses, self.pauses)
         if news.held is not UNSET:
             self.held[news.held.trade_id] = news.held
         self.taken = _newer(news.taken, self.taken)
@@ -292,6 +295,7 @@ class Segment:
             paper=self.paper,
             account=self.account,
             controls=self.controls,
+            pauses=self.pauses,
         )
         return EntryKept(look=look, told={**line.wants, **line.refused})
 

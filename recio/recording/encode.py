@@ -126,6 +126,9 @@ class Encoder:
         for name in ("account", "controls"):
             self._if_new(name, getattr(look, name), news)
         self._if_new("trades", look.trades, news, _without_past)
+        if self.said.inputs.get("pauses", {}) != look.pauses:
+            self.said.inputs["pauses"] = look.pauses
+            news["pauses"] = {name: dict(each) for name, each in look.pauses.items()}
         self._paper(look.paper, news)
         wants = {name: each for name, each in outcomes.items() if isinstance(each, OpenIntent)}
         told = Entered(

@@ -16,6 +16,7 @@ from recio.messages.markets import Market, MarketEnded, VenueState
 from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import FinalMinute, Momentum
 from recio.rules.decision.exit import ExitMemory
+from recio.rules.decision.momentum_pause import PauseMemory
 from recio.units import Price, Quantity, TradeId
 
 FORM = 5
@@ -100,6 +101,8 @@ class News(msgspec.Struct, tag_field="kind", tag="news", frozen=True, kw_only=Tr
     """Of strategies that do not order, by name: those that changed."""
     account: AccountView | UnsetType | None = UNSET
     controls: TradingControls | UnsetType | None = UNSET
+    pauses: dict[str, dict[str, PauseMemory]] | UnsetType = UNSET
+    """All pauses for momentum that are remembered, by strategy and symbol."""
     held: TradeView | UnsetType = UNSET
     """The trade that the next line is about, if it is another or has changed."""
     taken: tuple[TakenLevel, ...] | UnsetType = UNSET

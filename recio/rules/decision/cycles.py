@@ -5,6 +5,7 @@ It is what a recording of decisions holds, and what a replay computes again. A c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from recio.rules.account import risk
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
+from recio.rules.decision.momentum_pause import NO_PAUSES, Pauses, remembered
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_on
 from recio.rules.market.taken import board_without
@@ -44,6 +46,8 @@ class EntryLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What stands in the place of the trades for each strategy that does not order."""
     account: AccountView | None
     controls: TradingControls | None
+    pauses: Mapping[str, Pauses] = {}
+    """What each strategy remembers of pauses, by its name; nothing where it is not in here."""
 
 
 class EntryCycle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -83,7 +87,23 @@ def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) ->
         trades=trades,
         account=look.account,
         controls=look.controls,
+        pauses=look.pauses.get(strategy.name, NO_PAUSES),
     )
+
+
+def remember_pauses(
+    prices: Prices | None, strategies: Sequence[Strategy], before: Mapping[str, Pauses], now: datetime
+) -> Mapping[str, Pauses]:
+    """What every strategy remembers by now; the same object while nothing has changed."""
+    if prices is None:
+        return before
+    minute = math.floor(now.timestamp() / 60)
+    after = {
+        each.name: kept
+        for each in strategies
+        if (kept := remembered(prices.by_symbol, minute, each.entry, before.get(each.name, NO_PAUSES)))
+    }
+    return before if after == before else after
 
 
 def entered(

@@ -20,6 +20,7 @@ from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Momentum, Prices, PriceView
 from recio.rules.decision.entry_gates import PROGRESS, Waits, gates_of_a_market
+from recio.rules.decision.momentum_pause import NO_PAUSES, Pauses
 from recio.rules.decision.sizing import contracts
 from recio.rules.decision.watchlist import watched
 from recio.rules.market.quotes import ask_of, quantity_up_to
@@ -60,6 +61,8 @@ class EntryInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trades: OpenTrades | None
     account: AccountView | None
     controls: TradingControls | None
+    pauses: Pauses = NO_PAUSES
+    """That this strategy remembers."""
 
 
 class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -96,7 +99,7 @@ def decide(
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     answers = [
-        _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now)
+        _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now, seen.pauses)
         for view, strike in zip(markets, strikes, strict=True)
     ]
     outcome, answers = _tried(answers, lambda each: _intent(each, settings, now, reader, strategy), allowed)
@@ -122,23 +125,17 @@ def decide_on(
         view = board.by_ticker.get(ticker)
         if view is not None:
             price = prices.get(view.market.symbol)
-            answers.append(_answer(view, price, board.heard_at, passed, settings, now, reader))
+            usable = gates_of_a_market(view, price, passed, board.heard_at, settings, now, seen.pauses)
+            answers.append(
+                usable if isinstance(usable, Waits) else _valued(view, usable, settings, now, reader)
+            )
     return _tried(answers, lambda each: _intent(each, settings, now, reader, strategy), allowed)[0]
 
 
-def _answer(
-    view: MarketView,
-    price: PriceView | None,
-    heard_at: datetime | None,
-    trades: OpenTrades,
-    settings: EntrySection,
-    now: datetime,
-    reader: Reader,
+def _valued(
+    view: MarketView, usable: PriceView, settings: EntrySection, now: datetime, reader: Reader
 ) -> _Candidate | Waits:
-    """One market's; it is priced only if every gate before the price is open."""
-    usable = gates_of_a_market(view, price, trades, heard_at, settings, now)
-    if isinstance(usable, Waits):
-        return usable
+    """A market is priced only if every gate before the price is open."""
     return _priced(view, usable, assess(view, usable, now, reader.probability), settings, now)
 
 
@@ -259,8 +256,9 @@ def _candidate(
     trades: OpenTrades,
     settings: EntrySection,
     now: datetime,
+    pauses: Pauses,
 ) -> _Candidate | Waits:
-    usable = gates_of_a_market(view, price, trades, heard_at, settings, now)
+    usable = gates_of_a_market(view, price, trades, heard_at, settings, now, pauses)
     return usable if isinstance(usable, Waits) else _priced(view, usable, strike, settings, now)
 
 

@@ -5,6 +5,7 @@ A Reader belongs to one cycle: what the strikes of a ladder share is computed on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -97,7 +98,14 @@ class Reader(msgspec.Struct, frozen=True):
         if self.model.kind is ModelKind.EMPIRICAL:
             return told | {"stretched": self.stretched(market, price, now)}
         seen = self._forecast(market, price, now)
-        return told if isinstance(seen, str) else told | {"volatility_to_come": f"{seen.volatility:.9f}"}
+        if isinstance(seen, str):
+            return told
+        return told | {
+            "volatility_to_come": f"{seen.volatility:.9f}",
+            "mean_expected": f"{seen.expected:.8f}",
+            "mean_variance_seconds": f"{seen.minute.to_come:.6f}",
+            "mean_unknown_dollars": f"{math.hypot(seen.minute.error, math.sqrt(seen.minute.bridged)):.8f}",
+        }
 
     def stretched(self, market: Market, price: PriceView, now: datetime) -> str:
         """Where the model was asked beyond what it knows and took its nearest edge; empty if nowhere."""

@@ -29,6 +29,8 @@ class SettlementForecast(msgspec.Struct, frozen=True, gc=False):
     """Share of the narrow one."""
     volatility: float
     """That it was computed with: relative per square-root second of the time to come."""
+    minute: ClosingMinute
+    """What it was made of."""
     by_narrow: float
     by_wide: float
     """What turns a distance into the argument of erfc; computed once, because every strike of every cycle needs it."""
@@ -64,6 +66,7 @@ def forecast(
         wide=wide,
         often=shape.often,
         volatility=volatility,
+        minute=minute,
         by_narrow=ROOT_HALF / narrow if narrow else 0.0,
         by_wide=ROOT_HALF / wide if wide else 0.0,
     )
