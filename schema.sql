@@ -576,6 +576,23 @@ CREATE TABLE IF NOT EXISTS rejections (
 );
 CREATE INDEX IF NOT EXISTS rejections_by_time ON rejections (last_at);
 
+-- Writer: entry, every few seconds. The pauses for momentum that last, so that a restart does not end them.
+CREATE TABLE IF NOT EXISTS momentum_pauses (
+    strategy text NOT NULL,
+    symbol text NOT NULL,
+    -- Unix minute, the newest that is counted in.
+    minute bigint NOT NULL CHECK (minute > 0),
+    peak double precision NOT NULL CHECK (peak >= 0),
+    calm integer NOT NULL CHECK (calm >= 0),
+    PRIMARY KEY (strategy, symbol)
+);
+
+-- Writer: exit, every second. What the exit rule remembers of a trade, while it is held.
+CREATE TABLE IF NOT EXISTS exit_memories (
+    trade_id bigint PRIMARY KEY REFERENCES trades,
+    memory jsonb NOT NULL CHECK (jsonb_typeof(memory) = 'object')
+);
+
 -- Writer: `recio trade`. Trades that a person asks for. An expired request is not carried out.
 CREATE TABLE IF NOT EXISTS trade_requests (
     request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +23,8 @@ from recio.messages.markets import (
 )
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderView, TradeState, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
+from recio.rules.market.settlement import PRINTS
+from recio.rules.pricing.closing_minute import ClosingMinute, walk_variance
 from recio.settings.config import Config
 from recio.settings.prices import PricesSection
 from recio.settings.section import Section
@@ -107,7 +111,19 @@ def show(wire: WritesBoard, *views: MarketView, heard_at: datetime = NOW) -> Non
 def price(at: str = "84000.00", volatility: float | None = 0.00007, age: float = 0.2) -> PriceView:
     when = NOW - timedelta(seconds=age)
     tick = PriceTick(symbol="BTC", source="coinbase", price=Decimal(at), at=when, received_at=when)
-    return PriceView(tick=tick, volatility=volatility, last_minute=(), heard_at=when)
+    return PriceView(
+        tick=tick, volatility=volatility, last_minute=(), error=0.0001, basis_error=0.0001, heard_at=when
+    )
+
+
+def minute(level: float, seconds_to_close: float, made: Sequence[float] = ()) -> ClosingMinute:
+    """A closing minute of which every second so far was seen, by the index itself."""
+    to_come = PRINTS - len(made)
+    return ClosingMinute(
+        level=level,
+        expected=(math.fsum(made) + level * to_come) / PRINTS,
+        to_come=walk_variance(to_come, max(1.0, seconds_to_close - PRINTS + 1)) / PRINTS**2,
+    )
 
 
 def prices(view: PriceView | None = None, symbol: str = "BTC") -> Prices:

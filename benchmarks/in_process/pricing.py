@@ -25,7 +25,7 @@ from recio.rules.pricing.model import AVERAGE, Reader
 from recio.rules.pricing.settlement_average import forecast
 from recio.settings.trading import EntrySection
 from recio.units import Ticker
-from tests.builders import NOW, account, board, book, market, open_trades, price, prices, view
+from tests.builders import NOW, account, board, book, market, minute, open_trades, price, prices, view
 
 
 def measure() -> list[Figure]:
@@ -47,7 +47,7 @@ def decision_against_model() -> Figure:
 
 
 def one_probability() -> float:
-    return forecast(84_010.0, 0.00007, 600.0, (), FITTED).above(84_000.0)
+    return forecast(minute(84_010.0, 600.0), 0.00007, 600.0, FITTED).above(84_000.0)
 
 
 def average_against_normals() -> Figure:

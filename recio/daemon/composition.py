@@ -81,6 +81,7 @@ def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[
                 controls=wires.controls,
                 close_intents=wires.close_intents,
                 cycles=wires.cycles,
+                pool=daemon.pool,
             ).run,
         ),
         (

@@ -262,6 +262,7 @@ STEPS: tuple[Migration, ...] = (
         sql="ALTER TABLE trades ADD COLUMN exits_met integer NOT NULL DEFAULT 0",
         afterwards="SELECT count_anew()",
     ),
+    Migration(version=17, name="what rules remember", sql="SELECT 1"),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -54,6 +54,7 @@ class UserOrder(msgspec.Struct):
 
 class Average(msgspec.Struct):
     value: msgspec.Raw
+    window_size: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class Index(msgspec.Struct):

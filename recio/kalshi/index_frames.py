@@ -12,6 +12,8 @@ from recio.kalshi.amounts import from_unix_ms, index_level
 from recio.kalshi.frame_bodies import Average, Envelope, FastIndex, Index, IndexPrint
 from recio.messages.prices import IndexValue
 
+LONGEST_COUNT = 2
+"""Digits: a minute has sixty prints."""
 _index = msgspec.json.Decoder(Index)
 _index_fast = msgspec.json.Decoder(FastIndex)
 _average = msgspec.json.Decoder(Average)
@@ -24,6 +26,7 @@ def index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
     said = _index_print.decode(body.data)
     if said.id != body.index_id:
         raise units.UnitError(f"index_id {body.index_id[:40]} carries a print of {said.id[:40]}")
+    mean, count = _mean(body)
     return IndexValue(
         sid=envelope.sid,
         seq=envelope.seq,
@@ -31,7 +34,8 @@ def index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
         value=index_level(said.value, "value"),
         at=from_unix_ms(said.time, "time"),
         received_at=received_at,
-        final_minute_mean=_mean(body),
+        final_minute_mean=mean,
+        final_minute_count=count,
     )
 
 
@@ -49,10 +53,12 @@ def fast_index_value(envelope: Envelope, received_at: datetime) -> IndexValue:
     )
 
 
-def _mean(body: Index) -> Decimal | None:
-    """The closing minute's mean so far."""
+def _mean(body: Index) -> tuple[Decimal | None, int | None]:
+    """The closing minute's mean so far, and of how many prints it is one where that is said in a way we know."""
     raw = body.last_60s_windowed_average_15min
     if bytes(raw) == b"null":
-        return None
-    value = _average.decode(raw).value if bytes(raw)[:1] == b"{" else raw
-    return index_level(value, "last_60s_windowed_average_15min")
+        return None, None
+    said = _average.decode(raw) if bytes(raw)[:1] == b"{" else Average(value=raw)
+    size = bytes(said.window_size)
+    count = int(size) if size.isdigit() and len(size) <= LONGEST_COUNT else None
+    return index_level(said.value, "last_60s_windowed_average_15min"), count

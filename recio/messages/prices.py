@@ -34,6 +34,8 @@ class IndexValue:
     received_at: datetime
     final_minute_mean: Decimal | None
     """The venue's mean of the prints of the closing minute so far; None outside it."""
+    final_minute_count: int | None = None
+    """Of how many prints that is the mean; None where the venue does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +85,18 @@ class Momentum:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FinalMinute:
+    """What the venue says of the prints of a closing minute: its first print is not among them, that of the close is."""
+
+    closes_at: int
+    """Unix seconds, as all of these."""
+    until: int
+    """The newest print among them."""
+    count: int
+    mean: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PriceView:
     """The newest price of one symbol with what is remembered of the past: what the model needs, and no more."""
 
@@ -90,9 +104,20 @@ class PriceView:
     volatility: float | None
     """Standard deviation of the relative price change over one second; None while too little is known."""
     last_minute: tuple[tuple[int, Decimal], ...]
-    """(Unix second, last price of that second), ascending, at most the last 60 complete seconds."""
+    """(Unix second, last price of that second) as the sources said, ascending: those of the last 90 complete seconds that
+    were seen, or confirmed by a living connection."""
+    error: float
+    """How far the price may lie from the index now: one standard error, relative; 0 for a fresh print of the index."""
+    basis_error: float
+    """The same of `last_minute`."""
     heard_at: datetime
     """When any good source last said anything at all, a heartbeat included."""
+    prints: tuple[tuple[int, Decimal], ...] = ()
+    """(Unix second, value) of the index itself, as far as it was heard in the last 90 seconds, ascending."""
+    final_minute: FinalMinute | None = None
+    """The venue's own running mean, if it came with the newest print."""
+    unmeasured: tuple[tuple[int, int], ...] = ()
+    """(from, until) Unix seconds of the last half hour that the volatility knows nothing of, ascending."""
     momentum: Momentum | None = None
     """None while too little is known."""
     momentum_peaks: tuple[tuple[int, float], ...] = ()
@@ -100,6 +125,8 @@ class PriceView:
     sources: tuple[SourceView, ...] = ()
     unreliable: str = ""
     """Why this price must not be traded on; empty when it may be."""
+    doubt: str = ""
+    """Why nothing may be opened by it, though a stop may be judged by it; empty when there is no such reason."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

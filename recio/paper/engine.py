@@ -25,6 +25,7 @@ from recio.rules.decision import cycles, entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.attention import Attention, ExitAttention
 from recio.rules.decision.cycles import NO_CONTROLS, Cycle, EntryCycle, EntryLook
+from recio.rules.decision.momentum_pause import Pauses
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import ask_on
 from recio.rules.market.taken import board_without
@@ -77,6 +78,8 @@ class Engine:
     under_way: list[_UnderWay] = field(default_factory=list[_UnderWay])
     """The next to arrive first: all of them take as long."""
     happened: list[Happened] = field(default_factory=list[Happened])
+    pauses: Mapping[str, Pauses] = field(default_factory=dict[str, Pauses])
+    """What each strategy remembers of pauses for momentum."""
     newest: int = 0
     """The id of the newest trade."""
     _paper: Mapping[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
@@ -179,6 +182,7 @@ class Engine:
     ) -> bool:
         """Whether anything was ordered."""
         board, account = self.board, self.account_view(now)
+        self.pauses = cycles.remember_pauses(prices, self.strategies, self.pauses, now)
         noticed = EntryLook(
             at=now,
             tickers=None,
@@ -188,6 +192,7 @@ class Engine:
             paper=self.paper(now),
             account=account,
             controls=controls,
+            pauses=self.pauses,
         )
         look = self.attention.look(noticed, board)
         if look.tickers is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 from msgspec.structs import replace as changed
 from pydantic import ValidationError
 
@@ -40,6 +40,7 @@ from recio.recording.lines import (
 )
 from recio.rules.decision.cycles import EntryLook, ExitLook
 from recio.rules.decision.exit import ExitMemory
+from recio.rules.decision.momentum_pause import PauseMemory
 from recio.rules.market import market_board
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import StrategySection
@@ -105,6 +106,7 @@ class Segment:
     paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
     account: AccountView | None = None
     controls: TradingControls | None = None
+    pauses: dict[str, dict[str, PauseMemory]] = field(default_factory=dict[str, "dict[str, PauseMemory]"])
     held: dict[TradeId, TradeView] = field(default_factory=dict[TradeId, TradeView])
     taken: tuple[TakenLevel, ...] = ()
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
@@ -201,6 +203,7 @@ class Segment:
             self.paper = {name: each for name, each in changed.items() if each is not None}
         self.account = _newer(news.account, self.account)
         self.controls = _newer(news.controls, self.controls)
+        self.pauses = _newer(news.pauses, self.pauses)
         if news.held is not UNSET:
             self.held[news.held.trade_id] = news.held
         self.taken = _newer(news.taken, self.taken)
@@ -245,7 +248,7 @@ class Segment:
 
     def _price(self, symbol: str, before: PriceView | None, told: PriceNews) -> PriceView:
         was = before and before.tick
-        minute = () if before is None else before.last_minute
+        minute, prints = ((), ()) if before is None else (before.last_minute, before.prints)
         return PriceView(
             tick=PriceTick(
                 symbol=symbol,
@@ -257,11 +260,17 @@ class Segment:
                 else self._at(told.received_at),
             ),
             volatility=_newer(told.volatility, before and before.volatility),
+            error=_told(told.error, before and before.error),
+            basis_error=_told(told.basis_error, before and before.basis_error),
+            unmeasured=_newer(told.unmeasured, () if before is None else before.unmeasured),
+            final_minute=_newer(told.final_minute, before and before.final_minute),
             last_minute=(*minute[told.forgotten :], *told.seconds),
+            prints=(*prints[told.prints_forgotten :], *told.prints),
             heard_at=_known(before).heard_at if told.heard_at is None else self._at(told.heard_at),
             momentum=_newer(told.momentum, before and before.momentum),
             momentum_peaks=_newer(told.momentum_peaks, () if before is None else before.momentum_peaks),
             unreliable=_newer(told.unreliable, "" if before is None else before.unreliable),
+            doubt=_newer(told.doubt, "" if before is None else before.doubt),
         )
 
     def _board_change(self) -> BoardChange | None:
@@ -286,6 +295,7 @@ class Segment:
             paper=self.paper,
             account=self.account,
             controls=self.controls,
+            pauses=self.pauses,
         )
         return EntryKept(look=look, told={**line.wants, **line.refused})
 
@@ -333,6 +343,10 @@ def _changed(before: Side, changes: Side, *, highest_first: bool) -> Side:
         return before
     levels = dict(before) | dict(changes)
     return tuple(sorted((each for each in levels.items() if each[1]), reverse=highest_first))
+
+
+def _told(change: float | UnsetType, before: float | None) -> float:
+    return _known(before) if change is UNSET else change
 
 
 def _known(value: T | None) -> T:

@@ -43,6 +43,18 @@ _line = msgspec.json.Encoder()
 UNKNOWN: Any = object()
 EMPTY = BookView(bids=(), asks=())
 MICROSECOND = timedelta(microseconds=1)
+PLAIN_FIELDS = (
+    "error",
+    "basis_error",
+    "volatility",
+    "unmeasured",
+    "final_minute",
+    "momentum",
+    "momentum_peaks",
+    "unreliable",
+    "doubt",
+)
+"""Of a price: told as they are when they change."""
 GATE_OF_EXIT = "exit"
 ALARM = "alarm: "
 
@@ -114,6 +126,9 @@ class Encoder:
         for name in ("account", "controls"):
             self._if_new(name, getattr(look, name), news)
         self._if_new("trades", look.trades, news, _without_past)
+        if self.said.inputs.get("pauses", {}) != look.pauses:
+            self.said.inputs["pauses"] = look.pauses
+            news["pauses"] = {name: dict(each) for name, each in look.pauses.items()}
         self._paper(look.paper, news)
         wants = {name: each for name, each in outcomes.items() if isinstance(each, OpenIntent)}
         told = Entered(
@@ -265,10 +280,18 @@ class Encoder:
         ):
             if was != value:
                 fields[name] = self._since(value)
-        for name in ("volatility", "momentum", "momentum_peaks", "unreliable"):
+        for name in PLAIN_FIELDS:
             if before is None or getattr(before, name) != getattr(now, name):
                 fields[name] = getattr(now, name)
-        fields |= _minute(() if before is None else before.last_minute, now.last_minute)
+        forgotten, seconds = _minute(() if before is None else before.last_minute, now.last_minute)
+        prints_forgotten, prints = _minute(() if before is None else before.prints, now.prints)
+        stretches = {
+            "forgotten": forgotten,
+            "seconds": seconds,
+            "prints_forgotten": prints_forgotten,
+            "prints": prints,
+        }
+        fields |= {name: value for name, value in stretches.items() if value}
         return PriceNews(**fields) if fields else None
 
 
@@ -296,16 +319,16 @@ def _changed(
 
 def _minute(
     before: tuple[tuple[int, Any], ...], now: tuple[tuple[int, Any], ...]
-) -> dict[str, int | tuple[tuple[int, Any], ...]]:
-    """The last minute as what is forgotten of the one before and what came to it."""
+) -> tuple[int, tuple[tuple[int, Any], ...]]:
+    """Seconds as what is forgotten of those before and what came to them."""
     if before is now or before == now:
-        return {}
+        return 0, ()
     first = now[0] if now else None
     start = before.index(first) if first in before else len(before)
     left = before[start:]
     if now[: len(left)] != left:
         start, left = len(before), ()
-    return {"forgotten": start, "seconds": now[len(left) :]}
+    return start, now[len(left) :]
 
 
 def _without_past(trades: OpenTrades) -> OpenTrades:

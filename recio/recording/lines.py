@@ -14,13 +14,14 @@ from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import Market, MarketEnded, VenueState
 from recio.messages.orders import OpenTrades, TakenLevel, TradeView
-from recio.messages.prices import Momentum
+from recio.messages.prices import FinalMinute, Momentum
 from recio.rules.decision.exit import ExitMemory
+from recio.rules.decision.momentum_pause import PauseMemory
 from recio.units import Price, Quantity, TradeId
 
-FORM = 4
-"""Raised whenever older readers could misread. Form 4 is the events between decisions and the decisions themselves."""
-READABLE = (4,)
+FORM = 5
+"""Raised whenever older readers could misread. Form 5 tells how far a price may be off, and nothing is decided without that."""
+READABLE = (5,)
 
 
 class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=True):
@@ -59,14 +60,22 @@ class PriceNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     at: int | None = None
     received_at: int | None = None
     heard_at: int | None = None
+    error: float | UnsetType = UNSET
+    basis_error: float | UnsetType = UNSET
     volatility: float | UnsetType | None = UNSET
+    unmeasured: tuple[tuple[int, int], ...] | UnsetType = UNSET
+    final_minute: FinalMinute | UnsetType | None = UNSET
     momentum: Momentum | UnsetType | None = UNSET
     momentum_peaks: tuple[tuple[int, float], ...] | UnsetType = UNSET
     unreliable: str | UnsetType = UNSET
+    doubt: str | UnsetType = UNSET
     forgotten: int = 0
     """So many of the oldest seconds of the last minute are no longer in it."""
     seconds: tuple[tuple[int, Decimal], ...] = ()
     """Those that came after the ones that are left."""
+    prints_forgotten: int = 0
+    prints: tuple[tuple[int, Decimal], ...] = ()
+    """The same of the index's own prints."""
 
 
 class News(msgspec.Struct, tag_field="kind", tag="news", frozen=True, kw_only=True, omit_defaults=True):
@@ -92,6 +101,8 @@ class News(msgspec.Struct, tag_field="kind", tag="news", frozen=True, kw_only=Tr
     """Of strategies that do not order, by name: those that changed."""
     account: AccountView | UnsetType | None = UNSET
     controls: TradingControls | UnsetType | None = UNSET
+    pauses: dict[str, dict[str, PauseMemory]] | UnsetType = UNSET
+    """All pauses for momentum that are remembered, by strategy and symbol."""
     held: TradeView | UnsetType = UNSET
     """The trade that the next line is about, if it is another or has changed."""
     taken: tuple[TakenLevel, ...] | UnsetType = UNSET

@@ -31,6 +31,7 @@ from recio.replay.tally import Tally
 from recio.replay.windows import Window, read_windows
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
+from recio.rules.price.momentum import BASIS_POINTS
 from recio.rules.price.volatility import PriceMemory
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
@@ -173,8 +174,19 @@ def session_of(files: SessionFiles, config: Config, model: Model, look: Look | N
         tally=tally,
         windows=windows,
         boundaries=sorted(moments, reverse=True),
-        spot=Spot(symbol=_symbol(config), memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds)),
+        spot=_spot(config),
         engine=engine_of(config, model, tally),
+    )
+
+
+def _spot(config: Config) -> Spot:
+    symbol = _symbol(config)
+    section = config.symbols[symbol]
+    return Spot(
+        symbol=symbol,
+        memory=PriceMemory(warmup_seconds=config.prices.warmup_seconds),
+        usual_basis=section.usual_basis_bp / BASIS_POINTS,
+        largest_error=section.max_price_error_bp / BASIS_POINTS,
     )
 
 

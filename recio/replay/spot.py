@@ -17,7 +17,9 @@ from decimal import Decimal
 from recio.messages.prices import Momentum, Prices, PriceTick, PriceView
 from recio.replay.session_files import Match
 from recio.rules.market.settlement import PRINTS, settlement_value
+from recio.rules.price import price_error
 from recio.rules.price.momentum import Peak, with_peak
+from recio.rules.price.price_error import PriceError
 from recio.rules.price.volatility import PriceMemory
 
 LONGEST_HOLE = 10
@@ -41,11 +43,16 @@ class Spot:
 
     symbol: str
     memory: PriceMemory
+    usual_basis: float
+    """How far the exchange usually lies from the index, relative."""
+    largest_error: float
+    """Nothing is opened at a price that may be further off; relative."""
     traded: deque[tuple[int, Decimal]] = field(
         default_factory=lambda: deque[tuple[int, Decimal]](maxlen=REMEMBERED)
     )
     last: Match | None = None
     last_received: datetime | None = None
+    moved_at: datetime | None = None
     volatility: float | None = None
     momentum: Momentum | None = None
     peaks: tuple[Peak, ...] = ()
@@ -56,6 +63,8 @@ class Spot:
     def hear(self, match: Match, received: datetime) -> None:
         """Note a trade exactly as the live price feed does."""
         second = math.floor(match.at.timestamp())
+        if self.last is None or self.last.price != match.price:
+            self.moved_at = match.at
         self.last, self.last_received, self._said = match, received, None
         if self.memory.remember(second, match.price):
             self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
@@ -77,6 +86,7 @@ class Spot:
     def _prices(self) -> Prices:
         if self.last is None or self.last_received is None:
             return Prices()
+        error = self._error(self.last.at)
         view = PriceView(
             tick=PriceTick(
                 symbol=self.symbol,
@@ -89,9 +99,21 @@ class Spot:
             momentum=self.momentum,
             momentum_peaks=self.peaks,
             last_minute=self.minute,
+            unmeasured=self.memory.holes,
+            error=price_error.stated(error.whole),
+            basis_error=price_error.stated(error.basis),
+            doubt=price_error.doubt_of(error, self.largest_error),
             heard_at=self.last_received,
         )
         return Prices(by_symbol={self.symbol: view})
+
+    def _error(self, at: datetime) -> PriceError:
+        """Of one source alone, as the live price feed states it."""
+        still = 0.0 if self.moved_at is None else (at - self.moved_at).total_seconds()
+        return PriceError(
+            basis=price_error.basis_of([self.usual_basis]),
+            still=price_error.still_for(self.volatility, still),
+        )
 
 
 def closing_minute(traded: Sequence[tuple[int, Decimal]], closes_at: int, now: int) -> ProxyMinute | None:

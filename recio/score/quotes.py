@@ -20,9 +20,12 @@ from recio.errors import BadRecording
 from recio.messages.markets import BookView, Market, MarketStatus, StrikeType
 from recio.messages.prices import PriceTick, PriceView
 from recio.replay.session_files import is_price
+from recio.rules.price import price_error
+from recio.rules.price.momentum import BASIS_POINTS
 from recio.rules.price.volatility import PriceMemory
 from recio.rules.pricing.model import Model
 from recio.score.forecasts import Observation, Watch
+from recio.settings.prices import KNOWN_BASIS_BP, USUAL_BASIS_BP
 from recio.units import ONE_CONTRACT, ONE_DOLLAR, EventTicker, Price, Side, Ticker
 
 PRICES, QUOTES, MARKETS = "prices.csv", "quotes.csv", "markets.csv"
@@ -90,11 +93,16 @@ class QuotePlayback:
         coin = self.coins.get(symbol)
         if coin is None or coin.tick is None:
             return None
+        usual = KNOWN_BASIS_BP.get(symbol, USUAL_BASIS_BP) / BASIS_POINTS
+        basis = price_error.stated(price_error.basis_of([usual]))
         return PriceView(
             tick=coin.tick,
             volatility=coin.memory.volatility(),
             momentum=coin.memory.momentum(),
             last_minute=coin.memory.last_minute(),
+            unmeasured=coin.memory.holes,
+            error=basis,
+            basis_error=basis,
             heard_at=coin.tick.at,
         )
 

@@ -17,7 +17,7 @@ import structlog
 from recio.bells import stand_aside, woken_by
 from recio.board_wire import Watch
 from recio.clock import Clock
-from recio.db import rejections, requests
+from recio.db import rejections, requests, rule_memories
 from recio.db.connection import single_statement, transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
@@ -30,6 +30,7 @@ from recio.rules.decision import cycles, entry, manual
 from recio.rules.decision.attention import Attention
 from recio.rules.decision.cycles import EntryCycle, EntryLook
 from recio.rules.decision.manual import TradeRequest
+from recio.rules.decision.momentum_pause import Pauses
 from recio.rules.decision.rejections import NO_EVENT, Rejections
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.market_board import strike_text
@@ -60,6 +61,15 @@ REPORT_EVERY = 15.0
 """Host seconds between two log lines while the gate that says no stays the same."""
 
 
+@dataclass(slots=True)
+class _PausesKept:
+    """What strategies remember of pauses for momentum; outlives a restart of the task."""
+
+    last: Mapping[str, Pauses] = field(default_factory=dict[str, Pauses])
+    kept: Mapping[str, Pauses] | None = None
+    """As the rows say; None: they have not been read."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     clock: Clock
@@ -78,8 +88,10 @@ class Entry:
     pool: asyncpg.Pool[asyncpg.Record]
     rejections: dict[str, Rejections] = field(default_factory=dict[str, Rejections])
     """By strategy. Outlives a restart of the task: what could not be kept yet counts on."""
+    pauses: _PausesKept = field(default_factory=lambda: _PausesKept())
 
     async def run(self, say: Say) -> None:
+        await self._recall_pauses()
         async with anyio.create_task_group() as group:
             group.start_soon(self._keep_rejections)
             group.start_soon(self._serve_people, say)
@@ -108,7 +120,10 @@ class Entry:
             self.board.unwatch(watch)
 
     def _notice(self, watch: Watch) -> EntryLook:
-        board = self.board.get()
+        board, pauses = self.board.get(), self.pauses
+        pauses.last = cycles.remember_pauses(
+            self.prices.get(), self.strategies, pauses.last, self.clock.utc()
+        )
         return self._all(None if board is None else watch.take(board))
 
     def _all(self, new: BoardChange | None) -> EntryLook:
@@ -122,6 +137,7 @@ class Entry:
             paper=self.paper_trades.get() or NO_PAPER,
             account=self.account.get(),
             controls=self.controls.get(),
+            pauses=self.pauses.last,
         )
 
     def _next_moment(self, asked: Sequence[Strategy], look: EntryLook) -> datetime:
@@ -188,11 +204,8 @@ class Entry:
         counted = self.rejections.setdefault(name, Rejections())
         for event, waits in decided.refusals:
             counted.note(event, waits.gate, waits.sentence, now)
-        if isinstance(outcome, entry.Waits):
-            if isinstance(decided.outcome, OpenIntent):
-                counted.note(decided.outcome.event_ticker, outcome.gate, outcome.sentence, now)
-            elif not decided.refusals:
-                counted.note(NO_EVENT, outcome.gate, outcome.sentence, now)
+        if isinstance(outcome, entry.Waits) and not decided.refusals:
+            counted.note(NO_EVENT, outcome.gate, outcome.sentence, now)
 
     def _events(self) -> set[EventTicker]:
         board = self.board.get()
@@ -204,6 +217,25 @@ class Entry:
             await anyio.sleep(KEEP_EVERY)
             for name, counted in self.rejections.items():
                 await self._keep(name, counted)
+            await self._keep_pauses()
+
+    async def _recall_pauses(self) -> None:
+        """Of the run before. What a strategy has that the config no longer names goes with the next writing."""
+        pauses_at_all = any(each.entry.spike_trigger_bp is not None for each in self.strategies)
+        if pauses_at_all and self.pauses.kept is None:
+            async with transaction(self.pool) as connection:
+                self.pauses.last = self.pauses.kept = await rule_memories.recall_pauses(connection)
+
+    async def _keep_pauses(self) -> None:
+        pauses = self.pauses.last
+        if pauses == self.pauses.kept:
+            return
+        try:
+            async with transaction(self.pool) as connection:
+                await rule_memories.keep_pauses(connection, pauses)
+            self.pauses.kept = pauses
+        except Transient as error:
+            log.warning("pauses not written yet", why=str(error))
 
     async def _keep(self, name: str, counted: Rejections) -> None:
         taken = counted.take_unkept()

@@ -1,6 +1,7 @@
 """exit: asks the exit rule about an open trade at each change of what it looks at, at once, and hands its intent to trade_manager.
 
-No halt, block or switch of entry stops it; only its own switch and exit.enabled do. A flatten passes both.
+No halt, block or switch of entry stops it; only its own switch and exit.enabled do. A flatten passes both. What it
+remembers of a trade is kept in rows, off the way of its decisions, and read once after a start.
 """
 
 from __future__ import annotations
@@ -10,10 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import anyio
+import asyncpg
 import structlog
 
 from recio.bells import Bell, stand_aside, woken_by
 from recio.clock import Clock
+from recio.db import rule_memories
+from recio.db.connection import transaction
+from recio.errors import Transient
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.orders import OpenTrades, TradeState, TradeView
@@ -38,11 +43,26 @@ SHORTEST_PAUSE = 0.01
 """Host seconds between two looks that time alone asks for, where market time runs fast."""
 
 
+KEEP_EVERY = 1.0
+"""Host seconds between two writings of what is remembered: so much of it a kill may cost."""
+RECALL_LIMIT = 2.0
+"""Host seconds to wait for what was remembered before: a sale is worth more."""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """What is remembered of trades; outlives a restart of the task."""
+
+    remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    in_rows: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    is_recalled: bool = False
+
+
 @dataclass(slots=True)
 class _Memory:
     """What this run knows of each trade."""
 
-    remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
+    remembered: dict[TradeId, ExitMemory]
     attention: ExitAttention = field(default_factory=ExitAttention)
     held: bool = False
     said: str = "nothing is held"
@@ -66,14 +86,21 @@ class Exit:
     controls: Reads[TradingControls]
     close_intents: Sends[CloseIntent]
     cycles: Notes[ExitCycle]
+    pool: asyncpg.Pool[asyncpg.Record]
+    kept: _Kept = field(default_factory=_Kept)
 
     async def run(self, say: Say) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._keep_forever)
+            await self._decide_forever(say)
+
+    async def _decide_forever(self, say: Say) -> None:
         while self.controls.version == 0:
             # Its own switch may be off: until the rows have said so once, nothing is sold.
             say("waits for the switches to be read")
             with anyio.move_on_after(LONGEST_PAUSE):
                 await self.controls.newer_than(0)
-        memory = _Memory()
+        memory = _Memory(self.kept.remembered)
         while True:
             # With nothing held no market concerns it, and hundreds of them change each second.
             markets = (self.board, self.prices) if memory.held else ()
@@ -97,6 +124,8 @@ class Exit:
         longest = now + timedelta(seconds=LONGEST_PAUSE * self.clock.speed)
         if trades is None:
             return longest
+        if not self.kept.is_recalled:
+            await self._recall(trades)
         memory.forget_all_but(trades)
         held = [each for each in trades.trades if each.state is TradeState.OPEN]
         memory.held = bool(held)
@@ -107,6 +136,40 @@ class Exit:
             if memory.attention.wants(trade, *seen, self.clock.utc()):
                 await self._look_at(trade, memory)
         return memory.attention.next_at(held, longest)
+
+    async def _recall(self, trades: OpenTrades) -> None:
+        """What the run before remembered of the trades that it left; without a database they are sold all the same."""
+        self.kept.is_recalled = True
+        if not trades.trades:
+            return
+        try:
+            with anyio.fail_after(RECALL_LIMIT):
+                async with transaction(self.pool) as connection:
+                    self.kept.in_rows = await rule_memories.recall_exits(connection)
+        except (Transient, TimeoutError) as error:
+            log.warning("what exits remembered is not known", why=str(error))
+            return
+        self.kept.remembered.update(self.kept.in_rows)
+
+    async def _keep_forever(self) -> None:
+        while True:
+            await anyio.sleep(KEEP_EVERY)
+            kept, now = self.kept, dict(self.kept.remembered)
+            changed = {
+                trade: each
+                for trade, each in now.items()
+                if each != kept.in_rows.get(trade, exit_rule.NOTHING)
+            }
+            ended = kept.in_rows.keys() - now.keys()
+            if not changed and not ended:
+                continue
+            try:
+                async with transaction(self.pool) as connection:
+                    await rule_memories.keep_exits(connection, changed, ended)
+            except Transient as error:
+                log.warning("what exits remember is not written yet", why=str(error))
+                continue
+            kept.in_rows = {**{each: kept.in_rows[each] for each in kept.in_rows if each in now}, **changed}
 
     async def _look_at(self, trade: TradeView, memory: _Memory) -> None:
         strategy, now = named(self.strategies, trade.strategy), self.clock.utc()

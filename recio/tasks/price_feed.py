@@ -30,9 +30,9 @@ from recio.prices.sources import source_named
 from recio.rules.price import consensus, price_sources
 from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel
-from recio.rules.price.momentum import MINUTES_REMEMBERED
+from recio.rules.price.momentum import BASIS_POINTS, MINUTES_REMEMBERED
 from recio.rules.price.price_sources import Limits, apart_bp
-from recio.rules.price.volatility import REMEMBERED_SECONDS, PriceMemory
+from recio.rules.price.volatility import CONFIRMED_WITHIN, REMEMBERED_SECONDS, PriceMemory
 from recio.settings.prices import PricesSection, SymbolSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -117,14 +117,26 @@ class PriceFeed:
         names = {section.products[name]: symbol for symbol, section in self.symbols.items()}
         return source_named(name, self.urls[name], names)
 
-    def _limits(self) -> Limits:
+    def _limits(self, section: SymbolSection) -> Limits:
         """Silence is a matter of the machinery and so of host time; how old a price may be is market time."""
         return Limits(
             silence_seconds=self.settings.idle_timeout_seconds * self.clock.speed,
             frozen_seconds=self.settings.frozen_seconds,
-            fresh_seconds=FRESH_SECONDS * max(1.0, self.clock.speed / SPEED_OF_FRESH),
+            fresh_seconds=self._delayed(FRESH_SECONDS),
             divergence_bp=Decimal(str(self.settings.max_divergence_bp)),
+            usual_basis=section.usual_basis_bp / BASIS_POINTS,
+            largest_error=section.max_price_error_bp / BASIS_POINTS,
         )
+
+    def _delayed(self, seconds: float) -> float:
+        """Market seconds within which word of the present comes, however fast market time runs."""
+        return seconds * max(1.0, self.clock.speed / SPEED_OF_FRESH)
+
+    def _memory(self) -> CoinMemory:
+        memory = PriceMemory(
+            warmup_seconds=self.settings.warmup_seconds, confirmed_within=self._delayed(CONFIRMED_WITHIN)
+        )
+        return CoinMemory(memory)
 
     async def _follow(self, source: Source, run: _Run) -> None:
         """Listen to one source for ever, opening it again with growing patience."""
@@ -204,28 +216,29 @@ class PriceFeed:
         said = f"{coin.symbol} {view.tick.price:,} from {view.tick.source}"
         if view.unreliable:
             return f"{said}, unreliable: {view.unreliable}"
+        if view.doubt:
+            return f"{said}, not to be opened by: {view.doubt}"
         if view.volatility is None:
             seconds = len(coin.traded.memory.seconds)
             return f"{said}; {seconds} of {self.settings.warmup_seconds} s known"
         return f"{said}; volatility {view.volatility * 1e4:.2f} bp/√s"
 
     async def _recalled(self, symbol: str, section: SymbolSection, sources: list[Source]) -> _Kept:
-        traded = CoinMemory(PriceMemory(warmup_seconds=self.settings.warmup_seconds))
+        traded = self._memory()
         memory = traded.memory
         # As far back as a pause for momentum may have begun, and the half hour that its first figure needs.
         since = math.floor(self.clock.unix()) - REMEMBERED_SECONDS - 60 * MINUTES_REMEMBERED
         with transient_faults():
             async with self.pool.acquire() as connection:
                 known = await market_data.recall_seconds(connection, symbol, since)
-        for second, price in known:
-            traded.note_second(second, price)
+        traded.recall(known)
         coin = Coin(
             symbol=symbol,
             index_id=section.index,
             use_index=self.settings.use_index,
-            limits=self._limits(),
+            limits=self._limits(section),
             traded=traded,
-            index=CoinMemory(PriceMemory(warmup_seconds=self.settings.warmup_seconds)),
+            index=self._memory(),
             panel=Panel(sources={each.name: price_sources.Heard(source=each.name) for each in sources}),
         )
         return _Kept(coin=coin, stored=memory.seconds[-1][0] if memory.seconds else 0)
@@ -275,6 +288,11 @@ def _tell_changes(symbol: str, before: Prices, after: Prices) -> None:
             log.warning("price unreliable", symbol=symbol, why=now.unreliable)
         else:
             log.info("price reliable again", symbol=symbol)
+    if bool(was and was.doubt) is not bool(now and now.doubt):
+        if now is not None and now.doubt:
+            log.warning("price in doubt", symbol=symbol, why=now.doubt)
+        else:
+            log.info("price no more in doubt", symbol=symbol)
     if was is not None and now is not None and (was.tick.source == INDEX) is not (now.tick.source == INDEX):
         jump = round(apart_bp(now.tick.price, was.tick.price), 2)
         log.warning(

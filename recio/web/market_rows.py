@@ -64,7 +64,7 @@ def _known_price(view: PriceView, now: datetime) -> dict[str, Any]:
         "at": time_text(view.tick.at),
         "age_seconds": age_seconds(view.tick.at, now),
         "volatility": None if view.volatility is None else f"{view.volatility:.9f}",
-        "unreliable": view.unreliable,
+        "unreliable": view.unreliable or view.doubt,
     }
 
 

@@ -39,6 +39,8 @@ PROBABILITY_FILES = {
     "market_probability.py",
     "volatility.py",
     "momentum.py",
+    "price_error.py",
+    "closing_minute.py",
     "empirical.py",
 }
 ROOMS_WITH_SQL = {"db", "old_data"}

@@ -17,6 +17,7 @@ import asyncpg
 
 from recio.messages.markets import StrikeType
 from recio.rules.pricing.average_fit import FITTED
+from recio.rules.pricing.closing_minute import ClosingMinute
 from recio.rules.pricing.fees import taker_fee
 from recio.rules.pricing.probability import by_strike_type
 from recio.rules.pricing.settlement_average import forecast
@@ -26,8 +27,6 @@ Row = asyncpg.Record
 PROVEN = frozenset({"filled", "cancelled"})
 NEVER_THERE = frozenset({"rejected", "not_found"})
 ENDED = frozenset({"closed", "void"})
-MEAN_SECONDS = 60
-"""Nearer to the close than this a probability rests on prints that a decision's inputs do not repeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -300,19 +299,21 @@ def _repeatable(rows: Rows) -> Iterator[str]:
         inputs = json.loads(trade["inputs"]) if isinstance(trade["inputs"], str) else trade["inputs"]
         market, probability = rows.markets[trade["ticker"]], float(inputs["probability"])
         seen = forecast(
-            float(inputs["price"]),
+            ClosingMinute(
+                level=float(inputs["price"]),
+                expected=float(inputs["mean_expected"]),
+                to_come=float(inputs["mean_variance_seconds"]),
+                error=float(inputs["mean_unknown_dollars"]),
+            ),
             float(inputs["volatility_to_come"]),
             float(inputs["seconds_to_close"]),
-            (),
             FITTED,
         )
         again = by_strike_type(
             StrikeType(market["strike_type"]), market["floor_strike"], market["cap_strike"], seen.above
         )
         own = None if again is None else again if trade["side"] == Side.YES.value else 1.0 - again
-        if float(inputs["seconds_to_close"]) >= MEAN_SECONDS and (
-            own is None or abs(own - probability) > 0.001
-        ):
+        if own is None or abs(own - probability) > 0.001:
             yield f"I10 trade {trade['trade_id']}: its inputs give {own}, it was decided on {probability}"
         ask = price(inputs["ask"])
         edge = Decimal(inputs["probability"]) - Decimal(ask) / ONE_DOLLAR

@@ -141,6 +141,27 @@ DECISIONS = (
         ENTRY,
     ),
     _guard(
+        "a price that may be too far off",
+        "recio/rules/decision/entry_gates.py",
+        "if price.doubt:",
+        "if False:",
+        ENTRY,
+    ),
+    _guard(
+        "seconds that nobody saw",
+        "recio/rules/price/volatility.py",
+        "for each in range(past, second if is_confirmed else past + 1):",
+        "for each in range(past, second):",
+        "tests/rules/test_volatility_rules.py",
+    ),
+    _guard(
+        "an index that repeats itself",
+        "recio/rules/price/coin_price.py",
+        "if moved and newest is not None:",
+        "if newest is not None:",
+        "tests/rules/test_coin_price_rules.py",
+    ),
+    _guard(
         "an untradable market",
         "recio/rules/decision/entry_gates.py",
         "if view.market.untradable:",

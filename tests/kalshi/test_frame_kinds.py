@@ -37,11 +37,19 @@ def test_an_index_print_is_exact_and_carries_its_own_time():
     assert seen.final_minute_mean is None
 
 
-@pytest.mark.parametrize("mean", ["84011.12345678", {"value": "84011.12345678", "window_size": 7}])
-def test_the_mean_of_the_closing_minute_comes_bare_or_with_its_window(mean: object):
+@pytest.mark.parametrize(
+    ("mean", "count"),
+    [
+        ("84011.12345678", None),
+        ({"value": "84011.12345678", "window_size": 7}, 7),
+        ({"value": "84011.12345678", "window_size": "seven"}, None),
+        ({"value": "84011.12345678", "window_size": 10**30}, None),
+    ],
+)
+def test_the_mean_of_the_closing_minute_comes_bare_or_with_its_window(mean: object, count: int | None):
     seen = parse_frame(index_frame(last_60s_windowed_average_15min=mean))
     assert isinstance(seen, IndexValue)
-    assert seen.final_minute_mean == Decimal("84011.12345678")
+    assert (seen.final_minute_mean, seen.final_minute_count) == (Decimal("84011.12345678"), count)
 
 
 @pytest.mark.parametrize(

@@ -323,6 +323,7 @@ def exit_of(live: Daemon, strategies: Sequence[Strategy]) -> Exit:
         controls=wires.controls,
         close_intents=wires.close_intents,
         cycles=wires.cycles,
+        pool=live.pool,
     )
 
 

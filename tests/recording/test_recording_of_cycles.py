@@ -21,6 +21,7 @@ from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard, MarketEnded, MarketView
 from recio.messages.orders import OpenTrades
+from recio.messages.prices import FinalMinute, PriceView
 from recio.recording.decode import (
     EntryKept,
     ExitKept,
@@ -93,6 +94,21 @@ class Told:
         return self.cycle.look.at
 
 
+def _known_in_part(spoken: PriceView, dice: random.Random) -> PriceView:
+    """With whatever may be said of what is not known."""
+    second = int(spoken.tick.at.timestamp())
+    final = FinalMinute(closes_at=900, until=second, count=dice.randrange(60), mean=spoken.tick.price)
+    return replace(
+        spoken,
+        error=dice.choice((0.0, dice.random() / 1_000)),
+        basis_error=dice.choice((0.0001, 0.0002)),
+        prints=tuple(each for each in spoken.last_minute if each[0] % 3),
+        final_minute=dice.choice((None, final)),
+        unmeasured=dice.choice(((), ((0, second - 100),))),
+        doubt=dice.choice(("", "too far apart")),
+    )
+
+
 def history(cycles: int, seed: int = 3) -> Iterator[Told]:
     """Decisions over a ladder whose books, prices, trades and account change as they do live: some of them, now and then."""
     dice, trades, held, spot = random.Random(seed), open_trades(), account(), 84_000.0
@@ -121,6 +137,7 @@ def history(cycles: int, seed: int = 3) -> Iterator[Told]:
         spoken = replace(
             spoken, tick=replace(spoken.tick, at=now, received_at=now), heard_at=now, last_minute=minute
         )
+        spoken = _known_in_part(spoken, dice)
         trades = open_trades(orders_last_minute=number % 45) if dice.random() < 0.2 else trades
         held = account(reconciled_at=now) if dice.random() < 0.2 else held
         shown, seen_prices = wire.get(), prices(spoken)
@@ -360,8 +377,8 @@ def test_a_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, li
 
 def test_a_later_form_is_refused_and_not_guessed(tmp_path: Path):
     path = tmp_path / "a.recording.gz"
-    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":4', b'"form":5')))
-    with pytest.raises(BadRecording, match="form 5"):
+    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":5', b'"form":6')))
+    with pytest.raises(BadRecording, match="form 6"):
         list(Segment(path).decisions())
 
 

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from recio.messages.prices import IndexHistory, IndexValue, PriceView, SourceState
+from recio.messages.prices import FinalMinute, IndexHistory, IndexValue, PriceView, SourceState
 from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
-from recio.rules.price.price_sources import Heard, Limits
+from recio.rules.price.price_sources import Heard, Limits, confirmed, lost
 from recio.rules.price.volatility import PriceMemory
 from tests.builders import NOW
 
-LIMITS = Limits(silence_seconds=15, frozen_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))
+LIMITS = Limits(
+    silence_seconds=15,
+    frozen_seconds=20,
+    fresh_seconds=5,
+    divergence_bp=Decimal(20),
+    usual_basis=0.00014,
+    largest_error=0.00025,
+)
 
 
 def coin() -> Coin:
@@ -81,15 +89,15 @@ def test_the_price_does_not_jump_when_the_index_falls_silent_although_the_source
 
 def test_index_and_sources_are_remembered_apart():
     known = coin()
-    lived(known, range(100), above_bp=0)
-    hear(known, 130, Decimal(84_099))
+    lived(known, range(100), above_bp=2)
+    hear(known, 130, Decimal("84115.90"))
     view, _ = known.judge(at(130))
     assert view is not None
     assert view.tick.source != INDEX
-    assert {second for second, _ in known.prints} == {
-        int(at(second).timestamp()) for second in range(40, 100)
+    assert {second for second, _ in known.printed.minute} == {
+        int(at(second).timestamp()) for second in range(10, 100)
     }
-    assert view.last_minute == known.traded.minute != tuple(known.prints)
+    assert view.last_minute == known.traded.minute != view.prints == tuple(known.printed.minute)
 
 
 def test_volatility_is_that_of_the_sources_until_the_index_is_known_long_enough():
@@ -107,3 +115,113 @@ def test_no_source_and_no_index_is_no_price():
     view, sources = coin().judge(NOW)
     assert view is None
     assert {each.state for each in sources} == {SourceState.CONNECTING}
+
+
+# What the price does not know.
+
+
+def test_a_source_that_stands_still_widens_the_stated_error_at_once_and_opens_nothing_from_the_limit_on():
+    known, errors, doubts = coin(), list[float](), list[str]()
+    known.use_index = False
+    for second in range(60, 0, -1):
+        hear(known, -second, Decimal(84_000 + second % 7))
+        known.judge(at(-second))
+    for second in range(12):  # the one falls by a basis point a second, the other lives and repeats itself
+        fallen = Decimal(84_000) * (1 - Decimal(second) / 10_000)
+        known.panel = hears(known.panel, "coinbase", fallen, at(second), at(second), LIMITS)
+        known.panel = known.panel.having(confirmed(known.panel.sources["kraken"], at(second), at(second)))
+        view, _ = known.judge(at(second))
+        assert view is not None
+        assert abs(float(view.tick.price / fallen) - 1) <= view.error
+        errors.append(view.error)
+        doubts.append(view.doubt)
+    assert errors[1:] == sorted(errors[1:])
+    assert (doubts[1], "too far apart" in doubts[8]) == ("", True)
+
+
+def test_two_sources_far_apart_are_never_known_better_than_what_they_differ_by():
+    known = coin()
+    known.use_index = False
+    for source, price in (("coinbase", "84000"), ("kraken", "84084")):
+        known.panel = hears(known.panel, source, Decimal(price), at(0), at(0), LIMITS)
+    view, _ = known.judge(at(0))
+    assert view is not None
+    assert view.error > 0.0005
+    assert view.doubt
+
+
+def test_one_source_alone_is_known_less_well_than_two():
+    errors = list[float]()
+    for sources in (("coinbase", "kraken"), ("coinbase",)):
+        known = coin()
+        known.use_index = False
+        for source in sources:
+            known.panel = hears(known.panel, source, Decimal(84_000), at(0), at(0), LIMITS)
+        view, _ = known.judge(at(0))
+        assert view is not None
+        errors.append(view.error)
+    assert errors[0] < errors[1]
+
+
+def test_an_index_that_repeats_itself_is_doubted_at_once_and_left_once_the_sources_have_moved():
+    known, said = coin(), list[PriceView]()
+    lived(known, range(120))
+    for second in range(120, 160):
+        hear(known, second, Decimal(84_119) * (1 - Decimal(second - 119) * 2 / 10_000))
+        known.hear_index(prints(second, Decimal(84_119)), at(second))
+        view, _ = known.judge(at(second))
+        assert view is not None
+        said.append(view)
+    assert [said[each].doubt == "" for each in (0, 4, 39)] == [True, False, False]
+    assert said[5].tick.source == INDEX
+    assert said[5].error > 0.001
+    assert said[-1].tick.source != INDEX
+
+
+def test_a_basis_is_not_learnt_from_an_index_that_repeats_itself():
+    known = coin()
+    lived(known, range(400))
+    before = [each.basis for each in known.panel.sources.values()]
+    for second in range(400, 415):
+        hear(known, second, Decimal(84_399) * (1 + Decimal(second - 399) / 20_000))
+        known.hear_index(prints(second, Decimal(84_399)), at(second))
+        known.judge(at(second))
+    assert [each.basis for each in known.panel.sources.values()] == before
+
+
+def test_seconds_of_an_outage_and_of_a_doubt_are_not_told():
+    known = coin()
+    known.use_index = False
+    for second in range(30):
+        hear(known, second, Decimal(84_000 + second % 5))
+        known.judge(at(second))
+    for source in known.panel.sources:
+        known.panel = known.panel.having(lost(known.panel.sources[source], "closed"))
+    known.judge(at(30))
+    for second in range(31, 36):  # back, and 25 bp apart
+        for source, price in (("coinbase", 84_000 + second % 5), ("kraken", 84_210 + second % 5)):
+            known.panel = hears(known.panel, source, Decimal(price), at(second), at(second), LIMITS)
+        known.judge(at(second))
+    for second in range(36, 40):
+        hear(known, second, Decimal(84_000 + second % 5))
+        view, _ = known.judge(at(second))
+    assert view is not None
+    assert {second - int(NOW.timestamp()) for second, _ in view.last_minute} == {*range(29), *range(36, 39)}
+
+
+def test_the_venues_mean_goes_with_the_prints():
+    known = coin()
+    until = -(-int(NOW.timestamp()) // 900) * 900 - 20
+    (made,) = prints(0, Decimal(84_000)).prints["BRTI"]
+    when = datetime.fromtimestamp(until, UTC)
+    made = replace(made, at=when, received_at=when, final_minute_mean=Decimal(84_001), final_minute_count=40)
+    known.hear_index(IndexHistory(prints={"BRTI": (made,)}), when)
+    view, _ = known.judge(when)
+    assert view is not None
+    assert view.final_minute == FinalMinute(closes_at=until + 20, until=until, count=40, mean=Decimal(84_001))
+
+
+def test_a_recalled_second_is_one_that_was_seen_and_what_lies_between_is_not():
+    memory = CoinMemory(PriceMemory())
+    memory.recall([(10, Decimal(1)), (11, Decimal(1)), (14, Decimal(2))])
+    assert [second for second, _ in memory.minute] == [10, 11, 14]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from recio.messages.prices import SourceState
 from recio.rules.price.consensus import Anchor, Consensus, Panel, agree, carried, hears
+from recio.rules.price.price_error import usually_off
 from recio.rules.price.price_sources import (
     FAR,
     Basis,
@@ -28,7 +29,14 @@ from recio.rules.price.price_sources import (
 )
 from tests.builders import NOW
 
-LIMITS = Limits(silence_seconds=15, frozen_seconds=20, fresh_seconds=5, divergence_bp=Decimal(20))
+LIMITS = Limits(
+    silence_seconds=15,
+    frozen_seconds=20,
+    fresh_seconds=5,
+    divergence_bp=Decimal(20),
+    usual_basis=0.00014,
+    largest_error=0.00025,
+)
 PRICE = Decimal(84_000)
 GOOD, OUTLIER, FROZEN = SourceState.GOOD, SourceState.OUTLIER, SourceState.FROZEN
 
@@ -357,7 +365,8 @@ def test_a_source_without_a_price_is_shown_with_its_reason():
 
 def taught(heard: Heard, index: str, seconds: int) -> Heard:
     for second in range(seconds):
-        heard = learnt(heard, Decimal(index), NOW + timedelta(seconds=second), LIMITS)
+        now = NOW + timedelta(seconds=second)
+        heard = learnt(replace(heard, moved_at=now), Decimal(index), now, LIMITS)
     return heard
 
 
@@ -375,6 +384,24 @@ def test_a_usual_distance_from_the_index_is_learnt_slowly_and_taken_off():
 def test_what_is_learnt_is_bounded_and_a_wrong_source_teaches_nothing():
     assert taught(source("a", "84151.00"), "84000", 3_000).basis.ratio == LIMITS.largest_basis
     assert taught(source("a", "84840.00"), "84000", 900).basis == Basis()
+
+
+def test_a_source_that_repeats_itself_teaches_nothing_more():
+    once = taught(source("a", "84042.00"), "84000", 2)
+    again = learnt(once, Decimal(84_000), NOW + timedelta(seconds=9), LIMITS)
+    assert again is once
+
+
+def test_what_was_learnt_of_a_source_makes_its_error_smaller_and_is_forgotten_within_an_hour():
+    unknown = source("a", "84042.00")
+    known = taught(unknown, "84000", 3_000)
+    errors = [
+        usually_off(each.basis, LIMITS, NOW + timedelta(seconds=after))
+        for each, after in ((unknown, 0), (known, 3_000), (known, 4_800), (known, 6_600))
+    ]
+    assert errors[0] == errors[3] == LIMITS.usual_basis
+    assert errors[1] < errors[2] < errors[3]
+    assert errors[1] == pytest.approx(0.3 * LIMITS.usual_basis, rel=0.1)
 
 
 def test_going_from_the_index_to_sources_that_usually_lie_above_it_does_not_jump():

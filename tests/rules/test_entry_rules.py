@@ -15,9 +15,9 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BookView, MarketStatus
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices
-from recio.rules.decision.entry import EntryInputs, Waits, decide
+from recio.rules.decision.entry import EntryInputs, Waits, decide, decide_on
 from recio.settings.trading import EntrySection
-from recio.units import Price, Quantity, Side
+from recio.units import EventTicker, Price, Quantity, Side, Ticker
 from tests.builders import (
     NOW,
     TICKER,
@@ -104,6 +104,10 @@ LATER = {TICKER: NOW - timedelta(seconds=5)}
         (
             "price unreliable",
             lambda w: changed(w, prices=prices(replace(price(), unreliable="sources differ"))),
+        ),
+        (
+            "price error",
+            lambda w: changed(w, prices=prices(replace(price(), doubt="it may be 3.0 bp off"))),
         ),
         ("market untradable", lambda w: changed(w, board=board(view(market(untradable="another index"))))),
         ("no market", lambda w: changed(w, board=None)),
@@ -241,3 +245,70 @@ def test_a_pause_says_what_began_it_and_how_far_it_is():
 def test_levels_of_a_pause_that_contradict_each_other_are_refused():
     with pytest.raises(ValueError, match="spike_resume_bp must be below spike_trigger_bp"):
         EntrySection(spike_trigger_bp=30.0, spike_resume_bp=30.0)
+
+
+# Several markets at once.
+
+NEAR, FAR = Ticker("KXBTCD-26NOV2312-T84000"), Ticker("KXBTCD-26NOV2312-T83900")
+
+
+def two_strikes(**changes: object) -> EntryInputs:
+    """YES at 30 cents on the near one has the most edge; on the far one there is some."""
+    near = view(market(ticker=NEAR, event_ticker=EventTicker("E1")), book(bid=2800, ask=3000))
+    far = view(
+        market(ticker=FAR, event_ticker=EventTicker("E2"), floor_strike=Decimal("83900.00")),
+        book(bid=6300, ask=6500),
+    )
+    return changed(seen(board=board(near, far)), **changes)
+
+
+def refusing(*tickers: Ticker) -> Callable[[OpenIntent], OpenIntent | Waits]:
+    return lambda intent: (
+        Waits(gate="risk a_limit", sentence=f"no {intent.ticker}") if intent.ticker in tickers else intent
+    )
+
+
+def test_of_several_markets_the_one_with_the_most_edge_is_wanted():
+    outcome = decide(two_strikes(), SETTINGS, NOW).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert outcome.ticker == NEAR
+
+
+def test_where_the_most_edge_is_refused_the_next_is_tried_and_the_refusal_counts():
+    decided = decide(two_strikes(), SETTINGS, NOW, allowed=refusing(NEAR))
+    assert isinstance(decided.outcome, OpenIntent)
+    assert decided.outcome.ticker == FAR
+    assert [(event, waits.gate) for event, waits in decided.refusals] == [("E1", "risk a_limit")]
+
+
+def test_only_if_all_are_refused_the_first_reason_is_told():
+    decided = decide(two_strikes(), SETTINGS, NOW, allowed=refusing(NEAR, FAR))
+    assert decided.outcome == Waits(gate="risk a_limit", sentence=f"no {NEAR}")
+    assert [event for event, _ in decided.refusals] == ["E1", "E2"]
+
+
+def test_a_look_at_what_changed_tries_the_next_too():
+    said = decide_on(two_strikes(), (FAR, NEAR), SETTINGS, NOW, allowed=refusing(NEAR))
+    assert isinstance(said, OpenIntent)
+    assert said.ticker == FAR
+
+
+def test_with_kelly_a_strike_whose_lower_bound_has_no_edge_does_not_starve_the_others():
+    """At its lower bound the near one is worth less than it costs; the far one is sure enough."""
+    kelly = section(
+        EntrySection,
+        enabled=True,
+        sizing="kelly",
+        kelly_bankroll_dollars=Decimal(1_000),
+        max_price_dollars=Decimal("0.97"),
+    )
+    near = view(market(ticker=NEAR, floor_strike=Decimal("84000.00")), book(bid=4200, ask=4300))
+    far = view(market(ticker=FAR, floor_strike=Decimal("83600.00")), book(bid=9100, ask=9400))
+    world = seen(board=board(near, far), prices=prices(replace(price(), error=0.0004, basis_error=0.0004)))
+    alone = decide(seen(board=board(near), prices=world.prices), kelly, NOW).outcome
+    assert isinstance(alone, Waits)
+    assert alone.gate == "size"
+    edges = {each.ticker: each.yes_edge for each in decide(world, kelly, NOW).assessments.strikes}
+    outcome = decide(world, kelly, NOW).outcome
+    assert isinstance(outcome, OpenIntent)
+    assert (outcome.ticker, (edges[NEAR] or 0) > (edges[FAR] or 0)) == (FAR, True)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.rules.price.momentum import LONGEST_MINUTES, WEIGHTS, of_minutes, of_seconds, score
+from recio.rules.price.momentum import LONGEST_MINUTES, WEIGHTS, of_levels, of_minutes, score
 from recio.rules.price.volatility import PriceMemory
 
 PRICES = st.lists(st.floats(50_000, 100_000), min_size=31, max_size=31)
@@ -79,4 +79,6 @@ def test_remembered_seconds_reach_as_far_back_as_the_longest_move():
     assert moved is not None
     assert moved.whole
     assert moved.bp == pytest.approx(0.05 * 100)
-    assert of_seconds(list(memory.seconds)[-1000:]) != moved
+    newest = memory.seconds[-1][0]
+    short = {second: memory.levels[second] for second in range(newest - 999, newest + 1)}
+    assert of_levels(short, newest) != moved

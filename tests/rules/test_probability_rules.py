@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from recio.messages.markets import StrikeType
 from recio.rules.pricing.average_fit import NORMAL
-from recio.rules.pricing.probability import by_strike_type, half_unit, mean_variance_seconds, prints_made
+from recio.rules.pricing.probability import by_strike_type, half_unit
 from recio.rules.pricing.settlement_average import forecast
+from tests.builders import minute
 
 SIGMA = 0.00007
 probabilities = st.floats(50_000, 120_000)
@@ -23,7 +24,7 @@ probabilities = st.floats(50_000, 120_000)
 def mean_above(
     threshold: float, price: float, volatility: float, seconds: float, made: Sequence[float]
 ) -> float:
-    return forecast(price, volatility, seconds, made, NORMAL).above(threshold)
+    return forecast(minute(price, seconds, made), volatility, seconds, NORMAL).above(threshold)
 
 
 def yes_probability(
@@ -35,19 +36,20 @@ def yes_probability(
     seconds: float,
     made: Sequence[float],
 ) -> float | None:
-    return by_strike_type(strike_type, floor, cap, forecast(price, volatility, seconds, made, NORMAL).above)
+    seen = forecast(minute(price, seconds, made), volatility, seconds, NORMAL)
+    return by_strike_type(strike_type, floor, cap, seen.above)
 
 
 @pytest.mark.parametrize(
     ("seconds", "ratio"), [(3600, 0.995), (900, 0.978), (300, 0.932), (120, 0.819), (60, 0.585)]
 )
 def test_the_average_moves_less_than_the_last_price(seconds: int, ratio: float):
-    variance = mean_variance_seconds(60, seconds - 60)
+    variance = minute(84_000, seconds).to_come
     assert math.sqrt(variance / seconds) == pytest.approx(ratio, abs=0.001)
 
 
 def test_with_ten_prints_to_come_little_can_change():
-    assert math.sqrt(mean_variance_seconds(10, 0) / 10) == pytest.approx(0.103, abs=0.001)
+    assert math.sqrt(minute(84_000, 10, [84_000.0] * 50).to_come / 10) == pytest.approx(0.103, abs=0.001)
 
 
 def test_the_model_agrees_with_a_simulated_walk():
@@ -116,14 +118,6 @@ def test_a_range_is_what_lies_between_its_ends():
 def test_a_price_that_cannot_be_is_refused():
     with pytest.raises(ValueError, match="positive"):
         mean_above(84_000, 0, SIGMA, 300, [])
-
-
-def test_missing_prints_of_the_closing_minute_are_unknown_and_never_guessed():
-    closes_at = 1_000_060
-    whole = tuple((second, Decimal(84_000)) for second in range(1_000_000, 1_000_030))
-    assert prints_made(whole, closes_at, 1_000_030.5) == [84_000.0] * 30
-    assert prints_made(whole[:20], closes_at, 1_000_030.5) is None
-    assert prints_made((), closes_at, 999_990.0) == []
 
 
 @pytest.mark.parametrize(

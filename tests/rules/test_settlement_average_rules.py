@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from recio.messages.markets import StrikeType
 from recio.rules.pricing import market_probability
 from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, NORMAL, TIME_OF_DAY, Fit, TimeOfDay
-from recio.rules.pricing.model import INDEX, Model, Reader
+from recio.rules.pricing.model import Model, Reader
 from recio.rules.pricing.settlement_average import forecast, tails_at
 from recio.rules.pricing.time_of_day import factor, growth, mean_factor
-from tests.builders import NOW, market, price
+from tests.builders import NOW, market, minute, price
 
 SIGMA = 0.00007
 SPOT = 84_000.0
@@ -27,7 +27,10 @@ ONE_MINUTE_BEFORE_THE_OPENING = datetime(2026, 11, 24, 14, 29, tzinfo=UTC)
 
 
 def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
-    fat, thin = forecast(SPOT, SIGMA, 600, (), FITTED), forecast(SPOT, SIGMA, 600, (), NORMAL)
+    fat, thin = (
+        forecast(minute(SPOT, 600), SIGMA, 600, FITTED),
+        forecast(minute(SPOT, 600), SIGMA, 600, NORMAL),
+    )
     four_spreads = SPOT + 4 * thin.narrow
     half_a_spread = SPOT + 0.5 * thin.narrow
     assert fat.above(four_spreads) > 20 * thin.above(four_spreads)
@@ -36,7 +39,7 @@ def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
 
 @given(st.floats(0.01, 8), st.floats(1, 7_200))
 def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds: float):
-    seen = forecast(SPOT, SIGMA, seconds, (), FITTED)
+    seen = forecast(minute(SPOT, seconds), SIGMA, seconds, FITTED)
     distance = spreads * seen.narrow
     assert seen.above(SPOT + distance) + seen.above(SPOT - distance) == pytest.approx(1.0, abs=1e-12)
     assert seen.above(SPOT + 1.01 * distance) <= seen.above(SPOT + distance)
@@ -44,8 +47,8 @@ def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds:
 
 @given(st.floats(1, 500), st.floats(60, 7_000))
 def test_with_more_time_a_far_strike_is_not_less_likely(distance: float, seconds: float):
-    sooner = forecast(SPOT, SIGMA, seconds, (), FITTED)
-    later = forecast(SPOT, SIGMA, 1.02 * seconds, (), FITTED)
+    sooner = forecast(minute(SPOT, seconds), SIGMA, seconds, FITTED)
+    later = forecast(minute(SPOT, 1.02 * seconds), SIGMA, 1.02 * seconds, FITTED)
     if distance > 3 * later.narrow:
         return
     assert later.above(SPOT + distance) >= sooner.above(SPOT + distance) - 1e-4
@@ -69,7 +72,7 @@ def test_at_its_knots_the_shape_is_what_was_fitted():
 
 def test_the_mixture_is_what_a_draw_from_it_gives():
     dice = random.Random(5)
-    seen = forecast(SPOT, SIGMA, 900, (), FITTED)
+    seen = forecast(minute(SPOT, 900), SIGMA, 900, FITTED)
     threshold, draws = SPOT + 1.5 * seen.narrow, 40_000
     over = 0
     for _ in range(draws):
@@ -79,14 +82,14 @@ def test_the_mixture_is_what_a_draw_from_it_gives():
 
 
 def test_once_every_print_is_made_no_tail_is_left():
-    made = forecast(SPOT, SIGMA, 0, [83_999.0] * 60, FITTED)
+    made = forecast(minute(SPOT, 0, [83_999.0] * 60), SIGMA, 0, FITTED)
     assert (made.above(83_999.0), made.above(83_999.01)) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize(("price_", "volatility", "seconds"), [(0, SIGMA, 1), (1, 0, 1), (1, SIGMA, -1)])
 def test_what_cannot_be_is_refused(price_: float, volatility: float, seconds: float):
     with pytest.raises(ValueError, match="must be positive"):
-        forecast(price_, volatility, seconds, (), FITTED)
+        forecast(minute(price_, seconds), volatility, seconds, FITTED)
 
 
 # Times of day.
@@ -126,6 +129,7 @@ def test_the_time_of_day_reaches_the_probability():
     now = ONE_MINUTE_BEFORE_THE_OPENING
     shown = market(close_time=now + timedelta(minutes=10), floor_strike=Decimal(84_100))
     seen = price()
+    seen = replace(seen, tick=replace(seen.tick, at=now))
     wild, plain = (Reader(Model(fit=fit)).probability(shown, seen, now) for fit in (FITTED, ANY_HOUR))
     assert isinstance(wild, float)
     assert isinstance(plain, float)
@@ -135,9 +139,8 @@ def test_the_time_of_day_reaches_the_probability():
 # Bounds.
 
 
-def bounds(fit: Fit, source: str, strike: str = "84100") -> tuple[float, float]:
-    seen = price()
-    seen = replace(seen, tick=replace(seen.tick, source=source))
+def bounds(fit: Fit, error: float, strike: str = "84100", **changes: object) -> tuple[float, float]:
+    seen = replace(price(), error=error, basis_error=error, **changes)
     found = Reader(Model(fit=fit)).bounds(market(floor_strike=Decimal(strike)), seen, NOW)
     assert isinstance(found, tuple)
     return found
@@ -146,15 +149,44 @@ def bounds(fit: Fit, source: str, strike: str = "84100") -> tuple[float, float]:
 def test_bounds_hold_the_answer_and_are_wider_for_a_price_that_is_not_the_index():
     probability = market_probability.probability(market(floor_strike=Decimal(84_100)), price(), NOW)
     assert isinstance(probability, float)
-    by_index, by_sources = bounds(FITTED, INDEX), bounds(FITTED, "coinbase")
-    assert by_sources[0] < by_index[0] < probability < by_index[1] < by_sources[1]
+    exact, off = bounds(FITTED, 0.0), bounds(FITTED, 0.0002)
+    assert off[0] < exact[0] < probability < exact[1] < off[1]
 
 
 def test_bounds_widen_with_the_errors_that_were_fitted():
-    small = replace(FITTED, volatility_error=0.01, basis_error=0.00001)
-    wide = bounds(FITTED, "coinbase")
-    narrow = bounds(small, "coinbase")
+    small = replace(FITTED, volatility_error=0.01)
+    wide, narrow = bounds(FITTED, 0.0001), bounds(small, 0.00001)
     assert wide[1] - wide[0] > 4 * (narrow[1] - narrow[0])
+
+
+def test_bounds_widen_where_less_of_the_past_was_measured():
+    whole = bounds(FITTED, 0.0)
+    part = bounds(FITTED, 0.0, unmeasured=((0, int(NOW.timestamp()) - 300),))
+    assert part[0] < whole[0]
+    assert whole[1] < part[1]
+
+
+@pytest.mark.parametrize("spot", ["84100", "84050", "84000", "83900"])
+def test_bounds_between_two_strikes_are_the_extremes_of_all_that_may_be(spot: str):
+    between = market(
+        strike_type=StrikeType.BETWEEN, floor_strike=Decimal(83_950), cap_strike=Decimal("84049.99")
+    )
+    seen = replace(price(spot, age=0), error=0.0001, basis_error=0.0001)
+    low, high = Reader(Model()).bounds(between, seen, NOW)
+    box = [
+        market_probability.probability(between, replace(moved, volatility=SIGMA * ratio), NOW)
+        for ratio in (0.92, 0.94, 0.96, 0.98, 1.0, 1.02, 1.04, 1.06, 1.08)
+        for moved in (
+            replace(
+                seen,
+                error=0.0,
+                basis_error=0.0,
+                tick=replace(seen.tick, price=seen.tick.price * (1 + Decimal(tenths) / 100_000)),
+            )
+            for tenths in range(-10, 11)
+        )
+    ]
+    assert (low, high) == (pytest.approx(min(box), abs=0.001), pytest.approx(max(box), abs=0.001))
 
 
 # Ladders.

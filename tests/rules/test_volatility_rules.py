@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import random
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
@@ -50,7 +51,7 @@ def test_bouncing_between_bid_and_ask_is_not_taken_for_movement():
     assert found < one_second_returns / 2
 
 
-def test_a_second_without_a_trade_repeats_the_price_before_it():
+def test_a_second_without_a_trade_repeats_the_price_before_it_if_the_next_word_comes_soon():
     memory = PriceMemory()
     memory.remember(10, Decimal(1))
     memory.remember(13, Decimal(2))
@@ -58,12 +59,47 @@ def test_a_second_without_a_trade_repeats_the_price_before_it():
     assert list(memory.seconds) == [(10, Decimal(1)), (11, Decimal(1)), (12, Decimal(1)), (13, Decimal(2))]
 
 
-def test_a_long_hole_forgets_what_was_before_it():
-    memory = PriceMemory(longest_hole=30)
+def test_seconds_that_nobody_saw_are_not_filled_and_known_as_a_hole():
+    memory = PriceMemory()
+    for second, price in ((10, 1), (11, 1), (100, 2), (101, 3)):
+        memory.remember(second, Decimal(price))
+    assert list(memory.seconds) == [(10, Decimal(1)), (11, Decimal(1)), (100, Decimal(2))]
+    assert memory.holes == ((0, 10), (12, 100))
+
+
+def test_while_nobody_vouches_for_the_price_no_second_is_complete():
+    memory = PriceMemory()
     memory.remember(10, Decimal(1))
     memory.remember(11, Decimal(1))
-    memory.remember(100, Decimal(2))
-    assert list(memory.seconds) == []
+    memory.interrupt()
+    memory.remember(12, Decimal(2))
+    memory.remember(13, Decimal(2))
+    assert list(memory.seconds) == [(10, Decimal(1)), (12, Decimal(2))]
+
+
+def walked(memory: PriceMemory, seconds: range, sigma: float, dice: random.Random, at: float) -> float:
+    for second in seconds:
+        at *= math.exp(dice.gauss(0, sigma))
+        memory.remember(second, Decimal(f"{at:.2f}"))
+    return at
+
+
+def test_a_hole_is_not_measured_and_what_was_measured_before_it_counts_on():
+    dice, memory = random.Random(3), PriceMemory()
+    at = walked(memory, range(900), 0.00007, dice, 84_000.0)
+    walked(memory, range(930, 1_000), 0.00007, dice, at * 1.01)
+    assert memory.volatility() == pytest.approx(0.00007, rel=0.25)
+
+
+def test_volatility_does_not_flicker_with_the_phase_of_its_steps():
+    dice, memory, found = random.Random(3), PriceMemory(), list[float]()
+    at = 84_000.0
+    for second in range(2_400):
+        at = walked(memory, range(second, second + 1), 0.00007, dice, at)
+        if second > 2_300:
+            found.append(memory.volatility() or 0.0)
+    steps = [abs(later / earlier - 1) for earlier, later in pairwise(found)]
+    assert max(steps) < 0.01
 
 
 def test_a_late_trade_of_an_earlier_second_changes_nothing():

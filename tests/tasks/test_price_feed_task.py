@@ -361,14 +361,14 @@ async def test_a_fresh_index_is_the_price_and_tells_which_source_is_wrong(pool: 
     assert (view.tick.price, view.unreliable) == (Decimal(84_003), "")
 
 
-async def test_the_last_minute_under_the_index_is_its_own_prints_and_no_others(
+async def test_the_prints_are_the_indexs_own_and_no_others(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with feeding(TwoSources(), pool) as wires:
         wires.index.set(history(Clock(), *range(84_000, 84_070), missing=(65,)))
         view = await believed(wires, from_index)
-    assert [price for _, price in view.last_minute] == [*range(84_009, 84_065), *range(84_066, 84_070)]
-    seconds = [second for second, _ in view.last_minute]
+    assert [price for _, price in view.prints] == [*range(84_000, 84_065), *range(84_066, 84_070)]
+    seconds = [second for second, _ in view.prints]
     assert seconds == sorted(set(seconds))
 
 

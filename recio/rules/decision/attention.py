@@ -181,7 +181,10 @@ def _says_more(before: PriceView | None, now: PriceView) -> bool:
         or now.tick.at - before.tick.at > CONFIRMED_OFTEN
         or before.volatility != now.volatility
         or before.unreliable != now.unreliable
+        or before.doubt != now.doubt
+        or before.error != now.error
         or before.momentum != now.momentum
         or before.last_minute != now.last_minute
+        or before.prints != now.prints
         or before.momentum_peaks != now.momentum_peaks
     )

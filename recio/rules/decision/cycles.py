@@ -5,6 +5,7 @@ It is what a recording of decisions holds, and what a replay computes again. A c
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -20,6 +21,7 @@ from recio.rules.account import risk
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
+from recio.rules.decision.momentum_pause import NO_PAUSES, Pauses, remembered
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_on
 from recio.rules.market.taken import board_without
@@ -44,6 +46,8 @@ class EntryLook(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What stands in the place of the trades for each strategy that does not order."""
     account: AccountView | None
     controls: TradingControls | None
+    pauses: Mapping[str, Pauses] = {}
+    """What each strategy remembers of pauses, by its name; nothing where it is not in here."""
 
 
 class EntryCycle(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -83,7 +87,23 @@ def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) ->
         trades=trades,
         account=look.account,
         controls=look.controls,
+        pauses=look.pauses.get(strategy.name, NO_PAUSES),
     )
+
+
+def remember_pauses(
+    prices: Prices | None, strategies: Sequence[Strategy], before: Mapping[str, Pauses], now: datetime
+) -> Mapping[str, Pauses]:
+    """What every strategy remembers by now; the same object while nothing has changed."""
+    if prices is None:
+        return before
+    minute = math.floor(now.timestamp() / 60)
+    after = {
+        each.name: kept
+        for each in strategies
+        if (kept := remembered(prices.by_symbol, minute, each.entry, before.get(each.name, NO_PAUSES)))
+    }
+    return before if after == before else after
 
 
 def entered(
@@ -101,10 +121,10 @@ def _entered(
         return of_entry(seen, strategy, limits, look.at)[1]
     if strategy.stage is Stage.OFF:
         return _off(strategy)
-    said = entry.decide_on(
-        seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name, strategy.exit
+    allowed = _under(seen, strategy, limits, look.at)
+    return entry.decide_on(
+        seen, look.tickers, strategy.entry, look.at, strategy.model, strategy.name, strategy.exit, allowed
     )
-    return _allowed(said, seen, strategy, limits, look.at)
 
 
 def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exit_rule.ExitDecision:
@@ -124,17 +144,14 @@ def exited(look: ExitLook, board: MarketBoard | None, strategy: Strategy) -> exi
 def of_entry(
     seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
 ) -> tuple[EntryDecision, OpenIntent | Waits]:
-    """What the rule says of the whole board, and what is left of it under the limits that trade_manager will apply."""
-    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name, strategy.exit)
-    return decided, _allowed(decided.outcome, seen, strategy, limits, now)
+    """What the rule says of the whole board under the limits that trade_manager will apply, and what is left of it."""
+    allowed = _under(seen, strategy, limits, now)
+    decided = entry.decide(seen, strategy.entry, now, strategy.model, strategy.name, strategy.exit, allowed)
+    return decided, _off(strategy) if strategy.stage is Stage.OFF else decided.outcome
 
 
-def _allowed(
-    said: OpenIntent | Waits, seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime
-) -> OpenIntent | Waits:
-    if strategy.stage is Stage.OFF:
-        return _off(strategy)
-    return within_limits(said, seen, limits, now, strategy.budget)
+def _under(seen: EntryInputs, strategy: Strategy, limits: RiskSection, now: datetime) -> entry.Allowed:
+    return lambda intent: within_limits(intent, seen, limits, now, strategy.budget)
 
 
 def _off(strategy: Strategy) -> Waits:
@@ -188,6 +205,6 @@ def within_limits(
     exposure = risk.Exposure(trades=seen.trades, account=seen.account, ask=ask)
     match risk.approve(outcome, exposure, limits, now, budget):
         case risk.Denied(limit=limit, reason=reason):
-            return Waits(gate=f"risk {limit}", sentence=f"{limit}: {reason}")
+            return Waits(gate=f"{entry.OF_LIMITS}{limit}", sentence=f"{limit}: {reason}")
         case risk.Approved():
             return outcome

@@ -1,12 +1,13 @@
 """Whether to open a trade now, and if not, the first reason why not; it never waits and never sends.
 
 One rule: buy the side whose model probability exceeds its ask plus the taker fee by the wanted edge,
-at no more than the price that still leaves that edge, for no more than stands there.
+at no more than the price that still leaves that edge, for no more than stands there. Of several markets the one with the
+most edge is tried first and, while one is refused, the next: only if all are is anything said to be refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -17,32 +18,31 @@ from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import Assessments, OpenIntent, StrikeAssessment
 from recio.messages.markets import MarketBoard, MarketView
 from recio.messages.orders import OpenTrades
-from recio.messages.prices import Momentum, Prices, PriceView
+from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.entry_gates import PROGRESS, Waits, gates_of_a_market
+from recio.rules.decision.intents import Candidate, cents, intent_of
 from recio.rules.decision.keeping_gates import keeping_gate
-from recio.rules.decision.sizing import contracts
+from recio.rules.decision.momentum_pause import NO_PAUSES, Pauses
 from recio.rules.decision.watchlist import watched
-from recio.rules.market.market_board import strike_text
-from recio.rules.market.quotes import ask_of, quantity_up_to
-from recio.rules.pricing.assessment import assess, max_price
-from recio.rules.pricing.fees import max_fee, taker_fee
+from recio.rules.market.quotes import ask_of
+from recio.rules.pricing.assessment import assess
 from recio.rules.pricing.model import AVERAGE, Model, Reader
 from recio.settings.strategies import DEFAULT
 from recio.settings.trading import EntrySection, ExitSection
 from recio.units import (
-    ONE_CONTRACT,
     EventTicker,
-    Money,
-    Price,
     Side,
     Ticker,
-    money_text,
     price_text,
-    quantity_text,
 )
 
 LOOK_AROUND_SECONDS = 1.0
 """Market seconds after which the whole board is looked at even if nothing changed: time alone moves a probability."""
+
+
+OF_LIMITS = "risk "
+"""How the gates begin that are limits."""
+LIMITS_LAST = len(PROGRESS)
 
 
 NO_MARKET = Waits(gate="no market", sentence="no open market is known")
@@ -56,6 +56,8 @@ class EntryInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     trades: OpenTrades | None
     account: AccountView | None
     controls: TradingControls | None
+    pauses: Pauses = NO_PAUSES
+    """That this strategy remembers."""
 
 
 class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -65,6 +67,14 @@ class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """For each open event the gate that its best strike did not pass."""
 
 
+Allowed = Callable[[OpenIntent], OpenIntent | Waits]
+"""What is left of an intent under limits that this rule does not know."""
+
+
+def without_limits(intent: OpenIntent) -> OpenIntent:
+    return intent
+
+
 def decide(
     seen: EntryInputs,
     settings: EntrySection,
@@ -72,6 +82,7 @@ def decide(
     model: Model = AVERAGE,
     strategy: str = DEFAULT,
     exits: ExitSection | None = None,
+    allowed: Allowed = without_limits,
 ) -> EntryDecision:
     """One cycle of one strategy's entry over the whole board, with what is shown of it; `exits` are what would sell it again."""
     reader = Reader(model)
@@ -85,7 +96,9 @@ def decide(
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     answers = [
         _worth_keeping(
-            _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now),
+            _candidate(
+                view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now, seen.pauses
+            ),
             seen,
             settings,
             exits,
@@ -93,7 +106,7 @@ def decide(
         )
         for view, strike in zip(markets, strikes, strict=True)
     ]
-    outcome = _outcome(answers, settings, now, reader, strategy)
+    outcome, answers = _tried(answers, lambda each: intent_of(each, settings, now, reader, strategy), allowed)
     return _decided(outcome, strikes, answers, markets, watching)
 
 
@@ -105,51 +118,50 @@ def decide_on(
     model: Model = AVERAGE,
     strategy: str = DEFAULT,
     exits: ExitSection | None = None,
+    allowed: Allowed = without_limits,
 ) -> OpenIntent | Waits:
     """The same over those markets alone that have changed: what `decide` says if the board held no others."""
     passed = first_closed_gate(seen, settings, now)
     if isinstance(passed, Waits) or seen.board is None:
         return passed if isinstance(passed, Waits) else NO_MARKET
     reader, board, prices = Reader(model), seen.board, (seen.prices or Prices()).by_symbol
-    answers: list[_Candidate | Waits] = []
+    answers: list[Candidate | Waits] = []
     for ticker in tickers:
         view = board.by_ticker.get(ticker)
         if view is not None:
             price = prices.get(view.market.symbol)
-            answer = _answer(view, price, board.heard_at, passed, settings, now, reader)
+            usable = gates_of_a_market(view, price, passed, board.heard_at, settings, now, seen.pauses)
+            answer = usable if isinstance(usable, Waits) else _valued(view, usable, settings, now, reader)
             answers.append(_worth_keeping(answer, seen, settings, exits, now))
-    return _outcome(answers, settings, now, reader, strategy)
+    return _tried(answers, lambda each: intent_of(each, settings, now, reader, strategy), allowed)[0]
 
 
-def _answer(
-    view: MarketView,
-    price: PriceView | None,
-    heard_at: datetime | None,
-    trades: OpenTrades,
-    settings: EntrySection,
-    now: datetime,
-    reader: Reader,
-) -> _Candidate | Waits:
-    """One market's; it is priced only if every gate before the price is open."""
-    usable = gates_of_a_market(view, price, trades, heard_at, settings, now)
-    if isinstance(usable, Waits):
-        return usable
+def _valued(
+    view: MarketView, usable: PriceView, settings: EntrySection, now: datetime, reader: Reader
+) -> Candidate | Waits:
+    """A market is priced only if every gate before the price is open."""
     return _priced(view, usable, assess(view, usable, now, reader.probability), settings, now)
 
 
-def _outcome(
-    answers: Sequence[_Candidate | Waits],
-    settings: EntrySection,
-    now: datetime,
-    reader: Reader,
-    strategy: str,
-) -> OpenIntent | Waits:
-    candidates = [each for each in answers if isinstance(each, _Candidate)]
-    if candidates:
-        best = max(candidates, key=lambda candidate: candidate.edge)
-        return _intent(best, settings, now, reader, strategy)
-    refusals = [each for each in answers if isinstance(each, Waits)]
-    return max(refusals, key=_progress, default=NO_MARKET)
+def _tried(
+    answers: Sequence[Candidate | Waits], make: Callable[[Candidate], OpenIntent | Waits], allowed: Allowed
+) -> tuple[OpenIntent | Waits, list[Candidate | Waits]]:
+    """The first intent that passes, the most edge first; and the answers with what those say that were refused on the way.
+
+    If none passes, the reason of the first that was tried or, where nothing was wanted, of the market that came furthest.
+    """
+    said, first = list(answers), None
+    wanted = [(nth, each) for nth, each in enumerate(answers) if isinstance(each, Candidate)]
+    for nth, candidate in sorted(wanted, key=lambda each: -each[1].edge):
+        outcome = make(candidate)
+        if isinstance(outcome, OpenIntent):
+            outcome = allowed(outcome)
+        if isinstance(outcome, OpenIntent):
+            return outcome, said
+        said[nth] = outcome
+        first = first or outcome
+    refusals = [each for each in said if isinstance(each, Waits)]
+    return first or max(refusals, key=_progress, default=NO_MARKET), said
 
 
 def next_moment(seen: EntryInputs, settings: EntrySection, now: datetime) -> datetime:
@@ -169,13 +181,16 @@ def next_moment(seen: EntryInputs, settings: EntrySection, now: datetime) -> dat
 
 def _progress(waits: Waits) -> int:
     """How many gates were passed: of a whole ladder, the strike that came furthest tells the most."""
-    return PROGRESS.get(waits.gate, 0)
+    passed = PROGRESS.get(waits.gate)
+    if passed is None:
+        return LIMITS_LAST if waits.gate.startswith(OF_LIMITS) else 0
+    return passed
 
 
 def _decided(
     outcome: OpenIntent | Waits,
     strikes: Sequence[StrikeAssessment],
-    answers: Sequence[_Candidate | Waits],
+    answers: Sequence[Candidate | Waits],
     markets: Sequence[MarketView],
     watching: tuple[Ticker, ...],
 ) -> EntryDecision:
@@ -193,20 +208,18 @@ def _decided(
 
 
 def _by_event(
-    outcome: OpenIntent | Waits, answers: Sequence[_Candidate | Waits], markets: Sequence[MarketView]
+    outcome: OpenIntent | Waits, answers: Sequence[Candidate | Waits], markets: Sequence[MarketView]
 ) -> tuple[tuple[EventTicker, Waits], ...]:
-    """Each event's own reason; one that something is wanted of has none, unless its intent came to nothing."""
+    """Each event's own reason; one of which something is wanted has none."""
     furthest: dict[EventTicker, Waits] = {}
-    for view, answer in zip(markets, answers, strict=True):
-        event, said = view.market.event_ticker, answer
+    wanted = {outcome.event_ticker} if isinstance(outcome, OpenIntent) else set[EventTicker]()
+    for view, said in zip(markets, answers, strict=True):
+        event = view.market.event_ticker
         if not isinstance(said, Waits):
-            if not isinstance(outcome, Waits):
-                continue
-            said = outcome
-        if event not in furthest or _progress(said) > _progress(furthest[event]):
+            wanted.add(event)
+        elif event not in furthest or _progress(said) > _progress(furthest[event]):
             furthest[event] = said
-    wanted = outcome.event_ticker if isinstance(outcome, OpenIntent) else None
-    return tuple((event, waits) for event, waits in furthest.items() if event != wanted)
+    return tuple((event, waits) for event, waits in furthest.items() if event not in wanted)
 
 
 def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) -> Waits | OpenTrades:
@@ -230,15 +243,6 @@ def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) 
     return seen.trades
 
 
-class _Candidate(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    view: MarketView
-    price: PriceView
-    side: Side
-    edge: Money
-    probability: float
-    seconds_to_close: float
-
-
 def _candidate(
     view: MarketView,
     strike: StrikeAssessment,
@@ -247,14 +251,15 @@ def _candidate(
     trades: OpenTrades,
     settings: EntrySection,
     now: datetime,
-) -> _Candidate | Waits:
-    usable = gates_of_a_market(view, price, trades, heard_at, settings, now)
+    pauses: Pauses,
+) -> Candidate | Waits:
+    usable = gates_of_a_market(view, price, trades, heard_at, settings, now, pauses)
     return usable if isinstance(usable, Waits) else _priced(view, usable, strike, settings, now)
 
 
 def _priced(
     view: MarketView, usable: PriceView, strike: StrikeAssessment, settings: EntrySection, now: datetime
-) -> _Candidate | Waits:
+) -> Candidate | Waits:
     remaining = (view.market.close_time - now).total_seconds()
     if strike.probability is None:
         return Waits(gate="probability", sentence=strike.note)
@@ -268,7 +273,7 @@ def _price_gate(
     probability: float,
     settings: EntrySection,
     remaining: float,
-) -> _Candidate | Waits:
+) -> Candidate | Waits:
     edges = [
         (edge, side)
         for side, edge in ((Side.YES, strike.yes_edge), (Side.NO, strike.no_edge))
@@ -280,7 +285,7 @@ def _price_gate(
     if edge < settings.min_edge_dollars:
         return Waits(
             gate="edge",
-            sentence=f"best edge {_cents(edge)} on {side} is below {_cents(settings.min_edge_dollars)}"
+            sentence=f"best edge {cents(edge)} on {side} is below {cents(settings.min_edge_dollars)}"
             f" (model {probability:.1%} yes)",
         )
     own = probability if side is Side.YES else 1.0 - probability
@@ -295,7 +300,7 @@ def _price_gate(
             gate="price bounds",
             sentence=f"{side} ask is outside {price_text(settings.min_price_dollars)} to {price_text(settings.max_price_dollars)}",
         )
-    return _Candidate(
+    return Candidate(
         view=view,
         price=price,
         side=side,
@@ -306,12 +311,12 @@ def _price_gate(
 
 
 def _worth_keeping(
-    answer: _Candidate | Waits,
+    answer: Candidate | Waits,
     seen: EntryInputs,
     settings: EntrySection,
     exits: ExitSection | None,
     now: datetime,
-) -> _Candidate | Waits:
+) -> Candidate | Waits:
     if isinstance(answer, Waits):
         return answer
     closed = keeping_gate(
@@ -325,75 +330,3 @@ def _worth_keeping(
         exits=exits if settings.only_what_exit_keeps else None,
     )
     return closed or answer
-
-
-def _intent(
-    candidate: _Candidate, settings: EntrySection, now: datetime, reader: Reader, strategy: str
-) -> OpenIntent | Waits:
-    quote = ask_of(candidate.view, candidate.side)
-    if quote is None:
-        return Waits(gate="empty book", sentence="nobody offers the side wanted")
-    ask, there = quote
-    market = candidate.view.market
-    highest = Price(min(settings.max_price_dollars, ask + settings.max_slippage_dollars))
-    limit = max_price(
-        candidate.view, candidate.side, candidate.probability, settings.min_edge_dollars, highest
-    )
-    if limit is None:
-        return Waits(gate="price grid", sentence=f"{price_text(ask)} is not on this market's price grid")
-    depth = quantity_up_to(candidate.view, candidate.side, limit)
-    if settings.min_depth_contracts is not None and depth < settings.min_depth_contracts:
-        return Waits(
-            gate="depth",
-            sentence=f"{quantity_text(depth)} contracts stand up to {price_text(limit)}"
-            f" (at least {quantity_text(settings.min_depth_contracts)} wanted)",
-        )
-    fee = taker_fee(limit, ONE_CONTRACT, market.fee_multiplier)
-    size = contracts(settings, limit, fee, lambda: _lower(candidate, reader, now), depth)
-    if isinstance(size, str):
-        return Waits(gate="size", sentence=size)
-    return OpenIntent(
-        strategy=strategy,
-        ticker=market.ticker,
-        event_ticker=market.event_ticker,
-        exchange_index=market.exchange_index,
-        side=candidate.side,
-        quantity=size,
-        limit=limit,
-        probability=candidate.probability,
-        fee_estimate=max_fee(ask, limit, size, market.fee_multiplier),
-        closes_at=market.close_time,
-        decided_at=now,
-        why=f"model gives {candidate.side} {candidate.probability:.1%}, ask {price_text(ask)}, edge {_cents(candidate.edge)}"
-        f" after fee, pays up to {price_text(limit)}, {candidate.seconds_to_close:.0f} s to the close",
-        inputs={
-            **reader.figures(market, candidate.price, now),
-            "price": str(candidate.price.tick.price),
-            "price_source": candidate.price.tick.source,
-            "price_at": candidate.price.tick.at.isoformat(),
-            "momentum": _momentum(candidate.price.momentum),
-            "probability": f"{candidate.probability:.6f}",
-            "ask": price_text(ask),
-            "limit": price_text(limit),
-            "ask_quantity": quantity_text(there),
-            "edge": money_text(candidate.edge),
-            "seconds_to_close": f"{candidate.seconds_to_close:.3f}",
-            "strike": strike_text(market),
-        },
-    )
-
-
-def _lower(candidate: _Candidate, reader: Reader, now: datetime) -> float | str:
-    """The lower bound of the probability of the side wanted."""
-    bounds = reader.bounds(candidate.view.market, candidate.price, now)
-    if isinstance(bounds, str):
-        return bounds
-    return bounds[0] if candidate.side is Side.YES else 1.0 - bounds[1]
-
-
-def _momentum(known: Momentum | None) -> str:
-    return "unknown" if known is None else f"{known.bp:.3f}"
-
-
-def _cents(amount: Money) -> str:
-    return f"{amount / 10_000:.2f}¢"

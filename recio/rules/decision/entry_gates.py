@@ -15,6 +15,7 @@ from recio.messages.orders import OpenTrades
 from recio.messages.prices import PriceView
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.decision import momentum_pause
+from recio.rules.decision.momentum_pause import NO_PAUSES, Pauses
 from recio.rules.market.quotes import is_crossed
 from recio.settings.trading import EntrySection
 from recio.units import Price, price_text
@@ -23,6 +24,7 @@ GATES = (
     "no market",
     "no price",
     "price unreliable",
+    "price error",
     "price age",
     "spike",
     "market untradable",
@@ -65,12 +67,13 @@ def gates_of_a_market(
     heard_at: datetime | None,
     settings: EntrySection,
     now: datetime,
+    pauses: Pauses = NO_PAUSES,
 ) -> Waits | PriceView:
     """Every gate of one market that asks for nobody's opinion, in order; what passes has a price to go by.
 
     `heard_at` is how old its book is.
     """
-    usable = spot_gate(view, price, settings, now)
+    usable = spot_gate(view, price, settings, now, pauses)
     if isinstance(usable, Waits):
         return usable
     remaining = (view.market.close_time - now).total_seconds()
@@ -83,31 +86,34 @@ def gates_of_a_market(
 
 
 def spot_gate(
-    view: MarketView, price: PriceView | None, settings: EntrySection, now: datetime
+    view: MarketView, price: PriceView | None, settings: EntrySection, now: datetime, pauses: Pauses
 ) -> Waits | PriceView:
     if price is None:
         return Waits(gate="no price", sentence=f"no price of {view.market.symbol} yet")
     if price.unreliable:
         return Waits(gate="price unreliable", sentence=f"price of {view.market.symbol}: {price.unreliable}")
+    if price.doubt:
+        return Waits(gate="price error", sentence=f"price of {view.market.symbol}: {price.doubt}")
     age = (now - price.tick.at).total_seconds()
     if age > settings.max_price_age_seconds:
         return Waits(
             gate="price age",
             sentence=f"price is {age:.1f} s old (limit {settings.max_price_age_seconds:g} s)",
         )
-    return _spike(view, price, settings, now) or price
+    return _spike(view, price, settings, now, pauses) or price
 
 
-def _spike(view: MarketView, price: PriceView, settings: EntrySection, now: datetime) -> Waits | None:
+def _spike(
+    view: MarketView, price: PriceView, settings: EntrySection, now: datetime, pauses: Pauses
+) -> Waits | None:
     """A market that ran is left alone until it has been calm for long enough."""
     if settings.spike_trigger_bp is None:
         return None
     pause = momentum_pause.paused(
         price.momentum_peaks,
         math.floor(now.timestamp() / 60),
-        settings.spike_trigger_bp,
-        settings.spike_resume_bp,
-        settings.spike_calm_minutes,
+        settings,
+        pauses.get(view.market.symbol),
     )
     if pause is None:
         return None

@@ -31,7 +31,7 @@ PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
 class ExitMemory(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What exit knows of one trade from the cycles before; a restart begins with nothing."""
+    """What exit knows of one trade from the cycles before; a restart goes on with it."""
 
     falling_since: datetime | None = None
     """Since when the probability has been below the stop without a break."""

@@ -53,7 +53,7 @@ def decide(request: TradeRequest, seen: EntryInputs, common: Strategy, now: date
             sentence=f"{request.ticker} is not on the board: recio trades what its config names",
         )
     known = (seen.prices or Prices()).by_symbol.get(view.market.symbol)
-    price = gates_of_a_market(view, known, trades, seen.board.heard_at, settings, now)
+    price = gates_of_a_market(view, known, trades, seen.board.heard_at, settings, now, seen.pauses)
     if isinstance(price, Waits):
         return price
     return _intent(request, view, price, common, now)

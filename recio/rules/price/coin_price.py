@@ -1,16 +1,17 @@
-"""What one coin is worth now: the settlement index while it is fresh, else what the sources agree on; never a guess.
+"""What one coin is worth now and how far that may be off: the settlement index while it is fresh, else what the sources agree on.
 
-Index and consensus are remembered apart, so that going from one to the other does not look like a move of the price.
-The last minute under the index is its own prints and nothing else, for the settlement is their mean.
+Index and consensus are remembered apart, so that going from one to the other does not look like a move of the price. It
+never guesses: a second that nobody saw is not among those it tells, and every kind of ignorance is in the stated error.
 """
 
 from __future__ import annotations
 
 import math
-from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from statistics import median
 
 from recio.messages.prices import (
     IndexHistory,
@@ -21,11 +22,13 @@ from recio.messages.prices import (
     SourceState,
     SourceView,
 )
-from recio.rules.price import consensus
-from recio.rules.price.consensus import Consensus, Panel
+from recio.rules.price import consensus, price_error
+from recio.rules.price.consensus import MOVED_BP, Consensus, Panel
+from recio.rules.price.index_prints import IndexPrints
 from recio.rules.price.momentum import Peak, with_peak
-from recio.rules.price.price_sources import Limits, learnt
-from recio.rules.price.volatility import LAST_MINUTE, PriceMemory
+from recio.rules.price.price_error import PriceError, doubt_of
+from recio.rules.price.price_sources import Limits, apart_bp, learnt
+from recio.rules.price.volatility import PriceMemory
 
 INDEX = "index"
 
@@ -41,15 +44,22 @@ class CoinMemory:
     minute: tuple[tuple[int, Decimal], ...] = ()
 
     def note(self, at: datetime, price: Decimal) -> None:
-        self.note_second(math.floor(at.timestamp()), price)
+        """Somebody vouches for this price now."""
+        if self.memory.remember(math.floor(at.timestamp()), price):
+            self._look()
 
-    def note_second(self, second: int, price: Decimal) -> None:
-        if self.memory.remember(second, price):
-            self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
-            self.momentum = self.memory.momentum()
-            if self.momentum is not None:
-                minute = self.memory.seconds[-1][0] // 60
-                self.peaks = with_peak(self.peaks, minute, self.momentum.bp)
+    def recall(self, seconds: Iterable[tuple[int, Decimal]]) -> None:
+        """Complete seconds of an earlier run, ascending; what lies between them was not seen."""
+        for second, price in seconds:
+            self.memory.complete(second, price)
+            self._look()
+
+    def _look(self) -> None:
+        self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
+        self.momentum = self.memory.momentum()
+        if self.momentum is not None:
+            minute = self.memory.seconds[-1][0] // 60
+            self.peaks = with_peak(self.peaks, minute, self.momentum.bp)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -63,10 +73,7 @@ class Coin:
     traded: CoinMemory
     index: CoinMemory
     panel: Panel
-    last_print: IndexValue | None = None
-    prints: deque[tuple[int, Decimal]] = field(
-        default_factory=lambda: deque[tuple[int, Decimal]](maxlen=LAST_MINUTE)
-    )
+    printed: IndexPrints = field(default_factory=IndexPrints)
     why_no_index: str = ""
 
     def hear_index(self, history: IndexHistory, now: datetime) -> None:
@@ -74,25 +81,21 @@ class Coin:
         if not self.use_index:
             return
         self.why_no_index = history.why_none
-        heard = False
+        moved = False
         for each in history.prints.get(self.index_id, ()):
             ahead = (each.at - now).total_seconds()
-            if ahead <= self.limits.fresh_seconds and (
-                self.last_print is None or each.at > self.last_print.at
-            ):
-                self._note_print(each)
-                heard = True
+            last = self.printed.last
+            if ahead <= self.limits.fresh_seconds and (last is None or each.at > last.at):
+                moved = self.printed.hear(each, self._levels())
+                self.index.note(each.at, each.value)
         newest = self._fresh(now)
-        if heard and newest is not None:
+        # A value that repeats itself says nothing of where the sources are from it.
+        if moved and newest is not None:
             self._learn(newest, now)
 
-    def _note_print(self, each: IndexValue) -> None:
-        second = math.floor(each.at.timestamp())
-        if self.prints and self.prints[-1][0] == second:
-            self.prints.pop()
-        self.prints.append((second, each.value))
-        self.last_print = each
-        self.index.note(each.at, each.value)
+    def _levels(self) -> tuple[Decimal, ...]:
+        heard = self.panel.sources.values()
+        return tuple(each.level for each in heard if each.level is not None)
 
     def _learn(self, newest: IndexValue, now: datetime) -> None:
         for heard in self.panel.sources.values():
@@ -102,10 +105,17 @@ class Coin:
 
     def _fresh(self, now: datetime) -> IndexValue | None:
         """The newest print while it speaks of the present."""
-        last = self.last_print
+        last = self.printed.last
         if last is None or (now - last.at).total_seconds() > self.limits.fresh_seconds:
             return None
-        return last
+        return None if self._is_frozen() else last
+
+    def _is_frozen(self) -> bool:
+        """It repeats itself, and the sources have moved since it began to."""
+        then, now = self.printed.levels_then, self._levels()
+        if self.printed.still_for() <= self.limits.frozen_seconds or not then or not now:
+            return False
+        return apart_bp(median(now), median(then)) > MOVED_BP
 
     def judge(self, now: datetime) -> tuple[PriceView | None, tuple[SourceView, ...]]:
         """What is shown and traded on now, and every source with its state."""
@@ -113,62 +123,150 @@ class Coin:
         index = None if newest is None else newest.value
         agreed = consensus.agree(self.panel, self.limits, now, index)
         self.panel = consensus.carried(self.panel, agreed, now, index)
-        if agreed.price is not None and agreed.at is not None and not agreed.unreliable:
+        error = None if agreed.price is None else self._source_error(agreed, now)
+        is_apart = error is not None and error.apart > self.limits.largest_error
+        if agreed.price is None or agreed.at is None or agreed.unreliable or is_apart:
+            self.traded.memory.interrupt()
+        else:
             self.traded.note(agreed.at, agreed.price)
         sources = (*agreed.sources, *self._index_view(newest, now))
         if newest is not None:
-            return self._by_index(newest, agreed, sources), sources
-        return self._by_sources(agreed, sources), sources
+            return self._by_index(newest, agreed, error, sources), sources
+        return self._by_sources(agreed, error, sources), sources
 
-    def _by_index(self, newest: IndexValue, agreed: Consensus, sources: tuple[SourceView, ...]) -> PriceView:
+    def _source_error(self, agreed: Consensus, now: datetime) -> PriceError:
+        believed = [self.panel.sources[name] for name in agreed.believed]
+        moved = max((each.moved_at for each in believed if each.moved_at is not None), default=now)
+        apart = price_error.apart_of(agreed.levels)
+        last = self.printed.last
+        if self._is_frozen() and last is not None and agreed.price is not None:
+            # Nobody knows whether it is the feed that stands still or the index itself: it may yet be right.
+            apart = max(apart, price_error.contradicted(last.value, agreed.price, 0.0, repeats=True))
+        if len(believed) == 1:
+            apart = max(apart, self._opposed(agreed))
+        still = ((agreed.at or now) - moved).total_seconds()
+        return PriceError(
+            basis=price_error.basis_of(
+                [price_error.usually_off(each.basis, self.limits, now) for each in believed]
+            ),
+            apart=apart,
+            still=price_error.still_for(self.traded.volatility, still),
+        )
+
+    def _opposed(self, agreed: Consensus) -> float:
+        """How far a source is away that lives, contradicts the only one believed, and may be right; at most half the limit.
+
+        More would let one feed gone mad blind every stop."""
+        against = [each.source for each in agreed.sources if each.state is SourceState.OUTLIER]
+        levels = [level for name in against if (level := self.panel.sources[name].level) is not None]
+        if agreed.price is None or not levels:
+            return 0.0
+        away = max(apart_bp(each, agreed.price) for each in levels)
+        return price_error.relative(min(away, self.limits.divergence_bp / 2))
+
+    def _index_error(
+        self, newest: IndexValue, agreed: Consensus, of_sources: PriceError | None
+    ) -> PriceError:
+        still = self.printed.still_for()
+        known = self.traded.volatility if self.index.volatility is None else self.index.volatility
+        level = None if agreed.unreliable else agreed.price
+        usual = self.limits.usual_basis if of_sources is None else of_sources.basis
+        return PriceError(
+            basis=0.0,
+            apart=price_error.contradicted(newest.value, level, usual, repeats=still > 0),
+            still=price_error.still_for(known, still),
+        )
+
+    def _by_index(
+        self,
+        newest: IndexValue,
+        agreed: Consensus,
+        of_sources: PriceError | None,
+        sources: tuple[SourceView, ...],
+    ) -> PriceView:
         """No source is needed for it; but where all sources contradict it, it is unreliable."""
         heard = [newest.received_at] if agreed.heard_at is None else [newest.received_at, agreed.heard_at]
-        known = self.index.volatility
-        return PriceView(
-            tick=PriceTick(
-                symbol=self.symbol,
-                source=INDEX,
-                price=newest.value,
-                at=newest.at,
-                received_at=newest.received_at,
-            ),
-            volatility=self.traded.volatility if known is None else known,
+        error = self._index_error(newest, agreed, of_sources)
+        by_index = self.index.volatility is not None
+        tick = PriceTick(
+            symbol=self.symbol, source=INDEX, price=newest.value, at=newest.at, received_at=newest.received_at
+        )
+        return self._view(
+            tick,
+            error,
+            self.index if by_index else self.traded,
             momentum=self.traded.momentum if self.index.momentum is None else self.index.momentum,
-            momentum_peaks=self.traded.peaks,
-            last_minute=tuple(self.prints),
+            basis_error=self.limits.usual_basis if of_sources is None else of_sources.basis,
             heard_at=max(heard),
             sources=sources,
             unreliable="" if agreed.price is None else agreed.unreliable,
         )
 
-    def _by_sources(self, agreed: Consensus, sources: tuple[SourceView, ...]) -> PriceView | None:
-        if agreed.price is None or agreed.at is None or agreed.heard_at is None:
+    def _by_sources(
+        self, agreed: Consensus, error: PriceError | None, sources: tuple[SourceView, ...]
+    ) -> PriceView | None:
+        if agreed.price is None or agreed.at is None or agreed.heard_at is None or error is None:
             return None
-        return PriceView(
-            tick=PriceTick(
-                symbol=self.symbol,
-                source=" and ".join(agreed.believed),
-                price=agreed.price,
-                at=agreed.at,
-                received_at=agreed.heard_at,
-            ),
-            volatility=self.traded.volatility,
+        tick = PriceTick(
+            symbol=self.symbol,
+            source=" and ".join(agreed.believed),
+            price=agreed.price,
+            at=agreed.at,
+            received_at=agreed.heard_at,
+        )
+        return self._view(
+            tick,
+            error,
+            self.traded,
             momentum=self.traded.momentum,
-            momentum_peaks=self.traded.peaks,
-            last_minute=self.traded.minute,
+            basis_error=error.basis,
             heard_at=agreed.heard_at,
             sources=sources,
             unreliable=agreed.unreliable,
         )
 
+    def _view(
+        self,
+        tick: PriceTick,
+        error: PriceError,
+        measured: CoinMemory,
+        *,
+        momentum: Momentum | None,
+        basis_error: float,
+        heard_at: datetime,
+        sources: tuple[SourceView, ...],
+        unreliable: str,
+    ) -> PriceView:
+        return PriceView(
+            tick=tick,
+            volatility=measured.volatility,
+            unmeasured=measured.memory.holes,
+            momentum=momentum,
+            momentum_peaks=self.traded.peaks,
+            last_minute=self.traded.minute,
+            prints=tuple(self.printed.minute),
+            final_minute=self.printed.final,
+            error=price_error.stated(error.whole),
+            basis_error=price_error.stated(basis_error),
+            heard_at=heard_at,
+            sources=sources,
+            unreliable=unreliable,
+            doubt=doubt_of(error, self.limits.largest_error),
+        )
+
     def _index_view(self, fresh: IndexValue | None, now: datetime) -> tuple[SourceView, ...]:
         if not self.use_index:
             return ()
-        last = self.last_print
+        last = self.printed.last
         state, note = SourceState.GOOD, "the price is its newest print"
         if last is None:
             state = SourceState.CONNECTING if self.why_no_index in ("", "connecting") else SourceState.DOWN
             note = self.why_no_index or "no print yet"
+        elif fresh is None and self._is_frozen():
+            state, note = (
+                SourceState.FROZEN,
+                f"repeats itself for {self.printed.still_for():.0f} s while the sources move",
+            )
         elif fresh is None:
             state = SourceState.DOWN if self.why_no_index else SourceState.SILENT
             note = self.why_no_index or f"its newest print is {(now - last.at).total_seconds():.0f} s old"

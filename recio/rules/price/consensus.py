@@ -61,6 +61,8 @@ class Consensus:
     sources: tuple[SourceView, ...]
     unreliable: str
     believed: tuple[str, ...] = ()
+    levels: tuple[Decimal, ...] = ()
+    """Of those whose word counts now, at the level of the index."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +104,8 @@ def agree(panel: Panel, limits: Limits, now: datetime, index: Decimal | None = N
     good = tuple(heard for heard in talking if views[heard.source].state is SourceState.GOOD)
     closer = replace(limits, divergence_bp=limits.divergence_bp * RETURN) if panel.was_unreliable else limits
     verdict = _verdict(good, closer, now, index)
-    price = _price(verdict.believed, limits)
+    counted = _fresh_levels(verdict.believed, limits)
+    price = median(counted) if counted else None
     views |= {
         heard.source: _outlier(views[heard.source], heard, price, index)
         for heard in good
@@ -115,6 +118,7 @@ def agree(panel: Panel, limits: Limits, now: datetime, index: Decimal | None = N
         sources=tuple(views[name] for name in panel.sources),
         unreliable=verdict.unreliable,
         believed=tuple(heard.source for heard in verdict.believed),
+        levels=counted,
     )
 
 
@@ -262,15 +266,15 @@ def _outlier(view: SourceView, heard: Heard, price: Decimal | None, index: Decim
     return replace(view, state=SourceState.OUTLIER, note=note)
 
 
-def _price(believed: tuple[Heard, ...], limits: Limits) -> Decimal | None:
-    """The median of those whose word is not much older than the newest."""
+def _fresh_levels(believed: tuple[Heard, ...], limits: Limits) -> tuple[Decimal, ...]:
+    """Of those whose word is not much older than the newest."""
     newest = max((heard.at for heard in believed if heard.at), default=None)
     fresh = [
         heard
         for heard in believed
         if newest and heard.at and _seconds(heard.at, newest) <= limits.fresh_seconds
     ]
-    return median(_levels(fresh)) if fresh else None
+    return tuple(_levels(fresh))
 
 
 def _levels(sources: Iterable[Heard]) -> list[Decimal]:

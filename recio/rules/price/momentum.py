@@ -1,4 +1,4 @@
-"""Momentum: how far the price has moved over six horizons, weighted, in basis points; it fills no gap.
+"""Momentum: how far the price has moved over six horizons, weighted, in basis points; it fills no gap longer than half a minute.
 
 score = sum of w_n x delta_n, delta_n the change of the newest price against that of n minutes before, in basis
 points (hundredths of a percent). One basis point is one bucket of the empirical tables.
@@ -6,8 +6,7 @@ points (hundredths of a percent). One basis point is one bucket of the empirical
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Callable, Mapping, Sequence
 
 from recio.messages.prices import Momentum
 
@@ -17,6 +16,8 @@ LONGEST_MINUTES = WEIGHTS[-1][0]
 ENOUGH = 4
 """Horizons, from the shortest on, without which nothing is said: they carry nine tenths of the weight."""
 BASIS_POINTS = 10_000.0
+LONGEST_HOLE = 30
+"""Seconds by which the price of so many minutes ago may be older."""
 
 MINUTES_REMEMBERED = 60
 """Peaks further back cannot be asked about; a pause's calm minutes may not be longer."""
@@ -42,17 +43,14 @@ def score(newest: float, past: Callable[[int], float | None]) -> Momentum | None
     return Momentum(bp=moved * BASIS_POINTS, whole=len(deltas) == len(WEIGHTS))
 
 
-def of_seconds(seconds: Sequence[tuple[int, Decimal]]) -> Momentum | None:
-    """Momentum of remembered seconds: (Unix second, price), ascending and without holes."""
-    if not seconds:
-        return None
-    count = len(seconds)
+def of_levels(levels: Mapping[int, float], newest: int) -> Momentum | None:
+    """Momentum of remembered seconds: price by Unix second, of which some may be missing."""
 
     def past(minutes: int) -> float | None:
-        index = count - 1 - 60 * minutes
-        return float(seconds[index][1]) if index >= 0 else None
+        at = newest - 60 * minutes
+        return next((levels[each] for each in range(at, at - LONGEST_HOLE, -1) if each in levels), None)
 
-    return score(float(seconds[-1][1]), past)
+    return score(levels[newest], past)
 
 
 def of_minutes(closes: Sequence[float], index: int) -> Momentum | None:

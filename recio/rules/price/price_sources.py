@@ -31,6 +31,10 @@ class Limits:
     fresh_seconds: float
     """Older than the newest by more than this, a price is kept but not counted."""
     divergence_bp: Decimal
+    usual_basis: float
+    """How far a source usually lies from the index while nothing better was learnt: one standard deviation, relative."""
+    largest_error: float
+    """Nothing is opened at a price that may be further off than this; relative."""
 
     @property
     def largest_basis(self) -> Decimal:
@@ -45,6 +49,8 @@ class Basis:
     ratio: Decimal = Decimal(0)
     known_for: Decimal = Decimal(0)
     learnt_at: datetime | None = None
+    square: Decimal | None = None
+    """Mean squared distance of the source from where it was expected; None while nothing was learnt."""
 
 
 NO_BASIS = Basis()
@@ -136,10 +142,15 @@ def lost(heard: Heard, why: str) -> Heard:
 
 
 def learnt(heard: Heard, index: Decimal, at: datetime, limits: Limits) -> Heard:
-    """Its usual distance from the index, a little better known. A source that is far away teaches nothing."""
-    if heard.price is None:
-        return heard
+    """Its usual distance from the index, a little better known.
+
+    A source that is far away teaches nothing, and neither does one that has not moved since the lesson before.
+    """
     known = heard.basis
+    if heard.price is None or heard.moved_at is None:
+        return heard
+    if known.learnt_at is not None and heard.moved_at <= known.learnt_at:
+        return heard
     surprise = heard.price / index - 1 - known.ratio
     if abs(surprise) > limits.divergence_bp * BASIS_POINT:
         return heard
@@ -151,8 +162,14 @@ def learnt(heard: Heard, index: Decimal, at: datetime, limits: Limits) -> Heard:
         ratio=max(-bound, min(bound, ratio)),
         known_for=min(BASIS_SECONDS, known.known_for + passed),
         learnt_at=at,
+        square=_mean_square(known, surprise, weight, limits),
     )
     return replace(heard, basis=basis)
+
+
+def _mean_square(known: Basis, surprise: Decimal, weight: Decimal, limits: Limits) -> Decimal:
+    before = Decimal(str(limits.usual_basis)) ** 2 if known.square is None else known.square
+    return (before + (surprise * surprise - before) * weight).quantize(Decimal("1e-14"))
 
 
 def apart_bp(one: Decimal, other: Decimal) -> Decimal:

@@ -36,8 +36,6 @@ class Fit:
     """None: every hour is like every other, as on the exchange simulator."""
     volatility_error: float
     """How far the volatility to come was from the one expected, from one month to another; relative."""
-    basis_error: float
-    """How far a price that is not the index may lie from it; relative."""
 
 
 # fmt: off
@@ -60,12 +58,11 @@ TAILS = (
     Tails(seconds=900, often=0.911, narrow=0.901, wide=3.045),
     Tails(seconds=3600, often=0.874, narrow=0.843, wide=3.131),
 )
-FITTED = Fit(tails=TAILS, time_of_day=TIME_OF_DAY, volatility_error=0.08, basis_error=0.0001)
-ANY_HOUR = Fit(tails=TAILS, time_of_day=None, volatility_error=0.08, basis_error=0.0001)
+FITTED = Fit(tails=TAILS, time_of_day=TIME_OF_DAY, volatility_error=0.08)
+ANY_HOUR = Fit(tails=TAILS, time_of_day=None, volatility_error=0.08)
 NORMAL = Fit(
     tails=(Tails(seconds=60, often=1.0, narrow=1.0, wide=1.0),),
     time_of_day=None,
     volatility_error=0.08,
-    basis_error=0.0001,
 )
 """Thin tails at any hour: what is left is a random walk."""

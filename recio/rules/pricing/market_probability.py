@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import math
 from datetime import datetime
+
+import msgspec
 
 from recio.messages.markets import Market
 from recio.messages.prices import PriceView
+from recio.rules.price.volatility import MEASURED_SECONDS
 from recio.rules.pricing.average_fit import FITTED, Fit
-from recio.rules.pricing.probability import Span, prints_made, thresholds, within
+from recio.rules.pricing.closing_minute import ClosingMinute, closing_minute
+from recio.rules.pricing.probability import Span, thresholds, within
 from recio.rules.pricing.settlement_average import SettlementForecast, forecast
 from recio.rules.pricing.time_of_day import growth
 from recio.units import Ticker
+
+
+class ForecastInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    minute: ClosingMinute
+    volatility: float
+    """Of the time to come, relative per square-root second."""
+    seconds_to_close: float
+
 
 MOST_SPANS = 2_048
 _SPANS: dict[Ticker, tuple[Market, Span | None]] = {}
@@ -20,18 +33,35 @@ def forecast_of(
     market: Market, price: PriceView, now: datetime, fit: Fit = FITTED
 ) -> SettlementForecast | str:
     """What all strikes of a coin that close together share, or the reason why it is unknown."""
+    seen = inputs_of(market, price, now, fit)
+    if isinstance(seen, str):
+        return seen
+    return forecast(seen.minute, seen.volatility, seen.seconds_to_close, fit)
+
+
+def inputs_of(market: Market, price: PriceView, now: datetime, fit: Fit) -> ForecastInputs | str:
+    """What a forecast is made of, or the reason why it is unknown."""
     if price.volatility is None:
         return "volatility is not known yet"
     if price.volatility <= 0:
         return "the price has not moved: its volatility cannot be zero"
-    unix = now.timestamp()
-    closes_at = market.close_time.timestamp()
-    prints = prints_made(price.last_minute, int(closes_at), unix)
-    if prints is None:
-        return "prices of the closing minute are missing"
+    unix, closes_at = now.timestamp(), market.close_time.timestamp()
     remaining = max(0.0, closes_at - unix)
-    to_come = price.volatility * growth(fit.time_of_day, unix, unix + remaining)
-    return forecast(float(price.tick.price), to_come, remaining, prints, fit)
+    change = growth(fit.time_of_day, unix, unix + remaining, price.unmeasured)
+    return ForecastInputs(
+        minute=closing_minute(price, int(closes_at), price.volatility, unix),
+        volatility=price.volatility * change,
+        seconds_to_close=remaining,
+    )
+
+
+def measured_seconds(price: PriceView, now: datetime) -> float:
+    """Of the half hour that the volatility looks back on."""
+    until = now.timestamp()
+    since = until - MEASURED_SECONDS
+    return MEASURED_SECONDS - math.fsum(
+        max(0.0, min(end, until) - max(first, since)) for first, end in price.unmeasured
+    )
 
 
 def yes_probability(market: Market, seen: SettlementForecast) -> float | str:

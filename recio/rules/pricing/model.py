@@ -5,10 +5,10 @@ A Reader belongs to one cycle: what the strikes of a ladder share is computed on
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 
 import msgspec
 
@@ -16,6 +16,7 @@ from recio.messages.markets import Market
 from recio.messages.prices import PriceView
 from recio.rules.pricing import empirical, market_probability
 from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, Fit
+from recio.rules.pricing.bounds import bounds
 from recio.rules.pricing.empirical import EmpiricalTable, Slice, TableReading
 from recio.rules.pricing.probability import within
 from recio.rules.pricing.settlement_average import SettlementForecast
@@ -24,8 +25,6 @@ from recio.units import EventTicker
 
 EMPIRICAL = ModelKind.EMPIRICAL
 """Looked up once: a member of an enumeration costs more than the rest of a strike's cycle."""
-INDEX = "index"
-"""The source of a price that is the settlement index itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,11 +93,19 @@ class Reader(msgspec.Struct, frozen=True):
         told = {
             "model": self.model.name_for(market.symbol),
             "volatility": "unknown" if price.volatility is None else f"{price.volatility:.9f}",
+            "price_error_bp": f"{price.error * 1e4:.2f}",
         }
         if self.model.kind is ModelKind.EMPIRICAL:
             return told | {"stretched": self.stretched(market, price, now)}
         seen = self._forecast(market, price, now)
-        return told if isinstance(seen, str) else told | {"volatility_to_come": f"{seen.volatility:.9f}"}
+        if isinstance(seen, str):
+            return told
+        return told | {
+            "volatility_to_come": f"{seen.volatility:.9f}",
+            "mean_expected": f"{seen.expected:.8f}",
+            "mean_variance_seconds": f"{seen.minute.to_come:.6f}",
+            "mean_unknown_dollars": f"{math.hypot(seen.minute.error, math.sqrt(seen.minute.bridged)):.8f}",
+        }
 
     def stretched(self, market: Market, price: PriceView, now: datetime) -> str:
         """Where the model was asked beyond what it knows and took its nearest edge; empty if nowhere."""
@@ -117,13 +124,13 @@ class Reader(msgspec.Struct, frozen=True):
 
     def _by_errors(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
         """The settlement average is as uncertain as the volatility and the price that it is given."""
-        found: list[float] = []
-        for other in _others(price, self.model.fit):
-            probability = market_probability.probability(market, other, now, self.model.fit)
-            if isinstance(probability, str):
-                return probability
-            found.append(probability)
-        return min(found), max(found)
+        seen = market_probability.inputs_of(market, price, now, self.model.fit)
+        if isinstance(seen, str):
+            return seen
+        span = market_probability.span_of(market)
+        if span is None:
+            return "the strike is not known yet"
+        return bounds(seen, span, self.model.fit, market_probability.measured_seconds(price, now))
 
     def _by_table(self, market: Market, price: PriceView, now: datetime) -> float | str:
         reading = self._reading(market, price, now)
@@ -154,18 +161,3 @@ class Reader(msgspec.Struct, frozen=True):
         return empirical.slice_at(table, price.momentum, left) or (
             f"too few past minutes had a momentum of {price.momentum.bp:+.0f}"
         )
-
-
-def _others(price: PriceView, fit: Fit) -> list[PriceView]:
-    """The price as it is, and with its volatility and its distance from the index wrong by what each usually is."""
-    ratios = (1.0 - fit.volatility_error, 1.0 + fit.volatility_error)
-    basis = Decimal(0) if price.tick.source == INDEX else Decimal(str(fit.basis_error))
-    wilder = [
-        replace(price, volatility=None if price.volatility is None else price.volatility * ratio)
-        for ratio in ratios
-    ]
-    return [price] + [
-        replace(each, tick=replace(each.tick, price=each.tick.price * (1 + shift)))
-        for each in wilder
-        for shift in (-basis, basis)
-    ]

@@ -1,19 +1,17 @@
 """Probability that the mean of the final sixty index prints lies beyond a strike; unknown stays None.
 
-The contract settles on an average, not on the last price: until a minute before the close the
-variance of that average is that of a random walk some twenty seconds shorter, and inside the last
-minute the prints that are already made no longer move.
+The contract settles on an average, not on the last price: what is known of it is the closing minute's affair
+(`recio/rules/pricing/closing_minute.py`), and here are the thresholds that it is compared with.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 
 from recio.messages.markets import StrikeType
-from recio.rules.market.settlement import PRINTS
 
 USUAL_PLACES = ((1_000, 2), (1, 4), (Decimal("0.001"), 7), (-math.inf, 9))
 """(from, places): how fine the strikes of a coin of that price are written, where their zeros did not get lost."""
@@ -33,27 +31,6 @@ def _places(strike: Decimal) -> int:
     exponent = strike.as_tuple().exponent
     written = -exponent if isinstance(exponent, int) else 0
     return max(written, next(places for least, places in USUAL_PLACES if strike >= least))
-
-
-def mean_variance_seconds(prints_to_come: int, seconds_before_first: float) -> float:
-    """Variance of the mean of all sixty prints, in units of (relative variance per second).
-
-    `seconds_before_first` is the time from now to the second before the first print to come.
-    """
-    m = prints_to_come
-    weight = m / PRINTS
-    return weight * weight * seconds_before_first + m * (m + 1) * (2 * m + 1) / (6 * PRINTS * PRINTS)
-
-
-def prints_made(last_minute: Sequence[tuple[int, Decimal]], closes_at: int, now: float) -> list[float] | None:
-    """The prices of the closing minute's seconds that have passed; None if some are missing."""
-    first = closes_at - PRINTS
-    passed = max(0, min(PRINTS, math.floor(now) - first))
-    if not passed:
-        return []
-    made = [float(price) for second, price in last_minute if first <= second < first + passed]
-    # The second that just ended may not have been completed by a later trade yet.
-    return made if passed - len(made) <= 2 else None
 
 
 Span = tuple[float | None, float | None]

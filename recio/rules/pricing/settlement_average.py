@@ -12,9 +12,8 @@ from math import erfc
 
 import msgspec
 
-from recio.rules.market.settlement import PRINTS
 from recio.rules.pricing.average_fit import Fit, Tails
-from recio.rules.pricing.probability import mean_variance_seconds
+from recio.rules.pricing.closing_minute import ClosingMinute
 
 ROOT_HALF = math.sqrt(0.5)
 
@@ -30,6 +29,8 @@ class SettlementForecast(msgspec.Struct, frozen=True, gc=False):
     """Share of the narrow one."""
     volatility: float
     """That it was computed with: relative per square-root second of the time to come."""
+    minute: ClosingMinute
+    """What it was made of."""
     by_narrow: float
     by_wide: float
     """What turns a distance into the argument of erfc; computed once, because every strike of every cycle needs it."""
@@ -45,32 +46,27 @@ class SettlementForecast(msgspec.Struct, frozen=True, gc=False):
 
 
 def forecast(
-    price: float,
-    volatility: float,
-    seconds_to_close: float,
-    prints_made: Sequence[float],
-    fit: Fit,
+    minute: ClosingMinute, volatility: float, seconds_to_close: float, fit: Fit
 ) -> SettlementForecast:
     """What is known of the mean; `volatility` is that of the time to come, relative per square-root second.
 
-    `prints_made` are the prices of those of the sixty seconds that have passed, in any order.
+    What nobody saw and what an exchange's price may be off are part of the spread, so that nothing is certain by them.
     Raises ValueError for a price, volatility or time that cannot be.
     """
-    if price <= 0 or volatility <= 0 or seconds_to_close < 0:
+    if minute.level <= 0 or volatility <= 0 or seconds_to_close < 0:
         raise ValueError("price and volatility must be positive and the time to close not negative")
-    made = min(len(prints_made), PRINTS)
-    to_come = PRINTS - made
-    expected = (math.fsum(prints_made[:made]) + price * to_come) / PRINTS
-    variance = mean_variance_seconds(to_come, max(0.0, seconds_to_close - PRINTS))
-    spread = price * volatility * math.sqrt(variance)
+    spread = minute.level * volatility * math.sqrt(minute.to_come)
+    unknown = minute.bridged + minute.error * minute.error
     shape = tails_at(fit.tails, seconds_to_close)
-    narrow, wide = spread * shape.narrow, spread * shape.wide
+    narrow = math.sqrt((spread * shape.narrow) ** 2 + unknown)
+    wide = math.sqrt((spread * shape.wide) ** 2 + unknown)
     return SettlementForecast(
-        expected=expected,
+        expected=minute.expected,
         narrow=narrow,
         wide=wide,
         often=shape.often,
         volatility=volatility,
+        minute=minute,
         by_narrow=ROOT_HALF / narrow if narrow else 0.0,
         by_wide=ROOT_HALF / wide if wide else 0.0,
     )

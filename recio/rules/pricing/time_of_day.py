@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
@@ -45,9 +46,37 @@ def mean_factor(usual: TimeOfDay, since: float, until: float) -> float:
     return math.fsum(parts) / length
 
 
-def growth(usual: TimeOfDay | None, now: float, until: float) -> float:
-    """By what factor volatility measured over the past horizons changes for the time from now to then."""
+def growth(
+    usual: TimeOfDay | None, now: float, until: float, unmeasured: Sequence[tuple[int, int]] = ()
+) -> float:
+    """By what factor volatility measured over the past horizons changes for the time from now to then.
+
+    `unmeasured` are stretches of the past, ascending, that the measured figure knows nothing of.
+    """
     if usual is None:
         return 1.0
-    past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS if part)
+    if not unmeasured:
+        past = math.fsum(part * mean_factor(usual, now - seconds, now) for seconds, part in HORIZONS if part)
+        return math.sqrt(mean_factor(usual, now, until) / past)
+    known = [
+        (part, mean)
+        for seconds, part in HORIZONS
+        if part and (mean := _measured_factor(usual, now - seconds, now, unmeasured)) is not None
+    ]
+    whole = sum(part for part, _ in known)
+    past = sum(part * mean for part, mean in known) / whole if whole else factor(usual, now)
     return math.sqrt(mean_factor(usual, now, until) / past)
+
+
+def _measured_factor(
+    usual: TimeOfDay, since: float, until: float, unmeasured: Sequence[tuple[int, int]]
+) -> float | None:
+    """The average over what was measured; None where nothing was."""
+    parts, length, at = list[float](), 0.0, since
+    for first, end in (*unmeasured, (until, until)):
+        stop = min(max(first, at), until)
+        if stop > at:
+            parts.append((stop - at) * mean_factor(usual, at, stop))
+            length += stop - at
+        at = max(at, min(end, until))
+    return math.fsum(parts) / length if length else None
