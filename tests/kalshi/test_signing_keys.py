@@ -122,7 +122,7 @@ def test_a_file_that_is_no_usable_key_is_named_with_what_is_wrong_and_not_quoted
 
 def test_what_is_no_file_that_only_its_owner_reads_is_refused_and_a_pipe_is_not_waited_for(tmp_path: Path):
     path = stored(tmp_path, PEM)
-    path.chmod(0o640)
+    path.chmod(0o604)
     with pytest.raises(BadConfig, match="chmod 600"):
         load_signer("key-1", path)
     os.mkfifo(tmp_path / "pipe", 0o600)
