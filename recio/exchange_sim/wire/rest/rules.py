@@ -11,6 +11,8 @@ from aiohttp import web
 class RestRules:
     refusals_as_400: bool = False
     """Pauses, a failed fill-or-kill and a wrong content type are answered with 400 instead of 409 and 415."""
+    list_cache_seconds: float = 0.0
+    """Lists of markets are served again for so many host seconds, with their age in the header `Age`."""
 
 
 RULES = web.AppKey("rest_rules", RestRules)
