@@ -140,6 +140,7 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="lists of markets are up to so many seconds old",
     )
+    group.add_argument("--no-live-data", action="store_true", help="no settlement index without a key")
     group.add_argument("--most-sockets", type=positive, default=200, metavar="N", help="one more is refused")
     group.add_argument(
         "--pong-timeout",
@@ -261,7 +262,12 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         tolerance_seconds=options.tolerance,
         rate_limits=None if options.rate_limits == "none" else options.rate_limits,
         read_lag_seconds=options.read_lag,
-        rest=RestRules(refusals_as_400=options.refusals_as_400, list_cache_seconds=options.list_cache),
+        rest=RestRules(
+            refusals_as_400=options.refusals_as_400,
+            list_cache_seconds=options.list_cache,
+            live_data=not options.no_live_data,
+            index_history=not options.no_index,
+        ),
         latency_seconds=options.latency,
         latency_spread=options.latency_spread,
         sockets=SocketRules(

@@ -39,7 +39,7 @@ INVALID_CONTENT_TYPE = Refused(code="invalid_content_type")
 SOCKET_PATH = "/trade-api/ws/v2"
 _PUBLIC = (
     *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
-    *("/historical/cutoff", "/historical/markets", "/historical/trades"),
+    *("/live_data", "/incentive_programs", "/historical/cutoff", "/historical/markets", "/historical/trades"),
 )
 
 

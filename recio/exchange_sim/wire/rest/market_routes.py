@@ -6,7 +6,13 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.orders import MARKET_NOT_FOUND, NOT_FOUND
 from recio.exchange_sim.wire.app_keys import exchange_of
-from recio.exchange_sim.wire.rest import candle_routes, event_routes, exchange_routes, history_routes
+from recio.exchange_sim.wire.rest import (
+    candle_routes,
+    event_routes,
+    exchange_routes,
+    history_routes,
+    index_routes,
+)
 from recio.exchange_sim.wire.rest.list_cache import cached
 from recio.exchange_sim.wire.rest.market_filters import chosen_markets, is_past, live_markets
 from recio.exchange_sim.wire.rest.market_json import market_json, orderbook_json
@@ -75,6 +81,7 @@ ROUTES = [
     *event_routes.ROUTES,
     *candle_routes.ROUTES,
     *history_routes.ROUTES,
+    *index_routes.PUBLIC,
     web.get("/markets", cached(list_markets)),
     web.get("/markets/trades", list_trades),
     web.get("/markets/orderbooks", list_orderbooks),
