@@ -42,8 +42,6 @@ SOCKET_CHANNELS = [
     "cfbenchmarks_value",
     "cfbenchmarks_value_5hz",
 ]
-Read = tuple[str, dict[str, Any]]
-"""A path and what its query holds."""
 ORDERS = "/portfolio/events/orders"
 GROUP = "/portfolio/order_groups/{order_group_id}"
 
@@ -69,6 +67,9 @@ class Checked:
             found = spec.flaws(answer, schema, of=spec.openapi())
             self.flaws |= {f"{method} {path} {flaw}" for flaw in found}
         return answer
+
+    async def read(self, path: str, query: dict[str, Any]) -> Any:
+        return await self.ask("GET", path, **query)
 
     async def rows(self, path: str, name: str, **query: Any) -> Any:
         """A list, asked for until there is something in it."""
@@ -228,7 +229,7 @@ async def orders(checked: Checked, ticker: str) -> None:
     batch = await ask(
         "POST", f"{ORDERS}/batched", {"orders": [kept, order(ticker, "0.0200", "1")]}, status=201
     )
-    reads: tuple[Read, ...] = (
+    reads = (
         ("/portfolio/orders", {}),
         ("/portfolio/orders/{order_id}", one),
         ("/portfolio/orders/{order_id}/queue_position", one),
@@ -238,7 +239,7 @@ async def orders(checked: Checked, ticker: str) -> None:
         ("/portfolio/summary/total_resting_order_value", {}),
     )
     for path, how in reads:
-        await ask("GET", path, **how)
+        await checked.read(path, how)
     amended = order(ticker, "0.0200", "4", client_order_id="kept", updated_client_order_id="new")
     await ask("POST", f"{ORDERS}/{{order_id}}/amend", amended, **one)
     smaller = {"reduce_by": "1", "exchange_index": 2}
@@ -285,7 +286,7 @@ async def markets(checked: Checked, ticker: str) -> None:
     series, event = ticker.partition("-")[0], ticker.rpartition("-")[0]
     now = checked.client.venue_ms() // 1000
     span = {"start_ts": now - 120, "end_ts": now + 60, "period_interval": 1}
-    reads: tuple[Read, ...] = (
+    reads = (
         ("/exchange/status", {}),
         ("/exchange/schedule", {}),
         ("/exchange/user_data_timestamp", {}),
@@ -313,7 +314,7 @@ async def markets(checked: Checked, ticker: str) -> None:
         ),
     )
     for path, how in reads:
-        await checked.ask("GET", path, **how)
+        await checked.read(path, how)
 
 
 async def interventions(checked: Checked, ticker: str) -> None:
