@@ -125,6 +125,30 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
         default=YesPrices.ASKED,
         help="when asks of a book are told at YES prices: where asked for, unless refused, or always",
     )
+    group.add_argument(
+        "--latency",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="median seconds that every message is under way",
+    )
+    group.add_argument("--latency-spread", type=float, default=0.5, metavar="X", help="0: always the same")
+    group.add_argument(
+        "--list-cache",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="lists of markets are up to so many seconds old",
+    )
+    group.add_argument("--no-live-data", action="store_true", help="no settlement index without a key")
+    group.add_argument("--most-sockets", type=positive, default=200, metavar="N", help="one more is refused")
+    group.add_argument(
+        "--pong-timeout",
+        type=float,
+        default=30.0,
+        metavar="S",
+        help="a client that answers no ping is cut; 0: never",
+    )
     group.add_argument("--no-sending-times", action="store_true", help="frames without sending_ts_ms")
     group.add_argument(
         "--cent-alignment", action="store_true", help="money on whole cents, as of members who are not direct"
@@ -238,11 +262,20 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         tolerance_seconds=options.tolerance,
         rate_limits=None if options.rate_limits == "none" else options.rate_limits,
         read_lag_seconds=options.read_lag,
-        rest=RestRules(refusals_as_400=options.refusals_as_400),
+        rest=RestRules(
+            refusals_as_400=options.refusals_as_400,
+            list_cache_seconds=options.list_cache,
+            live_data=not options.no_live_data,
+            index_history=not options.no_index,
+        ),
+        latency_seconds=options.latency,
+        latency_spread=options.latency_spread,
         sockets=SocketRules(
             index_channels=not options.no_index,
             sending_times=not options.no_sending_times,
             yes_prices=options.yes_prices,
+            most_connections=options.most_sockets,
+            pong_seconds=options.pong_timeout or None,
         ),
         cent_alignment=options.cent_alignment,
         groups_stop_beyond=options.groups_stop_beyond,

@@ -98,8 +98,9 @@ class Exchange:
 
     def follow_reads(self) -> None:
         """Let the state that account reads show follow the clock, as far behind as it has to be."""
-        lagging = self.faults.lasts(FaultKind.LAG_READS, time.time())
-        self.reads.update(self.venue.now_ms, self.faults.lag_seconds if lagging else 0.0)
+        now = time.time()
+        self.reads.update(self.venue.now_ms, self.faults.lag(FaultKind.LAG_READS, now))
+        self.reads.update_single(self.venue.now_ms, self.faults.lag(FaultKind.LAG_SINGLE_READS, now))
 
     def publish(self) -> None:
         events = self.venue.collect()

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from random import Random
 from uuid import uuid4
 
 import anyio
@@ -30,6 +31,7 @@ from recio.exchange_sim.engine.read_lag import ReadLag
 from recio.exchange_sim.engine.units import read_money
 from recio.exchange_sim.exchange import Exchange, Run
 from recio.exchange_sim.faults.faults import Faults
+from recio.exchange_sim.faults.latency import Latency
 from recio.exchange_sim.market.series import Timetable, spec_of
 from recio.exchange_sim.recorded.inspection import Recording
 from recio.exchange_sim.recorded.opening import open_session, start_waiting
@@ -90,6 +92,10 @@ class ExchangeSettings:
     """Account reads always show the state of so many host seconds ago."""
     rest: RestRules = field(default_factory=RestRules)
     """How requests are answered where the venue's way is not known for sure."""
+    latency_seconds: float = 0.0
+    """Median host seconds that every request, answer and frame is under way."""
+    latency_spread: float = 0.5
+    """Of their distribution, which is log-normal; 0 for always the same."""
     sockets: SocketRules = field(default_factory=SocketRules)
     """What a WebSocket is allowed, and which channels it is authorised for."""
     cent_alignment: bool = False
@@ -187,6 +193,12 @@ def _application(
 ) -> tuple[Exchange, web.Application]:
     """The exchange and everything that clients reach of it."""
     faults = Faults()
+    if settings.latency_seconds:
+        faults.usual_latency = Latency(
+            median_seconds=settings.latency_seconds,
+            spread=settings.latency_spread,
+            random=Random(f"{settings.seed}:latency"),
+        )
     run, feeds, over = (
         _simulated(settings, clock, credentials, faults)
         if recording is None

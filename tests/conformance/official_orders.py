@@ -143,7 +143,7 @@ async def immediate_nothing(session: Session) -> None:
 
 @step(STEPS, "fill-or-kill is refused whole or filled whole")
 async def fill_or_kill(session: Session) -> None:
-    error = await refused(BadRequestException, session.rest("7.00", time_in_force="fill_or_kill"))
+    error = await refused(ConflictException, session.rest("7.00", time_in_force="fill_or_kill"))
     assert error["code"] == "fill_or_kill_insufficient_resting_volume", error
     made = await session.take("bid", "2.00", time_in_force="fill_or_kill")
     assert (made.fill_count, made.remaining_count) == ("2.00", "0.00")

@@ -116,7 +116,7 @@ async def immediate_or_cancel(session: Session) -> None:
 @step(STEPS, "fill-or-kill is refused whole or filled whole")
 async def fill_or_kill(session: Session) -> None:
     code = "fill_or_kill_insufficient_resting_volume"
-    await refused(KalshiAPIError, 400, code, session.rest("7.00", time_in_force=TimeInForce.FOK))
+    await refused(KalshiAPIError, 409, code, session.rest("7.00", time_in_force=TimeInForce.FOK))
     made = await session.take("bid", "2.00", time_in_force=TimeInForce.FOK)
     assert (made.status, made.fill_count_fp) == (OrderStatus.EXECUTED, "2.00")
 

@@ -85,19 +85,26 @@ def _told(error: Any) -> Iterator[str]:
             yield f"{place}: {error.validator} {error.validator_value}, not {error.instance!r}"[:200]
 
 
-def _types(payload: Any) -> list[str]:
-    schema = _resolved(payload)
-    kind = schema.get("properties", {}).get("type", {})
-    return [kind["const"]] if "const" in kind else list(kind.get("enum", []))
+def schema(root: Any, name: str) -> Any:
+    return resolved(root["components"]["schemas"][name], root)
 
 
-def _resolved(schema: Any) -> Any:
-    while "$ref" in schema:
-        node: Any = asyncapi()
+def resolved(schema: Any, root: Any) -> Any:
+    """The schema itself behind references, and behind being allowed to be null; None stays None."""
+    while schema is not None and ("$ref" in schema or "allOf" in schema or "anyOf" in schema):
+        if "$ref" not in schema:
+            schema = (schema.get("allOf") or schema["anyOf"])[0]
+            continue
+        node = root
         for step in schema["$ref"].removeprefix("#/").split("/"):
             node = node[step]
         schema = node
     return schema
+
+
+def _types(payload: Any) -> list[str]:
+    kind = resolved(payload, asyncapi()).get("properties", {}).get("type", {})
+    return [kind["const"]] if "const" in kind else list(kind.get("enum", []))
 
 
 def _body(answer: Any) -> Any:

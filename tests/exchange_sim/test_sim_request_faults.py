@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 
 from recio.exchange_sim.faults.faults import Faults, FaultStream, RandomFaults
-from recio.exchange_sim.faults.kinds import PASSING_KINDS, REQUEST_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.kinds import LATE_KINDS, PASSING_KINDS, REQUEST_KINDS, FaultKind, RequestKind
 from recio.exchange_sim.wire.rest.request_faults import NEW_FIELD, NEW_WORD
 
 NOT_CARRIED_OUT = {
@@ -32,6 +32,8 @@ CARRIED_OUT = {
     "truncated_json",
     "unknown_field",
     "fill_first",
+    "delay_request",
+    "late_request",
 }
 
 
@@ -91,7 +93,7 @@ async def test_what_goes_wrong_on_the_way_out_has_placed_the_order(start_exchang
     client = await start_exchange(quiet_traders=True)
     ticker = await client.open_ticker()
     await arm(client, kind)
-    if kind == "lose_reply":
+    if kind in ("lose_reply", "late_request"):
         with pytest.raises(aiohttp.ClientError):
             await raw(client, "POST", "/portfolio/events/orders", bid(ticker))
     else:
@@ -227,6 +229,7 @@ async def test_what_is_armed_and_what_was_met_can_be_seen_and_ended(start_exchan
         "counts": {},
         "lasting": {},
         "failing": {},
+        "silent_channels": {},
         "feeds": [],
         "paused": {"trading": False, "exchange": False},
         "random": None,
@@ -263,7 +266,7 @@ def test_a_stream_counts_only_the_requests_it_is_for_and_ends_in_time() -> None:
 def test_a_stream_without_kinds_draws_every_request_kind() -> None:
     stream = FaultStream(RandomFaults(seed=1, rate=1.0), 0.0)
     drawn = {fault.kind for fault in (stream.draw() for _ in range(400)) if fault is not None}
-    assert drawn == REQUEST_KINDS
+    assert drawn == REQUEST_KINDS - LATE_KINDS
 
 
 async def test_a_stream_can_cut_the_sockets_and_lets_the_request_be(start_exchange) -> None:

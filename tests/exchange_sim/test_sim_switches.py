@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import itertools
+import json
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from recio.commands.exchange import add_options
 from recio.exchange_sim.engine.account import Settlement
 from recio.exchange_sim.engine.fees import CENT_ALIGNMENT
 from recio.exchange_sim.engine.order_entry import create
 from recio.exchange_sim.engine.orders import Order
+from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.events import StrikeSet
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
@@ -219,3 +225,52 @@ async def test_the_balance_has_a_bucket_of_its_own_at_any_speed(start_exchange: 
     others = itertools.repeat(client.request, 20)
     answers = await asyncio.gather(*(ask("GET", "/portfolio/positions") for ask in others))
     assert {status for status, _ in answers} == {200}
+
+
+async def test_the_settlement_index_can_be_read_without_a_key_unless_that_is_switched_off(
+    start_exchange: Any,
+) -> None:
+    """What the market settles at is the mean of the sixty points before its close."""
+    for rules, status in ((RestRules(), 200), (RestRules(live_data=False), 404)):
+        client = await start_exchange(quiet_traders=True, rest=rules)
+        ticker = await client.open_ticker()
+        got, text = await client.plain("GET", f"/trade-api/v2/live_data/events/{ticker.rpartition('-')[0]}")
+        assert got == status, text
+        if status == 200:
+            points = json.loads(text)["live_data"]["details"]["timeseries"]
+            assert len(points) == 900
+            assert {later["t"] - one["t"] for one, later in itertools.pairwise(points)} == {1_000}
+            strike = (await client.get(f"/markets/{ticker}"))["market"]["floor_strike"]
+            opened = client.venue_ms() // 900_000 * 900_000
+            before = [point["v"] for point in points if opened - 60_000 <= point["t"] < opened]
+            assert len(before) == 60
+            assert abs(sum(before) / 60 - strike) < 0.006
+
+
+async def test_the_history_of_the_index_is_for_those_who_may_read_it(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True, rate_limits="basic")
+    hour = datetime.fromtimestamp(client.venue_ms() // 1000, UTC).isoformat()
+    asked = {"id": "BRTI", "timespan": "HOUR", "timestamp": hour}
+    rows = (await client.get("/cfbenchmarks/history/values", **asked))["data"]["payload"]
+    begin = client.venue_ms() // 3_600_000 * 3_600_000
+    assert rows[0]["time"] == begin
+    recent = (await client.get("/cfbenchmarks/values", id="BRTI"))["data"]["payload"]
+    assert len(recent) == 600
+    assert {row["time"]: row["value"] for row in rows}.items() >= {
+        row["time"]: row["value"] for row in recent if begin <= row["time"] <= rows[-1]["time"]
+    }.items()
+    wrong = {"id": "BRTI", "timestamp": "yesterday"}
+    assert (await client.request("GET", "/cfbenchmarks/history/values", **wrong))[0] == 400
+    client = await start_exchange(quiet_traders=True, rest=RestRules(index_history=False))
+    assert (await client.request("GET", "/cfbenchmarks/history/values", **asked))[0] == 403
+
+
+def test_every_switch_and_every_fault_has_a_line_in_the_description() -> None:
+    described = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text()
+    parser = argparse.ArgumentParser(add_help=False)
+    add_options("exchange", parser)
+    options = [name for action in parser._actions for name in action.option_strings]
+    missing = [
+        name for name in (*options, *(kind.value for kind in FaultKind)) if f"`{name}" not in described
+    ]
+    assert not missing

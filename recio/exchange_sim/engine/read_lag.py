@@ -20,6 +20,7 @@ class ReadLag:
         self._clock = clock
         self._configured_seconds = configured_seconds
         self._shown_ms = now_ms
+        self._single_ms = now_ms
         if configured_seconds:
             horizon.as_of_ms = now_ms
 
@@ -30,6 +31,17 @@ class ReadLag:
             self._shown_ms = now_ms
             self._horizon.as_of_ms = PRESENT
             return
-        behind = round(lag * self._clock.speed * 1000)
-        self._shown_ms = max(self._shown_ms, now_ms - behind)
+        self._shown_ms = max(self._shown_ms, now_ms - self._behind(lag))
         self._horizon.as_of_ms = self._shown_ms
+
+    def update_single(self, now_ms: int, fault_seconds: float) -> None:
+        """The same of reads of single orders, which a fault can make later than the lists."""
+        if not fault_seconds:
+            self._single_ms = now_ms
+            self._horizon.single_ms = PRESENT
+            return
+        self._single_ms = max(self._single_ms, now_ms - self._behind(fault_seconds))
+        self._horizon.single_ms = self._single_ms
+
+    def _behind(self, seconds: float) -> int:
+        return round(seconds * self._clock.speed * 1000)

@@ -18,6 +18,12 @@ class Horizon:
     """The moment, by the venue's clock, whose state account reads show. It never goes back."""
 
     as_of_ms: int = PRESENT
+    single_ms: int = PRESENT
+    """The same of reads of single orders, where they are further behind than lists."""
+
+    @property
+    def oldest_ms(self) -> int:
+        return min(self.as_of_ms, self.single_ms)
 
 
 @dataclass(slots=True)
@@ -35,12 +41,12 @@ class Versions(Generic[_Row]):
         else:
             self.moments.append(now_ms)
             self.rows.append(row)
-        superseded = bisect_right(self.moments, self.horizon.as_of_ms) - 1
+        superseded = bisect_right(self.moments, self.horizon.oldest_ms) - 1
         if superseded > 0:
             del self.moments[:superseded]
             del self.rows[:superseded]
 
-    def shown(self) -> _Row | None:
-        """The row as reads show it now; None when it was not there yet."""
-        found = bisect_right(self.moments, self.horizon.as_of_ms)
+    def shown(self, as_of_ms: int | None = None) -> _Row | None:
+        """The row as lists show it now, or as it was at a moment; None when it was not there yet."""
+        found = bisect_right(self.moments, self.horizon.as_of_ms if as_of_ms is None else as_of_ms)
         return self.rows[found - 1] if found else None

@@ -7,7 +7,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from random import Random
 
-from recio.exchange_sim.faults.kinds import FEED_KINDS, REQUEST_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.kinds import FEED_KINDS, LATE_KINDS, REQUEST_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.latency import Latency
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +23,10 @@ class Fault:
     path: str = ""
     """Below /trade-api/v2; empty for every read."""
     status: int = 503
+    channel: str = ""
+    """Of the WebSocket."""
+    spread: float = 0.5
+    """Of a distribution of delays round `lag_seconds`; 0 for always the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +36,7 @@ class RandomFaults:
     seed: int
     rate: float
     kinds: tuple[FaultKind, ...] = ()
-    """Empty for every request kind."""
+    """Empty for every request kind but the late ones."""
     on: RequestKind = RequestKind.ALL
     seconds: float = 0.0
     """Host seconds until the stream ends; 0 for never."""
@@ -45,7 +50,7 @@ class FaultStream:
     def __init__(self, asked: RandomFaults, host_now: float) -> None:
         self.asked = asked
         self.drawn = 0
-        self._kinds = sorted(asked.kinds or REQUEST_KINDS)
+        self._kinds = sorted(asked.kinds or REQUEST_KINDS - LATE_KINDS)
         self._until = host_now + asked.seconds if asked.seconds else None
         self._random = Random(asked.seed)
 
@@ -67,7 +72,13 @@ class Faults:
     until: dict[FaultKind, float] = field(default_factory=dict[FaultKind, float])
     met: dict[FaultKind, int] = field(default_factory=dict[FaultKind, int])
     """How often each kind has happened: what a fault report counts."""
-    lag_seconds: float = 0.0
+    lags: dict[FaultKind, float] = field(default_factory=dict[FaultKind, float])
+    """How late what lasts makes things, in host seconds."""
+    usual_latency: Latency | None = None
+    """What every message takes while no fault asks for another; None for no time at all."""
+    fault_latency: Latency | None = None
+    silent_channels: dict[str, float] = field(default_factory=dict[str, float])
+    """By channel, the host time until which nothing comes on it."""
     stream: FaultStream | None = None
     failing: dict[str, int] = field(default_factory=dict[str, int])
     """By the beginning of a path, the status that every read of it gets."""
@@ -84,14 +95,20 @@ class Faults:
         if fault.kind is FaultKind.FAIL_READS:
             self.failing[fault.path] = fault.status
             return
+        if fault.kind is FaultKind.CHANNEL_SILENT:
+            self.silent_channels[fault.channel] = host_now + fault.seconds
+            self.count(fault.kind)
+            return
+        if fault.kind is FaultKind.LATENCY:
+            self.fault_latency = Latency(median_seconds=fault.lag_seconds, spread=fault.spread)
         if fault.kind in REQUEST_KINDS:
             self.requests.extend([fault] * fault.count)
             return
         if fault.seconds:
             self.until[fault.kind] = host_now + fault.seconds
         self.counts[fault.kind] = self.counts.get(fault.kind, 0) + fault.count
-        if fault.kind is FaultKind.LAG_READS:
-            self.lag_seconds = fault.lag_seconds
+        if fault.seconds and fault.lag_seconds:
+            self.lags[fault.kind] = fault.lag_seconds
 
     def next_for_request(self, kinds: Collection[RequestKind], host_now: float) -> Fault | None:
         """The oldest armed request fault that waits for one of these kinds of request, or a random one.
@@ -131,6 +148,7 @@ class Faults:
         self.until.clear()
         self.feeds.clear()
         self.failing.clear()
+        self.silent_channels.clear()
         self.stream = None
 
     def take(self, kind: FaultKind) -> bool:
@@ -145,6 +163,14 @@ class Faults:
     def lasts(self, kind: FaultKind, host_now: float) -> bool:
         """Whether a kind that lasts for a time lasts now."""
         return host_now < self.until.get(kind, 0.0)
+
+    def lag(self, kind: FaultKind, host_now: float) -> float:
+        """By how many host seconds a kind that lasts makes things late now; 0 when it does not last."""
+        return self.lags.get(kind, 0.0) if self.lasts(kind, host_now) else 0.0
+
+    def latency(self, host_now: float) -> Latency | None:
+        """What messages take now; None for no time at all."""
+        return self.fault_latency if self.lasts(FaultKind.LATENCY, host_now) else self.usual_latency
 
     def lasting(self, kind: FaultKind, feed: str, host_now: float) -> Fault | None:
         """The fault of this kind that one spot feed is suffering now."""

@@ -33,10 +33,19 @@ class FaultKind(StrEnum):
     """The connection is reset (RST) after the request was read and before it is carried out."""
     FILL_FIRST = "fill_first"
     """An order's fill reaches the sockets `seconds` before its answer."""
+    DELAY_REQUEST = "delay_request"
+    """The request travels for `seconds`, and is carried out and answered then, whether or not anybody still waits."""
+    LATE_REQUEST = "late_request"
+    """The connection ends without an answer, and the request is carried out `seconds` later all the same."""
     FAIL_READS = "fail_reads"
     """Every read whose path begins with `path` gets `status`, until disarmed: 0 never answers, 200 is no JSON."""
     LAG_READS = "lag_reads"
     """For `seconds`, account reads show the state of `lag_seconds` ago, and user_data_timestamp says so."""
+
+    LAG_SINGLE_READS = "lag_single_reads"
+    """For `seconds`, reads of single orders show the state of `lag_seconds` ago while lists show the present."""
+    LATENCY = "latency"
+    """For `seconds`, every request, answer and frame is under way for about `lag_seconds`, each as long as is drawn."""
 
     DROP_SOCKETS = "drop_sockets"
     """Every open WebSocket is cut now."""
@@ -48,12 +57,20 @@ class FaultKind(StrEnum):
     """The next sequenced frames are sent twice."""
     SWAP_FRAMES = "swap_frames"
     """The next two sequenced frames of a subscription change places."""
+    PHANTOM_LEVEL = "phantom_level"
+    """The next changes of a book are neither sent nor numbered: a level stays that is not there, without a gap."""
     EMPTY_SNAPSHOT = "empty_snapshot"
     """The next snapshots have no levels."""
     DROP_FILLS = "drop_fills"
     """The next fill messages are never sent."""
     HOLD_FILLS = "hold_fills"
     """Private messages wait `seconds`."""
+    SHUFFLE_PRIVATE = "shuffle_private"
+    """For `seconds`, each private message waits by itself for up to `lag_seconds`, so that they come in any order."""
+    LATE_BOOKS = "late_books"
+    """For `seconds`, messages of the books come `lag_seconds` late, whole and in order; all others come in time."""
+    CHANNEL_SILENT = "channel_silent"
+    """For `seconds` nothing comes on `channel`, and everything on the others; what was due is numbered and lost."""
     STRANGE_FRAME = "strange_frame"
     """The next frames carry an unknown field; one frame of an unknown type is sent before them."""
     CHANNEL_ERROR = "channel_error"
@@ -114,14 +131,20 @@ REQUEST_KINDS = frozenset(
         FaultKind.UNKNOWN_FIELD,
         FaultKind.RESET,
         FaultKind.FILL_FIRST,
+        FaultKind.DELAY_REQUEST,
+        FaultKind.LATE_REQUEST,
     }
 )
 """Kinds that one request meets; they are used up in the order they were armed."""
+
+LATE_KINDS = frozenset({FaultKind.DELAY_REQUEST, FaultKind.LATE_REQUEST})
+"""Request kinds that a random stream draws only if it is asked for them."""
 
 PASSING_KINDS = frozenset(
     {
         FaultKind.DROP_SOCKETS,
         FaultKind.SKIP_SEQ,
+        FaultKind.PHANTOM_LEVEL,
         FaultKind.DUPLICATE_FRAME,
         FaultKind.SWAP_FRAMES,
         FaultKind.EMPTY_SNAPSHOT,

@@ -62,6 +62,11 @@ class IndexPath:
     def print_at(self, second: int) -> int:
         return self._prints[second - self._first_second]
 
+    def prints(self, first: int, last: int) -> list[tuple[int, int]]:
+        """The prints of these seconds, as far as they are known, each with its second."""
+        first, last = max(first, self._first_second), min(last, self.last_second)
+        return [(second, self.print_at(second)) for second in range(first, last + 1)]
+
     def mean_before(self, second: int) -> int:
         """The settlement value at `second`: mean of the sixty prints before it, half-up to a whole unit."""
         first = second - PRINTS - self._first_second

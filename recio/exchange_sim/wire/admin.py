@@ -18,6 +18,7 @@ from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, p
 from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, reply
 from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.texts import Json, cost
+from recio.exchange_sim.wire.ws.subscriptions import CHANNELS
 
 RANDOM = "random"
 _LOOPBACK = ("127.", "::1")
@@ -90,6 +91,8 @@ async def ledger(request: web.Request) -> web.Response:
 
 
 def _arm(exchange: Exchange, fault: Fault) -> None:
+    if fault.kind is FaultKind.CHANNEL_SILENT and fault.channel not in CHANNELS:
+        raise ValueError(f"channel {fault.channel!r} is none of {', '.join(sorted(CHANNELS))}")
     if market_faults.apply(fault, exchange.venue, exchange.run.interventions, speed=exchange.clock.speed):
         exchange.faults.count(fault.kind)
         exchange.publish()
@@ -120,6 +123,9 @@ def _armed(exchange: Exchange, now: float) -> Json:
         "failing": dict(faults.failing),
         "counts": {kind.value: left for kind, left in faults.counts.items() if left},
         "lasting": {kind.value: until - now for kind, until in faults.until.items() if until > now},
+        "silent_channels": {
+            name: until - now for name, until in faults.silent_channels.items() if until > now
+        },
         "feeds": [
             {"kind": kind.value, "feed": feed, "seconds": until - now}
             for (kind, feed), (until, _) in faults.feeds.items()

@@ -14,6 +14,7 @@ from recio.exchange_sim.wire.app_keys import EXCHANGE
 from recio.exchange_sim.wire.auth import VERIFIER, Verifier
 from recio.exchange_sim.wire.rest import market_routes, private_api
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
+from recio.exchange_sim.wire.rest.list_cache import KEPT
 from recio.exchange_sim.wire.rest.metering import metered
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
 from recio.exchange_sim.wire.rest.replies import (
@@ -27,7 +28,7 @@ from recio.exchange_sim.wire.rest.replies import (
     refusal,
 )
 from recio.exchange_sim.wire.rest.request_body import BadBody, WrongContentType
-from recio.exchange_sim.wire.rest.request_faults import faulty
+from recio.exchange_sim.wire.rest.request_faults import faulty, travelling
 from recio.exchange_sim.wire.rest.routing import PREFIX
 from recio.exchange_sim.wire.rest.rules import RULES, RestRules
 from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands
@@ -38,7 +39,7 @@ INVALID_CONTENT_TYPE = Refused(code="invalid_content_type")
 SOCKET_PATH = "/trade-api/ws/v2"
 _PUBLIC = (
     *("/exchange", "/series", "/events", "/markets", "/account/endpoint_costs"),
-    *("/historical/cutoff", "/historical/markets", "/historical/trades"),
+    *("/live_data", "/incentive_programs", "/historical/cutoff", "/historical/markets", "/historical/trades"),
 )
 
 
@@ -46,11 +47,12 @@ def application_of(
     exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: RateLimits, rules: RestRules
 ) -> web.Application:
     """REST, the trading WebSocket and the administration of one exchange."""
-    application = web.Application(middlewares=[_gate, counted, metered, faulty])
+    application = web.Application(middlewares=[_gate, travelling, counted, metered, faulty])
     application[EXCHANGE] = exchange
     application[VERIFIER] = verifier
     application[LIMITS] = limits
     application[RULES] = rules
+    application[KEPT] = {}
     application[ASKED_FOR] = Counter[str]()
     application[HUB] = hub
     application[COMMANDS] = SessionCommands(exchange.venue, exchange.listings, hub)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -30,6 +31,9 @@ async def write_queue(socket: web.WebSocketResponse, outbox: Outbox) -> None:
         await outbox.wake.wait()
         outbox.wake.clear()
         while outbox.frames:
+            wait = outbox.waits()
+            if wait:
+                await asyncio.sleep(wait)
             try:
                 await socket.send_frame(outbox.take(), WSMsgType.TEXT)
             except (ClientConnectionResetError, ConnectionError, RuntimeError):

@@ -6,7 +6,14 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.orders import MARKET_NOT_FOUND, NOT_FOUND
 from recio.exchange_sim.wire.app_keys import exchange_of
-from recio.exchange_sim.wire.rest import candle_routes, event_routes, exchange_routes, history_routes
+from recio.exchange_sim.wire.rest import (
+    candle_routes,
+    event_routes,
+    exchange_routes,
+    history_routes,
+    index_routes,
+)
+from recio.exchange_sim.wire.rest.list_cache import cached
 from recio.exchange_sim.wire.rest.market_filters import chosen_markets, is_past, live_markets
 from recio.exchange_sim.wire.rest.market_json import market_json, orderbook_json
 from recio.exchange_sim.wire.rest.replies import BadParameter, limit_of, number_of, page, refusal, reply
@@ -74,7 +81,8 @@ ROUTES = [
     *event_routes.ROUTES,
     *candle_routes.ROUTES,
     *history_routes.ROUTES,
-    web.get("/markets", list_markets),
+    *index_routes.PUBLIC,
+    web.get("/markets", cached(list_markets)),
     web.get("/markets/trades", list_trades),
     web.get("/markets/orderbooks", list_orderbooks),
     web.get("/markets/{ticker}", get_market),

@@ -8,8 +8,9 @@ from aiohttp import web
 
 from recio.exchange_sim.wire.auth import KEY_HEADER, VERIFIER
 from recio.exchange_sim.wire.rest.rate_limits import COSTS, DEFAULT_COST, LIMITS, Tier
-from recio.exchange_sim.wire.rest.replies import Handler, reply, too_many_requests
+from recio.exchange_sim.wire.rest.replies import Handler, reply
 from recio.exchange_sim.wire.rest.routing import PREFIX, endpoint_of, is_api, is_write, shard_and_items
+from recio.exchange_sim.wire.too_many import too_many_requests
 
 BALANCE = "/portfolio/balance"
 

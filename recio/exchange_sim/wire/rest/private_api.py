@@ -5,6 +5,7 @@ from __future__ import annotations
 from recio.exchange_sim.wire.rest import (
     account_routes,
     group_routes,
+    index_routes,
     metering,
     order_reads,
     order_routes,
@@ -17,5 +18,6 @@ ROUTES = (
     *order_routes.ROUTES,
     *group_routes.ROUTES,
     *account_routes.ROUTES,
+    *index_routes.ROUTES,
     *metering.ROUTES,
 )

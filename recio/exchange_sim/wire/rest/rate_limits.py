@@ -21,6 +21,8 @@ COSTS: dict[tuple[str, str], int] = {
     ("DELETE", "/portfolio/events/orders"): 2,
     ("DELETE", "/portfolio/events/orders/batched"): 2,
     ("GET", "/portfolio/orders/{order_id}"): 2,
+    ("GET", "/cfbenchmarks/values"): 50,
+    ("GET", "/cfbenchmarks/history/values"): 50,
 }
 """What does not cost the default. Batches cost this, or the default, for every item."""
 

@@ -19,10 +19,12 @@ def shown_ms(venue: Venue) -> int:
 
 
 def shown_order(venue: Venue, order_id: str) -> Order | None:
-    if _is_present(venue):
+    """As a read of this order alone shows it."""
+    as_of_ms = venue.account.horizon.oldest_ms
+    if as_of_ms == PRESENT:
         return venue.orders.get(order_id)
     versions = venue.order_versions.get(order_id)
-    return None if versions is None else versions.shown()
+    return None if versions is None else versions.shown(as_of_ms)
 
 
 def shown_orders(venue: Venue) -> list[Order]:

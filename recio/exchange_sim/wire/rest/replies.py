@@ -102,11 +102,6 @@ def bad_parameter(error: BadParameter) -> web.Response:
     return reply({"msg": str(error)}, 400)
 
 
-def too_many_requests() -> web.Response:
-    """The whole of it: no header says when to come back."""
-    return web.Response(body=b'{"error":"too many requests"}', status=429, content_type="application/json")
-
-
 def no_such_path() -> web.Response:
     return web.Response(text="404 page not found\n", status=404)
 

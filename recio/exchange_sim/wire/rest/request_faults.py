@@ -15,10 +15,12 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.faults.faults import Fault
-from recio.exchange_sim.faults.kinds import PASSING_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.kinds import LATE_KINDS, PASSING_KINDS, FaultKind, RequestKind
 from recio.exchange_sim.wire.app_keys import exchange_of
-from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal, too_many_requests
+from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal
+from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.rest.routing import PREFIX, is_api, is_write, reaches_crypto
+from recio.exchange_sim.wire.too_many import too_many_requests
 
 INTERNAL_ERROR = Refused(code="internal_server_error")
 UNAVAILABLE = Refused(code="service_unavailable")
@@ -29,6 +31,21 @@ _NOW = struct.pack("ii", 1, 0)
 _ENUMS = frozenset({"status", "side", "book_side", "outcome_side", "type", "market_type", "result"})
 NEW_WORD = "reimagined"
 NEW_FIELD = "never_seen_before"
+
+
+@web.middleware
+async def travelling(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Every request of the trading API and its answer are under way for as long as the latency says."""
+    exchange = exchange_of(request)
+    latency = exchange.faults.latency(time.time()) if is_api(request) else None
+    if latency is None:
+        return await handler(request)
+    await decoded_body(request)
+    await asyncio.sleep(latency.draw())
+    exchange.catch_up()
+    answer = await handler(request)
+    await asyncio.sleep(latency.draw())
+    return answer
 
 
 @web.middleware
@@ -73,6 +90,8 @@ async def _fail(request: web.Request, handler: Handler, fault: Fault) -> web.Str
     if fault.kind in PASSING_KINDS:
         _pass_on(request, fault)
         return await handler(request)
+    if fault.kind in LATE_KINDS:
+        await _arrive_late(request, fault)
     answer = await handler(request)
     match fault.kind:
         case FaultKind.LOSE_REPLY:
@@ -81,9 +100,20 @@ async def _fail(request: web.Request, handler: Handler, fault: Fault) -> web.Str
             await asyncio.sleep(fault.seconds)
         case FaultKind.FILL_FIRST:
             await asyncio.sleep(max(fault.seconds, _FILL_LEAD_SECONDS))
+        case FaultKind.DELAY_REQUEST | FaultKind.LATE_REQUEST:
+            pass
         case _:
             return _spoil(request, answer, fault.kind)
     return answer
+
+
+async def _arrive_late(request: web.Request, fault: Fault) -> None:
+    """Let the request travel; that its sender gives it up meanwhile does not stop it."""
+    await decoded_body(request)
+    if fault.kind is FaultKind.LATE_REQUEST:
+        _cut(request)
+    await asyncio.sleep(fault.seconds)
+    exchange_of(request).catch_up()
 
 
 def _answer_instead(request: web.Request, kind: FaultKind) -> web.StreamResponse | None:

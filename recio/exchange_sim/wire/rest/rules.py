@@ -11,6 +11,12 @@ from aiohttp import web
 class RestRules:
     refusals_as_400: bool = False
     """Pauses, a failed fill-or-kill and a wrong content type are answered with 400 instead of 409 and 415."""
+    live_data: bool = True
+    """Whether the settlement index can be read without a key, by the live data of events."""
+    index_history: bool = True
+    """Whether the account may read the history of the settlement index."""
+    list_cache_seconds: float = 0.0
+    """Lists of markets are served again for so many host seconds, with their age in the header `Age`."""
 
 
 RULES = web.AppKey("rest_rules", RestRules)

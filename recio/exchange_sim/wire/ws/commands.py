@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from math import inf
 
 from aiohttp import web
 
@@ -184,6 +185,8 @@ class SessionCommands:
             raise CommandError(4)
         for sid in params.sids:
             found = _found(session, sid)
+            # A numbered reply brings along what is numbered before it.
+            found.arrive(inf)
             reply = _envelope("unsubscribed", command, sid=sid, seq=found.number())
             session.say(reply)
             session.end(found)
@@ -242,6 +245,7 @@ class SessionCommands:
             tickers = sorted(found.keys or ())
             ids = sorted(market.market_id for market in self._named(tickers)) if found.by_id else []
             body = {"market_ids": ids} if found.by_id else {"market_tickers": tickers}
+        found.arrive(inf)
         reply = _envelope("ok", command, sid=found.sid, seq=found.number(), msg=body)
         found.session.say(reply)
 
@@ -256,6 +260,7 @@ class SessionCommands:
             kind = "ok"
             followed = index_ids(self._listings) if found.keys is None else sorted(found.keys)
             body = {"index_ids": list(followed)}
+        found.arrive(inf)
         reply = _envelope(kind, command, sid=found.sid, seq=found.number(), msg=body)
         found.session.say(reply)
 

@@ -8,6 +8,7 @@ from recio.exchange_sim.wire.ws.subscriptions import BOOK, SEQUENCED, Subscripti
 
 KINDS = (
     FaultKind.SKIP_SEQ,
+    FaultKind.PHANTOM_LEVEL,
     FaultKind.STRANGE_FRAME,
     FaultKind.SWAP_FRAMES,
     FaultKind.DUPLICATE_FRAME,
@@ -24,6 +25,8 @@ def send(faults: Faults, subscription: Subscription, kind: bytes, body: bytes, c
     """Put a frame in the queue, or whatever an armed fault makes of it."""
     if subscription.channel == BOOK and faults.take(FaultKind.SKIP_SEQ):
         subscription.number()
+        return
+    if kind == b"orderbook_delta" and faults.take(FaultKind.PHANTOM_LEVEL):
         return
     if faults.take(FaultKind.STRANGE_FRAME):
         subscription.put(_STRANGER % subscription.sid)

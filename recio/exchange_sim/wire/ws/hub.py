@@ -32,6 +32,7 @@ from recio.exchange_sim.wire.ws import frame_faults, frames, index_frames, lifec
 from recio.exchange_sim.wire.ws.audience import Audience
 from recio.exchange_sim.wire.ws.command_bodies import ERRORS
 from recio.exchange_sim.wire.ws.rules import SocketRules
+from recio.exchange_sim.wire.ws.shuffle import Shuffle
 from recio.exchange_sim.wire.ws.subscriptions import (
     BOOK,
     FAST_INDEX,
@@ -55,6 +56,11 @@ class Hub:
         self._venue = venue
         self._listings = listings
         self._held: list[Event] = []
+        self._shuffled = Shuffle(_PRIVATE)
+        self._late: set[Subscription] = set()
+        """Subscriptions with frames on their way."""
+        self._late_seconds = 0.0
+        self._silent_channels: set[str] = set()
         self._frame_faults_armed = False
         self._shard_down = False
         self.faults = faults
@@ -85,7 +91,10 @@ class Hub:
         if holding:
             self._held += [event for event in events if isinstance(event, _PRIVATE)]
             events = [event for event in events if not isinstance(event, _PRIVATE)]
-        self._deliver(events)
+        self._deliver(self._shuffled.pass_through(events, self.faults, now))
+        for subscription in self._late:
+            subscription.arrive(now)
+        self._late = {each for each in self._late if each.late}
 
     def send_snapshot(self, subscription: Subscription, market: TradedMarket, command_id: int = 0) -> None:
         """The book as it stands now, as the next message of this subscription."""
@@ -103,6 +112,10 @@ class Hub:
         self.state.silent = self.faults.lasts(FaultKind.SILENCE, now)
         self._shard_down = self.faults.lasts(FaultKind.SHARD_OUTAGE, now)
         self._frame_faults_armed = frame_faults.armed(self.faults)
+        self._late_seconds = self.faults.lag(FaultKind.LATE_BOOKS, now)
+        self._silent_channels = {name for name, until in self.faults.silent_channels.items() if now < until}
+        latency = self.faults.latency(now)
+        self.state.under_way = None if latency is None else latency.draw
         for kind, code in ((FaultKind.CHANNEL_ERROR, 10), (FaultKind.BUFFER_OVERFLOW, 25)):
             books = self.audience.on_channel(BOOK) if self.faults.counts.get(kind) else []
             if books and self.faults.take(kind):
@@ -110,8 +123,13 @@ class Hub:
                     subscription.session.fail(subscription, code, ERRORS[code])
 
     def _send(self, subscription: Subscription, kind: bytes, body: bytes, command_id: int = 0) -> None:
-        if self._shard_down and subscription.channel not in INDEX_CHANNELS:
+        down = self._shard_down and subscription.channel not in INDEX_CHANNELS
+        if down or subscription.channel in self._silent_channels:
             subscription.frame(kind, body, command_id)
+        elif subscription.late or (self._late_seconds and subscription.channel == BOOK):
+            self._late.add(subscription)
+            due = time.time() + self._late_seconds
+            subscription.put_late(subscription.frame(kind, body, command_id), due)
         elif self._frame_faults_armed or subscription.held is not None:
             frame_faults.send(self.faults, subscription, kind, body, command_id)
         else:

@@ -36,6 +36,10 @@ class SocketRules:
     """Markets one subscription may name before it is answered with error 26."""
     commands_per_second: int = 10_000
     """Commands of one socket in one host second before it is answered with error 27."""
+    most_connections: int = 200
+    """Sockets of the account at once; one more is refused at its upgrade with 429."""
+    pong_seconds: float | None = 30.0
+    """A socket whose client has not answered a ping for so many host seconds is cut; None for never."""
     most_queued: int = 20_000
     """Frames a subscription may wait to be written before it ends with error 25."""
     sending_times: bool = True

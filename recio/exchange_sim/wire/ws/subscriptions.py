@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -42,6 +43,8 @@ class Subscription:
     ended: bool = False
     held: bytes | None = None
     """A frame that waits to be sent after its successor."""
+    late: deque[tuple[float, bytes]] = field(default_factory=deque[tuple[float, bytes]])
+    """Frames on their way, each with the host time at which it comes."""
 
     def wants(self, key: str) -> bool:
         return self.keys is None or key in self.keys
@@ -60,6 +63,15 @@ class Subscription:
         if self.channel in SEQUENCED:
             return b'{"type":"%b","sid":%d,"seq":%d,"msg":%b}' % (kind, self.sid, self.number(), body)
         return b'{"type":"%b","sid":%d,"msg":%b}' % (kind, self.sid, body)
+
+    def put_late(self, frame: bytes, due: float) -> None:
+        """Queue a frame that comes at a host time, after those that are on their way already."""
+        self.late.append((max(due, self.late[-1][0]) if self.late else due, frame))
+
+    def arrive(self, host_now: float) -> None:
+        """Queue what has come by now."""
+        while self.late and self.late[0][0] <= host_now:
+            self.put(self.late.popleft()[1])
 
     def put(self, frame: bytes) -> None:
         """Queue a data frame. One that finds the subscription's queue full ends the subscription instead."""
@@ -110,6 +122,7 @@ class Session:
 
     def end(self, subscription: Subscription) -> None:
         subscription.ended = True
+        subscription.late.clear()
         self.subscriptions.pop(subscription.sid, None)
         self.audience.dismiss(subscription)
 
