@@ -25,11 +25,13 @@ from recio.messages.markets import (
     MarketEnded,
     MarketNews,
     MarketView,
+    RestBook,
     VenueState,
 )
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.messages.prices import IndexHistory, Prices
 from recio.rules.decision.cycles import Cycle
+from recio.units import Ticker
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -220,6 +222,9 @@ class Wires:
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
     listings: Latest[Listings] = field(default_factory=Latest[Listings])
     board: BoardWire = field(default_factory=BoardWire)
+    books_to_compare: Latest[frozenset[Ticker]] = field(default_factory=Latest[frozenset[Ticker]])
+    """Markets whose books on the socket are to be held against those of REST."""
+    rest_books: Latest[Mapping[Ticker, RestBook]] = field(default_factory=Latest[Mapping[Ticker, RestBook]])
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
     open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
@@ -267,6 +272,8 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "prices": "price_feed",
     "listings": "discovery",
     "board": "market_sync",
+    "books_to_compare": "market_sync",
+    "rest_books": "discovery",
     "assessments": "entry",
     "account": "account_sync",
     "open_trades": "trade_manager",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from recio.kalshi.book_proof import BookProof
 from recio.kalshi.commands import (
     BOOKS,
     TICKERS_PER_COMMAND,
@@ -19,6 +20,7 @@ from recio.kalshi.commands import (
     update_books,
 )
 from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, Reaction
+from recio.messages.markets import RestBook
 from recio.rules.market.order_book import (
     Applied,
     BookDeltaSeen,
@@ -46,6 +48,8 @@ class BookChannel:
     """Markets that were asked for on the present subscription."""
     awaited: set[Ticker] = field(default_factory=set[Ticker])
     """Those of them whose snapshot is still to come."""
+    proof: BookProof = field(default_factory=BookProof)
+    """Which of them were held against the venue's REST books since the subscription was opened."""
     _retried: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
@@ -93,6 +97,7 @@ class BookChannel:
             self.awaited |= self.asked
         self.sid = sid
         self.books.restart(sid)
+        self.proof.begin_anew(self.asked)
 
     def take(self, frame: BookDeltaSeen | BookSnapshotSeen) -> Reaction:
         """Apply a snapshot or a change, if it is the very next message of this subscription."""
@@ -118,12 +123,19 @@ class BookChannel:
         gap = None if self.sid is None else self.books.count(self.sid, seq)
         return NO_CHANGE if gap is None else self._gap(gap)
 
+    def compare(self, ticker: Ticker, rest: RestBook) -> str:
+        """Hold a book against the REST book of this moment. Returns what is to be told of it now; mostly nothing."""
+        if ticker not in self.books.usable:
+            return ""
+        return self.proof.compare(ticker, self.books.books[ticker], rest)
+
     def lost(self) -> None:
         """The venue ended the subscription."""
         if self.sid is not None:
             self.books.restart(self.sid)
         self.sid = None
         self.is_opening = False
+        self.proof.forget(self.asked)
         self.asked.clear()
         self.awaited.clear()
         self._retried.clear()
@@ -169,6 +181,7 @@ class BookChannel:
 
     def _snapshot(self, frame: BookSnapshotSeen) -> Reaction:
         self._snapshots += 1
+        self.proof.has_news = True
         ticker, outcome = frame.ticker, self.books.snapshot(frame)
         self.awaited.discard(ticker)
         self._retried.discard(ticker)
@@ -211,10 +224,12 @@ class BookChannel:
     def _await(self, tickers: Iterable[Ticker]) -> None:
         for ticker in tickers:
             self._changed[ticker] = (BookChanged(ticker), ())
+        self.proof.begin(set(tickers) - self.asked)
         self.asked |= set(tickers)
         self.awaited |= set(tickers)
 
     def _forget(self, gone: set[Ticker]) -> None:
+        self.proof.forget(gone)
         for ticker in gone:
             self.books.drop(ticker)
             self._changed.pop(ticker, None)

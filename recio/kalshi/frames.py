@@ -38,7 +38,7 @@ from recio.kalshi.index_frames import fast_index_value, index_value
 from recio.kalshi.lifecycle_frames import event_seen, lifecycle_seen
 from recio.kalshi.responses import NOT_DECODABLE
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.units import ONE_DOLLAR, Price, Quantity, Ticker
+from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, complement
 
 __all__ = [
     "EPOCH",
@@ -51,6 +51,9 @@ __all__ = [
     "VenueError",
     "parse_frame",
 ]
+
+NO = Side.NO
+"""Looked up once: it is asked for at every change of every book."""
 
 # One book repeats the same few thousand texts for hours: remembering them makes a delta cheap.
 _price = lru_cache(maxsize=20_000)(units.price)
@@ -71,20 +74,21 @@ _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(ErrorBody)
 
 
-def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
+def parse_frame(raw: bytes | str, received_at: datetime = EPOCH, *, no_in_yes_terms: bool = False) -> Frame:
     """One WebSocket text frame into a message. Raises FrameError naming the field and the value.
 
-    `received_at` is noted on index values only.
+    `received_at` is noted on index values only. `no_in_yes_terms`: the prices of NO levels are written as YES prices,
+    as the subscription asked for.
     """
     try:
         try:
             frame = _frequent.decode(raw)
         except NOT_DECODABLE:
             # Another kind, or a fault: this way tells which, and names the field.
-            return _parse(_envelope.decode(raw), received_at)
+            return _parse(_envelope.decode(raw), received_at, no_in_yes_terms)
         # As seen_in does, without the call: this is asked for every message of every market.
         if isinstance(frame, DeltaFrame):
-            return _delta_seen(frame.sid, frame.seq, frame.msg)
+            return _delta_seen(frame.sid, frame.seq, frame.msg, no_in_yes_terms)
         return _ticker_seen(frame.msg)
     except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
@@ -93,16 +97,16 @@ def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
 def seen_in(frame: FrequentFrame) -> Frame:
     """A frame of the frequent kinds, decoded, into a message. Raises UnitError."""
     if isinstance(frame, DeltaFrame):
-        return _delta_seen(frame.sid, frame.seq, frame.msg)
+        return _delta_seen(frame.sid, frame.seq, frame.msg, False)
     return _ticker_seen(frame.msg)
 
 
-def _parse(envelope: Envelope, received_at: datetime) -> Frame:
+def _parse(envelope: Envelope, received_at: datetime, no_in_yes_terms: bool) -> Frame:
     match envelope.type:
         case "orderbook_delta":
-            return _book_delta(envelope)
+            return _book_delta(envelope, no_in_yes_terms)
         case "orderbook_snapshot":
-            return _book_snapshot(envelope)
+            return _book_snapshot(envelope, no_in_yes_terms)
         case "ticker":
             return _ticker_seen(_ticker.decode(envelope.msg))
         case "cfbenchmarks_value":
@@ -155,31 +159,33 @@ def _reply(envelope: Envelope) -> Frame:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)
 
 
-def _book_delta(envelope: Envelope) -> BookDeltaSeen:
+def _book_delta(envelope: Envelope, no_in_yes_terms: bool) -> BookDeltaSeen:
     body = _delta.decode(envelope.msg)
-    return _delta_seen(_present(envelope.sid, "sid"), _present(envelope.seq, "seq"), body)
+    return _delta_seen(_present(envelope.sid, "sid"), _present(envelope.seq, "seq"), body, no_in_yes_terms)
 
 
-def _delta_seen(sid: int, seq: int, body: Delta) -> BookDeltaSeen:
+def _delta_seen(sid: int, seq: int, body: Delta, no_in_yes_terms: bool) -> BookDeltaSeen:
+    price = _price(body.price_dollars)
     return BookDeltaSeen(
         sid=sid,
         seq=seq,
         ticker=Ticker(body.market_ticker),
         side=body.side,
-        price=_price(body.price_dollars),
+        price=complement(price) if no_in_yes_terms and body.side is NO else price,
         change=_quantity(body.delta_fp),
         at_ms=body.ts_ms,
     )
 
 
-def _book_snapshot(envelope: Envelope) -> BookSnapshotSeen:
+def _book_snapshot(envelope: Envelope, no_in_yes_terms: bool) -> BookSnapshotSeen:
     body = _snapshot.decode(envelope.msg)
+    no = _levels(body.no_dollars_fp)
     return BookSnapshotSeen(
         sid=_present(envelope.sid, "sid"),
         seq=_present(envelope.seq, "seq"),
         ticker=Ticker(body.market_ticker),
         yes=_levels(body.yes_dollars_fp),
-        no=_levels(body.no_dollars_fp),
+        no=tuple((complement(price), quantity) for price, quantity in no) if no_in_yes_terms else no,
     )
 
 

@@ -34,7 +34,7 @@ from picows import (
 from recio.clock import Clock
 from recio.errors import Transient
 from recio.kalshi.amounts import from_unix_ms
-from recio.kalshi.commands import Command
+from recio.kalshi.commands import NO_IN_YES_TERMS, Command
 from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import Frame, FrameError, parse_frame
 from recio.kalshi.inbox import LARGEST_MESSAGE, Inbox
@@ -125,7 +125,8 @@ class KalshiSocket:
 def _parsed(message: bytes, now: datetime) -> Frame | BadFrame:
     try:
         # The parser looks at the fields that are needed only; a text must be one from end to end.
-        return parse_frame(message if message.isascii() else message.decode(), now)
+        text = message if message.isascii() else message.decode()
+        return parse_frame(text, now, no_in_yes_terms=NO_IN_YES_TERMS)
     except (FrameError, UnicodeDecodeError) as error:
         return BadFrame(str(error))
 

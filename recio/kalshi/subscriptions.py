@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from recio.kalshi.book_channel import BookChannel
+from recio.kalshi.book_proof import BookProof
 from recio.kalshi.commands import (
     BOOKS,
     INDEX,
@@ -42,6 +43,7 @@ from recio.kalshi.socket_outcomes import (
     Stray,
     SubscriptionRefused,
 )
+from recio.messages.markets import RestBook
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
 from recio.units import Ticker
@@ -104,6 +106,15 @@ class Subscriptions:
     def books(self) -> SequencedBooks:
         """The order books of this socket, each usable or not."""
         return self._books.books
+
+    @property
+    def proof(self) -> BookProof:
+        """Which books were held against the venue's REST books."""
+        return self._books.proof
+
+    def compare(self, ticker: Ticker, rest: RestBook) -> str:
+        """Hold a book against the REST book of this moment. Returns what is to be told of it now; mostly nothing."""
+        return self._books.compare(ticker, rest)
 
     def opening(self) -> tuple[Command, ...]:
         """What to subscribe apart from books: all of it on a fresh socket, later whatever is missing."""

@@ -11,7 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -51,6 +51,8 @@ from recio.messages.markets import (
     MarketEnded,
     MarketMoved,
     MarketNews,
+    MarketView,
+    RestBook,
     Traded,
     VenuePhase,
     VenueState,
@@ -90,6 +92,9 @@ class _Known:
     laid_out_until: datetime | None = None
     """The first close on the board; None: it has to be laid out anew."""
     changed: Bells = field(default_factory=Bells)
+    doubted: dict[Ticker, tuple[Market, Market]] = field(default_factory=dict[Ticker, tuple[Market, Market]])
+    """Markets whose books are not proven: as they are known, and as they are on the board."""
+    to_compare: frozenset[Ticker] = frozenset()
     whole_at: float = field(default_factory=time.monotonic)
 
 
@@ -112,6 +117,8 @@ class MarketSync:
     account_hints: Sends[AccountHint]
     market_ends: Notes[MarketEnded]
     market_news: Notes[MarketNews]
+    books_to_compare: Writes[frozenset[Ticker]]
+    rest_books: Reads[Mapping[Ticker, RestBook]]
 
     async def run(self, say: Say) -> None:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
@@ -133,10 +140,12 @@ class MarketSync:
             group.start_soon(self._follow, self.open_trades, known, socket)
             group.start_soon(self._publish, known, socket, say)
             group.start_soon(self._be_impatient, known, socket)
+            group.start_soon(self._compare_books, known, socket)
             await self._listen(known, socket)
 
     def _begin(self, known: _Known, *, why_no_index: str) -> None:
         """Without a socket no book is known; the markets stay, and so do the prints that were heard."""
+        self.books_to_compare.set(frozenset())
         self._look(known)
         shown = market_board.shown(known.markets, known.held, self.clock.utc())
         self.board.lay_out(market_board.market_view(each, _no_book) for each in shown)
@@ -189,6 +198,8 @@ class MarketSync:
             # What came together goes on the board together, by who heard it: another task's turn would come later.
             await cycle_of(Task.MARKET_SYNC)
             self._put(known, socket)
+            if known.subscriptions.proof.has_news:
+                self._ask_for_books(known)
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:
         """Ask again for what did not come, and notice a socket that pings and is dead."""
@@ -197,6 +208,27 @@ class MarketSync:
             outcome, commands = known.subscriptions.tick(time.monotonic())
             await self._note(known, outcome)
             await _send(known, socket, commands)
+
+    async def _compare_books(self, known: _Known, socket: KalshiSocket) -> None:
+        """Hold the books against what somebody read of them over REST; until then nobody enters their markets."""
+        version = self.rest_books.version
+        while True:
+            version = await self.rest_books.newer_than(version)
+            before = dict(known.subscriptions.proof.doubts)
+            for ticker, book in (self.rest_books.get() or {}).items():
+                why = known.subscriptions.compare(ticker, book)
+                if why:
+                    log.error("market not traded", ticker=ticker, why=why)
+            after = known.subscriptions.proof.doubts
+            known.dirty |= {ticker: None for ticker, why in before.items() if after.get(ticker) != why}
+            self._ask_for_books(known)
+            self._put(known, socket)
+
+    def _ask_for_books(self, known: _Known) -> None:
+        wanted = known.subscriptions.proof.wanted(known.subscriptions.books)
+        if wanted != known.to_compare:
+            known.to_compare = wanted
+            self.books_to_compare.set(wanted)
 
     async def _note(self, known: _Known, outcome: Outcome) -> None:
         match outcome:
@@ -266,21 +298,25 @@ class MarketSync:
                     looked_at = time.monotonic()
                     say(market_board.sentence(board))
                     _insist_on_whole_books(known, board, self.clock.utc())
+                    self._ask_for_books(known)
                 await bell.wait(LOOK_EVERY)
 
     def _put(self, known: _Known, socket: KalshiSocket) -> MarketBoard:
         """Whatever changed goes on the board; where markets came or went it is laid out anew."""
-        now, view_of = self.clock.utc(), known.subscriptions.books.view
+        now = self.clock.utc()
         if known.laid_out_until is None or now >= known.laid_out_until:
             markets = market_board.shown(known.markets, known.held, now)
             ahead = [each.close_time for each in markets if each.close_time > now]
             known.laid_out_until = min(ahead, default=now + NEVER_LONGER)
             known.on_board = {each.ticker: each for each in markets}
-            self.board.lay_out(market_board.market_view(each, view_of) for each in markets)
+            known.doubted = {
+                ticker: each for ticker, each in known.doubted.items() if ticker in known.on_board
+            }
+            self.board.lay_out([_view(known, each) for each in markets])
         else:
             for ticker in known.dirty:
                 if ticker in known.on_board:
-                    self.board.put(market_board.market_view(known.on_board[ticker], view_of))
+                    self.board.put(_view(known, known.on_board[ticker]))
         known.dirty.clear()
         # Pings say that the venue lives and nothing about its books.
         heard_at = (socket.last_frame or socket.last_heard) - socket.delay
@@ -295,6 +331,20 @@ def _no_book(_ticker: Ticker) -> BookView | None:
     return None
 
 
+def _view(known: _Known, market: Market) -> MarketView:
+    """A market whose book is not proven yet is not traded, and one whose book is read wrongly shows none."""
+    subscriptions, ticker = known.subscriptions, market.ticker
+    doubt = subscriptions.proof.doubts.get(ticker)
+    if doubt is None:
+        return market_board.market_view(market, subscriptions.books.view)
+    known_as, shown = known.doubted.get(ticker, (None, market))
+    if known_as is not market or shown.untradable != (market.untradable or doubt):
+        shown = replace(market, untradable=market.untradable or doubt)
+        known.doubted[ticker] = market, shown
+    wrong = doubt if ticker in subscriptions.proof.mirrored else ""
+    return market_board.market_view(shown, subscriptions.books.view, wrong=wrong)
+
+
 async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]) -> None:
     for command in commands:
         known.subscriptions.sent(await socket.send(command), command)
@@ -302,7 +352,8 @@ async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]
 
 def _insist_on_whole_books(known: _Known, board: MarketBoard, now: datetime) -> None:
     """Begin anew when the book of an open market stays broken: a snapshot that was asked for never came."""
-    blind = market_board.blind(board, now)
+    mirrored = known.subscriptions.proof.mirrored  # another socket would show them no better
+    blind = [ticker for ticker in market_board.blind(board, now) if ticker not in mirrored]
     if not blind:
         known.whole_at = time.monotonic()
     elif time.monotonic() - known.whole_at > WHOLE_LIMIT:
