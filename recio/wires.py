@@ -16,7 +16,7 @@ import anyio
 
 from recio.bells import Bell, Bells
 from recio.board_wire import BoardWire, Watch
-from recio.messages.account import AccountHint, AccountView, VenueFact
+from recio.messages.account import AccountHint, AccountView, PrivateStream, VenueFact
 from recio.messages.controls import HaltRequest, HaltVerification, OrderGroupReady, TradingControls
 from recio.messages.decisions import Assessments, CloseIntent, OpenIntent, ShadowScore
 from recio.messages.markets import (
@@ -226,6 +226,7 @@ class Wires:
     """Markets whose books on the socket are to be held against those of REST."""
     rest_books: Latest[Mapping[Ticker, RestBook]] = field(default_factory=Latest[Mapping[Ticker, RestBook]])
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
+    private_stream: Latest[PrivateStream] = field(default_factory=Latest[PrivateStream])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
     open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
     controls: Latest[TradingControls] = field(default_factory=Latest[TradingControls])
@@ -274,6 +275,7 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "board": "market_sync",
     "books_to_compare": "market_sync",
     "rest_books": "discovery",
+    "private_stream": "market_sync",
     "assessments": "entry",
     "account": "account_sync",
     "open_trades": "trade_manager",

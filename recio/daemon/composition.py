@@ -187,6 +187,7 @@ def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[st
                 market_news=wires.market_news,
                 books_to_compare=wires.books_to_compare,
                 rest_books=wires.rest_books,
+                private_stream=wires.private_stream,
             ).run,
         ),
         (

@@ -27,8 +27,8 @@ class BookProof:
     """The books of one subscription that are not proven, and why."""
 
     doubts: dict[Ticker, str] = field(default_factory=dict[Ticker, str])
-    mirrored: set[Ticker] = field(default_factory=set[Ticker])
-    """Those that were found to be read wrongly: nothing in them can be believed."""
+    wrong: set[Ticker] = field(default_factory=set[Ticker])
+    """Those that were found to be read wrongly, or that cannot be read: nothing in them can be believed."""
     has_news: bool = False
     """Whether there may be more to compare than when `wanted` was asked last."""
     _is_no_side_read: bool = False
@@ -40,14 +40,14 @@ class BookProof:
 
     def begin_anew(self, tickers: Iterable[Ticker]) -> None:
         """All of them on another subscription than before."""
-        self.mirrored.clear()
+        self.wrong.clear()
         self._differing.clear()
         self._is_no_side_read, self.doubts = False, dict.fromkeys(tickers, NOT_YET)
 
     def forget(self, tickers: Iterable[Ticker]) -> None:
         for ticker in tickers:
             self.doubts.pop(ticker, None)
-            self.mirrored.discard(ticker)
+            self.wrong.discard(ticker)
             self._differing.pop(ticker, None)
 
     def wanted(self, books: SequencedBooks) -> frozenset[Ticker]:
@@ -59,6 +59,11 @@ class BookProof:
             if ticker in books.usable and (why is not NOTHING_YET or _has_levels(books.books[ticker]))
         )
 
+    def set_aside(self, ticker: Ticker, why: str) -> None:
+        """It cannot be read on this subscription."""
+        self.wrong.add(ticker)
+        self.doubts[ticker] = why
+
     def compare(self, ticker: Ticker, book: OrderBook, rest: RestBook) -> str:
         """Hold a whole book against the REST book of the same moment. Returns what is to be told now; mostly nothing."""
         if ticker not in self.doubts:
@@ -69,7 +74,7 @@ class BookProof:
         }
         turned = [side for side, how in found.items() if how is Likeness.MIRRORED]
         if turned:
-            self.mirrored.add(ticker)
+            self.wrong.add(ticker)
             return self._doubt(ticker, f"its {turned[0].upper()} side is the mirror of the venue's REST book")
         if Likeness.DIFFERS in found.values():
             return self._differs(ticker)
@@ -86,7 +91,7 @@ class BookProof:
 
     def _differs(self, ticker: Ticker) -> str:
         self._differing[ticker] += 1
-        if ticker in self.mirrored:
+        if ticker in self.wrong:
             return ""
         is_told = self._differing[ticker] == TOLD_AFTER
         self.doubts[ticker] = DIFFERS

@@ -12,9 +12,10 @@ from functools import lru_cache
 import msgspec
 
 from recio import units
-from recio.kalshi.account_frames import fill_from_frame, order_from_frame
+from recio.kalshi.account_frames import fill_from_frame, order_from_frame, sent_at
 from recio.kalshi.amounts import EPOCH
 from recio.kalshi.frame_bodies import (
+    About,
     Delta,
     DeltaFrame,
     Envelope,
@@ -30,6 +31,7 @@ from recio.kalshi.frame_kinds import (
     FrameError,
     Listed,
     Passed,
+    Strange,
     Subscribed,
     TickerSeen,
     VenueError,
@@ -72,6 +74,16 @@ _ticker = msgspec.json.Decoder(TopOfBook)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(ErrorBody)
+_about = msgspec.json.Decoder(About)
+BOOK_FRAMES = frozenset({"orderbook_delta", "orderbook_snapshot"})
+"""Frames that are lost on one market alone, if they tell which and where they stand in the sequence."""
+SET_ASIDE = frozenset(
+    {
+        *("ticker", "fill", "user_order", "cfbenchmarks_value", "cfbenchmarks_value_5hz"),
+        *("market_lifecycle_v2", "event_lifecycle", "event_fee_update"),
+    }
+)
+"""Frames without which everything else goes on."""
 
 
 def parse_frame(raw: bytes | str, received_at: datetime = EPOCH, *, no_in_yes_terms: bool = False) -> Frame:
@@ -92,6 +104,20 @@ def parse_frame(raw: bytes | str, received_at: datetime = EPOCH, *, no_in_yes_te
         return _ticker_seen(frame.msg)
     except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
+
+
+def strange_frame(raw: bytes | str, error: FrameError) -> Strange | None:
+    """What is left of a frame that was refused: which subject it concerns. None where that cannot be told either."""
+    try:
+        envelope = _envelope.decode(raw)
+        about = _about.decode(envelope.msg)
+    except NOT_A_FRAME:
+        return None
+    is_placed = envelope.sid is not None and envelope.seq is not None and about.market_ticker is not None
+    if envelope.type not in SET_ASIDE and not (envelope.type in BOOK_FRAMES and is_placed):
+        return None
+    ticker = None if about.market_ticker is None else Ticker(about.market_ticker)
+    return Strange(kind=envelope.type, sid=envelope.sid, seq=envelope.seq, ticker=ticker, why=str(error))
 
 
 def seen_in(frame: FrequentFrame) -> Frame:
@@ -120,9 +146,9 @@ def _parse(envelope: Envelope, received_at: datetime, no_in_yes_terms: bool) -> 
 def _private(envelope: Envelope) -> Frame:
     match envelope.type:
         case "fill":
-            return fill_from_frame(envelope.msg)
+            return fill_from_frame(envelope.msg, sent_at(envelope))
         case "user_order":
-            return order_from_frame(envelope.msg)
+            return order_from_frame(envelope.msg, sent_at(envelope))
         case _:
             return _lifecycle_frame(envelope)
 

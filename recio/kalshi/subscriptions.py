@@ -22,8 +22,9 @@ from recio.kalshi.commands import (
     list_subscriptions,
     subscribe,
 )
-from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frame_kinds import LifecycleSeen, Strange
 from recio.kalshi.frames import (
+    BOOK_FRAMES,
     Acknowledged,
     Frame,
     Listed,
@@ -146,7 +147,9 @@ class Subscriptions:
         match frame:
             case BookDeltaSeen() | BookSnapshotSeen():
                 return self._books.take(frame)
-            case LifecycleSeen() | IndexValue() | Passed():
+            case Strange(kind=kind, ticker=str(ticker)) if kind in BOOK_FRAMES:
+                return self._books.spoilt(frame, Ticker(ticker))
+            case LifecycleSeen() | IndexValue() | Passed() | Strange():
                 return self._in_sequence(frame.sid, frame.seq)
             case Subscribed():
                 return self._subscribed(frame)

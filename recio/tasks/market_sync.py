@@ -21,7 +21,7 @@ import structlog
 from recio.bells import Bells, woken_by
 from recio.clock import Clock
 from recio.errors import Transient
-from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frame_kinds import LifecycleSeen, Strange
 from recio.kalshi.frames import Frame
 from recio.kalshi.signing import Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
@@ -41,7 +41,13 @@ from recio.kalshi.subscriptions import (
     Subscriptions,
 )
 from recio.kalshi.venue_clock import VenueClock
-from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen
+from recio.messages.account import (
+    AccountChannelsOpened,
+    AccountHint,
+    FillSeen,
+    OrderSeen,
+    PrivateStream,
+)
 from recio.messages.markets import (
     BookView,
     ListeningAnew,
@@ -59,6 +65,7 @@ from recio.messages.markets import (
 )
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import IndexHistory, IndexValue
+from recio.rules.health.stream_lag import StreamLag
 from recio.rules.market import market_board
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
@@ -94,6 +101,9 @@ class _Known:
     changed: Bells = field(default_factory=Bells)
     doubted: dict[Ticker, tuple[Market, Market]] = field(default_factory=dict[Ticker, tuple[Market, Market]])
     """Markets whose books are not proven: as they are known, and as they are on the board."""
+    strange: set[tuple[str, Ticker | None]] = field(default_factory=set[tuple[str, Ticker | None]])
+    """Of which frames came that could not be read, on this socket."""
+    lag: StreamLag = field(default_factory=StreamLag)
     to_compare: frozenset[Ticker] = frozenset()
     whole_at: float = field(default_factory=time.monotonic)
 
@@ -119,6 +129,7 @@ class MarketSync:
     market_news: Notes[MarketNews]
     books_to_compare: Writes[frozenset[Ticker]]
     rest_books: Reads[Mapping[Ticker, RestBook]]
+    private_stream: Writes[PrivateStream]
 
     async def run(self, say: Say) -> None:
         indexes = tuple(sorted({each.index_id for each in self.traded})) if self.use_index else ()
@@ -186,6 +197,8 @@ class MarketSync:
                 if isinstance(frame, BadFrame):
                     log.error("frame refused", why=frame.error)
                     raise Transient("a frame could not be understood: all books are read anew")
+                if isinstance(frame, Strange):
+                    await self._lost_to(known, frame)
                 outcome, commands = known.subscriptions.feed(frame)
                 if isinstance(outcome, BookChanged) and not commands:
                     known.dirty[outcome.ticker] = None  # what most frames do, and nobody else has to hear of
@@ -200,6 +213,18 @@ class MarketSync:
             self._put(known, socket)
             if known.subscriptions.proof.has_news:
                 self._ask_for_books(known)
+
+    async def _lost_to(self, known: _Known, frame: Strange) -> None:
+        """A frame that cannot be read costs its own subject: what it would have told is read over REST. Told once of each."""
+        subject = frame.kind, frame.ticker
+        if subject in known.strange:
+            return
+        known.strange.add(subject)
+        log.error("frame refused", kind=frame.kind, ticker=frame.ticker, why=frame.why)
+        if frame.kind in ("fill", "user_order"):
+            await self.account_hints.send(AccountChannelsOpened(at=self.clock.utc()))
+        elif "lifecycle" in frame.kind or frame.kind == "event_fee_update":
+            self.market_news.put(ListeningAnew())
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:
         """Ask again for what did not come, and notice a socket that pings and is dead."""
@@ -255,6 +280,10 @@ class MarketSync:
         """What concerns others: account and price tasks draw their own conclusions."""
         match frame:
             case FillSeen() | OrderSeen():
+                if frame.sent_at is not None:
+                    self.private_stream.set(
+                        known.lag.heard(frame.sent_at, self.clock.utc(), self._clock_offset())
+                    )
                 await self.account_hints.send(frame)
             case IndexValue():
                 known.prints.setdefault(frame.index_id, deque(maxlen=PRINTS_KEPT)).append(frame)
@@ -341,7 +370,7 @@ def _view(known: _Known, market: Market) -> MarketView:
     if known_as is not market or shown.untradable != (market.untradable or doubt):
         shown = replace(market, untradable=market.untradable or doubt)
         known.doubted[ticker] = market, shown
-    wrong = doubt if ticker in subscriptions.proof.mirrored else ""
+    wrong = doubt if ticker in subscriptions.proof.wrong else ""
     return market_board.market_view(shown, subscriptions.books.view, wrong=wrong)
 
 
@@ -352,8 +381,8 @@ async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]
 
 def _insist_on_whole_books(known: _Known, board: MarketBoard, now: datetime) -> None:
     """Begin anew when the book of an open market stays broken: a snapshot that was asked for never came."""
-    mirrored = known.subscriptions.proof.mirrored  # another socket would show them no better
-    blind = [ticker for ticker in market_board.blind(board, now) if ticker not in mirrored]
+    wrong = known.subscriptions.proof.wrong  # another socket would show them no better
+    blind = [ticker for ticker in market_board.blind(board, now) if ticker not in wrong]
     if not blind:
         known.whole_at = time.monotonic()
     elif time.monotonic() - known.whole_at > WHOLE_LIMIT:

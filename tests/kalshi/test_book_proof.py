@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from recio.kalshi.book_channel import BookChannel
+from recio.kalshi.book_channel import MOST_SPOILS, BookChannel
 from recio.kalshi.book_proof import DIFFERS, NOT_YET, NOTHING_YET, TOLD_AFTER
+from recio.kalshi.frame_kinds import Strange
+from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken
 from recio.messages.markets import RestBook
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Price, Quantity, Side, Ticker, complement
@@ -55,15 +57,15 @@ def test_a_mirrored_side_is_told_once_and_mended_only_by_a_book_that_agrees():
     channel = opened(A=RestBook(yes=YES, no={complement(price): size for price, size in NO.items()}))
     assert "NO side is the mirror" in channel.compare(A, REST)
     assert channel.compare(A, REST) == ""
-    assert channel.proof.mirrored == {A}
+    assert channel.proof.wrong == {A}
     for _ in range(2 * TOLD_AFTER):
         assert channel.compare(A, RestBook(yes={}, no={Price(100): Quantity(1)})) == ""
-    assert channel.proof.mirrored == {A}, "a book that merely differs takes nothing back"
+    assert channel.proof.wrong == {A}, "a book that merely differs takes nothing back"
     assert "mirror" in channel.proof.doubts[A]
     assert wanted(channel) == {A}
     channel.take(snapshot(A, 2, REST))
     assert channel.compare(A, REST) == ""
-    assert (channel.proof.doubts, channel.proof.mirrored) == ({}, set())
+    assert (channel.proof.doubts, channel.proof.wrong) == ({}, set())
 
 
 def test_the_yes_side_is_held_against_it_too():
@@ -71,7 +73,7 @@ def test_the_yes_side_is_held_against_it_too():
     assert channel.compare(
         A, RestBook(yes={complement(price): size for price, size in NO.items()} | YES, no=NO)
     )
-    assert channel.proof.mirrored == {A}
+    assert channel.proof.wrong == {A}
 
 
 def test_a_book_without_a_no_side_is_proven_by_anothers():
@@ -116,3 +118,48 @@ def test_another_subscription_begins_anew_for_every_market_and_a_market_that_com
     channel.lost()
     channel.commands_for([A])
     assert channel.proof.doubts == {A: NOT_YET}
+
+
+def strange(seq: int, ticker: Ticker = A, sid: int = 1) -> Strange:
+    return Strange(kind="orderbook_delta", sid=sid, seq=seq, ticker=ticker, why="price_dollars '0.48001'")
+
+
+def test_a_message_that_cannot_be_read_costs_its_own_book_which_is_read_anew():
+    channel = opened(A=REST, B=REST)
+    outcome, (again,) = channel.spoilt(strange(3), A)
+    assert isinstance(outcome, Broken)
+    assert (again.action, again.tickers) == ("get_snapshot", (A,))
+    assert channel.books.usable == {B}
+    change = BookDeltaSeen(
+        sid=1, seq=4, ticker=B, side=Side.NO, price=Price(4800), change=Quantity(1), at_ms=None
+    )
+    assert isinstance(channel.take(change)[0], BookChanged), "it had its place in the sequence"
+    channel.take(snapshot(A, 5, REST))
+    assert channel.books.usable == {A, B}
+
+
+def test_a_book_that_keeps_being_strange_is_given_up_on_this_subscription_and_asks_for_nothing_any_more():
+    channel = opened(A=REST, B=REST)
+    for ticker in (A, B):
+        channel.compare(ticker, REST)
+    for number in range(MOST_SPOILS):
+        outcome, commands = channel.spoilt(strange(3 + number), A)
+    assert (outcome, commands) == (BookChanged(A), ())
+    assert "cannot be read" in channel.proof.doubts[A]
+    assert channel.proof.wrong == {A}
+    seq = 3 + MOST_SPOILS
+    assert channel.spoilt(strange(seq), A) == NO_CHANGE
+    assert channel.take(snapshot(A, seq + 1, REST)) == NO_CHANGE
+    assert channel.overdue(1e9) == NO_CHANGE
+    assert (channel.books.usable, channel.books.last_seq) == ({B}, {1: seq + 1})
+    channel.opened(2)
+    channel.take(snapshot(A, 1, REST, sid=2))
+    assert A in channel.books.usable, "another subscription is another chance"
+    assert channel.proof.wrong == set()
+
+
+def test_a_gap_before_a_strange_message_is_still_a_gap():
+    channel = opened(A=REST, B=REST)
+    _, commands = channel.spoilt(strange(9), A)
+    assert channel.books.usable == set()
+    assert {ticker for command in commands for ticker in command.tickers} == {A, B}

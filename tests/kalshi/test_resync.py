@@ -270,7 +270,7 @@ async def test_a_venue_that_writes_no_prices_the_other_way_is_noticed_by_its_own
                     proof = listener.state.proof
                     (book,) = (await read_books(venue.rest, [market.ticker])).values()
                     listener.state.compare(market.ticker, book)
-            assert proof.mirrored == (set() if venue_writes_yes_prices else {market.ticker})
+            assert proof.wrong == (set() if venue_writes_yes_prices else {market.ticker})
 
 
 async def test_an_empty_snapshot_is_not_believed(tmp_path: Path):
