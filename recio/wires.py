@@ -16,7 +16,7 @@ import anyio
 
 from recio.bells import Bell, Bells
 from recio.board_wire import BoardWire, Watch
-from recio.messages.account import AccountHint, AccountView, VenueFact
+from recio.messages.account import AccountHint, AccountView, PrivateStream, VenueFact
 from recio.messages.controls import (
     HaltRequest,
     HaltVerification,
@@ -31,11 +31,13 @@ from recio.messages.markets import (
     MarketEnded,
     MarketNews,
     MarketView,
+    RestBook,
     VenueState,
 )
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
 from recio.messages.prices import IndexHistory, Prices
 from recio.rules.decision.cycles import Cycle
+from recio.units import Ticker
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -226,7 +228,11 @@ class Wires:
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
     listings: Latest[Listings] = field(default_factory=Latest[Listings])
     board: BoardWire = field(default_factory=BoardWire)
+    books_to_compare: Latest[frozenset[Ticker]] = field(default_factory=Latest[frozenset[Ticker]])
+    """Markets whose books on the socket are to be held against those of REST."""
+    rest_books: Latest[Mapping[Ticker, RestBook]] = field(default_factory=Latest[Mapping[Ticker, RestBook]])
     assessments: Latest[Assessments] = field(default_factory=Latest[Assessments])
+    private_stream: Latest[PrivateStream] = field(default_factory=Latest[PrivateStream])
     account: Latest[AccountView] = field(default_factory=Latest[AccountView])
     open_trades: Latest[OpenTrades] = field(default_factory=Latest[OpenTrades])
     controls: Latest[TradingControls] = field(default_factory=Latest[TradingControls])
@@ -275,6 +281,9 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "prices": "price_feed",
     "listings": "discovery",
     "board": "market_sync",
+    "books_to_compare": "market_sync",
+    "rest_books": "discovery",
+    "private_stream": "market_sync",
     "assessments": "entry",
     "account": "account_sync",
     "open_trades": "trade_manager",

@@ -187,6 +187,9 @@ def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[st
                 account_hints=wires.account_hints,
                 market_ends=wires.market_ends,
                 market_news=wires.market_news,
+                books_to_compare=wires.books_to_compare,
+                rest_books=wires.rest_books,
+                private_stream=wires.private_stream,
             ).run,
         ),
         (
@@ -201,6 +204,8 @@ def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[st
                 market_news=wires.market_news,
                 known_before=wires.listings,
                 listings=wires.listings,
+                books_to_compare=wires.books_to_compare,
+                rest_books=wires.rest_books,
             ).run,
         ),
     ]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import msgspec
 
 from recio import units
 from recio.kalshi.amounts import contract_count, from_unix_ms, parse_amount, trade_price
-from recio.kalshi.frame_bodies import Fill, UserOrder
+from recio.kalshi.frame_bodies import Envelope, Fill, UserOrder
 from recio.kalshi.frame_kinds import Passed
 from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import ClientOrderId, FillId, Ticker, VenueOrderId
@@ -15,7 +17,16 @@ _fill = msgspec.json.Decoder(Fill)
 _order = msgspec.json.Decoder(UserOrder)
 
 
-def fill_from_frame(raw: msgspec.Raw) -> FillSeen:
+def sent_at(envelope: Envelope) -> datetime | None:
+    """When the venue sent a frame, by its own clock; None where it does not say so, or nothing that is a time."""
+    ms = envelope.sending_ts_ms
+    try:
+        return from_unix_ms(ms, "sending_ts_ms") if type(ms) is int else None
+    except units.UnitError:
+        return None
+
+
+def fill_from_frame(raw: msgspec.Raw, sent: datetime | None) -> FillSeen:
     """The body of a fill frame. Raises MsgspecError or UnitError naming the field."""
     body = _fill.decode(raw)
     post = body.post_position_fp
@@ -31,10 +42,11 @@ def fill_from_frame(raw: msgspec.Raw) -> FillSeen:
         at=from_unix_ms(body.ts_ms),
         client_order_id=ClientOrderId(body.client_order_id) if body.client_order_id else None,
         post_position=None if post is None else parse_amount(units.quantity, post, "post_position_fp"),
+        sent_at=sent,
     )
 
 
-def order_from_frame(raw: msgspec.Raw) -> OrderSeen | Passed:
+def order_from_frame(raw: msgspec.Raw, sent: datetime | None) -> OrderSeen | Passed:
     """The body of a user_order frame; one of unknown status is passed over. Raises MsgspecError or UnitError."""
     body = _order.decode(raw)
     try:
@@ -50,4 +62,5 @@ def order_from_frame(raw: msgspec.Raw) -> OrderSeen | Passed:
         filled=contract_count(body.fill_count_fp, "fill_count_fp"),
         remaining=contract_count(body.remaining_count_fp, "remaining_count_fp"),
         reason=body.last_update_reason,
+        sent_at=sent,
     )

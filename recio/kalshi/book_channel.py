@@ -7,9 +7,11 @@ or a fault.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from recio.kalshi.book_proof import BookProof
 from recio.kalshi.commands import (
     BOOKS,
     TICKERS_PER_COMMAND,
@@ -18,7 +20,9 @@ from recio.kalshi.commands import (
     unsubscribe,
     update_books,
 )
+from recio.kalshi.frame_kinds import Strange
 from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, Reaction
+from recio.messages.markets import RestBook
 from recio.rules.market.order_book import (
     Applied,
     BookDeltaSeen,
@@ -30,6 +34,8 @@ from recio.rules.market.order_book import (
 )
 from recio.units import Ticker
 
+MOST_SPOILS = 3
+"""Messages about one book that cannot be read, after which its market is left alone on this subscription."""
 SNAPSHOT_LIMIT = 5.0
 """Host seconds that books wait for snapshots, and none comes, before they are requested again."""
 
@@ -46,12 +52,16 @@ class BookChannel:
     """Markets that were asked for on the present subscription."""
     awaited: set[Ticker] = field(default_factory=set[Ticker])
     """Those of them whose snapshot is still to come."""
+    proof: BookProof = field(default_factory=BookProof)
+    """Which of them were held against the venue's REST books since the subscription was opened."""
     _retried: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
     """Markets whose newest snapshot came empty."""
     _changed: dict[Ticker, Reaction] = field(default_factory=dict[Ticker, Reaction])
     """The reaction to a change of each book, made once: changes come by the thousand."""
+    _spoils: Counter[Ticker] = field(default_factory=Counter[Ticker])
+    """How often a message about each book could not be read, on the present subscription."""
     _snapshots: int = 0
     _waiting_since: tuple[int, float] | None = None
     """How many snapshots there were when the waiting began, and the host time of that."""
@@ -93,12 +103,15 @@ class BookChannel:
             self.awaited |= self.asked
         self.sid = sid
         self.books.restart(sid)
+        self._spoils.clear()
+        self.proof.begin_anew(self.asked)
 
     def take(self, frame: BookDeltaSeen | BookSnapshotSeen) -> Reaction:
         """Apply a snapshot or a change, if it is the very next message of this subscription."""
         if frame.sid != self.sid:
             return NO_CHANGE  # what is left of a subscription that was given up
-        if frame.seq <= self.books.last_seq.get(frame.sid, 0) or frame.ticker not in self.asked:
+        is_old = frame.seq <= self.books.last_seq.get(frame.sid, 0)
+        if is_old or frame.ticker not in self.asked or self._spoils.get(frame.ticker, 0) >= MOST_SPOILS:
             return self.count_message(frame.seq)
         if isinstance(frame, BookSnapshotSeen):
             return self._snapshot(frame)
@@ -113,10 +126,32 @@ class BookChannel:
             case SequenceGap():
                 return self._gap(outcome)
 
+    def spoilt(self, frame: Strange, ticker: Ticker) -> Reaction:
+        """A message about one book that cannot be read: that book is read anew, and given up when it keeps happening."""
+        if frame.sid != self.sid or frame.seq is None:
+            return NO_CHANGE
+        counted = self.count_message(frame.seq)
+        if ticker not in self.asked or self._spoils[ticker] >= MOST_SPOILS:
+            return counted
+        self.books.usable.discard(ticker)
+        self.awaited.discard(ticker)
+        self._spoils[ticker] += 1
+        if self._spoils[ticker] >= MOST_SPOILS:
+            self.proof.set_aside(ticker, f"its book cannot be read: {frame.why}")
+            return BookChanged(ticker), counted[1]
+        again = self._request_snapshots([ticker])
+        return Broken(BOOKS, f"{ticker}: {frame.why}"), (*counted[1], *again)
+
     def count_message(self, seq: int) -> Reaction:
         """A message of this subscription that carries no book of ours."""
         gap = None if self.sid is None else self.books.count(self.sid, seq)
         return NO_CHANGE if gap is None else self._gap(gap)
+
+    def compare(self, ticker: Ticker, rest: RestBook) -> str:
+        """Hold a book against the REST book of this moment. Returns what is to be told of it now; mostly nothing."""
+        if ticker not in self.books.usable:
+            return ""
+        return self.proof.compare(ticker, self.books.books[ticker], rest)
 
     def lost(self) -> None:
         """The venue ended the subscription."""
@@ -124,6 +159,7 @@ class BookChannel:
             self.books.restart(self.sid)
         self.sid = None
         self.is_opening = False
+        self.proof.forget(self.asked)
         self.asked.clear()
         self.awaited.clear()
         self._retried.clear()
@@ -169,6 +205,7 @@ class BookChannel:
 
     def _snapshot(self, frame: BookSnapshotSeen) -> Reaction:
         self._snapshots += 1
+        self.proof.has_news = True
         ticker, outcome = frame.ticker, self.books.snapshot(frame)
         self.awaited.discard(ticker)
         self._retried.discard(ticker)
@@ -211,11 +248,14 @@ class BookChannel:
     def _await(self, tickers: Iterable[Ticker]) -> None:
         for ticker in tickers:
             self._changed[ticker] = (BookChanged(ticker), ())
+        self.proof.begin(set(tickers) - self.asked)
         self.asked |= set(tickers)
         self.awaited |= set(tickers)
 
     def _forget(self, gone: set[Ticker]) -> None:
+        self.proof.forget(gone)
         for ticker in gone:
+            self._spoils.pop(ticker, None)
             self.books.drop(ticker)
             self._changed.pop(ticker, None)
         self.asked -= gone

@@ -78,6 +78,12 @@ class IndexPrint(msgspec.Struct):
     value: msgspec.Raw
 
 
+class About(msgspec.Struct):
+    """What a frame is about, if nothing else of it is understood."""
+
+    market_ticker: str | None = None
+
+
 class SubscribedTo(msgspec.Struct):
     channel: str
     sid: int
@@ -114,3 +120,5 @@ class Envelope(msgspec.Struct):
     sid: int | None = None
     seq: int | None = None
     msg: msgspec.Raw = msgspec.Raw(b"{}")
+    sending_ts_ms: object = None
+    """When the venue sent it; of any kind, for it decides nothing."""

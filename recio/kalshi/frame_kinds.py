@@ -89,6 +89,18 @@ class Passed:
     seq: int | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Strange:
+    """A frame that says what it is about, and nothing else that could be used; it still takes a place in a sequence."""
+
+    kind: str
+    sid: int | None
+    seq: int | None
+    ticker: Ticker | None
+    """The market it is about, where it names one."""
+    why: str
+
+
 Frame = (
     BookSnapshotSeen
     | BookDeltaSeen
@@ -102,4 +114,5 @@ Frame = (
     | Listed
     | VenueError
     | Passed
+    | Strange
 )

@@ -12,9 +12,10 @@ from functools import lru_cache
 import msgspec
 
 from recio import units
-from recio.kalshi.account_frames import fill_from_frame, order_from_frame
+from recio.kalshi.account_frames import fill_from_frame, order_from_frame, sent_at
 from recio.kalshi.amounts import EPOCH
 from recio.kalshi.frame_bodies import (
+    About,
     Delta,
     DeltaFrame,
     Envelope,
@@ -30,6 +31,7 @@ from recio.kalshi.frame_kinds import (
     FrameError,
     Listed,
     Passed,
+    Strange,
     Subscribed,
     TickerSeen,
     VenueError,
@@ -38,7 +40,7 @@ from recio.kalshi.index_frames import fast_index_value, index_value
 from recio.kalshi.lifecycle_frames import event_seen, lifecycle_seen
 from recio.kalshi.responses import NOT_DECODABLE
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
-from recio.units import ONE_DOLLAR, Price, Quantity, Ticker
+from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, complement
 
 __all__ = [
     "EPOCH",
@@ -51,6 +53,9 @@ __all__ = [
     "VenueError",
     "parse_frame",
 ]
+
+NO = Side.NO
+"""Looked up once: it is asked for at every change of every book."""
 
 # One book repeats the same few thousand texts for hours: remembering them makes a delta cheap.
 _price = lru_cache(maxsize=20_000)(units.price)
@@ -69,40 +74,65 @@ _ticker = msgspec.json.Decoder(TopOfBook)
 _subscribed = msgspec.json.Decoder(SubscribedTo)
 _listed = msgspec.json.Decoder(list[SubscribedTo])
 _error = msgspec.json.Decoder(ErrorBody)
+_about = msgspec.json.Decoder(About)
+BOOK_FRAMES = frozenset({"orderbook_delta", "orderbook_snapshot"})
+"""Frames that are lost on one market alone, if they tell which and where they stand in the sequence."""
+SET_ASIDE = frozenset(
+    {
+        *("ticker", "fill", "user_order", "cfbenchmarks_value", "cfbenchmarks_value_5hz"),
+        *("market_lifecycle_v2", "event_lifecycle", "event_fee_update"),
+    }
+)
+"""Frames without which everything else goes on."""
 
 
-def parse_frame(raw: bytes | str, received_at: datetime = EPOCH) -> Frame:
+def parse_frame(raw: bytes | str, received_at: datetime = EPOCH, *, no_in_yes_terms: bool = False) -> Frame:
     """One WebSocket text frame into a message. Raises FrameError naming the field and the value.
 
-    `received_at` is noted on index values only.
+    `received_at` is noted on index values only. `no_in_yes_terms`: the prices of NO levels are written as YES prices,
+    as the subscription asked for.
     """
     try:
         try:
             frame = _frequent.decode(raw)
         except NOT_DECODABLE:
             # Another kind, or a fault: this way tells which, and names the field.
-            return _parse(_envelope.decode(raw), received_at)
+            return _parse(_envelope.decode(raw), received_at, no_in_yes_terms)
         # As seen_in does, without the call: this is asked for every message of every market.
         if isinstance(frame, DeltaFrame):
-            return _delta_seen(frame.sid, frame.seq, frame.msg)
+            return _delta_seen(frame.sid, frame.seq, frame.msg, no_in_yes_terms)
         return _ticker_seen(frame.msg)
     except NOT_A_FRAME as error:
         raise FrameError(f"{error} in frame {_shown(raw)}") from error
 
 
+def strange_frame(raw: bytes | str, error: FrameError) -> Strange | None:
+    """What is left of a frame that was refused: which subject it concerns. None where that cannot be told either."""
+    try:
+        envelope = _envelope.decode(raw)
+        about = _about.decode(envelope.msg)
+    except NOT_A_FRAME:
+        return None
+    is_placed = envelope.sid is not None and envelope.seq is not None and about.market_ticker is not None
+    if envelope.type not in SET_ASIDE and not (envelope.type in BOOK_FRAMES and is_placed):
+        return None
+    ticker = None if about.market_ticker is None else Ticker(about.market_ticker)
+    return Strange(kind=envelope.type, sid=envelope.sid, seq=envelope.seq, ticker=ticker, why=str(error))
+
+
 def seen_in(frame: FrequentFrame) -> Frame:
     """A frame of the frequent kinds, decoded, into a message. Raises UnitError."""
     if isinstance(frame, DeltaFrame):
-        return _delta_seen(frame.sid, frame.seq, frame.msg)
+        return _delta_seen(frame.sid, frame.seq, frame.msg, False)
     return _ticker_seen(frame.msg)
 
 
-def _parse(envelope: Envelope, received_at: datetime) -> Frame:
+def _parse(envelope: Envelope, received_at: datetime, no_in_yes_terms: bool) -> Frame:
     match envelope.type:
         case "orderbook_delta":
-            return _book_delta(envelope)
+            return _book_delta(envelope, no_in_yes_terms)
         case "orderbook_snapshot":
-            return _book_snapshot(envelope)
+            return _book_snapshot(envelope, no_in_yes_terms)
         case "ticker":
             return _ticker_seen(_ticker.decode(envelope.msg))
         case "cfbenchmarks_value":
@@ -116,9 +146,9 @@ def _parse(envelope: Envelope, received_at: datetime) -> Frame:
 def _private(envelope: Envelope) -> Frame:
     match envelope.type:
         case "fill":
-            return fill_from_frame(envelope.msg)
+            return fill_from_frame(envelope.msg, sent_at(envelope))
         case "user_order":
-            return order_from_frame(envelope.msg)
+            return order_from_frame(envelope.msg, sent_at(envelope))
         case _:
             return _lifecycle_frame(envelope)
 
@@ -155,31 +185,33 @@ def _reply(envelope: Envelope) -> Frame:
             return Passed(kind=envelope.type, sid=envelope.sid, seq=envelope.seq)
 
 
-def _book_delta(envelope: Envelope) -> BookDeltaSeen:
+def _book_delta(envelope: Envelope, no_in_yes_terms: bool) -> BookDeltaSeen:
     body = _delta.decode(envelope.msg)
-    return _delta_seen(_present(envelope.sid, "sid"), _present(envelope.seq, "seq"), body)
+    return _delta_seen(_present(envelope.sid, "sid"), _present(envelope.seq, "seq"), body, no_in_yes_terms)
 
 
-def _delta_seen(sid: int, seq: int, body: Delta) -> BookDeltaSeen:
+def _delta_seen(sid: int, seq: int, body: Delta, no_in_yes_terms: bool) -> BookDeltaSeen:
+    price = _price(body.price_dollars)
     return BookDeltaSeen(
         sid=sid,
         seq=seq,
         ticker=Ticker(body.market_ticker),
         side=body.side,
-        price=_price(body.price_dollars),
+        price=complement(price) if no_in_yes_terms and body.side is NO else price,
         change=_quantity(body.delta_fp),
         at_ms=body.ts_ms,
     )
 
 
-def _book_snapshot(envelope: Envelope) -> BookSnapshotSeen:
+def _book_snapshot(envelope: Envelope, no_in_yes_terms: bool) -> BookSnapshotSeen:
     body = _snapshot.decode(envelope.msg)
+    no = _levels(body.no_dollars_fp)
     return BookSnapshotSeen(
         sid=_present(envelope.sid, "sid"),
         seq=_present(envelope.seq, "seq"),
         ticker=Ticker(body.market_ticker),
         yes=_levels(body.yes_dollars_fp),
-        no=_levels(body.no_dollars_fp),
+        no=tuple((complement(price), quantity) for price, quantity in no) if no_in_yes_terms else no,
     )
 
 

@@ -35,9 +35,9 @@ from picows import (
 from recio.clock import Clock
 from recio.errors import BadConfig, Transient
 from recio.kalshi.amounts import from_unix_ms
-from recio.kalshi.commands import Command
+from recio.kalshi.commands import NO_IN_YES_TERMS, Command
 from recio.kalshi.frame_kinds import TickerSeen
-from recio.kalshi.frames import Frame, FrameError, parse_frame
+from recio.kalshi.frames import Frame, FrameError, parse_frame, strange_frame
 from recio.kalshi.inbox import LARGEST_MESSAGE, Inbox
 from recio.kalshi.responses import Response, exception_for
 from recio.kalshi.signing import KeyProof, Signer
@@ -58,7 +58,7 @@ _SILENT = logging.Logger("recio.kalshi.socket", logging.CRITICAL + 1)
 
 @dataclass(frozen=True, slots=True)
 class BadFrame:
-    """A frame that could not be understood; whoever keeps state from frames must begin anew."""
+    """A frame of which not even its subject is understood; whoever keeps state from frames must begin anew."""
 
     error: str
 
@@ -128,9 +128,12 @@ class KalshiSocket:
 def _parsed(message: bytes, now: datetime) -> Frame | BadFrame:
     try:
         # The parser looks at the fields that are needed only; a text must be one from end to end.
-        return parse_frame(message if message.isascii() else message.decode(), now)
-    except (FrameError, UnicodeDecodeError) as error:
+        text = message if message.isascii() else message.decode()
+        return parse_frame(text, now, no_in_yes_terms=NO_IN_YES_TERMS)
+    except UnicodeDecodeError as error:
         return BadFrame(str(error))
+    except FrameError as error:
+        return strange_frame(message, error) or BadFrame(str(error))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from recio.kalshi.book_channel import BookChannel
+from recio.kalshi.book_proof import BookProof
 from recio.kalshi.commands import (
     BOOKS,
     INDEX,
@@ -21,8 +22,9 @@ from recio.kalshi.commands import (
     list_subscriptions,
     subscribe,
 )
-from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frame_kinds import LifecycleSeen, Strange
 from recio.kalshi.frames import (
+    BOOK_FRAMES,
     Acknowledged,
     Frame,
     Listed,
@@ -42,6 +44,7 @@ from recio.kalshi.socket_outcomes import (
     Stray,
     SubscriptionRefused,
 )
+from recio.messages.markets import RestBook
 from recio.messages.prices import IndexValue
 from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen, SequencedBooks
 from recio.units import Ticker
@@ -105,6 +108,15 @@ class Subscriptions:
         """The order books of this socket, each usable or not."""
         return self._books.books
 
+    @property
+    def proof(self) -> BookProof:
+        """Which books were held against the venue's REST books."""
+        return self._books.proof
+
+    def compare(self, ticker: Ticker, rest: RestBook) -> str:
+        """Hold a book against the REST book of this moment. Returns what is to be told of it now; mostly nothing."""
+        return self._books.compare(ticker, rest)
+
     def opening(self) -> tuple[Command, ...]:
         """What to subscribe apart from books: all of it on a fresh socket, later whatever is missing."""
         missing = [[each for each in group if self._is_missing(each)] for group in self._groups()]
@@ -135,7 +147,9 @@ class Subscriptions:
         match frame:
             case BookDeltaSeen() | BookSnapshotSeen():
                 return self._books.take(frame)
-            case LifecycleSeen() | IndexValue() | Passed():
+            case Strange(kind=kind, ticker=str(ticker)) if kind in BOOK_FRAMES:
+                return self._books.spoilt(frame, Ticker(ticker))
+            case LifecycleSeen() | IndexValue() | Passed() | Strange():
                 return self._in_sequence(frame.sid, frame.seq)
             case Subscribed():
                 return self._subscribed(frame)

@@ -28,6 +28,8 @@ class OrderSeen:
     remaining: Quantity
     reason: str = ""
     """Why it changed last, in the venue's own word; only its order channel says so."""
+    sent_at: datetime | None = field(default=None, compare=False)
+    """When its channel sent it, by the venue's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,8 @@ class FillSeen:
     """Only the fill channel names it, and only for an order that has one."""
     post_position: Quantity | None = None
     """The venue's position after this fill, + YES, - NO; only the fill channel says it."""
+    sent_at: datetime | None = field(default=None, compare=False)
+    """When its channel sent it, by the venue's clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +86,20 @@ class AccountChannelsOpened:
     """The private channels are subscribed anew: what happened before must be read over REST."""
 
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateStream:
+    """How far the channels of our own orders and fills lag behind their sending, by the venue's clock."""
+
+    heard_at: datetime
+    """The newest message that told when it was sent."""
+    lag_seconds: float
+    """Of that message, in market time."""
+    worst_seconds: float
+    """Of the last messages."""
+    messages: int
+    """How many those are."""
 
 
 AccountHint = FillSeen | OrderSeen | AccountChannelsOpened

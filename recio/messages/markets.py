@@ -151,6 +151,14 @@ class MarketView(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     why_no_book: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestBook:
+    """The bids of both outcomes of one market as a REST read has them, by price in that side's own terms."""
+
+    yes: Mapping[Price, Quantity]
+    no: Mapping[Price, Quantity]
+
+
 class VenuePhase(StrEnum):
     """Whether the shard that trades our markets trades now."""
 

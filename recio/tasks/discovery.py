@@ -7,7 +7,7 @@ and close time are the venue's own, never guessed from the clock.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
@@ -27,6 +27,7 @@ from recio.kalshi.fees import Fee, Override, SeriesFees, read_fees, read_overrid
 from recio.kalshi.markets import Listing, event_markets
 from recio.kalshi.repeated_reads import Repeated, RepeatedReads
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.rest_books import BookReads
 from recio.messages.markets import (
     ListeningAnew,
     Listings,
@@ -34,6 +35,7 @@ from recio.messages.markets import (
     MarketMoved,
     MarketNews,
     MarketSettled,
+    RestBook,
     Traded,
     VenuePhase,
     VenueState,
@@ -97,6 +99,8 @@ class Discovery:
     known_before: Reads[Listings]
     """What an earlier run of this task knew: the same wire that it writes."""
     listings: Writes[Listings]
+    books_to_compare: Reads[frozenset[Ticker]]
+    rest_books: Writes[Mapping[Ticker, RestBook]]
 
     async def run(self, say: Say) -> None:
         known = _Known()
@@ -112,6 +116,7 @@ class Discovery:
             group.start_soon(self._hear, known, reads)
             group.start_soon(self._recall_held, known, reads)
             group.start_soon(self._write_rows, known)
+            group.start_soon(self._books().keep)
             while True:
                 await cycle_of(Task.DISCOVERY)
                 say(_sentence(known, reads))
@@ -211,6 +216,16 @@ class Discovery:
 
     async def _read_pauses(self, known: _Known) -> None:
         known.pauses = await answer_of(read_pauses(self.rest))
+
+    def _books(self) -> BookReads:
+        wanted = self.books_to_compare
+        return BookReads(
+            rest=self.rest,
+            wanted=wanted.get,
+            changes=lambda: wanted.version,
+            newer_than=wanted.newer_than,
+            tell=self.rest_books.set,
+        )
 
     def _listing(self, known: _Known, traded: Traded) -> Listing:
         fees = known.fees.get(traded.series, UNREAD)
@@ -375,18 +390,7 @@ def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
             strike=market_board.strike_text(first),
             closes=first.close_time.isoformat(timespec="seconds"),
         )
-        for why, count, one in _newly_untradable(markets, before):
+        for why, count, one in market_board.newly_untradable(markets, before):
             log.warning(
                 "market not traded", ticker=one if count == 1 else f"{event} ({count} strikes)", why=why
             )
-
-
-def _newly_untradable(
-    markets: Iterable[Market], before: Mapping[Ticker, Market]
-) -> Iterator[tuple[str, int, Ticker]]:
-    """(why, how many, one of them) of markets that are not traded for a reason that was not told yet."""
-    told = {ticker: each.untradable for ticker, each in before.items()}
-    news = [each for each in markets if each.untradable and told.get(each.ticker) != each.untradable]
-    for why, same in groupby(sorted(news, key=lambda each: each.untradable), lambda each: each.untradable):
-        tickers = [each.ticker for each in same]
-        yield why, len(tickers), tickers[0]

@@ -11,7 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import aiohttp
@@ -21,7 +21,7 @@ import structlog
 from recio.bells import Bells, woken_by
 from recio.clock import Clock
 from recio.errors import Transient
-from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frame_kinds import LifecycleSeen, Strange
 from recio.kalshi.frames import Frame
 from recio.kalshi.signing import KeyProof, Signer
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
@@ -41,7 +41,13 @@ from recio.kalshi.subscriptions import (
     Subscriptions,
 )
 from recio.kalshi.venue_clock import VenueClock
-from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen
+from recio.messages.account import (
+    AccountChannelsOpened,
+    AccountHint,
+    FillSeen,
+    OrderSeen,
+    PrivateStream,
+)
 from recio.messages.markets import (
     BookView,
     ListeningAnew,
@@ -51,12 +57,15 @@ from recio.messages.markets import (
     MarketEnded,
     MarketMoved,
     MarketNews,
+    MarketView,
+    RestBook,
     Traded,
     VenuePhase,
     VenueState,
 )
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import IndexHistory, IndexValue
+from recio.rules.health.stream_lag import StreamLag
 from recio.rules.market import market_board
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
@@ -90,6 +99,12 @@ class _Known:
     laid_out_until: datetime | None = None
     """The first close on the board; None: it has to be laid out anew."""
     changed: Bells = field(default_factory=Bells)
+    doubted: dict[Ticker, tuple[Market, Market]] = field(default_factory=dict[Ticker, tuple[Market, Market]])
+    """Markets whose books are not proven: as they are known, and as they are on the board."""
+    strange: set[tuple[str, Ticker | None]] = field(default_factory=set[tuple[str, Ticker | None]])
+    """Of which frames came that could not be read, on this socket."""
+    lag: StreamLag = field(default_factory=StreamLag)
+    to_compare: frozenset[Ticker] = frozenset()
     whole_at: float = field(default_factory=time.monotonic)
 
 
@@ -112,6 +127,9 @@ class MarketSync:
     account_hints: Sends[AccountHint]
     market_ends: Notes[MarketEnded]
     market_news: Notes[MarketNews]
+    books_to_compare: Writes[frozenset[Ticker]]
+    rest_books: Reads[Mapping[Ticker, RestBook]]
+    private_stream: Writes[PrivateStream]
     key_proof: KeyProof = field(default_factory=KeyProof)
 
     async def run(self, say: Say) -> None:
@@ -135,10 +153,12 @@ class MarketSync:
             group.start_soon(self._follow, self.open_trades, known, socket)
             group.start_soon(self._publish, known, socket, say)
             group.start_soon(self._be_impatient, known, socket)
+            group.start_soon(self._compare_books, known, socket)
             await self._listen(known, socket)
 
     def _begin(self, known: _Known, *, why_no_index: str) -> None:
         """Without a socket no book is known; the markets stay, and so do the prints that were heard."""
+        self.books_to_compare.set(frozenset())
         self._look(known)
         shown = market_board.shown(known.markets, known.held, self.clock.utc())
         self.board.lay_out(market_board.market_view(each, _no_book) for each in shown)
@@ -179,6 +199,8 @@ class MarketSync:
                 if isinstance(frame, BadFrame):
                     log.error("frame refused", why=frame.error)
                     raise Transient("a frame could not be understood: all books are read anew")
+                if isinstance(frame, Strange):
+                    await self._lost_to(known, frame)
                 outcome, commands = known.subscriptions.feed(frame)
                 if isinstance(outcome, BookChanged) and not commands:
                     known.dirty[outcome.ticker] = None  # what most frames do, and nobody else has to hear of
@@ -191,6 +213,20 @@ class MarketSync:
             # What came together goes on the board together, by who heard it: another task's turn would come later.
             await cycle_of(Task.MARKET_SYNC)
             self._put(known, socket)
+            if known.subscriptions.proof.has_news:
+                self._ask_for_books(known)
+
+    async def _lost_to(self, known: _Known, frame: Strange) -> None:
+        """A frame that cannot be read costs its own subject: what it would have told is read over REST. Told once of each."""
+        subject = frame.kind, frame.ticker
+        if subject in known.strange:
+            return
+        known.strange.add(subject)
+        log.error("frame refused", kind=frame.kind, ticker=frame.ticker, why=frame.why)
+        if frame.kind in ("fill", "user_order"):
+            await self.account_hints.send(AccountChannelsOpened(at=self.clock.utc()))
+        elif "lifecycle" in frame.kind or frame.kind == "event_fee_update":
+            self.market_news.put(ListeningAnew())
 
     async def _be_impatient(self, known: _Known, socket: KalshiSocket) -> None:
         """Ask again for what did not come, and notice a socket that pings and is dead."""
@@ -199,6 +235,27 @@ class MarketSync:
             outcome, commands = known.subscriptions.tick(time.monotonic())
             await self._note(known, outcome)
             await _send(known, socket, commands)
+
+    async def _compare_books(self, known: _Known, socket: KalshiSocket) -> None:
+        """Hold the books against what somebody read of them over REST; until then nobody enters their markets."""
+        version = self.rest_books.version
+        while True:
+            version = await self.rest_books.newer_than(version)
+            before = dict(known.subscriptions.proof.doubts)
+            for ticker, book in (self.rest_books.get() or {}).items():
+                why = known.subscriptions.compare(ticker, book)
+                if why:
+                    log.error("market not traded", ticker=ticker, why=why)
+            after = known.subscriptions.proof.doubts
+            known.dirty |= {ticker: None for ticker, why in before.items() if after.get(ticker) != why}
+            self._ask_for_books(known)
+            self._put(known, socket)
+
+    def _ask_for_books(self, known: _Known) -> None:
+        wanted = known.subscriptions.proof.wanted(known.subscriptions.books)
+        if wanted != known.to_compare:
+            known.to_compare = wanted
+            self.books_to_compare.set(wanted)
 
     async def _note(self, known: _Known, outcome: Outcome) -> None:
         match outcome:
@@ -225,6 +282,10 @@ class MarketSync:
         """What concerns others: account and price tasks draw their own conclusions."""
         match frame:
             case FillSeen() | OrderSeen():
+                if frame.sent_at is not None:
+                    self.private_stream.set(
+                        known.lag.heard(frame.sent_at, self.clock.utc(), self._clock_offset())
+                    )
                 await self.account_hints.send(frame)
             case IndexValue():
                 known.prints.setdefault(frame.index_id, deque(maxlen=PRINTS_KEPT)).append(frame)
@@ -268,21 +329,25 @@ class MarketSync:
                     looked_at = time.monotonic()
                     say(market_board.sentence(board))
                     _insist_on_whole_books(known, board, self.clock.utc())
+                    self._ask_for_books(known)
                 await bell.wait(LOOK_EVERY)
 
     def _put(self, known: _Known, socket: KalshiSocket) -> MarketBoard:
         """Whatever changed goes on the board; where markets came or went it is laid out anew."""
-        now, view_of = self.clock.utc(), known.subscriptions.books.view
+        now = self.clock.utc()
         if known.laid_out_until is None or now >= known.laid_out_until:
             markets = market_board.shown(known.markets, known.held, now)
             ahead = [each.close_time for each in markets if each.close_time > now]
             known.laid_out_until = min(ahead, default=now + NEVER_LONGER)
             known.on_board = {each.ticker: each for each in markets}
-            self.board.lay_out(market_board.market_view(each, view_of) for each in markets)
+            known.doubted = {
+                ticker: each for ticker, each in known.doubted.items() if ticker in known.on_board
+            }
+            self.board.lay_out([_view(known, each) for each in markets])
         else:
             for ticker in known.dirty:
                 if ticker in known.on_board:
-                    self.board.put(market_board.market_view(known.on_board[ticker], view_of))
+                    self.board.put(_view(known, known.on_board[ticker]))
         known.dirty.clear()
         # Pings say that the venue lives and nothing about its books.
         heard_at = (socket.last_frame or socket.last_heard) - socket.delay
@@ -297,6 +362,20 @@ def _no_book(_ticker: Ticker) -> BookView | None:
     return None
 
 
+def _view(known: _Known, market: Market) -> MarketView:
+    """A market whose book is not proven yet is not traded, and one whose book is read wrongly shows none."""
+    subscriptions, ticker = known.subscriptions, market.ticker
+    doubt = subscriptions.proof.doubts.get(ticker)
+    if doubt is None:
+        return market_board.market_view(market, subscriptions.books.view)
+    known_as, shown = known.doubted.get(ticker, (None, market))
+    if known_as is not market or shown.untradable != (market.untradable or doubt):
+        shown = replace(market, untradable=market.untradable or doubt)
+        known.doubted[ticker] = market, shown
+    wrong = doubt if ticker in subscriptions.proof.wrong else ""
+    return market_board.market_view(shown, subscriptions.books.view, wrong=wrong)
+
+
 async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]) -> None:
     for command in commands:
         known.subscriptions.sent(await socket.send(command), command)
@@ -304,7 +383,8 @@ async def _send(known: _Known, socket: KalshiSocket, commands: Iterable[Command]
 
 def _insist_on_whole_books(known: _Known, board: MarketBoard, now: datetime) -> None:
     """Begin anew when the book of an open market stays broken: a snapshot that was asked for never came."""
-    blind = market_board.blind(board, now)
+    wrong = known.subscriptions.proof.wrong  # another socket would show them no better
+    blind = [ticker for ticker in market_board.blind(board, now) if ticker not in wrong]
     if not blind:
         known.whole_at = time.monotonic()
     elif time.monotonic() - known.whole_at > WHOLE_LIMIT:

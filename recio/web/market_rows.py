@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from recio.kalshi.rate_limit import LimitsView
+from recio.messages.account import PrivateStream
 from recio.messages.decisions import StrikeAssessment
 from recio.messages.markets import MarketBoard, MarketView, VenueRead
 from recio.messages.prices import Prices, PriceView, SourceView
@@ -93,10 +94,23 @@ def venue_row(wires: Wires, limits: LimitsView, now: datetime) -> dict[str, Any]
         "clock_offset_seconds": None
         if board is None or board.clock_offset is None
         else round(board.clock_offset, 3),
+        "private_stream": _private_stream(wires.private_stream.get(), now),
         "index": None if index is None else index.why_none,
         "limits": asdict(limits),
         "reads": [_read(each, now) for each in reads],
         "read": _read_sentence(reads, now),
+    }
+
+
+def _private_stream(stream: PrivateStream | None, now: datetime) -> dict[str, Any] | None:
+    """How far the channels of our orders and fills lag behind; None before the first message that told when it was sent."""
+    if stream is None:
+        return None
+    return {
+        "lag_seconds": round(stream.lag_seconds, 3),
+        "worst_seconds": round(stream.worst_seconds, 3),
+        "messages": stream.messages,
+        "age_seconds": age_seconds(stream.heard_at, now),
     }
 
 

@@ -164,7 +164,7 @@ function showVenue({ venue }) {
     put(figure, unknown(venue.phase) ? DASH : word(venue.phase));
     dress(figure, "figure " + (paused ? "down" : ""));
     put(limits, left);
-    put(clock, offset);
+    put(clock, offset + streamText(venue.private_stream));
     put(next, pause);
     hide(next, pause === "");
     put(index, "index: " + venue.index);
@@ -173,6 +173,9 @@ function showVenue({ venue }) {
     dress(read, "detail" + (venue.reads.some((each) => each.fault) ? " bad" : ""));
   });
 }
+
+const streamText = (stream) =>
+  unknown(stream) ? "" : `; our orders and fills heard ${stream.lag_seconds.toFixed(2)} s after their sending, at worst ${stream.worst_seconds.toFixed(2)} s`;
 
 const leftOf = (left, capacity) => `${grouped(left)} of ${grouped(capacity)}`;
 

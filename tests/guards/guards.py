@@ -120,6 +120,41 @@ LOCKS = (
 
 DECISIONS = (
     _guard(
+        "nobody enters before a book was held against REST",
+        "recio/tasks/market_sync.py",
+        "    if doubt is None:",
+        "    if doubt is None or True:",
+        "tests/tasks/test_broken_books_on_the_board.py",
+    ),
+    _guard(
+        "a mirrored side is noticed",
+        "recio/rules/market/book_comparison.py",
+        "    if turned > same:",
+        "    if False:",
+        "tests/rules/test_book_comparison_rules.py",
+    ),
+    _guard(
+        "each subscription is compared anew",
+        "recio/kalshi/book_channel.py",
+        "        self.proof.begin_anew(self.asked)",
+        "        pass",
+        "tests/kalshi/test_book_proof.py",
+    ),
+    _guard(
+        "a strike of an unknown kind is a doubt about its market",
+        "recio/rules/market/market_news.py",
+        "    if says.unread:",
+        "    if False:",
+        "tests/tasks/test_discovery_task.py",
+    ),
+    _guard(
+        "a 429 on one read leaves the others alone",
+        "recio/kalshi/rate_limit.py",
+        "        if bill.pause is not None:",
+        "        if bill.pause is not None and not refused:",
+        "tests/kalshi/test_rate_limit.py",
+    ),
+    _guard(
         "stale price",
         "recio/rules/decision/entry_gates.py",
         "if age > settings.max_price_age_seconds:",

@@ -8,12 +8,13 @@ from decimal import Decimal
 
 import pytest
 
-from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frame_kinds import LifecycleSeen, Strange
 from recio.kalshi.frames import (
     EPOCH,
     FrameError,
     Passed,
     parse_frame,
+    strange_frame,
 )
 from recio.kalshi.lifecycle_frames import STATUS
 from recio.messages.account import FillSeen, OrderSeen
@@ -258,6 +259,49 @@ def test_a_result_is_a_side_or_none_and_never_a_reason_to_refuse(said: object, r
     )
     assert isinstance(seen, LifecycleSeen)
     assert seen.says.result is result
+
+
+STRANGE_BODIES = {
+    "orderbook_delta": {"market_ticker": "K", "price_dollars": "0.48001", "delta_fp": "1.00", "side": "no"},
+    "orderbook_snapshot": {"market_ticker": "K", "no_dollars_fp": [["0.4800"]]},
+    "ticker": {"market_ticker": "K"},
+    "fill": {"market_ticker": "K", "count_fp": 7},
+    "user_order": {"ticker": "K"},
+    "cfbenchmarks_value": {"index_id": "BRTI", "data": "{}"},
+    "cfbenchmarks_value_5hz": {"index_id": 7},
+    "market_lifecycle_v2": {"event_type": "created"},
+    "event_lifecycle": {},
+    "event_fee_update": {"event_ticker": None},
+}
+
+
+@pytest.mark.parametrize("kind", STRANGE_BODIES)
+def test_a_frame_that_cannot_be_read_says_whom_it_concerns(kind: str):
+    raw = private(kind, STRANGE_BODIES[kind])
+    with pytest.raises(FrameError) as refused:
+        parse_frame(raw)
+    named = STRANGE_BODIES[kind].get("market_ticker")
+    found = strange_frame(raw, refused.value)
+    assert found == Strange(kind=kind, sid=5, seq=6, ticker=named, why=str(refused.value))
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        '{"type":"orderbook_delta","sid":5,"msg":{"market_ticker":"K"}}',
+        '{"type":"orderbook_delta","seq":5,"msg":{"market_ticker":"K"}}',
+        '{"type":"orderbook_delta","sid":5,"seq":6,"msg":{"market_ticker":7}}',
+        '{"type":"orderbook_snapshot","sid":5,"seq":6,"msg":{}}',
+        '{"type":"subscribed","id":1,"msg":{"channel":"fill"}}',
+        '{"type":"error","msg":[]}',
+        "{",
+        "[]",
+    ],
+)
+def test_a_frame_whose_subject_cannot_be_told_is_not_set_aside(raw: str):
+    with pytest.raises(FrameError) as refused:
+        parse_frame(raw)
+    assert strange_frame(raw, refused.value) is None
 
 
 def test_a_new_event_is_a_reason_to_look_again():

@@ -20,11 +20,12 @@ from recio.daemon.venue import Venue, read_credentials, simulated
 from recio.errors import Transient
 from recio.exchange_sim.credentials import Credentials
 from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.kalshi import markets
+from recio.kalshi import commands, markets
 from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
 from recio.kalshi.orders import NewOrder, TimeInForce, create
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.rest_books import read_books
 from recio.kalshi.socket import BadFrame, KalshiSocket, open_socket
 from recio.kalshi.subscriptions import (
     BOOKS,
@@ -249,6 +250,27 @@ async def test_a_fault_costs_the_books_and_is_mended(tmp_path: Path, kind: str, 
             assert heard == "began" or listener.seen[heard] > 0
             await whole_again(venue, listener, market, 600)
             assert listener.sockets == (2 if kind == "drop_sockets" else 1)
+
+
+@pytest.mark.parametrize("venue_writes_yes_prices", [True, False])
+async def test_a_venue_that_writes_no_prices_the_other_way_is_noticed_by_its_own_rest_book(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, venue_writes_yes_prices: bool
+):
+    """As on the day when the flag that is asked for has no effect: every frame is in order, and half of the book is wrong."""
+    monkeypatch.setattr(commands, "NO_IN_YES_TERMS", venue_writes_yes_prices)
+    async with exchange(tmp_path, quiet=False) as venue:
+        market = await venue.open_market()
+        async with listening(venue, market.ticker) as listener:
+            proof = listener.state.proof
+            with anyio.fail_after(20):
+                while (market.ticker in proof.doubts) is venue_writes_yes_prices or not proof.doubts.get(
+                    market.ticker, "mirror"
+                ).count("mirror"):
+                    await listener.until(listener.is_whole)
+                    proof = listener.state.proof
+                    (book,) = (await read_books(venue.rest, [market.ticker])).values()
+                    listener.state.compare(market.ticker, book)
+            assert proof.wrong == (set() if venue_writes_yes_prices else {market.ticker})
 
 
 async def test_an_empty_snapshot_is_not_believed(tmp_path: Path):

@@ -145,7 +145,7 @@ async def test_subscriptions_are_signed_numbered_and_explicit_about_prices():
     assert heard[0] == {
         "id": 1,
         "cmd": "subscribe",
-        "params": {"channels": ["orderbook_delta"], "market_tickers": ["K"], "use_yes_price": False},
+        "params": {"channels": ["orderbook_delta"], "market_tickers": ["K"], "use_yes_price": True},
     }
     assert heard[1] == {**heard[0], "id": 2}
 

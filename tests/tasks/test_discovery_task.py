@@ -96,6 +96,8 @@ async def discovering(
             market_news=wires.market_news,
             known_before=wires.listings,
             listings=wires.listings,
+            books_to_compare=wires.books_to_compare,
+            rest_books=wires.rest_books,
         )
         group.start_soon(task.run, lambda _sentence: None)
         try:

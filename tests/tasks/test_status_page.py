@@ -20,6 +20,7 @@ from recio import web
 from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.kalshi.rate_limit import LimitsView
+from recio.messages.account import PrivateStream
 from recio.messages.controls import (
     Block,
     Halt,
@@ -39,6 +40,7 @@ from recio.supervisor import HealthByTask
 from recio.tasks import status_http
 from recio.tasks.status_http import StatusHttp
 from recio.units import Money
+from recio.web.market_rows import venue_row
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
 from tests.builders import (
@@ -444,4 +446,18 @@ async def test_whoever_may_not_resume_is_told_why_and_nothing_is_asked(
         assert answer.status == status
         assert names in (await answer.json())["error"]
     assert wires.halt_requests.depth == 0
+
+
+def test_the_lag_of_our_own_channels_is_shown_once_a_message_told_when_it_was_sent():
+    wires = Wires()
+    assert venue_row(wires, LIMITS, NOW)["private_stream"] is None
+    wires.private_stream.set(
+        PrivateStream(heard_at=NOW - timedelta(seconds=2), lag_seconds=0.12345, worst_seconds=1.5, messages=7)
+    )
+    assert venue_row(wires, LIMITS, NOW)["private_stream"] == {
+        "lag_seconds": 0.123,
+        "worst_seconds": 1.5,
+        "messages": 7,
+        "age_seconds": 2.0,
+    }
     wires.close()

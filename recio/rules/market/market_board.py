@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import datetime
 from decimal import Decimal
+from itertools import groupby
 
 from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketStatus, MarketView
 from recio.messages.orders import OpenTrades
@@ -58,9 +59,12 @@ def strike_text(market: Market) -> str:
     return "not set yet" if strike is None else f"{strike:f}"
 
 
-def market_view(market: Market, book_of: Callable[[Ticker], BookView | None]) -> MarketView:
-    book = book_of(market.ticker)
-    return MarketView(market=market, book=book, why_no_book=NO_BOOK if book is None else "")
+def market_view(
+    market: Market, book_of: Callable[[Ticker], BookView | None], *, wrong: str = ""
+) -> MarketView:
+    """`wrong`: why nothing that its book shows can be believed; it is shown as none then."""
+    book = None if wrong else book_of(market.ticker)
+    return MarketView(market=market, book=book, why_no_book=wrong or (NO_BOOK if book is None else ""))
 
 
 def everything(board: MarketBoard) -> BoardChange:
@@ -84,6 +88,17 @@ def apply(board: MarketBoard | None, change: BoardChange) -> MarketBoard:
         board.by_ticker = {ticker: board.by_ticker[ticker] for ticker in change.tickers}
     board.venue, board.heard_at, board.clock_offset = change.venue, change.heard_at, change.clock_offset
     return board
+
+
+def newly_untradable(
+    markets: Iterable[Market], before: Mapping[Ticker, Market]
+) -> Iterator[tuple[str, int, Ticker]]:
+    """(why, how many, one of them) of markets that are not traded for a reason that they did not have before."""
+    had = {ticker: each.untradable for ticker, each in before.items()}
+    news = [each for each in markets if each.untradable and had.get(each.ticker) != each.untradable]
+    for why, same in groupby(sorted(news, key=lambda each: each.untradable), lambda each: each.untradable):
+        tickers = [each.ticker for each in same]
+        yield why, len(tickers), tickers[0]
 
 
 def blind(board: MarketBoard, now: datetime) -> list[Ticker]:

@@ -1,0 +1,165 @@
+"""No book counts as proven before it was held against the REST book on its own subscription."""
+
+from __future__ import annotations
+
+from recio.kalshi.book_channel import MOST_SPOILS, BookChannel
+from recio.kalshi.book_proof import DIFFERS, NOT_YET, NOTHING_YET, TOLD_AFTER
+from recio.kalshi.frame_kinds import Strange
+from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken
+from recio.messages.markets import RestBook
+from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
+from recio.units import Price, Quantity, Side, Ticker, complement
+
+A, B = Ticker("K-A"), Ticker("K-B")
+NO = {Price(4800): Quantity(300), Price(4700): Quantity(500)}
+YES = {Price(5000): Quantity(200)}
+REST = RestBook(yes=YES, no=NO)
+EMPTY = RestBook(yes={}, no={})
+
+
+def snapshot(ticker: Ticker, seq: int, book: RestBook, sid: int = 1) -> BookSnapshotSeen:
+    return BookSnapshotSeen(
+        sid=sid, seq=seq, ticker=ticker, yes=tuple(book.yes.items()), no=tuple(book.no.items())
+    )
+
+
+def opened(**books: RestBook) -> BookChannel:
+    """A subscription to these markets with these books, an empty one told twice as it has to be."""
+    channel, seq = BookChannel(), 0
+    named = {Ticker(f"K-{name}"): book for name, book in books.items()}
+    channel.commands_for(named)
+    channel.opened(1)
+    for ticker, book in named.items():
+        for _ in range(1 if book.yes or book.no else 2):
+            seq += 1
+            channel.take(snapshot(ticker, seq, book))
+    return channel
+
+
+def wanted(channel: BookChannel) -> set[Ticker]:
+    return set(channel.proof.wanted(channel.books))
+
+
+def test_a_book_is_wanted_once_it_is_whole_and_proven_by_one_that_agrees():
+    channel = BookChannel()
+    channel.commands_for([A])
+    assert (channel.proof.doubts, wanted(channel)) == ({A: NOT_YET}, set())
+    channel.compare(A, REST)
+    assert channel.proof.doubts == {A: NOT_YET}, "there is no book yet to be proven"
+    channel.opened(1)
+    channel.take(snapshot(A, 1, REST))
+    assert (channel.proof.has_news, wanted(channel), channel.proof.has_news) == (True, {A}, False)
+    assert channel.compare(A, REST) == ""
+    assert (channel.proof.doubts, wanted(channel)) == ({}, set())
+
+
+def test_a_mirrored_side_is_told_once_and_mended_only_by_a_book_that_agrees():
+    channel = opened(A=RestBook(yes=YES, no={complement(price): size for price, size in NO.items()}))
+    assert "NO side is the mirror" in channel.compare(A, REST)
+    assert channel.compare(A, REST) == ""
+    assert channel.proof.wrong == {A}
+    for _ in range(2 * TOLD_AFTER):
+        assert channel.compare(A, RestBook(yes={}, no={Price(100): Quantity(1)})) == ""
+    assert channel.proof.wrong == {A}, "a book that merely differs takes nothing back"
+    assert "mirror" in channel.proof.doubts[A]
+    assert wanted(channel) == {A}
+    channel.take(snapshot(A, 2, REST))
+    assert channel.compare(A, REST) == ""
+    assert (channel.proof.doubts, channel.proof.wrong) == ({}, set())
+
+
+def test_the_yes_side_is_held_against_it_too():
+    channel = opened(A=RestBook(yes={complement(price): size for price, size in YES.items()} | NO, no=NO))
+    assert channel.compare(
+        A, RestBook(yes={complement(price): size for price, size in NO.items()} | YES, no=NO)
+    )
+    assert channel.proof.wrong == {A}
+
+
+def test_a_book_without_a_no_side_is_proven_by_anothers():
+    """How NO prices are written is one thing for a whole subscription; an empty side shows nothing of it."""
+    channel = opened(A=RestBook(yes=YES, no={}), B=REST)
+    channel.compare(A, RestBook(yes=YES, no={}))
+    assert channel.proof.doubts == {A: NOTHING_YET, B: NOT_YET}
+    channel.compare(B, REST)
+    assert channel.proof.doubts == {}
+
+
+def test_an_empty_book_is_asked_for_again_once_something_stands_in_it():
+    channel = opened(A=EMPTY)
+    assert wanted(channel) == {A}
+    channel.compare(A, EMPTY)
+    assert wanted(channel) == set()
+    channel.take(
+        BookDeltaSeen(sid=1, seq=3, ticker=A, side=Side.NO, price=Price(4800), change=Quantity(1), at_ms=None)
+    )
+    assert wanted(channel) == {A}
+
+
+def test_a_book_that_keeps_differing_is_told_once_and_stays_unproven():
+    channel = opened(A=REST)
+    strange = RestBook(yes={Price(100): Quantity(1)}, no=NO)
+    told = [channel.compare(A, strange) for _ in range(TOLD_AFTER + 3)]
+    assert told == ["", "", "", "", DIFFERS, "", "", ""]
+    assert channel.proof.doubts == {A: DIFFERS}
+
+
+def test_another_subscription_begins_anew_for_every_market_and_a_market_that_comes_later_has_its_own():
+    channel = opened(A=REST, B=REST)
+    for ticker in (A, B):
+        channel.compare(ticker, REST)
+    channel.commands_for([A, B, Ticker("K-C")])
+    assert channel.proof.doubts == {Ticker("K-C"): NOT_YET}
+    channel.opened(2)
+    assert channel.proof.doubts == dict.fromkeys((A, B, Ticker("K-C")), NOT_YET)
+    channel.take(snapshot(A, 1, RestBook(yes=YES, no={}), sid=2))
+    channel.compare(A, RestBook(yes=YES, no={}))
+    assert channel.proof.doubts[A] == NOTHING_YET, "what the subscription before showed is no proof"
+    channel.lost()
+    channel.commands_for([A])
+    assert channel.proof.doubts == {A: NOT_YET}
+
+
+def strange(seq: int, ticker: Ticker = A, sid: int = 1) -> Strange:
+    return Strange(kind="orderbook_delta", sid=sid, seq=seq, ticker=ticker, why="price_dollars '0.48001'")
+
+
+def test_a_message_that_cannot_be_read_costs_its_own_book_which_is_read_anew():
+    channel = opened(A=REST, B=REST)
+    outcome, (again,) = channel.spoilt(strange(3), A)
+    assert isinstance(outcome, Broken)
+    assert (again.action, again.tickers) == ("get_snapshot", (A,))
+    assert channel.books.usable == {B}
+    change = BookDeltaSeen(
+        sid=1, seq=4, ticker=B, side=Side.NO, price=Price(4800), change=Quantity(1), at_ms=None
+    )
+    assert isinstance(channel.take(change)[0], BookChanged), "it had its place in the sequence"
+    channel.take(snapshot(A, 5, REST))
+    assert channel.books.usable == {A, B}
+
+
+def test_a_book_that_keeps_being_strange_is_given_up_on_this_subscription_and_asks_for_nothing_any_more():
+    channel = opened(A=REST, B=REST)
+    for ticker in (A, B):
+        channel.compare(ticker, REST)
+    for number in range(MOST_SPOILS):
+        outcome, commands = channel.spoilt(strange(3 + number), A)
+    assert (outcome, commands) == (BookChanged(A), ())
+    assert "cannot be read" in channel.proof.doubts[A]
+    assert channel.proof.wrong == {A}
+    seq = 3 + MOST_SPOILS
+    assert channel.spoilt(strange(seq), A) == NO_CHANGE
+    assert channel.take(snapshot(A, seq + 1, REST)) == NO_CHANGE
+    assert channel.overdue(1e9) == NO_CHANGE
+    assert (channel.books.usable, channel.books.last_seq) == ({B}, {1: seq + 1})
+    channel.opened(2)
+    channel.take(snapshot(A, 1, REST, sid=2))
+    assert A in channel.books.usable, "another subscription is another chance"
+    assert channel.proof.wrong == set()
+
+
+def test_a_gap_before_a_strange_message_is_still_a_gap():
+    channel = opened(A=REST, B=REST)
+    _, commands = channel.spoilt(strange(9), A)
+    assert channel.books.usable == set()
+    assert {ticker for command in commands for ticker in command.tickers} == {A, B}
