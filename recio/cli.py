@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import NoReturn, Protocol, cast
+from typing import NoReturn, Protocol, TextIO, cast
 
-import structlog
-
-from recio import __version__, log
-from recio.clock import Clock
-from recio.errors import ExitCode, Fatal
-from recio.settings.system import LogSection
-from recio.supervisor import leading_fault
+import recio
+from recio.errors import ExitCode, Fatal, Transient
 
 COMMANDS = {
     "demo": ("demo", "run everything on this machine: exchange, database, daemon"),
@@ -38,6 +35,8 @@ COMMANDS = {
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""
+ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "limits"})
+"""Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
 
 class CommandFile(Protocol):
@@ -48,19 +47,49 @@ class CommandFile(Protocol):
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Parse, run, and end with one of the exit codes that the README lists."""
-    options = _parser(sys.argv[1:] if arguments is None else arguments).parse_args(arguments)
-    # Before any command speaks: unconfigured, the log would print the locals of each traceback, and a DSN is one.
+    open_closed_descriptors()
+    given = sys.argv[1:] if arguments is None else arguments
+    sys.exit(int(_guarded(lambda: _command(given), _asked(given))))
+
+
+def _command(arguments: Sequence[str]) -> ExitCode | None:
+    options = _parser(arguments).parse_args(arguments)
+    _prepare_log()
+    return options.command(options)
+
+
+def _prepare_log() -> None:
+    """Before any command speaks: unconfigured, the log would print the locals of each traceback, and a DSN is one."""
+    from recio import (
+        log,  # loaded by the command's file already, which a request to halt must not wait for twice
+    )
+    from recio.clock import Clock
+    from recio.settings.system import LogSection
+
     log.configure(LogSection(), Clock(), sys.stderr)
-    sys.exit(int(_guarded(lambda: options.command(options))))
+
+
+def open_closed_descriptors() -> None:
+    """Whoever starts us may have closed 0, 1 or 2: the next file opened would get that number, and our words go into it."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free is this one.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+        if getattr(sys, name) is None:
+            setattr(
+                sys, name, os.fdopen(number, "r" if number == 0 else "w", encoding="utf-8", closefd=False)
+            )
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     """Every command by name, and the options of the one that is asked for: halting waits for no other file."""
-    asked = next((each for each in arguments if not each.startswith("-")), "")
+    asked = _asked(arguments)
     parser = argparse.ArgumentParser(
         prog="recio", description="A trading daemon for Kalshi's crypto threshold contracts."
     )
-    parser.add_argument("--version", action="version", version=f"recio {__version__}")
+    parser.add_argument("--version", action="version", version=f"recio {recio.__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (file, does) in COMMANDS.items():
         command = commands.add_parser(name, help=does)
@@ -69,27 +98,60 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _guarded(command: Callable[[], ExitCode | None]) -> ExitCode:
+def _asked(arguments: Sequence[str]) -> str:
+    return next((each for each in arguments if not each.startswith("-")), "")
+
+
+def _guarded(command: Callable[[], ExitCode | None], name: str) -> ExitCode:
     try:
         return command() or ExitCode.OK
     except KeyboardInterrupt:
-        return ExitCode.OK
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends already
+        with suppress(OSError):
+            so_far = "nothing was done" if name in ATTENDED else f"recio {name} did not come to its end"
+            print(f"recio: interrupted: {so_far}", file=sys.stderr)
+        return ExitCode.INTERRUPTED
     except BrokenPipeError:
+        _point_nowhere(sys.stdout)
         return ExitCode.OK
     except Exception as error:  # noqa: BLE001 - the last line: a sentence instead of a traceback
+        from recio.supervisor import (
+            leading_fault,  # all of it is loaded by now, and would delay a command's beginning
+        )
+
         return _explain(leading_fault(error))
 
 
+def _point_nowhere(stream: TextIO) -> None:
+    """Nobody reads any more: what is still to be written at the end must not become an error."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def _explain(fault: BaseException) -> ExitCode:
+    if isinstance(fault, Transient):
+        with suppress(OSError):
+            print(f"recio: {fault}; whether it was done is not known: try again, or look", file=sys.stderr)
+        return ExitCode.TEMPORARY
     if isinstance(fault, Fatal):
         with suppress(OSError):  # the exit code has to arrive, whether its sentence can be written or not
             print(f"recio: {fault}", file=sys.stderr)
         return fault.exit_code
     with suppress(OSError):
-        said = log.SECRET_TEXT.sub("(hidden)", str(fault))
-        print(
-            f"recio: unexpected {type(fault).__name__}: {said} (a bug; its traceback is in the log)",
-            file=sys.stderr,
-        )
-    structlog.get_logger().error("recio broke", exc_info=fault)
+        _tell_bug(fault)
     return ExitCode.FATAL
+
+
+def _tell_bug(fault: BaseException) -> None:
+    import structlog
+
+    from recio.log import SECRET_TEXT
+
+    if not structlog.is_configured():
+        _prepare_log()
+    said = SECRET_TEXT.sub("(hidden)", str(fault))
+    print(
+        f"recio: unexpected {type(fault).__name__}: {said} (a bug; its traceback is in the log)",
+        file=sys.stderr,
+    )
+    structlog.get_logger().error("recio broke", exc_info=fault)

@@ -350,11 +350,11 @@ def test_a_bug_in_a_command_shows_no_secret_of_its_locals():
 from recio.commands import limits
 from recio.cli import main
 
-async def breaks(config):
+def breaks(options):
     dsn = "postgresql://recio:pass" + "phrase@db/recio"
     raise ValueError("no such thing: " + dsn)
 
-limits.show_limits = breaks
+limits.run = breaks
 main(["limits"])
 """
     done = subprocess.run(

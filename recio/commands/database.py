@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
 
 import asyncpg
 
@@ -12,17 +12,24 @@ from recio.db.pool import open_pool
 from recio.errors import BadConfig
 
 
+@contextmanager
+def said_of_rows() -> Generator[None]:
+    """The sentence for a database whose tables are not those of this version."""
+    try:
+        yield
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
+        raise BadConfig(
+            "this database has no tables of this version of recio: no row was changed;"
+            " the daemon of this version makes or carries over its tables when it starts"
+        ) from error
+
+
 @asynccontextmanager
 async def rows_of(dsn: str, application_name: str) -> AsyncGenerator[Connection]:
     """A transaction on a database that recio has used."""
-    try:
+    with said_of_rows():
         async with (
             open_pool(dsn, application_name=application_name) as pool,
             transaction(pool) as connection,
         ):
             yield connection
-    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
-        raise BadConfig(
-            "this database was never used, or is of another version of recio: nothing was changed;"
-            " the daemon of this version makes or carries over its tables when it starts"
-        ) from error

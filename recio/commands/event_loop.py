@@ -11,27 +11,74 @@ import anyio
 
 from recio.errors import ExitCode
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+"""A terminal that is closed, and Ctrl-\\\\ in it, end recio in the same order as systemd does."""
+
 
 def until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:
-    """Run until the work ends; SIGTERM and SIGINT ask it to stop, a second one insists."""
+    """Run until the work ends; SIGTERM, SIGINT, SIGHUP and SIGQUIT ask it to stop, a second one insists."""
 
     async def main() -> None:
         stop = anyio.Event()
         async with anyio.create_task_group() as group:
-            group.start_soon(_watch_signals, stop, group.cancel_scope)
+            await group.start(_watch_signals, stop, group.cancel_scope)
             await work(stop)
             group.cancel_scope.cancel()
 
+    _run(main)
+    return ExitCode.OK
+
+
+def to_the_end(work: Callable[[], Awaitable[ExitCode]], so_far: Callable[[], str]) -> ExitCode:
+    """Run until the work ends. A signal gives it up, in order: whatever it opened is closed and whatever it started stopped.
+
+    Then `so_far` says what is true all the same, for whoever gave it up, even where the work came to its end just then.
+    """
+    codes, heard = list[ExitCode](), list[signal.Signals]()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            await group.start(_give_up_on_signal, group.cancel_scope, heard)
+            codes.append(await work())
+            group.cancel_scope.cancel()
+
+    _run(main)
+    if codes and not heard:
+        return codes[0]
+    print(f"recio: interrupted: {so_far()}", file=sys.stderr)
+    return ExitCode.INTERRUPTED
+
+
+def _run(main: Callable[[], Awaitable[None]]) -> None:
     # What was imported stays for good: to walk all of it at each full collection took 20 ms out of a decision's time.
     gc.collect()
     gc.freeze()
     anyio.run(main, backend="asyncio", backend_options={"use_uvloop": sys.platform != "win32"})
-    return ExitCode.OK
 
 
-async def _watch_signals(stop: anyio.Event, scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+def _heeded() -> list[signal.Signals]:
+    """A SIGHUP that was told to be ignored, as by nohup, stays ignored."""
+    return [
+        each for each in ENDING if each is not signal.SIGHUP or signal.getsignal(each) is not signal.SIG_IGN
+    ]
+
+
+async def _watch_signals(
+    stop: anyio.Event, scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]
+) -> None:
+    with anyio.open_signal_receiver(*_heeded()) as signals:
+        task_status.started()
         async for _ in signals:
             if stop.is_set():
                 scope.cancel()
             stop.set()
+
+
+async def _give_up_on_signal(
+    scope: anyio.CancelScope, heard: list[signal.Signals], *, task_status: anyio.abc.TaskStatus[None]
+) -> None:
+    with anyio.open_signal_receiver(*_heeded()) as signals:
+        task_status.started()
+        async for number in signals:
+            heard.append(signal.Signals(number))
+            scope.cancel()

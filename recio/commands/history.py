@@ -11,21 +11,19 @@ from datetime import UTC, datetime
 
 import anyio
 
-from recio.commands.database import rows_of
-from recio.commands.options import add_config, config_of, some_words
-from recio.daemon.database import dsn_of
+from recio.commands.installation import Installation, add_installation, find_installation, rows_in
+from recio.commands.options import some_words
 from recio.db.past_trades import Asked, past_trades
 from recio.report.groups import groups
 from recio.report.past_trades import Kind
 from recio.report.report import Report, report_of
 from recio.report.text import COLUMNS, report_object, report_rows, report_text, trade_line, trade_row
-from recio.settings.config import Config
 
 USUAL = ("strategy", "month", "ended_by")
 
 
 def add_options(name: str, parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
+    add_installation(parser)
     parser.add_argument(
         "--kind",
         type=Kind,
@@ -83,15 +81,15 @@ def _asked(options: argparse.Namespace) -> Asked:
 
 def _trades(options: argparse.Namespace) -> None:
     shape = "json" if options.json else "csv" if options.csv else "text"
-    anyio.run(_print_trades, config_of(options.config), _asked(options), shape)
+    anyio.run(_print_trades, find_installation(options), _asked(options), shape)
 
 
-async def _print_trades(config: Config, asked: Asked, shape: str) -> None:
+async def _print_trades(place: Installation, asked: Asked, shape: str) -> None:
     """As they come, so that a year costs no memory. JSON: one object a line."""
     table = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     if shape == "csv":
         table.writeheader()
-    async with dsn_of(config) as dsn, rows_of(dsn, "recio trades") as connection:
+    async with rows_in(place, "recio trades") as connection:
         async for trade in past_trades(connection, asked):
             match shape:
                 case "json":
@@ -103,7 +101,7 @@ async def _print_trades(config: Config, asked: Asked, shape: str) -> None:
 
 
 def _report(options: argparse.Namespace) -> None:
-    report = anyio.run(_made, config_of(options.config), _asked(options))
+    report = anyio.run(_made, find_installation(options), _asked(options))
     if options.json:
         print(json.dumps(report_object(report), indent=1))
     elif options.csv:
@@ -112,9 +110,9 @@ def _report(options: argparse.Namespace) -> None:
         print(report_text(report, tuple(options.by)))
 
 
-async def _made(config: Config, asked: Asked) -> Report:
-    async with dsn_of(config) as dsn, rows_of(dsn, "recio report") as connection:
-        return await report_of(asked.kind, past_trades(connection, asked), config.series)
+async def _made(place: Installation, asked: Asked) -> Report:
+    async with rows_in(place, "recio report") as connection:
+        return await report_of(asked.kind, past_trades(connection, asked), place.series())
 
 
 def _print_rows(rows: Sequence[dict[str, object]]) -> None:

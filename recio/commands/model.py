@@ -11,7 +11,8 @@ import anyio
 
 from recio.commands.database import rows_of
 from recio.commands.options import add_config, config_of
-from recio.daemon.database import dsn_of
+from recio.daemon import data_dir
+from recio.daemon.database import dsn_in_use
 from recio.db import empirical_models
 from recio.db.empirical_models import Provenance
 from recio.errors import BadConfig
@@ -95,7 +96,10 @@ async def keep(config: Config, built: Built) -> str:
         minutes=built.minutes,
         parameters=built.parameters,
     )
-    async with dsn_of(config) as dsn, rows_of(dsn, "recio model") as connection:
+    async with (
+        dsn_in_use(data_dir.place_of(config), config.database.dsn.get_secret_value()) as dsn,
+        rows_of(dsn, "recio model") as connection,
+    ):
         number, is_new = await empirical_models.add(connection, built.table, made_of)
     kept = "kept, used from the next start on" if is_new else "was kept before; nothing was changed"
     return f"{told(built)}\nmodel {number}: {kept}"
@@ -180,7 +184,10 @@ def _likelihood(name: str, each: Likelihoods) -> str:
 
 
 async def listed(config: Config) -> str:
-    async with dsn_of(config) as dsn, rows_of(dsn, "recio model") as connection:
+    async with (
+        dsn_in_use(data_dir.place_of(config), config.database.dsn.get_secret_value()) as dsn,
+        rows_of(dsn, "recio model") as connection,
+    ):
         found = await empirical_models.versions(connection)
     if not found:
         return "no model was ever built: recio model build CANDLES..."

@@ -3,37 +3,49 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 
 import anyio
 
-from recio.commands.database import rows_of
-from recio.commands.options import add_config, add_who_and_why, config_of
-from recio.daemon.database import dsn_of
+from recio.commands.database import said_of_rows
+from recio.commands.event_loop import to_the_end
+from recio.commands.installation import Installation, add_installation, find_installation, pool_of
+from recio.commands.options import add_who_and_why
+from recio.daemon.database import daemon_runs
 from recio.db import switches
+from recio.db.connection import transaction
+from recio.errors import ExitCode
 from recio.messages.controls import Switch
-from recio.settings.config import Config
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
+    add_installation(parser)
     parser.add_argument("name", choices=("entry", "exit"))
     parser.add_argument("position", choices=("on", "off"))
     add_who_and_why(parser)
     parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace) -> None:
-    config, is_on = config_of(options.config), options.position == "on"
-    print(anyio.run(turn_switch, config, Switch(options.name), is_on, options.why, options.by))
+def run(options: argparse.Namespace) -> ExitCode:
+    place, switch, is_on = find_installation(options), Switch(options.name), options.position == "on"
+    return to_the_end(
+        lambda: turn_switch(place, switch, is_on, options.why, options.by),
+        lambda: f"look at the page or repeat the command: {switch} may or may not be {options.position}",
+    )
 
 
-async def turn_switch(config: Config, switch: Switch, is_on: bool, why: str, by: str) -> str:
+async def turn_switch(place: Installation, switch: Switch, is_on: bool, why: str, by: str) -> ExitCode:
     """Record a switch's new position; a running daemon follows within a second."""
-    position = "on" if is_on else "off"
-    async with (
-        dsn_of(config) as dsn,
-        rows_of(dsn, "recio switch") as connection,
-    ):
-        changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why)
-    return f"{switch} is switched {position}" if changed else f"{switch} was {position} already"
+    position, changed, runs = "on" if is_on else "off", False, False
+    async with pool_of(place, "recio switch") as pool:
+        with anyio.CancelScope(shield=True), said_of_rows():
+            async with transaction(pool) as connection:
+                changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why)
+                runs = await daemon_runs(connection)
+    print(f"{switch} is switched {position}" if changed else f"{switch} was {position} already")
+    follows = (
+        "the running daemon follows within a second" if runs else "no daemon runs: it holds when one starts"
+    )
+    print(f"recio: {follows}", file=sys.stderr)
+    return ExitCode.OK

@@ -6,15 +6,17 @@ import argparse
 from dataclasses import dataclass
 
 import anyio
+import asyncpg
 
-from recio.commands.database import rows_of
-from recio.commands.options import add_config, config_of, some_words
-from recio.daemon.database import dsn_of
+from recio.commands.database import said_of_rows
+from recio.commands.event_loop import to_the_end
+from recio.commands.installation import Installation, add_installation, find_installation, pool_of
+from recio.commands.options import some_words
 from recio.db import requests
+from recio.db.connection import transaction
 from recio.db.requests import CameOfIt, RequestAnswer
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages.orders import TradeState
-from recio.settings.config import Config
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, UnitError, price, quantity, quantity_text
 
 ANSWER_WITHIN = 10.0
@@ -36,7 +38,7 @@ class Wanted:
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
-    add_config(parser)
+    add_installation(parser)
     parser.add_argument("side", choices=("yes", "no"))
     parser.add_argument("ticker", type=some_words, metavar="TICKER")
     parser.add_argument("--contracts", required=True, metavar="N")
@@ -50,9 +52,10 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run)
 
 
-def run(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> ExitCode:
     what = wanted(options.ticker, options.side, options.contracts, options.max_price, options.by, options.why)
-    print(anyio.run(trade, config_of(options.config), what))
+    place, truth = find_installation(options), _Truth("nothing was asked for, and nothing ordered")
+    return to_the_end(lambda: trade(place, what, truth), lambda: truth.sentence)
 
 
 def wanted(ticker: str, side: str, contracts: str, max_price: str, by: str, why: str) -> Wanted:
@@ -67,10 +70,50 @@ def wanted(ticker: str, side: str, contracts: str, max_price: str, by: str, why:
     )
 
 
-async def trade(config: Config, what: Wanted) -> str:
-    """What became of it. Raises Fatal where nobody answered or the answer was no."""
-    async with dsn_of(config) as dsn:
-        async with rows_of(dsn, NAME) as connection:
+@dataclass(slots=True)
+class _Truth:
+    """What is so at this moment, for whoever interrupts."""
+
+    sentence: str
+
+
+async def trade(place: Installation, what: Wanted, truth: _Truth) -> ExitCode:
+    """Say what became of it. Raises Fatal where nobody answered or the answer was no."""
+    number = 0
+    async with pool_of(place, NAME) as pool:
+        with anyio.CancelScope(shield=True):
+            number = await _ask(pool, what)
+            truth.sentence = (
+                f"request {number} stands and may still be carried out within {ANSWER_WITHIN:g} s of its time;"
+                " the page and the log say what becomes of it"
+            )
+        answer = await _answer(pool, number)
+        if answer is None:
+            raise Fatal(
+                f"request {number} was not answered within {ANSWER_WITHIN:g} s and has expired, nothing was ordered:"
+                " is the daemon running?",
+                ExitCode.TEMPORARY,
+            )
+        if not answer.accepted:
+            raise Fatal(f"request {number} was refused, nothing was ordered: {answer.sentence}")
+        truth.sentence = f"request {number} {answer.sentence}; the page shows what becomes of its trade"
+        print(f"request {number} {answer.sentence}", flush=True)
+        found = await _end(pool, number)
+        print(_told(found))
+        return _code(found)
+
+
+def _code(found: CameOfIt | None) -> ExitCode:
+    """0 only where something was bought."""
+    if found is None or found.state is TradeState.OPENING:
+        return ExitCode.TEMPORARY
+    return ExitCode.FATAL if found.state is TradeState.VOID else ExitCode.OK
+
+
+async def _ask(pool: asyncpg.Pool[asyncpg.Record], what: Wanted) -> int:
+    number = 0
+    with said_of_rows():
+        async with transaction(pool) as connection:
             # On a database of another version the answer could not be read: then nothing is asked either.
             await requests.answered(connection, 0)
             number = await requests.ask(
@@ -83,38 +126,29 @@ async def trade(config: Config, what: Wanted) -> str:
                 what.why,
                 ANSWER_WITHIN,
             )
-        answer = await _answer(dsn, number)
-        if answer is None:
-            raise Fatal(
-                f"request {number} was not answered within {ANSWER_WITHIN:g} s and has expired, nothing was ordered:"
-                " is the daemon running?",
-                ExitCode.TEMPORARY,
-            )
-        if not answer.accepted:
-            raise Fatal(f"request {number} was refused, nothing was ordered: {answer.sentence}")
-        return f"request {number} {answer.sentence}\n{_told(await _end(dsn, number))}"
+    return number
 
 
-async def _answer(dsn: str, number: int) -> RequestAnswer | None:
+async def _answer(pool: asyncpg.Pool[asyncpg.Record], number: int) -> RequestAnswer | None:
     # A little longer than anybody may take to act on it.
     with anyio.move_on_after(ANSWER_WITHIN + 2):
         while True:
-            async with rows_of(dsn, NAME) as connection:
+            async with transaction(pool) as connection:
                 found = await requests.answered(connection, number)
             if found is not None:
                 return found
             await anyio.sleep(LOOK_EVERY)
-    async with rows_of(dsn, NAME) as connection:
+    async with transaction(pool) as connection:
         return await requests.last_answer(connection, number)
 
 
-async def _end(dsn: str, number: int) -> CameOfIt | None:
+async def _end(pool: asyncpg.Pool[asyncpg.Record], number: int) -> CameOfIt | None:
     """The trade once its entry is proven, or as it is when patience ends."""
     found: CameOfIt | None = None
     with anyio.move_on_after(ENDS_WITHIN):
         while found is None or found.state is TradeState.OPENING:
             await anyio.sleep(LOOK_EVERY)
-            async with rows_of(dsn, NAME) as connection:
+            async with transaction(pool) as connection:
                 found = await requests.came_of_it(connection, number)
     return found
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recio.daemon import data_dir
 from recio.daemon.venue import read_credentials
+from recio.db.connection import Connection, is_held
 from recio.db.embedded import EmbeddedServer, embedded_server
 from recio.db.placement import has_cluster
 from recio.errors import BadConfig
@@ -16,6 +17,13 @@ from recio.settings.files import MARKER
 
 DATABASE = "recio"
 DEMO_DATABASES = "recio_demo_"
+ACCOUNT_LOCK = 0x7265_6369_6F
+"""The key of the advisory lock that one daemon per database holds, from its start to its end."""
+
+
+async def daemon_runs(connection: Connection) -> bool:
+    """Whether a daemon drives the account of this database now."""
+    return await is_held(connection, ACCOUNT_LOCK)
 
 
 def demo_database(instance: str) -> str:

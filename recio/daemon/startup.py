@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from recio.daemon.database import DEMO_DATABASES, dsn_of
+from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
 from recio.db import empirical_models, general_ledger, identity
@@ -34,9 +34,6 @@ from recio.settings.trading import ModelKind, ModelSection
 from recio.test_hooks.crash_points import CrashPoint, reached
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
-
-ACCOUNT_LOCK = 0x7265_6369_6F
-"""The key of the advisory lock that one daemon per database holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 import asyncpg
 
-from recio.db.pool import transient_faults
+from recio.db.pool import HOLDER, transient_faults
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -61,3 +61,8 @@ async def single_statement(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator
     with transient_faults(), anyio.CancelScope(shield=True):
         async with pool.acquire(timeout=ACQUIRE_LIMIT) as connection:
             yield connection
+
+
+async def is_held(connection: Connection, key: int) -> bool:
+    """Whether some session holds this advisory lock of the database now."""
+    return await connection.fetchrow(HOLDER, key) is not None

@@ -37,7 +37,7 @@ SWIFT_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5",
 """A server across a network lets the lock of a vanished host go in half a minute, not in two hours."""
 
 # PostgreSQL shows the two halves of a 64-bit key; other advisory locks may be held in the same database.
-_HOLDER = """
+HOLDER = """
     SELECT a.pid, a.application_name, a.backend_start FROM pg_locks l JOIN pg_stat_activity a USING (pid)
     WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
       AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -248,7 +248,7 @@ async def _taken_in_time(connection: asyncpg.Connection[asyncpg.Record], key: in
 
 
 async def _holder(connection: asyncpg.Connection[asyncpg.Record], key: int) -> str:
-    row = await connection.fetchrow(_HOLDER, key)
+    row = await connection.fetchrow(HOLDER, key)
     if row is None:
         return "not visible to us"
     return (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from asyncpg import Record
@@ -21,6 +22,7 @@ from recio.units import (
 
 _ONE = "SELECT * FROM trades WHERE trade_id = $1"
 _LIVE_ON = "SELECT trade_id FROM trades WHERE ticker = $1 AND state NOT IN ('closed', 'void')"
+_LIVE_AND_OF = "SELECT * FROM trades WHERE is_live OR trade_id = ANY($1::bigint[]) ORDER BY trade_id"
 _MOVE = "UPDATE trades SET state = $2 WHERE trade_id = $1"
 _END = "UPDATE trades SET state = $2, closed_at = $3, ended_by = $4, payout = $5 WHERE trade_id = $1"
 _MOVE_CLOSE = """
@@ -40,6 +42,11 @@ async def one(connection: Connection, trade_id: TradeId) -> TradeView:
 async def live_on(connection: Connection, ticker: Ticker) -> TradeId | None:
     """The live trade on a market; there is never more than one."""
     return await connection.fetchval(_LIVE_ON, ticker)
+
+
+async def live_and_of(connection: Connection, trade_ids: Iterable[TradeId]) -> tuple[TradeView, ...]:
+    """Every live trade, and those named that have ended meanwhile."""
+    return tuple(trade_view(row) for row in await connection.fetch(_LIVE_AND_OF, list(trade_ids)))
 
 
 async def move(connection: Connection, trade_id: TradeId, state: TradeState) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
@@ -41,8 +43,18 @@ def each_by_itself(work: Callable[[Recording], T], recordings: Sequence[Recordin
     if most < 2:
         yield from map(work, recordings)
         return
-    with ProcessPoolExecutor(max_workers=most) as pool:
-        yield from pool.map(work, recordings)
+    with ProcessPoolExecutor(max_workers=most, initializer=_end_quietly) as pool:
+        try:
+            yield from pool.map(work, recordings)
+        except KeyboardInterrupt:
+            for each in multiprocessing.active_children():
+                each.terminate()
+            raise
+
+
+def _end_quietly() -> None:
+    """Ctrl-C in a terminal reaches every process: who asked is told once, by the first of them."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def find_recordings(paths: Sequence[Path]) -> list[Recording]:

@@ -1,0 +1,239 @@
+"""What came of a halt: whether a daemon took it up, proved it at the venue, sold what it held or ended; it only reads.
+
+The rows are the witness: the page of another daemon may answer at the port, and a stop ends the page with the daemon.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import anyio
+import asyncpg
+
+from recio.daemon.database import daemon_runs
+from recio.db import halts, kill_switch, trades
+from recio.db.connection import transaction
+from recio.errors import ExitCode
+from recio.messages.controls import HaltLevel, HaltVerification
+from recio.messages.orders import TradeView
+from recio.units import Money, Quantity, TradeId, money_decimal, quantity_decimal, quantity_text
+
+SEEN_WITHIN = 3.0
+"""Host seconds that a running daemon gets to show the halt on its page before its rows are read instead."""
+VERIFIED_WITHIN = 15.0
+ENDS_WITHIN = 60.0
+FLAT_WITHIN = 60.0
+LOOK_EVERY = 0.1
+TELL_EVERY = 3.0
+"""Host seconds between two words to whoever waits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A halt that was committed."""
+
+    pool: asyncpg.Pool[asyncpg.Record]
+    level: HaltLevel
+    cause: str
+    port: int
+    before: Mapping[TradeId, TradeView]
+    """Every live trade as it was just before."""
+
+    @property
+    def page(self) -> str:
+        return f"http://127.0.0.1:{self.port}/status"
+
+
+async def live_trades(pool: asyncpg.Pool[asyncpg.Record]) -> dict[TradeId, TradeView]:
+    """What is open now; nothing where a daemon of an earlier version keeps these rows under other names."""
+    with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        async with transaction(pool) as connection:
+            return {each.trade_id: each for each in await trades.live_and_of(connection, ())}
+    return {}
+
+
+async def follow(watched: Watched) -> ExitCode:
+    """Say what becomes of the halt until what was asked for is so, or patience ends. 75: it is not so yet."""
+    if not await _runs(watched):
+        return await _without_a_daemon(watched)
+    print(await _seen_by_the_daemon(watched), flush=True)
+    try:
+        verified = await _proof(watched)
+        if watched.level is HaltLevel.FLATTEN:
+            return max(verified, await _sold(watched))
+        return max(verified, await _ended(watched)) if watched.level is HaltLevel.STOP else verified
+    except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError):
+        print("the daemon is of another version: its page and its log say what it did", flush=True)
+        return ExitCode.TEMPORARY
+
+
+async def _without_a_daemon(watched: Watched) -> ExitCode:
+    print(
+        f"no daemon answers at {watched.page} and none drives this database: the halt is in it and holds when one starts on it"
+    )
+    held = [each for each in watched.before.values() if each.held > 0]
+    if watched.level is not HaltLevel.FLATTEN:
+        return ExitCode.OK
+    print("nothing is held" if not held else "NOTHING IS SOLD until recio run starts; held: " + _list(held))
+    return ExitCode.TEMPORARY if held else ExitCode.OK
+
+
+async def _seen_by_the_daemon(watched: Watched) -> str:
+    began = anyio.current_time()
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEEN_WITHIN)) as session:
+        while (passed := anyio.current_time() - began) < SEEN_WITHIN:
+            shown = await _status(session, watched.page)
+            if shown is None:
+                return f"a daemon runs, its page is not at {watched.page}: what follows is what its rows say"
+            if watched.cause in _causes(shown):
+                return f"the daemon stopped new orders (seen after {passed:.2f} s)"
+            await anyio.sleep(LOOK_EVERY)
+    return f"the page at {watched.page} does not show the halt: what follows is what the daemon's rows say"
+
+
+async def _proof(watched: Watched) -> ExitCode:
+    async for _ in _patiently(VERIFIED_WITHIN, "waits for the venue to show that nothing of ours rests"):
+        check = await _check(watched)
+        if check is not None and check.verified_after is not None:
+            print(
+                f"verified at the venue: nothing of ours rests ({check.verified_after:.2f} s after the halt,"
+                f" {check.cancelled} orders cancelled)",
+                flush=True,
+            )
+            return ExitCode.OK
+        if not await _runs(watched):
+            print("the daemon ended before it was verified at the venue: look at its log", flush=True)
+            return ExitCode.TEMPORARY
+    print(
+        f"NOT verified at the venue within {VERIFIED_WITHIN:g} s: the daemon goes on asking; look at the page and the log",
+        flush=True,
+    )
+    return ExitCode.TEMPORARY
+
+
+async def _ended(watched: Watched) -> ExitCode:
+    async for passed in _patiently(ENDS_WITHIN, "waits for the daemon to end"):
+        if not await _runs(watched):
+            print(
+                f"the daemon has ended ({passed:.2f} s later); it starts again only after recio resume",
+                flush=True,
+            )
+            return ExitCode.OK
+    print(f"the daemon has NOT ended within {ENDS_WITHIN:g} s: look at its log", flush=True)
+    return ExitCode.TEMPORARY
+
+
+async def _sold(watched: Watched) -> ExitCode:
+    """Tell each sale as its fills come in, and at the end what is left."""
+    known, every = dict(watched.before), tuple(watched.before.values())
+    async for _ in _patiently(FLAT_WITHIN, "waits until everything is sold"):
+        every = await _trades(watched)
+        for each in every:
+            _tell_sale(known.get(each.trade_id), each)
+            known[each.trade_id] = each
+        check = await _check(watched)
+        if (check is not None and check.flat_after is not None) or not await _runs(watched):
+            break
+    _tell_sum(watched, every)
+    left = [each for each in every if each.held > 0]
+    if not left:
+        print("flat: nothing that recio bought is held any more", flush=True)
+        return ExitCode.OK
+    print(f"STILL HELD: {_list(left)}; {await _why_held(watched)}", flush=True)
+    return ExitCode.TEMPORARY
+
+
+def _tell_sale(before: TradeView | None, now: TradeView) -> None:
+    quantity = now.exit_quantity - (before.exit_quantity if before else 0)
+    if quantity > 0:
+        proceeds = now.exit_proceeds - (before.exit_proceeds if before else 0)
+        print(f"sold {_amount(now, Quantity(quantity))} at {_each(proceeds, quantity)}", flush=True)
+
+
+def _tell_sum(watched: Watched, every: Sequence[TradeView]) -> None:
+    proceeds = fees = 0
+    for now in every:
+        before = watched.before.get(now.trade_id)
+        proceeds += now.exit_proceeds - (before.exit_proceeds if before else 0)
+        fees += now.fees - (before.fees if before else 0)
+    print(f"in all: {_dollars(proceeds)} for what was sold, less {_dollars(fees)} of fees", flush=True)
+
+
+async def _why_held(watched: Watched) -> str:
+    """What the daemon's exit says, if its page answers."""
+    if not await _runs(watched):
+        return "no daemon runs any more: recio run goes on selling"
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEEN_WITHIN)) as session:
+        shown = await _status(session, watched.page)
+    with suppress(KeyError, TypeError):
+        return f"the daemon goes on selling; it says: {(shown or {})['tasks']['exit']['sentence']}"
+    return "the daemon goes on selling; its log says what is in the way"
+
+
+def _list(held: Sequence[TradeView]) -> str:
+    return ", ".join(
+        f"{_amount(each, each.held)}, which closes {each.closes_at:%Y-%m-%d %H:%M:%S} UTC" for each in held
+    )
+
+
+def _amount(trade: TradeView, quantity: Quantity) -> str:
+    return f"{quantity_text(quantity)} {trade.side} of {trade.ticker} (trade {trade.trade_id})"
+
+
+def _each(proceeds: int, quantity: int) -> str:
+    return f"${money_decimal(Money(proceeds)) / quantity_decimal(Quantity(quantity)):.4f}"
+
+
+def _dollars(amount: int) -> str:
+    return f"${money_decimal(Money(amount)):.2f}"
+
+
+async def _patiently(seconds: float, what: str) -> AsyncGenerator[float]:
+    """Host seconds passed, again and again until patience ends; whoever waits is told now and then for what."""
+    began = told = anyio.current_time()
+    while (passed := anyio.current_time() - began) < seconds:
+        yield passed
+        if anyio.current_time() - told >= TELL_EVERY:
+            told = anyio.current_time()
+            print(
+                f"recio: {what} ({passed:.0f} of {seconds:g} s); Ctrl-C leaves the halt as it is",
+                file=sys.stderr,
+            )
+        await anyio.sleep(LOOK_EVERY)
+
+
+async def _trades(watched: Watched) -> tuple[TradeView, ...]:
+    async with transaction(watched.pool) as connection:
+        return await trades.live_and_of(connection, watched.before)
+
+
+async def _runs(watched: Watched) -> bool:
+    async with transaction(watched.pool) as connection:
+        return await daemon_runs(connection)
+
+
+async def _check(watched: Watched) -> HaltVerification | None:
+    """What the daemon recorded of its proof."""
+    async with transaction(watched.pool) as connection:
+        rows = {each.halt_id for each in await halts.active(connection) if each.cause == watched.cause}
+        return next((each for each in await kill_switch.checks(connection) if each.halt_id in rows), None)
+
+
+async def _status(session: aiohttp.ClientSession, url: str) -> dict[str, Any] | None:
+    """What the status page says; None if nothing of ours answers there."""
+    try:
+        async with session.get(url) as answer:
+            return await answer.json()
+    except (aiohttp.ClientError, TimeoutError, ValueError):
+        return None
+
+
+def _causes(shown: dict[str, Any]) -> list[str]:
+    with suppress(KeyError, TypeError):
+        return [each["cause"] for each in shown["halts"]]
+    return []
