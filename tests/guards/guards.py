@@ -666,4 +666,49 @@ FENCES = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES)
+DROPLET = (
+    _guard(
+        "a key that others can read is refused",
+        "recio/settings/config.py",
+        "    if others:\n",
+        "    if False:\n",
+        "tests/test_file_access.py",
+    ),
+    _guard(
+        "the memory of the daemon is not dumped",
+        "recio/daemon/own_process.py",
+        "    _refuse_dumps()\n",
+        "",
+        "tests/test_own_process.py",
+    ),
+    _guard(
+        "only what passes is waited for",
+        "recio/daemon/waiting.py",
+        "            if not _may_pass(fault, start):\n                raise\n",
+        "",
+        "tests/test_waiting.py",
+    ),
+    _guard(
+        "a start that hangs starves the watchdog",
+        "recio/daemon/waiting.py",
+        "if now - start.attempted_at <= ATTEMPT_LIMIT:",
+        "if True:",
+        "tests/test_waiting.py",
+    ),
+    _guard(
+        "who makes no progress at the page's port is turned out",
+        "recio/web/door.py",
+        "elif now > guest.leave_at:",
+        "elif False:",
+        "tests/tasks/test_status_page_under_attack.py",
+    ),
+    _guard(
+        "a crowd at the page's port has an end",
+        "recio/web/door.py",
+        "if not self._has_room(most):",
+        "if False:",
+        "tests/tasks/test_status_page_under_attack.py",
+    ),
+)
+
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES, *DROPLET)
