@@ -5,7 +5,7 @@ Adding a task is one function here; in which order they stop stands in `recio/da
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import aiohttp
 import asyncpg
@@ -16,6 +16,7 @@ from recio.db.placement import disks_of
 from recio.db.pool import AccountLock
 from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
+from recio.measurements import Measurements
 from recio.messages.markets import Traded
 from recio.recording.encode import Encoder
 from recio.recording.segments import Segments
@@ -36,6 +37,7 @@ from recio.tasks.recorder import Recorder
 from recio.tasks.shadow import Shadow
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
+from recio.web.metrics import exposition
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
 
@@ -52,6 +54,7 @@ class Daemon:
     pool: asyncpg.Pool[asyncpg.Record]
     strategies: tuple[Strategy, ...]
     """The common one first."""
+    measurements: Measurements = field(default_factory=Measurements)
 
 
 def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
@@ -154,6 +157,7 @@ def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:
                 order_group=daemon.wires.order_group,
                 orders=daemon.wires.orders,
                 outcomes=daemon.wires.outcomes,
+                measurements=daemon.measurements,
             ).run,
         )
     ]
@@ -275,6 +279,7 @@ def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 venue_facts=wires.venue_facts,
                 open_trades=wires.open_trades,
                 orders=wires.orders,
+                measurements=daemon.measurements,
             ).run,
         ),
         (
@@ -293,6 +298,7 @@ def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 open_trades=wires.open_trades,
                 halt_requests=wires.halt_requests,
                 controls=wires.controls,
+                measurements=daemon.measurements,
             ).run,
         ),
         ("status_http", _status_page(daemon).run),
@@ -317,4 +323,6 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         status=lambda whole: snapshot(wires, daemon.task_health, facts, venue.clock, whole_board=whole),
         pool=daemon.pool,
         clients=set(),
+        metrics=lambda: exposition(wires, daemon.task_health, facts, venue.clock, daemon.measurements),
+        measurements=daemon.measurements,
     )

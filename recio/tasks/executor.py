@@ -16,6 +16,7 @@ from anyio.abc import TaskGroup
 from recio.clock import Clock
 from recio.kalshi.orders import place, prepare
 from recio.kalshi.rest import KalshiRest
+from recio.measurements import Measurements
 from recio.messages.controls import OrderGroupReady, TradingControls
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.supervisor import Say
@@ -69,6 +70,7 @@ class Executor:
     order_group: Reads[OrderGroupReady]
     orders: Receives[PlaceOrder]
     outcomes: Sends[OrderOutcome]
+    measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:
         say("waits for an order")
@@ -112,6 +114,7 @@ class Executor:
         finally:
             with anyio.CancelScope(shield=True):
                 _report(outcome)
+                self.measurements.order_came_to(outcome)
                 await self.outcomes.send(outcome)
                 reached(CrashPoint.OUTCOME_QUEUED)
 

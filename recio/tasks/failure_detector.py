@@ -24,6 +24,7 @@ from recio.clock import Clock
 from recio.db import controls, halts
 from recio.db.connection import transaction
 from recio.errors import Transient
+from recio.measurements import Measurements
 from recio.messages.account import AccountView
 from recio.messages.controls import (
     Block,
@@ -110,6 +111,7 @@ class FailureDetector:
     controls: Writes[TradingControls]
     unwritten: list[Halt] = field(default_factory=list[Halt])
     """Halts that are in force and have no row yet, because the database is away; they outlive a restart of the task."""
+    measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:
         measured = _Measured()
@@ -123,6 +125,11 @@ class FailureDetector:
                 began = time.monotonic()
                 await anyio.sleep(LOOK_EVERY)
                 measured.loop_lag = max(0.0, time.monotonic() - began - LOOK_EVERY)
+                self.measurements.looked(
+                    loop_lag=measured.loop_lag,
+                    database=measured.database_age,
+                    free_bytes=measured.free_bytes,
+                )
                 self._look(measured)
                 say(_sentence(measured))
 

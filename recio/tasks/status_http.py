@@ -6,10 +6,13 @@ It changes nothing but halts: anybody here may stop entries, who has the token m
 from __future__ import annotations
 
 import json
+import math
+import socket
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import anyio
 import asyncpg
@@ -20,15 +23,19 @@ from pydantic import SecretStr
 from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.log import RECENT
+from recio.measurements import Measurements
 from recio.messages.controls import HaltRequest, ResumeRequest, TradingControls
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.web import page_files
 from recio.web.acts import BODY_LIMIT, NotAsked, read_halt, read_resume
+from recio.web.door import PROGRESS_WITHIN, Door, answer_bad_requests_too, listening
 from recio.web.history import days, trades_page
+from recio.web.metrics import CONTENT_TYPE
 from recio.wires import Reads, Sends
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
+T = TypeVar("T")
 
 HOST = "127.0.0.1"
 PUSH_EVERY = 0.5
@@ -37,15 +44,55 @@ CLIENTS_AT_MOST = 16
 WRONG_COSTS = 1.0
 """Host seconds that a refused halt waits for its answer, so that a token is not found by trying."""
 IN_FORCE_WITHIN = 3.0
+KEPT_FOR = 0.1
+"""Host seconds for which one status serves everybody who asks."""
+TELL_EVERY = 60.0
+"""Host seconds between two lines about bad requests and refused halts, however many there are."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
     " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
+    "Server": "recio",
 }
+"""On every answer, whatever it answers."""
 Asked = TypeVar("Asked", HaltRequest, ResumeRequest)
 LOCAL_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+@dataclass(slots=True)
+class _Kept(Generic[T]):
+    """One answer that is costly to make, for whoever asks within `KEPT_FOR`."""
+
+    make: Callable[[], T]
+    made_at: float = -math.inf
+    value: T | None = None
+
+    def fresh(self) -> T:
+        if self.value is None or time.monotonic() - self.made_at > KEPT_FOR:
+            self.value, self.made_at = self.make(), time.monotonic()
+        return self.value
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    body: dict[str, Any]
+    text: str
+
+    @staticmethod
+    def of(body: dict[str, Any]) -> _Status:
+        return _Status(body, json.dumps(body, separators=(",", ":")))
+
+
+@dataclass(slots=True)
+class _Told:
+    """What is counted and told together."""
+
+    bad_requests: int = 0
+    refused_acts: int = 0
+    at: float = -math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,29 +108,68 @@ class StatusHttp:
     pool: asyncpg.Pool[asyncpg.Record]
     clients: set[int]
     """Open pages; a set so that a restarted task starts from what is true."""
+    metrics: Callable[[], bytes]
+    """What Prometheus asks for."""
+    measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:
         self.clients.clear()
-        runner = web.AppRunner(self._application(), access_log=None, shutdown_timeout=0.5)
+        page = _Page(self, Door(self.measurements))
+        application = page.application()
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            shutdown_timeout=0.5,
+            logger=page.door.logger(),
+            keepalive_timeout=PROGRESS_WITHIN,
+            lingering_time=1.0,
+        )
         await runner.setup()
+        assert runner.server is not None
+        answer_bad_requests_too(runner.server, application)
         try:
-            await self._listen(runner)
-            while True:
-                await cycle_of(Task.STATUS_HTTP)
-                say(f"http://{HOST}:{self.port}/ with {len(self.clients)} open pages")
-                await anyio.sleep(PUSH_EVERY)
+            with self._listener() as listener:
+                async with anyio.create_task_group() as group:
+                    group.start_soon(page.door.admit, listener, runner.server)
+                    await self._turn(page, say)
         finally:
             with anyio.move_on_after(2, shield=True):
                 await runner.cleanup()
 
-    async def _listen(self, runner: web.AppRunner) -> None:
+    async def _turn(self, page: _Page, say: Say) -> None:
+        while True:
+            await cycle_of(Task.STATUS_HTTP)
+            page.door.sweep()
+            page.tell()
+            say(f"http://{HOST}:{self.port}/ with {len(self.clients)} open pages")
+            await anyio.sleep(PUSH_EVERY)
+
+    def _listener(self) -> socket.socket:
         try:
-            await web.TCPSite(runner, HOST, self.port).start()
+            return listening(HOST, self.port)
         except OSError as error:
             raise BadConfig(port_in_use(self.port)) from error
 
-    def _application(self) -> web.Application:
-        application = web.Application(middlewares=[_local_only], client_max_size=BODY_LIMIT)
+
+@dataclass(slots=True)
+class _Page:
+    """One run's answers."""
+
+    task: StatusHttp
+    door: Door
+    near: _Kept[_Status] = field(init=False)
+    whole: _Kept[_Status] = field(init=False)
+    metrics: _Kept[bytes] = field(init=False)
+    told: _Told = field(default_factory=_Told)
+
+    def __post_init__(self) -> None:
+        self.near = _Kept(lambda: _Status.of(self.task.status(False)))
+        self.whole = _Kept(lambda: _Status.of(self.task.status(True)))
+        self.metrics = _Kept(self.task.metrics)
+
+    def application(self) -> web.Application:
+        application = web.Application(middlewares=[self._admitted], client_max_size=BODY_LIMIT)
+        application.on_response_prepare.append(_with_headers)
         application.add_routes(
             [
                 *(
@@ -92,6 +178,7 @@ class StatusHttp:
                 ),
                 web.get("/status", self._status),
                 web.get("/events", self._events),
+                web.get("/metrics", self._metrics),
                 web.get("/healthz", self._healthz),
                 web.get("/readyz", self._readyz),
                 web.get("/api/v1/trades", self._trades),
@@ -105,41 +192,44 @@ class StatusHttp:
 
     def _asset(self, text: str, kind: str) -> Any:
         async def serve(_request: web.Request) -> web.Response:
-            return web.Response(text=text, content_type=kind, charset="utf-8", headers=HEADERS)
+            return web.Response(text=text, content_type=kind, charset="utf-8")
 
         return serve
 
     async def _status(self, request: web.Request) -> web.Response:
-        whole = request.query.get("board") == "all"
-        return web.json_response(self.status(whole), headers=HEADERS)
+        kept = self.whole if request.query.get("board") == "all" else self.near
+        return web.json_response(text=kept.fresh().text)
+
+    async def _metrics(self, _request: web.Request) -> web.Response:
+        return web.Response(body=self.metrics.fresh(), headers={"Content-Type": CONTENT_TYPE})
 
     async def _healthz(self, _request: web.Request) -> web.Response:
         """The process turns its loop; it says nothing about trading."""
-        return web.Response(text="ok\n", headers=HEADERS)
+        return web.Response(text="ok\n")
 
     async def _readyz(self, _request: web.Request) -> web.Response:
         """200 when it can trade, 503 with the reasons when it cannot."""
-        status = self.status(False)
+        status = self.near.fresh().body
         body = {"ready": status["ready"], "reasons": status["reasons"]}
-        return web.json_response(body, status=200 if status["ready"] else 503, headers=HEADERS)
+        return web.json_response(body, status=200 if status["ready"] else 503)
 
     async def _trades(self, request: web.Request) -> web.Response:
         """Trades of the past, newest first; 400 names a field, 503 says why the past cannot be read."""
         try:
-            return web.json_response(await trades_page(self.pool, request.query), headers=HEADERS)
+            return web.json_response(await trades_page(self.task.pool, request.query))
         except NotAsked as refused:
             return _said(refused.status, error=str(refused))
 
     async def _days(self, _request: web.Request) -> web.Response:
         try:
-            return web.json_response(await days(self.pool), headers=HEADERS)
+            return web.json_response(await days(self.task.pool))
         except NotAsked as refused:
             return _said(refused.status, error=str(refused))
 
     async def _log(self, _request: web.Request) -> web.Response:
         """The last lines of the log, oldest first."""
         lines = [{"level": level, "line": line} for level, line in RECENT]
-        return web.json_response({"lines": lines}, headers=HEADERS)
+        return web.json_response({"lines": lines})
 
     async def _halt(self, request: web.Request) -> web.Response:
         """Halt and answer once it is in force; 400, 403 or 415 with the reason where nothing was done."""
@@ -171,11 +261,11 @@ class StatusHttp:
                 request.content_type,
                 request.headers.get("Origin"),
                 request.host,
-                self.token.get_secret_value(),
-                self.clock.utc(),
+                self.task.token.get_secret_value(),
+                self.task.clock.utc(),
             )
         except NotAsked as refused:
-            log.warning("act refused", path=request.path, status=refused.status, why=str(refused))
+            self.told.refused_acts += 1
             await anyio.sleep(WRONG_COSTS)
             return _said(refused.status, error=str(refused))
 
@@ -184,45 +274,70 @@ class StatusHttp:
     ) -> float | None:
         """Seconds until the causes in force were what was asked for; None if they were not in time."""
         began, version = anyio.current_time(), 0
-        await self.halt_requests.send(asked)
+        await self.task.halt_requests.send(asked)
         with anyio.move_on_after(IN_FORCE_WITHIN):
             while True:
-                seen = self.controls.get()
+                seen = self.task.controls.get()
                 if seen is not None and is_done(frozenset(each.cause for each in seen.halts)):
                     return round(anyio.current_time() - began, 3)
-                version = await self.controls.newer_than(version)
+                version = await self.task.controls.newer_than(version)
         return None
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """The status as Server-Sent Events until the page goes away."""
-        if len(self.clients) >= CLIENTS_AT_MOST:
-            return web.Response(status=503, text="too many open pages\n", headers=HEADERS)
-        response = web.StreamResponse(headers={**HEADERS, "Content-Type": "text/event-stream"})
+        clients = self.task.clients
+        if len(clients) >= CLIENTS_AT_MOST:
+            return _refused(503, "too many open pages")
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        self.clients.add(id(response))
+        clients.add(id(response))
         try:
             while True:
-                data = json.dumps(self.status(False), separators=(",", ":"))
-                await response.write(f"data: {data}\n\n".encode())
+                await response.write(f"data: {self.near.fresh().text}\n\n".encode())
+                self.door.progressed(request.transport)
                 await anyio.sleep(PUSH_EVERY)
         except ConnectionError:
             return response
         finally:
-            self.clients.discard(id(response))
+            clients.discard(id(response))
+
+    @web.middleware
+    async def _admitted(
+        self, request: web.Request, handler: Callable[[web.Request], Any]
+    ) -> web.StreamResponse:
+        """Refuse requests under a foreign host name, so that no web page can reach us by rebinding its name, and floods."""
+        self.door.progressed(request.transport)
+        if request.host.rsplit(":", 1)[0] not in LOCAL_NAMES:
+            return _refused(403, "only by its loopback address")
+        if request.path != "/halt" and not self.door.may_ask():
+            self.door.measurements.bad_request()
+            return _refused(429, "too many requests")
+        with self.door.serving(request.transport):
+            return await handler(request)
+
+    def tell(self) -> None:
+        """One line a minute about what would else be a line each."""
+        bad, refused, now = self.door.measurements.bad_requests, self.told.refused_acts, time.monotonic()
+        is_news = bad > self.told.bad_requests or refused
+        if is_news and now - self.told.at >= TELL_EVERY:
+            log.warning("bad requests", requests=bad - self.told.bad_requests, refused_acts=refused)
+            self.told = _Told(bad_requests=bad, at=now)
+
+
+def _refused(status: int, why: str) -> web.Response:
+    """With the end of the connection: who is refused takes nobody's place."""
+    response = web.Response(status=status, text=f"{why}\n")
+    response.force_close()
+    return response
+
+
+async def _with_headers(_request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(HEADERS)
 
 
 def _said(status: int, **body: Any) -> web.Response:
-    return web.json_response(body, status=status, headers=HEADERS)
+    return web.json_response(body, status=status)
 
 
 def port_in_use(port: int) -> str:
     return f"status.port = {port} is taken on {HOST}: stop what listens there or choose another port"
-
-
-@web.middleware
-async def _local_only(request: web.Request, handler: Callable[[web.Request], Any]) -> web.StreamResponse:
-    """Refuse requests under a foreign host name, so that no web page can reach us by rebinding its name."""
-    name = request.host.rsplit(":", 1)[0]
-    if name not in LOCAL_NAMES:
-        return web.Response(status=403, text="only by its loopback address\n", headers=HEADERS)
-    return await handler(request)

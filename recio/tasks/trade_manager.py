@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import anyio
@@ -22,6 +22,7 @@ from recio.db import held_rows, orders, trade_store
 from recio.db.connection import transaction
 from recio.db.own_connection import OwnConnection, own_connection
 from recio.errors import ExitCode, Fatal, Transient
+from recio.measurements import Measurements
 from recio.messages.account import AccountView, FillSeen, OrderProvenAbsent, SettlementSeen, VenueFact
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
@@ -71,6 +72,7 @@ class TradeManager:
     orders: Sends[PlaceOrder]
     budgets: Mapping[str, Money] = field(default_factory=dict[str, Money])
     """Of each strategy that has one."""
+    measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:
         async with own_connection(self.pool) as own:
@@ -158,7 +160,7 @@ class TradeManager:
         if isinstance(placed, trade_store.Refused):
             return _refused(placed, approved.intent)
         reached(CrashPoint.ENTRY_COMMITTED)
-        return await self._send(placed, memory)
+        return await self._send(placed, approved.intent.decided_at, memory)
 
     async def _close(self, intent: CloseIntent, memory: _Memory) -> str:
         reached(CrashPoint.EXIT_INTENT_TAKEN)
@@ -171,15 +173,17 @@ class TradeManager:
         if placed is None:
             return f"trade {intent.trade_id} has nothing to close"
         reached(CrashPoint.EXIT_COMMITTED)
-        return await self._send(placed, memory)
+        return await self._send(placed, intent.decided_at, memory)
 
-    async def _send(self, placed: trade_store.Placed, memory: _Memory) -> str:
+    async def _send(self, placed: trade_store.Placed, decided_at: datetime, memory: _Memory) -> str:
         """Its row is committed: hold it, and hand it to the executor."""
         apply(memory.held, placed.written)
         command = placed.command
         await self.orders.send(command)
         reached(CrashPoint.COMMAND_QUEUED)
         await stand_aside()
+        waited = (self.clock.utc() - decided_at).total_seconds() / self.clock.speed
+        self.measurements.ordered_after(waited)
         log.info(
             "order pending",
             order=command.client_order_id,
@@ -212,6 +216,8 @@ class TradeManager:
         apply(memory.held, changes.written)
         if isinstance(fact, FillSeen) and changes.is_new:
             reached(CrashPoint.FILL_COMMITTED)
+            if changes.is_ours:
+                self.measurements.filled()
             log.info(
                 "fill",
                 ticker=fact.ticker,

@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+CLEAN = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 BOOTED = ("running", "degraded")
 BOOT_LIMIT, PATIENCE = 60.0, 60.0
 VISIBLE = {
@@ -67,7 +68,21 @@ class Machine:
 
     def run(self, *command: str, check: bool = True, within: float = 60.0) -> str:
         """What a command inside prints."""
-        inside = ("nsenter", "-t", str(self.leader), "-m", "-u", "-i", "-n", "-p", "--", *command)
+        inside = (
+            "nsenter",
+            "-t",
+            str(self.leader),
+            "-m",
+            "-u",
+            "-i",
+            "-n",
+            "-p",
+            "--",
+            "env",
+            "-i",
+            CLEAN,
+            *command,
+        )
         done = _run(*inside, check=False, within=within)
         if check and done.returncode != 0:
             raise AssertionError(f"{' '.join(command)}: {done.stdout}{done.stderr}")

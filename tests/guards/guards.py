@@ -781,4 +781,49 @@ FENCES = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *EXITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES)
+DROPLET = (
+    _guard(
+        "a key that others can read is refused",
+        "recio/kalshi/key_files.py",
+        "    if others := others_with_access(path):\n",
+        "    others: list[str] = []\n    if False:\n",
+        "tests/test_file_access.py",
+    ),
+    _guard(
+        "the memory of the daemon is not dumped",
+        "recio/daemon/own_process.py",
+        "    _refuse_dumps()\n",
+        "",
+        "tests/test_own_process.py",
+    ),
+    _guard(
+        "only what passes is waited for",
+        "recio/daemon/lives.py",
+        "        if not _passes(fault, waiting):\n            raise fault from error\n",
+        "",
+        "tests/test_lives.py",
+    ),
+    _guard(
+        "a start that hangs starves the watchdog",
+        "recio/daemon/lives.py",
+        "if now - waiting.attempted_at <= ATTEMPT_LIMIT:",
+        "if True:",
+        "tests/test_lives.py",
+    ),
+    _guard(
+        "who makes no progress at the page's port is turned out",
+        "recio/web/door.py",
+        "elif now > guest.leave_at:",
+        "elif False:",
+        "tests/tasks/test_status_page_under_attack.py",
+    ),
+    _guard(
+        "a crowd at the page's port has an end",
+        "recio/web/door.py",
+        "if not self._has_room(most):",
+        "if False:",
+        "tests/tasks/test_status_page_under_attack.py",
+    ),
+)
+
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *EXITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES, *DROPLET)

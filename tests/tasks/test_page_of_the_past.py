@@ -14,7 +14,8 @@ from recio.web.acts import NotAsked
 from recio.web.history import PAGE, days, trades_page
 from tests.history import add_history
 from tests.runs import begun
-from tests.tasks.test_status_page import BODY, served
+from tests.tasks.status_server import served
+from tests.tasks.test_status_page import BODY
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 TRADES = 2 * PAGE

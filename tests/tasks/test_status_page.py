@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import aiohttp
 import anyio
 import asyncpg
 import pytest
-from pydantic import SecretStr
 
 from recio import web
 from recio.clock import Clock
@@ -38,7 +36,6 @@ from recio.settings.config import Config
 from recio.settings.trading import EntrySection
 from recio.supervisor import HealthByTask
 from recio.tasks import status_http
-from recio.tasks.status_http import StatusHttp
 from recio.units import Money
 from recio.web.market_rows import venue_row
 from recio.web.snapshot import Facts, snapshot
@@ -56,7 +53,7 @@ from tests.builders import (
     trade,
     view,
 )
-from tests.conftest import unused_port
+from tests.tasks.status_server import METRICS, TOKEN, a_page, served
 
 LIMITS = LimitsView(
     tier="basic",
@@ -171,42 +168,6 @@ def test_what_stops_entries_is_the_reason_for_not_being_ready(controls: TradingC
     assert (found["ready"], found["reasons"]) == (False, [reason])
 
 
-TOKEN = "a-token-of-somebody"
-
-
-def a_page(
-    port: int, body: Callable[[bool], dict[str, Any]], wires: Wires, pool: Pool | None = None
-) -> StatusHttp:
-    """Without a pool it has no past to show."""
-    return StatusHttp(
-        pool=cast("Pool", pool),
-        port=port,
-        status=body,
-        clients=set(),
-        clock=Clock(speed=1e-9, venue_origin=NOW.timestamp()),
-        token=SecretStr(TOKEN),
-        controls=wires.controls,
-        halt_requests=wires.halt_requests,
-    )
-
-
-@asynccontextmanager
-async def served(
-    body: dict[str, Any], wires: Wires | None = None, pool: Pool | None = None
-) -> AsyncIterator[str]:
-    port = unused_port()
-    of_our_own = Wires()
-    page = a_page(port, lambda _whole: body, wires or of_our_own, pool)
-    started = anyio.Event()
-    async with anyio.create_task_group() as group:
-        group.start_soon(page.run, lambda _sentence: started.set())
-        with anyio.fail_after(5):
-            await started.wait()
-        yield f"http://127.0.0.1:{port}"
-        group.cancel_scope.cancel()
-    of_our_own.close()
-
-
 BODY = {"ready": False, "reasons": ["no price"], "tasks": {}}
 
 
@@ -222,6 +183,8 @@ async def test_the_page_its_parts_and_the_probes_are_served_with_a_strict_policy
             assert (answer.status, await answer.json()) == (503, {"ready": False, "reasons": ["no price"]})
         async with session.get(url + "/status") as answer:
             assert await answer.json() == BODY
+        async with session.get(url + "/metrics") as answer:
+            assert (answer.content_type, await answer.read()) == ("text/plain", METRICS)
 
 
 async def test_the_status_is_pushed_without_being_asked_again():
@@ -446,6 +409,7 @@ async def test_whoever_may_not_resume_is_told_why_and_nothing_is_asked(
         assert answer.status == status
         assert names in (await answer.json())["error"]
     assert wires.halt_requests.depth == 0
+    wires.close()
 
 
 def test_the_lag_of_our_own_channels_is_shown_once_a_message_told_when_it_was_sent():

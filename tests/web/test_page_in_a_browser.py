@@ -14,7 +14,8 @@ from recio.messages.orders import TradeState
 from recio.units import Ticker, TradeId
 from recio.wires import Wires
 from tests.builders import NOW, book, market, open_trades, order, show, trade, view
-from tests.tasks.test_status_page import filled_wires, served, status
+from tests.tasks.status_server import served
+from tests.tasks.test_status_page import filled_wires, status
 from tests.web.browser import PHONE, a_phone
 
 STRIKES = 186

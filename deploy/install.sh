@@ -1,0 +1,327 @@
+#!/usr/bin/env bash
+# Installs recio on a droplet: Debian 12 or 13, Ubuntu 24.04. First every check, without any effect; then the effect.
+# It may be run again at any time: what is as it should be stays as it is. It never overwrites a config or a key.
+set -euo pipefail
+
+usage() {
+    cat <<'END'
+sudo deploy/install.sh [options]
+  --key-id ID            the API key id that Kalshi gave you
+  --key FILE             its private key (PEM); copied to /etc/recio, readable by root alone
+  --environment ENV      demo (default: Kalshi's play money) or prod
+  --database WHERE       local (default: the distribution's PostgreSQL, over its socket), embedded, or a DSN
+  --instance NAME        one of several accounts on this machine: its own unit recio@NAME, config, key, data and port
+  --port P               of the status page (default: 8710)
+  --wheelhouse DIR       take all Python packages from this folder and ask no index
+  --no-host              leave clock, firewall, journal and upgrades of this machine alone
+  --no-start             enable the unit and do not start it
+  --dry-run              check, and show what would be done
+  --uninstall            remove program and units; config, key, data and database stay
+  --purge                with --uninstall: remove those too, for ever
+END
+}
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+key_id='' key='' environment=demo database=local instance='' port=8710 wheelhouse=''
+host=yes start=yes dry=no uninstall=no purge=no
+os_release=${RECIO_OS_RELEASE:-/etc/os-release}
+
+while [ $# -gt 0 ]; do
+    case $1 in
+        --key-id | --key | --environment | --database | --instance | --port | --wheelhouse)
+            [ $# -gt 1 ] || { echo "install: $1 needs a value" >&2; exit 2; }
+            name=${1#--}
+            printf -v "${name//-/_}" '%s' "$2"
+            shift ;;
+        --no-host) host=no ;;
+        --no-start) start=no ;;
+        --dry-run) dry=yes ;;
+        --uninstall) uninstall=yes ;;
+        --purge) purge=yes ;;
+        --help | -h) usage; exit 0 ;;
+        *) echo "install: $1 is no option of it" >&2; usage >&2; exit 2 ;;
+    esac
+    shift
+done
+
+account=recio${instance:+-$instance}
+unit=recio${instance:+@$instance}.service
+drop_ins=/etc/systemd/system/recio${instance:+@}.service.d
+config=/etc/recio/${instance:-recio}.toml
+key_place=/etc/recio/${instance:-kalshi}.pem
+state=/var/lib/$account
+
+# --- checks: all of them, and no effect ----------------------------------------------------------------------------
+
+problems=()
+problem() { problems+=("$1"); }
+
+check_machine() {
+    local id='' version=''
+    id=$(. "$os_release" && echo "${ID:-}") version=$(. "$os_release" && echo "${VERSION_ID:-}")
+    case $id-$version in
+        debian-12 | debian-13 | ubuntu-24.04) ;;
+        ubuntu-22.04)
+            problem "Ubuntu 22.04 has Python 3.10 and systemd 249; recio needs 3.11 and 252: upgrade with do-release-upgrade, or take a new droplet with Ubuntu 24.04" ;;
+        *) problem "$id $version is not a system this installs on: take Debian 12, Debian 13 or Ubuntu 24.04" ;;
+    esac
+    [ "$dry" = yes ] || [ "$(id -u)" = 0 ] || problem "you are not root: put sudo in front"
+    local systemd
+    systemd=$(systemctl --version 2>/dev/null | awk 'NR == 1 { print $2 }')
+    [ "${systemd:-0}" -ge 252 ] || problem "systemd is ${systemd:-not here}; the unit needs 252 or newer"
+    local free
+    free=$(df --output=avail -m /var/lib | tail -n1)
+    [ "$free" -ge 2000 ] || problem "/var/lib has $free MB free; 2000 are needed"
+}
+
+check_wishes() {
+    [[ $environment =~ ^(demo|prod)$ ]] || problem "--environment $environment: write demo or prod"
+    [[ $port =~ ^[0-9]+$ ]] && [ "$port" -ge 1024 ] && [ "$port" -le 65535 ] || problem "--port $port: write 1024 to 65535"
+    [[ $database =~ ^(local|embedded|postgresql://.+|postgres://.+)$ ]] || problem "--database $database: write local, embedded, or postgresql://..."
+    [[ -z $instance || $instance =~ ^[a-z][a-z0-9-]{0,19}$ ]] || problem "--instance $instance: up to 20 small letters, digits and dashes, a letter first"
+    [ -z "$wheelhouse" ] || [ -d "$wheelhouse" ] || problem "--wheelhouse $wheelhouse is no folder"
+    [ -e "$config" ] || [ -n "$key_id" ] || problem "--key-id is missing, and there is no $config yet"
+    [[ $key_id =~ ^[A-Za-z0-9-]*$ ]] || problem "--key-id has other characters than letters, digits and dashes"
+    [ -e "$key_place" ] || [ -n "$key" ] || problem "--key is missing, and there is no $key_place yet"
+    [ -z "$key" ] || check_key
+    [ -f "$here/requirements.lock" ] && [ -f "$here/pyproject.toml" ] || problem "$here is not a copy of recio: run this from one"
+}
+
+check_key() {
+    if [ ! -r "$key" ]; then
+        problem "--key $key cannot be read"
+    elif ! grep -q -- '-----BEGIN .*PRIVATE KEY-----' "$key" || grep -q ENCRYPTED "$key"; then
+        problem "--key $key is not an unencrypted private key in PEM form: save there the file that Kalshi offered, unchanged"
+    elif [ -e "$key_place" ] && ! cmp -s "$key" "$key_place"; then
+        problem "$key_place is another key than --key $key: to change it, stop $unit and replace the file yourself"
+    fi
+}
+
+check_port() {
+    command -v ss >/dev/null || return 0
+    systemctl is-active --quiet "$unit" 2>/dev/null && return 0
+    [ -z "$(ss -Hltn "sport = :$port")" ] || problem "something listens on port $port: choose another --port"
+}
+
+# --- effect: each step says what it does, and does nothing where it is done ------------------------------------------
+
+changed=no
+say() { echo "install: $*"; }
+run() {
+    changed=yes
+    echo "  + $*"
+    [ "$dry" = yes ] || "$@"
+}
+
+# put FILE MODE OWNER: the text on standard input, unless the file has it already.
+put() {
+    local text
+    text=$(cat)
+    if [ -f "$1" ] && [ "$(cat "$1")" = "$text" ]; then return 0; fi
+    changed=yes
+    echo "  + write $1"
+    [ "$dry" = yes ] && return 0
+    mkdir -p "$(dirname "$1")"
+    (umask 077 && printf '%s\n' "$text" > "$1.new")
+    chown "$3" "$1.new"
+    chmod "$2" "$1.new"
+    mv "$1.new" "$1"
+}
+
+install_packages() {
+    local wanted=(python3-venv ca-certificates curl sudo) missing=() each
+    [ "$database" != local ] || wanted+=(postgresql)
+    [ "$host" = no ] || wanted+=(chrony ufw unattended-upgrades)
+    for each in "${wanted[@]}"; do
+        dpkg-query -W -f '${Status}' "$each" 2>/dev/null | grep -q 'ok installed' || missing+=("$each")
+    done
+    [ ${#missing[@]} -gt 0 ] || return 0
+    say "packages: ${missing[*]}"
+    run apt-get update -qq
+    run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+}
+
+make_account() {
+    id "$account" >/dev/null 2>&1 || run useradd --system --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$account"
+}
+
+# A release is named after its version and content, made once, and complete only with its mark.
+install_release() {
+    local digest version place
+    digest=$(cd "$here" && find recio schema.sql recio.toml requirements.lock pyproject.toml deploy systemd -type f ! -name '*.pyc' -print0 |
+        sort -z | xargs -0 sha256sum | sha256sum | cut -c1-8)
+    version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/pyproject.toml")
+    place=/opt/recio/releases/$version-$digest
+    if [ ! -e "$place/complete" ]; then
+        say "release $version-$digest"
+        run rm -rf "$place"
+        run python3 -m venv "$place"
+        local from=()
+        [ -z "$wheelhouse" ] || from=(--no-index --find-links "$wheelhouse")
+        run "$place/bin/pip" install --quiet --disable-pip-version-check "${from[@]}" --require-hashes --requirement "$here/requirements.lock"
+        install_program "$place"
+        run cp -r "$here/deploy" "$here/systemd" "$here/README.md" "$place/"
+        run "$place/bin/recio" --version
+        run touch "$place/complete"
+    fi
+    if [ "$(readlink /opt/recio/current || true)" != "releases/$version-$digest" ]; then
+        run ln -sfn "releases/$version-$digest" /opt/recio/current.new
+        run mv -T /opt/recio/current.new /opt/recio/current
+    fi
+}
+
+# From a copy, so that building leaves nothing behind in the one that was downloaded.
+install_program() {
+    local copy
+    copy=/opt/recio/building
+    run rm -rf "$copy"
+    run mkdir -p "$copy"
+    run cp -r "$here/recio" "$here/schema.sql" "$here/recio.toml" "$here/pyproject.toml" "$here/README.md" "$here/LICENSE" "$copy/"
+    run "$1/bin/pip" install --quiet --disable-pip-version-check --no-index --no-deps --no-build-isolation "$copy"
+    run rm -rf "$copy"
+}
+
+make_database() {
+    [ "$database" = local ] || return 0
+    local ask=(runuser -u postgres -- psql --no-psqlrc --tuples-only --no-align -c)
+    if [ "$dry" = yes ]; then
+        echo "  + role and database $account in the local PostgreSQL, unless they are there"
+        return 0
+    fi
+    runuser -u postgres -- psql -c '' >/dev/null 2>&1 || run systemctl start postgresql
+    [ "$("${ask[@]}" "SELECT 1 FROM pg_roles WHERE rolname = '$account'")" = 1 ] || run runuser -u postgres -- createuser "$account"
+    [ "$("${ask[@]}" "SELECT 1 FROM pg_database WHERE datname = '$account'")" = 1 ] || run runuser -u postgres -- createdb -O "$account" "$account"
+}
+
+dsn_of() {
+    case $database in
+        local) echo "postgresql:///$account?host=/var/run/postgresql&user=$account" ;;
+        embedded) ;;
+        *) echo "$database" ;;
+    esac
+}
+
+write_config() {
+    run install -d -m 0755 /etc/recio
+    if [ ! -e "$config" ]; then
+        put "$config" 0640 "root:$account" <<END
+# Every setting with its unit and default: /opt/recio/current/lib/python3*/site-packages/recio/recio.toml
+# After a change: systemctl restart ${unit%.service}
+mode = "live"
+data_dir = "$state/data"
+[database]
+dsn = "$(dsn_of)"
+[kalshi]
+environment = "$environment"
+key_id = "$key_id"
+key_path = "/run/credentials/$unit/kalshi.pem"
+[status]
+port = $port
+[entry]
+# recio opens nothing until you write true here.
+enabled = false
+END
+    fi
+    [ -e "$key_place" ] || run install -m 0600 -o root -g root "$key" "$key_place"
+}
+
+write_units() {
+    local each systemd
+    for each in "$here"/systemd/*.service; do
+        put "/etc/systemd/system/$(basename "$each")" 0644 root:root < "$each"
+    done
+    systemd=$(systemctl --version | awk 'NR == 1 { print $2 }')
+    [ "$systemd" -lt 254 ] || put "$drop_ins/back-off.conf" 0644 root:root < "$here/systemd/back-off.conf"
+    put /usr/local/bin/recio 0755 root:root < "$here/deploy/recio"
+}
+
+settle_host() {
+    [ "$host" = yes ] || return 0
+    put /etc/systemd/journald.conf.d/recio.conf 0644 root:root <<'END'
+[Journal]
+Storage=persistent
+SystemMaxUse=500M
+MaxRetentionSec=30day
+END
+    # 08:15 UTC on a Thursday is within the venue's weekly pause (03:00 to 05:00 in New York), in summer and in winter.
+    put /etc/apt/apt.conf.d/52recio 0644 root:root <<'END'
+APT::Periodic::Update-Package-Lists "1";
+APT::Periodic::Unattended-Upgrade "1";
+Unattended-Upgrade::Update-Days { "Thursday"; };
+Unattended-Upgrade::Automatic-Reboot "true";
+Unattended-Upgrade::Automatic-Reboot-Time "08:15";
+END
+    is_up || return 0
+    local each
+    if command -v ufw >/dev/null && ! ufw status | grep -q '^Status: active'; then
+        # Whatever sshd listens on stays open, or this very session would be the last.
+        for each in $({ sshd -T 2>/dev/null || true; } | awk '$1 == "port" { print $2 }' | grep . || echo 22); do
+            run ufw limit "$each/tcp"
+        done
+        run ufw --force enable
+    fi
+    run systemctl enable --now chrony
+}
+
+is_up() { [ -d /run/systemd/system ]; }
+
+start_unit() {
+    if is_up; then run systemctl daemon-reload; fi
+    run systemctl enable --quiet "$unit"
+    [ "$start" = yes ] && is_up || return 0
+    run systemctl restart "$unit"
+    [ "$dry" = yes ] || say "$(systemctl show --value -p ActiveState "$unit"): $(systemctl show --value -p StatusText "$unit")"
+}
+
+remove_all() {
+    local each
+    for each in /etc/systemd/system/multi-user.target.wants/recio.service /etc/systemd/system/multi-user.target.wants/recio@*.service; do
+        [ -L "$each" ] || continue
+        if is_up; then run systemctl stop "$(basename "$each")"; fi
+        run systemctl disable --quiet "$(basename "$each")"
+    done
+    run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio@.service /etc/systemd/system/recio-failed@.service \
+        /etc/systemd/system/recio.service.d /etc/systemd/system/recio@.service.d /usr/local/bin/recio /opt/recio \
+        /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio
+    if is_up; then run systemctl daemon-reload; fi
+    if [ "$purge" = yes ]; then
+        for each in $(getent passwd | awk -F: '$1 ~ /^recio(-|$)/ { print $1 }'); do
+            if command -v dropdb >/dev/null && runuser -u postgres -- psql -c '' >/dev/null 2>&1; then
+                run runuser -u postgres -- dropdb --if-exists "$each"
+                run runuser -u postgres -- dropuser --if-exists "$each"
+            fi
+            run rm -rf "/var/lib/$each"
+            run userdel "$each"
+        done
+        run rm -rf /etc/recio
+        say "removed, with config, key, data and database"
+    else
+        say "removed; config and key in /etc/recio, data in /var/lib/recio*, and databases stay (--purge removes them)"
+    fi
+}
+
+if [ "$uninstall" = yes ]; then
+    [ "$dry" = yes ] || [ "$(id -u)" = 0 ] || { echo "install: you are not root: put sudo in front" >&2; exit 78; }
+    remove_all
+    exit 0
+fi
+
+check_machine
+check_wishes
+check_port
+if [ ${#problems[@]} -gt 0 ]; then
+    echo "install: nothing was changed, because:" >&2
+    printf '  - %s\n' "${problems[@]}" >&2
+    exit 78
+fi
+
+[ "$dry" = no ] || say "this would be done:"
+install_packages
+make_account
+install_release
+make_database
+write_config
+write_units
+settle_host
+start_unit
+say "done. systemctl status ${unit%.service}; the page: ssh -L $port:127.0.0.1:$port, then http://127.0.0.1:$port/"

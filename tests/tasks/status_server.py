@@ -1,0 +1,60 @@
+"""The status page's task on a port of its own, for tests of what it shows and of what it bears."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeAlias, cast
+
+import anyio
+import asyncpg
+from pydantic import SecretStr
+
+from recio.clock import Clock
+from recio.tasks.status_http import StatusHttp
+from recio.wires import Wires
+from tests.builders import NOW
+from tests.conftest import unused_port
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+TOKEN = "a-token-of-somebody"
+METRICS = b"recio_ready 1.0\n"
+
+
+def a_page(
+    port: int, body: Callable[[bool], dict[str, Any]], wires: Wires, pool: Pool | None = None
+) -> StatusHttp:
+    """Without a pool it has no past to show."""
+    return StatusHttp(
+        pool=cast("Pool", pool),
+        port=port,
+        status=body,
+        clients=set(),
+        clock=Clock(speed=1e-9, venue_origin=NOW.timestamp()),
+        token=SecretStr(TOKEN),
+        controls=wires.controls,
+        halt_requests=wires.halt_requests,
+        metrics=lambda: METRICS,
+    )
+
+
+@asynccontextmanager
+async def started(page: StatusHttp) -> AsyncIterator[str]:
+    """Its address, once it listens."""
+    listens = anyio.Event()
+    async with anyio.create_task_group() as group:
+        group.start_soon(page.run, lambda _sentence: listens.set())
+        with anyio.fail_after(5):
+            await listens.wait()
+        yield f"http://127.0.0.1:{page.port}"
+        group.cancel_scope.cancel()
+
+
+@asynccontextmanager
+async def served(
+    body: dict[str, Any], wires: Wires | None = None, pool: Pool | None = None
+) -> AsyncIterator[str]:
+    of_our_own = Wires()
+    async with started(a_page(unused_port(), lambda _whole: body, wires or of_our_own, pool)) as url:
+        yield url
+    of_our_own.close()
