@@ -1,7 +1,8 @@
-"""How a threshold contract settles: the mean of sixty index prints, rounded, against its strike."""
+"""How a threshold contract settles: the mean of sixty index prints, rounded to the coin's own places, against its strike."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
@@ -9,14 +10,32 @@ from recio.messages.markets import StrikeType
 from recio.units import Side
 
 PRINTS = 60
-CENT = Decimal("0.01")
+USUAL_PLACES = 2
+FINEST_PLACES = ((1_000, 2), (1, 4), (Decimal("0.001"), 7), (-math.inf, 9))
+"""(from, places): how fine the strikes of a coin of that price are written."""
 
 
-def settlement_value(prints: Sequence[Decimal]) -> Decimal:
-    """The simple average, rounded half up to cents. Raises ValueError on an empty sequence."""
+def places_of(*strikes: Decimal | None) -> int:
+    """The places that the average is rounded to before it is compared, read off the strikes.
+
+    Cheap coins are settled at more places than dear ones, and their strikes are written with them (1.3599, 0.0699999,
+    0.000013499);
+    zeros at their end may have got lost, so the size of the strike counts too.
+    """
+    return max((_places(strike) for strike in strikes if strike is not None), default=USUAL_PLACES)
+
+
+def _places(strike: Decimal) -> int:
+    exponent = strike.as_tuple().exponent
+    written = -exponent if isinstance(exponent, int) else 0
+    return max(written, next(places for least, places in FINEST_PLACES if strike >= least))
+
+
+def settlement_value(prints: Sequence[Decimal], places: int = USUAL_PLACES) -> Decimal:
+    """The simple average, rounded half up to so many places. Raises ValueError on an empty sequence."""
     if not prints:
         raise ValueError("a settlement value needs at least one print")
-    return (sum(prints, Decimal(0)) / len(prints)).quantize(CENT, ROUND_HALF_UP)
+    return (sum(prints, Decimal(0)) / len(prints)).quantize(Decimal((0, (1,), -places)), ROUND_HALF_UP)
 
 
 def outcome(

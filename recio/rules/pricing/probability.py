@@ -6,31 +6,17 @@ The contract settles on an average, not on the last price: what is known of it i
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from decimal import Decimal
 from functools import lru_cache
 
 from recio.messages.markets import StrikeType
-
-USUAL_PLACES = ((1_000, 2), (1, 4), (Decimal("0.001"), 7), (-math.inf, 9))
-"""(from, places): how fine the strikes of a coin of that price are written, where their zeros did not get lost."""
+from recio.rules.market.settlement import places_of
 
 
 def half_unit(*strikes: Decimal | None) -> float:
-    """Half of the last place that the average is rounded to before it is compared, read off the strikes.
-
-    Cheap coins are settled at more places than dear ones, and their strikes are written with them
-    (1.3599, 0.0699999, 0.000013499); zeros at their end may have got lost, so the size of the strike counts too.
-    """
-    places = max((_places(strike) for strike in strikes if strike is not None), default=2)
-    return 0.5 * 10.0**-places
-
-
-def _places(strike: Decimal) -> int:
-    exponent = strike.as_tuple().exponent
-    written = -exponent if isinstance(exponent, int) else 0
-    return max(written, next(places for least, places in USUAL_PLACES if strike >= least))
+    """Half of the last place that the average is rounded to before it is compared."""
+    return 0.5 * 10.0 ** -places_of(*strikes)
 
 
 Span = tuple[float | None, float | None]

@@ -1,0 +1,300 @@
+"""`python -m tests.rules.simulated_windows 100000`: how often the stated bounds hold the probability that somebody would name who knew all.
+
+The index walks; sources follow it at a distance of their own that wanders, late, frozen, silent or gone; prints come, stop or
+are gone before a restart; now and then the price jumps. What the price feed's rules make of that is asked for bounds, one
+standard error each way, and compared with the probability by the true path so far and the true volatility.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+from recio.messages.prices import IndexHistory, IndexValue, PriceView
+from recio.rules.price.coin_price import Coin, CoinMemory
+from recio.rules.price.consensus import Panel, hears
+from recio.rules.price.price_sources import Heard, Limits, confirmed, lost
+from recio.rules.price.volatility import PriceMemory
+from recio.rules.pricing.average_fit import NORMAL
+from recio.rules.pricing.model import Model, Reader
+from tests.builders import market
+
+CLOSES = datetime(2026, 11, 23, 12, 15, tzinfo=UTC)
+T = int(CLOSES.timestamp())
+SOURCES = ("coinbase", "kraken")
+USUAL = 0.00014
+LIMITS = Limits(
+    silence_seconds=15,
+    frozen_seconds=20,
+    fresh_seconds=5,
+    divergence_bp=Decimal(20),
+    usual_basis=USUAL,
+    largest_error=0.00025,
+)
+LEFT = (300, 150, 90, 61, 59, 45, 30, 20, 10, 5)
+"""Seconds to the close at which it is asked."""
+REMEMBERED = 1_500
+"""Seconds of the past before what is simulated in full."""
+
+
+@dataclass(slots=True)
+class World:
+    """One window: a path, and what is heard of it."""
+
+    dice: random.Random
+    left: int
+    sigma: float = 0.0
+    path: dict[int, float] = field(default_factory=dict[int, float])
+    basis: dict[str, float] = field(default_factory=dict[str, float])
+    coin: Coin = field(init=False)
+    view: PriceView | None = None
+
+    def __post_init__(self) -> None:
+        dice = self.dice
+        self.sigma = dice.uniform(0.00004, 0.00012)
+        shared = dice.gauss(0, 0.81 * USUAL)
+        self.basis = {name: shared + dice.gauss(0, 0.58 * USUAL) for name in SOURCES}
+        level = 100_000.0
+        for second in range(T - 400 - REMEMBERED, T):
+            level *= math.exp(dice.gauss(0, self.sigma))
+            self.path[second] = level
+        self.coin = Coin(
+            symbol="BTC",
+            index_id="BRTI",
+            use_index=False,
+            limits=LIMITS,
+            traded=CoinMemory(PriceMemory(warmup_seconds=300)),
+            index=CoinMemory(PriceMemory(warmup_seconds=300)),
+            panel=Panel(sources={name: Heard(source=name) for name in SOURCES}),
+        )
+
+    @property
+    def now(self) -> int:
+        return T - self.left
+
+    @property
+    def since(self) -> int:
+        """What is simulated in full: the closing minute as far as it has come, and some seconds before."""
+        return min(self.now - 40, T - 80)
+
+    def past(self, until: int | None = None) -> None:
+        """What was known long before."""
+        for second in range(self.since - REMEMBERED, self.since if until is None else until):
+            self.coin.traded.memory.complete(second, Decimal(f"{self.said('coinbase', second):.2f}"))
+        self.coin.traded.recall(())
+        self.coin.traded.volatility = self.coin.traded.memory.volatility()
+
+    def jump(self, second: int) -> None:
+        factor = 1 + self.dice.choice((-1, 1)) * self.dice.uniform(0.0005, 0.002)
+        for each in range(second, T):
+            self.path[each] *= factor
+
+    def said(self, source: str, second: int) -> float:
+        return self.path[second] * (1 + self.basis[source])
+
+    def hear(self, source: str, second: int, after: float = 0.9) -> None:
+        at = datetime.fromtimestamp(second + after, UTC)
+        price = Decimal(f"{self.said(source, second):.2f}")
+        self.coin.panel = hears(self.coin.panel, source, price, at, at, LIMITS)
+
+    def hear_all(self, second: int) -> None:
+        for source in SOURCES:
+            self.hear(source, second)
+
+    def confirm(self, source: str, second: int) -> None:
+        at = datetime.fromtimestamp(second + 0.9, UTC)
+        self.coin.panel = self.coin.panel.having(confirmed(self.coin.panel.sources[source], at, at))
+
+    def lose(self) -> None:
+        for source in SOURCES:
+            self.coin.panel = self.coin.panel.having(lost(self.coin.panel.sources[source], "closed"))
+
+    def print_(self, second: int) -> None:
+        at = datetime.fromtimestamp(second, UTC)
+        began = T - 60
+        made = [self.path[each] for each in range(began + 1, second + 1)]
+        value = IndexValue(
+            sid=1,
+            seq=second,
+            index_id="BRTI",
+            value=Decimal(f"{self.path[second]:.2f}"),
+            at=at,
+            received_at=at,
+            final_minute_mean=Decimal(f"{sum(made) / len(made):.8f}") if made else None,
+            final_minute_count=len(made) or None,
+        )
+        self.coin.hear_index(IndexHistory(prints={"BRTI": (value,)}), at)
+
+    def judge(self, second: int) -> None:
+        self.view, _ = self.coin.judge(datetime.fromtimestamp(second + 0.95, UTC))
+
+
+def _seconds(world: World, each: Callable[[int], None]) -> None:
+    for second in range(world.since, world.now):
+        each(second)
+        world.judge(second)
+
+
+def whole(world: World) -> None:
+    world.past()
+    _seconds(world, world.hear_all)
+
+
+def alone(world: World) -> None:
+    world.past()
+    _seconds(world, lambda second: world.hear("coinbase", second))
+
+
+def late(world: World) -> None:
+    """The newest word is some seconds old."""
+    world.past()
+    lag = world.dice.randint(1, 4)
+
+    def each(second: int) -> None:
+        if second < world.now - lag:
+            world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def frozen(world: World) -> None:
+    """The second source lives and stands still."""
+    world.past()
+    since = world.now - world.dice.randint(2, 19)
+
+    def each(second: int) -> None:
+        world.hear("coinbase", second)
+        (world.hear if second < since else world.confirm)("kraken", second)
+
+    _seconds(world, each)
+
+
+def gap(world: World) -> None:
+    """Nothing is heard for a while, and then again."""
+    world.past()
+    ends = world.now - world.dice.randint(2, 5)
+    begins = max(world.since + 2, ends - world.dice.randint(4, 28))
+
+    def each(second: int) -> None:
+        if begins <= second < ends:
+            world.lose()
+        else:
+            world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def jump(world: World) -> None:
+    world.jump(world.now - world.dice.randint(1, 30))
+    gap(world)
+
+
+def restart(world: World) -> None:
+    """What was known ends half a minute ago; since a few seconds everything is heard again."""
+    back = world.now - world.dice.randint(2, 5)
+    world.past(until=back - world.dice.randint(15, 40))
+
+    def each(second: int) -> None:
+        if second >= back:
+            world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def by_index(world: World) -> None:
+    """Prints come, with some of them missing."""
+    world.coin.use_index = True
+    world.past()
+    missing = {world.dice.randrange(world.since, world.now) for _ in range(world.dice.randint(0, 8))}
+
+    def each(second: int) -> None:
+        if second not in missing or second == world.now - 1:
+            world.print_(second)
+        world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def silent_index(world: World) -> None:
+    """Prints came until some seconds ago."""
+    world.coin.use_index = True
+    world.past()
+    since = world.now - world.dice.randint(6, 30)
+
+    def each(second: int) -> None:
+        if second < since:
+            world.print_(second)
+        world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def index_after_restart(world: World) -> None:
+    world.coin.use_index = True
+    back = world.now - world.dice.randint(1, 4)
+    world.past(until=back - world.dice.randint(15, 40))
+
+    def each(second: int) -> None:
+        if second >= back:
+            world.print_(second)
+
+    _seconds(world, each)
+
+
+KINDS: tuple[Callable[[World], None], ...] = (
+    whole,
+    alone,
+    late,
+    frozen,
+    gap,
+    jump,
+    restart,
+    by_index,
+    silent_index,
+    index_after_restart,
+)
+
+
+def truth(world: World) -> tuple[float, float]:
+    """(mean expected, its standard deviation) for who knows the path until now and the volatility."""
+    last = world.now - 1
+    made = [world.path[each] for each in range(T - 60, last + 1)]
+    to_come = 60 - len(made)
+    before_first = max(1, T - 60 - last)
+    m = to_come
+    variance = (m * m * before_first + (m - 1) * m * (2 * m - 1) / 6) / 3600
+    level = world.path[last]
+    return (sum(made) + level * to_come) / 60, level * world.sigma * math.sqrt(variance)
+
+
+def holds(kind: Callable[[World], None], seed: int) -> bool | None:
+    """Whether the bounds hold the true probability; None where nothing is said."""
+    dice = random.Random(f"{kind.__name__} {seed}")
+    world = World(dice, left=dice.choice(LEFT))
+    kind(world)
+    if world.view is None:
+        return None
+    mean, spread = truth(world)
+    strike = round(mean + dice.gauss(0, 1.0) * max(spread, 0.3 * USUAL * mean), 2)
+    true = 0.5 * math.erfc((strike - 0.005 - mean) / spread / math.sqrt(2))
+    asked = market(symbol="BTC", close_time=CLOSES, floor_strike=Decimal(f"{strike:.2f}"))
+    found = Reader(Model(fit=NORMAL)).bounds(asked, world.view, CLOSES - timedelta(seconds=world.left))
+    return None if isinstance(found, str) else found[0] - 1e-6 <= true <= found[1] + 1e-6
+
+
+def main() -> None:
+    each = int(sys.argv[1]) // len(KINDS)
+    for kind in KINDS:
+        said = [found for seed in range(each) if (found := holds(kind, seed)) is not None]
+        sys.stdout.write(
+            f"{kind.__name__:20} {len(said):7} of {each} windows, {sum(said) / len(said):.3f} held\n"
+        )
+
+
+if __name__ == "__main__":
+    main()
