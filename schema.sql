@@ -43,6 +43,9 @@ CREATE TABLE IF NOT EXISTS markets (
     last_seen timestamptz NOT NULL DEFAULT now()
 );
 
+-- Closed markets are forgotten after some days.
+CREATE INDEX IF NOT EXISTS markets_by_close ON markets (close_time);
+
 -- Writer: price_feed. The last price of each second, so that a restart has its price history at once.
 CREATE TABLE IF NOT EXISTS price_seconds (
     symbol text NOT NULL,
@@ -94,6 +97,7 @@ CREATE TABLE IF NOT EXISTS trades (
 -- One live trade per market at most. The states are those of has_ended; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market
     ON trades (ticker) WHERE state NOT IN ('closed', 'void');
+CREATE INDEX IF NOT EXISTS trades_settled ON trades (ticker) WHERE ended_by = 'settlement';
 CREATE INDEX IF NOT EXISTS trades_live ON trades (trade_id) WHERE is_live;
 CREATE INDEX IF NOT EXISTS trades_by_end ON trades (closed_at, trade_id) WHERE NOT is_live;
 

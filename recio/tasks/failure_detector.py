@@ -29,6 +29,7 @@ from recio.messages.controls import Block, Halt, HaltRequest, RootCause, Switche
 from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
+from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.reconcile import cash_cause, difference_cause, lasting_causes
 from recio.rules.health.causes import Course, Incident, causes, follow
 from recio.rules.health.conditions import Condition, Figures, conditions, overdue
@@ -137,7 +138,7 @@ class FailureDetector:
         for order in overdue(figures, self.config.health.max_unresolved_order_seconds):
             measured.called_at = time.monotonic()
             log.error(
-                "order without a proven end",
+                "order without a proven end" if order.state in UNPROVEN else "order without all its fills",
                 order=order.client_order_id,
                 ticker=order.ticker,
                 state=order.state.value,
