@@ -44,6 +44,9 @@ CREATE TABLE IF NOT EXISTS markets (
     last_seen timestamptz NOT NULL DEFAULT now()
 );
 
+-- Closed markets are forgotten after some days.
+CREATE INDEX IF NOT EXISTS markets_by_close ON markets (close_time);
+
 -- Writer: price_feed. The last price of each second, so that a restart has its price history at once.
 CREATE TABLE IF NOT EXISTS price_seconds (
     symbol text NOT NULL,
@@ -95,6 +98,7 @@ CREATE TABLE IF NOT EXISTS trades (
 -- One live trade per market at most. The states are those of has_ended; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market
     ON trades (ticker) WHERE state NOT IN ('closed', 'void');
+CREATE INDEX IF NOT EXISTS trades_settled ON trades (ticker) WHERE ended_by = 'settlement';
 CREATE INDEX IF NOT EXISTS trades_live ON trades (trade_id) WHERE is_live;
 CREATE INDEX IF NOT EXISTS trades_by_end ON trades (closed_at, trade_id) WHERE NOT is_live;
 
@@ -164,11 +168,16 @@ CREATE INDEX IF NOT EXISTS fills_by_order ON fills (venue_order_id);
 CREATE INDEX IF NOT EXISTS fills_by_time ON fills (at);
 
 -- Writer: trade_manager. How the markets settled that the account held.
+-- The venue may correct itself later: the row is its last word, and each word before has its own posting.
 CREATE TABLE IF NOT EXISTS settlements (
     ticker text PRIMARY KEY,
-    result text NOT NULL CHECK (result IN ('yes', 'no')),
+    result text NOT NULL CHECK (result IN ('yes', 'no', 'scalar')),
+    -- What one contract of YES pays; one of NO pays the rest of the dollar.
+    value numeric(6, 4) NOT NULL CHECK (value BETWEEN 0 AND 1),
     settled_at timestamptz NOT NULL,
-    revenue_cents bigint NOT NULL
+    revenue_cents bigint NOT NULL,
+    revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+    CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );
 
 -- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt stays in force over restarts.
@@ -907,14 +916,19 @@ END $$;
 CREATE TABLE IF NOT EXISTS ledger_transactions (
     transaction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
-    kind text NOT NULL CHECK (kind IN ('fill', 'settlement')),
+    kind text NOT NULL CHECK (kind IN ('fill', 'settlement', 'correction')),
     ticker text NOT NULL,
     fill_id text UNIQUE REFERENCES fills,
     settled_ticker text UNIQUE REFERENCES settlements,
+    -- Of a correction: which word of the venue it follows.
+    revision integer,
+    CONSTRAINT ledger_transactions_revision CHECK ((kind = 'correction') = (revision IS NOT NULL)),
     CHECK ((kind = 'fill') = (fill_id IS NOT NULL)),
     CHECK ((kind = 'settlement') = (settled_ticker IS NOT NULL)),
     CHECK (settled_ticker IS NULL OR settled_ticker = ticker)
 );
+CREATE UNIQUE INDEX IF NOT EXISTS ledger_transactions_one_correction ON ledger_transactions (ticker, revision)
+    WHERE revision IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ledger_transactions_by_ticker ON ledger_transactions (ticker);
 
 -- Writer: trade_manager. Positive is a debit: cash received, cost of contracts bought, fee paid. Negative is a credit.
@@ -1021,7 +1035,7 @@ DECLARE
     paid numeric;
     payout numeric := 0;
     written_off numeric := 0;
-    outcome text;
+    settled_at_value numeric;
 BEGIN
     SELECT * INTO STRICT fill FROM fills WHERE fill_id = posted;
     SELECT * INTO before FROM posted_position(fill.ticker);
@@ -1035,16 +1049,16 @@ BEGIN
         before.no + CASE fill.book_side WHEN 'ask' THEN fill.quantity ELSE 0 END AS no) AS bought;
     own := CASE fill.book_side WHEN 'bid' THEN fill.price ELSE 1 - fill.price END;
     closing := least(after.yes, after.no) - least(before.yes, before.no);
-    SELECT s.result INTO outcome FROM ledger_transactions AS l JOIN settlements AS s ON s.ticker = l.settled_ticker
+    SELECT s.value INTO settled_at_value FROM ledger_transactions AS l JOIN settlements AS s ON s.ticker = l.settled_ticker
         WHERE l.settled_ticker = fill.ticker;
     IF closing > 0 THEN
         share := trunc(before.cost * closing / abs(before.yes - before.no), 6);
     END IF;
     cost := own * (fill.quantity - closing) - share;
     paid := closing - own * fill.quantity - fill.fee;
-    IF outcome IS NOT NULL THEN
+    IF settled_at_value IS NOT NULL THEN
         -- A fill that arrives after its market settled: its contracts are settled here too.
-        payout := winning_quantity(outcome, after.yes, after.no) - winning_quantity(outcome, before.yes, before.no);
+        payout := settled_worth(settled_at_value, after.yes, after.no) - settled_worth(settled_at_value, before.yes, before.no);
         written_off := cost;
     END IF;
     INSERT INTO postings (transaction_id, account, amount)
@@ -1060,12 +1074,12 @@ BEGIN
     RETURN true;
 END $$;
 
--- Contracts of the winning side in a position.
-CREATE OR REPLACE FUNCTION winning_quantity(outcome text, yes numeric, no numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
-    SELECT greatest(CASE outcome WHEN 'yes' THEN yes - no ELSE no - yes END, 0)
+-- What a position pays when one contract of YES is settled at `value`: its YES and NO contracts cancel first.
+CREATE OR REPLACE FUNCTION settled_worth(value numeric, yes numeric, no numeric) RETURNS numeric LANGUAGE sql IMMUTABLE AS $$
+    SELECT greatest(yes - no, 0) * value + greatest(no - yes, 0) * (1 - value)
 $$;
 
--- Posts one settlement, once: $1 per winning contract comes in, the cost of the contracts goes out.
+-- Posts one settlement, once: what its contracts pay comes in, their cost goes out.
 CREATE OR REPLACE FUNCTION post_settlement(posted text) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE
     seen settlements;
@@ -1080,13 +1094,47 @@ BEGIN
     IF number IS NULL THEN
         RETURN false;
     END IF;
-    payout := winning_quantity(seen.result, held.yes, held.no);
+    payout := settled_worth(seen.value, held.yes, held.no);
     INSERT INTO postings (transaction_id, account, amount)
     SELECT number, booked.account, booked.amount FROM (VALUES
         ('cash', payout), ('settlement', -payout), ('contracts', -held.cost), ('realised_pnl', held.cost)
     ) AS booked (account, amount);
     PERFORM add_to_position(posted, NULL, -held.cost);
     RETURN true;
+END $$;
+
+-- The venue's later word on a market that it has settled before: the row, the money and the trade that it ended follow it.
+-- A word that is older than the last, or says the same, changes nothing.
+CREATE OR REPLACE FUNCTION correct_settlement(
+    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, moment timestamptz,
+    OUT is_new boolean, OUT of_trade bigint
+) LANGUAGE plpgsql AS $$
+DECLARE
+    was settlements;
+    seen settlements;
+    held record;
+    number bigint;
+    difference numeric;
+    paid numeric;
+BEGIN
+    SELECT * INTO was FROM settlements AS s WHERE s.ticker = on_ticker FOR UPDATE;
+    is_new := worth <> was.value AND happened >= was.settled_at;
+    IF is_new IS NOT TRUE THEN
+        is_new := false;
+        RETURN;
+    END IF;
+    UPDATE settlements AS s SET result = outcome, value = worth, settled_at = happened, revenue_cents = revenue,
+        revision = s.revision + 1 WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+    SELECT * INTO held FROM posted_position(on_ticker);
+    difference := settled_worth(seen.value, held.yes, held.no) - settled_worth(was.value, held.yes, held.no);
+    INSERT INTO ledger_transactions (at, kind, ticker, revision) VALUES (happened, 'correction', on_ticker, seen.revision)
+        RETURNING transaction_id INTO number;
+    INSERT INTO postings (transaction_id, account, amount)
+    VALUES (number, 'cash', difference), (number, 'settlement', -difference);
+    UPDATE trades AS t SET payout = own_price(t.side, seen.value) * (t.entry_quantity - t.exit_quantity)
+        WHERE t.ticker = on_ticker AND t.ended_by = 'settlement' RETURNING t.trade_id, t.payout INTO of_trade, paid;
+    INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement corrected', of_trade, jsonb_build_object(
+        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text));
 END $$;
 
 -- What each counter must be, from the rows that it counts.

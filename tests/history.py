@@ -37,7 +37,7 @@ STEPS = (
         AND o.filled > 0
     """,
     """
-    INSERT INTO settlements SELECT ticker, 'yes', closed_at, 1000 FROM trades
+    INSERT INTO settlements (ticker, result, value, settled_at, revenue_cents) SELECT ticker, 'yes', 1, closed_at, 1000 FROM trades
     WHERE ticker = ANY (SELECT 'T-' || i FROM generate_series($1::int, $2::int) AS i) AND $3::timestamptz IS NOT NULL
         AND ended_by = 'settlement'
     """,

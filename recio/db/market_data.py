@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from decimal import Decimal
 
 from asyncpg import Record
@@ -24,6 +25,10 @@ _MARKET = """
         fee_multiplier = excluded.fee_multiplier,
         last_seen = now()
 """
+_EXPIRE_MARKETS = """
+    DELETE FROM markets AS m WHERE m.close_time < $1
+        AND NOT EXISTS (SELECT FROM trades AS t WHERE t.ticker = m.ticker AND t.state NOT IN ('closed', 'void'))
+"""
 _MARKETS = "SELECT * FROM markets WHERE ticker = ANY($1::text[])"
 _SECONDS = """
     INSERT INTO price_seconds (symbol, second, price)
@@ -37,6 +42,11 @@ async def note_markets(connection: Connection, markets: Sequence[Market]) -> Non
     """What the venue now says of these markets; a ladder is one batch."""
     if markets:
         await connection.executemany(_MARKET, [_row(market) for market in markets])
+
+
+async def expire_markets(connection: Connection, before: datetime) -> None:
+    """Forget the markets that closed before, but for those that are held: the venue tells of the rest when it is asked."""
+    await connection.execute(_EXPIRE_MARKETS, before)
 
 
 def _row(market: Market) -> tuple[object, ...]:

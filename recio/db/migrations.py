@@ -263,6 +263,34 @@ STEPS: tuple[Migration, ...] = (
         afterwards="SELECT count_anew()",
     ),
     Migration(version=17, name="what rules remember", sql="SELECT 1"),
+    Migration(
+        version=18,
+        name="settlements at a value, and their corrections",
+        sql="""
+            ALTER TABLE settlements
+                ADD COLUMN value numeric(6, 4) CHECK (value BETWEEN 0 AND 1),
+                ADD COLUMN revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+                DROP CONSTRAINT settlements_result_check,
+                ADD CONSTRAINT settlements_result_check CHECK (result IN ('yes', 'no', 'scalar'));
+            UPDATE settlements SET value = (result = 'yes')::integer;
+            ALTER TABLE settlements ALTER COLUMN value SET NOT NULL,
+                ADD CONSTRAINT settlements_value_of_result
+                    CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END);
+            DO $$
+            BEGIN
+                IF to_regclass('ledger_transactions') IS NOT NULL THEN
+                    ALTER TABLE ledger_transactions
+                        ADD COLUMN revision integer,
+                        DROP CONSTRAINT IF EXISTS ledger_transactions_kind_check,
+                        DROP CONSTRAINT IF EXISTS postings_kind_check;
+                    ALTER TABLE ledger_transactions
+                        ADD CONSTRAINT ledger_transactions_kind_check CHECK (kind IN ('fill', 'settlement', 'correction')),
+                        ADD CONSTRAINT ledger_transactions_revision CHECK ((kind = 'correction') = (revision IS NOT NULL));
+                END IF;
+            END $$;
+            DROP FUNCTION IF EXISTS winning_quantity(text, numeric, numeric);
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

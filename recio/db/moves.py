@@ -15,14 +15,15 @@ from recio.rules.account import lifecycle
 from recio.rules.account.held import Written
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
-    PAYOUT_PER_UNIT,
     ClientOrderId,
-    Money,
+    Price,
     Quantity,
     Side,
     TradeId,
     VenueOrderId,
+    complement,
     money_text,
+    notional,
     quantity_text,
 )
 
@@ -106,9 +107,9 @@ async def settle_trade(
         await _move_trade(connection, trade, state, at)
         reached(CrashPoint.TRADE_MOVED)
     if state is TradeState.OPEN and is_settled:
-        result = await orders.settled_result(connection, trade.ticker)
-        if result is not None:
-            await _pay_out(connection, trade, result, at)
+        settled = await orders.settled_at(connection, trade.ticker)
+        if settled is not None:
+            await _pay_out(connection, trade, *settled, at)
             reached(CrashPoint.SETTLEMENT_PAID)
     return _with_trade(changes, trade, await held_rows.written(connection, trade_id, touched))
 
@@ -124,15 +125,15 @@ async def _move_trade(connection: Connection, trade: TradeView, state: TradeStat
     await audit_log.append(connection, at, f"trade {state.value}", trade_id=trade.trade_id)
 
 
-async def _pay_out(connection: Connection, trade: TradeView, result: Side, at: datetime) -> None:
-    payout = Money(trade.held * PAYOUT_PER_UNIT if trade.side is result else 0)
+async def _pay_out(connection: Connection, trade: TradeView, result: str, value: Price, at: datetime) -> None:
+    payout = notional(value if trade.side is Side.YES else complement(value), trade.held)
     await trades.end(connection, trade.trade_id, TradeState.CLOSED, at, "settlement", payout)
     await audit_log.append(
         connection,
         at,
         "trade settled",
         trade_id=trade.trade_id,
-        detail={"result": result.value, "payout": money_text(payout)},
+        detail={"result": result, "payout": money_text(payout)},
     )
 
 

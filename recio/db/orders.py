@@ -5,7 +5,7 @@ An order's row exists, committed, before its request leaves; nothing here ever d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from asyncpg import Record
@@ -18,8 +18,8 @@ from recio.units import (
     BookSide,
     ClientOrderId,
     FillId,
+    Price,
     Quantity,
-    Side,
     Ticker,
     TradeId,
     VenueOrderId,
@@ -48,10 +48,11 @@ _FILL = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (fill_id) DO NOTHING RETURNING fill_id
 """
 _SETTLEMENT = """
-    INSERT INTO settlements (ticker, result, settled_at, revenue_cents) VALUES ($1, $2, $3, $4)
+    INSERT INTO settlements (ticker, result, value, settled_at, revenue_cents) VALUES ($1, $2, $3, $4, $5)
     ON CONFLICT (ticker) DO NOTHING RETURNING ticker
 """
-_RESULT = "SELECT result FROM settlements WHERE ticker = $1"
+_CORRECTION = "SELECT * FROM correct_settlement($1, $2, $3, $4, $5, $6)"
+_SETTLED = "SELECT result, value FROM settlements WHERE ticker = $1"
 _WITHOUT_ROW = """
     SELECT seen.id FROM unnest($1::text[]) AS seen (id)
     WHERE NOT EXISTS (SELECT FROM orders AS o WHERE o.client_order_id = seen.id) ORDER BY seen.id
@@ -64,9 +65,10 @@ _STATES = """
     SELECT client_order_id, venue_order_id, state FROM orders WHERE client_order_id = ANY($1::text[])
     UNION SELECT client_order_id, venue_order_id, state FROM orders WHERE venue_order_id = ANY($2::text[])
 """
-_SETTLEMENTS_WITHOUT_ROW = """
-    SELECT seen.ticker FROM unnest($1::text[]) AS seen (ticker)
-    WHERE NOT EXISTS (SELECT FROM settlements AS s WHERE s.ticker = seen.ticker)
+_SETTLEMENTS_TO_TELL = """
+    SELECT seen.ticker FROM unnest($1::text[], $2::numeric[], $3::timestamptz[]) AS seen (ticker, value, at)
+    LEFT JOIN settlements AS s ON s.ticker = seen.ticker
+    WHERE s.ticker IS NULL OR (s.value <> seen.value AND seen.at >= s.settled_at)
 """
 _BACKFILL_FROM = """
     SELECT coalesce(
@@ -130,15 +132,26 @@ async def insert_fill(connection: Connection, fill: FillSeen) -> bool:
 
 async def insert_settlement(connection: Connection, seen: SettlementSeen) -> bool:
     """True if the settlement is new."""
-    return None is not await connection.fetchval(
-        _SETTLEMENT, seen.ticker, seen.result.value, seen.settled_at, seen.revenue_cents
-    )
+    return None is not await connection.fetchval(_SETTLEMENT, *_settlement(seen))
 
 
-async def settled_result(connection: Connection, ticker: Ticker) -> Side | None:
-    """What the venue said this market settled at, if it did."""
-    result = await connection.fetchval(_RESULT, ticker)
-    return None if result is None else Side(result)
+async def correct_settlement(
+    connection: Connection, seen: SettlementSeen, now: datetime
+) -> tuple[bool, TradeId | None]:
+    """Whether a market that is settled got another value, and the trade that it ended, with its money."""
+    row = await connection.fetchrow(_CORRECTION, *_settlement(seen), now)
+    assert row is not None, "a function of the schema has one row"
+    return row["is_new"], row["of_trade"]
+
+
+def _settlement(seen: SettlementSeen) -> tuple[object, ...]:
+    return seen.ticker, seen.word, price_decimal(seen.yes_value), seen.settled_at, seen.revenue_cents
+
+
+async def settled_at(connection: Connection, ticker: Ticker) -> tuple[str, Price] | None:
+    """What the venue said this market settled at, in a word and as the value of one YES, if it did."""
+    row = await connection.fetchrow(_SETTLED, ticker)
+    return None if row is None else (row["result"], price_of(row["value"]))
 
 
 async def without_row(connection: Connection, ids: Iterable[ClientOrderId]) -> tuple[ClientOrderId, ...]:
@@ -164,9 +177,12 @@ async def states(
     }
 
 
-async def settlements_without_row(connection: Connection, tickers: Iterable[Ticker]) -> frozenset[Ticker]:
-    """Of which of these markets no settlement is recorded."""
-    rows = await connection.fetch(_SETTLEMENTS_WITHOUT_ROW, list(tickers))
+async def settlements_to_tell(connection: Connection, listed: Sequence[SettlementSeen]) -> frozenset[Ticker]:
+    """Of which of these markets no settlement is recorded, or another one that is not newer."""
+    values = [price_decimal(each.yes_value) for each in listed]
+    rows = await connection.fetch(
+        _SETTLEMENTS_TO_TELL, [each.ticker for each in listed], values, [each.settled_at for each in listed]
+    )
     return frozenset(Ticker(row["ticker"]) for row in rows)
 
 

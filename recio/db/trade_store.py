@@ -269,13 +269,20 @@ async def _record_fill(connection: Connection, fill: FillSeen, now: datetime) ->
 
 async def _record_settlement(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
     if not await orders.insert_settlement(connection, seen):
-        return NOTHING
+        return await _record_correction(connection, seen, now)
     await general_ledger.post_settlement(connection, seen.ticker)
     reached(CrashPoint.SETTLEMENT_INSERTED)
     trade_id = await trades.live_on(connection, seen.ticker)
     if trade_id is None:
         return Changes(is_new=True)
     return await settle_trade(connection, trade_id, None, now, Changes(is_new=True, is_ours=True))
+
+
+async def _record_correction(connection: Connection, seen: SettlementSeen, now: datetime) -> Changes:
+    is_new, trade_id = await orders.correct_settlement(connection, seen, now)
+    if trade_id is None:
+        return Changes(is_new=is_new)
+    return Changes(is_new=True, is_ours=True, written=await held_rows.written(connection, trade_id, None))
 
 
 async def _record_close_moved(connection: Connection, moved: CloseMoved, now: datetime) -> Changes:

@@ -9,6 +9,7 @@ from asyncpg import Record
 
 from recio.db.connection import Connection
 from recio.messages.orders import TradeState, TradeView
+from recio.rules.account.reconcile import MarketLedger
 from recio.units import (
     EventTicker,
     Money,
@@ -27,6 +28,13 @@ _MOVE = "UPDATE trades SET state = $2 WHERE trade_id = $1"
 _END = "UPDATE trades SET state = $2, closed_at = $3, ended_by = $4, payout = $5 WHERE trade_id = $1"
 _MOVE_CLOSE = """
     UPDATE trades SET closes_at = $2 WHERE ticker = $1 AND is_live AND closes_at <> $2 RETURNING trade_id
+"""
+_LEDGERS = """
+    SELECT p.ticker, p.yes, p.no, s.ticker IS NOT NULL AS is_settled, p.yes - p.no
+        - coalesce((t.entry_quantity - t.exit_quantity) * CASE t.side WHEN 'yes' THEN 1 ELSE -1 END, 0) AS external
+    FROM market_positions AS p LEFT JOIN settlements AS s ON s.ticker = p.ticker
+    LEFT JOIN trades AS t ON t.ticker = p.ticker AND t.state NOT IN ('closed', 'void')
+    WHERE p.ticker = ANY($1::text[])
 """
 _EVER_TRADED = "SELECT ticker FROM market_entries WHERE ticker = ANY($1::text[])"
 
@@ -72,6 +80,19 @@ async def end(
 async def ever_traded(connection: Connection, tickers: list[Ticker]) -> frozenset[Ticker]:
     """Which of these markets recio ever traded."""
     return frozenset(Ticker(row["ticker"]) for row in await connection.fetch(_EVER_TRADED, tickers))
+
+
+async def ledgers(connection: Connection, tickers: Iterable[Ticker]) -> dict[Ticker, MarketLedger]:
+    """What the posted fills of these markets add up to, and what of it no live trade holds; none where nothing was posted."""
+    return {
+        Ticker(row["ticker"]): MarketLedger(
+            yes=quantity_of(row["yes"]),
+            no=quantity_of(row["no"]),
+            external=quantity_of(row["external"]),
+            is_settled=row["is_settled"],
+        )
+        for row in await connection.fetch(_LEDGERS, list(tickers))
+    }
 
 
 def trade_view(row: Record) -> TradeView:

@@ -7,25 +7,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-import structlog
 
 from recio import units
 from recio.kalshi import account_bodies, historical
-from recio.kalshi.account_bodies import Fills, Orders, Positions, list_params
+from recio.kalshi.account_bodies import (
+    FillBody,
+    Fills,
+    OrderBody,
+    Orders,
+    PositionBody,
+    Positions,
+    list_params,
+)
 from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.responses import Instant, read_amount
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
-from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Side, Ticker, VenueOrderId
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 
 SURELY_LIVE = timedelta(days=1)
 """What is younger is never in the historical tier alone: the live lists reach back for weeks."""
+CENTS = 100
 URGENT = Priority.ORDER_READ
 BALANCE_PATH = "/portfolio/balance"
+POSITIONS, FILLS, ORDERS, SETTLEMENTS = "positions", "fills", "orders", "settlements"
+"""The lists by which rows that were set aside are asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,8 @@ class HeldPositions:
 
     quantities: Mapping[Ticker, Quantity]
     costs: Mapping[Ticker, Money]
+    unread: frozenset[Ticker] | None = frozenset()
+    """Markets whose position could not be read; None: it may be that of any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +77,7 @@ class _Balance(msgspec.Struct):
 class _RestingRow(msgspec.Struct):
     order_id: str
     ticker: str
-    status: VenueOrderStatus
+    status: str
     remaining_count_fp: str
     client_order_id: str | None = None
     exchange_index: int | None = None
@@ -76,19 +86,22 @@ class _RestingRow(msgspec.Struct):
 
 
 class _RestingRows(msgspec.Struct):
-    orders: list[_RestingRow]
+    orders: list[msgspec.Raw]
     cursor: str = ""
 
 
 class _Settlement(msgspec.Struct):
     ticker: str
     market_result: str
-    revenue: int
     settled_time: Instant
+    revenue: int | None = None
+    value: int | None = None
+    yes_count_fp: str | None = None
+    no_count_fp: str | None = None
 
 
 class _Settlements(msgspec.Struct):
-    settlements: list[_Settlement]
+    settlements: list[msgspec.Raw]
     cursor: str = ""
 
 
@@ -130,20 +143,22 @@ async def balance(rest: KalshiRest, exchange_index: int | None) -> Money:
 async def positions(rest: KalshiRest) -> HeldPositions:
     """Signed positions, + YES and - NO, and what they cost; markets without one are left out."""
     pages = await rest.pages("/portfolio/positions", Positions, list_params(None))
-    held = account_bodies.held_positions(pages)
+    rows = (raw for page in pages for raw in page.market_positions)
+    turned = rest.set_aside.readable(POSITIONS, rows, PositionBody, account_bodies.position_from_row)
+    held = [(ticker, quantity, cost) for ticker, quantity, cost in turned if quantity]
     return HeldPositions(
-        quantities={ticker: quantity for ticker, (quantity, _) in held.items()},
-        costs={ticker: cost for ticker, (_, cost) in held.items()},
+        quantities={ticker: quantity for ticker, quantity, _ in held},
+        costs={ticker: cost for ticker, _, cost in held},
+        unread=rest.set_aside.tickers(POSITIONS),
     )
 
 
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Every fill since a time, oldest first, each once, also where it has left the live list."""
     pages = await rest.pages("/portfolio/fills", Fills, list_params(since), priority=URGENT)
-    seen = {
-        each.fill_id: each
-        for each in (account_bodies.fill_from_row(row) for page in pages for row in page.fills)
-    }
+    rows = (raw for page in pages for raw in page.fills)
+    turned = rest.set_aside.readable(FILLS, rows, FillBody, account_bodies.fill_from_row)
+    seen = {each.fill_id: each for each in turned}
     limit = await _cutoff(rest, since)
     if limit is not None and (since is None or since < limit.trades):
         older: dict[FillId, FillSeen] = {each.fill_id: each for each in await historical.fills(rest, since)}
@@ -155,10 +170,9 @@ async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | N
     """Every order since a time, of one market or of all, each once, also where it has left the live list."""
     params = list_params(since, ticker)
     pages = await rest.pages("/portfolio/orders", Orders, params, priority=URGENT)
-    seen = {
-        each.venue_order_id: each
-        for each in (account_bodies.order_from_row(row) for page in pages for row in page.orders)
-    }
+    rows = (raw for page in pages for raw in page.orders)
+    turned = rest.set_aside.readable(ORDERS, rows, OrderBody, account_bodies.order_from_row)
+    seen = {each.venue_order_id: each for each in turned}
     limit = await _cutoff(rest, since)
     if limit is not None and (since is None or since < limit.orders):
         older = await historical.orders(rest, ticker=ticker, since=since)
@@ -170,19 +184,24 @@ async def resting(rest: KalshiRest) -> tuple[RestingOrder, ...]:
     """Every order that rests now, by whomever it was placed."""
     params = list_params(None) | {"status": VenueOrderStatus.RESTING.value}
     pages = await rest.pages("/portfolio/orders", _RestingRows, params, priority=URGENT)
-    rows = {row.order_id: row for page in pages for row in page.orders}
-    return tuple(
-        RestingOrder(
-            client_order_id=ClientOrderId(row.client_order_id) if row.client_order_id else None,
-            resting=Resting(
-                venue_order_id=VenueOrderId(row.order_id),
-                ticker=Ticker(row.ticker),
-                exchange_index=row.exchange_index,
-            ),
-            worst_cost=_worst_cost(row),
-        )
-        for row in rows.values()
-        if row.status is VenueOrderStatus.RESTING
+    rows = (raw for page in pages for raw in page.orders)
+    turned = rest.set_aside.readable("resting orders", rows, _RestingRow, _resting_order)
+    resting = {each.resting.venue_order_id: each for each in turned if each is not None}
+    return tuple(resting.values())
+
+
+def _resting_order(row: _RestingRow) -> RestingOrder | None:
+    """None for one that rests no more. A status of tomorrow is taken for resting: who cancels it hears the truth of it."""
+    if row.status in (VenueOrderStatus.CANCELED, VenueOrderStatus.EXECUTED):
+        return None
+    return RestingOrder(
+        client_order_id=ClientOrderId(row.client_order_id) if row.client_order_id else None,
+        resting=Resting(
+            venue_order_id=VenueOrderId(row.order_id),
+            ticker=Ticker(row.ticker),
+            exchange_index=row.exchange_index,
+        ),
+        worst_cost=_worst_cost(row),
     )
 
 
@@ -206,24 +225,35 @@ def external_cost(
 
 
 async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:
-    """Every settlement since a time; one that is neither yes nor no is reported and left out."""
-    found: list[SettlementSeen] = []
-    for page in await rest.pages("/portfolio/settlements", _Settlements, list_params(since)):
-        for each in page.settlements:
-            if each.market_result not in ("yes", "no"):
-                log.warning(
-                    "settlement left out: neither yes nor no", ticker=each.ticker, result=each.market_result
-                )
-                continue
-            found.append(
-                SettlementSeen(
-                    ticker=Ticker(each.ticker),
-                    result=Side(each.market_result),
-                    settled_at=each.settled_time.astimezone(UTC),
-                    revenue_cents=each.revenue,
-                )
-            )
-    return tuple(found)
+    """Every settlement since a time; one whose value cannot be made out is set aside, and its market waits for a person."""
+    pages = await rest.pages("/portfolio/settlements", _Settlements, list_params(since))
+    rows = (raw for page in pages for raw in page.settlements)
+    return tuple(rest.set_aside.readable(SETTLEMENTS, rows, _Settlement, _settlement))
+
+
+def _settlement(row: _Settlement) -> SettlementSeen:
+    result = Side(row.market_result) if row.market_result in tuple(Side) else None
+    return SettlementSeen(
+        ticker=Ticker(row.ticker),
+        result=result,
+        settled_at=row.settled_time.astimezone(UTC),
+        revenue_cents=row.revenue or 0,
+        value=None if result is not None else _value_of(row),
+    )
+
+
+def _value_of(row: _Settlement) -> Price:
+    """What one YES pays of a market that neither side won, whatever word the venue has for that. Raises UnitError."""
+    if row.value is not None and 0 <= row.value <= CENTS:
+        return Price(row.value * CENTS)
+    yes = units.quantity(row.yes_count_fp or "0")
+    no = units.quantity(row.no_count_fp or "0")
+    # A hundredth of a contract that is worth a dollar pays a cent.
+    if row.revenue is not None and (yes > 0) is not (no > 0):
+        own, rest = divmod(row.revenue * units.ONE_DOLLAR, yes or no)
+        if not rest and 0 <= own <= units.ONE_DOLLAR:
+            return Price(own) if yes else units.complement(Price(own))
+    raise units.UnitError(f"market_result {row.market_result[:40]!r} does not say what a contract pays")
 
 
 async def _cutoff(rest: KalshiRest, since: datetime | None) -> Cutoff | None:

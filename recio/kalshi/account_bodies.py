@@ -1,4 +1,4 @@
-"""Turns rows of the account's lists into messages, exactly; a row that is not understood is never completed or left out."""
+"""Turns rows of the account's lists into messages, exactly; a row that is not understood is never completed."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from recio import units
+from recio.kalshi.amounts import contract_count, trade_price
 from recio.kalshi.responses import Instant, read_amount
 from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import (
@@ -30,7 +31,7 @@ class PositionBody(msgspec.Struct):
 
 
 class Positions(msgspec.Struct):
-    market_positions: list[PositionBody]
+    market_positions: list[msgspec.Raw]
     cursor: str = ""
 
 
@@ -47,7 +48,7 @@ class FillBody(msgspec.Struct):
 
 
 class Fills(msgspec.Struct):
-    fills: list[FillBody]
+    fills: list[msgspec.Raw]
     cursor: str = ""
 
 
@@ -61,19 +62,19 @@ class OrderBody(msgspec.Struct):
 
 
 class Orders(msgspec.Struct):
-    orders: list[OrderBody]
+    orders: list[msgspec.Raw]
     cursor: str = ""
 
 
 def fill_from_row(each: FillBody) -> FillSeen:
-    """Raises Transient naming a field that is out of its unit."""
+    """Raises UnitError or Transient naming a field that is out of its unit."""
     return FillSeen(
         fill_id=FillId(each.trade_id),
         venue_order_id=VenueOrderId(each.order_id),
         ticker=Ticker(each.ticker),
         book_side=each.book_side,
-        price=read_amount(units.price, each.yes_price_dollars, "yes_price_dollars"),
-        quantity=read_amount(units.quantity, each.count_fp, "count_fp"),
+        price=trade_price(each.yes_price_dollars),
+        quantity=contract_count(each.count_fp, "count_fp", least=1),
         fee=read_amount(units.money, each.fee_cost, "fee_cost"),
         is_taker=each.is_taker,
         at=each.created_time.astimezone(UTC),
@@ -81,28 +82,21 @@ def fill_from_row(each: FillBody) -> FillSeen:
 
 
 def order_from_row(each: OrderBody) -> OrderSeen:
-    """Raises Transient naming a field that is out of its unit."""
+    """Raises UnitError naming a field that is out of its unit."""
     return OrderSeen(
         venue_order_id=VenueOrderId(each.order_id),
         client_order_id=ClientOrderId(each.client_order_id) if each.client_order_id else None,
         ticker=Ticker(each.ticker),
         status=each.status,
-        filled=read_amount(units.quantity, each.fill_count_fp, "fill_count_fp"),
-        remaining=read_amount(units.quantity, each.remaining_count_fp, "remaining_count_fp"),
+        filled=contract_count(each.fill_count_fp, "fill_count_fp"),
+        remaining=contract_count(each.remaining_count_fp, "remaining_count_fp"),
     )
 
 
-def held_positions(pages: list[Positions]) -> dict[Ticker, tuple[Quantity, Money]]:
-    """Signed position, + YES and - NO, and its cost by market; markets without a position are left out.
-
-    The cost is the venue's own figure, or the whole payout where it gives none.
-    """
-    found: dict[Ticker, tuple[Quantity, Money]] = {}
-    for each in (row for page in pages for row in page.market_positions):
-        quantity = read_amount(units.quantity, each.position_fp, "position_fp")
-        if quantity:
-            found[Ticker(each.ticker)] = (quantity, _cost(each, quantity))
-    return found
+def position_from_row(each: PositionBody) -> tuple[Ticker, Quantity, Money]:
+    """Market, signed position, + YES and - NO, and its cost: the venue's own figure, or the whole payout where it gives none."""
+    quantity = read_amount(units.quantity, each.position_fp, "position_fp")
+    return Ticker(each.ticker), quantity, _cost(each, quantity)
 
 
 def list_params(since: datetime | None, ticker: Ticker | None = None) -> dict[str, str]:

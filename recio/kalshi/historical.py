@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from recio.kalshi import account_bodies
-from recio.kalshi.account_bodies import Fills, Orders, list_params
+from recio.kalshi.account_bodies import FillBody, Fills, OrderBody, Orders, list_params
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.responses import NOT_FOUND, Instant, decoded
 from recio.kalshi.rest import KalshiRest
@@ -16,6 +16,7 @@ from recio.messages.account import FillSeen, OrderSeen
 from recio.units import Ticker
 
 CUTOFF = "/historical/cutoff"
+OLD_ORDERS = "historical orders"
 NO_SUCH_PATH = b"404 page not found"
 
 
@@ -48,11 +49,13 @@ async def cutoff(rest: KalshiRest) -> Cutoff | None:
 async def fills(rest: KalshiRest, since: datetime | None) -> tuple[FillSeen, ...]:
     """Our fills that have left the live list, since a time."""
     pages = await rest.pages("/historical/fills", Fills, list_params(since))
-    found = (account_bodies.fill_from_row(each) for page in pages for each in page.fills)
+    rows = (raw for page in pages for raw in page.fills)
+    found = rest.set_aside.readable("historical fills", rows, FillBody, account_bodies.fill_from_row)
     return tuple(each for each in found if since is None or each.at >= since)
 
 
 async def orders(rest: KalshiRest, *, ticker: Ticker | None, since: datetime | None) -> tuple[OrderSeen, ...]:
     """Our orders that have left the live list."""
     pages = await rest.pages("/historical/orders", Orders, list_params(since, ticker))
-    return tuple(account_bodies.order_from_row(each) for page in pages for each in page.orders)
+    rows = (raw for page in pages for raw in page.orders)
+    return tuple(rest.set_aside.readable(OLD_ORDERS, rows, OrderBody, account_bodies.order_from_row))

@@ -22,6 +22,7 @@ from recio.kalshi.responses import (
     decoded,
     exception_for,
 )
+from recio.kalshi.set_aside import SetAside
 from recio.kalshi.signing import KeyProof, PreparedSignatures, Signer
 from recio.kalshi.venue_clock import VenueClock
 
@@ -45,6 +46,8 @@ class KalshiRest:
     venue_clock: VenueClock = field(default_factory=VenueClock)
     prepared: PreparedSignatures = field(default_factory=PreparedSignatures)
     key_proof: KeyProof = field(default_factory=KeyProof)
+    set_aside: SetAside = field(default_factory=SetAside)
+    """Rows of lists that could not be read."""
 
     @property
     def clock_offset(self) -> float | None:

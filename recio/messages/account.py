@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from recio.units import (
+    ONE_DOLLAR,
+    BookSide,
+    ClientOrderId,
+    FillId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    VenueOrderId,
+)
 
 
 class VenueOrderStatus(StrEnum):
@@ -62,12 +73,26 @@ class FillSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementSeen:
-    """A market the account held was settled by the venue."""
+    """A market the account held was settled by the venue; a later word on the same market corrects it."""
 
     ticker: Ticker
-    result: Side
+    result: Side | None
+    """None: neither side won, and each contract is worth what `value` says."""
     settled_at: datetime
     revenue_cents: int
+    value: Price | None = None
+    """What one contract of YES pays; None where the result says it."""
+
+    @property
+    def word(self) -> str:
+        return "scalar" if self.result is None else self.result.value
+
+    @property
+    def yes_value(self) -> Price:
+        """What one contract of YES pays."""
+        if self.value is not None:
+            return self.value
+        return ONE_DOLLAR if self.result is Side.YES else Price(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +137,9 @@ class PositionDifference:
     ticker: Ticker
     venue: Quantity
     ours: Quantity
+    """By the fills, those of orders that are not ours among them."""
+    is_external: bool = False
+    """Fills that are not ours explain it, and leave less than a trade of ours holds, which `ours` is then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,4 +162,8 @@ class AccountView:
     external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
     """What positions and resting orders that were made without recio have cost or may cost, at their worst."""
     external_orders: int = 0
+    contradicted: tuple[ClientOrderId, ...] = ()
+    """Orders that count as never arrived, or as refused, and are at the venue all the same."""
+    unsettled: tuple[Ticker, ...] = ()
+    """Markets of ours that the venue has settled in a way that cannot be read."""
     """Orders resting at the venue that are not ours."""

@@ -21,7 +21,16 @@ from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
 from recio.db.connection import Connection, transaction
 from recio.kalshi import account, account_limits
+from recio.kalshi.account_figures import (
+    Figures,
+    cash_at_rest,
+    read_as_of,
+    read_figures,
+    venue_ahead_at_most,
+    venue_time,
+)
 from recio.kalshi.answers import Round
+from recio.kalshi.historical import OLD_ORDERS
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import (
     AccountChannelsOpened,
@@ -39,12 +48,23 @@ from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades, OrderView
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.market_facts import untold
-from recio.rules.account.reconcile import Absence, CashMismatch, absence_margin, cash_cause, compare
+from recio.rules.account.reconcile import (
+    Absence,
+    CashMismatch,
+    MarketLedger,
+    Suspicion,
+    absence_margin,
+    compare,
+    confirmed,
+    made_externally,
+    suspected,
+)
+from recio.rules.market.market_board import traded_shard
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.units import ClientOrderId, Money, Ticker, money_decimal
+from recio.units import ClientOrderId, Money, Quantity, Ticker, money_decimal
 from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -52,28 +72,13 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 CYCLE = 1.0
 """Host seconds between two signs of life while there is nothing to do but wait."""
 HURRY = 1.0
-"""Host seconds between two comparisons while an order is unknown, a fill is missing or a trade waits
-for its settlement."""
+"""Host seconds between two comparisons while an order, a fill or the settlement of a trade is waited for."""
 SETTLED_LAG = 30.0
 """Host seconds by which the list of settlements may lag behind the socket."""
+CORRECTED_WITHIN = timedelta(hours=24)
+"""Market time for which the venue's settlements are read again, because it may correct them."""
 OVERLAP = timedelta(minutes=10)
 """Market time by which each read of fills and settlements reaches behind the one before."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Figures:
-    """What one complete read of the account says."""
-
-    as_of: datetime
-    balance_at: datetime
-    """Of our clock: what was done before is in the balance."""
-    balance: Money
-    """On the shard that is traded."""
-    cash: Money
-    """On all shards."""
-    positions: account.HeldPositions
-    manual: tuple[account.RestingOrder, ...]
-    """Orders that rest and are not ours."""
 
 
 @dataclass(slots=True)
@@ -83,7 +88,12 @@ class _Memory:
     since: datetime | None = None
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     cash: CashMismatch = field(default_factory=CashMismatch)
-    suspects: Mapping[Ticker, PositionDifference] = field(default_factory=dict[Ticker, PositionDifference])
+    suspects: Mapping[Ticker, Suspicion] = field(default_factory=dict[Ticker, Suspicion])
+    external: Mapping[Ticker, Quantity] = field(default_factory=dict[Ticker, Quantity])
+    """In markets that are traded, by fills of orders that are not ours."""
+    must_list: bool = False
+    """Whether orders are to be listed though none is unresolved: some fill belongs to none of ours."""
+    contradicted: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     unrecorded: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     compared: int = 0
     limits_known: bool = False
@@ -208,39 +218,26 @@ class AccountSync:
         if trades is None:
             return
         reached(CrashPoint.COMPARISON_BEGUN)
-        as_of = await memory.round.ask(account.as_of(self.rest))
-        reached(CrashPoint.AS_OF_READ)
-        say(memory.sentence)
+        as_of = await read_as_of(self.rest, memory.round, lambda: say(memory.sentence))
         await self._tell_facts(trades, as_of, memory, say)
-        positions = await memory.round.ask(account.positions(self.rest))
-        reached(CrashPoint.POSITIONS_READ)
-        say(memory.sentence)
-        resting = await memory.round.ask(account.resting(self.rest))
-        reached(CrashPoint.RESTING_READ)
-        say(memory.sentence)
-        # Last, because it may be asked for once a second only: no fact waits for it.
-        balance_at = self.clock.utc()
-        balances = await memory.round.ask(account.balances(self.rest, self._exchange_index()))
-        reached(CrashPoint.BALANCE_READ)
-        say(memory.sentence)
-        if memory.round.faults or as_of is None or balances is None or positions is None or resting is None:
-            return
-        figures = _Figures(
-            as_of=as_of,
-            balance_at=min(balance_at, as_of - self._venue_ahead_at_most()),
-            balance=account.spendable(balances, self._exchange_index()),
-            cash=balances.total,
-            positions=positions,
-            manual=tuple(each for each in resting if not self._is_ours(each)),
+        figures = await read_figures(
+            self.rest,
+            self.clock,
+            memory.round,
+            lambda: say(memory.sentence),
+            as_of,
+            traded_shard(self.board.get()),
         )
+        if memory.round.faults or figures is None:
+            return
         await self._publish(memory, trades, figures, say)
         reached(CrashPoint.ACCOUNT_PUBLISHED)
         # Whatever still waits for a fact keeps the window of the reads open that far back.
         waiting = [
             *(order.created_at for order in trades.orders),
-            *(each.closes_at for each in trades.trades if each.closes_at <= as_of),
+            *(each.closes_at for each in trades.trades if each.closes_at <= figures.as_of),
         ]
-        memory.since = min([as_of, *waiting]) - OVERLAP
+        memory.since = min([figures.as_of, *waiting]) - OVERLAP
 
     async def _tell_facts(
         self, trades: OpenTrades, as_of: datetime | None, memory: _Memory, say: Say
@@ -254,7 +251,8 @@ class AccountSync:
         await self._resolve(trades, as_of, memory)
         reached(CrashPoint.ORDERS_RESOLVED)
         say(memory.sentence)
-        settlements = await memory.round.ask(account.settlements(self.rest, memory.since))
+        since = None if memory.since is None else memory.since - CORRECTED_WITHIN
+        settlements = await memory.round.ask(account.settlements(self.rest, since))
         reached(CrashPoint.SETTLEMENTS_READ)
         for settlement in await sifting.unrecorded_settlements(self.pool, settlements or ()):
             await self.venue_facts.send(settlement)
@@ -268,7 +266,7 @@ class AccountSync:
             order.client_order_id: memory.absences.get(order.client_order_id, Absence())
             for order in unresolved
         }
-        if not trades.orders and memory.compared:
+        if not trades.orders and memory.compared and not memory.must_list:
             return
         since = (
             min((order.created_at for order in trades.orders), default=as_of or self.clock.utc()) - OVERLAP
@@ -280,18 +278,15 @@ class AccountSync:
         reached(CrashPoint.ORDERS_READ)
         if listed is None:
             return
-        await self._find_unrecorded(listed, memory)
         ours = [each for each in listed if self._is_ours(each)]
+        memory.unrecorded |= await sifting.without_row(self.pool, ours)
+        memory.contradicted |= await sifting.contradicted(self.pool, ours)
+        memory.must_list = False
         for seen in await sifting.news_of_orders(self.pool, ours, trades.orders):
             await self.venue_facts.send(seen)
             reached(CrashPoint.ORDER_SENT)
         if as_of is not None:
             await self._prove_absent(unresolved, {seen.client_order_id for seen in listed}, as_of, memory)
-
-    def _venue_ahead_at_most(self) -> timedelta:
-        """By how much the venue's clock may be ahead of ours, as far as that is known; never less than nothing."""
-        known = self.rest.venue_clock.offset
-        return timedelta(seconds=0.0 if known is None else max(0.0, known.nearest + known.uncertainty))
 
     async def _prove_absent(
         self,
@@ -304,10 +299,14 @@ class AccountSync:
             return  # what the venue's time says of ours is not known
         margin = absence_margin(self.venue.request_timeout_seconds, self.clock.speed, self.deadline_seconds)
         # The row has our time and the read the venue's: a venue that is ahead reads as newer than it is.
-        margin += self._venue_ahead_at_most()
+        margin += venue_ahead_at_most(self.rest)
         for order in unresolved:
-            absence = memory.absences[order.client_order_id].after(
-                found=order.client_order_id in found, as_of=as_of, sent_by=order.created_at + margin
+            name = order.client_order_id
+            may_be_there = name in found or any(
+                self.rest.set_aside.may_name(rows, name) for rows in (account.ORDERS, OLD_ORDERS)
+            )
+            absence = memory.absences[name].after(
+                found=may_be_there, as_of=as_of, sent_by=order.created_at + margin
             )
             memory.absences[order.client_order_id] = absence
             if absence.proven:
@@ -318,63 +317,80 @@ class AccountSync:
                 )
                 reached(CrashPoint.ABSENCE_SENT)
 
-    async def _find_unrecorded(self, listed: Iterable[OrderSeen], memory: _Memory) -> None:
-        """Every order has a row before it leaves: one of ours without a row was sent by a run that these
-        rows do not remember."""
-        ours = [each.client_order_id for each in listed if each.client_order_id and self._is_ours(each)]
-        async with transaction(self.pool) as connection:
-            memory.unrecorded.update(await order_rows.without_row(connection, ours))
-
-    async def _publish(self, memory: _Memory, trades: OpenTrades, figures: _Figures, say: Say) -> None:
-        unsettled = frozenset(order.ticker for order in trades.orders)
-        held = figures.positions.quantities
-        differing = compare(held, trades.trades, unsettled, self.clock.utc())
-        # Reads lag each other: only a difference that two comparisons in a row show is one.
-        confirmed = tuple(each for each in differing if memory.suspects.get(each.ticker) == each)
-        memory.suspects = {each.ticker: each for each in differing}
+    async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:
+        held, manual = figures.positions.quantities, self._manual(figures)
+        balance = account.spendable(figures.balances, traded_shard(self.board.get()))
         async with transaction(self.pool) as connection:
             traded = await trade_rows.ever_traded(connection, list(held))
-            cash_difference = await self._compare_cash(connection, memory, trades, figures.cash)
+            ledgers = await trade_rows.ledgers(connection, {*held, *(each.ticker for each in trades.trades)})
+            cash_difference = await self._compare_cash(connection, memory, trades, figures)
+        differences = self._differences(memory, trades, figures, ledgers)
+        foreign = made_externally(ledgers, traded)
+        memory.must_list |= foreign != memory.external
+        memory.external = foreign
         memory.compared += 1
-        external = tuple(sorted(held.keys() - traded))
+        external = tuple(sorted((held.keys() - traded) | (foreign.keys() & held.keys())))
         self.account.set(
             AccountView(
-                balance=figures.balance,
+                balance=balance,
                 positions=held,
-                differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),
+                differences=tuple(each for each in differences if each.ours != 0 or each.ticker in traded),
                 external=external,
-                external_cost=account.external_cost(figures.positions, figures.manual, external),
-                external_orders=len(figures.manual),
+                external_cost=account.external_cost(figures.positions, manual, external),
+                external_orders=len(manual),
                 reconciled_at=self.clock.utc(),
                 balance_at=figures.balance_at,
                 cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
+                contradicted=tuple(sorted(memory.contradicted)),
+                unsettled=self._unsettled(trades),
             )
         )
         memory.sentence = (
-            f"balance ${money_decimal(figures.balance):,.2f}, {len(held)} positions,"
-            f" {len(confirmed)} differences, compared {memory.compared} times"
+            f"balance ${money_decimal(balance):,.2f}, {len(held)} positions,"
+            f" {len(differences)} differences, compared {memory.compared} times"
         )
+        if self.rest.set_aside.count:
+            memory.sentence += f"; {self.rest.set_aside.count} rows could not be read"
         say(memory.sentence)
 
+    def _differences(
+        self,
+        memory: _Memory,
+        trades: OpenTrades,
+        figures: Figures,
+        ledgers: Mapping[Ticker, MarketLedger],
+    ) -> tuple[PositionDifference, ...]:
+        """Of positions, by the rows as they were before the reads and as they are now: what is in motion explains anything."""
+        now, newest = self.clock.utc(), self.open_trades.get() or trades
+        in_motion = {order.ticker for order in (*trades.orders, *newest.orders)}
+        held = figures.positions
+        found = compare(held.quantities, newest.trades, in_motion, now, ledgers, held.unread)
+        differences = confirmed(found, memory.suspects, ledgers, figures.as_of)
+        memory.suspects = suspected(found, ledgers, venue_time(self.rest, self.clock))
+        return differences
+
+    def _unsettled(self, trades: OpenTrades) -> tuple[Ticker, ...]:
+        """Markets in which a trade waits for a settlement that is there and cannot be read."""
+        named = self.rest.set_aside.tickers(account.SETTLEMENTS) or frozenset()
+        return tuple(each.ticker for each in trades.trades if each.ticker in named)
+
     async def _compare_cash(
-        self, connection: Connection, memory: _Memory, trades: OpenTrades, balance: Money
+        self, connection: Connection, memory: _Memory, trades: OpenTrades, figures: Figures
     ) -> Money | None:
         """What the ledger cannot explain of the venue's balance, once it has been the same often enough."""
-        in_ledger, opening = await cash.ledger_cash(connection), await cash.opening_balance(connection)
         quiet = not trades.orders and all(each.closes_at > self.clock.utc() for each in trades.trades)
-        unexplained = Money(balance - in_ledger - (opening or 0))
-        memory.cash = memory.cash.after(unexplained, quiet=quiet)
-        if not memory.cash.is_steady or (opening is not None and unexplained == 0):
-            return None
-        if opening is not None and not await cash.is_accepted(connection, cash_cause(unexplained)):
-            return unexplained
-        await cash.set_opening_balance(connection, self.clock.utc(), balance, in_ledger)
-        memory.cash = CashMismatch()
-        log.info(
-            "cash agreed", balance=f"{money_decimal(balance):f}", ledger_cash=f"{money_decimal(in_ledger):f}"
+        # A row that cannot be read may be all that is missing.
+        quiet &= not any(map(self.rest.set_aside.hides, (account.FILLS, account.SETTLEMENTS)))
+        at_rest = cash_at_rest(self._manual(figures))
+        memory.cash, difference = await cash.compare(
+            connection, memory.cash, figures.balances.total, at_rest, quiet=quiet, now=self.clock.utc()
         )
-        return None
+        return difference
+
+    def _manual(self, figures: Figures) -> tuple[account.RestingOrder, ...]:
+        """Orders at rest that are not ours."""
+        return tuple(each for each in figures.resting if not self._is_ours(each))
 
     async def _fill(self, fill: FillSeen) -> None:
         await self.venue_facts.send(fill)
@@ -382,10 +398,6 @@ class AccountSync:
 
     def _is_ours(self, seen: OrderSeen | account.RestingOrder) -> bool:
         return (seen.client_order_id or "").startswith(f"recio-{self.tag}-")
-
-    def _exchange_index(self) -> int | None:
-        board = self.board.get()
-        return next((view.market.exchange_index for view in (board.markets if board else ())), None)
 
     async def _first_since(self) -> datetime:
         async with transaction(self.pool) as connection:

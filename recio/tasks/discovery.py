@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from itertools import groupby
@@ -59,6 +60,8 @@ WRITE_AGAIN = 5.0
 PAUSE_BELIEVED = 15.0
 """Host seconds for which a pause that nobody can confirm any more still holds up exits."""
 STATUS, SCHEDULE = "exchange status", "schedule of pauses"
+KEPT = timedelta(days=2)
+"""Market time for which the rows of markets that have closed are kept: a ladder of an hour writes hundreds of them."""
 UNREAD = SeriesFees(now=Fee(kind="not read yet", multiplier=Decimal(0)), changes=(), event_changes={})
 """Markets are listed without their fees too, and not traded before these are known."""
 SAYS_ALL = frozenset({"determined", "settled"})
@@ -291,6 +294,7 @@ class Discovery:
             try:
                 async with transaction(self.pool) as connection:
                     await market_data.note_markets(connection, list(writing.values()))
+                    await market_data.expire_markets(connection, self.clock.utc() - KEPT)
             except Transient as error:
                 log.warning("markets not written yet", why=str(error))
                 await anyio.sleep(WRITE_AGAIN)

@@ -38,7 +38,8 @@ from recio.messages.controls import (
 from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
-from recio.rules.account.reconcile import cash_cause
+from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.account.reconcile import cash_cause, difference_cause, lasting_causes
 from recio.rules.health.causes import Course, Incident, causes, follow
 from recio.rules.health.conditions import Condition, Figures, conditions, overdue
 from recio.settings.config import Config
@@ -152,7 +153,7 @@ class FailureDetector:
         for order in overdue(figures, self.config.health.max_unresolved_order_seconds):
             measured.called_at = time.monotonic()
             log.error(
-                "order without a proven end",
+                "order without a proven end" if order.state in UNPROVEN else "order without all its fills",
                 order=order.client_order_id,
                 ticker=order.ticker,
                 state=order.state.value,
@@ -212,14 +213,13 @@ class FailureDetector:
         account = self.account.get()
         if account is None:
             return
-        causes = [
-            f"position on {each.ticker} differs: venue {each.venue / 100:+.2f}, recio {each.ours / 100:+.2f}"
-            for each in account.differences
-        ]
+        causes = [difference_cause(each) for each in account.differences]
         if account.cash_difference is not None:
             # Once for each difference: who accepts it must not be halted again before the next comparison.
             causes += [c for c in (cash_cause(account.cash_difference),) if c != measured.cash_told]
         causes += [_without_row(each) for each in self._unaccepted(account, measured)]
+        unaccepted = measured.asked - measured.accepted
+        causes += [each for each in lasting_causes(account) if each in unaccepted]
         for cause in causes:
             yield Halt(
                 cause=cause,
@@ -330,7 +330,9 @@ class FailureDetector:
     async def _read_halts(self, measured: _Measured) -> None:
         measured.asked_at = began = time.monotonic()
         account = self.account.get()
-        asked = frozenset(_without_row(each) for each in (account.unrecorded if account else ()))
+        asked = frozenset[str]()
+        if account is not None:
+            asked = frozenset((*lasting_causes(account), *map(_without_row, account.unrecorded)))
         try:
             # A transaction, though it is one statement: commits that have become slow are noticed by its own.
             async with transaction(self.pool) as connection:

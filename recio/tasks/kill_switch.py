@@ -48,6 +48,8 @@ class _Memory:
     group: OrderGroupReady | None = None
     triggered: bool | None = None
     """None while it is not known how the venue has it."""
+    limited: str = ""
+    """The group that has the limit of this run."""
     looked_at: float = 0.0
     refused: str = ""
     """The refusal of the group that was told last; empty while there is none."""
@@ -142,7 +144,7 @@ class KillSwitch:
             return
         shard = board.markets[0].market.exchange_index
         try:
-            group = memory.group or await self._find_or_make(shard)
+            group = memory.group or await self._find_or_make(shard, memory)
             if memory.triggered is not halted:
                 move = order_groups.trigger_group if halted else order_groups.reset_group
                 await answer_of(move(self.rest, group.group_id, group.exchange_index), or_refusal=True)
@@ -163,8 +165,21 @@ class KillSwitch:
         if memory.group is None:
             memory.group = group
             self.order_group.set(group)
+        if memory.limited != group.group_id:
+            await self._follow_limits(group, memory)
 
-    async def _find_or_make(self, shard: int | None) -> OrderGroupReady:
+    async def _follow_limits(self, group: OrderGroupReady, memory: _Memory) -> None:
+        """A group of an earlier run was made under that run's limits."""
+        limit = contracts_at_once(self.limits)
+        limited = order_groups.limit_group(self.rest, group.group_id, group.exchange_index, limit=limit)
+        try:
+            await answer_of(limited, or_refusal=True)
+        except VenueRefused as refused:
+            log.warning("limit of the order group refused", why=str(refused))
+            return
+        memory.limited = group.group_id
+
+    async def _find_or_make(self, shard: int | None, memory: _Memory) -> OrderGroupReady:
         async with transaction(self.pool) as connection:
             known = await kill_switch.order_group(connection, shard)
         if known is None:
@@ -176,6 +191,7 @@ class KillSwitch:
             )
             async with transaction(self.pool) as connection:
                 await kill_switch.add_order_group(connection, known, shard)
+            memory.limited = known
         return OrderGroupReady(group_id=known, exchange_index=shard)
 
     async def _forget_group(self, memory: _Memory, shard: int | None) -> None:

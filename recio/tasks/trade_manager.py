@@ -228,7 +228,7 @@ class TradeManager:
             )
         if isinstance(fact, SettlementSeen) and changes.is_new:
             reached(CrashPoint.SETTLEMENT_COMMITTED)
-            log.info("settlement", ticker=fact.ticker, result=fact.result.value)
+            log.info("settlement", ticker=fact.ticker, result=fact.word, value=price_text(fact.yes_value))
         _report(changes)
         return ""
 

@@ -94,6 +94,9 @@ FILL = FillSeen(
     is_taker=True,
     at=NOW,
 )
+CORRECTED = SettlementSeen(
+    ticker=Ticker("T-101"), result=None, settled_at=NOW, revenue_cents=0, value=Price(5000)
+)
 SETTLED = SettlementSeen(ticker=TICKER, result=Side.NO, settled_at=NOW, revenue_cents=0)
 
 
@@ -150,7 +153,9 @@ CALLS: dict[str, Call] = {
     "orders that the venue lists": lambda c, _: orders.states(c, [OLD_ORDER], [VenueOrderId("v-T-101-exit")]),
     "orders without a row": lambda c, _: orders.without_row(c, [OLD_ORDER]),
     "fills without a row": lambda c, _: orders.fills_without_row(c, [FillId("v-T-101-entry-1")]),
-    "settlements without a row": lambda c, _: orders.settlements_without_row(c, [Ticker("T-101")]),
+    "settlements to tell": lambda c, _: orders.settlements_to_tell(c, [SETTLED]),
+    "a settlement that is corrected": lambda c, _: orders.correct_settlement(c, CORRECTED, NOW),
+    "positions by the fills": lambda c, _: trades.ledgers(c, [Ticker("T-101"), Ticker("KX-NEVER")]),
     "since when to read again": lambda c, _: orders.backfill_from(c),
     "markets ever traded": lambda c, _: trades.ever_traded(c, [Ticker("T-101"), Ticker("KX-NEVER")]),
     "losses in a row": lambda c, _: losses_in_a_row(c),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import replace
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import TypeAlias
@@ -140,6 +141,44 @@ async def test_buying_no_costs_the_complement_and_selling_it_brings_the_pair_bac
         "fees": 0,
         "realised_pnl": -500_000,
     }
+
+
+def scalar(value: int, at: datetime = NOW) -> SettlementSeen:
+    return SettlementSeen(ticker=TICKER, result=None, settled_at=at, revenue_cents=0, value=Price(value))
+
+
+def later(seconds: int, result: Side) -> SettlementSeen:
+    return replace(settled(result), settled_at=NOW + timedelta(seconds=seconds))
+
+
+async def test_a_market_that_neither_side_won_pays_each_contract_its_value(pool: Pool):
+    await record(pool, fill(1, (True, 5200, 1000, 0)), scalar(3333))
+    assert await amounts(pool) == {
+        "cash": -5_200_000 + 3_333_000,
+        "contracts": 0,
+        "fees": 0,
+        "realised_pnl": 5_200_000,
+    }
+    await record(pool, fill(2, (False, 6000, 300, 0)))
+    assert (await amounts(pool))["cash"] == -5_200_000 + 700 * 3333 + 3_000_000 - 300 * 4000
+
+
+async def test_a_settlement_is_corrected_back_and_forth_with_a_posting_each_and_an_older_word_changes_nothing(
+    pool: Pool,
+):
+    await record(pool, fill(1, (True, 5200, 1000, 0)), settled(Side.YES))
+    won = (await amounts(pool))["cash"]
+    assert won == 4_800_000
+    await record(pool, later(10, Side.NO))
+    assert (await amounts(pool))["cash"] == won - 10_000_000
+    await record(pool, later(10, Side.NO), later(5, Side.YES))
+    assert (await amounts(pool))["cash"] == won - 10_000_000
+    await record(pool, later(20, Side.YES), scalar(5000, NOW + timedelta(seconds=30)))
+    assert (await amounts(pool))["cash"] == won - 5_000_000
+    kinds = await pool.fetch("SELECT kind, revision FROM ledger_transactions ORDER BY transaction_id")
+    assert [tuple(each) for each in kinds][-3:] == [("correction", 2), ("correction", 3), ("correction", 4)]
+    async with transaction(pool) as connection:
+        await general_ledger.prove(connection)
 
 
 async def test_a_fill_heard_after_its_markets_settlement_is_settled_with_it(pool: Pool):

@@ -94,10 +94,17 @@ async def test_the_run_that_wrote_an_order_cannot_be_changed(connection: Connect
         await connection.execute("UPDATE orders SET fencing = $1", later)
 
 
-async def test_a_market_settles_once_and_a_second_word_changes_nothing(connection: Connection):
-    def settled(result: Side) -> SettlementSeen:
-        return SettlementSeen(ticker=TICKER, result=result, settled_at=NOW, revenue_cents=0)
+async def test_a_market_settles_once_and_its_result_and_its_value_say_the_same(connection: Connection):
+    def settled(result: Side | None, value: Price | None = None) -> SettlementSeen:
+        return SettlementSeen(ticker=TICKER, result=result, settled_at=NOW, revenue_cents=0, value=value)
 
+    for contradiction in (
+        settled(Side.YES, Price(0)),
+        settled(Side.NO, Price(5000)),
+        settled(None, Price(10_001)),
+    ):
+        with pytest.raises(asyncpg.CheckViolationError):
+            await orders.insert_settlement(connection, contradiction)
     assert await orders.insert_settlement(connection, settled(Side.YES))
     assert not await orders.insert_settlement(connection, settled(Side.NO))
-    assert await orders.settled_result(connection, TICKER) is Side.YES
+    assert await orders.settled_at(connection, TICKER) == ("yes", 10_000)

@@ -252,6 +252,29 @@ async def test_settlement_pays_a_dollar_for_each_contract_of_the_winning_side(
     assert trade.pnl == payout - cost - 17_500
 
 
+async def test_a_correction_changes_what_the_ended_trade_was_paid_and_every_counter_that_counts_it(
+    connection: Connection, writer: Writer
+):
+    await opened(connection, writer)
+    await trade_store.record_fact(connection, settled(Side.YES), NOW)
+    won = await rows_say(connection, NOW)
+    assert (won.recent_trades[0].payout, won.wins_today, won.losses_in_a_row) == (10_000_000, 1, 0)
+    lost = replace(settled(Side.NO), settled_at=NOW + timedelta(seconds=9))
+    changes = await trade_store.record_fact(connection, lost, NOW)
+    assert changes.written.trade is not None
+    assert changes.written.trade.payout == 0
+    now = await rows_say(connection, NOW)
+    assert (now.recent_trades[0].payout, now.wins_today, now.losses_in_a_row) == (0, 0, 1)
+    assert now.realised_today == won.realised_today - 10_000_000
+    halves = replace(lost, result=None, value=Price(5000), settled_at=NOW + timedelta(seconds=10))
+    await trade_store.record_fact(connection, halves, NOW)
+    assert (await rows_say(connection, NOW)).recent_trades[0].payout == 5_000_000
+    assert not (await trade_store.record_fact(connection, lost, NOW)).is_new
+    assert await connection.fetchval("SELECT counter_that_differs()") is None
+    logged = await connection.fetch("SELECT 1 FROM audit_log WHERE kind = 'settlement corrected'")
+    assert len(logged) == 2
+
+
 async def test_a_settlement_that_arrives_before_the_last_fill_is_paid_when_it_does(
     connection: Connection, writer: Writer
 ):

@@ -526,16 +526,61 @@ HALTS = (
     _guard(
         "a position difference halts",
         "recio/tasks/failure_detector.py",
-        "            for each in account.differences\n        ]",
-        "            for each in ()\n        ]",
+        "causes = [difference_cause(each) for each in account.differences]",
+        "causes: list[str] = []",
         HALTING,
     ),
     _guard(
         "an external position is no difference",
         "recio/tasks/account_sync.py",
-        "differences=tuple(each for each in confirmed if each.ours != 0 or each.ticker in traded),",
-        "differences=confirmed,",
+        "differences=tuple(each for each in differences if each.ours != 0 or each.ticker in traded),",
+        "differences=differences,",
         "tests/tasks/test_account_comparison.py",
+    ),
+)
+
+LATE_WORDS = (
+    _guard(
+        "absence is proven by the venue's clock, with its lead",
+        "recio/tasks/account_sync.py",
+        "        margin += venue_ahead_at_most(self.rest)\n",
+        "",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "a row that was set aside may be the order that is looked for",
+        "recio/tasks/account_sync.py",
+        "found=may_be_there, as_of=as_of",
+        "found=name in found, as_of=as_of",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "an order that counts as never arrived and is at the venue halts",
+        "recio/tasks/account_sync.py",
+        "        memory.contradicted |= await sifting.contradicted(self.pool, ours)\n",
+        "",
+        "tests/tasks/test_account_comparison.py",
+    ),
+    _guard(
+        "nothing happened between the reads that make up a difference",
+        "recio/rules/account/reconcile.py",
+        "        and known.ledger == ledgers.get(each.ticker)\n",
+        "",
+        RECONCILE,
+    ),
+    _guard(
+        "a settlement that is corrected changes the money",
+        "schema.sql",
+        "    VALUES (number, 'cash', difference), (number, 'settlement', -difference);",
+        "    VALUES (number, 'cash', 0), (number, 'settlement', 0);",
+        "tests/db/test_general_ledger.py",
+    ),
+    _guard(
+        "a settlement that is corrected changes what its trade was paid",
+        "schema.sql",
+        "WHERE t.ticker = on_ticker AND t.ended_by = 'settlement'",
+        "WHERE false",
+        TRADE_ROWS,
     ),
 )
 
@@ -826,4 +871,15 @@ DROPLET = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *EXITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES, *DROPLET)
+GUARDS = (
+    *LOCKS,
+    *DECISIONS,
+    *LIMITS,
+    *EXITS,
+    *HALTS,
+    *LATE_WORDS,
+    *HALT_LEVELS,
+    *RESOLUTION,
+    *FENCES,
+    *DROPLET,
+)

@@ -179,9 +179,9 @@ def test_a_database_that_does_not_answer_at_all_is_not_called_slow_as_well():
 
 
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN, OrderState.RESTING])
-def test_an_order_that_nobody_can_resolve_is_called_out_and_one_with_a_proven_end_is_not(state: OrderState):
+def test_an_order_that_nobody_can_resolve_or_whose_fills_do_not_come_is_called_out(state: OrderState):
     unresolved = order(state=state, created_at=NOW - timedelta(seconds=61))
-    proven = order(state=OrderState.FILLED, created_at=NOW - timedelta(seconds=61))
-    seen = replace(HEALTHY, trades=open_trades(orders=(unresolved, proven)))
-    assert overdue(seen, 60.0) == (unresolved,)
+    without_fills = order(state=OrderState.FILLED, created_at=NOW - timedelta(seconds=61))
+    seen = replace(HEALTHY, trades=open_trades(orders=(unresolved, without_fills)))
+    assert overdue(seen, 60.0) == (unresolved, without_fills)
     assert overdue(seen, 62.0) == ()

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from recio.messages.account import PositionDifference
 from recio.rules.account.reconcile import (
     CASH_COMPARISONS,
     Absence,
     CashMismatch,
+    MarketLedger,
     absence_margin,
     cash_cause,
     compare,
+    confirmed,
+    difference_cause,
+    suspected,
 )
 from recio.units import Money, Quantity, Side, Ticker
 from tests.builders import NOW, TICKER, trade
@@ -66,6 +72,43 @@ def test_a_position_that_only_one_side_knows_differs():
 def test_an_order_in_motion_or_a_closed_market_explains_a_difference():
     assert compare({}, [trade()], frozenset({TICKER}), NOW) == ()
     assert compare({}, [trade(closes_at=NOW)], frozenset(), NOW) == ()
+
+
+def ledger(yes: int = 0, no: int = 0, external: int = 0, *, is_settled: bool = False) -> MarketLedger:
+    return MarketLedger(
+        yes=Quantity(yes), no=Quantity(no), external=Quantity(external), is_settled=is_settled
+    )
+
+
+def test_fills_that_are_not_ours_explain_what_they_made_and_not_a_hundredth_more():
+    by_hand = {TICKER: ledger(yes=1300, external=300)}
+    assert compare({TICKER: Quantity(1300)}, [trade()], frozenset(), NOW, by_hand) == ()
+    (found,) = compare({TICKER: Quantity(1301)}, [trade()], frozenset(), NOW, by_hand)
+    assert (found.ours, found.is_external) == (1300, False)
+
+
+@pytest.mark.parametrize(("side", "sign"), [(Side.YES, 1), (Side.NO, -1)])
+def test_what_somebody_sold_of_a_trades_contracts_is_told_as_their_doing(side: Side, sign: int):
+    netted = {TICKER: ledger(external=-400 * sign)}
+    (found,) = compare({TICKER: Quantity(600 * sign)}, [trade(side=side)], frozenset(), NOW, netted)
+    assert (found.venue, found.ours, found.is_external) == (600 * sign, 1000 * sign, True)
+    assert "without recio" in difference_cause(found)
+
+
+def test_a_settled_market_and_one_that_could_not_be_read_differ_in_nothing():
+    assert compare({}, [trade()], frozenset(), NOW, {TICKER: ledger(is_settled=True)}) == ()
+    assert compare({}, [trade()], frozenset(), NOW, {}, frozenset({TICKER})) == ()
+    assert compare({Ticker("KX"): Quantity(1)}, [trade()], frozenset(), NOW, {}, None) == ()
+
+
+def test_a_difference_is_one_only_if_nothing_happened_on_its_market_between_two_reads_of_it():
+    found = compare({TICKER: Quantity(100)}, [], frozenset(), NOW, {TICKER: ledger(yes=500, no=500)})
+    noted = suspected(found, {TICKER: ledger(yes=500, no=500)}, NOW)
+    still = {TICKER: ledger(yes=500, no=500)}
+    assert confirmed(found, noted, still, NOW) == found
+    assert confirmed(found, noted, still, NOW - timedelta(microseconds=1)) == ()
+    assert confirmed(found, noted, {TICKER: ledger(yes=600, no=600)}, NOW) == ()
+    assert confirmed(found, {}, still, NOW) == ()
 
 
 def test_cash_is_in_mismatch_only_after_it_was_the_same_so_often_with_nothing_in_motion():

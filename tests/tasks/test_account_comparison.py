@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -20,6 +20,7 @@ from recio.db import orders as order_rows
 from recio.db.connection import transaction
 from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.venue_clock import VenueClock
 from recio.messages.account import (
     AccountChannelsOpened,
     AccountView,
@@ -35,6 +36,7 @@ from recio.messages.markets import Listings, MarketSettled, VenuePhase, VenueSta
 from recio.messages.orders import OrderState
 from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
 from recio.rules.account.risk import Approved, Collar
+from recio.rules.health.clock_offset import Offset
 from recio.settings.venue import KalshiSection
 from recio.tasks.account_sync import AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
@@ -201,6 +203,24 @@ async def test_no_fact_waits_for_the_balance_which_may_be_asked_for_once_a_secon
         assert {"user_data_timestamp", "fills", "orders", "settlements"} <= {*before}
 
 
+async def test_absence_is_proven_later_by_as_much_as_the_venues_clock_may_be_ahead(
+    pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+):
+    """The order's row has our time, and what a read shows the venue's."""
+    known = Offset(nearest=60.0, uncertainty=1.0)
+    monkeypatch.setattr(VenueClock, "heard", lambda self, *_: setattr(self, "offset", known))
+    wires, script = unresolved(), Script(as_of=NOW + MARGIN + timedelta(seconds=61))
+    async with comparing(script, pool, wires) as told:
+        for _ in range(3):
+            script.as_of -= timedelta(seconds=1)
+            await reads(script, 2)
+        assert not any(isinstance(each, OrderProvenAbsent) for each in told)
+        for _ in range(2):
+            script.as_of += timedelta(seconds=10)
+            await reads(script, 2)
+        await until_told(told, OrderProvenAbsent)
+
+
 async def test_an_order_that_is_listed_is_adopted_and_never_called_absent(pool: asyncpg.Pool[asyncpg.Record]):
     listed = {
         "order_id": "v-1",
@@ -308,8 +328,137 @@ async def test_a_difference_counts_only_when_two_comparisons_agree_on_it(pool: a
     async with comparing(script, pool, wires):
         assert (await compared(wires, script, 3)).differences == ()
         script.positions = [position("9.00")]
+        assert (
+            await compared(wires, script, 4)
+        ).differences == ()  # the venue's reads are not newer than that
+        script.as_of = NOW + timedelta(seconds=2)
         found = (await compared(wires, script, 4)).differences
         assert [(each.venue, each.ours) for each in found] == [(Quantity(900), Quantity(1000))]
+
+
+async def test_what_a_person_trades_beside_recio_is_explained_by_its_fills_and_a_hundredth_that_is_not_is_found(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    script = Script(as_of=NOW + timedelta(seconds=2), positions=[position("1.00")])
+    async with transaction(pool) as connection:
+        counted = "INSERT INTO market_entries VALUES ($1, $2, 0, $2)"
+        await connection.execute(counted, TICKER, NOW - timedelta(hours=3))
+        await trade_store.record_fact(connection, by_hand(), NOW)
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 4)
+        assert (view.differences, view.external) == ((), (TICKER,))
+        script.positions = [position("1.01")]
+        found = (await compared(wires, script, 4)).differences
+        assert [(each.venue, each.ours) for each in found] == [(Quantity(101), Quantity(100))]
+
+
+def by_hand() -> FillSeen:
+    return FillSeen(
+        fill_id=FillId("t-1"),
+        venue_order_id=VenueOrderId("o-1"),
+        ticker=TICKER,
+        book_side=BookSide.BID,
+        price=Price(5200),
+        quantity=Quantity(100),
+        fee=Money(17_500),
+        is_taker=True,
+        at=NOW,
+    )
+
+
+async def test_rows_that_cannot_be_read_are_counted_and_hide_no_other_and_no_order_of_ours_is_absent_behind_one(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def listed(**more: Any) -> dict[str, Any]:
+        return {"order_id": "o-9", "ticker": "KX-ELSE", "status": "executed", "fill_count_fp": "1.00"} | more
+
+    def foreign(**more: Any) -> dict[str, Any]:
+        return LISTED_FILL | {"trade_id": "t-9", "ticker": "KXNBA-1"} | more
+
+    wires, script = unresolved(), Script(as_of=NOW + MARGIN + timedelta(seconds=1))
+    script.orders = [
+        listed(remaining_count_fp="0.00", status="pending"),
+        listed(client_order_id=OURS, remaining_count_fp="0.00", status="a status of tomorrow"),
+    ]
+    script.fills = [foreign(yes_price_dollars="0.123456"), foreign(yes_price_dollars="0.0000"), LISTED_FILL]
+    script.positions = [position("1.00", Ticker("KXNBA-1")), {"ticker": "KXNBA-2", "position_fp": None}]
+    script.settlements = [
+        {"ticker": "KXNBA-3", "market_result": "perhaps", "settled_time": "2026-11-23T12:00:00Z"}
+    ]
+    async with comparing(script, pool, wires) as told:
+        await reads(script, 2)
+        script.as_of += timedelta(seconds=5)
+        view = await compared(wires, script, 3)
+        assert view.positions == {"KXNBA-1": 100}
+        assert {each.fill_id for each in told if isinstance(each, FillSeen)} == {"t-1"}
+        assert not any(isinstance(each, OrderProvenAbsent) for each in told)
+        script.orders = script.orders[:1]
+        script.as_of += timedelta(seconds=5)
+        await reads(script, 2)
+        script.as_of += timedelta(seconds=5)
+        assert isinstance(await until_told(told, OrderProvenAbsent), OrderProvenAbsent)
+
+
+async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_correction_is_told_again(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def row(result: str, second: int, **more: Any) -> dict[str, Any]:
+        at = (NOW + timedelta(seconds=second)).isoformat().replace("+00:00", "Z")
+        return {"ticker": TICKER, "market_result": result, "revenue": 0, "settled_time": at} | more
+
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW),)))
+    script = Script(settlements=[row("a word of tomorrow", 0)])
+    async with comparing(script, pool, wires) as told:
+        assert (await compared(wires, script, 2)).unsettled == (TICKER,)
+        script.settlements = [row("scalar", 0, value=50)]
+        halves = await until_told(told, SettlementSeen)
+        assert (halves.result, halves.yes_value) == (None, 5000)
+        async with transaction(pool) as connection:
+            await trade_store.record_fact(connection, halves, NOW)
+        await reads(script, 2)
+        told.clear()
+        script.settlements = [row("yes", 5)]
+        assert (await until_told(told, SettlementSeen)).yes_value == 10_000
+        assert (await compared(wires, script, 2)).unsettled == ()
+
+
+async def test_an_order_that_counts_as_never_arrived_and_is_at_the_venue_with_a_fill_is_told(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with transaction(pool) as connection:
+        approved = Approved(
+            intent=an_intent(),
+            reserved=Money(5_400_000),
+            collar=Collar(ask=Price(5200), model_value=Decimal("0.55")),
+        )
+        command = await placed_entry(connection, await begun(connection), approved, NOW, timedelta(seconds=2))
+        absent = OrderProvenAbsent(client_order_id=command.client_order_id, proof="two reads")
+        await trade_store.record_fact(connection, absent, NOW)
+        tag = command.client_order_id.split("-")[1]
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    script = Script()
+    async with local_venue(script.answer) as venue, anyio.create_task_group() as group:
+        task = replace(sync_on(pool, venue.rest(), wires), tag=tag)
+        group.start_soon(task.run, lambda _sentence: None)
+        assert (await compared(wires, script, 3)).contradicted == ()
+        row = {
+            "order_id": "o-1",
+            "ticker": TICKER,
+            "status": "executed",
+            "client_order_id": command.client_order_id,
+        }
+        script.orders = [row | {"fill_count_fp": "10.00", "remaining_count_fp": "0.00"}]
+        script.positions = [position("10.00")]
+        async with transaction(pool) as connection:
+            await trade_store.record_fact(connection, by_hand(), NOW)
+        view = await compared(wires, script, 4)
+        assert view.contradicted == (command.client_order_id,)
+        group.cancel_scope.cancel()
+    wires.close()
 
 
 async def test_a_position_made_externally_elsewhere_is_shown_and_not_a_difference(
@@ -486,6 +635,24 @@ async def test_cash_that_no_fill_explains_is_told_after_several_comparisons_unti
         assert (await compared(wires, script, 3)).cash_difference is None
         script.balance = "100.0000"
         assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference == Money(10_000_000)
+
+
+async def test_cash_that_orders_at_rest_hold_back_is_no_difference_and_more_than_that_is(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = Wires(), Script()
+    wires.open_trades.set(open_trades())
+    rests = {"order_id": "h-1", "ticker": "KX-HAND", "status": "resting", "fill_count_fp": "0.00"}
+    async with comparing(script, pool, wires):
+        await reads(script, CASH_COMPARISONS + 2)
+        script.orders = [
+            rests | {"remaining_count_fp": "50.00", "book_side": "bid", "yes_price_dollars": "0.0300"}
+        ]
+        script.balance = "98.5000"
+        assert (await compared(wires, script, CASH_COMPARISONS + 2)).cash_difference is None
+        script.balance = "98.4999"
+        found = await compared(wires, script, CASH_COMPARISONS + 2)
+        assert found.cash_difference == Money(-1_500_100)
 
 
 async def test_cash_is_not_compared_while_an_order_is_without_its_end(pool: asyncpg.Pool[asyncpg.Record]):

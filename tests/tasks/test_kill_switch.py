@@ -196,7 +196,8 @@ async def test_the_group_is_opened_again_when_the_halt_is_gone_and_is_the_same_o
     at = script.groups.index("trigger")
     assert set(script.groups[:at]) <= {"create", "reset"}
     assert script.groups.count("create") == 1
-    assert script.groups[at:] == ["trigger", "reset", "reset"]
+    # Its limit follows those of the run that uses it.
+    assert script.groups[at:] == ["trigger", "reset", "reset", "limit"]
 
 
 async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: asyncpg.Pool[asyncpg.Record]):

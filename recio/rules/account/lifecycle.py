@@ -46,6 +46,8 @@ UNPROVEN = frozenset(ORDER_MOVES) - PROVEN_ENDS
 """Orders that may still trade, or may turn out to have traded; is_unproven in schema.sql."""
 UNCONFIRMED = UNPROVEN - {OrderState.RESTING}
 """Nobody knows yet whether the venue has the order: its list cannot show it for certain."""
+NEVER_ARRIVED = frozenset({OrderState.REJECTED, OrderState.NOT_FOUND})
+"""By our rows nothing of these can be at the venue."""
 LEFT_TO_NEXT_RUN = UNPROVEN - {OrderState.PENDING}
 """A stopping daemon does not wait for these: the next run finds out what became of them."""
 ENDED_TRADES = frozenset(state for state, moves in TRADE_MOVES.items() if not moves)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recio.messages.account import PositionDifference
+from recio.messages.account import AccountView, PositionDifference
 from recio.messages.orders import TradeView
 from recio.units import Money, Quantity, Side, Ticker, money_decimal
 
@@ -63,6 +63,28 @@ def cash_cause(amount: Money) -> str:
     return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the ledger: no fill or settlement explains it"
 
 
+def difference_cause(found: PositionDifference) -> str:
+    """The cause of the halt: whose doing it is as far as the fills say."""
+    venue, ours = f"{found.venue / 100:+.2f}", f"{found.ours / 100:+.2f}"
+    if found.is_external:
+        return f"position on {found.ticker} was made {venue} without recio, which holds {ours}: its stop cannot sell all of that"
+    return f"position on {found.ticker} differs: venue {venue}, recio {ours}"
+
+
+def lasting_causes(account: AccountView) -> list[str]:
+    """Causes of a halt that resuming does not take away: each halts once, and who clears it has taken note."""
+    return [
+        *(
+            f"order {each} counts as never arrived and is at the venue: what it bought has no stop: sell it by hand"
+            for each in account.contradicted
+        ),
+        *(
+            f"{each} is settled at a value that cannot be read: its trade waits: look at the venue's own page"
+            for each in account.unsettled
+        ),
+    ]
+
+
 def absence_margin(request_timeout_seconds: float, speed: float, deadline_seconds: float = 0.0) -> timedelta:
     """Market time after an order's row was written beyond which its request cannot arrive any more.
 
@@ -70,6 +92,31 @@ def absence_margin(request_timeout_seconds: float, speed: float, deadline_second
     deadline, in market seconds, before it left.
     """
     return timedelta(seconds=(request_timeout_seconds + SLACK_SECONDS) * speed + deadline_seconds)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketLedger:
+    """What the posted fills of one market add up to, whoever made them; `yes` and `no` grow with every fill."""
+
+    yes: Quantity
+    no: Quantity
+    external: Quantity
+    """Signed: what no trade of ours holds of it."""
+    is_settled: bool
+
+
+NO_LEDGERS: Mapping[Ticker, MarketLedger] = {}
+NOTHING_UNREAD: frozenset[Ticker] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """A difference as one comparison found it, and what must be as it was when the next one finds it too."""
+
+    difference: PositionDifference
+    ledger: MarketLedger | None
+    noted_at: datetime
+    """By the venue's clock, when that comparison had ended."""
 
 
 def signed_holdings(trades: Iterable[TradeView], now: datetime) -> Mapping[Ticker, Quantity]:
@@ -83,16 +130,79 @@ def signed_holdings(trades: Iterable[TradeView], now: datetime) -> Mapping[Ticke
 
 
 def compare(
-    venue: Mapping[Ticker, Quantity], trades: Iterable[TradeView], unsettled: Set[Ticker], now: datetime
+    venue: Mapping[Ticker, Quantity],
+    trades: Iterable[TradeView],
+    unsettled: Set[Ticker],
+    now: datetime,
+    ledgers: Mapping[Ticker, MarketLedger] = NO_LEDGERS,
+    unread: Set[Ticker] | None = NOTHING_UNREAD,
 ) -> tuple[PositionDifference, ...]:
-    """Where positions disagree, apart from markets with an order in motion and markets past their close."""
+    """Where positions disagree, apart from markets with an order in motion, past their close, settled or unread.
+
+    Fills of orders that are not ours explain what they made. `unread` None: any position may be hidden.
+    """
+    if unread is None:
+        return ()
     trades = tuple(trades)
     ours = signed_holdings(trades, now)
     closed = {trade.ticker for trade in trades if trade.closes_at <= now}
-    return tuple(
-        PositionDifference(
-            ticker=ticker, venue=venue.get(ticker, Quantity(0)), ours=ours.get(ticker, Quantity(0))
+    skipped = unsettled | closed | unread | {name for name, each in ledgers.items() if each.is_settled}
+    found = (
+        _difference(
+            ticker, venue.get(ticker, Quantity(0)), ours.get(ticker, Quantity(0)), ledgers.get(ticker)
         )
-        for ticker in sorted(venue.keys() | ours.keys())
-        if ticker not in unsettled and ticker not in closed and venue.get(ticker, 0) != ours.get(ticker, 0)
+        for ticker in sorted((venue.keys() | ours.keys()) - skipped)
     )
+    return tuple(each for each in found if each is not None)
+
+
+def _difference(
+    ticker: Ticker, venue: Quantity, ours: Quantity, ledger: MarketLedger | None
+) -> PositionDifference | None:
+    external = Quantity(0) if ledger is None else ledger.external
+    if venue != ours + external:
+        return PositionDifference(ticker=ticker, venue=venue, ours=Quantity(ours + external))
+    # Explained; but what a trade of ours holds must still be there to be sold or paid.
+    if external and (venue < ours if ours > 0 else venue > ours if ours < 0 else False):
+        return PositionDifference(ticker=ticker, venue=venue, ours=ours, is_external=True)
+    return None
+
+
+def suspected(
+    found: Iterable[PositionDifference], ledgers: Mapping[Ticker, MarketLedger], noted_at: datetime
+) -> dict[Ticker, Suspicion]:
+    return {
+        each.ticker: Suspicion(difference=each, ledger=ledgers.get(each.ticker), noted_at=noted_at)
+        for each in found
+    }
+
+
+def confirmed(
+    found: Iterable[PositionDifference],
+    before: Mapping[Ticker, Suspicion],
+    ledgers: Mapping[Ticker, MarketLedger],
+    as_of: datetime,
+) -> tuple[PositionDifference, ...]:
+    """Those that an earlier comparison found as well, with no fill since, by reads newer than its end: reads lag each other."""
+    return tuple(
+        each
+        for each in found
+        if (known := before.get(each.ticker)) is not None
+        and known.difference == each
+        and known.ledger == ledgers.get(each.ticker)
+        and as_of >= known.noted_at
+    )
+
+
+def made_externally(ledgers: Mapping[Ticker, MarketLedger], traded: Set[Ticker]) -> dict[Ticker, Quantity]:
+    """What fills of orders that are not ours left in markets that are traded and not settled."""
+    return {
+        ticker: each.external
+        for ticker, each in ledgers.items()
+        if ticker in traded and each.external and not each.is_settled
+    }
+
+
+def is_collateral(missing: Money, most: Money) -> bool:
+    """Whether orders at rest that are not ours explain that so much cash is missing: the venue holds what they may cost."""
+    return 0 <= missing <= most

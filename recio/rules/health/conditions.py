@@ -14,7 +14,6 @@ from recio.messages.account import AccountView
 from recio.messages.markets import Listings, MarketBoard, MarketStatus, VenuePhase, VenueRead
 from recio.messages.orders import OpenTrades, OrderState, OrderView
 from recio.messages.prices import Prices, SourceState
-from recio.rules.account.lifecycle import UNPROVEN
 from recio.settings.config import Config
 from recio.settings.system import HealthSection
 
@@ -171,10 +170,13 @@ def _of_orders(seen: Figures, trades: OpenTrades, limit: float) -> Iterator[Cond
 
 
 def overdue(seen: Figures, limit: float) -> tuple[OrderView, ...]:
-    """Orders whose end nobody could prove for longer than `limit` host seconds: somebody has to look."""
-    unresolved = [order for order in (seen.trades.orders if seen.trades else ()) if order.state in UNPROVEN]
+    """Orders without a proven end, or without all their fills, for longer than `limit` host seconds: somebody has to look.
+
+    A trade whose fills cannot be read has no stop.
+    """
+    unfinished = seen.trades.orders if seen.trades else ()
     return tuple(
-        order for order in unresolved if (seen.now - order.created_at).total_seconds() / seen.speed > limit
+        order for order in unfinished if (seen.now - order.created_at).total_seconds() / seen.speed > limit
     )
 
 

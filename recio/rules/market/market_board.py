@@ -119,3 +119,8 @@ def sentence(board: MarketBoard) -> str:
     whole = sum(view.book is not None for view in views)
     shown = ", ".join(f"{event} is {status}" for event, status in events.items())
     return f"{shown}; {whole} of {len(views)} books whole"
+
+
+def traded_shard(board: MarketBoard | None) -> int | None:
+    """The shard of the markets that are traded; None where no market says so."""
+    return next((view.market.exchange_index for view in (board.markets if board else ())), None)

@@ -1,0 +1,87 @@
+"""Reads what one comparison of the account needs to be whole: how current it is, balance, positions and what rests; it judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from recio.clock import Clock
+from recio.kalshi import account
+from recio.kalshi.answers import Round
+from recio.kalshi.rest import KalshiRest
+from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.units import Money
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """What one complete read of the account says."""
+
+    as_of: datetime
+    """By the venue's clock."""
+    balance_at: datetime
+    """By ours: what was done before is in the balances."""
+    balances: account.ShardedMoney
+    positions: account.HeldPositions
+    resting: tuple[account.RestingOrder, ...]
+    """By whomever they were placed."""
+
+
+async def read_as_of(rest: KalshiRest, asked: Round, told: Callable[[], None]) -> datetime | None:
+    """How current the venue's reads are, as far as it says so."""
+    as_of = await asked.ask(account.as_of(rest))
+    reached(CrashPoint.AS_OF_READ)
+    told()
+    return as_of
+
+
+async def read_figures(
+    rest: KalshiRest,
+    clock: Clock,
+    asked: Round,
+    told: Callable[[], None],
+    as_of: datetime | None,
+    exchange_index: int | None,
+) -> Figures | None:
+    """The figures if every read succeeded. `as_of`: how current the venue's reads are, as far as it says so.
+
+    `told` is called after each read: one that waits for an answer is not frozen.
+    """
+    positions = await asked.ask(account.positions(rest))
+    reached(CrashPoint.POSITIONS_READ)
+    told()
+    resting = await asked.ask(account.resting(rest))
+    reached(CrashPoint.RESTING_READ)
+    told()
+    # Last, because it may be asked for once a second only: nothing else waits for it.
+    balance_at = clock.utc()
+    balances = await asked.ask(account.balances(rest, exchange_index))
+    reached(CrashPoint.BALANCE_READ)
+    told()
+    if as_of is None or balances is None or positions is None or resting is None:
+        return None
+    return Figures(
+        as_of=as_of,
+        balance_at=min(balance_at, as_of - venue_ahead_at_most(rest)),
+        balances=balances,
+        positions=positions,
+        resting=resting,
+    )
+
+
+def venue_ahead_at_most(rest: KalshiRest) -> timedelta:
+    """By how much the venue's clock may be ahead of ours, as far as that is known; never less than nothing."""
+    known = rest.venue_clock.offset
+    return timedelta(seconds=0.0 if known is None else max(0.0, known.nearest + known.uncertainty))
+
+
+def venue_time(rest: KalshiRest, clock: Clock) -> datetime:
+    """The venue's clock now, as well as it is known."""
+    known = rest.venue_clock.offset
+    return clock.utc() + timedelta(seconds=0.0 if known is None else known.nearest)
+
+
+def cash_at_rest(manual: tuple[account.RestingOrder, ...]) -> Money:
+    """The most that the venue holds back of the balance for these orders."""
+    return Money(sum(each.worst_cost for each in manual))
