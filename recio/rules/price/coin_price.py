@@ -74,7 +74,7 @@ class Coin:
         if not self.use_index:
             return
         self.why_no_index = history.why_none
-        heard = False
+        heard, seconds = False, {second for second, _ in self.prints}
         for each in history.prints.get(self.index_id, ()):
             ahead = (each.at - now).total_seconds()
             if ahead <= self.limits.fresh_seconds and (
@@ -82,6 +82,8 @@ class Coin:
             ):
                 self._note_print(each)
                 heard = True
+            elif ahead <= 0:
+                self._recall(each, seconds)
         newest = self._fresh(now)
         if heard and newest is not None:
             self._learn(newest, now)
@@ -93,6 +95,17 @@ class Coin:
         self.prints.append((second, each.value))
         self.last_print = each
         self.index.note(each.at, each.value)
+
+    def _recall(self, each: IndexValue, seconds: set[int]) -> None:
+        """A print that was missed and read later: it belongs to the last minute, and to nothing that goes by order."""
+        second = math.floor(each.at.timestamp())
+        is_older = len(self.prints) == LAST_MINUTE and second < self.prints[0][0]
+        if not self.prints or is_older or second in seconds:
+            return
+        seconds.add(second)
+        kept = sorted((*self.prints, (second, each.value)))[-LAST_MINUTE:]
+        self.prints.clear()
+        self.prints.extend(kept)
 
     def _learn(self, newest: IndexValue, now: datetime) -> None:
         for heard in self.panel.sources.values():
