@@ -35,7 +35,7 @@ from recio.messages.markets import (
     VenueState,
 )
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
-from recio.messages.prices import IndexHistory, Prices
+from recio.messages.prices import IndexHistory, IndexValue, Prices
 from recio.rules.decision.cycles import Cycle
 from recio.units import Ticker
 
@@ -225,6 +225,10 @@ class Wires:
     """Every wire of the daemon. WRITERS says who writes it."""
 
     index: Latest[IndexHistory] = field(default_factory=Latest[IndexHistory])
+    rest_index: Latest[Mapping[str, tuple[IndexValue, ...]]] = field(
+        default_factory=Latest[Mapping[str, tuple[IndexValue, ...]]]
+    )
+    """Prints that the venue's channel did not bring, as REST has them."""
     prices: Latest[Prices] = field(default_factory=Latest[Prices])
     listings: Latest[Listings] = field(default_factory=Latest[Listings])
     board: BoardWire = field(default_factory=BoardWire)
@@ -277,6 +281,7 @@ class Wires:
 
 WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "index": "market_sync",
+    "rest_index": "discovery",
     "account_hints": "market_sync",
     "prices": "price_feed",
     "listings": "discovery",

@@ -195,6 +195,7 @@ def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[st
                 books_to_compare=wires.books_to_compare,
                 rest_books=wires.rest_books,
                 private_stream=wires.private_stream,
+                rest_index=wires.rest_index,
             ).run,
         ),
         (
@@ -211,6 +212,9 @@ def _of_markets(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[st
                 listings=wires.listings,
                 books_to_compare=wires.books_to_compare,
                 rest_books=wires.rest_books,
+                use_index=config.prices.use_index,
+                index=wires.index,
+                rest_index=wires.rest_index,
             ).run,
         ),
     ]

@@ -70,12 +70,28 @@ def _custom(raw: msgspec.Raw) -> Strike:
         floor, cap = _level(said.floor_strike, "floor_strike"), _level(said.cap_strike, "cap_strike")
     except (*NOT_DECODABLE, units.UnitError):
         return Strike(why_unread="custom_strike is not read: it is no kind with its levels")
+    if said.strike_type == StrikeType.BETWEEN and (floor is None) is not (cap is None):
+        return _open_range(floor, cap)
     kind = KINDS.get(said.strike_type, StrikeType.UNSET)
     if kind is StrikeType.UNSET:
         return Strike(why_unread=f"custom_strike is not read: its kind is {said.strike_type[:40]!r}")
     if (kind in FROM_ABOVE and floor is None) or (kind in FROM_BELOW and cap is None):
         return Strike(why_unread=f"custom_strike is not read: {kind} lacks a level")
     return Strike(kind=kind, floor=floor, cap=cap)
+
+
+def _open_range(floor: Decimal | None, cap: Decimal | None) -> Strike:
+    """A range that is open on one side is a threshold, and its level is the first or last of the range: the contract's text
+    names the level beyond, one last place further. The text is held against what is made of it here, as any is."""
+    if floor is not None:
+        return Strike(kind=StrikeType.GREATER, floor=floor - _last_place(floor))
+    return Strike(kind=StrikeType.LESS, cap=None if cap is None else cap + _last_place(cap))
+
+
+def _last_place(level: Decimal) -> Decimal:
+    """One unit of the last decimal that is written, zeros included."""
+    decimals = f"{level:f}".partition(".")[2]
+    return Decimal(1).scaleb(-len(decimals))
 
 
 def _level(text: str, field: str) -> Decimal | None:

@@ -43,6 +43,8 @@ class IndexHistory:
     """The newest prints of every index that is listened to, by index id, oldest first, at most 120 each."""
 
     prints: Mapping[str, tuple[IndexValue, ...]]
+    is_refused: bool = False
+    """The venue refuses its channel: prints are read over REST while that works."""
     why_none: str = ""
     """Why nothing is heard: empty while something is."""
 

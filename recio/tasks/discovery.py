@@ -12,7 +12,6 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
-from itertools import groupby
 
 import anyio
 import asyncpg
@@ -25,6 +24,7 @@ from recio.errors import Transient
 from recio.kalshi.answers import answer_of
 from recio.kalshi.exchange_status import Pause, next_pause, read_pauses, read_state
 from recio.kalshi.fees import Fee, Override, SeriesFees, read_fees, read_overrides
+from recio.kalshi.index_reads import IndexReads
 from recio.kalshi.markets import Listing, event_markets
 from recio.kalshi.repeated_reads import Repeated, RepeatedReads
 from recio.kalshi.rest import KalshiRest
@@ -42,8 +42,10 @@ from recio.messages.markets import (
     VenueState,
 )
 from recio.messages.orders import OpenTrades
+from recio.messages.prices import IndexHistory
 from recio.rules.market import market_board
 from recio.rules.market.market_news import Heard, after_silence, as_listed, with_news
+from recio.rules.price.prints_by_index import Prints
 from recio.settings.venue import MarketSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -104,6 +106,9 @@ class Discovery:
     listings: Writes[Listings]
     books_to_compare: Reads[frozenset[Ticker]]
     rest_books: Writes[Mapping[Ticker, RestBook]]
+    use_index: bool
+    index: Reads[IndexHistory]
+    rest_index: Writes[Prints]
 
     async def run(self, say: Say) -> None:
         known = _Known()
@@ -120,6 +125,7 @@ class Discovery:
             group.start_soon(self._recall_held, known, reads)
             group.start_soon(self._write_rows, known)
             group.start_soon(self._books().keep)
+            group.start_soon(self._index().keep)
             while True:
                 await cycle_of(Task.DISCOVERY)
                 say(_sentence(known, reads))
@@ -230,6 +236,16 @@ class Discovery:
             tell=self.rest_books.set,
         )
 
+    def _index(self) -> IndexReads:
+        return IndexReads(
+            rest=self.rest,
+            clock=self.clock,
+            traded=self.traded if self.use_index else (),
+            heard=self.index.get,
+            listings=self.known_before.get,
+            tell=self.rest_index.set,
+        )
+
     def _listing(self, known: _Known, traded: Traded) -> Listing:
         fees = known.fees.get(traded.series, UNREAD)
         return Listing(series=traded.series, symbol=traded.symbol, index_id=traded.index_id, fees=fees)
@@ -283,7 +299,8 @@ class Discovery:
         if changed:
             known.unwritten |= {each.ticker: each for each in changed}
             known.to_write.set()
-            _tell(changed, before)
+            for event, fields in market_board.news_lines(changed, before):
+                (log.warning if "why" in fields else log.info)(event, **fields)
 
     async def _write_rows(self, known: _Known) -> None:
         """Keep the rows; a database that is away is somebody else's alarm and takes no market from anybody."""
@@ -378,23 +395,3 @@ def _sentence(known: _Known, reads: RepeatedReads) -> str:
     failing = [each for each in reads.ages.values() if each.fault]
     fails = f"; {len(failing)} reads fail: {failing[0].name}: {failing[0].fault}" if failing else ""
     return f"{len(known.markets)} markets of {events} events are known{fails}"
-
-
-def _tell(changed: Iterable[Market], before: Mapping[Ticker, Market]) -> None:
-    """One line for each event that changed, and one for each market that became untradable."""
-    for event, group in groupby(
-        sorted(changed, key=lambda each: each.event_ticker), lambda each: each.event_ticker
-    ):
-        markets = list(group)
-        first = min(markets, key=market_board.strike_of)
-        log.info(
-            "market",
-            ticker=first.ticker if len(markets) == 1 else f"{event} ({len(markets)} strikes)",
-            status=first.status.value,
-            strike=market_board.strike_text(first),
-            closes=first.close_time.isoformat(timespec="seconds"),
-        )
-        for why, count, one in market_board.newly_untradable(markets, before):
-            log.warning(
-                "market not traded", ticker=one if count == 1 else f"{event} ({count} strikes)", why=why
-            )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -67,6 +66,7 @@ from recio.messages.orders import OpenTrades
 from recio.messages.prices import IndexHistory, IndexValue
 from recio.rules.health.stream_lag import StreamLag
 from recio.rules.market import market_board
+from recio.rules.price.prints_by_index import Prints, PrintsByIndex
 from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -81,7 +81,6 @@ WHOLE_LIMIT = 15.0
 """Host seconds that the book of an open market may stay unusable on one socket."""
 NEVER_LONGER = timedelta(minutes=1)
 """Market time after which the board is laid out anew in any case."""
-PRINTS_KEPT = 120
 
 
 @dataclass(slots=True)
@@ -91,7 +90,7 @@ class _Known:
     subscriptions: Subscriptions
     markets: Mapping[Ticker, Market] = field(default_factory=dict[Ticker, Market])
     held: frozenset[Ticker] = frozenset()
-    prints: dict[str, deque[IndexValue]] = field(default_factory=dict[str, deque[IndexValue]])
+    index: PrintsByIndex = field(default_factory=PrintsByIndex)
     venue: VenueState = field(default_factory=lambda: VenueState(phase=VenuePhase.UNKNOWN))
     dirty: dict[Ticker, None] = field(default_factory=dict[Ticker, None])
     """Books that changed since the board was published."""
@@ -130,6 +129,7 @@ class MarketSync:
     books_to_compare: Writes[frozenset[Ticker]]
     rest_books: Reads[Mapping[Ticker, RestBook]]
     private_stream: Writes[PrivateStream]
+    rest_index: Reads[Prints]
     key_proof: KeyProof = field(default_factory=KeyProof)
 
     async def run(self, say: Say) -> None:
@@ -154,6 +154,7 @@ class MarketSync:
             group.start_soon(self._publish, known, socket, say)
             group.start_soon(self._be_impatient, known, socket)
             group.start_soon(self._compare_books, known, socket)
+            group.start_soon(self._fill_the_index, known)
             await self._listen(known, socket)
 
     def _begin(self, known: _Known, *, why_no_index: str) -> None:
@@ -165,12 +166,9 @@ class MarketSync:
         self.board.publish(venue=known.venue, heard_at=None, clock_offset=self._clock_offset())
         before = self.prints_before.get()
         if before is not None:
-            known.prints = {name: deque(each, maxlen=PRINTS_KEPT) for name, each in before.prints.items()}
-        self.index.set(
-            IndexHistory(
-                prints={name: tuple(each) for name, each in known.prints.items()}, why_none=why_no_index
-            )
-        )
+            known.index.prints = dict(before.prints)
+        known.index.why_none = why_no_index
+        self.index.set(known.index.history())
 
     def _look(self, known: _Known) -> None:
         """The markets as they are known now, and which of them are held."""
@@ -251,6 +249,15 @@ class MarketSync:
             self._ask_for_books(known)
             self._put(known, socket)
 
+    async def _fill_the_index(self, known: _Known) -> None:
+        """Prints that this socket did not bring, as somebody read them over REST."""
+        version = self.rest_index.version
+        while True:
+            version = await self.rest_index.newer_than(version)
+            history = known.index.read(self.rest_index.get() or {})
+            if history is not None:
+                self.index.set(history)
+
     def _ask_for_books(self, known: _Known) -> None:
         wanted = known.subscriptions.proof.wanted(known.subscriptions.books)
         if wanted != known.to_compare:
@@ -268,7 +275,7 @@ class MarketSync:
                 known.laid_out_until = None
                 await self._opened(channel)
             case SubscriptionRefused(channels=channels, why=why):
-                self._refused(channels, why)
+                self._refused(known, channels, why)
             case Dead(why=why):
                 raise Transient(f"socket: {why}")
             case Stray(why=why):
@@ -288,10 +295,7 @@ class MarketSync:
                     )
                 await self.account_hints.send(frame)
             case IndexValue():
-                known.prints.setdefault(frame.index_id, deque(maxlen=PRINTS_KEPT)).append(frame)
-                self.index.set(
-                    IndexHistory(prints={name: tuple(each) for name, each in known.prints.items()})
-                )
+                self.index.set(known.index.heard(frame))
             case LifecycleSeen(ticker=ticker):
                 if ticker.split("-", 1)[0] in {each.series for each in self.traded}:
                     self._note_lifecycle(frame)
@@ -311,10 +315,11 @@ class MarketSync:
         elif channel == LIFECYCLE:
             self.market_news.put(ListeningAnew())
 
-    def _refused(self, channels: tuple[str, ...], why: str) -> None:
+    def _refused(self, known: _Known, channels: tuple[str, ...], why: str) -> None:
         log.warning("subscription refused", channels=list(channels), why=why)
         if INDEX in channels:
-            self.index.set(IndexHistory(prints={}, why_none=f"the venue refused it: {why}"))
+            known.index.is_refused, known.index.why_none = True, f"the venue refused it: {why}"
+            self.index.set(known.index.history())
         if set(channels) & set(PRIVATE):
             raise Transient(f"the venue refused the account channels: {why}")
 

@@ -242,6 +242,8 @@ SHIB = (
     [
         ("DOGEUSD_RTI", DOGE.format("above 0.2449999"), ("greater", "0.2449999", ""), ("0.2449999", None)),
         ("DOGEUSD_RTI", DOGE.format("below 0.07"), ("less", "", "0.0700000"), (None, "0.0700000")),
+        ("DOGEUSD_RTI", DOGE.format("above 0.0999999"), ("between", "0.1000000", ""), ("0.0999999", None)),
+        ("DOGEUSD_RTI", DOGE.format("below 0.07"), ("between", "", "0.0699999"), (None, "0.0700000")),
         (
             "DOGEUSD_RTI",
             DOGE.format("between 0.1000000-0.1049999"),
@@ -274,7 +276,8 @@ async def test_ladders_of_cheap_coins_have_their_strikes_to_the_last_decimal(
     }
     market = await only(serving(body), listing(index_id=index))
     assert market.untradable == ""
-    assert market.strike_type == custom[0]
+    open_range = {(True, False): "less", (False, True): "greater"}.get((not custom[1], not custom[2]))
+    assert market.strike_type == (open_range or custom[0])
     assert [None if each is None else f"{each:f}" for each in (market.floor_strike, market.cap_strike)] == [
         *strikes
     ]
@@ -301,11 +304,15 @@ async def test_ladders_of_cheap_coins_have_their_strikes_to_the_last_decimal(
             "no kind with its levels",
         ),
         (
+            {"strike_type": "custom", "custom_strike": {"strike_type": "between", "cap_strike": ""}},
+            "between lacks a level",
+        ),
+        (
             {
                 "strike_type": "custom",
-                "custom_strike": {"strike_type": "between", "floor_strike": "0.1", "cap_strike": ""},
+                "custom_strike": {"strike_type": "less", "floor_strike": "0.1", "cap_strike": ""},
             },
-            "between lacks a level",
+            "less lacks a level",
         ),
         ({"strike_type": "custom", "custom_strike": {"strike_type": "custom"}}, "its kind is 'custom'"),
     ],

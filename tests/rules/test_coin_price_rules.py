@@ -75,6 +75,29 @@ def test_the_index_is_the_price_while_it_is_fresh():
     assert view.unreliable == ""
 
 
+def test_prints_that_were_missed_and_read_later_complete_the_last_minute_and_change_nothing_else():
+    """The settlement is the mean of the minute's prints: a restart within it can know them all again."""
+    whole, known = coin(), coin()
+    lived(whole, range(100))
+    lived(known, range(60))
+    lived(known, range(80, 100))
+    before, _ = known.judge(at(99))
+    missed = tuple(
+        each
+        for second in range(100)
+        for each in prints(second, Decimal(84_000 + second) if 60 <= second < 80 else Decimal(1)).prints[
+            "BRTI"
+        ]
+    )
+    known.hear_index(IndexHistory(prints={"BRTI": missed}), at(99))
+    view, _ = known.judge(at(99))
+    expected, _ = whole.judge(at(99))
+    assert before is not None and view is not None and expected is not None  # noqa: PT018
+    assert len(before.last_minute) == 60
+    assert view.last_minute == expected.last_minute
+    assert (view.tick, view.volatility) == (before.tick, before.volatility)
+
+
 def test_the_price_does_not_jump_when_the_index_falls_silent_although_the_sources_lie_above_it():
     known = coin()
     lived(known, range(900), above_bp=5)

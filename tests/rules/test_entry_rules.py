@@ -12,7 +12,7 @@ from msgspec.structs import replace as changed
 
 from recio.messages.controls import Block, Halt, TradingControls
 from recio.messages.decisions import OpenIntent
-from recio.messages.markets import BookView, MarketStatus
+from recio.messages.markets import BookView, MarketStatus, StrikeType
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices
 from recio.rules.decision.entry import EntryInputs, Waits, decide, decide_on
@@ -139,6 +139,8 @@ def test_each_gate_closes_for_its_own_reason(expected: str, change: Callable[[En
         ("too late", {"close_time": NOW + timedelta(seconds=74)}),
         ("too early", {"close_time": NOW + timedelta(seconds=841)}),
         ("probability", {"floor_strike": None}),
+        ("probability", {"floor_strike": None, "strike_type": StrikeType.UNSET}),
+        ("probability", {"strike_type": StrikeType.UNSET}),
     ],
 )
 def test_a_market_that_is_not_ready_is_left_alone(expected: str, changes: dict[str, object]):

@@ -33,6 +33,7 @@ from recio.units import Price, Quantity
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, market
 from tests.kalshi.local_venue import SIGNER, local_venue
+from tests.rules.test_prints_by_index_rules import made
 
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 WHOLE = {"market_ticker": TICKER, "yes_dollars_fp": [["0.5000", "10.00"]]}
@@ -92,6 +93,7 @@ async def synced(script: Script, wires: Wires) -> AsyncIterator[None]:
             books_to_compare=wires.books_to_compare,
             rest_books=wires.rest_books,
             private_stream=wires.private_stream,
+            rest_index=wires.rest_index,
         )
         group.start_soon(task.run, lambda _sentence: None)
         try:
@@ -263,3 +265,14 @@ async def test_frames_that_cannot_be_read_cost_their_own_subject_and_no_socket()
 
 OFF = (AT_NOW.utc() - NOW).total_seconds()
 """What a clock of that speed shows more than it was set to."""
+
+
+async def test_prints_that_were_read_over_rest_join_those_of_the_channel():
+    wires = Wires()
+    async with synced(Script(AS_BEFORE), wires):
+        await until_the_book(wires, is_shown=True)
+        wires.rest_index.set({"BRTI": (made(-2), made(-1))})
+        with anyio.fail_after(5):
+            while not (history := wires.index.get()) or not history.prints:
+                await wires.index.newer_than(wires.index.version)
+        assert history.prints == {"BRTI": (made(-2), made(-1))}

@@ -98,6 +98,9 @@ async def discovering(
             listings=wires.listings,
             books_to_compare=wires.books_to_compare,
             rest_books=wires.rest_books,
+            use_index=True,
+            index=wires.index,
+            rest_index=wires.rest_index,
         )
         group.start_soon(task.run, lambda _sentence: None)
         try:

@@ -90,15 +90,40 @@ def apply(board: MarketBoard | None, change: BoardChange) -> MarketBoard:
     return board
 
 
-def newly_untradable(
+def news_lines(
+    changed: Iterable[Market], before: Mapping[Ticker, Market]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """What is to be told: one line for each event that changed, and one for each new reason not to trade markets of it."""
+    for event, group in groupby(
+        sorted(changed, key=lambda each: each.event_ticker), lambda each: each.event_ticker
+    ):
+        markets = list(group)
+        first = min(markets, key=strike_of)
+        yield (
+            "market",
+            {
+                "ticker": _named(event, markets),
+                "status": first.status.value,
+                "strike": strike_text(first),
+                "closes": first.close_time.isoformat(timespec="seconds"),
+            },
+        )
+        for why, same in _newly_untradable(markets, before):
+            yield "market not traded", {"ticker": _named(event, same), "why": why}
+
+
+def _newly_untradable(
     markets: Iterable[Market], before: Mapping[Ticker, Market]
-) -> Iterator[tuple[str, int, Ticker]]:
-    """(why, how many, one of them) of markets that are not traded for a reason that they did not have before."""
+) -> Iterator[tuple[str, list[Market]]]:
+    """By reason, the markets that are not traded for one that they did not have before."""
     had = {ticker: each.untradable for ticker, each in before.items()}
     news = [each for each in markets if each.untradable and had.get(each.ticker) != each.untradable]
     for why, same in groupby(sorted(news, key=lambda each: each.untradable), lambda each: each.untradable):
-        tickers = [each.ticker for each in same]
-        yield why, len(tickers), tickers[0]
+        yield why, list(same)
+
+
+def _named(event: EventTicker, markets: list[Market]) -> str:
+    return markets[0].ticker if len(markets) == 1 else f"{event} ({len(markets)} strikes)"
 
 
 def blind(board: MarketBoard, now: datetime) -> list[Ticker]:

@@ -88,6 +88,8 @@ class Coin:
             if ahead <= self.limits.fresh_seconds and (last is None or each.at > last.at):
                 moved = self.printed.hear(each, self._levels())
                 self.index.note(each.at, each.value)
+            elif ahead <= 0:
+                self.printed.recall(each)
         newest = self._fresh(now)
         # A value that repeats itself says nothing of where the sources are from it.
         if moved and newest is not None:

@@ -45,6 +45,16 @@ class IndexPrints:
         self.last, self.final = each, _final(each, second) or self.final
         return moved
 
+    def recall(self, each: IndexValue) -> None:
+        """A print that was missed and read later: it belongs to the last minute, and to nothing that goes by order."""
+        second, known = math.floor(each.at.timestamp()), {second for second, _ in self.minute}
+        is_older = len(self.minute) == LAST_MINUTE and second < self.minute[0][0]
+        if not self.minute or is_older or second in known:
+            return
+        kept = sorted((*self.minute, (second, each.value)))[-LAST_MINUTE:]
+        self.minute.clear()
+        self.minute.extend(kept)
+
     def still_for(self) -> float:
         """Seconds for which its value has repeated itself; 0 while it does not."""
         if self.last is None or self.still_since is None:
