@@ -140,6 +140,7 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="lists of markets are up to so many seconds old",
     )
+    group.add_argument("--incentives", action="store_true", help="rewards for the liquidity of every window")
     group.add_argument("--no-live-data", action="store_true", help="no settlement index without a key")
     group.add_argument("--most-sockets", type=positive, default=200, metavar="N", help="one more is refused")
     group.add_argument(
@@ -265,6 +266,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         rest=RestRules(
             refusals_as_400=options.refusals_as_400,
             list_cache_seconds=options.list_cache,
+            incentives=options.incentives,
             live_data=not options.no_live_data,
             index_history=not options.no_index,
         ),

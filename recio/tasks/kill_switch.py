@@ -222,8 +222,11 @@ class KillSwitch:
 
 
 def contracts_at_once(limits: RiskSection) -> Quantity:
-    """What our own limits let match in a moment; more than that in fifteen seconds is no trading of ours."""
-    return Quantity(limits.max_contracts_per_order * max(1, limits.max_open_trades))
+    """A hundredth above what our own limits let match in a moment: that much in fifteen seconds is no trading of ours.
+
+    The venue says that a group stops when its limit is hit, so at the very sum our own full trading would stop itself.
+    """
+    return Quantity(limits.max_contracts_per_order * max(1, limits.max_open_trades) + 1)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from email.utils import parsedate_to_datetime
 from statistics import median
 from typing import Any
 
@@ -65,6 +66,16 @@ async def test_a_request_is_carried_out_after_its_sender_has_given_it_up(start_e
         async with asyncio.timeout(0.2):
             await client.order(ticker, "bid", "0.1000", "1")
     await until_placed(client, 1)
+
+
+async def test_what_travelled_is_dated_by_when_it_came(start_exchange: Any) -> None:
+    """Clients measure their clock against the date of an answer."""
+    client = await start_exchange(quiet_traders=True)
+    await arm(client, "delay_request", seconds=2.1, on="reads")
+    path = "/trade-api/v2/exchange/status"
+    asked = client.venue_ms() // 1000
+    async with client.session.get(client.root + path, headers=client.headers("GET", path)) as answer:
+        assert parsedate_to_datetime(answer.headers["Date"]).timestamp() >= asked + 2
 
 
 def test_latency_has_its_median_and_a_long_tail() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.wire.rest import market_routes, private_api
+from recio.exchange_sim.wire.rest.rules import RestRules
 from recio.exchange_sim.wire.ws.rules import SocketRules
 from tests.exchange_sim import specifications as spec
 
@@ -55,14 +56,14 @@ class Checked:
         self.heard: set[str] = set()
         self.flaws: set[str] = set()
 
-    async def ask(self, method: str, path: str, body: Any = None, *, status: int = 200, **query: Any) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None, *, expect: int = 200, **query: Any) -> Any:
         """`path` is as the specifications write it; names in braces are taken out of the query."""
         names = [part[1:-1] for part in path.split("/") if part.startswith("{")]
         where = path.format(**{name: query.pop(name) for name in names})
         got, answer = await self.client.request(method, where, body, **query)
-        assert got == status, (method, where, got, answer)
+        assert got == expect, (method, where, got, answer)
         self.asked.add((method, path))
-        schema = spec.answers()[method, path].get(str(status))
+        schema = spec.answers()[method, path].get(str(expect))
         if schema is not None:
             found = spec.flaws(answer, schema, of=spec.openapi())
             self.flaws |= {f"{method} {path} {flaw}" for flaw in found}
@@ -133,7 +134,12 @@ def test_every_route_is_one_of_the_venue() -> None:
 async def test_every_answer_and_frame_is_as_specified(start_exchange: Any) -> None:
     """One run over everything that a market offers while it is open, and one over what is over."""
     table = Timetable(ladder_strikes=3, settlement_factor=0.02)
-    client = await start_exchange(series="KXBTC15M,KXBTCD,KXDOGE", timetable=table, sockets=SocketRules())
+    client = await start_exchange(
+        series="KXBTC15M,KXBTCD,KXDOGE",
+        timetable=table,
+        sockets=SocketRules(),
+        rest=RestRules(incentives=True),
+    )
     checked = Checked(client)
     ticker = await client.open_ticker()
     everything = {"index_ids": ["all"], "market_ticker": ticker, "send_initial_snapshot": True}
@@ -214,20 +220,20 @@ def order(ticker: str, price: str, count: str, **rest: Any) -> dict[str, Any]:
 async def orders(checked: Checked, ticker: str) -> None:
     ask = checked.ask
     group = await ask(
-        "POST", "/portfolio/order_groups/create", {"contracts_limit": 9, "exchange_index": 2}, status=201
+        "POST", "/portfolio/order_groups/create", {"contracts_limit": 9, "exchange_index": 2}, expect=201
     )
     name = {"order_group_id": group["order_group_id"]}
     late = checked.client.venue_ms() // 1000 + 900
     kept = order(
         ticker, "0.0100", "5", client_order_id="kept", expiration_time=late, cancel_order_on_pause=True
     )
-    placed = await ask("POST", ORDERS, kept | name, status=201)
+    placed = await ask("POST", ORDERS, kept | name, expect=201)
     one = {"order_id": placed["order_id"]}
     taking = order(ticker, "0.9900", "1", time_in_force="immediate_or_cancel")
-    while (await ask("POST", ORDERS, taking, status=201))["fill_count"] == "0.00":
+    while (await ask("POST", ORDERS, taking, expect=201))["fill_count"] == "0.00":
         pass
     batch = await ask(
-        "POST", f"{ORDERS}/batched", {"orders": [kept, order(ticker, "0.0200", "1")]}, status=201
+        "POST", f"{ORDERS}/batched", {"orders": [kept, order(ticker, "0.0200", "1")]}, expect=201
     )
     reads = (
         ("/portfolio/orders", {}),
@@ -251,12 +257,12 @@ async def orders(checked: Checked, ticker: str) -> None:
     await ask("PUT", f"{GROUP}/trigger", **name)
     await ask("PUT", f"{GROUP}/reset", **name)
     await ask("DELETE", GROUP, **name)
-    await ask("DELETE", ORDERS, status=204)
+    await ask("DELETE", ORDERS, expect=204)
 
 
 async def money(checked: Checked) -> None:
     ask = checked.ask
-    number = (await ask("POST", "/portfolio/subaccounts", {"exchange_index": 2}, status=201))[
+    number = (await ask("POST", "/portfolio/subaccounts", {"exchange_index": 2}, expect=201))[
         "subaccount_number"
     ]
     moved = {"client_transfer_id": "one", "from_subaccount": 0, "to_subaccount": number, "amount_cents": 100}
@@ -266,6 +272,8 @@ async def money(checked: Checked) -> None:
     done = await ask("POST", "/portfolio/intra_exchange_instance_transfer", between)
     one = "/portfolio/intra_exchange_instance_transfers/{transfer_id}"
     await ask("GET", one, transfer_id=done["transfer_id"])
+    spread = [{"exchange_index": 0, "percent": 20}, {"exchange_index": 2, "percent": 80}]
+    await ask("POST", "/portfolio/target_balance_allocation", {"allocations": spread})
     for path in (
         "/portfolio/intra_exchange_instance_transfers",
         "/portfolio/subaccounts/balances",
@@ -276,6 +284,7 @@ async def money(checked: Checked) -> None:
         "/portfolio/deposits",
         "/portfolio/withdrawals",
         "/account/limits",
+        "/portfolio/target_balance_allocation",
         "/account/endpoint_costs",
         "/api_keys",
     ):
@@ -288,6 +297,7 @@ async def markets(checked: Checked, ticker: str) -> None:
     span = {"start_ts": now - 120, "end_ts": now + 60, "period_interval": 1}
     reads = (
         ("/exchange/status", {}),
+        ("/incentive_programs", {"status": "active", "type": "liquidity"}),
         ("/exchange/schedule", {}),
         ("/exchange/user_data_timestamp", {}),
         ("/series", {"include_volume": "true"}),

@@ -265,6 +265,38 @@ async def test_the_history_of_the_index_is_for_those_who_may_read_it(start_excha
     assert (await client.request("GET", "/cfbenchmarks/history/values", **asked))[0] == 403
 
 
+async def test_free_money_is_spread_over_the_shards_and_what_backs_orders_stays(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    await client.order(await client.open_ticker(), "bid", "0.5000", "200")
+    path = "/portfolio/target_balance_allocation"
+    for rows, status in (
+        ([(0, 25), (2, 75)], 200),
+        ([(0, 25), (2, 74)], 400),
+        ([(0, 50), (0, 50)], 400),
+        ([(9, 100)], 400),
+    ):
+        asked = {"allocations": [{"exchange_index": shard, "percent": percent} for shard, percent in rows]}
+        assert (await client.request("POST", path, asked))[0] == status, rows
+    balances = (await client.get("/portfolio/balance"))["balance_breakdown"]
+    assert balances == [
+        {"exchange_index": 0, "balance": "225.0000"},
+        {"exchange_index": 2, "balance": "675.0000"},
+    ]
+    ledger = await client.ledger()
+    assert (ledger["cash"], ledger["reserved"]) == ("1000.000000", "100.000000")
+    assert len((await client.get(path))["allocations"]) == 2
+
+
+async def test_programmes_of_incentives_are_there_only_where_asked_for(start_exchange: Any) -> None:
+    for rules, programmes in ((RestRules(), 0), (RestRules(incentives=True), 1)):
+        client = await start_exchange(quiet_traders=True, rest=rules)
+        ticker = await client.open_ticker()
+        found = (await client.get("/incentive_programs", status="active"))["incentive_programs"]
+        assert [each["market_ticker"] for each in found] == [ticker] * programmes
+    assert (await client.get("/incentive_programs", type="volume"))["incentive_programs"] == []
+    assert (await client.request("GET", "/incentive_programs", status="strange"))[0] == 400
+
+
 def test_every_switch_and_every_fault_has_a_line_in_the_description() -> None:
     described = (Path(__file__).parents[2] / "docs" / "exchange.md").read_text()
     parser = argparse.ArgumentParser(add_help=False)

@@ -82,6 +82,23 @@ async def test_an_order_whose_answer_was_lost_is_found_and_counted_once():
         await books_agree(world)
 
 
+async def test_an_order_that_is_carried_out_after_its_sender_gave_it_up_is_found_and_counted_once():
+    """The proof of its absence has begun by then."""
+    with a_world() as world:
+        await world.start_exchange()
+        world.arm("late_request", count=1, seconds=5)
+        world.start_daemon()
+        await until(lambda: world.events("order unknown"))
+        late = world.events("order unknown")[0]["order"]
+        await until(lambda: late in {order["client_order_id"] for order in world.ledger()["orders"]})
+        await _settled(world)
+        world.stop()  # and not killed: an order that has just become pending would be compared half-way
+        (row,) = await world.rows(f"SELECT state FROM orders WHERE client_order_id = '{late}'")
+        assert row["state"] != "not_found"
+        assert [order["client_order_id"] for order in world.ledger()["orders"]].count(late) == 1
+        await books_agree(world)
+
+
 async def test_killed_again_and_again_while_trading_the_books_still_agree():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "120")

@@ -16,10 +16,11 @@ from aiohttp import web
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
+from recio.exchange_sim.engine.groups import OrderGroup
 from recio.messages.controls import Halt, HaltLevel, HaltVerification, TradingControls
 from recio.messages.orders import OrderState
 from recio.settings.risk import RiskSection
-from recio.tasks.kill_switch import KillSwitch
+from recio.tasks.kill_switch import KillSwitch, contracts_at_once
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, open_trades, order, show, trade, view
 from tests.kalshi.local_venue import local_venue
@@ -234,3 +235,17 @@ async def test_a_pause_leaves_no_order_group_behind_and_verifies_a_halt_all_the_
         script.group_refusal = None
         await wires.order_group.newer_than(0)
     assert script.groups.count("create") == 1
+
+
+@pytest.mark.parametrize("stops_beyond", [False, True])
+def test_the_group_outlives_all_that_our_own_limits_let_match_at_once(stops_beyond: bool) -> None:
+    """Whether the venue stops a group when its limit is hit or only beyond it."""
+    limits = RiskSection()
+    most = int(limits.max_contracts_per_order) * limits.max_open_trades
+    group = OrderGroup(
+        group_id="g", subaccount=0, shard=2, limit=contracts_at_once(limits), stops_beyond=stops_beyond
+    )
+    group.count(0, most)
+    assert not group.exceeded(0)
+    group.count(0, 2)
+    assert group.exceeded(0)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from copy import copy
 
 from recio.exchange_sim.engine.account import Position, apply_fill, settle
+from recio.exchange_sim.engine.allocation import rebalance
 from recio.exchange_sim.engine.book import Match, Resting
 from recio.exchange_sim.engine.events import (
     BookChanged,
@@ -165,6 +166,14 @@ def pay_out(venue: Venue, market: TradedMarket) -> None:
         if position is not None:
             settle(account, position, result=market.result, payout=market.payout, now_ms=venue.now_ms)
             venue.emit(PositionChanged(copy(position)))
+    spread_free_money(venue)
+
+
+def spread_free_money(venue: Venue) -> None:
+    """Move the primary account's free money to where it is wanted, if that was asked for."""
+    account = venue.account
+    free = {shard: venue.available(shard) for shard in account.cash}
+    rebalance(account, free, venue.allocation, venue.now_ms)
 
 
 def position_of(venue: Venue, market: TradedMarket, subaccount: int) -> Position:

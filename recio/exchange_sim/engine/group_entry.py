@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from recio.exchange_sim.engine.allocation import SHARDS
 from recio.exchange_sim.engine.execution import end_group_orders, publish_group, stop_group
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import EXCHANGE_PAUSED, FORBIDDEN, NO_SUCH_SHARD, NOT_FOUND, Refused
-from recio.exchange_sim.engine.venue import SHARDS, Venue
+from recio.exchange_sim.engine.venue import Venue
 
 MOST_GROUPS = 100_000
 

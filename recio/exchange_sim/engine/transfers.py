@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from recio.exchange_sim.engine.account import Account, Transfer, Wallet
+from recio.exchange_sim.engine.allocation import SHARDS
 from recio.exchange_sim.engine.orders import FORBIDDEN, INSUFFICIENT_BALANCE, NO_SUCH_SHARD, Refused
-from recio.exchange_sim.engine.venue import SHARDS, Venue
+from recio.exchange_sim.engine.venue import Venue
 
 MOST_SUBACCOUNTS = 63
 REPEATED = Refused(code="transfer_already_exists")

@@ -8,6 +8,7 @@ from random import Random
 from uuid import UUID
 
 from recio.exchange_sim.engine.account import Account, Transfer
+from recio.exchange_sim.engine.allocation import Allocation
 from recio.exchange_sim.engine.events import Event, Trade
 from recio.exchange_sim.engine.fees import ALIGNMENT
 from recio.exchange_sim.engine.groups import OrderGroup
@@ -18,9 +19,6 @@ from recio.exchange_sim.engine.versions import Versions
 
 ACCOUNT_OWNER = 0
 """The account's number among the participants; simulated traders count from 1."""
-
-SHARDS = frozenset(range(4))
-"""The parts of the engine; crypto trades on number 2."""
 
 KEPT_TRADES = 20_000
 
@@ -46,6 +44,8 @@ class Venue:
         """The member's subaccounts by number; `account` is the primary one."""
         self.alignment = ALIGNMENT
         """What the member's money is a multiple of after every fill."""
+        self.allocation = Allocation(percents={})
+        """How the primary account's free money is to be spread over the shards."""
         self.groups_stop_beyond = False
         """Order groups stop only once more than their limit was matched."""
         self.groups: dict[str, OrderGroup] = {}

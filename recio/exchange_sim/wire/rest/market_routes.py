@@ -11,6 +11,7 @@ from recio.exchange_sim.wire.rest import (
     event_routes,
     exchange_routes,
     history_routes,
+    incentive_routes,
     index_routes,
 )
 from recio.exchange_sim.wire.rest.list_cache import cached
@@ -82,6 +83,7 @@ ROUTES = [
     *candle_routes.ROUTES,
     *history_routes.ROUTES,
     *index_routes.PUBLIC,
+    *incentive_routes.ROUTES,
     web.get("/markets", cached(list_markets)),
     web.get("/markets/trades", list_trades),
     web.get("/markets/orderbooks", list_orderbooks),

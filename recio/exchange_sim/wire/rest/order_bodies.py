@@ -95,6 +95,16 @@ class IntraExchangeInstanceTransferRequest(msgspec.Struct):
     client_transfer_id: str = ""
 
 
+class TargetBalanceAllocationInput(msgspec.Struct):
+    exchange_index: int
+    percent: int
+
+
+class SetTargetBalanceAllocationRequest(msgspec.Struct):
+    allocations: list[TargetBalanceAllocationInput]
+    resting_margin_reservation: str = "sum"
+
+
 def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
     """The request as values, or the refusal that its missing or impossible fields earn."""
     if not body.ticker:

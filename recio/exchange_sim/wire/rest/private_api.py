@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from recio.exchange_sim.wire.rest import (
     account_routes,
+    allocation_routes,
     group_routes,
     index_routes,
     metering,
@@ -18,6 +19,7 @@ ROUTES = (
     *order_routes.ROUTES,
     *group_routes.ROUTES,
     *account_routes.ROUTES,
+    *allocation_routes.ROUTES,
     *index_routes.ROUTES,
     *metering.ROUTES,
 )

@@ -7,6 +7,7 @@ import os
 import socket
 import struct
 import time
+from email.utils import formatdate
 from http import HTTPStatus
 from typing import cast
 
@@ -42,7 +43,7 @@ async def travelling(request: web.Request, handler: Handler) -> web.StreamRespon
         return await handler(request)
     await decoded_body(request)
     await asyncio.sleep(latency.draw())
-    exchange.catch_up()
+    _arrive(request)
     answer = await handler(request)
     await asyncio.sleep(latency.draw())
     return answer
@@ -113,7 +114,14 @@ async def _arrive_late(request: web.Request, fault: Fault) -> None:
     if fault.kind is FaultKind.LATE_REQUEST:
         _cut(request)
     await asyncio.sleep(fault.seconds)
-    exchange_of(request).catch_up()
+    _arrive(request)
+
+
+def _arrive(request: web.Request) -> None:
+    """A request that was under way is here: the venue goes on to this moment, and the answer is dated from it."""
+    exchange = exchange_of(request)
+    exchange.catch_up()
+    request[DATE] = formatdate(exchange.clock.milliseconds() / 1000, usegmt=True)
 
 
 def _answer_instead(request: web.Request, kind: FaultKind) -> web.StreamResponse | None:

@@ -11,6 +11,8 @@ from aiohttp import web
 class RestRules:
     refusals_as_400: bool = False
     """Pauses, a failed fill-or-kill and a wrong content type are answered with 400 instead of 409 and 415."""
+    incentives: bool = False
+    """Whether there is a programme of rewards for the liquidity of every window."""
     live_data: bool = True
     """Whether the settlement index can be read without a key, by the live data of events."""
     index_history: bool = True
