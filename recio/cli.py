@@ -29,11 +29,12 @@ COMMANDS = {
     "resume": ("halts", "clear every halt; first find out why it was set"),
     "switch": ("switch", "switch entry or exit off and on, each by itself"),
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
+    "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""
-ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "limits"})
+ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "limits"})
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
 

@@ -25,7 +25,15 @@ from recio.db import controls, halts
 from recio.db.connection import transaction
 from recio.errors import Transient
 from recio.messages.account import AccountView
-from recio.messages.controls import Block, Halt, HaltRequest, RootCause, SwitchedOff, TradingControls
+from recio.messages.controls import (
+    Block,
+    CloseRequest,
+    Halt,
+    HaltRequest,
+    RootCause,
+    SwitchedOff,
+    TradingControls,
+)
 from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
@@ -63,6 +71,7 @@ class _Measured:
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
+    closes: tuple[CloseRequest, ...] = ()
     cash_told: str = ""
     losses_told: bool = False
     """The halt for losses was set; not again until somebody resumed and the rows say so."""
@@ -152,6 +161,7 @@ class FailureDetector:
                 blocks=measured.blocks,
                 halts=(*measured.halts, *(each for each in self.unwritten if each.cause not in known)),
                 switched_off=measured.switched_off,
+                closes=measured.closes,
                 causes=tuple(
                     RootCause(
                         cause=each.cause.name,
@@ -306,7 +316,7 @@ class FailureDetector:
                 rows = await controls.read(connection, asked)
         finally:
             measured.asked_at = None
-        measured.halts, measured.switched_off = rows.halts, rows.switched_off
+        measured.halts, measured.switched_off, measured.closes = rows.halts, rows.switched_off, rows.closes
         measured.accepted, measured.asked, measured.read_only = rows.ever_cleared, asked, rows.read_only
         measured.database_seconds = time.monotonic() - began
 

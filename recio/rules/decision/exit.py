@@ -6,6 +6,7 @@ whatever the model thinks, and asks no switch. What it remembers from cycle to c
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -14,7 +15,7 @@ from msgspec.structs import replace as changed
 from recio.messages.controls import Switch, TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.markets import MarketBoard, MarketStatus, MarketView, VenuePhase
-from recio.messages.orders import TradeState, TradeView
+from recio.messages.orders import Guard, TradeState, TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.exit_reasons import ExitContext, Keep, Sell, judge
 from recio.rules.market.quotes import WHOLE_CENTS, bid_of, market_on, sellable_floor
@@ -25,6 +26,14 @@ from recio.units import Price, Side, TradeId, price_text
 NO_CONTROLS = TradingControls()
 MAY_TRADE = (MarketStatus.ACTIVE, MarketStatus.UNKNOWN)
 """Where it is not known whether a market goes on, the venue is asked by the sale itself."""
+NO_STOPS: Mapping[str, object] = {
+    "enabled": True,
+    "stop_probability": None,
+    "hard_stop_probability": None,
+    "momentum_stop_bp": None,
+    "time_stop_seconds_to_close": None,
+    "min_hold_seconds": 0.0,
+}
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
@@ -100,6 +109,10 @@ def decide(
         return holds(f"{trade.state}")
     if controls.flatten is not None:
         return _flatten(trade, board, f"flatten: {controls.flatten.cause}", before, settings, now)
+    if (asked := controls.close_of(trade.trade_id)) is not None:
+        why = f"close asked for by {asked.by}" + (f": {asked.why}" if asked.why else "")
+        return _flatten(trade, board, why, before, _with_floor(settings, asked.floor), now)
+    settings = guarded(settings, trade.guard)
     remaining = (trade.closes_at - now).total_seconds()
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
@@ -113,6 +126,19 @@ def decide(
             return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=sentence), remembered=kept)
         case Sell(why=why):
             return _carry_out(trade, board, why, before, settings, now)
+
+
+def _with_floor(settings: ExitSection, floor: Price | None) -> ExitSection:
+    """Sold as a person asks: never below this floor, whatever the settings say."""
+    return settings.model_copy(update={"min_floor_dollars": floor})
+
+
+def guarded(settings: ExitSection, guard: Guard | None) -> ExitSection:
+    """The settings of a trade that a person guards: its own stops and no other; how it is sold stays as it is set."""
+    if guard is None:
+        return settings
+    own = {"stop_price_dollars": guard.stop_price, "take_profit_dollars": guard.take_profit}
+    return settings.model_copy(update={**NO_STOPS, **own})
 
 
 def _not_ahead(before: ExitMemory, now: datetime) -> ExitMemory:
