@@ -112,7 +112,7 @@ def _within_one(value: Any, what: str) -> Decimal:
 
 def _in_hundredths(given: Decimal) -> str:
     hundredths = (given / 100).normalize()
-    return f"{hundredths:f}" if hundredths.as_tuple().exponent < -2 else f"{hundredths:.2f}"
+    return f"{hundredths:f}" if hundredths != round(hundredths, 2) else f"{hundredths:.2f}"
 
 
 def _per_dollar(value: Any) -> Decimal:
