@@ -548,4 +548,5 @@ async def test_a_switched_off_entry_refuses_the_program_and_not_a_person(
     )
     placed = await trade_store.place_entry(connection, writer, by_hand, NOW, DEADLINE)
     assert isinstance(placed, trade_store.Placed)
+    assert placed.written.trade is not None
     assert placed.written.trade.guard == Guard(stop_price=Price(3000))

@@ -8,6 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace as changed
 
 from recio.db.trades import guard_of
 from recio.messages.controls import Block, CloseRequest, Halt, Switch, SwitchedOff, TradingControls
@@ -73,10 +74,7 @@ SEEN = EntryInputs(
 def asked(
     seen: Mapping[str, object] | None = None, by: Strategy = STRICT, **changes: object
 ) -> OpenIntent | Waits:
-    inputs = EntryInputs(
-        **({name: getattr(SEEN, name) for name in SEEN.__struct_fields__} | dict(seen or {}))
-    )
-    return manual.decide(replace(REQUEST, **changes), inputs, by, NOW)
+    return manual.decide(replace(REQUEST, **changes), changed(SEEN, **(seen or {})), by, NOW)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +152,7 @@ def test_halts_the_venue_and_the_book_hold_a_person_and_are_named(
     ],
 )
 def test_the_limit_that_binds_is_named(limits: dict[str, object], changes: dict[str, object], named: str):
-    wanted = asked(guard=Guard(), **changes)
+    wanted = asked(None, STRICT, guard=Guard(), **changes)
     refused = cycles.within_limits(wanted, SEEN, section(RiskSection, **limits), NOW)
     assert isinstance(refused, Waits)
     assert refused.sentence.startswith(f"{named}: ")
