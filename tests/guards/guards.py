@@ -666,4 +666,50 @@ FENCES = (
     ),
 )
 
-GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES)
+BY_HAND = "tests/rules/test_manual_rules.py"
+PEOPLE = (
+    _guard(
+        "a person's guard replaces every stop of [exit]",
+        "recio/rules/decision/exit.py",
+        "settings = guarded(settings, trade.guard)",
+        "settings = guarded(settings, None)",
+        BY_HAND,
+    ),
+    _guard(
+        "a close that a person asks for is carried out",
+        "recio/rules/decision/exit.py",
+        "(asked := controls.close_of(trade.trade_id))",
+        "(asked := NO_CONTROLS.close_of(trade.trade_id))",
+        BY_HAND,
+    ),
+    _guard(
+        "what its guard would sell at once is not bought",
+        "recio/rules/decision/manual.py",
+        "_offer(request, view) or _sold_at_once(request, view, opinion, common)",
+        "_offer(request, view)",
+        BY_HAND,
+    ),
+    _guard(
+        "a halt holds a person too",
+        "recio/rules/decision/entry.py",
+        "    for halt in seen.controls.halts:",
+        "    for halt in ():",
+        BY_HAND,
+    ),
+    _guard(
+        "a price per contract is a dollar at most",
+        "recio/settings/units.py",
+        "    if given > 1:",
+        "    if False:",
+        "tests/test_config.py",
+    ),
+    _guard(
+        "a key that others can read is refused",
+        "recio/kalshi/key_files.py",
+        "if status.st_mode & 0o077:",
+        "if False:",
+        "tests/kalshi/test_signing_keys.py",
+    ),
+)
+
+GUARDS = (*LOCKS, *DECISIONS, *LIMITS, *HALTS, *HALT_LEVELS, *RESOLUTION, *FENCES, *PEOPLE)
