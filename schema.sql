@@ -612,7 +612,12 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     asked_by text NOT NULL CHECK (asked_by <> ''),
     why text NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    expires_at timestamptz NOT NULL CHECK (expires_at > asked_at)
+    expires_at timestamptz NOT NULL CHECK (expires_at > asked_at),
+    -- 'exit': sold by the common [exit]. 'own': by these two alone, and where both are null by nothing.
+    guard text NOT NULL DEFAULT 'exit' CHECK (guard IN ('exit', 'own')),
+    stop_price numeric(6, 4) CHECK (stop_price > 0 AND stop_price < 1),
+    take_profit numeric(6, 4) CHECK (take_profit > 0 AND take_profit < 1),
+    CHECK (guard = 'own' OR (stop_price IS NULL AND take_profit IS NULL))
 );
 CREATE INDEX IF NOT EXISTS trade_requests_by_expiry ON trade_requests (expires_at);
 -- Writer: entry. One answer per request, committed before anything is done about it. So no request is carried out twice.
@@ -621,6 +626,16 @@ CREATE TABLE IF NOT EXISTS trade_answers (
     accepted boolean NOT NULL,
     sentence text NOT NULL,
     answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Writer: `recio close`. Trades that a person wants sold. It holds until the trade has ended, over restarts too.
+CREATE TABLE IF NOT EXISTS trade_closes (
+    trade_id bigint PRIMARY KEY REFERENCES trades,
+    -- The least to accept for one contract, of the side held; null: down to the lowest price of the market.
+    floor numeric(6, 4) CHECK (floor > 0 AND floor < 1),
+    asked_by text NOT NULL CHECK (asked_by <> ''),
+    why text NOT NULL,
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.
@@ -859,7 +874,8 @@ BEGIN
     PERFORM pg_advisory_xact_lock(1919247210);
     SELECT s.set_by INTO sentence FROM (
         SELECT is_on, set_by FROM switches WHERE name = 'entry' ORDER BY switch_id DESC LIMIT 1) AS s WHERE NOT s.is_on;
-    IF FOUND THEN
+    -- The switch is the program's: who switches it off may still buy by hand.
+    IF FOUND AND of_strategy <> 'manual' THEN
         refused := 'switch';
         RETURN;
     END IF;

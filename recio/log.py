@@ -148,12 +148,60 @@ def _short(value: object) -> str:
     return f'"{text}"' if " " in text and not text.startswith(("{", "[")) else text
 
 
-def tail(lines: Iterable[str], out: TextIO) -> None:
-    """Render JSON log lines for a person; a line that is not one of ours is shown as it is."""
+LEVELS = ("debug", "info", "warning", "error")
+COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
+PLAIN = "\x1b[0m"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which log lines a person wants to see; everything where nothing is said."""
+
+    level: str = "debug"
+    """This one and graver ones."""
+    trade: int | None = None
+    text: str = ""
+    """A market, an order, a task: some field has it, or the phrase."""
+    since: str = ""
+    """The beginning of a time as the lines have it: 2026-11-29 or 2026-11-29T12:30."""
+
+    def takes(self, event: MutableMapping[str, Any]) -> bool:
+        level = str(event.get("level", "info"))
+        grave = LEVELS.index(level) if level in LEVELS else len(LEVELS)
+        return (
+            grave >= LEVELS.index(self.level)
+            and (self.trade is None or event.get("trade") == self.trade)
+            and (not self.text or any(self.text in str(value) for value in event.values()))
+            and str(event.get("at", "")) >= self.since
+        )
+
+
+EVERYTHING = Wanted()
+
+
+def tail(lines: Iterable[str], out: TextIO, wanted: Wanted = EVERYTHING, *, colour: bool = False) -> None:
+    """Render JSON log lines for a person; a line that is not one of ours is shown as it is, unless some are asked for.
+
+    A day is told when it changes, and at the beginning for whoever watches in colour.
+    """
+    day = "" if colour else None
     for line in lines:
         event = _event(line)
-        out.write((line.rstrip("\n") if event is None else text_line(event)) + "\n")
+        if event is None:
+            if wanted == EVERYTHING:
+                out.write(line.rstrip("\n") + "\n")
+        elif wanted.takes(event):
+            today = str(event.get("at", ""))[:10]
+            if day is not None and today != day:
+                out.write(f"--- {today} UTC\n")
+            day = today
+            out.write(_coloured(event, colour) + "\n")
         out.flush()
+
+
+def _coloured(event: MutableMapping[str, Any], colour: bool) -> str:
+    begin = COLOURS.get(str(event.get("level")), "") if colour else ""
+    return f"{begin}{text_line(event)}{PLAIN if begin else ''}"
 
 
 def _event(line: str) -> dict[str, Any] | None:

@@ -241,6 +241,23 @@ def test_tail_renders_from_standard_input_and_from_a_file(tmp_path: Path):
         assert done.returncode == 0
         assert done.stdout.startswith("12:00:01")
     assert recio("tail", "gone", cwd=tmp_path).returncode == 2
+    assert recio("tail", "--since", "yesterday", cwd=tmp_path).returncode == 2
+
+
+def test_whoever_stops_reading_a_tail_is_no_error(tmp_path: Path):
+    line = '{"event": "fill", "at": "2026-11-23T12:00:01.000Z", "level": "info", "ticker": "KX-1"}\n'
+    (tmp_path / "log").write_text(line * 50_000, encoding="utf-8")
+    command = 'set -o pipefail; "$0" -m recio tail log | head -n 1'
+    done = subprocess.run(
+        ["bash", "-c", command, sys.executable],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=50,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("12:00:01")
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from recio.errors import BadConfig, ExitCode
 from recio.settings.config import Config, known_keys, load, parse
+from recio.settings.contradictions import bought_only_to_be_sold
 from recio.settings.prices import PricesSection
 from recio.settings.renamed import KEYS, VALUES
 from recio.settings.risk import RiskSection
@@ -503,8 +504,6 @@ def test_cents_and_percents_are_refused_with_what_they_most_likely_mean(tmp_path
         ("[entry]\nmax_slippage_dollars = 0.06", ["entry.max_slippage_dollars", "risk.price_collar_dollars"]),
         ("[risk]\nmax_event_cost_dollars = 0.5", ["entry.contracts", "risk.max_event_cost_dollars"]),
         ("[risk]\nmax_daily_loss_dollars = 0.5", ["entry.contracts", "risk.max_daily_loss_dollars"]),
-        ("[exit]\nstop_price_dollars = 0.9", ["exit.stop_price_dollars", "entry.max_price_dollars"]),
-        ("[exit]\ntake_profit_dollars = 0.1", ["exit.take_profit_dollars", "entry.min_price_dollars"]),
         (
             "[exit]\nmin_floor_dollars = 0.5\nstop_price_dollars = 0.4",
             ["exit.min_floor_dollars", "exit.stop_price_dollars", "never sell"],
@@ -523,6 +522,30 @@ def test_settings_that_contradict_each_other_are_refused_with_both_names(
     said = refused(tmp_path, text)
     for words in told:
         assert words in said
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        (
+            "stop_price_dollars",
+            "0.9",
+            "exit.stop_price_dollars = 0.9000 is not below entry.max_price_dollars = 0.9000",
+        ),
+        ("stop_price_dollars", "0.8999", ""),
+        (
+            "take_profit_dollars",
+            "0.1",
+            "exit.take_profit_dollars = 0.1000 is not above entry.min_price_dollars = 0.1000",
+        ),
+        ("take_profit_dollars", "0.1001", ""),
+    ],
+)
+def test_what_would_be_bought_only_to_be_sold_is_told(name: str, value: str, told: str):
+    config = parse({"exit": {name: Decimal(value)}}, "x")
+    said = "".join(bought_only_to_be_sold(config.entry, config.exit))
+    assert (said == "") is (told == "")
+    assert told in said
 
 
 def test_pairs_at_the_very_edge_of_a_contradiction_are_none(tmp_path: Path):

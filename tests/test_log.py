@@ -9,7 +9,7 @@ import pytest
 import structlog
 
 from recio.clock import Clock
-from recio.log import configure, tail
+from recio.log import Wanted, configure, tail
 from recio.settings.system import LogFormat, LogSection
 
 PEM = "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----"
@@ -94,3 +94,41 @@ def test_a_secret_in_a_traceback_is_cut_out_too(out: io.StringIO):
         structlog.get_logger().error("broke", exc_info=error)
     assert "ValueError" in out.getvalue()
     assert "MIIabc" not in out.getvalue()
+
+
+SHOWN = [
+    '{"event": "fill", "at": "2026-11-23T23:59:58.000Z", "level": "info", "ticker": "KX-1", "trade": 1}\n',
+    '{"event": "exit wanted", "at": "2026-11-23T23:59:59.000Z", "level": "warning", "ticker": "KX-2", "trade": 12}\n',
+    "a line of something else\n",
+    '{"event": "task restarts", "at": "2026-11-24T00:00:01.000Z", "level": "error", "task": "entry"}\n',
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "phrases"),
+    [
+        (Wanted(), ["fill", "exit wanted", "a line of something", "--- 2026-11-24 UTC", "task restarts"]),
+        (Wanted(level="warning"), ["exit wanted", "--- 2026-11-24 UTC", "task restarts"]),
+        (Wanted(trade=1), ["fill"]),
+        (Wanted(text="KX-2"), ["exit wanted"]),
+        (Wanted(text="entry"), ["task restarts"]),
+        (Wanted(since="2026-11-24"), ["task restarts"]),
+        (Wanted(since="2026-11-23T23:59:59"), ["exit wanted", "--- 2026-11-24 UTC", "task restarts"]),
+    ],
+)
+def test_tail_shows_the_lines_that_are_asked_for_and_each_new_day(wanted: Wanted, phrases: list[str]):
+    out = io.StringIO()
+    tail(SHOWN, out, wanted)
+    lines = out.getvalue().splitlines()
+    assert len(lines) == len(phrases)
+    for line, phrase in zip(lines, phrases, strict=True):
+        assert phrase in line
+
+
+def test_tail_colours_what_is_grave_and_tells_the_first_day_where_it_colours():
+    out = io.StringIO()
+    tail(SHOWN, out, Wanted(), colour=True)
+    lines = out.getvalue().splitlines()
+    assert lines[0] == "--- 2026-11-23 UTC"
+    assert [line[:5] for line in lines if "\x1b" in line] == ["\x1b[33m", "\x1b[31m"]
+    assert all(line.endswith("\x1b[0m") for line in lines if "\x1b" in line)

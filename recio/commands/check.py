@@ -14,6 +14,7 @@ from recio.daemon.venue import find_venue
 from recio.errors import BadConfig
 from recio.rules.pricing.fees import max_fee
 from recio.settings.config import Config, load
+from recio.settings.contradictions import bought_only_to_be_sold
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection
 from recio.settings.venue import Environment
@@ -70,9 +71,17 @@ def _notes(config: Config) -> Iterator[str]:
         yield 'note: recio demo needs no more; recio run needs kalshi.credentials_dir or mode = "live"'
     if config.kalshi.key_id and not UUID.fullmatch(config.kalshi.key_id):
         yield f"note: kalshi.key_id = {config.kalshi.key_id} does not look like Kalshi's (8-4-4-4-12 letters and digits)"
+    yield from (f"note: {each}" for each in _sold_at_once(config))
     entries = {name: each for name, each in _buying(config).items() if each.enabled}
     if not entries:
         yield "note: recio buys nothing by itself with this config: no strategy is live with entry.enabled = true"
+
+
+def _sold_at_once(config: Config) -> Iterator[str]:
+    if not config.strategies:
+        yield from bought_only_to_be_sold(config.entry, config.exit)
+    for name, own in config.strategies.items():
+        yield from bought_only_to_be_sold(own.entry, own.exit, f"strategies.{name}.")
 
 
 def _buying(config: Config) -> dict[str, EntrySection]:

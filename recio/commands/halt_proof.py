@@ -5,8 +5,7 @@ The rows are the witness: the page of another daemon may answer at the port, and
 
 from __future__ import annotations
 
-import sys
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -15,22 +14,20 @@ import aiohttp
 import anyio
 import asyncpg
 
+from recio.commands.sales import LOOK_EVERY, dollars, listed, patiently, tell_sale
 from recio.daemon.database import daemon_runs
 from recio.db import halts, kill_switch, trades
 from recio.db.connection import transaction
 from recio.errors import ExitCode
 from recio.messages.controls import HaltLevel, HaltVerification
 from recio.messages.orders import TradeView
-from recio.units import Money, Quantity, TradeId, money_decimal, quantity_decimal, quantity_text
+from recio.units import TradeId
 
 SEEN_WITHIN = 3.0
 """Host seconds that a running daemon gets to show the halt on its page before its rows are read instead."""
 VERIFIED_WITHIN = 15.0
 ENDS_WITHIN = 60.0
 FLAT_WITHIN = 60.0
-LOOK_EVERY = 0.1
-TELL_EVERY = 3.0
-"""Host seconds between two words to whoever waits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +76,7 @@ async def _without_a_daemon(watched: Watched) -> ExitCode:
     held = [each for each in watched.before.values() if each.held > 0]
     if watched.level is not HaltLevel.FLATTEN:
         return ExitCode.OK
-    print("nothing is held" if not held else "NOTHING IS SOLD until recio run starts; held: " + _list(held))
+    print("nothing is held" if not held else "NOTHING IS SOLD until recio run starts; held: " + listed(held))
     return ExitCode.TEMPORARY if held else ExitCode.OK
 
 
@@ -97,7 +94,7 @@ async def _seen_by_the_daemon(watched: Watched) -> str:
 
 
 async def _proof(watched: Watched) -> ExitCode:
-    async for _ in _patiently(VERIFIED_WITHIN, "waits for the venue to show that nothing of ours rests"):
+    async for _ in patiently(VERIFIED_WITHIN, "waits for the venue to show that nothing of ours rests"):
         check = await _check(watched)
         if check is not None and check.verified_after is not None:
             print(
@@ -117,7 +114,7 @@ async def _proof(watched: Watched) -> ExitCode:
 
 
 async def _ended(watched: Watched) -> ExitCode:
-    async for passed in _patiently(ENDS_WITHIN, "waits for the daemon to end"):
+    async for passed in patiently(ENDS_WITHIN, "waits for the daemon to end"):
         if not await _runs(watched):
             print(
                 f"the daemon has ended ({passed:.2f} s later); it starts again only after recio resume",
@@ -131,10 +128,10 @@ async def _ended(watched: Watched) -> ExitCode:
 async def _sold(watched: Watched) -> ExitCode:
     """Tell each sale as its fills come in, and at the end what is left."""
     known, every = dict(watched.before), tuple(watched.before.values())
-    async for _ in _patiently(FLAT_WITHIN, "waits until everything is sold"):
+    async for _ in patiently(FLAT_WITHIN, "waits until everything is sold"):
         every = await _trades(watched)
         for each in every:
-            _tell_sale(known.get(each.trade_id), each)
+            tell_sale(known.get(each.trade_id), each)
             known[each.trade_id] = each
         check = await _check(watched)
         if (check is not None and check.flat_after is not None) or not await _runs(watched):
@@ -144,15 +141,8 @@ async def _sold(watched: Watched) -> ExitCode:
     if not left:
         print("flat: nothing that recio bought is held any more", flush=True)
         return ExitCode.OK
-    print(f"STILL HELD: {_list(left)}; {await _why_held(watched)}", flush=True)
+    print(f"STILL HELD: {listed(left)}; {await _why_held(watched)}", flush=True)
     return ExitCode.TEMPORARY
-
-
-def _tell_sale(before: TradeView | None, now: TradeView) -> None:
-    quantity = now.exit_quantity - (before.exit_quantity if before else 0)
-    if quantity > 0:
-        proceeds = now.exit_proceeds - (before.exit_proceeds if before else 0)
-        print(f"sold {_amount(now, Quantity(quantity))} at {_each(proceeds, quantity)}", flush=True)
 
 
 def _tell_sum(watched: Watched, every: Sequence[TradeView]) -> None:
@@ -161,7 +151,7 @@ def _tell_sum(watched: Watched, every: Sequence[TradeView]) -> None:
         before = watched.before.get(now.trade_id)
         proceeds += now.exit_proceeds - (before.exit_proceeds if before else 0)
         fees += now.fees - (before.fees if before else 0)
-    print(f"in all: {_dollars(proceeds)} for what was sold, less {_dollars(fees)} of fees", flush=True)
+    print(f"in all: {dollars(proceeds)} for what was sold, less {dollars(fees)} of fees", flush=True)
 
 
 async def _why_held(watched: Watched) -> str:
@@ -173,38 +163,6 @@ async def _why_held(watched: Watched) -> str:
     with suppress(KeyError, TypeError):
         return f"the daemon goes on selling; it says: {(shown or {})['tasks']['exit']['sentence']}"
     return "the daemon goes on selling; its log says what is in the way"
-
-
-def _list(held: Sequence[TradeView]) -> str:
-    return ", ".join(
-        f"{_amount(each, each.held)}, which closes {each.closes_at:%Y-%m-%d %H:%M:%S} UTC" for each in held
-    )
-
-
-def _amount(trade: TradeView, quantity: Quantity) -> str:
-    return f"{quantity_text(quantity)} {trade.side} of {trade.ticker} (trade {trade.trade_id})"
-
-
-def _each(proceeds: int, quantity: int) -> str:
-    return f"${money_decimal(Money(proceeds)) / quantity_decimal(Quantity(quantity)):.4f}"
-
-
-def _dollars(amount: int) -> str:
-    return f"${money_decimal(Money(amount)):.2f}"
-
-
-async def _patiently(seconds: float, what: str) -> AsyncGenerator[float]:
-    """Host seconds passed, again and again until patience ends; whoever waits is told now and then for what."""
-    began = told = anyio.current_time()
-    while (passed := anyio.current_time() - began) < seconds:
-        yield passed
-        if anyio.current_time() - told >= TELL_EVERY:
-            told = anyio.current_time()
-            print(
-                f"recio: {what} ({passed:.0f} of {seconds:g} s); Ctrl-C leaves the halt as it is",
-                file=sys.stderr,
-            )
-        await anyio.sleep(LOOK_EVERY)
 
 
 async def _trades(watched: Watched) -> tuple[TradeView, ...]:

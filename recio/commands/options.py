@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from recio.errors import BadConfig
 from recio.settings.config import Config, load
+from recio.units import ONE_DOLLAR, Price, UnitError, price
 
 DEFAULT_CONFIG = "recio.toml"
 
@@ -32,6 +34,18 @@ def some_words(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return text
+
+
+def price_option(name: str, text: str) -> Price:
+    """Dollars for one contract. Raises BadConfig naming the option."""
+    try:
+        value = price(text)
+    except UnitError as error:
+        raise BadConfig(f"{name} {text} is refused: {error}") from error
+    if not 0 < value < ONE_DOLLAR:
+        cents = f"; did you mean 0.{text}?" if text.isdecimal() and len(text) == 2 else ""
+        raise BadConfig(f"{name} {text} is refused: dollars for one contract, above 0 and below 1{cents}")
+    return value
 
 
 def positive(text: str) -> int:

@@ -11,13 +11,13 @@ import asyncpg
 from recio.commands.database import said_of_rows
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of
-from recio.commands.options import some_words
+from recio.commands.options import price_option, some_words
 from recio.db import requests
 from recio.db.connection import transaction
 from recio.db.requests import CameOfIt, RequestAnswer
 from recio.errors import BadConfig, ExitCode, Fatal
-from recio.messages.orders import TradeState
-from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, UnitError, price, quantity, quantity_text
+from recio.messages.orders import Guard, TradeState
+from recio.units import Price, Quantity, Side, Ticker, UnitError, quantity, quantity_text
 
 ANSWER_WITHIN = 10.0
 """Host seconds after which a request has expired."""
@@ -33,6 +33,7 @@ class Wanted:
     side: Side
     quantity: Quantity
     limit: Price
+    guard: Guard | None
     by: str
     why: str
 
@@ -48,23 +49,58 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", required=True, type=some_words, metavar="NAME", help="who asks for it, for the record"
     )
+    parser.add_argument(
+        "--stop-price", metavar="DOLLARS", help="sell at or below this bid, and by no stop of [exit]"
+    )
+    parser.add_argument(
+        "--take-profit", metavar="DOLLARS", help="sell at or above this bid, and by no stop of [exit]"
+    )
+    parser.add_argument(
+        "--no-stop",
+        action="store_true",
+        help="leave it to the settlement; without any of the three, [exit] sells it",
+    )
     parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
-    what = wanted(options.ticker, options.side, options.contracts, options.max_price, options.by, options.why)
+    guard = wanted_guard(options.stop_price, options.take_profit, options.no_stop)
+    what = wanted(
+        options.ticker, options.side, options.contracts, options.max_price, options.by, options.why, guard
+    )
     place, truth = find_installation(options), _Truth("nothing was asked for, and nothing ordered")
     return to_the_end(lambda: trade(place, what, truth), lambda: truth.sentence)
 
 
-def wanted(ticker: str, side: str, contracts: str, max_price: str, by: str, why: str) -> Wanted:
+def wanted_guard(stop_price: str | None, take_profit: str | None, no_stop: bool) -> Guard | None:
+    """None: guarded by [exit]. Raises BadConfig naming the option."""
+    stop = None if stop_price is None else price_option("--stop-price", stop_price)
+    goal = None if take_profit is None else price_option("--take-profit", take_profit)
+    if no_stop and (stop is not None or goal is not None):
+        raise BadConfig(
+            "--no-stop does not go with --stop-price or --take-profit: it is guarded by them or by nothing"
+        )
+    if stop is not None and goal is not None and goal <= stop:
+        raise BadConfig(f"--take-profit {take_profit} is refused: it must be above --stop-price {stop_price}")
+    return Guard(stop_price=stop, take_profit=goal) if no_stop or stop or goal else None
+
+
+def wanted(
+    ticker: str, side: str, contracts: str, max_price: str, by: str, why: str, guard: Guard | None
+) -> Wanted:
     """Raises BadConfig naming the option."""
+    limit = price_option("--max-price", max_price)
+    if guard is not None and guard.stop_price is not None and guard.stop_price >= limit:
+        raise BadConfig(
+            "--stop-price is refused: it must be below --max-price, or all that is bought is sold at once"
+        )
     return Wanted(
         ticker=Ticker(ticker),
         side=Side(side),
         quantity=_contracts(contracts),
-        limit=_price(max_price),
+        limit=limit,
+        guard=guard,
         by=by,
         why=why,
     )
@@ -125,6 +161,7 @@ async def _ask(pool: asyncpg.Pool[asyncpg.Record], what: Wanted) -> int:
                 what.by,
                 what.why,
                 ANSWER_WITHIN,
+                what.guard,
             )
     return number
 
@@ -172,14 +209,4 @@ def _contracts(text: str) -> Quantity:
         raise BadConfig(f"--contracts {text} is refused: {error}") from error
     if value <= 0:
         raise BadConfig(f"--contracts {text} is refused: it must be more than 0")
-    return value
-
-
-def _price(text: str) -> Price:
-    try:
-        value = price(text)
-    except UnitError as error:
-        raise BadConfig(f"--max-price {text} is refused: {error}") from error
-    if not 0 < value < ONE_DOLLAR:
-        raise BadConfig(f"--max-price {text} is refused: dollars for one contract, above 0 and below 1")
     return value

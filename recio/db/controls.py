@@ -1,18 +1,19 @@
-"""What stops trading by the rows, in one statement: halts, switches, and whether the database may be written; it writes nothing."""
+"""What a person says by the rows, in one statement: halts, switches, what is to be sold, and whether the database may be written; it writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recio.db import halts, switches
+from recio.db import closes, halts, switches
 from recio.db.connection import Connection
-from recio.messages.controls import Halt, SwitchedOff
+from recio.messages.controls import CloseRequest, Halt, SwitchedOff
 
 _READ = f"""
     SELECT
         ARRAY(SELECT ROW(h.*) FROM ({halts.ACTIVE}) AS h) AS halts,
         ARRAY(SELECT ROW(s.*) FROM ({switches.OFF}) AS s) AS switched_off,
+        ARRAY(SELECT ROW(c.*) FROM ({closes.WANTED}) AS c) AS closes,
         ARRAY({halts.EVER_CLEARED}) AS ever_cleared,
         current_setting('transaction_read_only') = 'on' AS read_only
 """
@@ -24,6 +25,7 @@ class ControlRows:
 
     halts: tuple[Halt, ...]
     switched_off: tuple[SwitchedOff, ...]
+    closes: tuple[CloseRequest, ...]
     ever_cleared: frozenset[str]
     """Those of the causes asked for that somebody cleared at some time."""
     read_only: bool
@@ -37,6 +39,7 @@ async def read(connection: Connection, causes: Iterable[str]) -> ControlRows:
     return ControlRows(
         halts=tuple(halts.halt_of(each) for each in row["halts"]),
         switched_off=tuple(switches.switched_off(each) for each in row["switched_off"]),
+        closes=tuple(closes.close_of(tuple(each)) for each in row["closes"]),
         ever_cleared=frozenset(row["ever_cleared"]),
         read_only=row["read_only"],
     )

@@ -291,6 +291,17 @@ STEPS: tuple[Migration, ...] = (
             DROP FUNCTION IF EXISTS winning_quantity(text, numeric, numeric);
         """,
     ),
+    Migration(
+        version=19,
+        name="what a person asks of a trade",
+        sql="""
+            ALTER TABLE IF EXISTS trade_requests
+                ADD COLUMN guard text NOT NULL DEFAULT 'exit' CHECK (guard IN ('exit', 'own')),
+                ADD COLUMN stop_price numeric(6, 4) CHECK (stop_price > 0 AND stop_price < 1),
+                ADD COLUMN take_profit numeric(6, 4) CHECK (take_profit > 0 AND take_profit < 1),
+                ADD CHECK (guard = 'own' OR (stop_price IS NULL AND take_profit IS NULL));
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

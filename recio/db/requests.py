@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages.orders import TradeState
+from recio.messages.orders import OWN, Guard, TradeState
 from recio.rules.decision.manual import TradeRequest
 from recio.settings.strategies import MANUAL
 from recio.units import (
@@ -22,12 +22,15 @@ from recio.units import (
     quantity_of,
 )
 
+EXIT = "exit"
+"""The guard of a trade that the common exit sells."""
 _ASK = """
-    INSERT INTO trade_requests (ticker, side, quantity, price, asked_by, why, expires_at)
-    VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7)) RETURNING request_id
+    INSERT INTO trade_requests (ticker, side, quantity, price, asked_by, why, expires_at, guard, stop_price, take_profit)
+    VALUES ($1, $2, $3, $4, $5, $6, clock_timestamp() + make_interval(secs => $7), $8, $9, $10) RETURNING request_id
 """
 _WAITING = """
-    SELECT request_id, ticker, side, quantity, price, asked_by, why, expires_at < clock_timestamp() AS late
+    SELECT request_id, ticker, side, quantity, price, asked_by, why, guard, stop_price, take_profit,
+        expires_at < clock_timestamp() AS late
     FROM trade_requests WHERE expires_at > now() - interval '1 day' AND NOT EXISTS (SELECT FROM trade_answers a WHERE a.request_id = trade_requests.request_id)
     ORDER BY request_id
 """
@@ -69,11 +72,17 @@ async def ask(
     by: str,
     why: str,
     seconds: float,
+    guard: Guard | None = None,
 ) -> int:
     """A request that nobody may act on after so many seconds of the database's clock; its number."""
-    return await connection.fetchval(
-        _ASK, ticker, side.value, quantity_decimal(quantity), price_decimal(limit), by, why, seconds
-    )
+    amounts = (quantity_decimal(quantity), price_decimal(limit))
+    stops = [None if each is None else price_decimal(each) for each in _stops(guard)]
+    kind = EXIT if guard is None else OWN
+    return await connection.fetchval(_ASK, ticker, side.value, *amounts, by, why, seconds, kind, *stops)
+
+
+def _stops(guard: Guard | None) -> tuple[Price | None, Price | None]:
+    return (None, None) if guard is None else (guard.stop_price, guard.take_profit)
 
 
 async def waiting(connection: Connection) -> Sequence[TradeRequest]:
@@ -111,6 +120,13 @@ async def came_of_it(connection: Connection, request_id: int) -> CameOfIt | None
     )
 
 
+def _guard(row: Record) -> Guard:
+    stop, goal = (
+        None if each is None else price_of(each) for each in (row["stop_price"], row["take_profit"])
+    )
+    return Guard(stop_price=stop, take_profit=goal)
+
+
 def _request(row: Record) -> TradeRequest:
     return TradeRequest(
         request_id=row["request_id"],
@@ -121,4 +137,5 @@ def _request(row: Record) -> TradeRequest:
         by=row["asked_by"],
         why=row["why"],
         is_late=row["late"],
+        guard=_guard(row) if row["guard"] == OWN else None,
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from asyncpg import Record
 
 from recio.db.connection import Connection
-from recio.messages.orders import TradeState, TradeView
+from recio.messages.orders import GUARD, OWN, STOP_PRICE, TAKE_PROFIT, Guard, TradeState, TradeView
 from recio.rules.account.reconcile import MarketLedger
 from recio.units import (
     EventTicker,
@@ -18,6 +18,7 @@ from recio.units import (
     TradeId,
     money_decimal,
     money_of,
+    price,
     quantity_of,
 )
 
@@ -117,4 +118,13 @@ def trade_view(row: Record) -> TradeView:
         why=row["why"],
         ended_by=row["ended_by"],
         exits_met=row["exits_met"],
+        guard=guard_of(row["inputs"]),
     )
+
+
+def guard_of(inputs: Mapping[str, str]) -> Guard | None:
+    """Of what a trade was opened from: its own stops, where whoever asked for it gave it some, or wanted none."""
+    if inputs.get(GUARD) != OWN:
+        return None
+    stop, goal = inputs.get(STOP_PRICE), inputs.get(TAKE_PROFIT)
+    return Guard(stop_price=price(stop) if stop else None, take_profit=price(goal) if goal else None)

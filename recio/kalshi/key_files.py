@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-from recio.errors import BadConfig
+from recio.errors import BadConfig, of_the_machine
 from recio.settings.file_access import others_with_access
 
 LONGEST_FILE = 65_536
@@ -51,11 +51,11 @@ def _content(path: Path) -> bytes:
         with os.fdopen(descriptor, "rb") as stream:
             _refuse_unfit(path, os.fstat(descriptor))
             return stream.read(LONGEST_FILE)
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "no path can be so"
-        raise BadConfig(
-            f"{_named(path)}: {why};"
-            " give the path of the private key that belongs to kalshi.key_id, readable by this user"
+    except OSError as error:
+        raise of_the_machine(
+            f"{_named(path)}: {error.strerror};"
+            " give the path of the private key that belongs to kalshi.key_id, readable by this user",
+            error,
         ) from error
 
 

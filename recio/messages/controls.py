@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from recio.units import Price, TradeId
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
@@ -108,8 +110,19 @@ class SwitchedOff:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CloseRequest:
+    """A person wants this trade sold; it holds until it has ended."""
+
+    trade_id: TradeId
+    floor: Price | None
+    """The least to accept for one contract; None: down to the lowest price of the market."""
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TradingControls:
-    """Everything that stops entries now; exits and reconciliation never look at it."""
+    """Everything that stops entries now, and what a person wants sold; nothing here ever holds an exit back but its switch."""
 
     blocks: tuple[Block, ...] = field(default=())
     halts: tuple[Halt, ...] = field(default=())
@@ -118,6 +131,11 @@ class TradingControls:
     vouched_until: datetime | None = None
     """After this moment nobody has looked lately, and nothing may be opened; None: it is not dated."""
     switched_off: tuple[SwitchedOff, ...] = field(default=())
+    closes: tuple[CloseRequest, ...] = field(default=())
+    """Of live trades."""
+
+    def close_of(self, trade_id: TradeId) -> CloseRequest | None:
+        return next((each for each in self.closes if each.trade_id == trade_id), None)
 
     def off(self, switch: Switch) -> SwitchedOff | None:
         return next((each for each in self.switched_off if each.switch is switch), None)

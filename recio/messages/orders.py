@@ -90,6 +90,19 @@ class OrderState(StrEnum):
     NOT_FOUND = "not_found"
 
 
+GUARD, OWN, STOP_PRICE, TAKE_PROFIT = "guard", "own", "stop_price", "take_profit"
+"""How the figures that a trade was opened from say its guard."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Guard:
+    """What alone may sell a trade that a person asked for; with neither it is left to the settlement."""
+
+    stop_price: Price | None = None
+    """Sell at or below this bid, of the side held."""
+    take_profit: Price | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TradeView:
     """A trade with the figures that its fills add up to."""
@@ -114,6 +127,8 @@ class TradeView:
     ended_by: str | None
     exits_met: int = 0
     """Exit orders so far that met a book, whatever they got of it."""
+    guard: Guard | None = None
+    """None: sold by its strategy's exit."""
 
     @property
     def held(self) -> Quantity:

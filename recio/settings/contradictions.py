@@ -15,7 +15,6 @@ def contradictions(
     """One sentence for each pair, with both names, both values and the way out; `above` names the strategy's tables."""
     names = (f"{above}entry.", f"{above}exit.")
     yield from _orders_that_no_limit_lets_through(entry, risk, names[0])
-    yield from _bought_only_to_be_sold(entry, exit_, *names)
     yield from _exits_that_never_sell(entry, exit_, *names)
 
 
@@ -53,7 +52,9 @@ def _dearer_than_a_limit(entry: EntrySection, risk: RiskSection, table: str) -> 
             )
 
 
-def _bought_only_to_be_sold(entry: EntrySection, exit_: ExitSection, buys: str, sells: str) -> Iterator[str]:
+def bought_only_to_be_sold(entry: EntrySection, exit_: ExitSection, above: str = "") -> Iterator[str]:
+    """Pairs that lose money and nothing else. They are told and not refused: who tries out how recio sells may want them."""
+    buys, sells = f"{above}entry.", f"{above}exit."
     stop, goal = exit_.stop_price_dollars, exit_.take_profit_dollars
     if stop is not None and stop >= entry.max_price_dollars:
         yield (

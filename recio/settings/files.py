@@ -8,7 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from recio.errors import BadConfig
+from recio.errors import BadConfig, of_the_machine
 
 MARKER = "recio-data.json"
 """The file by which a data directory is known as one."""
@@ -27,7 +27,7 @@ def read_toml(path: Path) -> dict[str, Any]:
         with path.open("rb") as stream:
             raw = stream.read(LONGEST_CONFIG + 1)
     except OSError as error:
-        raise BadConfig(f"cannot read the config {path}: {error.strerror}") from error
+        raise of_the_machine(f"cannot read the config {path}: {error.strerror}", error) from error
     if len(raw) > LONGEST_CONFIG:
         raise BadConfig(f"{path} is longer than {LONGEST_CONFIG:,} bytes: it is no config of recio")
     try:

@@ -28,6 +28,7 @@ from recio.measurements import Measurements
 from recio.messages.account import AccountView
 from recio.messages.controls import (
     Block,
+    CloseRequest,
     Halt,
     HaltRequest,
     ResumeRequest,
@@ -73,6 +74,7 @@ class _Measured:
     free_bytes: int | None = None
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
+    closes: tuple[CloseRequest, ...] = ()
     cash_told: str = ""
     losses_told: bool = False
     """The halt for losses was set; not again until somebody resumed and the rows say so."""
@@ -168,6 +170,7 @@ class FailureDetector:
                 blocks=measured.blocks,
                 halts=(*measured.halts, *(each for each in self.unwritten if each.cause not in known)),
                 switched_off=measured.switched_off,
+                closes=measured.closes,
                 causes=tuple(
                     RootCause(
                         cause=each.cause.name,
@@ -339,7 +342,7 @@ class FailureDetector:
                 rows = await controls.read(connection, asked)
         finally:
             measured.asked_at = None
-        measured.halts, measured.switched_off = rows.halts, rows.switched_off
+        measured.halts, measured.switched_off, measured.closes = rows.halts, rows.switched_off, rows.closes
         measured.accepted, measured.asked, measured.read_only = rows.ever_cleared, asked, rows.read_only
         measured.database_seconds = time.monotonic() - began
 

@@ -115,7 +115,8 @@ async def test_it_becomes_the_present_schema_with_every_row(old: Pool, pool: Poo
     assert await describe(old) == await describe(pool)
     after = await counts(old)
     empty = {name for name, number in after.items() if not number}
-    assert {name for name in empty if not name.startswith("imported_")} == set(), (
+    asked_for_since = {"trade_closes"}
+    assert {name for name in empty if not name.startswith("imported_")} == asked_for_since, (
         "a counter was not made from the rows"
     )
     kept = {NEW_NAMES.get(name, name): number for name, number in before.items()}

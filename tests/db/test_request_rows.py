@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import anyio
 import asyncpg
+import pytest
 
 from recio.db import requests
 from recio.db.connection import Connection, transaction
+from recio.messages.orders import Guard
 from recio.units import Price, Quantity, Side
 from tests.builders import TICKER
 
@@ -60,3 +62,33 @@ async def test_who_asks_for_the_last_answer_waits_for_one_that_is_under_way(
             await anyio.sleep(0.01)
         assert found == []
     assert found == [requests.RequestAnswer(accepted=True, sentence="accepted")]
+
+
+@pytest.mark.parametrize(
+    "guard", [None, Guard(), Guard(stop_price=Price(3000)), Guard(take_profit=Price(9000))]
+)
+async def test_a_request_says_its_guard_again(pool: asyncpg.Pool[asyncpg.Record], guard: Guard | None):
+    async with transaction(pool) as connection:
+        await requests.ask(connection, TICKER, Side.YES, Quantity(200), Price(5_500), "ann", "", 60, guard)
+        (waiting,) = await requests.waiting(connection)
+    assert waiting.guard == guard
+
+
+async def test_a_request_that_the_common_exit_guards_has_no_stops_of_its_own(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    with pytest.raises(asyncpg.CheckViolationError):
+        await pool.execute(
+            "INSERT INTO trade_requests (ticker, side, quantity, price, asked_by, why, expires_at, guard, stop_price)"
+            " VALUES ('T', 'yes', 1, 0.5, 'ann', '', clock_timestamp() + interval '1 minute', 'exit', 0.3)"
+        )
+
+
+@pytest.mark.parametrize(
+    "values", ["1.0, 'ann', ''", "0.0, 'ann', ''", "0.5, '', ''", "0.5, 'ann', NULL", "0.5, NULL, ''"]
+)
+async def test_a_close_is_asked_for_by_somebody_at_a_price_that_a_contract_can_have(
+    pool: asyncpg.Pool[asyncpg.Record], values: str
+):
+    with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+        await pool.execute(f"INSERT INTO trade_closes (trade_id, floor, asked_by, why) VALUES (1, {values})")

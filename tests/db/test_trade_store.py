@@ -9,7 +9,17 @@ from datetime import datetime, timedelta
 import asyncpg
 import pytest
 
-from recio.db import audit_log, general_ledger, held_rows, orders, trade_store, trades
+from recio.db import (
+    audit_log,
+    closes,
+    controls,
+    general_ledger,
+    held_rows,
+    orders,
+    switches,
+    trade_store,
+    trades,
+)
 from recio.db.connection import Connection
 from recio.db.trade_store import Writer
 from recio.messages.account import (
@@ -20,8 +30,10 @@ from recio.messages.account import (
     SettlementSeen,
     VenueOrderStatus,
 )
+from recio.messages.controls import CloseRequest, Switch
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
+    Guard,
     OrderAccepted,
     OrderPurpose,
     OrderRejected,
@@ -531,3 +543,33 @@ async def test_a_clock_that_is_set_back_is_no_difference_between_what_is_held_an
     rows = await held_rows.load(connection, after)
     assert shown(rows, after).orders_last_minute == 1
     assert differences(held, rows, after) == ()
+
+
+async def test_a_close_holds_as_long_as_its_trade_lives_and_the_newest_word_counts(
+    connection: Connection, writer: Writer
+):
+    trade_id = await opened(connection, writer)
+    await closes.ask(connection, trade_id, None, "ann", "enough")
+    await closes.ask(connection, trade_id, Price(3000), "bob", "at a price")
+    wanted = CloseRequest(trade_id=trade_id, floor=Price(3000), by="bob", why="at a price")
+    assert (await controls.read(connection, [])).closes == (wanted,)
+    await trade_store.record_fact(connection, settled(Side.NO), NOW)
+    assert (await controls.read(connection, [])).closes == ()
+
+
+async def test_a_switched_off_entry_refuses_the_program_and_not_a_person(
+    connection: Connection, writer: Writer
+):
+    await switches.turn(connection, Switch.ENTRY, False, NOW, "me", "by hand only")
+    of_the_program = an_intent()
+    refused = await trade_store.place_entry(connection, writer, of_the_program, NOW, DEADLINE)
+    assert isinstance(refused, trade_store.Refused)
+    assert refused.limit == "switch"
+    figures = {"guard": "own", "stop_price": "0.3000"}
+    by_hand = replace(
+        of_the_program, intent=replace(of_the_program.intent, strategy="manual", inputs=figures)
+    )
+    placed = await trade_store.place_entry(connection, writer, by_hand, NOW, DEADLINE)
+    assert isinstance(placed, trade_store.Placed)
+    assert placed.written.trade is not None
+    assert placed.written.trade.guard == Guard(stop_price=Price(3000))

@@ -871,6 +871,45 @@ DROPLET = (
     ),
 )
 
+BY_HAND = "tests/rules/test_manual_rules.py"
+PEOPLE = (
+    _guard(
+        "a person's guard replaces every stop of [exit]",
+        "recio/rules/decision/exit.py",
+        "settings = guarded(settings, trade.guard)",
+        "settings = guarded(settings, None)",
+        BY_HAND,
+    ),
+    _guard(
+        "a close that a person asks for is carried out",
+        "recio/rules/decision/exit.py",
+        "(asked := controls.close_of(trade.trade_id))",
+        "(asked := NO_CONTROLS.close_of(trade.trade_id))",
+        BY_HAND,
+    ),
+    _guard(
+        "what its guard would sell at once is not bought",
+        "recio/rules/decision/manual.py",
+        "_offer(request, view) or _sold_at_once(request, view, opinion, common)",
+        "_offer(request, view)",
+        BY_HAND,
+    ),
+    _guard(
+        "a halt holds a person too",
+        "recio/rules/decision/entry.py",
+        "    for halt in seen.controls.halts:",
+        "    for halt in ():",
+        BY_HAND,
+    ),
+    _guard(
+        "a price per contract is a dollar at most",
+        "recio/settings/units.py",
+        "    if given > 1:",
+        "    if False:",
+        "tests/test_config.py",
+    ),
+)
+
 GUARDS = (
     *LOCKS,
     *DECISIONS,
@@ -882,4 +921,5 @@ GUARDS = (
     *RESOLUTION,
     *FENCES,
     *DROPLET,
+    *PEOPLE,
 )

@@ -19,6 +19,7 @@ import pytest
 
 from recio.db import embedded
 from recio.db.embedded import EmbeddedServer
+from recio.db.server_programs import run_program
 from tests.faults.arena import Arena, until, until_true
 from tests.faults.kill_database import kill_server
 from tests.faults.one_case import Result, recover
@@ -140,7 +141,7 @@ async def test_while_every_commit_is_slow_no_order_leaves_before_its_row_and_ent
 
 
 async def _tool(server: EmbeddedServer, name: str, *arguments: str) -> None:
-    done = await embedded._tool(server, name, *arguments)
+    done = await run_program(server.place, name, *arguments)
     assert done.returncode == 0, (name, done.stdout, done.stderr)
 
 

@@ -226,11 +226,16 @@ def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) 
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
-    if seen.controls is None:
-        return Waits(gate="starting", sentence="the failure detector has not reported yet")
-    off = seen.controls.off(Switch.ENTRY)
+    off = None if seen.controls is None else seen.controls.off(Switch.ENTRY)
     if off is not None:
         return Waits(gate="switch", sentence=f"entry was switched off by {off.by}")
+    return stops_of_everybody(seen, now)
+
+
+def stops_of_everybody(seen: EntryInputs, now: datetime) -> Waits | OpenTrades:
+    """What holds every entry, also one that a person asks for: halts, and whatever recio cannot see for the moment."""
+    if seen.controls is None:
+        return Waits(gate="starting", sentence="the failure detector has not reported yet")
     for halt in seen.controls.halts:
         return Waits(gate="halt", sentence=f"halted: {halt.cause}")
     until = seen.controls.vouched_until

@@ -7,7 +7,7 @@ cycle to cycle goes in and comes out as a value.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -16,7 +16,7 @@ from msgspec.structs import replace as changed
 from recio.messages.controls import Halt, Switch, TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.markets import MarketBoard, MarketStatus, MarketView, PriceRange, VenuePhase
-from recio.messages.orders import TradeState, TradeView
+from recio.messages.orders import Guard, TradeState, TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.exit_reasons import ExitContext, Keep, Reason, Sell, judge
 from recio.rules.market.quotes import WHOLE_CENTS, bid_of, market_on, sellable_floor, sellable_least
@@ -27,6 +27,14 @@ from recio.units import Price, Side, TradeId, price_text
 NO_CONTROLS = TradingControls()
 MAY_TRADE = (MarketStatus.ACTIVE, MarketStatus.UNKNOWN)
 """Where it is not known whether a market goes on, the venue is asked by the sale itself."""
+NO_STOPS: Mapping[str, object] = {
+    "enabled": True,
+    "stop_probability": None,
+    "hard_stop_probability": None,
+    "momentum_stop_bp": None,
+    "time_stop_seconds_to_close": None,
+    "min_hold_seconds": 0.0,
+}
 PAUSED = (VenuePhase.TRADING_PAUSED, VenuePhase.EXCHANGE_PAUSED)
 
 
@@ -109,6 +117,11 @@ def decide(
     if controls.flatten is not None:
         seen = _context(trade, board, prices, remaining, settings, now, reader)
         return _flatten(trade, board, _flattened(trade, controls.flatten, seen), before, settings, now)
+    if (asked := controls.close_of(trade.trade_id)) is not None:
+        why = f"close asked for by {asked.by}" + (f": {asked.why}" if asked.why else "")
+        sell = Sell(reason=Reason.FLATTEN, why=why)
+        return _flatten(trade, board, sell, before, _with_floor(settings, asked.floor), now)
+    settings = guarded(settings, trade.guard)
     if remaining < settings.min_seconds_to_close:
         return holds("left to settlement")
     closed = _switch(settings, controls)
@@ -139,6 +152,19 @@ def _flattened(trade: TradeView, halt: Halt, seen: ExitContext) -> Sell:
         "" if isinstance(seen.probability, str) else f", the model gives {trade.side} {seen.probability:.1%}"
     )
     return Sell(reason=Reason.FLATTEN, why=f"flatten: {halt.cause}{worth}")
+
+
+def _with_floor(settings: ExitSection, floor: Price | None) -> ExitSection:
+    """Sold as a person asks: never below this floor, whatever the settings say."""
+    return settings.model_copy(update={"min_floor_dollars": floor})
+
+
+def guarded(settings: ExitSection, guard: Guard | None) -> ExitSection:
+    """The settings of a trade that a person guards: its own stops and no other; how it is sold stays as it is set."""
+    if guard is None:
+        return settings
+    own = {"stop_price_dollars": guard.stop_price, "take_profit_dollars": guard.take_profit}
+    return settings.model_copy(update={**NO_STOPS, **own})
 
 
 def _not_ahead(before: ExitMemory, now: datetime) -> ExitMemory:

@@ -1,0 +1,54 @@
+"""What a running daemon sells, told as its rows say it, to whoever waits for it; it reads and sells nothing itself."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import AsyncGenerator, Sequence
+
+import anyio
+
+from recio.messages.orders import TradeView
+from recio.units import Money, Quantity, money_decimal, quantity_decimal, quantity_text
+
+LOOK_EVERY = 0.1
+TELL_EVERY = 3.0
+"""Host seconds between two words to whoever waits."""
+
+
+def tell_sale(before: TradeView | None, now: TradeView) -> None:
+    quantity = now.exit_quantity - (before.exit_quantity if before else 0)
+    if quantity > 0:
+        proceeds = now.exit_proceeds - (before.exit_proceeds if before else 0)
+        print(f"sold {amount_of(now, Quantity(quantity))} at {_each(proceeds, quantity)}", flush=True)
+
+
+def listed(held: Sequence[TradeView]) -> str:
+    return ", ".join(
+        f"{amount_of(each, each.held)}, which closes {each.closes_at:%Y-%m-%d %H:%M:%S} UTC" for each in held
+    )
+
+
+def amount_of(trade: TradeView, quantity: Quantity) -> str:
+    return f"{quantity_text(quantity)} {trade.side} of {trade.ticker} (trade {trade.trade_id})"
+
+
+def _each(proceeds: int, quantity: int) -> str:
+    return f"${money_decimal(Money(proceeds)) / quantity_decimal(Quantity(quantity)):.4f}"
+
+
+def dollars(amount: int) -> str:
+    return f"${money_decimal(Money(amount)):.2f}"
+
+
+async def patiently(seconds: float, what: str) -> AsyncGenerator[float]:
+    """Host seconds passed, again and again until patience ends; whoever waits is told now and then for what."""
+    began = told = anyio.current_time()
+    while (passed := anyio.current_time() - began) < seconds:
+        yield passed
+        if anyio.current_time() - told >= TELL_EVERY:
+            told = anyio.current_time()
+            print(
+                f"recio: {what} ({passed:.0f} of {seconds:g} s); Ctrl-C gives up the waiting only",
+                file=sys.stderr,
+            )
+        await anyio.sleep(LOOK_EVERY)
