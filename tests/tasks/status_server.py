@@ -19,7 +19,12 @@ TOKEN = "a-token-of-somebody"
 METRICS = b"recio_ready 1.0\n"
 
 
-def a_page(port: int, body: Callable[[bool], dict[str, Any]], wires: Wires) -> StatusHttp:
+def a_page(
+    port: int,
+    body: Callable[[bool], dict[str, Any]],
+    wires: Wires,
+    metrics: Callable[[], bytes] = lambda: METRICS,
+) -> StatusHttp:
     return StatusHttp(
         port=port,
         status=body,
@@ -28,7 +33,7 @@ def a_page(port: int, body: Callable[[bool], dict[str, Any]], wires: Wires) -> S
         token=SecretStr(TOKEN),
         controls=wires.controls,
         halt_requests=wires.halt_requests,
-        metrics=lambda: METRICS,
+        metrics=metrics,
     )
 
 
