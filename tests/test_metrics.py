@@ -8,6 +8,8 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import aiohttp
+import anyio
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -18,6 +20,8 @@ from recio.units import ClientOrderId
 from recio.web.metrics import exposition
 from recio.wires import Wires
 from tests.builders import NOW, open_trades, order
+from tests.conftest import unused_port
+from tests.tasks.status_server import a_page, started
 from tests.tasks.test_status_page import AT_NOW, FACTS, filled_wires, running_tasks
 
 DEPLOY = Path(__file__).parents[1] / "deploy"
@@ -119,6 +123,51 @@ def test_the_dashboard_is_one_and_every_alert_says_what_to_look_at():
     assert alerts > 10
     assert len(re.findall(r"summary: .*\.\"?$", rules, re.MULTILINE)) == alerts
     assert len(re.findall(r"severity: (?:page|warn)\}", rules)) == alerts
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="prometheus is not installed here")
+async def test_a_real_prometheus_reads_what_is_served_and_knows_the_alerts(tmp_path: Path, full: str):
+    wires, port = Wires(), unused_port()
+    page = a_page(unused_port(), lambda _whole: {}, wires, lambda: full.encode())
+    jobs = (
+        f"scrape_configs: [{{job_name: recio, static_configs: [{{targets: ['127.0.0.1:{page.port}']}}]}}]\n"
+    )
+    heads = f"global: {{scrape_interval: 100ms, evaluation_interval: 100ms}}\nrule_files: ['{RULES}']\n"
+    (tmp_path / "prometheus.yml").write_text(heads + jobs, encoding="utf-8")
+    options = ["--config.file", "prometheus.yml", "--storage.tsdb.path", "data", "--log.level", "error"]
+    api = f"http://127.0.0.1:{port}/api/v1"
+    try:
+        async with started(page), aiohttp.ClientSession() as session:
+            process = await anyio.open_process(
+                ["prometheus", *options, "--web.listen-address", f"127.0.0.1:{port}"], cwd=tmp_path
+            )
+            try:
+                with anyio.fail_after(40):
+                    while await _asked(session, f"{api}/query?query=recio_ready") != ["0"]:  # noqa: ASYNC110
+                        await anyio.sleep(0.05)
+                    while "RecioHalted" not in await _firing(session, f"{api}/alerts"):  # noqa: ASYNC110
+                        await anyio.sleep(0.05)
+            finally:
+                process.kill()
+                with anyio.CancelScope(shield=True):
+                    await process.wait()
+                    await process.aclose()
+    finally:
+        wires.close()
+
+
+async def _asked(session: aiohttp.ClientSession, url: str) -> list[str]:
+    try:
+        async with session.get(url) as answer:
+            return [each["value"][1] for each in (await answer.json())["data"]["result"]]
+    except (aiohttp.ClientError, KeyError):
+        return []
+
+
+async def _firing(session: aiohttp.ClientSession, url: str) -> set[str]:
+    async with session.get(url) as answer:
+        alerts = (await answer.json())["data"]["alerts"]
+    return {each["labels"]["alertname"] for each in alerts if each["state"] == "firing"}
 
 
 @pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed here")

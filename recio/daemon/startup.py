@@ -59,7 +59,6 @@ async def owned_database(config: Config, venue: Venue, database: str) -> AsyncGe
 @asynccontextmanager
 async def prepared_dsn(config: Config, database: str) -> AsyncGenerator[str]:
     async def prepare(server: EmbeddedServer) -> None:
-        log.info("database started", where="embedded", data=str(server.data_dir))
         if database.startswith(DEMO_DATABASES):
             # The rows of a demo whose exchange is gone can never be compared with anything again.
             await server.drop_others(DEMO_DATABASES, database)
@@ -113,7 +112,8 @@ async def _begin_run(
         strategies = await _strategies(connection, config)
         reached(CrashPoint.RUN_BEFORE_COMMIT)
     reached(CrashPoint.RUN_COMMITTED)
-    log.info("database ready", account=mine.account[:8], tag=mine.tag, run=fencing)
+    where = "dsn" if config.database.dsn.get_secret_value() else "embedded"
+    log.info("database ready", where=where, account=mine.account[:8], tag=mine.tag, run=fencing)
     _tell_held_back(limits)
     _tell_strategies(config, strategies)
     writer = Writer(tag=mine.tag, fencing=fencing)

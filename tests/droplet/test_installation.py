@@ -151,11 +151,11 @@ def install(machine: Machine, *options: str) -> str:
         common += ["--no-host"]
     if not (machine.root / "usr/bin/psql").exists():
         common += ["--database", "embedded"]
-    return machine.run("/srv/source/deploy/install.sh", *common, *options, within=400)
+    return machine.run("/srv/source/deploy/install.sh", *common, *options, within=900)
 
 
 @needs_machines
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)
 def test_installed_twice_and_taken_away_again(machine: Machine):
     first = install(machine)
     assert "+ " in first

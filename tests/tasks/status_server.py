@@ -22,7 +22,11 @@ METRICS = b"recio_ready 1.0\n"
 
 
 def a_page(
-    port: int, body: Callable[[bool], dict[str, Any]], wires: Wires, pool: Pool | None = None
+    port: int,
+    body: Callable[[bool], dict[str, Any]],
+    wires: Wires,
+    pool: Pool | None = None,
+    metrics: Callable[[], bytes] = lambda: METRICS,
 ) -> StatusHttp:
     """Without a pool it has no past to show."""
     return StatusHttp(
@@ -34,7 +38,7 @@ def a_page(
         token=SecretStr(TOKEN),
         controls=wires.controls,
         halt_requests=wires.halt_requests,
-        metrics=lambda: METRICS,
+        metrics=metrics,
     )
 
 
