@@ -138,6 +138,7 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         segments=Segments.under(data_dir.place_of(config), config.recorder),
         cycles=wires.cycles,
         market_ends=wires.market_ends,
+        rest=daemon.rest,
     )
     return [("recorder", recorder.run)]
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import gzip
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from recio.messages.markets import MarketEnded
 from recio.recording.decode import ENDING, RECORDING, segment_files
 from recio.settings.system import RecorderSection
 
@@ -34,6 +35,8 @@ class Segments:
     """Decisions were lost, and none that came since has seen the whole board."""
     unkept: int = 0
     """Cycles that no file holds and none tells of yet: they are written down as lost once one can be written."""
+    unkept_ends: list[MarketEnded] = field(default_factory=list[MarketEnded])
+    """Ends of markets that no file holds yet."""
 
     @classmethod
     def under(cls, root: Path, settings: RecorderSection) -> Segments:

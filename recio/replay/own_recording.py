@@ -109,7 +109,8 @@ class OwnSession:
 
     def settle(self, window: Window, now: datetime) -> None:
         traded = self.traded.get(window.open.symbol, ())
-        proxy = closing_minute(tuple(traded), int(window.closes_at.timestamp()), int(now.timestamp()))
+        closes_at, until = int(window.closes_at.timestamp()), int(now.timestamp())
+        proxy = closing_minute(tuple(traded), closes_at, until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
         result = decisive(window, found)
         if result is not None:

@@ -15,7 +15,16 @@ from recio.replay.findings import (
     TradeFound,
     WindowFound,
 )
-from recio.replay.sums import Totals, agreement, average, integrity, proxy_agreement, strike_agreement, totals
+from recio.replay.sums import (
+    Totals,
+    agreement,
+    average,
+    integrity,
+    proxy_agreement,
+    strike_agreement,
+    totals,
+    without_result,
+)
 from recio.replay.text import summary, table
 from recio.times import time_text
 from recio.units import money_text, price_text, quantity_text
@@ -42,6 +51,7 @@ def as_json(report: ReplayReport) -> dict[str, Any]:
         "windows": [_window(window) for window in windows],
         "settlement_checks": agreement(windows),
         "proxy_checks": proxy_agreement(windows),
+        "windows_without_result": without_result(windows),
         "next_strike_checks": strike_agreement(windows),
         "sessions": [_session(session) for session in sessions],
     }

@@ -100,7 +100,8 @@ class Session:
 
     def look_at_outcome(self, window: Window, listened_until: int) -> None:
         """Judge a window, and settle what is held of it if its result is known from anywhere."""
-        proxy = closing_minute(self.spot.traded, int(window.closes_at.timestamp()), listened_until)
+        closes_at = int(window.closes_at.timestamp())
+        proxy = closing_minute(self.spot.traded, closes_at, listened_until, window.places)
         found = self.found[window.ticker] = judge(self.session, window, proxy)
         result = decisive(window, found)
         if result is not None:

@@ -1,7 +1,7 @@
 """The spot price as a live price feed would have known it, and the mean of a window's last minute.
 
-The mean is a stand-in for the published settlement value: it is given only where the recorded trades
-cover that minute, and is never filled up from outside it.
+The mean is shown beside the published settlement value and never stands in for it: who says how a market ended is the venue.
+It is given only where the recorded trades cover that minute, and is never filled up from outside it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from recio.messages.prices import Momentum, Prices, PriceTick, PriceView
 from recio.replay.session_files import Match
-from recio.rules.market.settlement import PRINTS, settlement_value
+from recio.rules.market.settlement import PRINTS, USUAL_PLACES, settlement_value
 from recio.rules.price import price_error
 from recio.rules.price.momentum import Peak, with_peak
 from recio.rules.price.price_error import PriceError
@@ -116,7 +116,9 @@ class Spot:
         )
 
 
-def closing_minute(traded: Sequence[tuple[int, Decimal]], closes_at: int, now: int) -> ProxyMinute | None:
+def closing_minute(
+    traded: Sequence[tuple[int, Decimal]], closes_at: int, now: int, places: int = USUAL_PLACES
+) -> ProxyMinute | None:
     """The mean over the sixty seconds before `closes_at`; None where too little of them was recorded.
 
     `traded` holds the last price of each second with a trade, ascending; `now` says until when the
@@ -132,7 +134,7 @@ def closing_minute(traded: Sequence[tuple[int, Decimal]], closes_at: int, now: i
     ]
     if len(prints) < ENOUGH_SECONDS:
         return None
-    return ProxyMinute(value=settlement_value(prints), seconds=len(prints))
+    return ProxyMinute(value=settlement_value(prints, places), seconds=len(prints))
 
 
 def _interrupted(seconds: Sequence[int], first: int, closes_at: int, now: int) -> bool:

@@ -64,6 +64,11 @@ def proxy_agreement(windows: Sequence[WindowFound]) -> dict[str, int]:
     return {"checked": len(both), "agree": sum(each.proxy_result is each.recorded_result for each in both)}
 
 
+def without_result(windows: Sequence[WindowFound]) -> int:
+    """Windows of which the venue's word is in no recording."""
+    return sum(each.recorded_result is None and each.result is None for each in windows)
+
+
 def strike_agreement(windows: Sequence[WindowFound]) -> dict[str, int]:
     """How often the published value of a window is the strike of the next one, as it should be."""
     both = [

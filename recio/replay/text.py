@@ -6,7 +6,15 @@ from collections.abc import Sequence
 
 from recio.messages.orders import TradeState
 from recio.replay.findings import IntegrityFigures, SessionFound, TradeFound, WindowFound
-from recio.replay.sums import agreement, average, integrity, proxy_agreement, strike_agreement, totals
+from recio.replay.sums import (
+    agreement,
+    average,
+    integrity,
+    proxy_agreement,
+    strike_agreement,
+    totals,
+    without_result,
+)
 from recio.units import Money, money_decimal, quantity_text
 
 NOTHING = "-"
@@ -178,7 +186,8 @@ def _settled(sessions: Sequence[SessionFound]) -> list[str]:
     return [
         f"settlement rule and recorded result: {rule['agree']} of {rule['checked']} agree; "
         f"mean of the spot stream and recorded result: {proxy['agree']} of {proxy['checked']} agree; "
-        f"published value and next strike: {strikes['agree']} of {strikes['checked']} agree"
+        f"published value and next strike: {strikes['agree']} of {strikes['checked']} agree; "
+        f"{_many(without_result(windows), 'window')} without a result of the venue's"
     ]
 
 

@@ -20,7 +20,7 @@ from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
 from recio.replay.findings import WindowFound
 from recio.replay.session_files import is_price
 from recio.replay.spot import ProxyMinute
-from recio.rules.market.settlement import outcome
+from recio.rules.market.settlement import outcome, places_of
 from recio.units import EventTicker, Price, Side, Ticker
 
 WINDOW = timedelta(minutes=15)
@@ -67,6 +67,10 @@ class Window:
     @property
     def closes_at(self) -> datetime:
         return self.open.close_time
+
+    @property
+    def places(self) -> int:
+        return places_of(self.open.floor_strike, self.open.cap_strike)
 
     def market_at(self, now: datetime) -> Market:
         """The market as the venue would have described it now."""
@@ -151,8 +155,8 @@ def current(windows: Sequence[Window], now: datetime) -> list[Window]:
 
 
 def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFound:
-    """How a window settled by the rule, from the best value there is; never from its recorded result."""
-    value, source = _settlement(window, proxy)
+    """How a window settled by the rule from a value of the venue's; what the spot stream would have made of it stands beside it."""
+    value, source = _settlement(window)
     return WindowFound(
         session=session,
         ticker=window.ticker,
@@ -170,17 +174,15 @@ def judge(session: str, window: Window, proxy: ProxyMinute | None) -> WindowFoun
 
 
 def decisive(window: Window, found: WindowFound) -> Side | None:
-    """Who is paid: as recorded, and where that is not known by the settlement rule."""
+    """Who is paid: as recorded, and where that is not known by the rule from a value of the venue's; never by the model's own input."""
     return window.recorded_result if window.recorded_result is not None else found.result
 
 
-def _settlement(window: Window, proxy: ProxyMinute | None) -> tuple[Decimal | None, str | None]:
+def _settlement(window: Window) -> tuple[Decimal | None, str | None]:
     if window.published_value is not None:
         return window.published_value, "published"
     if window.next_strike is not None:
         return window.next_strike, "next_strike"
-    if proxy is not None:
-        return proxy.value, "proxy"
     return None, None
 
 

@@ -22,6 +22,7 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard, MarketEnded, MarketView
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import FinalMinute, PriceView
+from recio.recording.awaited_ends import AwaitedEnds
 from recio.recording.decode import (
     EntryKept,
     ExitKept,
@@ -40,8 +41,9 @@ from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection, ExitSection
+from recio.tasks import recorder as recorder_task
 from recio.tasks.recorder import Recorder
-from recio.units import Price, Quantity, Ticker, money
+from recio.units import Price, Quantity, Side, Ticker, money
 from recio.wires import RingBuffer
 from tests.builders import (
     NOW,
@@ -57,6 +59,7 @@ from tests.builders import (
     trade,
     view,
 )
+from tests.kalshi.local_venue import by_path, local_venue
 
 ENTRY = section(
     EntrySection,
@@ -470,3 +473,75 @@ async def test_after_decisions_were_lost_the_recording_goes_on_with_the_next_tha
     assert found.different == 0
     assert found.entry_cycles + found.exit_cycles + found.lost == len(cycles)
     assert found.lost >= len(cycles) - 40
+
+
+async def test_ends_that_a_disk_refused_are_kept_once_it_takes_them(tmp_path: Path):
+    ends = RingBuffer[MarketEnded](256)
+    folder = tmp_path / "recording"
+    folder.write_text("a file where the folder should be")
+    recorder = Recorder(
+        clock=Clock(),
+        encoder=encoder(),
+        segments=segments(folder),
+        cycles=RingBuffer[Cycle](256),
+        market_ends=ends,
+    )
+    said: list[str] = []
+    ends.put(MarketEnded(ticker=TICKERS[0], result=Side.YES, heard_at=NOW))
+    async with anyio.create_task_group() as group:
+        group.start_soon(recorder.run, said.append)
+        while not any("cannot write" in each for each in said):  # noqa: ASYNC110 - said, not signalled
+            await anyio.sleep(0.01)
+        folder.unlink()
+        ends.put(MarketEnded(ticker=TICKERS[1], result=Side.NO, heard_at=NOW))
+        group.cancel_scope.cancel()
+    kept: dict[Ticker, Side] = {}
+    for path in folder.iterdir():
+        segment = Segment(path)
+        assert list(segment.decisions()) == []
+        kept |= {ticker: each.result for ticker, each in segment.ends.items()}
+    assert kept == {TICKERS[0]: Side.YES, TICKERS[1]: Side.NO}
+
+
+def test_a_market_that_closed_without_a_word_is_asked_about_and_counted_when_nobody_tells():
+    awaited, told = AwaitedEnds(), [each.cycle for each in history(3)]
+    awaited.note(told)
+    assert awaited.due(CLOSES) == []
+    due = awaited.due(CLOSES + timedelta(minutes=3))
+    assert len(due) == 5
+    awaited.heard([MarketEnded(ticker=due[0], result=Side.NO, heard_at=CLOSES)])
+    awaited.note(told)
+    later = awaited.due(CLOSES + timedelta(minutes=3))
+    assert due[0] not in later
+    left = len(awaited.closes)
+    assert awaited.due(CLOSES + timedelta(days=2)) == []
+    assert awaited.missing == left
+
+
+async def test_an_end_that_was_missed_is_asked_for_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(recorder_task, "ASK_EVERY", 0.02)
+    monkeypatch.setattr(recorder_task, "WRITE_EVERY", 0.02)
+    said_of = {"ticker": TICKERS[0], "status": "finalized", "result": "no", "expiration_value": "83000.00"}
+    async with local_venue(by_path(**{TICKERS[0]: {"market": said_of}})) as venue:
+        awaited = AwaitedEnds(closes={TICKERS[0]: NOW - timedelta(minutes=5)})
+        recorder = Recorder(
+            clock=Clock(speed=1e-9, venue_origin=NOW.timestamp()),
+            encoder=encoder(),
+            segments=segments(tmp_path / "recording"),
+            cycles=RingBuffer[Cycle](16),
+            market_ends=RingBuffer[MarketEnded](16),
+            rest=venue.rest(),
+            awaited=awaited,
+        )
+        said: list[str] = []
+        async with anyio.create_task_group() as group:
+            group.start_soon(recorder.run, said.append)
+            with anyio.fail_after(20):
+                while not recorder.segments.written:  # noqa: ASYNC110 - said, not signalled
+                    await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+    (path,) = (tmp_path / "recording").iterdir()
+    segment = Segment(path)
+    assert list(segment.decisions()) == []
+    assert segment.ends[TICKERS[0]].result is Side.NO
+    assert awaited.closes == {}

@@ -226,12 +226,13 @@ def test_without_the_venues_word_the_next_strike_settles(written: Written):
     assert trade["result"] == "no"
 
 
-def test_without_either_the_mean_of_the_closing_minute_settles(written: Written):
+def test_without_either_nothing_is_settled_whatever_the_prices_say(written: Written):
     after_close(written)
     found = written.traded()
     window = next(each for each in found["windows"] if each["ticker"] == TICKER)
-    assert (window["settlement_source"], window["proxy_seconds"]) == ("proxy", 60)
-    assert [each["result"] for each in found["trades"]] == ["yes"]
+    assert (window["settlement_source"], window["result"], window["proxy_seconds"]) == (None, None, 60)
+    assert [each["result"] for each in found["trades"]] == [None]
+    assert found["windows_without_result"] >= 1
 
 
 def test_of_a_ladder_no_strike_is_the_value_of_the_hour_before(written: Written):

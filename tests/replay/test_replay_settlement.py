@@ -4,7 +4,10 @@ from decimal import Decimal
 
 import pytest
 
+from recio.messages.markets import StrikeType
 from recio.replay.spot import ProxyMinute, closing_minute
+from recio.rules.market.settlement import outcome, places_of, settlement_value
+from recio.units import Side
 
 CLOSE = 10_000
 
@@ -68,3 +71,19 @@ def test_a_stream_that_fell_silent_before_the_close_counts_as_a_hole():
 
 def test_no_trades_give_no_value():
     assert closing_minute([], CLOSE, CLOSE) is None
+
+
+@pytest.mark.parametrize(
+    ("strike", "value"), [("1.3599", "1.3580"), ("84000.01", "1.36"), ("0.0699999", "1.3580000")]
+)
+def test_a_cheap_coin_is_rounded_to_its_own_places(strike, value):
+    places = places_of(Decimal(strike))
+
+    assert settlement_value([Decimal("1.3580")] * 60, places) == Decimal(value)
+
+
+def test_xrp_just_below_its_strike_has_not_reached_it():
+    strike = Decimal("1.3599")
+    value = settlement_value([Decimal("1.3580")] * 60, places_of(strike))
+
+    assert outcome(value, StrikeType.GREATER_OR_EQUAL, strike, None) is Side.NO

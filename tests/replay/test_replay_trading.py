@@ -113,7 +113,7 @@ def test_the_next_windows_strike_serves_where_no_value_was_published(tempting):
     assert found["trades"][0]["pnl"] == "-2.467200"
 
 
-def test_the_mean_of_the_spot_stream_serves_where_nothing_else_is_known(tempting, spot_trades):
+def test_the_mean_of_the_spot_stream_never_stands_in_for_the_venues_word(tempting, spot_trades):
     tempting.markets[0].update(result=None, settlement_value=None)
     spot_trades(tempting, 920, since=300)
     keep_alive(tempting, 920, since=300)
@@ -121,10 +121,10 @@ def test_the_mean_of_the_spot_stream_serves_where_nothing_else_is_known(tempting
     found = tempting.replayed(NO_STOP)
 
     (window,) = found["windows"]
-    assert window["settlement_source"] == "proxy"
-    assert window["proxy_value"] == window["settlement_value"] == "100210.00"
-    assert (window["proxy_seconds"], window["proxy_result"]) == (60, "yes")
-    assert found["trades"][0]["ended_by"] == "settlement"
+    assert (window["settlement_source"], window["result"]) == (None, None)
+    assert (window["proxy_value"], window["proxy_result"]) == ("100210.00", "yes")
+    assert (found["trades"][0]["result"], found["totals"]["unsettled"]) == (None, 1)
+    assert found["windows_without_result"] == 1
 
 
 def test_the_mean_of_the_spot_stream_is_shown_beside_a_published_value(tempting, spot_trades):

@@ -1,4 +1,4 @@
-"""How a threshold contract settles: the mean of sixty index prints, rounded, against its strike."""
+"""How a threshold contract settles: the mean of sixty index prints, rounded to the coin's own places, against its strike."""
 
 from __future__ import annotations
 
@@ -9,14 +9,30 @@ from recio.messages.markets import StrikeType
 from recio.units import Side
 
 PRINTS = 60
-CENT = Decimal("0.01")
+USUAL_PLACES = 2
 
 
-def settlement_value(prints: Sequence[Decimal]) -> Decimal:
-    """The simple average, rounded half up to cents. Raises ValueError on an empty sequence."""
+def places_of(*strikes: Decimal | None) -> int:
+    """The places that the average is rounded to before it is compared, read off the strikes.
+
+    Cheap coins are settled at more places than dear ones, and their strikes are written with them (1.3599, 0.0699999);
+    zeros at their end may have got lost, so the size of the strike counts too.
+    """
+    return max((_places(strike) for strike in strikes if strike is not None), default=USUAL_PLACES)
+
+
+def _places(strike: Decimal) -> int:
+    exponent = strike.as_tuple().exponent
+    written = -exponent if isinstance(exponent, int) else 0
+    usual = 2 if strike >= 1_000 else 4 if strike >= 1 else 7
+    return max(written, usual)
+
+
+def settlement_value(prints: Sequence[Decimal], places: int = USUAL_PLACES) -> Decimal:
+    """The simple average, rounded half up to so many places. Raises ValueError on an empty sequence."""
     if not prints:
         raise ValueError("a settlement value needs at least one print")
-    return (sum(prints, Decimal(0)) / len(prints)).quantize(CENT, ROUND_HALF_UP)
+    return (sum(prints, Decimal(0)) / len(prints)).quantize(Decimal((0, (1,), -places)), ROUND_HALF_UP)
 
 
 def outcome(

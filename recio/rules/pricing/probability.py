@@ -11,23 +11,12 @@ from decimal import Decimal
 from functools import lru_cache
 
 from recio.messages.markets import StrikeType
+from recio.rules.market.settlement import places_of
 
 
 def half_unit(*strikes: Decimal | None) -> float:
-    """Half of the last place that the average is rounded to before it is compared, read off the strikes.
-
-    Cheap coins are settled at more places than dear ones, and their strikes are written with them
-    (1.3599, 0.0699999); zeros at their end may have got lost, so the size of the strike counts too.
-    """
-    places = max((_places(strike) for strike in strikes if strike is not None), default=2)
-    return 0.5 * 10.0**-places
-
-
-def _places(strike: Decimal) -> int:
-    exponent = strike.as_tuple().exponent
-    written = -exponent if isinstance(exponent, int) else 0
-    usual = 2 if strike >= 1_000 else 4 if strike >= 1 else 7
-    return max(written, usual)
+    """Half of the last place that the average is rounded to before it is compared."""
+    return 0.5 * 10.0 ** -places_of(*strikes)
 
 
 Span = tuple[float | None, float | None]
