@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -20,11 +22,16 @@ from recio.rules.pricing.empirical import (
     Bucket,
     EmpiricalTable,
     Slice,
+    TableReading,
     bucket_of,
+    counted_bounds,
     ends_above,
     slice_at,
     yes_probability,
 )
+from recio.rules.pricing.model import Model, Reader
+from recio.settings.trading import ModelKind
+from tests.builders import NOW, market, price
 
 PRICE = 100_000.0
 SPOT = Decimal(100_000)
@@ -162,3 +169,51 @@ def test_a_range_is_what_its_ends_leave_and_less_is_the_rest_of_greater():
     assert below is not None
     assert between is not None
     assert between.probability == pytest.approx(above.probability + below.probability - 1, abs=1e-9)
+
+
+# Bounds of a count.
+
+
+def counted(share: float, minutes: int) -> TableReading:
+    return TableReading(probability=share, samples=minutes, clamped=())
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0])
+def test_a_share_of_none_or_all_is_no_certainty(share: float):
+    """500 minutes whose quarters of an hour overlap are as good as 33 that do not."""
+    low, high = counted_bounds(counted(share, 500), 900)
+    assert high - low == pytest.approx(1 / (1 + 500 * 60 / 900))
+    assert low <= share <= high
+
+
+@given(st.floats(0, 1), st.integers(1, 100_000), st.floats(1, 3_600))
+def test_bounds_of_a_count_hold_it_and_narrow_with_more_of_it(share: float, minutes: int, left: float):
+    low, high = counted_bounds(counted(share, minutes), left)
+    lower, higher = counted_bounds(counted(share, 2 * minutes), left)
+    assert 0.0 <= low <= share <= high <= 1.0
+    assert higher - lower <= high - low + 1e-12
+
+
+@pytest.mark.parametrize("count", [8, 33, 200])
+def test_bounds_of_a_count_hold_the_truth_as_often_as_one_standard_error_should(count: int):
+    dice, held, draws = random.Random(count), 0, 0
+    for true in (0.02, 0.1, 0.3, 0.5, 0.8, 0.97):
+        for _ in range(400):
+            share = sum(dice.random() < true for _ in range(count)) / count
+            low, high = counted_bounds(counted(share, count), 60)
+            held, draws = held + (low <= true <= high), draws + 1
+    assert 0.64 <= held / draws <= 0.80
+
+
+def test_bounds_of_the_tables_widen_with_the_error_of_the_price():
+    rows = tuple(tuple(max(0.0, 0.5 - 0.05 * column) for column in range(COLUMNS)) for _ in range(HORIZONS))
+    bucket = Bucket(samples=100_000, up=rows, down=rows)
+    table = EmpiricalTable(digest="d", symbol="BTC", buckets={0: bucket})
+    reader = Reader(Model(kind=ModelKind.EMPIRICAL, tables={"BTC": table}))
+    near, far = (
+        replace(price(), momentum=Momentum(bp=0.0, whole=True), error=error) for error in (0.0, 0.0003)
+    )
+    narrow, wide = (Reader(reader.model).bounds(market(), each, NOW) for each in (near, far))
+    assert isinstance(narrow, tuple)
+    assert isinstance(wide, tuple)
+    assert wide[0] < narrow[0] < narrow[1] < wide[1]

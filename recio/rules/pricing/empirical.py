@@ -113,10 +113,16 @@ def ends_above(at: Slice, price: float, threshold: float) -> float:
     return here if low == LAST else here + (at.above[low + 1] - here) * (column - low)
 
 
-def standard_error(reading: TableReading, seconds_to_close: float) -> float:
-    """Of a probability that was counted: minutes whose horizons overlap are not counted as so many."""
+def counted_bounds(reading: TableReading, seconds_to_close: float) -> tuple[float, float]:
+    """Where a counted share may lie, one standard error each way, by Wilson's score: never without width, even at 0 and 1.
+
+    Minutes whose horizons overlap are not counted as so many.
+    """
     apart = max(1.0, reading.samples * 60.0 / max(seconds_to_close, 60.0))
-    return math.sqrt(reading.probability * (1.0 - reading.probability) / apart)
+    share = reading.probability
+    middle = (share + 0.5 / apart) / (1.0 + 1.0 / apart)
+    half = math.sqrt(share * (1.0 - share) / apart + 0.25 / (apart * apart)) / (1.0 + 1.0 / apart)
+    return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
 def yes_probability(
@@ -125,9 +131,10 @@ def yes_probability(
     floor_strike: Decimal | None,
     cap_strike: Decimal | None,
     price: Decimal,
+    shift: float = 0.0,
 ) -> TableReading | None:
-    """Probability of YES; None when the strike that the type needs is not known yet."""
-    spot = float(price)
+    """Probability of YES at a price, shifted by a part of it; None when the strike that the type needs is not known yet."""
+    spot = float(price) * (1.0 + shift)
     probability = by_strike_type(
         strike_type, floor_strike, cap_strike, lambda threshold: ends_above(at, spot, threshold)
     )

@@ -81,12 +81,7 @@ class Reader(msgspec.Struct, frozen=True):
             case ModelKind.AVERAGE:
                 return self._by_errors(market, price, now)
             case ModelKind.EMPIRICAL:
-                reading = self._reading(market, price, now)
-                if isinstance(reading, str):
-                    return reading
-                left = (market.close_time - now).total_seconds()
-                error = empirical.standard_error(reading, left)
-                return max(0.0, reading.probability - error), min(1.0, reading.probability + error)
+                return self._by_counts(market, price, now)
 
     def figures(self, market: Market, price: PriceView, now: datetime) -> dict[str, str]:
         """What the answer was computed with, for the record of a decision."""
@@ -132,16 +127,28 @@ class Reader(msgspec.Struct, frozen=True):
             return "the strike is not known yet"
         return bounds(seen, span, self.model.fit, market_probability.measured_seconds(price, now))
 
+    def _by_counts(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
+        """The tables are as uncertain as their counts, at the price and where the index may be instead."""
+        left, found = (market.close_time - now).total_seconds(), list[tuple[float, float]]()
+        for shift in (0.0, -price.error, price.error):
+            reading = self._reading(market, price, now, shift)
+            if isinstance(reading, str):
+                return reading
+            found.append(empirical.counted_bounds(reading, left))
+        return min(low for low, _ in found), max(high for _, high in found)
+
     def _by_table(self, market: Market, price: PriceView, now: datetime) -> float | str:
         reading = self._reading(market, price, now)
         return reading if isinstance(reading, str) else reading.probability
 
-    def _reading(self, market: Market, price: PriceView, now: datetime) -> TableReading | str:
+    def _reading(
+        self, market: Market, price: PriceView, now: datetime, shift: float = 0.0
+    ) -> TableReading | str:
         at = self._slice(market, price, now)
         if isinstance(at, str):
             return at
         reading = empirical.yes_probability(
-            at, market.strike_type, market.floor_strike, market.cap_strike, price.tick.price
+            at, market.strike_type, market.floor_strike, market.cap_strike, price.tick.price, shift
         )
         return "the strike is not known yet" if reading is None else reading
 
