@@ -51,7 +51,7 @@ def one_probability() -> float:
 
 
 def average_against_normals() -> Figure:
-    """A ladder of 200 strikes by the settlement average as a cycle asks for it, against the normals it is made of."""
+    """A ladder of 200 strikes by the settlement average as a cycle asks for it, against as many calls of a normal."""
     ladder = [
         market(
             ticker=Ticker(f"KXBTCD-26NOV2312-T{84_000 + 10 * each}"), floor_strike=Decimal(84_000 + 10 * each)

@@ -173,7 +173,7 @@ def _numbers(found: FittedAverage) -> Iterator[str]:
     yield f"HORIZONS = {tuple((seconds, part) for (seconds, _), part in horizons)}"
     yield f"volatility_error = {found.volatility_error}"
     for each in found.tails:
-        yield f"Tails(seconds={each.seconds:g}, often={each.often}, narrow={each.narrow}, wide={each.wide})"
+        yield f"Tails(seconds={each.seconds:g}, scale={each.scale})"
     for name, row in (("weekday", found.time_of_day.weekday), ("weekend", found.time_of_day.weekend)):
         yield f"{name} = ({', '.join(f'{each:.2f}' for each in row)})"
 

@@ -32,7 +32,11 @@ WEIGHED_AT = 15
 WEIGHT_STEPS = 10
 BIN = 0.01
 BINS = 4_000
-EM_ROUNDS = 300
+EM_ROUNDS = 200
+FREEDOM = 4.0
+"""Degrees of freedom of the Student t, for which its distribution has a closed form."""
+LOG_T = math.lgamma((FREEDOM + 1) / 2) - math.lgamma(FREEDOM / 2) - 0.5 * math.log(FREEDOM * math.pi)
+"""Of a Student t's density, what does not depend on the move."""
 MONTH = 30 * 24 * 60
 STILL_LIMIT = PAST // 2
 Weights = tuple[float, ...]
@@ -99,11 +103,10 @@ def judge(candles: Candles, fitted: FittedAverage) -> Iterator[Likelihoods]:
         sizes = sorted(abs(size) for _, size, _ in _windows(candles, usual, fitted.weights, minutes))
         if not sizes:
             continue
-        normal = Tails(seconds=shape.seconds, often=1.0, narrow=1.0, wide=1.0)
         yield Likelihoods(
             minutes=minutes,
             windows=len(sizes),
-            plain=_likelihood(candles, same, quarter, minutes, normal),
+            plain=_likelihood(candles, same, quarter, minutes, None),
             fitted=_likelihood(candles, usual, fitted.weights, minutes, shape),
             beyond=tuple(sizes[min(len(sizes) - 1, int(len(sizes) * part))] for part in (0.5, 0.9, 0.99)),
         )
@@ -211,38 +214,29 @@ def _sizes(candles: Candles, sums: _Sums, weights: Weights, minutes: int) -> Map
 
 
 def _tails(sizes: Mapping[int, int], minutes: int) -> Tails:
-    """Two normals about zero by expectation and maximisation; both always start from the same place."""
-    often, narrow, wide = 0.9, 0.8, 3.0
+    """The likeliest scale of a Student t about zero, by expectation and maximisation; it always starts from the same place."""
     squares = [(((bin_ + 0.5) * BIN) ** 2, count) for bin_, count in sorted(sizes.items())]
-    total = sum(sizes.values())
+    total, square = sum(sizes.values()), 1.0
     for _ in range(EM_ROUNDS if total else 0):
-        mass = near = far = 0.0
-        for square, count in squares:
-            inner = often / narrow * math.exp(-0.5 * square / (narrow * narrow))
-            outer = (1.0 - often) / wide * math.exp(-0.5 * square / (wide * wide))
-            share = inner / (inner + outer) if inner + outer > 0 else 0.0
-            mass += share * count
-            near += share * count * square
-            far += (1.0 - share) * count * square
-        often = mass / total
-        narrow = math.sqrt(near / mass)
-        wide = math.sqrt(far / (total - mass)) if total > mass else narrow
-    return Tails(
-        seconds=minutes * MINUTE, often=round(often, 3), narrow=round(narrow, 3), wide=round(wide, 3)
-    )
+        weighed = (count * (FREEDOM + 1) * each / (FREEDOM + each / square) for each, count in squares)
+        square = math.fsum(weighed) / total
+    return Tails(seconds=minutes * MINUTE, scale=round(math.sqrt(square), 3))
 
 
-def _likelihood(candles: Candles, sums: _Sums, weights: Weights, minutes: int, shape: Tails) -> float:
-    """Mean log density of a window's move."""
+def _likelihood(candles: Candles, sums: _Sums, weights: Weights, minutes: int, shape: Tails | None) -> float:
+    """Mean log density of a window's move; without a shape that of a normal."""
     whole, count = 0.0, 0
-    near, far = shape.often / shape.narrow, (1.0 - shape.often) / shape.wide
-    by_narrow, by_wide = -0.5 / shape.narrow**2, -0.5 / shape.wide**2
     for _, size, expected in _windows(candles, sums, weights, minutes):
-        square = size * size
-        density = near * math.exp(by_narrow * square) + far * math.exp(by_wide * square)
-        whole += math.log(max(density, 1e-300) / expected)
+        whole += _log_density(size, shape) - math.log(expected)
         count += 1
-    return whole / count - 0.5 * math.log(2 * math.pi) if count else float("-inf")
+    return whole / count if count else float("-inf")
+
+
+def _log_density(size: float, shape: Tails | None) -> float:
+    if shape is None:
+        return -0.5 * (size * size + math.log(2 * math.pi))
+    away = size / shape.scale
+    return LOG_T - math.log(shape.scale) - 0.5 * (FREEDOM + 1) * math.log1p(away * away / FREEDOM)
 
 
 def _every_weights(count: int, left: int = WEIGHT_STEPS) -> Iterator[Weights]:

@@ -213,7 +213,7 @@ DECISIONS = (
     _guard(
         "a spike pauses entries",
         "recio/rules/decision/entry_gates.py",
-        "return _spike(view, price, settings, now) or price",
+        "return _spike(view, price, settings, now, pauses) or price",
         "return price",
         ENTRY,
     ),

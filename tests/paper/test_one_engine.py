@@ -50,7 +50,7 @@ from tests.builders import AGAIN_AND_AGAIN, TRADING, section
 from tests.replay.conftest import Recording
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-SEED = 12
+SEED = 18
 TURNS = 40
 """Turns of the loop within which every task has done what one event asks for: it is a handful of messages."""
 RESTLESS = AGAIN_AND_AGAIN.model_copy(

@@ -11,6 +11,7 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace as replace_minute
 
 from recio.messages.markets import StrikeType
 from recio.rules.pricing import market_probability
@@ -31,8 +32,8 @@ def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
         forecast(minute(SPOT, 600), SIGMA, 600, FITTED),
         forecast(minute(SPOT, 600), SIGMA, 600, NORMAL),
     )
-    four_spreads = SPOT + 4 * thin.narrow
-    half_a_spread = SPOT + 0.5 * thin.narrow
+    four_spreads = SPOT + 4 * thin.scale
+    half_a_spread = SPOT + 0.5 * thin.scale
     assert fat.above(four_spreads) > 20 * thin.above(four_spreads)
     assert fat.above(half_a_spread) < thin.above(half_a_spread)
 
@@ -40,7 +41,7 @@ def test_far_strikes_are_likelier_with_fat_tails_and_near_ones_surer():
 @given(st.floats(0.01, 8), st.floats(1, 7_200))
 def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds: float):
     seen = forecast(minute(SPOT, seconds), SIGMA, seconds, FITTED)
-    distance = spreads * seen.narrow
+    distance = spreads * seen.scale
     assert seen.above(SPOT + distance) + seen.above(SPOT - distance) == pytest.approx(1.0, abs=1e-12)
     assert seen.above(SPOT + 1.01 * distance) <= seen.above(SPOT + distance)
 
@@ -49,7 +50,7 @@ def test_fat_tails_are_symmetric_and_fall_with_distance(spreads: float, seconds:
 def test_with_more_time_a_far_strike_is_not_less_likely(distance: float, seconds: float):
     sooner = forecast(minute(SPOT, seconds), SIGMA, seconds, FITTED)
     later = forecast(minute(SPOT, 1.02 * seconds), SIGMA, 1.02 * seconds, FITTED)
-    if distance > 3 * later.narrow:
+    if distance > 3 * later.scale:
         return
     assert later.above(SPOT + distance) >= sooner.above(SPOT + distance) - 1e-4
 
@@ -57,9 +58,8 @@ def test_with_more_time_a_far_strike_is_not_less_likely(distance: float, seconds
 @given(st.floats(0.1, 100_000))
 def test_the_shape_lies_between_its_knots_and_stays_at_the_outermost(seconds: float):
     shape = tails_at(FITTED.tails, seconds)
-    assert min(knot.wide for knot in FITTED.tails) <= shape.wide <= max(knot.wide for knot in FITTED.tails)
-    assert 0.5 < shape.often < 1
-    assert shape.narrow <= 1 < shape.wide
+    scales = [knot.scale for knot in FITTED.tails]
+    assert min(scales) <= shape.scale <= max(scales)
 
 
 def test_at_its_knots_the_shape_is_what_was_fitted():
@@ -67,18 +67,31 @@ def test_at_its_knots_the_shape_is_what_was_fitted():
         assert tails_at(FITTED.tails, knot.seconds) == knot
     five, fifteen = (knot for knot in FITTED.tails if knot.seconds in (300, 900))
     between = tails_at(FITTED.tails, math.sqrt(300 * 900))
-    assert between.often == pytest.approx((five.often + fifteen.often) / 2)
+    assert between.scale == pytest.approx((five.scale + fifteen.scale) / 2)
 
 
-def test_the_mixture_is_what_a_draw_from_it_gives():
-    dice = random.Random(5)
+def test_the_mean_is_distributed_as_a_draw_from_a_student_t_with_four_degrees_of_freedom():
+    dice, draws = random.Random(5), 40_000
     seen = forecast(minute(SPOT, 900), SIGMA, 900, FITTED)
-    threshold, draws = SPOT + 1.5 * seen.narrow, 40_000
-    over = 0
-    for _ in range(draws):
-        spread = seen.narrow if dice.random() < seen.often else seen.wide
-        over += seen.expected + dice.gauss(0, spread) >= threshold
-    assert over / draws == pytest.approx(seen.above(threshold), abs=4 * math.sqrt(0.1 / draws))
+    drawn = [
+        dice.gauss(0, 1) / math.sqrt(sum(dice.gauss(0, 1) ** 2 for _ in range(4)) / 4) for _ in range(draws)
+    ]
+    for scales in (-2.0, 0.3, 1.5, 4.0):
+        over = sum(each >= scales for each in drawn) / draws
+        assert over == pytest.approx(seen.above(SPOT + scales * seen.scale), abs=0.01)
+
+
+def test_the_far_tail_keeps_its_digits():
+    """Beyond a thousand scales a Student t with four degrees has 3 / x^4 left."""
+    seen = forecast(minute(SPOT, 900), SIGMA, 900, FITTED)
+    assert seen.above(SPOT + 1_000 * seen.scale) == pytest.approx(3 / 1_000**4, rel=1e-4)
+
+
+def test_a_standard_error_of_a_price_is_as_wide_as_it_says():
+    """With nothing to come but an error, two thirds lie within one of it."""
+    only_error = replace_minute(minute(SPOT, 0, [SPOT] * 60), error=10.0)
+    seen = forecast(only_error, SIGMA, 0, FITTED)
+    assert seen.above(SPOT - 10) - seen.above(SPOT + 10) == pytest.approx(0.683, abs=0.002)
 
 
 def test_once_every_print_is_made_no_tail_is_left():

@@ -12,12 +12,10 @@ import msgspec
 
 
 class Tails(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """How moves over so many seconds were spread, in units of the spread expected; `often` is the narrow one's share."""
+    """How moves over so many seconds were spread, in units of the spread expected: the scale of a Student t."""
 
     seconds: float
-    often: float
-    narrow: float
-    wide: float
+    scale: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +32,8 @@ class Fit:
     """Ascending in seconds."""
     time_of_day: TimeOfDay | None
     """None: every hour is like every other, as on the exchange simulator."""
+    is_fat: bool
+    """Moves are a Student t with four degrees of freedom; otherwise they are normal."""
     volatility_error: float
     """How far the volatility to come was from the one expected, from one month to another; relative."""
 
@@ -53,16 +53,17 @@ TIME_OF_DAY = TimeOfDay(
 )
 # fmt: on
 TAILS = (
-    Tails(seconds=60, often=0.905, narrow=0.859, wide=2.539),
-    Tails(seconds=300, often=0.924, narrow=0.913, wide=3.023),
-    Tails(seconds=900, often=0.911, narrow=0.901, wide=3.045),
-    Tails(seconds=3600, often=0.874, narrow=0.843, wide=3.131),
+    Tails(seconds=60, scale=0.790),
+    Tails(seconds=300, scale=0.835),
+    Tails(seconds=900, scale=0.843),
+    Tails(seconds=3600, scale=0.847),
 )
-FITTED = Fit(tails=TAILS, time_of_day=TIME_OF_DAY, volatility_error=0.08)
-ANY_HOUR = Fit(tails=TAILS, time_of_day=None, volatility_error=0.08)
+FITTED = Fit(tails=TAILS, time_of_day=TIME_OF_DAY, is_fat=True, volatility_error=0.08)
+ANY_HOUR = Fit(tails=TAILS, time_of_day=None, is_fat=True, volatility_error=0.08)
 NORMAL = Fit(
-    tails=(Tails(seconds=60, often=1.0, narrow=1.0, wide=1.0),),
+    tails=(Tails(seconds=60, scale=1.0),),
     time_of_day=None,
+    is_fat=False,
     volatility_error=0.08,
 )
 """Thin tails at any hour: what is left is a random walk."""

@@ -1,14 +1,14 @@
 """The mean of the final sixty prints as it is seen at one moment: computed once, asked for every strike of a ladder; it never guesses.
 
-Moves have fat tails: the mean is drawn from one of two normals about the same centre, a narrow one most of the time and a
-wide one now and then. How narrow, how wide and how often was fitted on candles (`recio/rules/pricing/average_fit.py`).
+Moves have fat tails: the mean is drawn from a Student t with four degrees of freedom, whose distribution has a closed form. How
+wide it is was fitted on candles (`recio/rules/pricing/average_fit.py`).
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from math import erfc
+from math import erfc, sqrt
 
 import msgspec
 
@@ -16,33 +16,36 @@ from recio.rules.pricing.average_fit import Fit, Tails
 from recio.rules.pricing.closing_minute import ClosingMinute
 
 ROOT_HALF = math.sqrt(0.5)
+OF_ERRORS = 0.767
+"""Errors are normal. With so much of their variance a t is as wide at one standard error, and wider further out."""
 
 
 class SettlementForecast(msgspec.Struct, frozen=True, gc=False):
-    """Where the mean will lie: dollars, and shares in [0, 1]."""
+    """Where the mean will lie, in dollars."""
 
     expected: float
-    narrow: float
-    """Standard deviation most of the time; 0 once every print is made."""
-    wide: float
-    often: float
-    """Share of the narrow one."""
+    scale: float
+    """0 once every print is made and known."""
+    is_fat: bool
     volatility: float
     """That it was computed with: relative per square-root second of the time to come."""
     minute: ClosingMinute
     """What it was made of."""
-    by_narrow: float
-    by_wide: float
-    """What turns a distance into the argument of erfc; computed once, because every strike of every cycle needs it."""
 
     def above(self, threshold: float) -> float:
         """P(mean >= threshold)."""
-        far = threshold - self.expected
-        if self.narrow == 0.0:
+        far, scale = threshold - self.expected, self.scale
+        if scale == 0.0:
             return 0.0 if far > 0.0 else 1.0
-        often = self.often
-        # 0.5 erfc(-z / sqrt 2) is the normal distribution.
-        return 0.5 * (often * erfc(far * self.by_narrow) + (1.0 - often) * erfc(far * self.by_wide))
+        if not self.is_fat:
+            # 0.5 erfc(-z / sqrt 2) is the normal distribution.
+            return 0.5 * erfc(far / scale * ROOT_HALF)
+        # With u = far / sqrt(far^2 + 4 scale^2) it is 1/2 - u (3 - u^2) / 4; written so that a far tail loses no digit.
+        four = 4.0 * scale * scale
+        root = sqrt(far * far + four)
+        rest = four / (root * (root + (far if far > 0.0 else -far)))
+        beyond = rest * rest * (3.0 - rest) * 0.25
+        return beyond if far > 0.0 else 1.0 - beyond
 
 
 def forecast(
@@ -58,17 +61,9 @@ def forecast(
     spread = minute.level * volatility * math.sqrt(minute.to_come)
     unknown = minute.bridged + minute.error * minute.error
     shape = tails_at(fit.tails, seconds_to_close)
-    narrow = math.sqrt((spread * shape.narrow) ** 2 + unknown)
-    wide = math.sqrt((spread * shape.wide) ** 2 + unknown)
+    scale = math.sqrt((spread * shape.scale) ** 2 + (OF_ERRORS * unknown if fit.is_fat else unknown))
     return SettlementForecast(
-        expected=minute.expected,
-        narrow=narrow,
-        wide=wide,
-        often=shape.often,
-        volatility=volatility,
-        minute=minute,
-        by_narrow=ROOT_HALF / narrow if narrow else 0.0,
-        by_wide=ROOT_HALF / wide if wide else 0.0,
+        expected=minute.expected, scale=scale, is_fat=fit.is_fat, volatility=volatility, minute=minute
     )
 
 
@@ -80,11 +75,6 @@ def tails_at(knots: Sequence[Tails], seconds: float) -> Tails:
             if knot is earlier:
                 return knot
             part = math.log(seconds / earlier.seconds) / math.log(knot.seconds / earlier.seconds)
-            return Tails(
-                seconds=seconds,
-                often=earlier.often + part * (knot.often - earlier.often),
-                narrow=earlier.narrow + part * (knot.narrow - earlier.narrow),
-                wide=earlier.wide + part * (knot.wide - earlier.wide),
-            )
+            return Tails(seconds=seconds, scale=earlier.scale + part * (knot.scale - earlier.scale))
         earlier = knot
     return earlier
