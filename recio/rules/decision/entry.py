@@ -83,16 +83,10 @@ def decide(
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     answers = [
-        _worth_keeping(
-            _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now),
-            seen,
-            settings,
-            exits,
-            now,
-        )
+        _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now)
         for view, strike in zip(markets, strikes, strict=True)
     ]
-    outcome = _outcome(answers, settings, now, reader, strategy)
+    outcome = _outcome(answers, seen, settings, now, reader, strategy, exits)
     return _decided(outcome, strikes, answers, markets, watching)
 
 
@@ -115,9 +109,8 @@ def decide_on(
         view = board.by_ticker.get(ticker)
         if view is not None:
             price = prices.get(view.market.symbol)
-            answer = _answer(view, price, board.heard_at, passed, settings, now, reader)
-            answers.append(_worth_keeping(answer, seen, settings, exits, now))
-    return _outcome(answers, settings, now, reader, strategy)
+            answers.append(_answer(view, price, board.heard_at, passed, settings, now, reader))
+    return _outcome(answers, seen, settings, now, reader, strategy, exits)
 
 
 def _answer(
@@ -137,13 +130,21 @@ def _answer(
 
 
 def _outcome(
-    answers: Sequence[_Candidate | Waits],
+    answers: list[_Candidate | Waits],
+    seen: EntryInputs,
     settings: EntrySection,
     now: datetime,
     reader: Reader,
     strategy: str,
+    exits: ExitSection | None,
 ) -> OpenIntent | Waits:
-    candidates = [each for each in answers if isinstance(each, _Candidate)]
+    """The best candidate that would be kept; one that would not gets its reason among the answers."""
+    candidates: list[_Candidate] = []
+    for place, answer in enumerate(answers):
+        if not isinstance(answer, Waits):
+            kept = answers[place] = _worth_keeping(answer, seen, settings, exits, now)
+            if not isinstance(kept, Waits):
+                candidates.append(kept)
     if candidates:
         best = max(candidates, key=lambda candidate: candidate.edge)
         return _intent(best, settings, now, reader, strategy)
@@ -305,14 +306,12 @@ def _price_gate(
 
 
 def _worth_keeping(
-    answer: _Candidate | Waits,
+    answer: _Candidate,
     seen: EntryInputs,
     settings: EntrySection,
     exits: ExitSection | None,
     now: datetime,
 ) -> _Candidate | Waits:
-    if isinstance(answer, Waits):
-        return answer
     closed = keeping_gate(
         answer.view,
         answer.side,
