@@ -277,7 +277,8 @@ def _with_fills(trade: TradeView, purpose: OrderPurpose, answer: Answer) -> Trad
         bought = Quantity(trade.entry_quantity + answer.quantity)
         return replace(trade, entry_quantity=bought, entry_cost=Money(trade.entry_cost + value), fees=fees)
     sold = Quantity(trade.exit_quantity + answer.quantity)
-    return replace(trade, exit_quantity=sold, exit_proceeds=Money(trade.exit_proceeds + value), fees=fees)
+    proceeds, met = Money(trade.exit_proceeds + value), trade.exits_met + (not answer.is_refused)
+    return replace(trade, exit_quantity=sold, exit_proceeds=proceeds, fees=fees, exits_met=met)
 
 
 def _moved(

@@ -331,6 +331,29 @@ async def test_an_exit_sells_what_is_held_and_a_partial_one_leaves_the_rest_open
     assert again.client_order_id.endswith("-exit-2")
 
 
+async def test_the_row_counts_the_exits_that_met_a_book_and_not_those_that_were_refused(
+    connection: Connection, writer: Writer
+):
+    trade_id = await opened(connection, writer)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(100),
+        floor=Price(1),
+        decided_at=NOW,
+        why="stop",
+    )
+    for is_met, expected in ((False, 0), (True, 1), (False, 1), (True, 2)):
+        order = await placed_exit(connection, writer, close, NOW, DEADLINE)
+        assert order is not None
+        name = order.client_order_id
+        answer = replace(accepted(order, 0), venue_order_id=VenueOrderId(name))
+        refused = OrderRejected(client_order_id=name, code="market_closed", text="", at=NOW)
+        await trade_store.record_outcome(connection, answer if is_met else refused)
+        assert (await trades.one(connection, trade_id)).exits_met == expected
+    assert await connection.fetchval("SELECT counter_that_differs()") is None
+
+
 async def test_a_fill_of_somebody_elses_order_is_kept_and_changes_no_trade(
     connection: Connection, writer: Writer
 ):

@@ -446,7 +446,7 @@ EXITS = (
     _guard(
         "a stop is judged by the bid while price or model are missing",
         "recio/rules/decision/exit_reasons.py",
-        "        or _blind_stop(seen, blind_since, settings, now)\n",
+        "        or (seen.is_blind and _blind_stop(seen, blind_since, settings, now))\n",
         "",
         "tests/rules/test_exit_rules.py",
     ),

@@ -145,3 +145,24 @@ def test_what_no_gate_counts_any_more_is_not_kept():
     held = account.held
     kept = (held.trades, held.orders, held.recent_trades, held.recent_orders, held.days, held.events)
     assert max(len(each) for each in (*kept, held.markets, held.sent)) <= 3
+
+
+def test_only_an_exit_that_met_a_book_counts_as_one_whatever_it_got():
+    account = Account()
+    bought(account, Side.YES, part("0.3000", "10.00"))
+    for answer, met in (
+        (Answer(is_refused=True), 0),
+        (Answer(note="nobody there"), 1),
+        (Answer(got=(part("0.2000", "1.00"),)), 2),
+    ):
+        intended = CloseIntent(
+            trade_id=TradeId(1),
+            exchange_index=2,
+            quantity=quantity("10.00"),
+            floor=price("0.1000"),
+            decided_at=NOW,
+            why="a test",
+        )
+        order = account.record_exit(intended, NOW, DEADLINE)
+        assert order is not None
+        assert account.answer(order, answer, NOW).exits_met == met

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(400)
 
 def program_off(text: str) -> str:
     """The program itself enters nothing, and a person may pay far more than is asked."""
-    text = text.replace("enabled = true\nmin_edge", "enabled = false\nmin_edge")
+    text = text.replace("enabled = true\nmin_edge", "enabled = false\nonly_what_exit_keeps = false\nmin_edge")
     return text.replace("[risk]\n", "[risk]\nprice_collar_dollars = 0.9\n")
 
 

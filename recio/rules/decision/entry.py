@@ -95,18 +95,12 @@ def decide(
     if isinstance(passed, Waits):
         return _decided(passed, strikes, [passed] * len(strikes), markets, watching)
     answers = [
-        _worth_keeping(
-            _candidate(
-                view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now, seen.pauses
-            ),
-            seen,
-            settings,
-            exits,
-            now,
-        )
+        _candidate(view, strike, prices.get(view.market.symbol), heard_at, passed, settings, now, seen.pauses)
         for view, strike in zip(markets, strikes, strict=True)
     ]
-    outcome, answers = _tried(answers, lambda each: intent_of(each, settings, now, reader, strategy), allowed)
+    outcome, answers = _tried(
+        answers, lambda each: _made(each, seen, settings, exits, now, reader, strategy), allowed
+    )
     return _decided(outcome, strikes, answers, markets, watching)
 
 
@@ -131,9 +125,10 @@ def decide_on(
         if view is not None:
             price = prices.get(view.market.symbol)
             usable = gates_of_a_market(view, price, passed, board.heard_at, settings, now, seen.pauses)
-            answer = usable if isinstance(usable, Waits) else _valued(view, usable, settings, now, reader)
-            answers.append(_worth_keeping(answer, seen, settings, exits, now))
-    return _tried(answers, lambda each: intent_of(each, settings, now, reader, strategy), allowed)[0]
+            answers.append(
+                usable if isinstance(usable, Waits) else _valued(view, usable, settings, now, reader)
+            )
+    return _tried(answers, lambda each: _made(each, seen, settings, exits, now, reader, strategy), allowed)[0]
 
 
 def _valued(
@@ -315,15 +310,27 @@ def _price_gate(
     )
 
 
+def _made(
+    candidate: Candidate,
+    seen: EntryInputs,
+    settings: EntrySection,
+    exits: ExitSection | None,
+    now: datetime,
+    reader: Reader,
+    strategy: str,
+) -> OpenIntent | Waits:
+    """Of what is worth its ask: whether it would be kept is asked of what is about to be bought alone."""
+    kept = _worth_keeping(candidate, seen, settings, exits, now)
+    return kept if isinstance(kept, Waits) else intent_of(kept, settings, now, reader, strategy)
+
+
 def _worth_keeping(
-    answer: Candidate | Waits,
+    answer: Candidate,
     seen: EntryInputs,
     settings: EntrySection,
     exits: ExitSection | None,
     now: datetime,
 ) -> Candidate | Waits:
-    if isinstance(answer, Waits):
-        return answer
     closed = keeping_gate(
         answer.view,
         answer.side,

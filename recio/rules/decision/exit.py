@@ -129,21 +129,21 @@ def decide(
         return holds(closed)
     seen = _context(trade, board, prices, remaining, settings, now, reader)
     match judge(trade.side, seen, before.falling_since, settings, now, before.blind_since):
+        case Keep(is_unguarded=True) as keep:
+            kept = changed(before, falling_since=keep.falling_since, blind_since=keep.blind_since, reason="")
+            return _unsold(trade, keep.sentence, kept, settings, now)
         case Keep() as keep:
-            return _kept(trade, keep, before, settings, now)
+            # A reason that has ended leaves nothing behind.
+            kept = ExitMemory(
+                falling_since=keep.falling_since,
+                blind_since=keep.blind_since,
+                met_before=before.met_before,
+                last_attempt=before.last_attempt,
+            )
+            outcome = Holds(trade_id=trade.trade_id, sentence=keep.sentence)
+            return ExitDecision(outcome=outcome, remembered=kept)
         case Sell() as sell:
             return _carry_out(trade, board, sell, before, settings, now)
-
-
-def _kept(
-    trade: TradeView, keep: Keep, before: ExitMemory, settings: ExitSection, now: datetime
-) -> ExitDecision:
-    """A reason that has ended leaves nothing behind. That nothing can judge a stop is told as a sale that nobody can make."""
-    kept = changed(before, falling_since=keep.falling_since, blind_since=keep.blind_since, reason="")
-    if keep.is_unguarded:
-        return _unsold(trade, keep.sentence, kept, settings, now)
-    kept = changed(kept, unsold_since=None, alarmed=False)
-    return ExitDecision(outcome=Holds(trade_id=trade.trade_id, sentence=keep.sentence), remembered=kept)
 
 
 def _flattened(trade: TradeView, halt: Halt, seen: ExitContext) -> Sell:
@@ -169,15 +169,21 @@ def guarded(settings: ExitSection, guard: Guard | None) -> ExitSection:
 
 def _not_ahead(before: ExitMemory, now: datetime) -> ExitMemory:
     """What is remembered, with nothing in the future: a clock that was set back must not hold up a sale until it has caught up."""
-    times = (before.falling_since, before.blind_since, before.last_attempt, before.unsold_since)
-    if all(each is None or each <= now for each in times):
+    falling_since, blind_since = before.falling_since, before.blind_since
+    last_attempt, unsold_since = before.last_attempt, before.unsold_since
+    if (
+        (falling_since is None or falling_since <= now)
+        and (blind_since is None or blind_since <= now)
+        and (last_attempt is None or last_attempt <= now)
+        and (unsold_since is None or unsold_since <= now)
+    ):
         return before
     return changed(
         before,
-        falling_since=_at_most(before.falling_since, now),
-        blind_since=_at_most(before.blind_since, now),
-        last_attempt=_at_most(before.last_attempt, now),
-        unsold_since=_at_most(before.unsold_since, now),
+        falling_since=_at_most(falling_since, now),
+        blind_since=_at_most(blind_since, now),
+        last_attempt=_at_most(last_attempt, now),
+        unsold_since=_at_most(unsold_since, now),
     )
 
 
@@ -331,14 +337,16 @@ def _context(
         None if board is None or view is None or _is_old(board, settings, now) else bid_of(view, trade.side)
     )
     trusted = price is not None and not _price_fault(price, settings, now)
+    probability = _own_probability(trade, board, view, price, settings, now, reader)
+    is_unknown = isinstance(probability, str)
     return ExitContext(
         remaining=remaining,
         held_for=(now - trade.opened_at).total_seconds(),
         bid=None if quote is None else quote[0],
-        probability=_own_probability(trade, board, view, price, settings, now, reader),
+        probability=probability,
         momentum=price.momentum if price is not None and trusted else None,
-        paid=Price(trade.entry_cost // trade.entry_quantity) if trade.entry_quantity else None,
-        is_blind=not _hindered(board, view, unknown_market=""),
+        paid=Price(trade.entry_cost // trade.entry_quantity) if is_unknown and trade.entry_quantity else None,
+        is_blind=is_unknown and not _hindered(board, view, unknown_market=""),
     )
 
 

@@ -84,7 +84,7 @@ def judge(
         or _price_stop(seen, settings)
         or _momentum_stop(side, seen, settings)
         or _take_profit(seen, settings)
-        or _blind_stop(seen, blind_since, settings, now)
+        or (seen.is_blind and _blind_stop(seen, blind_since, settings, now))
         or _probability_stop(side, seen, falling_since, settings, now)
     )
 
@@ -177,10 +177,10 @@ def _probability_stop(
     """Below the stop in every cycle of `stop_confirm_seconds`, each with a known probability; below the hard stop at once."""
     if isinstance(seen.probability, str):
         return Keep(sentence=seen.probability)
-    said, least = f"model gives {side} {seen.probability:.1%}", _worth(seen, settings)
+    said = f"model gives {side} {seen.probability:.1%}"
     if _is_floored(seen, settings):
         why = f"stop: {said}, below the hard stop {settings.hard_stop_probability:.0%}"
-        return Sell(reason=Reason.PROBABILITY, why=why, least=least)
+        return Sell(reason=Reason.PROBABILITY, why=why, least=_worth(seen, settings))
     stop = settings.stop_probability
     if stop is None:
         return Keep(sentence=f"{said}, the probability stop is off")
@@ -193,4 +193,5 @@ def _probability_stop(
             sentence=f"{said}, below the stop for {lasted:.1f} of {settings.stop_confirm_seconds:g} s",
             falling_since=since,
         )
-    return Sell(reason=Reason.PROBABILITY, why=f"stop: {said}, below {stop:.0%}", least=least)
+    why = f"stop: {said}, below {stop:.0%}"
+    return Sell(reason=Reason.PROBABILITY, why=why, least=_worth(seen, settings))
