@@ -199,3 +199,14 @@ def _socket_dir(home: Path, account: Account | None) -> Path:
         os.chown(directory, account.uid, account.gid)
     directory.chmod(0o700)
     return directory
+
+
+def least_free(folders: tuple[Path, ...]) -> int | None:
+    """Free bytes of the fullest of these disks; None if none can be asked."""
+    free: list[int] = []
+    for folder in folders:
+        try:
+            free.append(shutil.disk_usage(folder).free)
+        except OSError:
+            continue
+    return min(free, default=None)

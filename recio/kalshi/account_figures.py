@@ -10,8 +10,9 @@ from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.answers import Round
 from recio.kalshi.rest import KalshiRest
+from recio.messages.orders import OpenTrades
 from recio.test_hooks.crash_points import CrashPoint, reached
-from recio.units import Money
+from recio.units import Money, Ticker, money_decimal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,3 +86,22 @@ def venue_time(rest: KalshiRest, clock: Clock) -> datetime:
 def cash_at_rest(manual: tuple[account.RestingOrder, ...]) -> Money:
     """The most that the venue holds back of the balance for these orders."""
     return Money(sum(each.worst_cost for each in manual))
+
+
+def manual_orders(
+    figures: Figures, is_ours: Callable[[account.RestingOrder], bool]
+) -> tuple[account.RestingOrder, ...]:
+    """Orders at rest that are not ours."""
+    return tuple(each for each in figures.resting if not is_ours(each))
+
+
+def unsettled(rest: KalshiRest, trades: OpenTrades) -> tuple[Ticker, ...]:
+    """Markets in which a trade waits for a settlement that is there and cannot be read."""
+    named = rest.set_aside.tickers(account.SETTLEMENTS) or frozenset()
+    return tuple(each.ticker for each in trades.trades if each.ticker in named)
+
+
+def sentence_of(balance: Money, positions: int, differences: int, compared: int, unread: int) -> str:
+    """What a comparison found, for a person."""
+    found = f"balance ${money_decimal(balance):,.2f}, {positions} positions, {differences} differences, compared {compared} times"
+    return found + (f"; {unread} rows could not be read" if unread else "")

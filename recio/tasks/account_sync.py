@@ -24,8 +24,11 @@ from recio.kalshi import account, account_limits
 from recio.kalshi.account_figures import (
     Figures,
     cash_at_rest,
+    manual_orders,
     read_as_of,
     read_figures,
+    sentence_of,
+    unsettled,
     venue_ahead_at_most,
     venue_time,
 )
@@ -64,7 +67,7 @@ from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.units import ClientOrderId, Money, Quantity, Ticker, money_decimal
+from recio.units import ClientOrderId, Money, Quantity, Ticker
 from recio.wires import Reads, Receives, Sends, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -220,14 +223,8 @@ class AccountSync:
         reached(CrashPoint.COMPARISON_BEGUN)
         as_of = await read_as_of(self.rest, memory.round, lambda: say(memory.sentence))
         await self._tell_facts(trades, as_of, memory, say)
-        figures = await read_figures(
-            self.rest,
-            self.clock,
-            memory.round,
-            lambda: say(memory.sentence),
-            as_of,
-            traded_shard(self.board.get()),
-        )
+        shard, told = traded_shard(self.board.get()), lambda: say(memory.sentence)
+        figures = await read_figures(self.rest, self.clock, memory.round, told, as_of, shard)
         if memory.round.faults or figures is None:
             return
         await self._publish(memory, trades, figures, say)
@@ -318,7 +315,7 @@ class AccountSync:
                 reached(CrashPoint.ABSENCE_SENT)
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:
-        held, manual = figures.positions.quantities, self._manual(figures)
+        held, manual = figures.positions.quantities, manual_orders(figures, self._is_ours)
         balance = account.spendable(figures.balances, traded_shard(self.board.get()))
         async with transaction(self.pool) as connection:
             traded = await trade_rows.ever_traded(connection, list(held))
@@ -343,15 +340,11 @@ class AccountSync:
                 cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
                 contradicted=tuple(sorted(memory.contradicted)),
-                unsettled=self._unsettled(trades),
+                unsettled=unsettled(self.rest, trades),
             )
         )
-        memory.sentence = (
-            f"balance ${money_decimal(balance):,.2f}, {len(held)} positions,"
-            f" {len(differences)} differences, compared {memory.compared} times"
-        )
-        if self.rest.set_aside.count:
-            memory.sentence += f"; {self.rest.set_aside.count} rows could not be read"
+        unread = self.rest.set_aside.count
+        memory.sentence = sentence_of(balance, len(held), len(differences), memory.compared, unread)
         say(memory.sentence)
 
     def _differences(
@@ -370,11 +363,6 @@ class AccountSync:
         memory.suspects = suspected(found, ledgers, venue_time(self.rest, self.clock))
         return differences
 
-    def _unsettled(self, trades: OpenTrades) -> tuple[Ticker, ...]:
-        """Markets in which a trade waits for a settlement that is there and cannot be read."""
-        named = self.rest.set_aside.tickers(account.SETTLEMENTS) or frozenset()
-        return tuple(each.ticker for each in trades.trades if each.ticker in named)
-
     async def _compare_cash(
         self, connection: Connection, memory: _Memory, trades: OpenTrades, figures: Figures
     ) -> Money | None:
@@ -382,15 +370,11 @@ class AccountSync:
         quiet = not trades.orders and all(each.closes_at > self.clock.utc() for each in trades.trades)
         # A row that cannot be read may be all that is missing.
         quiet &= not any(map(self.rest.set_aside.hides, (account.FILLS, account.SETTLEMENTS)))
-        at_rest = cash_at_rest(self._manual(figures))
+        at_rest = cash_at_rest(manual_orders(figures, self._is_ours))
         memory.cash, difference = await cash.compare(
             connection, memory.cash, figures.balances.total, at_rest, quiet=quiet, now=self.clock.utc()
         )
         return difference
-
-    def _manual(self, figures: Figures) -> tuple[account.RestingOrder, ...]:
-        """Orders at rest that are not ours."""
-        return tuple(each for each in figures.resting if not self._is_ours(each))
 
     async def _fill(self, fill: FillSeen) -> None:
         await self.venue_facts.send(fill)

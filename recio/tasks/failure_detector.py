@@ -8,7 +8,6 @@ is away or slow is one of the things to find, so the looks never wait for it.
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -23,6 +22,7 @@ import structlog
 from recio.clock import Clock
 from recio.db import controls, halts
 from recio.db.connection import transaction
+from recio.db.placement import least_free
 from recio.errors import Transient
 from recio.measurements import Measurements
 from recio.messages.account import AccountView
@@ -348,23 +348,12 @@ class FailureDetector:
 
     async def _watch_disk(self, measured: _Measured) -> None:
         while True:
-            measured.free_bytes = await anyio.to_thread.run_sync(_least_free, self.disks)
+            measured.free_bytes = await anyio.to_thread.run_sync(least_free, self.disks)
             await anyio.sleep(DISK_EVERY)
 
 
 def _without_row(order: ClientOrderId) -> str:
     return f"order {order} is at the venue and has no row: this database is older than its orders"
-
-
-def _least_free(folders: tuple[Path, ...]) -> int | None:
-    """Free bytes of the fullest of these disks; None if none can be asked."""
-    free: list[int] = []
-    for folder in folders:
-        try:
-            free.append(shutil.disk_usage(folder).free)
-        except OSError:
-            continue
-    return min(free, default=None)
 
 
 def _blocks(found: tuple[Condition, ...], measured: _Measured, now: datetime) -> tuple[Block, ...]:
