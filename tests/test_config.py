@@ -619,7 +619,7 @@ def test_a_key_in_the_place_of_its_path_is_refused_and_not_shown(tmp_path: Path)
     ("dsn", "told"),
     [
         ("localhost", "must begin with postgresql://"),
-        ("postgress://x", "must begin with postgresql://"),
+        ("mysql://x", "must begin with postgresql://"),
         ("host=/var/run dbname=recio", "must begin with postgresql://"),
         ("postgresql://u:hunter2@3@h/recio", "percent-encoded"),
         ("postgresql://u:hunter2@h:port/recio", "port"),

@@ -63,7 +63,7 @@ def _heeded() -> list[signal.Signals]:
     ]
 
 
-async def _watch_signals(
+async def _watch_signals(  # noqa: ASYNC114 - started by its name two functions above
     stop: anyio.Event, scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     with anyio.open_signal_receiver(*_heeded()) as signals:
@@ -74,7 +74,7 @@ async def _watch_signals(
             stop.set()
 
 
-async def _give_up_on_signal(
+async def _give_up_on_signal(  # noqa: ASYNC114 - started by its name above
     scope: anyio.CancelScope, heard: list[signal.Signals], *, task_status: anyio.abc.TaskStatus[None]
 ) -> None:
     with anyio.open_signal_receiver(*_heeded()) as signals:

@@ -40,7 +40,7 @@ def dollars(amount: int) -> str:
     return f"${money_decimal(Money(amount)):.2f}"
 
 
-async def patiently(seconds: float, what: str) -> AsyncGenerator[float]:
+async def patiently(seconds: float, what: str) -> AsyncGenerator[float]:  # noqa: ASYNC900 - it holds nothing that has to be closed
     """Host seconds passed, again and again until patience ends; whoever waits is told now and then for what."""
     began = told = anyio.current_time()
     while (passed := anyio.current_time() - began) < seconds:

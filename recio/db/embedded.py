@@ -113,7 +113,7 @@ async def _administering(server: EmbeddedServer) -> AsyncGenerator[asyncpg.Conne
     try:
         yield connection
     finally:
-        await close(connection)
+        await close(connection)  # noqa: ASYNC102 - shielded and bounded inside
 
 
 @asynccontextmanager

@@ -83,7 +83,7 @@ class Day:
     losses: int
 
 
-async def past_trades(connection: Connection, asked: Asked) -> AsyncGenerator[PastTrade]:
+async def past_trades(connection: Connection, asked: Asked) -> AsyncGenerator[PastTrade]:  # noqa: ASYNC900 - what it holds ends with the transaction
     """In the order in which they ended, those that are held last. Takes a connection in a transaction."""
     query = f"{_QUERIES[asked.kind]} {_OLDEST_FIRST}"
     async for row in connection.cursor(query, *_values(asked), prefetch=AT_ONCE):

@@ -127,7 +127,7 @@ async def open_pool(
             await _check_version(pool)
         yield pool
     finally:
-        await close(pool)
+        await close(pool)  # noqa: ASYNC102 - shielded and bounded inside
 
 
 async def close(held: asyncpg.Pool[asyncpg.Record] | asyncpg.Connection[asyncpg.Record]) -> None:
@@ -193,7 +193,7 @@ async def advisory_lock(
     finally:
         if lock.lost.is_set():
             connection.terminate()
-        await close(connection)
+        await close(connection)  # noqa: ASYNC102 - shielded and bounded inside
 
 
 async def is_same_server(pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock) -> bool:

@@ -35,7 +35,7 @@ PAUSE = PauseMemory(minute=29_000_000, peak=41.123456789, calm=3)
 OTHER = PauseMemory(minute=29_000_001, peak=36.0, calm=0)
 REMEMBERED = ExitMemory(
     falling_since=NOW - timedelta(seconds=3, microseconds=7),
-    attempts=2,
+    met_before=2,
     last_attempt=NOW - timedelta(seconds=1),
     unsold_since=None,
     alarmed=True,
@@ -84,8 +84,8 @@ async def test_what_exit_remembers_comes_back_exactly_and_goes_with_the_trade(co
     held = (await held_trade(connection)).trade_id
     await rule_memories.keep_exits(connection, {held: REMEMBERED}, ())
     assert await rule_memories.recall_exits(connection) == {held: REMEMBERED}
-    await rule_memories.keep_exits(connection, {held: ExitMemory(attempts=3)}, ())
-    assert await rule_memories.recall_exits(connection) == {held: ExitMemory(attempts=3)}
+    await rule_memories.keep_exits(connection, {held: ExitMemory(met_before=3)}, ())
+    assert await rule_memories.recall_exits(connection) == {held: ExitMemory(met_before=3)}
     await rule_memories.keep_exits(connection, {}, [held])
     assert await rule_memories.recall_exits(connection) == {}
 

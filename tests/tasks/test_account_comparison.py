@@ -415,13 +415,16 @@ async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_c
         assert (await compared(wires, script, 2)).unsettled == (TICKER,)
         script.settlements = [row("scalar", 0, value=50)]
         halves = await until_told(told, SettlementSeen)
+        assert isinstance(halves, SettlementSeen)
         assert (halves.result, halves.yes_value) == (None, 5000)
         async with transaction(pool) as connection:
             await trade_store.record_fact(connection, halves, NOW)
         await reads(script, 2)
         told.clear()
         script.settlements = [row("yes", 5)]
-        assert (await until_told(told, SettlementSeen)).yes_value == 10_000
+        whole = await until_told(told, SettlementSeen)
+        assert isinstance(whole, SettlementSeen)
+        assert whole.yes_value == 10_000
         assert (await compared(wires, script, 2)).unsettled == ()
 
 

@@ -287,6 +287,7 @@ async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is
 
     async def obey() -> None:
         asked = await wires.halt_requests.receive()
+        assert isinstance(asked, HaltRequest)
         halt = Halt(level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution="")
         wires.controls.set(TradingControls(halts=(halt,)))
 
