@@ -181,13 +181,13 @@ def test_a_database_that_is_away_is_waited_for_and_costs_one_restart_at_most(dro
     assert droplet.server_pid() == ""
     droplet.configure(dsn=OWN_DSN)
     droplet.start_without_waiting()
-    droplet.machine.until(RECIO, "StatusText", "waiting: the database cannot be reached")
+    droplet.machine.until(RECIO, "StatusText", "waits for the database: the database cannot be reached")
     droplet.server("start")
     droplet.machine.until(RECIO, "StatusText", "entry is switched off")
     assert droplet.restarts() == 0
     droplet.machine.run("kill", "-9", droplet.server_pid())
     droplet.machine.until(RECIO, "NRestarts", "1")
-    droplet.machine.until(RECIO, "StatusText", "waiting: the database cannot be reached")
+    droplet.machine.until(RECIO, "StatusText", "waits for the database: the database cannot be reached")
     droplet.server("start")
     droplet.machine.until(RECIO, "StatusText", "entry is switched off")
     assert droplet.restarts() == 1

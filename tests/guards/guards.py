@@ -460,8 +460,8 @@ EXITS = (
     _guard(
         "nothing is bought that its own exit would sell",
         "recio/rules/decision/cycles.py",
-        "strategy.model, strategy.name, strategy.exit)\n    return decided",
-        "strategy.model, strategy.name)\n    return decided",
+        "strategy.model, strategy.name, strategy.exit, allowed)\n",
+        "strategy.model, strategy.name, None, allowed)\n",
         "tests/rules/test_strategy_rules.py",
     ),
     _guard(

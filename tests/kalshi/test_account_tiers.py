@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from recio.errors import Transient
 from recio.kalshi import account, historical
@@ -162,10 +163,18 @@ async def test_a_key_locked_to_a_subaccount_is_told_its_shard_by_asking_for_it()
         ("/portfolio/fills", {"fills": [fill("a", 0) | {"book_side": "buy"}]}, "book_side"),
         ("/portfolio/fills", {"fills": [fill("a", 0) | {"fee_cost": "0.0000001"}]}, "fee_cost"),
         ("/portfolio/fills", {"fills": [{"trade_id": "a"}]}, "order_id"),
-        ("/portfolio/fills", {}, "fills"),
     ],
 )
-async def test_a_row_that_is_not_understood_stops_the_read_and_is_named(path: str, body: Any, named: str):
+async def test_a_row_that_is_not_understood_is_set_aside_and_named(path: str, body: Any, named: str):
     async with local_venue(tiers(**{path: body})) as venue:
-        with pytest.raises(Transient, match=named):
+        rest = venue.rest()
+        with capture_logs() as said:
+            assert await account.fills(rest, ago(0.1)) == ()
+    assert named in said[0]["why"]
+    assert rest.set_aside.hides(account.FILLS)
+
+
+async def test_a_list_that_is_none_stops_the_read_and_is_named():
+    async with local_venue(tiers(**{"/portfolio/fills": {}})) as venue:
+        with pytest.raises(Transient, match="fills"):
             await account.fills(venue.rest(), ago(0.1))

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from structlog.testing import capture_logs
 
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account, account_limits, markets, order_groups
@@ -332,7 +333,6 @@ async def test_recorded_groups_are_read():
 @pytest.mark.parametrize(
     ("name", "read", "named"),
     [
-        ("portfolio_balance", lambda rest: account.balances(rest), "balance_dollars"),
         ("portfolio_fills", lambda rest: account.fills(rest, datetime.now(UTC)), "book_side"),
         (
             "portfolio_orders",
@@ -342,12 +342,22 @@ async def test_recorded_groups_are_read():
         ("portfolio_positions", lambda rest: account.positions(rest), "position_fp"),
     ],
 )
-async def test_bodies_of_before_the_exact_fields_are_refused_by_the_field_they_lack(
+async def test_rows_of_before_the_exact_fields_are_set_aside_by_the_field_they_lack(
     name: str, read: Any, named: str
 ):
-    async with local_venue(answers(200, golden(name))) as venue:
-        with pytest.raises(Transient, match=named):
-            await read(venue.rest())
+    page = json.dumps(json.loads(golden(name)) | {"cursor": ""})
+    async with local_venue(answers(200, page)) as venue:
+        rest = venue.rest()
+        with capture_logs() as said:
+            await read(rest)
+    assert named in said[0]["why"]
+    assert rest.set_aside.count
+
+
+async def test_a_balance_of_before_the_exact_fields_is_refused_by_the_field_it_lacks():
+    async with local_venue(answers(200, golden("portfolio_balance"))) as venue:
+        with pytest.raises(Transient, match="balance_dollars"):
+            await account.balances(venue.rest())
 
 
 async def test_old_settlements_have_all_that_we_need():

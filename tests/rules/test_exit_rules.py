@@ -155,7 +155,7 @@ def test_a_flatten_sells_what_the_model_would_keep_and_asks_no_switch():
         settings=SETTINGS.model_copy(update={"enabled": False}),
     )
     assert isinstance(sale, CloseIntent)
-    assert (sale.quantity, sale.why) == (1000, "flatten: by hand, the model gives yes 96.8%; bid 0.0500")
+    assert (sale.quantity, sale.why) == (1000, "flatten: by hand, the model gives yes 96.4%; bid 0.0500")
 
 
 def test_a_flatten_needs_no_price_but_an_open_market_with_a_bid():

@@ -128,7 +128,9 @@ def test_every_supervised_task_can_be_frozen():
     }
     assert named == set(Task.__members__)
     composed = (UNIT.parents[1] / "recio" / "daemon" / "composition.py").read_text(encoding="utf-8")
-    supervised = set(re.findall(r'(?:^            |return \[\()"([a-z_]+)",', composed, re.MULTILINE))
+    supervised = set(
+        re.findall(r'(?:^            |return \[\(|^        \()"([a-z_]+)",', composed, re.MULTILINE)
+    )
     assert supervised == {task.value for task in Task}
 
 

@@ -81,7 +81,7 @@ class Coin:
         if not self.use_index:
             return
         self.why_no_index = history.why_none
-        moved = False
+        moved, missed = False, list[IndexValue]()
         for each in history.prints.get(self.index_id, ()):
             ahead = (each.at - now).total_seconds()
             last = self.printed.last
@@ -89,7 +89,8 @@ class Coin:
                 moved = self.printed.hear(each, self._levels())
                 self.index.note(each.at, each.value)
             elif ahead <= 0:
-                self.printed.recall(each)
+                missed.append(each)
+        self.printed.recall(missed)
         newest = self._fresh(now)
         # A value that repeats itself says nothing of where the sources are from it.
         if moved and newest is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -45,13 +46,14 @@ class IndexPrints:
         self.last, self.final = each, _final(each, second) or self.final
         return moved
 
-    def recall(self, each: IndexValue) -> None:
-        """A print that was missed and read later: it belongs to the last minute, and to nothing that goes by order."""
-        second, known = math.floor(each.at.timestamp()), {second for second, _ in self.minute}
-        is_older = len(self.minute) == LAST_MINUTE and second < self.minute[0][0]
-        if not self.minute or is_older or second in known:
+    def recall(self, prints: Iterable[IndexValue]) -> None:
+        """Prints that were missed and read later: they belong to the last minute, and to nothing that goes by order."""
+        known = {second for second, _ in self.minute}
+        missed = {math.floor(each.at.timestamp()): each.value for each in prints}
+        fresh = [(second, value) for second, value in missed.items() if second not in known]
+        if not self.minute or not fresh:
             return
-        kept = sorted((*self.minute, (second, each.value)))[-LAST_MINUTE:]
+        kept = sorted((*self.minute, *fresh))[-LAST_MINUTE:]
         self.minute.clear()
         self.minute.extend(kept)
 
