@@ -42,7 +42,9 @@ enabled = {trades}
 cooldown_seconds = 0
 max_entries_per_market = "off"
 max_seconds_to_close = 86400
+only_what_exit_keeps = false
 [exit]
+min_value_fraction = "off"
 stop_price_dollars = 0.25
 retry_seconds = 0
 [risk]

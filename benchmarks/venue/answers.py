@@ -57,6 +57,7 @@ _FIXED: dict[str, Made] = {
     "/series/fee_changes": lambda *_: {"series_fee_change_arr": []},
     "/events/fee_changes": lambda *_: {"event_fee_changes": [], "cursor": ""},
     "/events": lambda _, ladder, __: {"events": [{"event_ticker": ladder.event}], "cursor": ""},
+    "/markets/orderbooks": lambda _, ladder, __: {"orderbooks": [each.read() for each in ladder.books]},
     "/markets": lambda _, ladder, __: {"markets": ladder.listed(), "cursor": ""},
     "/portfolio/balance": lambda _, __, account: {"balance_dollars": f"{account.cash:.6f}"},
     "/portfolio/positions": lambda _, __, account: {"market_positions": account.held(), "cursor": ""},

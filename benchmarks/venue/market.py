@@ -10,6 +10,7 @@ import random
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 SERIES = "KXBTCD"
@@ -44,10 +45,23 @@ class BookOfMarket:
 
     def snapshot(self) -> dict[str, object]:
         sides = {
-            f"{side}_dollars_fp": [[price, fixed(size)] for price, size in sorted(levels.items())]
+            f"{side}_dollars_fp": [[in_yes_terms(side, price), fixed(size)] for price, size in levels.items()]
             for side, levels in self.levels.items()
         }
         return {"market_ticker": self.ticker, **sides}
+
+    def read(self) -> dict[str, object]:
+        """As REST tells it: each side's bids in its own terms."""
+        sides = {
+            f"{side}_dollars": [[price, fixed(size)] for price, size in sorted(levels.items())]
+            for side, levels in self.levels.items()
+        }
+        return {"ticker": self.ticker, "orderbook_fp": sides}
+
+
+def in_yes_terms(side: Side, price: str) -> str:
+    """As the daemon asks for it with use_yes_price."""
+    return price if side == "yes" else f"{1 - Decimal(price):.4f}"
 
 
 def fixed(hundredths: int) -> str:
@@ -137,7 +151,7 @@ def delta_frame(book: BookOfMarket, side: Side, price: str, amount: int, sid: in
 def delta_body(book: BookOfMarket, side: Side, price: str, amount: int) -> bytes:
     body = {
         "market_ticker": book.ticker,
-        "price_dollars": price,
+        "price_dollars": in_yes_terms(side, price),
         "delta_fp": fixed(amount),
         "side": side,
         "ts_ms": int(time.time() * 1000),
