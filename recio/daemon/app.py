@@ -38,6 +38,7 @@ from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
+from recio.messages.controls import Halt
 from recio.settings.config import Config
 from recio.settings.venue import Environment
 from recio.supervisor import HealthByTask, Run, supervise
@@ -71,6 +72,7 @@ async def run(
     data_dir.claim(config)
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
+        unwritten: list[Halt] = []
 
         async def live(waiting: Waiting) -> None:
             async with (
@@ -81,7 +83,7 @@ async def run(
                 wires = Wires()
                 hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
                 try:
-                    await _live(config, venue, session, wires, owned, stop, (hear,), companion)
+                    await _live(config, venue, session, wires, owned, stop, (hear,), companion, unwritten)
                 finally:
                     wires.close()
 
@@ -97,6 +99,7 @@ async def _live(
     stop: anyio.Event,
     besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
+    unwritten: list[Halt],
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the accounts."""
     config = config.model_copy(update={"risk": owned.limits})
@@ -116,6 +119,7 @@ async def _live(
         rest=rest,
         pool=owned.pool,
         strategies=owned.strategies,
+        unwritten=unwritten,
     )
     async with anyio.create_task_group() as keepers:
         _start(keepers, keeper_tasks(daemon, owned.writer), task_health)

@@ -17,6 +17,7 @@ from recio.db.pool import AccountLock
 from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
 from recio.measurements import Measurements
+from recio.messages.controls import Halt
 from recio.messages.markets import Traded
 from recio.recording.encode import Encoder
 from recio.recording.segments import Segments
@@ -55,6 +56,8 @@ class Daemon:
     strategies: tuple[Strategy, ...]
     """The common one first."""
     measurements: Measurements = field(default_factory=Measurements)
+    unwritten: list[Halt] = field(default_factory=list[Halt])
+    """Halts that are in force and have no row yet; they outlive the life whose database went."""
 
 
 def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
@@ -304,6 +307,7 @@ def keeper_tasks(daemon: Daemon, writer: Writer) -> list[tuple[str, Run]]:
                 halt_requests=wires.halt_requests,
                 controls=wires.controls,
                 measurements=daemon.measurements,
+                unwritten=daemon.unwritten,
             ).run,
         ),
         ("status_http", _status_page(daemon).run),

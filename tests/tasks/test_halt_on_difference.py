@@ -29,7 +29,9 @@ DIFFERS = replace(
 
 
 @asynccontextmanager
-async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIterator[None]:
+async def looking(
+    pool: asyncpg.Pool[asyncpg.Record], wires: Wires, unwritten: list[Halt] | None = None
+) -> AsyncIterator[None]:
     """The detector at work for as long as the block lasts."""
     detector = FailureDetector(
         pool=pool,
@@ -45,6 +47,7 @@ async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> AsyncIter
         open_trades=wires.open_trades,
         halt_requests=wires.halt_requests,
         controls=wires.controls,
+        unwritten=[] if unwritten is None else unwritten,
     )
     async with anyio.create_task_group() as group:
         group.start_soon(detector.run, lambda _sentence: None)
@@ -180,4 +183,22 @@ async def test_a_resume_of_the_page_clears_the_rows_it_names_and_leaves_what_cam
         (left,) = await halts.active(connection)
         cleared_by = await connection.fetchval("SELECT cleared_by FROM halts WHERE cause = 'shown'")
     assert (left.cause, cleared_by) == ("came since", "status page")
+    wires.close()
+
+
+async def test_a_halt_that_had_no_row_when_its_database_went_is_in_force_in_the_next_life(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """The page said that it was in force: a life that ends with its database must not make that a lie."""
+    wires = Wires()
+    wires.account.set(account())
+    carried = [Halt(cause="halted by the status page", since=NOW, by="status page", resolution="resume")]
+    async with looking(pool, wires, carried):
+        assert [each.cause for each in (await halted(wires)).halts] == ["halted by the status page"]
+        with anyio.fail_after(10):
+            version = 0
+            while carried:
+                version = await wires.controls.newer_than(version)
+    async with transaction(pool) as connection:
+        assert len(await halts.active(connection)) == 1
     wires.close()
