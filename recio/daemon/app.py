@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -38,6 +39,7 @@ from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.signing import KeyProof
 from recio.messages.controls import Halt
 from recio.settings.config import Config
 from recio.settings.venue import Environment
@@ -50,6 +52,14 @@ log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 
 Companion = Callable[[Daemon], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What one life leaves to the next: neither a halt nor a key that was taken is forgotten with a database."""
+
+    unwritten: list[Halt] = field(default_factory=list[Halt])
+    key_proof: KeyProof = field(default_factory=KeyProof)
 
 
 async def run(
@@ -72,7 +82,7 @@ async def run(
     data_dir.claim(config)
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
-        unwritten: list[Halt] = []
+        left = _Left()
 
         async def live(waiting: Waiting) -> None:
             async with (
@@ -83,7 +93,7 @@ async def run(
                 wires = Wires()
                 hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
                 try:
-                    await _live(config, venue, session, wires, owned, stop, (hear,), companion, unwritten)
+                    await _live(config, venue, session, wires, owned, stop, (hear,), companion, left)
                 finally:
                     wires.close()
 
@@ -99,18 +109,12 @@ async def _live(
     stop: anyio.Event,
     besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
-    unwritten: list[Halt],
+    left: _Left,
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the accounts."""
     config = config.model_copy(update={"risk": owned.limits})
     task_health = HealthByTask()
-    rest = KalshiRest(
-        session=session,
-        base_url=venue.rest_url,
-        signer=venue.signer,
-        clock=venue.clock,
-        timeout_seconds=config.kalshi.request_timeout_seconds,
-    )
+    rest = _rest(config, venue, session, left)
     daemon = Daemon(
         config=config,
         venue=venue,
@@ -119,7 +123,7 @@ async def _live(
         rest=rest,
         pool=owned.pool,
         strategies=owned.strategies,
-        unwritten=unwritten,
+        unwritten=left.unwritten,
     )
     async with anyio.create_task_group() as keepers:
         _start(keepers, keeper_tasks(daemon, owned.writer), task_health)
@@ -151,6 +155,17 @@ async def _live(
         reached(CrashPoint.ANSWERS_RECORDED)
         keepers.cancel_scope.cancel()
     reached(CrashPoint.KEEPERS_STOPPED)
+
+
+def _rest(config: Config, venue: Venue, session: aiohttp.ClientSession, left: _Left) -> KalshiRest:
+    return KalshiRest(
+        session=session,
+        base_url=venue.rest_url,
+        signer=venue.signer,
+        clock=venue.clock,
+        timeout_seconds=config.kalshi.request_timeout_seconds,
+        key_proof=left.key_proof,
+    )
 
 
 def _start(group: anyio.abc.TaskGroup, tasks: Iterable[tuple[str, Run]], task_health: HealthByTask) -> None:

@@ -215,14 +215,16 @@ class MarketSync:
                 self._ask_for_books(known)
 
     async def _lost_to(self, known: _Known, frame: Strange) -> None:
-        """A frame that cannot be read costs its own subject: what it would have told is read over REST. Told once of each."""
+        """A frame that cannot be read costs its own subject: that is read over REST each time, and told in the log once."""
         subject = frame.kind, frame.ticker
-        if subject in known.strange:
-            return
-        known.strange.add(subject)
-        log.error("frame refused", kind=frame.kind, ticker=frame.ticker, why=frame.why)
+        is_first = subject not in known.strange
+        if is_first:
+            known.strange.add(subject)
+            log.error("frame refused", kind=frame.kind, ticker=frame.ticker, why=frame.why)
         if frame.kind in ("fill", "user_order"):
             await self.account_hints.send(AccountChannelsOpened(at=self.clock.utc()))
+        elif not is_first:
+            return
         elif "lifecycle" in frame.kind or frame.kind == "event_fee_update":
             self.market_news.put(ListeningAnew())
 
