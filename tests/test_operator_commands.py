@@ -18,12 +18,16 @@ import anyio.lowlevel
 import asyncpg
 import pytest
 
+from recio.commands.sales import left_of, listed
 from recio.daemon import data_dir
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer, embedded_server
 from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
+from recio.messages.orders import TradeState
 from recio.settings.config import parse
+from recio.units import Money, Quantity
+from tests.builders import trade
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -258,3 +262,12 @@ def test_closed_standard_descriptors_change_no_exit_code_and_no_file(tmp_path: P
     no_words = closed("1>&-", "check", "bad.toml", cwd=tmp_path)
     assert (no_words.returncode, b"unknown key x" in no_words.stderr) == (78, True)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["bad.toml", "recio.toml"]
+
+
+def test_what_an_entry_may_have_bought_is_not_said_to_be_nothing():
+    """Its answer is not known while no daemon runs: the venue may have filled it."""
+    under_way = trade(state=TradeState.OPENING, entry_quantity=Quantity(0), entry_cost=Money(0))
+    sold = trade(state=TradeState.CLOSED, exit_quantity=Quantity(1000))
+    left = left_of((under_way, sold))
+    assert left == [under_way]
+    assert "what the entry of trade 1 on" in listed(left)

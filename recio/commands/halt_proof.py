@@ -14,7 +14,7 @@ import aiohttp
 import anyio
 import asyncpg
 
-from recio.commands.sales import LOOK_EVERY, dollars, listed, patiently, tell_sale
+from recio.commands.sales import LOOK_EVERY, dollars, left_of, listed, patiently, tell_sale
 from recio.daemon.database import daemon_runs
 from recio.db import halts, kill_switch, trades
 from recio.db.connection import transaction
@@ -73,7 +73,7 @@ async def _without_a_daemon(watched: Watched) -> ExitCode:
     print(
         f"no daemon answers at {watched.page} and none drives this database: the halt is in it and holds when one starts on it"
     )
-    held = [each for each in watched.before.values() if each.held > 0]
+    held = left_of(watched.before.values())
     if watched.level is not HaltLevel.FLATTEN:
         return ExitCode.OK
     print("nothing is held" if not held else "NOTHING IS SOLD until recio run starts; held: " + listed(held))
@@ -137,7 +137,7 @@ async def _sold(watched: Watched) -> ExitCode:
         if (check is not None and check.flat_after is not None) or not await _runs(watched):
             break
     _tell_sum(watched, every)
-    left = [each for each in every if each.held > 0]
+    left = left_of(every)
     if not left:
         print("flat: nothing that recio bought is held any more", flush=True)
         return ExitCode.OK

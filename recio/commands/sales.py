@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 
 import anyio
 
-from recio.messages.orders import TradeView
+from recio.messages.orders import TradeState, TradeView
 from recio.units import Money, Quantity, money_decimal, quantity_decimal, quantity_text
 
 LOOK_EVERY = 0.1
@@ -22,10 +22,19 @@ def tell_sale(before: TradeView | None, now: TradeView) -> None:
         print(f"sold {amount_of(now, Quantity(quantity))} at {_each(proceeds, quantity)}", flush=True)
 
 
-def listed(held: Sequence[TradeView]) -> str:
-    return ", ".join(
-        f"{amount_of(each, each.held)}, which closes {each.closes_at:%Y-%m-%d %H:%M:%S} UTC" for each in held
-    )
+def left_of(every: Iterable[TradeView]) -> list[TradeView]:
+    """What is held, and what may be: the entry of a trade that is opening may have bought and not been heard of yet."""
+    return [each for each in every if each.held > 0 or each.state is TradeState.OPENING]
+
+
+def listed(left: Sequence[TradeView]) -> str:
+    return ", ".join(f"{_held(each)}, which closes {each.closes_at:%Y-%m-%d %H:%M:%S} UTC" for each in left)
+
+
+def _held(trade: TradeView) -> str:
+    if trade.state is TradeState.OPENING:
+        return f"what the entry of trade {trade.trade_id} on {trade.ticker} bought, which is not known yet"
+    return amount_of(trade, trade.held)
 
 
 def amount_of(trade: TradeView, quantity: Quantity) -> str:

@@ -42,6 +42,7 @@ from recio.messages.orders import (
 )
 from recio.rules.account import lifecycle, risk
 from recio.rules.account.held import EventEntries, MarketEntries, Written
+from recio.rules.account.refusals import refusal_note
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import money_decimal, money_text, price_decimal, price_text, quantity_decimal, quantity_text
 
@@ -188,7 +189,7 @@ async def record_outcome(connection: Connection, outcome: OrderOutcome) -> Chang
                 at=outcome.at,
             )
         case OrderRejected():
-            note = f"rejected: {outcome.code} {outcome.text}".strip()
+            note = refusal_note(outcome.code, outcome.text)
             return await move_order(connection, order, OrderState.REJECTED, note=note, at=outcome.at)
         case OrderUnknown():
             return await move_order(

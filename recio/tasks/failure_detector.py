@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -40,13 +40,20 @@ from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.rules.account.lifecycle import UNPROVEN
-from recio.rules.account.reconcile import cash_cause, difference_cause, lasting_causes
+from recio.rules.account.reconcile import lasting_causes
 from recio.rules.health.causes import Course, Incident, causes, follow
 from recio.rules.health.conditions import Condition, Figures, conditions, overdue
+from recio.rules.health.reasons_to_halt import (
+    Seen,
+    Told,
+    reasons_to_halt,
+    told_now,
+    unaccepted_orders,
+    without_row,
+)
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask, Say, State
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.units import ClientOrderId
 from recio.wires import Reads, Receives, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -75,13 +82,7 @@ class _Measured:
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
     closes: tuple[CloseRequest, ...] = ()
-    cash_told: str = ""
-    losses_told: bool = False
-    """The halt for losses was set; not again until somebody resumed and the rows say so."""
-    asked: frozenset[str] = frozenset()
-    """Causes that lie in the past for good, of which the rows were asked whether somebody cleared them once."""
-    accepted: frozenset[str] = frozenset()
-    """Those that somebody cleared: they need not halt again."""
+    told: Told = field(default_factory=Told)
     looked_at: datetime | None = None
     """Before the first look the blocks are not known, and nothing may be published without them."""
     blocks: tuple[Block, ...] = ()
@@ -194,7 +195,7 @@ class FailureDetector:
             prices=self.prices.get(),
             board=self.board.get(),
             listings=self.listings.get(),
-            account=account and replace(account, unrecorded=self._unaccepted(account, measured)),
+            account=account and replace(account, unrecorded=unaccepted_orders(account, measured.told)),
             trades=self.open_trades.get(),
             loop_lag=measured.loop_lag,
             database_seconds=measured.database_age,
@@ -206,60 +207,25 @@ class FailureDetector:
             free_bytes=measured.free_bytes,
         )
 
-    def _unaccepted(self, account: AccountView, measured: _Measured) -> tuple[ClientOrderId, ...]:
-        """Of which nobody has said that it is known; what the rows were not asked about yet is told at the next look."""
-        unaccepted = measured.asked - measured.accepted
-        return tuple(each for each in account.unrecorded if _without_row(each) in unaccepted)
-
-    def _reasons_to_halt(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
-        yield from self._too_many_losses(measured, now)
-        account = self.account.get()
-        if account is None:
-            return
-        causes = [difference_cause(each) for each in account.differences]
-        if account.cash_difference is not None:
-            # Once for each difference: who accepts it must not be halted again before the next comparison.
-            causes += [c for c in (cash_cause(account.cash_difference),) if c != measured.cash_told]
-        causes += [_without_row(each) for each in self._unaccepted(account, measured)]
-        unaccepted = measured.asked - measured.accepted
-        causes += [each for each in lasting_causes(account) if each in unaccepted]
-        for cause in causes:
-            yield Halt(
-                cause=cause,
-                since=now,
-                by="failure_detector",
-                resolution="compare with the venue's own page, then: recio resume",
-            )
-
-    def _too_many_losses(self, measured: _Measured, now: datetime) -> Iterator[Halt]:
-        trades, most = self.open_trades.get(), self.config.risk.max_consecutive_losses
-        if trades is not None and self._is_losing() and not measured.losses_told:
-            losses = trades.losses_in_a_row
-            yield Halt(
-                cause=f"{losses} trades in a row lost (risk.max_consecutive_losses = {most})",
-                since=now,
-                by="failure_detector",
-                resolution="look at the trades, then: recio resume, which counts anew",
-            )
-
-    def _is_losing(self) -> bool:
-        trades = self.open_trades.get()
-        return trades is not None and trades.losses_in_a_row >= self.config.risk.max_consecutive_losses
+    def _halt_on(self) -> Seen:
+        return Seen(
+            now=self.clock.utc(),
+            account=self.account.get(),
+            trades=self.open_trades.get(),
+            limits=self.config.risk,
+        )
 
     async def _halt_on_difference(self, measured: _Measured) -> None:
-        known = {each.cause for each in measured.halts}
-        new = [each for each in self._reasons_to_halt(measured, self.clock.utc()) if each.cause not in known]
+        seen, known = self._halt_on(), {each.cause for each in measured.halts}
+        new = [each for each in reasons_to_halt(seen, measured.told) if each.cause not in known]
         for halt in new:
             async with transaction(self.pool) as connection:
                 await halts.set_halt(connection, halt)
             log.error("halted", cause=halt.cause, resolution=halt.resolution)
         if new:
             await self._read_halts(measured)
-        # Told only now that it has its row: a database that was away is asked again at the next look.
-        measured.losses_told = self._is_losing()
-        account = self.account.get()
-        difference = None if account is None else account.cash_difference
-        measured.cash_told = "" if difference is None else cash_cause(difference)
+        # Told only now that each has its row: a database that was away is asked again at the next look.
+        measured.told = told_now(seen, measured.told)
 
     async def _hear_requests(self, measured: _Measured) -> None:
         """A halt that is asked for here is in force before its row is written: the database may be away."""
@@ -335,7 +301,7 @@ class FailureDetector:
         account = self.account.get()
         asked = frozenset[str]()
         if account is not None:
-            asked = frozenset((*lasting_causes(account), *map(_without_row, account.unrecorded)))
+            asked = frozenset((*lasting_causes(account), *map(without_row, account.unrecorded)))
         try:
             # A transaction, though it is one statement: commits that have become slow are noticed by its own.
             async with transaction(self.pool) as connection:
@@ -343,17 +309,14 @@ class FailureDetector:
         finally:
             measured.asked_at = None
         measured.halts, measured.switched_off, measured.closes = rows.halts, rows.switched_off, rows.closes
-        measured.accepted, measured.asked, measured.read_only = rows.ever_cleared, asked, rows.read_only
+        measured.told = replace(measured.told, asked=asked, accepted=rows.ever_cleared)
+        measured.read_only = rows.read_only
         measured.database_seconds = time.monotonic() - began
 
     async def _watch_disk(self, measured: _Measured) -> None:
         while True:
             measured.free_bytes = await anyio.to_thread.run_sync(least_free, self.disks)
             await anyio.sleep(DISK_EVERY)
-
-
-def _without_row(order: ClientOrderId) -> str:
-    return f"order {order} is at the venue and has no row: this database is older than its orders"
 
 
 def _blocks(found: tuple[Condition, ...], measured: _Measured, now: datetime) -> tuple[Block, ...]:

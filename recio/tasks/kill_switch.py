@@ -222,11 +222,12 @@ class KillSwitch:
 
 
 def contracts_at_once(limits: RiskSection) -> Quantity:
-    """A hundredth above what our own limits let match in a moment: that much in fifteen seconds is no trading of ours.
+    """A hundredth above what our own limits let match within the venue's fifteen seconds: more is no trading of ours.
 
-    The venue says that a group stops when its limit is hit, so at the very sum our own full trading would stop itself.
+    A minute's orders may all fall into fifteen seconds: what is sold makes room at once. The venue says that a group
+    stops when its limit is hit, so at the very sum our own full trading would stop itself.
     """
-    return Quantity(limits.max_contracts_per_order * max(1, limits.max_open_trades) + 1)
+    return Quantity(limits.max_contracts_per_order * limits.max_orders_per_minute + 1)
 
 
 def _rounded(seconds: float | None) -> float | None:

@@ -117,7 +117,7 @@ async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_
             assert "NOTHING IS SOLD until recio run starts; held:" in _recio(world, "flatten", code=75)
             assert "cleared" in _recio(world, "resume")
         world.start_daemon(settings=lambda text: text.replace("[exit]", "[exit]\nenabled = false"))
-        await until(lambda: world.events("cash agreed") and _held(world))
+        await until(lambda: world.events("trade open") and _held(world))
         said = _recio(world, "flatten")
         assert re.search(r"sold \d+\.\d\d (yes|no) of KXBTC15M\S+ \(trade \d+\) at \$0\.\d{4}\n", said), said
         assert "flat: nothing that recio bought is held any more" in said

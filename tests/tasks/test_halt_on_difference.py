@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 import anyio
 import asyncpg
@@ -14,12 +15,14 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages.account import PositionDifference
 from recio.messages.controls import Halt, ResumeRequest, TradingControls
+from recio.messages.orders import OpenTrades, OrderState
+from recio.rules.account.refusals import refusal_note
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask
 from recio.tasks.failure_detector import FailureDetector
-from recio.units import ClientOrderId, Money, Quantity
+from recio.units import ClientOrderId, Money, Quantity, Ticker
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, account, open_trades
+from tests.builders import NOW, TICKER, account, open_trades, order
 
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 DIFFERS = replace(
@@ -201,4 +204,37 @@ async def test_a_halt_that_had_no_row_when_its_database_went_is_in_force_in_the_
                 version = await wires.controls.newer_than(version)
     async with transaction(pool) as connection:
         assert len(await halts.active(connection)) == 1
+    wires.close()
+
+
+async def test_a_venue_that_refuses_every_entry_halts_once_and_after_a_resume_only_for_another_refusal(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def refused(count: int) -> OpenTrades:
+        orders = (
+            order(
+                client_order_id=ClientOrderId(f"recio-0000000a-{each}-entry-1"),
+                ticker=Ticker(f"KX-{each % 2}"),
+                state=OrderState.REJECTED,
+                created_at=NOW + timedelta(milliseconds=each),
+                note=refusal_note("invalid_order", "order group triggered"),
+            )
+            for each in range(count)
+        )
+        return open_trades(recent_orders=tuple(orders))
+
+    wires = Wires()
+    wires.account.set(account())
+    wires.open_trades.set(refused(8))
+    async with looking(pool, wires):
+        (halt,) = (await halted(wires)).halts
+        assert halt.cause == "the venue refused the last 8 entries (invalid_order order group triggered)"
+        async with transaction(pool) as connection:
+            await halts.clear_all(connection, NOW, "somebody")
+        with anyio.fail_after(10):
+            while (said := wires.controls.get()) is None or said.halts:
+                await wires.controls.newer_than(wires.controls.version)
+        wires.open_trades.set(refused(9))
+        (again,) = (await halted(wires)).halts
+        assert "the last 9 entries" in again.cause
     wires.close()

@@ -241,7 +241,7 @@ async def test_a_pause_leaves_no_order_group_behind_and_verifies_a_halt_all_the_
 def test_the_group_outlives_all_that_our_own_limits_let_match_at_once(stops_beyond: bool) -> None:
     """Whether the venue stops a group when its limit is hit or only beyond it."""
     limits = RiskSection()
-    most = int(limits.max_contracts_per_order) * limits.max_open_trades
+    most = int(limits.max_contracts_per_order) * limits.max_orders_per_minute
     group = OrderGroup(
         group_id="g", subaccount=0, shard=2, limit=contracts_at_once(limits), stops_beyond=stops_beyond
     )

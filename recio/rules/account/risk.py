@@ -16,6 +16,7 @@ from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, TradeState, TradeView
 from recio.rules.account.exposure import cost_at_worst, cost_of
 from recio.rules.account.lifecycle import RECENT, UNPROVEN
+from recio.rules.account.refusals import REFUSED_BEFORE, next_try, said
 from recio.settings.risk import RiskSection
 from recio.units import (
     ONE_DOLLAR,
@@ -108,6 +109,7 @@ def approve(
     refusal = (
         stale(intent.decided_at, limits, now)
         or _external(intent, exposure.account)
+        or _refused_before(intent, exposure.trades, now)
         or _size(intent, exposure, limits)
         or _counts(intent, exposure.trades, limits)
         or _budget(intent, reserved, exposure, budget)
@@ -156,6 +158,18 @@ def made_externally(account: AccountView | None, ticker: Ticker) -> str:
 def _external(intent: OpenIntent, account: AccountView | None) -> Denied | None:
     external = made_externally(account, intent.ticker)
     return Denied(limit=EXTERNAL, reason=external) if external else None
+
+
+def _refused_before(intent: OpenIntent, trades: OpenTrades, now: datetime) -> Denied | None:
+    waits = next_try(trades, intent.ticker, now)
+    if waits is None:
+        return None
+    again, found = waits
+    seconds = (again - now).total_seconds()
+    return Denied(
+        limit=REFUSED_BEFORE,
+        reason=f"the venue refused {said(found)}; the next is tried in {seconds:.0f} s",
+    )
 
 
 def _size(intent: OpenIntent, exposure: Exposure, limits: RiskSection) -> Denied | None:

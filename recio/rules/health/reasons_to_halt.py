@@ -1,0 +1,116 @@
+"""What halts entries until somebody has looked: each reason as a halt, once; it writes no row and clears nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from recio.messages.account import AccountView
+from recio.messages.controls import Halt
+from recio.messages.orders import OpenTrades
+from recio.rules.account.reconcile import cash_cause, difference_cause, lasting_causes
+from recio.rules.account.refusals import is_refused_for_good, said
+from recio.settings.risk import RiskSection
+from recio.units import ClientOrderId
+
+COMPARE = "compare with the venue's own page, then: recio resume"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What was halted for already: whoever resumes must not be halted again for the same before anything is new."""
+
+    cash: str = ""
+    losses: bool = False
+    refusal: ClientOrderId | None = None
+    """The last order of the refusals that were halted for."""
+    asked: frozenset[str] = frozenset()
+    """Causes that lie in the past for good, of which the rows were asked whether somebody cleared them once."""
+    accepted: frozenset[str] = frozenset()
+    """Those that somebody cleared: they need not halt again."""
+
+    @property
+    def unaccepted(self) -> frozenset[str]:
+        return self.asked - self.accepted
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What halts are found in, as it is at one moment."""
+
+    now: datetime
+    account: AccountView | None
+    trades: OpenTrades | None
+    limits: RiskSection
+
+
+def reasons_to_halt(seen: Seen, told: Told) -> Iterator[Halt]:
+    if seen.trades is not None:
+        yield from _too_many_losses(seen, seen.trades, told)
+        yield from _refused_for_good(seen, seen.trades, told)
+    if seen.account is not None:
+        for cause in _of_the_account(seen.account, told):
+            yield _halt(seen, cause, COMPARE)
+
+
+def told_now(seen: Seen, told: Told) -> Told:
+    """After every reason has its row: a database that was away is asked again at the next look."""
+    refused = None if seen.trades is None else is_refused_for_good(seen.trades, seen.now)
+    difference = None if seen.account is None else seen.account.cash_difference
+    return Told(
+        cash="" if difference is None else cash_cause(difference),
+        losses=seen.trades is not None and _is_losing(seen.trades, seen.limits),
+        refusal=told.refusal if refused is None else refused.last.client_order_id,
+        asked=told.asked,
+        accepted=told.accepted,
+    )
+
+
+def unaccepted_orders(account: AccountView, told: Told) -> tuple[ClientOrderId, ...]:
+    """Orders at the venue without a row, of which nobody has said that it is known.
+
+    What the rows were not asked about yet is told at the next look.
+    """
+    return tuple(each for each in account.unrecorded if without_row(each) in told.unaccepted)
+
+
+def without_row(order: ClientOrderId) -> str:
+    return f"order {order} is at the venue and has no row: this database is older than its orders"
+
+
+def _of_the_account(account: AccountView, told: Told) -> Iterator[str]:
+    yield from (difference_cause(each) for each in account.differences)
+    if account.cash_difference is not None and (cause := cash_cause(account.cash_difference)) != told.cash:
+        # Once for each difference: who accepts it must not be halted again before the next comparison.
+        yield cause
+    yield from (without_row(each) for each in unaccepted_orders(account, told))
+    yield from (each for each in lasting_causes(account) if each in told.unaccepted)
+
+
+def _too_many_losses(seen: Seen, trades: OpenTrades, told: Told) -> Iterator[Halt]:
+    if _is_losing(trades, seen.limits) and not told.losses:
+        most = seen.limits.max_consecutive_losses
+        yield _halt(
+            seen,
+            f"{trades.losses_in_a_row} trades in a row lost (risk.max_consecutive_losses = {most})",
+            "look at the trades, then: recio resume, which counts anew",
+        )
+
+
+def _is_losing(trades: OpenTrades, limits: RiskSection) -> bool:
+    return trades.losses_in_a_row >= limits.max_consecutive_losses
+
+
+def _refused_for_good(seen: Seen, trades: OpenTrades, told: Told) -> Iterator[Halt]:
+    found = is_refused_for_good(trades, seen.now)
+    if found is not None and found.last.client_order_id != told.refusal:
+        yield _halt(
+            seen,
+            f"the venue refused {said(found)}",
+            "look at the log and at the venue's own page, then: recio resume",
+        )
+
+
+def _halt(seen: Seen, cause: str, resolution: str) -> Halt:
+    return Halt(cause=cause, since=seen.now, by="failure_detector", resolution=resolution)
