@@ -2,26 +2,39 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import anyio
+import structlog
 
 from recio.errors import ExitCode
 
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+STOP_LIMIT = 40.0
+"""Host seconds that an orderly end may take, before systemd loses its patience: twelve for orders in flight, three for
+their answers, and a database that hangs may cost twenty more."""
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 """A terminal that is closed, and Ctrl-\\\\ in it, end recio in the same order as systemd does."""
 
 
 def until_signal(work: Callable[[anyio.Event], Awaitable[None]]) -> ExitCode:
-    """Run until the work ends; SIGTERM, SIGINT, SIGHUP and SIGQUIT ask it to stop, a second one insists."""
+    """Run until the work ends; SIGTERM, SIGINT, SIGHUP and SIGQUIT ask it to stop, a second one insists.
+
+    So does an end that takes longer than `STOP_LIMIT`: what holds it up is told, and given up.
+    """
 
     async def main() -> None:
         stop = anyio.Event()
         async with anyio.create_task_group() as group:
             await group.start(_watch_signals, stop, group.cancel_scope)
+            group.start_soon(insist, stop, group.cancel_scope)
             await work(stop)
             group.cancel_scope.cancel()
 
@@ -72,6 +85,28 @@ async def _watch_signals(  # noqa: ASYNC114 - started by its name two functions 
             if stop.is_set():
                 scope.cancel()
             stop.set()
+
+
+async def insist(stop: anyio.Event, scope: anyio.CancelScope, limit: float = STOP_LIMIT) -> None:
+    """Give up what has not ended `limit` host seconds after it was asked to, and say where each task stands."""
+    await stop.wait()
+    await anyio.sleep(limit)
+    log.error("does not end", asked_seconds_ago=limit, tasks=sorted(map(_stands, asyncio.all_tasks())))
+    scope.cancel()
+
+
+def _stands(task: asyncio.Task[Any]) -> str:
+    frame = max(_frames(task.get_coro()), default=None, key=lambda each: each[0])
+    where = "" if frame is None else f" at {frame[1].f_code.co_filename}:{frame[1].f_lineno}"
+    return f"{task.get_name()}{where}"
+
+
+def _frames(coroutine: Any) -> Iterator[tuple[int, FrameType]]:
+    """Of a suspended coroutine and what it waits for, outermost first, each with its depth."""
+    depth = 0
+    while (frame := getattr(coroutine, "cr_frame", None)) is not None:
+        yield depth, frame
+        depth, coroutine = depth + 1, getattr(coroutine, "cr_await", None)
 
 
 async def _give_up_on_signal(  # noqa: ASYNC114 - started by its name above
