@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills kill-database lock clean guards model evidence every-session
+.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -93,6 +93,11 @@ fault-grid: .venv/developer
 KILLS ?= 1000
 random-kills: .venv/developer
 	$(BIN)/python -m tests.faults.random_kills --kills $(KILLS) --report docs/proof/random-kills.json
+
+# Every read of the venue fails in every manner while a stop, a flatten or a settlement is due; half an hour.
+READ_FAULTS ?= 0
+read-faults: .venv/developer
+	$(BIN)/python -m tests.faults.read_faults --cases $(READ_FAULTS) --report docs/proof/read-faults.json
 
 # PostgreSQL killed whole with -9 while the daemon writes; the daemon finds its way back by itself.
 DATABASE_KILLS ?= 200

@@ -13,7 +13,7 @@ import pytest
 
 from recio.exchange_sim.faults.faults import Faults, FaultStream, RandomFaults
 from recio.exchange_sim.faults.kinds import LATE_KINDS, PASSING_KINDS, REQUEST_KINDS, FaultKind, RequestKind
-from recio.exchange_sim.wire.rest.request_faults import NEW_FIELD, NEW_WORD
+from recio.exchange_sim.wire.rest.failing_reads import NEW_FIELD, NEW_WORD
 
 NOT_CARRIED_OUT = {
     "lose_request": None,

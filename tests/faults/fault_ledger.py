@@ -69,6 +69,17 @@ def _database_row(report: Report) -> str:
     )
 
 
+def _reads_row(report: Report) -> str:
+    slowest = max((each["longest"] for each in report["took_seconds"].values()), default=None)
+    sold = report["took_seconds"].get("stop", {}).get("median")
+    return (
+        f"| every read of the venue failing in every manner, while a stop, a flatten or a settlement is due |"
+        f" {report['cases']:,} cases, {report['proofs']:,} full proofs; a stop sold {_seconds(sold)} (median) after it was"
+        f" due, the longest of all took {_seconds(slowest)}; {len(report['halts'])} halted entries | {len(report['failed'])} |"
+        f" {report['commit']} | `{COMMANDS['read-faults']}` |"
+    )
+
+
 def _model_row(report: Report) -> str:
     return (
         f"| random histories of rules, ledger and a model venue | {report['steps']:,} steps, seeds"
@@ -97,6 +108,7 @@ ROWS = {
     "fault-grid": _grid_row,
     "random-kills": _kills_row,
     "kill-database": _database_row,
+    "read-faults": _reads_row,
     "model": _model_row,
     "guards": _guards_row,
     "every-session": _sessions_row,

@@ -4,85 +4,24 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from typing import Any
 
-import anyio
-import asyncpg
 import pytest
 
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.failing_reads import (
+    ANSWERS,
+    EVERYTHING,
+    READS,
+    held_for_a_while,
+    rows_until,
+    sells_at_any_bid,
+    sold,
+    status,
+    switch_exit,
+)
+from tests.stories.world import a_world, books_agree, until
 
 pytestmark = pytest.mark.timeout(600)
-
-READS = (
-    "/series/KX",
-    "/series/fee_changes",
-    "/events/fee_changes",
-    "/events",
-    "/markets",
-    "/exchange/status",
-    "/exchange/schedule",
-    "/exchange/user_data_timestamp",
-    "/portfolio/balance",
-    "/portfolio/positions",
-    "/portfolio/orders",
-    "/portfolio/fills",
-    "/portfolio/settlements",
-    "/portfolio/order_groups",
-    "/account/limits",
-)
-"""Everything that the daemon reads of the venue."""
-STATUSES = (401, 404, 500, 0, 200)
-"""A refused key, nothing there, a fault, no answer at all, and an answer that is no JSON."""
-EVERYTHING = ""
-
-
-def sells_at_any_bid(text: str) -> str:
-    text = text.replace("[entry]\n", "[entry]\nonly_what_exit_keeps = false\n")
-    return text.replace("[exit]\n", "[exit]\ntake_profit_dollars = 0.0001\nretry_seconds = 1\n")
-
-
-async def rows_until(
-    world: World, query: str, fits: Callable[[list[asyncpg.Record]], object] = bool, patience: float = 120.0
-) -> list[asyncpg.Record]:
-    """What the daemon's rows say, once they say what fits."""
-    with anyio.fail_after(patience):
-        while not fits(found := await world.rows(query)):  # noqa: ASYNC110 - another process
-            await anyio.sleep(0.05)
-    return found
-
-
-async def switch_exit(world: World, *, on: bool) -> None:
-    await world.rows(
-        f"INSERT INTO switches (name, is_on, at, set_by) VALUES ('exit', {str(on).lower()}, now(), 'me')"
-    )
-    await until(lambda: status(world, lambda seen: seen["switches"]["exit"] is on))
-
-
-def status(world: World, condition: Callable[[dict[str, Any]], object]) -> bool:
-    try:
-        return bool(condition(world.status()))
-    except OSError:
-        return False
-
-
-async def held_for_a_while(world: World) -> int:
-    """The number of an open trade whose market stays open for some time of the market's own."""
-    query = "SELECT trade_id, closes_at FROM trades WHERE state = 'open'"
-
-    def open_for_long(rows: list[asyncpg.Record]) -> bool:
-        soon = datetime.fromisoformat(world.status()["now"]) + timedelta(minutes=2)
-        return bool(rows) and rows[0]["closes_at"] > soon
-
-    return (await rows_until(world, query, open_for_long, patience=300))[0]["trade_id"]
-
-
-async def sold(world: World, trade_id: int) -> None:
-    """At the venue: its fills may be told only when something can be read again."""
-    query = f"SELECT 1 FROM orders WHERE trade_id = {trade_id} AND purpose = 'exit' AND state = 'filled'"
-    await rows_until(world, query, patience=60)
 
 
 async def test_a_stop_and_a_flatten_sell_while_any_read_or_every_read_fails_and_the_socket_drops():
@@ -91,11 +30,11 @@ async def test_a_stop_and_a_flatten_sell_while_any_read_or_every_read_fails_and_
         await world.start_exchange()
         world.start_daemon(settings=sells_at_any_bid)
         await until(lambda: status(world, lambda seen: seen["ready"]))
-        rounds = [(path, STATUSES[each % len(STATUSES)]) for each, path in enumerate(READS)]
-        for path, answer in (*rounds, *((EVERYTHING, answer) for answer in STATUSES)):
+        rounds = [(path, list(ANSWERS)[each % len(ANSWERS)]) for each, path in enumerate(READS)]
+        for path, answer in (*rounds, *((EVERYTHING, answer) for answer in ANSWERS)):
             await switch_exit(world, on=False)
             trade_id = await held_for_a_while(world)
-            world.arm("fail_reads", path=path, status=answer)
+            world.arm("fail_reads", path=path, **ANSWERS[answer])
             if path == EVERYTHING:
                 world.arm("drop_sockets")
             await switch_exit(world, on=True)

@@ -9,6 +9,7 @@ from random import Random
 
 from recio.exchange_sim.faults.kinds import FEED_KINDS, LATE_KINDS, REQUEST_KINDS, FaultKind, RequestKind
 from recio.exchange_sim.faults.latency import Latency
+from recio.exchange_sim.faults.reads import FailingRead, Manner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Fault:
     path: str = ""
     """Below /trade-api/v2; empty for every read."""
     status: int = 503
+    manner: Manner = Manner.NO_JSON
+    """Of a read that fails with 200."""
     channel: str = ""
     """Of the WebSocket."""
     spread: float = 0.5
@@ -80,8 +83,8 @@ class Faults:
     silent_channels: dict[str, float] = field(default_factory=dict[str, float])
     """By channel, the host time until which nothing comes on it."""
     stream: FaultStream | None = None
-    failing: dict[str, int] = field(default_factory=dict[str, int])
-    """By the beginning of a path, the status that every read of it gets."""
+    failing: dict[str, FailingRead] = field(default_factory=dict[str, FailingRead])
+    """By the beginning of a path, what every read of it gets."""
     feeds: dict[tuple[FaultKind, str], tuple[float, Fault]] = field(
         default_factory=dict[tuple[FaultKind, str], tuple[float, Fault]]
     )
@@ -93,7 +96,7 @@ class Faults:
             self.count(fault.kind)
             return
         if fault.kind is FaultKind.FAIL_READS:
-            self.failing[fault.path] = fault.status
+            self.failing[fault.path] = FailingRead(status=fault.status, manner=fault.manner)
             return
         if fault.kind is FaultKind.CHANNEL_SILENT:
             self.silent_channels[fault.channel] = host_now + fault.seconds
@@ -125,7 +128,7 @@ class Faults:
             self.count(drawn.kind)
         return drawn
 
-    def failing_status(self, path: str) -> int | None:
+    def failing_read(self, path: str) -> FailingRead | None:
         """What a read of this path gets instead of its answer; the longest path that is armed decides."""
         armed = max((each for each in self.failing if path.startswith(each)), key=len, default=None)
         if armed is None:

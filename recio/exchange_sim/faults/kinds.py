@@ -38,7 +38,8 @@ class FaultKind(StrEnum):
     LATE_REQUEST = "late_request"
     """The connection ends without an answer, and the request is carried out `seconds` later all the same."""
     FAIL_READS = "fail_reads"
-    """Every read whose path begins with `path` gets `status`, until disarmed: 0 never answers, 200 is no JSON."""
+    """Every read whose path begins with `path` gets `status`, until disarmed: 0 never answers, 200 answers in the
+    `manner` named: no_json, cut, null, nulls, strange, stale or turned."""
     LAG_READS = "lag_reads"
     """For `seconds`, account reads show the state of `lag_seconds` ago, and user_data_timestamp says so."""
 

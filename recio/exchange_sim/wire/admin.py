@@ -120,7 +120,7 @@ def _armed(exchange: Exchange, now: float) -> Json:
             {"kind": fault.kind.value, "on": fault.on.value, "seconds": fault.seconds}
             for fault in faults.requests
         ],
-        "failing": dict(faults.failing),
+        "failing": {path: each.status for path, each in faults.failing.items()},
         "counts": {kind.value: left for kind, left in faults.counts.items() if left},
         "lasting": {kind.value: until - now for kind, until in faults.until.items() if until > now},
         "silent_channels": {

@@ -9,15 +9,14 @@ import struct
 import time
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import cast
 
-import msgspec
 from aiohttp import web
 
 from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.faults.faults import Fault
 from recio.exchange_sim.faults.kinds import LATE_KINDS, PASSING_KINDS, FaultKind, RequestKind
 from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.rest.failing_reads import answer_of_failing, with_unknown_field
 from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal
 from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.rest.routing import PREFIX, is_api, is_write, reaches_crypto
@@ -29,9 +28,6 @@ _FILL_LEAD_SECONDS = 0.05
 """The least time a fill that comes first is ahead of its answer."""
 _NOW = struct.pack("ii", 1, 0)
 """SO_LINGER on, for no time: the close is a reset."""
-_ENUMS = frozenset({"status", "side", "book_side", "outcome_side", "type", "market_type", "result"})
-NEW_WORD = "reimagined"
-NEW_FIELD = "never_seen_before"
 
 
 @web.middleware
@@ -56,9 +52,9 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         return await handler(request)
     exchange = exchange_of(request)
     now = time.time()
-    failing = None if is_write(request) else exchange.faults.failing_status(request.path.removeprefix(PREFIX))
+    failing = None if is_write(request) else exchange.faults.failing_read(request.path.removeprefix(PREFIX))
     if failing is not None:
-        return await _fail_for_good(failing)
+        return await answer_of_failing(request, handler, failing)
     fault = exchange.faults.next_for_request((_kind(request), RequestKind.ALL), now)
     if fault is not None:
         return await _fail(request, handler, fault)
@@ -66,16 +62,6 @@ async def faulty(request: web.Request, handler: Handler) -> web.StreamResponse:
         exchange.faults.count(FaultKind.SHARD_OUTAGE)
         return refusal(UNAVAILABLE)
     return await handler(request)
-
-
-async def _fail_for_good(status: int) -> web.StreamResponse:
-    """What a read gets that fails until it is disarmed; one that is never answered ends with its client."""
-    if status == 0:
-        await asyncio.Event().wait()
-    if status == HTTPStatus.OK:
-        return web.Response(text='{"markets": [', content_type="application/json")
-    error = {"code": "fails_on_request", "message": "this read fails until it is disarmed"}
-    return web.json_response({"error": error}, status=status)
 
 
 def _kind(request: web.Request) -> RequestKind:
@@ -163,30 +149,6 @@ def _spoil(request: web.Request, answer: web.StreamResponse, kind: FaultKind) ->
         case _:
             pass
     return answer
-
-
-def with_unknown_field(body: bytes) -> bytes:
-    """A JSON object with a field and, where it has an enumeration, a word that nobody has seen before."""
-    try:
-        decoded = msgspec.json.decode(body, type=dict[str, object])
-    except msgspec.ValidationError:
-        return body
-    _change_word(decoded)
-    return msgspec.json.encode(decoded | {NEW_FIELD: {"of": "another day"}})
-
-
-def _change_word(value: object) -> bool:
-    """Put an unknown word in place of the first enumeration. True once it is done."""
-    if isinstance(value, list):
-        return any(_change_word(item) for item in cast("list[object]", value))
-    if not isinstance(value, dict):
-        return False
-    fields = cast("dict[str, object]", value)
-    for key, word in fields.items():
-        if key in _ENUMS and isinstance(word, str):
-            fields[key] = NEW_WORD
-            return True
-    return any(_change_word(item) for item in fields.values())
 
 
 def _send_ahead(request: web.Request, answer: web.Response, body: bytes) -> None:
