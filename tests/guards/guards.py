@@ -376,8 +376,8 @@ LIMITS = (
     ),
     _guard(
         "losses in a row halt",
-        "recio/tasks/failure_detector.py",
-        "if trades is not None and self._is_losing() and not measured.losses_told:",
+        "recio/rules/health/reasons_to_halt.py",
+        "if _is_losing(trades, seen.limits) and not told.losses:",
         "if False:",
         HALTING,
     ),
@@ -525,9 +525,9 @@ HALTS = (
     ),
     _guard(
         "a position difference halts",
-        "recio/tasks/failure_detector.py",
-        "causes = [difference_cause(each) for each in account.differences]",
-        "causes: list[str] = []",
+        "recio/rules/health/reasons_to_halt.py",
+        "yield from (difference_cause(each) for each in account.differences)",
+        "yield from ()",
         HALTING,
     ),
     _guard(
@@ -629,17 +629,31 @@ HALT_LEVELS = (
     ),
     _guard(
         "a difference of cash halts",
-        "recio/tasks/failure_detector.py",
-        "if account.cash_difference is not None:",
-        "if False:",
+        "recio/rules/health/reasons_to_halt.py",
+        "if account.cash_difference is not None and (cause := cash_cause(account.cash_difference)) != told.cash:",
+        "if False and (cause := cash_cause(account.cash_difference)):",
         HALTING,
     ),
     _guard(
         "an order of ours without a row halts",
-        "recio/tasks/failure_detector.py",
-        "causes += [_without_row(each) for each in self._unaccepted(account, measured)]",
-        "causes += []",
+        "recio/rules/health/reasons_to_halt.py",
+        "yield from (without_row(each) for each in unaccepted_orders(account, told))",
+        "yield from ()",
         HALTING,
+    ),
+    _guard(
+        "entries that are all refused halt",
+        "recio/rules/health/reasons_to_halt.py",
+        "if found is not None and found.last.client_order_id != told.refusal:",
+        "if False:",
+        HALTING,
+    ),
+    _guard(
+        "a refused entry is tried later",
+        "recio/rules/account/risk.py",
+        "or _refused_before(intent, exposure.trades, now)",
+        "or None",
+        "tests/rules/test_risk_rules.py",
     ),
 )
 

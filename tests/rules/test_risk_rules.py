@@ -76,6 +76,10 @@ COSTLY = trade(ticker=OTHER, event_ticker=EventTicker("E"), entry_cost=Money(98_
         ("max_daily_loss_dollars", open_trades(realised_today=Money(-50_000_000))),
         ("max_orders_per_minute", open_trades(orders_last_minute=30)),
         ("max_consecutive_losses", open_trades(losses_in_a_row=8)),
+        (
+            "refused by the venue",
+            open_trades(recent_orders=(order(state=OrderState.REJECTED, note="rejected: invalid_order"),)),
+        ),
     ],
 )
 def test_each_limit_refuses_by_its_name(limit: str, trades: OpenTrades):
