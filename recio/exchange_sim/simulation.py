@@ -1,4 +1,4 @@
-"""Runs the venue in steps of 50 ms of its own time, always in the same order; it never waits and sends nothing."""
+"""Runs the venue in steps of 50 ms of its own time, and what traders do between them; it never waits and sends nothing."""
 
 from __future__ import annotations
 
@@ -56,6 +56,8 @@ class Simulation:
         self.retention.step()
         self.calendar = MarketCalendar(self.venue, self.listings, self.specs, self.retention)
         self.interventions = Interventions(self.venue, self.listings, self.calendar)
+        self._acting: list[WindowOrderFlow] = []
+        """Those who act between two steps."""
         self.candle_recorder = CandleRecorder(self.venue, self.listings)
         self.order_flows = (
             {spec.ticker: _order_flow(self.venue, self.listings, seed, spec) for spec in self.specs}
@@ -68,13 +70,24 @@ class Simulation:
         for _ in range(most_steps):
             if self._stepped_ms + STEP_MS > to_ms:
                 break
+            self._act_until(self._stepped_ms + STEP_MS - 1)
             self._stepped_ms += STEP_MS
             self._step(self._stepped_ms)
         caught_up = self._stepped_ms + STEP_MS > to_ms
         if caught_up:
+            self._act_until(to_ms)
             # What a client does between two steps is stamped with its own time, not the step's.
             self.venue.now_ms = max(self._stepped_ms, to_ms)
         return caught_up
+
+    def _act_until(self, to_ms: int) -> None:
+        """Whatever traders of windows do up to this moment, each at its own millisecond."""
+        while self._acting:
+            first = min(self._acting, key=_due_ms)
+            if first.due_ms > to_ms:
+                return
+            self.venue.now_ms = max(self.venue.now_ms, int(first.due_ms))
+            first.act()
 
     def _step(self, now_ms: int) -> None:
         venue = self.venue
@@ -98,12 +111,15 @@ class Simulation:
                 self.venue.emit(IndexTicked(name, path.value_e8, now_ms))
 
     def _trade(self, now_ms: int) -> None:
+        self._acting = []
         if not self.order_flows or self.venue.trading_paused(now_ms):
             return
         for series, order_flow in self.order_flows.items():
             event = self.calendar.open_event(series)
             if event is not None:
                 order_flow.step(event)
+                if isinstance(order_flow, WindowOrderFlow):
+                    self._acting.append(order_flow)
 
     def _every_second(self) -> None:
         self.candle_recorder.catch_up()
@@ -124,6 +140,10 @@ def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timet
         IndexPath(seed, start_second=start_ms // 1000, history_seconds=history, asset=asset)
         for asset in assets.values()
     ]
+
+
+def _due_ms(order_flow: WindowOrderFlow) -> float:
+    return order_flow.due_ms
 
 
 def _order_flow(
