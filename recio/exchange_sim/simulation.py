@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from recio.exchange_sim.engine.account import Account
 from recio.exchange_sim.engine.execution import publish_ticker
@@ -39,14 +39,20 @@ class Simulation:
         balance: int,
         user_id: str,
         traders: bool,
+        other_users: Sequence[str] = (),
     ) -> None:
+        """`balance` is what each member begins with, the first and those of `other_users`."""
         table = timetable or Timetable()
         start_ms = now_ms // STEP_MS * STEP_MS
         self.specs = chosen(tuple(series), table)
         account = Account(user_id=user_id, cash={0: 0, SHARD: balance}, deposits=balance)
+        horizon = account.horizon
         paths = _paths(seed, self.specs, start_ms, table)
         self.listings = Listings(markets={}, indices={path.asset.index_id: path for path in paths})
         self.venue = Venue(account=account, markets=self.listings.markets, instance=instance, now_ms=start_ms)
+        for user in other_users:
+            cash = {0: 0, SHARD: balance}
+            self.venue.admit(Account(user_id=user, cash=cash, deposits=balance, horizon=horizon))
         self.venue.pauses = Pauses(weekly=table.weekly_pause)
         self.started_ms = start_ms
         self._stepped_ms = start_ms
@@ -95,8 +101,7 @@ class Simulation:
         if now_ms % TICK_MS == 0:
             self._move_indices(now_ms)
         self.calendar.step()
-        if venue.open_orders:
-            expire(venue)
+        expire(venue)
         self._trade(now_ms)
         if now_ms % TICKER_MS == 0:
             self._every_second()

@@ -207,7 +207,7 @@ def test_small_coins_tell_their_strikes_as_custom_ones_unless_that_is_switched_o
 def test_members_who_are_not_direct_ones_keep_whole_cents() -> None:
     """What is rounded off gathers, and is given back once it is a cent."""
     session = TradingSession()
-    session.venue.alignment = CENT_ALIGNMENT
+    session.venue.floor.alignment = CENT_ALIGNMENT
     session.other("ask", 5_200, 10_000)
     for _ in range(7):
         assert isinstance(create(session.venue, session.order("bid", 5_200, 100)), Order)

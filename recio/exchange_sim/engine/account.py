@@ -29,6 +29,8 @@ class Position:
     updated_ms: int = 0
     settled: bool = False
     subaccount: int = 0
+    owner: int = 0
+    """The member's number among the participants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,8 @@ class Account:
     settlements: list[Settlement] = field(default_factory=list[Settlement])
     number: int = 0
     """0 is the primary account, others are subaccounts."""
+    owner: int = 0
+    """Its member's number among the participants."""
     horizon: Horizon = field(default_factory=Horizon)
     cash_versions: Versions[dict[int, int]] = field(init=False)
     position_versions: dict[str, Versions[Position]] = field(default_factory=dict[str, Versions[Position]])

@@ -194,9 +194,10 @@ class MarketCalendar:
 
 
 def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
-    """End everything that rests in a market; only the account's orders hear why."""
-    for order in venue.open_of(market.ticker):
-        cancel_order(venue, market, order, reason)
+    """End everything that rests in a market; only members' orders hear why."""
+    for member in venue.members:
+        for order in member.open_of(market.ticker):
+            cancel_order(member, market, order, reason)
     for book_side in (market.book.bids, market.book.asks):
         for level in list(book_side.levels.values()):
             for resting in list(level.values()):

@@ -120,8 +120,9 @@ class RecordedCalendar:
         return armed.delay_ms
 
     def _end_orders(self, market: Market) -> None:
-        for order in self._venue.open_of(market.ticker):
-            cancel_order(self._venue, market, order, "CloseCancel")
+        for member in self._venue.members:
+            for order in member.open_of(market.ticker):
+                cancel_order(member, market, order, "CloseCancel")
         market.cleared = True
 
     def _determine(self, market: Market) -> None:

@@ -85,7 +85,7 @@ def shown_free(venue: Venue, account: Account) -> dict[int, int]:
 
 def is_historical(venue: Venue, moment_ms: int) -> bool:
     """Whether something that last moved then has left the live endpoints."""
-    return moment_ms < venue.historical_cutoff_ms
+    return moment_ms < venue.floor.historical_cutoff_ms
 
 
 def _is_present(venue: Venue) -> bool:
