@@ -83,7 +83,7 @@ class Simulation:
         if caught_up:
             self._act_until(to_ms)
             # What a client does between two steps is stamped with its own time, not the step's.
-            self.venue.now_ms = max(self._stepped_ms, to_ms)
+            self.venue.now_ms = max(self.venue.now_ms, to_ms)
         return caught_up
 
     def _act_until(self, to_ms: int) -> None:
@@ -97,7 +97,7 @@ class Simulation:
 
     def _step(self, now_ms: int) -> None:
         venue = self.venue
-        venue.now_ms = now_ms
+        venue.now_ms = max(venue.now_ms, now_ms)
         if now_ms % TICK_MS == 0:
             self._move_indices(now_ms)
         self.calendar.step()
