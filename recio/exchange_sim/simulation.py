@@ -113,7 +113,7 @@ class Simulation:
             if printed is not None:
                 self.venue.emit(IndexPrinted(now_ms // 1000, printed, name))
             if fast:
-                self.venue.emit(IndexTicked(name, path.value_e8, now_ms))
+                self.venue.emit(IndexTicked(name, path.value_e8, now_ms, path.exact_e8))
 
     def _trade(self, now_ms: int) -> None:
         self._acting = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 
-from recio.exchange_sim.engine.account import Position, apply_fill, settle
+from recio.exchange_sim.engine.account import Position, apply_fill, correct, settle
 from recio.exchange_sim.engine.allocation import rebalance
 from recio.exchange_sim.engine.book import Match, Resting
 from recio.exchange_sim.engine.events import (
@@ -167,6 +167,18 @@ def pay_out(venue: Venue, market: TradedMarket) -> None:
             position = account.positions.get(market.ticker)
             if position is not None:
                 settle(account, position, result=market.result, payout=market.payout, now_ms=venue.now_ms)
+                venue.emit(PositionChanged(copy(position)))
+        spread_free_money(member)
+
+
+def pay_again(venue: Venue, market: TradedMarket) -> None:
+    """Correct what every subaccount of every member was paid for a market whose result is another one now."""
+    for member in venue.members:
+        for account in member.accounts.values():
+            position = correct(
+                account, market.ticker, result=market.result, payout=market.payout, now_ms=venue.now_ms
+            )
+            if position is not None:
                 venue.emit(PositionChanged(copy(position)))
         spread_free_money(member)
 

@@ -84,7 +84,12 @@ class IndexPath:
     @property
     def value_e8(self) -> int:
         """Where the index stands now, in $0.00000001."""
-        return round(self.level * 10**8)
+        return round(self.exact_e8)
+
+    @property
+    def exact_e8(self) -> float:
+        """The same to the last part: of the cheapest coins a whole $0.00000001 is a large step."""
+        return self.level * 10**8
 
     def fixing(self, close_second: int, milliseconds: int) -> Fixing:
         """What of the settlement average of `close_second` has been printed by now."""

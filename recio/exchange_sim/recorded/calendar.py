@@ -136,6 +136,10 @@ class RecordedCalendar:
         if armed.scalar_events:
             armed.scalar_events -= 1
             right = Verdict("scalar", known.value, armed.scalar_payout)
+        if armed.revised_events:
+            armed.revised_events -= 1
+            self._phases.pay_wrongly_first(market, right, after_ms=armed.revision_ms)
+            right, wrong = verdict(_other(known.result), None), None
         self._phases.determine(market, right, wrong, timer_ms=timer_ms, settle=self._settle)
 
     def _settle(self, market: Market) -> None:

@@ -7,6 +7,7 @@ import time
 import msgspec
 from aiohttp import web
 
+from recio.exchange_sim.engine.account import NEVER_MS
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.faults import market_faults
 from recio.exchange_sim.faults.faults import Fault, FaultStream, RandomFaults
@@ -88,7 +89,12 @@ async def ledger(request: web.Request) -> web.Response:
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),
         "payouts": cost(sum(account.payouts for account in accounts)),
-        "settlements": [settlement_json(row) for account in accounts for row in account.settlements],
+        "settlements": [
+            settlement_json(row)
+            for account in accounts
+            for row in account.settlements
+            if row.holds(NEVER_MS - 1)
+        ],
     }
     return reply(body)
 
