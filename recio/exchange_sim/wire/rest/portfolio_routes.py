@@ -10,7 +10,7 @@ from recio.exchange_sim.engine.account import Account, Position, Settlement
 from recio.exchange_sim.engine.orders import FORBIDDEN, Fill
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import venue_of
 from recio.exchange_sim.wire.rest import reading
 from recio.exchange_sim.wire.rest.portfolio_json import (
     event_positions_json,
@@ -36,7 +36,7 @@ _SUBACCOUNTS = 64
 
 
 async def get_balance(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     account = venue.accounts.get(number_of(request, "subaccount", "GetBalance") or 0)
     if account is None:
         return refusal(FORBIDDEN)
@@ -57,7 +57,7 @@ async def get_balance(request: web.Request) -> web.Response:
 
 async def resting_order_value(request: web.Request) -> web.Response:
     """What all resting orders bind, of every subaccount."""
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     bound: dict[int, int] = {}
     for account in venue.accounts.values():
         for shard, money in reading.shown_reserved(venue, account).items():
@@ -70,12 +70,12 @@ async def resting_order_value(request: web.Request) -> web.Response:
 
 
 async def list_positions(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     return _positions(request, "GetPositions", venue, historical=False)
 
 
 async def list_historical_positions(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     return _positions(request, "GetHistoricalPositions", venue, historical=True)
 
 
@@ -94,7 +94,7 @@ async def list_settlements(request: web.Request) -> web.Response:
     in_time = within(request, "GetSettlements")
     found = [
         row
-        for row in reading.shown_settlements(exchange_of(request).venue.accounts.values())
+        for row in reading.shown_settlements(venue_of(request).accounts.values())
         if (not ticker or row.ticker == ticker)
         and (not event or row.event_ticker == event)
         and number in (None, row.subaccount)
@@ -183,7 +183,7 @@ def _counts(position: Position, counted: set[str]) -> bool:
 
 def _fills(request: web.Request, operation: str, *, historical: bool) -> web.Response:
     limit = limit_of(request, operation)
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     wanted = _fill_filter(request, operation)
     found = [
         fill
