@@ -169,6 +169,7 @@ CREATE INDEX IF NOT EXISTS fills_by_time ON fills (at);
 
 -- Writer: trade_manager. How the markets settled that the account held.
 -- The venue may correct itself later: the row is its last word, and each word before has its own posting.
+-- A person may settle a market whose end cannot be known (settlement_requests); any word of the venue outweighs that.
 CREATE TABLE IF NOT EXISTS settlements (
     ticker text PRIMARY KEY,
     result text NOT NULL CHECK (result IN ('yes', 'no', 'scalar')),
@@ -177,6 +178,8 @@ CREATE TABLE IF NOT EXISTS settlements (
     settled_at timestamptz NOT NULL,
     revenue_cents bigint NOT NULL,
     revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+    -- Who settled it by hand. Empty: the venue.
+    set_by text NOT NULL DEFAULT '',
     CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );
 
@@ -636,6 +639,24 @@ CREATE TABLE IF NOT EXISTS trade_closes (
     asked_by text NOT NULL CHECK (asked_by <> ''),
     why text NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
+-- Writer: `recio settle`. Markets that a person wants settled, because the venue's word cannot be read or does not come.
+CREATE TABLE IF NOT EXISTS settlement_requests (
+    request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ticker text NOT NULL CHECK (ticker <> ''),
+    -- What one contract of YES pays.
+    value numeric(6, 4) NOT NULL CHECK (value BETWEEN 0 AND 1),
+    asked_by text NOT NULL CHECK (asked_by <> ''),
+    why text NOT NULL CHECK (why <> ''),
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- Writer: trade_manager, in the transaction that carries the request out, in the order of their numbers.
+CREATE TABLE IF NOT EXISTS settlement_answers (
+    request_id bigint PRIMARY KEY REFERENCES settlement_requests,
+    accepted boolean NOT NULL,
+    sentence text NOT NULL,
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
 -- Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.
@@ -1119,10 +1140,11 @@ BEGIN
     RETURN true;
 END $$;
 
--- The venue's later word on a market that it has settled before: the row, the money and the trade that it ended follow it.
--- A word that is older than the last, or says the same, changes nothing.
+-- A later word on a market that is settled: the row, the money and the trade that it ended follow it.
+-- A word of the venue that is older than its last, or says the same, changes nothing. What a person settled yields to any word of
+-- the venue, and to a person's next one; what the venue settled never yields to a person.
 CREATE OR REPLACE FUNCTION correct_settlement(
-    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, moment timestamptz,
+    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, by_whom text, moment timestamptz,
     OUT is_new boolean, OUT of_trade bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -1134,13 +1156,21 @@ DECLARE
     paid numeric;
 BEGIN
     SELECT * INTO was FROM settlements AS s WHERE s.ticker = on_ticker FOR UPDATE;
-    is_new := worth <> was.value AND happened >= was.settled_at;
+    is_new := CASE WHEN was.set_by = '' THEN by_whom = '' AND worth <> was.value AND happened >= was.settled_at
+        ELSE by_whom = '' OR worth <> was.value END;
     IF is_new IS NOT TRUE THEN
         is_new := false;
         RETURN;
     END IF;
     UPDATE settlements AS s SET result = outcome, value = worth, settled_at = happened, revenue_cents = revenue,
-        revision = s.revision + 1 WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+        set_by = by_whom, revision = s.revision + (worth <> was.value)::integer
+        WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+    IF seen.value = was.value THEN
+        SELECT t.trade_id INTO of_trade FROM trades AS t WHERE t.ticker = on_ticker AND t.ended_by = 'settlement';
+        INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement confirmed', of_trade,
+            jsonb_build_object('ticker', on_ticker, 'value', seen.value::text, 'set by', was.set_by));
+        RETURN;
+    END IF;
     SELECT * INTO held FROM posted_position(on_ticker);
     difference := settled_worth(seen.value, held.yes, held.no) - settled_worth(was.value, held.yes, held.no);
     INSERT INTO ledger_transactions (at, kind, ticker, revision) VALUES (happened, 'correction', on_ticker, seen.revision)
@@ -1150,7 +1180,8 @@ BEGIN
     UPDATE trades AS t SET payout = own_price(t.side, seen.value) * (t.entry_quantity - t.exit_quantity)
         WHERE t.ticker = on_ticker AND t.ended_by = 'settlement' RETURNING t.trade_id, t.payout INTO of_trade, paid;
     INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement corrected', of_trade, jsonb_build_object(
-        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text));
+        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text,
+        'set by', by_whom));
 END $$;
 
 -- What each counter must be, from the rows that it counts.

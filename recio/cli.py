@@ -32,11 +32,12 @@ COMMANDS = {
     "trades": ("history", "list trades of the past: real, on paper, imported"),
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
+    "settle": ("settle", "settle a market by hand whose end the venue does not tell"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""
-ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "limits"})
+ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "settle", "limits"})
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
 

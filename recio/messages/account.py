@@ -82,6 +82,8 @@ class SettlementSeen:
     revenue_cents: int
     value: Price | None = None
     """What one contract of YES pays; None where the result says it."""
+    set_by: str = ""
+    """Who settled it by hand, because the venue's word could not be known; empty: the venue."""
 
     @property
     def word(self) -> str:
@@ -162,8 +164,10 @@ class AccountView:
     external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
     """What positions and resting orders that were made without recio have cost or may cost, at their worst."""
     external_orders: int = 0
+    """Orders resting at the venue that are not ours."""
     contradicted: tuple[ClientOrderId, ...] = ()
     """Orders that count as never arrived, or as refused, and are at the venue all the same."""
     unsettled: tuple[Ticker, ...] = ()
     """Markets of ours that the venue has settled in a way that cannot be read."""
-    """Orders resting at the venue that are not ours."""
+    overdue: tuple[Ticker, ...] = ()
+    """Markets of ours that closed long ago, and of whose end the venue says nothing."""

@@ -60,6 +60,7 @@ from recio.rules.account.reconcile import (
     compare,
     confirmed,
     made_externally,
+    overdue,
     suspected,
 )
 from recio.rules.market.market_board import traded_shard
@@ -317,6 +318,7 @@ class AccountSync:
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:
         held, manual = figures.positions.quantities, manual_orders(figures, self._is_ours)
         balance = account.spendable(figures.balances, traded_shard(self.board.get()))
+        unread = unsettled(self.rest, trades)
         async with transaction(self.pool) as connection:
             traded = await trade_rows.ever_traded(connection, list(held))
             ledgers = await trade_rows.ledgers(connection, {*held, *(each.ticker for each in trades.trades)})
@@ -340,11 +342,12 @@ class AccountSync:
                 cash_difference=cash_difference,
                 unrecorded=tuple(sorted(memory.unrecorded)),
                 contradicted=tuple(sorted(memory.contradicted)),
-                unsettled=unsettled(self.rest, trades),
+                unsettled=unread,
+                overdue=overdue(figures.as_of, trades.trades, unread),
             )
         )
-        unread = self.rest.set_aside.count
-        memory.sentence = sentence_of(balance, len(held), len(differences), memory.compared, unread)
+        aside = self.rest.set_aside.count
+        memory.sentence = sentence_of(balance, len(held), len(differences), memory.compared, aside)
         say(memory.sentence)
 
     def _differences(

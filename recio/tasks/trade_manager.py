@@ -18,7 +18,7 @@ import structlog
 
 from recio.bells import stand_aside
 from recio.clock import Clock
-from recio.db import held_rows, orders, trade_store
+from recio.db import held_rows, orders, settle_requests, trade_store
 from recio.db.connection import transaction
 from recio.db.own_connection import OwnConnection, own_connection
 from recio.errors import ExitCode, Fatal, Transient
@@ -121,7 +121,8 @@ class TradeManager:
                 await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
                     await _within_limit(self._compare(memory))
-                    self._publish(memory, say, "")
+                    sentence = await _within_limit(self._settle_by_hand(memory))
+                    self._publish(memory, say, sentence)
 
     async def _compare(self, memory: _Memory) -> str:
         """The rows are the truth: whoever holds something else must not go on. Raises Fatal."""
@@ -136,6 +137,27 @@ class TradeManager:
         memory.held = rows
         reached(CrashPoint.ROWS_COMPARED)
         return ""
+
+    async def _settle_by_hand(self, memory: _Memory) -> str:
+        """What a person wants settled, because the venue's word on it cannot be read or does not come."""
+        async with transaction(self.pool) as reading:
+            waiting = await settle_requests.waiting(reading)
+        said = ""
+        for asked in waiting:
+            async with memory.own.transaction() as connection:
+                changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
+            apply(memory.held, changes.written)
+            said = answer.sentence
+            log.warning(
+                "settled by hand" if answer.accepted else "not settled by hand",
+                ticker=asked.ticker,
+                value=price_text(asked.value),
+                by=asked.by,
+                why=asked.why,
+                sentence=said,
+            )
+            _report(changes)
+        return said
 
     async def _open(self, intent: OpenIntent, memory: _Memory) -> str:
         reached(CrashPoint.ENTRY_INTENT_TAKEN)

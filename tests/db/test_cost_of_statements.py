@@ -20,6 +20,7 @@ from recio.db import (
     orders,
     paper_trades,
     requests,
+    settle_requests,
     switches,
     trade_store,
     trades,
@@ -168,6 +169,7 @@ CALLS: dict[str, Call] = {
     "all that stops trading": lambda c, _: controls.read(c, ["order 100"]),
     "verified halts": lambda c, _: kill_switch.checks(c),
     "the order group": lambda c, _: kill_switch.order_group(c, 2),
+    "settlements that a person asks for": lambda c, _: settle_requests.waiting(c),
     "requests of a person": lambda c, _: requests.waiting(c),
     "paper trades that count": lambda c, _: paper_trades.counted(c, NOW),
 }

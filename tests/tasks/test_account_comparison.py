@@ -401,6 +401,18 @@ async def test_rows_that_cannot_be_read_are_counted_and_hide_no_other_and_no_ord
         assert isinstance(await until_told(told, OrderProvenAbsent), OrderProvenAbsent)
 
 
+@pytest.mark.parametrize(("hours", "named"), [(5.9, ()), (6.1, (TICKER,))])
+async def test_a_market_of_ours_whose_end_does_not_come_is_named_after_hours(
+    pool: asyncpg.Pool[asyncpg.Record], hours: float, named: tuple[Ticker, ...]
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW - timedelta(hours=hours)),)))
+    script = Script()
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 2)
+        assert (view.overdue, view.unsettled) == (named, ())
+
+
 async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_correction_is_told_again(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

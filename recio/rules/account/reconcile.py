@@ -34,6 +34,8 @@ class Absence:
         return self.reads >= READS_THAT_PROVE
 
 
+SETTLED_WITHIN = timedelta(hours=6)
+"""Market time after a close in which a market is settled, its fixed price and a dispute of the usual kind included."""
 CASH_COMPARISONS = 4
 """Equal comparisons in a row, with nothing in motion, after which the venue's lag explains no difference of cash."""
 
@@ -71,6 +73,23 @@ def difference_cause(found: PositionDifference) -> str:
     return f"position on {found.ticker} differs: venue {venue}, recio {ours}"
 
 
+def settle_command(ticker: Ticker) -> str:
+    """What a person types who knows how a market ended."""
+    return f"recio settle {ticker} --at VALUE --by NAME --why TEXT"
+
+
+def overdue(
+    account_as_of: datetime, trades: Iterable[TradeView], unsettled: Iterable[Ticker]
+) -> tuple[Ticker, ...]:
+    """Markets whose trade waits for an end that should have come long ago, and of which nothing else is said."""
+    said = set(unsettled)
+    return tuple(
+        each.ticker
+        for each in trades
+        if each.closes_at + SETTLED_WITHIN < account_as_of and each.ticker not in said
+    )
+
+
 def lasting_causes(account: AccountView) -> list[str]:
     """Causes of a halt that resuming does not take away: each halts once, and who clears it has taken note."""
     return [
@@ -79,8 +98,14 @@ def lasting_causes(account: AccountView) -> list[str]:
             for each in account.contradicted
         ),
         *(
-            f"{each} is settled at a value that cannot be read: its trade waits: look at the venue's own page"
+            f"{each} is settled at a value that cannot be read: its trade waits: look at the venue's own page, then:"
+            f" {settle_command(each)}"
             for each in account.unsettled
+        ),
+        *(
+            f"{each} has closed and is not settled after {SETTLED_WITHIN.total_seconds() / 3600:g} hours: its trade"
+            f" waits: look at the venue's own page; if it is settled there: {settle_command(each)}"
+            for each in account.overdue
         ),
     ]
 
