@@ -97,7 +97,7 @@ def manual_orders(
 
 def unsettled(rest: KalshiRest, trades: OpenTrades) -> tuple[Ticker, ...]:
     """Markets in which a trade waits for a settlement that is there and cannot be read."""
-    named = rest.set_aside.tickers(account.SETTLEMENTS) or frozenset()
+    named = rest.set_aside.named(account.SETTLEMENTS)
     return tuple(each.ticker for each in trades.trades if each.ticker in named)
 
 
