@@ -183,6 +183,8 @@ CREATE TABLE IF NOT EXISTS settlements (
     CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );
 
+CREATE INDEX IF NOT EXISTS settlements_by_hand ON settlements (settled_at) WHERE set_by <> '';
+
 -- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt stays in force over restarts.
 CREATE TABLE IF NOT EXISTS halts (
     halt_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -222,14 +224,23 @@ CREATE TABLE IF NOT EXISTS order_groups (
 CREATE INDEX IF NOT EXISTS order_groups_in_use ON order_groups (made_at) WHERE gone_at IS NULL;
 
 -- Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened
--- before the ledger began. The newest row is in force. A new one needs a person's consent: a halt about the cash
--- difference, newer than `halts_before`, that somebody cleared.
+-- before the ledger began. The newest row is in force. A new one needs movements that the venue lists (cash_movements) or a
+-- person's consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.
 CREATE TABLE IF NOT EXISTS opening_balances (
     opening_balance_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
     venue_balance numeric(18, 6) NOT NULL,
     ledger_cash numeric(18, 6) NOT NULL,
     halts_before bigint NOT NULL
+);
+
+-- Writer: account_sync. Money that was moved at the venue without a trade, and the opening balance that has it in it.
+CREATE TABLE IF NOT EXISTS cash_movements (
+    -- The kind and the venue's own number: one of each.
+    name text PRIMARY KEY CHECK (name <> ''),
+    amount numeric(18, 6) NOT NULL,
+    at timestamptz NOT NULL,
+    opening_balance_id bigint NOT NULL REFERENCES opening_balances
 );
 
 -- Writer: `recio switch`. The newest row of a name says whether it is on. Without a row it is on.
@@ -1049,9 +1060,13 @@ CREATE OR REPLACE FUNCTION add_to_position(market text, bought fills, dollars nu
 $$;
 
 -- The venue reports fee and rounding as one amount. This is the rounding in it: balances are aligned to $0.0001, less
--- rebates. The fee formula rounds up to $0.000001. If the formula does not explain the amount, all of it is fee.
+-- rebates, and to $0.01 in accounts of members who are not direct. The fee formula rounds up to $0.000001. If neither explains
+-- the amount, all of it is fee.
 CREATE OR REPLACE FUNCTION fee_rounding(charged fills) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001 THEN charged.fee - model.fee ELSE 0 END
+    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001
+            OR (abs(charged.fee - model.fee) < 0.01 AND (own_price(CASE charged.book_side WHEN 'bid' THEN 'yes' ELSE 'no' END,
+                charged.price) * charged.quantity + charged.fee) % 0.01 = 0)
+        THEN charged.fee - model.fee ELSE 0 END
     FROM (SELECT ceil(0.07 * m.fee_multiplier * charged.quantity * charged.price * (1 - charged.price) * 1000000)
         / 1000000 AS fee FROM markets AS m
         WHERE m.ticker = charged.ticker AND charged.is_taker AND m.fee_multiplier IS NOT NULL
@@ -1166,7 +1181,7 @@ BEGIN
         set_by = by_whom, revision = s.revision + (worth <> was.value)::integer
         WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
     IF seen.value = was.value THEN
-        SELECT t.trade_id INTO of_trade FROM trades AS t WHERE t.ticker = on_ticker AND t.ended_by = 'settlement';
+        SELECT t.trade_id INTO of_trade FROM trades AS t WHERE t.ended_by = 'settlement' AND t.ticker = on_ticker;
         INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement confirmed', of_trade,
             jsonb_build_object('ticker', on_ticker, 'value', seen.value::text, 'set by', was.set_by));
         RETURN;

@@ -304,7 +304,7 @@ STEPS: tuple[Migration, ...] = (
     ),
     Migration(
         version=20,
-        name="settlements by hand",
+        name="settlements by hand, and money that is moved",
         sql="""
             ALTER TABLE settlements ADD COLUMN set_by text NOT NULL DEFAULT '';
             DROP FUNCTION IF EXISTS correct_settlement(text, text, numeric, timestamptz, bigint, timestamptz);

@@ -45,6 +45,7 @@ class FillBody(msgspec.Struct):
     fee_cost: str
     is_taker: bool
     created_time: Instant
+    subaccount_number: int | None = None
 
 
 class Fills(msgspec.Struct):
@@ -78,6 +79,7 @@ def fill_from_row(each: FillBody) -> FillSeen:
         fee=read_amount(units.money, each.fee_cost, "fee_cost"),
         is_taker=each.is_taker,
         at=each.created_time.astimezone(UTC),
+        subaccount=each.subaccount_number or 0,
     )
 
 

@@ -34,7 +34,7 @@ from recio.messages.account import (
 from recio.messages.controls import Halt
 from recio.messages.markets import Listings, MarketSettled, VenuePhase, VenueState
 from recio.messages.orders import OrderState
-from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
+from recio.rules.account.cash import CASH_COMPARISONS, cash_cause
 from recio.rules.account.risk import Approved, Collar
 from recio.rules.health.clock_offset import Offset
 from recio.settings.venue import KalshiSection
@@ -78,6 +78,12 @@ class Script:
     broken: str = ""
     status: int = 503
     balance: str = "100.0000"
+    shards: list[dict[str, Any]] | None = None
+    """What of the balance lies where; None as for a key that is locked to one subaccount."""
+    deposits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    withdrawals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    transfers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    exchanged: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     asked: list[str] = field(default_factory=list[str])
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -91,7 +97,12 @@ class Script:
             self.reads += 1
         bodies: dict[str, object] = {
             "user_data_timestamp": {"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")},
-            "balance": {"balance_dollars": self.balance},
+            "balance": {"balance_dollars": self.balance}
+            | ({} if self.shards is None else {"balance_breakdown": self.shards}),
+            "deposits": {"deposits": self.deposits, "cursor": ""},
+            "withdrawals": {"withdrawals": self.withdrawals, "cursor": ""},
+            "transfers": {"transfers": self.transfers, "cursor": ""},
+            "intra_exchange_instance_transfers": {"transfers": self.exchanged, "cursor": ""},
             "positions": {"market_positions": self.positions, "cursor": ""},
             "fills": {"fills": self.fills, "cursor": ""},
             "orders": {"orders": self.orders, "cursor": ""},

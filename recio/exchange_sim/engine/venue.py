@@ -14,6 +14,7 @@ from recio.exchange_sim.engine.fees import ALIGNMENT
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, resting_collateral
 from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.payment_rows import Payment
 from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.versions import Versions
 
@@ -53,6 +54,7 @@ class Venue:
         self.used_transfer_ids: set[str] = set()
         self.shard_transfers: list[Transfer] = []
         self.subaccount_transfers: list[Transfer] = []
+        self.payments: list[Payment] = []
         self.historical_cutoff_ms = 0
         """What is older than this is only in the historical tier."""
         self.fills: list[Fill] = []

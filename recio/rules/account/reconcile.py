@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView, PositionDifference
 from recio.messages.orders import TradeView
-from recio.units import Money, Quantity, Side, Ticker, money_decimal
+from recio.units import Quantity, Side, Ticker
 
 READS_THAT_PROVE = 2
 SLACK_SECONDS = 5.0
@@ -36,33 +36,6 @@ class Absence:
 
 SETTLED_WITHIN = timedelta(hours=6)
 """Market time after a close in which a market is settled, its fixed price and a dispute of the usual kind included."""
-CASH_COMPARISONS = 4
-"""Equal comparisons in a row, with nothing in motion, after which the venue's lag explains no difference of cash."""
-
-
-@dataclass(frozen=True, slots=True)
-class CashMismatch:
-    """Cash at the venue that no fill and no settlement explains, and how often in a row it was the same."""
-
-    amount: Money = Money(0)  # noqa: RUF009 - an immutable integer
-    comparisons: int = 0
-
-    def after(self, unexplained: Money, *, quiet: bool) -> CashMismatch:
-        """`quiet`: no order is without its end, and no trade waits for its settlement."""
-        if not quiet:
-            return CashMismatch()
-        if unexplained == self.amount:
-            return CashMismatch(unexplained, self.comparisons + 1)
-        return CashMismatch(unexplained, 1)
-
-    @property
-    def is_steady(self) -> bool:
-        return self.comparisons >= CASH_COMPARISONS
-
-
-def cash_cause(amount: Money) -> str:
-    """The cause of the halt; whoever clears it accepts this amount."""
-    return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the ledger: no fill or settlement explains it"
 
 
 def difference_cause(found: PositionDifference) -> str:
@@ -226,8 +199,3 @@ def made_externally(ledgers: Mapping[Ticker, MarketLedger], traded: Set[Ticker])
         for ticker, each in ledgers.items()
         if ticker in traded and each.external and not each.is_settled
     }
-
-
-def is_collateral(missing: Money, most: Money) -> bool:
-    """Whether orders at rest that are not ours explain that so much cash is missing: the venue holds what they may cost."""
-    return 0 <= missing <= most

@@ -195,6 +195,9 @@ class Hub:
             self._broadcast(INDEX, INDEX.encode(), event.index_id, lambda: index_frames.value(index, event))
 
     def _private(self, event: private_frames.PrivateEvent) -> None:
+        whose = private_frames.subaccount_of(event)
+        if self.rules.locked_to is not None and whose not in (None, self.rules.locked_to):
+            return
         channel, kind, ticker, body = private_frames.message(event, self._venue.account.user_id)
         if channel != "fill" or not self.faults.take(FaultKind.DROP_FILLS):
             self._broadcast(channel, kind, ticker, lambda: body)
