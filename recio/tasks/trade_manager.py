@@ -91,7 +91,7 @@ class TradeManager:
                     group.start_soon(self._compare_forever, memory, say)
             finally:
                 with anyio.move_on_after(5, shield=True):
-                    await self._mark_unanswered()
+                    await self._mark_unanswered(memory)
 
     async def _serve(
         self,
@@ -188,7 +188,14 @@ class TradeManager:
         reached(CrashPoint.EXIT_INTENT_TAKEN)
         now = self.clock.utc()
         if (late := risk.stale(intent.decided_at, self.limits, now)) is not None:
-            log.warning("exit refused", trade=intent.trade_id, limit=late.limit, reason=late.reason)
+            trade = memory.held.trades.get(intent.trade_id)
+            log.warning(
+                "exit refused",
+                trade=intent.trade_id,
+                ticker=None if trade is None else trade.ticker,
+                limit=late.limit,
+                reason=late.reason,
+            )
             return f"refused an exit: {late.reason}"
         reached(CrashPoint.EXIT_ASKED)
         placed = await trade_store.place_exit(memory.own, self.writer, intent, now, self._deadline())
@@ -209,6 +216,7 @@ class TradeManager:
         log.info(
             "order pending",
             order=command.client_order_id,
+            ticker=command.ticker,
             side=command.book_side.value,
             quantity=quantity_text(command.quantity),
             limit=price_text(command.price),
@@ -265,11 +273,17 @@ class TradeManager:
             memory.shown = seen
         say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
 
-    async def _mark_unanswered(self) -> None:
+    async def _mark_unanswered(self, memory: _Memory) -> None:
         reached(CrashPoint.UNANSWERED_BEGUN)
         async with transaction(self.pool) as connection:
             for client_order_id in await orders.mark_unanswered(connection):
-                log.warning("order unknown", order=client_order_id, why="stopped before the venue answered")
+                held = memory.held.orders.get(client_order_id)
+                log.warning(
+                    "order unknown",
+                    order=client_order_id,
+                    ticker=None if held is None else held.ticker,
+                    why="stopped before the venue answered",
+                )
             reached(CrashPoint.UNANSWERED_BEFORE_COMMIT)
         reached(CrashPoint.UNANSWERED_COMMITTED)
 
@@ -277,7 +291,8 @@ class TradeManager:
 def _tell_what_was_left(held: Held) -> None:
     """After a restart: what an earlier run left open, and what of it has no proven end."""
     if held.trades or held.orders:
-        log.info("found open", trades=list(held.trades), unproven=list(held.orders))
+        markets = sorted({each.ticker for each in (*held.trades.values(), *held.orders.values())})
+        log.info("found open", trades=list(held.trades), unproven=list(held.orders), tickers=markets)
 
 
 def _refused(by: trade_store.Refused, intent: OpenIntent) -> str:
@@ -299,7 +314,13 @@ async def _within_limit(work: Awaitable[str]) -> str:
 
 def _report(changes: trade_store.Changes) -> None:
     if changes.order_note:
-        log.info("order ended", order=changes.client_order_id, sentence=changes.order_note)
+        order = changes.written.order
+        log.info(
+            "order ended",
+            order=changes.client_order_id,
+            ticker=None if order is None else order.ticker,
+            sentence=changes.order_note,
+        )
     for trade in changes.ended:
         log.info(
             "trade ended",
