@@ -84,8 +84,6 @@ MESSAGES = {
 }
 """The same of what is in `msg` on the socket."""
 DIFFERS = {
-    "account_bodies.FillBody.created_time may be missing and is demanded": "every recorded fill had it, and without "
-    "its time no fill can be booked",
     "market_bodies.MarketBody.strike_type does not know custom, functional, structured": "each market is decoded by "
     "itself, and one that is not understood is refused by itself",
     "order_changes._CancelledBody.error is not specified": "an error was seen inside an answer of success",

@@ -424,6 +424,18 @@ async def test_a_market_of_ours_whose_end_does_not_come_is_named_after_hours(
         assert (view.overdue, view.unsettled) == (named, ())
 
 
+@pytest.mark.parametrize(("ts", "told"), [(int(NOW.timestamp()), True), (None, False)])
+async def test_a_fill_of_ours_is_booked_by_either_of_its_times_which_may_both_be_missing(
+    pool: asyncpg.Pool[asyncpg.Record], ts: int | None, told: bool
+):
+    """A fill that is set aside leaves its trade without a stop: only what cannot be known may be missing."""
+    row = {name: value for name, value in LISTED_FILL.items() if name != "created_time"}
+    wires, script = unresolved(), Script(fills=[row if ts is None else row | {"ts": ts}])
+    async with comparing(script, pool, wires) as facts:
+        await reads(script, 2)
+        assert [each.at for each in facts if isinstance(each, FillSeen)][:1] == ([NOW] if told else [])
+
+
 async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_correction_is_told_again(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
