@@ -152,7 +152,10 @@ class Segment:
         except EOFError:
             self.cut = True
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise BadRecording(f"{self.path} is not a whole gzip stream ({error})") from error
+            # Only the end of a file gives the library one byte alone: a member was cut off after its first.
+            self.cut = str(error) == r"Not a gzipped file (b'\x1f')"
+            if not self.cut:
+                raise BadRecording(f"{self.path} is not a whole gzip stream ({error})") from error
         except OSError as error:
             raise BadRecording(f"{self.path} cannot be read: {error.strerror or error}") from error
 
