@@ -141,13 +141,27 @@ def text_line(event: MutableMapping[str, Any]) -> str:
     trace = event.pop("exception", None)
     sentence = event.pop("sentence", None)
     fields = " ".join(f"{key}={_short(value)}" for key, value in event.items() if value is not None)
-    parts = [at[11:19] or "--:--:--", mark, phrase.ljust(EVENT_WIDTH), *([str(sentence)] if sentence else [])]
+    parts = [
+        at[11:19] or "--:--:--",
+        mark,
+        phrase.ljust(EVENT_WIDTH),
+        *([_visible(str(sentence))] if sentence else []),
+    ]
     line = " ".join([*parts, fields]).rstrip()
     return f"{line}\n{trace}" if trace else line
 
 
+def _visible(text: str) -> str:
+    """What somebody else wrote must not move the cursor of whoever reads it, nor begin a line of its own."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    )
+
+
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = _visible(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return f'"{text}"' if " " in text and not text.startswith(("{", "[")) else text
 
 

@@ -203,3 +203,13 @@ def test_every_line_about_an_order_or_a_trade_names_its_market():
                 if fields & {"order", "trade"} and "ticker" not in fields:
                     lacking.append(f"{source.name}:{node.lineno} {ast.unparse(node.args[0])}")
     assert lacking == []
+
+
+def test_what_somebody_else_wrote_moves_no_cursor_and_begins_no_line():
+    said = "rejected: \x1b[2J\x1b[31mred\nsecond line \u202e"
+    out = io.StringIO()
+    tail([line("order ended", sentence=said, why=said)], out)
+    assert "\x1b" not in out.getvalue()
+    assert "\u202e" not in out.getvalue()
+    assert len(out.getvalue().splitlines()) == 1
+    assert "second line" in out.getvalue()

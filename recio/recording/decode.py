@@ -152,8 +152,7 @@ class Segment:
         except EOFError:
             self.cut = True
         except (gzip.BadGzipFile, zlib.error) as error:
-            # Only the end of a file gives the library one byte alone: a member was cut off after its first.
-            self.cut = str(error) == r"Not a gzipped file (b'\x1f')"
+            self.cut = str(error) == r"Not a gzipped file (b'\x1f')"  # cut off after a member's first byte
             if not self.cut:
                 raise BadRecording(f"{self.path} is not a whole gzip stream ({error})") from error
         except OSError as error:
