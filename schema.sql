@@ -169,6 +169,7 @@ CREATE INDEX IF NOT EXISTS fills_by_time ON fills (at);
 
 -- Writer: trade_manager. How the markets settled that the account held.
 -- The venue may correct itself later: the row is its last word, and each word before has its own posting.
+-- A person may settle a market whose end cannot be known (settlement_requests); any word of the venue outweighs that.
 CREATE TABLE IF NOT EXISTS settlements (
     ticker text PRIMARY KEY,
     result text NOT NULL CHECK (result IN ('yes', 'no', 'scalar')),
@@ -177,8 +178,12 @@ CREATE TABLE IF NOT EXISTS settlements (
     settled_at timestamptz NOT NULL,
     revenue_cents bigint NOT NULL,
     revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+    -- Who settled it by hand. Empty: the venue.
+    set_by text NOT NULL DEFAULT '',
     CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );
+
+CREATE INDEX IF NOT EXISTS settlements_by_hand ON settlements (settled_at) WHERE set_by <> '';
 
 -- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt stays in force over restarts.
 CREATE TABLE IF NOT EXISTS halts (
@@ -219,14 +224,23 @@ CREATE TABLE IF NOT EXISTS order_groups (
 CREATE INDEX IF NOT EXISTS order_groups_in_use ON order_groups (made_at) WHERE gone_at IS NULL;
 
 -- Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened
--- before the ledger began. The newest row is in force. A new one needs a person's consent: a halt about the cash
--- difference, newer than `halts_before`, that somebody cleared.
+-- before the ledger began. The newest row is in force. A new one needs movements that the venue lists (cash_movements) or a
+-- person's consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.
 CREATE TABLE IF NOT EXISTS opening_balances (
     opening_balance_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
     venue_balance numeric(18, 6) NOT NULL,
     ledger_cash numeric(18, 6) NOT NULL,
     halts_before bigint NOT NULL
+);
+
+-- Writer: account_sync. Money that was moved at the venue without a trade, and the opening balance that has it in it.
+CREATE TABLE IF NOT EXISTS cash_movements (
+    -- The kind and the venue's own number: one of each.
+    name text PRIMARY KEY CHECK (name <> ''),
+    amount numeric(18, 6) NOT NULL,
+    at timestamptz NOT NULL,
+    opening_balance_id bigint NOT NULL REFERENCES opening_balances
 );
 
 -- Writer: `recio switch`. The newest row of a name says whether it is on. Without a row it is on.
@@ -638,6 +652,24 @@ CREATE TABLE IF NOT EXISTS trade_closes (
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 
+-- Writer: `recio settle`. Markets that a person wants settled, because the venue's word cannot be read or does not come.
+CREATE TABLE IF NOT EXISTS settlement_requests (
+    request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ticker text NOT NULL CHECK (ticker <> ''),
+    -- What one contract of YES pays.
+    value numeric(6, 4) NOT NULL CHECK (value BETWEEN 0 AND 1),
+    asked_by text NOT NULL CHECK (asked_by <> ''),
+    why text NOT NULL CHECK (why <> ''),
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+-- Writer: trade_manager, in the transaction that carries the request out, in the order of their numbers.
+CREATE TABLE IF NOT EXISTS settlement_answers (
+    request_id bigint PRIMARY KEY REFERENCES settlement_requests,
+    accepted boolean NOT NULL,
+    sentence text NOT NULL,
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+
 -- Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.
 CREATE TABLE IF NOT EXISTS paper_trades (
     paper_trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1028,9 +1060,13 @@ CREATE OR REPLACE FUNCTION add_to_position(market text, bought fills, dollars nu
 $$;
 
 -- The venue reports fee and rounding as one amount. This is the rounding in it: balances are aligned to $0.0001, less
--- rebates. The fee formula rounds up to $0.000001. If the formula does not explain the amount, all of it is fee.
+-- rebates, and to $0.01 in accounts of members who are not direct. The fee formula rounds up to $0.000001. If neither explains
+-- the amount, all of it is fee.
 CREATE OR REPLACE FUNCTION fee_rounding(charged fills) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001 THEN charged.fee - model.fee ELSE 0 END
+    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001
+            OR (abs(charged.fee - model.fee) < 0.01 AND (own_price(CASE charged.book_side WHEN 'bid' THEN 'yes' ELSE 'no' END,
+                charged.price) * charged.quantity + charged.fee) % 0.01 = 0)
+        THEN charged.fee - model.fee ELSE 0 END
     FROM (SELECT ceil(0.07 * m.fee_multiplier * charged.quantity * charged.price * (1 - charged.price) * 1000000)
         / 1000000 AS fee FROM markets AS m
         WHERE m.ticker = charged.ticker AND charged.is_taker AND m.fee_multiplier IS NOT NULL
@@ -1119,10 +1155,11 @@ BEGIN
     RETURN true;
 END $$;
 
--- The venue's later word on a market that it has settled before: the row, the money and the trade that it ended follow it.
--- A word that is older than the last, or says the same, changes nothing.
+-- A later word on a market that is settled: the row, the money and the trade that it ended follow it.
+-- A word of the venue that is older than its last, or says the same, changes nothing. What a person settled yields to any word of
+-- the venue, and to a person's next one; what the venue settled never yields to a person.
 CREATE OR REPLACE FUNCTION correct_settlement(
-    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, moment timestamptz,
+    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, by_whom text, moment timestamptz,
     OUT is_new boolean, OUT of_trade bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -1134,13 +1171,21 @@ DECLARE
     paid numeric;
 BEGIN
     SELECT * INTO was FROM settlements AS s WHERE s.ticker = on_ticker FOR UPDATE;
-    is_new := worth <> was.value AND happened >= was.settled_at;
+    is_new := CASE WHEN was.set_by = '' THEN by_whom = '' AND worth <> was.value AND happened >= was.settled_at
+        ELSE by_whom = '' OR worth <> was.value END;
     IF is_new IS NOT TRUE THEN
         is_new := false;
         RETURN;
     END IF;
     UPDATE settlements AS s SET result = outcome, value = worth, settled_at = happened, revenue_cents = revenue,
-        revision = s.revision + 1 WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+        set_by = by_whom, revision = s.revision + (worth <> was.value)::integer
+        WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+    IF seen.value = was.value THEN
+        SELECT t.trade_id INTO of_trade FROM trades AS t WHERE t.ended_by = 'settlement' AND t.ticker = on_ticker;
+        INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement confirmed', of_trade,
+            jsonb_build_object('ticker', on_ticker, 'value', seen.value::text, 'set by', was.set_by));
+        RETURN;
+    END IF;
     SELECT * INTO held FROM posted_position(on_ticker);
     difference := settled_worth(seen.value, held.yes, held.no) - settled_worth(was.value, held.yes, held.no);
     INSERT INTO ledger_transactions (at, kind, ticker, revision) VALUES (happened, 'correction', on_ticker, seen.revision)
@@ -1150,7 +1195,8 @@ BEGIN
     UPDATE trades AS t SET payout = own_price(t.side, seen.value) * (t.entry_quantity - t.exit_quantity)
         WHERE t.ticker = on_ticker AND t.ended_by = 'settlement' RETURNING t.trade_id, t.payout INTO of_trade, paid;
     INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement corrected', of_trade, jsonb_build_object(
-        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text));
+        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text,
+        'set by', by_whom));
 END $$;
 
 -- What each counter must be, from the rows that it counts.

@@ -158,6 +158,12 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
         "--cent-alignment", action="store_true", help="money on whole cents, as of members who are not direct"
     )
     group.add_argument(
+        "--locked-to",
+        type=positive,
+        metavar="N",
+        help="the key is locked to this subaccount; default: to none",
+    )
+    group.add_argument(
         "--groups-stop-beyond", action="store_true", help="an order group stops beyond its limit, not at it"
     )
 
@@ -278,6 +284,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             refusals_as_400=options.refusals_as_400,
             list_cache_seconds=options.list_cache,
             incentives=options.incentives,
+            locked_to=options.locked_to,
             live_data=not options.no_live_data,
             index_history=not options.no_index,
         ),
@@ -288,6 +295,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             sending_times=not options.no_sending_times,
             yes_prices=options.yes_prices,
             most_connections=options.most_sockets,
+            locked_to=options.locked_to,
             pong_seconds=options.pong_timeout or None,
         ),
         cent_alignment=options.cent_alignment,

@@ -302,6 +302,14 @@ STEPS: tuple[Migration, ...] = (
                 ADD CHECK (guard = 'own' OR (stop_price IS NULL AND take_profit IS NULL));
         """,
     ),
+    Migration(
+        version=20,
+        name="settlements by hand, and money that is moved",
+        sql="""
+            ALTER TABLE settlements ADD COLUMN set_by text NOT NULL DEFAULT '';
+            DROP FUNCTION IF EXISTS correct_settlement(text, text, numeric, timestamptz, bigint, timestamptz);
+        """,
+    ),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -29,11 +29,13 @@ from recio.exchange_sim.credentials import (
 )
 from recio.exchange_sim.engine.fees import ALIGNMENT, CENT_ALIGNMENT
 from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.transfers import open_subaccount
 from recio.exchange_sim.engine.units import read_money
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.exchange import Exchange, Run
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.faults.latency import Latency
-from recio.exchange_sim.market.series import Timetable, spec_of
+from recio.exchange_sim.market.series import SHARD, Timetable, spec_of
 from recio.exchange_sim.recorded.inspection import Recording
 from recio.exchange_sim.recorded.opening import open_session, start_waiting
 from recio.exchange_sim.recorded.playback import Playback
@@ -195,6 +197,14 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _open_subaccounts(venue: Venue, number: int, dollars: int) -> None:
+    """Those up to the one that the key is locked to, which has as much money as the primary one."""
+    for each in range(1, number + 1):
+        open_subaccount(venue, SHARD)
+        if each == number:
+            venue.accounts[each].move(SHARD, dollars, venue.now_ms)
+
+
 def _application(
     settings: ExchangeSettings,
     clock: VenueClock,
@@ -217,6 +227,7 @@ def _application(
     )
     run.venue.floor.alignment = CENT_ALIGNMENT if settings.cent_alignment else ALIGNMENT
     run.venue.floor.groups_stop_beyond = settings.groups_stop_beyond
+    _open_subaccounts(run.venue, settings.rest.locked_to or 0, read_money(settings.balance_dollars))
     # A recording has no settlement index: its channels answer as to an account without the right to them.
     rules = settings.sockets if recording is None else replace(settings.sockets, index_channels=False)
     hub = Hub(run.venue, run.listings, faults, rules)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from recio.units import Price, TradeId
+from recio.units import Price, Ticker, TradeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +116,18 @@ class CloseRequest:
     trade_id: TradeId
     floor: Price | None
     """The least to accept for one contract; None: down to the lowest price of the market."""
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettleRequest:
+    """A person wants this market settled, because what the venue says of its end cannot be read or does not come."""
+
+    request_id: int
+    ticker: Ticker
+    value: Price
+    """What one contract of YES pays."""
     by: str
     why: str
 

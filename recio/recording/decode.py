@@ -152,7 +152,9 @@ class Segment:
         except EOFError:
             self.cut = True
         except (gzip.BadGzipFile, zlib.error) as error:
-            raise BadRecording(f"{self.path} is not a whole gzip stream ({error})") from error
+            self.cut = str(error) == r"Not a gzipped file (b'\x1f')"  # cut off after a member's first byte
+            if not self.cut:
+                raise BadRecording(f"{self.path} is not a whole gzip stream ({error})") from error
         except OSError as error:
             raise BadRecording(f"{self.path} cannot be read: {error.strerror or error}") from error
 

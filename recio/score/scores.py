@@ -80,14 +80,14 @@ def _compared(observations: Sequence[Observation], names: Sequence[str]) -> Iter
 
 
 def edge(trades: Sequence[TradeFound]) -> Edge | None:
-    """None where nothing was filled and ended."""
+    """None where nothing was filled and ended. All that closes at one moment is one event: its bets win and lose together."""
     blocks: dict[str, tuple[float, float]] = {}
     for found in trades:
         trade = found.trade
         contracts = trade.entry_quantity / ONE_CONTRACT
         if not contracts:
             continue
-        event = f"{trade.event_ticker} {trade.closes_at.isoformat()}"
+        event = trade.closes_at.isoformat()
         dollars, many = blocks.get(event, (0.0, 0.0))
         blocks[event] = (dollars + trade.pnl / 1_000_000, many + contracts)
     if not blocks:

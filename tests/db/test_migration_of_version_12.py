@@ -40,7 +40,7 @@ from recio.errors import BadConfig, Transient
 from recio.messages.account import OrderProvenAbsent
 from recio.messages.controls import Halt, HaltLevel, Switch
 from recio.messages.orders import OrderState, OrderUnknown, TradeState
-from recio.rules.account.reconcile import cash_cause
+from recio.rules.account.cash import cash_cause
 from recio.settings.config import Config
 from recio.settings.risk import RiskSection
 from recio.units import ClientOrderId, Money, Quantity, Ticker
@@ -115,7 +115,10 @@ async def test_it_becomes_the_present_schema_with_every_row(old: Pool, pool: Poo
     assert await describe(old) == await describe(pool)
     after = await counts(old)
     empty = {name for name, number in after.items() if not number}
-    asked_for_since = {"trade_closes", "momentum_pauses", "exit_memories"}
+    asked_for_since = {
+        *("trade_closes", "momentum_pauses", "exit_memories"),
+        *("settlement_requests", "settlement_answers", "cash_movements"),
+    }
     assert {name for name in empty if not name.startswith("imported_")} == asked_for_since, (
         "a counter was not made from the rows"
     )

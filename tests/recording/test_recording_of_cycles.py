@@ -353,6 +353,23 @@ def test_what_a_kill_cut_off_is_said_and_the_rest_is_read(tmp_path: Path):
     assert "the daemon was killed" in as_text(decide_again([path], None))
 
 
+def test_a_recording_is_read_up_to_the_cut_wherever_it_was_cut(tmp_path: Path):
+    files, speaks = segments(tmp_path), encoder()
+    files.begin(NOW)
+    files.append(speaks.begin(NOW))
+    files.append(lost(1))
+    files.append(lost(2) + lost(4))
+    assert files.path is not None
+    whole, cut, known = files.path.read_bytes(), tmp_path / "x.recording.gz", 0
+    for length in range(len(whole) + 1):
+        cut.write_bytes(whole[:length])
+        segment = Segment(cut)
+        assert list(segment.decisions()) == []
+        assert segment.lost >= known, f"cut at {length}"
+        known = segment.lost
+    assert known == 7
+
+
 def test_cycles_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
     cycles = list(history(30))
     files, speaks = segments(tmp_path), encoder()

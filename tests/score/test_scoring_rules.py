@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 import random
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import cast
 from xml.etree import ElementTree
 
 import pytest
 
+from recio.replay.findings import TradeFound
 from recio.score import plots
 from recio.score.forecasts import MARKET, Observation
 from recio.score.groups import by_distance, by_time, calibration
@@ -20,8 +24,10 @@ from recio.score.losses import (
     events_needed,
     log_loss,
 )
-from recio.score.scores import score
+from recio.score.scores import edge, score
 from recio.score.text import as_text
+from recio.units import EventTicker, Money
+from tests.builders import NOW, trade
 
 
 def seen(
@@ -145,3 +151,23 @@ def test_drawings_hold_a_line_for_each_forecaster():
     for drawing, more in ((plots.calibration(found), 1), (plots.loss_by_time(found), 0)):
         lines = [each for each in ElementTree.fromstring(drawing).iter() if each.tag.endswith("polyline")]
         assert len(lines) == 2 + more
+
+
+def test_bets_on_one_close_are_one_event_however_many_series_they_are_in():
+    dice = random.Random(3)
+
+    def found(hour: int, series: str, won: bool) -> TradeFound:
+        held = trade(
+            event_ticker=EventTicker(f"{series}-{hour}"),
+            closes_at=NOW + timedelta(hours=hour),
+            payout=Money(10_000_000 if won else 0),
+        )
+        return cast("TradeFound", SimpleNamespace(trade=held))
+
+    hours = [(hour, dice.random() < 0.5) for hour in range(12)]
+    one = edge([found(hour, "KXBTC15M", won) for hour, won in hours])
+    both = edge([found(hour, series, won) for hour, won in hours for series in ("KXBTC15M", "KXBTCD")])
+    assert one is not None
+    assert both is not None
+    assert (one.events, both.events) == (12, 12)
+    assert (both.interval, both.events_needed) == (one.interval, one.events_needed)

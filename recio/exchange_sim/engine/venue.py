@@ -12,6 +12,7 @@ from recio.exchange_sim.engine.floor import Floor
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, resting_collateral
 from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.payment_rows import Payment
 from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.versions import Versions
 
@@ -64,9 +65,9 @@ class Venue:
         self.used_transfer_ids: set[str] = set()
         self.shard_transfers: list[Transfer] = []
         self.subaccount_transfers: list[Transfer] = []
+        self.payments: list[Payment] = []
         self.fills: list[Fill] = []
         self.orders_by_key = floor.orders_by_key
-        self.markets = floor.markets
         self.trades: deque[Trade] = floor.trades
 
     @property

@@ -1,4 +1,4 @@
-"""Loopback-only endpoints for tests: arm faults, see and disarm them, read the ledger; it never moves money."""
+"""Loopback-only endpoints for tests: arm faults, see and disarm them, read the ledger, pay in and out; it trades nothing."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from recio.exchange_sim.faults.kinds import PASSING_KINDS, REQUEST_KINDS, FaultK
 from recio.exchange_sim.market.interventions import NoSuchMarket
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR
+from recio.exchange_sim.wire.rest.payment_routes import pay
 from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
 from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, number_of, reply
 from recio.exchange_sim.wire.rest.request_body import decoded_body
@@ -162,4 +163,5 @@ ROUTES = [
     web.get("/admin/faults", see_faults),
     web.delete("/admin/faults", disarm_faults),
     web.get("/admin/ledger", ledger),
+    web.post("/admin/payments", pay),
 ]

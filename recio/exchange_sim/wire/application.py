@@ -14,6 +14,7 @@ from recio.exchange_sim.wire.app_keys import EXCHANGE, MEMBER
 from recio.exchange_sim.wire.auth import VERIFIER, Verifier
 from recio.exchange_sim.wire.rest import market_routes, private_api
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
+from recio.exchange_sim.wire.rest.key_lock import as_locked
 from recio.exchange_sim.wire.rest.list_cache import KEPT
 from recio.exchange_sim.wire.rest.metering import metered
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
@@ -80,7 +81,8 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         if refused is not None:
             return refusal(refused)
         request[MEMBER] = request.app[VERIFIER].member_of(request.headers) or 0
-    answer = await _answered(request, handler)
+    meant = as_locked(request)
+    answer = refusal(meant) if isinstance(meant, Refused) else await _answered(meant, handler)
     if request.app[RULES].refusals_as_400:
         as_bad_request(answer)
     return answer

@@ -27,6 +27,7 @@ from recio.exchange_sim.wire.rest.replies import (
     refusal,
     reply,
 )
+from recio.exchange_sim.wire.rest.rules import RULES
 from recio.exchange_sim.wire.texts import Json, balance
 
 MOST_EVENTS = 10
@@ -48,10 +49,11 @@ async def get_balance(request: web.Request) -> web.Response:
     body: Json = {
         "balance": total // _CENT,
         "balance_dollars": balance(total),
-        "balance_breakdown": breakdown(free),
         "portfolio_value": _portfolio_value(venue, account, only) // _CENT,
         "updated_ts": reading.shown_ms(venue) // 1000,
     }
+    if request.app[RULES].locked_to is None:
+        body["balance_breakdown"] = breakdown(free)
     return reply(body)
 
 
@@ -102,15 +104,6 @@ async def list_settlements(request: web.Request) -> web.Response:
     ]
     chosen, following = page(request, found, key=_settlement_key, limit=limit)
     return reply({"settlements": [settlement_json(row) for row in chosen], "cursor": following})
-
-
-async def list_deposits(_request: web.Request) -> web.Response:
-    """The starting balance was there from the beginning; nobody deposits here."""
-    return reply({"deposits": [], "cursor": ""})
-
-
-async def list_withdrawals(_request: web.Request) -> web.Response:
-    return reply({"withdrawals": [], "cursor": ""})
 
 
 def breakdown(money: dict[int, int]) -> list[Json]:
@@ -246,8 +239,6 @@ ROUTES = [
     web.get("/portfolio/fills", list_fills),
     web.get("/portfolio/settlements", list_settlements),
     web.get("/portfolio/summary/total_resting_order_value", resting_order_value),
-    web.get("/portfolio/deposits", list_deposits),
-    web.get("/portfolio/withdrawals", list_withdrawals),
     web.get("/historical/positions", list_historical_positions),
     web.get("/historical/fills", list_historical_fills),
 ]

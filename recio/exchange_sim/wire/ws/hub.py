@@ -200,7 +200,10 @@ class Hub:
             self._broadcast(INDEX, INDEX.encode(), event.index_id, lambda: index_frames.value(index, event))
 
     def _private(self, event: private_frames.PrivateEvent) -> None:
-        """To nobody but the member whose it is."""
+        """To nobody but the member whose it is, and to a key that is locked to a subaccount nothing of another."""
+        whose = private_frames.subaccount_of(event)
+        if self.rules.locked_to is not None and whose not in (None, self.rules.locked_to):
+            return
         member = member_of(private_frames.owner_of(event))
         user = self._venue.members[member].account.user_id
         channel, kind, ticker, body = private_frames.message(event, user)

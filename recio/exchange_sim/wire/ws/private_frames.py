@@ -39,6 +39,19 @@ def message(event: PrivateEvent, user_id: str) -> tuple[str, bytes, str | None, 
             return "order_group_updates", b"order_group_updates", None, order_group(event)
 
 
+def subaccount_of(event: PrivateEvent) -> int | None:
+    """Whose order, fill or position it is; None of what does not say so."""
+    match event:
+        case Filled():
+            return event.fill.order.subaccount
+        case OrderChanged():
+            return event.order.subaccount
+        case PositionChanged():
+            return event.position.subaccount
+        case OrderGroupChanged():
+            return None
+
+
 def fill(filled: Fill) -> Json:
     order = filled.order
     taken = outcome(bid=order.bid)
