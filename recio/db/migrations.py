@@ -302,6 +302,7 @@ STEPS: tuple[Migration, ...] = (
                 ADD CHECK (guard = 'own' OR (stop_price IS NULL AND take_profit IS NULL));
         """,
     ),
+    Migration(version=20, name="live beside paper", sql="SELECT 1"),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 
