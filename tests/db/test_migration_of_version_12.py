@@ -116,7 +116,7 @@ async def test_it_becomes_the_present_schema_with_every_row(old: Pool, pool: Poo
     after = await counts(old)
     empty = {name for name, number in after.items() if not number}
     asked_for_since = {
-        *("trade_closes", "momentum_pauses", "exit_memories"),
+        *("trade_closes", "momentum_pauses", "exit_memories", "parity_days"),
         *("settlement_requests", "settlement_answers", "cash_movements"),
     }
     assert {name for name in empty if not name.startswith("imported_")} == asked_for_since, (

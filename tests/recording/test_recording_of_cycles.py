@@ -24,6 +24,7 @@ from recio.messages.orders import OpenTrades
 from recio.messages.prices import FinalMinute, PriceView
 from recio.recording.awaited_ends import AwaitedEnds
 from recio.recording.decode import (
+    ENDING,
     EntryKept,
     ExitKept,
     Kept,
@@ -368,6 +369,26 @@ def test_a_recording_is_read_up_to_the_cut_wherever_it_was_cut(tmp_path: Path):
         assert segment.lost >= known, f"cut at {length}"
         known = segment.lost
     assert known == 7
+
+
+def test_a_recording_that_is_cut_at_any_byte_is_read_up_to_the_cut(tmp_path: Path):
+    """The last batch, its first byte included; what is no cut but garbage is refused."""
+    speaks, files = encoder(), segments(tmp_path / "whole")
+    files.begin(NOW)
+    files.append(speaks.begin(NOW))
+    assert files.path is not None
+    first = len(files.path.read_bytes())
+    files.append(lost(1))
+    raw, part = files.path.read_bytes(), tmp_path / f"part{ENDING}"
+    for size in range(first, len(raw) + 1):
+        part.write_bytes(raw[:size])
+        segment = Segment(part)
+        assert list(segment.decisions()) == []
+        assert segment.settings is not None, size
+        assert segment.cut == (first < size < len(raw)) or segment.lost == 1, size
+    part.write_bytes(raw + b"\x7f\x13")
+    with pytest.raises(BadRecording):
+        list(Segment(part).decisions())
 
 
 def test_cycles_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
