@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session realism
+.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session realism soak
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -129,6 +129,11 @@ imports: .venv/developer
 # How like the recordings in RECIO_DATA the simulated market is; two minutes of one core.
 realism: .venv/developer
 	$(BIN)/python -m benchmarks.realism
+
+# A day of market time on the exchange with several members and a bad network: money exact, nothing left over; HOURS=2 for less.
+HOURS ?= 24
+soak: .venv/developer
+	$(BIN)/python -m tests.exchange_sim.soak --hours $(HOURS)
 
 # The page of how good the probabilities were, from the recordings in RECIO_DATA; two minutes of one core.
 evidence: .venv/developer

@@ -178,7 +178,6 @@ CREATE TABLE IF NOT EXISTS settlements (
     settled_at timestamptz NOT NULL,
     revenue_cents bigint NOT NULL,
     revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),
-    -- Who settled it by hand. Empty: the venue.
     set_by text NOT NULL DEFAULT '',
     CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );

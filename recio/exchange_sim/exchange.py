@@ -72,6 +72,8 @@ class Exchange:
     listeners: tuple[Listener, ...]
     connections: dict[object, Connection] = field(default_factory=dict[object, Connection])
     """Every open socket and the connection under it."""
+    under_way: int = 0
+    """Requests of the trading API that have come and are not done with, whether or not somebody waits for the answer."""
     last_activity: float = field(default_factory=time.monotonic)
     waiting: Waiting | None = None
     """The clock of a recorded session until its first client has come; what it trades is not made public."""

@@ -313,7 +313,8 @@ async def test_free_money_is_spread_over_the_shards_and_what_backs_orders_stays(
         ([(9, 100)], 400),
     ):
         asked = {"allocations": [{"exchange_index": shard, "percent": percent} for shard, percent in rows]}
-        assert (await client.request("POST", path, asked))[0] == status, rows
+        for method in ("POST", "PUT"):
+            assert (await client.request(method, path, asked))[0] == status, rows
     balances = (await client.get("/portfolio/balance"))["balance_breakdown"]
     assert balances == [
         {"exchange_index": 0, "balance": "225.0000"},

@@ -95,6 +95,8 @@ class Account:
     payouts: int = 0
     positions: dict[str, Position] = field(default_factory=dict[str, Position])
     settlements: list[Settlement] = field(default_factory=list[Settlement])
+    settled: int = 0
+    """How many there ever were."""
     number: int = 0
     """0 is the primary account, others are subaccounts."""
     owner: int = 0
@@ -173,7 +175,7 @@ def settle(
         revenue=revenue,
         fees=position.fees,
         settled_ms=now_ms,
-        sequence=len(account.settlements) + 1,
+        sequence=_next_settlement(account),
         subaccount=position.subaccount,
     )
     position.quantity = 0
@@ -202,9 +204,14 @@ def correct(account: Account, ticker: str, *, result: str, payout: int, now_ms: 
     position.updated_ms = now_ms
     account.settlements[place] = replace(was, holds_until_ms=now_ms)
     corrected = replace(was, result=result, payout=payout, revenue=revenue, settled_ms=now_ms)
-    account.settlements.append(replace(corrected, sequence=len(account.settlements) + 1))
+    account.settlements.append(replace(corrected, sequence=_next_settlement(account)))
     account.remember(position, now_ms)
     return position
+
+
+def _next_settlement(account: Account) -> int:
+    account.settled += 1
+    return account.settled
 
 
 def _stands(row: Settlement, ticker: str) -> bool:

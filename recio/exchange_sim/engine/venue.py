@@ -68,6 +68,7 @@ class Venue:
         self.payments: list[Payment] = []
         self.fills: list[Fill] = []
         self.orders_by_key = floor.orders_by_key
+        self.markets = floor.markets
         self.trades: deque[Trade] = floor.trades
 
     @property

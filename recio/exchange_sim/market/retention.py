@@ -38,7 +38,7 @@ class Retention:
             self._forget({self._settled.popleft().ticker for _ in range(excess)})
 
     def _forget(self, gone: set[str]) -> None:
-        """These markets with the members' orders, fills and closed positions in them."""
+        """These markets with the members' orders, fills, closed positions and settlements in them."""
         for ticker in gone:
             del self._listings.markets[ticker]
         for member in self._venue.members:
@@ -47,6 +47,7 @@ class Retention:
 
 def _forget_of(venue: Venue, gone: set[str]) -> None:
     for account in venue.accounts.values():
+        account.settlements = [row for row in account.settlements if row.ticker not in gone]
         for ticker in gone:
             account.positions.pop(ticker, None)
             account.position_versions.pop(ticker, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import msgspec
@@ -100,6 +101,32 @@ async def ledger(request: web.Request) -> web.Response:
     return reply(body)
 
 
+async def kept(request: web.Request) -> web.Response:
+    """How much this exchange holds on to, so that a long run can be seen not to grow."""
+    if not _local(request):
+        return no_such_path()
+    exchange = exchange_of(request)
+    members = exchange.venue.members
+    body: Json = {
+        "markets": len(exchange.listings.markets),
+        "orders": sum(len(member.orders) for member in members),
+        "order_versions": sum(len(member.order_versions) for member in members),
+        "resting": sum(len(orders) for member in members for orders in member.open_orders.values()),
+        "resting_keys": len(exchange.venue.orders_by_key),
+        "fills": sum(len(member.fills) for member in members),
+        "positions": sum(
+            len(account.positions) for member in members for account in member.accounts.values()
+        ),
+        "settlements": sum(
+            len(account.settlements) for member in members for account in member.accounts.values()
+        ),
+        "requests": exchange.under_way,
+        "sockets": len(exchange.connections),
+        "tasks": len(asyncio.all_tasks()),
+    }
+    return reply(body)
+
+
 def _arm(exchange: Exchange, fault: Fault) -> None:
     if fault.kind is FaultKind.CHANNEL_SILENT and fault.channel not in CHANNELS:
         raise ValueError(f"channel {fault.channel!r} is none of {', '.join(sorted(CHANNELS))}")
@@ -164,4 +191,5 @@ ROUTES = [
     web.delete("/admin/faults", disarm_faults),
     web.get("/admin/ledger", ledger),
     web.post("/admin/payments", pay),
+    web.get("/admin/kept", kept),
 ]

@@ -37,4 +37,9 @@ async def set_allocation(request: web.Request) -> web.Response:
 
 
 _PATH = "/portfolio/target_balance_allocation"
-ROUTES = [web.get(_PATH, get_allocation), web.post(_PATH, set_allocation)]
+ROUTES = [
+    web.get(_PATH, get_allocation),
+    web.post(_PATH, set_allocation),
+    # The specification knows the one, the documentation of the month before the other.
+    web.put(_PATH, set_allocation),
+]

@@ -15,6 +15,7 @@ from aiohttp import web
 from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.faults.faults import Fault
 from recio.exchange_sim.faults.kinds import LATE_KINDS, PASSING_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.latency import Latency
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.failing_reads import answer_of_failing, with_unknown_field
 from recio.exchange_sim.wire.rest.replies import DATE, Handler, refusal
@@ -33,8 +34,17 @@ _NOW = struct.pack("ii", 1, 0)
 @web.middleware
 async def travelling(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Every request of the trading API and its answer are under way for as long as the latency says."""
+    if not is_api(request):
+        return await handler(request)
     exchange = exchange_of(request)
-    latency = exchange.faults.latency(time.time()) if is_api(request) else None
+    exchange.under_way += 1
+    try:
+        return await _travelled(request, handler, exchange.faults.latency(time.time()))
+    finally:
+        exchange.under_way -= 1
+
+
+async def _travelled(request: web.Request, handler: Handler, latency: Latency | None) -> web.StreamResponse:
     if latency is None:
         return await handler(request)
     await decoded_body(request)
