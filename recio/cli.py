@@ -45,6 +45,10 @@ ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "c
 
 LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "check", "limits"})
 """Commands that say nothing until they are done, and may take longer than anybody waits in silence."""
+NO_UTF8 = (
+    "a path has letters that this locale cannot write (PYTHONUTF8=0 under LC_ALL=C or the like):"
+    " unset PYTHONUTF8, or set LC_ALL=C.UTF-8"
+)
 FIRST_SIGN, NEXT_SIGN = 2.0, 5.0
 """Host seconds until somebody at a terminal is told that a command is at work, and between two such words."""
 
@@ -176,6 +180,10 @@ def _explain(fault: BaseException) -> ExitCode:
         with suppress(OSError):  # the exit code has to arrive, whether its sentence can be written or not
             print(f"recio: {fault}", file=sys.stderr)
         return fault.exit_code
+    if isinstance(fault, UnicodeEncodeError) and sys.getfilesystemencoding().lower() != "utf-8":
+        with suppress(OSError):
+            print(f"recio: {NO_UTF8}", file=sys.stderr)
+        return ExitCode.CONFIG
     with suppress(OSError):
         _tell_bug(fault)
     return ExitCode.FATAL

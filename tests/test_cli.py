@@ -403,3 +403,18 @@ def test_whoever_waits_at_a_terminal_is_told_that_a_long_command_is_at_work(tmp_
         assert (done.returncode, done.stdout) == (0, b"")
     assert b"recio: replay is at work (0 s)" in said["replay"]
     assert said.get("tail", b"") == b""
+
+
+def test_a_path_that_the_locale_cannot_write_is_a_sentence_and_no_bug(tmp_path: Path):
+    (tmp_path / "recio.toml").write_text('data_dir = "d\u00e4t\u00e4"\n', encoding="utf-8")
+    poor = {"LC_ALL": "C", "LANG": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "recio", "check", "recio.toml"],
+        cwd=tmp_path,
+        env=os.environ | poor,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, b"set LC_ALL=C.UTF-8" in done.stderr) == (78, True), done.stderr
+    assert b"Traceback" not in done.stderr

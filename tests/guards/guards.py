@@ -839,7 +839,7 @@ RESOLUTION = (
     _guard(
         "a stopped daemon leaves no order merely pending",
         "recio/tasks/trade_manager.py",
-        "                await self._mark_unanswered()",
+        "                await self._mark_unanswered(memory)",
         "                pass",
         ORDER_PATH,
     ),
