@@ -67,7 +67,7 @@ def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores
     if not sessions:
         return score(observations)
     seen = from_sessions(sessions, config, trading, models)
-    return score([*observations, *seen.observations], seen.trades)
+    return score([*observations, *seen.observations], seen.trades, seen.without_outcome)
 
 
 def models_of(config: Config, tables: Path | None) -> dict[str, Model]:

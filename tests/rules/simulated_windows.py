@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -141,11 +141,13 @@ def _seconds(world: World, each: Callable[[int], None]) -> None:
 
 
 def whole(world: World) -> None:
+    """Two sources, heard every second."""
     world.past()
     _seconds(world, world.hear_all)
 
 
 def alone(world: World) -> None:
+    """One source alone."""
     world.past()
     _seconds(world, lambda second: world.hear("coinbase", second))
 
@@ -190,6 +192,7 @@ def gap(world: World) -> None:
 
 
 def jump(world: World) -> None:
+    """A jump within a silence, or before it."""
     world.jump(world.now - world.dice.randint(1, 30))
     gap(world)
 
@@ -235,6 +238,7 @@ def silent_index(world: World) -> None:
 
 
 def index_after_restart(world: World) -> None:
+    """Prints since a restart some seconds ago."""
     world.coin.use_index = True
     back = world.now - world.dice.randint(1, 4)
     world.past(until=back - world.dice.randint(15, 40))
@@ -287,14 +291,16 @@ def holds(kind: Callable[[World], None], seed: int) -> bool | None:
     return None if isinstance(found, str) else found[0] - 1e-6 <= true <= found[1] + 1e-6
 
 
-def main() -> None:
-    each = int(sys.argv[1]) // len(KINDS)
+def table(windows: int) -> Iterator[str]:
+    """Markdown: of each kind as many windows, and none of them left out."""
+    each = windows // len(KINDS)
+    yield f"| bounds of the probability, {each:,} simulated windows of a kind | said something | held |"
+    yield "|---|---|---|"
     for kind in KINDS:
         said = [found for seed in range(each) if (found := holds(kind, seed)) is not None]
-        sys.stdout.write(
-            f"{kind.__name__:20} {len(said):7} of {each} windows, {sum(said) / len(said):.3f} held\n"
-        )
+        yield f"| {(kind.__doc__ or kind.__name__).strip()} | {len(said):,} | {sum(said) / len(said):.1%} |"
 
 
 if __name__ == "__main__":
-    main()
+    for line in table(int(sys.argv[1])):
+        sys.stdout.write(line + "\n")
