@@ -1420,3 +1420,37 @@ CREATE TABLE IF NOT EXISTS imported_sources (
     newest text,
     PRIMARY KEY (mode, path, table_name)
 );
+
+-- Writer: `recio score --parity`. Live beside what replay and paper say of the same instants: a row for each day of UTC and
+-- strategy. Differences are live less paper; span_ columns are over the last four weeks, and parted says beyond chance.
+CREATE TABLE IF NOT EXISTS parity_days (
+    day date NOT NULL,
+    strategy text NOT NULL CHECK (strategy <> ''),
+    trades integer NOT NULL CHECK (trades >= 0),
+    orders integer NOT NULL CHECK (orders >= 0),
+    -- Orders of which no book was recorded when they arrived.
+    unrecorded integer NOT NULL CHECK (unrecorded BETWEEN 0 AND orders),
+    decisions integer NOT NULL CHECK (decisions >= 0),
+    decided_otherwise integer NOT NULL CHECK (decided_otherwise >= 0),
+    live_contracts numeric(14, 2) NOT NULL CHECK (live_contracts >= 0),
+    paper_contracts numeric(14, 2) NOT NULL CHECK (paper_contracts >= 0),
+    price_difference numeric(18, 6) NOT NULL,
+    fee_difference numeric(18, 6) NOT NULL,
+    compared integer NOT NULL CHECK (compared BETWEEN 0 AND trades),
+    live_pnl numeric(18, 6) NOT NULL,
+    paper_pnl numeric(18, 6) NOT NULL,
+    closes integer NOT NULL CHECK (closes BETWEEN 0 AND compared),
+    -- Of the differences of closes, in dollars squared.
+    squares numeric(30, 12) NOT NULL CHECK (squares >= 0),
+    luck numeric(30, 12) NOT NULL CHECK (luck >= 0),
+    span_closes integer NOT NULL CHECK (span_closes >= closes),
+    span_difference numeric(18, 6) NOT NULL,
+    span_low numeric(18, 6),
+    span_high numeric(18, 6) CHECK (span_high >= span_low),
+    parted boolean NOT NULL,
+    made_at timestamptz NOT NULL,
+    PRIMARY KEY (day, strategy),
+    CHECK ((span_low IS NULL) = (span_high IS NULL)),
+    CONSTRAINT parity_days_parted CHECK (parted = coalesce(span_low > 0 OR span_high < 0, false))
+);
+CREATE INDEX IF NOT EXISTS parity_days_by_strategy ON parity_days (strategy, day DESC);

@@ -46,6 +46,7 @@ done
 
 account=recio${instance:+-$instance}
 unit=recio${instance:+@$instance}.service
+parity=recio-parity${instance:+@$instance}.timer
 drop_ins=/etc/systemd/system/recio${instance:+@}.service.d
 config=/etc/recio/${instance:-recio}.toml
 key_place=/etc/recio/${instance:-kalshi}.pem
@@ -227,7 +228,7 @@ END
 
 write_units() {
     local each systemd
-    for each in "$here"/systemd/*.service; do
+    for each in "$here"/systemd/*.service "$here"/systemd/*.timer; do
         put "/etc/systemd/system/$(basename "$each")" 0644 root:root < "$each"
     done
     systemd=$(systemctl --version | awk 'NR == 1 { print $2 }')
@@ -267,9 +268,10 @@ is_up() { [ -d /run/systemd/system ]; }
 
 start_unit() {
     if is_up; then run systemctl daemon-reload; fi
-    run systemctl enable --quiet "$unit"
+    run systemctl enable --quiet "$unit" "$parity"
     [ "$start" = yes ] && is_up || return 0
     run systemctl restart "$unit"
+    run systemctl start "$parity"
     [ "$dry" = yes ] || say "$(systemctl show --value -p ActiveState "$unit"): $(systemctl show --value -p StatusText "$unit")"
 }
 
@@ -280,6 +282,13 @@ remove_all() {
         if is_up; then run systemctl stop "$(basename "$each")"; fi
         run systemctl disable --quiet "$(basename "$each")"
     done
+    for each in /etc/systemd/system/timers.target.wants/recio-parity*.timer; do
+        [ -L "$each" ] || continue
+        if is_up; then run systemctl stop "$(basename "$each")"; fi
+        run systemctl disable --quiet "$(basename "$each")"
+    done
+    run rm -rf /etc/systemd/system/recio-parity.service /etc/systemd/system/recio-parity@.service \
+        /etc/systemd/system/recio-parity.timer /etc/systemd/system/recio-parity@.timer
     run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio@.service /etc/systemd/system/recio-failed@.service \
         /etc/systemd/system/recio.service.d /etc/systemd/system/recio@.service.d /usr/local/bin/recio /opt/recio \
         /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio

@@ -310,6 +310,7 @@ STEPS: tuple[Migration, ...] = (
             DROP FUNCTION IF EXISTS correct_settlement(text, text, numeric, timestamptz, bigint, timestamptz);
         """,
     ),
+    Migration(version=21, name="live beside paper", sql="SELECT 1"),
 )
 """Every step after the first schema, ascending; schema.sql is always the sum of all."""
 

@@ -145,6 +145,8 @@ class TradingControls:
     switched_off: tuple[SwitchedOff, ...] = field(default=())
     closes: tuple[CloseRequest, ...] = field(default=())
     """Of live trades."""
+    parted: tuple[str, ...] = field(default=())
+    """Strategies whose paper and live part beyond chance."""
 
     def close_of(self, trade_id: TradeId) -> CloseRequest | None:
         return next((each for each in self.closes if each.trade_id == trade_id), None)
