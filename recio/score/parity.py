@@ -15,7 +15,7 @@ from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OrderPurpose, PlaceOrder
 from recio.paper.marks import Marks
-from recio.paper.matching import LATENCY, Answer, meet
+from recio.paper.matching import MET_AFTER, Answer, meet
 from recio.recording.decode import EntryKept, Kept, Segment
 from recio.replay.decisions import differences_of, settings_of, strategies_of
 from recio.replay.own_recording import LONGEST_PAUSE
@@ -303,7 +303,7 @@ class _Beside:
 
 
 def _arrival(order: LiveOrder) -> datetime:
-    on_paper = order.ordered_at + LATENCY
+    on_paper = order.ordered_at + MET_AFTER
     return on_paper if order.filled_at is None else max(order.ordered_at, min(on_paper, order.filled_at))
 
 

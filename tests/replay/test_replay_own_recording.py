@@ -115,7 +115,7 @@ def bought(found: dict[str, Any]) -> list[str]:
 def test_an_order_gets_what_is_shown_when_it_arrives_and_no_more(written: Written):
     written.cycle(0, asked((5_000, 700)))
     written.cycle(0.05, asked((5_000, 300), (5_300, 9_000)))
-    written.cycle(0.15, asked((5_000, 9_000)))
+    written.cycle(0.2, asked((5_000, 9_000)))
     found = written.traded()
     assert bought(found) == ["3.00"]
     assert "less was there when the order arrived" in found["trades"][0]["notes"][0]
@@ -123,7 +123,7 @@ def test_an_order_gets_what_is_shown_when_it_arrives_and_no_more(written: Writte
 
 def test_what_changes_after_an_order_has_arrived_concerns_it_no_more(written: Written):
     written.cycle(0, asked((5_000, 700)))
-    written.cycle(0.15, asked((5_300, 9_000)))
+    written.cycle(0.2, asked((5_300, 9_000)))
     assert bought(written.traded()) == ["7.00"]
 
 
