@@ -49,7 +49,10 @@ class World:
     dice: random.Random
     left: int
     sigma: float = 0.0
+    ahead: float = 0.0
+    """The volatility to come: as far from the one before as the fit says that it usually is."""
     path: dict[int, float] = field(default_factory=dict[int, float])
+    """By second the level at its end: what a source is last heard to say in it, and the index's print of the next second."""
     basis: dict[str, float] = field(default_factory=dict[str, float])
     coin: Coin = field(init=False)
     view: PriceView | None = None
@@ -57,6 +60,7 @@ class World:
     def __post_init__(self) -> None:
         dice = self.dice
         self.sigma = dice.uniform(0.00004, 0.00012)
+        self.ahead = self.sigma * math.exp(dice.gauss(0, NORMAL.volatility_error))
         shared = dice.gauss(0, 0.81 * USUAL)
         self.basis = {name: shared + dice.gauss(0, 0.58 * USUAL) for name in SOURCES}
         level = 100_000.0
@@ -117,12 +121,12 @@ class World:
     def print_(self, second: int) -> None:
         at = datetime.fromtimestamp(second, UTC)
         began = T - 60
-        made = [self.path[each] for each in range(began + 1, second + 1)]
+        made = [self.path[each] for each in range(began, second)]
         value = IndexValue(
             sid=1,
             seq=second,
             index_id="BRTI",
-            value=Decimal(f"{self.path[second]:.2f}"),
+            value=Decimal(f"{self.path[second - 1]:.2f}"),
             at=at,
             received_at=at,
             final_minute_mean=Decimal(f"{sum(made) / len(made):.8f}") if made else None,
@@ -273,7 +277,7 @@ def truth(world: World) -> tuple[float, float]:
     m = to_come
     variance = (m * m * before_first + (m - 1) * m * (2 * m - 1) / 6) / 3600
     level = world.path[last]
-    return (sum(made) + level * to_come) / 60, level * world.sigma * math.sqrt(variance)
+    return (sum(made) + level * to_come) / 60, level * world.ahead * math.sqrt(variance)
 
 
 def holds(kind: Callable[[World], None], seed: int) -> bool | None:
