@@ -45,7 +45,8 @@ DRAWINGS = ROOT / "docs" / "evidence"
 WINDOW = timedelta(minutes=15)
 SAID, COVERED = "{said}\n", "{covered}\n"
 DRAWS = 400
-"""Simulated recordings, and windows of a kind, behind each figure of coverage."""
+"""Simulated recordings behind each figure of coverage."""
+WINDOWS = 10_000
 COINS = ("btc", "eth", "sol", "xrp")
 
 
@@ -79,7 +80,7 @@ def covered() -> str:
             [
                 *simulated_closes.table(DRAWS),
                 "",
-                *simulated_windows.table(DRAWS * len(simulated_windows.KINDS)),
+                *simulated_windows.table(WINDOWS),
             ]
         )
         + "\n"

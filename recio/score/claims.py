@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from recio.report.intervals import CONFIDENCE, FEWEST_CLOSES, Interval, Mean
-from recio.score.forecasts import MARKET, TERMINAL
+from recio.score.forecasts import TERMINAL
 from recio.score.groups import LAST_MINUTE
 from recio.score.scores import EVERYTHING, Scores
 
@@ -72,7 +72,7 @@ def sentences(found: Sequence[Claim]) -> Iterator[str]:
 def _questions(part: str, scores: Scores) -> Iterable[_Question]:
     for each in scores.compared:
         it = each.comparison
-        if each.loss != LOSS or each.group not in WHERE or it.against not in (MARKET, TERMINAL):
+        if each.loss != LOSS or each.group not in WHERE or it.name == TERMINAL:
             continue
         yield _Question(
             question=f"Is {it.name} better than {it.against} {WHERE[each.group]}?",

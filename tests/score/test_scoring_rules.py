@@ -155,6 +155,26 @@ def test_an_interval_holds_the_true_mean_as_often_as_it_says(world: World, many:
     assert found.held >= (0.95 - 3 * math.sqrt(0.95 * 0.05 / draws)) * found.given
 
 
+def test_all_claims_of_a_page_share_one_error():
+    observations = [
+        seen(at, at % 3 > 0, left=left, market=0.5, average=0.6, terminal=0.55)
+        for at in range(40)
+        for left in (30, 300)
+    ]
+    scores = score(observations)
+    found = claims({"here": scores})
+    many = sum(each.interval is not None for each in found)
+    assert many == 4
+    for each in found:
+        alone = next(
+            it.comparison
+            for it in scores.compared
+            if it.loss == "log loss" and it.comparison.difference == each.value and it.comparison.mean
+        )
+        assert alone.mean is not None
+        assert each.interval == alone.mean.interval(1 - 0.05 / many)
+
+
 def test_between_forecasters_that_are_equally_good_no_claim_is_made_more_often_than_one_page_in_twenty():
     wrong = 0
     for page in range(60):

@@ -79,7 +79,7 @@ async def test_the_daemon_trades_a_recorded_session_and_is_settled_by_its_result
             assert (each["ticker"], each["entry_price"]) == (FIRST, "0.350000") or "no book" in each["notes"][
                 0
             ]
-        parity_holds(world, sum(row["quantity"] for row in fills))
+        parity_holds(world, sum((row["quantity"] for row in fills), Decimal(0)))
 
 
 def parity_holds(world: World, bought: Decimal) -> None:
