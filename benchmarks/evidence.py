@@ -44,9 +44,9 @@ PAGE = ROOT / "docs" / "evidence.md"
 DRAWINGS = ROOT / "docs" / "evidence"
 WINDOW = timedelta(minutes=15)
 SAID, COVERED = "{said}\n", "{covered}\n"
-DRAWS = 400
+DRAWS = 150
 """Simulated recordings behind each figure of coverage."""
-WINDOWS = 10_000
+WINDOWS = 2_000
 COINS = ("btc", "eth", "sol", "xrp")
 
 
