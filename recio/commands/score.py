@@ -40,8 +40,8 @@ from recio.settings.strategies import MANUAL
 from recio.settings.trading import ModelKind
 
 AVERAGE, EMPIRICAL = "average", "empirical"
-LONGEST_LIFE = timedelta(hours=26)
-"""From a decision to the end of its market at most: what is recorded later concerns no order of the day."""
+TOLD_WITHIN = timedelta(minutes=10)
+"""After a close: what is recorded later tells of no end of a market of the day."""
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -104,8 +104,13 @@ async def _parity(place: Installation, options: argparse.Namespace) -> ExitCode:
         trades = [
             _live(each, [order for order in orders if order.trade_id == each.trade_id]) for each in rows
         ]
-        found = segments_under(options.paths or [place.data_dir / RECORDING])
-        segments = parity.of_time(found, since, until + LONGEST_LIFE)
+        folder = place.data_dir / RECORDING
+        found = segments_under(options.paths or ([folder] if folder.exists() else []))
+        segments = parity.of_time(
+            found,
+            min((each.decided_at for each in trades), default=since),
+            max((each.closes_at for each in trades), default=since) + TOLD_WITHIN,
+        )
         pairs = parity.compare(segments, trades, tables)
         names = sorted({each.strategy for each in trades} | parity.live_strategies(segments))
         kept = [

@@ -118,7 +118,7 @@ async def before(connection: Connection, strategy: str, since: date, until: date
 
 async def keep(connection: Connection, day: ParityDay, stands: Standing, made_at: datetime) -> None:
     """Take the place of what was kept of the same day and strategy."""
-    interval = stands.interval
+    low, high = _to_the_micro_dollar(stands)
     await connection.execute(
         _KEEP,
         day.day,
@@ -140,11 +140,18 @@ async def keep(connection: Connection, day: ParityDay, stands: Standing, made_at
         Decimal(day.luck).scaleb(-12),
         stands.closes,
         money_decimal(stands.difference),
-        None if interval is None else round(Decimal(interval.low), 6),
-        None if interval is None else round(Decimal(interval.high), 6),
-        stands.parted,
+        low,
+        high,
+        low is not None and high is not None and (low > 0 or high < 0),
         made_at,
     )
+
+
+def _to_the_micro_dollar(stands: Standing) -> tuple[Decimal | None, Decimal | None]:
+    """The interval as the row can hold it; what it says is said of these figures."""
+    if stands.interval is None:
+        return None, None
+    return round(Decimal(stands.interval.low), 6), round(Decimal(stands.interval.high), 6)
 
 
 async def newest(connection: Connection, most: int) -> list[KeptDay]:
