@@ -220,3 +220,17 @@ def test_a_recorded_session_is_scored_by_what_its_replay_saw(tmp_path: Path):
     assert 18 <= len(found.observations) <= 21
     assert all(each.yes and each.probabilities[MARKET] == 0.5 for each in found.observations)
     assert found.without_outcome == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ((), "name at least one PATH, or say --parity"),
+        (("--parity", "--day", "yesterday"), "write 2026-11-01"),
+    ],
+)
+def test_a_score_of_nothing_is_refused_with_what_to_write(tmp_path: Path, words: tuple[str, ...], told: str):
+    command = [sys.executable, "-m", "recio", "score", *words]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=50)
+    assert done.returncode != 0
+    assert told in done.stderr

@@ -22,7 +22,7 @@ from recio.score.losses import CLIP, LOSSES, brier, closes_of, compare, log_loss
 from recio.score.scores import score
 from recio.score.text import as_text
 from recio.score.trades import Sold, Unsettled, edge
-from recio.units import ONE_CONTRACT, Money, Price, Quantity, Side, Ticker
+from recio.units import ONE_CONTRACT, EventTicker, Money, Price, Quantity, Side, Ticker
 from tests.builders import NOW, trade
 from tests.score.simulated_closes import WORLDS, World, coverage
 
@@ -334,3 +334,18 @@ def test_trades_count_by_whether_their_market_s_end_is_known_and_never_by_how_th
     told = as_text(score([seen(1, True, market=0.5)], [*trades, *unknown]))
     assert "Not settled, and in no figure above: 2 trades" in told
     assert "held, they would have paid 1.00" in told
+
+
+def test_bets_of_several_series_on_one_close_are_one_draw():
+    one = [traded(at, won=at % 5 < 3) for at in range(20)]
+    two = [
+        *one,
+        *(replace(each, trade=replace(each.trade, event_ticker=EventTicker("OTHER"))) for each in one),
+    ]
+    alone, together = edge(one), edge(two)
+    assert alone is not None
+    assert together is not None
+    assert together.events == alone.events == 20
+    assert together.interval is not None
+    assert alone.interval is not None
+    assert together.interval.high == pytest.approx(alone.interval.high, rel=0.02)
