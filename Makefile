@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session
+.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -125,6 +125,10 @@ fault-ledger: .venv/developer
 # The page of who imports whom.
 imports: .venv/developer
 	$(BIN)/python -m tests.imports_picture
+
+# The page of tables and columns, from their comments in schema.sql.
+schema-page: .venv/developer
+	$(BIN)/python -m tests.schema_page
 
 # The page of how good the probabilities were, from the recordings in RECIO_DATA; two minutes of one core.
 evidence: .venv/developer

@@ -19,8 +19,8 @@ from recio.db import empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
-from recio.db.migrations import migrate, schema_text, version_of
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
+from recio.db.schema import ensure_schema
 from recio.db.trade_store import Writer
 from recio.errors import BadConfig
 from recio.rules.account.limits import LimitsInForce
@@ -86,10 +86,7 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
 async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record]) -> None:
     """The present schema, a ledger that is proven, and nobody who stopped us; a database of others stays as it was."""
     async with transaction(pool) as connection:
-        found = await version_of(connection)
-        now = await migrate(connection, schema_text())
-        if found not in (None, now):
-            log.info("database carried over", from_version=found, to_version=now)
+        await ensure_schema(connection)
         await _claim(config, venue, connection)
         await general_ledger.prove(connection)
         await refuse_stopped(connection)

@@ -17,7 +17,7 @@ from tests.architecture.source_tree import Fault, Module, Tree, Wall, defined_by
 
 SCHEMA = "schema.sql"
 WRITING_ROOMS = {"tasks", "commands", "daemon"}
-MIGRATIONS = "recio.db.migrations"
+MIGRATIONS = "recio.db.schema"
 TWO_WRITERS = {
     "halts": "the failure detector halts by itself; a person halts and resumes, also while no daemon runs",
 }

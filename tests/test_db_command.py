@@ -1,0 +1,87 @@
+"""`recio db` as a person runs it: what it makes, what it tries and keeps nothing of, and what it refuses."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from recio.daemon.database import ACCOUNT_LOCK
+from recio.db.pool import advisory_lock
+
+LIVE = 'mode = "live"\n[kalshi]\nenvironment = "demo"\nkey_id = "k"\nkey_path = "gone.pem"\n'
+TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
+
+
+def recio(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "recio", "db", *arguments],
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database_dsn: str) -> Path:
+    (tmp_path / "recio.toml").write_text(f'{LIVE}[database]\ndsn = "{database_dsn}"\n', encoding="utf-8")
+    return tmp_path
+
+
+async def emptied(dsn: str) -> asyncpg.Connection[asyncpg.Record]:
+    connection = await asyncpg.connect(dsn)
+    await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    return connection
+
+
+async def test_migrate_tries_and_keeps_nothing_then_makes_the_tables_then_has_nothing_to_do(
+    folder: Path, database_dsn: str
+):
+    connection = await emptied(database_dsn)
+    tried = recio(folder, "migrate", "--dry-run")
+    assert (tried.returncode, tried.stdout) == (0, "would take step 1: first version\n")
+    assert await connection.fetchval(TABLES) == 0
+    done = recio(folder, "migrate")
+    assert (done.returncode, done.stdout) == (0, "took step 1: first version\n")
+    again = recio(folder, "migrate")
+    assert (again.returncode, again.stdout) == (
+        0,
+        "the tables are those of this recio: there is nothing to do\n",
+    )
+    await connection.close()
+
+
+async def test_migrate_refuses_a_newer_database_and_one_that_a_daemon_drives(folder: Path, database_dsn: str):
+    async with advisory_lock(database_dsn, ACCOUNT_LOCK):
+        held = recio(folder, "migrate")
+    assert held.returncode == 78
+    assert "one daemon per account" in held.stderr
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute("INSERT INTO schema_migrations (version, name) VALUES (2, 'later')")
+    newer = recio(folder, "migrate")
+    assert newer.returncode == 78
+    assert "has schema version 2, this recio knows 1" in newer.stderr
+    await connection.close()
+
+
+async def test_an_owner_file_that_others_can_read_or_that_holds_no_dsn_is_refused_without_its_words(
+    folder: Path,
+):
+    owner = folder / "owner.dsn"
+    owner.write_text("mysql://me:hunter2@db/x", encoding="utf-8")
+    owner.chmod(0o644)
+    open_to_all = recio(folder, "migrate", "--owner", str(owner))
+    owner.chmod(0o600)
+    foreign = recio(folder, "migrate", "--owner", str(owner))
+    assert (open_to_all.returncode, foreign.returncode) == (78, 78)
+    assert "chmod 600" in open_to_all.stderr
+    assert "must begin with postgresql://" in foreign.stderr
+    assert "hunter2" not in open_to_all.stderr + foreign.stderr
