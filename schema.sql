@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS identity (
     mode text NOT NULL CHECK (mode IN ('demo', 'live')),
     environment text NOT NULL CHECK (environment IN ('sim', 'demo', 'prod')),
     account text NOT NULL CHECK (account <> ''),
-    tag text NOT NULL UNIQUE CHECK (tag ~ '^[0-9a-z]{8}$'),
+    tag text NOT NULL CHECK (tag ~ '^[0-9a-z]{8}$'),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE identity IS 'Writer: app, once, at the first start. A database belongs to one mode, one environment and one account.';
