@@ -105,7 +105,7 @@ check_port() {
 
 # --- effect: each step says what it does, and does nothing where it is done ------------------------------------------
 
-changed=no
+changed=no renewed=no
 say() { echo "install: $*"; }
 run() {
     changed=yes
@@ -167,6 +167,7 @@ install_release() {
     if [ "$(readlink /opt/recio/current || true)" != "releases/$version-$digest" ]; then
         run ln -sfn "releases/$version-$digest" /opt/recio/current.new
         run mv -T /opt/recio/current.new /opt/recio/current
+        renewed=yes
     fi
 }
 
@@ -265,6 +266,14 @@ END
 
 is_up() { [ -d /run/systemd/system ]; }
 
+# The daemon carries no database over by itself: the upgrade does, while nothing trades.
+carry_over() {
+    [ "$renewed" = yes ] && [ "$known" = yes ] || return 0
+    if grep -q '^dsn = ""' "$config" && [ ! -e "$state/data/postgres" ]; then return 0; fi
+    if is_up; then run systemctl stop "$unit"; fi
+    run runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config"
+}
+
 start_unit() {
     if is_up; then run systemctl daemon-reload; fi
     run systemctl enable --quiet "$unit"
@@ -317,11 +326,13 @@ fi
 
 [ "$dry" = no ] || say "this would be done:"
 install_packages
+known=$([ -e "$config" ] && echo yes || echo no)
 make_account
 install_release
 make_database
 write_config
 write_units
 settle_host
+carry_over
 start_unit
 say "done. systemctl status ${unit%.service}; the page: ssh -L $port:127.0.0.1:$port, then http://127.0.0.1:$port/"

@@ -85,3 +85,19 @@ async def test_an_owner_file_that_others_can_read_or_that_holds_no_dsn_is_refuse
     assert "chmod 600" in open_to_all.stderr
     assert "must begin with postgresql://" in foreign.stderr
     assert "hunter2" not in open_to_all.stderr + foreign.stderr
+
+
+async def test_grant_says_what_the_role_may_do_and_refuses_one_that_is_not_there(
+    folder: Path, database_dsn: str
+):
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute("CREATE ROLE recio_test_granted LOGIN")
+    try:
+        given = recio(folder, "grant", "recio_test_granted", "read-only")
+        assert (given.returncode, given.stdout) == (0, "recio_test_granted may read everything\n")
+        absent = recio(folder, "grant", "recio_test_absent", "application")
+        assert absent.returncode == 78
+        assert "CREATE ROLE recio_test_absent" in absent.stderr
+    finally:
+        await connection.execute("DROP OWNED BY recio_test_granted; DROP ROLE recio_test_granted")
+        await connection.close()

@@ -1,4 +1,4 @@
-"""`recio db`: carries the database over to this recio's schema; it trades nothing, and never while a daemon runs."""
+"""`recio db`: carries the database over to this recio's schema and gives roles their rights; it changes no row that recio wrote."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from pathlib import Path
 
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation
+from recio.commands.options import some_words
 from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
+from recio.db.connection import transaction
 from recio.db.pool import advisory_lock, open_pool
+from recio.db.roles import WRITES, Kind, grant, grant_again
 from recio.db.schema import migrate, rehearse
 from recio.errors import BadConfig, ExitCode
 from recio.settings.addresses import checked_dsn
@@ -27,6 +30,12 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     carry.add_argument("--dry-run", action="store_true", help="try every step, then keep none of them")
     _add_owner(carry)
     carry.set_defaults(command=_migrate)
+    give = actions.add_parser("grant", help="give a role exactly the rights of the daemon, or of a reader")
+    add_installation(give)
+    give.add_argument("role", type=some_words, help="a role that is there already")
+    give.add_argument("kind", type=Kind, choices=list(Kind), help="what it is for")
+    _add_owner(give)
+    give.set_defaults(command=_grant)
 
 
 def _add_owner(parser: argparse.ArgumentParser) -> None:
@@ -54,12 +63,40 @@ async def migrate_tables(place: Installation, owner: Path | None, dry: bool) -> 
         open_pool(dsn, application_name=NAME, max_size=1) as pool,
     ):
         steps = await (rehearse(pool) if dry else migrate(pool))
+        if not dry:
+            async with transaction(pool) as connection:
+                await grant_again(connection)
     if not steps:
         print("the tables are those of this recio: there is nothing to do")
     for step in steps:
         print(f"{'would take' if dry else 'took'} step {step.version}: {step.name.replace('_', ' ')}")
     if dry and steps:
         print("recio: every step was tried and none was kept", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _grant(options: argparse.Namespace) -> ExitCode:
+    place = find_installation(options)
+    return to_the_end(
+        lambda: grant_rights(place, options.owner, options.role, options.kind),
+        lambda: "the role has all of its rights or those of before: run it again",
+    )
+
+
+async def grant_rights(place: Installation, owner: Path | None, role: str, kind: Kind) -> ExitCode:
+    """Exactly the rights of this kind; says what the role may do from now on."""
+    async with (
+        owner_dsn(place, owner) as dsn,
+        open_pool(dsn, application_name=NAME, max_size=1) as pool,
+        transaction(pool) as connection,
+    ):
+        await grant(connection, role, kind)
+    may = (
+        "read everything"
+        if kind is Kind.READ_ONLY
+        else f"read everything, and write {len(WRITES)} tables as the daemon does"
+    )
+    print(f"{role} may {may}")
     return ExitCode.OK
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, dsn_of
+from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, daemon_runs, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
 from recio.db import empirical_models, general_ledger, identity
@@ -73,14 +73,25 @@ async def prepared_dsn(config: Config, database: str) -> AsyncGenerator[str]:
 async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[Owned]:
     """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
     async with (
-        advisory_lock(dsn, ACCOUNT_LOCK) as lock,
+        advisory_lock(config.database.direct_dsn.get_secret_value() or dsn, ACCOUNT_LOCK) as lock,
         open_pool(dsn, application_name="recio", min_size=2, max_size=7) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():
+            await _refuse_two_databases(pool)
             await _bring_up(config, venue, pool)
             owned = await _begin_run(config, venue, pool, lock)
         yield owned
+
+
+async def _refuse_two_databases(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """A lock in one database keeps nobody out of another."""
+    async with transaction(pool) as connection:
+        if not await daemon_runs(connection):
+            raise BadConfig(
+                "database.dsn and database.direct_dsn lead to different databases: the lock that was taken over the one is not"
+                " to be seen over the other"
+            )
 
 
 async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record]) -> None:

@@ -177,7 +177,7 @@ def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
         return f"{name}: {message}" if keys else message
     if detail["type"] == "missing":
         return f"{name} {message}"
-    written = "(hidden)" if keys[-1] == "dsn" or "PRIVATE KEY" in str(value) else shown(value)
+    written = "(hidden)" if keys[-1] in ("dsn", "direct_dsn") or "PRIVATE KEY" in str(value) else shown(value)
     if detail["type"] == ZERO:
         return f"{name} = {written} {message}"
     return f"{name} = {written} is refused: {message}"
