@@ -33,7 +33,7 @@ COMMANDS = {
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
     "import": ("import_old", "bring the data of the system before recio along"),
-    "db": ("db", "the database itself: migrate its tables, grant rights"),
+    "db": ("db", "the database itself: migrate its tables, grant rights, tell its size"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""

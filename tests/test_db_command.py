@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -101,3 +102,13 @@ async def test_grant_says_what_the_role_may_do_and_refuses_one_that_is_not_there
     finally:
         await connection.execute("DROP OWNED BY recio_test_granted; DROP ROLE recio_test_granted")
         await connection.close()
+
+
+async def test_size_names_every_table_as_text_and_as_json(folder: Path):
+    told = recio(folder, "size")
+    assert told.returncode == 0
+    assert "audit_log" in told.stdout
+    assert "the disk is that of the database server" in told.stderr
+    parsed = json.loads(recio(folder, "size", "--json").stdout)
+    assert {"bytes", "since", "tables", "bytes_a_day", "free_bytes", "days_until_full"} == parsed.keys()
+    assert {"name", "rows", "bytes", "bytes_a_day"} == parsed["tables"][0].keys()

@@ -1,21 +1,26 @@
-"""`recio db`: carries the database over to this recio's schema and gives roles their rights; it changes no row that recio wrote."""
+"""`recio db`: the database itself: its version, its roles, its size; it changes no row that recio wrote."""
 
 from __future__ import annotations
 
 import argparse
+import json
+import shutil
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 
 from recio.commands.event_loop import to_the_end
-from recio.commands.installation import Installation, add_installation, find_installation
+from recio.commands.installation import Installation, add_installation, find_installation, rows_in
 from recio.commands.options import some_words
 from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
 from recio.db.connection import transaction
+from recio.db.placement import disks_of
 from recio.db.pool import advisory_lock, open_pool
 from recio.db.roles import WRITES, Kind, grant, grant_again
 from recio.db.schema import migrate, rehearse
+from recio.db.sizes import days_until_full, sizes
 from recio.errors import BadConfig, ExitCode
 from recio.settings.addresses import checked_dsn
 from recio.settings.file_access import others_with_access
@@ -30,6 +35,10 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     carry.add_argument("--dry-run", action="store_true", help="try every step, then keep none of them")
     _add_owner(carry)
     carry.set_defaults(command=_migrate)
+    size = actions.add_parser("size", help="rows, bytes, growth a day, days until the disk is full")
+    add_installation(size)
+    size.add_argument("--json", action="store_true", help="print JSON")
+    size.set_defaults(command=_size)
     give = actions.add_parser("grant", help="give a role exactly the rights of the daemon, or of a reader")
     add_installation(give)
     give.add_argument("role", type=some_words, help="a role that is there already")
@@ -73,6 +82,51 @@ async def migrate_tables(place: Installation, owner: Path | None, dry: bool) -> 
     if dry and steps:
         print("recio: every step was tried and none was kept", file=sys.stderr)
     return ExitCode.OK
+
+
+def _size(options: argparse.Namespace) -> ExitCode:
+    place = find_installation(options)
+    return to_the_end(lambda: print_sizes(place, as_json=options.json), lambda: "nothing was changed")
+
+
+async def print_sizes(place: Installation, *, as_json: bool) -> ExitCode:
+    """The largest table first; the disk only where the database is the embedded one."""
+    async with rows_in(place, NAME) as connection:
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        found = await sizes(connection)
+    free = None if place.dsn else min(shutil.disk_usage(each).free for each in disks_of(place.data_dir))
+    days = None if free is None else days_until_full(free, found.bytes_a_day)
+    if as_json:
+        print(
+            json.dumps(
+                asdict(found)
+                | {"bytes_a_day": found.bytes_a_day, "free_bytes": free, "days_until_full": days},
+                default=str,
+            )
+        )
+        return ExitCode.OK
+    print(f"{'table':<24}{'rows':>14}{'size':>12}{'a day':>12}")
+    for each in found.tables:
+        print(f"{each.name:<24}{each.rows:>14,}{_bytes(each.bytes):>12}{_bytes(each.bytes_a_day):>12}")
+    print(f"{'the database':<24}{'':>14}{_bytes(found.bytes):>12}{_bytes(found.bytes_a_day):>12}")
+    print(_disk(free, days), file=sys.stderr)
+    return ExitCode.OK
+
+
+def _bytes(number: float | None) -> str:
+    if number is None:
+        return "-"
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if number >= size:
+            return f"{number / size:.1f} {unit}"
+    return f"{number:.0f} B"
+
+
+def _disk(free: int | None, days: float | None) -> str:
+    if free is None:
+        return "recio: the disk is that of the database server, which does not tell"
+    until = "not filling" if days is None else f"full in {days:,.0f} days at this pace"
+    return f"recio: {_bytes(free)} free on the disk, {until}; the recording is kept within [recorder] besides"
 
 
 def _grant(options: argparse.Namespace) -> ExitCode:
