@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session
+.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -103,6 +103,11 @@ read-faults: .venv/developer
 DATABASE_KILLS ?= 200
 kill-database: .venv/developer
 	$(BIN)/python -m tests.faults.kill_database --kills $(DATABASE_KILLS) --report docs/proof/kill-database.json
+
+# Restores at random instants of a stream of changes, each proven row by row.
+RESTORES ?= 200
+restores: .venv/developer
+	$(BIN)/python -m tests.faults.restores --restores $(RESTORES)
 
 # Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
 guards: .venv/developer

@@ -34,6 +34,9 @@ COMMANDS = {
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "db": ("db", "the database itself: migrate its tables, grant rights, tell its size"),
+    "backup": ("backups", "take a backup, follow the changes, or check the newest"),
+    "restore": ("backups", "bring a backup back as a new data directory"),
+    "drill": ("backups", "restore the newest backup beside the live database and prove it"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""

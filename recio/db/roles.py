@@ -16,7 +16,9 @@ _REPLACE = ("DELETE", "INSERT")
 _KEEP = ("DELETE", "INSERT", "UPDATE")
 WRITES: Mapping[str, tuple[str, ...]] = {
     "audit_log": _ADD,
+    "backups": _ADD,
     "day_figures": _COUNT,
+    "drills": _ADD,
     "empirical_buckets": _ADD,
     "empirical_models": _ADD,
     "event_entries": _COUNT,
@@ -24,7 +26,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "fills": _ADD,
     "halt_verifications": _COUNT,
     "halts": _COUNT,
-    "identity": _ADD,
+    "identity": _COUNT,
     "imported_fills": _REPLACE,
     "imported_ledger_rows": _REPLACE,
     "imported_orders": _REPLACE,
@@ -48,6 +50,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "postings": _ADD,
     "price_seconds": _REPLACE,
     "rejections": _KEEP,
+    "restores": _ADD,
     "risk_limits": _ADD,
     "runs": _ADD,
     "settlements": _COUNT,

@@ -118,6 +118,13 @@ GOOD: dict[str, Row] = {
     "imported_prices": {"symbol": "BTC", "second": 1, "price": 1, "doubtful": False},
     "imported_settings": {"mode": "prod", "name": "n", "value": "v"},
     "imported_sources": {"mode": "prod", "path": "p", "table_name": "t", "stamp": "s", "rows": 1, "newest": None},
+    "backups": {
+        "backup_id": 1, "kind": "base", "place": "p", "started_at": T, "finished_at": T, "bytes": 1, "error": "",
+    },
+    "drills": {"drill_id": 1, "place": "p", "at": T, "rto_seconds": 1, "rpo_seconds": 1, "error": ""},
+    "restores": {
+        "restore_id": 1, "place": "p", "target": None, "newest_at": T, "restored_at": T, "old_tag": "a", "new_tag": "b",
+    },
     "schema_migrations": {"version": 99, "name": "n", "applied_at": T},
 }  # fmt: skip
 """By table, a row that every constraint lets in once the rows that it refers to are there."""
@@ -238,6 +245,16 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "imported_prices_price_check": ("imported_prices", {"price": 0}),
     "imported_settings_mode_check": ("imported_settings", {"mode": "odd"}),
     "imported_sources_mode_check": ("imported_sources", {"mode": "odd"}),
+    "backups_bytes_check": ("backups", {"bytes": -1}),
+    "backups_check": ("backups", {"started_at": LATER}),
+    "backups_kind_check": ("backups", {"kind": "odd"}),
+    "backups_place_check": ("backups", {"place": ""}),
+    "drills_check": ("drills", {"error": "e"}),
+    "drills_place_check": ("drills", {"place": ""}),
+    "drills_rpo_seconds_check": ("drills", {"rpo_seconds": -1}),
+    "drills_rto_seconds_check": ("drills", {"rto_seconds": -1}),
+    "restores_check": ("restores", {"new_tag": "a"}),
+    "restores_place_check": ("restores", {"place": ""}),
 }
 """By the name of a check: its table, and what makes the good row a breach of it."""
 

@@ -4,7 +4,7 @@
 -- The line above each table says who writes it. Nobody else may. The comments on tables and columns, which `make schema-page`
 -- puts into docs/schema.md, say unit and source of each value.
 
--- Writer: app, once, at the first start.
+-- Writer: app and `recio restore`.
 CREATE TABLE IF NOT EXISTS identity (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     mode text NOT NULL CHECK (mode IN ('demo', 'live')),
@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS identity (
     tag text NOT NULL CHECK (tag ~ '^[0-9a-z]{8}$'),
     created_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE identity IS 'Writer: app, once, at the first start. A database belongs to one mode, one environment and one account.';
+COMMENT ON TABLE identity IS 'Writer: app and `recio restore`. A database belongs to one mode, one environment and one account. Written once, at the first start; a restore draws a new tag.';
 COMMENT ON COLUMN identity.only_row IS 'Always true: the table has one row.';
 COMMENT ON COLUMN identity.mode IS 'demo or live; from recio.toml at the first start.';
 COMMENT ON COLUMN identity.environment IS 'sim, demo or prod of the venue; from recio.toml at the first start.';
@@ -1684,3 +1684,59 @@ COMMENT ON COLUMN imported_sources.table_name IS 'The old table.';
 COMMENT ON COLUMN imported_sources.stamp IS 'What tells whether the source has changed.';
 COMMENT ON COLUMN imported_sources.rows IS 'Rows that were read.';
 COMMENT ON COLUMN imported_sources.newest IS 'The newest of its rows; NULL: no order is known.';
+
+-- Writer: `recio backup`.
+CREATE TABLE IF NOT EXISTS backups (
+    backup_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('base', 'dump')),
+    place text NOT NULL CHECK (place <> ''),
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL CHECK (finished_at >= started_at),
+    bytes bigint NOT NULL CHECK (bytes >= 0),
+    error text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE backups IS 'Writer: `recio backup`. The backups that were tried, and what became of each.';
+COMMENT ON COLUMN backups.backup_id IS 'Number of the row.';
+COMMENT ON COLUMN backups.kind IS 'base: every file of the cluster. dump: the rows of this database.';
+COMMENT ON COLUMN backups.place IS 'Its folder, or the folder that it was meant for.';
+COMMENT ON COLUMN backups.started_at IS 'UTC, by the clock of the machine that took it.';
+COMMENT ON COLUMN backups.finished_at IS 'UTC, by the clock of the machine that took it.';
+COMMENT ON COLUMN backups.bytes IS 'Bytes on the disk; 0 where it failed.';
+COMMENT ON COLUMN backups.error IS 'Why there is none. Empty: it is whole and summed.';
+
+-- Writer: `recio drill`.
+CREATE TABLE IF NOT EXISTS drills (
+    drill_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    place text NOT NULL CHECK (place <> ''),
+    at timestamptz NOT NULL,
+    rto_seconds numeric(12, 3) NOT NULL CHECK (rto_seconds >= 0),
+    rpo_seconds numeric(12, 3) CHECK (rpo_seconds >= 0),
+    error text NOT NULL DEFAULT '',
+    CHECK ((rpo_seconds IS NULL) = (error <> ''))
+);
+COMMENT ON TABLE drills IS 'Writer: `recio drill`. Backups that were restored into a server of their own and proven, or not.';
+COMMENT ON COLUMN drills.drill_id IS 'Number of the row.';
+COMMENT ON COLUMN drills.place IS 'Folder of the backup.';
+COMMENT ON COLUMN drills.at IS 'UTC, when it began, by the clock of the machine.';
+COMMENT ON COLUMN drills.rto_seconds IS 'Seconds until the restored rows were proven, or refused.';
+COMMENT ON COLUMN drills.rpo_seconds IS 'Seconds between the newest audit row that was brought back and the newest of this database. NULL: it failed.';
+COMMENT ON COLUMN drills.error IS 'What was not whole. Empty: all was proven.';
+
+-- Writer: `recio restore`.
+CREATE TABLE IF NOT EXISTS restores (
+    restore_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    place text NOT NULL CHECK (place <> ''),
+    target timestamptz,
+    newest_at timestamptz,
+    restored_at timestamptz NOT NULL,
+    old_tag text NOT NULL,
+    new_tag text NOT NULL CHECK (new_tag <> old_tag)
+);
+COMMENT ON TABLE restores IS 'Writer: `recio restore`. When this database was brought back from a backup.';
+COMMENT ON COLUMN restores.restore_id IS 'Number of the row.';
+COMMENT ON COLUMN restores.place IS 'Folder of the backup.';
+COMMENT ON COLUMN restores.target IS 'UTC, the instant that was asked for; NULL: the last that could be reached.';
+COMMENT ON COLUMN restores.newest_at IS 'UTC, of the newest audit row that was brought back; NULL: there was none.';
+COMMENT ON COLUMN restores.restored_at IS 'UTC, by the clock of the machine.';
+COMMENT ON COLUMN restores.old_tag IS 'The tag of the client order ids until then.';
+COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that the backup forgot come again, and their ids must not.';
