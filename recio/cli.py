@@ -31,6 +31,7 @@ COMMANDS = {
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
     "trades": ("history", "list trades of the past: real, on paper, imported"),
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
+    "lots": ("lots", "what was bought and how it was closed, first in first out, as CSV"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "db": ("db", "the database itself: migrate its tables, grant rights, tell its size"),
