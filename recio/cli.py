@@ -38,6 +38,7 @@ COMMANDS = {
     "backup": ("backups", "take a backup, follow the changes, or check the newest"),
     "restore": ("backups", "bring a backup back as a new data directory"),
     "drill": ("backups", "restore the newest backup beside the live database and prove it"),
+    "audit": ("audit", "who did what, when, from what to what; whether the log is whole"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""

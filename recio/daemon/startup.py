@@ -15,7 +15,7 @@ import structlog
 from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, daemon_runs, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
-from recio.db import empirical_models, general_ledger, identity
+from recio.db import audit_trail, empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
@@ -100,6 +100,7 @@ async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Rec
         await ensure_schema(connection)
         await _claim(config, venue, connection)
         await general_ledger.prove(connection)
+        await audit_trail.keep_checkpoint(connection)
         await refuse_stopped(connection)
         reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
     reached(CrashPoint.SCHEMA_COMMITTED)
@@ -115,7 +116,7 @@ async def _begin_run(
     async with transaction(pool) as connection:
         mine = await _claim(config, venue, connection)
         reached(CrashPoint.IDENTITY_CLAIMED)
-        fencing = await identity.begin_run(connection)
+        fencing = await identity.begin_run(connection, config.every_setting())
         limits = await put_in_force(connection, fencing, config.risk)
         strategies = await _strategies(connection, config)
         reached(CrashPoint.RUN_BEFORE_COMMIT)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recio import __version__
@@ -15,7 +16,7 @@ _CLAIM = """
     INSERT INTO identity (mode, environment, account, tag) VALUES ($1, $2, $3, $4)
     ON CONFLICT (only_row) DO NOTHING
 """
-_LIVE = "INSERT INTO runs (version, pid) VALUES ($1, $2) RETURNING fencing"
+_LIVE = "INSERT INTO runs (version, pid, settings) VALUES ($1, $2, $3) RETURNING fencing"
 TAG_BYTES = 4
 
 
@@ -49,6 +50,6 @@ async def bound_to(connection: Connection) -> Identity:
     return Identity(**row)
 
 
-async def begin_run(connection: Connection) -> int:
-    """Register this start; the number returned goes into every order that this run writes."""
-    return await connection.fetchval(_LIVE, __version__, os.getpid())
+async def begin_run(connection: Connection, settings: Mapping[str, object] | None = None) -> int:
+    """Register this start with its settings; the number returned goes into every order that this run writes."""
+    return await connection.fetchval(_LIVE, __version__, os.getpid(), dict(settings or {}))

@@ -182,7 +182,7 @@ async def proven(dsn: str) -> Head | None:
     async with open_pool(dsn, application_name="recio drill") as pool, transaction(pool) as connection:
         if await ensure_schema(connection):
             raise Fatal("the restored database is empty", ExitCode.DATA)
-        await general_ledger.prove(connection)
+        await general_ledger.prove(connection, whole=True)
         unproven: str | None = await connection.fetchval(_NOT_VALID)
         if unproven is not None:
             raise Fatal(f"constraint {unproven} of the restored database was never proven", ExitCode.DATA)

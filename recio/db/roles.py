@@ -15,6 +15,7 @@ _COUNT = ("INSERT", "UPDATE")
 _REPLACE = ("DELETE", "INSERT")
 _KEEP = ("DELETE", "INSERT", "UPDATE")
 WRITES: Mapping[str, tuple[str, ...]] = {
+    "audit_checkpoints": _ADD,
     "audit_log": _ADD,
     "backups": _ADD,
     "day_figures": _COUNT,

@@ -19,6 +19,7 @@ SCHEMA = "schema.sql"
 WRITING_ROOMS = {"tasks", "commands", "daemon"}
 MIGRATIONS = "recio.db.schema"
 TWO_WRITERS = {
+    "audit_log": "what people and watchers do is logged by triggers, in the transaction of whoever does it",
     "identity": "a start claims an empty database; a restore draws a new tag, before any daemon may start on it",
     "halts": "the failure detector halts by itself; a person halts and resumes, also while no daemon runs",
 }

@@ -21,7 +21,7 @@ GOOD: dict[str, Row] = {
     "identity": {
         "only_row": True, "mode": "live", "environment": "prod", "account": "a", "tag": "abcd1234", "created_at": T,
     },
-    "runs": {"fencing": 1, "version": "0", "pid": 1, "started_at": T},
+    "runs": {"fencing": 1, "version": "0", "pid": 1, "started_at": T, "settings": {}},
     "markets": {
         "ticker": TICKER, "event_ticker": EVENT, "series_ticker": "KXBTC15M", "strike_type": "greater",
         "floor_strike": 1, "cap_strike": 2, "open_time": T, "close_time": LATER, "status": "active",
@@ -118,6 +118,7 @@ GOOD: dict[str, Row] = {
     "imported_prices": {"symbol": "BTC", "second": 1, "price": 1, "doubtful": False},
     "imported_settings": {"mode": "prod", "name": "n", "value": "v"},
     "imported_sources": {"mode": "prod", "path": "p", "table_name": "t", "stamp": "s", "rows": 1, "newest": None},
+    "audit_checkpoints": {"seq": 1, "seal": "\\x00", "at": T},
     "backups": {
         "backup_id": 1, "kind": "base", "place": "p", "started_at": T, "finished_at": T, "bytes": 1, "error": "",
     },
@@ -135,6 +136,7 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "identity_mode_check": ("identity", {"mode": "odd"}),
     "identity_only_row_check": ("identity", {"only_row": False}),
     "identity_tag_check": ("identity", {"tag": "ABCD1234"}),
+    "runs_settings_check": ("runs", {"settings": []}),
     "price_seconds_price_check": ("price_seconds", {"price": 0}),
     "trades_check": ("trades", {**ENDED, "closed_at": None}),
     "trades_check1": ("trades", {**ENDED, "ended_by": None}),
@@ -264,6 +266,7 @@ REFERENCES: dict[str, tuple[str, Row]] = {
     "halt_verifications_halt_id_fkey": ("halt_verifications", {"halt_id": -1}),
     "audit_log_client_order_id_fkey": ("audit_log", {"client_order_id": "absent"}),
     "audit_log_trade_id_fkey": ("audit_log", {"trade_id": -1}),
+    "audit_checkpoints_seq_fkey": ("audit_checkpoints", {"seq": -1}),
     "loss_run_trade_id_fkey": ("loss_run", {"trade_id": -1}),
     "exit_memories_trade_id_fkey": ("exit_memories", {"trade_id": -1}),
     "trade_answers_request_id_fkey": ("trade_answers", {"request_id": -1}),

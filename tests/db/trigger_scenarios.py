@@ -220,7 +220,48 @@ async def postings_counted(connection: Connection) -> bool:
     )
 
 
+async def logged(connection: Connection, kind: str) -> bool:
+    return await connection.fetchval("SELECT count(*) = 1 FROM audit_log WHERE kind = $1", kind)
+
+
+def logs(kind: str, table: str, *before: str) -> Scenario:
+    async def scenario(connection: Connection) -> bool:
+        for each in (*before, table):
+            await insert(connection, each)
+        return await logged(connection, kind)
+
+    return scenario
+
+
+async def clearing_logged(connection: Connection) -> bool:
+    await insert(connection, "halts")
+    await change(connection, "halts", {"cleared_at": LATER, "cleared_by": "me"})
+    return await logged(connection, "halt cleared")
+
+
+async def lower_limit_logged(connection: Connection) -> bool:
+    await insert(connection, "runs")
+    await insert(connection, "risk_limits", {"amount": 3})
+    await insert(connection, "runs", {"fencing": 2})
+    await insert(connection, "risk_limits", {"fencing": 2, "amount": 2})
+    return await logged(connection, "limit changed")
+
+
+async def settings_logged(connection: Connection) -> bool:
+    for fencing, value in ((1, 5), (2, 5), (3, 6)):
+        await insert(connection, "runs", {"fencing": fencing, "settings": {"risk.max_open_trades": value}})
+    return await logged(connection, "settings changed")
+
+
 SCENARIOS: Mapping[str, Scenario] = {
+    "switches_are_logged": logs("switch turned", "switches"),
+    "halts_are_logged": logs("halt set", "halts"),
+    "cleared_halts_are_logged": clearing_logged,
+    "limit_grants_are_logged": logs("limit granted", "limit_grants", "runs"),
+    "changed_limits_are_logged": lower_limit_logged,
+    "trade_requests_are_logged": logs("trade asked for", "trade_requests"),
+    "trade_closes_are_logged": logs("close asked for", "trade_closes", "trades"),
+    "changed_settings_are_logged": settings_logged,
     "audit_log_is_append_only": append_only("audit_log", "kind"),
     "audit_log_rows_are_sealed": sealed,
     "empirical_buckets_are_append_only": append_only("empirical_buckets", "samples", ("empirical_models",)),

@@ -26,13 +26,15 @@ CREATE TABLE IF NOT EXISTS runs (
     fencing bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version text NOT NULL,
     pid integer NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT now()
+    started_at timestamptz NOT NULL DEFAULT now(),
+    settings jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(settings) = 'object')
 );
 COMMENT ON TABLE runs IS 'Writer: app, one row per start of the daemon. `fencing` is the number of the run; each order carries that of its run.';
 COMMENT ON COLUMN runs.fencing IS 'Number of the run; each order carries that of its run.';
 COMMENT ON COLUMN runs.version IS 'Version of recio that ran.';
 COMMENT ON COLUMN runs.pid IS 'Process number of the daemon.';
 COMMENT ON COLUMN runs.started_at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN runs.settings IS 'Every setting that it ran with, by section.key, without DSN and key.';
 
 -- Writer: discovery.
 CREATE TABLE IF NOT EXISTS markets (
@@ -348,7 +350,7 @@ COMMENT ON COLUMN switches.set_by IS 'A person''s name.';
 COMMENT ON COLUMN switches.why IS 'The reason, in words, as whoever did it gave it.';
 CREATE INDEX IF NOT EXISTS switches_by_name ON switches (name, switch_id);
 
--- Writer: trade_manager.
+-- Writer: trade_manager and failure_detector and app and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`.
 CREATE TABLE IF NOT EXISTS audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -358,7 +360,7 @@ CREATE TABLE IF NOT EXISTS audit_log (
     detail jsonb NOT NULL,
     seal bytea NOT NULL
 );
-COMMENT ON TABLE audit_log IS 'Writer: trade_manager. What was decided and done, written in the same transaction. Append-only.';
+COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
 COMMENT ON COLUMN audit_log.seq IS 'Number of the row, ascending; gaps are transactions that were rolled back.';
 COMMENT ON COLUMN audit_log.at IS 'UTC, by the clock of whoever did it.';
 COMMENT ON COLUMN audit_log.kind IS 'What was decided or done.';
@@ -1740,3 +1742,96 @@ COMMENT ON COLUMN restores.newest_at IS 'UTC, of the newest audit row that was b
 COMMENT ON COLUMN restores.restored_at IS 'UTC, by the clock of the machine.';
 COMMENT ON COLUMN restores.old_tag IS 'The tag of the client order ids until then.';
 COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that the backup forgot come again, and their ids must not.';
+
+-- What people and watchers do is logged by the database itself, in the transaction that does it: who, when, from, to.
+CREATE OR REPLACE FUNCTION log_deed(deed text, told jsonb, of_trade bigint DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (clock_timestamp(), deed, of_trade, jsonb_strip_nulls(told))
+$$;
+CREATE OR REPLACE FUNCTION log_switch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('switch turned', jsonb_build_object('name', NEW.name, 'by', NEW.set_by, 'why', NEW.why, 'to', NEW.is_on,
+        'from', coalesce((SELECT s.is_on FROM switches AS s WHERE s.name = NEW.name AND s.switch_id < NEW.switch_id
+            ORDER BY s.switch_id DESC LIMIT 1), true)));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER switches_are_logged AFTER INSERT ON switches
+    FOR EACH ROW EXECUTE FUNCTION log_switch();
+CREATE OR REPLACE FUNCTION log_halt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM log_deed('halt set', jsonb_build_object('halt', NEW.halt_id, 'level', NEW.level, 'cause', NEW.cause, 'by', NEW.set_by));
+    ELSE
+        PERFORM log_deed('halt cleared', jsonb_build_object('halt', NEW.halt_id, 'cause', NEW.cause, 'by', NEW.cleared_by));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER halts_are_logged AFTER INSERT ON halts
+    FOR EACH ROW EXECUTE FUNCTION log_halt();
+CREATE OR REPLACE TRIGGER cleared_halts_are_logged AFTER UPDATE OF cleared_at ON halts
+    FOR EACH ROW WHEN (OLD.cleared_at IS NULL AND NEW.cleared_at IS NOT NULL) EXECUTE FUNCTION log_halt();
+CREATE OR REPLACE FUNCTION log_limit() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was numeric;
+BEGIN
+    IF TG_TABLE_NAME = 'limit_grants' THEN
+        SELECT l.amount INTO was FROM risk_limits AS l WHERE l.name = NEW.name ORDER BY l.fencing DESC LIMIT 1;
+        PERFORM log_deed('limit granted', jsonb_build_object('name', NEW.name, 'from', was::text, 'to', NEW.amount::text,
+            'by', NEW.granted_by));
+    ELSE
+        SELECT l.amount INTO was FROM risk_limits AS l WHERE l.name = NEW.name AND l.fencing < NEW.fencing
+            ORDER BY l.fencing DESC LIMIT 1;
+        IF was <> NEW.amount THEN
+            PERFORM log_deed('limit changed', jsonb_build_object('name', NEW.name, 'from', was::text, 'to', NEW.amount::text,
+                'run', NEW.fencing));
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER limit_grants_are_logged AFTER INSERT ON limit_grants
+    FOR EACH ROW EXECUTE FUNCTION log_limit();
+CREATE OR REPLACE TRIGGER changed_limits_are_logged AFTER INSERT ON risk_limits
+    FOR EACH ROW EXECUTE FUNCTION log_limit();
+CREATE OR REPLACE FUNCTION log_request() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('trade asked for', jsonb_build_object('request', NEW.request_id, 'ticker', NEW.ticker, 'side', NEW.side,
+        'quantity', NEW.quantity::text, 'price', NEW.price::text, 'by', NEW.asked_by, 'why', NEW.why));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER trade_requests_are_logged AFTER INSERT ON trade_requests
+    FOR EACH ROW EXECUTE FUNCTION log_request();
+CREATE OR REPLACE FUNCTION log_close() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('close asked for', jsonb_build_object('floor', NEW.floor::text, 'by', NEW.asked_by, 'why', NEW.why),
+        NEW.trade_id);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER trade_closes_are_logged AFTER INSERT OR UPDATE ON trade_closes
+    FOR EACH ROW EXECUTE FUNCTION log_close();
+-- Each setting that differs from those of the run before: [from, to].
+CREATE OR REPLACE FUNCTION log_settings() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was jsonb;
+    changed jsonb;
+BEGIN
+    SELECT r.settings INTO was FROM runs AS r WHERE r.fencing < NEW.fencing ORDER BY r.fencing DESC LIMIT 1;
+    SELECT jsonb_object_agg(key, jsonb_build_array(was -> key, NEW.settings -> key)) INTO changed
+    FROM (SELECT jsonb_object_keys(was || NEW.settings) AS key) AS every
+    WHERE was -> key IS DISTINCT FROM NEW.settings -> key;
+    IF changed IS NOT NULL THEN
+        PERFORM log_deed('settings changed', jsonb_build_object('run', NEW.fencing, 'changed', changed));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER changed_settings_are_logged AFTER INSERT ON runs
+    FOR EACH ROW EXECUTE FUNCTION log_settings();
+
+-- Writer: app, at a start.
+CREATE TABLE IF NOT EXISTS audit_checkpoints (
+    seq bigint PRIMARY KEY REFERENCES audit_log,
+    seal bytea NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE audit_checkpoints IS 'Writer: app, at a start. Rows of the audit log up to which the chain was once proven, so that a start reads what came since. `recio audit` reads it whole.';
+COMMENT ON COLUMN audit_checkpoints.seq IS 'The row of the audit log.';
+COMMENT ON COLUMN audit_checkpoints.seal IS 'Its seal at that time.';
+COMMENT ON COLUMN audit_checkpoints.at IS 'UTC, by the database''s clock.';
