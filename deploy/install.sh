@@ -228,7 +228,7 @@ END
 
 write_units() {
     local each systemd
-    for each in "$here"/systemd/*.service; do
+    for each in "$here"/systemd/*.service "$here"/systemd/*.timer; do
         put "/etc/systemd/system/$(basename "$each")" 0644 root:root < "$each"
     done
     systemd=$(systemctl --version | awk 'NR == 1 { print $2 }')
@@ -277,6 +277,11 @@ carry_over() {
 start_unit() {
     if is_up; then run systemctl daemon-reload; fi
     run systemctl enable --quiet "$unit"
+    # Of the one installation; several accounts on a machine have timers of their own making.
+    if [ -z "$instance" ]; then
+        run systemctl enable --quiet recio-backup.timer recio-drill.timer
+        if is_up && [ "$start" = yes ]; then run systemctl start recio-backup.timer recio-drill.timer; fi
+    fi
     [ "$start" = yes ] && is_up || return 0
     run systemctl restart "$unit"
     [ "$dry" = yes ] || say "$(systemctl show --value -p ActiveState "$unit"): $(systemctl show --value -p StatusText "$unit")"
@@ -289,6 +294,12 @@ remove_all() {
         if is_up; then run systemctl stop "$(basename "$each")"; fi
         run systemctl disable --quiet "$(basename "$each")"
     done
+    for each in recio-backup.timer recio-drill.timer recio-stream.service; do
+        [ -e "/etc/systemd/system/$each" ] || continue
+        if is_up; then run systemctl stop "$each"; fi
+        run systemctl disable --quiet "$each"
+    done
+    run rm -rf /etc/systemd/system/recio-backup.* /etc/systemd/system/recio-drill.* /etc/systemd/system/recio-stream.service
     run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio@.service /etc/systemd/system/recio-failed@.service \
         /etc/systemd/system/recio.service.d /etc/systemd/system/recio@.service.d /usr/local/bin/recio /opt/recio \
         /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio

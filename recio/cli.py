@@ -126,7 +126,11 @@ def _guarded(command: Callable[[], ExitCode | None], name: str) -> ExitCode:
             leading_fault,  # all of it is loaded by now, and would delay a command's beginning
         )
 
-        return _explain(leading_fault(error))
+        fault = leading_fault(error)
+        if isinstance(fault, BrokenPipeError):
+            _point_nowhere(sys.stdout)
+            return ExitCode.OK
+        return _explain(fault)
 
 
 def _point_nowhere(stream: TextIO) -> None:

@@ -103,6 +103,8 @@ async def grant(connection: Connection, role: str, kind: Kind) -> None:
         f"GRANT CONNECT ON DATABASE {database} TO {name}",
         f"GRANT USAGE ON SCHEMA {schema} TO {name}",
         f"GRANT SELECT {every_table} TO {name}",
+        # A dump holds where each number goes on.
+        f"GRANT SELECT ON ALL SEQUENCES IN SCHEMA {schema} TO {name}",
     ]
     if kind is Kind.APPLICATION:
         # An import collects its prices in a table of its session.

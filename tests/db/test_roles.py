@@ -6,11 +6,15 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
 import pytest
 
+from recio.db.backups import Kind as BackupKind
+from recio.db.backups import take
+from recio.db.client_programs import Client
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.pool import open_pool
@@ -145,6 +149,14 @@ async def test_a_reader_reads_every_table_and_view_and_writes_none(database_dsn:
         for table in WRITES:
             with pytest.raises(asyncpg.InsufficientPrivilegeError):
                 await theirs.execute(f"INSERT INTO {table} DEFAULT VALUES")
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.parametrize("role", ROLES)
+async def test_both_can_take_a_dump(database_dsn: str, postgres: EmbeddedServer, tmp_path: Path, role: str):
+    client = Client(dsn=as_role(database_dsn, role), programs=postgres.place.binaries / "bin")
+    made = await take(client, tmp_path, BackupKind.DUMP, datetime.now(UTC))
+    assert made.bytes > 10_000
 
 
 @pytest.mark.usefixtures("roles")

@@ -30,12 +30,17 @@ def analysed(*arguments: str) -> subprocess.CompletedProcess[str]:
 def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
     """With a program where theirs will be: that it is there is the installation's affair."""
     program = shutil.which("true")
-    for unit in UNITS.glob("*.service"):
+    for unit in (*UNITS.glob("*.service"), *UNITS.glob("*.timer")):
         text = re.sub(
-            r"^(ExecStart=)\S+", rf"\g<1>{program}", unit.read_text(encoding="utf-8"), flags=re.MULTILINE
+            r"^(ExecStart=|ExecStartPre=\+)\S+",
+            rf"\g<1>{program}",
+            unit.read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
         )
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
     names = [tmp_path / "recio.service", tmp_path / "recio@one.service", tmp_path / "recio-failed@a.service"]
+    names += [tmp_path / f"recio-{each}.service" for each in ("backup", "drill", "stream")]
+    names += [tmp_path / f"recio-{each}.timer" for each in ("backup", "drill")]
     done = analysed("verify", "--man=no", *map(str, names))
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
