@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session
+.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session realism
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -134,6 +134,10 @@ imports: .venv/developer
 # The page of tables and columns, from their comments in schema.sql.
 schema-page: .venv/developer
 	$(BIN)/python -m tests.schema_page
+
+# How like the recordings in RECIO_DATA the simulated market is; two minutes of one core.
+realism: .venv/developer
+	$(BIN)/python -m benchmarks.realism
 
 # The page of how good the probabilities were, from the recordings in RECIO_DATA; two minutes of one core.
 evidence: .venv/developer

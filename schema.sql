@@ -250,15 +250,19 @@ CREATE TABLE IF NOT EXISTS settlements (
     settled_at timestamptz NOT NULL,
     revenue_cents bigint NOT NULL,
     revision integer NOT NULL DEFAULT 1 CHECK (revision > 0),
+    set_by text NOT NULL DEFAULT '',
     CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );
-COMMENT ON TABLE settlements IS 'Writer: trade_manager. How the markets settled that the account held. The venue may correct itself later: the row is its last word, and each word before has its own posting.';
+COMMENT ON TABLE settlements IS 'Writer: trade_manager. How the markets settled that the account held. The venue may correct itself later: the row is its last word, and each word before has its own posting. A person may settle a market whose end cannot be known (settlement_requests); any word of the venue outweighs that.';
 COMMENT ON COLUMN settlements.ticker IS 'The venue''s name of the market.';
 COMMENT ON COLUMN settlements.result IS 'yes, no or scalar, from the venue.';
 COMMENT ON COLUMN settlements.value IS 'Dollars that one contract of YES pays; one of NO pays the rest of the dollar.';
 COMMENT ON COLUMN settlements.settled_at IS 'UTC, from the venue.';
 COMMENT ON COLUMN settlements.revenue_cents IS 'Cents that the venue says it paid for the position.';
 COMMENT ON COLUMN settlements.revision IS 'Which word of the venue this is, from 1; it may correct itself.';
+COMMENT ON COLUMN settlements.set_by IS 'Who settled it by hand. Empty: the venue.';
+
+CREATE INDEX IF NOT EXISTS settlements_by_hand ON settlements (settled_at) WHERE set_by <> '';
 
 -- Writer: failure_detector and `recio halt`; `recio resume` clears.
 CREATE TABLE IF NOT EXISTS halts (
@@ -325,12 +329,25 @@ CREATE TABLE IF NOT EXISTS opening_balances (
     ledger_cash numeric(18, 6) NOT NULL,
     halts_before bigint NOT NULL
 );
-COMMENT ON TABLE opening_balances IS 'Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened before the ledger began. The newest row is in force. A new one needs a person''s consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.';
+COMMENT ON TABLE opening_balances IS 'Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened before the ledger began. The newest row is in force. A new one needs movements that the venue lists (cash_movements) or a person''s consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.';
 COMMENT ON COLUMN opening_balances.opening_balance_id IS 'Number of the row; the newest is in force.';
 COMMENT ON COLUMN opening_balances.at IS 'UTC, by recio''s clock.';
 COMMENT ON COLUMN opening_balances.venue_balance IS 'Dollars, from the venue.';
 COMMENT ON COLUMN opening_balances.ledger_cash IS 'Dollars: the ledger''s cash at that moment.';
 COMMENT ON COLUMN opening_balances.halts_before IS 'The newest halt then; a new row needs a halt about cash, newer than this, that somebody cleared.';
+
+-- Writer: account_sync.
+CREATE TABLE IF NOT EXISTS cash_movements (
+    name text PRIMARY KEY CHECK (name <> ''),
+    amount numeric(18, 6) NOT NULL,
+    at timestamptz NOT NULL,
+    opening_balance_id bigint NOT NULL REFERENCES opening_balances
+);
+COMMENT ON TABLE cash_movements IS 'Writer: account_sync. Money that was moved at the venue without a trade, and the opening balance that has it in it.';
+COMMENT ON COLUMN cash_movements.name IS 'The kind and the venue''s own number: one of each.';
+COMMENT ON COLUMN cash_movements.amount IS 'Dollars, from the venue; negative: it left the account.';
+COMMENT ON COLUMN cash_movements.at IS 'UTC, from the venue.';
+COMMENT ON COLUMN cash_movements.opening_balance_id IS 'The opening balance that has it in it.';
 
 -- Writer: `recio switch`.
 CREATE TABLE IF NOT EXISTS switches (
@@ -811,6 +828,35 @@ COMMENT ON COLUMN trade_closes.asked_by IS 'A person''s name.';
 COMMENT ON COLUMN trade_closes.why IS 'The reason, in words, as whoever did it gave it.';
 COMMENT ON COLUMN trade_closes.asked_at IS 'UTC, by the database''s clock.';
 
+-- Writer: `recio settle`.
+CREATE TABLE IF NOT EXISTS settlement_requests (
+    request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    ticker text NOT NULL CHECK (ticker <> ''),
+    value numeric(6, 4) NOT NULL CHECK (value BETWEEN 0 AND 1),
+    asked_by text NOT NULL CHECK (asked_by <> ''),
+    why text NOT NULL CHECK (why <> ''),
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE settlement_requests IS 'Writer: `recio settle`. Markets that a person wants settled, because the venue''s word cannot be read or does not come.';
+COMMENT ON COLUMN settlement_requests.request_id IS 'Number of the request.';
+COMMENT ON COLUMN settlement_requests.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN settlement_requests.value IS 'Dollars that one contract of YES pays.';
+COMMENT ON COLUMN settlement_requests.asked_by IS 'A person''s name.';
+COMMENT ON COLUMN settlement_requests.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN settlement_requests.asked_at IS 'UTC, by the database''s clock.';
+-- Writer: trade_manager.
+CREATE TABLE IF NOT EXISTS settlement_answers (
+    request_id bigint PRIMARY KEY REFERENCES settlement_requests,
+    accepted boolean NOT NULL,
+    sentence text NOT NULL,
+    answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE settlement_answers IS 'Writer: trade_manager. Written in the transaction that carries the request out, in the order of their numbers.';
+COMMENT ON COLUMN settlement_answers.request_id IS 'The request.';
+COMMENT ON COLUMN settlement_answers.accepted IS 'Whether the market was settled so.';
+COMMENT ON COLUMN settlement_answers.sentence IS 'The answer, in words.';
+COMMENT ON COLUMN settlement_answers.answered_at IS 'UTC, by the database''s clock.';
+
 -- Writer: shadow.
 CREATE TABLE IF NOT EXISTS paper_trades (
     paper_trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -1258,9 +1304,13 @@ CREATE OR REPLACE FUNCTION add_to_position(market text, bought fills, dollars nu
 $$;
 
 -- The venue reports fee and rounding as one amount. This is the rounding in it: balances are aligned to $0.0001, less
--- rebates. The fee formula rounds up to $0.000001. If the formula does not explain the amount, all of it is fee.
+-- rebates, and to $0.01 in accounts of members who are not direct. The fee formula rounds up to $0.000001. If neither explains
+-- the amount, all of it is fee.
 CREATE OR REPLACE FUNCTION fee_rounding(charged fills) RETURNS numeric LANGUAGE sql STABLE AS $$
-    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001 THEN charged.fee - model.fee ELSE 0 END
+    SELECT CASE WHEN abs(charged.fee - model.fee) <= 0.001
+            OR (abs(charged.fee - model.fee) < 0.01 AND (own_price(CASE charged.book_side WHEN 'bid' THEN 'yes' ELSE 'no' END,
+                charged.price) * charged.quantity + charged.fee) % 0.01 = 0)
+        THEN charged.fee - model.fee ELSE 0 END
     FROM (SELECT ceil(0.07 * m.fee_multiplier * charged.quantity * charged.price * (1 - charged.price) * 1000000)
         / 1000000 AS fee FROM markets AS m
         WHERE m.ticker = charged.ticker AND charged.is_taker AND m.fee_multiplier IS NOT NULL
@@ -1349,10 +1399,11 @@ BEGIN
     RETURN true;
 END $$;
 
--- The venue's later word on a market that it has settled before: the row, the money and the trade that it ended follow it.
--- A word that is older than the last, or says the same, changes nothing.
+-- A later word on a market that is settled: the row, the money and the trade that it ended follow it.
+-- A word of the venue that is older than its last, or says the same, changes nothing. What a person settled yields to any word of
+-- the venue, and to a person's next one; what the venue settled never yields to a person.
 CREATE OR REPLACE FUNCTION correct_settlement(
-    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, moment timestamptz,
+    on_ticker text, outcome text, worth numeric, happened timestamptz, revenue bigint, by_whom text, moment timestamptz,
     OUT is_new boolean, OUT of_trade bigint
 ) LANGUAGE plpgsql AS $$
 DECLARE
@@ -1364,13 +1415,21 @@ DECLARE
     paid numeric;
 BEGIN
     SELECT * INTO was FROM settlements AS s WHERE s.ticker = on_ticker FOR UPDATE;
-    is_new := worth <> was.value AND happened >= was.settled_at;
+    is_new := CASE WHEN was.set_by = '' THEN by_whom = '' AND worth <> was.value AND happened >= was.settled_at
+        ELSE by_whom = '' OR worth <> was.value END;
     IF is_new IS NOT TRUE THEN
         is_new := false;
         RETURN;
     END IF;
     UPDATE settlements AS s SET result = outcome, value = worth, settled_at = happened, revenue_cents = revenue,
-        revision = s.revision + 1 WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+        set_by = by_whom, revision = s.revision + (worth <> was.value)::integer
+        WHERE s.ticker = on_ticker RETURNING s.* INTO seen;
+    IF seen.value = was.value THEN
+        SELECT t.trade_id INTO of_trade FROM trades AS t WHERE t.ended_by = 'settlement' AND t.ticker = on_ticker;
+        INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement confirmed', of_trade,
+            jsonb_build_object('ticker', on_ticker, 'value', seen.value::text, 'set by', was.set_by));
+        RETURN;
+    END IF;
     SELECT * INTO held FROM posted_position(on_ticker);
     difference := settled_worth(seen.value, held.yes, held.no) - settled_worth(was.value, held.yes, held.no);
     INSERT INTO ledger_transactions (at, kind, ticker, revision) VALUES (happened, 'correction', on_ticker, seen.revision)
@@ -1380,7 +1439,8 @@ BEGIN
     UPDATE trades AS t SET payout = own_price(t.side, seen.value) * (t.entry_quantity - t.exit_quantity)
         WHERE t.ticker = on_ticker AND t.ended_by = 'settlement' RETURNING t.trade_id, t.payout INTO of_trade, paid;
     INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (moment, 'settlement corrected', of_trade, jsonb_build_object(
-        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text));
+        'ticker', on_ticker, 'from', was.value::text, 'to', seen.value::text, 'revision', seen.revision, 'payout', paid::text,
+        'set by', by_whom));
 END $$;
 
 -- What each counter must be, from the rows that it counts.
@@ -1835,3 +1895,58 @@ COMMENT ON TABLE audit_checkpoints IS 'Writer: app, at a start. Rows of the audi
 COMMENT ON COLUMN audit_checkpoints.seq IS 'The row of the audit log.';
 COMMENT ON COLUMN audit_checkpoints.seal IS 'Its seal at that time.';
 COMMENT ON COLUMN audit_checkpoints.at IS 'UTC, by the database''s clock.';
+
+-- Writer: `recio score --parity`.
+CREATE TABLE IF NOT EXISTS parity_days (
+    day date NOT NULL,
+    strategy text NOT NULL CHECK (strategy <> ''),
+    trades integer NOT NULL,
+    orders integer NOT NULL,
+    unrecorded integer NOT NULL CHECK (unrecorded BETWEEN 0 AND orders),
+    decisions integer NOT NULL CHECK (decisions >= 0),
+    decided_otherwise integer NOT NULL CHECK (decided_otherwise >= 0),
+    live_contracts numeric(14, 2) NOT NULL CHECK (live_contracts >= 0),
+    paper_contracts numeric(14, 2) NOT NULL CHECK (paper_contracts >= 0),
+    price_difference numeric(18, 6) NOT NULL,
+    fee_difference numeric(18, 6) NOT NULL,
+    compared integer NOT NULL CHECK (compared BETWEEN 0 AND trades),
+    live_pnl numeric(18, 6) NOT NULL,
+    paper_pnl numeric(18, 6) NOT NULL,
+    closes integer NOT NULL CHECK (closes BETWEEN 0 AND compared),
+    squares numeric(30, 12) NOT NULL CHECK (squares >= 0),
+    luck numeric(30, 12) NOT NULL CHECK (luck >= 0),
+    span_closes integer NOT NULL CHECK (span_closes >= closes),
+    span_difference numeric(18, 6) NOT NULL,
+    span_low numeric(18, 6),
+    span_high numeric(18, 6) CHECK (span_high >= span_low),
+    parted boolean NOT NULL,
+    made_at timestamptz NOT NULL,
+    PRIMARY KEY (day, strategy),
+    CHECK ((span_low IS NULL) = (span_high IS NULL)),
+    CONSTRAINT parity_days_parted CHECK (parted = coalesce(span_low > 0 OR span_high < 0, false))
+);
+COMMENT ON TABLE parity_days IS 'Writer: `recio score --parity`. Live beside what replay and paper say of the same instants: a row for each day of UTC and strategy. Differences are live less paper; span_ columns are over the last four weeks, and parted says beyond chance.';
+COMMENT ON COLUMN parity_days.day IS 'Day of UTC.';
+COMMENT ON COLUMN parity_days.strategy IS 'Name of the strategy in recio.toml.';
+COMMENT ON COLUMN parity_days.trades IS 'Trades that ended that day.';
+COMMENT ON COLUMN parity_days.orders IS 'Orders that were compared.';
+COMMENT ON COLUMN parity_days.unrecorded IS 'Orders of which no book was recorded when they arrived.';
+COMMENT ON COLUMN parity_days.decisions IS 'Decisions that were made again.';
+COMMENT ON COLUMN parity_days.decided_otherwise IS 'Decisions that came out otherwise.';
+COMMENT ON COLUMN parity_days.live_contracts IS 'Contracts that were filled.';
+COMMENT ON COLUMN parity_days.paper_contracts IS 'Contracts that paper fills.';
+COMMENT ON COLUMN parity_days.price_difference IS 'Dollars, live less paper: of prices.';
+COMMENT ON COLUMN parity_days.fee_difference IS 'Dollars, live less paper: of fees.';
+COMMENT ON COLUMN parity_days.compared IS 'Trades that both have.';
+COMMENT ON COLUMN parity_days.live_pnl IS 'Dollars of net profit, live.';
+COMMENT ON COLUMN parity_days.paper_pnl IS 'Dollars of net profit, on paper.';
+COMMENT ON COLUMN parity_days.closes IS 'Closes that the compared trades were decided by.';
+COMMENT ON COLUMN parity_days.squares IS 'Dollars squared: of the differences of closes.';
+COMMENT ON COLUMN parity_days.luck IS 'Dollars squared: what chance explains.';
+COMMENT ON COLUMN parity_days.span_closes IS 'Closes of the last four weeks.';
+COMMENT ON COLUMN parity_days.span_difference IS 'Dollars, live less paper, over the last four weeks.';
+COMMENT ON COLUMN parity_days.span_low IS 'Dollars: lower end of its interval; NULL: too few closes.';
+COMMENT ON COLUMN parity_days.span_high IS 'Dollars: upper end of its interval; NULL: too few closes.';
+COMMENT ON COLUMN parity_days.parted IS 'Whether they differ beyond chance.';
+COMMENT ON COLUMN parity_days.made_at IS 'UTC, by recio''s clock.';
+CREATE INDEX IF NOT EXISTS parity_days_by_strategy ON parity_days (strategy, day DESC);

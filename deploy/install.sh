@@ -46,6 +46,7 @@ done
 
 account=recio${instance:+-$instance}
 unit=recio${instance:+@$instance}.service
+parity=recio-parity${instance:+@$instance}.timer
 drop_ins=/etc/systemd/system/recio${instance:+@}.service.d
 config=/etc/recio/${instance:-recio}.toml
 key_place=/etc/recio/${instance:-kalshi}.pem
@@ -276,7 +277,7 @@ carry_over() {
 
 start_unit() {
     if is_up; then run systemctl daemon-reload; fi
-    run systemctl enable --quiet "$unit"
+    run systemctl enable --quiet "$unit" "$parity"
     # Of the one installation; several accounts on a machine have timers of their own making.
     if [ -z "$instance" ]; then
         run systemctl enable --quiet recio-backup.timer recio-drill.timer
@@ -284,6 +285,7 @@ start_unit() {
     fi
     [ "$start" = yes ] && is_up || return 0
     run systemctl restart "$unit"
+    run systemctl start "$parity"
     [ "$dry" = yes ] || say "$(systemctl show --value -p ActiveState "$unit"): $(systemctl show --value -p StatusText "$unit")"
 }
 
@@ -300,6 +302,13 @@ remove_all() {
         run systemctl disable --quiet "$each"
     done
     run rm -rf /etc/systemd/system/recio-backup.* /etc/systemd/system/recio-drill.* /etc/systemd/system/recio-stream.service
+    for each in /etc/systemd/system/timers.target.wants/recio-parity*.timer; do
+        [ -L "$each" ] || continue
+        if is_up; then run systemctl stop "$(basename "$each")"; fi
+        run systemctl disable --quiet "$(basename "$each")"
+    done
+    run rm -rf /etc/systemd/system/recio-parity.service /etc/systemd/system/recio-parity@.service \
+        /etc/systemd/system/recio-parity.timer /etc/systemd/system/recio-parity@.timer
     run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio@.service /etc/systemd/system/recio-failed@.service \
         /etc/systemd/system/recio.service.d /etc/systemd/system/recio@.service.d /usr/local/bin/recio /opt/recio \
         /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio

@@ -6,8 +6,10 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import threading
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from typing import NoReturn, Protocol, TextIO, cast
 
@@ -33,6 +35,7 @@ COMMANDS = {
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "lots": ("lots", "what was bought and how it was closed, first in first out, as CSV"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
+    "settle": ("settle", "settle a market by hand whose end the venue does not tell"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "db": ("db", "the database itself: migrate its tables, grant rights, tell its size"),
     "backup": ("backups", "take a backup, follow the changes, or check the newest"),
@@ -42,8 +45,14 @@ COMMANDS = {
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""
-ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "limits"})
+ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "settle", "limits"})
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
+
+
+LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "check", "limits"})
+"""Commands that say nothing until they are done, and may take longer than anybody waits in silence."""
+FIRST_SIGN, NEXT_SIGN = 2.0, 5.0
+"""Host seconds until somebody at a terminal is told that a command is at work, and between two such words."""
 
 
 class CommandFile(Protocol):
@@ -56,7 +65,36 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Parse, run, and end with one of the exit codes that the README lists."""
     open_closed_descriptors()
     given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(int(_guarded(lambda: _command(given), _asked(given))))
+    with _signs_of_life(_asked(given)):
+        code = _guarded(lambda: _command(given), _asked(given))
+    sys.exit(int(code))
+
+
+@contextmanager
+def _signs_of_life(name: str) -> Generator[None]:
+    """Whoever sits at a terminal is told that it goes on; what is written elsewhere is left as it is."""
+    if name not in LENGTHY or sys.stderr is None or not sys.stderr.isatty():
+        yield
+        return
+    done = threading.Event()
+
+    def tell() -> None:
+        began = time.monotonic()
+        wait = FIRST_SIGN
+        while not done.wait(wait):
+            with suppress(OSError):
+                print(
+                    f"recio: {name} is at work ({time.monotonic() - began:.0f} s)",
+                    file=sys.stderr,
+                    flush=True,
+                )
+            wait = NEXT_SIGN
+
+    threading.Thread(target=tell, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 def _command(arguments: Sequence[str]) -> ExitCode | None:

@@ -9,6 +9,7 @@ import json
 import logging
 import re
 import sys
+import textwrap
 from collections import deque
 from collections.abc import Iterable, MutableMapping
 from dataclasses import dataclass
@@ -135,22 +136,41 @@ def text_line(event: MutableMapping[str, Any]) -> str:
     at = str(event.pop("at", ""))
     mark = LEVEL_MARKS.get(str(event.pop("level", "info")), " ")
     phrase = str(event.pop("event", ""))
+    if not phrase.startswith("task "):
+        event.pop("task", None)  # on every line: only where it is the subject a person needs it
     trace = event.pop("exception", None)
     sentence = event.pop("sentence", None)
-    fields = " ".join(f"{key}={_short(value)}" for key, value in event.items())
-    parts = [at[11:19] or "--:--:--", mark, phrase.ljust(EVENT_WIDTH), *([str(sentence)] if sentence else [])]
+    fields = " ".join(f"{key}={_short(value)}" for key, value in event.items() if value is not None)
+    parts = [
+        at[11:19] or "--:--:--",
+        mark,
+        phrase.ljust(EVENT_WIDTH),
+        *([_visible(str(sentence))] if sentence else []),
+    ]
     line = " ".join([*parts, fields]).rstrip()
     return f"{line}\n{trace}" if trace else line
 
 
+def _visible(text: str) -> str:
+    """What somebody else wrote must not move the cursor of whoever reads it, nor begin a line of its own."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
+    )
+
+
 def _short(value: object) -> str:
-    text = value if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
+    text = _visible(value) if isinstance(value, str) else json.dumps(value, default=str, ensure_ascii=False)
     return f'"{text}"' if " " in text and not text.startswith(("{", "[")) else text
 
 
+ORDER_OF_TRADE = re.compile(r"recio-[0-9a-z]{8}-(\d+)-(?:entry|exit)-\d+")
 LEVELS = ("debug", "info", "warning", "error")
 COLOURS = {"warning": "\x1b[33m", "error": "\x1b[31m", "critical": "\x1b[31m"}
 PLAIN = "\x1b[0m"
+INDENT = " " * 11
+"""Below the phrase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +181,8 @@ class Wanted:
     """This one and graver ones."""
     trade: int | None = None
     text: str = ""
-    """A market, an order, a task: some field has it, or the phrase."""
+    """A market, an order, a source: some field has it, or the phrase."""
+    task: str = ""
     since: str = ""
     """The beginning of a time as the lines have it: 2026-11-29 or 2026-11-29T12:30."""
 
@@ -170,7 +191,8 @@ class Wanted:
         grave = LEVELS.index(level) if level in LEVELS else len(LEVELS)
         return (
             grave >= LEVELS.index(self.level)
-            and (self.trade is None or event.get("trade") == self.trade)
+            and (self.trade is None or self.trade in _trades_of(event))
+            and (not self.task or event.get("task") == self.task)
             and (not self.text or any(self.text in str(value) for value in event.values()))
             and str(event.get("at", "")) >= self.since
         )
@@ -179,8 +201,25 @@ class Wanted:
 EVERYTHING = Wanted()
 
 
-def tail(lines: Iterable[str], out: TextIO, wanted: Wanted = EVERYTHING, *, colour: bool = False) -> None:
+def _trades_of(event: MutableMapping[str, Any]) -> set[object]:
+    """The trades that a line is about; an order carries its trade's number in its own name."""
+    order = ORDER_OF_TRADE.fullmatch(str(event.get("order", "")))
+    trades = event.get("trades")
+    listed: set[object] = set(cast("list[object]", trades)) if isinstance(trades, list) else set()
+    return {event.get("trade"), int(order[1]) if order else None} | listed
+
+
+def tail(
+    lines: Iterable[str],
+    out: TextIO,
+    wanted: Wanted = EVERYTHING,
+    *,
+    colour: bool = False,
+    columns: int | None = None,
+) -> None:
     """Render JSON log lines for a person; a line that is not one of ours is shown as it is, unless some are asked for.
+
+    A line longer than `columns` goes on below, indented; None: it stays one line, for whoever searches in it.
 
     A day is told when it changes, and at the beginning for whoever watches in colour.
     """
@@ -195,13 +234,22 @@ def tail(lines: Iterable[str], out: TextIO, wanted: Wanted = EVERYTHING, *, colo
             if day is not None and today != day:
                 out.write(f"--- {today} UTC\n")
             day = today
-            out.write(_coloured(event, colour) + "\n")
+            out.write(_coloured(event, colour, columns) + "\n")
         out.flush()
 
 
-def _coloured(event: MutableMapping[str, Any], colour: bool) -> str:
+def _coloured(event: MutableMapping[str, Any], colour: bool, columns: int | None) -> str:
     begin = COLOURS.get(str(event.get("level")), "") if colour else ""
-    return f"{begin}{text_line(event)}{PLAIN if begin else ''}"
+    text = text_line(event)
+    if columns is not None:
+        text = "\n".join(_within(line, columns) for line in text.splitlines())
+    return "\n".join(f"{begin}{line}{PLAIN if begin else ''}" for line in text.splitlines())
+
+
+def _within(line: str, columns: int) -> str:
+    """A word that is longer than a line is cut: a ticker or an order's name is not, at any usual width."""
+    below = textwrap.wrap(line, columns, subsequent_indent=INDENT, break_on_hyphens=False)
+    return "\n".join(below) or line
 
 
 def _event(line: str) -> dict[str, Any] | None:

@@ -113,7 +113,8 @@ async def supervise(
         began = time.monotonic()
         health.begin()
         try:
-            await run(health.say)
+            with structlog.contextvars.bound_contextvars(task=name):
+                await run(health.say)
             raise Fatal(f"task {name} returned: that is a bug in recio")
         except Exception as error:
             fault = leading_fault(error)

@@ -91,6 +91,12 @@ STEPS = (
     INSERT INTO trade_answers (request_id, accepted, sentence) SELECT request_id, false, 'no' FROM asked
     """,
     """
+    WITH asked AS (
+        INSERT INTO settlement_requests (ticker, value, asked_by, why, asked_at)
+        SELECT 'T-' || i, 0.5, 'test', 'why', $3 FROM generate_series($1::int, $2::int) AS i RETURNING request_id)
+    INSERT INTO settlement_answers (request_id, accepted, sentence) SELECT request_id, false, 'no' FROM asked
+    """,
+    """
     INSERT INTO paper_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at,
                               closes_at, result, settled_at)
     SELECT 'bold', 'T-' || i, 'E-' || i / 2, 'yes', 1, 0.5, 0, 0.5, 'why', at, at + interval '10 min', 'yes',

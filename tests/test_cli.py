@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -381,3 +382,24 @@ main(["limits"])
     assert "unexpected ValueError" in done.stderr
     assert "recio broke" in done.stderr
     assert "passphrase" not in done.stdout + done.stderr
+
+
+def test_whoever_waits_at_a_terminal_is_told_that_a_long_command_is_at_work(tmp_path: Path):
+    """A pseudo terminal as the error stream, and a command that takes its time."""
+    slow = (
+        "import time, recio.cli as cli; cli.FIRST_SIGN = cli.NEXT_SIGN = 0.05;"
+        "cli._command = lambda given: time.sleep(0.5); cli.main([%r])"
+    )
+    said: dict[str, bytes] = {}
+    for name in ("replay", "tail"):
+        ours, theirs = os.openpty()
+        done = subprocess.run(
+            [sys.executable, "-c", slow % name], stderr=theirs, stdout=subprocess.PIPE, timeout=60
+        )
+        os.close(theirs)
+        with contextlib.suppress(OSError):  # nothing was written, and nobody will
+            said[name] = os.read(ours, 10_000)
+        os.close(ours)
+        assert (done.returncode, done.stdout) == (0, b"")
+    assert b"recio: replay is at work (0 s)" in said["replay"]
+    assert said.get("tail", b"") == b""

@@ -6,6 +6,8 @@ from collections.abc import Callable
 
 import anyio
 import pytest
+import structlog
+from structlog.testing import capture_logs
 
 from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal, Transient
 from recio.supervisor import HealthByTask, RestartPolicy, Say, State, leading_fault, supervise
@@ -115,3 +117,23 @@ def test_back_off_doubles_up_to_its_longest():
 )
 def test_the_worst_of_several_faults_leads(make: Callable[[], Exception], kind: type[Exception]):
     assert isinstance(leading_fault(make()), kind)
+
+
+async def test_every_line_that_a_task_writes_says_its_name():
+    said = anyio.Event()
+
+    async def run(_say: Say) -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(write)
+
+    async def write() -> None:
+        structlog.get_logger().info("a fact")
+        said.set()
+        await anyio.sleep_forever()
+
+    with capture_logs(processors=[structlog.contextvars.merge_contextvars]) as told, anyio.fail_after(3):
+        async with anyio.create_task_group() as group:
+            group.start_soon(supervise, "entry", run, HealthByTask(), FAST)
+            await said.wait()
+            group.cancel_scope.cancel()
+    assert [(each["event"], each["task"]) for each in told] == [("a fact", "entry")]

@@ -15,7 +15,7 @@ from recio.clock import Clock
 from recio.commands.event_loop import until_signal
 from recio.commands.options import positive
 from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
-from recio.exchange_sim.credentials import Credentials, KeyType, PemFormat
+from recio.exchange_sim.credentials import CREDENTIALS_FILE, Credentials, KeyType, PemFormat, member_folder
 from recio.exchange_sim.engine.units import UnitError, read_money
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.recorded.files import BadSession
@@ -87,6 +87,9 @@ def _market_options(parser: argparse.ArgumentParser) -> None:
 def _account_options(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("account")
     group.add_argument("--balance", type=_dollars, default="1000.00", metavar="DOLLARS", help="its cash")
+    group.add_argument(
+        "--members", type=positive, default=1, metavar="N", help="how many trade here, each with a key"
+    )
     group.add_argument("--key-type", choices=("rsa", "ed25519"), default="rsa")
     group.add_argument("--pem-format", choices=("pkcs1", "pkcs8"), default="pkcs8")
     group.add_argument(
@@ -155,6 +158,12 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
         "--cent-alignment", action="store_true", help="money on whole cents, as of members who are not direct"
     )
     group.add_argument(
+        "--locked-to",
+        type=positive,
+        metavar="N",
+        help="the key is locked to this subaccount; default: to none",
+    )
+    group.add_argument(
         "--groups-stop-beyond", action="store_true", help="an order group stops beyond its limit, not at it"
     )
 
@@ -176,7 +185,9 @@ def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]
         async with anyio.create_task_group() as group:
 
             async def serving() -> None:
-                await serve(settings, started=lambda given: print(_welcome(given), flush=True))
+                await serve(
+                    settings, started=lambda given: print(welcome(given, settings.members), flush=True)
+                )
                 stop.set()
 
             group.start_soon(serving)
@@ -186,9 +197,13 @@ def work(options: argparse.Namespace) -> Callable[[anyio.Event], Awaitable[None]
     return until
 
 
-def _welcome(given: Credentials) -> str:
+def welcome(given: Credentials, members: int) -> str:
     """All that a client needs; of the private key only where it lies."""
     folder = Path(given.key_path).parent
+    others = tuple(
+        f"  member {member + 1:<3}   {member_folder(folder, member) / CREDENTIALS_FILE}"
+        for member in range(1, members)
+    )
     return "\n".join(
         (
             f"serving {given.rest_url}",
@@ -197,7 +212,8 @@ def _welcome(given: Credentials) -> str:
             f"  private key  {given.key_path}",
             f"  spot feeds   {given.price_url} and {given.kraken_url}",
             f"  faults       {given.rest_url.removesuffix('/trade-api/v2')}/admin/faults",
-            f"  as a file    {folder / 'credentials.json'}",
+            f"  as a file    {folder / CREDENTIALS_FILE}",
+            *others,
         )
     )
 
@@ -255,6 +271,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         recording=options.recording,
         exit_after_end_seconds=GRACE_SECONDS if options.exit_at_end else None,
         balance_dollars=options.balance,
+        members=options.members,
         idle_exit_seconds=options.idle_exit,
         strict_shards=not options.lenient_shards,
         quiet_traders=options.quiet,
@@ -267,6 +284,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             refusals_as_400=options.refusals_as_400,
             list_cache_seconds=options.list_cache,
             incentives=options.incentives,
+            locked_to=options.locked_to,
             live_data=not options.no_live_data,
             index_history=not options.no_index,
         ),
@@ -277,6 +295,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             sending_times=not options.no_sending_times,
             yes_prices=options.yes_prices,
             most_connections=options.most_sockets,
+            locked_to=options.locked_to,
             pong_seconds=options.pong_timeout or None,
         ),
         cent_alignment=options.cent_alignment,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import shutil
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -23,18 +24,27 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--level", choices=LEVELS, default="debug", help="this one and graver ones")
     parser.add_argument("--trade", type=positive, metavar="N", help="the lines of one trade")
     parser.add_argument(
-        "--only", default="", metavar="TEXT", help="lines with this in a field: a market, an order, a task"
+        "--only", default="", metavar="TEXT", help="lines with this in a field: a market, an order"
     )
+    parser.add_argument("--task", default="", metavar="NAME", help="the lines of one task, such as entry")
     parser.add_argument("--since", type=_since, metavar="TIME", help="as 2026-11-29 or 2026-11-29T12:30, UTC")
     parser.set_defaults(command=render)
 
 
 def render(options: argparse.Namespace) -> None:
-    wanted = Wanted(level=options.level, trade=options.trade, text=options.only, since=options.since or "")
+    wanted = Wanted(
+        level=options.level,
+        trade=options.trade,
+        text=options.only,
+        since=options.since or "",
+        task=options.task,
+    )
+    on_terminal = sys.stdout.isatty()
     # NO_COLOR is what people set who want none anywhere.
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    colour = on_terminal and not os.environ.get("NO_COLOR")
+    columns = shutil.get_terminal_size().columns if on_terminal else None
     with _opened(options.file) as lines:
-        tail(lines, sys.stdout, wanted, colour=colour)
+        tail(lines, sys.stdout, wanted, colour=colour, columns=columns)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recio.db import closes, halts, switches
+from recio.db import closes, halts, parity_days, switches
 from recio.db.connection import Connection
 from recio.messages.controls import CloseRequest, Halt, SwitchedOff
 
@@ -15,6 +15,7 @@ _READ = f"""
         ARRAY(SELECT ROW(s.*) FROM ({switches.OFF}) AS s) AS switched_off,
         ARRAY(SELECT ROW(c.*) FROM ({closes.WANTED}) AS c) AS closes,
         ARRAY({halts.EVER_CLEARED}) AS ever_cleared,
+        ARRAY({parity_days.PARTED}) AS parted,
         current_setting('transaction_read_only') = 'on' AS read_only
 """
 
@@ -28,6 +29,8 @@ class ControlRows:
     closes: tuple[CloseRequest, ...]
     ever_cleared: frozenset[str]
     """Those of the causes asked for that somebody cleared at some time."""
+    parted: tuple[str, ...]
+    """Strategies whose paper and live part beyond chance, by their newest row."""
     read_only: bool
     """By decree, or because the database is the copy of another server."""
 
@@ -41,5 +44,6 @@ async def read(connection: Connection, causes: Iterable[str]) -> ControlRows:
         switched_off=tuple(switches.switched_off(each) for each in row["switched_off"]),
         closes=tuple(closes.close_of(tuple(each)) for each in row["closes"]),
         ever_cleared=frozenset(row["ever_cleared"]),
+        parted=tuple(row["parted"]),
         read_only=row["read_only"],
     )

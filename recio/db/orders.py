@@ -13,6 +13,7 @@ from asyncpg import Record
 from recio.db.connection import Connection
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.orders import OrderPurpose, OrderState, OrderView
+from recio.rules.account.by_hand import KnownEnd
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     BookSide,
@@ -48,11 +49,12 @@ _FILL = """
     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (fill_id) DO NOTHING RETURNING fill_id
 """
 _SETTLEMENT = """
-    INSERT INTO settlements (ticker, result, value, settled_at, revenue_cents) VALUES ($1, $2, $3, $4, $5)
+    INSERT INTO settlements (ticker, result, value, settled_at, revenue_cents, set_by) VALUES ($1, $2, $3, $4, $5, $6)
     ON CONFLICT (ticker) DO NOTHING RETURNING ticker
 """
-_CORRECTION = "SELECT * FROM correct_settlement($1, $2, $3, $4, $5, $6)"
+_CORRECTION = "SELECT * FROM correct_settlement($1, $2, $3, $4, $5, $6, $7)"
 _SETTLED = "SELECT result, value FROM settlements WHERE ticker = $1"
+_KNOWN_END = "SELECT value, set_by FROM settlements WHERE ticker = $1"
 _WITHOUT_ROW = """
     SELECT seen.id FROM unnest($1::text[]) AS seen (id)
     WHERE NOT EXISTS (SELECT FROM orders AS o WHERE o.client_order_id = seen.id) ORDER BY seen.id
@@ -68,7 +70,7 @@ _STATES = """
 _SETTLEMENTS_TO_TELL = """
     SELECT seen.ticker FROM unnest($1::text[], $2::numeric[], $3::timestamptz[]) AS seen (ticker, value, at)
     LEFT JOIN settlements AS s ON s.ticker = seen.ticker
-    WHERE s.ticker IS NULL OR (s.value <> seen.value AND seen.at >= s.settled_at)
+    WHERE s.ticker IS NULL OR s.set_by <> '' OR (s.value <> seen.value AND seen.at >= s.settled_at)
 """
 _BACKFILL_FROM = """
     SELECT coalesce(
@@ -145,13 +147,20 @@ async def correct_settlement(
 
 
 def _settlement(seen: SettlementSeen) -> tuple[object, ...]:
-    return seen.ticker, seen.word, price_decimal(seen.yes_value), seen.settled_at, seen.revenue_cents
+    value = price_decimal(seen.yes_value)
+    return seen.ticker, seen.word, value, seen.settled_at, seen.revenue_cents, seen.set_by
 
 
 async def settled_at(connection: Connection, ticker: Ticker) -> tuple[str, Price] | None:
     """What the venue said this market settled at, in a word and as the value of one YES, if it did."""
     row = await connection.fetchrow(_SETTLED, ticker)
     return None if row is None else (row["result"], price_of(row["value"]))
+
+
+async def known_end(connection: Connection, ticker: Ticker) -> KnownEnd | None:
+    """How this market is settled in our rows, and by whom."""
+    row = await connection.fetchrow(_KNOWN_END, ticker)
+    return None if row is None else KnownEnd(value=price_of(row["value"]), set_by=row["set_by"])
 
 
 async def without_row(connection: Connection, ids: Iterable[ClientOrderId]) -> tuple[ClientOrderId, ...]:
@@ -178,7 +187,7 @@ async def states(
 
 
 async def settlements_to_tell(connection: Connection, listed: Sequence[SettlementSeen]) -> frozenset[Ticker]:
-    """Of which of these markets no settlement is recorded, or another one that is not newer."""
+    """Of which of these markets no settlement is recorded, one made by hand, or another one that is not newer."""
     values = [price_decimal(each.yes_value) for each in listed]
     rows = await connection.fetch(
         _SETTLEMENTS_TO_TELL, [each.ticker for each in listed], values, [each.settled_at for each in listed]

@@ -78,6 +78,11 @@ async def end(
     await connection.execute(_END, trade_id, state.value, at, ended_by, money_decimal(payout))
 
 
+async def was_traded(connection: Connection, ticker: Ticker) -> bool:
+    """Whether recio ever ordered on this market."""
+    return bool(await ever_traded(connection, [ticker]))
+
+
 async def ever_traded(connection: Connection, tickers: list[Ticker]) -> frozenset[Ticker]:
     """Which of these markets recio ever traded."""
     return frozenset(Ticker(row["ticker"]) for row in await connection.fetch(_EVER_TRADED, tickers))

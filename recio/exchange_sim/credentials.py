@@ -67,6 +67,11 @@ class Credentials:
     clock: ClockOrigin
 
 
+def member_folder(directory: Path, member: int) -> Path:
+    """Where a member's key goes: the first one's into the folder itself, the others' below it."""
+    return directory if member == 0 else directory / f"member-{member + 1}"
+
+
 def load_or_make_key(
     directory: Path, key_type: KeyType = KeyType.RSA, pem_format: PemFormat = PemFormat.PKCS8
 ) -> PrivateKey:

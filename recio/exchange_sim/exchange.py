@@ -97,10 +97,14 @@ class Exchange:
         return done
 
     def follow_reads(self) -> None:
-        """Let the state that account reads show follow the clock, as far behind as it has to be."""
+        """Let the state that account reads show follow the clock, as far behind as it has to be.
+
+        What happens from now on is later than any moment that they show, though it were in the same millisecond.
+        """
         now = time.time()
         self.reads.update(self.venue.now_ms, self.faults.lag(FaultKind.LAG_READS, now))
         self.reads.update_single(self.venue.now_ms, self.faults.lag(FaultKind.LAG_SINGLE_READS, now))
+        self.venue.now_ms = max(self.venue.now_ms, self.reads.frozen_ms + 1)
 
     def publish(self) -> None:
         events = self.venue.collect()

@@ -25,14 +25,17 @@ from recio.exchange_sim.credentials import (
     announce,
     announce_clock,
     load_or_make_key,
+    member_folder,
 )
 from recio.exchange_sim.engine.fees import ALIGNMENT, CENT_ALIGNMENT
 from recio.exchange_sim.engine.read_lag import ReadLag
+from recio.exchange_sim.engine.transfers import open_subaccount
 from recio.exchange_sim.engine.units import read_money
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.exchange import Exchange, Run
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.faults.latency import Latency
-from recio.exchange_sim.market.series import Timetable, spec_of
+from recio.exchange_sim.market.series import SHARD, Timetable, spec_of
 from recio.exchange_sim.recorded.inspection import Recording
 from recio.exchange_sim.recorded.opening import open_session, start_waiting
 from recio.exchange_sim.recorded.playback import Playback
@@ -42,13 +45,14 @@ from recio.exchange_sim.spot.feeds import Feeds
 from recio.exchange_sim.spot.recorded_trades import RecordedSpot
 from recio.exchange_sim.spot.venues import add_spot_feeds, spot_feeds
 from recio.exchange_sim.wire.application import application_of
-from recio.exchange_sim.wire.auth import Verifier
+from recio.exchange_sim.wire.auth import Keyholder, Verifier
 from recio.exchange_sim.wire.rest.rate_limits import AUTO, RateLimits, tier_of
 from recio.exchange_sim.wire.rest.rules import RestRules
 from recio.exchange_sim.wire.ws.hub import Hub
 from recio.exchange_sim.wire.ws.rules import SocketRules
 
 PUMP_SECONDS = 0.02
+MOST_MEMBERS = 50
 
 log = structlog.get_logger(__name__)
 
@@ -72,7 +76,9 @@ class ExchangeSettings:
     align: bool = False
     """The venue clock starts three venue seconds after a window opened, instead of at host time."""
     balance_dollars: str = "1000.00"
-    """Starting cash of the account, on the crypto shard."""
+    """Starting cash of every member, on the crypto shard."""
+    members: int = 1
+    """How many trade here, each with a key, money and orders of its own; a recording has one."""
     idle_exit_seconds: float | None = None
     """Exit after so many host seconds without an open socket or a request."""
     strict_shards: bool = True
@@ -121,15 +127,18 @@ async def serve(settings: ExchangeSettings, *, started: Callable[[Credentials], 
     recording = None if settings.recording is None else open_session(settings.recording)
     listener = _listen(settings.host, settings.port)
     with listener:
-        key = load_or_make_key(settings.credentials_dir, settings.key_type, settings.pem_format)
+        folders = [member_folder(settings.credentials_dir, member) for member in range(settings.members)]
+        keys = [load_or_make_key(folder, settings.key_type, settings.pem_format) for folder in folders]
         waiting = None if recording is None else _start_waiting(settings, recording)
         clock = _clock(settings) if waiting is None else waiting.clock
         instance = str(uuid4())
         port: int = listener.getsockname()[1]
-        credentials = announce(
-            settings.credentials_dir, host=settings.host, port=port, instance=instance, clock=clock
-        )
-        exchange, application = _application(settings, clock, credentials, key, recording)
+        every = [
+            announce(folder, host=settings.host, port=port, instance=instance, clock=clock)
+            for folder in folders
+        ]
+        credentials = every[0]
+        exchange, application = _application(settings, clock, every, keys, recording)
         exchange.waiting = waiting
         if waiting is not None:
             waiting.announce = partial(announce_clock, settings.credentials_dir, credentials)
@@ -140,6 +149,10 @@ def _refuse_unknown(settings: ExchangeSettings) -> None:
     for ticker in _tickers(settings.series):
         spec_of(ticker)
     tier_of(settings.rate_limits, speed=settings.speed, burst_seconds=settings.burst_seconds)
+    if not 1 <= settings.members <= MOST_MEMBERS:
+        raise ValueError(f"there can be 1 to {MOST_MEMBERS} members, not {settings.members}")
+    if settings.recording is not None and settings.members > 1:
+        raise ValueError("a recorded market has one member: nobody trades with another in it")
 
 
 def _clock(settings: ExchangeSettings) -> VenueClock:
@@ -184,15 +197,23 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _open_subaccounts(venue: Venue, number: int, dollars: int) -> None:
+    """Those up to the one that the key is locked to, which has as much money as the primary one."""
+    for each in range(1, number + 1):
+        open_subaccount(venue, SHARD)
+        if each == number:
+            venue.accounts[each].move(SHARD, dollars, venue.now_ms)
+
+
 def _application(
     settings: ExchangeSettings,
     clock: VenueClock,
-    credentials: Credentials,
-    key: PrivateKey,
+    every: list[Credentials],
+    keys: list[PrivateKey],
     recording: Recording | None,
 ) -> tuple[Exchange, web.Application]:
     """The exchange and everything that clients reach of it."""
-    faults = Faults()
+    faults, credentials = Faults(), every[0]
     if settings.latency_seconds:
         faults.usual_latency = Latency(
             median_seconds=settings.latency_seconds,
@@ -204,8 +225,9 @@ def _application(
         if recording is None
         else _recorded(settings, clock, credentials, faults, recording)
     )
-    run.venue.alignment = CENT_ALIGNMENT if settings.cent_alignment else ALIGNMENT
-    run.venue.groups_stop_beyond = settings.groups_stop_beyond
+    run.venue.floor.alignment = CENT_ALIGNMENT if settings.cent_alignment else ALIGNMENT
+    run.venue.floor.groups_stop_beyond = settings.groups_stop_beyond
+    _open_subaccounts(run.venue, settings.rest.locked_to or 0, read_money(settings.balance_dollars))
     # A recording has no settlement index: its channels answer as to an account without the right to them.
     rules = settings.sockets if recording is None else replace(settings.sockets, index_channels=False)
     hub = Hub(run.venue, run.listings, faults, rules)
@@ -227,18 +249,20 @@ def _application(
     application = application_of(
         exchange,
         hub,
-        verifier=_verifier(settings, credentials, key),
-        limits=RateLimits(tier, time.monotonic()),
+        verifier=_verifier(settings, every, keys),
+        limits=[RateLimits(tier, time.monotonic()) for _ in every],
         rules=settings.rest,
     )
     add_spot_feeds(application, feeds)
     return exchange, application
 
 
-def _verifier(settings: ExchangeSettings, credentials: Credentials, key: PrivateKey) -> Verifier:
+def _verifier(settings: ExchangeSettings, every: list[Credentials], keys: list[PrivateKey]) -> Verifier:
     return Verifier(
-        key_id=credentials.key_id,
-        public_key=key.public_key(),
+        keys={
+            credentials.key_id: Keyholder(member=member, public_key=key.public_key())
+            for member, (credentials, key) in enumerate(zip(every, keys, strict=True))
+        },
         tolerance_ms=round(settings.tolerance_seconds * 1000),
     )
 
@@ -256,6 +280,7 @@ def _simulated(
         balance=read_money(settings.balance_dollars),
         user_id=str(uuid4()),
         traders=not settings.quiet_traders,
+        other_users=[str(uuid4()) for _ in range(settings.members - 1)],
     )
     feeds = spot_feeds(
         simulation.listings.indices, faults, seed=settings.seed, now_ms=simulation.venue.now_ms

@@ -1,8 +1,8 @@
-"""Runs the venue in steps of 50 ms of its own time, always in the same order; it never waits and sends nothing."""
+"""Runs the venue in steps of 50 ms of its own time, and what traders do between them; it never waits and sends nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from recio.exchange_sim.engine.account import Account
 from recio.exchange_sim.engine.execution import publish_ticker
@@ -39,14 +39,20 @@ class Simulation:
         balance: int,
         user_id: str,
         traders: bool,
+        other_users: Sequence[str] = (),
     ) -> None:
+        """`balance` is what each member begins with, the first and those of `other_users`."""
         table = timetable or Timetable()
         start_ms = now_ms // STEP_MS * STEP_MS
         self.specs = chosen(tuple(series), table)
         account = Account(user_id=user_id, cash={0: 0, SHARD: balance}, deposits=balance)
+        horizon = account.horizon
         paths = _paths(seed, self.specs, start_ms, table)
         self.listings = Listings(markets={}, indices={path.asset.index_id: path for path in paths})
         self.venue = Venue(account=account, markets=self.listings.markets, instance=instance, now_ms=start_ms)
+        for user in other_users:
+            cash = {0: 0, SHARD: balance}
+            self.venue.admit(Account(user_id=user, cash=cash, deposits=balance, horizon=horizon))
         self.venue.pauses = Pauses(weekly=table.weekly_pause)
         self.started_ms = start_ms
         self._stepped_ms = start_ms
@@ -56,6 +62,8 @@ class Simulation:
         self.retention.step()
         self.calendar = MarketCalendar(self.venue, self.listings, self.specs, self.retention)
         self.interventions = Interventions(self.venue, self.listings, self.calendar)
+        self._acting: list[WindowOrderFlow] = []
+        """Those who act between two steps."""
         self.candle_recorder = CandleRecorder(self.venue, self.listings)
         self.order_flows = (
             {spec.ticker: _order_flow(self.venue, self.listings, seed, spec) for spec in self.specs}
@@ -68,22 +76,32 @@ class Simulation:
         for _ in range(most_steps):
             if self._stepped_ms + STEP_MS > to_ms:
                 break
+            self._act_until(self._stepped_ms + STEP_MS - 1)
             self._stepped_ms += STEP_MS
             self._step(self._stepped_ms)
         caught_up = self._stepped_ms + STEP_MS > to_ms
         if caught_up:
+            self._act_until(to_ms)
             # What a client does between two steps is stamped with its own time, not the step's.
-            self.venue.now_ms = max(self._stepped_ms, to_ms)
+            self.venue.now_ms = max(self.venue.now_ms, to_ms)
         return caught_up
+
+    def _act_until(self, to_ms: int) -> None:
+        """Whatever traders of windows do up to this moment, each at its own millisecond."""
+        while self._acting:
+            first = min(self._acting, key=_due_ms)
+            if first.due_ms > to_ms:
+                return
+            self.venue.now_ms = max(self.venue.now_ms, int(first.due_ms))
+            first.act()
 
     def _step(self, now_ms: int) -> None:
         venue = self.venue
-        venue.now_ms = now_ms
+        venue.now_ms = max(venue.now_ms, now_ms)
         if now_ms % TICK_MS == 0:
             self._move_indices(now_ms)
         self.calendar.step()
-        if venue.open_orders:
-            expire(venue)
+        expire(venue)
         self._trade(now_ms)
         if now_ms % TICKER_MS == 0:
             self._every_second()
@@ -95,15 +113,18 @@ class Simulation:
             if printed is not None:
                 self.venue.emit(IndexPrinted(now_ms // 1000, printed, name))
             if fast:
-                self.venue.emit(IndexTicked(name, path.value_e8, now_ms))
+                self.venue.emit(IndexTicked(name, path.value_e8, now_ms, path.exact_e8))
 
     def _trade(self, now_ms: int) -> None:
+        self._acting = []
         if not self.order_flows or self.venue.trading_paused(now_ms):
             return
         for series, order_flow in self.order_flows.items():
             event = self.calendar.open_event(series)
             if event is not None:
                 order_flow.step(event)
+                if isinstance(order_flow, WindowOrderFlow):
+                    self._acting.append(order_flow)
 
     def _every_second(self) -> None:
         self.candle_recorder.catch_up()
@@ -124,6 +145,10 @@ def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timet
         IndexPath(seed, start_second=start_ms // 1000, history_seconds=history, asset=asset)
         for asset in assets.values()
     ]
+
+
+def _due_ms(order_flow: WindowOrderFlow) -> float:
+    return order_flow.due_ms
 
 
 def _order_flow(

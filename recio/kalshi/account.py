@@ -42,6 +42,8 @@ class ShardedMoney:
 
     total: Money
     by_shard: Mapping[int, Money]
+    is_locked: bool = False
+    """Whether the key is locked to one subaccount, as far as can be told: such a key is shown no shards."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +62,8 @@ class RestingOrder:
 
     client_order_id: ClientOrderId | None
     resting: Resting
+    subaccount: int
+    """Of the member, whose it is; 0 is the primary one."""
     worst_cost: Money
     """What the rest of it may cost without its fee; its whole payout where the venue does not tell its price."""
 
@@ -83,6 +87,7 @@ class _RestingRow(msgspec.Struct):
     exchange_index: int | None = None
     book_side: BookSide | None = None
     yes_price_dollars: str | None = None
+    subaccount_number: int | None = None
 
 
 class _RestingRows(msgspec.Struct):
@@ -125,7 +130,7 @@ async def balances(rest: KalshiRest, exchange_index: int | None = None) -> Shard
     if not by_shard and exchange_index is not None:
         of_shard = await rest.read(BALANCE_PATH, _Balance, {"exchange_index": str(exchange_index)})
         by_shard = {exchange_index: _cash(of_shard)}
-    return ShardedMoney(total=_cash(found), by_shard=by_shard)
+    return ShardedMoney(total=_cash(found), by_shard=by_shard, is_locked=found.balance_breakdown is None)
 
 
 def spendable(found: ShardedMoney, exchange_index: int | None) -> Money:
@@ -201,6 +206,7 @@ def _resting_order(row: _RestingRow) -> RestingOrder | None:
             ticker=Ticker(row.ticker),
             exchange_index=row.exchange_index,
         ),
+        subaccount=row.subaccount_number or 0,
         worst_cost=_worst_cost(row),
     )
 

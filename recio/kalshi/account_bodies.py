@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 import msgspec
 
 from recio import units
-from recio.kalshi.amounts import contract_count, trade_price
+from recio.errors import Transient
+from recio.kalshi.amounts import contract_count, from_unix_ms, trade_price
 from recio.kalshi.responses import Instant, read_amount
 from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import (
@@ -44,7 +45,10 @@ class FillBody(msgspec.Struct):
     count_fp: str
     fee_cost: str
     is_taker: bool
-    created_time: Instant
+    created_time: Instant | None = None
+    ts: int | None = None
+    """The same in whole seconds; either may be missing."""
+    subaccount_number: int | None = None
 
 
 class Fills(msgspec.Struct):
@@ -77,8 +81,17 @@ def fill_from_row(each: FillBody) -> FillSeen:
         quantity=contract_count(each.count_fp, "count_fp", least=1),
         fee=read_amount(units.money, each.fee_cost, "fee_cost"),
         is_taker=each.is_taker,
-        at=each.created_time.astimezone(UTC),
+        at=_happened(each),
+        subaccount=each.subaccount_number or 0,
     )
+
+
+def _happened(each: FillBody) -> datetime:
+    if each.created_time is not None:
+        return each.created_time.astimezone(UTC)
+    if each.ts is None:
+        raise Transient("a fill has neither created_time nor ts: without its time it cannot be booked")
+    return from_unix_ms(each.ts * 1000, "ts")
 
 
 def order_from_row(each: OrderBody) -> OrderSeen:

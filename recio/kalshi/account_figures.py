@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+import anyio
 
 from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.answers import Round
 from recio.kalshi.rest import KalshiRest
+from recio.messages.account import PositionDifference
 from recio.messages.orders import OpenTrades
+from recio.rules.account.reconcile import MarketLedger, compare
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import Money, Ticker, money_decimal
+
+SIGN_OF_LIFE = 1.0
+"""Host seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,13 +98,31 @@ def cash_at_rest(manual: tuple[account.RestingOrder, ...]) -> Money:
 def manual_orders(
     figures: Figures, is_ours: Callable[[account.RestingOrder], bool]
 ) -> tuple[account.RestingOrder, ...]:
-    """Orders at rest that are not ours."""
-    return tuple(each for each in figures.resting if not is_ours(each))
+    """Orders at rest that are not ours; those of another subaccount bind none of our cash."""
+    here = (each for each in figures.resting if figures.balances.is_locked or not each.subaccount)
+    return tuple(each for each in here if not is_ours(each))
+
+
+def is_quiet(trades: OpenTrades, now: datetime) -> bool:
+    """Whether no order is without its end, and no trade waits for its settlement."""
+    return not trades.orders and all(each.closes_at > now for each in trades.trades)
+
+
+def found_differences(
+    figures: Figures,
+    rows: tuple[OpenTrades, OpenTrades],
+    ledgers: Mapping[Ticker, MarketLedger],
+    now: datetime,
+) -> tuple[PositionDifference, ...]:
+    """Of positions, apart from markets with an order in motion in the rows before the reads or after them."""
+    in_motion = {order.ticker for each in rows for order in each.orders}
+    held = figures.positions
+    return compare(held.quantities, rows[1].trades, in_motion, now, ledgers, held.unread)
 
 
 def unsettled(rest: KalshiRest, trades: OpenTrades) -> tuple[Ticker, ...]:
     """Markets in which a trade waits for a settlement that is there and cannot be read."""
-    named = rest.set_aside.tickers(account.SETTLEMENTS) or frozenset()
+    named = rest.set_aside.named(account.SETTLEMENTS)
     return tuple(each.ticker for each in trades.trades if each.ticker in named)
 
 
@@ -105,3 +130,10 @@ def sentence_of(balance: Money, positions: int, differences: int, compared: int,
     """What a comparison found, for a person."""
     found = f"balance ${money_decimal(balance):,.2f}, {positions} positions, {differences} differences, compared {compared} times"
     return found + (f"; {unread} rows could not be read" if unread else "")
+
+
+async def wait_telling(told: Callable[[], None]) -> None:
+    """Until it is cancelled: whoever waits for its time is not frozen; one that waits for an answer may be."""
+    while True:
+        told()
+        await anyio.sleep(SIGN_OF_LIFE)

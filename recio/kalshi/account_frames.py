@@ -42,6 +42,7 @@ def fill_from_frame(raw: msgspec.Raw, sent: datetime | None) -> FillSeen:
         at=from_unix_ms(body.ts_ms),
         client_order_id=ClientOrderId(body.client_order_id) if body.client_order_id else None,
         post_position=None if post is None else parse_amount(units.quantity, post, "post_position_fp"),
+        subaccount=body.subaccount or 0,
         sent_at=sent,
     )
 

@@ -40,6 +40,7 @@ class Fill(msgspec.Struct):
     ts_ms: int
     client_order_id: str = ""
     post_position_fp: str | None = None
+    subaccount: int | None = None
 
 
 class UserOrder(msgspec.Struct):

@@ -131,15 +131,17 @@ def error_in(body: bytes) -> tuple[str, str] | None:
             continue
         error = found.error if isinstance(found, _WrappedError) else found
         if isinstance(error, str):
-            return error.replace(" ", "_"), error
-        code = error.code if isinstance(error.code, str) else ""
+            said = _said(error)
+            return said.replace(" ", "_"), said
+        code = _said(error.code) if isinstance(error.code, str) else ""
         text = "; ".join(filter(None, map(_said, (error.message, error.details, error.msg))))
         return (code, text) if code or text else None
     return None
 
 
 def _said(value: object) -> str:
-    """A text as it is, anything else of a body as the JSON it came as, bounded."""
+    """A text, in one line and without what moves a terminal's cursor; anything else of a body as the JSON it came as, bounded."""
     if value is None or isinstance(value, str):
-        return value or ""
+        words = "".join(each if each.isprintable() else " " for each in value or "")
+        return " ".join(words.split())[:MOST_SAID]
     return msgspec.json.encode(value).decode()[:MOST_SAID]

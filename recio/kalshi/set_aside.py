@@ -87,10 +87,13 @@ class SetAside:
 
     def tickers(self, what: str) -> frozenset[Ticker] | None:
         """The markets of the rows that were set aside; None where one may be about any market."""
-        rows = self.by_list.get(what, ())
-        if any(each.ticker is None for each in rows):
+        if any(each.ticker is None for each in self.by_list.get(what, ())):
             return None
-        return frozenset(each.ticker for each in rows if each.ticker is not None)
+        return self.named(what)
+
+    def named(self, what: str) -> frozenset[Ticker]:
+        """The markets that rows which were set aside name, whatever other rows do not say."""
+        return frozenset(each.ticker for each in self.by_list.get(what, ()) if each.ticker is not None)
 
 
 def _named(body: bytes) -> SetAsideRow:

@@ -78,7 +78,10 @@ class KalshiSocket:
     stamp: datetime | None = None
     """The venue's own time of the newest stamped frame."""
     delay: timedelta = timedelta(0)
-    """How old the newest stamped frame was when it came: a stream that lags behind is not fresh."""
+    """How old the newest stamped frame was when it came, or the newest change of a book: a stream that lags behind is not
+    fresh, and one channel can lag behind alone."""
+    _books_late: tuple[timedelta, datetime] | None = None
+    """The same of the newest change of a book, and until when it speaks: what was on its way then has come by then."""
     _ids: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     async def send(self, command: Command) -> int:
@@ -116,13 +119,20 @@ class KalshiSocket:
             raise Transient(f"socket: {command.name} could not be sent: {self.inbox.why_ended}")
 
     def _note_age(self, frames: Sequence[Frame | BadFrame], now: datetime) -> None:
-        """The newest stamp of these frames speaks for them all."""
+        """The newest stamp of these frames speaks for them all, but not for books where it is of something else."""
+        newest: datetime | None = None
         for frame in reversed(frames):
             stamp = _stamp(frame)
-            if stamp is not None:
-                self.stamp = stamp
-                self.delay = max(timedelta(0), now - stamp)
-                return
+            newest = newest or stamp
+            if stamp is not None and isinstance(frame, BookDeltaSeen):
+                late = max(timedelta(0), now - stamp)
+                self._books_late = late, now + late
+                break
+        if newest is None:
+            return
+        self.stamp = newest
+        books, until = self._books_late or (timedelta(0), now)
+        self.delay = max(timedelta(0), now - newest, books if now <= until else timedelta(0))
 
 
 def _parsed(message: bytes, now: datetime) -> Frame | BadFrame:

@@ -67,6 +67,8 @@ class FillSeen:
     """Only the fill channel names it, and only for an order that has one."""
     post_position: Quantity | None = None
     """The venue's position after this fill, + YES, - NO; only the fill channel says it."""
+    subaccount: int = field(default=0, compare=False)
+    """Of the member, whose it is; 0 is the primary one."""
     sent_at: datetime | None = field(default=None, compare=False)
     """When its channel sent it, by the venue's clock."""
 
@@ -82,6 +84,8 @@ class SettlementSeen:
     revenue_cents: int
     value: Price | None = None
     """What one contract of YES pays; None where the result says it."""
+    set_by: str = ""
+    """Who settled it by hand, because the venue's word could not be known; empty: the venue."""
 
     @property
     def word(self) -> str:
@@ -131,6 +135,19 @@ AccountHint = FillSeen | OrderSeen | AccountChannelsOpened
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CashMovement:
+    """Money that was moved at the venue without a trade, as its lists tell it."""
+
+    name: str
+    """Its kind and the venue's own number."""
+    at: datetime
+    amounts: tuple[Money, ...]
+    """What it may have done to our balance, the likeliest first; + came, - went."""
+    is_pending: bool = False
+    """It may be in the balance already, or not yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionDifference:
     """The venue's position and ours disagree, and time does not explain it."""
 
@@ -157,13 +174,17 @@ class AccountView:
     """What was done before this moment of our clock is in the balance; None: as of `reconciled_at`."""
     cash_difference: Money | None = None
     """What the venue has more than the ledger explains, after it stayed the same for several comparisons."""
+    cash_agreed: bool = True
+    """Whether the cash was explained once since the start."""
     unrecorded: tuple[ClientOrderId, ...] = ()
     """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
     external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
     """What positions and resting orders that were made without recio have cost or may cost, at their worst."""
     external_orders: int = 0
+    """Orders resting at the venue that are not ours."""
     contradicted: tuple[ClientOrderId, ...] = ()
     """Orders that count as never arrived, or as refused, and are at the venue all the same."""
     unsettled: tuple[Ticker, ...] = ()
     """Markets of ours that the venue has settled in a way that cannot be read."""
-    """Orders resting at the venue that are not ours."""
+    overdue: tuple[Ticker, ...] = ()
+    """Markets of ours that closed long ago, and of whose end the venue says nothing."""

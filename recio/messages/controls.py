@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from recio.units import Price, TradeId
+from recio.units import Price, Ticker, TradeId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,18 @@ class CloseRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SettleRequest:
+    """A person wants this market settled, because what the venue says of its end cannot be read or does not come."""
+
+    request_id: int
+    ticker: Ticker
+    value: Price
+    """What one contract of YES pays."""
+    by: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TradingControls:
     """Everything that stops entries now, and what a person wants sold; nothing here ever holds an exit back but its switch."""
 
@@ -133,6 +145,8 @@ class TradingControls:
     switched_off: tuple[SwitchedOff, ...] = field(default=())
     closes: tuple[CloseRequest, ...] = field(default=())
     """Of live trades."""
+    parted: tuple[str, ...] = field(default=())
+    """Strategies whose paper and live part beyond chance."""
 
     def close_of(self, trade_id: TradeId) -> CloseRequest | None:
         return next((each for each in self.closes if each.trade_id == trade_id), None)

@@ -19,7 +19,7 @@ from recio.messages.markets import BoardChange, MarketBoard, MarketView
 from recio.messages.orders import OpenTrades, PlaceOrder, TradeState, TradeView
 from recio.messages.prices import Prices
 from recio.paper.account import Account
-from recio.paper.matching import LATENCY, Answer, meet
+from recio.paper.matching import DELIVERY, MET_AFTER, Answer, meet
 from recio.rules.account import risk
 from recio.rules.decision import cycles, entry
 from recio.rules.decision import exit as exit_rule
@@ -113,7 +113,8 @@ class Engine:
             account, strategy = self.accounts[sent.strategy.name], sent.strategy
             is_entry = isinstance(sent.intent, OpenIntent)
             age = strategy.entry.max_book_age_seconds if is_entry else strategy.exit.max_book_age_seconds
-            answer = meet(sent.order, sent.closes_at, self.board, account.marks, now, age)
+            # The book shown now is the one that the venue had a delivery ago, when the order was there.
+            answer = meet(sent.order, sent.closes_at, self.board, account.marks, now - DELIVERY, age)
             self._answer(sent, answer, now)
 
     def give_up(self, note: str, now: datetime) -> None:
@@ -231,7 +232,7 @@ class Engine:
         closes_at: datetime,
         now: datetime,
     ) -> None:
-        self.under_way.append(_UnderWay(now + LATENCY, order, intent, strategy, closes_at))
+        self.under_way.append(_UnderWay(now + MET_AFTER, order, intent, strategy, closes_at))
 
     def _deadline(self) -> timedelta:
         return timedelta(seconds=self.limits.max_send_delay_seconds)

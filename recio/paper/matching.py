@@ -17,7 +17,12 @@ from recio.rules.pricing.fees import taker_fee
 from recio.units import BookSide, Money, Price, Quantity, Side, notional
 
 LATENCY = timedelta(milliseconds=100)
-"""Market time from a decision to the arrival of its order at the venue."""
+"""Market time from a decision to the arrival of its order at the venue: our own delay and the way there."""
+DELIVERY = timedelta(milliseconds=80)
+"""Market time from a change at the venue until it is heard of here. A recorder's clock may be off by more, so it cannot be measured
+from a recording; this is a guess at the slow end of what one way across a continent takes."""
+MET_AFTER = LATENCY + DELIVERY
+"""From a decision until the book that its order met is the one that is shown here."""
 LESS = "less was there when the order arrived"
 
 

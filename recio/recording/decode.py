@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,6 +22,7 @@ from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketEnded, MarketView
 from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
+from recio.recording.batches import lines_of
 from recio.recording.lines import (
     READABLE,
     Began,
@@ -122,7 +121,10 @@ class Segment:
 
     def decisions(self) -> Iterator[Kept]:
         """All decisions in order; `board` is as each saw it until the next is asked for."""
-        for number, raw in enumerate(self._lines(), 1):
+        for number, raw in enumerate(lines_of(self.path), 1):
+            if raw is None:
+                self.cut = True
+                return
             try:
                 line = _decode(raw)
                 kept = self._take(line, number)
@@ -140,21 +142,6 @@ class Segment:
                 ) from error
             if kept is not None:
                 yield kept
-
-    def _lines(self) -> Iterator[bytes]:
-        try:
-            with gzip.open(self.path, "rb") as stream:
-                for raw in stream:
-                    if not raw.endswith(b"\n"):
-                        self.cut = True
-                        return
-                    yield raw
-        except EOFError:
-            self.cut = True
-        except (gzip.BadGzipFile, zlib.error) as error:
-            raise BadRecording(f"{self.path} is not a whole gzip stream ({error})") from error
-        except OSError as error:
-            raise BadRecording(f"{self.path} cannot be read: {error.strerror or error}") from error
 
     def _take(self, line: Line, number: int) -> Kept | None:
         if isinstance(line, Began) is not (number == 1):

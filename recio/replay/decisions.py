@@ -62,9 +62,9 @@ def decide_again(paths: Sequence[Path], tables: Model | None) -> Decisions:
         found.segments += 1
         strategies: list[Strategy] = []
         for kept in segment.decisions():
-            settings = _settings(segment)
-            strategies = strategies or _strategies(segment, settings, tables)
-            _note(found, segment, kept, _differences(segment, kept, strategies, settings.risk))
+            settings = settings_of(segment)
+            strategies = strategies or strategies_of(segment, settings, tables)
+            _note(found, segment, kept, differences_of(segment, kept, strategies, settings.risk))
         found.lost += segment.lost
         found.cut += [segment.path.name] if segment.cut else []
     return found
@@ -98,13 +98,15 @@ def as_json(found: Decisions) -> dict[str, Any]:
     }
 
 
-def _settings(segment: Segment) -> Settings:
+def settings_of(segment: Segment) -> Settings:
+    """What decided in this segment. Raises BadRecording."""
     if segment.settings is None:
         raise BadRecording(f"{segment.path} has no settings before its first cycle")
     return segment.settings
 
 
-def _strategies(segment: Segment, settings: Settings, tables: Model | None) -> list[Strategy]:
+def strategies_of(segment: Segment, settings: Settings, tables: Model | None) -> list[Strategy]:
+    """As they were when they decided. Raises BadRecording where they need tables that are not given."""
     return [
         Strategy(
             name=name,
@@ -132,7 +134,7 @@ def _model(
     return tables
 
 
-def _differences(
+def differences_of(
     segment: Segment, kept: Kept, strategies: Sequence[Strategy], limits: RiskSection
 ) -> list[tuple[str, str]]:
     """What comes out otherwise: as it was and as it is, in words."""

@@ -14,14 +14,14 @@ from decimal import Decimal
 from pathlib import Path
 
 from recio.errors import BadRecording
-from recio.messages.markets import Market
+from recio.messages.markets import Market, MarketEnded
 from recio.messages.prices import Prices
 from recio.paper.engine import Engine
-from recio.paper.matching import LATENCY
+from recio.paper.matching import MET_AFTER
 from recio.recording.decode import EntryKept, Segment, segments_under
 from recio.replay.findings import SessionFound, WindowFound
 from recio.replay.integrity import BookRoom
-from recio.replay.playback import OUTCOME_AFTER_NS, engine_of
+from recio.replay.playback import engine_of
 from recio.replay.session import NOTHING_NEW, Look
 from recio.replay.spot import REMEMBERED, closing_minute
 from recio.replay.tally import Tally
@@ -30,9 +30,8 @@ from recio.rules.decision.cycles import EntryLook
 from recio.rules.market import market_board
 from recio.rules.pricing.model import AVERAGE, Model
 from recio.settings.config import Config
-from recio.units import Side, Ticker
+from recio.units import Ticker
 
-OUTCOME_AFTER = timedelta(microseconds=OUTCOME_AFTER_NS // 1_000)
 SHORTEST_LOOK = timedelta(microseconds=1)
 LONGEST_PAUSE = timedelta(seconds=2)
 """The daemon looks around every second: after more than this without a decision nobody was there."""
@@ -62,7 +61,7 @@ class OwnSession:
     """By symbol: the last price of each second, ascending."""
     found: dict[Ticker, WindowFound] = field(default_factory=dict[Ticker, WindowFound])
     unsettled: list[Window] = field(default_factory=list[Window])
-    """By close, the next one last."""
+    """By when their ends are known, the next one last."""
     began_at: datetime | None = None
     last_at: datetime | None = None
     longest_gap: timedelta = timedelta(0)
@@ -74,7 +73,7 @@ class OwnSession:
             return
         self._pass_until(look.at)
         self._hear(look.prices)
-        while self.unsettled and self.unsettled[-1].closes_at + OUTCOME_AFTER <= look.at:
+        while self.unsettled and self.unsettled[-1].known_at <= look.at:
             self.settle(self.unsettled.pop(), look.at)
         self.prices = look.prices
         board = self.engine.board = market_board.apply(self.engine.board, look.board)
@@ -95,7 +94,7 @@ class OwnSession:
         self.began_at, last = self.began_at or at, self.last_at or at
         self.longest_gap, self.last_at = max(self.longest_gap, at - last), at
         if at - last > LONGEST_PAUSE:
-            self.engine.give_up("no book was recorded when the order would have arrived", last + LATENCY)
+            self.engine.give_up("no book was recorded when the order would have arrived", last + MET_AFTER)
             return
         while (due := self.engine.next_at(last)) < at:
             last = max(last + SHORTEST_LOOK, due)
@@ -114,12 +113,12 @@ class OwnSession:
         found = self.found[window.ticker] = judge(self.session, window, proxy)
         result = decisive(window, found)
         if result is not None:
-            self.engine.settle(window.ticker, result, window.closes_at)
+            self.engine.settle(window.ticker, result, min(window.known_at, now))
 
     def finish(self) -> None:
         """Orders that no decision followed got nothing; what closed is settled as far as it is known."""
         if self.last_at is not None:
-            self.engine.give_up("the recording ended before the order arrived", self.last_at + LATENCY)
+            self.engine.give_up("the recording ended before the order arrived", self.last_at + MET_AFTER)
             for window in reversed(self.unsettled):
                 self.settle(window, self.last_at)
         self.tally.take(self.engine.happened)
@@ -149,7 +148,7 @@ def trade_own(
         engine=engine_of(config, model, tally),
         tally=tally,
         look=look,
-        unsettled=sorted(windows, key=lambda each: each.closes_at, reverse=True),
+        unsettled=sorted(windows, key=lambda each: each.known_at, reverse=True),
     )
     for each in looks(recording):
         session.see(each)
@@ -185,13 +184,13 @@ def looks(recording: OwnRecording) -> Iterator[EntryLook]:
 def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
     """Every market that was on a board, with the end that the venue told; by close."""
     markets: dict[Ticker, Market] = {}
-    ends: dict[Ticker, Side] = {}
+    ends: dict[Ticker, MarketEnded] = {}
     for path in recording.segments:
         segment = Segment(path)
         for _ in segment.decisions():
             pass
         markets |= segment.markets
-        ends |= {ticker: ended.result for ticker, ended in segment.ends.items()}
+        ends |= segment.ends
     strikes = _next_strikes(markets.values())
     ordered = sorted(markets.values(), key=lambda each: (each.close_time, each.ticker))
     return tuple(
@@ -199,7 +198,8 @@ def read_own_windows(recording: OwnRecording) -> tuple[Window, ...]:
             listed=each,
             open=each,
             strike_known_at=each.open_time,
-            recorded_result=ends.get(each.ticker),
+            recorded_result=ends[each.ticker].result if each.ticker in ends else None,
+            ended_at=ends[each.ticker].heard_at if each.ticker in ends else None,
             published_value=None,
             next_strike=strikes.get(each.ticker),
         )

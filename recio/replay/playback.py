@@ -26,7 +26,7 @@ from recio.replay.session_files import (
     read_matches,
     utc,
 )
-from recio.replay.spot import LONGEST_HOLE, Spot
+from recio.replay.spot import Spot
 from recio.replay.tally import Tally
 from recio.replay.windows import Window, read_windows
 from recio.rules.decision.strategy import Strategy
@@ -38,8 +38,6 @@ from recio.settings.config import Config
 
 NS = 1_000_000_000
 SHORTEST_LOOK_NS = 1_000
-OUTCOME_AFTER_NS = (LONGEST_HOLE + 2) * NS
-"""Market time from a window's close until its outcome is looked at: late trades are in by then."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -68,7 +66,7 @@ class Clockwork:
 
     def run(self, messages: Iterator[tuple[int, Frame | Match]], offset_ns: int) -> None:
         """Replay the whole recording. Raises BadRecording."""
-        due = ((_unix_ns(each.closes_at) + OUTCOME_AFTER_NS, each) for each in self.session.windows)
+        due = ((_unix_ns(each.known_at), each) for each in self.session.windows)
         self.outcomes = sorted(due, key=itemgetter(0), reverse=True)
         for received_ns, message in messages:
             at_ns = received_ns - offset_ns

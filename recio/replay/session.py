@@ -105,7 +105,7 @@ class Session:
         found = self.found[window.ticker] = judge(self.session, window, proxy)
         result = decisive(window, found)
         if result is not None:
-            self.engine.settle(window.ticker, result, window.closes_at)
+            self.engine.settle(window.ticker, result, window.known_at)
             self.tally.take(self.engine.happened)
 
     def give_up(self, now: datetime) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import statistics
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ import msgspec
 from recio.errors import BadRecording
 from recio.kalshi.frame_kinds import TickerSeen
 from recio.kalshi.frames import NOT_A_FRAME, Frame, FrameError, FrequentFrame, parse_frame, seen_in
+from recio.paper.matching import DELIVERY
 from recio.rules.market.order_book import BookDeltaSeen
 
 FRAMES = "kalshi_ws.jsonl"
@@ -163,14 +163,18 @@ def exchange_ms(frame: Frame) -> int | None:
 
 
 def clock_offset_ns(path: Path) -> int:
-    """How far the recorder's clock is ahead of the venue's, delivery included; 0 if no frame is dated."""
-    offsets = (
+    """How far the recorder's clock is ahead of the venue's; 0 if no frame is dated.
+
+    Nothing is heard before it was made, and the quickest frame took what a delivery takes: the rest of its lead is the clock's.
+    What other frames took longer stays: they are heard as late as they were.
+    """
+    leads = (
         recv_ns - at_ms * NS_PER_MS
         for recv_ns, frame in read_frames(path)
         if (at_ms := exchange_ms(frame)) is not None
     )
-    sample = list(islice(offsets, OFFSET_SAMPLE))
-    return statistics.median_low(sample) if sample else 0
+    quickest = min(islice(leads, OFFSET_SAMPLE), default=None)
+    return 0 if quickest is None else quickest - DELIVERY // timedelta(microseconds=1) * 1_000
 
 
 def read_matches(path: Path) -> Iterator[tuple[int, Match]]:

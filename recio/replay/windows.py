@@ -1,7 +1,7 @@
 """The windows of a recording: what is known of each at a moment, and how each settled.
 
-The description of a session is written afterwards and knows every strike; a strike counts as known
-here only once the window before has closed, as it would have been on the day.
+The description of a session is written afterwards and knows every strike and end; they count as known here only when they
+were: a strike once the window before is determined, an end once it is told.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from recio.errors import BadRecording
 from recio.messages.markets import Market, MarketStatus, PriceRange, StrikeType
 from recio.replay.findings import WindowFound
 from recio.replay.session_files import is_price
-from recio.replay.spot import ProxyMinute
+from recio.replay.spot import LONGEST_HOLE, ProxyMinute
 from recio.rules.market.settlement import outcome, places_of
 from recio.units import EventTicker, Price, Side, Ticker
 
 WINDOW = timedelta(minutes=15)
+OUTCOME_AFTER = timedelta(seconds=LONGEST_HOLE + 2)
+"""Market time from a window's close until its outcome is looked at: late trades are in by then, and the venue has settled one
+of fifteen minutes (8.2 s at most, as measured)."""
+STRIKE_AFTER = timedelta(seconds=0.6)
+"""Market time from the close before a window until its strike is heard of: half a second at the venue, and the delivery."""
 EXCHANGE_INDEX = 2
 TAPERED_DECI_CENT = (
     PriceRange(start=Price(0), end=Price(1_000), step=Price(10)),
@@ -59,6 +64,8 @@ class Window:
     published_value: Decimal | None
     next_strike: Decimal | None
     """The strike of the window that opens when this one closes, if the recording has it."""
+    ended_at: datetime | None = None
+    """When the venue was heard to tell its end, where that is recorded."""
 
     @property
     def ticker(self) -> Ticker:
@@ -67,6 +74,11 @@ class Window:
     @property
     def closes_at(self) -> datetime:
         return self.open.close_time
+
+    @property
+    def known_at(self) -> datetime:
+        """When its end counts as known here; a trade of it is held until then, as in live."""
+        return max(self.closes_at + OUTCOME_AFTER, self.ended_at or self.closes_at)
 
     @property
     def places(self) -> int:
@@ -116,7 +128,7 @@ def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     return Window(
         listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None),
         open=market,
-        strike_known_at=opens if before is None else max(opens, before),
+        strike_known_at=max(opens, before or opens) + STRIKE_AFTER,
         recorded_result=Side(row.result) if row.result else None,
         published_value=row.settlement_value,
         # Only where one strike is set at each close is it the value that the window before settled on.

@@ -9,22 +9,12 @@ import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from recio.report.intervals import FEWEST_CLOSES, Interval, Mean
 from recio.report.past_trades import PastTrade
-from recio.units import Money
+from recio.units import ONE_DOLLAR, PAYOUT_PER_UNIT, Money
 
-FEWEST_CLOSES = 10
-"""Of fewer closes no interval is given: it would look surer than it is."""
 GROWING_CLOSES = 512
 """Trades of one close end within hours of each other: it has not this many after it before its last one comes."""
-NORMAL_975 = 1.959963984540054
-
-
-@dataclass(frozen=True, slots=True)
-class Interval:
-    """95 %, in dollars a trade."""
-
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +24,8 @@ class Outcome:
     close: str
     gross: int
     net: int
+    variance: float = 0.0
+    """Of its result, in micro-dollars squared, if the price that was paid were the true probability."""
 
 
 @dataclass(slots=True)
@@ -51,6 +43,7 @@ class Figures:
     """The deepest fall of the running net below its highest point before."""
     closes: int = 0
     _highest: int = 0
+    _variance: float = 0.0
     _recent: dict[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
     """Net and count of the closes that may still grow."""
     _squares: tuple[int, int, int] = (0, 0, 0)
@@ -72,6 +65,7 @@ class Figures:
         self.fees += outcome.gross - outcome.net
         self._highest = max(self._highest, self.net)
         self.drawdown = max(self.drawdown, self._highest - self.net)
+        self._variance += outcome.variance
         self._add_to_close(outcome)
 
     def _add_to_close(self, outcome: Outcome) -> None:
@@ -95,27 +89,30 @@ class Figures:
         return self.net / self.trades / 1e6 if self.trades else None
 
     def interval(self) -> Interval | None:
-        """Of the mean, by the spread of whole closes around it; None for too few closes."""
+        """95 %, in dollars a trade; None for too few closes.
+
+        By the spread of whole closes around the mean, and no less than chance at the prices paid: what loses rarely may not
+        have lost yet.
+        """
         if self.closes < FEWEST_CLOSES:
             return None
         mean = Fraction(self.net, self.trades)
         nets, mixed, counts = self._squares
         spread = nets - 2 * mean * mixed + mean**2 * counts
-        error = math.sqrt(spread * self.closes / (self.closes - 1)) / self.trades
-        reach = student_975(self.closes - 1) * error
-        return Interval((float(mean) - reach) / 1e6, (float(mean) + reach) / 1e6)
+        observed = math.sqrt(spread * self.closes / (self.closes - 1))
+        error = max(observed, math.sqrt(self._variance)) / self.trades
+        return Mean(float(mean) / 1e6, error / 1e6, self.closes - 1).interval()
 
 
 def outcome_of(trade: PastTrade) -> Outcome | None:
     """None where old data cannot say."""
     gross, net = trade.gross, trade.net
-    return None if gross is None or net is None else Outcome(trade.close(), gross, net)
+    return None if gross is None or net is None else Outcome(trade.close(), gross, net, _variance(trade))
 
 
-def student_975(freedom: int) -> float:
-    """What 97.5 % of Student's t stay below, to three decimals from nine degrees of freedom on (Cornish-Fisher)."""
-    z = NORMAL_975
-    first = (z**3 + z) / 4
-    second = (5 * z**5 + 16 * z**3 + 3 * z) / 96
-    third = (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384
-    return z + first / freedom + second / freedom**2 + third / freedom**3
+def _variance(trade: PastTrade) -> float:
+    price = trade.entry_price
+    if price is None or not 0 < price < ONE_DOLLAR:
+        return 0.0
+    share = price / ONE_DOLLAR
+    return share * (1 - share) * (trade.quantity * PAYOUT_PER_UNIT) ** 2

@@ -27,8 +27,9 @@ class Observation:
     """What was said of one market at one moment, and how it ended."""
 
     market: str
+    symbol: str
     event: str
-    """Markets of one coin that close together are one bet."""
+    """The moment of the close: all that closes then is one draw, whatever its coin and series."""
     seconds_to_close: float
     spreads: float
     """How far the price is from the strike, in units of the move expected until the close."""
@@ -42,6 +43,7 @@ class Forecast:
     """An observation before its outcome is known."""
 
     market: str
+    symbol: str
     event: str
     seconds_to_close: float
     spreads: float
@@ -50,6 +52,7 @@ class Forecast:
     def with_outcome(self, yes: bool) -> Observation:
         return Observation(
             market=self.market,
+            symbol=self.symbol,
             event=self.event,
             seconds_to_close=self.seconds_to_close,
             spreads=self.spreads,
@@ -93,7 +96,8 @@ class Watch:
         self.forecasts.append(
             Forecast(
                 market=market.ticker,
-                event=f"{market.symbol} {market.close_time.isoformat()}",
+                symbol=market.symbol,
+                event=market.close_time.isoformat(),
                 seconds_to_close=left,
                 spreads=spreads,
                 probabilities=probabilities,

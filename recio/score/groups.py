@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import inf
+from math import hypot, inf, sqrt
 from statistics import fmean
 
+from recio.report.intervals import Close, Interval, interval
 from recio.score.forecasts import Observation
 
 TIMES = (0, 60, 180, 420, inf)
@@ -15,6 +16,7 @@ TIMES = (0, 60, 180, 420, inf)
 DISTANCES = (0, 0.5, 1, 2, inf)
 """In expected moves."""
 TENTHS = 10
+LAST_MINUTE = f"{TIMES[0]} to {TIMES[1]} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +26,11 @@ class Bin:
     tenth: int
     observations: int
     events: int
+    """Closes: moments of one close happen or do not together."""
     said: float
     happened: float
+    interval: Interval | None
+    """Of what happened less what was said, 95 %; None for too few closes."""
 
 
 def by_time(observations: Sequence[Observation]) -> Iterator[tuple[str, list[Observation]]]:
@@ -53,6 +58,28 @@ def calibration(observations: Iterable[Observation], name: str) -> list[Bin]:
             events=len({each.event for each in held}),
             said=fmean(each.probabilities[name] for each in held),
             happened=fmean(each.yes for each in held),
+            interval=interval(_closes(held, name)),
         )
         for tenth, held in sorted(bins.items())
     ]
+
+
+def _closes(held: Iterable[Observation], name: str) -> list[Close]:
+    """What happened less what was said, of each close; moments of a market happen together."""
+    closes: dict[str, dict[str, list[Observation]]] = {}
+    for each in held:
+        closes.setdefault(each.event, {}).setdefault(each.market, []).append(each)
+    return [
+        Close(
+            total=sum(each.yes - each.probabilities[name] for held in markets.values() for each in held),
+            weight=sum(map(len, markets.values())),
+            chance=hypot(
+                *(_chance([each.probabilities[name] for each in held]) for held in markets.values())
+            ),
+        )
+        for markets in closes.values()
+    ]
+
+
+def _chance(said: Sequence[float]) -> float:
+    return sum(sqrt(each * (1 - each)) for each in said)

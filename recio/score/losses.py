@@ -1,34 +1,18 @@
-"""What a wrong probability costs: Brier score and log loss, and the difference to the market's with its uncertainty.
-
-Moments of one event are not independent, so whole events are drawn again; how many moments there were says nothing.
-"""
+"""What a wrong probability costs: Brier score and log loss, and the difference to another's with its uncertainty by closes."""
 
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
+from recio.report.intervals import Close, Interval, Mean, closes_needed, mean_of
 from recio.score.forecasts import Observation
 
 CLIP = 0.001
 """The finest price of any market: nobody's forecast counts as surer than what can be quoted."""
-DRAWS = 2_000
-SEED = 1
-CONFIDENCE = 0.95
-FEWEST_EVENTS = 5
-"""Of fewer no interval is given: drawn again and again they look surer than they are."""
-POWER_Z = 1.645 + 0.842
-"""One-sided 5 %, 80 % power."""
 Loss = Callable[[float, bool], float]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,14 +23,17 @@ class Comparison:
     against: str
     observations: int
     events: int
+    """Closes, over all series and coins."""
     loss: float
     other: float
     difference: float
     """Below 0: better than the other."""
+    mean: Mean | None
+    """The difference with its error; None for too few closes."""
     interval: Interval | None
-    """Of the difference, 95 %; None for too few events."""
+    """Of the difference, 95 %; None for too few closes."""
     events_needed: int | None
-    """To tell a difference of this size from none; None where none is seen."""
+    """To tell a difference of this size from none by the test of the interval; None where none is seen."""
 
 
 def brier(probability: float, yes: bool) -> float:
@@ -63,52 +50,80 @@ LOSSES: Mapping[str, Loss] = {"Brier": brier, "log loss": log_loss}
 
 def compare(observations: Iterable[Observation], name: str, against: str, loss: Loss) -> Comparison | None:
     """None where they never both said something."""
-    pairs: dict[str, list[tuple[float, float]]] = {}
-    for each in observations:
-        if name in each.probabilities and against in each.probabilities:
-            ours, theirs = (
-                loss(each.probabilities[name], each.yes),
-                loss(each.probabilities[against], each.yes),
-            )
-            pairs.setdefault(each.event, []).append((ours, theirs))
-    if not pairs:
+    both = [each for each in observations if name in each.probabilities and against in each.probabilities]
+    if not both:
         return None
-    every = [pair for event in pairs.values() for pair in event]
-    blocks = [(math.fsum(ours - theirs for ours, theirs in event), len(event)) for event in pairs.values()]
-    difference = fmean(ours - theirs for ours, theirs in every)
+    ours, theirs = (
+        fmean(loss(each.probabilities[who], each.yes) for each in both) for who in (name, against)
+    )
+    closes = list(closes_of(both, name, against, loss))
+    mean = mean_of(closes)
     return Comparison(
         name=name,
         against=against,
-        observations=len(every),
-        events=len(pairs),
-        loss=fmean(ours for ours, _ in every),
-        other=fmean(theirs for _, theirs in every),
-        difference=difference,
-        interval=block_interval(blocks),
-        events_needed=events_needed([total / count for total, count in blocks]),
+        observations=len(both),
+        events=len(closes),
+        loss=ours,
+        other=theirs,
+        difference=ours - theirs,
+        mean=mean,
+        interval=None if mean is None else mean.interval(),
+        events_needed=closes_needed(closes),
     )
 
 
-def block_interval(blocks: Sequence[tuple[float, float]], seed: int = SEED) -> Interval | None:
-    """Of the sum of the first over the sum of the second, by drawing whole blocks; None for too few."""
-    if len(blocks) < FEWEST_EVENTS:
-        return None
-    dice = random.Random(seed)
-    means = sorted(_ratio(dice.choices(blocks, k=len(blocks))) for _ in range(DRAWS))
-    outside = (1 - CONFIDENCE) / 2
-    return Interval(low=means[int(DRAWS * outside)], high=means[int(DRAWS * (1 - outside)) - 1])
+def closes_of(observations: Iterable[Observation], name: str, against: str, loss: Loss) -> Iterator[Close]:
+    """The differences of each close. Both must have said something at every moment."""
+    for held in by_event(observations).values():
+        yield Close(
+            total=math.fsum(_difference(each, name, against, loss, each.yes) for each in held),
+            weight=len(held),
+            chance=_chance(held, name, against, loss),
+        )
 
 
-def _ratio(drawn: Sequence[tuple[float, float]]) -> float:
-    weight = math.fsum(count for _, count in drawn)
-    return math.fsum(total for total, _ in drawn) / weight if weight else 0.0
+def by_event(observations: Iterable[Observation]) -> dict[str, list[Observation]]:
+    events: dict[str, list[Observation]] = {}
+    for each in observations:
+        events.setdefault(each.event, []).append(each)
+    return events
 
 
-def events_needed(means: Sequence[float]) -> int | None:
-    """How many independent events it takes to tell a mean of this size from zero; None for too few or a mean of zero."""
-    if len(means) < FEWEST_EVENTS:
-        return None
-    mean, spread = fmean(means), stdev(means)
-    if mean == 0:
-        return None
-    return max(2, math.ceil((POWER_Z * spread / mean) ** 2))
+def _difference(seen: Observation, name: str, against: str, loss: Loss, yes: bool) -> float:
+    return loss(seen.probabilities[name], yes) - loss(seen.probabilities[against], yes)
+
+
+def _chance(held: Iterable[Observation], name: str, against: str, loss: Loss) -> float:
+    """How far chance alone moves the sum of a close, if one of both is right: the one by which it moves less.
+
+    Markets of one coin go together; how far coins do is left to what the closes show.
+    """
+    coins: dict[str, dict[str, list[Observation]]] = {}
+    for each in held:
+        coins.setdefault(each.symbol, {}).setdefault(each.market, []).append(each)
+    of_coins = (
+        math.fsum(_of_market(each, name, against, loss) for each in markets.values())
+        for markets in coins.values()
+    )
+    return math.hypot(*of_coins)
+
+
+def _of_market(held: list[Observation], name: str, against: str, loss: Loss) -> float:
+    ordered = sorted(held, key=lambda seen: -seen.seconds_to_close)
+    at_stake = [
+        _difference(each, name, against, loss, True) - _difference(each, name, against, loss, False)
+        for each in ordered
+    ]
+    variances = (
+        _variance([each.probabilities[who] for each in ordered], at_stake) for who in (name, against)
+    )
+    return math.sqrt(max(0.0, min(variances)))
+
+
+def _variance(true: Sequence[float], at_stake: Sequence[float]) -> float:
+    """The moments of a market end alike: two of them share what was not known yet at the later one."""
+    variance = before = 0.0
+    for probability, stake in zip(true, at_stake, strict=True):
+        variance += probability * (1 - probability) * stake * (stake + 2 * before)
+        before += stake
+    return variance

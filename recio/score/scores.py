@@ -9,8 +9,8 @@ from itertools import chain
 from recio.replay.findings import TradeFound
 from recio.score.forecasts import MARKET, TERMINAL, Observation
 from recio.score.groups import Bin, by_distance, by_time, calibration
-from recio.score.losses import LOSSES, Comparison, Interval, block_interval, compare, events_needed
-from recio.units import ONE_CONTRACT
+from recio.score.losses import LOSSES, Comparison, compare
+from recio.score.trades import Edge, edge
 
 EVERYTHING = "all"
 
@@ -25,31 +25,23 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """What filled trades brought after fees."""
-
-    trades: int
-    events: int
-    contracts: float
-    dollars: float
-    per_contract: float
-    interval: Interval | None
-    events_needed: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     observations: int
     events: int
+    """Closes, over all series and coins."""
     yes: float
     """Share of observations whose market ended YES."""
     names: tuple[str, ...]
     compared: tuple[Compared, ...]
     calibration: Mapping[str, Sequence[Bin]]
     edge: Edge | None
+    without_outcome: int
+    """Observations of markets whose end nobody told. In no figure."""
 
 
-def score(observations: Sequence[Observation], trades: Sequence[TradeFound] = ()) -> Scores:
+def score(
+    observations: Sequence[Observation], trades: Sequence[TradeFound] = (), without_outcome: int = 0
+) -> Scores:
     """Everybody against the market, and every model against the naive one."""
     names = tuple(dict.fromkeys(chain.from_iterable(each.probabilities for each in observations)))
     return Scores(
@@ -60,6 +52,7 @@ def score(observations: Sequence[Observation], trades: Sequence[TradeFound] = ()
         compared=tuple(_compared(observations, names)),
         calibration={name: calibration(observations, name) for name in names},
         edge=edge(trades),
+        without_outcome=without_outcome,
     )
 
 
@@ -77,28 +70,3 @@ def _compared(observations: Sequence[Observation], names: Sequence[str]) -> Iter
                 found = compare(held, name, against, loss)
                 if found is not None:
                     yield Compared(group=group, loss=loss_name, comparison=found)
-
-
-def edge(trades: Sequence[TradeFound]) -> Edge | None:
-    """None where nothing was filled and ended."""
-    blocks: dict[str, tuple[float, float]] = {}
-    for found in trades:
-        trade = found.trade
-        contracts = trade.entry_quantity / ONE_CONTRACT
-        if not contracts:
-            continue
-        event = f"{trade.event_ticker} {trade.closes_at.isoformat()}"
-        dollars, many = blocks.get(event, (0.0, 0.0))
-        blocks[event] = (dollars + trade.pnl / 1_000_000, many + contracts)
-    if not blocks:
-        return None
-    dollars, contracts = (sum(each[at] for each in blocks.values()) for at in (0, 1))
-    return Edge(
-        trades=sum(each.trade.entry_quantity > 0 for each in trades),
-        events=len(blocks),
-        contracts=contracts,
-        dollars=dollars,
-        per_contract=dollars / contracts,
-        interval=block_interval(list(blocks.values())),
-        events_needed=events_needed([total / many for total, many in blocks.values()]),
-    )

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 
 from recio.messages.markets import MarketBoard
-from recio.messages.orders import TradeState
 from recio.messages.prices import Prices
 from recio.replay.findings import SessionFound, TradeFound
 from recio.replay.run import Recording, each_by_itself, find_recordings, play
@@ -25,7 +24,7 @@ class SessionResults:
 
     observations: tuple[Observation, ...]
     trades: tuple[TradeFound, ...]
-    """That were filled, and ended."""
+    """All: those whose market's end nobody told as well."""
     without_outcome: int
     """Forecasts of markets whose end no recording tells."""
 
@@ -57,12 +56,12 @@ def _of_one(
     known = [each for each in watch.forecasts if each.market in ends]
     return SessionResults(
         observations=tuple(each.with_outcome(ends[each.market]) for each in known),
-        trades=tuple(each for each in found.trades if each.trade.state is TradeState.CLOSED),
+        trades=found.trades,
         without_outcome=len(watch.forecasts) - len(known),
     )
 
 
 def _ends(found: SessionFound) -> dict[str, bool]:
-    """Whether each market ended YES, as recorded or else by the settlement rule."""
+    """Whether each market ended YES, as recorded, or else by a value of the venue's."""
     results = {each.ticker: each.recorded_result or each.result for each in found.windows}
     return {ticker: result is Side.YES for ticker, result in results.items() if result is not None}

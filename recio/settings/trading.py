@@ -73,6 +73,7 @@ class EntrySection(Section):
     spike_trigger_bp: Annotated[BasisPointsOrOff, zero_would("let nothing be bought")] = None
     spike_resume_bp: Annotated[BasisPoints, zero_would("never let a pause end", "write a level above 0")] = 30
     spike_calm_minutes: Annotated[int, Field(ge=1, le=60)] = 15
+    stop_when_parted: bool = False
 
     @model_validator(mode="after")
     def ordered(self) -> EntrySection:

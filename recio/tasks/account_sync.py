@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 
 import anyio
 import asyncpg
@@ -19,11 +20,13 @@ from recio.clock import Clock
 from recio.db import cash, sifting
 from recio.db import orders as order_rows
 from recio.db import trades as trade_rows
-from recio.db.connection import Connection, transaction
-from recio.kalshi import account, account_limits
+from recio.db.connection import transaction
+from recio.kalshi import account, account_limits, cash_movements
 from recio.kalshi.account_figures import (
     Figures,
     cash_at_rest,
+    found_differences,
+    is_quiet,
     manual_orders,
     read_as_of,
     read_figures,
@@ -31,6 +34,7 @@ from recio.kalshi.account_figures import (
     unsettled,
     venue_ahead_at_most,
     venue_time,
+    wait_telling,
 )
 from recio.kalshi.answers import Round
 from recio.kalshi.historical import OLD_ORDERS
@@ -49,17 +53,17 @@ from recio.messages.account import (
 )
 from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades, OrderView
+from recio.rules.account.cash import CashMismatch
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.market_facts import untold
 from recio.rules.account.reconcile import (
     Absence,
-    CashMismatch,
     MarketLedger,
     Suspicion,
     absence_margin,
-    compare,
     confirmed,
     made_externally,
+    overdue,
     suspected,
 )
 from recio.rules.market.market_board import traded_shard
@@ -91,6 +95,9 @@ class _Memory:
     since: datetime | None = None
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
     cash: CashMismatch = field(default_factory=CashMismatch)
+    moves: cash_movements.Movements = field(default_factory=cash_movements.Movements)
+    is_locked: bool = False
+    """Whether the key is known to be locked to one subaccount."""
     suspects: Mapping[Ticker, Suspicion] = field(default_factory=dict[Ticker, Suspicion])
     external: Mapping[Ticker, Quantity] = field(default_factory=dict[Ticker, Quantity])
     """In markets that are traded, by fills of orders that are not ours."""
@@ -142,7 +149,7 @@ class AccountSync:
             match hint:
                 case FillSeen():
                     reached(CrashPoint.FILL_HINT_HEARD)
-                    await self._fill(hint)
+                    await self._fill(hint, memory)
                 case OrderSeen():
                     reached(CrashPoint.ORDER_HINT_HEARD)
                     if self._is_ours(hint):
@@ -185,7 +192,7 @@ class AccountSync:
             if fault:
                 memory.sentence = f"{fault}; compared {memory.compared} times before"
                 with anyio.move_on_after(memory.round.wait):
-                    await _wait_visibly(memory, say)
+                    await wait_telling(lambda: say(memory.sentence))
             elif self._in_a_hurry():
                 await anyio.sleep(HURRY)
             else:
@@ -195,7 +202,7 @@ class AccountSync:
     async def _reason_to_look(self, memory: _Memory, say: Say) -> None:
         async with anyio.create_task_group() as group:
             group.start_soon(self._hurry_begins, group.cancel_scope)
-            group.start_soon(_wait_visibly, memory, say)
+            group.start_soon(wait_telling, lambda: say(memory.sentence))
             await memory.look_now.wait()
             group.cancel_scope.cancel()
         memory.look_now = anyio.Event()
@@ -210,10 +217,7 @@ class AccountSync:
 
     def _in_a_hurry(self) -> bool:
         trades = self.open_trades.get()
-        if trades is None:
-            return True
-        now = self.clock.utc()
-        return bool(trades.orders) or any(each.closes_at <= now for each in trades.trades)
+        return trades is None or not is_quiet(trades, self.clock.utc())
 
     async def _compare(self, memory: _Memory, say: Say) -> None:
         """One comparison. What its reads show is told at once; if any page of any fails, none of it counts as one."""
@@ -225,6 +229,7 @@ class AccountSync:
         await self._tell_facts(trades, as_of, memory, say)
         shard, told = traded_shard(self.board.get()), lambda: say(memory.sentence)
         figures = await read_figures(self.rest, self.clock, memory.round, told, as_of, shard)
+        memory.is_locked |= figures is not None and figures.balances.is_locked
         if memory.round.faults or figures is None:
             return
         await self._publish(memory, trades, figures, say)
@@ -243,7 +248,7 @@ class AccountSync:
         fills = await memory.round.ask(account.fills(self.rest, memory.since))
         reached(CrashPoint.FILLS_READ)
         for fill in await sifting.unrecorded_fills(self.pool, fills or ()):
-            await self._fill(fill)
+            await self._fill(fill, memory)
             say(memory.sentence)
         await self._resolve(trades, as_of, memory)
         reached(CrashPoint.ORDERS_RESOLVED)
@@ -317,11 +322,12 @@ class AccountSync:
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:
         held, manual = figures.positions.quantities, manual_orders(figures, self._is_ours)
         balance = account.spendable(figures.balances, traded_shard(self.board.get()))
+        unread = unsettled(self.rest, trades)
         async with transaction(self.pool) as connection:
             traded = await trade_rows.ever_traded(connection, list(held))
             ledgers = await trade_rows.ledgers(connection, {*held, *(each.ticker for each in trades.trades)})
-            cash_difference = await self._compare_cash(connection, memory, trades, figures)
         differences = self._differences(memory, trades, figures, ledgers)
+        cash_difference = await self._compare_cash(memory, trades, figures)
         foreign = made_externally(ledgers, traded)
         memory.must_list |= foreign != memory.external
         memory.external = foreign
@@ -338,13 +344,15 @@ class AccountSync:
                 reconciled_at=self.clock.utc(),
                 balance_at=figures.balance_at,
                 cash_difference=cash_difference,
+                cash_agreed=memory.cash.agreed,
                 unrecorded=tuple(sorted(memory.unrecorded)),
                 contradicted=tuple(sorted(memory.contradicted)),
-                unsettled=unsettled(self.rest, trades),
+                unsettled=unread,
+                overdue=overdue(figures.as_of, trades.trades, unread),
             )
         )
-        unread = self.rest.set_aside.count
-        memory.sentence = sentence_of(balance, len(held), len(differences), memory.compared, unread)
+        counts = len(held), len(differences), memory.compared, self.rest.set_aside.count
+        memory.sentence = sentence_of(balance, *counts)
         say(memory.sentence)
 
     def _differences(
@@ -355,28 +363,29 @@ class AccountSync:
         ledgers: Mapping[Ticker, MarketLedger],
     ) -> tuple[PositionDifference, ...]:
         """Of positions, by the rows as they were before the reads and as they are now: what is in motion explains anything."""
-        now, newest = self.clock.utc(), self.open_trades.get() or trades
-        in_motion = {order.ticker for order in (*trades.orders, *newest.orders)}
-        held = figures.positions
-        found = compare(held.quantities, newest.trades, in_motion, now, ledgers, held.unread)
+        newest = self.open_trades.get() or trades
+        found = found_differences(figures, (trades, newest), ledgers, self.clock.utc())
         differences = confirmed(found, memory.suspects, ledgers, figures.as_of)
         memory.suspects = suspected(found, ledgers, venue_time(self.rest, self.clock))
         return differences
 
-    async def _compare_cash(
-        self, connection: Connection, memory: _Memory, trades: OpenTrades, figures: Figures
-    ) -> Money | None:
-        """What the ledger cannot explain of the venue's balance, once it has been the same often enough."""
-        quiet = not trades.orders and all(each.closes_at > self.clock.utc() for each in trades.trades)
-        # A row that cannot be read may be all that is missing.
-        quiet &= not any(map(self.rest.set_aside.hides, (account.FILLS, account.SETTLEMENTS)))
-        at_rest = cash_at_rest(manual_orders(figures, self._is_ours))
-        memory.cash, difference = await cash.compare(
-            connection, memory.cash, figures.balances.total, at_rest, quiet=quiet, now=self.clock.utc()
+    async def _compare_cash(self, memory: _Memory, trades: OpenTrades, figures: Figures) -> Money | None:
+        """What nothing explains of the venue's balance, once it has been the same often enough."""
+        asked = cash.Asked(
+            balance=figures.balances.total,
+            at_rest=cash_at_rest(manual_orders(figures, self._is_ours)),
+            quiet=is_quiet(trades, self.clock.utc()) and not self.rest.set_aside.hides(account.FILLS),
+            unread=self.rest.set_aside.tickers(account.SETTLEMENTS),
+            at=self.clock.utc(),
         )
+        listed = partial(memory.moves.listed, self.rest, is_locked=figures.balances.is_locked)
+        memory.cash, difference = await cash.compare(self.pool, memory.cash, asked, listed)
         return difference
 
-    async def _fill(self, fill: FillSeen) -> None:
+    async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
+        """One of another subaccount concerns neither our positions nor our cash."""
+        if fill.subaccount and not memory.is_locked:
+            return
         await self.venue_facts.send(fill)
         reached(CrashPoint.FILL_SENT)
 
@@ -387,10 +396,3 @@ class AccountSync:
         async with transaction(self.pool) as connection:
             earliest = await order_rows.backfill_from(connection)
         return (earliest or self.clock.utc()) - OVERLAP
-
-
-async def _wait_visibly(memory: _Memory, say: Say) -> None:
-    """A task that waits for its time is not frozen; one that waits for an answer may be."""
-    while True:
-        say(memory.sentence)
-        await anyio.sleep(CYCLE)

@@ -5,6 +5,7 @@ It decides nothing itself, sends nothing, and writes no table but the count of r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -101,7 +102,7 @@ class Entry:
         """Wakes on whatever a decision looks at, and on the moments at which time alone may open a gate."""
         asked = [each for each in self.strategies if each.stage is not Stage.OFF] or self.strategies[:1]
         attention = Attention()
-        reported = {each.name: _Reported() for each in self.strategies}
+        reported = {each.name: Reported() for each in self.strategies}
         wires = (self.board, self.prices, self.account, self.open_trades, self.controls, self.paper_trades)
         watch = self.board.watch()
         try:
@@ -164,7 +165,7 @@ class Entry:
         asked: Sequence[Strategy],
         look: EntryLook,
         say: Say,
-        reported: Mapping[str, _Reported],
+        reported: Mapping[str, Reported],
     ) -> list[OpenIntent]:
         """Decide on the whole board, and show it."""
         said = [self._decide(each, look) for each in asked]
@@ -176,8 +177,6 @@ class Entry:
             if isinstance(each.outcome, entry.Waits):
                 figures = self._figures(each.decided.assessments)
                 reported[each.strategy.name].waits(each.outcome, _label(each, said) | figures)
-            else:
-                reported[each.strategy.name].gate = ""
         return [each.outcome for each in said if isinstance(each.outcome, OpenIntent)]
 
     def _decide(self, strategy: Strategy, look: EntryLook) -> _Said:
@@ -317,7 +316,8 @@ class Entry:
             return {}
         view = max(board.by_ticker.values(), key=lambda each: _evenness(each, said))
         price = None if prices is None else prices.by_symbol.get(view.market.symbol)
-        figures = {"price": "unknown" if price is None else _level(price.tick.price)}
+        figures: dict[str, str] = {"ticker": view.market.ticker}
+        figures["price"] = "unknown" if price is None else _level(price.tick.price)
         figures["strike"] = strike_text(view.market)
         probability = next(
             (each.probability for each in said.strikes if each.ticker == view.market.ticker), None
@@ -365,15 +365,15 @@ def _evenness(view: MarketView, said: Assessments) -> float:
 
 
 @dataclass(slots=True)
-class _Reported:
-    """Keeps the log to one line per change of reason, and a reminder now and then."""
+class Reported:
+    """Keeps the log to one line per new reason, and a reminder now and then: reasons that take turns are told once each."""
 
-    gate: str = ""
-    at: float = 0.0
+    at: dict[str, float] = field(default_factory=dict[str, float])
+    """When each gate was told last."""
 
     def waits(self, waits: entry.Waits, figures: dict[str, str]) -> None:
         now = anyio.current_time()
-        if waits.gate == self.gate and now - self.at < REPORT_EVERY:
+        if now - self.at.get(waits.gate, -math.inf) < REPORT_EVERY:
             return
-        self.gate, self.at = waits.gate, now
+        self.at[waits.gate] = now
         log.info("no entry", sentence=waits.sentence, **figures)

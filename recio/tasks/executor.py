@@ -113,7 +113,7 @@ class Executor:
             reached(CrashPoint.OUTCOME_MADE)
         finally:
             with anyio.CancelScope(shield=True):
-                _report(outcome)
+                _report(outcome, order)
                 self.measurements.order_came_to(outcome)
                 await self.outcomes.send(outcome)
                 reached(CrashPoint.OUTCOME_QUEUED)
@@ -154,16 +154,23 @@ class Executor:
         return seen.halts[0].cause if seen.halts else None
 
 
-def _report(outcome: OrderOutcome) -> None:
+def _report(outcome: OrderOutcome, order: PlaceOrder) -> None:
     match outcome:
         case OrderAccepted():
             log.info(
                 "order accepted",
                 order=outcome.client_order_id,
+                ticker=order.ticker,
                 filled=quantity_text(outcome.filled),
                 rests=quantity_text(outcome.remaining),
             )
         case OrderRejected():
-            log.warning("order rejected", order=outcome.client_order_id, code=outcome.code, text=outcome.text)
+            log.warning(
+                "order rejected",
+                order=outcome.client_order_id,
+                ticker=order.ticker,
+                code=outcome.code,
+                text=outcome.text,
+            )
         case OrderUnknown():
-            log.warning("order unknown", order=outcome.client_order_id, why=outcome.why)
+            log.warning("order unknown", order=outcome.client_order_id, ticker=order.ticker, why=outcome.why)

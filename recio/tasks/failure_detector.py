@@ -82,6 +82,8 @@ class _Measured:
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
     closes: tuple[CloseRequest, ...] = ()
+    parted: tuple[str, ...] = ()
+    """Strategies whose paper and live part beyond chance."""
     told: Told = field(default_factory=Told)
     looked_at: datetime | None = None
     """Before the first look the blocks are not known, and nothing may be published without them."""
@@ -172,6 +174,7 @@ class FailureDetector:
                 halts=(*measured.halts, *(each for each in self.unwritten if each.cause not in known)),
                 switched_off=measured.switched_off,
                 closes=measured.closes,
+                parted=measured.parted,
                 causes=tuple(
                     RootCause(
                         cause=each.cause.name,
@@ -309,6 +312,8 @@ class FailureDetector:
         finally:
             measured.asked_at = None
         measured.halts, measured.switched_off, measured.closes = rows.halts, rows.switched_off, rows.closes
+        _tell_parted(rows.parted, measured.parted)
+        measured.parted = rows.parted
         measured.told = replace(measured.told, asked=asked, accepted=rows.ever_cleared)
         measured.read_only = rows.read_only
         measured.database_seconds = time.monotonic() - began
@@ -347,6 +352,17 @@ def _tell(course: Course, now: datetime, speed: float) -> None:
             log.info("block cleared", cause=each.told, lasted_host_seconds=lasted)
         else:
             log.debug("block passed", cause=each.cause.name, lasted_host_seconds=lasted)
+
+
+def _tell_parted(now: tuple[str, ...], before: tuple[str, ...]) -> None:
+    for strategy in (each for each in now if each not in before):
+        log.error(
+            "live and paper part beyond chance",
+            strategy=strategy,
+            resolution="recio score --parity; entry.stop_when_parted = true lets it open nothing until they agree",
+        )
+    for strategy in (each for each in before if each not in now):
+        log.info("live and paper agree again", strategy=strategy)
 
 
 def _sentence(measured: _Measured) -> str:

@@ -116,7 +116,10 @@ class KillSwitch:
         async with transaction(self.pool) as connection:
             await kill_switch.verified(connection, halt.halt_id, len(cancelled))
         await self._publish(memory)
-        check = memory.checks[halt.halt_id]
+        check = memory.checks.get(halt.halt_id)
+        if check is None:
+            log.info("halt cleared before it was verified", cause=halt.cause)
+            return
         log.info(
             "halt verified at the venue",
             cause=halt.cause,
@@ -135,7 +138,8 @@ class KillSwitch:
             async with transaction(self.pool) as connection:
                 await kill_switch.flat(connection, halt.halt_id)
             await self._publish(memory)
-            log.info("flat", cause=halt.cause, after_seconds=_rounded(memory.checks[halt.halt_id].flat_after))
+            if (noted := memory.checks.get(halt.halt_id)) is not None:  # else it was cleared meanwhile
+                log.info("flat", cause=halt.cause, after_seconds=_rounded(noted.flat_after))
 
     async def _keep_group(self, memory: _Memory, *, halted: bool) -> None:
         """The venue's own stop follows ours; without a group entries go without, and the halt holds all the same."""

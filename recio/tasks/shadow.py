@@ -29,7 +29,7 @@ from recio.messages.decisions import OpenIntent, ShadowScore
 from recio.messages.orders import OpenTrades, TradeView
 from recio.messages.prices import Prices
 from recio.paper.engine import Engine, Happened
-from recio.paper.matching import LATENCY
+from recio.paper.matching import MET_AFTER
 from recio.paper.rows import PaperFill, account_of
 from recio.rules.decision.cycles import Cycle
 from recio.rules.decision.strategy import Strategy
@@ -183,7 +183,7 @@ class Shadow:
         now = self.clock.utc()
         run.engine.arrive(now)
         # By then every order that was sent before the close has been answered.
-        closed = [ticker for ticker, closes in run.closing.items() if closes + LATENCY <= now]
+        closed = [ticker for ticker, closes in run.closing.items() if closes + MET_AFTER <= now]
         if not closed or anyio.current_time() - run.asked_at < RESULT_EVERY:
             return
         run.asked_at = anyio.current_time()

@@ -30,7 +30,7 @@ from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.web import page_files
 from recio.web.acts import BODY_LIMIT, NotAsked, read_halt, read_resume
 from recio.web.door import PROGRESS_WITHIN, Door, answer_bad_requests_too, listening
-from recio.web.history import days, trades_page
+from recio.web.history import days, parity, trades_page
 from recio.web.metrics import CONTENT_TYPE
 from recio.wires import Reads, Sends
 
@@ -183,6 +183,7 @@ class _Page:
                 web.get("/readyz", self._readyz),
                 web.get("/api/v1/trades", self._trades),
                 web.get("/api/v1/days", self._days),
+                web.get("/api/v1/parity", self._parity),
                 web.get("/api/v1/log", self._log),
                 web.post("/halt", self._halt),
                 web.post("/resume", self._resume),
@@ -223,6 +224,12 @@ class _Page:
     async def _days(self, _request: web.Request) -> web.Response:
         try:
             return web.json_response(await days(self.task.pool))
+        except NotAsked as refused:
+            return _said(refused.status, error=str(refused))
+
+    async def _parity(self, _request: web.Request) -> web.Response:
+        try:
+            return web.json_response(await parity(self.task.pool))
         except NotAsked as refused:
             return _said(refused.status, error=str(refused))
 

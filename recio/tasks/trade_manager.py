@@ -18,7 +18,7 @@ import structlog
 
 from recio.bells import stand_aside
 from recio.clock import Clock
-from recio.db import held_rows, orders, trade_store
+from recio.db import held_rows, orders, settle_requests, trade_store
 from recio.db.connection import transaction
 from recio.db.own_connection import OwnConnection, own_connection
 from recio.errors import ExitCode, Fatal, Transient
@@ -91,7 +91,7 @@ class TradeManager:
                     group.start_soon(self._compare_forever, memory, say)
             finally:
                 with anyio.move_on_after(5, shield=True):
-                    await self._mark_unanswered()
+                    await self._mark_unanswered(memory)
 
     async def _serve(
         self,
@@ -121,7 +121,8 @@ class TradeManager:
                 await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
                     await _within_limit(self._compare(memory))
-                    self._publish(memory, say, "")
+                    sentence = await _within_limit(self._settle_by_hand(memory))
+                    self._publish(memory, say, sentence)
 
     async def _compare(self, memory: _Memory) -> str:
         """The rows are the truth: whoever holds something else must not go on. Raises Fatal."""
@@ -136,6 +137,27 @@ class TradeManager:
         memory.held = rows
         reached(CrashPoint.ROWS_COMPARED)
         return ""
+
+    async def _settle_by_hand(self, memory: _Memory) -> str:
+        """What a person wants settled, because the venue's word on it cannot be read or does not come."""
+        async with transaction(self.pool) as reading:
+            waiting = await settle_requests.waiting(reading)
+        said = ""
+        for asked in waiting:
+            async with memory.own.transaction() as connection:
+                changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
+            apply(memory.held, changes.written)
+            said = answer.sentence
+            log.warning(
+                "settled by hand" if answer.accepted else "not settled by hand",
+                ticker=asked.ticker,
+                value=price_text(asked.value),
+                by=asked.by,
+                why=asked.why,
+                sentence=said,
+            )
+            _report(changes)
+        return said
 
     async def _open(self, intent: OpenIntent, memory: _Memory) -> str:
         reached(CrashPoint.ENTRY_INTENT_TAKEN)
@@ -166,7 +188,14 @@ class TradeManager:
         reached(CrashPoint.EXIT_INTENT_TAKEN)
         now = self.clock.utc()
         if (late := risk.stale(intent.decided_at, self.limits, now)) is not None:
-            log.warning("exit refused", trade=intent.trade_id, limit=late.limit, reason=late.reason)
+            trade = memory.held.trades.get(intent.trade_id)
+            log.warning(
+                "exit refused",
+                trade=intent.trade_id,
+                ticker=None if trade is None else trade.ticker,
+                limit=late.limit,
+                reason=late.reason,
+            )
             return f"refused an exit: {late.reason}"
         reached(CrashPoint.EXIT_ASKED)
         placed = await trade_store.place_exit(memory.own, self.writer, intent, now, self._deadline())
@@ -187,6 +216,7 @@ class TradeManager:
         log.info(
             "order pending",
             order=command.client_order_id,
+            ticker=command.ticker,
             side=command.book_side.value,
             quantity=quantity_text(command.quantity),
             limit=price_text(command.price),
@@ -243,11 +273,17 @@ class TradeManager:
             memory.shown = seen
         say(sentence or f"{len(seen.trades)} live trades, {len(seen.orders)} orders without a proven end")
 
-    async def _mark_unanswered(self) -> None:
+    async def _mark_unanswered(self, memory: _Memory) -> None:
         reached(CrashPoint.UNANSWERED_BEGUN)
         async with transaction(self.pool) as connection:
             for client_order_id in await orders.mark_unanswered(connection):
-                log.warning("order unknown", order=client_order_id, why="stopped before the venue answered")
+                held = memory.held.orders.get(client_order_id)
+                log.warning(
+                    "order unknown",
+                    order=client_order_id,
+                    ticker=None if held is None else held.ticker,
+                    why="stopped before the venue answered",
+                )
             reached(CrashPoint.UNANSWERED_BEFORE_COMMIT)
         reached(CrashPoint.UNANSWERED_COMMITTED)
 
@@ -255,7 +291,8 @@ class TradeManager:
 def _tell_what_was_left(held: Held) -> None:
     """After a restart: what an earlier run left open, and what of it has no proven end."""
     if held.trades or held.orders:
-        log.info("found open", trades=list(held.trades), unproven=list(held.orders))
+        markets = sorted({each.ticker for each in (*held.trades.values(), *held.orders.values())})
+        log.info("found open", trades=list(held.trades), unproven=list(held.orders), tickers=markets)
 
 
 def _refused(by: trade_store.Refused, intent: OpenIntent) -> str:
@@ -277,7 +314,13 @@ async def _within_limit(work: Awaitable[str]) -> str:
 
 def _report(changes: trade_store.Changes) -> None:
     if changes.order_note:
-        log.info("order ended", order=changes.client_order_id, sentence=changes.order_note)
+        order = changes.written.order
+        log.info(
+            "order ended",
+            order=changes.client_order_id,
+            ticker=None if order is None else order.ticker,
+            sentence=changes.order_note,
+        )
     for trade in changes.ended:
         log.info(
             "trade ended",

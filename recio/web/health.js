@@ -28,7 +28,7 @@ function showOrders(rows, status) {
 
 const strategies = tableOf("strategies", [
   text("Strategy", "id wide", (row) => row.name),
-  text("Stage", "note", (row) => word(row.stage)),
+  text("Stage", "note", (row) => word(row.stage) + (row.parted ? ", parted from paper" : "")),
   { ...text("Open, at worst, of", "num", (row) => `${row.open_trades ?? DASH} \u00b7 ${dollars(row.open_cost)}${row.budget ? " of " + dollars(row.budget) : ""}`), label: "Open" },
   text("On paper, won", "num", (row) => (unknown(row.settled) ? "" : `${row.settled}, ${row.won}`)),
   toned("P&L", "num", (row) => row.pnl, (sum) => (unknown(sum) ? "" : signedDollars(sum))),

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import asyncpg
 
-from recio.db import past_trades
+from recio.db import parity_days, past_trades
 from recio.db.connection import Connection, bounded_read
 from recio.db.past_trades import Asked
 from recio.errors import Transient
@@ -37,6 +37,32 @@ async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: Mapping[str, st
         "trades": [trade_row(each) for each in found[:PAGE]],
         "offset": offset,
         "more": len(found) > PAGE,
+    }
+
+
+async def parity(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:
+    """Live beside paper, a row for each day and strategy, newest first; money is live less paper."""
+    async with _reading(pool) as connection:
+        known = await parity_days.newest(connection, DAYS)
+    return {
+        "days": [
+            {
+                "day": each.day.day.isoformat(),
+                "strategy": each.day.strategy,
+                "trades": each.day.trades,
+                "compared": each.day.compared,
+                "decided_otherwise": each.day.decided_otherwise,
+                "price_difference": money_text(each.day.price_difference),
+                "fee_difference": money_text(each.day.fee_difference),
+                "pnl_difference": money_text(each.day.difference),
+                "span_closes": each.span_closes,
+                "span_difference": money_text(each.span_difference),
+                "span_low": None if each.low is None else str(each.low),
+                "span_high": None if each.high is None else str(each.high),
+                "parted": each.parted,
+            }
+            for each in known
+        ]
     }
 
 

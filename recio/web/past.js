@@ -100,7 +100,29 @@ const daysTable = tableOf("days", [
   text("Lost", "num", (row) => String(row.losses)),
 ], (row) => row.day, "no day with a trade yet");
 
+const parityTable = tableOf("parity", [
+  text("Day (UTC)", "id", (row) => row.day),
+  text("Strategy", "id", (row) => row.strategy),
+  text("Compared", "num", (row) => `${row.compared} of ${row.trades}`),
+  text("Decided otherwise", "num", (row) => (row.decided_otherwise ? String(row.decided_otherwise) : "")),
+  text("Prices", "num", (row) => signedDollars(row.price_difference)),
+  text("Fees", "num", (row) => signedDollars(row.fee_difference)),
+  toned("Live less paper", "num strong", (row) => row.pnl_difference, signedDollars),
+  text("Four weeks", "note", (row) => `${signedDollars(row.span_difference)} in ${row.span_closes} closes, ${unknown(row.span_low) ? "too few to know" : `${signedDollars(row.span_low)} to ${signedDollars(row.span_high)}`}`),
+  text("", "note", (row) => (row.parted ? "parted beyond chance" : "")),
+], (row) => row.day + row.strategy, "no night has compared yet", (row) => (row.parted || row.decided_otherwise ? "unknown" : ""));
+
+async function showParity() {
+  const found = await asked("api/v1/parity", $("parity-said"));
+  if (!found) return;
+  const newest = new Map(found.days.map((row) => [row.strategy, row]).reverse()), parted = [...newest.values()].filter((row) => row.parted);
+  put($("parity-said"), parted.length ? `\u26a0 ${parted.map((row) => row.strategy).join(", ")}: paper says nothing of live` : "");
+  dress($("parity-said"), parted.length ? "beside bad" : "beside");
+  parityTable(found.days, null);
+}
+
 async function showPerformance() {
+  showParity();
   const found = await asked("api/v1/days", $("performance-said"));
   if (!found) return;
   const { points, fall } = equityOf(found.days), trades = found.days.reduce((sum, day) => sum + day.wins + day.losses, 0);

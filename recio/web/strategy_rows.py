@@ -18,22 +18,27 @@ def strategy_rows(wires: Wires, strategies: Sequence[Strategy]) -> list[dict[str
     """Those that the config names, or the one that it has; where the rows are not read yet nothing is said."""
     named = [each for each in strategies if each.name != DEFAULT] or list(strategies)
     scores, shadows = wires.shadow_scores.get() or {}, wires.paper_trades.get() or {}
+    controls = wires.controls.get()
     return [
         _row(
             each,
             shadows.get(each.name) if each.stage is Stage.SHADOW else wires.open_trades.get(),
             scores.get(each.name),
+            parted=each.name in (controls.parted if controls else ()),
         )
         for each in named
     ]
 
 
-def _row(strategy: Strategy, trades: OpenTrades | None, score: ShadowScore | None) -> dict[str, Any]:
+def _row(
+    strategy: Strategy, trades: OpenTrades | None, score: ShadowScore | None, *, parted: bool
+) -> dict[str, Any]:
     own = [] if trades is None else [each for each in trades.trades if each.strategy == strategy.name]
     return {
         "name": strategy.name,
         "stage": strategy.stage.value,
         "budget": None if strategy.budget is None else dollars_text(strategy.budget),
+        "parted": parted,
         "open_trades": None if trades is None else len(own),
         "open_cost": None if trades is None else dollars_text(cost_of(strategy.name, trades)),
         "settled": None if score is None else score.trades,

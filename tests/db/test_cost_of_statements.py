@@ -20,6 +20,7 @@ from recio.db import (
     orders,
     paper_trades,
     requests,
+    settle_requests,
     switches,
     trade_store,
     trades,
@@ -160,6 +161,7 @@ CALLS: dict[str, Call] = {
     "markets ever traded": lambda c, _: trades.ever_traded(c, [Ticker("T-101"), Ticker("KX-NEVER")]),
     "losses in a row": lambda c, _: losses_in_a_row(c),
     "cash in the ledger": lambda c, _: cash.ledger_cash(c),
+    "what was settled by hand": lambda c, _: cash.settled_by_hand(c),
     "the opening balance": lambda c, _: cash.opening_balance(c),
     "a difference that was accepted": lambda c, _: cash.is_accepted(c, "halt 101"),
     "halts in force": lambda c, _: halts.active(c),
@@ -168,6 +170,7 @@ CALLS: dict[str, Call] = {
     "all that stops trading": lambda c, _: controls.read(c, ["order 100"]),
     "verified halts": lambda c, _: kill_switch.checks(c),
     "the order group": lambda c, _: kill_switch.order_group(c, 2),
+    "settlements that a person asks for": lambda c, _: settle_requests.waiting(c),
     "requests of a person": lambda c, _: requests.waiting(c),
     "paper trades that count": lambda c, _: paper_trades.counted(c, NOW),
 }

@@ -74,6 +74,10 @@ def texts() -> Iterator[str]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 yield node.value
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(
+                    str(each.value) if isinstance(each, ast.Constant) else "x" for each in node.values
+                )
     functions = re.findall(
         r"^CREATE OR REPLACE FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", schema_text(), re.MULTILINE | re.DOTALL
     )

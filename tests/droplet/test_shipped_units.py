@@ -38,7 +38,18 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
             flags=re.MULTILINE,
         )
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
-    names = [tmp_path / "recio.service", tmp_path / "recio@one.service", tmp_path / "recio-failed@a.service"]
+    names = [
+        tmp_path / name
+        for name in (
+            "recio.service",
+            "recio@one.service",
+            "recio-failed@a.service",
+            "recio-parity.service",
+            "recio-parity@one.service",
+            "recio-parity.timer",
+            "recio-parity@one.timer",
+        )
+    ]
     names += [tmp_path / f"recio-{each}.service" for each in ("backup", "drill", "stream")]
     names += [tmp_path / f"recio-{each}.timer" for each in ("backup", "drill")]
     done = analysed("verify", "--man=no", *map(str, names))
@@ -46,18 +57,19 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
 
 
 @needs_systemd
-@pytest.mark.parametrize("unit", ["recio.service", "recio@.service"])
+@pytest.mark.parametrize("unit", ["recio.service", "recio@.service", "recio-parity.service"])
 def test_a_unit_exposes_no_more_than_it_did(unit: str):
     done = analysed("security", "--offline=yes", f"--threshold={EXPOSURE_TENTHS}", str(UNITS / unit))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
 
 
-def test_the_unit_of_one_account_of_many_differs_in_names_only():
+@pytest.mark.parametrize("name", ["recio", "recio-parity"])
+def test_the_unit_of_one_account_of_many_differs_in_names_only(name: str):
     def directives(name: str) -> list[str]:
         text = (UNITS / name).read_text(encoding="utf-8")
         return [line for line in text.splitlines() if re.match(r"\w+=|\[", line)]
 
-    one, many = directives("recio.service"), directives("recio@.service")
+    one, many = directives(f"{name}.service"), directives(f"{name}@.service")
     in_the_words_of_one = [
         line.replace(" (%i)", "")
         .replace("recio-%i", "recio")

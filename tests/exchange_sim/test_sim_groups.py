@@ -59,7 +59,7 @@ def test_hitting_the_limit_cancels_every_order_of_the_group_and_no_other(
 
 def test_a_group_that_stops_beyond_its_limit_goes_on_at_it(trading_session: MakeSession) -> None:
     d = trading_session()
-    d.venue.groups_stop_beyond = True
+    d.venue.floor.groups_stop_beyond = True
     group = group_of(d, 150)
     made(create(d.venue, d.order("bid", 5_000, 300, group_id=group.group_id)))
     sell_into(d, 150)

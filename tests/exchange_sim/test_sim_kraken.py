@@ -241,6 +241,7 @@ def test_every_product_keeps_a_whole_uncrossed_book_as_its_index_moves(listing: 
         "SOLUSD_RTI": 74.0,
         "XRPUSD_RTI": 1.36,
         "DOGEUSD_RTI": 0.07,
+        "SHIBUSD_RTI": 0.0000135,
     }[listing.index_id]
     market = SpotMarket(listing, "seed", level=round(level * 10**8), now_ms=0)
     market.open_book()
@@ -259,7 +260,7 @@ def test_a_book_that_nobody_watched_for_a_while_is_whole_for_the_next_listener()
     market, steady, passing = feed.markets["BTC-USD"], Outbox(), Outbox()
     feed.subscribe(steady, "matches", "BTC-USD")
     for level in (84_000, 80_000, 88_000):
-        feed.moved(IndexTicked("BRTI", level * 10**8, market.now_ms))
+        feed.moved(IndexTicked("BRTI", level * 10**8, market.now_ms, float(level * 10**8)))
         feed.run_to(market.now_ms + 1_000)
         feed.subscribe(passing, "level2_batch", "BTC-USD")
         assert max(market.bids) == market.bid < market.ask == min(market.asks)

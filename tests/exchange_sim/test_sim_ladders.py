@@ -86,6 +86,8 @@ def event_of(series: str, open_at: str, level: int, **table: Any) -> list[Market
         ("KXSOLE", "2026-09-25T19:00:00", 76_3700, ["KXSOLE-26SEP2516-B76.375"]),
         ("KXXRPD", "2026-09-25T19:00:00", 1_3600, ["KXXRPD-26SEP2516-T1.3599"]),
         ("KXDOGED", "2026-09-25T19:00:00", 700000, ["KXDOGED-26SEP2516-T0.0699999"]),
+        ("KXSHIBD", "2026-09-25T19:00:00", 13_500, ["KXSHIBD-26SEP2516-T0.000013499"]),
+        ("KXSHIB", "2026-09-25T19:00:00", 13_500, ["KXSHIB-26SEP2516-B0.00001375"]),
     ],
 )
 def test_strikes_are_named_as_on_the_real_venue(

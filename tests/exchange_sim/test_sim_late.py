@@ -115,12 +115,14 @@ async def test_private_messages_come_in_any_order_and_none_is_lost(start_exchang
     assert deltas == sorted(deltas)
 
 
-async def test_a_read_of_one_order_is_behind_the_list(start_exchange: Any) -> None:
-    client = await start_exchange(quiet_traders=True)
+@pytest.mark.parametrize("speed", [1.0, 1e-6])
+async def test_a_read_of_one_order_is_behind_the_list(start_exchange: Any, speed: float) -> None:
+    """Also where the clock all but stands still, so that everything here takes place in one millisecond."""
+    client = await start_exchange(quiet_traders=True, speed=speed)
     ticker = await client.open_ticker()
     _, order = await client.order(ticker, "bid", "0.1000", "1")
     path = f"/portfolio/orders/{order['order_id']}"
-    await arm(client, "lag_single_reads", seconds=60, lag_seconds=30)
+    await arm(client, "lag_single_reads", seconds=60, lag_seconds=30 / speed)
     await client.request("DELETE", "/portfolio/events/orders")
     (listed,) = (await client.get("/portfolio/orders"))["orders"]
     assert listed["status"] == "canceled"

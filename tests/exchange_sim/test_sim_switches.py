@@ -24,6 +24,7 @@ from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.simulation import Simulation
 from recio.exchange_sim.wire.market_fields import strike_json
 from recio.exchange_sim.wire.rest.portfolio_json import settlement_json
+from recio.exchange_sim.wire.rest.reading import shown_settlements
 from recio.exchange_sim.wire.rest.rules import RestRules
 from recio.exchange_sim.wire.ws.rules import SocketRules, YesPrices
 from tests.exchange_sim.conftest import WINDOW_START_MS, TradingSession
@@ -190,14 +191,50 @@ def test_a_wrong_winner_can_be_amended_into_a_scalar_result() -> None:
     assert (settled(session).result, settled(session).payout) == ("scalar", 5_000)
 
 
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_a_settlement_is_taken_back_after_it_was_paid_and_paid_at_the_right_result(side: str) -> None:
+    session = holding(side)
+    before = session.venue.account.cash[2]
+    session.simulation.interventions.settle_and_revise(30_000, 1)
+    wrong = settled(session)
+    paid = session.venue.account.cash[2] - before
+    session.venue.collect()
+    session.run_to(session.market.close_ms + 60_000)
+    (right,) = shown_settlements(session.venue.accounts.values())
+    assert {wrong.result, right.result} == {"yes", "no"}
+    assert {wrong.revenue, right.revenue} == {0, 10_000_000}
+    assert right.settled_ms == wrong.settled_ms + 30_000
+    assert right.sequence != wrong.sequence
+    assert (paid, session.venue.account.cash[2] - before) == (wrong.revenue, right.revenue)
+    assert session.venue.account.payouts == right.revenue
+    assert (session.market.result, session.market.settled_ms) == (right.result, right.settled_ms)
+    told = [type(event).__name__ for event in session.venue.collect()]
+    assert [name for name in told if name in ("MarketDetermined", "PositionChanged", "MarketSettled")] == [
+        "MarketDetermined",
+        "PositionChanged",
+        "MarketSettled",
+    ]
+
+
+def test_a_read_that_lags_shows_the_settlement_that_stood_then() -> None:
+    session = holding("bid")
+    session.simulation.interventions.settle_and_revise(30_000, 1)
+    wrong = settled(session)
+    session.run_to(session.market.close_ms + 60_000)
+    session.venue.account.horizon.as_of_ms = wrong.settled_ms + 29_999
+    (shown,) = shown_settlements(session.venue.accounts.values())
+    assert shown.result == wrong.result
+
+
 def test_small_coins_tell_their_strikes_as_custom_ones_unless_that_is_switched_off() -> None:
-    for plain, kind in ((False, "custom"), (True, "greater")):
-        run = simulation("KXDOGED", plain_strikes=plain)
+    of = itertools.product((("KXDOGED", 7), ("KXSHIBD", 9)), ((False, "custom"), (True, "greater")))
+    for (series, digits), (plain, kind) in of:
+        run = simulation(series, plain_strikes=plain)
         market: Market = next(iter(run.listings.markets.values()))
         shown = strike_json(market)
         assert shown["strike_type"] == kind
         if not plain:
-            lowest = f"0.{(market.strike or 0) + 1:07d}"
+            lowest = f"0.{(market.strike or 0) + 1:0{digits}d}"
             assert shown == {
                 "strike_type": "custom",
                 "custom_strike": {"strike_type": "between", "floor_strike": lowest, "cap_strike": ""},
@@ -207,7 +244,7 @@ def test_small_coins_tell_their_strikes_as_custom_ones_unless_that_is_switched_o
 def test_members_who_are_not_direct_ones_keep_whole_cents() -> None:
     """What is rounded off gathers, and is given back once it is a cent."""
     session = TradingSession()
-    session.venue.alignment = CENT_ALIGNMENT
+    session.venue.floor.alignment = CENT_ALIGNMENT
     session.other("ask", 5_200, 10_000)
     for _ in range(7):
         assert isinstance(create(session.venue, session.order("bid", 5_200, 100)), Order)

@@ -165,7 +165,9 @@ async def _sold(world: World, trade_id: int) -> None:
 
 async def _cleared(world: World, case: Case, tally: Tally) -> None:
     """Whatever halted is noted and cleared, so that the next case can hold something."""
-    halts = await world.rows("SELECT cause, level FROM halts WHERE cleared_at IS NULL")
+    standing = "SELECT cause, level FROM halts WHERE cleared_at IS NULL"
+    # A flatten is in force, and may have sold everything, before it has its row.
+    halts = await (rows_until(world, standing) if case.due == FLATTEN else world.rows(standing))
     unasked = [each["cause"] for each in halts if each["level"] != "flatten"]
     if unasked:
         tally.halts[case.title] = unasked

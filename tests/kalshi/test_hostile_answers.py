@@ -23,7 +23,7 @@ from recio.kalshi.fees import Fee, SeriesFees, read_fees
 from recio.kalshi.markets import Listing
 from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cancel
 from recio.kalshi.orders import NewOrder, create
-from recio.kalshi.responses import VenueRefused
+from recio.kalshi.responses import MOST_SAID, VenueRefused, error_in
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.strikes import KINDS
 from recio.kalshi.writes import OutcomeUnknown, RequestRefused
@@ -501,3 +501,15 @@ async def test_the_seeds_themselves_are_understood(name: str, status: int, seed:
         outcome = await SURFACES[name].read(replace(venue.rest(), signer=None))
     if status < 300 and _claimed(outcome):
         assert SURFACES[name].found(outcome) == SURFACES[name].said(_json_of(json.dumps(seed).encode()))
+
+
+def test_an_error_is_said_in_one_line_without_control_characters_and_bounded():
+    body = json.dumps({"error": "bad request\nsecond line \x1b[31mred " + "x" * 10_000}).encode()
+    found = error_in(body)
+    assert found is not None
+    code, text = found
+    assert code.startswith("bad_request_second_line_[31mred_x")
+    assert text.startswith("bad request second line [31mred x")
+    assert len(text) <= MOST_SAID
+    wrapped = json.dumps({"error": {"code": "x\r\ny", "message": "a\tb", "details": "c\x00d"}}).encode()
+    assert error_in(wrapped) == ("x y", "a b; c d")

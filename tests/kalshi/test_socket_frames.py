@@ -324,3 +324,33 @@ def test_a_quote_outside_the_dollar_is_refused_and_no_empty_side():
     body = {"market_ticker": "K", "yes_bid_dollars": "-0.1000", "yes_ask_dollars": "1.0000", "ts_ms": 1}
     with pytest.raises(FrameError, match=r"yes_bid_dollars -0\.1000"):
         parse_frame(frame(type="ticker", seq=None, msg=body))
+
+
+async def test_books_that_are_late_alone_are_not_made_fresh_by_another_channel_until_what_was_on_its_way_has_come():
+    """Index and tickers come in time on the same socket."""
+
+    def ago(seconds: float) -> int:
+        return int((datetime.now(UTC) - timedelta(seconds=seconds)).timestamp() * 1000)
+
+    def quote() -> str:
+        body = {"market_ticker": "K", "yes_bid_dollars": "0.5", "yes_ask_dollars": "0.6", "ts_ms": ago(0)}
+        return frame(type="ticker", seq=None, msg=body).decode()
+
+    async def late_books(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        change = {"market_ticker": "K", "price_dollars": "0.5", "delta_fp": "1", "side": "yes"}
+        await socket.send_str(frame(type="orderbook_delta", seq=1, msg=change | {"ts_ms": ago(2)}).decode())
+        async for _ in socket:
+            await socket.send_str(quote())
+        return socket
+
+    async with local_venue(late_books) as venue, await _speak(venue) as socket:
+        with anyio.fail_after(20):
+            await socket.receive()
+            await socket.send(Command(name="more", params={}, channels=()))
+            await socket.receive()
+            assert timedelta(seconds=2) <= socket.delay
+            while socket.delay >= timedelta(seconds=2):
+                await socket.send(Command(name="more", params={}, channels=()))
+                await socket.receive()

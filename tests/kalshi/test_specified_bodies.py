@@ -36,6 +36,12 @@ BODIES = {
     "account_bodies.Orders": "GetOrdersResponse",
     "account_limits._Limits": "GetAccountApiLimitsResponse",
     "account_limits._Costs": "GetAccountEndpointCostsResponse",
+    "cash_movements._Deposits": "GetDepositsResponse",
+    "cash_movements._Withdrawals": "GetWithdrawalsResponse",
+    "cash_movements._Transfers": "GetSubaccountTransfersResponse",
+    "cash_movements._Payment": "Deposit",
+    "cash_movements._Transfer": "SubaccountTransfer",
+    "cash_movements._Exchange": "IntraExchangeInstanceTransfer",
     "exchange_status._ShardStatus": "ExchangeIndexStatus",
     "exchange_status._Status": "ExchangeStatus",
     "exchange_status._Hours": "DailySchedule",
@@ -78,8 +84,6 @@ MESSAGES = {
 }
 """The same of what is in `msg` on the socket."""
 DIFFERS = {
-    "account_bodies.FillBody.created_time may be missing and is demanded": "every recorded fill had it, and without "
-    "its time no fill can be booked",
     "market_bodies.MarketBody.strike_type does not know custom, functional, structured": "each market is decoded by "
     "itself, and one that is not understood is refused by itself",
     "order_changes._CancelledBody.error is not specified": "an error was seen inside an answer of success",

@@ -6,14 +6,19 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
+import pytest
+
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import PlaceOrder, TradeState
 from recio.paper.account import Account
+from recio.paper.engine import Engine, on_paper
 from recio.paper.matching import Answer, Taking
 from recio.rules.account.risk import Approved, Collar
+from recio.rules.decision.strategy import Strategy
 from recio.rules.pricing.fees import taker_fee
+from recio.settings.risk import RiskSection
 from recio.units import EventTicker, Money, Price, Quantity, Side, Ticker, TradeId, money, price, quantity
-from tests.builders import NOW
+from tests.builders import NOW, account, board, book, market, view
 
 DEADLINE = timedelta(seconds=2)
 TICKER = Ticker("KX-A-1")
@@ -166,3 +171,24 @@ def test_only_an_exit_that_met_a_book_counts_as_one_whatever_it_got():
         order = account.record_exit(intended, NOW, DEADLINE)
         assert order is not None
         assert account.answer(order, answer, NOW).exits_met == met
+
+
+@pytest.mark.parametrize(("closes_after_ms", "bought"), [(90, 0), (150, 1_000)])
+def test_an_order_that_was_there_before_the_close_is_filled_though_that_is_heard_of_after_it(
+    closes_after_ms: int, bought: int
+):
+    """100 ms to the venue, 80 more until the book of that moment is seen here."""
+    closes = NOW + timedelta(milliseconds=closes_after_ms)
+    offered = market(ticker=TICKER, event_ticker="KX-A", close_time=closes)
+    engine = Engine(
+        strategies=(on_paper(Strategy(name="average")),),
+        limits=RiskSection(),
+        board=board(view(offered, book(bid=2_000, ask=3_000))),
+    )
+    wanted = replace(intent(Side.YES).intent, closes_at=closes)
+    assert engine.want(wanted, account(), NOW) == ""
+    engine.arrive(NOW + timedelta(milliseconds=179))
+    assert engine.happened == []
+    engine.arrive(NOW + timedelta(milliseconds=180))
+    (done,) = engine.happened
+    assert done.trade.entry_quantity == bought

@@ -24,6 +24,7 @@ from recio.messages.orders import OpenTrades
 from recio.messages.prices import FinalMinute, PriceView
 from recio.recording.awaited_ends import AwaitedEnds
 from recio.recording.decode import (
+    ENDING,
     EntryKept,
     ExitKept,
     Kept,
@@ -351,6 +352,43 @@ def test_what_a_kill_cut_off_is_said_and_the_rest_is_read(tmp_path: Path):
     assert [each.look.at for each in whole] == [each.at for each in cycles[: len(whole)]]
     assert len(whole) >= len(cycles) - 10
     assert "the daemon was killed" in as_text(decide_again([path], None))
+
+
+def test_a_recording_is_read_up_to_the_cut_wherever_it_was_cut(tmp_path: Path):
+    files, speaks = segments(tmp_path), encoder()
+    files.begin(NOW)
+    files.append(speaks.begin(NOW))
+    files.append(lost(1))
+    files.append(lost(2) + lost(4))
+    assert files.path is not None
+    whole, cut, known = files.path.read_bytes(), tmp_path / "x.recording.gz", 0
+    for length in range(len(whole) + 1):
+        cut.write_bytes(whole[:length])
+        segment = Segment(cut)
+        assert list(segment.decisions()) == []
+        assert segment.lost >= known, f"cut at {length}"
+        known = segment.lost
+    assert known == 7
+
+
+def test_a_recording_that_is_cut_at_any_byte_is_read_up_to_the_cut(tmp_path: Path):
+    """The last batch, its first byte included; what is no cut but garbage is refused."""
+    speaks, files = encoder(), segments(tmp_path / "whole")
+    files.begin(NOW)
+    files.append(speaks.begin(NOW))
+    assert files.path is not None
+    first = len(files.path.read_bytes())
+    files.append(lost(1))
+    raw, part = files.path.read_bytes(), tmp_path / f"part{ENDING}"
+    for size in range(first, len(raw) + 1):
+        part.write_bytes(raw[:size])
+        segment = Segment(part)
+        assert list(segment.decisions()) == []
+        assert segment.settings is not None, size
+        assert segment.cut == (first < size < len(raw)) or segment.lost == 1, size
+    part.write_bytes(raw + b"\x7f\x13")
+    with pytest.raises(BadRecording):
+        list(Segment(part).decisions())
 
 
 def test_cycles_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):

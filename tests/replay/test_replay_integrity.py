@@ -33,7 +33,7 @@ def test_a_gap_is_counted_once_with_its_place_and_the_book_waits_for_the_next_sn
     (gap,) = found["gaps"]
     assert (gap["sid"], gap["expected"], gap["got"]) == (2, 3, 5)
     assert gap["ticker"].startswith("KXBTC15M")
-    assert gap["at"] == "2026-01-05T12:00:02.000Z"
+    assert gap["at"] == "2026-01-05T12:00:02.080Z"
     assert found["deltas_without_book"] == 1
     assert (found["ticker_checks"], found["ticker_agreements"], found["ticker_unchecked"]) == (1, 1, 1)
 
@@ -233,14 +233,16 @@ def test_a_crossed_book_counts_once_however_long_it_lasts(opened):
 
 
 def test_the_recorders_clock_is_told_apart_from_the_venues(opened):
+    """What was made is heard a delivery later at the soonest, and what took longer later still."""
     opened.clock_offset = -0.48
-    for second in range(1, 10):
+    for second in range(1, 9):
         opened.delta(second, "yes", "0.2000", "5.00")
+    opened.delta(9, "yes", "0.2000", "5.00", made_at=8.7)
 
     (session,) = opened.replayed()["sessions"]
 
-    assert session["clock_offset_ms"] == -480
-    assert session["ended_at"] == "2026-01-05T12:00:09.000Z"
+    assert session["clock_offset_ms"] == -560
+    assert session["ended_at"] == "2026-01-05T12:00:09.080Z"
 
 
 def test_silence_of_the_socket_is_measured(opened):

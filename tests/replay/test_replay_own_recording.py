@@ -31,6 +31,7 @@ from recio.settings.config import Config
 from recio.settings.risk import RiskSection
 from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks.recorder import Recorder
+from recio.times import time_text
 from recio.units import Price, Quantity, Side, Ticker
 from recio.wires import RingBuffer
 from tests.builders import NOW, TICKER, account, board, market, open_trades, price, prices, section
@@ -86,8 +87,9 @@ class Written:
         waits = Waits(gate="switch", sentence="entry is switched off")
         self.cycles.append(self.encoder.cycle(EntryCycle(look=look, outcomes={"average": waits})))
 
-    def ended(self, result: Side, ticker: Ticker = TICKER) -> None:
-        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=NOW)))
+    def ended(self, result: Side, ticker: Ticker = TICKER, second: float = 0) -> None:
+        heard_at = NOW + timedelta(seconds=second)
+        self.cycles.append(ended(MarketEnded(ticker=ticker, result=result, heard_at=heard_at)))
 
     def write(self) -> Path:
         files = Segments(
@@ -115,7 +117,7 @@ def bought(found: dict[str, Any]) -> list[str]:
 def test_an_order_gets_what_is_shown_when_it_arrives_and_no_more(written: Written):
     written.cycle(0, asked((5_000, 700)))
     written.cycle(0.05, asked((5_000, 300), (5_300, 9_000)))
-    written.cycle(0.15, asked((5_000, 9_000)))
+    written.cycle(0.2, asked((5_000, 9_000)))
     found = written.traded()
     assert bought(found) == ["3.00"]
     assert "less was there when the order arrived" in found["trades"][0]["notes"][0]
@@ -123,7 +125,7 @@ def test_an_order_gets_what_is_shown_when_it_arrives_and_no_more(written: Writte
 
 def test_what_changes_after_an_order_has_arrived_concerns_it_no_more(written: Written):
     written.cycle(0, asked((5_000, 700)))
-    written.cycle(0.15, asked((5_300, 9_000)))
+    written.cycle(0.2, asked((5_300, 9_000)))
     assert bought(written.traded()) == ["7.00"]
 
 
@@ -217,6 +219,13 @@ def test_a_trade_is_settled_by_what_the_venue_said_and_not_by_the_price(written:
     window = next(each for each in found["windows"] if each["ticker"] == TICKER)
     assert window["recorded_result"] == trade["result"] == result.value
     assert (Decimal(trade["pnl"]) > 0) is (result is Side.YES)
+
+
+def test_a_trade_is_held_until_its_end_was_heard(written: Written):
+    after_close(written)
+    written.ended(Side.YES, second=135)
+    (trade,) = written.traded()["trades"]
+    assert trade["closed_at"] == time_text(NOW + timedelta(seconds=135))
 
 
 def test_without_the_venues_word_the_next_strike_settles(written: Written):

@@ -12,8 +12,9 @@ from statistics import fmean
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from recio.report.figures import Figures, Outcome, outcome_of, student_975
+from recio.report.figures import Figures, Outcome, outcome_of
 from recio.report.groups import groups
+from recio.report.intervals import student
 from recio.report.past_trades import Kind, PastTrade
 from recio.report.report import Report, report_of
 from recio.report.text import report_object, report_rows
@@ -120,9 +121,27 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says():
     assert 920 <= held <= 980
 
 
+def test_an_interval_of_trades_that_have_not_lost_yet_is_no_narrower_than_chance_at_their_prices():
+    figures = Figures()
+    paid, won = Money(9_600_000), Money(10_000_000)
+    for number in range(30):
+        trade = replace(WON, entry_cost=paid, payout=won, closes_at=NOW + timedelta(hours=number))
+        figures.add(outcome_of(trade))
+    interval = figures.interval()
+    assert interval is not None
+    assert interval.low < 0 < interval.high
+
+
 def test_students_t_is_as_printed_in_tables():
-    for freedom, printed in ((9, 2.262), (14, 2.145), (30, 2.042), (1_000, 1.962)):
-        assert abs(student_975(freedom) - printed) < 0.001
+    printed = {
+        (7, 0.975): 2.3646,
+        (9, 0.975): 2.2622,
+        (30, 0.975): 2.0423,
+        (7, 0.995): 3.4995,
+        (9, 0.9995): 4.7809,
+    }
+    for (freedom, level), quantile in printed.items():
+        assert abs(student(level, freedom) - quantile) < 0.003
 
 
 async def test_json_and_csv_say_the_same_in_decimal_strings():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import random
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -49,7 +49,10 @@ class World:
     dice: random.Random
     left: int
     sigma: float = 0.0
+    ahead: float = 0.0
+    """The volatility to come: as far from the one before as the fit says that it usually is."""
     path: dict[int, float] = field(default_factory=dict[int, float])
+    """By second the level at its end: what a source is last heard to say in it, and the index's print of the next second."""
     basis: dict[str, float] = field(default_factory=dict[str, float])
     coin: Coin = field(init=False)
     view: PriceView | None = None
@@ -57,6 +60,7 @@ class World:
     def __post_init__(self) -> None:
         dice = self.dice
         self.sigma = dice.uniform(0.00004, 0.00012)
+        self.ahead = self.sigma * math.exp(dice.gauss(0, NORMAL.volatility_error))
         shared = dice.gauss(0, 0.81 * USUAL)
         self.basis = {name: shared + dice.gauss(0, 0.58 * USUAL) for name in SOURCES}
         level = 100_000.0
@@ -117,12 +121,12 @@ class World:
     def print_(self, second: int) -> None:
         at = datetime.fromtimestamp(second, UTC)
         began = T - 60
-        made = [self.path[each] for each in range(began + 1, second + 1)]
+        made = [self.path[each] for each in range(began, second)]
         value = IndexValue(
             sid=1,
             seq=second,
             index_id="BRTI",
-            value=Decimal(f"{self.path[second]:.2f}"),
+            value=Decimal(f"{self.path[second - 1]:.2f}"),
             at=at,
             received_at=at,
             final_minute_mean=Decimal(f"{sum(made) / len(made):.8f}") if made else None,
@@ -141,11 +145,13 @@ def _seconds(world: World, each: Callable[[int], None]) -> None:
 
 
 def whole(world: World) -> None:
+    """Two sources, heard every second."""
     world.past()
     _seconds(world, world.hear_all)
 
 
 def alone(world: World) -> None:
+    """One source alone."""
     world.past()
     _seconds(world, lambda second: world.hear("coinbase", second))
 
@@ -190,6 +196,7 @@ def gap(world: World) -> None:
 
 
 def jump(world: World) -> None:
+    """A jump within a silence, or before it."""
     world.jump(world.now - world.dice.randint(1, 30))
     gap(world)
 
@@ -235,6 +242,7 @@ def silent_index(world: World) -> None:
 
 
 def index_after_restart(world: World) -> None:
+    """Prints since a restart some seconds ago."""
     world.coin.use_index = True
     back = world.now - world.dice.randint(1, 4)
     world.past(until=back - world.dice.randint(15, 40))
@@ -269,7 +277,7 @@ def truth(world: World) -> tuple[float, float]:
     m = to_come
     variance = (m * m * before_first + (m - 1) * m * (2 * m - 1) / 6) / 3600
     level = world.path[last]
-    return (sum(made) + level * to_come) / 60, level * world.sigma * math.sqrt(variance)
+    return (sum(made) + level * to_come) / 60, level * world.ahead * math.sqrt(variance)
 
 
 def holds(kind: Callable[[World], None], seed: int) -> bool | None:
@@ -287,14 +295,16 @@ def holds(kind: Callable[[World], None], seed: int) -> bool | None:
     return None if isinstance(found, str) else found[0] - 1e-6 <= true <= found[1] + 1e-6
 
 
-def main() -> None:
-    each = int(sys.argv[1]) // len(KINDS)
+def table(windows: int) -> Iterator[str]:
+    """Markdown: of each kind as many windows, and none of them left out."""
+    each = windows // len(KINDS)
+    yield f"| bounds of the probability, {each:,} simulated windows of a kind | said something | held |"
+    yield "|---|---|---|"
     for kind in KINDS:
         said = [found for seed in range(each) if (found := holds(kind, seed)) is not None]
-        sys.stdout.write(
-            f"{kind.__name__:20} {len(said):7} of {each} windows, {sum(said) / len(said):.3f} held\n"
-        )
+        yield f"| {(kind.__doc__ or kind.__name__).strip()} | {len(said):,} | {sum(said) / len(said):.1%} |"
 
 
 if __name__ == "__main__":
-    main()
+    for line in table(int(sys.argv[1])):
+        sys.stdout.write(line + "\n")

@@ -125,6 +125,10 @@ def test_a_healthy_daemon_is_not_blocked():
             ),
         ),
         (
+            "cash not agreed",
+            lambda f: replace(f, account=account(cash_agreed=False)),
+        ),
+        (
             "order unrecorded",
             lambda f: replace(f, account=account(unrecorded=(ClientOrderId("recio-0123abcd-9-entry-1"),))),
         ),

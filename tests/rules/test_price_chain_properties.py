@@ -23,8 +23,13 @@ T = int(CLOSES.timestamp())
 LEVEL = 84_000.0
 FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MODEL = Model()
-WINDOWS_OF_A_KIND = 25
-ONE_STANDARD_ERROR = 0.68
+WINDOWS_OF_A_KIND = 40
+HELD = 0.75
+"""As docs/models.md says it of all kinds but one."""
+LEAST_HELD, MOST_HELD = 0.70, 0.84
+"""By kind, as measured of many."""
+DISTRUSTED = {"silent_index"}
+"""The sources' distance from the index is known well there and trusted little: bounds are wider than they would have to be."""
 
 
 def at(
@@ -169,12 +174,13 @@ def test_with_every_kind_of_ignorance_the_bounds_are_no_narrower(
         assert part[1] >= whole[1] - 1e-9, kind
 
 
-def test_the_bounds_hold_the_truth_at_least_as_often_as_one_standard_error_should():
+def test_the_bounds_hold_the_truth_as_often_as_they_say():
     """Ten kinds of windows, none excluded; `python -m tests.rules.simulated_windows 100000` has the figures of many."""
     found = {kind.__name__: [holds(kind, seed) for seed in range(WINDOWS_OF_A_KIND)] for kind in KINDS}
     assert not [name for name, said in found.items() if None in said]
-    everything = [bool(each) for said in found.values() for each in said]
-    assert sum(everything) / len(everything) >= ONE_STANDARD_ERROR
-    slack = 3 * math.sqrt(ONE_STANDARD_ERROR * (1 - ONE_STANDARD_ERROR) / WINDOWS_OF_A_KIND)
+    slack = 3 * math.sqrt(HELD * (1 - HELD) / WINDOWS_OF_A_KIND)
     for name, said in found.items():
-        assert sum(map(bool, said)) / len(said) >= ONE_STANDARD_ERROR - slack, name
+        share = sum(map(bool, said)) / len(said)
+        assert share >= LEAST_HELD - slack, name
+        if name not in DISTRUSTED:
+            assert share <= MOST_HELD + slack, name

@@ -8,18 +8,15 @@ import pytest
 
 from recio.messages.account import PositionDifference
 from recio.rules.account.reconcile import (
-    CASH_COMPARISONS,
     Absence,
-    CashMismatch,
     MarketLedger,
     absence_margin,
-    cash_cause,
     compare,
     confirmed,
     difference_cause,
     suspected,
 )
-from recio.units import Money, Quantity, Side, Ticker
+from recio.units import Quantity, Side, Ticker
 from tests.builders import NOW, TICKER, trade
 
 SENT_BY = NOW + timedelta(seconds=15)
@@ -109,18 +106,3 @@ def test_a_difference_is_one_only_if_nothing_happened_on_its_market_between_two_
     assert confirmed(found, noted, still, NOW - timedelta(microseconds=1)) == ()
     assert confirmed(found, noted, {TICKER: ledger(yes=600, no=600)}, NOW) == ()
     assert confirmed(found, {}, still, NOW) == ()
-
-
-def test_cash_is_in_mismatch_only_after_it_was_the_same_so_often_with_nothing_in_motion():
-    mismatch = CashMismatch()
-    for _ in range(CASH_COMPARISONS - 1):
-        mismatch = mismatch.after(Money(5), quiet=True)
-        assert not mismatch.is_steady
-    assert mismatch.after(Money(5), quiet=True).is_steady
-    assert not mismatch.after(Money(6), quiet=True).is_steady
-    assert not mismatch.after(Money(5), quiet=False).is_steady
-
-
-def test_the_cause_of_a_cash_difference_names_the_amount_to_its_last_digit():
-    assert "+0.000001 dollars" in cash_cause(Money(1))
-    assert "-12.500000 dollars" in cash_cause(Money(-12_500_000))

@@ -56,6 +56,15 @@ def test_nobody_is_asked_with_an_old_price_without_a_book_or_without_a_volatilit
     assert one.probabilities.keys() == {MARKET, TERMINAL, "average"}
 
 
+def test_markets_that_close_at_one_moment_are_one_close_whatever_their_coin_and_series():
+    seeing = watch()
+    for ticker, symbol in (("KXBTC15M-A-1", "BTC"), ("KXBTCD-B-1", "BTC"), ("KXETH15M-C-1", "ETH")):
+        seeing.look(market(ticker=ticker, symbol=symbol), book(), price(), NOW)
+    assert len(seeing.forecasts) == 3
+    assert len({each.event for each in seeing.forecasts}) == 1
+    assert {each.symbol for each in seeing.forecasts} == {"BTC", "ETH"}
+
+
 def test_a_side_that_nobody_quotes_is_at_its_end_of_the_scale():
     one = Quantity(100)
     assert middle(BookView(bids=((Price(4000), one),), asks=((Price(5000), one),))) == 0.45

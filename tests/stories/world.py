@@ -211,6 +211,12 @@ async def books_agree(world: World) -> None:
     assert {row["fill_id"] for row in fills} == {fill["trade_id"] for fill in ledger["fills"]}
     fees = sum((row["fee"] for row in fills), 0)
     assert fees == Decimal(ledger["fees"])
+    await cash_agrees(world)
+
+
+async def cash_agrees(world: World) -> None:
+    """The cash of our books against the exchange's, a person's trades and what was paid in and out among it."""
+    ledger = world.ledger()
     known = {row["ticker"] for row in await world.rows("SELECT ticker FROM settlements")}
     booked = await world.rows("SELECT coalesce(sum(amount), 0) AS cash FROM postings WHERE account = 'cash'")
     unheard = sum(row["revenue"] for row in ledger["settlements"] if row["ticker"] not in known)

@@ -34,7 +34,7 @@ from recio.messages.account import (
 from recio.messages.controls import Halt
 from recio.messages.markets import Listings, MarketSettled, VenuePhase, VenueState
 from recio.messages.orders import OrderState
-from recio.rules.account.reconcile import CASH_COMPARISONS, cash_cause
+from recio.rules.account.cash import CASH_COMPARISONS, cash_cause
 from recio.rules.account.risk import Approved, Collar
 from recio.rules.health.clock_offset import Offset
 from recio.settings.venue import KalshiSection
@@ -78,6 +78,12 @@ class Script:
     broken: str = ""
     status: int = 503
     balance: str = "100.0000"
+    shards: list[dict[str, Any]] | None = None
+    """What of the balance lies where; None as for a key that is locked to one subaccount."""
+    deposits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    withdrawals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    transfers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    exchanged: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     asked: list[str] = field(default_factory=list[str])
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -91,7 +97,12 @@ class Script:
             self.reads += 1
         bodies: dict[str, object] = {
             "user_data_timestamp": {"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")},
-            "balance": {"balance_dollars": self.balance},
+            "balance": {"balance_dollars": self.balance}
+            | ({} if self.shards is None else {"balance_breakdown": self.shards}),
+            "deposits": {"deposits": self.deposits, "cursor": ""},
+            "withdrawals": {"withdrawals": self.withdrawals, "cursor": ""},
+            "transfers": {"transfers": self.transfers, "cursor": ""},
+            "intra_exchange_instance_transfers": {"transfers": self.exchanged, "cursor": ""},
             "positions": {"market_positions": self.positions, "cursor": ""},
             "fills": {"fills": self.fills, "cursor": ""},
             "orders": {"orders": self.orders, "cursor": ""},
@@ -399,6 +410,30 @@ async def test_rows_that_cannot_be_read_are_counted_and_hide_no_other_and_no_ord
         await reads(script, 2)
         script.as_of += timedelta(seconds=5)
         assert isinstance(await until_told(told, OrderProvenAbsent), OrderProvenAbsent)
+
+
+@pytest.mark.parametrize(("hours", "named"), [(5.9, ()), (6.1, (TICKER,))])
+async def test_a_market_of_ours_whose_end_does_not_come_is_named_after_hours(
+    pool: asyncpg.Pool[asyncpg.Record], hours: float, named: tuple[Ticker, ...]
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW - timedelta(hours=hours)),)))
+    script = Script()
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 2)
+        assert (view.overdue, view.unsettled) == (named, ())
+
+
+@pytest.mark.parametrize(("ts", "told"), [(int(NOW.timestamp()), True), (None, False)])
+async def test_a_fill_of_ours_is_booked_by_either_of_its_times_which_may_both_be_missing(
+    pool: asyncpg.Pool[asyncpg.Record], ts: int | None, told: bool
+):
+    """A fill that is set aside leaves its trade without a stop: only what cannot be known may be missing."""
+    row = {name: value for name, value in LISTED_FILL.items() if name != "created_time"}
+    wires, script = unresolved(), Script(fills=[row if ts is None else row | {"ts": ts}])
+    async with comparing(script, pool, wires) as facts:
+        await reads(script, 2)
+        assert [each.at for each in facts if isinstance(each, FillSeen)][:1] == ([NOW] if told else [])
 
 
 async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_correction_is_told_again(

@@ -128,6 +128,20 @@ def the_only_check(wires: Wires) -> HaltVerification:
     return check
 
 
+async def test_a_halt_that_is_cleared_while_it_is_carried_out_breaks_nothing(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = quiet(), Script()
+    async with halting(script, pool, wires):
+        await halted(pool, wires)
+        async with transaction(pool) as connection:
+            await halts.clear_all(connection, NOW, "somebody")
+        await listings(script, 1)
+        wires.controls.set(TradingControls())
+        await halted(pool, wires)
+        await checks(wires, 1)
+
+
 async def listings(script: Script, more: int) -> None:
     target = script.listed + more
     while script.listed < target:  # noqa: ASYNC110 - counted by the server's own handler

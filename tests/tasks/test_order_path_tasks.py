@@ -22,7 +22,7 @@ from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt, OrderGroupReady, TradingControls
-from recio.messages.decisions import OpenIntent
+from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import (
     OrderAccepted,
     OrderOutcome,
@@ -36,7 +36,18 @@ from recio.settings.risk import RiskSection
 from recio.tasks import executor
 from recio.tasks.executor import Executor
 from recio.tasks.trade_manager import TradeManager
-from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from recio.units import (
+    BookSide,
+    ClientOrderId,
+    FillId,
+    Money,
+    Price,
+    Quantity,
+    Side,
+    Ticker,
+    TradeId,
+    VenueOrderId,
+)
 from recio.wires import Wires
 from tests.builders import EVENT, NOW, TICKER, account, market, show, view
 from tests.kalshi.local_venue import answers, local_venue
@@ -160,6 +171,50 @@ async def test_a_stale_intent_is_refused_and_leaves_no_row(pool: asyncpg.Pool[as
         with anyio.fail_after(10):
             assert (await wires.orders.receive()).ticker == "KX-FRESH"
     assert await pool.fetchval("SELECT count(*) FROM orders") == 1
+
+
+async def test_a_close_that_was_decided_too_long_ago_becomes_no_order_and_a_fresh_one_does(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with managed(pool) as wires:
+        await wires.open_intents.send(an_intent())
+        with anyio.fail_after(10):
+            bought = await wires.orders.receive()
+        venue_id = VenueOrderId("v-1")
+        accepted = OrderAccepted(
+            client_order_id=bought.client_order_id,
+            venue_order_id=venue_id,
+            filled=Quantity(1000),
+            remaining=Quantity(0),
+            at=NOW,
+        )
+        await wires.outcomes.send(accepted)
+        fill = FillSeen(
+            fill_id=FillId("f"),
+            venue_order_id=venue_id,
+            ticker=TICKER,
+            book_side=BookSide.BID,
+            price=Price(5200),
+            quantity=Quantity(1000),
+            fee=Money(174_800),
+            is_taker=True,
+            at=NOW,
+        )
+        await wires.venue_facts.send(fill)
+        await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+        late = CloseIntent(
+            trade_id=TradeId(1),
+            exchange_index=2,
+            quantity=Quantity(1000),
+            floor=Price(1000),
+            decided_at=NOW - timedelta(minutes=5),
+            why="stop: decided five minutes ago",
+        )
+        await wires.close_intents.send(late)
+        await wires.close_intents.send(replace(late, decided_at=NOW + timedelta(minutes=1)))
+        with anyio.fail_after(10):
+            assert (await wires.orders.receive()).reduce_only
+    assert await pool.fetchval("SELECT count(*) FROM orders WHERE purpose = 'exit'") == 1
 
 
 async def test_from_intent_to_settlement_by_messages_alone(pool: asyncpg.Pool[asyncpg.Record]):

@@ -74,6 +74,8 @@ async def test_the_past_and_the_log_are_served_over_http(past: Pool):
             assert all(each["ticker"].startswith("T-1") for each in told["trades"])
         async with session.get(url + "/api/v1/days") as answer:
             assert (await answer.json())["days"]
+        async with session.get(url + "/api/v1/parity") as answer:
+            assert (await answer.json()) == {"days": []}
         async with session.get(url + "/api/v1/log") as answer:
             assert {"level": "info", "line": "12:00:00   trade open"} in (await answer.json())["lines"]
         async with session.get(url + "/api/v1/trades", params={"kind": "x"}) as answer:

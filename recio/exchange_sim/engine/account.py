@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from recio.exchange_sim.engine.units import ONE_DOLLAR, PAYOUT_PER_UNIT
 from recio.exchange_sim.engine.versions import Horizon, Versions
+
+NEVER_MS = sys.maxsize
 
 
 @dataclass(slots=True)
@@ -29,6 +32,8 @@ class Position:
     updated_ms: int = 0
     settled: bool = False
     subaccount: int = 0
+    owner: int = 0
+    """The member's number among the participants."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +54,16 @@ class Settlement:
     settled_ms: int
     sequence: int
     subaccount: int = 0
+    holds_until_ms: int = NEVER_MS
+    """From then on a correction stands in its place."""
+
+    @property
+    def held(self) -> int:
+        """Signed quantity that was paid for: what was bought of NO closed what was bought of YES."""
+        return self.yes_count - self.no_count
+
+    def holds(self, as_of_ms: int) -> bool:
+        return self.settled_ms <= as_of_ms < self.holds_until_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +97,8 @@ class Account:
     settlements: list[Settlement] = field(default_factory=list[Settlement])
     number: int = 0
     """0 is the primary account, others are subaccounts."""
+    owner: int = 0
+    """Its member's number among the participants."""
     horizon: Horizon = field(default_factory=Horizon)
     cash_versions: Versions[dict[int, int]] = field(init=False)
     position_versions: dict[str, Versions[Position]] = field(default_factory=dict[str, Versions[Position]])
@@ -139,9 +156,7 @@ def settle(
     """
     if payout is None:
         payout = ONE_DOLLAR if result == "yes" else 0
-    revenue = (
-        position.quantity * payout if position.quantity > 0 else -position.quantity * (ONE_DOLLAR - payout)
-    )
+    revenue = _worth(position.quantity, payout)
     account.cash[position.shard] += revenue
     account.payouts += revenue
     position.realized += revenue - position.cost
@@ -168,6 +183,37 @@ def settle(
     account.settlements.append(row)
     account.remember(position, now_ms)
     return row
+
+
+def correct(account: Account, ticker: str, *, result: str, payout: int, now_ms: int) -> Position | None:
+    """Take back what a market was paid at and pay it at another result: a row in place of the first.
+
+    None where the account was not paid anything in it. What is taken back may be spent already: cash can go below zero.
+    """
+    place = next((at for at, row in enumerate(account.settlements) if _stands(row, ticker)), None)
+    position = account.positions.get(ticker)
+    if place is None or position is None:
+        return None
+    was = account.settlements[place]
+    revenue = _worth(was.held, payout)
+    account.cash[position.shard] += revenue - was.revenue
+    account.payouts += revenue - was.revenue
+    position.realized += revenue - was.revenue
+    position.updated_ms = now_ms
+    account.settlements[place] = replace(was, holds_until_ms=now_ms)
+    corrected = replace(was, result=result, payout=payout, revenue=revenue, settled_ms=now_ms)
+    account.settlements.append(replace(corrected, sequence=len(account.settlements) + 1))
+    account.remember(position, now_ms)
+    return position
+
+
+def _stands(row: Settlement, ticker: str) -> bool:
+    return row.ticker == ticker and row.holds_until_ms == NEVER_MS
+
+
+def _worth(quantity: int, payout: int) -> int:
+    """What a signed quantity is paid where a contract of YES gets so much."""
+    return quantity * payout if quantity > 0 else -quantity * (ONE_DOLLAR - payout)
 
 
 def collateral(*, bid: bool, price: int, quantity: int) -> int:

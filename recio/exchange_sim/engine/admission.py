@@ -24,7 +24,7 @@ from recio.exchange_sim.engine.orders import (
 )
 from recio.exchange_sim.engine.requests import NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.engine.traded_market import Status, TradedMarket
-from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
+from recio.exchange_sim.engine.venue import Venue
 
 
 def placing_refusal(venue: Venue, market: TradedMarket) -> Refused | None:
@@ -52,7 +52,7 @@ def refusal_of(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused
     flaw = _flaw(venue, request)
     if flaw is not None:
         return Refused(code="invalid_order", details=flaw)
-    return _unaffordable(venue, market, request) or _unfillable(market, request)
+    return _unaffordable(venue, market, request) or _unfillable(venue, market, request)
 
 
 def _group_refusal(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused | None:
@@ -134,7 +134,7 @@ def largest_fee(venue: Venue, market: TradedMarket, price: int, opening: int, *,
     if not opening:
         return 0
     fee = model_fee(price, opening, market.fees, taker=taker)
-    return fee + venue.alignment if fee else 0
+    return fee + venue.floor.alignment if fee else 0
 
 
 def closing_left(resting: list[Order], held: int, *, bid: bool) -> int:
@@ -143,12 +143,12 @@ def closing_left(resting: list[Order], held: int, *, bid: bool) -> int:
     return max(closable - sum(order.remaining for order in resting if order.bid == bid), 0)
 
 
-def _unfillable(market: TradedMarket, request: NewOrder) -> Refused | None:
+def _unfillable(venue: Venue, market: TradedMarket, request: NewOrder) -> Refused | None:
     if request.post_only and market.book.crosses(bid=request.bid, price=request.price):
         return Refused(code="invalid_order", details="post only cross")
     if request.time_in_force is TimeInForce.FILL_OR_KILL:
         found = market.book.fillable(
-            owner=ACCOUNT_OWNER,
+            owner=venue.owner,
             bid=request.bid,
             limit=request.price,
             wanted=request.quantity,

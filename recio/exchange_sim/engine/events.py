@@ -20,7 +20,7 @@ class BookChanged:
     delta: int
     now_ms: int
     order: Order | None
-    """The account's own order behind the change, if it was one."""
+    """The member's order behind the change, if it was one."""
     clock: int
     """The market's book clock with this change in it; what one action changes has one clock."""
 
@@ -72,6 +72,8 @@ class OrderGroupChanged:
     order_group_id: str
     contracts_limit: int | None
     now_ms: int
+    owner: int = 0
+    """The member whose group it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
-"""Orders meeting the book: trades, the account's fills, resting and cancelling; it decides no request."""
+"""Orders meeting the book: trades, the members' fills, resting and cancelling; it decides no request."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from copy import copy
 
-from recio.exchange_sim.engine.account import Position, apply_fill, settle
+from recio.exchange_sim.engine.account import Position, apply_fill, correct, settle
 from recio.exchange_sim.engine.allocation import rebalance
 from recio.exchange_sim.engine.book import Match, Resting
 from recio.exchange_sim.engine.events import (
@@ -59,7 +59,7 @@ def rest(venue: Venue, market: TradedMarket, *, owner: int, bid: bool, price: in
 def rest_order(venue: Venue, market: TradedMarket, order: Order) -> None:
     """Rest what is left of an account's order in the book."""
     order.resting = rest(
-        venue, market, owner=ACCOUNT_OWNER, bid=order.bid, price=order.price, quantity=order.remaining
+        venue, market, owner=venue.owner, bid=order.bid, price=order.price, quantity=order.remaining
     )
     venue.orders_by_key[order.resting.key] = order
     venue.open_orders.setdefault(order.ticker, {})[order.order_id] = order
@@ -109,6 +109,7 @@ def publish_group(venue: Venue, group: OrderGroup, event_type: str) -> None:
             order_group_id=group.group_id,
             contracts_limit=group.limit,
             now_ms=venue.now_ms,
+            owner=venue.owner,
         )
     )
 
@@ -160,13 +161,26 @@ def figures_of(venue: Venue, market: TradedMarket) -> TickerChanged:
 
 
 def pay_out(venue: Venue, market: TradedMarket) -> None:
-    """Pay every subaccount for what it holds of a market whose result is final."""
-    for account in venue.accounts.values():
-        position = account.positions.get(market.ticker)
-        if position is not None:
-            settle(account, position, result=market.result, payout=market.payout, now_ms=venue.now_ms)
-            venue.emit(PositionChanged(copy(position)))
-    spread_free_money(venue)
+    """Pay every subaccount of every member for what it holds of a market whose result is final."""
+    for member in venue.members:
+        for account in member.accounts.values():
+            position = account.positions.get(market.ticker)
+            if position is not None:
+                settle(account, position, result=market.result, payout=market.payout, now_ms=venue.now_ms)
+                venue.emit(PositionChanged(copy(position)))
+        spread_free_money(member)
+
+
+def pay_again(venue: Venue, market: TradedMarket) -> None:
+    """Correct what every subaccount of every member was paid for a market whose result is another one now."""
+    for member in venue.members:
+        for account in member.accounts.values():
+            position = correct(
+                account, market.ticker, result=market.result, payout=market.payout, now_ms=venue.now_ms
+            )
+            if position is not None:
+                venue.emit(PositionChanged(copy(position)))
+        spread_free_money(member)
 
 
 def spread_free_money(venue: Venue) -> None:
@@ -185,6 +199,7 @@ def position_of(venue: Venue, market: TradedMarket, subaccount: int) -> Position
             event_ticker=market.event_ticker,
             shard=market.shard,
             subaccount=subaccount,
+            owner=venue.owner,
         )
         positions[market.ticker] = found
     return found
@@ -202,9 +217,9 @@ def _trade(
     venue.trades.append(trade)
     venue.emit(trade)
     if order is not None:
-        _fill(venue, market, order, trade, taker=True)
-    if maker == ACCOUNT_OWNER:
-        _fill(venue, market, venue.orders_by_key[match.resting.key], trade, taker=False)
+        _fill(venue.member(order.owner), market, order, trade, taker=True)
+    if maker <= ACCOUNT_OWNER:
+        _fill(venue.member(maker), market, venue.orders_by_key[match.resting.key], trade, taker=False)
 
 
 def _fill(venue: Venue, market: TradedMarket, order: Order, trade: Trade, *, taker: bool) -> None:
@@ -215,7 +230,7 @@ def _fill(venue: Venue, market: TradedMarket, order: Order, trade: Trade, *, tak
         revenue=-outcome_price * trade.quantity,
         trade_fee=model_fee(trade.price, trade.quantity, market.fees, taker=taker),
         accumulator=order.rounding,
-        alignment=venue.alignment,
+        alignment=venue.floor.alignment,
     )
     order.rounding = fee.accumulator
     apply_fill(
@@ -253,9 +268,10 @@ def _fill(venue: Venue, market: TradedMarket, order: Order, trade: Trade, *, tak
 
 def _stop_exceeded(venue: Venue) -> None:
     """Stop every group that has just matched more than it may; only once a whole sweep is booked."""
-    for group in venue.groups.values():
-        if group.matched and not group.triggered and group.exceeded(venue.now_ms):
-            stop_group(venue, group)
+    for member in venue.members:
+        for group in member.groups.values():
+            if group.matched and not group.triggered and group.exceeded(venue.now_ms):
+                stop_group(member, group)
 
 
 def _count_fill(order: Order, trade: Trade, *, cost: int, fee: int, taker: bool) -> None:

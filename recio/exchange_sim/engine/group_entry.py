@@ -23,7 +23,7 @@ def create_group(venue: Venue, *, limit: int, subaccount: int, shard: int) -> Or
         subaccount=subaccount,
         shard=shard,
         limit=limit,
-        stops_beyond=venue.groups_stop_beyond,
+        stops_beyond=venue.floor.groups_stop_beyond,
     )
     venue.groups[group.group_id] = group
     publish_group(venue, group, "created")

@@ -13,7 +13,7 @@ from recio.exchange_sim.engine.execution import (
 from recio.exchange_sim.engine.orders import MARKET_NOT_FOUND, NOT_FOUND, Order, Refused
 from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.engine.traded_market import Status, TradedMarket
-from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
+from recio.exchange_sim.engine.venue import Venue
 
 
 def create(venue: Venue, request: NewOrder) -> Order | Refused:
@@ -91,7 +91,13 @@ def cancel_all(venue: Venue, subaccount: int | None = None) -> int:
 
 
 def expire(venue: Venue) -> None:
-    """Cancel what has outlived its expiration time, and what did not want to wait through a pause."""
+    """Cancel what has outlived its expiration time, and what did not want to wait through a pause, of all members."""
+    for member in venue.members:
+        if member.open_orders:
+            _expire(member)
+
+
+def _expire(venue: Venue) -> None:
     paused = venue.trading_paused(venue.now_ms) or venue.exchange_paused(venue.now_ms)
     for ticker in list(venue.open_orders):
         market = venue.markets[ticker]
@@ -128,6 +134,7 @@ def _new_order(venue: Venue, market: TradedMarket, request: NewOrder, quantity: 
         updated_ms=venue.now_ms,
         expires_ms=request.expires_ms,
         subaccount=request.subaccount,
+        owner=venue.owner,
         group_id=request.group_id,
         post_only=request.post_only,
         cancel_on_pause=request.cancel_on_pause,
@@ -143,7 +150,7 @@ def execute_and_rest(venue: Venue, market: TradedMarket, order: Order, time_in_f
     left, stopped = take(
         venue,
         market,
-        owner=ACCOUNT_OWNER,
+        owner=venue.owner,
         bid=order.bid,
         limit=order.price,
         quantity=order.remaining,

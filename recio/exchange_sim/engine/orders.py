@@ -45,6 +45,8 @@ class Order:
     rounding: int = 0
     resting: Resting | None = None
     subaccount: int = 0
+    owner: int = 0
+    """The member's number among the participants."""
     group_id: str = ""
     post_only: bool = False
     cancel_on_pause: bool = False

@@ -38,6 +38,11 @@ class Grid:
         """Place among the levels of the lowest price not below this one; the highest when there is none."""
         return min(bisect_left(self.levels, price), len(self.levels) - 1)
 
+    def step_at(self, price: float) -> int:
+        """From the price at or below this one to the next."""
+        place = min(self.at_or_below(price), len(self.levels) - 2)
+        return self.levels[place + 1] - self.levels[place]
+
 
 LINEAR_CENT = Grid("linear_cent", ((0, 10_000, 100),))
 DECI_CENT = Grid("deci_cent", ((0, 10_000, 10),))

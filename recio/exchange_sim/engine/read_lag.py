@@ -24,6 +24,12 @@ class ReadLag:
         if configured_seconds:
             horizon.as_of_ms = now_ms
 
+    @property
+    def frozen_ms(self) -> int:
+        """The latest moment that a read which lags shows; -1 while none does."""
+        shown = (self._horizon.as_of_ms, self._horizon.single_ms)
+        return max((moment for moment in shown if moment != PRESENT), default=-1)
+
     def update(self, now_ms: int, fault_seconds: float) -> None:
         """Follow the clock. `fault_seconds` are host seconds of lag that a fault asks for, 0 for none."""
         lag = max(self._configured_seconds, fault_seconds)

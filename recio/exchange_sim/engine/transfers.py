@@ -50,6 +50,10 @@ def open_subaccount(venue: Venue, shard: int) -> int | Refused:
         return NO_SUCH_SHARD
     primary = venue.account
     venue.accounts[number] = Account(
-        user_id=primary.user_id, cash={shard: 0}, number=number, horizon=primary.horizon
+        user_id=primary.user_id,
+        cash={shard: 0},
+        number=number,
+        horizon=primary.horizon,
+        owner=primary.owner,
     )
     return number

@@ -1,91 +1,112 @@
-"""The engine's whole state and the events nobody has collected yet; it never waits, reads a clock or executes."""
+"""The venue as one member has it: the shared floor, and his own accounts, orders and fills; it executes nothing."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from random import Random
-from uuid import UUID
 
 from recio.exchange_sim.engine.account import Account, Transfer
 from recio.exchange_sim.engine.allocation import Allocation
 from recio.exchange_sim.engine.events import Event, Trade
-from recio.exchange_sim.engine.fees import ALIGNMENT
+from recio.exchange_sim.engine.floor import Floor
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Fill, Order, resting_collateral
 from recio.exchange_sim.engine.pauses import Pauses
+from recio.exchange_sim.engine.payment_rows import Payment
 from recio.exchange_sim.engine.traded_market import TradedMarket
 from recio.exchange_sim.engine.versions import Versions
 
 ACCOUNT_OWNER = 0
-"""The account's number among the participants; simulated traders count from 1."""
+"""The first member's number among the participants; other members count down from it, simulated traders up from 1."""
 
-KEPT_TRADES = 20_000
+
+def member_of(owner: int) -> int:
+    """Which member has this number among the participants, counted from 0."""
+    return ACCOUNT_OWNER - owner
 
 
 class Venue:
-    """What trades, the accounts, their orders, and the events nobody has collected yet.
+    """One member's accounts and orders on a floor that he shares with all other members.
 
-    The markets are somebody else's to list and to forget; the engine only finds them here.
+    What is the same for everybody, as the time and the markets, is the floor's, and is here only to be at hand.
     """
 
     def __init__(
         self, *, account: Account, markets: Mapping[str, TradedMarket], instance: str, now_ms: int
     ) -> None:
+        """The first member's, with a floor of its own."""
+        floor = Floor(markets=markets, instance=instance, now_ms=now_ms)
+        self._settle_in(floor, [self], account)
+
+    def admit(self, account: Account) -> Venue:
+        """The venue as one more member has it."""
+        other = object.__new__(Venue)
+        self.members.append(other)
+        other._settle_in(self.floor, self.members, account)
+        return other
+
+    def _settle_in(self, floor: Floor, members: list[Venue], account: Account) -> None:
+        self.floor = floor
+        self.members = members
+        """Every member's venue, the first one's first."""
+        self.owner = ACCOUNT_OWNER - (len(members) - 1)
+        """The member's number among the participants."""
         self.account = account
-        self.pauses = Pauses(weekly=False)
-        self.now_ms = now_ms
-        self.markets = markets
+        account.owner = self.owner
         self.orders: dict[str, Order] = {}
         self.open_orders: dict[str, dict[str, Order]] = {}
-        self.orders_by_key: dict[int, Order] = {}
         self.order_versions: dict[str, Versions[Order]] = {}
         self.accounts: dict[int, Account] = {account.number: account}
         """The member's subaccounts by number; `account` is the primary one."""
-        self.alignment = ALIGNMENT
-        """What the member's money is a multiple of after every fill."""
         self.allocation = Allocation(percents={})
         """How the primary account's free money is to be spread over the shards."""
-        self.groups_stop_beyond = False
-        """Order groups stop only once more than their limit was matched."""
         self.groups: dict[str, OrderGroup] = {}
         self.used_client_ids: set[str] = set()
         self.used_transfer_ids: set[str] = set()
         self.shard_transfers: list[Transfer] = []
         self.subaccount_transfers: list[Transfer] = []
-        self.historical_cutoff_ms = 0
-        """What is older than this is only in the historical tier."""
+        self.payments: list[Payment] = []
         self.fills: list[Fill] = []
-        self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
-        self._events: list[Event] = []
-        self._ids = Random(instance)
-        self._keys = 0
-        self._clock = 0
-        self._sequence = 0
+        self.orders_by_key = floor.orders_by_key
+        self.trades: deque[Trade] = floor.trades
+
+    @property
+    def now_ms(self) -> int:
+        return self.floor.now_ms
+
+    @now_ms.setter
+    def now_ms(self, moment_ms: int) -> None:
+        self.floor.now_ms = moment_ms
+
+    @property
+    def pauses(self) -> Pauses:
+        return self.floor.pauses
+
+    @pauses.setter
+    def pauses(self, pauses: Pauses) -> None:
+        self.floor.pauses = pauses
+
+    def member(self, owner: int) -> Venue:
+        """Of the member with this number among the participants."""
+        return self.members[member_of(owner)]
 
     def new_key(self) -> int:
-        self._keys += 1
-        return self._keys
+        return self.floor.new_key()
 
     def next_clock(self) -> int:
-        """Of all books together, so that the clock of one market skips values, as on the real venue."""
-        self._clock += 1
-        return self._clock
+        return self.floor.next_clock()
 
     def next_sequence(self) -> int:
-        self._sequence += 1
-        return self._sequence
+        return self.floor.next_sequence()
 
     def new_id(self) -> str:
-        return str(UUID(int=self._ids.getrandbits(128), version=4))
+        return self.floor.new_id()
 
     def emit(self, event: Event) -> None:
-        self._events.append(event)
+        self.floor.emit(event)
 
     def collect(self) -> list[Event]:
-        """Hand over what happened since the last call, in order."""
-        events, self._events = self._events, []
-        return events
+        return self.floor.collect()
 
     def remember(self, order: Order) -> None:
         """Keep a copy of an order for the reads that lag behind."""
@@ -95,7 +116,7 @@ class Venue:
         versions.add(self.now_ms, order)
 
     def open_of(self, ticker: str, subaccount: int | None = None) -> list[Order]:
-        """The resting orders of one market, oldest first, of one subaccount if it is named."""
+        """The member's resting orders of one market, oldest first, of one subaccount if it is named."""
         resting = self.open_orders.get(ticker, {}).values()
         return [order for order in resting if subaccount in (None, order.subaccount)]
 

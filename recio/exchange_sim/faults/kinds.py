@@ -106,6 +106,8 @@ class FaultKind(StrEnum):
     """Markets that close from now on are determined `seconds` later than usual; `count` events."""
     CORRECT_SETTLEMENT = "correct_settlement"
     """The next determination is wrong, disputed and amended before it is final; `count` events."""
+    REVISE_SETTLEMENT = "revise_settlement"
+    """The next determination is wrong and paid; `seconds` later it is taken back and paid anew; `count` events."""
     SCALAR_SETTLEMENT = "scalar_settlement"
     """The next determination has no winner: YES is paid `percent` of a dollar, 50 unless given; `count` events."""
     DELAY_STRIKE = "delay_strike"

@@ -61,6 +61,8 @@ def _changed_events(fault: Fault, interventions: Interventions, lasting_ms: int)
             interventions.delay_settlement(lasting_ms, fault.count)
         case FaultKind.CORRECT_SETTLEMENT:
             interventions.settle_wrongly_first(fault.count)
+        case FaultKind.REVISE_SETTLEMENT:
+            interventions.settle_and_revise(lasting_ms, fault.count)
         case FaultKind.SCALAR_SETTLEMENT:
             interventions.settle_scalar(_share(fault.percent or EVEN), fault.count)
         case FaultKind.DELAY_STRIKE:

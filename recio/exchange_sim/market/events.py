@@ -66,11 +66,12 @@ class EventFeeChanged:
 
 @dataclass(frozen=True, slots=True)
 class IndexTicked:
-    """An index between its prints, five times a second. `value` is an integer of $0.00000001."""
+    """An index between its prints, five times a second. `value` is an integer of $0.00000001, `exact` what it is of."""
 
     index_id: str
     value: int
     now_ms: int
+    exact: float
 
 
 @dataclass(frozen=True, slots=True)

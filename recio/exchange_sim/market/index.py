@@ -14,6 +14,11 @@ _TICK_ROOT = sqrt(TICK_MS / 1000)
 LOG_VOLATILITY_SD = 0.30
 LOG_VOLATILITY_DECAY = 1 / 1_300
 """Per second: a burst of volatility halves in about fifteen minutes."""
+BURST_SD = 0.9
+BURST_HALF_LIFE_SECONDS = 2.0
+"""Moves come in bursts of seconds: the logarithm of their size wanders, its mean square does not."""
+_BURST_KEPT = exp(-TICK_MS / 1000 * 0.6931471805599453 / BURST_HALF_LIFE_SECONDS)
+_BURST_SHOCK = BURST_SD * sqrt(1 - _BURST_KEPT**2)
 
 _KEPT_PRINTS = 14_400
 
@@ -28,6 +33,8 @@ class IndexPath:
     def __init__(self, seed: int, *, start_second: int, history_seconds: int, asset: Asset = BITCOIN) -> None:
         self.asset = asset
         self._random = Random(f"{seed}:index" if asset is BITCOIN else f"{seed}:index:{asset.symbol}")
+        self._bursts = Random(f"{seed}:bursts:{asset.symbol}")
+        self._burst = self._bursts.gauss(0.0, BURST_SD)
         self.level = asset.level
         self.base_sigma = asset.yearly_volatility / sqrt(YEAR_SECONDS)
         """Standard deviation of one second's return in calm times."""
@@ -50,7 +57,8 @@ class IndexPath:
 
     def tick(self, milliseconds: int) -> int | None:
         """Move by 100 ms; on a whole second print and return the print."""
-        self.level *= exp(self._random.gauss(0.0, self._tick_sigma))
+        self._burst = self._burst * _BURST_KEPT + self._bursts.gauss(0.0, _BURST_SHOCK)
+        self.level *= exp(self._random.gauss(0.0, self._tick_sigma * exp(self._burst - BURST_SD**2)))
         if milliseconds % 1000:
             return None
         self._move_volatility()
@@ -76,7 +84,12 @@ class IndexPath:
     @property
     def value_e8(self) -> int:
         """Where the index stands now, in $0.00000001."""
-        return round(self.level * 10**8)
+        return round(self.exact_e8)
+
+    @property
+    def exact_e8(self) -> float:
+        """The same to the last part: of the cheapest coins a whole $0.00000001 is a large step."""
+        return self.level * 10**8
 
     def fixing(self, close_second: int, milliseconds: int) -> Fixing:
         """What of the settlement average of `close_second` has been printed by now."""

@@ -75,6 +75,11 @@ class Interventions:
         """The next events to be determined get a wrong result, which is disputed and amended."""
         self._calendar.faults.wrong_events += events
 
+    def settle_and_revise(self, after_ms: int, events: int) -> None:
+        """The next events to be determined are paid on a wrong result, which is corrected so long after."""
+        self._calendar.faults.revision_ms = after_ms
+        self._calendar.faults.revised_events += events
+
     def settle_scalar(self, payout: int, events: int) -> None:
         """The next events to be determined have no winner: YES is paid so much, in $0.0001."""
         self._calendar.faults.scalar_payout = payout

@@ -30,6 +30,8 @@ class ListedEvent:
     """How much later than usual it is determined; unknown until it closes."""
     wrong: bool | None = None
     """Whether its first determination is a wrong one; unknown until then."""
+    revised: bool | None = None
+    """Whether it is paid on a wrong result at first; unknown until it is determined."""
     scalar_decided: bool = False
     scalar_payout: int | None = None
     """What YES is paid where the result is scalar; unknown until it is determined."""
@@ -158,6 +160,9 @@ class MarketCalendar:
         wrong = _verdict(market, _wrong_value(market, value)) if self._is_wrong(market) else None
         payout = self._scalar_payout(market)
         right = _verdict(market, value) if payout is None else Verdict("scalar", value, payout)
+        if self._is_revised(market):
+            self._phases.pay_wrongly_first(market, right, after_ms=self.faults.revision_ms)
+            right, wrong = _verdict(market, _wrong_value(market, value)), None
         self._phases.determine(market, right, wrong, timer_ms=timer_ms, settle=self._settle)
 
     def _scalar_payout(self, market: Market) -> int | None:
@@ -178,6 +183,14 @@ class MarketCalendar:
             armed.wrong_events = max(0, armed.wrong_events - 1)
         return event.wrong
 
+    def _is_revised(self, market: Market) -> bool:
+        """One armed revision serves a whole event."""
+        event, armed = self._event_of(market), self.faults
+        if event.revised is None:
+            event.revised = armed.revised_events > 0
+            armed.revised_events = max(0, armed.revised_events - 1)
+        return event.revised
+
     def _settle(self, market: Market) -> None:
         venue = self._venue
         self._phases.settle(market)
@@ -194,9 +207,10 @@ class MarketCalendar:
 
 
 def cancel_resting(venue: Venue, market: Market, reason: str) -> None:
-    """End everything that rests in a market; only the account's orders hear why."""
-    for order in venue.open_of(market.ticker):
-        cancel_order(venue, market, order, reason)
+    """End everything that rests in a market; only members' orders hear why."""
+    for member in venue.members:
+        for order in member.open_of(market.ticker):
+            cancel_order(member, market, order, reason)
     for book_side in (market.book.bids, market.book.asks):
         for level in list(book_side.levels.values()):
             for resting in list(level.values()):

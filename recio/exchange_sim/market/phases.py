@@ -8,12 +8,12 @@ from functools import partial
 from random import Random
 from typing import NamedTuple
 
-from recio.exchange_sim.engine.execution import pay_out
+from recio.exchange_sim.engine.execution import pay_again, pay_out
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.event_queue import EventQueue
-from recio.exchange_sim.market.events import MarketDetermined
+from recio.exchange_sim.market.events import MarketDetermined, MarketSettled
 from recio.exchange_sim.market.markets import Market
 
 Move = Callable[[Market], None]
@@ -40,6 +40,8 @@ class LifecycleFaults:
     delay_ms: int = 0
     delayed_events: int = 0
     wrong_events: int = 0
+    revision_ms: int = 0
+    revised_events: int = 0
     scalar_payout: int = 0
     scalar_events: int = 0
     strike_delay_ms: int = 0
@@ -48,7 +50,7 @@ class LifecycleFaults:
 
     def end(self) -> None:
         """Nothing is left of anything."""
-        self.delayed_events = self.wrong_events = self.scalar_events = 0
+        self.delayed_events = self.wrong_events = self.scalar_events = self.revised_events = 0
         self.delayed_strikes = self.withheld_strikes = 0
 
     def strike_due_ms(self, market: Market) -> int | None:
@@ -70,6 +72,8 @@ class MarketPhases:
     def __init__(self, venue: Venue) -> None:
         self._venue = venue
         self.event_queue = EventQueue()
+        self._revisions: dict[str, tuple[Verdict, int]] = {}
+        """Of markets that are paid wrongly: what is right, and how long after their payment it is found."""
 
     def step(self) -> None:
         """Apply every move that is due by now."""
@@ -101,12 +105,26 @@ class MarketPhases:
         self.at(now_ms + timer_ms // 2, self._dispute, market)
         self.event_queue.add(now_ms + timer_ms, partial(self._amend, market, right, timer_ms, settle))
 
+    def pay_wrongly_first(self, market: Market, right: Verdict, *, after_ms: int) -> None:
+        """What the market is about to be determined at is corrected so long after it was paid."""
+        self._revisions[market.ticker] = right, after_ms
+
     def settle(self, market: Market) -> None:
         """Pay, once and on the final result, and let go of what only a living market needs."""
         market.settled_ms = self._venue.now_ms
         self.change(market, Status.FINALIZED)
         pay_out(self._venue, market)
         market.holdings.clear()
+        if market.ticker in self._revisions:
+            right, after_ms = self._revisions.pop(market.ticker)
+            self.event_queue.add(self._venue.now_ms + after_ms, partial(self._revise, market, right))
+
+    def _revise(self, market: Market, right: Verdict) -> None:
+        """The right result after all: what was paid is taken back, and paid anew."""
+        self._announce(market, right, Status.FINALIZED)
+        market.settled_ms = self._venue.now_ms
+        pay_again(self._venue, market)
+        self._venue.emit(MarketSettled(market))
 
     def _dispute(self, market: Market) -> None:
         self.change(market, Status.DISPUTED)

@@ -26,25 +26,31 @@ class Retention:
 
     def settled(self, market: Market) -> None:
         """A market has come to its end; nothing rests in it any more."""
-        self._venue.open_orders.pop(market.ticker, None)
+        for member in self._venue.members:
+            member.open_orders.pop(market.ticker, None)
         self._settled.append(market)
 
     def step(self) -> None:
         """What settled before the border is historical from now on; far beyond the most, all of it goes."""
-        self._venue.historical_cutoff_ms = self._venue.now_ms - self._history_ms
+        self._venue.floor.historical_cutoff_ms = self._venue.now_ms - self._history_ms
         if len(self._settled) > self._most * (1 + _FORGOTTEN_AT_ONCE):
             excess = len(self._settled) - self._most
             self._forget({self._settled.popleft().ticker for _ in range(excess)})
 
     def _forget(self, gone: set[str]) -> None:
-        """These markets with the account's orders, fills and closed positions in them."""
-        venue = self._venue
+        """These markets with the members' orders, fills and closed positions in them."""
         for ticker in gone:
             del self._listings.markets[ticker]
-            for account in venue.accounts.values():
-                account.positions.pop(ticker, None)
-                account.position_versions.pop(ticker, None)
-        for order_id in [order.order_id for order in venue.orders.values() if order.ticker in gone]:
-            del venue.orders[order_id]
-            venue.order_versions.pop(order_id, None)
-        venue.fills = [fill for fill in venue.fills if fill.order.ticker not in gone]
+        for member in self._venue.members:
+            _forget_of(member, gone)
+
+
+def _forget_of(venue: Venue, gone: set[str]) -> None:
+    for account in venue.accounts.values():
+        for ticker in gone:
+            account.positions.pop(ticker, None)
+            account.position_versions.pop(ticker, None)
+    for order_id in [order.order_id for order in venue.orders.values() if order.ticker in gone]:
+        del venue.orders[order_id]
+        venue.order_versions.pop(order_id, None)
+    venue.fills = [fill for fill in venue.fills if fill.order.ticker not in gone]

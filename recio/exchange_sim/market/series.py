@@ -89,7 +89,19 @@ DOGECOIN = Asset(
     digits=7,
     spacing=20_000,
 )
-ASSETS = (BITCOIN, ETHEREUM, SOLANA, RIPPLE, DOGECOIN)
+SHIBA_INU = Asset(
+    symbol="SHIB",
+    name="Shiba Inu",
+    index_id="SHIBUSD_RTI",
+    index_words="Shiba Inu-Dollar Spot Rate (SHIBUSD_RTI)",
+    level=0.0000135,
+    yearly_volatility=0.90,
+    digits=9,
+    spacing=500,
+)
+ASSETS = (BITCOIN, ETHEREUM, SOLANA, RIPPLE, DOGECOIN, SHIBA_INU)
+CHEAP = (DOGECOIN, SHIBA_INU)
+"""Their ladders' strikes have more decimals than the venue's own fields carry."""
 
 
 class Kind(StrEnum):
@@ -225,9 +237,11 @@ def _hourly(ticker: str, kind: Kind, asset: Asset, *, custom: bool) -> SeriesSpe
 
 
 def _all_of(asset: Asset) -> tuple[SeriesSpec, ...]:
-    symbol, custom = asset.symbol, asset is DOGECOIN
+    symbol, custom = asset.symbol, asset in CHEAP
+    # Of Shiba Inu there are no windows.
+    windows = () if asset is SHIBA_INU else (_window(asset),)
     return (
-        _window(asset),
+        *windows,
         _hourly(f"KX{symbol}D", Kind.LADDER, asset, custom=custom),
         _hourly(_RANGE_TICKERS.get(symbol, f"KX{symbol}"), Kind.RANGE, asset, custom=custom),
     )

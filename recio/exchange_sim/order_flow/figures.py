@@ -26,6 +26,31 @@ LADDER_BUILD_LEVELS = 12
 FAR_CONTRACTS = (10_000, 60_000)
 """Size of the lone offer of a strike far from the index."""
 
+ACTIONS_PER_CHANGE = 0.72
+"""One action changes more than one level on the average."""
+MOVE_SHARE = 0.5
+"""How many of the makers' orders go from one level to another at one moment, as an amended order does."""
+THROUGH = ((0.15, 0), (0.65, 100), (0.90, 300), (1.0, 1_000))
+"""How far beyond the best price takers go: shares, cumulated, and $0.0001."""
+PATIENCE = 0.45
+"""By how much of a step of the price the fair value must have passed a quote before makers move it."""
+REACTION = 0.4
+"""How likely makers whose quote was passed notice it within one look at the index, of which there are twenty a second."""
+PACE_SD = 0.65
+PACE_HALF_LIFE_SECONDS = 2.5
+"""How unevenly actions come: the logarithm of their rate wanders."""
+SOON_SHARE = 0.6
+SOON_PART = 0.35
+"""So many actions come in answer to another: after so small a part of the mean gap."""
+URGENT_GAP_MS = 5.0
+"""Between the withdrawals and new quotes of makers whose price has moved."""
+
+FIRST_SIZE_DRAWS = 3
+"""The first to quote at a new price quotes the least of so many sizes."""
+
+WIDE_SECONDS = 120.0
+"""So long before the close makers keep further apart."""
+
 _ACTIVITY = ((30.0, 12.0), (60.0, 29.0), (120.0, 50.0), (300.0, 77.0), (600.0, 84.0), (1e9, 98.0))
 """(up to so many seconds before the close, makers' actions per second)."""
 
@@ -79,11 +104,11 @@ def actions_per_second(seconds_left: float) -> float:
     return next(rate for limit, rate in _ACTIVITY if seconds_left <= limit)
 
 
-def half_spread(quote: float) -> float:
+def half_spread(quote: float, seconds_left: float = 1e9) -> float:
     """Half the distance between the makers' bid and ask before it is put on the grid, in $0.0001."""
     edge = min(quote, 10_000 - quote)
     if edge > 1_000:
-        return 7.0
+        return 36.0 if seconds_left < WIDE_SECONDS else 7.0
     return 18.0 if edge > 300 else 9.0
 
 

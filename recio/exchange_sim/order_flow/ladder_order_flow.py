@@ -14,7 +14,7 @@ from recio.exchange_sim.engine.book import BookSide
 from recio.exchange_sim.engine.execution import publish_book
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.units import ONE_DOLLAR
-from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.lifecycle import ListedEvent
 from recio.exchange_sim.market.listings import Listings
 from recio.exchange_sim.market.markets import Market
@@ -142,7 +142,7 @@ class LadderOrderFlow:
         for price in book_side.prices[:]:
             if price != kept:
                 for order in list(book_side.levels[price].values()):
-                    if order.owner != ACCOUNT_OWNER:
+                    if order.owner > 0:
                         market.book.cancel(order)
 
     def _visit_near(self, markets: list[Market], place: int, forecast: SettlementForecast) -> None:

@@ -7,12 +7,15 @@ from random import Random
 
 from recio.exchange_sim.engine.book import BookSide
 from recio.exchange_sim.engine.execution import publish_book, rest, take
-from recio.exchange_sim.engine.venue import ACCOUNT_OWNER, Venue
+from recio.exchange_sim.engine.units import ONE_DOLLAR
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.order_flow.figures import (
     ASK_OR_BID_GAP,
     DISTANCE_CUMULATIVE,
+    FIRST_SIZE_DRAWS,
     MAKERS,
+    MOVE_SHARE,
     TAKERS,
     half_spread,
     order_sizes,
@@ -21,6 +24,8 @@ from recio.exchange_sim.order_flow.figures import (
 )
 
 _STALE_PER_STEP = 8
+_MOST_LOOKS = 4
+"""At levels where a moved order may go or come from."""
 
 
 class Makers:
@@ -32,9 +37,9 @@ class Makers:
         self._sizes = order_sizes(random)
         self._trade_sizes = trade_sizes(random)
 
-    def tops(self, market: Market, quote: float) -> tuple[int, int]:
+    def tops(self, market: Market, quote: float, seconds_left: float = 1e9) -> tuple[int, int]:
         """Place on the grid of the best bid and the best ask that makers want; outside it when none."""
-        grid, half = market.grid, half_spread(quote)
+        grid, half = market.grid, half_spread(quote, seconds_left)
         low, high = quote - half, quote + half
         bid_top = grid.at_or_below(low) if low >= grid.levels[0] else -1
         ask_top = grid.at_or_above(high) if high <= grid.levels[-1] else len(grid.levels)
@@ -43,80 +48,120 @@ class Makers:
     def pull_stale(self, market: Market, bid_top: int, ask_top: int) -> None:
         """Makers whose price the fair value has passed withdraw, most of them within a tenth of a second."""
         for bid, top in ((True, bid_top), (False, ask_top)):
-            book_side = market.book.side(bid=bid)
             for _ in range(_STALE_PER_STEP):
-                price = _worst_stale(book_side, market.grid.levels, bid=bid, top=top)
-                if price is None or self._random.random() < 0.4:
+                if self._random.random() < 0.4 or not self.withdraw_stale(market, bid=bid, top=top):
                     break
-                if not self.cancel_newest(market, book_side, price):
-                    break
+
+    def withdraw_stale(self, market: Market, *, bid: bool, top: int) -> bool:
+        """One order better than makers want to be goes. False when there is none of theirs."""
+        book_side = market.book.side(bid=bid)
+        price = _worst_stale(book_side, market.grid.levels, bid=bid, top=top)
+        return price is not None and self.cancel_any(market, book_side, price) is not None
 
     def top_up(self, market: Market, bid_top: int, ask_top: int) -> None:
         """Somebody soon quotes at the best level that makers want."""
-        levels = market.grid.levels
         for bid, top in ((True, bid_top), (False, ask_top)):
-            if 0 <= top < len(levels):
-                missing = market.book.side(bid=bid).totals.get(levels[top], 0) == 0
-                if missing and self._random.random() < 0.5:
-                    self.add(market, bid=bid, price=levels[top], size=self.size())
+            if self.lacks(market, bid=bid, top=top) and self._random.random() < 0.5:
+                self.add(market, bid=bid, price=market.grid.levels[top], size=self.size())
+
+    def lacks(self, market: Market, *, bid: bool, top: int) -> bool:
+        """Whether nobody quotes at the best level that makers want."""
+        levels = market.grid.levels
+        return 0 <= top < len(levels) and not market.book.side(bid=bid).totals.get(levels[top])
 
     def shuffle(self, market: Market, bid_top: int, ask_top: int, count: int) -> None:
-        """Constant adding and cancelling, most of it near the best prices."""
+        """Constant adding, cancelling and moving, most of it near the best prices."""
         for _ in range(count):
             bid = self._random.random() < 0.5
+            if not 0 <= (bid_top if bid else ask_top) < len(market.grid.levels):
+                bid = not bid
             top = bid_top if bid else ask_top
             if 0 <= top < len(market.grid.levels):
-                self._shuffle_level(market, bid=bid, top=top)
+                moved = self._shuffle_level(market, bid=bid, top=top)
+                if moved and self._random.random() < MOVE_SHARE:
+                    self._other_half(market, bid=bid, top=top, moved=moved)
 
-    def pick_off(self, market: Market, quote: float) -> None:
-        """Traders who take what rests clearly beyond the makers' price."""
+    def pick_off(self, market: Market, quote: float, patience: float = 0.0) -> None:
+        """Traders who take what rests clearly, by more than the makers' patience, beyond the makers' price."""
         best_bid, best_ask = market.book.best_bid(), market.book.best_ask()
-        gap = 3 * half_spread(quote)
+        gap = 3 * half_spread(quote) + patience
         if best_ask is not None and best_ask < quote - gap and self._random.random() < 0.15:
             self.take(market, bid=True)
         if best_bid is not None and best_bid > quote + gap and self._random.random() < 0.15:
             self.take(market, bid=False)
 
-    def take(self, market: Market, *, bid: bool) -> None:
-        """Somebody takes at the best price."""
+    def take(self, market: Market, *, bid: bool, through: int = 0) -> None:
+        """Somebody takes at the best price, and at up to so many $0.0001 beyond it."""
         best = market.book.best_ask() if bid else market.book.best_bid()
         if best is None:
             return
+        best = min(best + through, ONE_DOLLAR - 1) if bid else max(best - through, 1)
         size = self._trade_sizes[self._random.randrange(len(self._trade_sizes))]
         owner = MAKERS + 1 + self._random.randrange(TAKERS)
         publish_book(self._venue, market)
         take(self._venue, market, owner=owner, bid=bid, limit=best, quantity=size, stop_at_own=False)
 
-    def add(self, market: Market, *, bid: bool, price: int, size: int) -> None:
-        """A maker's order, never one that would cross."""
+    def add(self, market: Market, *, bid: bool, price: int, size: int) -> bool:
+        """A maker's order, never one that would cross: then there is none."""
         if market.book.crosses(bid=bid, price=price):
-            return
+            return False
         owner = 1 + self._random.randrange(MAKERS)
         rest(self._venue, market, owner=owner, bid=bid, price=price, quantity=size)
+        return True
 
-    def cancel_newest(self, market: Market, book_side: BookSide, price: int) -> bool:
-        """Cancel the traders' youngest order of a level; the account's orders are not theirs to cancel."""
-        for order in reversed(book_side.levels.get(price, {}).values()):
-            if order.owner != ACCOUNT_OWNER:
-                market.book.cancel(order)
-                return True
-        return False
+    def cancel_any(self, market: Market, book_side: BookSide, price: int) -> int | None:
+        """Cancel one of the traders' orders of a level, wherever it waits in the queue; what it was of.
+
+        None when there is none: the orders of members are not theirs to cancel.
+        """
+        level = book_side.levels.get(price)
+        if not level:
+            return None
+        orders = list(level.values())
+        first = self._random.randrange(len(orders))
+        for order in orders[first:] + orders[:first]:
+            if order.owner > 0:
+                return market.book.cancel(order)
+        return None
+
+    def first_size(self) -> int:
+        """Of whoever is first at a price."""
+        return min(self.size() for _ in range(FIRST_SIZE_DRAWS))
 
     def size(self) -> int:
         return self._sizes[self._random.randrange(len(self._sizes))]
 
-    def _shuffle_level(self, market: Market, *, bid: bool, top: int) -> None:
-        levels = market.grid.levels
+    def _shuffle_level(self, market: Market, *, bid: bool, top: int) -> int:
+        """One level comes nearer to its depth. What came in, or below zero what went; 0 where nothing could be done."""
         index, distance = self._pick_level(market, bid=bid, top=top)
-        if not 0 <= index < len(levels):
-            return
-        price = levels[index]
+        if not 0 <= index < len(market.grid.levels):
+            return 0
+        price = market.grid.levels[index]
         book_side = market.book.side(bid=bid)
-        wanted = target_depth(price, distance) * 2 * self._random.random()
-        if book_side.totals.get(price, 0) < wanted:
-            self.add(market, bid=bid, price=price, size=self.size())
-        else:
-            self.cancel_newest(market, book_side, price)
+        if book_side.totals.get(price, 0) >= self._wanted(price, distance):
+            return -(self.cancel_any(market, book_side, price) or 0)
+        size = self.size()
+        return size if self.add(market, bid=bid, price=price, size=size) else 0
+
+    def _other_half(self, market: Market, *, bid: bool, top: int, moved: int) -> None:
+        """Where what came in was moved from, or what went was moved to: at the same moment, on another level."""
+        book_side = market.book.side(bid=bid)
+        for _ in range(_MOST_LOOKS):
+            index, distance = self._pick_level(market, bid=bid, top=top)
+            if not 0 <= index < len(market.grid.levels):
+                continue
+            price = market.grid.levels[index]
+            scarce = book_side.totals.get(price, 0) < self._wanted(price, distance)
+            if moved < 0 and scarce:
+                self.add(market, bid=bid, price=price, size=-moved)
+                return
+            if moved > 0 and not scarce and self.cancel_any(market, book_side, price):
+                return
+
+    def _wanted(self, price: int, distance: int) -> float:
+        drawn = self._random.random()
+        # The best level is often thin: the same mean, but less of it as often as more.
+        return target_depth(price, distance) * (2 * drawn if distance else 3 * drawn * drawn)
 
     def _pick_level(self, market: Market, *, bid: bool, top: int) -> tuple[int, int]:
         """A level by its distance from the best: whole cents in the middle, finer steps near 0 and 1."""

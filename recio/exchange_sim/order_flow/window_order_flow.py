@@ -6,7 +6,7 @@ leaving alone what they did not place.
 
 from __future__ import annotations
 
-from math import exp, sqrt
+from math import exp, inf, sqrt
 from random import Random
 
 from recio.exchange_sim.engine.execution import publish_book
@@ -19,9 +19,18 @@ from recio.exchange_sim.market.series import DEFAULT_SERIES, SeriesSpec
 from recio.exchange_sim.market.settlement_average import PRINTS
 from recio.exchange_sim.order_flow.fair_value import probability
 from recio.exchange_sim.order_flow.figures import (
+    ACTIONS_PER_CHANGE,
     MISPRICING_HALF_LIFE_SECONDS,
     MISPRICING_SD,
+    PACE_HALF_LIFE_SECONDS,
+    PACE_SD,
+    PATIENCE,
+    REACTION,
+    SOON_PART,
+    SOON_SHARE,
     TAKER_ORDERS_PER_SECOND,
+    THROUGH,
+    URGENT_GAP_MS,
     actions_per_second,
     build_depth,
 )
@@ -30,6 +39,8 @@ from recio.exchange_sim.order_flow.makers import Makers
 STEP_MS = 50
 _BUILD_PER_STEP = 24
 KEPT_PER_STEP = exp(-STEP_MS / 1000 * 0.6931471805599453 / MISPRICING_HALF_LIFE_SECONDS)
+_PACE_KEPT = exp(-STEP_MS / 1000 * 0.6931471805599453 / PACE_HALF_LIFE_SECONDS)
+_PACE_SHOCK = PACE_SD * sqrt(1 - _PACE_KEPT**2)
 SHOCK_PER_STEP = sqrt(1 - KEPT_PER_STEP * KEPT_PER_STEP)
 
 
@@ -46,31 +57,94 @@ class WindowOrderFlow:
         self._market: Market | None = None
         self._mispricing = 0.0
         self._to_build: list[tuple[bool, int]] = []
+        self._tops = (-1, 0)
+        """Places on the grid of the best bid and ask that makers want."""
+        self._pace = 0.0
         self.quote = 0.0
         self.fair = 0.5
+        self.due_ms = inf
+        """When the next of them acts."""
 
     def step(self, event: ListedEvent) -> None:
-        """One 50 ms step of everybody's behaviour in this window."""
+        """Look at the index, every 50 ms: what the makers want from now on, and who takes what they left behind."""
         market = event.markets[0]
         if market.status is not Status.ACTIVE or market.strike is None:
+            self.due_ms = inf
             return
         if market is not self._market:
             self._start_window(market)
         self._update_quote(market)
-        makers = self._makers
-        bid_top, ask_top = makers.tops(market, self.quote)
+        self._pace = self._pace * _PACE_KEPT + self._random.gauss(0.0, _PACE_SHOCK)
+        if self._has_passed(market) and self._random.random() < REACTION:
+            self._tops = self._makers.tops(market, self.quote, self._seconds_left(market))
+            self.due_ms = min(self.due_ms, self._venue.now_ms + self._random.expovariate(1.0) * URGENT_GAP_MS)
         if self._to_build:
-            self._build(market, bid_top, ask_top)
-        makers.pull_stale(market, bid_top, ask_top)
-        makers.top_up(market, bid_top, ask_top)
-        makers.shuffle(market, bid_top, ask_top, self._actions(market))
-        self._trade(market)
+            self._build(market, *self._tops)
+        self._makers.pick_off(market, self.quote, self._patience(market))
         publish_book(self._venue, market)
+
+    def act(self) -> None:
+        """What somebody does at `due_ms`, and when the next one will."""
+        market = self._market
+        if market is None or market.status is not Status.ACTIVE:
+            self.due_ms = inf
+            return
+        urgent = self._put_right(market)
+        rate = self._rate(market)
+        if not urgent:
+            if self._random.random() < TAKER_ORDERS_PER_SECOND / max(rate, 2 * TAKER_ORDERS_PER_SECOND):
+                self._trade(market)
+            else:
+                self._makers.shuffle(market, *self._tops, 1)
+        publish_book(self._venue, market)
+        self.due_ms += self._random.expovariate(1.0) * (URGENT_GAP_MS if urgent else self._gap(rate))
+
+    def _put_right(self, market: Market) -> bool:
+        """Withdraw an order that the index has passed, or quote anew where nobody does. False when all is well."""
+        makers = self._makers
+        for bid, top in ((True, self._tops[0]), (False, self._tops[1])):
+            if makers.withdraw_stale(market, bid=bid, top=top):
+                return True
+        for bid, top in ((True, self._tops[0]), (False, self._tops[1])):
+            if makers.lacks(market, bid=bid, top=top):
+                price = market.grid.levels[top]
+                if makers.add(market, bid=bid, price=price, size=makers.first_size()):
+                    return True
+        return False
+
+    def _has_passed(self, market: Market) -> bool:
+        """Whether the fair value has left the makers' quotes behind."""
+        levels = market.grid.levels
+        bid_top, ask_top = self._tops
+        patience = self._patience(market)
+        low = levels[bid_top] if bid_top >= 0 else -inf
+        high = levels[ask_top] if ask_top < len(levels) else inf
+        return not low - patience <= self.quote <= high + patience
+
+    def _patience(self, market: Market) -> float:
+        """In $0.0001: a part of the step between prices where the quote is."""
+        return PATIENCE * market.grid.step_at(self.quote)
+
+    def _rate(self, market: Market) -> float:
+        """Actions a second now."""
+        seconds_left = self._seconds_left(market)
+        return ACTIONS_PER_CHANGE * actions_per_second(seconds_left) * exp(self._pace - PACE_SD**2 / 2)
+
+    def _seconds_left(self, market: Market) -> float:
+        return (market.close_ms - self._venue.now_ms) / 1000
+
+    def _gap(self, rate: float) -> float:
+        """Mean milliseconds to the next action: many come in answer to one, then there is a pause."""
+        rest = (1 - SOON_SHARE * SOON_PART) / (1 - SOON_SHARE)
+        return (SOON_PART if self._random.random() < SOON_SHARE else rest) * 1000 / rate
 
     def _start_window(self, market: Market) -> None:
         """A new window: a fresh mispricing and an empty book to fill."""
         self._market = market
         self._mispricing = self._random.gauss(0.0, 1.0)
+        self._update_quote(market)
+        self._tops = self._makers.tops(market, self.quote, self._seconds_left(market))
+        self.due_ms = self._venue.now_ms
         self._to_build = [(bid, index) for index in range(len(market.grid.levels)) for bid in (True, False)]
         self._random.shuffle(self._to_build)
 
@@ -78,7 +152,7 @@ class WindowOrderFlow:
         """Fair probability and the price the makers quote round, which strays from it for a while."""
         now = self._venue.now_ms
         index = self._listings.indices[market.spec.asset.index_id]
-        seconds_left = (market.close_ms - now) / 1000
+        seconds_left = self._seconds_left(market)
         self.fair = probability(
             level=index.level,
             strike=(market.strike or 0) / index.asset.scale,
@@ -100,14 +174,9 @@ class WindowOrderFlow:
                 if size:
                     self._makers.add(market, bid=bid, price=levels[index], size=size)
 
-    def _actions(self, market: Market) -> int:
-        seconds_left = (market.close_ms - self._venue.now_ms) / 1000
-        mean = actions_per_second(seconds_left) * STEP_MS / 1000
-        return int(mean * self._random.expovariate(1.0) + self._random.random())
-
     def _trade(self, market: Market) -> None:
-        """Noise takers, and traders who take what rests clearly beyond the makers' price."""
-        if self._random.random() < TAKER_ORDERS_PER_SECOND * STEP_MS / 1000:
-            lean = 0.04 * self._mispricing
-            self._makers.take(market, bid=self._random.random() > 0.5 + lean)
-        self._makers.pick_off(market, self.quote)
+        """Somebody takes for reasons of his own."""
+        lean = 0.04 * self._mispricing
+        drawn = self._random.random()
+        through = next(beyond for share, beyond in THROUGH if drawn < share)
+        self._makers.take(market, bid=self._random.random() > 0.5 + lean, through=through)

@@ -120,8 +120,9 @@ class RecordedCalendar:
         return armed.delay_ms
 
     def _end_orders(self, market: Market) -> None:
-        for order in self._venue.open_of(market.ticker):
-            cancel_order(self._venue, market, order, "CloseCancel")
+        for member in self._venue.members:
+            for order in member.open_of(market.ticker):
+                cancel_order(member, market, order, "CloseCancel")
         market.cleared = True
 
     def _determine(self, market: Market) -> None:
@@ -135,6 +136,10 @@ class RecordedCalendar:
         if armed.scalar_events:
             armed.scalar_events -= 1
             right = Verdict("scalar", known.value, armed.scalar_payout)
+        if armed.revised_events:
+            armed.revised_events -= 1
+            self._phases.pay_wrongly_first(market, right, after_ms=armed.revision_ms)
+            right, wrong = verdict(_other(known.result), None), None
         self._phases.determine(market, right, wrong, timer_ms=timer_ms, settle=self._settle)
 
     def _settle(self, market: Market) -> None:

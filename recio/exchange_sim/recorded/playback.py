@@ -123,8 +123,7 @@ class Playback:
             before = venue.now_ms
             venue.now_ms = min(to_ms, (before // STEP_MS + 1) * STEP_MS)
             self.calendar.step()
-            if venue.open_orders:
-                expire(venue)
+            expire(venue)
             if before // SECOND_MS != venue.now_ms // SECOND_MS:
                 self.retention.step()
                 self.candle_recorder.catch_up()

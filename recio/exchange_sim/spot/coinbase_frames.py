@@ -21,6 +21,7 @@ LISTINGS = (
     Listing(name="SOL-USD", index_id="SOLUSD_RTI", decimals=2, trades_per_second=3.0),
     Listing(name="XRP-USD", index_id="XRPUSD_RTI", decimals=4, trades_per_second=2.0),
     Listing(name="DOGE-USD", index_id="DOGEUSD_RTI", decimals=5, trades_per_second=1.0),
+    Listing(name="SHIB-USD", index_id="SHIBUSD_RTI", decimals=8, trades_per_second=0.5),
 )
 _SIZE_DECIMALS = 8
 _ORDER_IDS = UUID("5d1c0f5e-0a86-4c52-8f0a-6f2f3c1f7a11")

@@ -37,7 +37,7 @@ class Feed:
         self._books = books
         self._listeners: dict[tuple[str, str], dict[Outbox, None]] = {}
 
-    def add(self, listing: Listing, seed: int, *, level: int, now_ms: int) -> None:
+    def add(self, listing: Listing, seed: int, *, level: float, now_ms: int) -> None:
         market = SpotMarket(listing, f"{seed}:{self.name}:{listing.name}", level=level, now_ms=now_ms)
         self.markets[listing.name] = market
 
@@ -67,7 +67,7 @@ class Feed:
     def moved(self, event: IndexTicked) -> None:
         for market in self.markets.values():
             if market.listing.index_id == event.index_id:
-                market.level = event.value
+                market.level = event.exact
 
     def repeat(self, product: str, trade: SpotTrade, now_ms: int) -> None:
         """A recorded trade takes place now, unless a fault holds the feed still."""

@@ -17,6 +17,7 @@ LISTINGS = (
     Listing(name="SOL/USD", index_id="SOLUSD_RTI", decimals=2, trades_per_second=1.0),
     Listing(name="XRP/USD", index_id="XRPUSD_RTI", decimals=5, trades_per_second=1.0),
     Listing(name="DOGE/USD", index_id="DOGEUSD_RTI", decimals=7, trades_per_second=0.5),
+    Listing(name="SHIB/USD", index_id="SHIBUSD_RTI", decimals=8, trades_per_second=0.25),
 )
 DEPTHS = (10, 25, 100, 500, 1000)
 _SIZE_DECIMALS = 8

@@ -71,7 +71,7 @@ class Day:
 class SpotMarket:
     """Follows its index with a slowly wandering basis and noise of its own."""
 
-    def __init__(self, listing: Listing, seed: str, *, level: int, now_ms: int) -> None:
+    def __init__(self, listing: Listing, seed: str, *, level: float, now_ms: int) -> None:
         self.listing = listing
         self._random = Random(seed)
         self._scale = 10.0 ** (listing.decimals - _VALUE_DECIMALS)

@@ -23,7 +23,7 @@ def spot_feeds(indices: Mapping[str, IndexPath], faults: Faults, *, seed: int, n
     for feed, listings in ((coinbase, coinbase_frames.LISTINGS), (kraken, kraken_frames.LISTINGS)):
         for listing in listings:
             if listing.index_id in indices:
-                feed.add(listing, seed, level=indices[listing.index_id].value_e8, now_ms=now_ms)
+                feed.add(listing, seed, level=indices[listing.index_id].exact_e8, now_ms=now_ms)
     return Feeds([coinbase, kraken])
 
 

@@ -1,4 +1,4 @@
-"""Loopback-only endpoints for tests: arm faults, see and disarm them, read the ledger; it never moves money."""
+"""Loopback-only endpoints for tests: arm faults, see and disarm them, read the ledger, pay in and out; it trades nothing."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 import msgspec
 from aiohttp import web
 
+from recio.exchange_sim.engine.account import NEVER_MS
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.faults import market_faults
 from recio.exchange_sim.faults.faults import Fault, FaultStream, RandomFaults
@@ -14,8 +15,9 @@ from recio.exchange_sim.faults.kinds import PASSING_KINDS, REQUEST_KINDS, FaultK
 from recio.exchange_sim.market.interventions import NoSuchMarket
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR
+from recio.exchange_sim.wire.rest.payment_routes import pay
 from recio.exchange_sim.wire.rest.portfolio_json import fill_json, order_json, position_json, settlement_json
-from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, reply
+from recio.exchange_sim.wire.rest.replies import bad_body, no_such_path, number_of, reply
 from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.texts import Json, cost
 from recio.exchange_sim.wire.ws.subscriptions import CHANNELS
@@ -64,11 +66,14 @@ async def disarm_faults(request: web.Request) -> web.Response:
 
 
 async def ledger(request: web.Request) -> web.Response:
-    """The books of all the member's subaccounts, whole and exact."""
+    """The books of all subaccounts of the member `?member=`, the first unless it says another, whole and exact."""
     if not _local(request):
         return no_such_path()
-    exchange = exchange_of(request)
-    venue = exchange.venue
+    members = exchange_of(request).venue.members
+    asked = number_of(request, "member", "Ledger") or 1
+    if not 1 <= asked <= len(members):
+        return bad_body(f"member is 1 to {len(members)}, not {asked}")
+    venue = members[asked - 1]
     accounts = venue.accounts.values()
     user = venue.account.user_id
     body: Json = {
@@ -85,7 +90,12 @@ async def ledger(request: web.Request) -> web.Response:
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),
         "payouts": cost(sum(account.payouts for account in accounts)),
-        "settlements": [settlement_json(row) for account in accounts for row in account.settlements],
+        "settlements": [
+            settlement_json(row)
+            for account in accounts
+            for row in account.settlements
+            if row.holds(NEVER_MS - 1)
+        ],
     }
     return reply(body)
 
@@ -153,4 +163,5 @@ ROUTES = [
     web.get("/admin/faults", see_faults),
     web.delete("/admin/faults", disarm_faults),
     web.get("/admin/ledger", ledger),
+    web.post("/admin/payments", pay),
 ]

@@ -10,10 +10,11 @@ from aiohttp import web
 from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.wire import admin
-from recio.exchange_sim.wire.app_keys import EXCHANGE
+from recio.exchange_sim.wire.app_keys import EXCHANGE, MEMBER
 from recio.exchange_sim.wire.auth import VERIFIER, Verifier
 from recio.exchange_sim.wire.rest import market_routes, private_api
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
+from recio.exchange_sim.wire.rest.key_lock import as_locked
 from recio.exchange_sim.wire.rest.list_cache import KEPT
 from recio.exchange_sim.wire.rest.metering import metered
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
@@ -44,7 +45,7 @@ _PUBLIC = (
 
 
 def application_of(
-    exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: RateLimits, rules: RestRules
+    exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: list[RateLimits], rules: RestRules
 ) -> web.Application:
     """REST, the trading WebSocket and the administration of one exchange."""
     application = web.Application(middlewares=[_gate, travelling, counted, metered, faulty])
@@ -79,7 +80,9 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
         )
         if refused is not None:
             return refusal(refused)
-    answer = await _answered(request, handler)
+        request[MEMBER] = request.app[VERIFIER].member_of(request.headers) or 0
+    meant = as_locked(request)
+    answer = refusal(meant) if isinstance(meant, Refused) else await _answered(meant, handler)
     if request.app[RULES].refusals_as_400:
         as_bad_request(answer)
     return answer

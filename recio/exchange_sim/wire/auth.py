@@ -1,4 +1,4 @@
-"""Verifies signed requests against the one registered key and names what is wrong; it grants nothing else."""
+"""Verifies signed requests against the registered keys and names what is wrong; it grants nothing else."""
 
 from __future__ import annotations
 
@@ -34,12 +34,27 @@ _PSS = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=SALT_LENGTH)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verifier:
-    """Knows one key id and its public key."""
+class Keyholder:
+    """One member's key."""
 
-    key_id: str
+    member: int
     public_key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verifier:
+    """Knows every key by its id."""
+
+    keys: Mapping[str, Keyholder]
     tolerance_ms: int = TOLERANCE_MS
+
+    def member_of(self, headers: Mapping[str, str]) -> int | None:
+        """Whose key a request names, rightly or not; None for none of ours."""
+        holder = self.keys.get(headers.get(KEY_HEADER, ""))
+        return None if holder is None else holder.member
+
+    def key_ids(self, member: int) -> list[str]:
+        return [key_id for key_id, holder in self.keys.items() if holder.member == member]
 
     def refusal(self, method: str, path: str, headers: Mapping[str, str], now_ms: int) -> Refused | None:
         """Why a request is not authenticated; None when it is. `path` is without the query."""
@@ -47,12 +62,14 @@ class Verifier:
         key_id = headers.get(KEY_HEADER)
         if signature is None:
             return NO_HEADERS if key_id is None else NO_SIGNATURE
-        if key_id != self.key_id:
+        holder = self.keys.get(key_id or "")
+        if holder is None:
             return UNKNOWN_KEY
         timestamp = headers.get(TIMESTAMP_HEADER, "")
         if not self._is_current(timestamp, now_ms):
             return EXPIRED
-        return None if self._verifies(signature, f"{timestamp}{method}{path}") else BAD_SIGNATURE
+        signed = f"{timestamp}{method}{path}"
+        return None if _verifies(holder.public_key, signature, signed) else BAD_SIGNATURE
 
     def _is_current(self, timestamp: str, now_ms: int) -> bool:
         # 13 digits reach the year 2286; a longer text is not worth the conversion.
@@ -60,16 +77,17 @@ class Verifier:
             return False
         return abs(int(timestamp) - now_ms) <= self.tolerance_ms
 
-    def _verifies(self, signature: str, text: str) -> bool:
-        try:
-            raw = b64decode(signature, validate=True)
-            if isinstance(self.public_key, ed25519.Ed25519PublicKey):
-                self.public_key.verify(raw, text.encode())
-            else:
-                self.public_key.verify(raw, text.encode(), _PSS, hashes.SHA256())
-        except (InvalidSignature, binascii.Error, ValueError):
-            return False
-        return True
+
+def _verifies(public_key: rsa.RSAPublicKey | ed25519.Ed25519PublicKey, signature: str, text: str) -> bool:
+    try:
+        raw = b64decode(signature, validate=True)
+        if isinstance(public_key, ed25519.Ed25519PublicKey):
+            public_key.verify(raw, text.encode())
+        else:
+            public_key.verify(raw, text.encode(), _PSS, hashes.SHA256())
+    except (InvalidSignature, binascii.Error, ValueError):
+        return False
+    return True
 
 
 VERIFIER = web.AppKey("verifier", Verifier)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView, PositionDifference
 from recio.messages.orders import TradeView
-from recio.units import Money, Quantity, Side, Ticker, money_decimal
+from recio.units import Quantity, Side, Ticker
 
 READS_THAT_PROVE = 2
 SLACK_SECONDS = 5.0
@@ -34,33 +34,8 @@ class Absence:
         return self.reads >= READS_THAT_PROVE
 
 
-CASH_COMPARISONS = 4
-"""Equal comparisons in a row, with nothing in motion, after which the venue's lag explains no difference of cash."""
-
-
-@dataclass(frozen=True, slots=True)
-class CashMismatch:
-    """Cash at the venue that no fill and no settlement explains, and how often in a row it was the same."""
-
-    amount: Money = Money(0)  # noqa: RUF009 - an immutable integer
-    comparisons: int = 0
-
-    def after(self, unexplained: Money, *, quiet: bool) -> CashMismatch:
-        """`quiet`: no order is without its end, and no trade waits for its settlement."""
-        if not quiet:
-            return CashMismatch()
-        if unexplained == self.amount:
-            return CashMismatch(unexplained, self.comparisons + 1)
-        return CashMismatch(unexplained, 1)
-
-    @property
-    def is_steady(self) -> bool:
-        return self.comparisons >= CASH_COMPARISONS
-
-
-def cash_cause(amount: Money) -> str:
-    """The cause of the halt; whoever clears it accepts this amount."""
-    return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the ledger: no fill or settlement explains it"
+SETTLED_WITHIN = timedelta(hours=6)
+"""Market time after a close in which a market is settled, its fixed price and a dispute of the usual kind included."""
 
 
 def difference_cause(found: PositionDifference) -> str:
@@ -71,6 +46,23 @@ def difference_cause(found: PositionDifference) -> str:
     return f"position on {found.ticker} differs: venue {venue}, recio {ours}"
 
 
+def settle_command(ticker: Ticker) -> str:
+    """What a person types who knows how a market ended."""
+    return f"recio settle {ticker} --at VALUE --by NAME --why TEXT"
+
+
+def overdue(
+    account_as_of: datetime, trades: Iterable[TradeView], unsettled: Iterable[Ticker]
+) -> tuple[Ticker, ...]:
+    """Markets whose trade waits for an end that should have come long ago, and of which nothing else is said."""
+    said = set(unsettled)
+    return tuple(
+        each.ticker
+        for each in trades
+        if each.closes_at + SETTLED_WITHIN < account_as_of and each.ticker not in said
+    )
+
+
 def lasting_causes(account: AccountView) -> list[str]:
     """Causes of a halt that resuming does not take away: each halts once, and who clears it has taken note."""
     return [
@@ -79,8 +71,14 @@ def lasting_causes(account: AccountView) -> list[str]:
             for each in account.contradicted
         ),
         *(
-            f"{each} is settled at a value that cannot be read: its trade waits: look at the venue's own page"
+            f"{each} is settled at a value that cannot be read: its trade waits: look at the venue's own page, then:"
+            f" {settle_command(each)}"
             for each in account.unsettled
+        ),
+        *(
+            f"{each} has closed and is not settled after {SETTLED_WITHIN.total_seconds() / 3600:g} hours: its trade"
+            f" waits: look at the venue's own page; if it is settled there: {settle_command(each)}"
+            for each in account.overdue
         ),
     ]
 
@@ -201,8 +199,3 @@ def made_externally(ledgers: Mapping[Ticker, MarketLedger], traded: Set[Ticker])
         for ticker, each in ledgers.items()
         if ticker in traded and each.external and not each.is_settled
     }
-
-
-def is_collateral(missing: Money, most: Money) -> bool:
-    """Whether orders at rest that are not ours explain that so much cash is missing: the venue holds what they may cost."""
-    return 0 <= missing <= most

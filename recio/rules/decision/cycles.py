@@ -88,6 +88,9 @@ def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) ->
         account=look.account,
         controls=look.controls,
         pauses=look.pauses.get(strategy.name, NO_PAUSES),
+        parted=strategy.stage is Stage.LIVE
+        and look.controls is not None
+        and strategy.name in look.controls.parted,
     )
 
 

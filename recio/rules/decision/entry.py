@@ -58,6 +58,8 @@ class EntryInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     controls: TradingControls | None
     pauses: Pauses = NO_PAUSES
     """That this strategy remembers."""
+    parted: bool = False
+    """What this strategy came to on paper and in truth is apart beyond chance."""
 
 
 class EntryDecision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -224,6 +226,11 @@ def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) 
     off = None if seen.controls is None else seen.controls.off(Switch.ENTRY)
     if off is not None:
         return Waits(gate="switch", sentence=f"entry was switched off by {off.by}")
+    if seen.parted and settings.stop_when_parted:
+        return Waits(
+            gate="parity",
+            sentence="live and paper part beyond chance (recio score --parity), and entry.stop_when_parted = true",
+        )
     return stops_of_everybody(seen, now)
 
 

@@ -35,6 +35,7 @@ class Kind(StrEnum):
     ORDER_UNANSWERED = "order unanswered"
     ORDER_UNRECORDED = "order unrecorded"
     POSITION_DIFFERS = "position differs"
+    CASH_UNEXPLAINED = "cash not agreed"
     NO_PRICE = "no price"
     PRICES_SILENT = "price sources silent"
     NO_MARKET = "no market"
@@ -139,6 +140,13 @@ def _of_books_kept(account: AccountView) -> Iterator[Condition]:
             name=Kind.POSITION_DIFFERS,
             detail=f"on {each.ticker}",
             clears="a comparison without differences; the halt stays",
+        )
+    if not account.cash_agreed:
+        yield Condition(
+            kind=Kind.CASH_UNEXPLAINED,
+            name=Kind.CASH_UNEXPLAINED,
+            detail="since the start the venue's balance was never what fills, settlements and moved money make of it",
+            clears="a comparison that explains it; where none does, a halt follows",
         )
     for order in account.unrecorded[:1]:
         yield Condition(

@@ -9,7 +9,8 @@ from datetime import datetime
 from recio.messages.account import AccountView
 from recio.messages.controls import Halt
 from recio.messages.orders import OpenTrades
-from recio.rules.account.reconcile import cash_cause, difference_cause, lasting_causes
+from recio.rules.account.cash import cash_cause
+from recio.rules.account.reconcile import difference_cause, lasting_causes
 from recio.rules.account.refusals import is_refused_for_good, said
 from recio.settings.risk import RiskSection
 from recio.units import ClientOrderId

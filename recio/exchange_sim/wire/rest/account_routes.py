@@ -7,7 +7,7 @@ from aiohttp import web
 from recio.exchange_sim.engine.account import Transfer, Wallet
 from recio.exchange_sim.engine.orders import NOT_FOUND, Refused
 from recio.exchange_sim.engine.transfers import open_subaccount, transfer
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import member_of, venue_of
 from recio.exchange_sim.wire.auth import VERIFIER
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest import reading
@@ -24,24 +24,26 @@ ONLY_PREDICTIONS = Refused(code="invalid_parameters", details="there is no margi
 
 
 async def list_api_keys(request: web.Request) -> web.Response:
-    key_id = request.app[VERIFIER].key_id
-    key: Json = {"api_key_id": key_id, "name": "simulated", "scopes": ["read", "write"]}
-    return reply({"api_keys": [key]})
+    keys: list[Json] = [
+        {"api_key_id": key_id, "name": "simulated", "scopes": ["read", "write"]}
+        for key_id in request.app[VERIFIER].key_ids(member_of(request))
+    ]
+    return reply({"api_keys": keys})
 
 
 async def create_subaccount(request: web.Request) -> web.Response:
-    exchange = exchange_of(request)
+    venue = venue_of(request)
     body = await body_of(request, bodies.CreateSubaccountRequest, optional=True)
-    if request.app[LIMITS].published().name == "basic":
+    if request.app[LIMITS][0].published().name == "basic":
         return refusal(NEEDS_ADVANCED)
-    number = open_subaccount(exchange.venue, body.exchange_index or 0)
+    number = open_subaccount(venue, body.exchange_index or 0)
     if isinstance(number, Refused):
         return refusal(number)
     return reply({"subaccount_number": number}, 201)
 
 
 async def subaccount_balances(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     rows = [
         {
             "subaccount_number": account.number,
@@ -56,13 +58,13 @@ async def subaccount_balances(request: web.Request) -> web.Response:
 
 
 async def transfer_between_subaccounts(request: web.Request) -> web.Response:
-    exchange = exchange_of(request)
+    venue = venue_of(request)
     body = await body_of(request, bodies.ApplySubaccountTransferRequest)
     if not body.client_transfer_id:
         return refusal(Refused(code="missing_parameters"))
     shard = body.exchange_index or 0
     done = transfer(
-        exchange.venue,
+        venue,
         source=Wallet(subaccount=body.from_subaccount, shard=shard),
         target=Wallet(subaccount=body.to_subaccount, shard=shard),
         amount=body.amount_cents * _CENT,
@@ -70,13 +72,13 @@ async def transfer_between_subaccounts(request: web.Request) -> web.Response:
     )
     if isinstance(done, Refused):
         return refusal(done)
-    exchange.venue.subaccount_transfers.append(done)
+    venue.subaccount_transfers.append(done)
     return reply({})
 
 
 async def list_subaccount_transfers(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetSubaccountTransfers")
-    rows = exchange_of(request).venue.subaccount_transfers
+    rows = venue_of(request).subaccount_transfers
     chosen, following = page(request, rows, key=lambda row: row.sequence, limit=limit)
     shown = [
         {
@@ -93,12 +95,12 @@ async def list_subaccount_transfers(request: web.Request) -> web.Response:
 
 
 async def transfer_between_shards(request: web.Request) -> web.Response:
-    exchange = exchange_of(request)
+    venue = venue_of(request)
     body = await body_of(request, bodies.IntraExchangeInstanceTransferRequest)
     if (body.source, body.destination) != (_PREDICTIONS, _PREDICTIONS):
         return refusal(ONLY_PREDICTIONS)
     done = transfer(
-        exchange.venue,
+        venue,
         source=Wallet(subaccount=body.source_subaccount, shard=body.source_exchange_shard),
         target=Wallet(subaccount=body.destination_subaccount, shard=body.destination_exchange_shard),
         amount=body.amount * _CENTI_CENT,
@@ -106,20 +108,20 @@ async def transfer_between_shards(request: web.Request) -> web.Response:
     )
     if isinstance(done, Refused):
         return refusal(done)
-    exchange.venue.shard_transfers.append(done)
+    venue.shard_transfers.append(done)
     return reply({"transfer_id": done.transfer_id})
 
 
 async def list_shard_transfers(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetIntraExchangeInstanceTransfers")
-    rows = exchange_of(request).venue.shard_transfers
+    rows = venue_of(request).shard_transfers
     chosen, following = page(request, rows, key=lambda row: row.sequence, limit=limit)
     return reply({"transfers": [_shard_transfer(row) for row in chosen], "cursor": following})
 
 
 async def get_shard_transfer(request: web.Request) -> web.Response:
     wanted = request.match_info["transfer_id"]
-    for row in exchange_of(request).venue.shard_transfers:
+    for row in venue_of(request).shard_transfers:
         if row.transfer_id == wanted:
             return reply({"transfer": _shard_transfer(row)})
     return refusal(NOT_FOUND)

@@ -7,7 +7,7 @@ from aiohttp import web
 from recio.exchange_sim.engine.allocation import allocation_of
 from recio.exchange_sim.engine.execution import spread_free_money
 from recio.exchange_sim.engine.orders import Refused
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import venue_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest.replies import refusal, reply
 from recio.exchange_sim.wire.rest.request_body import body_of
@@ -17,7 +17,7 @@ UNKNOWN_RESERVATION = Refused(code="invalid_parameters", details="resting_margin
 
 
 async def get_allocation(request: web.Request) -> web.Response:
-    wanted = exchange_of(request).venue.allocation
+    wanted = venue_of(request).allocation
     rows = [{"exchange_index": shard, "percent": percent} for shard, percent in wanted.percents.items()]
     return reply({"allocations": rows, "resting_margin_reservation": wanted.reservation})
 
@@ -30,7 +30,7 @@ async def set_allocation(request: web.Request) -> web.Response:
     wanted = allocation_of(rows, body.resting_margin_reservation)
     if isinstance(wanted, Refused):
         return refusal(wanted)
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     venue.allocation = wanted
     spread_free_money(venue)
     return reply({})

@@ -59,9 +59,7 @@ def _nulls(value: object) -> object:
         return [_nulls(each) for each in cast("list[object]", value)]
     if isinstance(value, dict):
         fields = cast("dict[str, object]", value)
-        return {
-            name: _nulls(each) if isinstance(each, list | dict) else None for name, each in fields.items()
-        }
+        return {name: _nulls(each) for name, each in fields.items()}
     return None
 
 

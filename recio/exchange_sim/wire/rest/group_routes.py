@@ -7,7 +7,7 @@ from aiohttp import web
 from recio.exchange_sim.engine import group_entry
 from recio.exchange_sim.engine.groups import OrderGroup
 from recio.exchange_sim.engine.orders import Refused
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of, venue_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
 from recio.exchange_sim.wire.rest.request_body import body_of
@@ -23,7 +23,7 @@ async def create_group(request: web.Request) -> web.Response:
     if limit is None:
         return refusal(BAD_LIMIT)
     group = group_entry.create_group(
-        exchange.venue, limit=limit, subaccount=body.subaccount, shard=body.exchange_index or 0
+        venue_of(request), limit=limit, subaccount=body.subaccount, shard=body.exchange_index or 0
     )
     exchange.publish()
     if isinstance(group, Refused):
@@ -39,7 +39,7 @@ async def create_group(request: web.Request) -> web.Response:
 async def list_groups(request: web.Request) -> web.Response:
     """Without a subaccount those of all."""
     number = number_of(request, "subaccount", "GetOrderGroups")
-    groups = exchange_of(request).venue.groups.values()
+    groups = venue_of(request).groups.values()
     rows = [{"id": group.group_id, **_state(group)} for group in groups if number in (None, group.subaccount)]
     return reply({"order_groups": rows})
 
@@ -48,7 +48,7 @@ async def get_group(request: web.Request) -> web.Response:
     group = _found(request)
     if isinstance(group, Refused):
         return refusal(group)
-    resting = exchange_of(request).venue.open_in_group(group.group_id)
+    resting = venue_of(request).open_in_group(group.group_id)
     return reply({**_state(group), "orders": [order.order_id for order in resting]})
 
 
@@ -56,7 +56,7 @@ async def reset_group(request: web.Request) -> web.Response:
     group = _found(request)
     if isinstance(group, Refused):
         return refusal(group)
-    group_entry.reset_group(exchange_of(request).venue, group)
+    group_entry.reset_group(venue_of(request), group)
     return _done(request, None)
 
 
@@ -64,7 +64,7 @@ async def trigger_group(request: web.Request) -> web.Response:
     group = _found(request)
     if isinstance(group, Refused):
         return refusal(group)
-    return _done(request, group_entry.trigger_group(exchange_of(request).venue, group))
+    return _done(request, group_entry.trigger_group(venue_of(request), group))
 
 
 async def limit_group(request: web.Request) -> web.Response:
@@ -74,7 +74,7 @@ async def limit_group(request: web.Request) -> web.Response:
     limit = bodies.group_limit(await body_of(request, bodies.OrderGroupRequest))
     if limit is None:
         return refusal(BAD_LIMIT)
-    group_entry.limit_group(exchange_of(request).venue, group, limit)
+    group_entry.limit_group(venue_of(request), group, limit)
     return _done(request, None)
 
 
@@ -82,15 +82,13 @@ async def delete_group(request: web.Request) -> web.Response:
     group = _found(request)
     if isinstance(group, Refused):
         return refusal(group)
-    return _done(request, group_entry.delete_group(exchange_of(request).venue, group))
+    return _done(request, group_entry.delete_group(venue_of(request), group))
 
 
 def _found(request: web.Request) -> OrderGroup | Refused:
     """A group of the subaccount that is named, the primary one unless it is."""
     subaccount = number_of(request, "subaccount", "OrderGroup") or 0
-    return group_entry.find_group(
-        exchange_of(request).venue, request.match_info["order_group_id"], subaccount
-    )
+    return group_entry.find_group(venue_of(request), request.match_info["order_group_id"], subaccount)
 
 
 def _done(request: web.Request, refused: Refused | None) -> web.Response:

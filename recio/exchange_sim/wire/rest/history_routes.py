@@ -18,7 +18,7 @@ from recio.exchange_sim.wire.rest.trade_pages import trade_page
 
 async def cutoff(request: web.Request) -> web.Response:
     """One border for everything: what last moved before it is historical."""
-    border = iso(exchange_of(request).venue.historical_cutoff_ms // 1000 * 1000)
+    border = iso(exchange_of(request).venue.floor.historical_cutoff_ms // 1000 * 1000)
     names = (
         "market_settled_ts",
         "trades_created_ts",

@@ -6,8 +6,8 @@ import time
 
 from aiohttp import web
 
-from recio.exchange_sim.wire.auth import KEY_HEADER, VERIFIER
-from recio.exchange_sim.wire.rest.rate_limits import COSTS, DEFAULT_COST, LIMITS, Tier
+from recio.exchange_sim.wire.auth import VERIFIER
+from recio.exchange_sim.wire.rest.rate_limits import COSTS, DEFAULT_COST, LIMITS, RateLimits, Tier
 from recio.exchange_sim.wire.rest.replies import Handler, reply
 from recio.exchange_sim.wire.rest.routing import PREFIX, endpoint_of, is_api, is_write, shard_and_items
 from recio.exchange_sim.wire.too_many import too_many_requests
@@ -17,17 +17,18 @@ BALANCE = "/portfolio/balance"
 
 @web.middleware
 async def metered(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Charge the account that signed. Requests without its key have no account and are free."""
-    if request.app[LIMITS].tier is None or not is_api(request):
+    """Charge the member whose key it names. Requests without a key have no account and are free."""
+    member = request.app[VERIFIER].member_of(request.headers)
+    if member is None or not is_api(request):
         return await handler(request)
-    if request.headers.get(KEY_HEADER) != request.app[VERIFIER].key_id:
-        return await handler(request)
-    return await handler(request) if await _allowed(request) else too_many_requests()
+    limits = request.app[LIMITS][member]
+    free = limits.tier is None or await _allowed(request, limits)
+    return await handler(request) if free else too_many_requests()
 
 
 async def account_limits(request: web.Request) -> web.Response:
     """What is enforced; where nothing is, more than anybody can send."""
-    tier = request.app[LIMITS].published()
+    tier = request.app[LIMITS][0].published()
     return reply({"usage_tier": tier.name, **_buckets(tier), "grants": []})
 
 
@@ -38,8 +39,7 @@ async def endpoint_costs(_request: web.Request) -> web.Response:
     return reply({"default_cost": DEFAULT_COST, "endpoint_costs": costs})
 
 
-async def _allowed(request: web.Request) -> bool:
-    limits = request.app[LIMITS]
+async def _allowed(request: web.Request, limits: RateLimits) -> bool:
     cost = COSTS.get((request.method, endpoint_of(request)), DEFAULT_COST)
     if not is_write(request) and endpoint_of(request) == BALANCE:
         return limits.allow_balance(time.monotonic())

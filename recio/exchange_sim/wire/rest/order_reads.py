@@ -8,7 +8,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.orders import NOT_FOUND, Order, OrderStatus
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import venue_of
 from recio.exchange_sim.wire.rest import reading
 from recio.exchange_sim.wire.rest.portfolio_json import order_json
 from recio.exchange_sim.wire.rest.portfolio_routes import MOST_EVENTS, within
@@ -34,7 +34,7 @@ async def list_historical_orders(request: web.Request) -> web.Response:
 
 
 async def get_order(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     order = reading.shown_order(venue, request.match_info["order_id"])
     if order is None or _is_old(venue, order):
         return refusal(NOT_FOUND)
@@ -42,7 +42,7 @@ async def get_order(request: web.Request) -> web.Response:
 
 
 async def queue_position(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     order = venue.orders.get(request.match_info["order_id"])
     if order is None or order.resting is None:
         return refusal(NOT_FOUND)
@@ -50,7 +50,7 @@ async def queue_position(request: web.Request) -> web.Response:
 
 
 async def queue_positions(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     tickers, event = names_of(request, "market_tickers"), request.query.get("event_ticker", "")
     if not tickers and not event:
         raise BadParameter("GetOrderQueuePositions", "MarketTickers", "required_without")
@@ -85,7 +85,7 @@ def _ahead(venue: Venue, order: Order) -> int:
 
 def _orders(request: web.Request, operation: str, *, historical: bool) -> web.Response:
     limit = limit_of(request, operation)
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     wanted = _filter(request, operation)
     found = [
         order

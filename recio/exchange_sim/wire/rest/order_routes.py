@@ -8,8 +8,9 @@ from recio.exchange_sim.engine.order_change import amend, decrease
 from recio.exchange_sim.engine.order_entry import cancel, cancel_all, create, found_order
 from recio.exchange_sim.engine.orders import EXCHANGE_PAUSED, INVALID_SIZE, NOT_FOUND, Order, Refused
 from recio.exchange_sim.engine.units import UnitError
+from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.exchange import Exchange
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of, venue_of
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest.replies import number_of, refusal, reply
 from recio.exchange_sim.wire.rest.request_body import body_of
@@ -25,9 +26,9 @@ RETIRED = Refused(
 async def create_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
     body = await body_of(request, bodies.CreateOrderV2Request)
-    made = _create(exchange, body)
+    made = _create(venue_of(request), body)
     exchange.publish()
-    return refusal(made) if isinstance(made, Refused) else reply(_executed(exchange, made), 201)
+    return refusal(made) if isinstance(made, Refused) else reply(_executed(exchange.venue.now_ms, made), 201)
 
 
 async def create_batch(request: web.Request) -> web.Response:
@@ -35,11 +36,11 @@ async def create_batch(request: web.Request) -> web.Response:
     batch = await body_of(request, bodies.BatchCreateV2Request)
     results: list[Json] = []
     for body in batch.orders:
-        made = _create(exchange, body)
+        made = _create(venue_of(request), body)
         if isinstance(made, Refused):
             results.append({"client_order_id": body.client_order_id, "error": _error(made)})
         else:
-            results.append(_executed(exchange, made))
+            results.append(_executed(exchange.venue.now_ms, made))
     exchange.publish()
     return reply({"orders": results}, 201)
 
@@ -52,7 +53,7 @@ async def cancel_order(request: web.Request) -> web.Response:
         exchange_index=number_of(request, "exchange_index", "CancelOrder"),
         market_ticker=request.query.get("market_ticker") or None,
     )
-    ended = _cancel(exchange, item)
+    ended = _cancel(exchange, venue_of(request), item)
     return refusal(ended) if isinstance(ended, Refused) else reply(ended)
 
 
@@ -61,7 +62,7 @@ async def cancel_batch(request: web.Request) -> web.Response:
     batch = await body_of(request, bodies.BatchCancelV2Request)
     results: list[Json] = []
     for item in batch.orders:
-        ended = _cancel(exchange, item)
+        ended = _cancel(exchange, venue_of(request), item)
         if isinstance(ended, Refused):
             results.append({"order_id": item.order_id, "reduced_by": "0.00", "error": _error(ended)})
         else:
@@ -71,7 +72,7 @@ async def cancel_batch(request: web.Request) -> web.Response:
 
 async def cancel_every_order(request: web.Request) -> web.Response:
     exchange = exchange_of(request)
-    venue = exchange.venue
+    venue = venue_of(request)
     if venue.exchange_paused(venue.now_ms):
         return refusal(EXCHANGE_PAUSED)
     cancel_all(venue, number_of(request, "subaccount", "CancelAllOrders"))
@@ -86,21 +87,23 @@ async def amend_order(request: web.Request) -> web.Response:
     if isinstance(asked, Refused):
         return refusal(asked)
     changed = amend(
-        exchange.venue,
+        venue_of(request),
         request.match_info["order_id"],
         asked,
         new_client_id=body.updated_client_order_id,
         keep_expiry=body.expiration_time is None,
     )
     exchange.publish()
-    return refusal(changed) if isinstance(changed, Refused) else reply(_executed(exchange, changed))
+    return (
+        refusal(changed) if isinstance(changed, Refused) else reply(_executed(exchange.venue.now_ms, changed))
+    )
 
 
 async def decrease_order(request: web.Request) -> web.Response:
-    exchange = exchange_of(request)
+    exchange, venue = exchange_of(request), venue_of(request)
     body = await body_of(request, bodies.DecreaseOrderV2Request)
     order = found_order(
-        exchange.venue,
+        venue,
         request.match_info["order_id"],
         shard=body.exchange_index,
         market_ticker=body.market_ticker,
@@ -115,11 +118,11 @@ async def decrease_order(request: web.Request) -> web.Response:
         return refusal(INVALID_SIZE)
     if (by is None) == (to is None):
         return refusal(Refused(code="invalid_order", details="exactly one of reduce_by, reduce_to"))
-    changed = decrease(exchange.venue, order, reduce_by=by, reduce_to=to)
+    changed = decrease(venue, order, reduce_by=by, reduce_to=to)
     exchange.publish()
     if isinstance(changed, Refused):
         return refusal(changed)
-    shown = _executed(exchange, changed)
+    shown = _executed(exchange.venue.now_ms, changed)
     kept = ("order_id", "client_order_id", "remaining_count", "ts_ms")
     return reply({key: value for key, value in shown.items() if key in kept})
 
@@ -129,14 +132,14 @@ async def retired(_request: web.Request) -> web.Response:
     return refusal(RETIRED)
 
 
-def _create(exchange: Exchange, body: bodies.CreateOrderV2Request) -> Order | Refused:
+def _create(venue: Venue, body: bodies.CreateOrderV2Request) -> Order | Refused:
     asked = bodies.new_order(body)
-    return asked if isinstance(asked, Refused) else create(exchange.venue, asked)
+    return asked if isinstance(asked, Refused) else create(venue, asked)
 
 
-def _cancel(exchange: Exchange, item: bodies.BatchCancelItem) -> Json | Refused:
+def _cancel(exchange: Exchange, venue: Venue, item: bodies.BatchCancelItem) -> Json | Refused:
     ended = cancel(
-        exchange.venue,
+        venue,
         item.order_id,
         shard=item.exchange_index,
         market_ticker=item.market_ticker,
@@ -147,17 +150,17 @@ def _cancel(exchange: Exchange, item: bodies.BatchCancelItem) -> Json | Refused:
     if isinstance(ended, Refused):
         return ended
     order, left = ended
-    return {"order_id": order.order_id, "reduced_by": count(left), "ts_ms": exchange.venue.now_ms}
+    return {"order_id": order.order_id, "reduced_by": count(left), "ts_ms": venue.now_ms}
 
 
-def _executed(exchange: Exchange, order: Order) -> Json:
+def _executed(now_ms: int, order: Order) -> Json:
     """What create and amend answer; the averages only once something filled."""
     body: Json = {
         "order_id": order.order_id,
         "client_order_id": order.client_order_id,
         "fill_count": count(order.filled),
         "remaining_count": count(order.remaining),
-        "ts_ms": exchange.venue.now_ms,
+        "ts_ms": now_ms,
     }
     if order.filled:
         fees = order.taker_fees + order.maker_fees

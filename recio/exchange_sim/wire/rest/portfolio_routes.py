@@ -10,7 +10,7 @@ from recio.exchange_sim.engine.account import Account, Position, Settlement
 from recio.exchange_sim.engine.orders import FORBIDDEN, Fill
 from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import venue_of
 from recio.exchange_sim.wire.rest import reading
 from recio.exchange_sim.wire.rest.portfolio_json import (
     event_positions_json,
@@ -27,6 +27,7 @@ from recio.exchange_sim.wire.rest.replies import (
     refusal,
     reply,
 )
+from recio.exchange_sim.wire.rest.rules import RULES
 from recio.exchange_sim.wire.texts import Json, balance
 
 MOST_EVENTS = 10
@@ -36,7 +37,7 @@ _SUBACCOUNTS = 64
 
 
 async def get_balance(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     account = venue.accounts.get(number_of(request, "subaccount", "GetBalance") or 0)
     if account is None:
         return refusal(FORBIDDEN)
@@ -48,16 +49,17 @@ async def get_balance(request: web.Request) -> web.Response:
     body: Json = {
         "balance": total // _CENT,
         "balance_dollars": balance(total),
-        "balance_breakdown": breakdown(free),
         "portfolio_value": _portfolio_value(venue, account, only) // _CENT,
         "updated_ts": reading.shown_ms(venue) // 1000,
     }
+    if request.app[RULES].locked_to is None:
+        body["balance_breakdown"] = breakdown(free)
     return reply(body)
 
 
 async def resting_order_value(request: web.Request) -> web.Response:
     """What all resting orders bind, of every subaccount."""
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     bound: dict[int, int] = {}
     for account in venue.accounts.values():
         for shard, money in reading.shown_reserved(venue, account).items():
@@ -70,12 +72,12 @@ async def resting_order_value(request: web.Request) -> web.Response:
 
 
 async def list_positions(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     return _positions(request, "GetPositions", venue, historical=False)
 
 
 async def list_historical_positions(request: web.Request) -> web.Response:
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     return _positions(request, "GetHistoricalPositions", venue, historical=True)
 
 
@@ -94,7 +96,7 @@ async def list_settlements(request: web.Request) -> web.Response:
     in_time = within(request, "GetSettlements")
     found = [
         row
-        for row in reading.shown_settlements(exchange_of(request).venue.accounts.values())
+        for row in reading.shown_settlements(venue_of(request).accounts.values())
         if (not ticker or row.ticker == ticker)
         and (not event or row.event_ticker == event)
         and number in (None, row.subaccount)
@@ -102,15 +104,6 @@ async def list_settlements(request: web.Request) -> web.Response:
     ]
     chosen, following = page(request, found, key=_settlement_key, limit=limit)
     return reply({"settlements": [settlement_json(row) for row in chosen], "cursor": following})
-
-
-async def list_deposits(_request: web.Request) -> web.Response:
-    """The starting balance was there from the beginning; nobody deposits here."""
-    return reply({"deposits": [], "cursor": ""})
-
-
-async def list_withdrawals(_request: web.Request) -> web.Response:
-    return reply({"withdrawals": [], "cursor": ""})
 
 
 def breakdown(money: dict[int, int]) -> list[Json]:
@@ -183,7 +176,7 @@ def _counts(position: Position, counted: set[str]) -> bool:
 
 def _fills(request: web.Request, operation: str, *, historical: bool) -> web.Response:
     limit = limit_of(request, operation)
-    venue = exchange_of(request).venue
+    venue = venue_of(request)
     wanted = _fill_filter(request, operation)
     found = [
         fill
@@ -246,8 +239,6 @@ ROUTES = [
     web.get("/portfolio/fills", list_fills),
     web.get("/portfolio/settlements", list_settlements),
     web.get("/portfolio/summary/total_resting_order_value", resting_order_value),
-    web.get("/portfolio/deposits", list_deposits),
-    web.get("/portfolio/withdrawals", list_withdrawals),
     web.get("/historical/positions", list_historical_positions),
     web.get("/historical/fills", list_historical_fills),
 ]

@@ -10,11 +10,13 @@ from recio.exchange_sim.wire.rest import (
     metering,
     order_reads,
     order_routes,
+    payment_routes,
     portfolio_routes,
 )
 
 ROUTES = (
     *portfolio_routes.ROUTES,
+    *payment_routes.ROUTES,
     *order_reads.ROUTES,
     *order_routes.ROUTES,
     *group_routes.ROUTES,

@@ -148,4 +148,5 @@ def _full(limit: Limit, now: float) -> Bucket:
     return Bucket(limit, float(limit.capacity), now)
 
 
-LIMITS = web.AppKey("limits", RateLimits)
+LIMITS = web.AppKey("limits", list[RateLimits])
+"""Every member's, the first one's first."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeVar
 
-from recio.exchange_sim.engine.account import Account, Position, Settlement
+from recio.exchange_sim.engine.account import NEVER_MS, Account, Position, Settlement
 from recio.exchange_sim.engine.orders import Fill, Order, OrderStatus, resting_collateral
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.engine.versions import PRESENT
@@ -50,7 +50,7 @@ def shown_settlements(accounts: Iterable[Account]) -> list[Settlement]:
         row
         for account in accounts
         for row in account.settlements
-        if row.settled_ms <= account.horizon.as_of_ms
+        if row.holds(min(account.horizon.as_of_ms, NEVER_MS - 1))
     ]
 
 
@@ -85,7 +85,7 @@ def shown_free(venue: Venue, account: Account) -> dict[int, int]:
 
 def is_historical(venue: Venue, moment_ms: int) -> bool:
     """Whether something that last moved then has left the live endpoints."""
-    return moment_ms < venue.historical_cutoff_ms
+    return moment_ms < venue.floor.historical_cutoff_ms
 
 
 def _is_present(venue: Venue) -> bool:

@@ -9,6 +9,8 @@ from typing import TypeVar
 import msgspec
 from aiohttp import web
 
+from recio.exchange_sim.wire.rest.key_lock import body_as_locked
+
 _GO_TYPES = {
     "str": "string",
     "int": "number",
@@ -62,7 +64,7 @@ async def body_of(request: web.Request, kind: type[_Body], *, optional: bool = F
     if body.flaw is not None:
         raise BadBody(body.flaw)
     try:
-        return msgspec.convert(body.value, kind)
+        return msgspec.convert(body_as_locked(request, body.value), kind)
     except msgspec.ValidationError as error:
         raise BadBody(_go_words(str(error), kind.__name__)) from error
 

@@ -19,6 +19,8 @@ class RestRules:
     """Whether the account may read the history of the settlement index."""
     list_cache_seconds: float = 0.0
     """Lists of markets are served again for so many host seconds, with their age in the header `Age`."""
+    locked_to: int | None = None
+    """The subaccount that the key is locked to; None: a key to all of them."""
 
 
 RULES = web.AppKey("rest_rules", RestRules)

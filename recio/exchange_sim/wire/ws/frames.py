@@ -26,7 +26,8 @@ def empty_snapshot(market: TradedMarket) -> Json:
     return {"market_ticker": market.ticker, "market_id": market.market_id, "clock": market.clock}
 
 
-def delta(event: BookChanged, *, yes_price: bool) -> Json:
+def delta(event: BookChanged, *, yes_price: bool, own: bool) -> Json:
+    """One level's change. `own`: to the member whose order it was."""
     body: Json = {
         "market_ticker": event.market.ticker,
         "market_id": event.market.market_id,
@@ -37,7 +38,7 @@ def delta(event: BookChanged, *, yes_price: bool) -> Json:
         "ts": iso(event.now_ms),
         "ts_ms": event.now_ms,
     }
-    if event.order is not None:
+    if own and event.order is not None:
         if event.order.client_order_id:
             body["client_order_id"] = event.order.client_order_id
         body["subaccount"] = event.order.subaccount

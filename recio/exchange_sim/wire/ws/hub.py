@@ -20,7 +20,7 @@ from recio.exchange_sim.engine.events import (
     Trade,
 )
 from recio.exchange_sim.engine.traded_market import TradedMarket
-from recio.exchange_sim.engine.venue import Venue
+from recio.exchange_sim.engine.venue import Venue, member_of
 from recio.exchange_sim.faults.faults import Faults
 from recio.exchange_sim.faults.kinds import FaultKind
 from recio.exchange_sim.market.events import IndexPrinted, IndexTicked
@@ -69,11 +69,15 @@ class Hub:
         self.state = SocketState()
         self.sessions: set[Session] = set()
 
-    def join(self) -> Session:
-        """A session for a client that has just connected."""
-        session = Session(self.audience, Outbox(self.state), self.rules)
+    def join(self, member: int = 0) -> Session:
+        """A session for a client of this member that has just connected."""
+        session = Session(self.audience, member, Outbox(self.state), self.rules)
         self.sessions.add(session)
         return session
+
+    def open_of(self, member: int) -> int:
+        """How many sockets a member has."""
+        return sum(session.member == member for session in self.sessions)
 
     def leave(self, session: Session) -> None:
         session.close()
@@ -147,12 +151,13 @@ class Hub:
                 self._message(event)
 
     def _book_changed(self, event: BookChanged) -> None:
-        bodies: dict[bool, bytes] = {}
+        bodies: dict[tuple[bool, bool], bytes] = {}
+        owner = None if event.order is None else member_of(event.order.owner)
         for subscription in self.audience.listening(BOOK, event.market.ticker):
-            body = bodies.get(subscription.yes_price)
+            how = subscription.yes_price, subscription.session.member == owner
+            body = bodies.get(how)
             if body is None:
-                body = _encode(frames.delta(event, yes_price=subscription.yes_price))
-                bodies[subscription.yes_price] = body
+                body = bodies[how] = _encode(frames.delta(event, yes_price=how[0], own=how[1]))
             self._send(subscription, b"orderbook_delta", body)
 
     def _recorded(self, event: FrameRecorded) -> None:
@@ -195,9 +200,18 @@ class Hub:
             self._broadcast(INDEX, INDEX.encode(), event.index_id, lambda: index_frames.value(index, event))
 
     def _private(self, event: private_frames.PrivateEvent) -> None:
-        channel, kind, ticker, body = private_frames.message(event, self._venue.account.user_id)
-        if channel != "fill" or not self.faults.take(FaultKind.DROP_FILLS):
-            self._broadcast(channel, kind, ticker, lambda: body)
+        """To nobody but the member whose it is, and to a key that is locked to a subaccount nothing of another."""
+        whose = private_frames.subaccount_of(event)
+        if self.rules.locked_to is not None and whose not in (None, self.rules.locked_to):
+            return
+        member = member_of(private_frames.owner_of(event))
+        user = self._venue.members[member].account.user_id
+        channel, kind, ticker, body = private_frames.message(event, user)
+        if channel == "fill" and self.faults.take(FaultKind.DROP_FILLS):
+            return
+        for subscription in self.audience.listening(channel, ticker):
+            if subscription.session.member == member:
+                self._send(subscription, kind, _encode(body))
 
     def _lifecycle(self, event: Event) -> None:
         if isinstance(event, lifecycle_frames.LifecycleEvent):

@@ -64,13 +64,11 @@ def _trimmed(shown: str) -> str:
 
 def _window(index: IndexPath, first: int, last: int, *, start: int, end: int) -> Json:
     count = last - first + 1
-    mean = (
-        sum(index.print_at(second) for second in range(first, last + 1))
-        * 10 ** (_VALUE_DECIMALS - index.asset.digits)
-        // count
-    )
+    decimals = max(_VALUE_DECIMALS, index.asset.digits)
+    total = sum(index.print_at(second) for second in range(first, last + 1))
+    mean = total * 10 ** (decimals - index.asset.digits) // count
     return {
-        "value": fixed_text(mean, _VALUE_DECIMALS),
+        "value": fixed_text(mean, decimals),
         "window_size": count,
         "window_start_ts_ms": start * 1000,
         "window_end_ts_exclusive": end * 1000,

@@ -1,4 +1,4 @@
-"""The bodies of messages about the account's own orders, fills and positions; they go to nobody else."""
+"""The bodies of messages about a member's own orders, fills and positions; they go to nobody else."""
 
 from __future__ import annotations
 
@@ -9,6 +9,19 @@ from recio.exchange_sim.engine.orders import Fill, Order
 from recio.exchange_sim.wire.texts import Json, book_side, cost, count, dollars, outcome
 
 PrivateEvent = Filled | OrderChanged | PositionChanged | OrderGroupChanged
+
+
+def owner_of(event: PrivateEvent) -> int:
+    """The number among the participants of the member whose it is."""
+    match event:
+        case Filled():
+            return event.fill.order.owner
+        case OrderChanged():
+            return event.order.owner
+        case PositionChanged():
+            return event.position.owner
+        case OrderGroupChanged():
+            return event.owner
 
 
 def message(event: PrivateEvent, user_id: str) -> tuple[str, bytes, str | None, Json]:
@@ -24,6 +37,19 @@ def message(event: PrivateEvent, user_id: str) -> tuple[str, bytes, str | None, 
             return "market_positions", b"market_position", event.position.ticker, body
         case OrderGroupChanged():
             return "order_group_updates", b"order_group_updates", None, order_group(event)
+
+
+def subaccount_of(event: PrivateEvent) -> int | None:
+    """Whose order, fill or position it is; None of what does not say so."""
+    match event:
+        case Filled():
+            return event.fill.order.subaccount
+        case OrderChanged():
+            return event.order.subaccount
+        case PositionChanged():
+            return event.position.subaccount
+        case OrderGroupChanged():
+            return None
 
 
 def fill(filled: Fill) -> Json:

@@ -45,3 +45,5 @@ class SocketRules:
     sending_times: bool = True
     """Whether messages say in `sending_ts_ms` when they were queued, as the venue began to in autumn 2026."""
     yes_prices: YesPrices = YesPrices.ASKED
+    locked_to: int | None = None
+    """The subaccount of which alone the private channels tell; None: of all of them."""

@@ -10,7 +10,7 @@ import anyio
 from aiohttp import ClientConnectionResetError, WSMsgType, web
 
 from recio.exchange_sim.exchange import Exchange
-from recio.exchange_sim.wire.app_keys import exchange_of
+from recio.exchange_sim.wire.app_keys import exchange_of, member_of
 from recio.exchange_sim.wire.connections import connected, write_queue
 from recio.exchange_sim.wire.too_many import too_many_requests
 from recio.exchange_sim.wire.ws.commands import COMMANDS, SessionCommands
@@ -33,13 +33,14 @@ async def trading_socket(request: web.Request) -> web.StreamResponse:
     """One client from upgrade to close."""
     exchange = exchange_of(request)
     hub = request.app[HUB]
-    if len(hub.sessions) >= hub.rules.most_connections:
+    member = member_of(request)
+    if hub.open_of(member) >= hub.rules.most_connections:
         return too_many_requests()
     socket = web.WebSocketResponse(
         compress=hub.rules.compression, max_msg_size=LARGEST_MESSAGE, autoping=False
     )
     await socket.prepare(request)
-    session, pulse = hub.join(), Pulse()
+    session, pulse = hub.join(member), Pulse()
     async with connected(request, socket), anyio.create_task_group() as tasks:
         try:
             tasks.start_soon(write_queue, socket, session.outbox)

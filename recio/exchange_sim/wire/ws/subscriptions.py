@@ -100,6 +100,8 @@ class Session:
     """A connected client and what it subscribed to."""
 
     audience: Register
+    member: int = 0
+    """Whose key it was opened with, from 0."""
     outbox: Outbox = field(default_factory=Outbox)
     rules: SocketRules = field(default_factory=SocketRules)
     subscriptions: dict[int, Subscription] = field(default_factory=dict[int, Subscription])

@@ -1,0 +1,94 @@
+"""Explains the venue's balance item by item: the ledger, an opening balance, and money that was moved; it moves and mends nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from recio.messages.account import CashMovement
+from recio.units import Money, money_decimal
+
+CASH_COMPARISONS = 4
+"""Equal comparisons in a row, with nothing in motion, after which the venue's lag explains no difference of cash."""
+MOST_TRIED = 8
+"""Movements of which any part may be what explains a difference; of more, only all of them together."""
+
+Explanation = tuple[tuple[CashMovement, Money], ...]
+"""Each movement with what it did to the balance."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CashStanding:
+    """The venue's balance against the rows."""
+
+    unexplained: Money
+    """What the venue has more than ledger and opening balance say."""
+    in_ledger: Money
+    """By all fills and settlements that are posted."""
+    has_opening: bool
+    """Whether the two ever agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class CashMismatch:
+    """Cash at the venue that no fill and no settlement explains, and how often in a row it was the same."""
+
+    amount: Money = Money(0)  # noqa: RUF009 - an immutable integer
+    comparisons: int = 0
+    in_ledger: Money = Money(0)  # noqa: RUF009 - an immutable integer
+    agreed: bool = False
+    """Whether the cash was explained once since the start, or there was nothing to explain."""
+
+    def after(self, found: CashStanding, *, quiet: bool) -> CashMismatch:
+        """`quiet`: no order is without its end, and no trade waits for its settlement.
+
+        A ledger that moved meanwhile begins the count anew: the balance may be a step ahead of it, again and again.
+        """
+        agreed = self.agreed or (found.unexplained == 0 if found.has_opening else found.in_ledger == 0)
+        if not quiet:
+            return CashMismatch(agreed=agreed)
+        same = (found.unexplained, found.in_ledger) == (self.amount, self.in_ledger)
+        comparisons = self.comparisons + 1 if same else 1
+        return CashMismatch(found.unexplained, comparisons, found.in_ledger, agreed)
+
+    @property
+    def is_steady(self) -> bool:
+        return self.comparisons >= CASH_COMPARISONS
+
+
+def cash_cause(amount: Money) -> str:
+    """The cause of the halt; whoever clears it accepts this amount, and is known by these words for good."""
+    return f"cash at the venue differs by {money_decimal(amount):+f} dollars from the ledger: no fill or settlement explains it"
+
+
+def is_collateral(missing: Money, most: Money) -> bool:
+    """Whether orders at rest that are not ours explain that so much cash is missing: the venue holds what they may cost."""
+    return 0 <= missing <= most
+
+
+def explained_by(unexplained: Money, moved: Sequence[CashMovement], at_rest: Money) -> Explanation | None:
+    """Those movements that explain the difference to the last digit, and how; None where they do not.
+
+    `at_rest` is the most that the venue holds back for orders that are not ours. Nothing explains nothing.
+    """
+
+    def fits(explanation: Explanation) -> bool:
+        total = sum(amount for _, amount in explanation)
+        return is_collateral(Money(total - unexplained), at_rest)
+
+    everything = tuple((each, each.amounts[0]) for each in moved)
+    if everything and fits(everything):
+        return everything
+    return next(filter(fits, _parts(moved[:MOST_TRIED])), None)
+
+
+def _parts(moved: Sequence[CashMovement]) -> Iterator[Explanation]:
+    """Any of them, each in any of its readings, none of them first."""
+    if not moved:
+        yield ()
+        return
+    first, *others = moved
+    for rest in _parts(others):
+        yield rest
+        for amount in first.amounts:
+            yield ((first, amount), *rest)

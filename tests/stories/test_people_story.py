@@ -1,0 +1,134 @@
+"""A person beside recio, on real processes: pays in and out, moves money, trades by hand; no halt that is false, one that is true."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding
+
+from tests.stories.world import World, a_world, cash_agrees, until
+
+pytestmark = pytest.mark.timeout(500)
+
+
+def person(world: World, method: str, path: str, body: Mapping[str, object] | None = None) -> dict[str, Any]:
+    """A signed request with the account's own key, as from the venue's app."""
+    given = world.credentials
+    key: Any = serialization.load_pem_private_key(Path(given["key_path"]).read_bytes(), None)
+    clock = given["clock"]
+    now = clock["venue_origin"] + (time.time() - clock["host_origin"]) * clock["speed"]
+    stamp = str(int(now * 1000))
+    text = f"{stamp}{method}/trade-api/v2{path.split('?')[0]}".encode()
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    headers = {
+        "KALSHI-ACCESS-KEY": given["key_id"],
+        "KALSHI-ACCESS-TIMESTAMP": stamp,
+        "KALSHI-ACCESS-SIGNATURE": base64.b64encode(key.sign(text, pss, hashes.SHA256())).decode(),
+        "Content-Type": "application/json",
+    }
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(given["rest_url"] + path, data=data, method=method, headers=headers)
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def pay(world: World, kind: str, cents: int, **more: object) -> str:
+    url = world.credentials["rest_url"].removesuffix("/trade-api/v2") + "/admin/payments"
+    body = json.dumps({"kind": kind, "amount_cents": cents, **more}).encode()
+    request = urllib.request.Request(url, data=body, headers={"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)["id"]
+
+
+def by_hand(world: World, ticker: str, side: str, price: str, number: int) -> None:
+    order = {
+        "ticker": ticker,
+        "side": side,
+        "count": "1",
+        "price": price,
+        "time_in_force": "immediate_or_cancel",
+        "self_trade_prevention_type": "taker_at_cross",
+        "client_order_id": f"hand-{number}",
+    }
+    with suppress(urllib.error.HTTPError):  # a market that has just closed
+        person(world, "POST", "/portfolio/events/orders", order)
+
+
+def movements(world: World) -> set[str]:
+    return {line["movement"].split()[0] for line in world.events("cash moved")}
+
+
+def open_ticker(world: World) -> str:
+    listed = person(world, "GET", "/markets?status=open&limit=1000")["markets"]
+    return next(each["ticker"] for each in listed if each["status"] == "active")
+
+
+async def no_halt_but(world: World, *causes: str) -> None:
+    assert [line["cause"] for line in world.events("halted")] == [*causes]
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--cent-alignment",), ("--locked-to", "2")], ids=["plain", "cents", "locked"]
+)
+async def test_money_that_a_person_moves_halts_nothing_and_a_hundredth_that_nobody_moved_does(
+    options: tuple[str, ...],
+):
+    with a_world() as world:
+        await world.start_exchange("--window-seconds", "300", "--balance", "500.00", *options)
+        world.start_daemon()
+        await until(lambda: world.events("cash agreed"))
+        await until(lambda: world.events("trade open"))
+        ticker = open_ticker(world)
+        for number in range(3):
+            by_hand(world, ticker, "bid", "0.9900", number)
+        pay(world, "deposit", 12_345)
+        await until(lambda: "deposit" in movements(world))
+        pay(world, "withdrawal", 2_301, fee_cents=200)
+        await until(lambda: "withdrawal" in movements(world))
+        if not options:
+            person(world, "POST", "/portfolio/subaccounts", {"exchange_index": 2})
+            moved = {
+                "client_transfer_id": "one",
+                "from_subaccount": 0,
+                "to_subaccount": 1,
+                "amount_cents": 777,
+            }
+            person(world, "POST", "/portfolio/subaccounts/transfer", {**moved, "exchange_index": 2})
+            await until(lambda: "transfer" in movements(world))
+            shard = {"source": "event_contract", "destination": "event_contract", "amount": 10_000}
+            between = {"source_exchange_shard": 2, "destination_exchange_shard": 0}
+            person(world, "POST", "/portfolio/intra_exchange_instance_transfer", shard | between)
+        for number in range(3, 6):
+            by_hand(world, ticker, "ask", "0.0100", number)
+        before = len(world.events("trade open"))
+        await until(lambda: len(world.events("trade open")) > before)
+        await no_halt_but(world)
+        # The cash of a person's trade that no list shows: nothing explains it.
+        world.kill()
+        rows = await world.rows(
+            "INSERT INTO opening_balances (at, venue_balance, ledger_cash, halts_before)"
+            " SELECT at, venue_balance + 0.01, ledger_cash, halts_before FROM opening_balances"
+            " ORDER BY opening_balance_id DESC LIMIT 1 RETURNING venue_balance"
+        )
+        assert rows
+        world.start_daemon()
+        await until(lambda: world.events("halted"))
+        (halted,) = world.events("halted")
+        assert "-0.010000 dollars" in halted["cause"]
+        assert world.events("trade open") == []
+        assert world.stop() == 0
+        await cash_agrees(world)
+        paid = Decimal("123.45") - Decimal("23.01") - Decimal(2) - (0 if options else Decimal("7.77"))
+        taken = await world.rows("SELECT sum(amount) FROM cash_movements")
+        assert taken[0][0] == paid

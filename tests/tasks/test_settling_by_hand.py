@@ -1,0 +1,114 @@
+"""trade_manager carries out what a person says of a market's end, and a run that comes later does as well."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import anyio
+import asyncpg
+
+from recio.db import settle_requests
+from recio.db.connection import transaction
+from recio.db.settle_requests import SettleAnswer
+from recio.messages.account import CloseMoved, FillSeen, SettlementSeen
+from recio.messages.orders import OrderAccepted, TradeState
+from recio.rules.account.reconcile import lasting_causes
+from recio.units import BookSide, FillId, Money, Price, Quantity, Side, VenueOrderId
+from recio.wires import Wires
+from tests.builders import NOW, TICKER, account
+from tests.tasks.test_order_path_tasks import an_intent, managed, seen, states
+
+VENUE_ID = VenueOrderId("v-1")
+
+
+async def held(wires: Wires) -> None:
+    """One open trade, whose market has closed."""
+    await wires.open_intents.send(an_intent())
+    with anyio.fail_after(10):
+        command = await wires.orders.receive()
+    bought = OrderAccepted(
+        client_order_id=command.client_order_id,
+        venue_order_id=VENUE_ID,
+        filled=Quantity(1000),
+        remaining=Quantity(0),
+        at=NOW,
+    )
+    await wires.outcomes.send(bought)
+    fill = FillSeen(
+        fill_id=FillId("f"),
+        venue_order_id=VENUE_ID,
+        ticker=TICKER,
+        book_side=BookSide.BID,
+        price=Price(5200),
+        quantity=Quantity(1000),
+        fee=Money(174_800),
+        is_taker=True,
+        at=NOW,
+    )
+    await wires.venue_facts.send(fill)
+    await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+    await wires.venue_facts.send(CloseMoved(ticker=TICKER, closes_at=NOW - timedelta(seconds=1)))
+
+
+async def ask(pool: asyncpg.Pool[asyncpg.Record], value: int) -> int:
+    async with transaction(pool) as connection:
+        return await settle_requests.ask(connection, TICKER, Price(value), "ann", "the venue's page says so")
+
+
+async def answer(pool: asyncpg.Pool[asyncpg.Record], number: int) -> SettleAnswer:
+    with anyio.fail_after(10):
+        while True:
+            async with transaction(pool) as connection:
+                found = await settle_requests.answered(connection, number)
+            if found is not None:
+                return found
+            await anyio.sleep(0.02)
+
+
+def realised(wires: Wires) -> int:
+    now = wires.open_trades.get()
+    assert now is not None
+    return now.realised_today
+
+
+def has_closed(wires: Wires) -> bool:
+    now = wires.open_trades.get()
+    return now is not None and [each.closes_at < NOW for each in now.trades] == [True]
+
+
+async def test_a_settlement_by_hand_ends_the_trade_and_the_venues_other_word_corrects_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with managed(pool) as wires:
+        await held(wires)
+        assert (await answer(pool, await ask(pool, 3700))).accepted
+        await seen(wires, lambda w: states(w) == [] and realised(w) == 3_700_000 - 5_374_800)
+        won = SettlementSeen(
+            ticker=TICKER, result=Side.YES, settled_at=NOW - timedelta(minutes=5), revenue_cents=1000
+        )
+        await wires.venue_facts.send(won)
+        await seen(wires, lambda w: realised(w) == 10_000_000 - 5_374_800)
+        refused = await answer(pool, await ask(pool, 3700))
+        assert not refused.accepted
+        assert realised(wires) == 10_000_000 - 5_374_800
+
+
+async def test_what_was_asked_for_while_no_daemon_ran_is_carried_out_by_the_next_one(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with managed(pool) as wires:
+        await held(wires)
+        # What was sent before this is committed.
+        await seen(wires, has_closed)
+    number = await ask(pool, 0)
+    async with managed(pool) as wires:
+        assert (await answer(pool, number)).accepted
+        await seen(wires, lambda w: states(w) == [] and realised(w) == -5_374_800)
+
+
+def test_a_halt_over_an_end_that_is_not_known_says_how_to_settle_it_by_hand():
+    unread, overdue = lasting_causes(account(unsettled=(TICKER,))), lasting_causes(account(overdue=(TICKER,)))
+    for (cause,) in (unread, overdue):
+        assert f"recio settle {TICKER} --at VALUE --by NAME" in cause
+    assert "cannot be read" in unread[0]
+    assert "not settled after 6 hours" in overdue[0]
