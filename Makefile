@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database lock clean guards model evidence every-session realism soak
+.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session realism soak
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -104,6 +104,11 @@ DATABASE_KILLS ?= 200
 kill-database: .venv/developer
 	$(BIN)/python -m tests.faults.kill_database --kills $(DATABASE_KILLS) --report docs/proof/kill-database.json
 
+# Restores at random instants of a stream of changes, each proven row by row.
+RESTORES ?= 200
+restores: .venv/developer
+	$(BIN)/python -m tests.faults.restores --restores $(RESTORES)
+
 # Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
 guards: .venv/developer
 	$(BIN)/python tests/guards/run.py $(ONLY)
@@ -125,6 +130,10 @@ fault-ledger: .venv/developer
 # The page of who imports whom.
 imports: .venv/developer
 	$(BIN)/python -m tests.imports_picture
+
+# The page of tables and columns, from their comments in schema.sql.
+schema-page: .venv/developer
+	$(BIN)/python -m tests.schema_page
 
 # How like the recordings in RECIO_DATA the simulated market is; two minutes of one core.
 realism: .venv/developer

@@ -1,33 +1,46 @@
 -- The whole schema of recio as it is now. Rules live here as constraints where they can; Python checks come second.
 -- Running this file on a database that already has this schema changes nothing.
 -- Money is NUMERIC in dollars, prices NUMERIC in dollars per contract in YES terms, time is timestamptz.
--- The comment on each table says who writes it. Nobody else may.
+-- The line above each table says who writes it. Nobody else may. The comments on tables and columns, which `make schema-page`
+-- puts into docs/schema.md, say unit and source of each value.
 
--- Writer: app, once, at the first start. A database belongs to one mode, one environment and one account.
+-- Writer: app and `recio restore`.
 CREATE TABLE IF NOT EXISTS identity (
     only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     mode text NOT NULL CHECK (mode IN ('demo', 'live')),
     environment text NOT NULL CHECK (environment IN ('sim', 'demo', 'prod')),
     account text NOT NULL CHECK (account <> ''),
-    -- Part of every client order id. So two databases never use the same id at the venue.
-    tag text NOT NULL UNIQUE CHECK (tag ~ '^[0-9a-z]{8}$'),
+    tag text NOT NULL CHECK (tag ~ '^[0-9a-z]{8}$'),
     created_at timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON TABLE identity IS 'Writer: app and `recio restore`. A database belongs to one mode, one environment and one account. Written once, at the first start; a restore draws a new tag.';
+COMMENT ON COLUMN identity.only_row IS 'Always true: the table has one row.';
+COMMENT ON COLUMN identity.mode IS 'demo or live; from recio.toml at the first start.';
+COMMENT ON COLUMN identity.environment IS 'sim, demo or prod of the venue; from recio.toml at the first start.';
+COMMENT ON COLUMN identity.account IS 'Fingerprint of the key''s account; from the venue''s credentials.';
+COMMENT ON COLUMN identity.tag IS 'Eight letters drawn at the first start. Part of every client order id, so that two databases never use the same one.';
+COMMENT ON COLUMN identity.created_at IS 'UTC, by the database''s clock.';
 
--- Writer: app, one row per start of the daemon. `fencing` is the number of the run; each order carries that of its run.
+-- Writer: app, one row per start of the daemon.
 CREATE TABLE IF NOT EXISTS runs (
     fencing bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     version text NOT NULL,
     pid integer NOT NULL,
-    started_at timestamptz NOT NULL DEFAULT now()
+    started_at timestamptz NOT NULL DEFAULT now(),
+    settings jsonb NOT NULL DEFAULT '{}' CHECK (jsonb_typeof(settings) = 'object')
 );
+COMMENT ON TABLE runs IS 'Writer: app, one row per start of the daemon. `fencing` is the number of the run; each order carries that of its run.';
+COMMENT ON COLUMN runs.fencing IS 'Number of the run; each order carries that of its run.';
+COMMENT ON COLUMN runs.version IS 'Version of recio that ran.';
+COMMENT ON COLUMN runs.pid IS 'Process number of the daemon.';
+COMMENT ON COLUMN runs.started_at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN runs.settings IS 'Every setting that it ran with, by section.key, without DSN and key.';
 
--- Writer: discovery. The markets of the venue. What can change is as it was last seen.
+-- Writer: discovery.
 CREATE TABLE IF NOT EXISTS markets (
     ticker text PRIMARY KEY,
     event_ticker text NOT NULL,
     series_ticker text NOT NULL,
-    -- Empty: not set by the venue yet, or of a kind that recio does not read.
     strike_type text NOT NULL,
     floor_strike numeric,
     cap_strike numeric,
@@ -36,24 +49,42 @@ CREATE TABLE IF NOT EXISTS markets (
     status text NOT NULL,
     rules_primary text NOT NULL,
     rules_secondary text NOT NULL DEFAULT '',
-    -- The usual fee times this is the fee here. NULL: not recorded by an older recio.
     fee_multiplier numeric,
-    -- Why recio does not trade this market: it did not understand the rules, the fee or the strike. Empty: it may trade.
     untradable text NOT NULL DEFAULT '',
     first_seen timestamptz NOT NULL DEFAULT now(),
     last_seen timestamptz NOT NULL DEFAULT now()
 );
+COMMENT ON TABLE markets IS 'Writer: discovery. The markets of the venue. What can change is as it was last seen.';
+COMMENT ON COLUMN markets.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN markets.event_ticker IS 'The venue''s name of the event that the market belongs to.';
+COMMENT ON COLUMN markets.series_ticker IS 'The venue''s name of the series.';
+COMMENT ON COLUMN markets.strike_type IS 'greater, less, between and so on, from the venue. Empty: not set by it yet, or of a kind that recio does not read.';
+COMMENT ON COLUMN markets.floor_strike IS 'Dollars of the coin, from the venue; NULL: this kind has none, or it is not set yet.';
+COMMENT ON COLUMN markets.cap_strike IS 'Dollars of the coin, from the venue; NULL as above.';
+COMMENT ON COLUMN markets.open_time IS 'UTC, from the venue.';
+COMMENT ON COLUMN markets.close_time IS 'UTC, from the venue.';
+COMMENT ON COLUMN markets.status IS 'The venue''s word, as last seen.';
+COMMENT ON COLUMN markets.rules_primary IS 'The venue''s first rules text.';
+COMMENT ON COLUMN markets.rules_secondary IS 'The venue''s second rules text.';
+COMMENT ON COLUMN markets.fee_multiplier IS 'The usual fee times this is the fee here; from the venue''s series. NULL: not known.';
+COMMENT ON COLUMN markets.untradable IS 'Why recio does not trade this market: it did not understand the rules, the fee or the strike. Empty: it may trade.';
+COMMENT ON COLUMN markets.first_seen IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN markets.last_seen IS 'UTC, by the database''s clock.';
 
 -- Closed markets are forgotten after some days.
 CREATE INDEX IF NOT EXISTS markets_by_close ON markets (close_time);
 
--- Writer: price_feed. The last price of each second, so that a restart has its price history at once.
+-- Writer: price_feed.
 CREATE TABLE IF NOT EXISTS price_seconds (
     symbol text NOT NULL,
     second bigint NOT NULL,
     price numeric NOT NULL CHECK (price > 0),
     PRIMARY KEY (symbol, second)
 );
+COMMENT ON TABLE price_seconds IS 'Writer: price_feed. The last price of each second, so that a restart has its price history at once.';
+COMMENT ON COLUMN price_seconds.symbol IS 'Coin, as BTC.';
+COMMENT ON COLUMN price_seconds.second IS 'Unix second.';
+COMMENT ON COLUMN price_seconds.price IS 'Dollars per coin: the last price of that second, from the price feed.';
 
 -- Whether a trade is over. rules/account/lifecycle.py calls it ENDED_TRADES.
 CREATE OR REPLACE FUNCTION has_ended(trade_state text) RETURNS boolean LANGUAGE sql IMMUTABLE AS $$
@@ -64,7 +95,7 @@ CREATE OR REPLACE FUNCTION own_price(side text, yes_price numeric) RETURNS numer
     SELECT CASE side WHEN 'yes' THEN yes_price ELSE 1 - yes_price END
 $$;
 
--- Writer: trade_manager. A trade is one position, from its entry order to its exit or settlement.
+-- Writer: trade_manager.
 CREATE TABLE IF NOT EXISTS trades (
     trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     strategy text NOT NULL,
@@ -80,20 +111,39 @@ CREATE TABLE IF NOT EXISTS trades (
     payout numeric(18, 6) NOT NULL DEFAULT 0 CHECK (payout >= 0),
     why text NOT NULL,
     inputs jsonb NOT NULL,
-    -- What its fills add up to, in prices of the side that it bought. Each fill adds itself.
     entry_quantity numeric(14, 2) NOT NULL DEFAULT 0,
     entry_cost numeric(18, 6) NOT NULL DEFAULT 0,
     exit_quantity numeric(14, 2) NOT NULL DEFAULT 0,
     exit_proceeds numeric(18, 6) NOT NULL DEFAULT 0,
     fees numeric(18, 6) NOT NULL DEFAULT 0,
-    -- Exit orders that met a book, whatever they got of it: each lets the next be content with less.
     exits_met integer NOT NULL DEFAULT 0,
-    -- Not has_ended; a test compares them.
     is_live boolean NOT NULL GENERATED ALWAYS AS (state NOT IN ('closed', 'void')) STORED,
     CHECK ((state IN ('closed', 'void')) = (closed_at IS NOT NULL)),
     CHECK ((state IN ('closed', 'void')) = (ended_by IS NOT NULL)),
     CHECK (payout = 0 OR ended_by = 'settlement')
 );
+COMMENT ON TABLE trades IS 'Writer: trade_manager. A trade is one position, from its entry order to its exit or settlement.';
+COMMENT ON COLUMN trades.trade_id IS 'Number of the trade.';
+COMMENT ON COLUMN trades.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN trades.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN trades.event_ticker IS 'The venue''s name of the event that the market belongs to.';
+COMMENT ON COLUMN trades.exchange_index IS 'Shard of the venue; from its event, NULL while it named none.';
+COMMENT ON COLUMN trades.side IS 'yes or no: which contract is held.';
+COMMENT ON COLUMN trades.state IS 'opening, open, closing, closed or void; the legal moves are a trigger''s.';
+COMMENT ON COLUMN trades.opened_at IS 'UTC, when the entry was decided.';
+COMMENT ON COLUMN trades.closes_at IS 'UTC, when the market closes; from the venue.';
+COMMENT ON COLUMN trades.closed_at IS 'UTC, when it ended; NULL while it is live.';
+COMMENT ON COLUMN trades.ended_by IS 'exit, settlement or no fill; NULL while it is live.';
+COMMENT ON COLUMN trades.payout IS 'Dollars that the settlement paid, before fees.';
+COMMENT ON COLUMN trades.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN trades.inputs IS 'What the decision saw: JSON by name.';
+COMMENT ON COLUMN trades.entry_quantity IS 'Contracts bought; each fill adds itself.';
+COMMENT ON COLUMN trades.entry_cost IS 'Dollars paid for them, in prices of the side bought, without fees.';
+COMMENT ON COLUMN trades.exit_quantity IS 'Contracts sold; each fill adds itself.';
+COMMENT ON COLUMN trades.exit_proceeds IS 'Dollars received for them, in prices of the side bought, without fees.';
+COMMENT ON COLUMN trades.fees IS 'Dollars of fees of all its fills, from the venue.';
+COMMENT ON COLUMN trades.exits_met IS 'Exit orders that met a book, whatever they got of it: each lets the next be content with less.';
+COMMENT ON COLUMN trades.is_live IS 'Made from state: it is neither closed nor void. Not has_ended, which a test compares with it.';
 
 -- One live trade per market at most. The states are those of has_ended; a test compares them.
 CREATE UNIQUE INDEX IF NOT EXISTS trades_one_live_per_market
@@ -107,9 +157,7 @@ CREATE OR REPLACE FUNCTION is_unproven(order_state text) RETURNS boolean LANGUAG
     SELECT order_state IN ('pending', 'unknown', 'resting')
 $$;
 
--- Writer: trade_manager. The row is committed before the request is sent.
--- pending: not answered yet. unknown: sent, but nobody knows what became of it. not_found: proven never to have existed
--- at the venue.
+-- Writer: trade_manager.
 CREATE TABLE IF NOT EXISTS orders (
     client_order_id text PRIMARY KEY CHECK (length(client_order_id) <= 64),
     trade_id bigint NOT NULL REFERENCES trades,
@@ -121,9 +169,7 @@ CREATE TABLE IF NOT EXISTS orders (
     price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
     quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
     filled numeric(14, 2) NOT NULL DEFAULT 0 CHECK (filled >= 0 AND filled <= quantity),
-    -- The most the order can cost. It counts against the limits until the order has a proven end.
     reserved numeric(18, 6) NOT NULL CHECK (reserved >= 0),
-    -- The price collar of an entry, per contract of the side bought: the best ask, and what the model says it is worth.
     ask numeric(6, 4) CHECK (ask > 0 AND ask < 1),
     model_value numeric(8, 6) CHECK (model_value >= 0 AND model_value <= 1),
     state text NOT NULL
@@ -133,9 +179,7 @@ CREATE TABLE IF NOT EXISTS orders (
     created_at timestamptz NOT NULL,
     ended_at timestamptz,
     note text NOT NULL DEFAULT '',
-    -- What its fills add up to. They may come before its answer, or after it.
     by_fills numeric(14, 2) NOT NULL DEFAULT 0 CHECK (by_fills >= 0),
-    -- It is unproven, or fills that the venue counted are still to come. Not lifecycle.is_settled; a test compares them.
     is_unfinished boolean NOT NULL
         GENERATED ALWAYS AS (state IN ('pending', 'unknown', 'resting') OR by_fills < filled) STORED,
     UNIQUE (trade_id, purpose, attempt),
@@ -143,6 +187,28 @@ CREATE TABLE IF NOT EXISTS orders (
     CHECK (state NOT IN ('resting', 'filled', 'cancelled') OR venue_order_id IS NOT NULL),
     CHECK (state NOT IN ('rejected', 'not_found') OR filled = 0)
 );
+COMMENT ON TABLE orders IS 'Writer: trade_manager. The row is committed before the request is sent. pending: not answered yet. unknown: sent, but nobody knows what became of it. not_found: proven never to have existed at the venue.';
+COMMENT ON COLUMN orders.client_order_id IS 'Our key for the order, sent to the venue: recio-TAG-TRADE-PURPOSE-ATTEMPT.';
+COMMENT ON COLUMN orders.trade_id IS 'The trade.';
+COMMENT ON COLUMN orders.purpose IS 'entry or exit.';
+COMMENT ON COLUMN orders.attempt IS 'Which order of its trade and purpose, from 1.';
+COMMENT ON COLUMN orders.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN orders.exchange_index IS 'Shard of the venue; from its event, NULL while it named none.';
+COMMENT ON COLUMN orders.book_side IS 'bid or ask in the one YES book: a bid buys YES or sells NO.';
+COMMENT ON COLUMN orders.price IS 'Dollars per contract in YES terms: the limit.';
+COMMENT ON COLUMN orders.quantity IS 'Contracts asked for.';
+COMMENT ON COLUMN orders.filled IS 'Contracts filled, as the venue''s answers say.';
+COMMENT ON COLUMN orders.reserved IS 'Dollars: the most the order can cost. It counts against the limits until the order has a proven end.';
+COMMENT ON COLUMN orders.ask IS 'Dollars per contract of the side bought: the best ask when it was decided. NULL for exits.';
+COMMENT ON COLUMN orders.model_value IS 'Dollars per contract of the side bought: what the model said it is worth. NULL for exits.';
+COMMENT ON COLUMN orders.state IS 'pending: not answered yet. unknown: sent, and nobody knows what became of it. resting, filled, cancelled, rejected: as the venue says. not_found: proven never to have existed there.';
+COMMENT ON COLUMN orders.venue_order_id IS 'The venue''s key for the order; NULL until its answer.';
+COMMENT ON COLUMN orders.fencing IS 'The run that wrote it.';
+COMMENT ON COLUMN orders.created_at IS 'UTC, by recio''s clock: when the row was written, before the request.';
+COMMENT ON COLUMN orders.ended_at IS 'UTC, by recio''s clock; NULL until it has a proven end.';
+COMMENT ON COLUMN orders.note IS 'The venue''s words about its end.';
+COMMENT ON COLUMN orders.by_fills IS 'Contracts of its fills. They may come before its answer, or after it.';
+COMMENT ON COLUMN orders.is_unfinished IS 'Made from state and fills: it is unproven, or fills that the venue counted are still to come. Not lifecycle.is_settled; a test compares them.';
 
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (created_at);
 CREATE INDEX IF NOT EXISTS orders_unfinished ON orders (created_at) WHERE is_unfinished;
@@ -151,8 +217,7 @@ CREATE INDEX IF NOT EXISTS orders_unfinished_by_trade ON orders (trade_id) WHERE
 CREATE UNIQUE INDEX IF NOT EXISTS orders_one_unproven_per_trade
     ON orders (trade_id) WHERE state IN ('pending', 'unknown', 'resting');
 
--- Writer: trade_manager. Every fill of the account, also of orders that recio did not place.
--- A fill may arrive before the answer to its order. So it carries the venue's order id, not ours.
+-- Writer: trade_manager.
 CREATE TABLE IF NOT EXISTS fills (
     fill_id text PRIMARY KEY,
     venue_order_id text NOT NULL,
@@ -164,16 +229,23 @@ CREATE TABLE IF NOT EXISTS fills (
     is_taker boolean NOT NULL,
     at timestamptz NOT NULL
 );
+COMMENT ON TABLE fills IS 'Writer: trade_manager. Every fill of the account, also of orders that recio did not place. A fill may arrive before the answer to its order. So it carries the venue''s order id, not ours.';
+COMMENT ON COLUMN fills.fill_id IS 'The venue''s trade id.';
+COMMENT ON COLUMN fills.venue_order_id IS 'The venue''s order id; the order may not know it yet.';
+COMMENT ON COLUMN fills.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN fills.book_side IS 'bid or ask in the one YES book: a bid buys YES or sells NO.';
+COMMENT ON COLUMN fills.price IS 'Dollars per contract in YES terms, from the venue.';
+COMMENT ON COLUMN fills.quantity IS 'Contracts, from the venue.';
+COMMENT ON COLUMN fills.fee IS 'Dollars that the venue charged, rounding included; negative: a rebate.';
+COMMENT ON COLUMN fills.is_taker IS 'Whether our order took liquidity, from the venue.';
+COMMENT ON COLUMN fills.at IS 'UTC, from the venue.';
 CREATE INDEX IF NOT EXISTS fills_by_order ON fills (venue_order_id);
 CREATE INDEX IF NOT EXISTS fills_by_time ON fills (at);
 
--- Writer: trade_manager. How the markets settled that the account held.
--- The venue may correct itself later: the row is its last word, and each word before has its own posting.
--- A person may settle a market whose end cannot be known (settlement_requests); any word of the venue outweighs that.
+-- Writer: trade_manager.
 CREATE TABLE IF NOT EXISTS settlements (
     ticker text PRIMARY KEY,
     result text NOT NULL CHECK (result IN ('yes', 'no', 'scalar')),
-    -- What one contract of YES pays; one of NO pays the rest of the dollar.
     value numeric(6, 4) NOT NULL CHECK (value BETWEEN 0 AND 1),
     settled_at timestamptz NOT NULL,
     revenue_cents bigint NOT NULL,
@@ -181,10 +253,18 @@ CREATE TABLE IF NOT EXISTS settlements (
     set_by text NOT NULL DEFAULT '',
     CONSTRAINT settlements_value_of_result CHECK (CASE result WHEN 'yes' THEN value = 1 WHEN 'no' THEN value = 0 ELSE true END)
 );
+COMMENT ON TABLE settlements IS 'Writer: trade_manager. How the markets settled that the account held. The venue may correct itself later: the row is its last word, and each word before has its own posting. A person may settle a market whose end cannot be known (settlement_requests); any word of the venue outweighs that.';
+COMMENT ON COLUMN settlements.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN settlements.result IS 'yes, no or scalar, from the venue.';
+COMMENT ON COLUMN settlements.value IS 'Dollars that one contract of YES pays; one of NO pays the rest of the dollar.';
+COMMENT ON COLUMN settlements.settled_at IS 'UTC, from the venue.';
+COMMENT ON COLUMN settlements.revenue_cents IS 'Cents that the venue says it paid for the position.';
+COMMENT ON COLUMN settlements.revision IS 'Which word of the venue this is, from 1; it may correct itself.';
+COMMENT ON COLUMN settlements.set_by IS 'Who settled it by hand. Empty: the venue.';
 
 CREATE INDEX IF NOT EXISTS settlements_by_hand ON settlements (settled_at) WHERE set_by <> '';
 
--- Writer: failure_detector and `recio halt`; `recio resume` clears. A halt stays in force over restarts.
+-- Writer: failure_detector and `recio halt`; `recio resume` clears.
 CREATE TABLE IF NOT EXISTS halts (
     halt_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     level text NOT NULL DEFAULT 'halt' CHECK (level IN ('halt', 'flatten', 'stop')),
@@ -194,37 +274,54 @@ CREATE TABLE IF NOT EXISTS halts (
     resolution text NOT NULL,
     cleared_at timestamptz,
     cleared_by text,
-    -- By the database's clock. Times to verification are measured from here.
     set_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The newest trade when the halt was set. Once the halt is cleared, losses up to this trade no longer count.
     after_trade bigint,
     CHECK ((cleared_at IS NULL) = (cleared_by IS NULL))
 );
+COMMENT ON TABLE halts IS 'Writer: failure_detector and `recio halt`; `recio resume` clears. A halt stays in force over restarts.';
+COMMENT ON COLUMN halts.halt_id IS 'Number of the halt.';
+COMMENT ON COLUMN halts.level IS 'halt: no entries. flatten: sell as well. stop: end the daemon as well.';
+COMMENT ON COLUMN halts.cause IS 'Why, in words; one in force per cause.';
+COMMENT ON COLUMN halts.since IS 'UTC, by the clock of whoever set it.';
+COMMENT ON COLUMN halts.set_by IS 'A task, or a person''s name.';
+COMMENT ON COLUMN halts.resolution IS 'What ends it, in words.';
+COMMENT ON COLUMN halts.cleared_at IS 'UTC; NULL: in force.';
+COMMENT ON COLUMN halts.cleared_by IS 'A person''s name; NULL: in force.';
+COMMENT ON COLUMN halts.set_at IS 'UTC, by the database''s clock. Times to verification are measured from here.';
+COMMENT ON COLUMN halts.after_trade IS 'The newest trade when the halt was set. Once it is cleared, losses up to this trade no longer count.';
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
 CREATE INDEX IF NOT EXISTS halts_in_force ON halts (halt_id) WHERE cleared_at IS NULL;
 CREATE INDEX IF NOT EXISTS halts_cleared ON halts (cause, halt_id) WHERE cleared_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS halts_forgiving ON halts (after_trade) WHERE cleared_at IS NOT NULL;
 
--- Writer: kill_switch. Proof at the venue that a halt took effect: no resting order (verified), no position (flat).
+-- Writer: kill_switch.
 CREATE TABLE IF NOT EXISTS halt_verifications (
     halt_id bigint PRIMARY KEY REFERENCES halts,
     cancelled integer NOT NULL CHECK (cancelled >= 0),
     verified_at timestamptz,
     flat_at timestamptz
 );
+COMMENT ON TABLE halt_verifications IS 'Writer: kill_switch. Proof at the venue that a halt took effect: no resting order (verified), no position (flat).';
+COMMENT ON COLUMN halt_verifications.halt_id IS 'The halt.';
+COMMENT ON COLUMN halt_verifications.cancelled IS 'Orders that were cancelled at the venue.';
+COMMENT ON COLUMN halt_verifications.verified_at IS 'UTC, when the venue showed no resting order; NULL: not yet.';
+COMMENT ON COLUMN halt_verifications.flat_at IS 'UTC, when the venue showed no position; NULL: not yet, or not asked for.';
 
--- Writer: kill_switch. The venue's order groups that entries are placed in. The newest of a shard is in use.
+-- Writer: kill_switch.
 CREATE TABLE IF NOT EXISTS order_groups (
     group_id text PRIMARY KEY,
     exchange_index integer,
     made_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     gone_at timestamptz
 );
+COMMENT ON TABLE order_groups IS 'Writer: kill_switch. The venue''s order groups that entries are placed in. The newest of a shard is in use.';
+COMMENT ON COLUMN order_groups.group_id IS 'The venue''s id of the group.';
+COMMENT ON COLUMN order_groups.exchange_index IS 'Shard of the venue; from its event, NULL while it named none.';
+COMMENT ON COLUMN order_groups.made_at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN order_groups.gone_at IS 'UTC, when the venue no longer had it; NULL: in use.';
 CREATE INDEX IF NOT EXISTS order_groups_in_use ON order_groups (made_at) WHERE gone_at IS NULL;
 
--- Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened
--- before the ledger began. The newest row is in force. A new one needs movements that the venue lists (cash_movements) or a
--- person's consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.
+-- Writer: account_sync.
 CREATE TABLE IF NOT EXISTS opening_balances (
     opening_balance_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -232,17 +329,27 @@ CREATE TABLE IF NOT EXISTS opening_balances (
     ledger_cash numeric(18, 6) NOT NULL,
     halts_before bigint NOT NULL
 );
+COMMENT ON TABLE opening_balances IS 'Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened before the ledger began. The newest row is in force. A new one needs movements that the venue lists (cash_movements) or a person''s consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.';
+COMMENT ON COLUMN opening_balances.opening_balance_id IS 'Number of the row; the newest is in force.';
+COMMENT ON COLUMN opening_balances.at IS 'UTC, by recio''s clock.';
+COMMENT ON COLUMN opening_balances.venue_balance IS 'Dollars, from the venue.';
+COMMENT ON COLUMN opening_balances.ledger_cash IS 'Dollars: the ledger''s cash at that moment.';
+COMMENT ON COLUMN opening_balances.halts_before IS 'The newest halt then; a new row needs a halt about cash, newer than this, that somebody cleared.';
 
--- Writer: account_sync. Money that was moved at the venue without a trade, and the opening balance that has it in it.
+-- Writer: account_sync.
 CREATE TABLE IF NOT EXISTS cash_movements (
-    -- The kind and the venue's own number: one of each.
     name text PRIMARY KEY CHECK (name <> ''),
     amount numeric(18, 6) NOT NULL,
     at timestamptz NOT NULL,
     opening_balance_id bigint NOT NULL REFERENCES opening_balances
 );
+COMMENT ON TABLE cash_movements IS 'Writer: account_sync. Money that was moved at the venue without a trade, and the opening balance that has it in it.';
+COMMENT ON COLUMN cash_movements.name IS 'The kind and the venue''s own number: one of each.';
+COMMENT ON COLUMN cash_movements.amount IS 'Dollars, from the venue; negative: it left the account.';
+COMMENT ON COLUMN cash_movements.at IS 'UTC, from the venue.';
+COMMENT ON COLUMN cash_movements.opening_balance_id IS 'The opening balance that has it in it.';
 
--- Writer: `recio switch`. The newest row of a name says whether it is on. Without a row it is on.
+-- Writer: `recio switch`.
 CREATE TABLE IF NOT EXISTS switches (
     switch_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL CHECK (name IN ('entry', 'exit')),
@@ -251,10 +358,16 @@ CREATE TABLE IF NOT EXISTS switches (
     set_by text NOT NULL CHECK (set_by <> ''),
     why text NOT NULL DEFAULT ''
 );
+COMMENT ON TABLE switches IS 'Writer: `recio switch`. The newest row of a name says whether it is on. Without a row it is on.';
+COMMENT ON COLUMN switches.switch_id IS 'Number of the row; the newest of a name is in force.';
+COMMENT ON COLUMN switches.name IS 'entry or exit.';
+COMMENT ON COLUMN switches.is_on IS 'Whether it is on from here on.';
+COMMENT ON COLUMN switches.at IS 'UTC, by the clock of whoever switched.';
+COMMENT ON COLUMN switches.set_by IS 'A person''s name.';
+COMMENT ON COLUMN switches.why IS 'The reason, in words, as whoever did it gave it.';
 CREATE INDEX IF NOT EXISTS switches_by_name ON switches (name, switch_id);
 
--- Writer: trade_manager. What was decided and done, written in the same transaction. Append-only.
--- Rows from before schema version 13 say "order intended" for pending and "order absent" for not_found.
+-- Writer: trade_manager and failure_detector and app and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`.
 CREATE TABLE IF NOT EXISTS audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -264,6 +377,14 @@ CREATE TABLE IF NOT EXISTS audit_log (
     detail jsonb NOT NULL,
     seal bytea NOT NULL
 );
+COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
+COMMENT ON COLUMN audit_log.seq IS 'Number of the row, ascending; gaps are transactions that were rolled back.';
+COMMENT ON COLUMN audit_log.at IS 'UTC, by the clock of whoever did it.';
+COMMENT ON COLUMN audit_log.kind IS 'What was decided or done.';
+COMMENT ON COLUMN audit_log.trade_id IS 'The trade it is about; NULL: none.';
+COMMENT ON COLUMN audit_log.client_order_id IS 'The order it is about; NULL: none.';
+COMMENT ON COLUMN audit_log.detail IS 'What else is to be known: JSON by name, money as decimal strings.';
+COMMENT ON COLUMN audit_log.seal IS 'SHA-256 over the row and the seal before it.';
 CREATE INDEX IF NOT EXISTS audit_log_by_trade ON audit_log (trade_id);
 
 CREATE OR REPLACE FUNCTION refuse_audit_log_change() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -406,7 +527,7 @@ GROUP BY o.trade_id;
 -- Counters. They are kept in the transaction that changes what they count, so that nothing is ever summed on an order's
 -- path. count_anew() makes them from the rows. general_ledger.prove() compares both at each start.
 
--- Writer: trade_manager, with each closed trade. What the trades of a day of UTC came to.
+-- Writer: trade_manager, with each closed trade.
 CREATE TABLE IF NOT EXISTS day_figures (
     day date PRIMARY KEY,
     realised numeric(18, 6) NOT NULL,
@@ -414,31 +535,49 @@ CREATE TABLE IF NOT EXISTS day_figures (
     wins integer NOT NULL,
     losses integer NOT NULL
 );
+COMMENT ON TABLE day_figures IS 'Writer: trade_manager, with each closed trade. What the trades of a day of UTC came to.';
+COMMENT ON COLUMN day_figures.day IS 'Day of UTC.';
+COMMENT ON COLUMN day_figures.realised IS 'Dollars of net profit of the trades that closed that day.';
+COMMENT ON COLUMN day_figures.fees IS 'Dollars of their fees.';
+COMMENT ON COLUMN day_figures.wins IS 'Trades with a profit.';
+COMMENT ON COLUMN day_figures.losses IS 'Trades with a loss.';
 
--- Writer: trade_manager, with each trade. Entries of an event, void ones left out.
+-- Writer: trade_manager, with each trade.
 CREATE TABLE IF NOT EXISTS event_entries (
     event_ticker text PRIMARY KEY,
     closes_at timestamptz NOT NULL,
     entries integer NOT NULL CHECK (entries >= 0)
 );
+COMMENT ON TABLE event_entries IS 'Writer: trade_manager, with each trade. Entries of an event, void ones left out.';
+COMMENT ON COLUMN event_entries.event_ticker IS 'The venue''s name of the event that the market belongs to.';
+COMMENT ON COLUMN event_entries.closes_at IS 'UTC, the last close that its trades were told.';
+COMMENT ON COLUMN event_entries.entries IS 'Trades of the event, void ones left out.';
 CREATE INDEX IF NOT EXISTS event_entries_by_close ON event_entries (closes_at);
 
--- Writer: trade_manager, with each trade. Entries of a market, void ones left out; the last entry may be a void one.
+-- Writer: trade_manager, with each trade.
 CREATE TABLE IF NOT EXISTS market_entries (
     ticker text PRIMARY KEY,
     closes_at timestamptz NOT NULL,
     entries integer NOT NULL CHECK (entries >= 0),
     last_entry_at timestamptz NOT NULL
 );
+COMMENT ON TABLE market_entries IS 'Writer: trade_manager, with each trade. Entries of a market, void ones left out; the last entry may be a void one.';
+COMMENT ON COLUMN market_entries.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN market_entries.closes_at IS 'UTC, the last close that its trades were told.';
+COMMENT ON COLUMN market_entries.entries IS 'Trades of the market, void ones left out.';
+COMMENT ON COLUMN market_entries.last_entry_at IS 'UTC, when the last of its trades was decided, void ones included.';
 CREATE INDEX IF NOT EXISTS market_entries_by_close ON market_entries (closes_at);
 
--- Writer: trade_manager, with each closed trade. The last gain, and the losing trades since.
--- Losses that a cleared halt forgave are taken out with the next loss.
+-- Writer: trade_manager, with each closed trade.
 CREATE TABLE IF NOT EXISTS loss_run (
     trade_id bigint PRIMARY KEY REFERENCES trades,
     closed_at timestamptz NOT NULL,
     lost boolean NOT NULL
 );
+COMMENT ON TABLE loss_run IS 'Writer: trade_manager, with each closed trade. The last gain, and the losing trades since. Losses that a cleared halt forgave are taken out with the next loss.';
+COMMENT ON COLUMN loss_run.trade_id IS 'The trade.';
+COMMENT ON COLUMN loss_run.closed_at IS 'UTC, when the trade closed.';
+COMMENT ON COLUMN loss_run.lost IS 'True: a loss since the last gain. False: that gain.';
 CREATE UNIQUE INDEX IF NOT EXISTS loss_run_one_gain ON loss_run (lost) WHERE NOT lost;
 
 -- The newest trade whose loss no longer counts: the last cleared halt came after it. 0: none.
@@ -585,7 +724,7 @@ CREATE OR REPLACE TRIGGER orders_find_earlier_fills BEFORE UPDATE OF venue_order
     FOR EACH ROW WHEN (OLD.venue_order_id IS NULL AND NEW.venue_order_id IS NOT NULL)
     EXECUTE FUNCTION count_earlier_fills();
 
--- Writer: entry, every few seconds. Why no trade was opened: how often each gate was the first to refuse.
+-- Writer: entry, every few seconds.
 CREATE TABLE IF NOT EXISTS rejections (
     event_ticker text NOT NULL,
     strategy text NOT NULL,
@@ -596,26 +735,42 @@ CREATE TABLE IF NOT EXISTS rejections (
     sentence text NOT NULL,
     PRIMARY KEY (event_ticker, strategy, gate)
 );
+COMMENT ON TABLE rejections IS 'Writer: entry, every few seconds. Why no trade was opened: how often each gate was the first to refuse.';
+COMMENT ON COLUMN rejections.event_ticker IS 'The venue''s name of the event that the market belongs to.';
+COMMENT ON COLUMN rejections.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN rejections.gate IS 'Name of the gate that was the first to refuse.';
+COMMENT ON COLUMN rejections.cycles IS 'How often.';
+COMMENT ON COLUMN rejections.first_at IS 'UTC, by recio''s clock.';
+COMMENT ON COLUMN rejections.last_at IS 'UTC, by recio''s clock.';
+COMMENT ON COLUMN rejections.sentence IS 'The gate''s words the last time.';
 CREATE INDEX IF NOT EXISTS rejections_by_time ON rejections (last_at);
 
--- Writer: entry, every few seconds. The pauses for momentum that last, so that a restart does not end them.
+-- Writer: entry, every few seconds.
 CREATE TABLE IF NOT EXISTS momentum_pauses (
     strategy text NOT NULL,
     symbol text NOT NULL,
-    -- Unix minute, the newest that is counted in.
     minute bigint NOT NULL CHECK (minute > 0),
     peak double precision NOT NULL CHECK (peak >= 0),
     calm integer NOT NULL CHECK (calm >= 0),
     PRIMARY KEY (strategy, symbol)
 );
+COMMENT ON TABLE momentum_pauses IS 'Writer: entry, every few seconds. The pauses for momentum that last, so that a restart does not end them.';
+COMMENT ON COLUMN momentum_pauses.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN momentum_pauses.symbol IS 'Coin, as BTC.';
+COMMENT ON COLUMN momentum_pauses.minute IS 'Unix minute, the newest that is counted in.';
+COMMENT ON COLUMN momentum_pauses.peak IS 'Basis points: the highest momentum since the pause began, without its sign.';
+COMMENT ON COLUMN momentum_pauses.calm IS 'Minutes in a row that have been calm so far.';
 
--- Writer: exit, every second. What the exit rule remembers of a trade, while it is held.
+-- Writer: exit, every second.
 CREATE TABLE IF NOT EXISTS exit_memories (
     trade_id bigint PRIMARY KEY REFERENCES trades,
     memory jsonb NOT NULL CHECK (jsonb_typeof(memory) = 'object')
 );
+COMMENT ON TABLE exit_memories IS 'Writer: exit, every second. What the exit rule remembers of a trade, while it is held.';
+COMMENT ON COLUMN exit_memories.trade_id IS 'The trade.';
+COMMENT ON COLUMN exit_memories.memory IS 'What the exit rule remembers: a JSON object.';
 
--- Writer: `recio trade`. Trades that a person asks for. An expired request is not carried out.
+-- Writer: `recio trade`.
 CREATE TABLE IF NOT EXISTS trade_requests (
     request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ticker text NOT NULL CHECK (ticker <> ''),
@@ -626,57 +781,89 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     why text NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     expires_at timestamptz NOT NULL CHECK (expires_at > asked_at),
-    -- 'exit': sold by the common [exit]. 'own': by these two alone, and where both are null by nothing.
     guard text NOT NULL DEFAULT 'exit' CHECK (guard IN ('exit', 'own')),
     stop_price numeric(6, 4) CHECK (stop_price > 0 AND stop_price < 1),
     take_profit numeric(6, 4) CHECK (take_profit > 0 AND take_profit < 1),
     CHECK (guard = 'own' OR (stop_price IS NULL AND take_profit IS NULL))
 );
+COMMENT ON TABLE trade_requests IS 'Writer: `recio trade`. Trades that a person asks for. An expired request is not carried out.';
+COMMENT ON COLUMN trade_requests.request_id IS 'Number of the request.';
+COMMENT ON COLUMN trade_requests.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN trade_requests.side IS 'yes or no: which contract is held.';
+COMMENT ON COLUMN trade_requests.quantity IS 'Contracts asked for.';
+COMMENT ON COLUMN trade_requests.price IS 'Dollars per contract of the side: the most to pay.';
+COMMENT ON COLUMN trade_requests.asked_by IS 'A person''s name.';
+COMMENT ON COLUMN trade_requests.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN trade_requests.asked_at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN trade_requests.expires_at IS 'UTC; not carried out later.';
+COMMENT ON COLUMN trade_requests.guard IS 'exit: sold by the common [exit]. own: by the two prices alone, and where both are NULL by nothing.';
+COMMENT ON COLUMN trade_requests.stop_price IS 'Dollars per contract of the side: sold at or below it; NULL: no such stop.';
+COMMENT ON COLUMN trade_requests.take_profit IS 'Dollars per contract of the side: sold at or above it; NULL: no such order.';
 CREATE INDEX IF NOT EXISTS trade_requests_by_expiry ON trade_requests (expires_at);
--- Writer: entry. One answer per request, committed before anything is done about it. So no request is carried out twice.
+-- Writer: entry.
 CREATE TABLE IF NOT EXISTS trade_answers (
     request_id bigint PRIMARY KEY REFERENCES trade_requests,
     accepted boolean NOT NULL,
     sentence text NOT NULL,
     answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+COMMENT ON TABLE trade_answers IS 'Writer: entry. One answer per request, committed before anything is done about it. So no request is carried out twice.';
+COMMENT ON COLUMN trade_answers.request_id IS 'The request.';
+COMMENT ON COLUMN trade_answers.accepted IS 'Whether it became a wish to open a trade.';
+COMMENT ON COLUMN trade_answers.sentence IS 'The answer, in words.';
+COMMENT ON COLUMN trade_answers.answered_at IS 'UTC, by the database''s clock.';
 
--- Writer: `recio close`. Trades that a person wants sold. It holds until the trade has ended, over restarts too.
+-- Writer: `recio close`.
 CREATE TABLE IF NOT EXISTS trade_closes (
     trade_id bigint PRIMARY KEY REFERENCES trades,
-    -- The least to accept for one contract, of the side held; null: down to the lowest price of the market.
     floor numeric(6, 4) CHECK (floor > 0 AND floor < 1),
     asked_by text NOT NULL CHECK (asked_by <> ''),
     why text NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+COMMENT ON TABLE trade_closes IS 'Writer: `recio close`. Trades that a person wants sold. It holds until the trade has ended, over restarts too.';
+COMMENT ON COLUMN trade_closes.trade_id IS 'The trade.';
+COMMENT ON COLUMN trade_closes.floor IS 'Dollars per contract of the side held: the least to accept; NULL: down to the lowest price of the market.';
+COMMENT ON COLUMN trade_closes.asked_by IS 'A person''s name.';
+COMMENT ON COLUMN trade_closes.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN trade_closes.asked_at IS 'UTC, by the database''s clock.';
 
--- Writer: `recio settle`. Markets that a person wants settled, because the venue's word cannot be read or does not come.
+-- Writer: `recio settle`.
 CREATE TABLE IF NOT EXISTS settlement_requests (
     request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ticker text NOT NULL CHECK (ticker <> ''),
-    -- What one contract of YES pays.
     value numeric(6, 4) NOT NULL CHECK (value BETWEEN 0 AND 1),
     asked_by text NOT NULL CHECK (asked_by <> ''),
     why text NOT NULL CHECK (why <> ''),
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
--- Writer: trade_manager, in the transaction that carries the request out, in the order of their numbers.
+COMMENT ON TABLE settlement_requests IS 'Writer: `recio settle`. Markets that a person wants settled, because the venue''s word cannot be read or does not come.';
+COMMENT ON COLUMN settlement_requests.request_id IS 'Number of the request.';
+COMMENT ON COLUMN settlement_requests.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN settlement_requests.value IS 'Dollars that one contract of YES pays.';
+COMMENT ON COLUMN settlement_requests.asked_by IS 'A person''s name.';
+COMMENT ON COLUMN settlement_requests.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN settlement_requests.asked_at IS 'UTC, by the database''s clock.';
+-- Writer: trade_manager.
 CREATE TABLE IF NOT EXISTS settlement_answers (
     request_id bigint PRIMARY KEY REFERENCES settlement_requests,
     accepted boolean NOT NULL,
     sentence text NOT NULL,
     answered_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
+COMMENT ON TABLE settlement_answers IS 'Writer: trade_manager. Written in the transaction that carries the request out, in the order of their numbers.';
+COMMENT ON COLUMN settlement_answers.request_id IS 'The request.';
+COMMENT ON COLUMN settlement_answers.accepted IS 'Whether the market was settled so.';
+COMMENT ON COLUMN settlement_answers.sentence IS 'The answer, in words.';
+COMMENT ON COLUMN settlement_answers.answered_at IS 'UTC, by the database''s clock.';
 
--- Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.
+-- Writer: shadow.
 CREATE TABLE IF NOT EXISTS paper_trades (
     paper_trade_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     strategy text NOT NULL CHECK (strategy <> ''),
     ticker text NOT NULL,
     event_ticker text NOT NULL,
     side text NOT NULL CHECK (side IN ('yes', 'no')),
-    -- 0: the book had nothing left at the price when the order would have arrived.
     quantity numeric(14, 2) NOT NULL CHECK (quantity >= 0),
     cost numeric(18, 6) NOT NULL CHECK (cost >= 0),
     fees numeric(18, 6) NOT NULL CHECK (fees >= 0),
@@ -688,15 +875,32 @@ CREATE TABLE IF NOT EXISTS paper_trades (
     settled_at timestamptz,
     sold numeric(14, 2) NOT NULL DEFAULT 0,
     proceeds numeric(18, 6) NOT NULL DEFAULT 0,
-    -- When the last contract was sold.
     sold_at timestamptz,
-    -- When its exit orders of the last minute were decided, filled or not. They count towards the orders per minute.
     exit_orders_at timestamptz[] NOT NULL DEFAULT '{}',
     CHECK ((result IS NULL) = (settled_at IS NULL)),
     CHECK (quantity > 0 OR (cost = 0 AND fees = 0 AND result IS NULL)),
     CONSTRAINT paper_trades_sold CHECK (sold BETWEEN 0 AND quantity AND proceeds >= 0 AND (sold > 0 OR proceeds = 0)),
     CONSTRAINT paper_trades_sold_out CHECK ((sold_at IS NOT NULL) = (quantity > 0 AND sold = quantity))
 );
+COMMENT ON TABLE paper_trades IS 'Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.';
+COMMENT ON COLUMN paper_trades.paper_trade_id IS 'Number of the trade on paper.';
+COMMENT ON COLUMN paper_trades.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN paper_trades.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN paper_trades.event_ticker IS 'The venue''s name of the event that the market belongs to.';
+COMMENT ON COLUMN paper_trades.side IS 'yes or no: which contract is held.';
+COMMENT ON COLUMN paper_trades.quantity IS 'Contracts bought. 0: the book had nothing left at the price when the order would have arrived.';
+COMMENT ON COLUMN paper_trades.cost IS 'Dollars paid, without fees.';
+COMMENT ON COLUMN paper_trades.fees IS 'Dollars of fees of purchase and sales, by the venue''s formula.';
+COMMENT ON COLUMN paper_trades.probability IS 'Probability of the side bought, from 0 to 1, by the strategy''s model.';
+COMMENT ON COLUMN paper_trades.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN paper_trades.decided_at IS 'UTC, when the entry was decided.';
+COMMENT ON COLUMN paper_trades.closes_at IS 'UTC, when the market closes; from the venue.';
+COMMENT ON COLUMN paper_trades.result IS 'yes or no, from the venue; NULL: not settled.';
+COMMENT ON COLUMN paper_trades.settled_at IS 'UTC, from the venue; NULL: not settled.';
+COMMENT ON COLUMN paper_trades.sold IS 'Contracts sold.';
+COMMENT ON COLUMN paper_trades.proceeds IS 'Dollars received for them, without fees.';
+COMMENT ON COLUMN paper_trades.sold_at IS 'UTC, when the last contract was sold; NULL: some are held, or it settled.';
+COMMENT ON COLUMN paper_trades.exit_orders_at IS 'UTC: when its exit orders of the last minute were decided, filled or not. They count towards the orders per minute.';
 CREATE UNIQUE INDEX IF NOT EXISTS paper_trades_one_held_per_market
     ON paper_trades (strategy, ticker) WHERE result IS NULL AND quantity > sold;
 CREATE INDEX IF NOT EXISTS paper_trades_by_time ON paper_trades (decided_at);
@@ -705,11 +909,10 @@ CREATE INDEX IF NOT EXISTS paper_trades_by_close ON paper_trades (closes_at);
 CREATE INDEX IF NOT EXISTS paper_trades_by_settlement ON paper_trades (settled_at);
 CREATE INDEX IF NOT EXISTS paper_trades_by_sale ON paper_trades (sold_at);
 
--- Writer: `recio model build`. Past price moves by momentum. A model never changes; the newest of a symbol is used.
+-- Writer: `recio model build`.
 CREATE TABLE IF NOT EXISTS empirical_models (
     model_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     symbol text NOT NULL CHECK (symbol <> ''),
-    -- Hash of candles and parameters. The same hash is the same model.
     digest text NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
     built_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     candles_from timestamptz NOT NULL,
@@ -717,16 +920,30 @@ CREATE TABLE IF NOT EXISTS empirical_models (
     minutes bigint NOT NULL CHECK (minutes > 0),
     parameters jsonb NOT NULL
 );
--- Writer: `recio model build`. What one model knows, by momentum.
+COMMENT ON TABLE empirical_models IS 'Writer: `recio model build`. Past price moves by momentum. A model never changes; the newest of a symbol is used.';
+COMMENT ON COLUMN empirical_models.model_id IS 'Number of the model; the newest of a coin is used.';
+COMMENT ON COLUMN empirical_models.symbol IS 'Coin, as BTC.';
+COMMENT ON COLUMN empirical_models.digest IS 'SHA-256 of candles and parameters. The same hash is the same model.';
+COMMENT ON COLUMN empirical_models.built_at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN empirical_models.candles_from IS 'UTC, the first candle.';
+COMMENT ON COLUMN empirical_models.candles_to IS 'UTC, after the last candle.';
+COMMENT ON COLUMN empirical_models.minutes IS 'Candles of one minute that were read.';
+COMMENT ON COLUMN empirical_models.parameters IS 'What it was built with: JSON by name.';
+-- Writer: `recio model build`.
 CREATE TABLE IF NOT EXISTS empirical_buckets (
     model_id bigint NOT NULL REFERENCES empirical_models,
     bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),
     samples bigint NOT NULL CHECK (samples >= 0),
-    -- 60 rows (horizons) of 41 columns, flattened.
     up double precision[] NOT NULL CHECK (cardinality(up) = 2460 AND 0 <= ALL (up) AND 1 >= ALL (up)),
     down double precision[] NOT NULL CHECK (cardinality(down) = 2460 AND 0 <= ALL (down) AND 1 >= ALL (down)),
     PRIMARY KEY (model_id, bucket)
 );
+COMMENT ON TABLE empirical_buckets IS 'Writer: `recio model build`. What one model knows, by momentum.';
+COMMENT ON COLUMN empirical_buckets.model_id IS 'The model.';
+COMMENT ON COLUMN empirical_buckets.bucket IS 'Momentum, in steps of the model.';
+COMMENT ON COLUMN empirical_buckets.samples IS 'Minutes that were counted.';
+COMMENT ON COLUMN empirical_buckets.up IS 'Probabilities of a rise, from 0 to 1: 60 rows (horizons of minutes) of 41 columns (distances), flattened.';
+COMMENT ON COLUMN empirical_buckets.down IS 'Probabilities of a fall, from 0 to 1, likewise.';
 CREATE OR REPLACE FUNCTION refuse_model_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     RAISE EXCEPTION 'a model never changes: build another' USING ERRCODE = 'restrict_violation';
@@ -736,7 +953,7 @@ CREATE OR REPLACE TRIGGER empirical_models_are_append_only BEFORE UPDATE OR DELE
 CREATE OR REPLACE TRIGGER empirical_buckets_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON empirical_buckets
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_model_change();
 
--- Writer: app, at each start. The risk limits of one run. Each order is checked against the limits of its run.
+-- Writer: app, at each start.
 CREATE TABLE IF NOT EXISTS risk_limits (
     fencing bigint NOT NULL REFERENCES runs,
     name text NOT NULL CHECK (name IN (
@@ -746,17 +963,27 @@ CREATE TABLE IF NOT EXISTS risk_limits (
     amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
     PRIMARY KEY (fencing, name)
 );
+COMMENT ON TABLE risk_limits IS 'Writer: app, at each start. The risk limits of one run. Each order is checked against the limits of its run.';
+COMMENT ON COLUMN risk_limits.fencing IS 'The run that the limit is in force in.';
+COMMENT ON COLUMN risk_limits.name IS 'Name of the limit in [risk] of recio.toml.';
+COMMENT ON COLUMN risk_limits.amount IS 'Dollars, contracts, trades or orders, as its name says.';
 
--- Writer: `recio limits grant`. A person lets the next start raise a limit up to this amount.
+-- Writer: `recio limits grant`.
 CREATE TABLE IF NOT EXISTS limit_grants (
     grant_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
     amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
     granted_by text NOT NULL CHECK (granted_by <> ''),
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    -- The newest run at that time. Only the run after it may use the grant.
     after_run bigint NOT NULL REFERENCES runs
 );
+COMMENT ON TABLE limit_grants IS 'Writer: `recio limits grant`. A person lets the next start raise a limit up to this amount.';
+COMMENT ON COLUMN limit_grants.grant_id IS 'Number of the grant.';
+COMMENT ON COLUMN limit_grants.name IS 'Name of the limit in [risk] of recio.toml.';
+COMMENT ON COLUMN limit_grants.amount IS 'How high the next start may raise it, in the limit''s own unit.';
+COMMENT ON COLUMN limit_grants.granted_by IS 'A person''s name.';
+COMMENT ON COLUMN limit_grants.at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN limit_grants.after_run IS 'The newest run at that time. Only the run after it may use the grant.';
 CREATE INDEX IF NOT EXISTS limit_grants_by_name ON limit_grants (name, after_run);
 
 -- The highest a limit of a new run may be: as in the run before, or as granted since. NULL: no bound.
@@ -959,7 +1186,7 @@ BEGIN
         jsonb_build_object('why', reason));
 END $$;
 
--- Writer: trade_manager, together with the fill or settlement. One accounting transaction; its postings sum to 0.
+-- Writer: trade_manager, together with the fill or settlement.
 CREATE TABLE IF NOT EXISTS ledger_transactions (
     transaction_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -967,30 +1194,44 @@ CREATE TABLE IF NOT EXISTS ledger_transactions (
     ticker text NOT NULL,
     fill_id text UNIQUE REFERENCES fills,
     settled_ticker text UNIQUE REFERENCES settlements,
-    -- Of a correction: which word of the venue it follows.
     revision integer,
     CONSTRAINT ledger_transactions_revision CHECK ((kind = 'correction') = (revision IS NOT NULL)),
     CHECK ((kind = 'fill') = (fill_id IS NOT NULL)),
     CHECK ((kind = 'settlement') = (settled_ticker IS NOT NULL)),
     CHECK (settled_ticker IS NULL OR settled_ticker = ticker)
 );
+COMMENT ON TABLE ledger_transactions IS 'Writer: trade_manager, together with the fill or settlement. One accounting transaction; its postings sum to 0.';
+COMMENT ON COLUMN ledger_transactions.transaction_id IS 'Number of the transaction.';
+COMMENT ON COLUMN ledger_transactions.at IS 'UTC, from the venue.';
+COMMENT ON COLUMN ledger_transactions.kind IS 'fill, settlement or correction.';
+COMMENT ON COLUMN ledger_transactions.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN ledger_transactions.fill_id IS 'Of a fill: which; else NULL.';
+COMMENT ON COLUMN ledger_transactions.settled_ticker IS 'Of a settlement: the market; else NULL.';
+COMMENT ON COLUMN ledger_transactions.revision IS 'Of a correction: which word of the venue it follows; else NULL.';
 CREATE UNIQUE INDEX IF NOT EXISTS ledger_transactions_one_correction ON ledger_transactions (ticker, revision)
     WHERE revision IS NOT NULL;
 CREATE INDEX IF NOT EXISTS ledger_transactions_by_ticker ON ledger_transactions (ticker);
 
--- Writer: trade_manager. Positive is a debit: cash received, cost of contracts bought, fee paid. Negative is a credit.
+-- Writer: trade_manager.
 CREATE TABLE IF NOT EXISTS postings (
     transaction_id bigint NOT NULL REFERENCES ledger_transactions,
     account text NOT NULL CHECK (account IN ('cash', 'contracts', 'fees', 'rounding', 'settlement', 'realised_pnl')),
     amount numeric(18, 6) NOT NULL,
     PRIMARY KEY (transaction_id, account)
 );
+COMMENT ON TABLE postings IS 'Writer: trade_manager. Positive is a debit: cash received, cost of contracts bought, fee paid. Negative is a credit.';
+COMMENT ON COLUMN postings.transaction_id IS 'The transaction.';
+COMMENT ON COLUMN postings.account IS 'cash, contracts, fees, rounding, settlement or realised_pnl.';
+COMMENT ON COLUMN postings.amount IS 'Dollars. Positive is a debit: cash received, cost of contracts bought, fee paid. Negative is a credit.';
 
--- Writer: trade_manager, with each posting. What all postings of an account add up to.
+-- Writer: trade_manager, with each posting.
 CREATE TABLE IF NOT EXISTS ledger_balances (
     account text PRIMARY KEY,
     amount numeric(18, 6) NOT NULL
 );
+COMMENT ON TABLE ledger_balances IS 'Writer: trade_manager, with each posting. What all postings of an account add up to.';
+COMMENT ON COLUMN ledger_balances.account IS 'As in postings.';
+COMMENT ON COLUMN ledger_balances.amount IS 'Dollars: what all postings of the account add up to.';
 CREATE OR REPLACE FUNCTION count_postings() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     INSERT INTO ledger_balances AS b (account, amount) SELECT account, sum(amount) FROM posted GROUP BY account
@@ -1000,14 +1241,18 @@ END $$;
 CREATE OR REPLACE TRIGGER postings_are_counted AFTER INSERT ON postings REFERENCING NEW TABLE AS posted
     FOR EACH STATEMENT EXECUTE FUNCTION count_postings();
 
--- Writer: trade_manager, with each transaction. YES and NO contracts bought in a market, by the posted fills, and the cost
--- of what is still held.
+-- Writer: trade_manager, with each transaction.
 CREATE TABLE IF NOT EXISTS market_positions (
     ticker text PRIMARY KEY,
     yes numeric(14, 2) NOT NULL,
     no numeric(14, 2) NOT NULL,
     cost numeric(18, 6) NOT NULL
 );
+COMMENT ON TABLE market_positions IS 'Writer: trade_manager, with each transaction. YES and NO contracts bought in a market, by the posted fills, and the cost of what is still held.';
+COMMENT ON COLUMN market_positions.ticker IS 'The venue''s name of the market.';
+COMMENT ON COLUMN market_positions.yes IS 'Contracts of YES bought, by the posted fills.';
+COMMENT ON COLUMN market_positions.no IS 'Contracts of NO bought, by the posted fills.';
+COMMENT ON COLUMN market_positions.cost IS 'Dollars that what is still held cost.';
 
 CREATE OR REPLACE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
@@ -1277,21 +1522,11 @@ CREATE OR REPLACE FUNCTION counter_that_differs() RETURNS text LANGUAGE sql STAB
     LIMIT 1
 $$;
 
--- Posts the fills and settlements of a database that is older than the ledger. Later runs find nothing to post.
-SELECT post_fill(f.fill_id) FROM (
-    SELECT fill_id FROM fills AS f WHERE NOT EXISTS (SELECT FROM ledger_transactions AS p WHERE p.fill_id = f.fill_id)
-    ORDER BY at, fill_id
-) AS f;
-SELECT post_settlement(s.ticker) FROM (
-    SELECT ticker FROM settlements AS s WHERE NOT EXISTS (SELECT FROM ledger_transactions AS p WHERE p.settled_ticker = s.ticker)
-    ORDER BY settled_at, ticker
-) AS s;
-
 -- What the system before recio left, as `recio import` read it. No limit, no count and no decision of recio looks at these tables,
 -- and the ledger does not hold them: that money moved before recio's first balance.
 -- `trust` is how good a witness the row is: 3 the venue's raw record, 2 typed columns, 1 a summary of them.
 
--- Writer: `recio import`. Fills of the old system, by the venue's trade id.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_fills (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     fill_id text NOT NULL,
@@ -1300,7 +1535,6 @@ CREATE TABLE IF NOT EXISTS imported_fills (
     side text NOT NULL CHECK (side IN ('yes', 'no')),
     action text NOT NULL CHECK (action IN ('buy', 'sell')),
     quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
-    -- Dollars per contract of `side`.
     price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
     fee numeric(18, 6),
     at timestamptz NOT NULL,
@@ -1308,8 +1542,21 @@ CREATE TABLE IF NOT EXISTS imported_fills (
     trust integer NOT NULL,
     PRIMARY KEY (mode, fill_id)
 );
+COMMENT ON TABLE imported_fills IS 'Writer: `recio import`. Fills of the old system, by the venue''s trade id.';
+COMMENT ON COLUMN imported_fills.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_fills.fill_id IS 'The venue''s trade id.';
+COMMENT ON COLUMN imported_fills.order_id IS 'The venue''s order id.';
+COMMENT ON COLUMN imported_fills.ticker IS 'The venue''s name of the market, as the old row has it.';
+COMMENT ON COLUMN imported_fills.side IS 'yes or no, as the old row has it.';
+COMMENT ON COLUMN imported_fills.action IS 'buy or sell, as the old row has it.';
+COMMENT ON COLUMN imported_fills.quantity IS 'Contracts, hundredths at the finest.';
+COMMENT ON COLUMN imported_fills.price IS 'Dollars per contract of side.';
+COMMENT ON COLUMN imported_fills.fee IS 'Dollars; NULL: the old data does not say.';
+COMMENT ON COLUMN imported_fills.at IS 'UTC.';
+COMMENT ON COLUMN imported_fills.doubtful IS 'Its New York time had no offset and falls into the hour that autumn has twice.';
+COMMENT ON COLUMN imported_fills.trust IS 'How good a witness the row is: 3 the venue''s raw record, 2 typed columns, 1 a summary.';
 
--- Writer: `recio import`. Orders of the old system that name what they filled, cost and paid in fees.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_orders (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     order_id text NOT NULL,
@@ -1324,8 +1571,20 @@ CREATE TABLE IF NOT EXISTS imported_orders (
     trust integer NOT NULL,
     PRIMARY KEY (mode, order_id)
 );
+COMMENT ON TABLE imported_orders IS 'Writer: `recio import`. Orders of the old system that name what they filled, cost and paid in fees.';
+COMMENT ON COLUMN imported_orders.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_orders.order_id IS 'The venue''s order id.';
+COMMENT ON COLUMN imported_orders.ticker IS 'The venue''s name of the market, as the old row has it.';
+COMMENT ON COLUMN imported_orders.side IS 'yes or no, as the old row has it.';
+COMMENT ON COLUMN imported_orders.action IS 'buy or sell, as the old row has it.';
+COMMENT ON COLUMN imported_orders.status IS 'The venue''s word.';
+COMMENT ON COLUMN imported_orders.filled IS 'Contracts filled.';
+COMMENT ON COLUMN imported_orders.cost IS 'Dollars of its fills; NULL: the old data does not say.';
+COMMENT ON COLUMN imported_orders.fees IS 'Dollars; NULL: the old data does not say.';
+COMMENT ON COLUMN imported_orders.at IS 'UTC; NULL: the old data does not say.';
+COMMENT ON COLUMN imported_orders.trust IS 'How good a witness the row is: 3 the venue''s raw record, 2 typed columns, 1 a summary.';
 
--- Writer: `recio import`. A market may have settled more than once: the last that names a result counts.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_settlements (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     ticker text NOT NULL,
@@ -1341,8 +1600,21 @@ CREATE TABLE IF NOT EXISTS imported_settlements (
     trust integer NOT NULL,
     PRIMARY KEY (mode, ticker, settled_at)
 );
+COMMENT ON TABLE imported_settlements IS 'Writer: `recio import`. A market may have settled more than once: the last that names a result counts.';
+COMMENT ON COLUMN imported_settlements.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_settlements.ticker IS 'The venue''s name of the market, as the old row has it.';
+COMMENT ON COLUMN imported_settlements.settled_at IS 'UTC.';
+COMMENT ON COLUMN imported_settlements.result IS 'The venue''s word.';
+COMMENT ON COLUMN imported_settlements.yes_quantity IS 'Contracts of YES held; NULL: not said.';
+COMMENT ON COLUMN imported_settlements.yes_cost IS 'Dollars that they cost; NULL: not said.';
+COMMENT ON COLUMN imported_settlements.no_quantity IS 'Contracts of NO held; NULL: not said.';
+COMMENT ON COLUMN imported_settlements.no_cost IS 'Dollars that they cost; NULL: not said.';
+COMMENT ON COLUMN imported_settlements.revenue IS 'Dollars paid; NULL: not said.';
+COMMENT ON COLUMN imported_settlements.fees IS 'Dollars; NULL: the old data does not say.';
+COMMENT ON COLUMN imported_settlements.value IS 'Dollars that one contract of YES paid; NULL: not said.';
+COMMENT ON COLUMN imported_settlements.trust IS 'How good a witness the row is: 3 the venue''s raw record, 2 typed columns, 1 a summary.';
 
--- Writer: `recio import`. Rows of the old trades table with the figures that stood there.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_ledger_rows (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     key text NOT NULL,
@@ -1358,7 +1630,6 @@ CREATE TABLE IF NOT EXISTS imported_ledger_rows (
     win_loss text NOT NULL,
     opened_at timestamptz,
     closed_at timestamptz,
-    -- Its New York time had no offset and falls into the hour that autumn has twice.
     doubtful boolean NOT NULL,
     strategy text NOT NULL,
     entry_method text NOT NULL,
@@ -1369,8 +1640,31 @@ CREATE TABLE IF NOT EXISTS imported_ledger_rows (
     original text NOT NULL,
     PRIMARY KEY (mode, key)
 );
+COMMENT ON TABLE imported_ledger_rows IS 'Writer: `recio import`. Rows of the old trades table with the figures that stood there.';
+COMMENT ON COLUMN imported_ledger_rows.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_ledger_rows.key IS 'What makes the row the same at the next import.';
+COMMENT ON COLUMN imported_ledger_rows.old_row IS 'Table and id of the old row.';
+COMMENT ON COLUMN imported_ledger_rows.ticker IS 'The venue''s name of the market, as the old row has it.';
+COMMENT ON COLUMN imported_ledger_rows.side IS 'yes or no, as the old row has it.';
+COMMENT ON COLUMN imported_ledger_rows.status IS 'The old word.';
+COMMENT ON COLUMN imported_ledger_rows.quantity IS 'Contracts; NULL: not said.';
+COMMENT ON COLUMN imported_ledger_rows.buy_price IS 'Dollars per contract; NULL: not said.';
+COMMENT ON COLUMN imported_ledger_rows.sell_price IS 'Dollars per contract; NULL: not said.';
+COMMENT ON COLUMN imported_ledger_rows.fees IS 'Dollars; NULL: the old data does not say.';
+COMMENT ON COLUMN imported_ledger_rows.pnl IS 'Dollars, as the old system had it; NULL: not said.';
+COMMENT ON COLUMN imported_ledger_rows.win_loss IS 'The old word.';
+COMMENT ON COLUMN imported_ledger_rows.opened_at IS 'UTC; NULL: not said.';
+COMMENT ON COLUMN imported_ledger_rows.closed_at IS 'UTC; NULL: not said.';
+COMMENT ON COLUMN imported_ledger_rows.doubtful IS 'Its New York time had no offset and falls into the hour that autumn has twice.';
+COMMENT ON COLUMN imported_ledger_rows.strategy IS 'The old name.';
+COMMENT ON COLUMN imported_ledger_rows.entry_method IS 'The old word.';
+COMMENT ON COLUMN imported_ledger_rows.close_method IS 'The old word.';
+COMMENT ON COLUMN imported_ledger_rows.is_test IS 'Whether the old system marked it as a test.';
+COMMENT ON COLUMN imported_ledger_rows.has_fees IS 'Whether its figures include fees.';
+COMMENT ON COLUMN imported_ledger_rows.whole IS 'Whether it has every figure of a trade.';
+COMMENT ON COLUMN imported_ledger_rows.original IS 'The old row as it was, as JSON text without secrets.';
 
--- Writer: `recio import`. Trades rebuilt from the four tables above, and where the old ledger disagrees. NULL: it cannot be known.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_trades (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     ticker text NOT NULL,
@@ -1391,8 +1685,25 @@ CREATE TABLE IF NOT EXISTS imported_trades (
     PRIMARY KEY (mode, ticker, number),
     CHECK (net_pnl = exit_proceeds + payout - entry_cost - fees)
 );
+COMMENT ON TABLE imported_trades IS 'Writer: `recio import`. Trades rebuilt from the four tables above, and where the old ledger disagrees. NULL: it cannot be known.';
+COMMENT ON COLUMN imported_trades.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_trades.ticker IS 'The venue''s name of the market, as the old row has it.';
+COMMENT ON COLUMN imported_trades.number IS 'Which trade of the market, from 1.';
+COMMENT ON COLUMN imported_trades.side IS 'yes or no, as the old row has it.';
+COMMENT ON COLUMN imported_trades.source IS 'fills, orders, settlement or ledger: what it was rebuilt from.';
+COMMENT ON COLUMN imported_trades.quantity IS 'Contracts, hundredths at the finest.';
+COMMENT ON COLUMN imported_trades.entry_cost IS 'Dollars paid, without fees; NULL: it cannot be known.';
+COMMENT ON COLUMN imported_trades.exit_proceeds IS 'Dollars received by sales, without fees; NULL: it cannot be known.';
+COMMENT ON COLUMN imported_trades.payout IS 'Dollars paid at settlement; NULL: it cannot be known.';
+COMMENT ON COLUMN imported_trades.fees IS 'Dollars; NULL: it cannot be known.';
+COMMENT ON COLUMN imported_trades.net_pnl IS 'Dollars; NULL: it cannot be known.';
+COMMENT ON COLUMN imported_trades.opened_at IS 'UTC; NULL: not said.';
+COMMENT ON COLUMN imported_trades.closed_at IS 'UTC; NULL: not said.';
+COMMENT ON COLUMN imported_trades.doubtful IS 'Its New York time had no offset and falls into the hour that autumn has twice.';
+COMMENT ON COLUMN imported_trades.ledger_key IS 'Its row of the old ledger; NULL: none.';
+COMMENT ON COLUMN imported_trades.disagreements IS 'Where that row says otherwise: a JSON list.';
 
--- Writer: `recio import`. Prices of the old system's log, one a second, whichever account mode it ran in.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_prices (
     symbol text NOT NULL,
     second bigint NOT NULL,
@@ -1400,16 +1711,25 @@ CREATE TABLE IF NOT EXISTS imported_prices (
     doubtful boolean NOT NULL,
     PRIMARY KEY (symbol, second)
 );
+COMMENT ON TABLE imported_prices IS 'Writer: `recio import`. Prices of the old system''s log, one a second, whichever account mode it ran in.';
+COMMENT ON COLUMN imported_prices.symbol IS 'Coin, as BTC.';
+COMMENT ON COLUMN imported_prices.second IS 'Unix second.';
+COMMENT ON COLUMN imported_prices.price IS 'Dollars per coin.';
+COMMENT ON COLUMN imported_prices.doubtful IS 'Its New York time had no offset and falls into the hour that autumn has twice.';
 
--- Writer: `recio import`. Old settings by name, with the key and value of recio.toml that means the same. Nothing reads them.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_settings (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     name text NOT NULL,
     value text NOT NULL,
     PRIMARY KEY (mode, name)
 );
+COMMENT ON TABLE imported_settings IS 'Writer: `recio import`. Old settings by name, with the key and value of recio.toml that means the same. Nothing reads them.';
+COMMENT ON COLUMN imported_settings.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_settings.name IS 'The old name.';
+COMMENT ON COLUMN imported_settings.value IS 'The old value, with the key and value of recio.toml that mean the same.';
 
--- Writer: `recio import`. How far each table of each source was read, so that the next import reads what is new.
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_sources (
     mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
     path text NOT NULL,
@@ -1419,15 +1739,169 @@ CREATE TABLE IF NOT EXISTS imported_sources (
     newest text,
     PRIMARY KEY (mode, path, table_name)
 );
+COMMENT ON TABLE imported_sources IS 'Writer: `recio import`. How far each table of each source was read, so that the next import reads what is new.';
+COMMENT ON COLUMN imported_sources.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_sources.path IS 'Path of the file or address of the server, without user and password.';
+COMMENT ON COLUMN imported_sources.table_name IS 'The old table.';
+COMMENT ON COLUMN imported_sources.stamp IS 'What tells whether the source has changed.';
+COMMENT ON COLUMN imported_sources.rows IS 'Rows that were read.';
+COMMENT ON COLUMN imported_sources.newest IS 'The newest of its rows; NULL: no order is known.';
 
--- Writer: `recio score --parity`. Live beside what replay and paper say of the same instants: a row for each day of UTC and
--- strategy. Differences are live less paper; span_ columns are over the last four weeks, and parted says beyond chance.
+-- Writer: `recio backup`.
+CREATE TABLE IF NOT EXISTS backups (
+    backup_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    kind text NOT NULL CHECK (kind IN ('base', 'dump')),
+    place text NOT NULL CHECK (place <> ''),
+    started_at timestamptz NOT NULL,
+    finished_at timestamptz NOT NULL CHECK (finished_at >= started_at),
+    bytes bigint NOT NULL CHECK (bytes >= 0),
+    error text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE backups IS 'Writer: `recio backup`. The backups that were tried, and what became of each.';
+COMMENT ON COLUMN backups.backup_id IS 'Number of the row.';
+COMMENT ON COLUMN backups.kind IS 'base: every file of the cluster. dump: the rows of this database.';
+COMMENT ON COLUMN backups.place IS 'Its folder, or the folder that it was meant for.';
+COMMENT ON COLUMN backups.started_at IS 'UTC, by the clock of the machine that took it.';
+COMMENT ON COLUMN backups.finished_at IS 'UTC, by the clock of the machine that took it.';
+COMMENT ON COLUMN backups.bytes IS 'Bytes on the disk; 0 where it failed.';
+COMMENT ON COLUMN backups.error IS 'Why there is none. Empty: it is whole and summed.';
+
+-- Writer: `recio drill`.
+CREATE TABLE IF NOT EXISTS drills (
+    drill_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    place text NOT NULL CHECK (place <> ''),
+    at timestamptz NOT NULL,
+    rto_seconds numeric(12, 3) NOT NULL CHECK (rto_seconds >= 0),
+    rpo_seconds numeric(12, 3) CHECK (rpo_seconds >= 0),
+    error text NOT NULL DEFAULT '',
+    CHECK ((rpo_seconds IS NULL) = (error <> ''))
+);
+COMMENT ON TABLE drills IS 'Writer: `recio drill`. Backups that were restored into a server of their own and proven, or not.';
+COMMENT ON COLUMN drills.drill_id IS 'Number of the row.';
+COMMENT ON COLUMN drills.place IS 'Folder of the backup.';
+COMMENT ON COLUMN drills.at IS 'UTC, when it began, by the clock of the machine.';
+COMMENT ON COLUMN drills.rto_seconds IS 'Seconds until the restored rows were proven, or refused.';
+COMMENT ON COLUMN drills.rpo_seconds IS 'Seconds between the newest audit row that was brought back and the newest of this database. NULL: it failed.';
+COMMENT ON COLUMN drills.error IS 'What was not whole. Empty: all was proven.';
+
+-- Writer: `recio restore`.
+CREATE TABLE IF NOT EXISTS restores (
+    restore_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    place text NOT NULL CHECK (place <> ''),
+    target timestamptz,
+    newest_at timestamptz,
+    restored_at timestamptz NOT NULL,
+    old_tag text NOT NULL,
+    new_tag text NOT NULL CHECK (new_tag <> old_tag)
+);
+COMMENT ON TABLE restores IS 'Writer: `recio restore`. When this database was brought back from a backup.';
+COMMENT ON COLUMN restores.restore_id IS 'Number of the row.';
+COMMENT ON COLUMN restores.place IS 'Folder of the backup.';
+COMMENT ON COLUMN restores.target IS 'UTC, the instant that was asked for; NULL: the last that could be reached.';
+COMMENT ON COLUMN restores.newest_at IS 'UTC, of the newest audit row that was brought back; NULL: there was none.';
+COMMENT ON COLUMN restores.restored_at IS 'UTC, by the clock of the machine.';
+COMMENT ON COLUMN restores.old_tag IS 'The tag of the client order ids until then.';
+COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that the backup forgot come again, and their ids must not.';
+
+-- What people and watchers do is logged by the database itself, in the transaction that does it: who, when, from, to.
+CREATE OR REPLACE FUNCTION log_deed(deed text, told jsonb, of_trade bigint DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (clock_timestamp(), deed, of_trade, jsonb_strip_nulls(told))
+$$;
+CREATE OR REPLACE FUNCTION log_switch() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('switch turned', jsonb_build_object('name', NEW.name, 'by', NEW.set_by, 'why', NEW.why, 'to', NEW.is_on,
+        'from', coalesce((SELECT s.is_on FROM switches AS s WHERE s.name = NEW.name AND s.switch_id < NEW.switch_id
+            ORDER BY s.switch_id DESC LIMIT 1), true)));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER switches_are_logged AFTER INSERT ON switches
+    FOR EACH ROW EXECUTE FUNCTION log_switch();
+CREATE OR REPLACE FUNCTION log_halt() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM log_deed('halt set', jsonb_build_object('halt', NEW.halt_id, 'level', NEW.level, 'cause', NEW.cause, 'by', NEW.set_by));
+    ELSE
+        PERFORM log_deed('halt cleared', jsonb_build_object('halt', NEW.halt_id, 'cause', NEW.cause, 'by', NEW.cleared_by));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER halts_are_logged AFTER INSERT ON halts
+    FOR EACH ROW EXECUTE FUNCTION log_halt();
+CREATE OR REPLACE TRIGGER cleared_halts_are_logged AFTER UPDATE OF cleared_at ON halts
+    FOR EACH ROW WHEN (OLD.cleared_at IS NULL AND NEW.cleared_at IS NOT NULL) EXECUTE FUNCTION log_halt();
+CREATE OR REPLACE FUNCTION log_limit() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was numeric;
+BEGIN
+    IF TG_TABLE_NAME = 'limit_grants' THEN
+        SELECT l.amount INTO was FROM risk_limits AS l WHERE l.name = NEW.name ORDER BY l.fencing DESC LIMIT 1;
+        PERFORM log_deed('limit granted', jsonb_build_object('name', NEW.name, 'from', was::text, 'to', NEW.amount::text,
+            'by', NEW.granted_by));
+    ELSE
+        SELECT l.amount INTO was FROM risk_limits AS l WHERE l.name = NEW.name AND l.fencing < NEW.fencing
+            ORDER BY l.fencing DESC LIMIT 1;
+        IF was <> NEW.amount THEN
+            PERFORM log_deed('limit changed', jsonb_build_object('name', NEW.name, 'from', was::text, 'to', NEW.amount::text,
+                'run', NEW.fencing));
+        END IF;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER limit_grants_are_logged AFTER INSERT ON limit_grants
+    FOR EACH ROW EXECUTE FUNCTION log_limit();
+CREATE OR REPLACE TRIGGER changed_limits_are_logged AFTER INSERT ON risk_limits
+    FOR EACH ROW EXECUTE FUNCTION log_limit();
+CREATE OR REPLACE FUNCTION log_request() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('trade asked for', jsonb_build_object('request', NEW.request_id, 'ticker', NEW.ticker, 'side', NEW.side,
+        'quantity', NEW.quantity::text, 'price', NEW.price::text, 'by', NEW.asked_by, 'why', NEW.why));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER trade_requests_are_logged AFTER INSERT ON trade_requests
+    FOR EACH ROW EXECUTE FUNCTION log_request();
+CREATE OR REPLACE FUNCTION log_close() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('close asked for', jsonb_build_object('floor', NEW.floor::text, 'by', NEW.asked_by, 'why', NEW.why),
+        NEW.trade_id);
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER trade_closes_are_logged AFTER INSERT OR UPDATE ON trade_closes
+    FOR EACH ROW EXECUTE FUNCTION log_close();
+-- Each setting that differs from those of the run before: [from, to].
+CREATE OR REPLACE FUNCTION log_settings() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+    was jsonb;
+    changed jsonb;
+BEGIN
+    SELECT r.settings INTO was FROM runs AS r WHERE r.fencing < NEW.fencing ORDER BY r.fencing DESC LIMIT 1;
+    SELECT jsonb_object_agg(key, jsonb_build_array(was -> key, NEW.settings -> key)) INTO changed
+    FROM (SELECT jsonb_object_keys(was || NEW.settings) AS key) AS every
+    WHERE was -> key IS DISTINCT FROM NEW.settings -> key;
+    IF changed IS NOT NULL THEN
+        PERFORM log_deed('settings changed', jsonb_build_object('run', NEW.fencing, 'changed', changed));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER changed_settings_are_logged AFTER INSERT ON runs
+    FOR EACH ROW EXECUTE FUNCTION log_settings();
+
+-- Writer: app, at a start.
+CREATE TABLE IF NOT EXISTS audit_checkpoints (
+    seq bigint PRIMARY KEY REFERENCES audit_log,
+    seal bytea NOT NULL,
+    at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE audit_checkpoints IS 'Writer: app, at a start. Rows of the audit log up to which the chain was once proven, so that a start reads what came since. `recio audit` reads it whole.';
+COMMENT ON COLUMN audit_checkpoints.seq IS 'The row of the audit log.';
+COMMENT ON COLUMN audit_checkpoints.seal IS 'Its seal at that time.';
+COMMENT ON COLUMN audit_checkpoints.at IS 'UTC, by the database''s clock.';
+
+-- Writer: `recio score --parity`.
 CREATE TABLE IF NOT EXISTS parity_days (
     day date NOT NULL,
     strategy text NOT NULL CHECK (strategy <> ''),
-    trades integer NOT NULL CHECK (trades >= 0),
-    orders integer NOT NULL CHECK (orders >= 0),
-    -- Orders of which no book was recorded when they arrived.
+    trades integer NOT NULL,
+    orders integer NOT NULL,
     unrecorded integer NOT NULL CHECK (unrecorded BETWEEN 0 AND orders),
     decisions integer NOT NULL CHECK (decisions >= 0),
     decided_otherwise integer NOT NULL CHECK (decided_otherwise >= 0),
@@ -1439,7 +1913,6 @@ CREATE TABLE IF NOT EXISTS parity_days (
     live_pnl numeric(18, 6) NOT NULL,
     paper_pnl numeric(18, 6) NOT NULL,
     closes integer NOT NULL CHECK (closes BETWEEN 0 AND compared),
-    -- Of the differences of closes, in dollars squared.
     squares numeric(30, 12) NOT NULL CHECK (squares >= 0),
     luck numeric(30, 12) NOT NULL CHECK (luck >= 0),
     span_closes integer NOT NULL CHECK (span_closes >= closes),
@@ -1452,4 +1925,28 @@ CREATE TABLE IF NOT EXISTS parity_days (
     CHECK ((span_low IS NULL) = (span_high IS NULL)),
     CONSTRAINT parity_days_parted CHECK (parted = coalesce(span_low > 0 OR span_high < 0, false))
 );
+COMMENT ON TABLE parity_days IS 'Writer: `recio score --parity`. Live beside what replay and paper say of the same instants: a row for each day of UTC and strategy. Differences are live less paper; span_ columns are over the last four weeks, and parted says beyond chance.';
+COMMENT ON COLUMN parity_days.day IS 'Day of UTC.';
+COMMENT ON COLUMN parity_days.strategy IS 'Name of the strategy in recio.toml.';
+COMMENT ON COLUMN parity_days.trades IS 'Trades that ended that day.';
+COMMENT ON COLUMN parity_days.orders IS 'Orders that were compared.';
+COMMENT ON COLUMN parity_days.unrecorded IS 'Orders of which no book was recorded when they arrived.';
+COMMENT ON COLUMN parity_days.decisions IS 'Decisions that were made again.';
+COMMENT ON COLUMN parity_days.decided_otherwise IS 'Decisions that came out otherwise.';
+COMMENT ON COLUMN parity_days.live_contracts IS 'Contracts that were filled.';
+COMMENT ON COLUMN parity_days.paper_contracts IS 'Contracts that paper fills.';
+COMMENT ON COLUMN parity_days.price_difference IS 'Dollars, live less paper: of prices.';
+COMMENT ON COLUMN parity_days.fee_difference IS 'Dollars, live less paper: of fees.';
+COMMENT ON COLUMN parity_days.compared IS 'Trades that both have.';
+COMMENT ON COLUMN parity_days.live_pnl IS 'Dollars of net profit, live.';
+COMMENT ON COLUMN parity_days.paper_pnl IS 'Dollars of net profit, on paper.';
+COMMENT ON COLUMN parity_days.closes IS 'Closes that the compared trades were decided by.';
+COMMENT ON COLUMN parity_days.squares IS 'Dollars squared: of the differences of closes.';
+COMMENT ON COLUMN parity_days.luck IS 'Dollars squared: what chance explains.';
+COMMENT ON COLUMN parity_days.span_closes IS 'Closes of the last four weeks.';
+COMMENT ON COLUMN parity_days.span_difference IS 'Dollars, live less paper, over the last four weeks.';
+COMMENT ON COLUMN parity_days.span_low IS 'Dollars: lower end of its interval; NULL: too few closes.';
+COMMENT ON COLUMN parity_days.span_high IS 'Dollars: upper end of its interval; NULL: too few closes.';
+COMMENT ON COLUMN parity_days.parted IS 'Whether they differ beyond chance.';
+COMMENT ON COLUMN parity_days.made_at IS 'UTC, by recio''s clock.';
 CREATE INDEX IF NOT EXISTS parity_days_by_strategy ON parity_days (strategy, day DESC);

@@ -17,8 +17,8 @@ from benchmarks.venue.market import STRIKE
 from benchmarks.venue.scenes import SWING, SWING_SECONDS
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
-from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
+from recio.db.schema import ensure_schema
 
 HISTORY_SECONDS = 1_900
 SOLD_SHARE = 10
@@ -92,7 +92,7 @@ async def fresh(server: EmbeddedServer, name: str, orders: int = 0, audit_rows: 
     """The DSN of a new database with half an hour of prices, and with so many rows of the past."""
     dsn = await server.ensure_database(name)
     async with open_pool(dsn, application_name="bench") as pool, transaction(pool) as connection:
-        await migrate(connection, schema_text())
+        await ensure_schema(connection)
     await _refresh_prices(dsn)
     if orders:
         await _age(dsn, orders, audit_rows)

@@ -18,9 +18,9 @@ import asyncpg
 from recio.db import held_rows, trade_store
 from recio.db.connection import transaction
 from recio.db.embedded import embedded_server
-from recio.db.migrations import migrate, schema_text
 from recio.db.own_connection import OwnConnection, own_connection
 from recio.db.pool import open_pool
+from recio.db.schema import ensure_schema
 from recio.db.trade_store import Writer
 from recio.messages.account import FillSeen, VenueFact
 from recio.messages.decisions import CloseIntent
@@ -131,7 +131,7 @@ async def _lines() -> list[str]:
 
 async def _both(pool: asyncpg.Pool[asyncpg.Record]) -> list[str]:
     async with transaction(pool) as connection:
-        await migrate(connection, schema_text())
+        await ensure_schema(connection)
         await connection.execute("CREATE TABLE floor (x int)")
         writer = await begun(connection, BOUNDLESS)
     said: list[str] = []

@@ -106,7 +106,7 @@ check_port() {
 
 # --- effect: each step says what it does, and does nothing where it is done ------------------------------------------
 
-changed=no
+changed=no renewed=no
 say() { echo "install: $*"; }
 run() {
     changed=yes
@@ -168,6 +168,7 @@ install_release() {
     if [ "$(readlink /opt/recio/current || true)" != "releases/$version-$digest" ]; then
         run ln -sfn "releases/$version-$digest" /opt/recio/current.new
         run mv -T /opt/recio/current.new /opt/recio/current
+        renewed=yes
     fi
 }
 
@@ -266,9 +267,22 @@ END
 
 is_up() { [ -d /run/systemd/system ]; }
 
+# The daemon carries no database over by itself: the upgrade does, while nothing trades.
+carry_over() {
+    [ "$renewed" = yes ] && [ "$known" = yes ] || return 0
+    if grep -q '^dsn = ""' "$config" && [ ! -e "$state/data/postgres" ]; then return 0; fi
+    if is_up; then run systemctl stop "$unit"; fi
+    run runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config"
+}
+
 start_unit() {
     if is_up; then run systemctl daemon-reload; fi
     run systemctl enable --quiet "$unit" "$parity"
+    # Of the one installation; several accounts on a machine have timers of their own making.
+    if [ -z "$instance" ]; then
+        run systemctl enable --quiet recio-backup.timer recio-drill.timer
+        if is_up && [ "$start" = yes ]; then run systemctl start recio-backup.timer recio-drill.timer; fi
+    fi
     [ "$start" = yes ] && is_up || return 0
     run systemctl restart "$unit"
     run systemctl start "$parity"
@@ -282,6 +296,12 @@ remove_all() {
         if is_up; then run systemctl stop "$(basename "$each")"; fi
         run systemctl disable --quiet "$(basename "$each")"
     done
+    for each in recio-backup.timer recio-drill.timer recio-stream.service; do
+        [ -e "/etc/systemd/system/$each" ] || continue
+        if is_up; then run systemctl stop "$each"; fi
+        run systemctl disable --quiet "$each"
+    done
+    run rm -rf /etc/systemd/system/recio-backup.* /etc/systemd/system/recio-drill.* /etc/systemd/system/recio-stream.service
     for each in /etc/systemd/system/timers.target.wants/recio-parity*.timer; do
         [ -L "$each" ] || continue
         if is_up; then run systemctl stop "$(basename "$each")"; fi
@@ -326,11 +346,13 @@ fi
 
 [ "$dry" = no ] || say "this would be done:"
 install_packages
+known=$([ -e "$config" ] && echo yes || echo no)
 make_account
 install_release
 make_database
 write_config
 write_units
 settle_host
+carry_over
 start_unit
 say "done. systemctl status ${unit%.service}; the page: ssh -L $port:127.0.0.1:$port, then http://127.0.0.1:$port/"

@@ -33,9 +33,15 @@ COMMANDS = {
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
     "trades": ("history", "list trades of the past: real, on paper, imported"),
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
+    "lots": ("lots", "what was bought and how it was closed, first in first out, as CSV"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
     "settle": ("settle", "settle a market by hand whose end the venue does not tell"),
     "import": ("import_old", "bring the data of the system before recio along"),
+    "db": ("db", "the database itself: migrate its tables, grant rights, tell its size"),
+    "backup": ("backups", "take a backup, follow the changes, or check the newest"),
+    "restore": ("backups", "bring a backup back as a new data directory"),
+    "drill": ("backups", "restore the newest backup beside the live database and prove it"),
+    "audit": ("audit", "who did what, when, from what to what; whether the log is whole"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""
@@ -162,7 +168,11 @@ def _guarded(command: Callable[[], ExitCode | None], name: str) -> ExitCode:
             leading_fault,  # all of it is loaded by now, and would delay a command's beginning
         )
 
-        return _explain(leading_fault(error))
+        fault = leading_fault(error)
+        if isinstance(fault, BrokenPipeError):
+            _point_nowhere(sys.stdout)
+            return ExitCode.OK
+        return _explain(fault)
 
 
 def _point_nowhere(stream: TextIO) -> None:

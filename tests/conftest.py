@@ -15,8 +15,8 @@ import pytest
 
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
-from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
+from recio.db.schema import ensure_schema
 
 TEMPLATE = "recio_template"
 _numbers = itertools.count(1)
@@ -45,7 +45,7 @@ async def _with_template(root: Path) -> EmbeddedServer:
     server = await start_embedded(root)
     dsn = await server.ensure_database(TEMPLATE)
     async with open_pool(dsn, application_name="template") as pool, transaction(pool) as connection:
-        await migrate(connection, schema_text())
+        await ensure_schema(connection)
     return server
 
 

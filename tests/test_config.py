@@ -634,6 +634,16 @@ def test_a_dsn_that_the_driver_would_not_take_is_refused_and_not_shown(tmp_path:
     assert "hunter2" not in said
 
 
+def test_a_way_around_a_pooler_is_refused_without_the_way_through_it_and_is_never_shown(tmp_path: Path):
+    alone = refused(tmp_path, '[database]\ndirect_dsn = "postgresql://u:hunter2@h/recio"')
+    assert "database.direct_dsn goes around the pooler of database.dsn" in alone
+    wrong = refused(
+        tmp_path, '[database]\ndsn = "postgresql:///recio"\ndirect_dsn = "mysql://u:hunter2@h/recio"'
+    )
+    assert "database.direct_dsn = (hidden) is refused" in wrong
+    assert "hunter2" not in alone + wrong
+
+
 @pytest.mark.parametrize(
     ("raw", "told"),
     [

@@ -22,8 +22,8 @@ from recio.commands.sales import left_of, listed
 from recio.daemon import data_dir
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer, embedded_server
-from recio.db.migrations import migrate, schema_text
 from recio.db.pool import open_pool
+from recio.db.schema import ensure_schema
 from recio.messages.orders import TradeState
 from recio.settings.config import parse
 from recio.units import Money, Quantity
@@ -63,7 +63,7 @@ async def _used(root: Path) -> None:
     async with embedded_server(root) as server:
         dsn = await server.ensure_database("recio")
         async with open_pool(dsn, application_name="a test") as pool, transaction(pool) as connection:
-            await migrate(connection, schema_text())
+            await ensure_schema(connection)
 
 
 def recio(*arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:

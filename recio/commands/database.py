@@ -20,7 +20,7 @@ def said_of_rows() -> Generator[None]:
     except (asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError) as error:
         raise BadConfig(
             "this database has no tables of this version of recio: no row was changed;"
-            " the daemon of this version makes or carries over its tables when it starts"
+            " `recio db migrate` carries an older one over; an empty one gets its tables when the daemon starts"
         ) from error
 
 

@@ -97,4 +97,4 @@ async def request_halt(place: Installation, level: HaltLevel, why: str, by: str,
 
 async def _set(pool: asyncpg.Pool[asyncpg.Record], halt: Halt) -> bool:
     async with transaction(pool) as connection:
-        return await halts.set_in_any_version(connection, halt)
+        return await halts.set_halt(connection, halt)

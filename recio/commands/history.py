@@ -7,12 +7,11 @@ import csv
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import anyio
 
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
-from recio.commands.options import some_words
+from recio.commands.options import moment, some_words
 from recio.db.past_trades import Asked, past_trades
 from recio.report.groups import groups
 from recio.report.past_trades import Kind
@@ -51,21 +50,6 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
             help=f"tables to print: {', '.join(sorted(groups({})))}",
         )  # fmt: skip
     parser.set_defaults(command=_report if name == "report" else _trades)
-
-
-def moment(text: str) -> datetime:
-    """2026-11-01 is its first instant in UTC; a time of day needs its zone. Raises ArgumentTypeError."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"{text!r} is no day or time: write 2026-11-01 or 2026-11-01T15:00Z"
-        ) from None
-    if found.tzinfo is not None:
-        return found.astimezone(UTC)
-    if len(text) > len("2026-11-01"):
-        raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {text}Z for UTC")
-    return found.replace(tzinfo=UTC)
 
 
 def _asked(options: argparse.Namespace) -> Asked:

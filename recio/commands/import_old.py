@@ -18,8 +18,8 @@ from recio.daemon.database import DATABASE, dsn_of
 from recio.db import imported, old_server
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
-from recio.db.migrations import migrate, schema_text, schema_version, version_of
 from recio.db.pool import open_pool, starting_faults
+from recio.db.schema import ensure_schema, migrations, version_of
 from recio.errors import BadConfig, ExitCode
 from recio.old_data import folders
 from recio.old_data.harvest import Harvest, merge_into, without_other_mode
@@ -159,7 +159,7 @@ async def _seen(dsn: str, mode: str) -> dict[tuple[str, str], Seen]:
         with starting_faults():
             async with transaction(pool) as connection:
                 version = await version_of(connection)
-                if version is None or version < schema_version():
+                if version != len(migrations()):
                     return {}
                 return await imported.seen_before(connection, mode)
 
@@ -170,14 +170,7 @@ async def _keep(dsn: str, reader: Reader, say: Say) -> Report:
     async with open_pool(dsn, application_name=NAME) as pool:
         with starting_faults():
             async with transaction(pool) as connection:
-                version = await version_of(connection)
-                if version is None:
-                    await migrate(connection, schema_text())
-                elif version != schema_version():
-                    raise BadConfig(
-                        f"the database has schema version {version}, this recio has {schema_version()}: start the daemon of"
-                        " this version once, then import; nothing was changed"
-                    )
+                await ensure_schema(connection)
                 await imported.alone(connection)
                 before = await imported.known(connection, mode)
                 whole = Harvest(sources=harvest.sources, refused=harvest.refused, settings=harvest.settings)

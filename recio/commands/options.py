@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from datetime import UTC, datetime
 from pathlib import Path
 
 from recio.errors import BadConfig
@@ -34,6 +35,21 @@ def some_words(text: str) -> str:
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
     return text
+
+
+def moment(text: str) -> datetime:
+    """2026-11-01 is its first instant in UTC; a time of day needs its zone. Raises ArgumentTypeError."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no day or time: write 2026-11-01 or 2026-11-01T15:00Z"
+        ) from None
+    if found.tzinfo is not None:
+        return found.astimezone(UTC)
+    if len(text) > len("2026-11-01"):
+        raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {text}Z for UTC")
+    return found.replace(tzinfo=UTC)
 
 
 def price_option(name: str, text: str) -> Price:

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, dsn_of
+from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, daemon_runs, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
-from recio.db import empirical_models, general_ledger, identity
+from recio.db import audit_trail, empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
-from recio.db.migrations import migrate, schema_text, version_of
 from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
+from recio.db.schema import ensure_schema
 from recio.db.trade_store import Writer
 from recio.errors import BadConfig
 from recio.rules.account.limits import LimitsInForce
@@ -73,25 +73,34 @@ async def prepared_dsn(config: Config, database: str) -> AsyncGenerator[str]:
 async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[Owned]:
     """A pool on a database whose schema is ours, whose identity is ours, and that no one else drives."""
     async with (
-        advisory_lock(dsn, ACCOUNT_LOCK) as lock,
+        advisory_lock(config.database.direct_dsn.get_secret_value() or dsn, ACCOUNT_LOCK) as lock,
         open_pool(dsn, application_name="recio", min_size=2, max_size=7) as pool,
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():
+            await _refuse_two_databases(pool)
             await _bring_up(config, venue, pool)
             owned = await _begin_run(config, venue, pool, lock)
         yield owned
 
 
+async def _refuse_two_databases(pool: asyncpg.Pool[asyncpg.Record]) -> None:
+    """A lock in one database keeps nobody out of another."""
+    async with transaction(pool) as connection:
+        if not await daemon_runs(connection):
+            raise BadConfig(
+                "database.dsn and database.direct_dsn lead to different databases: the lock that was taken over the one is not"
+                " to be seen over the other"
+            )
+
+
 async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record]) -> None:
     """The present schema, a ledger that is proven, and nobody who stopped us; a database of others stays as it was."""
     async with transaction(pool) as connection:
-        found = await version_of(connection)
-        now = await migrate(connection, schema_text())
-        if found not in (None, now):
-            log.info("database carried over", from_version=found, to_version=now)
+        await ensure_schema(connection)
         await _claim(config, venue, connection)
         await general_ledger.prove(connection)
+        await audit_trail.keep_checkpoint(connection)
         await refuse_stopped(connection)
         reached(CrashPoint.SCHEMA_BEFORE_COMMIT)
     reached(CrashPoint.SCHEMA_COMMITTED)
@@ -107,7 +116,7 @@ async def _begin_run(
     async with transaction(pool) as connection:
         mine = await _claim(config, venue, connection)
         reached(CrashPoint.IDENTITY_CLAIMED)
-        fencing = await identity.begin_run(connection)
+        fencing = await identity.begin_run(connection, config.every_setting())
         limits = await put_in_force(connection, fencing, config.risk)
         strategies = await _strategies(connection, config)
         reached(CrashPoint.RUN_BEFORE_COMMIT)

@@ -5,6 +5,7 @@ It never changes or removes a posting, and a difference is refused, never evened
 
 from __future__ import annotations
 
+from recio.db.audit_trail import prove_chain
 from recio.db.connection import Connection
 from recio.errors import Fatal
 from recio.units import FillId, Money, Ticker, money_of
@@ -26,11 +27,10 @@ _FEES_DIFFER = """
     ) AS e ON true
     WHERE e.amount IS DISTINCT FROM f.fee LIMIT 1
 """
-_BREAK = "SELECT audit_log_breaks_at(0)"
 _COUNTER = "SELECT counter_that_differs()"
 _NO_LIMIT = "SET LOCAL statement_timeout = 0"
 PROOF_LIMIT = 300.0
-"""Host seconds that the proof at start may take; the whole audit log is read."""
+"""Host seconds that each statement of the proof may take."""
 
 
 async def post_fill(connection: Connection, fill_id: FillId) -> bool:
@@ -48,15 +48,13 @@ async def balance(connection: Connection, account: str) -> Money:
     return money_of(await connection.fetchval(_BALANCE, account))
 
 
-async def prove(connection: Connection) -> None:
-    """Raises Fatal if the chain of the audit log is broken, or ledger or counters do not hold what the fills say."""
+async def prove(connection: Connection, *, whole: bool = False) -> None:
+    """Raises Fatal if the chain of the audit log is broken, or ledger or counters do not hold what the fills say.
+
+    The chain is read from the last checkpoint on, and from its first row where `whole`.
+    """
     await connection.execute(_NO_LIMIT)
-    broken: int | None = await connection.fetchval(_BREAK, timeout=PROOF_LIMIT)
-    if broken is not None:
-        raise Fatal(
-            f"the audit log was altered: the seal of row {broken} does not fit, so that row or one before it was"
-            " changed or removed: restore a backup from before"
-        )
+    await prove_chain(connection, whole=whole)
     total = money_of(await connection.fetchval(_TOTAL, timeout=PROOF_LIMIT))
     if total != 0:
         raise Fatal(

@@ -22,10 +22,6 @@ _SET = """
     SELECT $1, $2, $3, $4, $5, max(trade_id) FROM trades
     ON CONFLICT (cause) WHERE cleared_at IS NULL DO NOTHING RETURNING halt_id
 """
-_IN_OLD_WORDS = """
-    SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = 'halts'::regclass AND attname = 'brake')
-"""
-"""Versions 7 to 12 call a halt's level and resolution so."""
 _CLEAR_SOME = (
     "UPDATE halts SET cleared_at = $1, cleared_by = $2 WHERE cleared_at IS NULL AND cause = ANY($3::text[])"
 )
@@ -49,16 +45,6 @@ async def set_halt(connection: Connection, halt: Halt) -> bool:
     return None is not await connection.fetchval(
         _SET, halt.level.value, halt.cause, halt.since, halt.by, halt.resolution
     )
-
-
-async def set_in_any_version(connection: Connection, halt: Halt) -> bool:
-    """The same on a database that is still to be carried over: a halt must not wait for an upgrade."""
-    if await connection.fetchval(_IN_OLD_WORDS):
-        statement = _SET.replace("level", "brake").replace("resolution", "way_out")
-        return None is not await connection.fetchval(
-            statement, halt.level.value, halt.cause, halt.since, halt.by, halt.resolution
-        )
-    return await set_halt(connection, halt)
 
 
 async def clear(connection: Connection, causes: Sequence[str], at: datetime, by: str) -> None:

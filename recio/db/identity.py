@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from recio import __version__
@@ -15,8 +16,8 @@ _CLAIM = """
     INSERT INTO identity (mode, environment, account, tag) VALUES ($1, $2, $3, $4)
     ON CONFLICT (only_row) DO NOTHING
 """
-_LIVE = "INSERT INTO runs (version, pid) VALUES ($1, $2) RETURNING fencing"
-_TAG_BYTES = 4
+_LIVE = "INSERT INTO runs (version, pid, settings) VALUES ($1, $2, $3) RETURNING fencing"
+TAG_BYTES = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,20 +31,25 @@ class Identity:
 
 async def claim(connection: Connection, mode: str, environment: str, account: str) -> Identity:
     """Take a new database for this account, or check that it is ours. Raises BadConfig if it is not."""
-    await connection.execute(_CLAIM, mode, environment, account, secrets.token_hex(_TAG_BYTES))
-    row = await connection.fetchrow(_READ)
-    if row is None:
-        raise BadConfig("the database has no identity row; it was tampered with: restore a backup")
-    found = (row["mode"], row["environment"], row["account"])
-    if found != (mode, environment, account):
+    await connection.execute(_CLAIM, mode, environment, account, secrets.token_hex(TAG_BYTES))
+    mine = await bound_to(connection)
+    if (mine.mode, mine.environment, mine.account) != (mode, environment, account):
         raise BadConfig(
-            f"this database belongs to mode {found[0]}, environment {found[1]}, account {found[2]};"
+            f"this database belongs to mode {mine.mode}, environment {mine.environment}, account {mine.account};"
             f" the config says mode {mode}, environment {environment}, account {account}:"
             " use another data_dir or database.dsn"
         )
-    return Identity(mode=mode, environment=environment, account=account, tag=row["tag"])
+    return mine
 
 
-async def begin_run(connection: Connection) -> int:
-    """Register this start; the number returned goes into every order that this run writes."""
-    return await connection.fetchval(_LIVE, __version__, os.getpid())
+async def bound_to(connection: Connection) -> Identity:
+    """Whose the database is. Raises BadConfig for one that belongs to nobody."""
+    row = await connection.fetchrow(_READ)
+    if row is None:
+        raise BadConfig("the database has no identity row; it was tampered with: restore a backup")
+    return Identity(**row)
+
+
+async def begin_run(connection: Connection, settings: Mapping[str, object] | None = None) -> int:
+    """Register this start with its settings; the number returned goes into every order that this run writes."""
+    return await connection.fetchval(_LIVE, __version__, os.getpid(), dict(settings or {}))

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 import asyncpg
-from asyncpg.exceptions import InvalidSQLStatementNameError
 
 from recio.db.connection import ACQUIRE_LIMIT, Connection
-from recio.db.pool import CLOSE_LIMIT, transient_faults
+from recio.db.pool import CLOSE_LIMIT, is_behind_pooler, transient_faults
 from recio.errors import Transient
 
 if TYPE_CHECKING:
@@ -41,10 +40,17 @@ class Asks(Protocol):
 @dataclass(frozen=True, slots=True)
 class OwnConnection:
     connection: Connection
+    is_pooled: bool = False
     _prepared: dict[str, Statement] = field(default_factory=dict[str, Statement])
 
     async def prepare(self, *queries: str) -> None:
-        """So that not even the first use of these costs more than one round trip."""
+        """So that not even the first use of these costs more than one round trip.
+
+        Behind a pooler each costs two: the next transaction may be on a session that never heard of the statement, or knows
+        another by its name.
+        """
+        if self.is_pooled:
+            return
         with transient_faults():
             for query in queries:
                 self._prepared[query] = await self.connection.prepare(query, name=f"recio_{next(_numbers)}")
@@ -57,11 +63,7 @@ class OwnConnection:
         with transient_faults(), anyio.CancelScope(shield=True):
             statement = self._prepared.get(query)
             if statement is not None:
-                try:
-                    return await statement.fetchrow(*values)
-                except InvalidSQLStatementNameError:
-                    # A pooler gave us another server connection, which never heard of it: nothing was done.
-                    del self._prepared[query]
+                return await statement.fetchrow(*values)
             return await self.connection.fetchrow(query, *values)
 
     @asynccontextmanager
@@ -78,7 +80,7 @@ async def own_connection(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[O
     with transient_faults():
         connection = await pool.acquire(timeout=ACQUIRE_LIMIT)
     try:
-        yield OwnConnection(connection)
+        yield OwnConnection(connection, is_behind_pooler(pool))
     finally:
         # A connection that is lost cannot be given back in order, which is no fault of whoever is ending here.
         with suppress(Transient), anyio.move_on_after(CLOSE_LIMIT, shield=True), transient_faults():

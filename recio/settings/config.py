@@ -40,6 +40,8 @@ from recio.settings.trading import EntrySection, ExitSection, ModelSection
 from recio.settings.units import ZERO, shown
 from recio.settings.venue import Environment, KalshiSection, MarketSection, Mode
 
+_SECRET = ("dsn", "direct_dsn", "key_id", "key_path")
+
 
 class Config(Section):
     """The whole of recio.toml."""
@@ -103,6 +105,14 @@ class Config(Section):
         own = self.strategies[name]
         return self.model_copy(update={"entry": own.entry, "exit": own.exit, "model": own.model})
 
+    def every_setting(self) -> dict[str, object]:
+        """Every setting by section.key as JSON has it, without DSN and key."""
+        return {
+            name: value
+            for name, value in _flat(self.model_dump(mode="json"))
+            if name.rpartition(".")[2] not in _SECRET
+        }
+
     @property
     def series(self) -> dict[str, str]:
         """Every series that is traded, with its symbol."""
@@ -121,6 +131,14 @@ class Config(Section):
                 if not getattr(self.kalshi, name):
                     raise ValueError(f'kalshi.{name} is empty: mode "live" needs the API key Kalshi gave you')
         return self
+
+
+def _flat(table: dict[str, Any], above: str = "") -> Iterator[tuple[str, object]]:
+    for name, value in table.items():
+        if isinstance(value, dict):
+            yield from _flat(cast("dict[str, Any]", value), f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def load(path: Path) -> Config:
@@ -177,7 +195,7 @@ def _fault(detail: ErrorDetails, table: dict[str, Any]) -> str:
         return f"{name}: {message}" if keys else message
     if detail["type"] == "missing":
         return f"{name} {message}"
-    written = "(hidden)" if keys[-1] == "dsn" or "PRIVATE KEY" in str(value) else shown(value)
+    written = "(hidden)" if keys[-1] in ("dsn", "direct_dsn") or "PRIVATE KEY" in str(value) else shown(value)
     if detail["type"] == ZERO:
         return f"{name} = {written} {message}"
     return f"{name} = {written} is refused: {message}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from recio.settings.addresses import checked_dsn
 from recio.settings.section import Section
@@ -14,12 +14,21 @@ from recio.settings.units import Count, Port, Seconds
 
 class DatabaseSection(Section):
     dsn: SecretStr = SecretStr("")
+    direct_dsn: SecretStr = SecretStr("")
 
-    @field_validator("dsn")
+    @field_validator("dsn", "direct_dsn")
     @classmethod
     def as_the_driver_takes_it(cls, value: SecretStr) -> SecretStr:
         checked_dsn(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def of_one_database(self) -> DatabaseSection:
+        if self.direct_dsn.get_secret_value() and not self.dsn.get_secret_value():
+            raise ValueError(
+                "database.direct_dsn goes around the pooler of database.dsn, which is empty: write that one too"
+            )
+        return self
 
 
 class HealthSection(Section):

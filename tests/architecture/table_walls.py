@@ -17,8 +17,10 @@ from tests.architecture.source_tree import Fault, Module, Tree, Wall, defined_by
 
 SCHEMA = "schema.sql"
 WRITING_ROOMS = {"tasks", "commands", "daemon"}
-MIGRATIONS = "recio.db.migrations"
+MIGRATIONS = "recio.db.schema"
 TWO_WRITERS = {
+    "audit_log": "what people and watchers do is logged by triggers, in the transaction of whoever does it",
+    "identity": "a start claims an empty database; a restore draws a new tag, before any daemon may start on it",
     "halts": "the failure detector halts by itself; a person halts and resumes, also while no daemon runs",
 }
 """Tables with more than one declared writer, and why."""

@@ -6,7 +6,6 @@ import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
@@ -16,9 +15,6 @@ from hypothesis import strategies as st
 
 from recio.db import audit_log, general_ledger, trade_store
 from recio.db.connection import transaction
-from recio.db.embedded import EmbeddedServer
-from recio.db.migrations import migrate, schema_text
-from recio.db.pool import open_pool
 from recio.errors import Fatal
 from recio.exchange_sim.engine.account import Account, Position, apply_fill, settle
 from recio.messages.account import FillSeen, SettlementSeen
@@ -26,7 +22,6 @@ from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, 
 from tests.builders import EVENT, NOW, TICKER
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
-FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
 TRANSACTION = "INSERT INTO ledger_transactions (at, kind, ticker, fill_id) VALUES ($1, 'fill', $2, $3) RETURNING transaction_id"
 FILL = """
     INSERT INTO fills VALUES ($1, 'v', $2, 'bid', 0.52, 10, 0.1748, true, $3)
@@ -213,25 +208,6 @@ def _venue_cash(matches: list[Match], result: Side | None) -> int:
     if result is not None:
         settle(account, position, result=result.value, now_ms=2)
     return account.cash[0]
-
-
-async def test_an_older_database_with_fills_and_a_settlement_arrives_balanced(postgres: EmbeddedServer):
-    async with open_pool(await postgres.ensure_database("before_the_ledger"), application_name="t") as old:
-        async with transaction(old) as connection:
-            await migrate(connection, FIRST_SCHEMA, ())
-            await connection.execute(FILL, "f1", TICKER, NOW)
-            await connection.execute(FILL, "f2", TICKER, NOW)
-            await connection.execute("INSERT INTO settlements VALUES ($1, 'yes', $2, 2000)", TICKER, NOW)
-        for _ in range(2):
-            async with transaction(old) as connection:
-                await migrate(connection, schema_text())
-                await general_ledger.prove(connection)
-        assert await amounts(old) == {
-            "cash": 20_000_000 - 10_400_000 - 349_600,
-            "contracts": 0,
-            "fees": 349_600,
-            "realised_pnl": 10_400_000,
-        }
 
 
 async def test_an_altered_audit_log_row_stops_the_start_and_is_named(pool: Pool):

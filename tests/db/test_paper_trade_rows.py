@@ -1,10 +1,8 @@
-"""Shadow trades are sold once, scored by what they brought, and live through an update of the schema."""
+"""Shadow trades are sold once and scored by what they brought."""
 
 from __future__ import annotations
 
 from datetime import timedelta
-from decimal import Decimal
-from pathlib import Path
 from typing import TypeAlias
 
 import asyncpg
@@ -12,26 +10,13 @@ import pytest
 
 from recio.db import paper_trades
 from recio.db.connection import Connection, transaction
-from recio.db.embedded import EmbeddedServer
-from recio.db.migrations import STEPS, migrate, schema_text
-from recio.db.pool import open_pool
 from recio.messages.decisions import OpenIntent
 from recio.paper.rows import PaperFill
 from recio.units import Money, Price, Quantity, Side, TradeId
 from tests.builders import EVENT, NOW, TICKER
-from tests.db.test_pool_and_schema import describe
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 BOUGHT = PaperFill(quantity=Quantity(1_000), value=Money(5_000_000), fees=Money(175_000))
-SCHEMA_12 = (Path(__file__).parent / "schema_v12.sql").read_text(encoding="utf-8")
-BEFORE_EXITS = """
-    ALTER TABLE shadow_trades DROP COLUMN sold, DROP COLUMN proceeds, DROP COLUMN sold_at;
-    DROP INDEX IF EXISTS shadow_trades_one_held_per_market;
-    CREATE UNIQUE INDEX shadow_trades_one_live_per_market
-        ON shadow_trades (strategy, ticker) WHERE result IS NULL AND quantity > 0;
-    DELETE FROM schema_version;
-    INSERT INTO schema_version (version, name) VALUES (11, 'shadows, and trades that a person asks for');
-"""
 
 
 def an_intent(side: Side = Side.YES) -> OpenIntent:
@@ -130,25 +115,3 @@ async def test_a_score_counts_a_sale_by_what_it_brought_and_its_chance_by_how_th
     assert (early.trades, early.won, early.brier) == (1, 1, None)
     assert early.pnl == late.pnl == 6_000_000 - 5_000_000 - 185_000
     assert late.brier == pytest.approx(0.64)
-
-
-async def test_shadow_trades_of_the_schema_before_are_held_as_they_were(pool: Pool, postgres: EmbeddedServer):
-    dsn = await postgres.ensure_database("before_exits")
-    async with open_pool(dsn, application_name="t") as old:
-        async with transaction(old) as connection:
-            await migrate(connection, SCHEMA_12, ())
-            await connection.execute(BEFORE_EXITS)
-            await connection.execute(
-                "INSERT INTO shadow_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, chance, why,"
-                " decided_at, closes_at) VALUES ('bold', $1, $2, 'yes', 10, 5, 0.175, 0.8, 'w', $3, $4)",
-                TICKER,
-                EVENT,
-                NOW,
-                NOW + timedelta(minutes=10),
-            )
-        async with transaction(old) as connection:
-            assert await migrate(connection, schema_text()) == max(step.version for step in STEPS)
-            (found,) = await paper_trades.counted(connection, NOW)
-        assert (found.held, found.sold, found.sold_at) == (1_000, 0, None)
-        assert await describe(old) == await describe(pool)
-        assert await old.fetchval("SELECT fees FROM paper_trades") == Decimal("0.175")

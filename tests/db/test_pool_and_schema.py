@@ -1,11 +1,10 @@
-"""The pool, the lock, the identity and the migrations, on a real server."""
+"""The pool, the lock and the identity, on a real server."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
 import anyio
@@ -17,31 +16,13 @@ from anyio.abc import ByteStream
 from recio.db import halts, identity
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
-from recio.db.migrations import STEPS, Migration, migrate, schema_text, schema_version
 from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, starting_faults, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.messages.controls import Halt, HaltLevel
 from tests.builders import NOW
 
-DESCRIBE = """
-    SELECT concat_ws(' ', 'column', table_name, column_name, data_type, numeric_precision, numeric_scale, is_nullable,
-        column_default, is_identity, col_description(table_name::regclass, ordinal_position::integer))
-    FROM information_schema.columns WHERE table_schema = 'public'
-    UNION ALL SELECT concat_ws(' ', 'constraint', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
-    WHERE connamespace = 'public'::regnamespace
-    UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'
-    UNION ALL SELECT concat_ws(' ', tgenabled, pg_get_triggerdef(oid)) FROM pg_trigger WHERE NOT tgisinternal
-    UNION ALL SELECT viewname || definition FROM pg_views WHERE schemaname = 'public'
-    UNION ALL SELECT 'sequence ' || sequencename FROM pg_sequences WHERE schemaname = 'public'
-    UNION ALL SELECT concat_ws(' ', relkind, relname, obj_description(oid, 'pg_class')) FROM pg_class
-    WHERE relnamespace = 'public'::regnamespace
-    UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1
-"""
 _words = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
 REFUSAL = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
-NEXT = schema_version() + 1
-FIRST_SCHEMA = (Path(__file__).parent / "schema_v1.sql").read_text(encoding="utf-8")
-OLD_AUDIT_ROW = "INSERT INTO journal (at, kind, detail) VALUES ($1, $2, '{}')"
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
@@ -54,7 +35,7 @@ def over_tcp(dsn: str, port: int) -> str:
 @asynccontextmanager
 async def relay(
     server: EmbeddedServer, refused: bytes | None = None
-) -> AsyncIterator[tuple[int, anyio.Event]]:
+) -> AsyncGenerator[tuple[int, anyio.Event]]:
     """A network in front of the server: it can fall silent, or refuse a setting as a pooler does."""
     silence = anyio.Event()
 
@@ -81,66 +62,6 @@ async def relay(
         group.start_soon(listener.serve, serve)
         yield listener.extra(anyio.abc.SocketAttribute.local_port), silence
         group.cancel_scope.cancel()
-
-
-async def describe(pool: Pool) -> list[str]:
-    return [row[0] for row in await pool.fetch(DESCRIBE)]
-
-
-async def test_applying_the_schema_twice_changes_nothing(pool: Pool):
-    before = await describe(pool)
-    async with transaction(pool) as connection:
-        await connection.execute(schema_text())
-    assert await describe(pool) == before
-    assert any("orders_one_unproven_per_trade" in line for line in before)
-
-
-async def test_a_database_newer_than_the_code_is_refused_and_left_as_it_is(pool: Pool):
-    await pool.execute("INSERT INTO schema_version (version, name) VALUES (99, 'from the future')")
-    with pytest.raises(BadConfig, match=r"version 99.*knows \d"):
-        async with transaction(pool) as connection:
-            await migrate(connection, schema_text())
-    assert await pool.fetchval("SELECT max(version) FROM schema_version") == 99
-
-
-async def test_an_older_database_takes_each_missing_step_once(pool: Pool):
-    steps = (
-        Migration(version=NEXT, name="two", sql="CREATE TABLE two (x int)"),
-        Migration(version=NEXT + 1, name="three", sql="CREATE TABLE three (x int)"),
-    )
-    for _ in range(2):
-        async with transaction(pool) as connection:
-            assert await migrate(connection, schema_text(), steps) == NEXT + 1
-    assert await pool.fetchval("SELECT count(*) FROM schema_version") == 3
-
-
-async def test_a_database_of_the_first_version_becomes_the_present_schema(
-    pool: Pool, postgres: EmbeddedServer
-):
-    dsn = await postgres.ensure_database("first_version")
-    async with open_pool(dsn, application_name="t") as old:
-        async with transaction(old) as connection:
-            await migrate(connection, FIRST_SCHEMA, ())
-            for kind in ("one", "two", "three"):
-                await connection.execute(OLD_AUDIT_ROW, NOW, kind)
-        assert await describe(old) != await describe(pool)
-        async with transaction(old) as connection:
-            await migrate(connection, schema_text())
-        assert await describe(old) == await describe(pool)
-        assert await old.fetchval("SELECT count(*) FROM schema_version") == 1 + len(STEPS)
-        assert await old.fetchval("SELECT count(*) FROM audit_log") == 3
-        assert await old.fetchval("SELECT audit_log_breaks_at(0)") is None
-
-
-async def test_a_step_that_fails_leaves_the_database_as_it_was(pool: Pool):
-    steps = (
-        Migration(version=NEXT, name="two", sql="CREATE TABLE two (x int)"),
-        Migration(version=NEXT + 1, name="three", sql="nonsense"),
-    )
-    with pytest.raises(asyncpg.PostgresSyntaxError):
-        async with transaction(pool) as connection:
-            await migrate(connection, schema_text(), steps)
-    assert await pool.fetchval("SELECT to_regclass('two')") is None
 
 
 async def test_a_database_keeps_its_mode_environment_and_account(pool: Pool):
@@ -243,30 +164,6 @@ async def test_our_own_mistakes_are_not_taken_for_faults_that_pass(pool: Pool):
     with pytest.raises(Transient, match="closed"), transient_faults():
         await pool.close()
         await pool.fetchval("SELECT 1")
-
-
-async def test_a_database_with_tables_of_another_program_is_refused_untouched(postgres: EmbeddedServer):
-    dsn = await postgres.ensure_database("strangers")
-    async with open_pool(dsn, application_name="t") as pool:
-        await pool.execute("CREATE TABLE orders (x int)")
-        with pytest.raises(BadConfig, match=r"did not make \(orders\).*a database of its own"):
-            async with transaction(pool) as connection:
-                await migrate(connection, schema_text())
-        tables = await pool.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
-        assert [row["tablename"] for row in tables] == ["orders"]
-
-
-async def test_two_that_migrate_at_once_apply_each_step_once(pool: Pool):
-    step = Migration(version=NEXT, name="two", sql="CREATE TABLE two (x int)")
-
-    async def bring_up() -> None:
-        async with transaction(pool) as connection:
-            assert await migrate(connection, schema_text(), (step,)) == NEXT
-
-    async with anyio.create_task_group() as group:
-        group.start_soon(bring_up)
-        group.start_soon(bring_up)
-    assert await pool.fetchval("SELECT count(*) FROM schema_version WHERE version = $1", NEXT) == 1
 
 
 async def test_losing_the_locks_connection_is_noticed(database_dsn: str, pool: Pool):

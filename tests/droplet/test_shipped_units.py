@@ -32,7 +32,10 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
     program = shutil.which("true")
     for unit in (*UNITS.glob("*.service"), *UNITS.glob("*.timer")):
         text = re.sub(
-            r"^(ExecStart=)\S+", rf"\g<1>{program}", unit.read_text(encoding="utf-8"), flags=re.MULTILINE
+            r"^(ExecStart=|ExecStartPre=\+)\S+",
+            rf"\g<1>{program}",
+            unit.read_text(encoding="utf-8"),
+            flags=re.MULTILINE,
         )
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
     names = [
@@ -47,6 +50,8 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
             "recio-parity@one.timer",
         )
     ]
+    names += [tmp_path / f"recio-{each}.service" for each in ("backup", "drill", "stream")]
+    names += [tmp_path / f"recio-{each}.timer" for each in ("backup", "drill")]
     done = analysed("verify", "--man=no", *map(str, names))
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 

@@ -870,7 +870,7 @@ FENCES = (
     _guard(
         "a database belongs to one account",
         "recio/db/identity.py",
-        "if found != (mode, environment, account):",
+        "if (mine.mode, mine.environment, mine.account) != (mode, environment, account):",
         "if False:",
         "tests/db/test_pool_and_schema.py",
     ),

@@ -140,18 +140,6 @@ async def test_an_exit_that_was_decided_too_long_ago_is_refused_and_a_fresh_one_
         assert (command.price, command.client_order_id.endswith("-exit-1")) == (Price(3000), True)
 
 
-async def test_statements_that_a_server_connection_never_heard_of_are_asked_anew(
-    pool: asyncpg.Pool[asyncpg.Record],
-):
-    async with own_connection(pool) as own:
-        await own.prepare("SELECT $1::int AS x")
-        await own.connection.execute("DEALLOCATE ALL")
-        for number in (1, 2):
-            row = await own.fetchrow("SELECT $1::int AS x", number)
-            assert row is not None
-            assert row["x"] == number
-
-
 async def test_an_own_connection_that_is_cut_is_a_passing_fault_and_the_next_one_works(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

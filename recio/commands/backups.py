@@ -1,0 +1,231 @@
+"""`recio backup`, `recio restore` and `recio drill`: backups that were restored; none of them changes a row that the daemon wrote."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import anyio
+
+from recio.commands.event_loop import to_the_end
+from recio.commands.installation import Installation, add_installation, find_installation
+from recio.commands.options import moment, positive
+from recio.daemon.database import dsn_in_use
+from recio.db import backup_rows, identity
+from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
+from recio.db.client_programs import Client
+from recio.db.connection import transaction
+from recio.db.placement import installed_binaries
+from recio.db.pool import open_pool
+from recio.db.restores import Head, head, lost, proven, restored
+from recio.db.wal_stream import follow
+from recio.errors import BadConfig, ExitCode, Fatal
+from recio.settings.files import MARKER
+
+NAME = "recio backup"
+
+
+def add_options(name: str, parser: argparse.ArgumentParser) -> None:
+    {"backup": _add_backup, "restore": _add_restore, "drill": _add_drill}[name](parser)
+
+
+def _add_backup(parser: argparse.ArgumentParser) -> None:
+    add_installation(parser)
+    _add_folder(parser, "--to")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--kind", type=Kind, choices=list(Kind), help="default: base for the embedded database, else dump"
+    )
+    what.add_argument("--stream", action="store_true", help="follow the changes into it until stopped")
+    what.add_argument(
+        "--check", action="store_true", help="only see that the newest is whole and not too old"
+    )
+    parser.add_argument(
+        "--keep", type=positive, default=7, metavar="N", help="remove none of the newest N (7)"
+    )
+    parser.add_argument(
+        "--keep-days", type=positive, default=30, metavar="N", help="remove what is older (30)"
+    )
+    parser.add_argument(
+        "--max-age-hours", type=positive, default=26, metavar="N", help="of --check: too old (26)"
+    )
+    parser.set_defaults(command=_backup)
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    _add_folder(parser, "--from")
+    parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="the new data directory")
+    parser.add_argument("--at", type=moment, metavar="TIME", help="as it was then; default: the last instant")
+    parser.set_defaults(command=_restore)
+
+
+def _add_drill(parser: argparse.ArgumentParser) -> None:
+    add_installation(parser)
+    _add_folder(parser, "--from")
+    parser.set_defaults(command=_drill)
+
+
+def _add_folder(parser: argparse.ArgumentParser, option: str) -> None:
+    parser.add_argument(
+        option, dest="folder", type=Path, required=True, metavar="DIR", help="the folder of the backups"
+    )
+
+
+# --- backup ----------------------------------------------------------------------------------------------------
+
+
+def _backup(options: argparse.Namespace) -> ExitCode:
+    folder: Path = options.folder.expanduser().absolute()
+    if options.check:
+        return check(folder, timedelta(hours=options.max_age_hours))
+    place = find_installation(options)
+    if options.stream:
+        return to_the_end(lambda: stream(place, folder), lambda: "what was received is kept")
+    kind = options.kind or (Kind.DUMP if place.dsn else Kind.BASE)
+    return to_the_end(
+        lambda: backup(place, folder, kind, options.keep, options.keep_days),
+        lambda: "a backup is there whole or not at all",
+    )
+
+
+@asynccontextmanager
+async def _client(place: Installation) -> AsyncGenerator[Client]:
+    async with dsn_in_use(place.data_dir, place.dsn) as dsn:
+        yield Client(dsn=dsn, programs=installed_binaries() / "bin")
+
+
+async def backup(place: Installation, folder: Path, kind: Kind, keep: int, days: int) -> ExitCode:
+    """One backup with its row, and the old ones removed; says what was made."""
+    async with _client(place) as client, open_pool(client.dsn, application_name=NAME) as pool:
+        started = datetime.now(UTC)
+        try:
+            made = await take(client, folder, kind, started)
+        except Fatal as error:
+            async with transaction(pool) as connection:
+                now = datetime.now(UTC)
+                await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, str(error))
+            raise
+        async with transaction(pool) as connection:
+            await backup_rows.note_backup(
+                connection, kind, str(made.folder), started, made.finished_at, made.bytes
+            )
+    print(f"{made.folder}: {kind}, {made.bytes:,} bytes")
+    for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
+        print(f"removed {old.folder}, which was older than {days} days")
+    return ExitCode.OK
+
+
+async def stream(place: Installation, folder: Path) -> ExitCode:
+    async with _client(place) as client:
+        print(f"following into {wal_of(folder)}", flush=True)
+        await follow(client, wal_of(folder))
+    return ExitCode.OK
+
+
+def check(folder: Path, oldest: timedelta) -> ExitCode:
+    """Raises Fatal where the newest backup is damaged or too old."""
+    newest = _newest(folder)
+    check_sums(newest)
+    age = datetime.now(UTC) - newest.finished_at
+    if age > oldest:
+        raise Fatal(
+            f"the newest backup of {folder} is {age / timedelta(hours=1):.1f} hours old, more than"
+            f" {oldest / timedelta(hours=1):.0f}: see why `recio backup` did not run",
+            ExitCode.TEMPORARY,
+        )
+    print(f"{newest.folder} is whole, {age / timedelta(hours=1):.1f} hours old")
+    return ExitCode.OK
+
+
+def _newest(folder: Path, at: datetime | None = None) -> Backup:
+    """The newest that reaches `at`. Raises BadConfig."""
+    found = [
+        each
+        for each in backups_in(folder)
+        if at is None or (each.kind is Kind.BASE and each.finished_at <= at)
+    ]
+    if not found:
+        reach = f" from before {at:%Y-%m-%d %H:%M:%S} UTC that can be followed" if at else ""
+        raise BadConfig(f"{folder} has no backup{reach}")
+    return found[-1]
+
+
+# --- restore and drill --------------------------------------------------------------------------------------------
+
+
+def _restore(options: argparse.Namespace) -> ExitCode:
+    return to_the_end(
+        lambda: restore(
+            options.folder.expanduser().absolute(), options.into.expanduser().absolute(), options.at
+        ),
+        lambda: f"{options.into} is not whole: remove it",
+    )
+
+
+async def restore(folder: Path, into: Path, at: datetime | None) -> ExitCode:
+    """A data directory that a daemon may start on, proven, under a new tag; says what is not in it."""
+    chosen = _newest(folder, at)
+    print(f"restoring {chosen.folder}", file=sys.stderr)
+    async with restored(chosen, wal_of(folder), into, at) as (_, dsn):
+        newest = await proven(dsn)
+        async with open_pool(dsn, application_name="recio restore") as pool, transaction(pool) as connection:
+            bound = await identity.bound_to(connection)
+            tag = await backup_rows.begin_anew(
+                connection, str(chosen.folder), at, newest and newest.at, datetime.now(UTC)
+            )
+    marker = json.dumps({"mode": bound.mode, "environment": bound.environment})
+    await anyio.Path(into / MARKER).write_text(f"{marker}\n", encoding="utf-8")
+    print(f"{into} is whole and proven; its newest audit row is {_when(newest)}")
+    print(
+        f'client order ids begin with recio-{tag} from now on; set data_dir = "{into}" and start the daemon:'
+    )
+    print("it asks the venue for orders, fills and positions since, before it decides anything")
+    return ExitCode.OK
+
+
+def _when(newest: Head | None) -> str:
+    return "none" if newest is None else f"{newest.seq} of {newest.at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _drill(options: argparse.Namespace) -> ExitCode:
+    place = find_installation(options)
+    folder = options.folder.expanduser().absolute()
+    return to_the_end(lambda: drill(place, folder), lambda: "the drill was not finished: it proves nothing")
+
+
+async def drill(place: Installation, folder: Path) -> ExitCode:
+    """Restores the newest backup into a server of its own, proves it and compares it; its row says how it went."""
+    at, begun = datetime.now(UTC), time.monotonic()
+    chosen = _newest(folder)
+    scratch = Path(tempfile.mkdtemp(prefix="recio-drill-"))
+    await anyio.Path(scratch).chmod(0o711)
+    async with _client(place) as client, open_pool(client.dsn, application_name="recio drill") as pool:
+        async with transaction(pool) as connection:
+            before = await head(connection)
+        try:
+            async with restored(chosen, wal_of(folder), scratch / "data") as (_, dsn):
+                found = await proven(dsn)
+            took = time.monotonic() - begun
+            async with transaction(pool) as connection:
+                behind = await lost(connection, before, found)
+                await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
+        except Fatal as error:
+            async with transaction(pool) as connection:
+                took = time.monotonic() - begun
+                await backup_rows.note_drill(connection, str(chosen.folder), at, took, None, str(error))
+            raise Fatal(f"the drill failed: {error}", ExitCode.DATA) from error
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+    print(f"{chosen.folder} was restored and proven; newest audit row {_when(found)}")
+    print(
+        f"RTO {took:.1f} s until proven, RPO {behind:.1f} s: so much of the live database's past was not in it"
+    )
+    return ExitCode.OK

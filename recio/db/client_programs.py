@@ -1,0 +1,77 @@
+"""PostgreSQL's client programs, run as ourselves against a DSN; no password ever stands in a command line."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import anyio.to_thread
+
+from recio.db.server_programs import last_words
+from recio.errors import ExitCode, Fatal
+
+LIMIT = 4 * 3600.0
+"""Host seconds that one program may take."""
+_KEPT = ("host", "port", "user", "sslmode", "sslrootcert", "sslcert", "sslkey")
+"""Of the query of a DSN: what libpq understands by the same name as the driver."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Client:
+    dsn: str
+    programs: Path
+    """The folder of pg_dump and the others."""
+
+    @property
+    def database(self) -> str:
+        return unquote(urlsplit(self.dsn).path[1:])
+
+    def connection(self) -> str:
+        """As libpq reads it, without the password."""
+        parts = urlsplit(self.dsn)
+        said = {name: value for name, value in parse_qsl(parts.query) if name in _KEPT}
+        if parts.hostname:
+            said |= {"host": parts.hostname}
+        if parts.port:
+            said |= {"port": str(parts.port)}
+        if parts.username:
+            said |= {"user": unquote(parts.username)}
+        said |= {"dbname": self.database}
+        return " ".join(f"{name}='{_escaped(value)}'" for name, value in said.items())
+
+    def environment(self) -> dict[str, str]:
+        password = unquote(urlsplit(self.dsn).password or "")
+        given = {"PGPASSWORD": password} if password else {}
+        return {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC", "PGPASSFILE": "/dev/null"} | given
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+async def run_client(client: Client, name: str, *arguments: str) -> str:
+    """Raises Fatal with the program's last words."""
+    command = [str(client.programs / name), "--dbname", client.connection(), *arguments]
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            check=False,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT,
+            start_new_session=True,
+            umask=0o077,
+            env=client.environment(),
+        )
+
+    try:
+        done = await anyio.to_thread.run_sync(run)
+    except subprocess.TimeoutExpired as error:
+        raise Fatal(f"{name} did not end within {LIMIT / 3600:.0f} hours", ExitCode.TEMPORARY) from error
+    if done.returncode != 0:
+        raise Fatal(f"{name} failed: {last_words(done.stderr)}", ExitCode.TEMPORARY)
+    return done.stdout

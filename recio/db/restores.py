@@ -1,0 +1,214 @@
+"""Brings a backup back into a cluster of its own and proves what is in it; it never writes to a database that somebody uses."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import shutil
+import tarfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import asyncpg
+
+from recio.db import general_ledger
+from recio.db.backups import DUMP, MANIFEST, Backup, Kind, check_sums
+from recio.db.client_programs import Client, run_client
+from recio.db.connection import Connection, transaction
+from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
+from recio.db.placement import place
+from recio.db.pool import open_pool
+from recio.db.schema import ensure_schema
+from recio.db.server_programs import last_words, run_program, tail
+from recio.errors import BadConfig, ExitCode, Fatal
+
+RECOVERY_LIMIT = 3600.0
+RECOVERY_POLL = 0.1
+_RECOVERY = ("restore_command", "recovery_target_time", "recovery_target_action")
+_HEAD = "SELECT seq, at, seal FROM audit_log ORDER BY seq DESC LIMIT 1"
+_SEAL = "SELECT seal FROM audit_log WHERE seq = $1"
+_NOT_VALID = "SELECT conrelid::regclass || '.' || conname FROM pg_constraint WHERE NOT convalidated LIMIT 1"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """The newest row of an audit log."""
+
+    seq: int
+    at: datetime
+    seal: bytes
+
+
+@asynccontextmanager
+async def restored(
+    backup: Backup, wal: Path | None, root: Path, at: datetime | None = None
+) -> AsyncGenerator[tuple[EmbeddedServer, str]]:
+    """The server of a new data directory with what the backup holds, and the DSN of the database in it.
+
+    `wal` is the stream of changes, followed to its end or to `at`. Raises Fatal for a backup that is damaged, and
+    BadConfig for a directory that is not empty.
+    """
+    await anyio.to_thread.run_sync(_refuse_used, root)
+    await anyio.to_thread.run_sync(check_sums, backup)
+    if backup.kind is Kind.DUMP:
+        if at is not None:
+            raise BadConfig("a dump is restored as it is: only a base backup reaches another instant")
+        server = await start_embedded(root)
+    else:
+        await _unpacked(backup, wal, root, at)
+        server = await _recovered(root, at)
+    try:
+        if backup.kind is Kind.DUMP:
+            await _loaded(backup, server)
+        yield server, server.dsn(backup.database)
+    finally:
+        with anyio.CancelScope(shield=True):
+            await stop_embedded(server)
+
+
+def _refuse_used(root: Path) -> None:
+    if root.exists() and any(root.iterdir()):
+        raise BadConfig(f"{root} is not empty: name a folder that is not there yet")
+
+
+async def _loaded(backup: Backup, server: EmbeddedServer) -> None:
+    dsn = await server.ensure_database(backup.database)
+    client = Client(dsn=dsn, programs=server.place.binaries / "bin")
+    try:
+        await run_client(
+            client,
+            "pg_restore",
+            "--no-owner",
+            "--no-privileges",
+            "--exit-on-error",
+            str(backup.folder / DUMP),
+        )
+    except Fatal as error:
+        raise Fatal(f"the backup {backup.folder} cannot be restored: {error}", ExitCode.DATA) from error
+
+
+async def _unpacked(backup: Backup, wal: Path | None, root: Path, at: datetime | None) -> None:
+    """The files of the cluster as they were, verified against their manifest, then what recovery needs."""
+    where = await anyio.to_thread.run_sync(place, root)
+    data = where.data_dir
+    try:
+        await anyio.to_thread.run_sync(_extract, backup, data)
+    except (OSError, EOFError, tarfile.TarError, gzip.BadGzipFile) as error:
+        raise Fatal(f"the backup {backup.folder} cannot be unpacked: {error}", ExitCode.DATA) from error
+    await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
+    verified = await run_program(where, "pg_verifybackup", "--exit-on-error", data.name)
+    if verified.returncode != 0:
+        raise Fatal(f"the backup {backup.folder} is damaged: {last_words(verified.stderr)}", ExitCode.DATA)
+    await anyio.to_thread.run_sync(_follow, data, wal, at)
+    await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
+
+
+def _extract(backup: Backup, data: Path) -> None:
+    data.mkdir(mode=0o700)
+    for name, target in (("base.tar.gz", data), ("pg_wal.tar.gz", data / "pg_wal")):
+        with tarfile.open(backup.folder / name, "r:gz") as archive:
+            archive.extractall(target, filter="data")
+    shutil.copyfile(backup.folder / MANIFEST, data / MANIFEST)
+    # The tar's own filter opens folders up; PostgreSQL wants them to itself.
+    for folder, _, files in os.walk(data):
+        os.chmod(folder, 0o700)
+        for each in files:
+            os.chmod(os.path.join(folder, each), 0o600)
+
+
+def _hand_over(data: Path, account: tuple[int, int] | None) -> None:
+    if account is None:
+        return
+    os.chown(data, *account)
+    for folder, folders, files in os.walk(data):
+        for each in (*folders, *files):
+            os.chown(os.path.join(folder, each), *account)
+
+
+def _follow(data: Path, wal: Path | None, at: datetime | None) -> None:
+    """The stream beside what the backup brought: a file that is unfinished there is as good as it goes."""
+    segments = sorted(wal.glob("[0-9A-F]*")) if wal is not None and wal.is_dir() else []
+    for each in segments:
+        target = data / "pg_wal" / each.name.removesuffix(".partial")
+        if not target.exists():
+            shutil.copyfile(each, target)
+            target.chmod(0o600)
+    lines = ["restore_command = 'false'", "recovery_target_action = 'promote'"]
+    if at is not None:
+        lines.append(f"recovery_target_time = '{at.astimezone(UTC):%Y-%m-%d %H:%M:%S.%f}+00'")
+    with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+        settings.write("".join(f"{line}\n" for line in lines))
+    (data / "recovery.signal").touch(mode=0o600)
+
+
+async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:
+    """Started, and through with what it has to do again. Raises Fatal where the stream does not reach `at`."""
+    server: EmbeddedServer | None = None
+    try:
+        server = await start_embedded(root, make=False)
+        await _promoted(server)
+    except (Fatal, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        if server is not None:
+            await stop_embedded(server)
+        said = tail(server.log_path) if server else str(error)
+        reach = f" to {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
+        raise Fatal(
+            f"the backup could not be followed{reach}: {said}; an earlier --at, or another backup, may be reached",
+            ExitCode.DATA,
+        ) from error
+    return server
+
+
+async def _promoted(server: EmbeddedServer) -> None:
+    connection = await asyncpg.connect(server.dsn("postgres"), timeout=RECOVERY_LIMIT)
+    try:
+        with anyio.fail_after(RECOVERY_LIMIT):
+            while await connection.fetchval("SELECT pg_is_in_recovery()"):  # noqa: ASYNC110 - the server tells nobody
+                await anyio.sleep(RECOVERY_POLL)
+        for name in _RECOVERY:
+            await connection.execute(f"ALTER SYSTEM RESET {name}")
+    finally:
+        with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            await connection.close()  # noqa: ASYNC102 - of a server that is ours and about to end
+
+
+async def proven(dsn: str) -> Head | None:
+    """Raises Fatal if the rows of the database are not whole: schema, constraints, ledger, counters, chain of the audit log."""
+    async with open_pool(dsn, application_name="recio drill") as pool, transaction(pool) as connection:
+        if await ensure_schema(connection):
+            raise Fatal("the restored database is empty", ExitCode.DATA)
+        await general_ledger.prove(connection, whole=True)
+        unproven: str | None = await connection.fetchval(_NOT_VALID)
+        if unproven is not None:
+            raise Fatal(f"constraint {unproven} of the restored database was never proven", ExitCode.DATA)
+        if await connection.fetchval("SELECT count(*) FROM identity") != 1:
+            raise Fatal("the restored database belongs to nobody: its identity is gone", ExitCode.DATA)
+        return await head(connection)
+
+
+async def head(connection: Connection) -> Head | None:
+    """None for an audit log without rows."""
+    row = await connection.fetchrow(_HEAD)
+    return None if row is None else Head(seq=row["seq"], at=row["at"], seal=row["seal"])
+
+
+async def lost(connection: Connection, before: Head | None, brought_back: Head | None) -> float:
+    """Seconds between the newest row of the restored audit log and `before`, the newest of the live one when it began.
+
+    Raises Fatal where the restored log is no beginning of the live one.
+    """
+    if brought_back is not None and await connection.fetchval(_SEAL, brought_back.seq) != brought_back.seal:
+        raise Fatal(
+            f"the backup's audit log is no beginning of the live one: row {brought_back.seq} has another seal",
+            ExitCode.DATA,
+        )
+    if before is None:
+        return 0.0
+    if brought_back is None:
+        return (datetime.now(UTC) - before.at).total_seconds()
+    return max((before.at - brought_back.at).total_seconds(), 0.0)

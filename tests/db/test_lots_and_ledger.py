@@ -1,0 +1,64 @@
+"""`recio lots` as a person runs it: its figures are the ledger's, and where they are not nothing is printed."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+import asyncpg
+import pytest
+
+from recio.units import Side
+from tests.builders import TICKER
+from tests.db.test_general_ledger import fill, record, settled
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+LIVE = 'mode = "live"\n[kalshi]\nenvironment = "demo"\nkey_id = "k"\nkey_path = "gone.pem"\n'
+
+
+@pytest.fixture
+def folder(tmp_path: Path, database_dsn: str) -> Path:
+    (tmp_path / "recio.toml").write_text(f'{LIVE}[database]\ndsn = "{database_dsn}"\n', encoding="utf-8")
+    return tmp_path
+
+
+def lots(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "recio", "lots", *options],
+        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+async def test_lots_are_those_of_the_fills_and_add_up_to_the_ledger(pool: Pool, folder: Path):
+    await record(
+        pool,
+        fill(1, (True, 4_000, 1_000, 100_001)),
+        fill(2, (False, 7_000, 400, 50_000)),
+        settled(Side.YES),
+        fill(3, (True, 5_000, 100, 1_000), "HELD"),
+    )
+    done = lots(folder)
+    assert done.returncode == 0, done.stderr
+    rows = list(csv.DictReader(io.StringIO(done.stdout)))
+    assert [(row["quantity"], row["closed_by"], row["net"]) for row in rows] == [
+        ("4.00", "sale", "1.110000"),
+        ("6.00", "settlement", "3.539999"),
+    ]
+    assert f"{TICKER}: its lots paid 6.000000 dollars more than the venue's statement says" in done.stderr
+    assert "as in the ledger" in done.stderr
+    (held,) = [json.loads(line) for line in lots(folder, "--held", "--json").stdout.splitlines()]
+    assert (held["ticker"], held["cost"], held["closed_at"]) == ("HELD", "0.500000", None)
+    assert list(csv.DictReader(io.StringIO(lots(folder, "--until", "2020-01-01").stdout))) == []
+
+
+async def test_lots_that_are_not_the_ledgers_are_not_printed(pool: Pool, folder: Path):
+    await record(pool, fill(1, (True, 4_000, 1_000, 100_001)))
+    await pool.execute("UPDATE ledger_balances SET amount = amount + 1 WHERE account = 'cash'")
+    done = lots(folder)
+    assert (done.returncode, done.stdout) == (65, "")
+    assert "the lots and the ledger differ: cash -4.100001 and -3.100001" in done.stderr
