@@ -1454,3 +1454,38 @@ CREATE TABLE IF NOT EXISTS parity_days (
     CONSTRAINT parity_days_parted CHECK (parted = coalesce(span_low > 0 OR span_high < 0, false))
 );
 CREATE INDEX IF NOT EXISTS parity_days_by_strategy ON parity_days (strategy, day DESC);
+
+-- Writer: alerts. What somebody was called for: one row for each cause, from its beginning to its end.
+CREATE TABLE IF NOT EXISTS alerts (
+    alert_id text PRIMARY KEY CHECK (alert_id ~ '^[0-9a-f]{32}$'),
+    cause text NOT NULL CHECK (cause <> ''),
+    severity text NOT NULL CHECK (severity IN ('critical', 'warning', 'info')),
+    sentence text NOT NULL CHECK (sentence <> ''),
+    resolution text NOT NULL,
+    began_at timestamptz NOT NULL,
+    -- How often it was told, and when last.
+    told integer NOT NULL CHECK (told > 0),
+    told_at timestamptz NOT NULL CHECK (told_at >= began_at),
+    ended_at timestamptz CHECK (ended_at >= began_at)
+);
+-- One cause is called for once.
+CREATE UNIQUE INDEX IF NOT EXISTS open_alerts ON alerts (cause) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS alerts_by_end ON alerts (ended_at);
+
+-- Writer: alerts. Each message to each channel, and what became of it. No row holds the address of a channel.
+CREATE TABLE IF NOT EXISTS alert_deliveries (
+    delivery_id text PRIMARY KEY CHECK (delivery_id ~ '^[0-9a-f]{32}$'),
+    channel text NOT NULL CHECK (channel ~ '^[a-z0-9][a-z0-9_-]*$'),
+    severity text NOT NULL CHECK (severity IN ('critical', 'warning', 'info')),
+    text text NOT NULL CHECK (text <> ''),
+    at timestamptz NOT NULL,
+    state text NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts integer NOT NULL CHECK (attempts >= 0),
+    done_at timestamptz CHECK (done_at >= at),
+    -- Why the last attempt failed, or what it waits for.
+    why text NOT NULL,
+    CHECK ((state = 'waiting') = (done_at IS NULL)),
+    CHECK (state <> 'sent' OR attempts > 0)
+);
+CREATE INDEX IF NOT EXISTS deliveries_that_wait ON alert_deliveries (at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS deliveries_by_end ON alert_deliveries (done_at);
