@@ -29,7 +29,7 @@ from recio.errors import BadConfig
 from recio.messages.alerts import Severity
 from recio.rules.alerts.alarms import database_away, last_words
 from recio.settings.config import Config
-from recio.supervisor import HealthByTask, Say, leading_fault, supervise
+from recio.supervisor import ALERTS, HealthByTask, Say, leading_fault, supervise
 
 LAST_WORDS_WITHIN = 12.0
 FAREWELL_WITHIN = 3.0
@@ -69,17 +69,23 @@ def tell_waiting(desk: Desk, waiting: Waiting) -> None:
 
 
 async def _serve(desk: Desk, session: aiohttp.ClientSession, url: SecretStr | None, memory: Path) -> None:
-    health = HealthByTask()
-    async with anyio.create_task_group() as group:
+    """Each part is started anew after a fault, for ever: none of them ends the daemon."""
 
-        async def serve(_: Say) -> None:
-            await desk.serve()
+    async def serve(_: Say) -> None:
+        await desk.serve()
 
-        group.start_soon(supervise, "alerts", serve, health)
+    async def keep_pinging(_: Say) -> None:
         if url is not None:
-            group.start_soon(_ping_forever, desk, session, url)
-        group.start_soon(_forget_last_words, desk, memory)
+            await _ping_forever(desk, session, url)
         await anyio.sleep_forever()
+
+    async def forget(_: Say) -> None:
+        await _forget_last_words(desk, memory)
+        await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        for part in (serve, keep_pinging, forget):
+            group.start_soon(supervise, ALERTS, part, HealthByTask())
 
 
 async def _ping_forever(desk: Desk, session: aiohttp.ClientSession, url: SecretStr) -> None:

@@ -111,6 +111,18 @@ def test_what_becomes_graver_is_told_at_once():
     ]
 
 
+def test_what_the_venue_said_becomes_one_plain_line_and_a_clock_set_back_makes_no_row_that_cannot_be():
+    odd = replace(SICK, sentence="it\0is\nsick" + "x" * 5_000, after=0.0)
+    steps = looks((0, [odd]), (1, [odd]))
+    alert = steps[0].changed[0]
+    assert alert.sentence.startswith("it is sickx")
+    assert len(alert.sentence) == 1_000
+    late = replace(SICK, after=-100.0)
+    back = looks((0, [SICK]), (-60, [late]))[-1].changed[0]
+    assert back.told_at is not None
+    assert back.told_at >= back.began_at
+
+
 def test_a_halt_of_the_daemon_is_critical_and_one_of_a_person_is_not():
     def halt(by: str) -> TradingControls:
         return TradingControls(

@@ -14,8 +14,9 @@ from recio.messages.decisions import Assessments
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderState, TradeView
 from recio.messages.prices import Prices, SourceState, SourceView
+from recio.rules.account.cash import cash_cause
 from recio.rules.account.lifecycle import UNPROVEN
-from recio.rules.account.reconcile import cash_cause, difference_cause
+from recio.rules.account.reconcile import difference_cause
 from recio.rules.alerts import disk, lanes
 from recio.rules.decision.guard import why_unguarded
 from recio.rules.decision.strategy import Strategy, named

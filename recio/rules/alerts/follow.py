@@ -14,6 +14,8 @@ from recio.settings.alerts import AlertsSection
 
 GRAVER = "now"
 """How a sentence begins that tells of a known cause that has become graver."""
+LONGEST = 1_000
+"""Characters of a sentence."""
 ENDS_AFTER = 10.0
 """Host seconds without its alarm after which an alert is over: what comes and goes is one thing, told once."""
 
@@ -57,7 +59,7 @@ def follow(
     known = {each.alert.cause: each for each in before}
     found: dict[str, Alarm] = {}
     for alarm in alarms:
-        found.setdefault(alarm.cause, alarm)
+        found.setdefault(alarm.cause, _in_plain_text(alarm))
     open_now: list[Followed] = []
     told: list[Told] = []
     for cause, alarm in found.items():
@@ -74,6 +76,15 @@ def follow(
         elif followed.alert.told:
             told.append(_end(followed, speed))
     return Step(open=tuple(open_now), told=tuple(told), changed=tuple(each.alert for each in told))
+
+
+def _in_plain_text(alarm: Alarm) -> Alarm:
+    """Words of the venue may be among them: they go into rows and messages as one line that is not too long."""
+    return replace(alarm, sentence=_plain(alarm.sentence), resolution=_plain(alarm.resolution))
+
+
+def _plain(text: str) -> str:
+    return "".join(each if each.isprintable() else " " for each in text[:LONGEST])
 
 
 def _new(alarm: Alarm, now: datetime, alert_id: str) -> Alert:
@@ -118,7 +129,7 @@ def _told_again(alert: Alert, alarm: Alarm, now: datetime) -> Alert:
         sentence=alarm.sentence,
         resolution=alarm.resolution,
         told=alert.told + 1,
-        told_at=now,
+        told_at=max(now, alert.began_at),  # a clock may be set back
     )
 
 
