@@ -65,6 +65,9 @@ async def typed(world: World, line: str, settings: str) -> None:
     elif words[0] == "recio":
         done = await recio(world, words[1:])
         assert done.returncode in CODES.get(words[1], {0}), f"{line}: {done.stdout}{done.stderr}"
+        if words[1] == "stop":
+            assert world.daemon is not None
+            assert world.daemon.wait(timeout=40) == 0
 
 
 async def test_every_runbook_can_be_walked_through():
