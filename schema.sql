@@ -1950,3 +1950,56 @@ COMMENT ON COLUMN parity_days.span_high IS 'Dollars: upper end of its interval; 
 COMMENT ON COLUMN parity_days.parted IS 'Whether they differ beyond chance.';
 COMMENT ON COLUMN parity_days.made_at IS 'UTC, by recio''s clock.';
 CREATE INDEX IF NOT EXISTS parity_days_by_strategy ON parity_days (strategy, day DESC);
+
+-- Writer: alerts. What somebody was called for.
+CREATE TABLE IF NOT EXISTS alerts (
+    alert_id text PRIMARY KEY CHECK (alert_id ~ '^[0-9a-f]{32}$'),
+    cause text NOT NULL CHECK (cause <> ''),
+    severity text NOT NULL CHECK (severity IN ('critical', 'warning', 'info')),
+    sentence text NOT NULL CHECK (sentence <> ''),
+    resolution text NOT NULL,
+    began_at timestamptz NOT NULL,
+    told integer NOT NULL CHECK (told > 0),
+    told_at timestamptz NOT NULL CHECK (told_at >= began_at),
+    ended_at timestamptz CHECK (ended_at >= began_at)
+);
+COMMENT ON TABLE alerts IS 'Writer: alerts. What somebody was called for: one row for each cause, from its beginning to its end.';
+COMMENT ON COLUMN alerts.alert_id IS 'Drawn by recio.';
+COMMENT ON COLUMN alerts.cause IS 'What happened, in the words by which it is known again.';
+COMMENT ON COLUMN alerts.severity IS 'critical, warning or info.';
+COMMENT ON COLUMN alerts.sentence IS 'What was told last.';
+COMMENT ON COLUMN alerts.resolution IS 'What to do; empty: nothing.';
+COMMENT ON COLUMN alerts.began_at IS 'UTC, by recio''s clock.';
+COMMENT ON COLUMN alerts.told IS 'How often it was told.';
+COMMENT ON COLUMN alerts.told_at IS 'UTC, by recio''s clock: when last.';
+COMMENT ON COLUMN alerts.ended_at IS 'UTC, by recio''s clock; NULL: it goes on.';
+-- One cause is called for once.
+CREATE UNIQUE INDEX IF NOT EXISTS open_alerts ON alerts (cause) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS alerts_by_end ON alerts (ended_at);
+
+-- Writer: alerts. Each message to each channel.
+CREATE TABLE IF NOT EXISTS alert_deliveries (
+    delivery_id text PRIMARY KEY CHECK (delivery_id ~ '^[0-9a-f]{32}$'),
+    channel text NOT NULL CHECK (channel ~ '^[a-z0-9][a-z0-9_-]*$'),
+    severity text NOT NULL CHECK (severity IN ('critical', 'warning', 'info')),
+    text text NOT NULL CHECK (text <> ''),
+    at timestamptz NOT NULL,
+    state text NOT NULL CHECK (state IN ('waiting', 'sent', 'failed')),
+    attempts integer NOT NULL CHECK (attempts >= 0),
+    done_at timestamptz CHECK (done_at >= at),
+    why text NOT NULL,
+    CHECK ((state = 'waiting') = (done_at IS NULL)),
+    CHECK (state <> 'sent' OR attempts > 0)
+);
+COMMENT ON TABLE alert_deliveries IS 'Writer: alerts. Each message to each channel, and what became of it. No row holds the address of a channel.';
+COMMENT ON COLUMN alert_deliveries.delivery_id IS 'Drawn by recio.';
+COMMENT ON COLUMN alert_deliveries.channel IS 'Name of the channel in the file of channels.';
+COMMENT ON COLUMN alert_deliveries.severity IS 'critical, warning or info.';
+COMMENT ON COLUMN alert_deliveries.text IS 'What was sent.';
+COMMENT ON COLUMN alert_deliveries.at IS 'UTC, by recio''s clock: when it was to be sent.';
+COMMENT ON COLUMN alert_deliveries.state IS 'waiting, sent or failed for good.';
+COMMENT ON COLUMN alert_deliveries.attempts IS 'How often it was tried.';
+COMMENT ON COLUMN alert_deliveries.done_at IS 'UTC, by recio''s clock; NULL while it waits.';
+COMMENT ON COLUMN alert_deliveries.why IS 'Why the last attempt failed, or what it waits for.';
+CREATE INDEX IF NOT EXISTS deliveries_that_wait ON alert_deliveries (at) WHERE state = 'waiting';
+CREATE INDEX IF NOT EXISTS deliveries_by_end ON alert_deliveries (done_at);

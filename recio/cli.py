@@ -20,6 +20,9 @@ COMMANDS = {
     "demo": ("demo", "run everything on this machine: exchange, database, daemon"),
     "run": ("run", "run the daemon on the venue that the config names"),
     "check": ("check", "check a config without starting anything; exit 0 or 78"),
+    "init": ("init", "ask for what has no good default and write a config"),
+    "doctor": ("doctor", "look at everything that money needs, with what to do"),
+    "status": ("status", "what the page says, in ten lines"),
     "exchange": ("exchange", "serve a Kalshi that runs here until stopped"),
     "replay": ("replay", "run recorded sessions through the same rules"),
     "score": ("score", "how good the probabilities were on recordings"),
@@ -42,6 +45,7 @@ COMMANDS = {
     "restore": ("backups", "bring a backup back as a new data directory"),
     "drill": ("backups", "restore the newest backup beside the live database and prove it"),
     "audit": ("audit", "who did what, when, from what to what; whether the log is whole"),
+    "alert": ("alert", "call somebody: try the channels, send a text, ping a check"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""

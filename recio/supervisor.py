@@ -51,7 +51,9 @@ class TaskHealth:
         self.progressed_at = time.monotonic()
 
 
-DISPENSABLE = frozenset({"status_http", "recorder", "shadow"})
+ALERTS = "alerts"
+"""Calls somebody: whatever becomes of it stops no entry and ends no process; an outside service notices its silence."""
+DISPENSABLE = frozenset({"status_http", "recorder", "shadow", ALERTS})
 """Tasks without which trading goes on as well: a page, a recording or a shadow that stands still is no reason to start anew."""
 
 
@@ -92,6 +94,10 @@ class HealthByTask:
         ]
         return sorted(late, key=lambda each: each.progressed_at)
 
+    def needed(self) -> dict[str, TaskHealth]:
+        """Those whose faults stop entries."""
+        return {name: each for name, each in self.tasks.items() if name != ALERTS}
+
     def enter(self, name: str) -> TaskHealth:
         return self.tasks.setdefault(name, TaskHealth(name))
 
@@ -130,7 +136,7 @@ async def supervise(
         was_calm = time.monotonic() - began > policy.calm
         faults = 1 if was_calm else faults + 1
         broke = (0 if was_calm else broke) + is_bug
-        if broke >= policy.give_up_after:
+        if broke >= policy.give_up_after and name != ALERTS:
             health.state = State.STOPPED
             raise Fatal(
                 f"task {name} failed {broke} times in a row, last: {health.last_error}", ExitCode.TEMPORARY

@@ -17,6 +17,7 @@ import anyio
 from recio.bells import Bell, Bells
 from recio.board_wire import BoardWire, Watch
 from recio.messages.account import AccountHint, AccountView, PrivateStream, VenueFact
+from recio.messages.alerts import AlertsView
 from recio.messages.controls import (
     HaltRequest,
     HaltVerification,
@@ -264,6 +265,7 @@ class Wires:
     shadow_scores: Latest[Mapping[str, ShadowScore]] = field(
         default_factory=Latest[Mapping[str, ShadowScore]]
     )
+    alerts: Latest[AlertsView] = field(default_factory=Latest[AlertsView])
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
     def queues(self) -> dict[str, Queue[Any]]:
@@ -308,4 +310,5 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "shadow_intents": "entry",
     "paper_trades": "shadow",
     "shadow_scores": "shadow",
+    "alerts": "alerts",
 }

@@ -8,6 +8,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
+import anyio
+
+from recio.alerting.channels import read_channels
+from recio.alerting.delivery import why_unknown
 from recio.commands.options import DEFAULT_CONFIG
 from recio.daemon import data_dir
 from recio.daemon.venue import find_venue
@@ -47,7 +51,18 @@ def _looked_at(config: Config) -> Iterator[str]:
         yield f"exchange    {find_venue(config).rest_url} by {config.kalshi.credentials_dir}"
     yield _data_directory(config)
     yield f"status page http://127.0.0.1:{config.status.port}/ {_port(config.status.port)}"
+    yield f"alerts      {_channels(config)}"
     yield "not asked   the venue, the price sources and the database: they are asked by recio run"
+
+
+def _channels(config: Config) -> str:
+    """Raises BadConfig for a file or a line that cannot be used; sends nothing."""
+    known = read_channels(config.alerts.channels_path)
+    for each in known.channels:
+        if why := anyio.run(why_unknown, each.url):
+            raise BadConfig(f"alerts.channels_path: {each.name}: {why}")
+    names = ", ".join(f"{each.name} ({each.least})" for each in known.channels)
+    return names or "nobody is called: alerts.channels_path is empty"
 
 
 def _data_directory(config: Config) -> str:

@@ -15,9 +15,13 @@ import aiohttp
 import anyio
 import structlog
 
+from recio.alerting.channels import read_channels
+from recio.alerting.desk import Desk
 from recio.daemon import data_dir, systemd
+from recio.daemon.calling import calling, tell_waiting
 from recio.daemon.composition import (
     Daemon,
+    alert_tasks,
     decider_tasks,
     keeper_tasks,
     listener_tasks,
@@ -78,8 +82,22 @@ async def run(
     freeze_points.arm(
         os.environ.get(freeze_points.VARIABLE), simulated=config.kalshi.environment is Environment.SIM
     )
+    channels = read_channels(config.alerts.channels_path)
     data_dir.refuse_taken_port(config.status.port)
     data_dir.claim(config)
+    async with calling(config, venue.clock, channels) as desk:
+        await _run(config, venue, stop, database, companion, traces, desk)
+
+
+async def _run(
+    config: Config,
+    venue: Venue,
+    stop: anyio.Event,
+    database: str,
+    companion: Companion | None,
+    traces: list[aiohttp.TraceConfig],
+    desk: Desk,
+) -> None:
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
         left = _Left()
@@ -93,11 +111,11 @@ async def run(
                 wires = Wires()
                 hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
                 try:
-                    await _live(config, venue, session, wires, owned, stop, (hear,), companion, left)
+                    await _live(config, venue, session, wires, owned, stop, (hear,), companion, left, desk)
                 finally:
                     wires.close()
 
-        await live_on(live, stop)
+        await live_on(live, stop, partial(tell_waiting, desk))
 
 
 async def _live(
@@ -110,6 +128,7 @@ async def _live(
     besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
     left: _Left,
+    desk: Desk,
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the accounts."""
     config = config.model_copy(update={"risk": owned.limits})
@@ -129,6 +148,7 @@ async def _live(
         _start(keepers, keeper_tasks(daemon, owned.writer), task_health)
         _start(keepers, shadow_tasks(daemon), task_health)
         _start(keepers, recorder_tasks(daemon), task_health)
+        _start(keepers, alert_tasks(daemon, desk), task_health)
         _start(keepers, listener_tasks(daemon, session, owned.writer), task_health)
         keepers.start_soon(keep_systemd_told, wires, task_health, config)
         keepers.start_soon(end_without_lock, owned.lock, owned.pool)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import asyncpg
 
+from recio.alerting.desk import Desk
 from recio.daemon import data_dir
 from recio.daemon.venue import Venue
 from recio.db.placement import disks_of
@@ -26,6 +27,7 @@ from recio.settings.config import Config
 from recio.settings.strategies import Stage
 from recio.supervisor import HealthByTask, Run
 from recio.tasks.account_sync import AccountSync
+from recio.tasks.alerts import Alerts
 from recio.tasks.discovery import Discovery
 from recio.tasks.entry import Entry
 from recio.tasks.executor import Executor
@@ -147,6 +149,28 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
         rest=daemon.rest,
     )
     return [("recorder", recorder.run)]
+
+
+def alert_tasks(daemon: Daemon, desk: Desk) -> list[tuple[str, Run]]:
+    """Calls somebody. The desk outlives the life."""
+    config, wires = daemon.config, daemon.wires
+    alerts = Alerts(
+        pool=daemon.pool,
+        clock=daemon.venue.clock,
+        config=config,
+        strategies=daemon.strategies,
+        desk=desk,
+        task_health=daemon.task_health,
+        disks=disks_of(data_dir.place_of(config)),
+        controls=wires.controls,
+        open_trades=wires.open_trades,
+        account=wires.account,
+        board=wires.board,
+        prices=wires.prices,
+        assessments=wires.assessments,
+        alerts=wires.alerts,
+    )
+    return [("alerts", alerts.run)]
 
 
 def sender_tasks(daemon: Daemon, lock: AccountLock) -> list[tuple[str, Run]]:

@@ -66,13 +66,19 @@ class Waiting:
         self.why, self.told_at, self.lived, self.is_over = "", -math.inf, True, True
 
 
-async def live_on(live: Callable[[Waiting], Awaitable[None]], stop: anyio.Event) -> None:
+async def live_on(
+    live: Callable[[Waiting], Awaitable[None]],
+    stop: anyio.Event,
+    tell: Callable[[Waiting], None] = lambda _: None,
+) -> None:
     """One life after another until one ends in order. `live` ends the waiting once its database is its own.
+
+    `tell` is called every second while that is waited for.
 
     Raises what a life raises, but for a database that is away.
     """
     waiting = Waiting()
-    async with alongside(partial(_keep_told, waiting)):
+    async with alongside(partial(_keep_told, waiting, tell)):
         while not stop.is_set():
             waiting.attempted_at = time.monotonic()
             fault = await _fault_of(live, waiting)
@@ -111,11 +117,12 @@ def _passes(fault: BaseException, waiting: Waiting) -> bool:
     return systemd.is_listening() and not is_late
 
 
-async def _keep_told(waiting: Waiting) -> None:
+async def _keep_told(waiting: Waiting, tell: Callable[[Waiting], None]) -> None:
     """Only while no life tells it itself: to wait is no reason to be killed."""
     while True:
         if not waiting.is_over:
             systemd.notify(*lines_of(waiting, time.monotonic()))
+            tell(waiting)
         await anyio.sleep(TRY_EVERY)
 
 

@@ -15,6 +15,8 @@ _COUNT = ("INSERT", "UPDATE")
 _REPLACE = ("DELETE", "INSERT")
 _KEEP = ("DELETE", "INSERT", "UPDATE")
 WRITES: Mapping[str, tuple[str, ...]] = {
+    "alert_deliveries": _KEEP,
+    "alerts": _KEEP,
     "audit_checkpoints": _ADD,
     "audit_log": _ADD,
     "backups": _ADD,

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from recio.errors import BadConfig
+from recio.settings.alerts import AlertsSection
 from recio.settings.contradictions import contradictions
 from recio.settings.files import anchored, data_dir_of, read_toml
 from recio.settings.plain_words import sentence
@@ -65,6 +66,7 @@ class Config(Section):
     health: HealthSection = HealthSection()
     status: StatusSection = StatusSection()
     recorder: RecorderSection = RecorderSection()
+    alerts: AlertsSection = AlertsSection()
     log: LogSection = LogSection()
     demo: DemoSection = DemoSection()
 
@@ -146,7 +148,10 @@ def load(path: Path) -> Config:
     config = parse(read_toml(path), str(path))
     paths = {name: anchored(getattr(config.kalshi, name), path) for name in ("key_path", "credentials_dir")}
     kalshi = config.kalshi.model_copy(update=paths)
-    return config.model_copy(update={"data_dir": data_dir_of(config.data_dir, path), "kalshi": kalshi})
+    alerts = config.alerts.model_copy(update={"channels_path": anchored(config.alerts.channels_path, path)})
+    return config.model_copy(
+        update={"data_dir": data_dir_of(config.data_dir, path), "kalshi": kalshi, "alerts": alerts}
+    )
 
 
 def parse(table: dict[str, Any], source: str) -> Config:

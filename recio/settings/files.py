@@ -36,12 +36,17 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise BadConfig(
             f"{path} is not UTF-8 text (line {raw[: error.start].count(10) + 1}): save it as UTF-8"
         ) from None
+    return table_of(text, str(path))
+
+
+def table_of(text: str, source: str) -> dict[str, Any]:
+    """The table that a config's text is; `source` names it in errors. Raises BadConfig."""
     try:
         return tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as error:
-        raise BadConfig(f"{path} is not valid TOML: {_in_toml(str(error))}") from error
+        raise BadConfig(f"{source} is not valid TOML: {_in_toml(str(error))}") from error
     except RecursionError:
-        raise BadConfig(f"{path} is not valid TOML: too many brackets in each other") from None
+        raise BadConfig(f"{source} is not valid TOML: too many brackets in each other") from None
 
 
 def _in_toml(said: str) -> str:

@@ -190,7 +190,7 @@ class FailureDetector:
 
     def _figures(self, measured: _Measured, now: datetime) -> Figures:
         account = self.account.get()
-        tasks = self.task_health.tasks
+        tasks = self.task_health.needed()
         down = {name: each for name, each in tasks.items() if each.state is State.BACKING_OFF}
         return Figures(
             now=now,

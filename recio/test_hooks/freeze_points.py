@@ -32,6 +32,7 @@ class Task(StrEnum):
     STATUS_HTTP = "status_http"
     RECORDER = "recorder"
     SHADOW = "shadow"
+    ALERTS = "alerts"
 
 
 _armed: Armed | None = None

@@ -48,6 +48,31 @@ function showExternal(made) {
   put($("external"), told.length ? `made without recio, counted and never touched: ${told.join("; ")}` : "");
 }
 
+const alerts = tableOf("alerts", [
+  text("Alert", "id wide", (row) => row.cause),
+  text("Severity", "word", (row) => word(row.severity)),
+  text("Since", "num minor", (row) => utc(row.since), (row) => row.since),
+  text("Told", "num", (row) => String(row.told)),
+  { ...text("What to do", "note", (row) => `${row.sentence}. ${row.resolution}`), label: "" },
+], (row) => row.cause, "no alert is on", (row) => (row.severity === "critical" ? "unknown" : ""));
+
+const deliveries = tableOf("deliveries", [
+  text("Message", "id wide", (row) => row.text),
+  text("To", "word", (row) => row.channel),
+  text("State", "strong word", (row) => (row.state === "failed" ? "\u26a0 failed" : word(row.state))),
+  text("At", "num minor", (row) => utc(row.at), (row) => row.at),
+  { ...text("", "note", (row) => row.why), label: "" },
+], (row) => `${row.at} ${row.channel} ${row.text}`, "nothing was sent", (row) => (row.state === "failed" ? "unknown" : ""));
+
+function showAlerts(status) {
+  const { channels, open, sent, ping } = status.alerts;
+  const whom = channels.map((row) => `${row.name} (${row.least}${row.waiting ? `, ${row.waiting} waiting` : ""})`).join(", ");
+  put($("alerts-whom"), (whom || "nobody is called: alerts.channels_path is empty") + (ping ? `; ping ${ping}` : ""));
+  dress($("alerts-whom"), whom ? "beside" : "beside bad");
+  alerts(open, status);
+  deliveries(sent.slice(0, 10), status);
+}
+
 const TASK_SIGN = { running: "\u25cf", starting: "\u25d0", backing_off: "\u21bb", stopped: "\u25a0" };
 
 function showSentence(cell, [, task]) {
@@ -122,6 +147,7 @@ export function showHealth(status) {
   strategies(status.strategies, status);
   limits(status.limits, status);
   showExternal(status.external);
+  showAlerts(status);
   tasks(Object.entries(status.tasks), status);
   showQueues(status.queues);
 }

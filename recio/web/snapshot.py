@@ -13,6 +13,7 @@ from typing import Any
 from recio import __version__
 from recio.clock import Clock
 from recio.kalshi.rate_limit import LimitsView
+from recio.messages.alerts import AlertsView
 from recio.messages.controls import Halt, HaltVerification, Switch, TradingControls
 from recio.messages.prices import Prices
 from recio.rules.decision.strategy import Strategy
@@ -20,6 +21,7 @@ from recio.rules.health.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask
 from recio.times import time_text
+from recio.web.alert_rows import alert_rows
 from recio.web.limit_rows import external, limit_rows
 from recio.web.market_rows import board_rows, price_rows, venue_row
 from recio.web.own_rows import own_rows
@@ -89,6 +91,7 @@ def snapshot(
         "strategies": strategy_rows(wires, facts.strategies),
         "limits": limit_rows(wires, facts.config.risk),
         "external": external(wires.account.get()),
+        "alerts": alert_rows(wires.alerts.get() or AlertsView()),
         **own_rows(wires, facts.strategies, now),
     }
 
@@ -167,11 +170,11 @@ def not_ready(wires: Wires, task_health: HealthByTask, config: Config) -> list[s
     reasons += [
         f"{each.name} frozen: no cycle for {each.age_seconds:.0f} s"
         for each in task_health.frozen(task_limit(config))
-        if f"{each.name} frozen" not in told
+        if f"{each.name} frozen" not in told and each.name in task_health.needed()
     ]
     reasons += [
         f"{name} is {task.state.value.replace('_', ' ')}"
-        for name, task in task_health.tasks.items()
+        for name, task in task_health.needed().items()
         if task.state.value != "running"
     ]
     off = controls.off(Switch.ENTRY)

@@ -138,6 +138,14 @@ GOOD: dict[str, Row] = {
     "restores": {
         "restore_id": 1, "place": "p", "target": None, "newest_at": T, "restored_at": T, "old_tag": "a", "new_tag": "b",
     },
+    "alerts": {
+        "alert_id": "0" * 32, "cause": "c", "severity": "info", "sentence": "s", "resolution": "", "began_at": T, "told": 1,
+        "told_at": LATER, "ended_at": None,
+    },
+    "alert_deliveries": {
+        "delivery_id": "0" * 32, "channel": "hook", "severity": "info", "text": "t", "at": T, "state": "waiting",
+        "attempts": 0, "done_at": None, "why": "",
+    },
     "schema_migrations": {"version": 99, "name": "n", "applied_at": T},
 }  # fmt: skip
 """By table, a row that every constraint lets in once the rows that it refers to are there."""
@@ -264,6 +272,25 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "settlement_requests_ticker_check": ("settlement_requests", {"ticker": ""}),
     "settlement_requests_value_check": ("settlement_requests", {"value": 1.5}),
     "settlement_requests_why_check": ("settlement_requests", {"why": ""}),
+    "alerts_alert_id_check": ("alerts", {"alert_id": "odd"}),
+    "alerts_cause_check": ("alerts", {"cause": ""}),
+    "alerts_severity_check": ("alerts", {"severity": "odd"}),
+    "alerts_sentence_check": ("alerts", {"sentence": ""}),
+    "alerts_told_check": ("alerts", {"told": 0}),
+    "alerts_check": ("alerts", {"told_at": "2026-11-23T11:00:00Z"}),
+    "alerts_check1": ("alerts", {"ended_at": "2026-11-23T11:00:00Z"}),
+    "alert_deliveries_delivery_id_check": ("alert_deliveries", {"delivery_id": "odd"}),
+    "alert_deliveries_channel_check": ("alert_deliveries", {"channel": "Odd"}),
+    "alert_deliveries_severity_check": ("alert_deliveries", {"severity": "odd"}),
+    "alert_deliveries_text_check": ("alert_deliveries", {"text": ""}),
+    "alert_deliveries_state_check": ("alert_deliveries", {"state": "odd", "done_at": T}),
+    "alert_deliveries_attempts_check": ("alert_deliveries", {"attempts": -1}),
+    "alert_deliveries_check": (
+        "alert_deliveries",
+        {"state": "failed", "attempts": 1, "done_at": "2026-11-23T11:00:00Z"},
+    ),
+    "alert_deliveries_check1": ("alert_deliveries", {"done_at": T}),
+    "alert_deliveries_check2": ("alert_deliveries", {"state": "sent", "done_at": T}),
     "parity_days_strategy_check": ("parity_days", {"strategy": ""}),
     "parity_days_check": ("parity_days", {"unrecorded": 6}),
     "parity_days_check1": ("parity_days", {"compared": 6}),
@@ -319,6 +346,7 @@ REFERENCES: dict[str, tuple[str, Row]] = {
 _CORRECTION: Row = {"kind": "correction", "fill_id": None, "revision": 2}
 _SETTLEMENT: Row = {"kind": "settlement", "fill_id": None, "settled_ticker": TICKER}
 UNIQUE: dict[str, tuple[str, Row, Row]] = {
+    "open_alerts": ("alerts", {}, {"alert_id": "1" * 32}),
     "trades_one_live_per_market": ("trades", {}, {"trade_id": 2}),
     "orders_trade_id_purpose_attempt_key": (
         "orders",

@@ -1,0 +1,113 @@
+"""`recio alert`: tries every channel, tells something through them, or pings a check; it needs no database, no key and no daemon."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+
+import aiohttp
+import anyio
+
+from recio.alerting import delivery
+from recio.alerting.channels import Channel, Channels, read_channels
+from recio.alerting.pings import Ping, ping
+from recio.commands.event_loop import to_the_end
+from recio.commands.installation import add_installation, find_installation
+from recio.daemon.calling import title_of
+from recio.errors import BadConfig, ExitCode
+from recio.messages.alerts import Severity
+from recio.settings.config import Config, load
+
+TEST = "This is a test: recio can call you here"
+
+
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(required=True, metavar="ACTION")
+    test = verbs.add_parser("test", help="send a test message by every channel, and say what came of each")
+    test.add_argument("channel", nargs="?", default="", metavar="CHANNEL", help="this one only")
+    test.set_defaults(command=run_test)
+    tell = verbs.add_parser("send", help="send a text by every channel that takes its severity")
+    tell.add_argument("text", metavar="TEXT")
+    tell.add_argument(
+        "--severity", choices=[each.value for each in Severity], default=Severity.CRITICAL.value
+    )
+    tell.set_defaults(command=run_send)
+    check = verbs.add_parser("ping", help="ping a check of the file of channels, as a timer does")
+    check.add_argument("check", metavar="CHECK")
+    check.add_argument("which", choices=[each.value for each in Ping], nargs="?", default=Ping.SUCCESS.value)
+    check.set_defaults(command=run_ping)
+    for each in (test, tell, check):
+        add_installation(each)
+
+
+def run_test(options: argparse.Namespace) -> ExitCode:
+    config = _config(options)
+    known = _channels(config)
+    chosen = [each for each in known.channels if options.channel in ("", each.name)]
+    if not chosen:
+        names = ", ".join(each.name for each in known.channels) or "none"
+        raise BadConfig(f"no channel is called {options.channel!r}: alerts.channels_path names {names}")
+    return to_the_end(
+        lambda: _send(config, chosen, TEST, Severity.INFO), lambda: "some messages may have been sent"
+    )
+
+
+def run_send(options: argparse.Namespace) -> ExitCode:
+    config, severity = _config(options), Severity(options.severity)
+    chosen = [each for each in _channels(config).channels if each.takes(severity)]
+    if not chosen:
+        raise BadConfig(f"no channel of alerts.channels_path takes what is {severity}: nothing was sent")
+    return to_the_end(
+        lambda: _send(config, chosen, options.text, severity), lambda: "some messages may have been sent"
+    )
+
+
+def run_ping(options: argparse.Namespace) -> ExitCode:
+    pings = _channels(_config(options)).pings
+    url = pings.get(options.check)
+    if url is None:
+        raise BadConfig(
+            f"no check is called {options.check!r}: alerts.channels_path names {', '.join(pings) or 'none'};"
+            f" add a line: {options.check} ping https://..."
+        )
+
+    async def work() -> ExitCode:
+        async with aiohttp.ClientSession() as session:
+            why = await ping(session, url, Ping(options.which))
+        print(f"{options.check:<16} {why or 'pinged'}")
+        return ExitCode.TEMPORARY if why else ExitCode.OK
+
+    return to_the_end(work, lambda: "the ping may have been sent")
+
+
+def _config(options: argparse.Namespace) -> Config:
+    place = find_installation(options)
+    if place.config is None:
+        raise BadConfig("the channels stand in a config: say --config FILE")
+    return load(place.config)
+
+
+def _channels(config: Config) -> Channels:
+    if not config.alerts.channels_path:
+        raise BadConfig(
+            "alerts.channels_path is empty, so nobody is called: write the path of a file with a line such as"
+            " phone critical ntfys://ntfy.sh/TOPIC"
+        )
+    return read_channels(config.alerts.channels_path)
+
+
+async def _send(config: Config, chosen: list[Channel], text: str, severity: Severity) -> ExitCode:
+    """To all at once; each says what came of it."""
+    failed: list[str] = []
+
+    async def one(channel: Channel) -> None:
+        title = f"{title_of(config)}: {severity}"
+        why = await delivery.send(channel.url, title, text, severity)
+        print(f"{channel.name:<16} {why or 'sent'}", flush=True)
+        if why:
+            failed.append(channel.name)
+
+    async with anyio.create_task_group() as group:
+        for each in chosen:
+            group.start_soon(partial(one, each))
+    return ExitCode.TEMPORARY if failed else ExitCode.OK

@@ -1,0 +1,224 @@
+"""What `recio doctor` looks at on this machine: files, disk, port, unit, clock, alert channels and database; it changes nothing."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import AsyncIterator
+
+import anyio
+import asyncpg
+
+from recio.alerting.channels import DAEMON, read_channels
+from recio.alerting.delivery import why_unknown
+from recio.commands.finding import Finding, Grade, good, judged
+from recio.daemon import data_dir
+from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
+from recio.daemon.venue import find_venue
+from recio.db.connection import is_held, transaction
+from recio.db.placement import disks_of, least_free
+from recio.db.pool import OLDEST_VERSION, open_pool
+from recio.db.schema import migrations, version_of
+from recio.errors import BadConfig
+from recio.settings.config import Config
+
+UNIT = "recio.service"
+SYSTEMD = "/run/systemd/system"
+MOST_EXPOSED = 1.2
+MEGABYTE = 1_000_000
+
+
+async def files(config: Config) -> AsyncIterator[Finding]:
+    """The config is good, or nobody would be here."""
+    yield good("config", f"good: {config.mode} on {config.kalshi.environment}, {', '.join(config.series)}")
+    yield good("key", f"opens: {find_venue(config).signer.kind}")
+    place = data_dir.place_of(config)
+    is_there = data_dir.is_ours(config)
+    data_dir.refuse_unwritable(config)
+    yield good("data_dir", f"{place}, {'of this mode and environment' if is_there else 'will be made'}")
+
+
+async def machine(config: Config) -> AsyncIterator[Finding]:
+    free, least = least_free(disks_of(data_dir.place_of(config))), config.health.min_free_disk_megabytes
+    megabytes = (free or 0) // MEGABYTE
+    yield judged(
+        "disk",
+        f"{megabytes:,} MB free (health.min_free_disk_megabytes = {least:,})",
+        is_good=megabytes >= 2 * least,
+        do="free space under data_dir: PostgreSQL stops on a full disk",
+        otherwise=Grade.BAD if megabytes < least else Grade.NOTE,
+    )
+    try:
+        data_dir.refuse_taken_port(config.status.port)
+        yield good("port", f"{config.status.port} is free: no daemon of this config runs")
+    except BadConfig as error:
+        yield Finding(
+            name="port",
+            grade=Grade.NOTE,
+            says=f"taken, as while recio runs: {error}",
+            do="recio status says who answers",
+        )
+    yield await _clock_service()
+    yield await _unit()
+    zone = time.strftime("%Z")
+    yield good("time zone", f"{zone}: it changes nothing, recio counts in UTC")
+
+
+async def _clock_service() -> Finding:
+    if shutil.which("timedatectl") is None:
+        return Finding(
+            name="clock service",
+            grade=Grade.NOTE,
+            says="no timedatectl here",
+            do="see that something keeps the clock, as chrony does",
+        )
+    said = await _output("timedatectl", "show", "--property=NTPSynchronized", "--value")
+    return judged(
+        "clock service",
+        "the clock is kept" if said == "yes" else "nobody keeps this machine's clock",
+        is_good=said == "yes",
+        do="apt-get install chrony, then chronyc tracking",
+        otherwise=Grade.NOTE,
+    )
+
+
+async def _unit() -> Finding:
+    if not os.access(SYSTEMD, os.F_OK):
+        return Finding(
+            name="unit",
+            grade=Grade.NOTE,
+            says="no systemd runs here",
+            do="see that something starts recio anew and calls somebody",
+        )
+    enabled, active = (
+        await _output("systemctl", "is-enabled", UNIT),
+        await _output("systemctl", "is-active", UNIT),
+    )
+    said = await _output("systemd-analyze", "security", "--no-pager", UNIT)
+    level = next(
+        (
+            word
+            for line in said.splitlines()
+            if "exposure level" in line
+            for word in line.split()
+            if _is_number(word)
+        ),
+        "",
+    )
+    return judged(
+        "unit",
+        f"{enabled or 'not installed'}, {active or 'not active'}" + (f", exposure {level}" if level else ""),
+        is_good=enabled == "enabled" and active == "active" and (not level or float(level) <= MOST_EXPOSED),
+        do=f"systemctl enable --now recio; exposure is at most {MOST_EXPOSED} in systemd/recio.service",
+        otherwise=Grade.NOTE,
+    )
+
+
+def _is_number(word: str) -> bool:
+    return word.replace(".", "", 1).isdecimal()
+
+
+async def _output(*command: str) -> str:
+    try:
+        with anyio.fail_after(10):
+            done = await anyio.run_process(command, check=False, env={**os.environ, "LC_ALL": "C"})
+    except (OSError, TimeoutError):
+        return ""
+    return done.stdout.decode(errors="replace").strip()
+
+
+async def channels(config: Config) -> AsyncIterator[Finding]:
+    """Whether each could be used; nothing is sent."""
+    known = read_channels(config.alerts.channels_path)
+    if not known.channels:
+        yield Finding(
+            name="alerts",
+            grade=Grade.NOTE,
+            says="nobody is called",
+            do="write a file of channels (docs/operate/alerts.md) and its path into alerts.channels_path",
+        )
+    for each in known.channels:
+        why = await why_unknown(each.url)
+        yield judged(
+            f"alert {each.name}",
+            why or f"takes {each.least} and what is graver",
+            is_good=not why,
+            do="mend its line, then: recio alert test",
+        )
+    yield judged(
+        "ping",
+        "an outside service is pinged"
+        if DAEMON in known.pings
+        else "no outside service would notice a dead machine",
+        is_good=DAEMON in known.pings,
+        do=f"make a check at such a service, and add a line: {DAEMON} ping https://...",
+        otherwise=Grade.NOTE,
+    )
+
+
+async def database(config: Config) -> AsyncIterator[Finding]:
+    """Beside the daemon, or without it; makes neither a cluster nor a database."""
+    place, dsn = data_dir.place_of(config), config.database.dsn.get_secret_value()
+    try:
+        data_dir.is_ours(config)
+        async with dsn_in_use(place, dsn) as used, open_pool(used, application_name="recio doctor") as pool:
+            async for each in _of_rows(pool, used):
+                yield each
+    except BadConfig as error:
+        is_new = not dsn and "yet" in str(error)
+        yield Finding(
+            name="database",
+            grade=Grade.NOTE if is_new or not (place / "postgres").exists() else Grade.BAD,
+            says=str(error),
+            do="the first start makes it: recio run" if not dsn else "look at database.dsn",
+        )
+
+
+async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterator[Finding]:
+    async with transaction(pool) as connection:
+        server = connection.get_server_version()
+        found, newest = await version_of(connection), len(migrations())
+        role = await connection.fetchrow("SHOW is_superuser")
+        runs = await is_held(connection, ACCOUNT_LOCK)
+    yield judged(
+        "database", f"PostgreSQL {server.major}", is_good=server.major >= OLDEST_VERSION, do="upgrade it"
+    )
+    yield judged(
+        "schema",
+        f"version {found or 'none yet'} (this recio: {newest})",
+        is_good=found in (None, newest),
+        do="stop the daemon, take a backup, then recio db migrate; a newer one needs the newer recio",
+        otherwise=Grade.NOTE if found and found < newest else Grade.BAD,
+    )
+    yield judged(
+        "role",
+        "is a superuser" if role and role[0] == "on" else "is no superuser",
+        is_good=not role or role[0] == "off",
+        do="fine for recio's own PostgreSQL; give a role of its own to one that others use",
+        otherwise=Grade.NOTE,
+    )
+    yield good("lock", "held by a daemon, seen from another connection") if runs else await _lock(pool, dsn)
+
+
+async def _lock(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> Finding:
+    """Taken for a moment on a connection of its own, and looked for on another: a transaction pooler in between shows itself."""
+    holder = await asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
+    try:
+        taken = await holder.fetchval("SELECT pg_try_advisory_lock($1)", ACCOUNT_LOCK)
+        await holder.execute("SELECT 1")
+        mine = await holder.fetchval("SELECT pg_backend_pid()")
+        async with transaction(pool) as connection:
+            seen = await is_held(connection, ACCOUNT_LOCK)
+        same = mine == await holder.fetchval("SELECT pg_backend_pid()")
+        await holder.fetchval("SELECT pg_advisory_unlock($1)", ACCOUNT_LOCK)
+    finally:
+        await holder.close()
+    return judged(
+        "lock",
+        "a lock that is taken is really held"
+        if taken and seen and same
+        else "a lock that was taken is not held",
+        is_good=bool(taken and seen and same),
+        do="database.dsn leads through a pooler of transactions: give the server's own address, or a pooler of sessions",
+    )

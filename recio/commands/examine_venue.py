@@ -1,0 +1,188 @@
+"""What `recio doctor` asks of the venue and of the price sources: clock, key, money, fees, limits, markets, books; it only reads."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import AsyncIterator
+from urllib.parse import urlsplit
+
+import aiohttp
+import anyio
+
+from recio.commands.finding import Finding, Grade, good, judged
+from recio.daemon.venue import find_venue
+from recio.errors import BadConfig, Transient
+from recio.kalshi.account import as_of, balances
+from recio.kalshi.account_limits import account_limits
+from recio.kalshi.fees import read_fees
+from recio.kalshi.responses import VenueRefused
+from recio.kalshi.rest import KalshiRest
+from recio.settings.config import Config
+from recio.units import money_decimal
+
+ASKED = 5
+SLOW = 0.5
+"""Host seconds of one round trip from where orders come late."""
+CONNECTS_WITHIN = 10.0
+FEE_KINDS = ("quadratic", "quadratic_with_maker_fees")
+FAULTS = (Transient, BadConfig, VenueRefused)
+
+
+async def venue(config: Config) -> AsyncIterator[Finding]:
+    where = find_venue(config)
+    async with aiohttp.ClientSession() as session:
+        rest = KalshiRest(
+            session=session,
+            base_url=where.rest_url,
+            signer=where.signer,
+            clock=where.clock,
+            timeout_seconds=config.kalshi.request_timeout_seconds,
+        )
+        try:
+            yield await _round_trip(rest)
+        except FAULTS as error:
+            yield Finding(
+                name="venue",
+                grade=Grade.BAD,
+                says=str(error),
+                do="look at this machine's network and at the venue's status page",
+            )
+            return
+        yield _clock(rest, config)
+        for look in (_money, _limits):
+            yield await look(rest)
+        for series in config.series:
+            yield await _fees(rest, series)
+        yield await _socket(session, where.ws_url, rest)
+
+
+async def _round_trip(rest: KalshiRest) -> Finding:
+    took: list[float] = []
+    for _ in range(ASKED):
+        began = time.monotonic()
+        await as_of(rest)
+        took.append(time.monotonic() - began)
+    middle = statistics.median(took)
+    return judged(
+        "venue",
+        f"answers in {middle * 1000:.0f} ms",
+        is_good=middle < SLOW,
+        do="choose a machine nearer to the venue",
+        otherwise=Grade.NOTE,
+    )
+
+
+def _clock(rest: KalshiRest, config: Config) -> Finding:
+    offset, most = rest.clock_offset, config.health.max_clock_offset_seconds
+    if offset is None:
+        return Finding(
+            name="clock", grade=Grade.NOTE, says="the venue's answers tell no time", do="look at timedatectl"
+        )
+    seconds = offset / rest.clock.speed
+    return judged(
+        "clock",
+        f"{-seconds:+.2f} s off the venue's (health.max_clock_offset_seconds = {most:g})",
+        is_good=abs(seconds) <= most,
+        do="set it: chronyc makestep",
+    )
+
+
+async def _money(rest: KalshiRest) -> Finding:
+    """A private read: the key is the venue's, of this environment, and may read."""
+    try:
+        found = await balances(rest)
+    except FAULTS as error:
+        return Finding(
+            name="key at venue",
+            grade=Grade.BAD,
+            says=str(error),
+            do="does kalshi.key_id belong to kalshi.key_path and to kalshi.environment?",
+        )
+    shards = ", ".join(f"shard {shard}: ${money_decimal(each):.2f}" for shard, each in found.by_shard.items())
+    return judged(
+        "key at venue",
+        f"taken; ${money_decimal(found.total):.2f} there" + (f" ({shards})" if shards else ""),
+        is_good=found.total > 0,
+        do="put money into the account: only what lies on the shard of the crypto markets can be spent there",
+        otherwise=Grade.NOTE,
+    )
+
+
+async def _limits(rest: KalshiRest) -> Finding:
+    try:
+        found = await account_limits(rest)
+    except FAULTS as error:
+        return Finding(
+            name="rate limits", grade=Grade.NOTE, says=str(error), do="recio takes the lowest tier's"
+        )
+    return good("rate limits", f"tier {found.tier}: {found.read}, {found.write}")
+
+
+async def _fees(rest: KalshiRest, series: str) -> Finding:
+    try:
+        found = await read_fees(rest, series)
+    except FAULTS as error:
+        return Finding(
+            name=f"fees {series}",
+            grade=Grade.BAD,
+            says=str(error),
+            do="does this series exist? look at [symbols]",
+        )
+    return judged(
+        f"fees {series}",
+        f"{found.now.kind}, times {found.now.multiplier}, {len(found.changes)} changes announced",
+        is_good=found.now.kind in FEE_KINDS,
+        do="recio does not understand this fee and trades none of its markets",
+    )
+
+
+async def _socket(session: aiohttp.ClientSession, url: str, rest: KalshiRest) -> Finding:
+    """That it opens with this key; what comes on it is compared by the daemon (docs/decisions/0025-books-held-against-rest.md)."""
+    path = urlsplit(url).path
+    assert rest.signer is not None
+    headers = rest.signer.headers("GET", path, rest.venue_clock.stamp_ms(rest.clock))
+    try:
+        with anyio.fail_after(CONNECTS_WITHIN):
+            async with session.ws_connect(url, headers=headers):
+                pass
+            return good("socket", "opens with this key; the daemon compares its books with those of REST")
+    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        return Finding(
+            name="socket",
+            grade=Grade.BAD,
+            says=f"does not open: {type(error).__name__}: {error}",
+            do="look at kalshi.ws_url and at this machine's network",
+        )
+
+
+async def price_sources(config: Config) -> AsyncIterator[Finding]:
+    """Whether each can be reached; one is enough to trade on."""
+    reached = 0
+    urls = find_venue(config).price_urls
+    async with aiohttp.ClientSession() as session:
+        for source in config.prices.sources:
+            why = await _unreachable(session, urls.get(source, ""))
+            reached += not why
+            yield judged(
+                f"price {source}",
+                why or "connects",
+                is_good=not why,
+                do="take it out of prices.sources if it stays away",
+                otherwise=Grade.NOTE,
+            )
+    yield judged(
+        "prices",
+        f"{reached} of {len(config.prices.sources)} sources connect",
+        is_good=reached > 0,
+        do="look at this machine's network",
+    )
+
+
+async def _unreachable(session: aiohttp.ClientSession, url: str) -> str:
+    try:
+        with anyio.fail_after(CONNECTS_WITHIN):
+            async with session.ws_connect(url):
+                return ""
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        return f"does not connect: {type(error).__name__}: {error}"

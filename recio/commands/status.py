@@ -1,0 +1,167 @@
+"""`recio status`: in ten lines what the page says, or what the rows say where no daemon answers; it only reads."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import aiohttp
+
+from recio.commands.event_loop import to_the_end
+from recio.commands.halt_proof import live_trades
+from recio.commands.installation import Installation, add_installation, find_installation, pool_of
+from recio.daemon.database import daemon_runs
+from recio.db import halts
+from recio.db.connection import transaction
+from recio.errors import ExitCode, Fatal
+
+WIDTH = 80
+ANSWERS_WITHIN = 5.0
+UNKNOWN = "-"
+
+
+def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
+    add_installation(parser)
+    parser.add_argument("--json", action="store_true", help="everything that GET /status says, or the rows")
+    parser.set_defaults(command=run)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    place = find_installation(options)
+    return to_the_end(lambda: show(place, as_json=options.json), lambda: "nothing was changed")
+
+
+async def show(place: Installation, *, as_json: bool) -> ExitCode:
+    """75 where no daemon answers."""
+    said = await _page(place.port)
+    if said is None:
+        return await _show_rows(place, as_json=as_json)
+    print(json.dumps(said) if as_json else "\n".join(fitted(lines_of(said, place.port))))
+    return ExitCode.OK
+
+
+async def _page(port: int) -> dict[str, Any] | None:
+    limit = aiohttp.ClientTimeout(total=ANSWERS_WITHIN)
+    async with aiohttp.ClientSession(timeout=limit) as session:
+        try:
+            async with session.get(f"http://127.0.0.1:{port}/status") as answer:
+                said: dict[str, Any] = dict(await answer.json())
+                return said if "reasons" in said else None
+        except (aiohttp.ClientError, TimeoutError, ValueError, TypeError):
+            return None
+
+
+def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
+    """Ten lines of GET /status; what is unknown is a dash."""
+    now = said["now"]
+    host_seconds = _between(said["started_at"], now) / said["clock_speed"]
+    yield _line(
+        "recio",
+        f"{said['version']}, {said['mode']} on {said['environment']}, account {said['account']},"
+        f" port {port}, up {_lasted(host_seconds)}",
+    )
+    reasons = said["reasons"]
+    more = f" (and {len(reasons) - 1} more)" if reasons[1:] else ""
+    yield _line("ready", "yes" if not reasons else f"NO{more}: {reasons[0]}")
+    yield _line("halts", "; ".join(f"{each['level']}: {each['cause']}" for each in said["halts"]) or "none")
+    held = said["positions"]
+    yield _line(
+        "held",
+        UNKNOWN
+        if held is None
+        else f"{held['count']}, worth {_dollars(held['value'])}, at worst {_dollars(held['worst'])},"
+        f" {held['unguarded']} without a stop",
+    )
+    pnl = said["pnl"]
+    yield _line(
+        "today",
+        f"{_dollars(pnl['realised_today'])} after {_dollars(pnl['fees_today'])} fees,"
+        f" {_of(pnl['wins'])} won, {_of(pnl['losses'])} lost; balance {_dollars(pnl['balance'])}",
+    )
+    states = [each["state"] for each in said["orders"]]
+    yield _line("orders", f"{states.count('unknown')} in doubt, {states.count('pending')} on their way")
+    yield _line("prices", "; ".join(map(_price, said["prices"])) or UNKNOWN)
+    venue = said["venue"]
+    offset = venue["clock_offset_seconds"]
+    yield _line("venue", f"{_of(venue['phase'])}; {venue['read']}; clock {_of(offset)} s ahead of ours")
+    tasks = said["tasks"]
+    down = [name for name, each in tasks.items() if each["state"] != "running"]
+    restarts = sum(each["restarts"] for each in tasks.values())
+    yield _line(
+        "tasks", f"{len(tasks)}, {restarts} restarts" + (f"; not running: {', '.join(down)}" if down else "")
+    )
+    yield _line("alerts", _alerts(said.get("alerts") or {}))
+
+
+def _alerts(said: dict[str, Any]) -> str:
+    channels, on = said.get("channels", []), said.get("open", [])
+    whom = f"{len(channels)} channels" if channels else "nobody is called (alerts.channels_path)"
+    ping = f"; ping {said['ping']}" if said.get("ping") else ""
+    return f"{'; '.join(each['cause'] for each in on) or 'none on'}; {whom}{ping}"
+
+
+def _price(row: dict[str, Any]) -> str:
+    return f"{row['symbol']} {_of(row['price'])}" + (f" ({row['unreliable']})" if row["unreliable"] else "")
+
+
+async def _show_rows(place: Installation, *, as_json: bool) -> ExitCode:
+    """What is true while nobody turns the loop."""
+    async with pool_of(place, "recio status") as pool:
+        async with transaction(pool) as connection:
+            active, runs = await halts.active(connection), await daemon_runs(connection)
+        held = [each for each in (await live_trades(pool)).values() if each.held > 0]
+    if as_json:
+        rows = {
+            "running": runs,
+            "page": False,
+            "halts": [{"level": each.level.value, "cause": each.cause, "by": each.by} for each in active],
+            "held": [each.ticker for each in held],
+        }
+        print(json.dumps(rows))
+        return ExitCode.TEMPORARY
+    lines = [
+        _line("recio", "a daemon runs, and its page does not answer" if runs else "no daemon runs"),
+        _line("halts", "; ".join(f"{each.level}: {each.cause}" for each in active) or "none"),
+        _line(
+            "held",
+            f"{len(held)} positions, by the rows; no stop looks after them"
+            if held
+            else "nothing, by the rows",
+        ),
+    ]
+    print("\n".join(fitted(lines)))
+    raise Fatal(
+        f"nothing of recio answers at port {place.port}: systemctl status recio, journalctl -u recio",
+        ExitCode.TEMPORARY,
+    )
+
+
+def fitted(lines: Iterator[str] | list[str]) -> Iterator[str]:
+    """No line is wider than a terminal."""
+    yield from (each if len(each) <= WIDTH else f"{each[: WIDTH - 3]}..." for each in lines)
+
+
+def _line(name: str, says: str) -> str:
+    return f"{name:<8}{says}"
+
+
+def _of(value: object) -> str:
+    return UNKNOWN if value is None else str(value)
+
+
+def _dollars(text: str | None) -> str:
+    if text is None:
+        return UNKNOWN
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def _between(since: str, until: str) -> float:
+    return (datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()
+
+
+def _lasted(seconds: float) -> str:
+    hours, minutes = divmod(int(seconds) // 60, 60)
+    return f"{hours // 24} d {hours % 24} h" if hours >= 24 else f"{hours} h {minutes} min"

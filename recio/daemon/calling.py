@@ -1,0 +1,147 @@
+"""Keeps the desk of alerts served for as long as the process lives, pings the outside, and has the last word; it stops nothing and nobody waits for it.
+
+What the process said last is remembered in the data directory: one that ends again and again for one reason calls once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from pathlib import Path
+
+import aiohttp
+import anyio
+from pydantic import SecretStr
+
+from recio.alerting.channels import DAEMON, Channels
+from recio.alerting.desk import Desk
+from recio.alerting.pings import Ping, ping
+from recio.clock import Clock
+from recio.daemon import data_dir
+from recio.daemon.lives import Waiting
+from recio.db.pool import alongside
+from recio.errors import BadConfig
+from recio.messages.alerts import Severity
+from recio.rules.alerts.alarms import database_away, last_words
+from recio.settings.config import Config
+from recio.supervisor import ALERTS, HealthByTask, Say, leading_fault, supervise
+
+LAST_WORDS_WITHIN = 12.0
+FAREWELL_WITHIN = 3.0
+"""Host seconds that an end may take for what is still to be sent."""
+GUARDS_FOR = 10.0
+"""Host seconds after the last look that found everything guarded in which a ping says success."""
+SAID_LAST = "last-words.json"
+
+
+@asynccontextmanager
+async def calling(config: Config, clock: Clock, channels: Channels) -> AsyncGenerator[Desk]:
+    """A desk that is served; what ends the block is told."""
+    desk = Desk(settings=config.alerts, channels=channels, clock=clock, title=title_of(config))
+    url = channels.pings.get(DAEMON)
+    memory = data_dir.place_of(config) / SAID_LAST
+    async with (
+        aiohttp.ClientSession() as session,
+        alongside(partial(_serve, desk, session, url, memory)),
+    ):
+        try:
+            yield desk
+        except Exception as error:
+            await _say_last(desk, session, url, memory, leading_fault(error))
+            raise
+        await desk.flush(FAREWELL_WITHIN)
+
+
+def title_of(config: Config) -> str:
+    """Which recio it is: whoever is called may have several."""
+    return f"recio {config.kalshi.environment} on {socket.gethostname()}"
+
+
+def tell_waiting(desk: Desk, waiting: Waiting) -> None:
+    """While no life has its database."""
+    if waiting.why and not waiting.is_over:
+        desk.look_beside(database_away(waiting.why, desk.held, desk.settings))
+
+
+async def _serve(desk: Desk, session: aiohttp.ClientSession, url: SecretStr | None, memory: Path) -> None:
+    """Each part is started anew after a fault, for ever: none of them ends the daemon."""
+
+    async def serve(_: Say) -> None:
+        await desk.serve()
+
+    async def keep_pinging(_: Say) -> None:
+        if url is not None:
+            await _ping_forever(desk, session, url)
+        await anyio.sleep_forever()
+
+    async def forget(_: Say) -> None:
+        await _forget_last_words(desk, memory)
+        await anyio.sleep_forever()
+
+    async with anyio.create_task_group() as group:
+        for part in (serve, keep_pinging, forget):
+            group.start_soon(supervise, ALERTS, part, HealthByTask())
+
+
+async def _ping_forever(desk: Desk, session: aiohttp.ClientSession, url: SecretStr) -> None:
+    """Success only while a life guards what is held: the check speaks up when that has been missing for too long."""
+    which = Ping.START
+    while True:
+        if which is Ping.START or time.monotonic() - desk.guarded_at <= GUARDS_FOR:
+            why = await ping(session, url, which)
+            desk.ping = f"{which}: {why}" if why else f"{which} at {desk.clock.utc():%H:%M:%S} UTC"
+            which = Ping.SUCCESS if not why else which
+        await anyio.sleep(desk.settings.ping_every_seconds if desk.guarded_at > 0 else 1.0)
+
+
+async def _forget_last_words(desk: Desk, memory: Path) -> None:
+    """Once what is held is guarded again, what the process before said last is over."""
+    while True:
+        if desk.guarded_at > 0:
+            said = _said_last(memory)
+            if said:
+                desk.tell(f"recio runs again, after: {said}", Severity.CRITICAL)
+                _forget(memory)
+            return
+        await anyio.sleep(1.0)
+
+
+async def _say_last(
+    desk: Desk, session: aiohttp.ClientSession, url: SecretStr | None, memory: Path, fault: BaseException
+) -> None:
+    if isinstance(fault, BadConfig) and fault.lock_is_taken:
+        return  # the other one goes on
+    said = str(fault) or type(fault).__name__
+    with anyio.move_on_after(LAST_WORDS_WITHIN, shield=True):
+        async with anyio.create_task_group() as group:
+            if url is not None:
+                group.start_soon(ping, session, url, Ping.FAIL)
+            if _said_last(memory) != said:
+                _remember(memory, said)
+                desk.tell(last_words(said), Severity.CRITICAL)
+                group.start_soon(desk.flush, LAST_WORDS_WITHIN)
+
+
+def _said_last(memory: Path) -> str:
+    try:
+        return str(json.loads(memory.read_text(encoding="utf-8"))["said"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _forget(memory: Path) -> None:
+    with suppress(OSError):
+        memory.unlink(missing_ok=True)
+
+
+def _remember(memory: Path, said: str) -> None:
+    """A disk that refuses it costs a call that is made twice."""
+    with suppress(OSError):
+        draft = memory.with_suffix(data_dir.DRAFT)
+        draft.write_text(json.dumps({"said": said}), encoding="utf-8")
+        os.replace(draft, memory)

@@ -1,0 +1,210 @@
+"""alerts: looks for what calls for somebody, and hands it to the desk that sends it; it reads wires and rows, and stops nothing.
+
+What it cannot write is written later: a call does not wait for the database.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import anyio
+import anyio.to_thread
+import asyncpg
+import structlog
+
+from recio.alerting.desk import Desk
+from recio.clock import Clock
+from recio.db import alerts as rows
+from recio.db import past_trades
+from recio.db.connection import transaction
+from recio.db.placement import least_free
+from recio.errors import Transient
+from recio.messages.account import AccountView
+from recio.messages.alerts import AlertsView, Severity
+from recio.messages.controls import TradingControls
+from recio.messages.decisions import Assessments
+from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades
+from recio.messages.prices import Prices
+from recio.rules.alerts.alarms import Seen, alarms, held, remember
+from recio.rules.alerts.news import States, of_trades, states, summary, summary_due
+from recio.rules.decision.strategy import Strategy
+from recio.rules.health.conditions import task_limit
+from recio.settings.config import Config
+from recio.supervisor import DISPENSABLE, HealthByTask, Say, State
+from recio.test_hooks.freeze_points import Task, cycle_of
+from recio.wires import Reads, Writes
+
+log: structlog.stdlib.BoundLogger = structlog.get_logger()
+
+LOOK_EVERY = 1.0
+KEEP_EVERY = 2.0
+"""Host seconds between two writings of rows."""
+LAST_KEEP = 2.0
+"""Host seconds that the last writing of a run may take."""
+DISK_EVERY = 60.0
+FORGET_EVERY = 3_600.0
+RECENT_DAYS = 3
+
+
+@dataclass(slots=True)
+class _Look:
+    """What one run of the task carries from look to look."""
+
+    free_bytes: int | None = None
+    trades: States | None = None
+    summed: date | None = None
+    unwritten: str = ""
+    """Why rows cannot be written at the moment."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerts:
+    pool: asyncpg.Pool[asyncpg.Record]
+    clock: Clock
+    config: Config
+    strategies: Sequence[Strategy]
+    desk: Desk
+    """It outlives this task and the life."""
+    task_health: HealthByTask
+    disks: tuple[Path, ...]
+    controls: Reads[TradingControls]
+    open_trades: Reads[OpenTrades]
+    account: Reads[AccountView]
+    board: Reads[MarketBoard]
+    prices: Reads[Prices]
+    assessments: Reads[Assessments]
+    alerts: Writes[AlertsView]
+
+    async def run(self, say: Say) -> None:
+        look = _Look()
+        settings = self.config.alerts
+        if settings.summary_at is not None:
+            # A start is no reason to sum up again what is over.
+            look.summed = summary_due(self.clock.utc(), None, settings)
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._watch_disk, look)
+                group.start_soon(self._keep_rows, look)
+                await self._look_forever(look, say)
+        finally:
+            with anyio.move_on_after(LAST_KEEP, shield=True), suppress(Transient):
+                await self._keep()
+
+    async def _look_forever(self, look: _Look, say: Say) -> None:
+        while True:
+            await cycle_of(Task.ALERTS)
+            self._look(look)
+            await self._sum_up(look)
+            say(self._sentence(look))
+            await anyio.sleep(LOOK_EVERY)
+
+    def _look(self, look: _Look) -> None:
+        seen = self._seen(look)
+        self.desk.remembered = remember(self.desk.remembered, seen)
+        self.desk.look(alarms(seen, self.desk.remembered))
+        if seen.trades is not None:
+            self.desk.held = held(seen.trades)
+        self._tell_trades(look, seen.trades)
+        if self._guards(seen):
+            self.desk.guarded_at = time.monotonic()
+        self.alerts.set(self.desk.view())
+
+    def _seen(self, look: _Look) -> Seen:
+        tasks = self.task_health.tasks
+        return Seen(
+            now=self.clock.utc(),
+            speed=self.clock.speed,
+            config=self.config,
+            strategies=self.strategies,
+            controls=self.controls.get(),
+            trades=self.open_trades.get(),
+            account=self.account.get(),
+            board=self.board.get(),
+            prices=self.prices.get(),
+            assessments=self.assessments.get(),
+            faults={
+                name: each.last_error or "a fault"
+                for name, each in tasks.items()
+                if each.state is State.BACKING_OFF
+            },
+            restarts={name: each.restarts for name, each in tasks.items()},
+            free_bytes=look.free_bytes,
+        )
+
+    def _guards(self, seen: Seen) -> bool:
+        """Whether this daemon looks after what is held: its failure detector looked lately, and no task it needs is frozen."""
+        vouched = None if seen.controls is None else seen.controls.vouched_until
+        frozen = self.task_health.frozen(task_limit(self.config))
+        return (
+            vouched is not None and seen.now <= vouched and all(each.name in DISPENSABLE for each in frozen)
+        )
+
+    def _tell_trades(self, look: _Look, trades: OpenTrades | None) -> None:
+        if trades is None:
+            return
+        if look.trades is not None and self.config.alerts.trades:
+            for line in of_trades(look.trades, trades):
+                self.desk.tell(line, Severity.INFO)
+        look.trades = states(trades)
+
+    async def _sum_up(self, look: _Look) -> None:
+        day = summary_due(self.clock.utc(), look.summed, self.config.alerts)
+        if day is None:
+            return
+        try:
+            async with transaction(self.pool) as connection:
+                known = await past_trades.days(connection, RECENT_DAYS)
+        except Transient:
+            return  # at the next look
+        look.summed = day
+        found = next((each for each in known if each.day == day), None)
+        figures = None if found is None else (found.net, found.fees, found.wins, found.losses)
+        text = summary(day, figures, self.open_trades.get(), self.account.get(), self.desk.view().open)
+        self.desk.tell(text, Severity.INFO)
+
+    async def _watch_disk(self, look: _Look) -> None:
+        while True:
+            look.free_bytes = await anyio.to_thread.run_sync(least_free, self.disks)
+            await anyio.sleep(DISK_EVERY)
+
+    async def _keep_rows(self, look: _Look) -> None:
+        """Late rather than never, and beside the looks: whoever waits for a row here is nobody who calls."""
+        forgot_at = -FORGET_EVERY
+        while True:
+            try:
+                await self._keep()
+                if time.monotonic() - forgot_at >= FORGET_EVERY:
+                    async with transaction(self.pool) as connection:
+                        await rows.forget(connection)
+                    forgot_at = time.monotonic()
+                look.unwritten = ""
+            except Transient as error:
+                look.unwritten = str(error)
+            await anyio.sleep(KEEP_EVERY)
+
+    async def _keep(self) -> None:
+        if not self.desk.has_rows:
+            async with transaction(self.pool) as connection:
+                open_before, waiting = await rows.still_open(connection), await rows.still_waiting(connection)
+            self.desk.resume(open_before, waiting)
+        alerts, deliveries = self.desk.take_unkept()
+        if not alerts and not deliveries:
+            return
+        try:
+            async with transaction(self.pool) as connection:
+                await rows.keep(connection, alerts, deliveries)
+        except BaseException:
+            self.desk.give_back(alerts, deliveries)
+            raise
+
+    def _sentence(self, look: _Look) -> str:
+        view = self.desk.view()
+        channels = f"{len(view.channels)} channels" if view.channels else "nobody is called: no channel"
+        unwritten = f"; rows wait: {look.unwritten}" if look.unwritten else ""
+        return f"{channels}; {len(view.open)} alerts on{unwritten}"
