@@ -143,3 +143,13 @@ async def test_a_person_reads_and_verifies_the_log(pool: Pool, database_dsn: str
     broken = audit("--verify")
     assert broken.returncode == 65
     assert "the seal of row 1 does not fit" in broken.stderr
+
+
+async def test_two_who_write_at_once_are_numbered_in_the_order_in_which_they_write(pool: Pool):
+    """A number that was drawn before the other was faster is no reason to refuse an order's row."""
+    async with transaction(pool) as connection:
+        for drawn in (27, 26):
+            await insert(connection, "audit_log", {"seq": drawn, "client_order_id": None, "trade_id": None})
+        numbers = [each["seq"] for each in await connection.fetch("SELECT seq FROM audit_log ORDER BY seq")]
+        assert numbers == [1, 2]
+        assert await connection.fetchval("SELECT audit_log_breaks_at(0) IS NULL")

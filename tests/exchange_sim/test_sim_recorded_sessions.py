@@ -138,8 +138,11 @@ async def test_the_book_that_rest_and_snapshots_show_is_the_recorded_one(folder:
         playback.venue.collect()
 
 
-def test_the_recorders_error_is_measured_as_an_offline_replay_measures_it(folder: Path) -> None:
-    assert open_recording(folder).offset_ns == clock_offset_ns(folder / "kalshi_ws.jsonl.gz")
+def test_an_offline_replay_hears_each_message_after_the_exchange_serves_it_and_within_a_second(
+    folder: Path,
+) -> None:
+    late = open_recording(folder).offset_ns - clock_offset_ns(folder / "kalshi_ws.jsonl.gz")
+    assert 0 <= late < 1_000_000_000
 
 
 def _wire(book: Any) -> dict[str, Any]:

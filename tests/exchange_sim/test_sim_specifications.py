@@ -28,6 +28,10 @@ DIFFERS: dict[str, str] = {}
 NOT_SPECIFIED: dict[tuple[str, str], str] = {
     ("GET", "/cfbenchmarks/values"): "handed through to the index provider, described in prose alone",
     ("GET", "/cfbenchmarks/history/values"): "handed through to the index provider, described in prose alone",
+    (
+        "PUT",
+        "/portfolio/target_balance_allocation",
+    ): "the changelog's word for what the specification calls POST",
 }
 """Routes of which the specifications know nothing, and why they are here."""
 

@@ -1,10 +1,9 @@
 """Reads a session once from end to end before anything is served: refuses what is broken, measures its clock.
 
-The recorder's clock may be off by a constant. How far is measured exactly as an offline replay of the same
-files measures it: the lower median of receive time minus the venue's stamp over the first thousand stamped
-frames. A message's moment is its receive time less that, and never before its predecessor's: so every message
-has its recorded place and pace, at the market time at which an offline replay hears it, while the venue's own
-stamps in it stay what they are.
+The recorder's clock may be off by a constant, which is taken from the lower median of receive time minus the
+venue's stamp over the first thousand stamped frames, delivery included. A message's moment is its receive time less
+that, and never before its predecessor's: so every message has its recorded place and pace, while the venue's own
+stamps in it stay what they are. An offline replay takes the quickest frame instead, and adds a delivery to each.
 """
 
 from __future__ import annotations
