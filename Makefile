@@ -9,7 +9,7 @@ demo: .venv/runtime
 	$(BIN)/recio demo
 
 test: .venv/developer
-	$(BIN)/python -m pytest --numprocesses 3 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
 
 install: .venv/developer
 
