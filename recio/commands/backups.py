@@ -109,9 +109,9 @@ async def backup(place: Installation, folder: Path, kind: Kind, keep: int, days:
         try:
             made = await take(client, folder, kind, started)
         except Fatal as error:
-            async with transaction(pool) as connection:
+            async with transaction(pool) as connection:  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
                 now = datetime.now(UTC)
-                await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, str(error))
+                await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, str(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
             raise
         async with transaction(pool) as connection:
             await backup_rows.note_backup(
@@ -218,9 +218,9 @@ async def drill(place: Installation, folder: Path) -> ExitCode:
                 behind = await lost(connection, before, found)
                 await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
         except Fatal as error:
-            async with transaction(pool) as connection:
+            async with transaction(pool) as connection:  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
                 took = time.monotonic() - begun
-                await backup_rows.note_drill(connection, str(chosen.folder), at, took, None, str(error))
+                await backup_rows.note_drill(connection, str(chosen.folder), at, took, None, str(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
             raise Fatal(f"the drill failed: {error}", ExitCode.DATA) from error
         finally:
             shutil.rmtree(scratch, ignore_errors=True)

@@ -63,7 +63,7 @@ async def examine(config: Config, *, as_json: bool) -> ExitCode:
     return ExitCode.CONFIG if bad else ExitCode.OK
 
 
-async def _guarded(name: str, look: Examine, config: Config) -> AsyncIterator[Finding]:
+async def _guarded(name: str, look: Examine, config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """What one look breaks on is a finding, and the others go on."""
     try:
         async for each in look(config):

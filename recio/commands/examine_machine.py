@@ -29,7 +29,7 @@ MOST_EXPOSED = 1.2
 MEGABYTE = 1_000_000
 
 
-async def files(config: Config) -> AsyncIterator[Finding]:
+async def files(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """The config is good, or nobody would be here."""
     yield good("config", f"good: {config.mode} on {config.kalshi.environment}, {', '.join(config.series)}")
     yield good("key", f"opens: {find_venue(config).signer.kind}")
@@ -39,7 +39,7 @@ async def files(config: Config) -> AsyncIterator[Finding]:
     yield good("data_dir", f"{place}, {'of this mode and environment' if is_there else 'will be made'}")
 
 
-async def machine(config: Config) -> AsyncIterator[Finding]:
+async def machine(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     free, least = least_free(disks_of(data_dir.place_of(config))), config.health.min_free_disk_megabytes
     megabytes = (free or 0) // MEGABYTE
     yield judged(
@@ -128,7 +128,7 @@ async def _output(*command: str) -> str:
     return done.stdout.decode(errors="replace").strip()
 
 
-async def channels(config: Config) -> AsyncIterator[Finding]:
+async def channels(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """Whether each could be used; nothing is sent."""
     known = read_channels(config.alerts.channels_path)
     if not known.channels:
@@ -157,14 +157,14 @@ async def channels(config: Config) -> AsyncIterator[Finding]:
     )
 
 
-async def database(config: Config) -> AsyncIterator[Finding]:
+async def database(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """Beside the daemon, or without it; makes neither a cluster nor a database."""
     place, dsn = data_dir.place_of(config), config.database.dsn.get_secret_value()
     try:
         data_dir.is_ours(config)
         async with dsn_in_use(place, dsn) as used, open_pool(used, application_name="recio doctor") as pool:
             async for each in _of_rows(pool, used):
-                yield each
+                yield each  # noqa: ASYNC119 - read to its end by whoever asks
     except BadConfig as error:
         is_new = not dsn and "yet" in str(error)
         yield Finding(
@@ -175,7 +175,7 @@ async def database(config: Config) -> AsyncIterator[Finding]:
         )
 
 
-async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterator[Finding]:
+async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     async with transaction(pool) as connection:
         server = connection.get_server_version()
         found, newest = await version_of(connection), len(migrations())
@@ -213,7 +213,7 @@ async def _lock(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> Finding:
         same = mine == await holder.fetchval("SELECT pg_backend_pid()")
         await holder.fetchval("SELECT pg_advisory_unlock($1)", ACCOUNT_LOCK)
     finally:
-        await holder.close()
+        await holder.close()  # noqa: ASYNC102 - bounded and shielded by what it stands in
     return judged(
         "lock",
         "a lock that is taken is really held"

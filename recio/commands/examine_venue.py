@@ -29,7 +29,7 @@ FEE_KINDS = ("quadratic", "quadratic_with_maker_fees")
 FAULTS = (Transient, BadConfig, VenueRefused)
 
 
-async def venue(config: Config) -> AsyncIterator[Finding]:
+async def venue(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     where = find_venue(config)
     async with aiohttp.ClientSession() as session:
         rest = KalshiRest(
@@ -40,21 +40,21 @@ async def venue(config: Config) -> AsyncIterator[Finding]:
             timeout_seconds=config.kalshi.request_timeout_seconds,
         )
         try:
-            yield await _round_trip(rest)
+            yield await _round_trip(rest)  # noqa: ASYNC119 - read to its end by whoever asks
         except FAULTS as error:
-            yield Finding(
+            yield Finding(  # noqa: ASYNC119 - read to its end by whoever asks
                 name="venue",
                 grade=Grade.BAD,
                 says=str(error),
                 do="look at this machine's network and at the venue's status page",
             )
             return
-        yield _clock(rest, config)
+        yield _clock(rest, config)  # noqa: ASYNC119 - read to its end by whoever asks
         for look in (_money, _limits):
-            yield await look(rest)
+            yield await look(rest)  # noqa: ASYNC119 - read to its end by whoever asks
         for series in config.series:
-            yield await _fees(rest, series)
-        yield await _socket(session, where.ws_url, rest)
+            yield await _fees(rest, series)  # noqa: ASYNC119 - read to its end by whoever asks
+        yield await _socket(session, where.ws_url, rest)  # noqa: ASYNC119 - read to its end by whoever asks
 
 
 async def _round_trip(rest: KalshiRest) -> Finding:
@@ -156,7 +156,7 @@ async def _socket(session: aiohttp.ClientSession, url: str, rest: KalshiRest) ->
         )
 
 
-async def price_sources(config: Config) -> AsyncIterator[Finding]:
+async def price_sources(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """Whether each can be reached; one is enough to trade on."""
     reached = 0
     urls = find_venue(config).price_urls
@@ -164,7 +164,7 @@ async def price_sources(config: Config) -> AsyncIterator[Finding]:
         for source in config.prices.sources:
             why = await _unreachable(session, urls.get(source, ""))
             reached += not why
-            yield judged(
+            yield judged(  # noqa: ASYNC119 - read to its end by whoever asks
                 f"price {source}",
                 why or "connects",
                 is_good=not why,

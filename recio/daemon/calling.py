@@ -52,7 +52,7 @@ async def calling(config: Config, clock: Clock, channels: Channels) -> AsyncGene
         try:
             yield desk
         except Exception as error:
-            await _say_last(desk, session, url, memory, leading_fault(error))
+            await _say_last(desk, session, url, memory, leading_fault(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
             raise
         await desk.flush(FAREWELL_WITHIN)
 

@@ -23,7 +23,7 @@ _LEDGER = """
 CENT = 10_000
 
 
-async def markets(
+async def markets(  # noqa: ASYNC900 - read to its end by whoever asks
     connection: Connection,
 ) -> AsyncGenerator[tuple[Ticker, list[FillSeen], Settled | None]]:  # noqa: ASYNC900 - what it holds ends with the transaction
     """One market after another. Takes a connection in a transaction."""

@@ -154,7 +154,7 @@ async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:
         await _promoted(server)
     except (Fatal, OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         if server is not None:
-            await stop_embedded(server)
+            await stop_embedded(server)  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
         said = tail(server.log_path) if server else str(error)
         reach = f" to {at:%Y-%m-%d %H:%M:%S} UTC" if at else ""
         raise Fatal(
