@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TypeVar
 
 import msgspec
 
 from recio import units
+from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.answers import NoAnswer, answer_of
 from recio.kalshi.responses import VenueRefused, read_amount
 from recio.kalshi.rest import KalshiRest
@@ -185,4 +185,6 @@ def _exchange(row: _Exchange) -> CashMovement | None:
 
 
 def _movement(name: str, at: int, amounts: tuple[Money, ...], *, is_pending: bool = False) -> CashMovement:
-    return CashMovement(name=name, at=datetime.fromtimestamp(at, UTC), amounts=amounts, is_pending=is_pending)
+    return CashMovement(
+        name=name, at=from_unix_ms(at * 1000, "created_ts"), amounts=amounts, is_pending=is_pending
+    )

@@ -63,6 +63,7 @@ from recio.rules.account.reconcile import (
     absence_margin,
     confirmed,
     made_externally,
+    may_be_of,
     overdue,
     suspected,
 )
@@ -383,8 +384,8 @@ class AccountSync:
         return difference
 
     async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
-        """One of another subaccount concerns neither our positions nor our cash."""
-        if fill.subaccount and not memory.is_locked:
+        """One of another subaccount concerns neither our positions nor our cash; one of an order of ours always does."""
+        if fill.subaccount and not memory.is_locked and not may_be_of(fill, self.open_trades.get()):
             return
         await self.venue_facts.send(fill)
         reached(CrashPoint.FILL_SENT)

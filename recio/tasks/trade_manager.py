@@ -19,11 +19,12 @@ import structlog
 from recio.bells import stand_aside
 from recio.clock import Clock
 from recio.db import held_rows, orders, settle_requests, trade_store
-from recio.db.connection import transaction
+from recio.db.connection import single_statement, transaction
 from recio.db.own_connection import OwnConnection, own_connection
 from recio.errors import ExitCode, Fatal, Transient
 from recio.measurements import Measurements
 from recio.messages.account import AccountView, FillSeen, OrderProvenAbsent, SettlementSeen, VenueFact
+from recio.messages.controls import SettleRequest
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades, OrderOutcome, PlaceOrder
@@ -89,6 +90,7 @@ class TradeManager:
                     group.start_soon(self._serve, self.close_intents, self._close, memory, say)
                     group.start_soon(self._serve, self.open_intents, self._open, memory, say)
                     group.start_soon(self._compare_forever, memory, say)
+                    group.start_soon(self._serve_people, memory, say)
             finally:
                 with anyio.move_on_after(5, shield=True):
                     await self._mark_unanswered(memory)
@@ -121,8 +123,7 @@ class TradeManager:
                 await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
                     await _within_limit(self._compare(memory))
-                    sentence = await _within_limit(self._settle_by_hand(memory))
-                    self._publish(memory, say, sentence)
+                    self._publish(memory, say, "")
 
     async def _compare(self, memory: _Memory) -> str:
         """The rows are the truth: whoever holds something else must not go on. Raises Fatal."""
@@ -138,26 +139,36 @@ class TradeManager:
         reached(CrashPoint.ROWS_COMPARED)
         return ""
 
-    async def _settle_by_hand(self, memory: _Memory) -> str:
-        """What a person wants settled, because the venue's word on it cannot be read or does not come."""
-        async with transaction(self.pool) as reading:
-            waiting = await settle_requests.waiting(reading)
-        said = ""
-        for asked in waiting:
-            async with memory.own.transaction() as connection:
-                changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
-            apply(memory.held, changes.written)
-            said = answer.sentence
-            log.warning(
-                "settled by hand" if answer.accepted else "not settled by hand",
-                ticker=asked.ticker,
-                value=price_text(asked.value),
-                by=asked.by,
-                why=asked.why,
-                sentence=said,
-            )
-            _report(changes)
-        return said
+    async def _serve_people(self, memory: _Memory, say: Say) -> None:
+        """What a person wants settled. It is looked for without the lock: an exit never waits for a free connection."""
+        while True:
+            await anyio.sleep(IDLE_CYCLE)
+            try:
+                async with single_statement(self.pool) as reading:
+                    waiting = await settle_requests.waiting(reading)
+            except Transient as error:
+                log.warning("requests not read", why=str(error))
+                continue
+            for asked in waiting:
+                async with memory.one_at_a_time:
+                    with anyio.CancelScope(shield=True):
+                        self._publish(memory, say, await _within_limit(self._settle_by_hand(asked, memory)))
+
+    async def _settle_by_hand(self, asked: SettleRequest, memory: _Memory) -> str:
+        """As the venue's own word would, because that cannot be read or does not come."""
+        async with memory.own.transaction() as connection:
+            changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
+        apply(memory.held, changes.written)
+        log.warning(
+            "settled by hand" if answer.accepted else "not settled by hand",
+            ticker=asked.ticker,
+            value=price_text(asked.value),
+            by=asked.by,
+            why=asked.why,
+            sentence=answer.sentence,
+        )
+        _report(changes)
+        return answer.sentence
 
     async def _open(self, intent: OpenIntent, memory: _Memory) -> str:
         reached(CrashPoint.ENTRY_INTENT_TAKEN)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from recio.messages.account import PositionDifference
+from recio.messages.account import FillSeen, PositionDifference
 from recio.rules.account.reconcile import (
     Absence,
     MarketLedger,
@@ -14,10 +14,11 @@ from recio.rules.account.reconcile import (
     compare,
     confirmed,
     difference_cause,
+    may_be_of,
     suspected,
 )
-from recio.units import Quantity, Side, Ticker
-from tests.builders import NOW, TICKER, trade
+from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from tests.builders import NOW, TICKER, open_trades, order, trade
 
 SENT_BY = NOW + timedelta(seconds=15)
 FRESH, FRESHER = SENT_BY + timedelta(seconds=1), SENT_BY + timedelta(seconds=2)
@@ -106,3 +107,29 @@ def test_a_difference_is_one_only_if_nothing_happened_on_its_market_between_two_
     assert confirmed(found, noted, still, NOW - timedelta(microseconds=1)) == ()
     assert confirmed(found, noted, {TICKER: ledger(yes=600, no=600)}, NOW) == ()
     assert confirmed(found, {}, still, NOW) == ()
+
+
+def test_a_fill_that_may_be_of_our_order_is_never_left_out_whatever_subaccount_it_names():
+    """A key that was misjudged would otherwise leave what was bought without a stop."""
+
+    def fill(of: str, ticker: Ticker = TICKER) -> FillSeen:
+        return FillSeen(
+            fill_id=FillId("f"),
+            venue_order_id=VenueOrderId(of),
+            ticker=ticker,
+            book_side=BookSide.BID,
+            price=Price(5_000),
+            quantity=Quantity(100),
+            fee=Money(0),
+            is_taker=True,
+            at=NOW,
+            subaccount=3,
+        )
+
+    answered = open_trades(recent_orders=(order(venue_order_id=VenueOrderId("ours")),))
+    assert may_be_of(fill("ours"), answered)
+    assert not may_be_of(fill("theirs"), answered)
+    under_way = open_trades(orders=(order(venue_order_id=None),))
+    assert may_be_of(fill("nobody knows"), under_way)
+    assert not may_be_of(fill("theirs", Ticker("KX-OTHER")), under_way)
+    assert not may_be_of(fill("theirs"), None)

@@ -56,6 +56,7 @@ def test_an_order_that_the_venue_took_ends_the_row_and_one_that_never_left_does_
     taken = refused(2, state=OrderState.CANCELLED, note="")
     assert waits(row(refused(1), taken)) == 0
     assert waits(row(refused(1), refused(2, code="not_sent"))) == 1
+    assert waits(row(refused(1), refused(2, state=OrderState.PENDING, note=""))) == 1
 
 
 def test_what_the_book_refuses_and_what_an_exit_is_refused_are_no_refusals():
@@ -92,5 +93,7 @@ def test_each_code_is_one_that_the_venue_is_known_to_say():
     ends_by_itself = {
         code for code, each in CODES.items() if each.meaning in (Meaning.PAUSE, Meaning.PASSING)
     }
-    assert PASSING - ends_by_itself == {"authentication_error"}
+    assert PASSING - ends_by_itself == {
+        *("authentication_error", "insufficient_balance", "available_balance_too_low")
+    }
     assert ends_by_itself <= PASSING

@@ -30,8 +30,9 @@ async def test_a_stop_and_a_flatten_sell_while_any_read_or_every_read_fails_and_
         await world.start_exchange()
         world.start_daemon(settings=sells_at_any_bid)
         await until(lambda: status(world, lambda seen: seen["ready"]))
-        rounds = [(path, list(ANSWERS)[each % len(ANSWERS)]) for each, path in enumerate(READS)]
-        for path, answer in (*rounds, *((EVERYTHING, answer) for answer in ANSWERS)):
+        # A selection: `make read-faults` takes every read in every manner.
+        rounds = [(path, list(ANSWERS)[each % len(ANSWERS)]) for each, path in enumerate(READS)][::3]
+        for path, answer in (*rounds, (EVERYTHING, "no answer"), (EVERYTHING, "nulls")):
             await switch_exit(world, on=False)
             trade_id = await held_for_a_while(world)
             world.arm("fail_reads", path=path, **ANSWERS[answer])

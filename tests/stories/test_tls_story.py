@@ -26,12 +26,12 @@ async def test_the_daemon_trades_in_mode_live_over_tls(monkeypatch: pytest.Monke
         world.speed = 1.0
         certificate = make_certificate(world.root)
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-        await world.start_exchange("--window-seconds", "600", "--read-lag", "0.5", align=False)
+        await world.start_exchange("--window-seconds", "180", "--read-lag", "0.5", align=False)
         plain = urlsplit(world.credentials["rest_url"]).port
         assert plain is not None
         async with tls_in_front(plain, certificate) as port:
             world.start_daemon(settings=lambda text: live(text, world, port))
-            await until(lambda: world.events("trade open"), patience=90)
+            await until(lambda: world.events("trade open"), patience=240)
             status = world.status()
             assert (status["mode"], status["environment"]) == ("live", "demo")
             assert status["venue"]["limits"]["tier"] == "basic"

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from recio.messages.account import AccountView, PositionDifference
-from recio.messages.orders import TradeView
+from recio.messages.account import AccountView, FillSeen, PositionDifference
+from recio.messages.orders import OpenTrades, TradeView
 from recio.units import Quantity, Side, Ticker
 
 READS_THAT_PROVE = 2
@@ -199,3 +199,13 @@ def made_externally(ledgers: Mapping[Ticker, MarketLedger], traded: Set[Ticker])
         for ticker, each in ledgers.items()
         if ticker in traded and each.external and not each.is_settled
     }
+
+
+def may_be_of(fill: FillSeen, trades: OpenTrades | None) -> bool:
+    """Whether a fill is, or may be, of an order that recio made: one whose venue order is not known yet may be any on its market."""
+    orders = () if trades is None else (*trades.orders, *trades.recent_orders)
+    return any(
+        fill.venue_order_id == each.venue_order_id
+        or (each.venue_order_id is None and fill.ticker == each.ticker)
+        for each in orders
+    )

@@ -32,9 +32,13 @@ PASSING = frozenset(
         "too_many_requests",
         "header_timestamp_expired",
         "authentication_error",
+        "insufficient_balance",
+        "available_balance_too_low",
     }
 )
 """Codes that end by themselves, or that block entries under a name of their own: they pause and never halt."""
+NOT_SAID = frozenset({OrderState.PENDING, OrderState.UNKNOWN, OrderState.NOT_FOUND})
+"""What the venue has not answered is no order that it took."""
 _PREFIX = "rejected: "
 
 
@@ -84,7 +88,7 @@ def _in_a_row(trades: OpenTrades, ticker: Ticker | None) -> Iterator[OrderView]:
     """Newest first."""
     for order in sorted(trades.recent_orders, key=lambda each: each.created_at, reverse=True):
         is_of_interest = order.purpose is OrderPurpose.ENTRY and ticker in (None, order.ticker)
-        if not is_of_interest or code_of(order) in {NOT_SENT, *OF_THE_BOOK}:
+        if not is_of_interest or order.state in NOT_SAID or code_of(order) in {NOT_SENT, *OF_THE_BOOK}:
             continue
         if order.state is not OrderState.REJECTED:
             return
