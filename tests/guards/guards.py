@@ -628,7 +628,7 @@ LATE_WORDS = (
     _guard(
         "fills of another subaccount are not ours",
         "recio/tasks/account_sync.py",
-        "        if fill.subaccount and not memory.is_locked:\n",
+        "        if fill.subaccount and not memory.is_locked and not may_be_of(fill, self.open_trades.get()):\n",
         "        if False:\n",
         "tests/tasks/test_cash_comparison.py",
     ),
