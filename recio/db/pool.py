@@ -34,8 +34,11 @@ PROOF_PATIENCE = 10.0
 LOCK_PATIENCE = "3s"
 """How long a killed daemon's connection may take to be noticed by the server and give the lock up."""
 SERVER_SETTINGS = {"timezone": "UTC"}
-SERVER_LIMIT = {"statement_timeout": f"{STATEMENT_TIMEOUT + 5:.0f}s"}
-"""Ends a statement whose client vanished without a word; a live client gives up first, by itself."""
+SERVER_LIMIT = {
+    "statement_timeout": f"{STATEMENT_TIMEOUT + 5:.0f}s",
+    "idle_in_transaction_session_timeout": f"{STATEMENT_TIMEOUT + 5:.0f}s",
+}
+"""Ends a statement, and a transaction that holds locks, whose client vanished without a word; a live client gives up first."""
 SWIFT_KEEPALIVES = {"tcp_keepalives_idle": "10", "tcp_keepalives_interval": "5", "tcp_keepalives_count": "3"}
 """A server across a network lets the lock of a vanished host go in half a minute, not in two hours."""
 

@@ -22,6 +22,7 @@ from recio.kalshi.rest import KalshiRest
 from recio.messages.orders import OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from tests.alerting.sinks import SECRET, Mailbox, Webhook, a_mailbox, a_webhook
+from tests.stories.failing_reads import rows_until
 from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)
@@ -142,8 +143,8 @@ async def test_a_position_that_somebody_else_has_sold_calls_as_drift():
         held = next(each for each in scene.status()["trades"] if each["state"] == "open")
         await sold_by_hand(scene.world, Ticker(held["ticker"]), is_yes=held["side"] == "yes")
         assert "recio resume" in await scene.called("halt: position on", held["ticker"])
-        rows = await scene.world.rows("SELECT cause, severity FROM alerts")
-        assert [each["severity"] for each in rows if each["cause"].startswith("drift: ")] == ["critical"]
+        rows = await rows_until(scene.world, "SELECT severity FROM alerts WHERE cause LIKE 'drift: %'")
+        assert [each["severity"] for each in rows] == ["critical"]
 
 
 async def sold_by_hand(world: World, ticker: Ticker, *, is_yes: bool) -> None:
