@@ -62,6 +62,7 @@ from recio.rules.account.reconcile import (
     Suspicion,
     absence_margin,
     confirmed,
+    is_ours,
     made_externally,
     may_be_of,
     overdue,
@@ -391,7 +392,7 @@ class AccountSync:
         reached(CrashPoint.FILL_SENT)
 
     def _is_ours(self, seen: OrderSeen | account.RestingOrder) -> bool:
-        return (seen.client_order_id or "").startswith(f"recio-{self.tag}-")
+        return is_ours(seen.client_order_id, self.tag, self.open_trades.get())
 
     async def _first_since(self) -> datetime:
         async with transaction(self.pool) as connection:

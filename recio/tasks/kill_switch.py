@@ -26,6 +26,7 @@ from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGrou
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.rules.account.lifecycle import UNCONFIRMED
+from recio.rules.account.reconcile import is_ours
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
@@ -222,7 +223,7 @@ class KillSwitch:
         return trades is None or any(order.state in UNCONFIRMED for order in trades.orders)
 
     def _is_ours(self, order: account.RestingOrder) -> bool:
-        return (order.client_order_id or "").startswith(f"recio-{self.tag}-")
+        return is_ours(order.client_order_id, self.tag, self.open_trades.get())
 
 
 def contracts_at_once(limits: RiskSection) -> Quantity:

@@ -14,10 +14,11 @@ from recio.rules.account.reconcile import (
     compare,
     confirmed,
     difference_cause,
+    is_ours,
     may_be_of,
     suspected,
 )
-from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from tests.builders import NOW, TICKER, open_trades, order, trade
 
 SENT_BY = NOW + timedelta(seconds=15)
@@ -133,3 +134,12 @@ def test_a_fill_that_may_be_of_our_order_is_never_left_out_whatever_subaccount_i
     assert may_be_of(fill("nobody knows"), under_way)
     assert not may_be_of(fill("theirs", Ticker("KX-OTHER")), under_way)
     assert not may_be_of(fill("theirs"), None)
+
+
+def test_an_order_with_a_row_is_ours_though_a_restore_has_drawn_another_tag():
+    """Otherwise it is neither found nor proven absent, and what it bought has no stop."""
+    name = ClientOrderId("recio-0000000a-1-entry-1")
+    assert is_ours(name, "0000000a", None)
+    assert not is_ours(name, "0000000b", open_trades())
+    assert is_ours(name, "0000000b", open_trades(orders=(order(client_order_id=name),)))
+    assert not is_ours(None, "0000000a", None)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView, FillSeen, PositionDifference
 from recio.messages.orders import OpenTrades, TradeView
-from recio.units import Quantity, Side, Ticker
+from recio.units import ClientOrderId, Quantity, Side, Ticker
 
 READS_THAT_PROVE = 2
 SLACK_SECONDS = 5.0
@@ -208,4 +208,13 @@ def may_be_of(fill: FillSeen, trades: OpenTrades | None) -> bool:
         fill.venue_order_id == each.venue_order_id
         or (each.venue_order_id is None and fill.ticker == each.ticker)
         for each in orders
+    )
+
+
+def is_ours(name: ClientOrderId | None, tag: str, trades: OpenTrades | None) -> bool:
+    """Whether recio made an order: by the tag of this database, or by its row, whose tag a restore may have outlived."""
+    if name is None:
+        return False
+    return name.startswith(f"recio-{tag}-") or any(
+        name == each.client_order_id for each in (trades.orders if trades else ())
     )
