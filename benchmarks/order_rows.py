@@ -30,8 +30,8 @@ from recio.settings.risk import RiskSection
 from recio.units import FillId, Money, Price, Quantity, Ticker, VenueOrderId
 from tests.builders import section
 from tests.history import add_history
+from tests.order_path import an_intent
 from tests.runs import begun
-from tests.tasks.test_order_path_tasks import an_intent
 
 ROUNDS = 200
 OLD = 80_000

@@ -21,8 +21,8 @@ from recio.rules.account.risk import Approved, Collar
 from recio.settings.risk import RiskSection
 from recio.units import Money, Ticker
 from tests.builders import section
+from tests.order_path import an_intent
 from tests.runs import begun
-from tests.tasks.test_order_path_tasks import an_intent
 
 COMMITS = 200
 MANY = 1_000_000

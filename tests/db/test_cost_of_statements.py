@@ -48,8 +48,8 @@ from recio.units import (
 )
 from tests.builders import NOW, TICKER, section
 from tests.history import add_history
+from tests.order_path import an_intent
 from tests.runs import begun, losses_in_a_row, placed_entry, placed_exit
-from tests.tasks.test_order_path_tasks import an_intent
 
 SOON = timedelta(seconds=2)
 SMALL, LARGE = 200, 20_000

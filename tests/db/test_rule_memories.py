@@ -28,8 +28,8 @@ from recio.tasks.exit import Exit
 from recio.units import Money, Price, TradeId
 from recio.wires import Wires
 from tests.builders import NOW, market, open_trades, prices, show, trade, view
+from tests.order_path import an_intent
 from tests.runs import begun, placed_entry
-from tests.tasks.test_order_path_tasks import an_intent
 
 PAUSE = PauseMemory(minute=29_000_000, peak=41.123456789, calm=3)
 OTHER = PauseMemory(minute=29_000_001, peak=36.0, calm=0)

@@ -44,8 +44,8 @@ from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity,
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, market, open_trades, order, trade
 from tests.kalshi.local_venue import local_venue
+from tests.order_path import an_intent
 from tests.runs import begun, placed_entry
-from tests.tasks.test_order_path_tasks import an_intent
 
 TAG = "0000000a"
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())

@@ -10,9 +10,9 @@ from recio.db.connection import transaction
 from recio.supervisor import HealthByTask, supervise
 from recio.wires import Wires
 from tests.kalshi.local_venue import local_venue
+from tests.order_path import manager_on
 from tests.runs import begun
 from tests.tasks.test_account_comparison import LISTED_FILL, Script, reads, sync_on
-from tests.tasks.test_order_path_tasks import manager_on
 
 WAITS = "SELECT pid FROM pg_locks WHERE NOT granted AND relation = 'fills'::regclass"
 

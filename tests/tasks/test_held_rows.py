@@ -13,48 +13,16 @@ from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.own_connection import own_connection
 from recio.errors import ExitCode, Fatal, Transient
-from recio.messages.account import FillSeen, SettlementSeen
+from recio.messages.account import SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import CloseIntent
-from recio.messages.orders import OrderAccepted, PlaceOrder, TradeState
 from recio.supervisor import leading_fault
-from recio.units import BookSide, FillId, Money, Price, Quantity, Side, TradeId, VenueOrderId
+from recio.units import Price, Quantity, Side, TradeId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, account
-from tests.tasks.test_order_path_tasks import an_intent, managed, seen, states
+from tests.order_path import bought, managed, seen, states
 
 LOST = SettlementSeen(ticker=TICKER, result=Side.NO, settled_at=NOW, revenue_cents=0)
-
-
-async def _opened(wires: Wires) -> PlaceOrder:
-    """An entry that was answered and filled whole."""
-    await wires.open_intents.send(an_intent())
-    with anyio.fail_after(10):
-        command = await wires.orders.receive()
-    number = VenueOrderId("v-1")
-    accepted = OrderAccepted(
-        client_order_id=command.client_order_id,
-        venue_order_id=number,
-        filled=Quantity(1000),
-        remaining=Quantity(0),
-        at=NOW,
-    )
-    await wires.outcomes.send(accepted)
-    await wires.venue_facts.send(
-        FillSeen(
-            fill_id=FillId("f"),
-            venue_order_id=number,
-            ticker=TICKER,
-            book_side=BookSide.BID,
-            price=Price(5200),
-            quantity=Quantity(1000),
-            fee=Money(174_800),
-            is_taker=True,
-            at=NOW,
-        )
-    )
-    await seen(wires, lambda w: states(w) == [TradeState.OPEN])
-    return command
 
 
 @pytest.mark.parametrize(
@@ -72,7 +40,7 @@ async def test_rows_that_somebody_else_changed_end_the_daemon_which_says_what_di
 ):
     with pytest.raises(BaseExceptionGroup) as caught:
         async with managed(pool) as wires:
-            await _opened(wires)
+            await bought(wires)
             if "day_figures" in change:
                 await wires.venue_facts.send(LOST)
                 await seen(wires, lambda w: states(w) == [])
@@ -88,7 +56,7 @@ async def test_a_cleared_halt_forgives_losses_without_a_message_and_is_no_differ
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with managed(pool) as wires:
-        await _opened(wires)
+        await bought(wires)
         await wires.venue_facts.send(LOST)
         await seen(wires, _losing(1))
         async with transaction(pool) as connection:
@@ -107,7 +75,7 @@ def _losing(times: int) -> Callable[[Wires], bool]:
 
 async def test_facts_that_change_nothing_leave_the_wire_alone(pool: asyncpg.Pool[asyncpg.Record]):
     async with managed(pool) as wires:
-        await _opened(wires)
+        await bought(wires)
         before = wires.open_trades.version
         for _ in range(3):
             await wires.venue_facts.send(
@@ -124,7 +92,7 @@ async def test_an_exit_that_was_decided_too_long_ago_is_refused_and_a_fresh_one_
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with managed(pool) as wires:
-        await _opened(wires)
+        await bought(wires)
         for age, floor in ((timedelta(minutes=5), 1000), (timedelta(0), 3000)):
             intent = CloseIntent(
                 trade_id=TradeId(1),

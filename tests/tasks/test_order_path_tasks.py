@@ -6,7 +6,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import anyio
 import anyio.lowlevel
@@ -18,11 +18,10 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
-from recio.db.trade_store import Writer
 from recio.kalshi.rest import KalshiRest
-from recio.messages.account import FillSeen, SettlementSeen
+from recio.messages.account import SettlementSeen
 from recio.messages.controls import Halt, OrderGroupReady, TradingControls
-from recio.messages.decisions import CloseIntent, OpenIntent
+from recio.messages.decisions import CloseIntent
 from recio.messages.orders import (
     OrderAccepted,
     OrderOutcome,
@@ -30,30 +29,23 @@ from recio.messages.orders import (
     OrderState,
     OrderUnknown,
     PlaceOrder,
-    TradeState,
 )
-from recio.settings.risk import RiskSection
 from recio.tasks import executor
 from recio.tasks.executor import Executor
-from recio.tasks.trade_manager import TradeManager
 from recio.units import (
     BookSide,
     ClientOrderId,
-    FillId,
-    Money,
     Price,
     Quantity,
     Side,
     Ticker,
     TradeId,
-    VenueOrderId,
 )
 from recio.wires import Wires
-from tests.builders import EVENT, NOW, TICKER, account, market, show, view
+from tests.builders import NOW, TICKER
 from tests.kalshi.local_venue import answers, local_venue
-from tests.runs import begun
+from tests.order_path import AT_NOW, an_intent, bought, managed, seen, states
 
-AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 CREATED = '{"order_id":"v-1","fill_count":"10.00","remaining_count":"0.00","ts_ms":1}'
 ORDER = PlaceOrder(
     client_order_id=ClientOrderId("recio-0123abcd-1-entry-1"),
@@ -65,78 +57,6 @@ ORDER = PlaceOrder(
     reduce_only=False,
     send_before=NOW + timedelta(seconds=2),
 )
-
-
-def an_intent(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent:
-    return OpenIntent(
-        strategy="average",
-        ticker=ticker,
-        event_ticker=EVENT,
-        exchange_index=2,
-        side=Side.YES,
-        quantity=Quantity(1000),
-        limit=Price(5200),
-        probability=0.55,
-        fee_estimate=Money(174_800),
-        closes_at=NOW + timedelta(minutes=10),
-        decided_at=decided_at,
-        why="test",
-        inputs={},
-    )
-
-
-def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, writer: Writer) -> TradeManager:
-    return TradeManager(
-        pool=pool,
-        clock=AT_NOW,
-        limits=RiskSection(),
-        writer=writer,
-        account=wires.account,
-        board=wires.board,
-        open_intents=wires.open_intents,
-        close_intents=wires.close_intents,
-        outcomes=wires.outcomes,
-        venue_facts=wires.venue_facts,
-        open_trades=wires.open_trades,
-        orders=wires.orders,
-    )
-
-
-@asynccontextmanager
-async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
-    """A running trade_manager with its wires; its rows were read when this is entered."""
-    async with transaction(pool) as connection:
-        writer = await begun(connection)
-    wires = Wires()
-    wires.account.set(account())
-    show(
-        wires.board,
-        view(),
-        view(market(ticker=Ticker("KX-OTHER"))),
-        view(market(ticker=Ticker("KX-FRESH"))),
-    )
-    manager = manager_on(pool, wires, writer)
-    try:
-        async with anyio.create_task_group() as group:
-            group.start_soon(manager.run, lambda _sentence: None)
-            with anyio.fail_after(10):
-                await wires.open_trades.newer_than(0)
-            yield wires
-            group.cancel_scope.cancel()
-    finally:
-        wires.close()
-
-
-async def seen(wires: Wires, condition: Callable[[Wires], object]) -> None:
-    with anyio.fail_after(10):
-        version = 0
-        while not condition(wires):
-            version = await wires.open_trades.newer_than(version)
-
-
-def states(wires: Wires) -> list[TradeState]:
-    now = wires.open_trades.get()
-    return [trade.state for trade in (now.trades if now else ())]
 
 
 async def test_when_the_command_to_send_exists_its_row_is_already_committed(
@@ -177,31 +97,7 @@ async def test_a_close_that_was_decided_too_long_ago_becomes_no_order_and_a_fres
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with managed(pool) as wires:
-        await wires.open_intents.send(an_intent())
-        with anyio.fail_after(10):
-            bought = await wires.orders.receive()
-        venue_id = VenueOrderId("v-1")
-        accepted = OrderAccepted(
-            client_order_id=bought.client_order_id,
-            venue_order_id=venue_id,
-            filled=Quantity(1000),
-            remaining=Quantity(0),
-            at=NOW,
-        )
-        await wires.outcomes.send(accepted)
-        fill = FillSeen(
-            fill_id=FillId("f"),
-            venue_order_id=venue_id,
-            ticker=TICKER,
-            book_side=BookSide.BID,
-            price=Price(5200),
-            quantity=Quantity(1000),
-            fee=Money(174_800),
-            is_taker=True,
-            at=NOW,
-        )
-        await wires.venue_facts.send(fill)
-        await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+        await bought(wires)
         late = CloseIntent(
             trade_id=TradeId(1),
             exchange_index=2,
@@ -219,33 +115,7 @@ async def test_a_close_that_was_decided_too_long_ago_becomes_no_order_and_a_fres
 
 async def test_from_intent_to_settlement_by_messages_alone(pool: asyncpg.Pool[asyncpg.Record]):
     async with managed(pool) as wires:
-        await wires.open_intents.send(an_intent())
-        with anyio.fail_after(10):
-            command = await wires.orders.receive()
-        venue_id = VenueOrderId("v-1")
-        await wires.outcomes.send(
-            OrderAccepted(
-                client_order_id=command.client_order_id,
-                venue_order_id=venue_id,
-                filled=Quantity(1000),
-                remaining=Quantity(0),
-                at=NOW,
-            )
-        )
-        await wires.venue_facts.send(
-            FillSeen(
-                fill_id=FillId("f"),
-                venue_order_id=venue_id,
-                ticker=TICKER,
-                book_side=BookSide.BID,
-                price=Price(5200),
-                quantity=Quantity(1000),
-                fee=Money(174_800),
-                is_taker=True,
-                at=NOW,
-            )
-        )
-        await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+        await bought(wires)
         await wires.venue_facts.send(
             SettlementSeen(ticker=TICKER, result=Side.YES, settled_at=NOW, revenue_cents=1000)
         )

@@ -10,43 +10,17 @@ import asyncpg
 from recio.db import settle_requests
 from recio.db.connection import transaction
 from recio.db.settle_requests import SettleAnswer
-from recio.messages.account import CloseMoved, FillSeen, SettlementSeen
-from recio.messages.orders import OrderAccepted, TradeState
+from recio.messages.account import CloseMoved, SettlementSeen
 from recio.rules.account.reconcile import lasting_causes
-from recio.units import BookSide, FillId, Money, Price, Quantity, Side, VenueOrderId
+from recio.units import Price, Side
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, account
-from tests.tasks.test_order_path_tasks import an_intent, managed, seen, states
-
-VENUE_ID = VenueOrderId("v-1")
+from tests.order_path import bought, managed, seen, states
 
 
 async def held(wires: Wires) -> None:
     """One open trade, whose market has closed."""
-    await wires.open_intents.send(an_intent())
-    with anyio.fail_after(10):
-        command = await wires.orders.receive()
-    bought = OrderAccepted(
-        client_order_id=command.client_order_id,
-        venue_order_id=VENUE_ID,
-        filled=Quantity(1000),
-        remaining=Quantity(0),
-        at=NOW,
-    )
-    await wires.outcomes.send(bought)
-    fill = FillSeen(
-        fill_id=FillId("f"),
-        venue_order_id=VENUE_ID,
-        ticker=TICKER,
-        book_side=BookSide.BID,
-        price=Price(5200),
-        quantity=Quantity(1000),
-        fee=Money(174_800),
-        is_taker=True,
-        at=NOW,
-    )
-    await wires.venue_facts.send(fill)
-    await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+    await bought(wires)
     await wires.venue_facts.send(CloseMoved(ticker=TICKER, closes_at=NOW - timedelta(seconds=1)))
 
 
