@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session realism soak
+.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session realism soak windows
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -143,6 +143,11 @@ realism: .venv/developer
 HOURS ?= 24
 soak: .venv/developer
 	$(BIN)/python -m tests.exchange_sim.soak --hours $(HOURS)
+
+# How often the bounds of a probability hold, in as many simulated windows; an hour of one core. `make evidence` takes it in.
+WINDOWS ?= 100000
+windows: .venv/developer
+	$(BIN)/python -m tests.rules.simulated_windows $(WINDOWS) >docs/evidence/windows.md
 
 # The page of how good the probabilities were, from the recordings in RECIO_DATA; two minutes of one core.
 evidence: .venv/developer

@@ -16,6 +16,7 @@ from decimal import Decimal
 from operator import itemgetter
 from pathlib import Path
 
+from benchmarks import two_normals
 from recio.commands.model import make
 from recio.rules.pricing.empirical import EmpiricalTable
 from recio.rules.pricing.model import Model, average
@@ -35,7 +36,6 @@ from recio.score.sessions import from_sessions
 from recio.score.text import lines
 from recio.settings.config import Config
 from recio.settings.trading import ModelKind
-from tests.rules import simulated_windows
 from tests.score import simulated_closes
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,9 @@ WINDOW = timedelta(minutes=15)
 SAID, COVERED = "{said}\n", "{covered}\n"
 DRAWS = 150
 """Simulated recordings behind each figure of coverage."""
-WINDOWS = 2_000
+AVERAGE = "average"
+BESIDE = ((AVERAGE, two_normals.NAME),)
+"""The model in use against the one that it replaced."""
 COINS = ("btc", "eth", "sol", "xrp")
 
 
@@ -80,7 +82,7 @@ def covered() -> str:
             [
                 *simulated_closes.table(DRAWS),
                 "",
-                *simulated_windows.table(WINDOWS),
+                (DRAWINGS / "windows.md").read_text(encoding="utf-8").rstrip(),
             ]
         )
         + "\n"
@@ -88,16 +90,18 @@ def covered() -> str:
 
 
 def models(config: Config, table: EmpiricalTable) -> dict[str, Model]:
+    trading = average(config.model)
     return {
-        "average": average(config.model),
+        AVERAGE: trading,
         "empirical": Model(kind=ModelKind.EMPIRICAL, tables={table.symbol: table}),
+        **two_normals.parts(trading),
     }
 
 
 def sessions(config: Config, table: EmpiricalTable) -> Scores:
     every = models(config, table)
-    seen = from_sessions([DATA / "kalshi_btc15m_ws_dev"], config, every["average"], every)
-    return score(seen.observations, seen.trades, seen.without_outcome)
+    seen = from_sessions([DATA / "kalshi_btc15m_ws_dev"], config, every[AVERAGE], every)
+    return score(list(two_normals.mixed(seen.observations)), seen.trades, seen.without_outcome, beside=BESIDE)
 
 
 def tickers(config: Config, table: EmpiricalTable) -> Scores:
@@ -118,15 +122,14 @@ def two_seconds(config: Config, table: EmpiricalTable, coins: tuple[str, ...]) -
 def _scored(
     quotes: Quotes, markets: dict[str, MarketOutcome], config: Config, table: EmpiricalTable
 ) -> Scores:
-    return score(
-        from_quotes(
-            quotes,
-            markets,
-            models(config, table),
-            warmup_seconds=config.prices.warmup_seconds,
-            longest_price_age=config.entry.max_price_age_seconds,
-        )
+    observations = from_quotes(
+        quotes,
+        markets,
+        models(config, table),
+        warmup_seconds=config.prices.warmup_seconds,
+        longest_price_age=config.entry.max_price_age_seconds,
     )
+    return score(list(two_normals.mixed(observations)), beside=BESIDE)
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

@@ -40,23 +40,29 @@ class Scores:
 
 
 def score(
-    observations: Sequence[Observation], trades: Sequence[TradeFound] = (), without_outcome: int = 0
+    observations: Sequence[Observation],
+    trades: Sequence[TradeFound] = (),
+    without_outcome: int = 0,
+    *,
+    beside: Sequence[tuple[str, str]] = (),
 ) -> Scores:
-    """Everybody against the market, and every model against the naive one."""
+    """Everybody against the market, every model against the naive one, and the pairs in `beside` (name, against)."""
     names = tuple(dict.fromkeys(chain.from_iterable(each.probabilities for each in observations)))
     return Scores(
         observations=len(observations),
         events=len({each.event for each in observations}),
         yes=sum(each.yes for each in observations) / max(1, len(observations)),
         names=names,
-        compared=tuple(_compared(observations, names)),
+        compared=tuple(_compared(observations, names, beside)),
         calibration={name: calibration(observations, name) for name in names},
         edge=edge(trades),
         without_outcome=without_outcome,
     )
 
 
-def _compared(observations: Sequence[Observation], names: Sequence[str]) -> Iterable[Compared]:
+def _compared(
+    observations: Sequence[Observation], names: Sequence[str], beside: Sequence[tuple[str, str]]
+) -> Iterable[Compared]:
     groups = [
         (EVERYTHING, list(observations)),
         *by_time(observations),
@@ -64,6 +70,7 @@ def _compared(observations: Sequence[Observation], names: Sequence[str]) -> Iter
     ]
     pairs = [(name, MARKET) for name in names if name != MARKET]
     pairs += [(name, TERMINAL) for name in names if name not in (MARKET, TERMINAL)]
+    pairs += beside
     for group, held in groups:
         for name, against in pairs:
             for loss_name, loss in LOSSES.items():

@@ -175,7 +175,7 @@ def test_with_every_kind_of_ignorance_the_bounds_are_no_narrower(
 
 
 def test_the_bounds_hold_the_truth_as_often_as_they_say():
-    """Ten kinds of windows, none excluded; `python -m tests.rules.simulated_windows 100000` has the figures of many."""
+    """Ten kinds of windows, none excluded; `make windows` has the figures of many."""
     found = {kind.__name__: [holds(kind, seed) for seed in range(WINDOWS_OF_A_KIND)] for kind in KINDS}
     assert not [name for name, said in found.items() if None in said]
     slack = 3 * math.sqrt(HELD * (1 - HELD) / WINDOWS_OF_A_KIND)

@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks.two_normals import NAME, NARROW, WIDE, mixed
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import TradeState
 from recio.replay.findings import TradeFound
@@ -67,6 +68,21 @@ def test_two_forecasters_are_compared_only_where_both_said_something():
     assert found.other == pytest.approx(0.25)
     assert found.difference == pytest.approx(0.05 - 0.25)
     assert compare(observations, "empirical", MARKET, brier) is None
+
+
+def test_the_older_model_is_the_mean_of_its_two_normals_and_stands_beside_the_one_in_use():
+    before = seen(1, True, left=300.0, market=0.5, average=0.9)
+    whole = replace(before, probabilities={**before.probabilities, NARROW: 0.8, WIDE: 0.6})
+    half = replace(before, event="2", probabilities={**before.probabilities, NARROW: 0.8})
+    mixture, silent = mixed([whole, half])
+    assert mixture.probabilities[NAME] == pytest.approx(0.924 * 0.8 + 0.076 * 0.6)
+    assert set(mixture.probabilities) == {MARKET, "average", NAME}
+    assert set(silent.probabilities) == {MARKET, "average"}
+    pairs = {
+        (it.comparison.name, it.comparison.against)
+        for it in score([mixture, silent], beside=(("average", NAME),)).compared
+    }
+    assert pairs == {("average", MARKET), (NAME, MARKET), ("average", NAME)}
 
 
 def test_moments_of_one_close_make_no_interval_narrower():
