@@ -106,7 +106,7 @@ check_port() {
 
 # --- effect: each step says what it does, and does nothing where it is done ------------------------------------------
 
-changed=no renewed=no
+changed=no renewed=no before=''
 say() { echo "install: $*"; }
 run() {
     changed=yes
@@ -166,6 +166,7 @@ install_release() {
         run touch "$place/complete"
     fi
     if [ "$(readlink /opt/recio/current || true)" != "releases/$version-$digest" ]; then
+        before=$(readlink /opt/recio/current || true)
         run ln -sfn "releases/$version-$digest" /opt/recio/current.new
         run mv -T /opt/recio/current.new /opt/recio/current
         renewed=yes
@@ -267,12 +268,34 @@ END
 
 is_up() { [ -d /run/systemd/system ]; }
 
-# The daemon carries no database over by itself: the upgrade does, while nothing trades.
+# The daemon carries no database over by itself: the upgrade does, while nothing trades. It looks first while the daemon goes on,
+# and whatever fails leaves the release of before at work: nobody is left without stops.
 carry_over() {
     [ "$renewed" = yes ] && [ "$known" = yes ] || return 0
     if grep -q '^dsn = ""' "$config" && [ ! -e "$state/data/postgres" ]; then return 0; fi
-    if is_up; then run systemctl stop "$unit"; fi
-    run runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config"
+    local ask=(runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config") running=no told=''
+    if [ "$dry" = no ]; then
+        told=$("${ask[@]}" --dry-run) || go_back "the database would not be carried over: the daemon was not stopped"
+        case $told in *'nothing to do'*) return 0 ;; esac
+    fi
+    if is_up; then
+        if systemctl is-active --quiet "$unit"; then running=yes; fi
+        run systemctl stop "$unit"
+    fi
+    run "${ask[@]}" || {
+        go_back "the database was not carried over" "$running"
+    }
+}
+
+# go_back WHY [RUNNING]: the release of before is in its place again, and at work if it was; the end of this script.
+go_back() {
+    if [ -n "$before" ]; then
+        run ln -sfn "$before" /opt/recio/current.new
+        run mv -T /opt/recio/current.new /opt/recio/current
+    fi
+    if [ "${2:-no}" = yes ]; then run systemctl start "$unit" || true; fi
+    echo "install: $1; ${before:-no release} is in use as before: see what stands above, then run this again" >&2
+    exit 1
 }
 
 start_unit() {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from recio.daemon.database import ACCOUNT_LOCK
 from recio.db.pool import advisory_lock
+from tests.conftest import unused_port
 
 LIVE = 'mode = "live"\n[kalshi]\nenvironment = "demo"\nkey_id = "k"\nkey_path = "gone.pem"\n'
 TABLES = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
@@ -112,3 +114,52 @@ async def test_size_names_every_table_as_text_and_as_json(folder: Path):
     parsed = json.loads(recio(folder, "size", "--json").stdout)
     assert {"bytes", "since", "tables", "bytes_a_day", "free_bytes", "days_until_full"} == parsed.keys()
     assert {"name", "rows", "bytes", "bytes_a_day"} == parsed["tables"][0].keys()
+
+
+async def test_migrate_as_the_application_has_nothing_to_do_and_grants_nothing(
+    folder: Path, database_dsn: str
+):
+    connection = await asyncpg.connect(database_dsn)
+    await connection.execute("CREATE ROLE recio_test_trades LOGIN")
+    try:
+        assert recio(folder, "grant", "recio_test_trades", "application").returncode == 0
+        theirs = re.sub(r"user=\w+", "user=recio_test_trades", database_dsn)
+        (folder / "recio.toml").write_text(f'{LIVE}[database]\ndsn = "{theirs}"\n', encoding="utf-8")
+        for options in ((), ("--dry-run",)):
+            done = recio(folder, "migrate", *options)
+            assert done.returncode == 0, done.stderr
+            assert "nothing to do" in done.stdout
+        await connection.execute("DELETE FROM schema_migrations")
+        async with advisory_lock(database_dsn, ACCOUNT_LOCK):
+            cannot = recio(folder, "migrate", "--dry-run")
+        assert cannot.returncode == 78
+        assert "needs the owner of the tables" in cannot.stderr
+    finally:
+        await connection.execute("DROP OWNED BY recio_test_trades; DROP ROLE recio_test_trades")
+        await connection.close()
+
+
+async def test_a_dry_run_beside_a_daemon_says_which_steps_wait_and_locks_no_table_of_its_orders(
+    folder: Path, database_dsn: str
+):
+    connection = await asyncpg.connect(database_dsn)
+    async with advisory_lock(database_dsn, ACCOUNT_LOCK):
+        none = recio(folder, "migrate", "--dry-run")
+        assert (none.returncode, "nothing to do" in none.stdout) == (0, True), none.stderr
+        await connection.execute("DELETE FROM schema_migrations")
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE orders IN ROW EXCLUSIVE MODE")
+            one = recio(folder, "migrate", "--dry-run")
+    assert (one.returncode, one.stdout) == (0, "would take step 1: first version\n")
+    assert "nothing was tried" in one.stderr
+    await connection.close()
+
+
+async def test_what_needs_a_session_goes_around_the_pooler(folder: Path, database_dsn: str):
+    """Nothing listens where the pooler should be."""
+    (folder / "recio.toml").write_text(
+        f'{LIVE}[database]\ndsn = "postgresql://u@127.0.0.1:{unused_port()}/recio"\ndirect_dsn = "{database_dsn}"\n',
+        encoding="utf-8",
+    )
+    done = recio(folder, "migrate")
+    assert (done.returncode, "nothing to do" in done.stdout) == (0, True), done.stderr

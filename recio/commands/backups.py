@@ -98,7 +98,7 @@ def _backup(options: argparse.Namespace) -> ExitCode:
 
 @asynccontextmanager
 async def _client(place: Installation) -> AsyncGenerator[Client]:
-    async with dsn_in_use(place.data_dir, place.dsn) as dsn:
+    async with dsn_in_use(place.data_dir, place.straight_dsn) as dsn:
         yield Client(dsn=dsn, programs=installed_binaries() / "bin")
 
 

@@ -6,7 +6,7 @@ import argparse
 import json
 import shutil
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -14,18 +14,19 @@ from pathlib import Path
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
 from recio.commands.options import some_words
-from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
+from recio.daemon.database import ACCOUNT_LOCK, daemon_runs, dsn_in_use
 from recio.db.connection import transaction
 from recio.db.placement import disks_of
 from recio.db.pool import advisory_lock, open_pool
-from recio.db.roles import WRITES, Kind, grant, grant_again
-from recio.db.schema import migrate, rehearse
+from recio.db.roles import WRITES, Kind, grant, grant_again, owns_tables
+from recio.db.schema import Migration, migrate, missing, rehearse
 from recio.db.sizes import days_until_full, sizes
 from recio.errors import BadConfig, ExitCode
 from recio.settings.addresses import checked_dsn
 from recio.settings.file_access import others_with_access
 
 NAME = "recio db"
+NOTHING_TO_DO = "the tables are those of this recio: there is nothing to do"
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -66,21 +67,51 @@ def _migrate(options: argparse.Namespace) -> ExitCode:
 
 async def migrate_tables(place: Installation, owner: Path | None, dry: bool) -> ExitCode:
     """Each missing step, under the lock that a daemon holds; says what was done."""
-    async with (
-        owner_dsn(place, owner) as dsn,
-        advisory_lock(dsn, ACCOUNT_LOCK),
-        open_pool(dsn, application_name=NAME, max_size=1) as pool,
-    ):
-        steps = await (rehearse(pool) if dry else migrate(pool))
-        if not dry:
-            async with transaction(pool) as connection:
-                await grant_again(connection)
+    async with owner_dsn(place, owner) as dsn:
+        if dry and (looked := await _beside_a_daemon(dsn)) is not None:
+            return _say_missing(looked)
+        async with (
+            advisory_lock(dsn, ACCOUNT_LOCK),
+            open_pool(dsn, application_name=NAME, max_size=1) as pool,
+        ):
+            steps = await (rehearse(pool) if dry else migrate(pool))
+            if not dry:
+                async with transaction(pool) as connection:
+                    # Whoever owns nothing has nothing to grant, and took no step.
+                    if await owns_tables(connection):
+                        await grant_again(connection)
     if not steps:
-        print("the tables are those of this recio: there is nothing to do")
+        print(NOTHING_TO_DO)
     for step in steps:
         print(f"{'would take' if dry else 'took'} step {step.version}: {step.name.replace('_', ' ')}")
     if dry and steps:
         print("recio: every step was tried and none was kept", file=sys.stderr)
+    return ExitCode.OK
+
+
+async def _beside_a_daemon(dsn: str) -> Sequence[Migration] | None:
+    """Which steps wait for a daemon that drives the database now; None: none does.
+
+    They are not tried, which would lock the tables of its orders. Raises BadConfig where this user could not take them.
+    """
+    async with open_pool(dsn, application_name=NAME, max_size=1) as pool, transaction(pool) as connection:
+        if not await daemon_runs(connection):
+            return None
+        steps = await missing(connection)
+        if steps and not await owns_tables(connection):
+            raise BadConfig(
+                f"step {steps[0].version} ({steps[0].name}) needs the owner of the tables:"
+                " `recio db migrate --owner FILE`, FILE holding the owner's DSN"
+            )
+        return steps
+
+
+def _say_missing(steps: Sequence[Migration]) -> ExitCode:
+    for step in steps:
+        print(f"would take step {step.version}: {step.name.replace('_', ' ')}")
+    if not steps:
+        print(NOTHING_TO_DO)
+    print("recio: a daemon drives this database: nothing was tried, only looked at", file=sys.stderr)
     return ExitCode.OK
 
 
@@ -160,7 +191,7 @@ async def owner_dsn(place: Installation, file: Path | None) -> AsyncGenerator[st
     if file is not None:
         yield read_dsn(file)
         return
-    async with dsn_in_use(place.data_dir, place.dsn) as dsn:
+    async with dsn_in_use(place.data_dir, place.straight_dsn) as dsn:
         yield dsn
 
 

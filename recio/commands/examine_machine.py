@@ -160,10 +160,11 @@ async def channels(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 
 async def database(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """Beside the daemon, or without it; makes neither a cluster nor a database."""
     place, dsn = data_dir.place_of(config), config.database.dsn.get_secret_value()
+    direct = config.database.direct_dsn.get_secret_value()
     try:
         data_dir.is_ours(config)
         async with dsn_in_use(place, dsn) as used, open_pool(used, application_name="recio doctor") as pool:
-            async for each in _of_rows(pool, used):
+            async for each in _of_rows(pool, direct or used):
                 yield each  # noqa: ASYNC119 - read to its end by whoever asks
     except BadConfig as error:
         is_new = not dsn and "yet" in str(error)
@@ -220,5 +221,5 @@ async def _lock(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> Finding:
         if taken and seen and same
         else "a lock that was taken is not held",
         is_good=bool(taken and seen and same),
-        do="database.dsn leads through a pooler of transactions: give the server's own address, or a pooler of sessions",
+        do="the lock goes through a pooler of transactions: database.direct_dsn must be the server's own address",
     )

@@ -39,6 +39,8 @@ class Installation:
 
     data_dir: Path
     dsn: str = ""
+    direct_dsn: str = ""
+    """Around the pooler of `dsn`, where there is one."""
     port: int = DEFAULT_PORT
     found_by: str = "--data-dir"
     config: Path | None = None
@@ -46,6 +48,11 @@ class Installation:
     @property
     def name(self) -> str:
         return "the database of database.dsn" if self.dsn else str(self.data_dir)
+
+    @property
+    def straight_dsn(self) -> str:
+        """For what needs one session of the server itself; empty where the embedded database is used."""
+        return self.direct_dsn or self.dsn
 
     def series(self) -> dict[str, str]:
         """The coin of each series that its config trades. Raises BadConfig where that config is not good."""
@@ -123,7 +130,8 @@ def _of_config(path: Path, data_dir: Path | None, *, named: bool) -> Installatio
     where = str(data_dir.expanduser().absolute()) if data_dir else data_dir_of(written, path)
     return Installation(
         data_dir=Path(where),
-        dsn="" if data_dir and not named else _dsn(table, path),
+        dsn="" if data_dir and not named else _dsn(table, path, "dsn"),
+        direct_dsn="" if data_dir and not named else _dsn(table, path, "direct_dsn"),
         port=_port(table),
         found_by=str(path.absolute()),
         config=path,
@@ -137,12 +145,12 @@ def _tell_faults(table: dict[str, Any], path: Path) -> None:
         print(f"recio: note: recio run would refuse this config: {error}", file=sys.stderr)
 
 
-def _dsn(table: dict[str, Any], path: Path) -> str:
-    dsn = _of(table, "database", "dsn")
+def _dsn(table: dict[str, Any], path: Path, name: str) -> str:
+    dsn = _of(table, "database", name)
     try:
         return checked_dsn(dsn if isinstance(dsn, str) else "")
     except ValueError as error:
-        raise BadConfig(f"{path}: database.dsn = (hidden) is refused: {error}") from None
+        raise BadConfig(f"{path}: database.{name} = (hidden) is refused: {error}") from None
 
 
 def _port(table: dict[str, Any]) -> int:

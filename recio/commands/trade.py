@@ -13,7 +13,7 @@ from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of
 from recio.commands.options import price_option, some_words
 from recio.db import requests
-from recio.db.connection import transaction
+from recio.db.connection import single_statement, transaction
 from recio.db.requests import CameOfIt, RequestAnswer
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages.orders import Guard, TradeState
@@ -175,7 +175,7 @@ async def _answer(pool: asyncpg.Pool[asyncpg.Record], number: int) -> RequestAns
             if found is not None:
                 return found
             await anyio.sleep(LOOK_EVERY)
-    async with transaction(pool) as connection:
+    async with single_statement(pool) as connection:
         return await requests.last_answer(connection, number)
 
 

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import asyncpg
 import structlog
 
-from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, daemon_runs, dsn_of
+from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
 from recio.db import audit_trail, empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
-from recio.db.pool import AccountLock, advisory_lock, open_pool, starting_faults
+from recio.db.pool import AccountLock, advisory_lock, holds_here, open_pool, starting_faults
 from recio.db.schema import ensure_schema
 from recio.db.trade_store import Writer
 from recio.errors import BadConfig
@@ -78,20 +78,19 @@ async def owned_pool(config: Config, venue: Venue, dsn: str) -> AsyncGenerator[O
     ):
         reached(CrashPoint.POOL_OPENED)
         with starting_faults():
-            await _refuse_two_databases(pool)
+            await _refuse_two_databases(pool, lock)
             await _bring_up(config, venue, pool)
             owned = await _begin_run(config, venue, pool, lock)
         yield owned
 
 
-async def _refuse_two_databases(pool: asyncpg.Pool[asyncpg.Record]) -> None:
-    """A lock in one database keeps nobody out of another."""
-    async with transaction(pool) as connection:
-        if not await daemon_runs(connection):
-            raise BadConfig(
-                "database.dsn and database.direct_dsn lead to different databases: the lock that was taken over the one is not"
-                " to be seen over the other"
-            )
+async def _refuse_two_databases(pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock) -> None:
+    """A lock in one database keeps nobody out of another: what another daemon holds there is not ours."""
+    if not await holds_here(pool, ACCOUNT_LOCK, lock):
+        raise BadConfig(
+            "database.dsn and database.direct_dsn lead to different databases: the lock that was taken over the one is not"
+            " to be seen over the other"
+        )
 
 
 async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record]) -> None:

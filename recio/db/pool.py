@@ -137,7 +137,7 @@ async def open_pool(
     try:
         _refuse_absent_files(dsn)
         try:
-            pool = await create(server_settings=settings | SERVER_LIMIT)
+            pool = await create(server_settings=settings | SERVER_LIMIT | SWIFT_KEEPALIVES)
         except faults.ProtocolViolationError:  # how a pooler refuses a setting that it does not keep
             pool = await create(server_settings=settings)
     except Exception as error:
@@ -177,6 +177,8 @@ class AccountLock:
     """When the last question that was answered had been asked, in host monotonic seconds."""
     server_since: datetime | None = None
     """When the server that holds it had started."""
+    process: int = 0
+    """Of that server, whose session it is."""
 
     def is_proven(self) -> bool:
         """Whether this process may act as the only daemon of the account at this moment."""
@@ -212,6 +214,7 @@ async def advisory_lock(
                 )
             await _refuse_pooler(connection)
             lock.server_since = await connection.fetchval(_SERVER_SINCE)
+            lock.process = connection.get_server_pid()
         reached(CrashPoint.LOCK_HELD)
         lock.proven_at = asked
         connection.add_termination_listener(lambda _: lock.lost.set())
@@ -221,6 +224,17 @@ async def advisory_lock(
         if lock.lost.is_set():
             connection.terminate()
         await close(connection)  # noqa: ASYNC102 - shielded and bounded inside
+
+
+async def holds_here(pool: asyncpg.Pool[asyncpg.Record], key: int, lock: AccountLock) -> bool:
+    """Whether `lock` is the very one that is seen here: by its process, on a server that started at the same microsecond.
+
+    When a session began is not told of another role's.
+    """
+    row = await pool.fetchrow(HOLDER, key)
+    if row is None or row["pid"] != lock.process:
+        return False
+    return await pool.fetchval(_SERVER_SINCE) == lock.server_since
 
 
 async def is_same_server(pool: asyncpg.Pool[asyncpg.Record], lock: AccountLock) -> bool:

@@ -102,7 +102,10 @@ async def answered(connection: Connection, request_id: int) -> RequestAnswer | N
 
 
 async def last_answer(connection: Connection, request_id: int) -> RequestAnswer | None:
-    """The answer to a request that has expired; None is final: an answer under way is waited for, and a later yes refused."""
+    """The answer to a request that has expired; None is final: an answer under way is waited for, and a later yes refused.
+
+    Takes a connection outside a transaction: each statement commits by itself, so that nothing that is held here waits for us.
+    """
     await connection.execute(_NOBODY_ANSWERS, request_id)
     return await answered(connection, request_id)
 

@@ -10,6 +10,10 @@ import asyncpg
 from recio.db.connection import Connection
 from recio.errors import BadConfig
 
+_OWNS = """
+    SELECT pg_has_role(c.relowner, 'USAGE') FROM pg_class AS c
+    WHERE c.relname = 'schema_migrations' AND c.relnamespace = current_schema()::regnamespace
+"""
 _ADD = ("INSERT",)
 _COUNT = ("INSERT", "UPDATE")
 _REPLACE = ("DELETE", "INSERT")
@@ -133,6 +137,11 @@ async def granted(connection: Connection) -> dict[str, Kind]:
     """The roles that have rights here, beside the owner."""
     rows = await connection.fetch(_HELD)
     return {row["name"]: Kind.APPLICATION if row["writes"] else Kind.READ_ONLY for row in rows}
+
+
+async def owns_tables(connection: Connection) -> bool:
+    """Whether this user may do with the tables what their owner may."""
+    return bool(await connection.fetchval(_OWNS))
 
 
 async def grant_again(connection: Connection) -> None:

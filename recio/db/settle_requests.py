@@ -28,8 +28,8 @@ from recio.units import (
     price_text,
 )
 
-_IN_ORDER = "LOCK TABLE settlement_requests IN EXCLUSIVE MODE"
-"""Numbers are given and committed in the same order: the newest answer says which requests still wait."""
+_IN_ORDER = "LOCK TABLE settlement_requests IN SHARE ROW EXCLUSIVE MODE"
+"""Numbers are given and committed in the same order: the newest answer says which requests still wait. It holds up no answer."""
 _ASK = "INSERT INTO settlement_requests (ticker, value, asked_by, why) VALUES ($1, $2, $3, $4) RETURNING request_id"
 WAITING = """
     SELECT request_id, ticker, value, asked_by, why FROM settlement_requests

@@ -8,7 +8,7 @@ import asyncpg
 
 from recio.db import orders
 from recio.db.connection import transaction
-from recio.messages.account import FillSeen, OrderSeen, SettlementSeen
+from recio.messages.account import FillSeen, ForgottenOrder, OrderSeen, SettlementSeen
 from recio.messages.orders import OrderView
 from recio.rules.account.lifecycle import NEVER_ARRIVED, is_news
 from recio.test_hooks.crash_points import CrashPoint, reached
@@ -34,10 +34,16 @@ async def unrecorded_settlements(
     return [each for each in listed if each.ticker in missing]
 
 
-async def without_row(pool: asyncpg.Pool[asyncpg.Record], ours: Iterable[OrderSeen]) -> set[ClientOrderId]:
+Forgotten = dict[ClientOrderId, ForgottenOrder]
+
+
+async def forgotten(pool: asyncpg.Pool[asyncpg.Record], ours: Iterable[ForgottenOrder]) -> Forgotten:
     """Every order has a row before it leaves: one of ours without a row was sent by a run that these rows do not remember."""
+    seen = {each.client_order_id: each for each in ours}
+    if not seen:
+        return {}
     async with transaction(pool) as connection:
-        return set(await orders.without_row(connection, _names(ours)))
+        return {name: seen[name] for name in await orders.without_row(connection, seen)}
 
 
 async def contradicted(pool: asyncpg.Pool[asyncpg.Record], ours: Iterable[OrderSeen]) -> set[ClientOrderId]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,7 +12,7 @@ from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.answers import Round
 from recio.kalshi.rest import KalshiRest
-from recio.messages.account import PositionDifference
+from recio.messages.account import ForgottenOrder, OrderSeen, PositionDifference
 from recio.messages.orders import OpenTrades
 from recio.rules.account.reconcile import MarketLedger, compare
 from recio.test_hooks.crash_points import CrashPoint, reached
@@ -93,6 +93,21 @@ def venue_time(rest: KalshiRest, clock: Clock) -> datetime:
 def cash_at_rest(manual: tuple[account.RestingOrder, ...]) -> Money:
     """The most that the venue holds back of the balance for these orders."""
     return Money(sum(each.worst_cost for each in manual))
+
+
+def may_be_forgotten(
+    seen: Iterable[OrderSeen | account.RestingOrder],
+    is_ours: Callable[[OrderSeen | account.RestingOrder], bool],
+) -> Iterator[ForgottenOrder]:
+    """Orders of ours as they are named where no row knows them.
+
+    What rests is asked for at each comparison: the list of orders, which is read once, may have lagged.
+    """
+    for each in (each for each in seen if is_ours(each)):
+        if each.client_order_id is not None:
+            ticker = each.ticker if isinstance(each, OrderSeen) else each.resting.ticker
+            rests = each.remaining > 0 if isinstance(each, OrderSeen) else True
+            yield ForgottenOrder(client_order_id=each.client_order_id, ticker=ticker, rests=rests)
 
 
 def manual_orders(

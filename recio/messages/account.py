@@ -160,6 +160,16 @@ class PositionDifference:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForgottenOrder:
+    """An order at the venue that carries a tag of this database and has no row: the rows are older than the order."""
+
+    client_order_id: ClientOrderId
+    ticker: Ticker
+    rests: bool = False
+    """Whether it was seen at rest by this run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
     """The account as the venue shows it, after a complete comparison with our rows."""
 
@@ -176,8 +186,7 @@ class AccountView:
     """What the venue has more than the ledger explains, after it stayed the same for several comparisons."""
     cash_agreed: bool = True
     """Whether the cash was explained once since the start."""
-    unrecorded: tuple[ClientOrderId, ...] = ()
-    """Orders at the venue that carry our tag and have no row: the rows are older than the orders."""
+    unrecorded: tuple[ForgottenOrder, ...] = ()
     external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
     """What positions and resting orders that were made without recio have cost or may cost, at their worst."""
     external_orders: int = 0

@@ -28,6 +28,7 @@ from recio.kalshi.account_figures import (
     found_differences,
     is_quiet,
     manual_orders,
+    may_be_forgotten,
     read_as_of,
     read_figures,
     sentence_of,
@@ -106,7 +107,7 @@ class _Memory:
     must_list: bool = False
     """Whether orders are to be listed though none is unresolved: some fill belongs to none of ours."""
     contradicted: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
-    unrecorded: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
+    unrecorded: sifting.Forgotten = field(default_factory=sifting.Forgotten)
     compared: int = 0
     limits_known: bool = False
     round: Round = field(default_factory=lambda: Round("account"))
@@ -182,8 +183,7 @@ class AccountSync:
 
     async def _learn_limits(self, memory: _Memory) -> None:
         if not memory.limits_known:
-            found = await memory.round.ask(account_limits.learn(self.rest))
-            memory.limits_known = found is not None
+            memory.limits_known = await memory.round.ask(account_limits.learn(self.rest)) is not None
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
@@ -272,9 +272,7 @@ class AccountSync:
         }
         if not trades.orders and memory.compared and not memory.must_list:
             return
-        since = (
-            min((order.created_at for order in trades.orders), default=as_of or self.clock.utc()) - OVERLAP
-        )
+        since = min((each.created_at for each in trades.orders), default=as_of or self.clock.utc()) - OVERLAP
         if not memory.compared and memory.since is not None:
             # Once in each run as far back as the rows reach: an older copy of them shows itself by what is newer.
             since = min(since, memory.since)
@@ -283,7 +281,7 @@ class AccountSync:
         if listed is None:
             return
         ours = [each for each in listed if self._is_ours(each)]
-        memory.unrecorded |= await sifting.without_row(self.pool, ours)
+        memory.unrecorded |= await sifting.forgotten(self.pool, may_be_forgotten(ours, self._is_ours))
         memory.contradicted |= await sifting.contradicted(self.pool, ours)
         memory.must_list = False
         for seen in await sifting.news_of_orders(self.pool, ours, trades.orders):
@@ -323,6 +321,8 @@ class AccountSync:
 
     async def _publish(self, memory: _Memory, trades: OpenTrades, figures: Figures, say: Say) -> None:
         held, manual = figures.positions.quantities, manual_orders(figures, self._is_ours)
+        at_rest = may_be_forgotten(figures.resting, self._is_ours)
+        memory.unrecorded |= await sifting.forgotten(self.pool, at_rest)
         balance = account.spendable(figures.balances, traded_shard(self.board.get()))
         unread = unsettled(self.rest, trades)
         async with transaction(self.pool) as connection:
@@ -347,7 +347,7 @@ class AccountSync:
                 balance_at=figures.balance_at,
                 cash_difference=cash_difference,
                 cash_agreed=memory.cash.agreed,
-                unrecorded=tuple(sorted(memory.unrecorded)),
+                unrecorded=tuple(each for _, each in sorted(memory.unrecorded.items())),
                 contradicted=tuple(sorted(memory.contradicted)),
                 unsettled=unread,
                 overdue=overdue(figures.as_of, trades.trades, unread),
@@ -380,8 +380,8 @@ class AccountSync:
             unread=self.rest.set_aside.tickers(account.SETTLEMENTS),
             at=self.clock.utc(),
         )
-        listed = partial(memory.moves.listed, self.rest, is_locked=figures.balances.is_locked)
-        memory.cash, difference = await cash.compare(self.pool, memory.cash, asked, listed)
+        moves = partial(memory.moves.listed, self.rest, is_locked=figures.balances.is_locked)
+        memory.cash, difference = await cash.compare(self.pool, memory.cash, asked, moves)
         return difference
 
     async def _fill(self, fill: FillSeen, memory: _Memory) -> None:

@@ -46,6 +46,7 @@ from recio.rules.health.conditions import Condition, Figures, conditions, overdu
 from recio.rules.health.reasons_to_halt import (
     Seen,
     Told,
+    orders_to_tell,
     reasons_to_halt,
     told_now,
     unaccepted_orders,
@@ -304,7 +305,7 @@ class FailureDetector:
         account = self.account.get()
         asked = frozenset[str]()
         if account is not None:
-            asked = frozenset((*lasting_causes(account), *map(without_row, account.unrecorded)))
+            asked = frozenset((*lasting_causes(account), *map(without_row, orders_to_tell(account))))
         try:
             # A transaction, though it is one statement: commits that have become slow are noticed by its own.
             async with transaction(self.pool) as connection:

@@ -42,6 +42,7 @@ async def test_what_people_do_is_a_row_with_who_from_and_to(pool: Pool):
         await limits.grant(connection, [("max_open_trades", Decimal(9))], "ann")
         await insert(connection, "trades")
         await closes.ask(connection, TradeId(1), None, "ann", "enough")
+    async with transaction(pool) as connection:
         found = await told(connection)
     assert [(each.kind, each.detail.get("by"), each.trade_id) for each in found] == [
         ("switch turned", "ann", None),
@@ -66,6 +67,7 @@ async def test_a_start_logs_each_setting_and_limit_that_changed_since_the_run_be
         await limits.put_in_force(connection, first, USUAL)
         second = await identity.begin_run(connection, after)
         await limits.put_in_force(connection, second, lower)
+    async with transaction(pool) as connection:
         found = {each.kind: each.detail for each in await told(connection)}
     assert found["settings changed"]["changed"] == {
         "risk.max_open_trades": [before["risk.max_open_trades"], 1],

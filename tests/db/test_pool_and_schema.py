@@ -12,14 +12,21 @@ import anyio.abc
 import asyncpg
 import pytest
 from anyio.abc import ByteStream
+from pydantic import SecretStr
 
+from recio.clock import Clock
+from recio.daemon.database import ACCOUNT_LOCK
+from recio.daemon.startup import owned_pool
+from recio.daemon.venue import Venue
 from recio.db import halts, identity
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, starting_faults, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.messages.controls import Halt, HaltLevel
+from recio.settings.config import Config
 from tests.builders import NOW
+from tests.kalshi.local_venue import SIGNER
 
 _words = b"SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: statement_timeout\0\0"
 REFUSAL = b"E" + (len(_words) + 4).to_bytes(4, "big") + _words
@@ -223,3 +230,19 @@ async def test_a_halt_outlives_its_setter_and_is_cleared_once(pool: Pool):
         assert replace(row, halt_id=0) == halt
         assert await halts.clear_all(connection, NOW, "me") == ["difference"]
         assert await halts.active(connection) == ()
+
+
+async def test_a_lock_that_another_daemon_holds_does_not_make_two_dsns_lead_to_one_database(
+    postgres: EmbeddedServer, database_dsn: str
+):
+    """Over the one way a daemon's lock is seen: it must be ours, taken over the other way."""
+    config = Config()
+    section = config.database.model_copy(
+        update={"dsn": SecretStr(database_dsn), "direct_dsn": SecretStr(postgres.dsn("postgres"))}
+    )
+    config = config.model_copy(update={"database": section})
+    here = Venue(rest_url="", ws_url="", price_urls={}, signer=SIGNER, account="account", clock=Clock())
+    async with advisory_lock(database_dsn, ACCOUNT_LOCK):
+        with pytest.raises(BadConfig, match="lead to different databases"):
+            async with owned_pool(config, here, database_dsn):
+                pytest.fail("two daemons drive one database")

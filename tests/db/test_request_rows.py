@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from recio.db import requests
-from recio.db.connection import Connection, transaction
+from recio.db.connection import Connection, single_statement, transaction
 from recio.messages.orders import Guard
 from recio.units import Price, Quantity, Side
 from tests.builders import TICKER
@@ -51,7 +51,7 @@ async def test_who_asks_for_the_last_answer_waits_for_one_that_is_under_way(
     found: list[requests.RequestAnswer | None] = []
 
     async def read() -> None:
-        async with transaction(pool) as reader:
+        async with single_statement(pool) as reader:
             found.append(await requests.last_answer(reader, number))
 
     async with anyio.create_task_group() as group, transaction(pool) as connection:
@@ -62,6 +62,18 @@ async def test_who_asks_for_the_last_answer_waits_for_one_that_is_under_way(
             await anyio.sleep(0.01)
         assert found == []
     assert found == [requests.RequestAnswer(accepted=True, sentence="accepted")]
+
+
+async def test_who_asks_for_the_last_answer_and_stops_keeps_nobody_from_answering(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with transaction(pool) as connection:
+        number = await asked(connection, 60)
+    async with single_statement(pool) as reader:
+        assert await requests.last_answer(reader, number) is None
+        with anyio.fail_after(5):
+            async with transaction(pool) as connection:
+                assert await requests.answer(connection, number, False, "late")
 
 
 @pytest.mark.parametrize(

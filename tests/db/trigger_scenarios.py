@@ -68,6 +68,9 @@ def append_only(table: str, change_of: str, before: Sequence[str] = ()) -> Scena
         for each in (*before, table):
             of_nothing = {"client_order_id": None, "trade_id": None} if each == "audit_log" else {}
             await insert(connection, each, of_nothing)
+        await connection.execute(
+            "SET CONSTRAINTS ALL IMMEDIATE"
+        )  # nothing is truncated before what waits for the commit
         return await _stays(connection, table, change_of)
 
     return scenario
@@ -221,6 +224,8 @@ async def postings_counted(connection: Connection) -> bool:
 
 
 async def logged(connection: Connection, kind: str) -> bool:
+    """Written by the commit, so that no open transaction of a person holds the lock that each order takes."""
+    await connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
     return await connection.fetchval("SELECT count(*) = 1 FROM audit_log WHERE kind = $1", kind)
 
 

@@ -108,6 +108,70 @@ def test_an_unknown_option_starts_nothing(asked: Asked):
     assert asked.install("--frobnicate").returncode == 2
 
 
+STUBS = """
+set -euo pipefail
+renewed=yes known=yes dry=no account=recio unit=recio.service config=/dev/null state=/nowhere before=releases/old
+is_up() { true; }
+run() { echo "+ $*"; "$@"; }
+systemctl() { echo "systemctl $*"; }
+ln() { :; }
+mv() { :; }
+runuser() {
+    case "$* " in
+        *'--dry-run '*) [ "$LOOKED" != fails ] || return 78; echo "$LOOKED" ;;
+        *) [ "$CARRIED" = yes ] ;;
+    esac
+}
+"""
+
+
+def carried_over(looked: str, carried: str = "yes") -> subprocess.CompletedProcess[str]:
+    """The installer's own step, beside a machine that is not there."""
+    text = INSTALL.read_text(encoding="utf-8")
+    parts = [
+        text[text.index(f"{name}() {{") :].split("\n}\n", 1)[0] + "\n}\n"
+        for name in ("carry_over", "go_back")
+    ]
+    return subprocess.run(
+        ["bash", "-c", STUBS + "".join(parts) + "carry_over\n"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        env={"PATH": os.environ["PATH"], "LOOKED": looked, "CARRIED": carried},
+    )
+
+
+def test_an_upgrade_that_could_not_carry_the_database_over_does_not_stop_the_daemon():
+    done = carried_over("fails")
+    assert done.returncode == 1
+    assert "systemctl stop" not in done.stdout
+    assert "ln -sfn releases/old" in done.stdout
+    assert "the daemon was not stopped; releases/old is in use as before" in done.stderr
+
+
+def test_an_upgrade_whose_database_is_not_carried_over_starts_the_release_of_before_again():
+    done = carried_over("would take step 2: more", carried="no")
+    assert done.returncode == 1
+    steps = [
+        each
+        for each in done.stdout.splitlines()
+        if each.startswith(("systemctl s", "+ ln -sfn releases/old"))
+    ]
+    assert steps == [
+        "systemctl stop recio.service",
+        "+ ln -sfn releases/old /opt/recio/current.new",
+        "systemctl start recio.service",
+    ]
+
+
+def test_an_upgrade_stops_the_daemon_for_its_database_only_where_there_is_something_to_do():
+    assert "systemctl stop" not in carried_over("there is nothing to do").stdout
+    done = carried_over("would take step 2: more")
+    assert done.returncode == 0, done.stderr
+    assert "systemctl stop recio.service" in done.stdout
+
+
 # --- whole installations ---------------------------------------------------------------------------------------------
 
 needs_machines = pytest.mark.skipif(

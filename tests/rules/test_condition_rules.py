@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 import pytest
 from msgspec.structs import replace as changed
 
-from recio.messages.account import PositionDifference
+from recio.messages.account import ForgottenOrder, PositionDifference
 from recio.messages.markets import Listings, VenuePhase, VenueRead, VenueState
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices, SourceState, SourceView
@@ -22,6 +22,7 @@ from tests.builders import NOW, TICKER, account, board, open_trades, order, pric
 LOST = SourceView(
     source="coinbase", state=SourceState.DOWN, price=None, at=None, heard_at=None, note="connection refused"
 )
+FORGOTTEN = ForgottenOrder(client_order_id=ClientOrderId("recio-0123abcd-9-entry-1"), ticker=TICKER)
 HEALTHY = Figures(
     now=NOW,
     speed=1.0,
@@ -130,7 +131,7 @@ def test_a_healthy_daemon_is_not_blocked():
         ),
         (
             "order unrecorded",
-            lambda f: replace(f, account=account(unrecorded=(ClientOrderId("recio-0123abcd-9-entry-1"),))),
+            lambda f: replace(f, account=account(unrecorded=(FORGOTTEN,))),
         ),
         (
             "books silent",

@@ -136,10 +136,19 @@ def test_a_fill_that_may_be_of_our_order_is_never_left_out_whatever_subaccount_i
     assert not may_be_of(fill("theirs"), None)
 
 
+def test_an_order_is_ours_by_the_family_of_its_tag_which_no_restore_changes():
+    """What was ordered after a backup carries the tag of before, and nobody else cancels it."""
+    name = ClientOrderId("recio-0000000a-1-entry-1")
+    assert is_ours(name, "00004321", None)
+    assert not is_ours(name, "00014321", None)
+    assert not is_ours(ClientOrderId("recio-0000"), "00004321", None)
+    assert not is_ours(ClientOrderId("other-0000000a-1"), "00004321", None)
+
+
 def test_an_order_with_a_row_is_ours_though_a_restore_has_drawn_another_tag():
     """Otherwise it is neither found nor proven absent, and what it bought has no stop."""
     name = ClientOrderId("recio-0000000a-1-entry-1")
     assert is_ours(name, "0000000a", None)
-    assert not is_ours(name, "0000000b", open_trades())
-    assert is_ours(name, "0000000b", open_trades(orders=(order(client_order_id=name),)))
+    assert not is_ours(name, "1000000a", open_trades())
+    assert is_ours(name, "1000000a", open_trades(orders=(order(client_order_id=name),)))
     assert not is_ours(None, "0000000a", None)

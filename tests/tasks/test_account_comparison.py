@@ -660,10 +660,21 @@ async def test_an_order_of_ours_that_has_no_row_is_told_even_when_no_order_is_un
         "fill_count_fp": "10.00",
         "remaining_count_fp": "0.00",
     }
-    script = Script(orders=[forgotten, {**forgotten, "order_id": "v-10", "client_order_id": "by hand"}])
+    # The same database under another tag, before it was restored or as another restore of it.
+    sibling = OURS.replace(OURS.split("-")[1][4:], "beef", 1)
+    stranger = OURS.replace(OURS.split("-")[1], "ffffffff")
+    script = Script(
+        orders=[
+            forgotten,
+            {**forgotten, "order_id": "v-10", "client_order_id": "by hand"},
+            {**forgotten, "order_id": "v-11", "client_order_id": sibling},
+            {**forgotten, "order_id": "v-12", "client_order_id": stranger},
+        ]
+    )
     async with comparing(script, pool, wires):
         view = await compared(wires, script, 3)
-    assert view.unrecorded == (OURS,)
+    assert {each.client_order_id for each in view.unrecorded} == {OURS, sibling}
+    assert {each.ticker for each in view.unrecorded} == {TICKER}
 
 
 async def test_cash_that_no_fill_explains_is_told_after_several_comparisons_until_somebody_accepts_it(

@@ -13,7 +13,7 @@ import asyncpg
 from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
-from recio.messages.account import PositionDifference
+from recio.messages.account import ForgottenOrder, PositionDifference
 from recio.messages.controls import Halt, ResumeRequest, TradingControls
 from recio.messages.orders import OpenTrades, OrderState
 from recio.rules.account.refusals import refusal_note
@@ -29,6 +29,11 @@ DIFFERS = replace(
     account(),
     differences=(PositionDifference(ticker=TICKER, venue=Quantity(500), ours=Quantity(1000)),),
 )
+
+
+def forgotten_order(number: int, ticker: Ticker = TICKER, **changes: bool) -> ForgottenOrder:
+    name = ClientOrderId(f"recio-0000000a-{number}-entry-1")
+    return ForgottenOrder(client_order_id=name, ticker=ticker, **changes)
 
 
 @asynccontextmanager
@@ -101,7 +106,7 @@ async def test_after_a_restart_the_halt_of_a_difference_still_holds_though_the_d
 async def test_an_order_without_a_row_halts_until_somebody_accepts_it_and_then_never_again(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
-    forgotten = replace(account(), unrecorded=(ClientOrderId("recio-0000000a-9-entry-1"),))
+    forgotten = replace(account(), unrecorded=(forgotten_order(9),))
     first, second = Wires(), Wires()
     first.account.set(forgotten)
     (halt,) = (await looked_until_halted(pool, first)).halts
@@ -111,6 +116,33 @@ async def test_an_order_without_a_row_halts_until_somebody_accepts_it_and_then_n
     second.account.set(replace(forgotten, differences=DIFFERS.differences))
     (other,) = (await looked_until_halted(pool, second)).halts
     assert "differs" in other.cause
+    first.close()
+    second.close()
+
+
+async def test_a_day_of_forgotten_orders_is_one_halt_that_names_what_they_left_unguarded_and_one_for_each_at_rest(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    other = Ticker("KX-OTHER")
+    orders = (*(forgotten_order(each) for each in range(2, 40)), forgotten_order(40, other))
+    forgotten = replace(
+        account(), positions={other: Quantity(500)}, unrecorded=(*orders, forgotten_order(7, rests=True))
+    )
+    first, second = Wires(), Wires()
+    first.account.set(forgotten)
+    found = {each.cause: each for each in (await looked_until_halted(pool, first)).halts}
+    resting, held = sorted(found, key=len)
+    assert "recio-0000000a-7-entry-1" in resting
+    assert "this halt cancels it" in found[resting].resolution
+    assert "recio-0000000a-40-entry-1" in held
+    assert "39 such orders" in found[held].resolution
+    assert other in found[held].resolution
+    async with transaction(pool) as connection:
+        await halts.clear_all(connection, NOW, "somebody")
+    # Fewer are listed after a restart, and what rested was cancelled: nothing of it is news.
+    second.account.set(replace(forgotten, unrecorded=orders[-3:], differences=DIFFERS.differences))
+    (only,) = (await looked_until_halted(pool, second)).halts
+    assert "differs" in only.cause
     first.close()
     second.close()
 

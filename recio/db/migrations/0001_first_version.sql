@@ -1803,6 +1803,7 @@ COMMENT ON COLUMN restores.old_tag IS 'The tag of the client order ids until the
 COMMENT ON COLUMN restores.new_tag IS 'The tag from then on: trade numbers that the backup forgot come again, and their ids must not.';
 
 -- What people and watchers do is logged by the database itself, in the transaction that does it: who, when, from, to.
+-- At its commit: every order takes the lock of the audit log, and whoever stops in the middle of a transaction must not hold it.
 CREATE OR REPLACE FUNCTION log_deed(deed text, told jsonb, of_trade bigint DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     INSERT INTO audit_log (at, kind, trade_id, detail) VALUES (clock_timestamp(), deed, of_trade, jsonb_strip_nulls(told))
 $$;
@@ -1813,8 +1814,9 @@ BEGIN
             ORDER BY s.switch_id DESC LIMIT 1), true)));
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER switches_are_logged AFTER INSERT ON switches
-    FOR EACH ROW EXECUTE FUNCTION log_switch();
+DROP TRIGGER IF EXISTS switches_are_logged ON switches;
+CREATE CONSTRAINT TRIGGER switches_are_logged AFTER INSERT ON switches
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_switch();
 CREATE OR REPLACE FUNCTION log_halt() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
@@ -1824,10 +1826,12 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER halts_are_logged AFTER INSERT ON halts
-    FOR EACH ROW EXECUTE FUNCTION log_halt();
-CREATE OR REPLACE TRIGGER cleared_halts_are_logged AFTER UPDATE OF cleared_at ON halts
-    FOR EACH ROW WHEN (OLD.cleared_at IS NULL AND NEW.cleared_at IS NOT NULL) EXECUTE FUNCTION log_halt();
+DROP TRIGGER IF EXISTS halts_are_logged ON halts;
+CREATE CONSTRAINT TRIGGER halts_are_logged AFTER INSERT ON halts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_halt();
+DROP TRIGGER IF EXISTS cleared_halts_are_logged ON halts;
+CREATE CONSTRAINT TRIGGER cleared_halts_are_logged AFTER UPDATE OF cleared_at ON halts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.cleared_at IS NULL AND NEW.cleared_at IS NOT NULL) EXECUTE FUNCTION log_halt();
 CREATE OR REPLACE FUNCTION log_limit() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
     was numeric;
@@ -1846,26 +1850,30 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER limit_grants_are_logged AFTER INSERT ON limit_grants
-    FOR EACH ROW EXECUTE FUNCTION log_limit();
-CREATE OR REPLACE TRIGGER changed_limits_are_logged AFTER INSERT ON risk_limits
-    FOR EACH ROW EXECUTE FUNCTION log_limit();
+DROP TRIGGER IF EXISTS limit_grants_are_logged ON limit_grants;
+CREATE CONSTRAINT TRIGGER limit_grants_are_logged AFTER INSERT ON limit_grants
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_limit();
+DROP TRIGGER IF EXISTS changed_limits_are_logged ON risk_limits;
+CREATE CONSTRAINT TRIGGER changed_limits_are_logged AFTER INSERT ON risk_limits
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_limit();
 CREATE OR REPLACE FUNCTION log_request() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log_deed('trade asked for', jsonb_build_object('request', NEW.request_id, 'ticker', NEW.ticker, 'side', NEW.side,
         'quantity', NEW.quantity::text, 'price', NEW.price::text, 'by', NEW.asked_by, 'why', NEW.why));
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER trade_requests_are_logged AFTER INSERT ON trade_requests
-    FOR EACH ROW EXECUTE FUNCTION log_request();
+DROP TRIGGER IF EXISTS trade_requests_are_logged ON trade_requests;
+CREATE CONSTRAINT TRIGGER trade_requests_are_logged AFTER INSERT ON trade_requests
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_request();
 CREATE OR REPLACE FUNCTION log_close() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log_deed('close asked for', jsonb_build_object('floor', NEW.floor::text, 'by', NEW.asked_by, 'why', NEW.why),
         NEW.trade_id);
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER trade_closes_are_logged AFTER INSERT OR UPDATE ON trade_closes
-    FOR EACH ROW EXECUTE FUNCTION log_close();
+DROP TRIGGER IF EXISTS trade_closes_are_logged ON trade_closes;
+CREATE CONSTRAINT TRIGGER trade_closes_are_logged AFTER INSERT OR UPDATE ON trade_closes
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_close();
 -- Each setting that differs from those of the run before: [from, to].
 CREATE OR REPLACE FUNCTION log_settings() RETURNS trigger LANGUAGE plpgsql AS $$
 DECLARE
@@ -1881,8 +1889,9 @@ BEGIN
     END IF;
     RETURN NULL;
 END $$;
-CREATE OR REPLACE TRIGGER changed_settings_are_logged AFTER INSERT ON runs
-    FOR EACH ROW EXECUTE FUNCTION log_settings();
+DROP TRIGGER IF EXISTS changed_settings_are_logged ON runs;
+CREATE CONSTRAINT TRIGGER changed_settings_are_logged AFTER INSERT ON runs
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_settings();
 
 -- Writer: app, at a start.
 CREATE TABLE IF NOT EXISTS audit_checkpoints (

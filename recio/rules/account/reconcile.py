@@ -211,10 +211,19 @@ def may_be_of(fill: FillSeen, trades: OpenTrades | None) -> bool:
     )
 
 
+FAMILY_CHARS = 4
+"""So many characters of a tag stay through every restore: by them a database knows what any restore of it has ordered."""
+
+
 def is_ours(name: ClientOrderId | None, tag: str, trades: OpenTrades | None) -> bool:
-    """Whether recio made an order: by the tag of this database, or by its row, whose tag a restore may have outlived."""
+    """Whether recio made an order: by the family of this database's tag, or by its row.
+
+    What was ordered after a backup has the tag of before the restore, or that of another restore of the same database.
+    """
     if name is None:
         return False
-    return name.startswith(f"recio-{tag}-") or any(
+    first, _, rest = name.partition("-")
+    family, found = tag[:FAMILY_CHARS], rest.partition("-")[0]
+    return (first == "recio" and len(found) == len(tag) and found.startswith(family)) or any(
         name == each.client_order_id for each in (trades.orders if trades else ())
     )

@@ -152,7 +152,7 @@ def _of_books_kept(account: AccountView) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.ORDER_UNRECORDED,
             name=Kind.ORDER_UNRECORDED,
-            detail=f"{order} is at the venue, carries our tag and has no row",
+            detail=f"{order.client_order_id} is at the venue, carries our tag and has no row",
             clears="recio resume, once the venue's page and the rows are compared",
         )
 

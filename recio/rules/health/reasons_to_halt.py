@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from recio.messages.account import AccountView
+from recio.messages.account import AccountView, ForgottenOrder
 from recio.messages.controls import Halt
 from recio.messages.orders import OpenTrades
 from recio.rules.account.cash import cash_cause
@@ -16,6 +16,8 @@ from recio.settings.risk import RiskSection
 from recio.units import ClientOrderId
 
 COMPARE = "compare with the venue's own page, then: recio resume"
+NAMED = 6
+"""So many markets are named at most."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +55,8 @@ def reasons_to_halt(seen: Seen, told: Told) -> Iterator[Halt]:
     if seen.account is not None:
         for cause in _of_the_account(seen.account, told):
             yield _halt(seen, cause, COMPARE)
+        for each in unaccepted_orders(seen.account, told):
+            yield _halt(seen, without_row(each), _look_at(each, seen.account))
 
 
 def told_now(seen: Seen, told: Told) -> Told:
@@ -68,16 +72,49 @@ def told_now(seen: Seen, told: Told) -> Told:
     )
 
 
-def unaccepted_orders(account: AccountView, told: Told) -> tuple[ClientOrderId, ...]:
+def unaccepted_orders(account: AccountView, told: Told) -> tuple[ForgottenOrder, ...]:
     """Orders at the venue without a row, of which nobody has said that it is known.
 
     What the rows were not asked about yet is told at the next look.
     """
-    return tuple(each for each in account.unrecorded if without_row(each) in told.unaccepted)
+    return tuple(each for each in orders_to_tell(account) if without_row(each) in told.unaccepted)
 
 
-def without_row(order: ClientOrderId) -> str:
-    return f"order {order} is at the venue and has no row: this database is older than its orders"
+def orders_to_tell(account: AccountView) -> tuple[ForgottenOrder, ...]:
+    """Each that rests, because its halt cancels it; of the others the newest of each tag, which stands for those before it."""
+    newest: dict[str, ForgottenOrder] = {}
+    for each in (each for each in account.unrecorded if not each.rests):
+        tag = _parts(each)[0]
+        if tag not in newest or _parts(newest[tag]) < _parts(each):
+            newest[tag] = each
+    return (*(each for each in account.unrecorded if each.rests), *newest.values())
+
+
+def _parts(order: ForgottenOrder) -> tuple[str, int, str]:
+    """Tag, trade, and which order of the trade; a name that nothing of ours made counts as the oldest."""
+    tag, _, rest = order.client_order_id.removeprefix("recio-").partition("-")
+    trade, _, which = rest.partition("-")
+    return tag, int(trade) if trade.isdecimal() else 0, which
+
+
+def without_row(order: ForgottenOrder) -> str:
+    return f"order {order.client_order_id} is at the venue and has no row: this database is older than its orders"
+
+
+def _look_at(order: ForgottenOrder, account: AccountView) -> str:
+    """What these rows do not guard, by name: no stop of ours sells it."""
+    if order.rests:
+        return f"this halt cancels it; what it bought on {order.ticker} has no stop: {COMPARE}"
+    tag = _parts(order)[0]
+    stood_for = [each for each in account.unrecorded if not each.rests and _parts(each)[0] == tag]
+    held = sorted({each.ticker for each in stood_for if account.positions.get(each.ticker)})
+    if not held:
+        return f"of {len(stood_for)} such orders nothing is held now: {COMPARE}"
+    others = f" and {len(held) - NAMED} more" if len(held) > NAMED else ""
+    return (
+        f"what {len(stood_for)} such orders made on {', '.join(held[:NAMED])}{others} has no stop: sell it by hand there,"
+        f" or keep it to its settlement; {COMPARE}"
+    )
 
 
 def _of_the_account(account: AccountView, told: Told) -> Iterator[str]:
@@ -85,7 +122,6 @@ def _of_the_account(account: AccountView, told: Told) -> Iterator[str]:
     if account.cash_difference is not None and (cause := cash_cause(account.cash_difference)) != told.cash:
         # Once for each difference: who accepts it must not be halted again before the next comparison.
         yield cause
-    yield from (without_row(each) for each in unaccepted_orders(account, told))
     yield from (each for each in lasting_causes(account) if each in told.unaccepted)
 
 
