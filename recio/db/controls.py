@@ -16,6 +16,7 @@ _READ = f"""
         ARRAY(SELECT ROW(c.*) FROM ({closes.WANTED}) AS c) AS closes,
         ARRAY({halts.EVER_CLEARED}) AS ever_cleared,
         ARRAY({parity_days.PARTED}) AS parted,
+        ({halts.FORGIVEN}) AS forgiven,
         current_setting('transaction_read_only') = 'on' AS read_only
 """
 
@@ -31,6 +32,8 @@ class ControlRows:
     """Those of the causes asked for that somebody cleared at some time."""
     parted: tuple[str, ...]
     """Strategies whose paper and live part beyond chance, by their newest row."""
+    forgiven: int
+    """The newest trade before a halt that somebody cleared; 0 before any."""
     read_only: bool
     """By decree, or because the database is the copy of another server."""
 
@@ -45,5 +48,6 @@ async def read(connection: Connection, causes: Iterable[str]) -> ControlRows:
         closes=tuple(closes.close_of(tuple(each)) for each in row["closes"]),
         ever_cleared=frozenset(row["ever_cleared"]),
         parted=tuple(row["parted"]),
+        forgiven=row["forgiven"],
         read_only=row["read_only"],
     )

@@ -17,6 +17,8 @@ EVER_CLEARED = """
     SELECT asked.cause FROM unnest($2::text[]) AS asked (cause)
     WHERE EXISTS (SELECT FROM halts AS h WHERE h.cause = asked.cause AND h.cleared_at IS NOT NULL)
 """
+FORGIVEN = "SELECT coalesce(max(after_trade), 0) FROM halts WHERE cleared_at IS NOT NULL"
+"""The newest trade before a halt that somebody cleared: losses and refusals up to it count no more."""
 _SET = """
     INSERT INTO halts (level, cause, since, set_by, resolution, after_trade)
     SELECT $1, $2, $3, $4, $5, max(trade_id) FROM trades

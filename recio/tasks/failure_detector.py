@@ -315,7 +315,9 @@ class FailureDetector:
         measured.halts, measured.switched_off, measured.closes = rows.halts, rows.switched_off, rows.closes
         _tell_parted(rows.parted, measured.parted)
         measured.parted = rows.parted
-        measured.told = replace(measured.told, asked=asked, accepted=rows.ever_cleared)
+        measured.told = replace(
+            measured.told, asked=asked, accepted=rows.ever_cleared, forgiven=rows.forgiven
+        )
         measured.read_only = rows.read_only
         measured.database_seconds = time.monotonic() - began
 

@@ -16,13 +16,15 @@ from recio.db.connection import transaction
 from recio.messages.account import ForgottenOrder, PositionDifference
 from recio.messages.controls import Halt, ResumeRequest, TradingControls
 from recio.messages.orders import OpenTrades, OrderState
-from recio.rules.account.refusals import refusal_note
+from recio.rules.account.refusals import HALT_AFTER, refusal_note
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask
 from recio.tasks.failure_detector import FailureDetector
-from recio.units import ClientOrderId, Money, Quantity, Ticker
+from recio.units import ClientOrderId, Money, Quantity, Ticker, TradeId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, account, open_trades, order
+from tests.db.test_trade_store import opened
+from tests.runs import begun
 
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 DIFFERS = replace(
@@ -239,13 +241,17 @@ async def test_a_halt_that_had_no_row_when_its_database_went_is_in_force_in_the_
     wires.close()
 
 
-async def test_a_venue_that_refuses_every_entry_halts_once_and_after_a_resume_only_for_another_refusal(
+async def test_refusals_that_somebody_has_looked_at_never_halt_again_and_as_many_new_ones_do(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
+    async with transaction(pool) as connection:
+        looked_at = await opened(connection, await begun(connection))
+
     def refused(count: int) -> OpenTrades:
         orders = (
             order(
                 client_order_id=ClientOrderId(f"recio-0000000a-{each}-entry-1"),
+                trade_id=looked_at if each < HALT_AFTER else TradeId(looked_at + each),
                 ticker=Ticker(f"KX-{each % 2}"),
                 state=OrderState.REJECTED,
                 created_at=NOW + timedelta(milliseconds=each),
@@ -257,16 +263,61 @@ async def test_a_venue_that_refuses_every_entry_halts_once_and_after_a_resume_on
 
     wires = Wires()
     wires.account.set(account())
-    wires.open_trades.set(refused(8))
+    wires.open_trades.set(refused(HALT_AFTER))
     async with looking(pool, wires):
         (halt,) = (await halted(wires)).halts
         assert halt.cause == "the venue refused the last 8 entries (invalid_order order group triggered)"
         async with transaction(pool) as connection:
             await halts.clear_all(connection, NOW, "somebody")
-        with anyio.fail_after(10):
-            while (said := wires.controls.get()) is None or said.halts:
-                await wires.controls.newer_than(wires.controls.version)
-        wires.open_trades.set(refused(9))
+        await resumed(wires)
+        for count in range(HALT_AFTER + 1, 2 * HALT_AFTER):
+            wires.open_trades.set(refused(count))
+        await looks(wires, 3)
+        assert (said := wires.controls.get()) is not None
+        assert said.halts == ()
+        wires.open_trades.set(refused(2 * HALT_AFTER))
         (again,) = (await halted(wires)).halts
-        assert "the last 9 entries" in again.cause
+        assert "the last 8 entries" in again.cause
+        async with transaction(pool) as connection:
+            await halts.clear_all(connection, NOW, "somebody")
     wires.close()
+
+
+async def test_refusals_that_somebody_has_looked_at_do_not_halt_the_next_run_either(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with transaction(pool) as connection:
+        looked_at = await opened(connection, await begun(connection))
+        await halts.set_halt(connection, Halt(cause="x", since=NOW, by="x", resolution="y"))
+        await halts.clear_all(connection, NOW, "somebody")
+    orders = tuple(
+        order(
+            client_order_id=ClientOrderId(f"recio-0000000a-{each}-entry-1"),
+            trade_id=looked_at,
+            ticker=Ticker(f"KX-{each}"),
+            state=OrderState.REJECTED,
+            note=refusal_note("invalid_order", "x"),
+        )
+        for each in range(HALT_AFTER)
+    )
+    wires = Wires()
+    wires.account.set(account())
+    wires.open_trades.set(open_trades(recent_orders=orders))
+    async with looking(pool, wires):
+        await looks(wires, 3)
+        assert (said := wires.controls.get()) is not None
+        assert said.halts == ()
+    wires.close()
+
+
+async def looks(wires: Wires, count: int) -> None:
+    """So many further looks."""
+    with anyio.fail_after(10):
+        for _ in range(count):
+            await wires.controls.newer_than(wires.controls.version)
+
+
+async def resumed(wires: Wires) -> None:
+    with anyio.fail_after(10):
+        while (said := wires.controls.get()) is None or said.halts:
+            await wires.controls.newer_than(wires.controls.version)

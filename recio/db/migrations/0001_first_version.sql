@@ -288,7 +288,7 @@ COMMENT ON COLUMN halts.resolution IS 'What ends it, in words.';
 COMMENT ON COLUMN halts.cleared_at IS 'UTC; NULL: in force.';
 COMMENT ON COLUMN halts.cleared_by IS 'A person''s name; NULL: in force.';
 COMMENT ON COLUMN halts.set_at IS 'UTC, by the database''s clock. Times to verification are measured from here.';
-COMMENT ON COLUMN halts.after_trade IS 'The newest trade when the halt was set. Once it is cleared, losses up to this trade no longer count.';
+COMMENT ON COLUMN halts.after_trade IS 'The newest trade when the halt was set. Once it is cleared, losses and refusals up to this trade no longer count.';
 CREATE UNIQUE INDEX IF NOT EXISTS halts_one_per_cause ON halts (cause) WHERE cleared_at IS NULL;
 CREATE INDEX IF NOT EXISTS halts_in_force ON halts (halt_id) WHERE cleared_at IS NULL;
 CREATE INDEX IF NOT EXISTS halts_cleared ON halts (cause, halt_id) WHERE cleared_at IS NOT NULL;

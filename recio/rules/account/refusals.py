@@ -70,9 +70,12 @@ def said(found: Refusals) -> str:
     return f"{many} ({found.last.note.removeprefix(_PREFIX)})"
 
 
-def refusals(trades: OpenTrades, ticker: Ticker | None = None) -> Refusals | None:
-    """The refusals in a row up to now, of every market or of one; None if the last entry was not refused."""
-    found = tuple(_in_a_row(trades, ticker))
+def refusals(trades: OpenTrades, ticker: Ticker | None = None, after: int = 0) -> Refusals | None:
+    """The refusals in a row up to now, of every market or of one; None if the last entry was not refused.
+
+    Only those of trades beyond number `after`.
+    """
+    found = tuple(each for each in _in_a_row(trades, ticker) if each.trade_id > after)
     if not found:
         return None
     return Refusals(
@@ -112,9 +115,12 @@ def _pause(count: int) -> timedelta:
     return min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(count - 1, 10))
 
 
-def is_refused_for_good(trades: OpenTrades, now: datetime) -> Refusals | None:
-    """The refusals that call for a halt: many, on several markets, of now, and by codes that do not end by themselves."""
-    found = refusals(trades)
+def is_refused_for_good(trades: OpenTrades, now: datetime, forgiven: int = 0) -> Refusals | None:
+    """The refusals that call for a halt: many, on several markets, of now, and by codes that do not end by themselves.
+
+    `forgiven`: the newest trade that somebody has looked at, who then cleared a halt.
+    """
+    found = refusals(trades, after=forgiven)
     if found is None or found.lasting < HALT_AFTER or found.markets < 2 or now - found.last_at > HALT_WITHIN:
         return None
     return found

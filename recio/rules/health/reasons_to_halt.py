@@ -28,6 +28,8 @@ class Told:
     losses: bool = False
     refusal: ClientOrderId | None = None
     """The last order of the refusals that were halted for."""
+    forgiven: int = 0
+    """The newest trade before a halt that somebody cleared: what was refused up to it has been looked at."""
     asked: frozenset[str] = frozenset()
     """Causes that lie in the past for good, of which the rows were asked whether somebody cleared them once."""
     accepted: frozenset[str] = frozenset()
@@ -61,12 +63,13 @@ def reasons_to_halt(seen: Seen, told: Told) -> Iterator[Halt]:
 
 def told_now(seen: Seen, told: Told) -> Told:
     """After every reason has its row: a database that was away is asked again at the next look."""
-    refused = None if seen.trades is None else is_refused_for_good(seen.trades, seen.now)
+    refused = None if seen.trades is None else is_refused_for_good(seen.trades, seen.now, told.forgiven)
     difference = None if seen.account is None else seen.account.cash_difference
     return Told(
         cash="" if difference is None else cash_cause(difference),
         losses=seen.trades is not None and _is_losing(seen.trades, seen.limits),
         refusal=told.refusal if refused is None else refused.last.client_order_id,
+        forgiven=told.forgiven,
         asked=told.asked,
         accepted=told.accepted,
     )
@@ -140,7 +143,7 @@ def _is_losing(trades: OpenTrades, limits: RiskSection) -> bool:
 
 
 def _refused_for_good(seen: Seen, trades: OpenTrades, told: Told) -> Iterator[Halt]:
-    found = is_refused_for_good(trades, seen.now)
+    found = is_refused_for_good(trades, seen.now, told.forgiven)
     if found is not None and found.last.client_order_id != told.refusal:
         yield _halt(
             seen,
