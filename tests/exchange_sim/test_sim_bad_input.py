@@ -139,3 +139,66 @@ def test_what_backs_resting_orders_cannot_be_moved_away() -> None:
         client_id="",
     )
     assert isinstance(moved, Refused)
+
+
+@pytest.mark.parametrize("bad", ["💥", "x" * 65, "1.00", "a b"])
+async def test_an_amended_client_order_id_is_as_good_as_a_new_one(start_exchange: Any, bad: str) -> None:
+    client = await start_exchange(quiet_traders=True)
+    ticker = await client.open_ticker()
+    assert (await client.order(ticker, "bid", "0.1000", "1", client_order_id=bad))[0] == 400
+    _, order = await client.order(ticker, "bid", "0.1000", "1", client_order_id="mine")
+    path = f"/portfolio/events/orders/{order['order_id']}/amend"
+    asked = {"ticker": ticker, "side": "bid", "price": "0.1000", "count": "1"}
+    status, body = await client.request("POST", path, asked | {"updated_client_order_id": bad})
+    assert (status, body["error"]["details"]) == (400, "client order id")
+    shown = (await client.get(f"/portfolio/orders/{order['order_id']}"))["order"]
+    assert shown["client_order_id"] == "mine"
+
+
+async def test_a_field_that_is_null_was_not_sent(start_exchange: Any) -> None:
+    """As the venue's own decoder reads it, for every field that may be left out; others are missing then."""
+    client = await start_exchange(quiet_traders=True)
+    ticker = await client.open_ticker()
+    nothing = dict.fromkeys(
+        (
+            "client_order_id",
+            "expiration_time",
+            "post_only",
+            "reduce_only",
+            "cancel_order_on_pause",
+            "subaccount",
+            "order_group_id",
+            "exchange_index",
+        )
+    )
+    status, order = await client.order(ticker, "bid", "0.1000", "2", **nothing)
+    assert (status, order["remaining_count"]) == (201, "2.00")
+    assert (await client.order(ticker, "bid", None, "2"))[0] == 400
+    path = f"/portfolio/events/orders/{order['order_id']}/amend"
+    asked = {"ticker": ticker, "side": "bid", "price": "0.1000", "count": "1", "client_order_id": None}
+    assert (await client.request("POST", path, asked | {"updated_client_order_id": None}))[0] == 200
+    cancelled = {"order_id": order["order_id"], "subaccount": None, "market_ticker": ticker}
+    path = "/portfolio/events/orders/batched"
+    _, answer = await client.request("DELETE", path, {"orders": [cancelled]})
+    assert answer["orders"][0]["reduced_by"] == "1.00"
+    assert (await client.request("POST", path, {"orders": None}))[0] == 400
+    await every_read_answers(client)
+
+
+async def test_a_transfer_is_told_apart_by_a_uuid_of_its_own_kind(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    await client.request("POST", "/portfolio/subaccounts", {"exchange_index": 2})
+    once = "0b0e1a53-8a2b-4a3a-9d5e-0a1b2c3d4e5f"
+    to_subaccount = {"from_subaccount": 0, "to_subaccount": 1, "amount_cents": 100, "exchange_index": 2}
+    to_shard = {"source": "event_contract", "destination": "event_contract", "amount": 10_000}
+    to_shard |= {"source_exchange_shard": 2, "destination_exchange_shard": 0}
+    back = to_shard | {"source_exchange_shard": 0, "destination_exchange_shard": 2}
+    for path, body, answers in (
+        ("/portfolio/subaccounts/transfer", to_subaccount, (400, 200, 409)),
+        ("/portfolio/intra_exchange_instance_transfer", to_shard, (400, 200, 409)),
+        ("/portfolio/intra_exchange_instance_transfer", back, (400, 200, 409)),
+        ("/portfolio/intra_exchange_instance_transfer", to_shard | {"source_subaccount": 1}, (400, 400, 400)),
+    ):
+        for client_id, expected in zip(("no uuid", once, once), answers, strict=True):
+            got = await client.request("POST", path, body | {"client_transfer_id": client_id})
+            assert got[0] == expected, (path, body, got)

@@ -269,7 +269,12 @@ async def money(checked: Checked) -> None:
     number = (await ask("POST", "/portfolio/subaccounts", {"exchange_index": 2}, expect=201))[
         "subaccount_number"
     ]
-    moved = {"client_transfer_id": "one", "from_subaccount": 0, "to_subaccount": number, "amount_cents": 100}
+    moved = {
+        "client_transfer_id": "3f0e1a53-8a2b-4a3a-9d5e-0a1b2c3d4e5f",
+        "from_subaccount": 0,
+        "to_subaccount": number,
+        "amount_cents": 100,
+    }
     await ask("POST", "/portfolio/subaccounts/transfer", moved | {"exchange_index": 2})
     between = {"source": "event_contract", "destination": "event_contract", "amount": 10_000}
     between |= {"source_exchange_shard": 2, "destination_exchange_shard": 0}

@@ -99,7 +99,7 @@ async def test_money_that_a_person_moves_halts_nothing_and_a_hundredth_that_nobo
         if not options:
             person(world, "POST", "/portfolio/subaccounts", {"exchange_index": 2})
             moved = {
-                "client_transfer_id": "one",
+                "client_transfer_id": "3f0e1a53-8a2b-4a3a-9d5e-0a1b2c3d4e5f",
                 "from_subaccount": 0,
                 "to_subaccount": 1,
                 "amount_cents": 777,

@@ -7,14 +7,14 @@ from email.utils import formatdate
 
 from aiohttp import web
 
-from recio.exchange_sim.engine.orders import Refused
+from recio.exchange_sim.engine.orders import FORBIDDEN, Refused
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.wire import admin
 from recio.exchange_sim.wire.app_keys import EXCHANGE, MEMBER
 from recio.exchange_sim.wire.auth import VERIFIER, Verifier
 from recio.exchange_sim.wire.rest import market_routes, private_api
 from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
-from recio.exchange_sim.wire.rest.key_lock import as_locked
+from recio.exchange_sim.wire.rest.key_lock import NotItsSubaccount, as_locked
 from recio.exchange_sim.wire.rest.list_cache import KEPT
 from recio.exchange_sim.wire.rest.metering import metered
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
@@ -93,6 +93,8 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except BadBody as error:
         return bad_body(str(error))
+    except NotItsSubaccount:
+        return refusal(FORBIDDEN)
     except WrongContentType:
         return refusal(INVALID_CONTENT_TYPE)
     except BadParameter as error:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from aiohttp import web
 
 from recio.exchange_sim.engine.account import Transfer, Wallet
@@ -11,6 +13,7 @@ from recio.exchange_sim.wire.app_keys import member_of, venue_of
 from recio.exchange_sim.wire.auth import VERIFIER
 from recio.exchange_sim.wire.rest import order_bodies as bodies
 from recio.exchange_sim.wire.rest import reading
+from recio.exchange_sim.wire.rest.key_lock import locked_to, may_see, refuse_if_locked, refuse_others
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS
 from recio.exchange_sim.wire.rest.replies import limit_of, page, refusal, reply
 from recio.exchange_sim.wire.rest.request_body import body_of
@@ -20,18 +23,26 @@ _CENT = 10_000
 _CENTI_CENT = 100
 _PREDICTIONS = "event_contract"
 NEEDS_ADVANCED = Refused(code="permission_denied", details="subaccounts need the advanced tier or better")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+NO_UUID = Refused(code="invalid_parameters", details="client_transfer_id is a UUID")
+ONLY_PRIMARY = Refused(
+    code="invalid_parameters", details="client_transfer_id is for transfers of the primary account alone"
+)
 ONLY_PREDICTIONS = Refused(code="invalid_parameters", details="there is no margined exchange here")
 
 
 async def list_api_keys(request: web.Request) -> web.Response:
+    number = locked_to(request)
+    own: Json = {} if number is None else {"subaccount": number}
     keys: list[Json] = [
-        {"api_key_id": key_id, "name": "simulated", "scopes": ["read", "write"]}
+        {"api_key_id": key_id, "name": "simulated", "scopes": ["read", "write"], **own}
         for key_id in request.app[VERIFIER].key_ids(member_of(request))
     ]
     return reply({"api_keys": keys})
 
 
 async def create_subaccount(request: web.Request) -> web.Response:
+    refuse_if_locked(request)
     venue = venue_of(request)
     body = await body_of(request, bodies.CreateSubaccountRequest, optional=True)
     if request.app[LIMITS][0].published().name == "basic":
@@ -52,23 +63,27 @@ async def subaccount_balances(request: web.Request) -> web.Response:
             "updated_ts": reading.shown_ms(venue) // 1000,
         }
         for account in venue.accounts.values()
+        if may_see(request, account.number)
         for shard, free in reading.shown_free(venue, account).items()
     ]
     return reply({"subaccount_balances": rows})
 
 
 async def transfer_between_subaccounts(request: web.Request) -> web.Response:
+    refuse_if_locked(request)
     venue = venue_of(request)
     body = await body_of(request, bodies.ApplySubaccountTransferRequest)
     if not body.client_transfer_id:
         return refusal(Refused(code="missing_parameters"))
+    if not _UUID.fullmatch(body.client_transfer_id):
+        return refusal(NO_UUID)
     shard = body.exchange_index or 0
     done = transfer(
         venue,
         source=Wallet(subaccount=body.from_subaccount, shard=shard),
         target=Wallet(subaccount=body.to_subaccount, shard=shard),
         amount=body.amount_cents * _CENT,
-        client_id=body.client_transfer_id,
+        client_id=f"subaccounts {body.client_transfer_id}",
     )
     if isinstance(done, Refused):
         return refusal(done)
@@ -78,7 +93,11 @@ async def transfer_between_subaccounts(request: web.Request) -> web.Response:
 
 async def list_subaccount_transfers(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetSubaccountTransfers")
-    rows = venue_of(request).subaccount_transfers
+    rows = [
+        row
+        for row in venue_of(request).subaccount_transfers
+        if may_see(request, row.source.subaccount) or may_see(request, row.target.subaccount)
+    ]
     chosen, following = page(request, rows, key=lambda row: row.sequence, limit=limit)
     shown = [
         {
@@ -99,12 +118,17 @@ async def transfer_between_shards(request: web.Request) -> web.Response:
     body = await body_of(request, bodies.IntraExchangeInstanceTransferRequest)
     if (body.source, body.destination) != (_PREDICTIONS, _PREDICTIONS):
         return refusal(ONLY_PREDICTIONS)
+    refuse_others(request, body.source_subaccount, body.destination_subaccount)
+    flaw = _transfer_id_flaw(body)
+    if flaw is not None:
+        return refusal(flaw)
     done = transfer(
         venue,
         source=Wallet(subaccount=body.source_subaccount, shard=body.source_exchange_shard),
         target=Wallet(subaccount=body.destination_subaccount, shard=body.destination_exchange_shard),
         amount=body.amount * _CENTI_CENT,
-        client_id=body.client_transfer_id,
+        # Spent once for the shard that the money leaves.
+        client_id=body.client_transfer_id and f"{body.source_exchange_shard} {body.client_transfer_id}",
     )
     if isinstance(done, Refused):
         return refusal(done)
@@ -125,6 +149,15 @@ async def get_shard_transfer(request: web.Request) -> web.Response:
         if row.transfer_id == wanted:
             return reply({"transfer": _shard_transfer(row)})
     return refusal(NOT_FOUND)
+
+
+def _transfer_id_flaw(body: bodies.IntraExchangeInstanceTransferRequest) -> Refused | None:
+    """A client's id of a transfer is a UUID, and only the primary account's transfers have one."""
+    if not body.client_transfer_id:
+        return None
+    if body.source_subaccount or body.destination_subaccount:
+        return ONLY_PRIMARY
+    return None if _UUID.fullmatch(body.client_transfer_id) else NO_UUID
 
 
 def _shard_transfer(row: Transfer) -> Json:

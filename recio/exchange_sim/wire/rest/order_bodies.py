@@ -10,6 +10,7 @@ from recio.exchange_sim.engine.orders import Refused
 from recio.exchange_sim.engine.requests import AUTO_ROUTE, NewOrder, SelfTradePrevention, TimeInForce
 from recio.exchange_sim.engine.units import UnitError, read_price, read_quantity
 
+BAD_CLIENT_ID = Refused(code="invalid_order", details="client order id")
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_\-:+=/]{1,64}")
 
 
@@ -111,8 +112,8 @@ def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
         return Refused(code="missing_parameters")
     if body.side not in ("bid", "ask") or not body.count or not body.price:
         return Refused(code="invalid_order", details="side, count and price are required")
-    if body.client_order_id and not _CLIENT_ID.fullmatch(body.client_order_id):
-        return Refused(code="invalid_order", details="client order id")
+    if not _may_be_client_id(body.client_order_id):
+        return BAD_CLIENT_ID
     try:
         lasting = TimeInForce(body.time_in_force)
         prevention = SelfTradePrevention(body.self_trade_prevention_type)
@@ -141,6 +142,8 @@ def new_order(body: CreateOrderV2Request) -> NewOrder | Refused:
 
 def amended(body: AmendOrderV2Request, subaccount: int) -> NewOrder | Refused:
     """An amendment in the words of a new order; an expiration of 0 clears it."""
+    if not _may_be_client_id(body.updated_client_order_id):
+        return BAD_CLIENT_ID
     expiration = body.expiration_time or None
     return new_order(
         CreateOrderV2Request(
@@ -172,6 +175,11 @@ def group_limit(body: OrderGroupRequest) -> int | None:
 def size(text: str | None) -> int | None:
     """A contract count, None when absent. Raises UnitError when it is not one."""
     return None if text is None else read_quantity(text)
+
+
+def _may_be_client_id(text: str) -> bool:
+    """None at all is as good as one of the venue's form."""
+    return not text or _CLIENT_ID.fullmatch(text) is not None
 
 
 def _numbers(price_text: str, count_text: str) -> tuple[int, int] | Refused:

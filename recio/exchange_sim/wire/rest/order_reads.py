@@ -10,6 +10,7 @@ from recio.exchange_sim.engine.orders import NOT_FOUND, Order, OrderStatus
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.wire.app_keys import venue_of
 from recio.exchange_sim.wire.rest import reading
+from recio.exchange_sim.wire.rest.key_lock import may_see
 from recio.exchange_sim.wire.rest.portfolio_json import order_json
 from recio.exchange_sim.wire.rest.portfolio_routes import MOST_EVENTS, within
 from recio.exchange_sim.wire.rest.replies import (
@@ -36,7 +37,7 @@ async def list_historical_orders(request: web.Request) -> web.Response:
 async def get_order(request: web.Request) -> web.Response:
     venue = venue_of(request)
     order = reading.shown_order(venue, request.match_info["order_id"])
-    if order is None or _is_old(venue, order):
+    if order is None or _is_old(venue, order) or not may_see(request, order.subaccount):
         return refusal(NOT_FOUND)
     return reply({"order": order_json(order, venue.account.user_id)})
 
@@ -44,7 +45,7 @@ async def get_order(request: web.Request) -> web.Response:
 async def queue_position(request: web.Request) -> web.Response:
     venue = venue_of(request)
     order = venue.orders.get(request.match_info["order_id"])
-    if order is None or order.resting is None:
+    if order is None or order.resting is None or not may_see(request, order.subaccount):
         return refusal(NOT_FOUND)
     return reply({"queue_position_fp": count(_ahead(venue, order))})
 

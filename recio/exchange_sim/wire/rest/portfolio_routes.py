@@ -12,6 +12,7 @@ from recio.exchange_sim.engine.units import ONE_DOLLAR
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.wire.app_keys import venue_of
 from recio.exchange_sim.wire.rest import reading
+from recio.exchange_sim.wire.rest.key_lock import locked_to, may_see
 from recio.exchange_sim.wire.rest.portfolio_json import (
     event_positions_json,
     fill_json,
@@ -27,7 +28,6 @@ from recio.exchange_sim.wire.rest.replies import (
     refusal,
     reply,
 )
-from recio.exchange_sim.wire.rest.rules import RULES
 from recio.exchange_sim.wire.texts import Json, balance
 
 MOST_EVENTS = 10
@@ -52,16 +52,18 @@ async def get_balance(request: web.Request) -> web.Response:
         "portfolio_value": _portfolio_value(venue, account, only) // _CENT,
         "updated_ts": reading.shown_ms(venue) // 1000,
     }
-    if request.app[RULES].locked_to is None:
+    if locked_to(request) is None:
         body["balance_breakdown"] = breakdown(free)
     return reply(body)
 
 
 async def resting_order_value(request: web.Request) -> web.Response:
-    """What all resting orders bind, of every subaccount."""
+    """What all resting orders bind, of every subaccount that the key may see."""
     venue = venue_of(request)
     bound: dict[int, int] = {}
     for account in venue.accounts.values():
+        if not may_see(request, account.number):
+            continue
         for shard, money in reading.shown_reserved(venue, account).items():
             bound[shard] = bound.get(shard, 0) + money
     body: Json = {

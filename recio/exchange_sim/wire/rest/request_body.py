@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import msgspec
 from aiohttp import web
@@ -54,7 +54,7 @@ async def decoded_body(request: web.Request) -> DecodedBody:
 async def body_of(request: web.Request, kind: type[_Body], *, optional: bool = False) -> _Body:
     """The body as this kind of request; none at all is one without fields if it is optional.
 
-    Raises BadBody and WrongContentType.
+    Raises BadBody, WrongContentType and NotItsSubaccount.
     """
     body = await decoded_body(request)
     if body.empty and optional:
@@ -64,7 +64,7 @@ async def body_of(request: web.Request, kind: type[_Body], *, optional: bool = F
     if body.flaw is not None:
         raise BadBody(body.flaw)
     try:
-        return msgspec.convert(body_as_locked(request, body.value), kind)
+        return msgspec.convert(body_as_locked(request, _without_nulls(body.value)), kind)
     except msgspec.ValidationError as error:
         raise BadBody(_go_words(str(error), kind.__name__)) from error
 
@@ -76,6 +76,16 @@ def _decode(raw: bytes) -> DecodedBody:
         return DecodedBody(value=msgspec.json.decode(raw))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return DecodedBody(flaw=f"invalid character: {error}")
+
+
+def _without_nulls(value: object) -> object:
+    """To the venue's own decoder a field that is null is one that was not sent."""
+    if isinstance(value, dict):
+        fields = cast("dict[str, object]", value)
+        return {name: _without_nulls(each) for name, each in fields.items() if each is not None}
+    if isinstance(value, list):
+        return [_without_nulls(each) for each in cast("list[object]", value)]
+    return value
 
 
 def _go_words(text: str, kind: str) -> str:
