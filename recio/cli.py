@@ -41,6 +41,7 @@ COMMANDS = {
     "settle": ("settle", "settle a market by hand whose end the venue does not tell"),
     "import": ("import_old", "bring the data of the system before recio along"),
     "db": ("db", "the database itself: migrate its tables, grant rights, tell its size"),
+    "tables": ("tables", "whether this recio can run on the tables of a database"),
     "backup": ("backups", "take a backup, follow the changes, or check the newest"),
     "restore": ("backups", "bring a backup back as a new data directory"),
     "drill": ("backups", "restore the newest backup beside the live database and prove it"),

@@ -17,9 +17,10 @@ from recio.daemon import data_dir
 from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
 from recio.daemon.venue import find_venue
 from recio.db.connection import is_held, transaction
+from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import disks_of, least_free
 from recio.db.pool import OLDEST_VERSION, open_pool
-from recio.db.schema import migrations, version_of
+from recio.db.schema import version_of
 from recio.errors import BadConfig
 from recio.settings.config import Config
 
@@ -179,7 +180,8 @@ async def database(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 
 async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     async with transaction(pool) as connection:
         server = connection.get_server_version()
-        found, newest = await version_of(connection), len(migrations())
+        steps = await steps_to_run_on(connection)
+        found, newest = await version_of(connection, steps), len(steps)
         role = await connection.fetchrow("SHOW is_superuser")
         runs = await is_held(connection, ACCOUNT_LOCK)
     yield judged(

@@ -19,6 +19,7 @@ from recio.db import audit_trail, empirical_models, general_ledger, identity
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
+from recio.db.newer_tables import steps_to_run_on
 from recio.db.pool import AccountLock, advisory_lock, holds_here, open_pool, starting_faults
 from recio.db.schema import ensure_schema
 from recio.db.trade_store import Writer
@@ -96,7 +97,7 @@ async def _refuse_two_databases(pool: asyncpg.Pool[asyncpg.Record], lock: Accoun
 async def _bring_up(config: Config, venue: Venue, pool: asyncpg.Pool[asyncpg.Record]) -> None:
     """The present schema, a ledger that is proven, and nobody who stopped us; a database of others stays as it was."""
     async with transaction(pool) as connection:
-        await ensure_schema(connection)
+        await ensure_schema(connection, await steps_to_run_on(connection))
         await _claim(config, venue, connection)
         await general_ledger.prove(connection)
         await audit_trail.keep_checkpoint(connection)
