@@ -52,6 +52,11 @@ class BadConfig(Fatal):
         self.lock_is_taken = lock_is_taken
 
 
+def said_of_a_fault(fault: Exception) -> str:
+    """The answer to a request that woke a bug of ours: it is answered all the same, and tried no second time."""
+    return f"refused: fault: {type(fault).__name__}: {str(fault)[:200]}: nothing was done, and the log has all of it"
+
+
 PASSING_ERRORS = (
     errno.ENOSPC,
     errno.EDQUOT,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -26,6 +26,7 @@ from recio.rules.alerts.alarms import Remembered
 from recio.rules.alerts.follow import Followed, follow
 from recio.rules.alerts.sending import ATTEMPTS, joined, wait_after, why_not_yet
 from recio.settings.alerts import AlertsSection
+from recio.texts import writable
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -69,7 +70,7 @@ class Desk:
     guarded_at: float = -1e9
     """When a life was last seen to guard what is held, in host monotonic seconds."""
     held: tuple[TradeView, ...] | None = None
-    """What the last life knew to be held; None before any did."""
+    """What the last life knew to be held; None before any did, and where an order on its way may have bought something."""
     ping: str = ""
     has_rows: bool = False
     """Whether the rows of earlier processes were read."""
@@ -104,21 +105,31 @@ class Desk:
             log.warning("alert", cause=told.alert.cause, severity=told.severity.value, sentence=told.text)
             self.tell(told.text, told.severity)
 
-    def tell(self, text: str, severity: Severity) -> None:
-        """To every channel that takes this severity."""
-        now = self.clock.utc()
-        for outgoing in self._outgoing.values():
-            if outgoing.channel.takes(severity):
-                self._enqueue(
-                    outgoing,
-                    Delivery(
-                        delivery_id=new_id(),
-                        channel=outgoing.channel.name,
-                        severity=severity,
-                        text=text,
-                        at=now,
-                    ),
+    def tell(self, text: str, severity: Severity) -> dict[str, str]:
+        """To every channel that takes this severity; returns the number of the message for each of them."""
+        takers = (each.channel for each in self._outgoing.values() if each.channel.takes(severity))
+        numbers = {each.name: new_id() for each in takers}
+        self.tell_again(text, severity, numbers)
+        return numbers
+
+    def tell_again(self, text: str, severity: Severity, numbers: Mapping[str, str]) -> None:
+        """Under numbers that it was told by before, perhaps in an earlier process: what is known already is not told twice."""
+        for name, number in numbers.items():
+            outgoing = self._outgoing.get(name)
+            if outgoing is not None and number not in self._recent:
+                told = Delivery(
+                    delivery_id=number,
+                    channel=name,
+                    severity=severity,
+                    text=writable(text),
+                    at=self.clock.utc(),
                 )
+                self._enqueue(outgoing, told)
+
+    def unsent(self, numbers: Mapping[str, str]) -> dict[str, str]:
+        """Those of the messages that still wait for their channel."""
+        waiting = {each.delivery_id for outgoing in self._outgoing.values() for each in outgoing.waiting}
+        return {name: number for name, number in numbers.items() if number in waiting}
 
     def resume(self, alerts: Iterable[Alert], deliveries: Iterable[Delivery]) -> None:
         """What earlier processes left in their rows: told already, or still to be sent."""
@@ -130,6 +141,8 @@ class Desk:
                 self.followed = (*self.followed, Followed(alert=alert, seen_at=now))
         for each in deliveries:
             outgoing = self._outgoing.get(each.channel)
+            if each.delivery_id in self._recent:
+                continue  # told anew meanwhile
             if outgoing is not None:
                 self._enqueue(outgoing, each)
             else:

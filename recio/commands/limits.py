@@ -10,12 +10,15 @@ from recio.db import limits
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.rules.account.limits import wanted
 from recio.settings.risk import RiskSection
+from recio.texts import writable
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
     parser.add_argument("action", choices=("show", "grant"), nargs="?", default="show")
-    parser.add_argument("--by", default="", metavar="NAME", help="who grants them, for the record")
+    parser.add_argument(
+        "--by", default="", type=writable, metavar="NAME", help="who grants them, for the record"
+    )
     parser.set_defaults(command=run)
 
 

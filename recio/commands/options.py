@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recio.errors import BadConfig
 from recio.settings.config import Config, load
+from recio.texts import writable
 from recio.units import ONE_DOLLAR, Price, UnitError, price
 
 DEFAULT_CONFIG = "recio.toml"
@@ -24,7 +25,7 @@ def add_strategy(parser: argparse.ArgumentParser) -> None:
 
 
 def add_who_and_why(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    parser.add_argument("--why", default="", type=writable, metavar="TEXT", help="the reason, for the record")
     parser.add_argument(
         "--by", default="command line", type=some_words, metavar="NAME", help="who does it, for the record"
     )
@@ -34,7 +35,7 @@ def some_words(text: str) -> str:
     """Whoever does something for the record has a name. Raises ArgumentTypeError for a blank one."""
     if not text.strip():
         raise argparse.ArgumentTypeError("it is empty")
-    return text
+    return writable(text)
 
 
 def moment(text: str) -> datetime:

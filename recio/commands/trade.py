@@ -17,6 +17,7 @@ from recio.db.connection import single_statement, transaction
 from recio.db.requests import CameOfIt, RequestAnswer
 from recio.errors import BadConfig, ExitCode, Fatal
 from recio.messages.orders import Guard, TradeState
+from recio.texts import writable
 from recio.units import Price, Quantity, Side, Ticker, UnitError, quantity, quantity_text
 
 ANSWER_WITHIN = 10.0
@@ -60,7 +61,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="leave it to the settlement; without any of the three, [exit] sells it",
     )
-    parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
+    parser.add_argument("--why", default="", type=writable, metavar="TEXT", help="the reason, for the record")
     parser.set_defaults(command=run)
 
 

@@ -1,11 +1,11 @@
 """Keeps the desk of alerts served for as long as the process lives, pings the outside, and has the last word; it stops nothing and nobody waits for it.
 
-What the process said last is remembered in the data directory: one that ends again and again for one reason calls once.
+What the process said last is remembered in the data directory, and whom it did not reach: one that ends again and again for
+one reason calls once, and what was not sent before the end is sent by the next process.
 """
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import time
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import aiohttp
 import anyio
+import msgspec
 from pydantic import SecretStr
 
 from recio.alerting.channels import DAEMON, Channels
@@ -27,9 +28,10 @@ from recio.daemon.lives import Waiting
 from recio.db.pool import alongside
 from recio.errors import BadConfig
 from recio.messages.alerts import Severity
-from recio.rules.alerts.alarms import database_away, last_words
+from recio.rules.alerts.alarms import database_away, last_words, late_words
 from recio.settings.config import Config
 from recio.supervisor import ALERTS, HealthByTask, Say, leading_fault, supervise
+from recio.texts import writable
 
 LAST_WORDS_WITHIN = 12.0
 FAREWELL_WITHIN = 3.0
@@ -37,6 +39,14 @@ FAREWELL_WITHIN = 3.0
 GUARDS_FOR = 10.0
 """Host seconds after the last look that found everything guarded in which a ping says success."""
 SAID_LAST = "last-words.json"
+
+
+class LastWords(msgspec.Struct):
+    """What a process said when it ended by itself."""
+
+    said: str = ""
+    unsent: dict[str, str] = {}
+    """Channels that it has not reached, and the number of the message for each."""
 
 
 @asynccontextmanager
@@ -79,12 +89,16 @@ async def _serve(desk: Desk, session: aiohttp.ClientSession, url: SecretStr | No
             await _ping_forever(desk, session, url)
         await anyio.sleep_forever()
 
+    async def send_late(_: Say) -> None:
+        await _send_late(desk, memory)
+        await anyio.sleep_forever()
+
     async def forget(_: Say) -> None:
         await _forget_last_words(desk, memory)
         await anyio.sleep_forever()
 
     async with anyio.create_task_group() as group:
-        for part in (serve, keep_pinging, forget):
+        for part in (serve, keep_pinging, send_late, forget):
             group.start_soon(supervise, ALERTS, part, HealthByTask())
 
 
@@ -103,12 +117,26 @@ async def _forget_last_words(desk: Desk, memory: Path) -> None:
     """Once what is held is guarded again, what the process before said last is over."""
     while True:
         if desk.guarded_at > 0:
-            said = _said_last(memory)
-            if said:
-                desk.tell(f"recio runs again, after: {said}", Severity.CRITICAL)
+            last = _said_last(memory)
+            if last.said:
+                desk.tell(f"recio runs again, after: {last.said}", Severity.CRITICAL)
                 _forget(memory)
             return
         await anyio.sleep(1.0)
+
+
+async def _send_late(desk: Desk, memory: Path) -> None:
+    """What the process before said last and did not get sent: killed too early, or its channel was away."""
+    last = _said_last(memory)
+    desk.tell_again(late_words(last.said), Severity.CRITICAL, last.unsent)
+    unsent = last.unsent
+    while unsent:
+        await anyio.sleep(1.0)
+        if _said_last(memory).said != last.said:
+            return
+        if desk.unsent(unsent) != unsent:
+            unsent = desk.unsent(unsent)
+            _remember(memory, LastWords(said=last.said, unsent=unsent))
 
 
 async def _say_last(
@@ -116,22 +144,26 @@ async def _say_last(
 ) -> None:
     if isinstance(fault, BadConfig) and fault.lock_is_taken:
         return  # the other one goes on
-    said = str(fault) or type(fault).__name__
+    said, last = writable(str(fault)) or type(fault).__name__, _said_last(memory)
+    if last.said == said:
+        desk.tell_again(late_words(said), Severity.CRITICAL, last.unsent)
+    else:
+        # Remembered as unsent before it leaves: whoever kills the process meanwhile takes no word away.
+        last = LastWords(said=said, unsent=desk.tell(last_words(said), Severity.CRITICAL))
+        _remember(memory, last)
     with anyio.move_on_after(LAST_WORDS_WITHIN, shield=True):
         async with anyio.create_task_group() as group:
             if url is not None:
                 group.start_soon(ping, session, url, Ping.FAIL)
-            if _said_last(memory) != said:
-                _remember(memory, said)
-                desk.tell(last_words(said), Severity.CRITICAL)
-                group.start_soon(desk.flush, LAST_WORDS_WITHIN)
+            group.start_soon(desk.flush, LAST_WORDS_WITHIN)
+    _remember(memory, LastWords(said=said, unsent=desk.unsent(last.unsent)))
 
 
-def _said_last(memory: Path) -> str:
+def _said_last(memory: Path) -> LastWords:
     try:
-        return str(json.loads(memory.read_text(encoding="utf-8"))["said"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return ""
+        return msgspec.json.decode(memory.read_bytes(), type=LastWords)
+    except (OSError, msgspec.DecodeError):
+        return LastWords()
 
 
 def _forget(memory: Path) -> None:
@@ -139,9 +171,9 @@ def _forget(memory: Path) -> None:
         memory.unlink(missing_ok=True)
 
 
-def _remember(memory: Path, said: str) -> None:
+def _remember(memory: Path, last: LastWords) -> None:
     """A disk that refuses it costs a call that is made twice."""
     with suppress(OSError):
         draft = memory.with_suffix(data_dir.DRAFT)
-        draft.write_text(json.dumps({"said": said}), encoding="utf-8")
+        draft.write_bytes(msgspec.json.encode(last))
         os.replace(draft, memory)

@@ -87,6 +87,11 @@ async def carry_out(
     )
 
 
+async def refuse(connection: Connection, asked: SettleRequest, sentence: str) -> SettleAnswer:
+    """Answer without doing anything: a request that cannot be carried out is not tried for ever."""
+    return await _answer(connection, asked, SettleAnswer(accepted=False, sentence=sentence))
+
+
 async def _waiting_trade(connection: Connection, ticker: Ticker) -> TradeView | None:
     trade_id: TradeId | None = await trades.live_on(connection, ticker)
     return None if trade_id is None else await trades.one(connection, trade_id)

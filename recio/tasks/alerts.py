@@ -31,7 +31,7 @@ from recio.messages.decisions import Assessments
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
-from recio.rules.alerts.alarms import Seen, alarms, held, remember
+from recio.rules.alerts.alarms import Seen, alarms, held_or_bought, remember
 from recio.rules.alerts.news import States, of_trades, states, summary, summary_due
 from recio.rules.decision.strategy import Strategy
 from recio.rules.health.conditions import task_limit
@@ -93,6 +93,8 @@ class Alerts:
                 group.start_soon(self._keep_rows, look)
                 await self._look_forever(look, say)
         finally:
+            # What was bought since the last look stands without a stop as well once its database is away.
+            self._note_held()
             with anyio.move_on_after(LAST_KEEP, shield=True), suppress(Transient):
                 await self._keep()
 
@@ -108,12 +110,16 @@ class Alerts:
         seen = self._seen(look)
         self.desk.remembered = remember(self.desk.remembered, seen)
         self.desk.look(alarms(seen, self.desk.remembered))
-        if seen.trades is not None:
-            self.desk.held = held(seen.trades)
+        self._note_held()
         self._tell_trades(look, seen.trades)
         if self._guards(seen):
             self.desk.guarded_at = time.monotonic()
         self.alerts.set(self.desk.view())
+
+    def _note_held(self) -> None:
+        trades = self.open_trades.get()
+        if trades is not None:
+            self.desk.held = held_or_bought(trades)
 
     def _seen(self, look: _Look) -> Seen:
         tasks = self.task_health.tasks

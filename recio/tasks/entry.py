@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -20,7 +21,7 @@ from recio.board_wire import Watch
 from recio.clock import Clock
 from recio.db import rejections, requests, rule_memories
 from recio.db.connection import single_statement, transaction
-from recio.errors import Transient
+from recio.errors import Fatal, Transient, said_of_a_fault
 from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import Assessments, OpenIntent
@@ -251,10 +252,28 @@ class Entry:
             try:
                 async with single_statement(self.pool) as connection:
                     asked = await requests.waiting(connection)
-                for each in asked:
-                    await self._serve(each, say)
             except Transient as error:
                 log.warning("requests not read", why=str(error))
+                continue
+            for each in asked:
+                await self._serve_or_refuse(each, say)
+
+    async def _serve_or_refuse(self, request: TradeRequest, say: Say) -> None:
+        """One request that cannot be dealt with holds up no other and is not tried for ever."""
+        try:
+            await self._serve(request, say)
+        except Transient as error:
+            log.warning("request not answered yet", request=request.request_id, why=str(error))
+        except Fatal:
+            raise
+        except Exception as fault:
+            log.exception("request broke", request=request.request_id)
+            with suppress(Transient):
+                await self._answer(request.request_id, accepted=False, sentence=said_of_a_fault(fault))
+
+    async def _answer(self, request_id: int, *, accepted: bool, sentence: str) -> bool:
+        async with transaction(self.pool) as connection:
+            return await requests.answer(connection, request_id, accepted, sentence)
 
     async def _serve(self, request: TradeRequest, say: Say) -> None:
         common = self.strategies[0]
@@ -264,8 +283,7 @@ class Entry:
         accepted = isinstance(outcome, OpenIntent)
         sentence = f"accepted: {outcome.why}" if isinstance(outcome, OpenIntent) else outcome.sentence
         # Answered before it is sent: after a crash in between nothing was bought, and nothing is bought twice.
-        async with transaction(self.pool) as connection:
-            is_first = await requests.answer(connection, request.request_id, accepted, sentence)
+        is_first = await self._answer(request.request_id, accepted=accepted, sentence=sentence)
         log.info(
             "request answered",
             request=request.request_id,

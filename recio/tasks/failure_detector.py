@@ -55,6 +55,7 @@ from recio.rules.health.reasons_to_halt import (
 from recio.settings.config import Config
 from recio.supervisor import HealthByTask, Say, State
 from recio.test_hooks.freeze_points import Task, cycle_of
+from recio.texts import writable
 from recio.wires import Reads, Receives, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -243,7 +244,9 @@ class FailureDetector:
                 self._publish(measured, measured.looked_at)
 
     def _halt_at_once(self, asked: HaltRequest, measured: _Measured) -> None:
-        halt = Halt(level=asked.level, cause=asked.cause, since=asked.at, by=asked.by, resolution=RESOLUTION)
+        halt = Halt(
+            level=asked.level, cause=writable(asked.cause), since=asked.at, by=asked.by, resolution=RESOLUTION
+        )
         if all(each.cause != halt.cause for each in (*measured.halts, *self.unwritten)):
             self.unwritten.append(halt)
 
@@ -252,7 +255,7 @@ class FailureDetector:
         try:
             await self._write_unwritten(measured)
             async with transaction(self.pool) as connection:
-                await halts.clear(connection, asked.causes, asked.at, asked.by)
+                await halts.clear(connection, [*map(writable, asked.causes)], asked.at, asked.by)
             await self._read_halts(measured)
         except Transient as error:
             log.warning("not resumed", by=asked.by, why=str(error))

@@ -21,7 +21,7 @@ from recio.clock import Clock
 from recio.db import held_rows, orders, settle_requests, trade_store
 from recio.db.connection import single_statement, transaction
 from recio.db.own_connection import OwnConnection, own_connection
-from recio.errors import ExitCode, Fatal, Transient
+from recio.errors import ExitCode, Fatal, Transient, said_of_a_fault
 from recio.measurements import Measurements
 from recio.messages.account import AccountView, FillSeen, OrderProvenAbsent, SettlementSeen, VenueFact
 from recio.messages.controls import SettleRequest
@@ -156,8 +156,16 @@ class TradeManager:
 
     async def _settle_by_hand(self, asked: SettleRequest, memory: _Memory) -> str:
         """As the venue's own word would, because that cannot be read or does not come."""
-        async with memory.own.transaction() as connection:
-            changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
+        try:
+            async with memory.own.transaction() as connection:
+                changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
+        except (Transient, Fatal):
+            raise
+        except Exception as fault:
+            log.exception("request broke", request=asked.request_id, ticker=asked.ticker)
+            async with memory.own.transaction() as connection:
+                answer = await settle_requests.refuse(connection, asked, said_of_a_fault(fault))
+            changes = trade_store.NOTHING
         apply(memory.held, changes.written)
         log.warning(
             "settled by hand" if answer.accepted else "not settled by hand",

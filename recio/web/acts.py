@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from recio.messages.controls import HaltLevel, HaltRequest, ResumeRequest
+from recio.texts import writable
 
 BODY_LIMIT = 4_096
 WHY_LIMIT = 200
@@ -59,7 +60,7 @@ def read_resume(
     named = cast("list[object]", causes)
     if not named or len(named) > CAUSES_AT_MOST or not all(isinstance(each, str) for each in named):
         raise NotAsked(400, f"causes must be 1 to {CAUSES_AT_MOST} texts")
-    return ResumeRequest(causes=tuple(str(each) for each in named), by=BY, at=now)
+    return ResumeRequest(causes=tuple(writable(str(each)) for each in named), by=BY, at=now)
 
 
 def _of_the_page(body: bytes, content_type: str, origin: str | None, host: str) -> dict[str, Any]:
@@ -90,4 +91,4 @@ def _text(fields: dict[str, Any], name: str) -> str:
     value = fields.get(name, "")
     if not isinstance(value, str):
         raise NotAsked(400, f"{name} must be text")
-    return value
+    return writable(value)

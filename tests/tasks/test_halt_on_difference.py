@@ -14,7 +14,7 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.messages.account import ForgottenOrder, PositionDifference
-from recio.messages.controls import Halt, ResumeRequest, TradingControls
+from recio.messages.controls import Halt, HaltLevel, HaltRequest, ResumeRequest, TradingControls
 from recio.messages.orders import OpenTrades, OrderState
 from recio.rules.account.refusals import HALT_AFTER, refusal_note
 from recio.settings.config import Config
@@ -307,6 +307,26 @@ async def test_refusals_that_somebody_has_looked_at_do_not_halt_the_next_run_eit
         await looks(wires, 3)
         assert (said := wires.controls.get()) is not None
         assert said.halts == ()
+    wires.close()
+
+
+async def test_a_halt_whose_reason_no_row_can_hold_halts_all_the_same_gets_its_row_and_can_be_cleared(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.account.set(account())
+    cause = "halted by the status page: \x00 and \udc80"
+    async with looking(pool, wires):
+        await wires.halt_requests.send(
+            HaltRequest(level=HaltLevel.HALT, cause=cause, by="status page", at=NOW)
+        )
+        (halt,) = (await halted(wires)).halts
+        assert halt.cause == "halted by the status page: ? and ?"
+        with anyio.fail_after(10):
+            while not await pool.fetchval("SELECT count(*) FROM halts"):  # noqa: ASYNC110 - rows
+                await anyio.sleep(0.01)
+        await wires.halt_requests.send(ResumeRequest(causes=(cause,), by="status page", at=NOW))
+        await resumed(wires)
     wires.close()
 
 

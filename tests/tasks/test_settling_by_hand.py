@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import anyio
 import asyncpg
+import pytest
 
 from recio.db import settle_requests
-from recio.db.connection import transaction
+from recio.db.connection import Connection, transaction
+from recio.db.moves import Changes
 from recio.db.settle_requests import SettleAnswer
 from recio.messages.account import CloseMoved, SettlementSeen
+from recio.messages.controls import SettleRequest
 from recio.rules.account.reconcile import lasting_causes
 from recio.units import Price, Side
 from recio.wires import Wires
@@ -86,3 +89,32 @@ def test_a_halt_over_an_end_that_is_not_known_says_how_to_settle_it_by_hand():
         assert f"recio settle {TICKER} --at VALUE --by NAME" in cause
     assert "cannot be read" in unread[0]
     assert "not settled after 6 hours" in overdue[0]
+
+
+async def test_a_request_that_wakes_a_bug_is_refused_with_it_once_and_the_next_is_carried_out(
+    pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch
+):
+    carry_out, tried = settle_requests.carry_out, list[int]()
+
+    async def broken(
+        connection: Connection, asked: SettleRequest, now: datetime
+    ) -> tuple[Changes, SettleAnswer]:
+        tried.append(asked.request_id)
+        changes = await carry_out(connection, asked, now)
+        if len(tried) == 1:
+            raise ZeroDivisionError("of a share")
+        return changes
+
+    monkeypatch.setattr(settle_requests, "carry_out", broken)
+    async with managed(pool) as wires:
+        await held(wires)
+        await seen(wires, has_closed)
+        first, second = await ask(pool, 3700), await ask(pool, 3700)
+        refused = await answer(pool, first)
+        assert (refused.accepted, refused.sentence[:53]) == (
+            False,
+            "refused: fault: ZeroDivisionError: of a share: nothin",
+        )
+        assert (await answer(pool, second)).accepted
+        await seen(wires, lambda w: states(w) == [] and realised(w) == 3_700_000 - 5_374_800)
+        assert tried == [first, second]

@@ -156,6 +156,11 @@ def last_words(fault: str) -> str:
     )
 
 
+def late_words(fault: str) -> str:
+    """Of one that could not say so before it ended."""
+    return f"recio had ended by itself and could not say so then: {fault}"
+
+
 def _within(alarm: Alarm) -> Alarm:
     """Told already as the reason of something graver: by itself it calls nobody."""
     return replace(alarm, severity=Severity.WARNING, after=math.inf)
@@ -225,8 +230,10 @@ def _why_unguarded(seen: Seen, trade: TradeView) -> str:
     return why_unguarded(trade, seen.board, seen.prices, seen.controls, settings, seen.now)
 
 
-def held(trades: OpenTrades | None) -> tuple[TradeView, ...]:
-    return tuple(_held(trades))
+def held_or_bought(trades: OpenTrades) -> tuple[TradeView, ...] | None:
+    """What is held; None where nothing is and an order on its way may change that."""
+    found = tuple(_held(trades))
+    return None if not found and trades.orders else found
 
 
 def _held(trades: OpenTrades | None) -> Iterator[TradeView]:
