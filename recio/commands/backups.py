@@ -8,12 +8,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
+import asyncpg
 
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation
@@ -22,15 +23,18 @@ from recio.daemon.database import dsn_in_use
 from recio.db import backup_rows, identity
 from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
 from recio.db.client_programs import Client
-from recio.db.connection import transaction
+from recio.db.connection import Connection, transaction
 from recio.db.placement import installed_binaries
 from recio.db.pool import open_pool
 from recio.db.restores import Head, head, lost, proven, restored
-from recio.db.wal_stream import follow
-from recio.errors import BadConfig, ExitCode, Fatal
+from recio.db.wal_stream import begun_anew, end_when_lost, follow
+from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine
 from recio.settings.files import MARKER
+from recio.supervisor import leading_fault
 
 NAME = "recio backup"
+NOTE_LIMIT = 15.0
+"""Host seconds that the row of a failure may take."""
 
 
 def add_options(name: str, parser: argparse.ArgumentParser) -> None:
@@ -106,27 +110,62 @@ async def backup(place: Installation, folder: Path, kind: Kind, keep: int, days:
     """One backup with its row, and the old ones removed; says what was made."""
     async with _client(place) as client, open_pool(client.dsn, application_name=NAME) as pool:
         started = datetime.now(UTC)
-        try:
+
+        async def failed(connection: Connection, why: str) -> None:
+            now = datetime.now(UTC)
+            await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, why)
+
+        async with _noted(pool, failed):
             made = await take(client, folder, kind, started)
-        except Fatal as error:
-            async with transaction(pool) as connection:  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
-                now = datetime.now(UTC)
-                await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, str(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
-            raise
         async with transaction(pool) as connection:
             await backup_rows.note_backup(
                 connection, kind, str(made.folder), started, made.finished_at, made.bytes
             )
     print(f"{made.folder}: {kind}, {made.bytes:,} bytes")
-    for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
-        print(f"removed {old.folder}, which was older than {days} days")
+    try:
+        for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
+            print(f"removed {old.folder}, which was older than {days} days")
+    except OSError as error:
+        raise of_the_machine(
+            f"the backup is there, and old ones cannot be removed: {error}", error
+        ) from error
     return ExitCode.OK
 
 
+@asynccontextmanager
+async def _noted(
+    pool: asyncpg.Pool[asyncpg.Record], note: Callable[[Connection, str], Awaitable[None]]
+) -> AsyncGenerator[None]:
+    """Whatever breaks the block off, a signal too, becomes a row first: what leaves none would look as if it was never tried."""
+    try:
+        yield
+    except BaseException as error:
+        given_up = not isinstance(error, Exception)
+        why = "it was given up half-way" if given_up else str(error) or type(error).__name__
+        with anyio.CancelScope(shield=True), anyio.move_on_after(NOTE_LIMIT):
+            try:
+                async with transaction(pool) as connection:  # noqa: ASYNC120 - the fault is raised anew
+                    await note(connection, why)  # noqa: ASYNC120 - the fault is raised anew
+            except (Fatal, Transient, asyncpg.PostgresError) as other:
+                print(f"recio: no row says so: {other}", file=sys.stderr)
+        raise
+
+
 async def stream(place: Installation, folder: Path) -> ExitCode:
-    async with _client(place) as client:
+    async with _client(place) as client, open_pool(client.dsn, application_name=NAME) as pool:
+        async with transaction(pool) as connection:
+            if await begun_anew(connection):
+                print(
+                    "recio: the stream begins anew after a gap: take a base backup now, what is older cannot be followed beyond it",
+                    file=sys.stderr,
+                )
         print(f"following into {wal_of(folder)}", flush=True)
-        await follow(client, wal_of(folder))
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(end_when_lost, pool)
+                await follow(client, wal_of(folder))
+        except* Fatal as faults:
+            raise leading_fault(faults) from None
     return ExitCode.OK
 
 
@@ -203,27 +242,33 @@ def _drill(options: argparse.Namespace) -> ExitCode:
 
 async def drill(place: Installation, folder: Path) -> ExitCode:
     """Restores the newest backup into a server of its own, proves it and compares it; its row says how it went."""
-    at, begun = datetime.now(UTC), time.monotonic()
-    chosen = _newest(folder)
+    at, begun, of = datetime.now(UTC), time.monotonic(), folder
     scratch = Path(tempfile.mkdtemp(prefix="recio-drill-"))
     await anyio.Path(scratch).chmod(0o711)
-    async with _client(place) as client, open_pool(client.dsn, application_name="recio drill") as pool:
-        async with transaction(pool) as connection:
-            before = await head(connection)
-        try:
-            async with restored(chosen, wal_of(folder), scratch / "data") as (_, dsn):
-                found = await proven(dsn)
-            took = time.monotonic() - begun
-            async with transaction(pool) as connection:
-                behind = await lost(connection, before, found)
-                await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
-        except Fatal as error:
-            async with transaction(pool) as connection:  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
+    try:
+        async with _client(place) as client, open_pool(client.dsn, application_name="recio drill") as pool:
+
+            async def failed(connection: Connection, why: str) -> None:
+                await backup_rows.note_drill(connection, str(of), at, time.monotonic() - begun, None, why)
+
+            async with _noted(pool, failed):
+                async with transaction(pool) as connection:
+                    before = await head(connection)
+                chosen = _newest(folder)
+                of = chosen.folder
+                async with restored(chosen, wal_of(folder), scratch / "data") as (_, dsn):
+                    found = await proven(dsn)
                 took = time.monotonic() - begun
-                await backup_rows.note_drill(connection, str(chosen.folder), at, took, None, str(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
-            raise Fatal(f"the drill failed: {error}", ExitCode.DATA) from error
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+                async with transaction(pool) as connection:
+                    behind = await lost(connection, before, found)
+            async with transaction(pool) as connection:
+                await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
+    except BadConfig:
+        raise
+    except Fatal as error:
+        raise Fatal(f"the drill failed: {error}", error.exit_code) from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     print(f"{chosen.folder} was restored and proven; newest audit row {_when(found)}")
     print(
         f"RTO {took:.1f} s until proven, RPO {behind:.1f} s: so much of the live database's past was not in it"

@@ -27,6 +27,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 _DRAFT = ".draft-"
 _CHUNK = 1 << 20
 SEGMENT_BYTES = 1 << 24
+DUMP_GROWS = 12
+"""So many times its size the rows of a dump take in a database with their indexes, at most."""
 
 
 class Kind(StrEnum):
@@ -192,10 +194,40 @@ def expire(directory: Path, now: datetime, *, keep: int, days: int) -> list[Back
 
 def first_segment(backup: Backup) -> str:
     """The name of the first file of the stream that a base backup needs."""
+    return _segment(backup, "Start-LSN")
+
+
+def last_segment(backup: Backup) -> str:
+    """The name of the last file of changes that a base backup brings itself."""
+    return _segment(backup, "End-LSN")
+
+
+def _segment(backup: Backup, place: str) -> str:
     manifest = json.loads((backup.folder / MANIFEST).read_text(encoding="utf-8"))
-    start = manifest["WAL-Ranges"][0]
-    high, low = (int(part, 16) for part in start["Start-LSN"].split("/"))
-    return f"{start['Timeline']:08X}{high:08X}{low // SEGMENT_BYTES:08X}"
+    span = manifest["WAL-Ranges"][0]
+    high, low = (int(part, 16) for part in span[place].split("/"))
+    return f"{span['Timeline']:08X}{high:08X}{low // SEGMENT_BYTES:08X}"
+
+
+def stream_in(wal: Path | None) -> list[Path]:
+    """The files of the stream, oldest first; the last may be unfinished."""
+    return sorted(wal.glob("[0-9A-F]*")) if wal is not None and wal.is_dir() else []
+
+
+def segment_number(name: str) -> int:
+    """Counted from the first of a timeline."""
+    return int(name[8:16], 16) * (0x1_0000_0000 // SEGMENT_BYTES) + int(name[16:24], 16)
+
+
+def restored_bytes(backup: Backup) -> int:
+    """About how much room a backup takes once it is restored. Raises Fatal for a manifest that cannot be read."""
+    if backup.kind is Kind.DUMP:
+        return backup.bytes * DUMP_GROWS
+    try:
+        files = json.loads((backup.folder / MANIFEST).read_text(encoding="utf-8"))["Files"]
+        return sum(each["Size"] for each in files) + 2 * SEGMENT_BYTES
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Fatal(f"{backup.folder} is damaged: its {MANIFEST} cannot be read", ExitCode.DATA) from error
 
 
 def _sync(path: Path) -> None:

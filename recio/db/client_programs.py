@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -14,6 +15,8 @@ from recio.errors import ExitCode, Fatal
 
 LIMIT = 4 * 3600.0
 """Host seconds that one program may take."""
+END_LIMIT = 10.0
+"""Host seconds that one may take to end once it is asked to."""
 _KEPT = ("host", "port", "user", "sslmode", "sslrootcert", "sslcert", "sslkey")
 """Of the query of a DSN: what libpq understands by the same name as the driver."""
 
@@ -52,26 +55,38 @@ def _escaped(value: str) -> str:
 
 
 async def run_client(client: Client, name: str, *arguments: str) -> str:
-    """Raises Fatal with the program's last words."""
+    """What it printed. Whoever gives it up ends the program too. Raises Fatal with the program's last words."""
     command = [str(client.programs / name), "--dbname", client.connection(), *arguments]
-
-    def run() -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            check=False,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=LIMIT,
-            start_new_session=True,
-            umask=0o077,
-            env=client.environment(),
-        )
-
+    process = subprocess.Popen(  # noqa: ASYNC220 - uvloop's own subprocesses take no umask
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        umask=0o077,
+        env=client.environment(),
+    )
     try:
-        done = await anyio.to_thread.run_sync(run)
+        said, complained = await anyio.to_thread.run_sync(
+            partial(process.communicate, timeout=LIMIT), abandon_on_cancel=True
+        )
     except subprocess.TimeoutExpired as error:
         raise Fatal(f"{name} did not end within {LIMIT / 3600:.0f} hours", ExitCode.TEMPORARY) from error
-    if done.returncode != 0:
-        raise Fatal(f"{name} failed: {last_words(done.stderr)}", ExitCode.TEMPORARY)
-    return done.stdout
+    finally:
+        with anyio.CancelScope(shield=True):
+            await anyio.to_thread.run_sync(_ended, process)
+    if process.returncode != 0:
+        raise Fatal(f"{name} failed: {last_words(complained)}", ExitCode.TEMPORARY)
+    return said
+
+
+def _ended(process: subprocess.Popen[str]) -> None:
+    if process.poll() is not None:
+        return
+    process.terminate()
+    try:
+        process.wait(END_LIMIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

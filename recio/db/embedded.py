@@ -42,6 +42,8 @@ RETRY_SIGNS = ("shared memory block", "postmaster.pid", "is still in use")
 SETTINGS = (
     "listen_addresses=",
     "max_connections=30",
+    # A stream of changes that nobody receives would fill the disk, and stop all trading with it.
+    "max_slot_wal_keep_size=2GB",
     "shared_buffers=128MB",
     "synchronous_commit=on",
     "fsync=on",

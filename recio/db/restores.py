@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import anyio
@@ -17,7 +18,17 @@ import anyio.to_thread
 import asyncpg
 
 from recio.db import general_ledger
-from recio.db.backups import DUMP, MANIFEST, Backup, Kind, check_sums
+from recio.db.backups import (
+    DUMP,
+    MANIFEST,
+    Backup,
+    Kind,
+    check_sums,
+    last_segment,
+    restored_bytes,
+    segment_number,
+    stream_in,
+)
 from recio.db.client_programs import Client, run_client
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
@@ -28,6 +39,9 @@ from recio.db.server_programs import last_words, run_program, tail
 from recio.errors import BadConfig, ExitCode, Fatal
 
 RECOVERY_LIMIT = 3600.0
+MEGABYTE = 1_000_000
+SPARE_BYTES = 500 * MEGABYTE
+"""What stays free for whoever shares the disk."""
 RECOVERY_POLL = 0.1
 _RECOVERY = ("restore_command", "recovery_target_time", "recovery_target_action")
 _HEAD = "SELECT seq, at, seal FROM audit_log ORDER BY seq DESC LIMIT 1"
@@ -54,7 +68,10 @@ async def restored(
     BadConfig for a directory that is not empty.
     """
     await anyio.to_thread.run_sync(_refuse_used, root)
+    await anyio.to_thread.run_sync(_refuse_small_disk, backup, wal, root)
     await anyio.to_thread.run_sync(check_sums, backup)
+    if at is None and backup.kind is Kind.BASE:
+        await anyio.to_thread.run_sync(_refuse_gap, backup, wal)
     if backup.kind is Kind.DUMP:
         if at is not None:
             raise BadConfig("a dump is restored as it is: only a base backup reaches another instant")
@@ -74,6 +91,38 @@ async def restored(
 def _refuse_used(root: Path) -> None:
     if root.exists() and any(root.iterdir()):
         raise BadConfig(f"{root} is not empty: name a folder that is not there yet")
+
+
+def _refuse_small_disk(backup: Backup, wal: Path | None, root: Path) -> None:
+    """Before anything is written: a disk that runs full in the middle may be the one that a live database needs."""
+    needed = restored_bytes(backup) + sum(each.stat().st_size for each in stream_in(wal))
+    place = next(each for each in (root, *root.parents) if each.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed + SPARE_BYTES:
+        raise Fatal(
+            f"{place} has {free / MEGABYTE:,.0f} MB free, and {backup.folder} needs {needed / MEGABYTE:,.0f} MB there beside"
+            f" {SPARE_BYTES / MEGABYTE:,.0f} that stay free: make room, or name a larger disk (a drill takes that of TMPDIR)",
+            ExitCode.TEMPORARY,
+        )
+
+
+def _refuse_gap(backup: Backup, wal: Path | None) -> None:
+    """What comes after a gap cannot be brought back, and nobody must take what comes before it for everything."""
+    own = last_segment(backup)
+    numbers = {segment_number(each.name): each for each in stream_in(wal) if each.name[:8] == own[:8]}
+    ends = segment_number(own)
+    for number, following in pairwise((ends, *sorted(each for each in numbers if each > ends))):
+        if following != number + 1:
+            last = (
+                datetime.fromtimestamp(numbers[number].stat().st_mtime, UTC)
+                if number in numbers
+                else backup.finished_at
+            )
+            raise Fatal(
+                f"the stream of changes has a gap before {numbers[following].name}: what was committed since cannot be followed;"
+                f" restore with an --at before {last:%Y-%m-%dT%H:%M:%S}Z, or a base backup that is newer than the gap",
+                ExitCode.DATA,
+            )
 
 
 async def _loaded(backup: Backup, server: EmbeddedServer) -> None:
@@ -131,11 +180,13 @@ def _hand_over(data: Path, account: tuple[int, int] | None) -> None:
 
 
 def _follow(data: Path, wal: Path | None, at: datetime | None) -> None:
-    """The stream beside what the backup brought: a file that is unfinished there is as good as it goes."""
-    segments = sorted(wal.glob("[0-9A-F]*")) if wal is not None and wal.is_dir() else []
-    for each in segments:
+    """The stream beside what the backup brought; of a file that both have the one that reaches further.
+
+    The backup's last one may end where the backup did, and recovery with it; the stream's last one is unfinished.
+    """
+    for each in stream_in(wal):
         target = data / "pg_wal" / each.name.removesuffix(".partial")
-        if not target.exists():
+        if not target.exists() or _reach(each) > _reach(target):
             shutil.copyfile(each, target)
             target.chmod(0o600)
     lines = ["restore_command = 'false'", "recovery_target_action = 'promote'"]
@@ -144,6 +195,11 @@ def _follow(data: Path, wal: Path | None, at: datetime | None) -> None:
     with (data / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
         settings.write("".join(f"{line}\n" for line in lines))
     (data / "recovery.signal").touch(mode=0o600)
+
+
+def _reach(segment: Path) -> int:
+    """Up to which byte something is written in it: what was not received yet is zeros."""
+    return len(segment.read_bytes().rstrip(b"\0"))
 
 
 async def _recovered(root: Path, at: datetime | None) -> EmbeddedServer:

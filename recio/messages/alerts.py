@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from recio.messages.backups import BackupsSeen
+
 
 class Severity(StrEnum):
     """How much it matters; a channel takes its least severity and what is graver."""
@@ -91,3 +93,5 @@ class AlertsView:
     """The newest first."""
     ping: str = ""
     """What became of the last ping to the outside service; empty where there is none."""
+    backups: BackupsSeen | None = None
+    """None while the rows were not read yet."""

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from recio.settings.section import Section
-from recio.settings.units import OFF, Seconds
+from recio.settings.units import OFF, CountOrOff, Seconds
 
 
 def _time_of_day(value: Any) -> time | None:
@@ -67,6 +67,8 @@ class AlertsSection(Section):
     after_seconds: Seconds = 30.0
     blind_after_seconds: Seconds = 15.0
     daily_loss_fraction: Annotated[float, Field(gt=0, le=1)] = 0.8
+    max_backup_hours: CountOrOff = 26
+    max_drill_days: CountOrOff = 8
     min_disk_days: Annotated[int, Field(ge=0, le=365)] = 3
     max_restarts: Annotated[int, Field(ge=1, le=1_000)] = 3
     idle_windows: Annotated[int, Field(ge=1, le=1_000)] = 8

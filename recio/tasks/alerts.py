@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -20,12 +20,13 @@ import structlog
 from recio.alerting.desk import Desk
 from recio.clock import Clock
 from recio.db import alerts as rows
-from recio.db import past_trades
+from recio.db import backup_rows, past_trades
 from recio.db.connection import transaction
 from recio.db.placement import least_free
 from recio.errors import Transient
 from recio.messages.account import AccountView
 from recio.messages.alerts import AlertsView, Severity
+from recio.messages.backups import BackupsSeen
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import Assessments
 from recio.messages.markets import MarketBoard
@@ -48,6 +49,7 @@ KEEP_EVERY = 2.0
 LAST_KEEP = 2.0
 """Host seconds that the last writing of a run may take."""
 DISK_EVERY = 60.0
+BACKUPS_EVERY = 10.0
 FORGET_EVERY = 3_600.0
 RECENT_DAYS = 3
 
@@ -57,6 +59,7 @@ class _Look:
     """What one run of the task carries from look to look."""
 
     free_bytes: int | None = None
+    backups: BackupsSeen | None = None
     trades: States | None = None
     summed: date | None = None
     unwritten: str = ""
@@ -114,7 +117,7 @@ class Alerts:
         self._tell_trades(look, seen.trades)
         if self._guards(seen):
             self.desk.guarded_at = time.monotonic()
-        self.alerts.set(self.desk.view())
+        self.alerts.set(replace(self.desk.view(), backups=look.backups))
 
     def _note_held(self) -> None:
         trades = self.open_trades.get()
@@ -141,6 +144,7 @@ class Alerts:
             },
             restarts={name: each.restarts for name, each in tasks.items()},
             free_bytes=look.free_bytes,
+            backups=look.backups,
         )
 
     def _guards(self, seen: Seen) -> bool:
@@ -181,10 +185,14 @@ class Alerts:
 
     async def _keep_rows(self, look: _Look) -> None:
         """Late rather than never, and beside the looks: whoever waits for a row here is nobody who calls."""
-        forgot_at = -FORGET_EVERY
+        forgot_at = seen_at = -FORGET_EVERY
         while True:
             try:
                 await self._keep()
+                if time.monotonic() - seen_at >= BACKUPS_EVERY:
+                    async with transaction(self.pool) as connection:
+                        look.backups = await backup_rows.seen(connection)
+                    seen_at = time.monotonic()
                 if time.monotonic() - forgot_at >= FORGET_EVERY:
                     async with transaction(self.pool) as connection:
                         await rows.forget(connection)

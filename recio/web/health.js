@@ -73,6 +73,14 @@ function showAlerts(status) {
   deliveries(sent.slice(0, 10), status);
 }
 
+const ago = (hours) => (unknown(hours) ? "never" : hours < 72 ? `${hours.toFixed(1)} hours ago` : `${Math.round(hours / 24)} days ago`);
+
+function showBackups(known) {
+  const said = known && [`last backup ${ago(known.last_backup.age_hours)}`, `last restored and proven ${ago(known.last_drill.age_hours)}`];
+  put($("backups"), said ? [...said, ...known.problems.map((each) => "\u26a0 " + each)].join("; ") : "not read yet");
+  dress($("backups"), known?.problems.length ? "beside bad" : "beside");
+}
+
 const TASK_SIGN = { running: "\u25cf", starting: "\u25d0", backing_off: "\u21bb", stopped: "\u25a0" };
 
 function showSentence(cell, [, task]) {
@@ -148,6 +156,7 @@ export function showHealth(status) {
   limits(status.limits, status);
   showExternal(status.external);
   showAlerts(status);
+  showBackups(status.backups);
   tasks(Object.entries(status.tasks), status);
   showQueues(status.queues);
 }

@@ -22,6 +22,7 @@ from recio.settings.config import Config
 from recio.supervisor import HealthByTask
 from recio.times import time_text
 from recio.web.alert_rows import alert_rows
+from recio.web.backup_rows import backup_rows
 from recio.web.limit_rows import external, limit_rows
 from recio.web.market_rows import board_rows, price_rows, venue_row
 from recio.web.own_rows import own_rows
@@ -91,7 +92,8 @@ def snapshot(
         "strategies": strategy_rows(wires, facts.strategies),
         "limits": limit_rows(wires, facts.config.risk),
         "external": external(wires.account.get()),
-        "alerts": alert_rows(wires.alerts.get() or AlertsView()),
+        "alerts": alert_rows(view := wires.alerts.get() or AlertsView()),
+        "backups": backup_rows(view.backups, facts.config),
         **own_rows(wires, facts.strategies, now),
     }
 

@@ -6,12 +6,14 @@ import itertools
 import math
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from recio.messages.account import PositionDifference
 from recio.messages.alerts import Alarm, Severity
+from recio.messages.backups import BackupsSeen, StreamSeen, Tried
 from recio.messages.controls import Halt, RootCause, TradingControls
 from recio.messages.decisions import Assessments, RejectionCount
 from recio.messages.orders import OrderState, TradeState
@@ -24,7 +26,7 @@ from recio.rules.alerts.news import of_trades, states, summary, summary_due
 from recio.rules.alerts.sending import is_quiet, why_not_yet
 from recio.rules.decision.strategy import Strategy
 from recio.settings.alerts import AlertsSection
-from recio.settings.config import Config
+from recio.settings.config import Config, parse
 from recio.units import EventTicker, Money, Quantity
 from tests.builders import NOW, TICKER, account, board, open_trades, order, price, trade
 from tests.builders import prices as some_prices
@@ -72,6 +74,67 @@ def texts(steps: list[Step]) -> list[str]:
 def test_nothing_calls_while_all_is_well():
     assert found(seen()) == {}
     assert found(seen(trades=open_trades(trades=(trade(),)))) == {}
+
+
+def kept(**changes: Any) -> BackupsSeen:
+    """A backup of an hour ago, a drill of yesterday, nothing failed."""
+    usual = BackupsSeen(
+        asked_at=NOW,
+        since=NOW - timedelta(days=100),
+        backup=Tried(good_at=NOW - timedelta(hours=1)),
+        drill=Tried(good_at=NOW - timedelta(days=1)),
+        rto_seconds=Decimal("4.0"),
+        rpo_seconds=Decimal(0),
+        stream=StreamSeen(is_received=True, is_lost=False, waiting_bytes=0),
+    )
+    return replace(usual, **changes)
+
+
+LIVE = parse(
+    {"mode": "live", "kalshi": {"environment": "demo", "key_id": "k", "key_path": "k.pem"}}, "a test"
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "cause", "words"),
+    [
+        ({"backup": Tried(good_at=NOW, failed_at=NOW, why="no room")}, "backup failed", "no room"),
+        ({"backup": Tried(good_at=NOW - timedelta(hours=27))}, "backup too old", "27 hours ago"),
+        ({"backup": Tried()}, "backup too old", "there is no backup"),
+        ({"drill": Tried(good_at=NOW, failed_at=NOW, why="row 7")}, "drill failed", "row 7"),
+        ({"drill": Tried(good_at=NOW - timedelta(days=9))}, "drill too old", "9 days ago"),
+        ({"drill": Tried()}, "drill too old", "ever restored and proven"),
+        (
+            {"stream": StreamSeen(is_received=False, is_lost=True, waiting_bytes=0)},
+            "stream of changes",
+            "has a gap",
+        ),
+        (
+            {"stream": StreamSeen(is_received=False, is_lost=False, waiting_bytes=1_500_000_000)},
+            "stream of changes",
+            "1,500 MB wait",
+        ),
+    ],
+)
+def test_backups_that_failed_are_too_old_or_were_never_restored_call(
+    changes: dict[str, Any], cause: str, words: str
+):
+    assert found(seen(config=LIVE, backups=kept())) == {}
+    told = found(seen(config=LIVE, backups=kept(**changes)))
+    assert words in told[cause].sentence
+    assert told.keys() == {cause}
+
+
+def test_a_demo_without_backups_and_an_account_that_something_else_backs_up_call_nobody():
+    none = kept(backup=Tried(), drill=Tried(), stream=None)
+    assert found(seen(backups=none)) == {}
+    elsewhere = LIVE.model_copy(
+        update={"alerts": LIVE.alerts.model_copy(update={"max_backup_hours": None, "max_drill_days": None})}
+    )
+    assert found(seen(config=elsewhere, backups=none)) == {}
+    assert found(seen(config=LIVE, backups=None)) == {}
+    new = replace(none, since=NOW - timedelta(hours=2))
+    assert found(seen(config=LIVE, backups=new)) == {}
 
 
 def test_what_does_not_last_calls_nobody():

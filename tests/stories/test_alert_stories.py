@@ -135,6 +135,28 @@ async def test_a_halt_its_end_and_every_trade_are_told_and_each_message_has_its_
         await scene.nothing_shows_an_address()
 
 
+async def test_a_backup_that_fails_calls_and_its_end_and_ages_are_told():
+    async with a_scene() as scene:
+        scene.start()
+        await until(lambda: scene.status().get("backups"))
+        assert scene.status()["backups"]["last_backup"] == {"at": None, "age_hours": None, "failed": None}
+        (scene.world.root / "full").write_text("no folder", encoding="utf-8")
+        assert (await scene.recio("backup", "--to", str(scene.world.root / "full"))).returncode != 0
+        assert "systemctl status recio-backup" in await scene.called("the last backup failed", "full")
+        assert "the last backup failed" in scene.status()["backups"]["problems"][0]
+        good = await scene.recio("backup", "--to", str(scene.world.root / "backups"))
+        assert good.returncode == 0, good.stderr
+        assert await scene.called("over after", "the last backup failed")
+        told = scene.status()["backups"]
+        assert 0 <= told["last_backup"]["age_hours"] < 0.1
+        assert (told["last_backup"]["failed"], told["problems"]) == (None, [])
+        truncated = next((scene.world.root / "backups" / "base").iterdir()) / "base.tar.gz"
+        truncated.write_bytes(truncated.read_bytes()[:1000])
+        assert (await scene.recio("drill", "--from", str(scene.world.root / "backups"))).returncode == 65
+        assert await scene.called("the last drill of a backup failed", "has changed")
+        assert scene.world.stop() == 0
+
+
 async def test_a_position_that_somebody_else_has_sold_calls_as_drift():
     async with a_scene() as scene:
         scene.start()

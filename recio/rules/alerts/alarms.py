@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from recio.messages.account import AccountView
 from recio.messages.alerts import Alarm, Severity
+from recio.messages.backups import BackupsSeen
 from recio.messages.controls import Halt, RootCause, TradingControls
 from recio.messages.decisions import Assessments
 from recio.messages.markets import MarketBoard
@@ -17,12 +18,12 @@ from recio.messages.prices import Prices, SourceState, SourceView
 from recio.rules.account.cash import cash_cause
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.reconcile import difference_cause
-from recio.rules.alerts import disk, lanes
+from recio.rules.alerts import backups, disk, lanes
 from recio.rules.decision.guard import why_unguarded
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import bid_of, market_on
 from recio.settings.alerts import AlertsSection
-from recio.settings.config import Config
+from recio.settings.config import Config, Mode
 from recio.settings.strategies import Stage
 from recio.units import Money, money_decimal, notional
 
@@ -72,6 +73,7 @@ class Seen:
     restarts: Mapping[str, int] = field(default_factory=dict[str, int])
     """How often each task was started anew in this life."""
     free_bytes: int | None = None
+    backups: BackupsSeen | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,8 +132,16 @@ def alarms(seen: Seen, remembered: Remembered) -> tuple[Alarm, ...]:
         *_coins(seen),
         *_restarting(seen, remembered),
         *disk.alarms(remembered.disk, settings.min_disk_days),
+        *backup_alarms(seen.backups, seen.config),
         *lanes.alarms(remembered.lanes, settings.idle_windows),
     )
+
+
+def backup_alarms(seen: BackupsSeen | None, config: Config) -> tuple[Alarm, ...]:
+    """What is wrong with the backups; nothing while that is not known."""
+    if seen is None:
+        return ()
+    return tuple(backups.alarms(seen, config.alerts, is_live=config.mode is Mode.LIVE))
 
 
 def database_away(why: str, known: Sequence[TradeView] | None, settings: AlertsSection) -> Alarm:

@@ -1,0 +1,198 @@
+"""Backups and drills that go wrong: each leaves its row, nothing that runs on, and no restore that quietly ends too early."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import anyio
+import asyncpg
+import pytest
+
+from recio.commands import backups as commands
+from recio.db.backups import SEGMENT_BYTES, SUMS, Backup, Kind, last_segment, stream_in, take, wal_of
+from recio.db.restores import proven, restored
+from recio.db.wal_stream import SLOT, begun_anew, end_when_lost, follow
+from recio.errors import Fatal
+from recio.settings.files import MARKER
+from tests.test_backups import folder, kinds_in, live, recio, row, until_received, write
+
+__all__ = ["folder"]
+pytestmark = pytest.mark.timeout(300)
+
+
+class Disk(NamedTuple):
+    total: int
+    used: int
+    free: int
+
+
+def marked(folder: Path) -> None:
+    (folder / "data" / MARKER).write_text('{"mode": "live", "environment": "demo"}\n', encoding="utf-8")
+
+
+async def until(query: str, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    with anyio.fail_after(60):
+        while not await connection.fetchval(query):  # noqa: ASYNC110 - another process has no event of ours
+            await anyio.sleep(0.05)
+
+
+async def test_a_backup_that_is_asked_to_end_ends_with_its_program_and_leaves_a_row(folder: Path):
+    async with live(folder) as (client, _):
+        marked(folder)
+        watcher = await asyncpg.connect(client.dsn)
+        holder = await asyncpg.connect(client.dsn)
+        async with holder.transaction():
+            await holder.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            asked = subprocess.Popen(
+                [
+                    sys.executable,
+                    "-m",
+                    "recio",
+                    "backup",
+                    "--data-dir",
+                    "data",
+                    "--to",
+                    "backups",
+                    "--kind",
+                    "dump",
+                ],
+                cwd=folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            dumps = "SELECT count(*) {} FROM pg_stat_activity WHERE application_name = 'pg_dump'"
+            await until(dumps.format("> 0"), watcher)
+            asked.send_signal(signal.SIGTERM)
+            _, said = await anyio.to_thread.run_sync(lambda: asked.communicate(timeout=40))
+            assert asked.returncode == 130, said
+            await until(dumps.format("= 0"), watcher)
+        assert await watcher.fetchval("SELECT error FROM backups") == "it was given up half-way"
+        assert [*(folder / "backups" / "base").iterdir()] == []
+        await watcher.close()
+        await holder.close()
+
+
+async def test_a_drill_without_any_backup_leaves_a_row_that_says_so(folder: Path):
+    async with live(folder) as (client, _):
+        marked(folder)
+        (folder / "backups" / "base").mkdir(parents=True)
+        done = recio(folder, "drill", "--data-dir", "data", "--from", "backups")
+        assert done.returncode == 78
+        assert "has no backup" in (await row(client.dsn, "SELECT error FROM drills"))["error"]
+
+
+async def test_a_backup_that_breaks_off_by_a_fault_that_nobody_foresaw_leaves_a_row(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async def broken(*_: object) -> Backup:
+        raise ZeroDivisionError("nobody foresaw it")
+
+    async with live(folder) as (client, _):
+        marked(folder)
+        monkeypatch.setattr(commands, "take", broken)
+        place = commands.Installation(data_dir=folder / "data")
+        with pytest.raises(ZeroDivisionError):
+            await commands.backup(place, folder / "backups", Kind.DUMP, 1, 1)
+        assert (await row(client.dsn, "SELECT error FROM backups"))["error"] == "nobody foresaw it"
+
+
+async def test_a_disk_without_room_for_what_is_restored_is_left_as_it_is(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    async with live(folder) as (client, _):
+        made = await take(client, folder / "backups", Kind.BASE, datetime.now(UTC))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: Disk(1, 1, 520_000_000))
+    with pytest.raises(Fatal, match=r"520 MB free, and .* needs"):
+        async with restored(made, None, folder / "again"):
+            pass
+    assert not (folder / "again").exists()
+
+
+def end_with_the_backup(backup: Backup) -> None:
+    """As a receiver leaves it that stopped at the backup's last record: the rest of its last file is zeros."""
+    manifest = (backup.folder / "backup_manifest").read_text(encoding="utf-8")
+    low = int(manifest.split('"End-LSN": "')[1].split('"')[0].split("/")[1], 16)
+    path, last = backup.folder / "pg_wal.tar.gz", last_segment(backup)
+    kept: list[tuple[tarfile.TarInfo, bytes]] = []
+    with tarfile.open(path, "r:gz") as archive:
+        for member in archive.getmembers():
+            stream = archive.extractfile(member)
+            content = b"" if stream is None else stream.read()
+            if member.name.removeprefix("./") == last:
+                content = content[: low % SEGMENT_BYTES].ljust(SEGMENT_BYTES, b"\0")
+            kept.append((member, content))
+    with tarfile.open(path, "w:gz") as archive:
+        for member, content in kept:
+            archive.addfile(member, io.BytesIO(content))
+    sums = (backup.folder / SUMS).read_text(encoding="utf-8").splitlines()
+    new = hashlib.sha256(path.read_bytes()).hexdigest()
+    said = "".join(f"{f'{new}  {path.name}' if each.endswith(path.name) else each}\n" for each in sums)
+    (backup.folder / SUMS).write_text(said, encoding="utf-8")
+
+
+async def streamed(folder: Path, files: int = 1) -> Backup:
+    """A backup, and a row in each of so many files of the stream after it."""
+    async with live(folder) as (client, pool), anyio.create_task_group() as group:
+        group.start_soon(follow, client, wal_of(folder / "backups"))
+        await until_received(pool)
+        made = await take(client, folder / "backups", Kind.BASE, datetime.now(UTC))
+        for number in range(files):
+            await write(pool, f"after {number}")
+            await pool.fetchval("SELECT pg_switch_wal()")
+        await write(pool, "last")
+        await until_received(pool)
+        group.cancel_scope.cancel()
+        return made
+    raise AssertionError("unreachable")
+
+
+async def test_a_restore_goes_beyond_a_backup_whose_last_file_ends_where_it_ended(folder: Path):
+    made = await streamed(folder)
+    end_with_the_backup(made)
+    async with restored(made, wal_of(folder / "backups"), folder / "again") as (_, dsn):
+        await proven(dsn)
+        assert await kinds_in(dsn) == ["one", "two", "three", "after 0", "last"]
+
+
+async def test_a_stream_with_a_gap_is_refused_for_the_end_and_followed_to_an_instant_before_it(folder: Path):
+    made = await streamed(folder, files=3)
+    wal = wal_of(folder / "backups")
+    later = [each for each in stream_in(wal) if each.name > last_segment(made)]
+    later[1].unlink()
+    with pytest.raises(Fatal, match=r"has a gap before .*restore with an --at before"):
+        async with restored(made, wal, folder / "end"):
+            pass
+    async with restored(made, wal, folder / "instant", made.finished_at) as (_, dsn):
+        await proven(dsn)
+
+
+async def test_a_server_that_gave_the_stream_up_ends_it_and_the_next_one_begins_anew(folder: Path):
+    async with live(folder) as (_, pool):
+        assert await pool.fetchval("SHOW max_slot_wal_keep_size") == "2GB"
+        await pool.execute("SELECT pg_create_physical_replication_slot($1, true)", SLOT)
+        async with pool.acquire() as connection:
+            assert not await begun_anew(connection)
+            await connection.execute("ALTER SYSTEM SET idle_replication_slot_timeout = '1s'")
+            await connection.execute("SELECT pg_reload_conf()")
+            lost = "SELECT wal_status = 'lost' FROM pg_replication_slots"
+            with anyio.fail_after(60):
+                while not await connection.fetchval(lost):
+                    await connection.execute("CHECKPOINT")
+                    await asyncio.sleep(0.2)
+        with anyio.fail_after(20), pytest.raises(Fatal, match="the stream has a gap"):
+            await end_when_lost(pool, every=0.05)
+        async with pool.acquire() as connection:
+            assert await begun_anew(connection)
+            assert await connection.fetchval("SELECT count(*) FROM pg_replication_slots") == 0
