@@ -1,4 +1,4 @@
-"""Whether what could be bought would be kept: not beside somebody else's position, and not under its own exit's stop; it prices nothing."""
+"""Whether what could be bought would be kept: not beside somebody else's position, and neither under its own exit's stop nor out of its sight; it prices nothing."""
 
 from __future__ import annotations
 
@@ -39,7 +39,13 @@ def keeping_gate(
 def own_exit(
     view: MarketView, side: Side, probability: float, price: PriceView, exits: ExitSection, now: datetime
 ) -> str:
-    """Why what is bought at this sight would be sold again on the same sight; empty if it would be kept."""
+    """Why what is bought at this sight would be sold again on the same sight, or held without a stop; empty if it would be kept."""
+    age = (now - price.tick.at).total_seconds()
+    if exits.enabled and exits.stop_probability is not None and age > exits.max_price_age_seconds:
+        return (
+            f"its own exit could judge no stop: price is {age:.1f} s old (exit.max_price_age_seconds ="
+            f" {exits.max_price_age_seconds:g})"
+        )
     quote = bid_of(view, side)
     seen = ExitContext(
         remaining=(view.market.close_time - now).total_seconds(),
