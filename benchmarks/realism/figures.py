@@ -32,6 +32,8 @@ SETTLING_MS = 5_000.0
 class Figures:
     """Sums over markets, so that markets of different length count by what was seen of them."""
 
+    least_middle: int = 0
+    """Books nearer to 0 or to 1 than this, in $0.0001, are not looked at."""
     filled: Counter[tuple[int, int]] = field(default_factory=Counter[tuple[int, int]])
     tried: Counter[tuple[int, int]] = field(default_factory=Counter[tuple[int, int]])
     seconds: int = 0
@@ -58,6 +60,9 @@ class Figures:
     spot_square: float = 0.0
     book_square: float = 0.0
     cancelled_ahead: list[float] = field(default_factory=list[float])
+
+    def looks_at(self, book: Levels) -> bool:
+        return book.two_sided and self.least_middle <= book.middle <= 10_000 - self.least_middle
 
     def fill_share(self, lots: int, delay_ms: int) -> float:
         return self.filled[lots, delay_ms] / max(1, self.tried[lots, delay_ms])
@@ -132,7 +137,7 @@ def _takers(figures: Figures, tape: Tape, begin: float, end: float) -> None:
         if delay >= 0:
             figures.tried[lots, delay] += 1
             figures.filled[lots, delay] += book.within(bid=bid, limit=limit, wanted=100 * lots)
-        elif book.two_sided:
+        elif figures.looks_at(book):
             for asked in LOTS:
                 for side, price in ((True, book.best_ask), (False, book.best_bid)):
                     for after in DELAYS_MS:
@@ -145,8 +150,9 @@ def _seconds(figures: Figures, tape: Tape, begin: float, end: float) -> None:
     middles: list[float | None] = []
 
     def look(at_ms: float, book: Levels) -> None:
-        middles.append(book.middle if book.two_sided else None)
-        if book.two_sided:
+        seen = figures.looks_at(book)
+        middles.append(book.middle if seen else None)
+        if seen:
             spread = (book.best_ask - book.best_bid) / 100
             figures.spreads.append(spread)
             if at_ms > tape.close_ms - LAST_MS and 1_000 < book.middle < 9_000:

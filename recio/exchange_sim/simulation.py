@@ -62,7 +62,7 @@ class Simulation:
         self.retention.step()
         self.calendar = MarketCalendar(self.venue, self.listings, self.specs, self.retention)
         self.interventions = Interventions(self.venue, self.listings, self.calendar)
-        self._acting: list[WindowOrderFlow] = []
+        self._acting: list[WindowOrderFlow | LadderOrderFlow] = []
         """Those who act between two steps."""
         self.candle_recorder = CandleRecorder(self.venue, self.listings)
         self.order_flows = (
@@ -87,7 +87,9 @@ class Simulation:
         return caught_up
 
     def _act_until(self, to_ms: int) -> None:
-        """Whatever traders of windows do up to this moment, each at its own millisecond."""
+        """Whatever traders do up to this moment, each at its own millisecond; nothing once a pause has begun."""
+        if self.venue.trading_paused(self.venue.now_ms):
+            self._acting = []
         while self._acting:
             first = min(self._acting, key=_due_ms)
             if first.due_ms > to_ms:
@@ -123,8 +125,7 @@ class Simulation:
             event = self.calendar.open_event(series)
             if event is not None:
                 order_flow.step(event)
-                if isinstance(order_flow, WindowOrderFlow):
-                    self._acting.append(order_flow)
+                self._acting.append(order_flow)
 
     def _every_second(self) -> None:
         self.candle_recorder.catch_up()
@@ -147,7 +148,7 @@ def _paths(seed: int, specs: tuple[SeriesSpec, ...], start_ms: int, table: Timet
     ]
 
 
-def _due_ms(order_flow: WindowOrderFlow) -> float:
+def _due_ms(order_flow: WindowOrderFlow | LadderOrderFlow) -> float:
     return order_flow.due_ms
 
 

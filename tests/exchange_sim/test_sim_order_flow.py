@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 from statistics import mean, median
 
+import pytest
+
 from recio.exchange_sim.engine.events import BookChanged, Event, Trade
 from recio.exchange_sim.engine.execution import take
 from recio.exchange_sim.order_flow.window_order_flow import WindowOrderFlow
@@ -13,12 +15,12 @@ from recio.exchange_sim.simulation import Simulation
 START_MS = 1_779_000_300_000 // 900_000 * 900_000 + 3_000
 
 
-def simulation(seed: int) -> Simulation:
+def simulation(seed: int, series: str = "KXBTC15M") -> Simulation:
     return Simulation(
         seed=seed,
         instance=f"run of {seed}",
         now_ms=START_MS,
-        series=("KXBTC15M",),
+        series=(series,),
         balance=10**9,
         user_id="user",
         traders=True,
@@ -96,3 +98,12 @@ def test_the_makers_price_strays_from_the_fair_one_and_comes_back() -> None:
     assert len(errors) > 100
     assert min(errors) < -0.5 < 0.5 < max(errors)
     assert max(abs(error) for error in errors) < 12
+
+
+@pytest.mark.parametrize("series", ["KXBTC15M", "KXBTCD"])
+def test_what_nobody_could_do_during_a_pause_is_not_made_up_for_at_its_end(series: str) -> None:
+    sim = simulation(3, series)
+    run(sim, 10)
+    sim.venue.pauses.pause_trading(sim.venue.now_ms + 30_000)
+    assert not [event for event in run(sim, 29) if isinstance(event, BookChanged)]
+    assert 0 < sum(isinstance(event, BookChanged) for event in run(sim, 2)) < 600

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from benchmarks.realism import naive_taker, simulated
+from benchmarks.realism import ladders, naive_taker, simulated
 from benchmarks.realism.figures import Figures, add, summary
 from benchmarks.realism.naive_taker import Interval, Takings, interval
 from benchmarks.realism.tapes import Change, Spot, Take, Tape
@@ -50,6 +50,14 @@ def test_the_simulated_market_is_like_the_recorded_ones(
     window: dict[str, float], name: str, recorded: float, off: float
 ) -> None:
     assert window[name] == pytest.approx(recorded, abs=off)
+
+
+def test_the_open_strikes_of_a_ladder_are_like_recorded_ones_and_its_traders_keep_no_common_beat() -> None:
+    ladder = {name: value for name, value, _ in ladders.simulated(seed=5, minutes=3)}
+    assert ladder[ladders.SPREAD] == pytest.approx(2.8, abs=0.7)
+    assert ladder[ladders.UNCHANGED] == pytest.approx(0.74, abs=0.10)
+    assert ladder[ladders.GAP] < 20
+    assert 0.85 < ladder[ladders.FILLED.format(500)] < 0.97
 
 
 def standing(changes: list[Change]) -> list[Change]:

@@ -20,7 +20,12 @@ NEAR_DEVIATIONS = 2.4
 """Strikes within so many standard deviations of the expected settlement value have two sides."""
 LADDER_ERROR_SD = 0.07
 """The makers' error about a ladder, in standard deviations of the settlement value."""
-LADDER_VISITS_PER_STEP = 3
+LADDER_ACTIONS_PER_SECOND = 60.0
+"""Of all near strikes together."""
+LADDER_LOOKS_PER_STEP = 3
+"""So many near strikes are compared with the index every 50 ms, one after another."""
+LADDER_PATIENCE = 0.8
+"""By how much of a step of the price the fair value must have left the middle of a strike's quotes before makers move them."""
 LADDER_TAKERS_PER_SECOND = 1.5
 LADDER_BUILD_LEVELS = 12
 FAR_CONTRACTS = (10_000, 60_000)
@@ -110,6 +115,11 @@ def half_spread(quote: float, seconds_left: float = 1e9) -> float:
     if edge > 1_000:
         return 36.0 if seconds_left < WIDE_SECONDS else 7.0
     return 18.0 if edge > 300 else 9.0
+
+
+def ladder_half_spread(quote: float) -> float:
+    """The same for the strikes of a ladder, whose books are wider: 2 to 3 cents where the outcome is open."""
+    return 88.0 if min(quote, 10_000 - quote) > 1_000 else half_spread(quote)
 
 
 def target_depth(price: int, distance: int) -> float:

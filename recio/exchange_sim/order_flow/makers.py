@@ -23,7 +23,6 @@ from recio.exchange_sim.order_flow.figures import (
     trade_sizes,
 )
 
-_STALE_PER_STEP = 8
 _MOST_LOOKS = 4
 """At levels where a moved order may go or come from."""
 
@@ -37,20 +36,16 @@ class Makers:
         self._sizes = order_sizes(random)
         self._trade_sizes = trade_sizes(random)
 
-    def tops(self, market: Market, quote: float, seconds_left: float = 1e9) -> tuple[int, int]:
+    def tops(
+        self, market: Market, quote: float, seconds_left: float = 1e9, *, half: float | None = None
+    ) -> tuple[int, int]:
         """Place on the grid of the best bid and the best ask that makers want; outside it when none."""
-        grid, half = market.grid, half_spread(quote, seconds_left)
+        grid = market.grid
+        half = half_spread(quote, seconds_left) if half is None else half
         low, high = quote - half, quote + half
         bid_top = grid.at_or_below(low) if low >= grid.levels[0] else -1
         ask_top = grid.at_or_above(high) if high <= grid.levels[-1] else len(grid.levels)
         return bid_top, ask_top
-
-    def pull_stale(self, market: Market, bid_top: int, ask_top: int) -> None:
-        """Makers whose price the fair value has passed withdraw, most of them within a tenth of a second."""
-        for bid, top in ((True, bid_top), (False, ask_top)):
-            for _ in range(_STALE_PER_STEP):
-                if self._random.random() < 0.4 or not self.withdraw_stale(market, bid=bid, top=top):
-                    break
 
     def withdraw_stale(self, market: Market, *, bid: bool, top: int) -> bool:
         """One order better than makers want to be goes. False when there is none of theirs."""
@@ -58,11 +53,16 @@ class Makers:
         price = _worst_stale(book_side, market.grid.levels, bid=bid, top=top)
         return price is not None and self.cancel_any(market, book_side, price) is not None
 
-    def top_up(self, market: Market, bid_top: int, ask_top: int) -> None:
-        """Somebody soon quotes at the best level that makers want."""
-        for bid, top in ((True, bid_top), (False, ask_top)):
-            if self.lacks(market, bid=bid, top=top) and self._random.random() < 0.5:
-                self.add(market, bid=bid, price=market.grid.levels[top], size=self.size())
+    def put_right(self, market: Market, bid_top: int, ask_top: int) -> bool:
+        """Withdraw an order that the index has passed, or quote anew where nobody does. False when all is well."""
+        wanted = ((True, bid_top), (False, ask_top))
+        if any(self.withdraw_stale(market, bid=bid, top=top) for bid, top in wanted):
+            return True
+        return any(
+            self.lacks(market, bid=bid, top=top)
+            and self.add(market, bid=bid, price=market.grid.levels[top], size=self.first_size())
+            for bid, top in wanted
+        )
 
     def lacks(self, market: Market, *, bid: bool, top: int) -> bool:
         """Whether nobody quotes at the best level that makers want."""

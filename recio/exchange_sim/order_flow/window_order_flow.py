@@ -44,6 +44,11 @@ _PACE_SHOCK = PACE_SD * sqrt(1 - _PACE_KEPT**2)
 SHOCK_PER_STEP = sqrt(1 - KEPT_PER_STEP * KEPT_PER_STEP)
 
 
+def due_again(due_ms: float, now_ms: int) -> float:
+    """When somebody acts next: what nobody could do during a pause is not made up for at its end."""
+    return now_ms if due_ms < now_ms - STEP_MS else due_ms
+
+
 class WindowOrderFlow:
     """All simulated traders of the window that is open."""
 
@@ -73,6 +78,7 @@ class WindowOrderFlow:
             return
         if market is not self._market:
             self._start_window(market)
+        self.due_ms = due_again(self.due_ms, self._venue.now_ms)
         self._update_quote(market)
         self._pace = self._pace * _PACE_KEPT + self._random.gauss(0.0, _PACE_SHOCK)
         if self._has_passed(market) and self._random.random() < REACTION:
@@ -89,7 +95,7 @@ class WindowOrderFlow:
         if market is None or market.status is not Status.ACTIVE:
             self.due_ms = inf
             return
-        urgent = self._put_right(market)
+        urgent = self._makers.put_right(market, *self._tops)
         rate = self._rate(market)
         if not urgent:
             if self._random.random() < TAKER_ORDERS_PER_SECOND / max(rate, 2 * TAKER_ORDERS_PER_SECOND):
@@ -98,19 +104,6 @@ class WindowOrderFlow:
                 self._makers.shuffle(market, *self._tops, 1)
         publish_book(self._venue, market)
         self.due_ms += self._random.expovariate(1.0) * (URGENT_GAP_MS if urgent else self._gap(rate))
-
-    def _put_right(self, market: Market) -> bool:
-        """Withdraw an order that the index has passed, or quote anew where nobody does. False when all is well."""
-        makers = self._makers
-        for bid, top in ((True, self._tops[0]), (False, self._tops[1])):
-            if makers.withdraw_stale(market, bid=bid, top=top):
-                return True
-        for bid, top in ((True, self._tops[0]), (False, self._tops[1])):
-            if makers.lacks(market, bid=bid, top=top):
-                price = market.grid.levels[top]
-                if makers.add(market, bid=bid, price=price, size=makers.first_size()):
-                    return True
-        return False
 
     def _has_passed(self, market: Market) -> bool:
         """Whether the fair value has left the makers' quotes behind."""
