@@ -8,7 +8,7 @@ forecasts were right. Without the second a row in which something rare has not h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -53,6 +53,14 @@ class Mean:
     def interval(self, confidence: float = CONFIDENCE) -> Interval:
         reach = student(0.5 + confidence / 2, self.freedom) * self.error
         return Interval(self.value - reach, self.value + reach)
+
+
+def together(chances: Iterable[tuple[Hashable, float]]) -> float:
+    """Of one close: what has the same name wins and loses at once and adds up; what has not is left to what the closes show."""
+    by_name: dict[Hashable, float] = {}
+    for name, chance in chances:
+        by_name[name] = by_name.get(name, 0.0) + chance
+    return math.hypot(*by_name.values())
 
 
 def mean_of(closes: Sequence[Close]) -> Mean | None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import hypot, inf, sqrt
+from math import inf, sqrt
 from statistics import fmean
 
-from recio.report.intervals import Close, Interval, interval
+from recio.report.intervals import Close, Interval, interval, together
 from recio.score.forecasts import Observation
 
 TIMES = (0, 60, 180, 420, inf)
@@ -65,7 +65,7 @@ def calibration(observations: Iterable[Observation], name: str) -> list[Bin]:
 
 
 def _closes(held: Iterable[Observation], name: str) -> list[Close]:
-    """What happened less what was said, of each close; moments of a market happen together."""
+    """What happened less what was said, of each close; moments of a market, and markets of a coin, happen together."""
     closes: dict[str, dict[str, list[Observation]]] = {}
     for each in held:
         closes.setdefault(each.event, {}).setdefault(each.market, []).append(each)
@@ -73,8 +73,9 @@ def _closes(held: Iterable[Observation], name: str) -> list[Close]:
         Close(
             total=sum(each.yes - each.probabilities[name] for held in markets.values() for each in held),
             weight=sum(map(len, markets.values())),
-            chance=hypot(
-                *(_chance([each.probabilities[name] for each in held]) for held in markets.values())
+            chance=together(
+                (held[0].symbol, _chance([each.probabilities[name] for each in held]))
+                for held in markets.values()
             ),
         )
         for markets in closes.values()

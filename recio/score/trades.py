@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from recio.messages.orders import TradeView
 from recio.replay.findings import TradeFound
-from recio.report.intervals import Close, Interval, Mean, closes_needed, mean_of
+from recio.report.intervals import Close, Interval, Mean, closes_needed, mean_of, together
 from recio.units import ONE_CONTRACT, PAYOUT_PER_UNIT
 
 MICRO = 1_000_000
@@ -80,7 +80,7 @@ def edge(trades: Sequence[TradeFound]) -> Edge | None:
 
 
 def closes_of_trades(trades: Sequence[TradeView]) -> list[Close]:
-    """Dollars after fees by contracts, of each close; chance is that of the prices paid, and coins are left to what closes show."""
+    """Dollars after fees by contracts, of each close; chance is that of the prices paid."""
     closes: dict[str, list[TradeView]] = {}
     for trade in trades:
         closes.setdefault(trade.closes_at.isoformat(), []).append(trade)
@@ -88,7 +88,7 @@ def closes_of_trades(trades: Sequence[TradeView]) -> list[Close]:
         Close(
             total=math.fsum(each.pnl / MICRO for each in held),
             weight=math.fsum(each.entry_quantity / ONE_CONTRACT for each in held),
-            chance=math.hypot(*map(_chance, held)),
+            chance=together((each.side, _chance(each)) for each in held),
         )
         for held in closes.values()
     ]

@@ -9,6 +9,7 @@ from decimal import Decimal
 from random import Random
 from statistics import fmean
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -114,7 +115,7 @@ def test_the_interval_holds_the_true_mean_about_as_often_as_it_says():
         for close in range(12):
             luck = dice.gauss(100_000, 500_000)
             for _ in range(1 + close % 4):
-                figures.add(Outcome(close=str(close), gross=round(luck), net=round(luck)))
+                figures.add(Outcome(str(close), round(luck), round(luck), Side.YES))
         interval = figures.interval()
         assert interval is not None
         held += interval.low <= 0.1 <= interval.high
@@ -130,6 +131,42 @@ def test_an_interval_of_trades_that_have_not_lost_yet_is_no_narrower_than_chance
     interval = figures.interval()
     assert interval is not None
     assert interval.low < 0 < interval.high
+
+
+@pytest.mark.parametrize(("price", "ladder"), [(9_700, 4), (9_000, 4), (9_700, 1)])
+def test_bets_of_one_close_that_are_lost_together_leave_the_interval_as_wide_as_their_common_luck(
+    price: int, ladder: int
+):
+    """Strikes of one ladder far from the price: 36 closes, of which hardly one has lost; 300 histories."""
+    held = 0
+    for seed in range(300):
+        dice, figures = Random(seed), Figures()
+        for close in range(36):
+            won = dice.random() < price / 10_000
+            for rung in range(ladder):
+                trade = replace(
+                    WON,
+                    number=f"{close} {rung}",
+                    entry_cost=Money(price * 1_000),
+                    payout=Money(10_000_000 if won else 0),
+                    fees=Money(0),
+                    closes_at=NOW + timedelta(hours=close),
+                )
+                figures.add(outcome_of(trade))
+        interval = figures.interval()
+        assert interval is not None
+        held += interval.low <= 0 <= interval.high
+    assert held >= 280
+
+
+def test_closes_so_unequal_that_one_of_them_is_nearly_everything_get_no_interval():
+    figures = Figures()
+    for close in range(12):
+        for number in range(200 if close == 3 else 1):
+            when = NOW + timedelta(hours=close)
+            figures.add(outcome_of(replace(WON, number=f"{close} {number}", closes_at=when)))
+    assert figures.closes == 12
+    assert figures.interval() is None
 
 
 def test_students_t_is_as_printed_in_tables():

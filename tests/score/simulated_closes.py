@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
-from recio.report.intervals import Close, interval
+from recio.report.intervals import Close, interval, together
 from recio.score.forecasts import Observation
 from recio.score.losses import LOSSES, closes_of
+from recio.units import Side
 
 MANY = (10, 20, 36, 100)
 """Closes in a recording."""
@@ -99,21 +100,26 @@ def compared(name: str, coins: int, loss: str, kept: Callable[[float], bool] = l
     return World(name, draw, expected)
 
 
-def trades(name: str, price: float, stop: float | None = None) -> World:
-    """One to three coins bought a cent too dear; every other loser is sold before it ends, at `stop` of what was paid."""
+def trades(name: str, price: float, stop: float | None = None, *, ladder: bool = False) -> World:
+    """One to three coins bought a cent too dear; every other loser is sold before it ends, at `stop` of what was paid.
+
+    Of a ladder they are four strikes of one coin instead, side by side.
+    """
 
     def one(dice: random.Random) -> tuple[Close, float]:
-        shared, total, weight, chance, expected = dice.gauss(0, 1), 0.0, 0.0, 0.0, 0.0
-        for _ in range(dice.randint(1, 3)):
+        shared, total, weight, expected = dice.gauss(0, 1), 0.0, 0.0, 0.0
+        chances = list[tuple[Side, float]]()
+        common = 1.0 if ladder else 0.7
+        for _ in range(4 if ladder else dice.randint(1, 3)):
             paid = min(0.985, max(0.015, price + dice.uniform(-0.02, 0.02)))
             contracts = dice.choice((1, 2, 5, 10, 20))
-            luck = cdf(0.7 * shared + math.sqrt(1 - 0.49) * dice.gauss(0, 1))
+            luck = cdf(common * shared + math.sqrt(1 - common**2) * dice.gauss(0, 1))
             won, saved = luck < paid, stop if stop is not None and dice.random() < 0.5 else 0.0
             total += contracts * ((1.0 if won else saved * paid) - paid - 0.01)
             expected += contracts * ((1 - paid) * (0.5 * stop if stop else 0.0) * paid - 0.01)
             weight += contracts
-            chance = math.hypot(chance, contracts * math.sqrt(paid * (1 - paid)))
-        return Close(total, weight, chance), expected
+            chances.append((Side.YES, contracts * math.sqrt(paid * (1 - paid))))
+        return Close(total, weight, together(chances)), expected
 
     def expected_of(dice: random.Random) -> tuple[float, float]:
         drawn, expected = one(dice)
@@ -131,6 +137,7 @@ WORLDS = (
     trades("trades at 90 cents", 0.90),
     trades("trades at 97 cents", 0.97),
     trades("trades at 5 cents", 0.05),
+    trades("trades at 97 cents, four of one ladder", 0.97, ladder=True),
     trades("trades at 90 cents, half of the losers sold at half", 0.90, stop=0.5),
 )
 

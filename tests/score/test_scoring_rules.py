@@ -22,7 +22,7 @@ from recio.score.groups import by_distance, by_time, calibration
 from recio.score.losses import CLIP, LOSSES, brier, closes_of, compare, log_loss
 from recio.score.scores import score
 from recio.score.text import as_text
-from recio.score.trades import Sold, Unsettled, edge
+from recio.score.trades import Sold, Unsettled, closes_of_trades, edge
 from recio.units import ONE_CONTRACT, EventTicker, Money, Price, Quantity, Side, Ticker
 from tests.builders import NOW, trade
 from tests.score.simulated_closes import WORLDS, World, coverage
@@ -350,6 +350,23 @@ def test_trades_count_by_whether_their_market_s_end_is_known_and_never_by_how_th
     told = as_text(score([seen(1, True, market=0.5)], [*trades, *unknown]))
     assert "Not settled, and in no figure above: 2 trades" in told
     assert "held, they would have paid 1.00" in told
+
+
+def test_bets_on_one_side_of_a_close_are_lost_together_and_those_on_both_are_not():
+    one = traded(1, won=True).trade
+    alone, ladder, both = (
+        closes_of_trades(held)[0].chance for held in ([one], [one] * 4, [one, replace(one, side=Side.NO)])
+    )
+    assert ladder == pytest.approx(4 * alone)
+    assert both == pytest.approx(math.sqrt(2) * alone)
+
+
+def test_markets_of_a_ladder_in_one_tenth_happen_together():
+    rungs = [replace(seen(at, True, market=0.97), market=f"M{rung}") for at in range(20) for rung in range(9)]
+    (wide,), (one,) = calibration(rungs, MARKET), calibration(rungs[::9], MARKET)
+    assert wide.interval is not None
+    assert one.interval is not None
+    assert wide.interval.high - wide.interval.low == pytest.approx(one.interval.high - one.interval.low)
 
 
 def test_bets_of_several_series_on_one_close_are_one_draw():
