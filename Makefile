@@ -61,9 +61,9 @@ conformance: .venv/runtime .conformance-venv/installed
 # Pinned with hashes for every platform; run after changing dependencies in pyproject.toml.
 lock: .venv/developer
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-		--upgrade pyproject.toml --group build --output-file requirements.lock
+		--upgrade pyproject.toml --group build --extra embedded --output-file requirements.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
-		--upgrade pyproject.toml --group build --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+		--upgrade pyproject.toml --group build --extra embedded --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11 \
 		--upgrade benchmarks/peers/requirements.txt --output-file benchmarks/peers/requirements.lock
 

@@ -15,6 +15,8 @@ sudo deploy/install.sh [options]
   --wheelhouse DIR       take all Python packages from this folder and ask no index
   --no-host              leave clock, firewall, journal and upgrades of this machine alone
   --no-start             enable the unit and do not start it
+  --release-only         make the release beside the one in use, and say its name
+  --units-only           put the units and the command of this copy in place, and start nothing
   --dry-run              check, and show what would be done
   --uninstall            remove program and units; config, key, data and database stay
   --purge                with --uninstall: remove those too, for ever
@@ -23,7 +25,7 @@ END
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 key_id='' key='' environment=demo database=local instance='' port=8710 wheelhouse=''
-host=yes start=yes dry=no uninstall=no purge=no
+host=yes start=yes dry=no uninstall=no purge=no only=''
 os_release=${RECIO_OS_RELEASE:-/etc/os-release}
 
 while [ $# -gt 0 ]; do
@@ -36,6 +38,8 @@ while [ $# -gt 0 ]; do
         --no-host) host=no ;;
         --no-start) start=no ;;
         --dry-run) dry=yes ;;
+        --release-only) only=release ;;
+        --units-only) only=units ;;
         --uninstall) uninstall=yes ;;
         --purge) purge=yes ;;
         --help | -h) usage; exit 0 ;;
@@ -106,7 +110,7 @@ check_port() {
 
 # --- effect: each step says what it does, and does nothing where it is done ------------------------------------------
 
-changed=no renewed=no before=''
+changed=no renewed=no switching=no release=''
 say() { echo "install: $*"; }
 run() {
     changed=yes
@@ -147,14 +151,15 @@ make_account() {
 }
 
 # A release is named after its version and content, made once, and complete only with its mark.
-install_release() {
+make_release() {
     local digest version place
     digest=$(cd "$here" && find recio schema.sql recio.toml requirements.lock pyproject.toml deploy systemd -type f ! -name '*.pyc' -print0 |
         sort -z | xargs -0 sha256sum | sha256sum | cut -c1-8)
     version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/pyproject.toml")
-    place=/opt/recio/releases/$version-$digest
+    release=$version-$digest
+    place=/opt/recio/releases/$release
     if [ ! -e "$place/complete" ]; then
-        say "release $version-$digest"
+        say "release $release"
         run rm -rf "$place"
         run python3 -m venv "$place"
         local from=()
@@ -165,12 +170,20 @@ install_release() {
         run "$place/bin/recio" --version
         run touch "$place/complete"
     fi
-    if [ "$(readlink /opt/recio/current || true)" != "releases/$version-$digest" ]; then
-        before=$(readlink /opt/recio/current || true)
-        run ln -sfn "releases/$version-$digest" /opt/recio/current.new
-        run mv -T /opt/recio/current.new /opt/recio/current
-        renewed=yes
+}
+
+# The first one is taken into use here. Where another is in use, deploy/upgrade.py switches: it tries first, and can go back.
+point_to_release() {
+    local used
+    used=$(readlink /opt/recio/current || true)
+    [ "$used" != "releases/$release" ] || return 0
+    if [ -e /opt/recio/current/complete ]; then
+        switching=yes
+        return 0
     fi
+    run ln -sfn "releases/$release" /opt/recio/current.new
+    run mv -T /opt/recio/current.new /opt/recio/current
+    renewed=yes
 }
 
 # From a copy, so that building leaves nothing behind in the one that was downloaded.
@@ -268,34 +281,12 @@ END
 
 is_up() { [ -d /run/systemd/system ]; }
 
-# The daemon carries no database over by itself: the upgrade does, while nothing trades. It looks first while the daemon goes on,
-# and whatever fails leaves the release of before at work: nobody is left without stops.
+# The daemon carries no database over by itself: the upgrade does, while nothing trades.
 carry_over() {
     [ "$renewed" = yes ] && [ "$known" = yes ] || return 0
     if grep -q '^dsn = ""' "$config" && [ ! -e "$state/data/postgres" ]; then return 0; fi
-    local ask=(runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config") running=no told=''
-    if [ "$dry" = no ]; then
-        told=$("${ask[@]}" --dry-run) || go_back "the database would not be carried over: the daemon was not stopped"
-        case $told in *'nothing to do'*) return 0 ;; esac
-    fi
-    if is_up; then
-        if systemctl is-active --quiet "$unit"; then running=yes; fi
-        run systemctl stop "$unit"
-    fi
-    run "${ask[@]}" || {
-        go_back "the database was not carried over" "$running"
-    }
-}
-
-# go_back WHY [RUNNING]: the release of before is in its place again, and at work if it was; the end of this script.
-go_back() {
-    if [ -n "$before" ]; then
-        run ln -sfn "$before" /opt/recio/current.new
-        run mv -T /opt/recio/current.new /opt/recio/current
-    fi
-    if [ "${2:-no}" = yes ]; then run systemctl start "$unit" || true; fi
-    echo "install: $1; ${before:-no release} is in use as before: see what stands above, then run this again" >&2
-    exit 1
+    if is_up; then run systemctl stop "$unit"; fi
+    run runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config"
 }
 
 start_unit() {
@@ -307,8 +298,8 @@ start_unit() {
         if is_up && [ "$start" = yes ]; then run systemctl start recio-backup.timer recio-drill.timer; fi
     fi
     [ "$start" = yes ] && is_up || return 0
-    run systemctl restart "$unit"
-    run systemctl start "$parity"
+    # One that runs goes on running: nothing that it was started with is another now.
+    run systemctl start "$unit" "$parity"
     [ "$dry" = yes ] || say "$(systemctl show --value -p ActiveState "$unit"): $(systemctl show --value -p StatusText "$unit")"
 }
 
@@ -358,9 +349,15 @@ if [ "$uninstall" = yes ]; then
     exit 0
 fi
 
+if [ "$only" = units ]; then
+    write_units
+    if is_up; then run systemctl daemon-reload; fi
+    exit 0
+fi
+
 check_machine
-check_wishes
-check_port
+[ -n "$only" ] || check_wishes
+[ -n "$only" ] || check_port
 if [ ${#problems[@]} -gt 0 ]; then
     echo "install: nothing was changed, because:" >&2
     printf '  - %s\n' "${problems[@]}" >&2
@@ -368,14 +365,25 @@ if [ ${#problems[@]} -gt 0 ]; then
 fi
 
 [ "$dry" = no ] || say "this would be done:"
+if [ "$only" = release ]; then
+    make_release
+    echo "release $release"
+    exit 0
+fi
 install_packages
 known=$([ -e "$config" ] && echo yes || echo no)
 make_account
-install_release
+make_release
+point_to_release
 make_database
 write_config
-write_units
+[ "$switching" = yes ] || write_units
 settle_host
 carry_over
 start_unit
+if [ "$switching" = yes ]; then
+    say "another release is in use: deploy/upgrade.py tries this one and switches"
+    [ "$start" = yes ] && is_up || { say "then: $here/deploy/upgrade.py --release $release"; exit 0; }
+    run "$here/deploy/upgrade.py" --release "$release"
+fi
 say "done. systemctl status ${unit%.service}; the page: ssh -L $port:127.0.0.1:$port, then http://127.0.0.1:$port/"

@@ -44,9 +44,15 @@ class Channels:
 
 def read_channels(path: str) -> Channels:
     """Of `alerts.channels_path`; none where it is empty. Raises BadConfig naming the line, never what stands in it."""
-    if not path:
-        return Channels()
-    lines = list(_lines(Path(path)))
+    return Channels() if not path else _channels(list(_lines(Path(path))))
+
+
+def channels_in(raw: bytes, source: str) -> Channels:
+    """Of a file that somebody else has read, named `source` in errors. Raises BadConfig as `read_channels` does."""
+    return _channels(list(_told(raw, source, source)))
+
+
+def _channels(lines: list[tuple[str, str]]) -> Channels:
     channels: dict[str, Channel] = {}
     pings: dict[str, SecretStr] = {}
     for place, line in lines:
@@ -73,6 +79,11 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
             raw = stream.read(LONGEST_FILE + 1)
     except OSError as error:
         raise of_the_machine(f"{named}: {error.strerror}; it must be readable by this user", error) from error
+    yield from _told(raw, named, str(path))
+
+
+def _told(raw: bytes, named: str, path: str) -> Iterator[tuple[str, str]]:
+    """Each line that says something, with its place."""
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:

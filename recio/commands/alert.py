@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import socket
+import sys
 from functools import partial
+from pathlib import Path
 
 import aiohttp
 import anyio
 
 from recio.alerting import delivery
-from recio.alerting.channels import Channel, Channels, read_channels
+from recio.alerting.channels import LONGEST_FILE, Channel, Channels, channels_in, read_channels
 from recio.alerting.pings import Ping, ping
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import add_installation, find_installation
@@ -36,35 +39,44 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     check.add_argument("check", metavar="CHECK")
     check.add_argument("which", choices=[each.value for each in Ping], nargs="?", default=Ping.SUCCESS.value)
     check.set_defaults(command=run_ping)
+    check.add_argument(
+        "--if-named", action="store_true", help="nothing is wrong where the file names no such check"
+    )
     for each in (test, tell, check):
         add_installation(each)
+        each.add_argument(
+            "--channels",
+            metavar="FILE",
+            help="instead of alerts.channels_path; - reads standard input, as where only root may read the file",
+        )
 
 
 def run_test(options: argparse.Namespace) -> ExitCode:
-    config = _config(options)
-    known = _channels(config)
+    known, title = _known(options)
     chosen = [each for each in known.channels if options.channel in ("", each.name)]
     if not chosen:
         names = ", ".join(each.name for each in known.channels) or "none"
         raise BadConfig(f"no channel is called {options.channel!r}: alerts.channels_path names {names}")
     return to_the_end(
-        lambda: _send(config, chosen, TEST, Severity.INFO), lambda: "some messages may have been sent"
+        lambda: _send(title, chosen, TEST, Severity.INFO), lambda: "some messages may have been sent"
     )
 
 
 def run_send(options: argparse.Namespace) -> ExitCode:
-    config, severity = _config(options), Severity(options.severity)
-    chosen = [each for each in _channels(config).channels if each.takes(severity)]
+    severity, (known, title) = Severity(options.severity), _known(options)
+    chosen = [each for each in known.channels if each.takes(severity)]
     if not chosen:
         raise BadConfig(f"no channel of alerts.channels_path takes what is {severity}: nothing was sent")
     return to_the_end(
-        lambda: _send(config, chosen, options.text, severity), lambda: "some messages may have been sent"
+        lambda: _send(title, chosen, options.text, severity), lambda: "some messages may have been sent"
     )
 
 
 def run_ping(options: argparse.Namespace) -> ExitCode:
-    pings = _channels(_config(options)).pings
+    pings = _known(options)[0].pings
     url = pings.get(options.check)
+    if url is None and options.if_named:
+        return ExitCode.OK
     if url is None:
         raise BadConfig(
             f"no check is called {options.check!r}: alerts.channels_path names {', '.join(pings) or 'none'};"
@@ -80,6 +92,32 @@ def run_ping(options: argparse.Namespace) -> ExitCode:
     return to_the_end(work, lambda: "the ping may have been sent")
 
 
+def _known(options: argparse.Namespace) -> tuple[Channels, str]:
+    """The channels, and what a message begins with. Given a file, nobody needs a good config to be called."""
+    if options.channels:
+        return _given(options.channels), _title_without_fail(options)
+    config = _config(options)
+    if not config.alerts.channels_path:
+        raise BadConfig(
+            "alerts.channels_path is empty, so nobody is called: write the path of a file with a line such as"
+            " phone critical ntfys://ntfy.sh/TOPIC"
+        )
+    return read_channels(config.alerts.channels_path), title_of(config)
+
+
+def _given(file: str) -> Channels:
+    if file == "-":
+        return channels_in(sys.stdin.buffer.read(LONGEST_FILE + 1), "standard input")
+    return read_channels(str(Path(file).expanduser().absolute()))
+
+
+def _title_without_fail(options: argparse.Namespace) -> str:
+    try:
+        return title_of(_config(options))
+    except BadConfig:
+        return f"recio on {socket.gethostname()}"
+
+
 def _config(options: argparse.Namespace) -> Config:
     place = find_installation(options)
     if place.config is None:
@@ -87,22 +125,12 @@ def _config(options: argparse.Namespace) -> Config:
     return load(place.config)
 
 
-def _channels(config: Config) -> Channels:
-    if not config.alerts.channels_path:
-        raise BadConfig(
-            "alerts.channels_path is empty, so nobody is called: write the path of a file with a line such as"
-            " phone critical ntfys://ntfy.sh/TOPIC"
-        )
-    return read_channels(config.alerts.channels_path)
-
-
-async def _send(config: Config, chosen: list[Channel], text: str, severity: Severity) -> ExitCode:
+async def _send(title: str, chosen: list[Channel], text: str, severity: Severity) -> ExitCode:
     """To all at once; each says what came of it."""
     failed: list[str] = []
 
     async def one(channel: Channel) -> None:
-        title = f"{title_of(config)}: {severity}"
-        why = await delivery.send(channel.url, title, text, severity)
+        why = await delivery.send(channel.url, f"{title}: {severity}", text, severity)
         print(f"{channel.name:<16} {why or 'sent'}", flush=True)
         if why:
             failed.append(channel.name)

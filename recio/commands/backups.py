@@ -24,8 +24,8 @@ from recio.db import backup_rows, identity
 from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
-from recio.db.placement import installed_binaries
 from recio.db.pool import open_pool
+from recio.db.postgres_programs import installed_binaries
 from recio.db.restores import Head, head, lost, proven, restored
 from recio.db.wal_stream import begun_anew, end_when_lost, follow
 from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine

@@ -6,6 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import anyio
 import asyncpg
@@ -25,6 +26,8 @@ from recio.errors import BadConfig
 from recio.settings.config import Config
 
 UNIT = "recio.service"
+NEEDS_A_PERSON = Path("/opt/recio/needs-a-person")
+"""What an upgrade that failed leaves until somebody has looked."""
 SYSTEMD = "/run/systemd/system"
 MOST_EXPOSED = 1.2
 MEGABYTE = 1_000_000
@@ -62,8 +65,17 @@ async def machine(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 -
         )
     yield await _clock_service()
     yield await _unit()
+    for says in _failed_upgrade():
+        do = "find out why it failed, then: recio upgrade --seen (docs/operate/upgrade.md)"
+        yield Finding(name="upgrade", grade=Grade.BAD, says=says, do=do)
     zone = time.strftime("%Z")
     yield good("time zone", f"{zone}: it changes nothing, recio counts in UTC")
+
+
+def _failed_upgrade() -> list[str]:
+    if not NEEDS_A_PERSON.exists():
+        return []
+    return [" ".join(NEEDS_A_PERSON.read_text(encoding="utf-8").split())]
 
 
 async def _clock_service() -> Finding:

@@ -282,12 +282,22 @@ async def _initialise(server: EmbeddedServer) -> None:
         server.place,
         "initdb",
         *("-D", draft.name, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"),
-        *("--data-checksums", "--no-instructions", *(f"--set={setting}" for setting in SETTINGS)),
+        *("--data-checksums", "--no-instructions"),
     )
     if done.returncode != 0:
         await anyio.to_thread.run_sync(lambda: shutil.rmtree(draft, ignore_errors=True))
         raise Fatal(f"the embedded database cannot be made in {draft.parent}: {last_words(done.stderr)}")
+    await anyio.to_thread.run_sync(_write_settings, draft)
     await anyio.to_thread.run_sync(_rename_for_good, draft, server.data_dir)
+
+
+def _write_settings(cluster: Path) -> None:
+    """Behind what initdb wrote, because only from 16 on it takes settings itself."""
+    with (cluster / "postgresql.conf").open("a", encoding="utf-8") as stream:
+        for name, _, value in (setting.partition("=") for setting in SETTINGS):
+            stream.write(f"{name} = '{value}'\n")
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 def _remove_drafts(server: EmbeddedServer) -> None:

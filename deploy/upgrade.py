@@ -1,0 +1,390 @@
+#!/usr/bin/env python3
+"""Brings another release into use: tried beside the daemon first, switched while nothing is at stake, and back by itself if it fails.
+
+  sudo deploy/upgrade.py          from a new copy of recio: to that copy
+  sudo recio upgrade DIR          the same, with the copy in DIR
+  sudo recio rollback             to the release before
+  sudo recio upgrade --seen       takes away the mark that a failed upgrade leaves, once you know why it failed
+
+Until the switch nothing of the running daemon is touched. It never restores a backup over rows and never switches a release that
+refuses the config or the tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+
+import droplet  # noqa: E402 - beside this file, wherever that is
+from beside import accepts, try_beside  # noqa: E402
+from droplet import Account, Change, Refused, Release, run, say  # noqa: E402
+
+OK, FAILED, BACK, REFUSED = 0, 1, 75, 78
+BY = ("--by", "upgrade")
+LOOK_EVERY = 1.0
+NEWEST_KEPT = 4
+ENDS_AT_MOST = 2
+"""How often a daemon may end by itself before that is how it is."""
+IN_THE_AIR = ("pending", "unknown", "resting")
+STARTING = "starting"
+SWITCHED_OFF = "entry was switched off by upgrade"
+
+
+# --- a moment at which nothing is at stake ---------------------------------------------------------------------------------
+
+
+def wait_until_quiet(change: Change) -> None:
+    """No entries from now on, until nothing is held whose market is open. Raises Refused when that takes too long."""
+    end = time.monotonic() + change.options.wait * 60
+    told = ""
+    for account in change.accounts:
+        said = account.status()
+        change.was_up += [account] if account.is_up else []
+        change.ready_before[account.unit] = None if said is None else causes(said["reasons"])
+        if said is not None and said["switches"]["entry"]:
+            account.recio(change.source, "switch", "entry", "off", "--config", account.config, *BY)
+            change.entry_was_on.append(account)
+    while True:
+        busy = [f"{each.unit}: {words}" for each in change.accounts for words in at_stake(each)]
+        if not busy:
+            return
+        if change.options.now:
+            say(f"switching although {'; '.join(busy)}")
+            return
+        if time.monotonic() > end:
+            raise Refused(
+                f"after {change.options.wait:g} minutes {'; '.join(busy)}: nothing was switched; try at another hour,"
+                " or --now, which leaves those without a stop for the seconds of a restart"
+            )
+        if (words := f"waits, because {'; '.join(busy)}") != told:
+            told = words
+            say(words)
+        time.sleep(LOOK_EVERY)
+
+
+def at_stake(account: Account) -> list[str]:
+    """What a restart would leave unguarded: open orders, and trades whose market still trades."""
+    said = account.status()
+    if said is None:
+        return [] if not account.is_up else ["the daemon does not answer"]
+    if said["positions"] is None:
+        return ["the daemon does not know yet what it holds"]
+    orders = [
+        f"order {each['client_order_id']} is {each['state']}"
+        for each in said["orders"]
+        if each["state"] in IN_THE_AIR
+    ]
+    trades = [f"{each['ticker']} is held" for each in said["trades"] if each.get("seconds_to_close", 0) > 0]
+    return orders + trades
+
+
+def causes(reasons: Sequence[str]) -> set[str]:
+    """Each reason without its figures: the same cause a moment later is the same."""
+    return {each.split(":")[0] for each in reasons}
+
+
+def entries_as_before(change: Change, release: Release) -> None:
+    for account in change.entry_was_on:
+        try:
+            account.recio(release, "switch", "entry", "on", "--config", account.config, *BY)
+        except Refused as error:
+            say(f"entries of {account.unit} are still switched off: recio switch entry on ({error})")
+    change.entry_was_on.clear()
+
+
+# --- the switch -------------------------------------------------------------------------------------------------------------
+
+
+def switch(change: Change) -> int:
+    """Stop, migrate, point, start; and the same way back where the target does not come up."""
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(each, too_late)
+    names = f"from {change.source.name} to {change.target.name}"
+    droplet.demand_a_person(
+        f"An upgrade {names} began and did not come to its end.\nTo go on as before: recio rollback; then recio switch entry on"
+    )
+    before, began = droplet.linked(droplet.PREVIOUS), time.monotonic()
+    droplet.point(droplet.PREVIOUS, change.source)  # first: whatever happens, rollback leads there
+    try:
+        stop(change)
+        for account in change.accounts:
+            migrate(change, account)
+        put(change.target)
+        start(change)
+        say(f"switched {names}: down for {time.monotonic() - began:.1f} s")
+        wait_until_ready(change)
+    except (Refused, OSError) as error:
+        return go_back(change, before, str(error))
+    entries_as_before(change, change.target)
+    droplet.SENTINEL.unlink()
+    droplet.note(f"{names}: done")
+    for name in droplet.remove_old(frozenset({change.source.name, change.target.name}), NEWEST_KEPT):
+        say(f"removed release {name}")
+    say(f"done: {change.target.name} is in use; recio rollback leads back")
+    return OK
+
+
+def stop(change: Change) -> None:
+    for account in change.accounts:
+        run("systemctl", "stop", account.unit)
+
+
+def start(change: Change) -> None:
+    for account in change.was_up:
+        run("systemctl", "reset-failed", account.unit, check=False)
+        run("systemctl", "start", "--no-block", account.unit)
+
+
+def migrate(change: Change, account: Account) -> None:
+    if not change.steps.get(account.unit):
+        return
+    change.migrated = True
+    if account.owner.exists():
+        where = ("--owner", account.owner, "--data-dir", account.data_dir)
+        account.recio(change.target, "db", "migrate", *where, user=f"{account.user}-owner")
+    else:
+        account.recio(change.target, "db", "migrate", "--config", account.config)
+
+
+def put(release: Release) -> None:
+    """The link, and the units and the command of that release."""
+    droplet.point(droplet.CURRENT, release)
+    run(release.place / "deploy" / "install.sh", "--units-only")
+    run("systemctl", "daemon-reload")
+
+
+def wait_until_ready(change: Change) -> None:
+    """Each daemon up, steadily, and kept from trading by nothing new. Raises Refused with what is missing."""
+    end = time.monotonic() + change.options.ready_within
+    for account in change.was_up:
+        steady_since, missing = None, "it has not been looked at"
+        while steady_since is None or time.monotonic() - steady_since < change.options.steady:
+            missing = what_is_missing(change, account)
+            steady_since = None if missing else steady_since or time.monotonic()
+            if missing and time.monotonic() > end:
+                raise Refused(
+                    f"{account.unit} is not ready after {change.options.ready_within:g} s: {missing}"
+                )
+            if account.show("ActiveState") == "failed" or int(account.show("NRestarts") or 0) >= ENDS_AT_MOST:
+                raise Refused(
+                    f"{account.unit} ended by itself ({account.show('Result')}): journalctl -u {account.unit}"
+                )
+            time.sleep(LOOK_EVERY / 2)
+
+
+def what_is_missing(change: Change, account: Account) -> str:
+    state = account.show("ActiveState")
+    if state != "active":
+        return f"it is {state}: {account.show('StatusText') or 'it says nothing'}"
+    said = account.status()
+    if said is None:
+        return f"it says {account.show('StatusText')!r}, and its page does not answer"
+    before = change.ready_before.get(account.unit)
+    fresh = sorted(causes(said["reasons"]) - (before or set()) - {SWITCHED_OFF})
+    if before is not None and fresh:
+        return f"what did not keep it from trading before does now: {', '.join(fresh)}"
+    return "it is only starting" if any(each.startswith(STARTING) for each in causes(said["reasons"])) else ""
+
+
+def go_back(change: Change, previous: Release | None, why: str) -> int:
+    """The source again, if it runs on the tables as they are now; and somebody is called either way."""
+    say(f"{change.target.name} failed: {why}")
+    held = [each.unit for each in change.accounts if change.migrated and not accepts_now(change.source, each)]
+    names = f"from {change.source.name} to {change.target.name}"
+    if held:
+        droplet.demand_a_person(
+            f"The upgrade {names} failed: {why}\nIt cannot go back: {change.source.name} does not run on the migrated tables of"
+            f" {', '.join(held)}.\n{change.target.name} stays and is started again and again. Mend it and upgrade to what you"
+            f" mended, or restore the backup from before (docs/operate/upgrade.md).\nThen: recio upgrade --seen"
+        )
+        put(change.target)
+        start(change)
+        droplet.note(f"{names}: failed, and no way back: {why}")
+        droplet.call_somebody("no-way-back")
+        return FAILED
+    say(f"going back to {change.source.name}")
+    code, end = BACK, f"{change.source.name} is in use again"
+    try:
+        stop(change)
+        put(change.source)
+        if previous is not None:
+            droplet.point(droplet.PREVIOUS, previous)
+        start(change)
+        wait_until_ready(change)
+    except (Refused, OSError) as error:
+        code, end = FAILED, f"{change.source.name} is in use again and is not well either: {error}"
+    entries_as_before(change, change.source)
+    droplet.demand_a_person(
+        f"The upgrade {names} failed: {why}\n{end}.\nFind out why, then: recio upgrade --seen"
+    )
+    droplet.note(f"{names}: failed ({why}); {end}")
+    droplet.call_somebody("rolled-back")
+    say(f"{end}; {droplet.SENTINEL} says so until recio upgrade --seen")
+    return code
+
+
+def accepts_now(release: Release, account: Account) -> bool:
+    return accepts(release, account, "--config", account.config)
+
+
+# --- the command ------------------------------------------------------------------------------------------------------------
+
+
+def parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="recio upgrade", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--release", metavar="NAME", help="one that is in /opt/recio/releases already")
+    what.add_argument(
+        "--rollback", action="store_true", help="to the release before; recio rollback is the same"
+    )
+    what.add_argument("--seen", action="store_true", help="a person has looked at what failed")
+    parser.add_argument(
+        "--wheelhouse", metavar="DIR", help="take all Python packages from this folder and ask no index"
+    )
+    parser.add_argument(
+        "--wait",
+        type=float,
+        default=90,
+        metavar="MINUTES",
+        help="at most, for a moment at which nothing is at stake (90)",
+    )
+    parser.add_argument("--now", action="store_true", help="do not wait for that moment")
+    parser.add_argument(
+        "--ready-within", type=float, default=180, metavar="SECONDS", help="else it goes back (180)"
+    )
+    parser.add_argument(
+        "--steady", type=float, default=10, metavar="SECONDS", help="so long it must stay ready (10)"
+    )
+    parser.add_argument(
+        "--accept-differences", action="store_true", help="although yesterday's decisions come out otherwise"
+    )
+    parser.add_argument(
+        "--one-way", action="store_true", help="although the migrations cannot be undone by going back"
+    )
+    parser.add_argument(
+        "--dry-run", action="store_true", help="try everything beside the daemon, and switch nothing"
+    )
+    return parser.parse_args(arguments)
+
+
+def chosen(options: argparse.Namespace) -> Release:
+    """The release that is asked for, whole. Builds it beside the others if it comes from a copy. Raises Refused."""
+    if options.rollback:
+        found = droplet.linked(droplet.PREVIOUS)
+        if found is None:
+            raise Refused(f"there is no release before this one ({droplet.PREVIOUS})")
+    elif options.release:
+        found = Release(options.release)
+    else:
+        install = Path(__file__).resolve().with_name("install.sh")
+        wheels = ("--wheelhouse", options.wheelhouse) if options.wheelhouse else ()
+        said = run(install, "--release-only", *wheels)
+        found = Release(said.strip().splitlines()[-1].removeprefix("release "))
+    if not re.fullmatch(r"[\w.+-]+", found.name) or not found.is_whole:
+        raise Refused(
+            f"{found.place} is no whole release: {', '.join(sorted(os.listdir(found.place.parent)))} are there"
+        )
+    return found
+
+
+def upgrade(options: argparse.Namespace) -> int:
+    source, accounts = droplet.linked(droplet.CURRENT), droplet.accounts()
+    if source is None or not accounts:
+        raise Refused("recio is not installed here, or no unit of it is enabled: deploy/install.sh")
+    if droplet.SENTINEL.exists() and not options.rollback:
+        raise Refused(
+            f"{droplet.SENTINEL} demands a person first:\n{droplet.SENTINEL.read_text(encoding='utf-8').strip()}"
+        )
+    target = chosen(options)
+    if target == source:
+        return already_there(source, accounts, options)
+    change = Change(source=source, target=target, accounts=accounts, options=options)
+    say(f"from {source.name} to {target.name}: {', '.join(each.unit for each in accounts)}")
+    if options.rollback:
+        refused = [each.unit for each in accounts if not accepts_now(target, each)]
+        if refused:
+            raise Refused(
+                f"{target.name} does not run on the tables of {', '.join(refused)}: a migration since took something away. The"
+                " way back is the backup from before it (docs/operate/upgrade.md)"
+            )
+    else:
+        try_beside(change)
+    if options.dry_run:
+        say("everything was tried and nothing was switched")
+        return OK
+    try:
+        wait_until_quiet(change)
+    except BaseException:
+        entries_as_before(change, source)
+        raise
+    return switch(change)
+
+
+def already_there(release: Release, accounts: Sequence[Account], options: argparse.Namespace) -> int:
+    """Nothing, but where an upgrade was killed before its switch: what it stopped runs again."""
+    say(f"{release.name} is in use already")
+    if options.rollback and droplet.SENTINEL.exists():
+        put(release)
+        for account in accounts:
+            run("systemctl", "start", "--no-block", account.unit)
+        return seen()
+    return OK
+
+
+def seen() -> int:
+    if not droplet.SENTINEL.exists():
+        say("there is nothing to be seen: the last upgrade did not fail")
+        return OK
+    text = droplet.SENTINEL.read_text(encoding="utf-8").strip()
+    droplet.SENTINEL.unlink()
+    droplet.note(f"seen by {os.environ.get('SUDO_USER', 'root')}")
+    say(f"seen, and taken away:\n{text}")
+    return OK
+
+
+def too_late(*_: object) -> None:
+    say("too late to interrupt: it comes to its end by itself")
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parsed(arguments)
+    for each in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(each, interrupt)
+    if os.geteuid() != 0:
+        say("you are not root: put sudo in front")
+        return REFUSED
+    droplet.PLACE.mkdir(parents=True, exist_ok=True)
+    with (droplet.PLACE / "upgrade.lock").open("w", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            say("another upgrade is under way here")
+            return REFUSED
+        try:
+            return seen() if options.seen else upgrade(options)
+        except Refused as error:
+            say(str(error))
+            return REFUSED
+        except KeyboardInterrupt:
+            say("interrupted: nothing was switched")
+            return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
