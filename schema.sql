@@ -327,14 +327,25 @@ CREATE TABLE IF NOT EXISTS opening_balances (
     at timestamptz NOT NULL,
     venue_balance numeric(18, 6) NOT NULL,
     ledger_cash numeric(18, 6) NOT NULL,
-    halts_before bigint NOT NULL
+    halts_before bigint NOT NULL,
+    under_way text[] NOT NULL DEFAULT '{}'
 );
 COMMENT ON TABLE opening_balances IS 'Writer: account_sync. The opening balance is venue_balance - ledger_cash: deposits, withdrawals and all that happened before the ledger began. The newest row is in force. A new one needs movements that the venue lists (cash_movements) or a person''s consent: a halt about the cash difference, newer than `halts_before`, that somebody cleared.';
 COMMENT ON COLUMN opening_balances.opening_balance_id IS 'Number of the row; the newest is in force.';
-COMMENT ON COLUMN opening_balances.at IS 'UTC, by recio''s clock.';
+COMMENT ON COLUMN opening_balances.at IS 'UTC, by the venue''s clock: since when its balance was this.';
 COMMENT ON COLUMN opening_balances.venue_balance IS 'Dollars, from the venue.';
 COMMENT ON COLUMN opening_balances.ledger_cash IS 'Dollars: the ledger''s cash at that moment.';
 COMMENT ON COLUMN opening_balances.halts_before IS 'The newest halt then; a new row needs a halt about cash, newer than this, that somebody cleared.';
+COMMENT ON COLUMN opening_balances.under_way IS 'Movements of money that the venue listed as under way then: they are not in the balance.';
+
+-- Writer: account_sync.
+CREATE TABLE IF NOT EXISTS cash_agreement (
+    only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+    at timestamptz NOT NULL
+);
+COMMENT ON TABLE cash_agreement IS 'Writer: account_sync. When the venue''s balance was last what ledger and opening balance make of it, noted every ten minutes at most: what was moved before explains no later difference.';
+COMMENT ON COLUMN cash_agreement.only_row IS 'There is one row.';
+COMMENT ON COLUMN cash_agreement.at IS 'UTC, by the venue''s clock.';
 
 -- Writer: account_sync.
 CREATE TABLE IF NOT EXISTS cash_movements (
@@ -774,7 +785,7 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ticker text NOT NULL CHECK (ticker <> ''),
     side text NOT NULL CHECK (side IN ('yes', 'no')),
-    quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
+    quantity numeric(14, 2) NOT NULL CHECK (quantity > 0 AND quantity < 'Infinity'),
     price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
     asked_by text NOT NULL CHECK (asked_by <> ''),
     why text NOT NULL,
@@ -971,7 +982,7 @@ COMMENT ON COLUMN risk_limits.amount IS 'Dollars, contracts, trades or orders, a
 CREATE TABLE IF NOT EXISTS limit_grants (
     grant_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
-    amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
+    amount numeric(18, 6) NOT NULL CHECK (amount >= 0 AND amount < 'Infinity'),
     granted_by text NOT NULL CHECK (granted_by <> ''),
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     after_run bigint NOT NULL REFERENCES runs

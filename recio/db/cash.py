@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 import structlog
@@ -13,6 +13,8 @@ from recio.db import general_ledger
 from recio.db.connection import Connection, transaction
 from recio.messages.account import CashMovement
 from recio.rules.account.cash import (
+    CASH_COMPARISONS,
+    MOST_HIDDEN,
     CashMismatch,
     CashStanding,
     cash_cause,
@@ -23,18 +25,27 @@ from recio.units import Money, Ticker, money_decimal, money_of
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
-BOUNDARY = timedelta(minutes=1)
-"""What was moved longer than this before an opening balance is in it."""
+MARGIN = timedelta(minutes=10)
+"""What was moved longer than this before the cash agreed last is explained, by the venue's clock."""
+UNTIMED = timedelta(days=90)
+"""The same for what tells only when it was begun."""
+ASKING = "the venue is asked which money was moved"
+NEVER = datetime.min.replace(tzinfo=UTC)
 _OPENING_BALANCE = """
-    SELECT venue_balance - ledger_cash AS amount, at FROM opening_balances ORDER BY opening_balance_id DESC LIMIT 1
+    SELECT venue_balance - ledger_cash AS amount, greatest(at, (SELECT at FROM cash_agreement)) AS known_at, under_way
+    FROM opening_balances ORDER BY opening_balance_id DESC LIMIT 1
+"""
+_AGREED = """
+    INSERT INTO cash_agreement (at) VALUES ($1)
+    ON CONFLICT (only_row) DO UPDATE SET at = greatest(cash_agreement.at, excluded.at)
 """
 _SET = """
-    INSERT INTO opening_balances (at, venue_balance, ledger_cash, halts_before)
-    SELECT $1, $2, $3, coalesce(max(halt_id), 0) FROM halts RETURNING opening_balance_id
+    INSERT INTO opening_balances (at, venue_balance, ledger_cash, halts_before, under_way)
+    SELECT $1, $2, $3, coalesce(max(halt_id), 0), $4::text[] FROM halts RETURNING opening_balance_id
 """
 _SHIFT = """
-    INSERT INTO opening_balances (at, venue_balance, ledger_cash, halts_before)
-    SELECT at, venue_balance + $1, ledger_cash, halts_before FROM opening_balances
+    INSERT INTO opening_balances (at, venue_balance, ledger_cash, halts_before, under_way)
+    SELECT at, venue_balance + $1, ledger_cash, halts_before, under_way FROM opening_balances
     ORDER BY opening_balance_id DESC LIMIT 1 RETURNING opening_balance_id
 """
 _TAKE_IN = """
@@ -50,7 +61,12 @@ _ACCEPTED = """
 """
 _BY_HAND = """
     SELECT s.ticker, s.settled_at, settled_worth(s.value, p.yes, p.no) AS paid
-    FROM settlements AS s JOIN market_positions AS p USING (ticker) WHERE s.set_by <> '' ORDER BY s.settled_at DESC
+    FROM settlements AS s JOIN market_positions AS p USING (ticker) WHERE s.set_by <> '' AND s.settled_at > $1
+"""
+_MISSING = """
+    SELECT EXISTS (
+        SELECT FROM market_positions AS p WHERE p.ticker = ANY($1::text[])
+          AND NOT EXISTS (SELECT FROM settlements AS s WHERE s.ticker = p.ticker))
 """
 
 
@@ -61,76 +77,136 @@ class Asked:
     balance: Money
     at_rest: Money
     """The most that the venue holds back for orders that are not ours."""
-    quiet: bool
-    """No order is without its end, and no trade waits for its settlement."""
+    motion: str
+    """What is in motion, so that a difference says nothing: an order without its end, a trade that waits for its settlement."""
+    hidden: bool
+    """Whether fills that cannot be read may be what is missing."""
     unread: frozenset[Ticker] | None
     """Markets whose settlement cannot be read; None: it may be that of any."""
     at: datetime
+    """By the venue's clock: what it had done by then is in its reads."""
 
 
-Lists = Callable[[], Awaitable[Sequence[CashMovement] | None]]
-"""Asks the venue for the money that was moved; None: not now."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """What is known after one comparison."""
+
+    known: CashMismatch = field(default_factory=CashMismatch)
+    difference: Money | None = None
+    """What nothing explains, once it stayed the same often enough."""
+    waits: str = ""
+    """Why nothing can be said yet; empty: something is."""
+
+
+Lists = Callable[[CashMismatch, datetime], tuple[Sequence[CashMovement], str] | None]
+"""The money that was moved since then, as the venue lists it, and which lists may come back; None while they are read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opening:
+    amount: Money
+    """What the venue's balance is beyond the ledger's cash."""
+    known_at: datetime
+    """When the cash agreed last."""
+    under_way: frozenset[str]
+    """Movements that were under way when the balance was opened, and so are not in it."""
 
 
 async def compare(
-    pool: asyncpg.Pool[asyncpg.Record], known: CashMismatch, asked: Asked, lists: Lists
-) -> tuple[CashMismatch, Money | None]:
-    """What is known of a mismatch after one more comparison, and the difference that nothing explains, once it stayed the
-    same often enough. The venue is asked for movements of money only then."""
+    pool: asyncpg.Pool[asyncpg.Record], before: Compared, asked: Asked, lists: Lists
+) -> Compared:
+    """One comparison more. The lists are asked for only where a difference has stayed the same often enough."""
     async with transaction(pool) as connection:
-        found, by_hand = await standing(connection, asked.balance), await settled_by_hand(connection)
-    if asked.at_rest and (not found.has_opening or is_collateral(Money(-found.unexplained), asked.at_rest)):
-        return CashMismatch(agreed=True), None
-    # A settlement that cannot be read may be all that is missing, but where a person said what it is.
-    hidden = asked.unread is None or bool(asked.unread - by_hand.keys())
-    known = known.after(found, quiet=asked.quiet and not hidden)
-    if not known.is_steady or (found.has_opening and found.unexplained == 0):
-        return known, None
-    listed = await lists()
+        opening = await opening_balance(connection)
+        found = await _standing(connection, asked.balance, opening)
+        by_hand = await settled_by_hand(connection, NEVER if opening is None else opening.known_at - MARGIN)
+        is_hidden = asked.hidden or await _may_be_settled(connection, asked.unread)
+        if opening is not None and found.unexplained == 0 and not asked.motion and not asked.at_rest:
+            await _note_agreement(connection, opening, asked.at)
+    if asked.at_rest and (opening is None or is_collateral(Money(-found.unexplained), asked.at_rest)):
+        return Compared(known=CashMismatch(agreed=True))
+    known = before.known.after(found, quiet=not asked.motion, as_of=asked.at)
+    if opening is not None and found.unexplained == 0:
+        return Compared(known=known)
+    waits = asked.motion or _not_often_enough(known, is_hidden=is_hidden)
+    if waits:
+        return Compared(known=known, waits=waits)
+    still = before.difference if before.difference == found.unexplained else None
+    listed = lists(known, asked.at if opening is None else opening.known_at)
     if listed is None:
-        return known, None
+        is_new = known.comparisons == 1 or bool(_not_often_enough(before.known, is_hidden=is_hidden))
+        return Compared(known=known, difference=still, waits=ASKING if is_new else before.waits)
+    rows, unread = listed
+    if unread and opening is None:
+        return Compared(known=known, waits=unread)
     unpaid = [each for ticker, each in by_hand.items() if ticker not in (asked.unread or ())]
     async with transaction(pool) as connection:
-        difference = await explain(connection, found, [*unpaid, *listed], asked)
-    return (CashMismatch(agreed=True) if difference is None else known), difference
+        difference = await _explain(connection, found, opening, [*unpaid, *rows], known, asked)
+    if difference is None:
+        return Compared(known=CashMismatch(agreed=True))
+    return Compared(known=known, difference=still if unread else difference, waits=unread)
 
 
-async def standing(connection: Connection, balance: Money) -> CashStanding:
+def _not_often_enough(known: CashMismatch, *, is_hidden: bool) -> str:
+    """Rows that cannot be read may be all that is missing, but not for ever: then somebody has to look."""
+    most = MOST_HIDDEN if is_hidden else CASH_COMPARISONS
+    if known.comparisons >= most:
+        return ""
+    why = "; a fill or settlement of the venue cannot be read" if is_hidden else ""
+    amount = money_decimal(known.amount)
+    return f"a difference of {amount:+f} dollars was seen in {known.comparisons} of {most} comparisons{why}"
+
+
+async def _standing(connection: Connection, balance: Money, opening: Opening | None) -> CashStanding:
     """The venue's balance against ledger and opening balance."""
-    in_ledger, opening = await ledger_cash(connection), await opening_balance(connection)
+    in_ledger = await ledger_cash(connection)
     return CashStanding(
-        unexplained=Money(balance - in_ledger - (opening or 0)),
+        unexplained=Money(balance - in_ledger - (0 if opening is None else opening.amount)),
         in_ledger=in_ledger,
         has_opening=opening is not None,
     )
 
 
-async def explain(
+async def _may_be_settled(connection: Connection, unread: Collection[Ticker] | None) -> bool:
+    """Whether a settlement that cannot be read may be of something we hold, of which nobody said what it is."""
+    return unread is None or (bool(unread) and await connection.fetchval(_MISSING, list(unread)))
+
+
+async def _note_agreement(connection: Connection, opening: Opening, at: datetime) -> None:
+    """Whatever was moved before can explain nothing that comes later: a row, so that the next run knows it as well."""
+    if at - opening.known_at >= MARGIN:
+        await connection.execute(_AGREED, at)
+
+
+async def _explain(
     connection: Connection,
     found: CashStanding,
+    opening: Opening | None,
     listed: Sequence[CashMovement],
+    known: CashMismatch,
     asked: Asked,
 ) -> Money | None:
     """What nothing explains of a steady difference; None where something does, and that is written down.
 
-    A first agreement, and a difference that somebody accepted, take in whatever was moved until now.
+    A first agreement, and a difference that somebody accepted, take in whatever was moved until the balance was what it is.
     """
-    if not found.has_opening:
-        await _agree(connection, found, listed, asked)
+    since = known.since or asked.at
+    if opening is None:
+        await _agree(connection, found, listed, asked.balance, since)
         return None
-    new = await _not_taken_in(connection, listed)
+    new = await _not_taken_in(connection, listed, opening)
     explanation = explained_by(found.unexplained, new, asked.at_rest)
     if explanation is not None:
         await _move(connection, [each for each in explanation if not each[0].is_pending])
         return None
     if not await is_accepted(connection, cash_cause(found.unexplained)):
         return found.unexplained
-    await _agree(connection, found, new, asked)
+    await _agree(connection, found, new, asked.balance, since)
     return None
 
 
-async def settled_by_hand(connection: Connection) -> dict[Ticker, CashMovement]:
-    """What the ledger has of markets that a person settled, by market: the venue may not have paid it yet."""
+async def settled_by_hand(connection: Connection, since: datetime) -> dict[Ticker, CashMovement]:
+    """What the ledger has of markets that a person settled since then, by market: the venue may not have paid it yet."""
     return {
         Ticker(row["ticker"]): CashMovement(
             name=f"settlement by hand of {row['ticker']}",
@@ -138,7 +214,7 @@ async def settled_by_hand(connection: Connection) -> dict[Ticker, CashMovement]:
             amounts=(Money(-money_of(row["paid"])),),
             is_pending=True,
         )
-        for row in await connection.fetch(_BY_HAND)
+        for row in await connection.fetch(_BY_HAND, since)
     }
 
 
@@ -147,10 +223,14 @@ async def ledger_cash(connection: Connection) -> Money:
     return await general_ledger.balance(connection, "cash")
 
 
-async def opening_balance(connection: Connection) -> Money | None:
-    """What the venue's balance is beyond the ledger's cash; None before the first agreement."""
+async def opening_balance(connection: Connection) -> Opening | None:
+    """None before the first agreement."""
     row = await connection.fetchrow(_OPENING_BALANCE)
-    return None if row is None else money_of(row["amount"])
+    if row is None:
+        return None
+    return Opening(
+        amount=money_of(row["amount"]), known_at=row["known_at"], under_way=frozenset(row["under_way"])
+    )
 
 
 async def is_accepted(connection: Connection, cause: str) -> bool:
@@ -158,31 +238,38 @@ async def is_accepted(connection: Connection, cause: str) -> bool:
     return await connection.fetchval(_ACCEPTED, cause)
 
 
-async def _not_taken_in(connection: Connection, listed: Sequence[CashMovement]) -> list[CashMovement]:
-    """A movement from before the opening balance is in it, whether its row is here or not."""
-    opening = await connection.fetchrow(_OPENING_BALANCE)
+async def _not_taken_in(
+    connection: Connection, listed: Sequence[CashMovement], opening: Opening
+) -> list[CashMovement]:
+    """What may explain something, the newest first: a movement from before the cash agreed last is in the balance."""
     names = [each.name for each in listed]
     taken = {row["name"] for row in await connection.fetch(_TAKEN_IN, names)}
-    return [
-        each
-        for each in listed
-        if each.name not in taken
-        and (each.is_pending or opening is None or each.at > opening["at"] - BOUNDARY)
-    ]
+    new = (each for each in listed if each.name not in taken and _may_explain(each, opening))
+    return sorted(new, key=lambda each: each.at, reverse=True)
+
+
+def _may_explain(each: CashMovement, opening: Opening) -> bool:
+    if each.is_pending or each.name in opening.under_way:
+        return True
+    return each.at > opening.known_at - (MARGIN if each.is_timed else UNTIMED)
 
 
 async def _agree(
     connection: Connection,
     found: CashStanding,
     listed: Sequence[CashMovement],
-    asked: Asked,
+    balance: Money,
+    since: datetime,
 ) -> None:
-    balance = money_decimal(asked.balance)
-    number = await connection.fetchval(_SET, asked.at, balance, money_decimal(found.in_ledger))
-    await _take_in(connection, number, [(each, each.amounts[0]) for each in listed if not each.is_pending])
+    """`since`: when the balance was what it is for the first time. What was moved later is not in it."""
+    amount = money_decimal(balance)
+    under_way = [each.name for each in listed if each.is_pending]
+    number = await connection.fetchval(_SET, since, amount, money_decimal(found.in_ledger), under_way)
+    moved = [each for each in listed if not each.is_pending and each.at <= since]
+    await _take_in(connection, number, [(each, each.amounts[0]) for each in moved])
     log.info(
         "cash agreed",
-        balance=f"{balance:f}",
+        balance=f"{amount:f}",
         ledger_cash=f"{money_decimal(found.in_ledger):f}",
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -51,9 +52,12 @@ async def keep_pauses(connection: Connection, pauses: Mapping[str, Pauses]) -> N
 
 
 async def recall_exits(connection: Connection) -> dict[TradeId, ExitMemory]:
-    """By trade."""
-    rows = await connection.fetch(_EXITS)
-    return {TradeId(row["trade_id"]): msgspec.convert(row["memory"], ExitMemory) for row in rows}
+    """By trade. One that cannot be read is as if it were not there, and hides no other."""
+    found: dict[TradeId, ExitMemory] = {}
+    for row in await connection.fetch(_EXITS):
+        with suppress(msgspec.ValidationError):
+            found[TradeId(row["trade_id"])] = msgspec.convert(row["memory"], ExitMemory)
+    return found
 
 
 async def keep_exits(

@@ -22,7 +22,7 @@ from recio.kalshi.account_bodies import (
 from recio.kalshi.historical import Cutoff
 from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
-from recio.kalshi.responses import Instant, read_amount
+from recio.kalshi.responses import Instant, VenueRefused, read_amount
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
@@ -32,6 +32,9 @@ SURELY_LIVE = timedelta(days=1)
 CENTS = 100
 URGENT = Priority.ORDER_READ
 BALANCE_PATH = "/portfolio/balance"
+PRIMARY = "0"
+NOT_ITS_OWN = (400, 403)
+"""How a key is answered that names a subaccount which is not its own."""
 POSITIONS, FILLS, ORDERS, SETTLEMENTS = "positions", "fills", "orders", "settlements"
 """The lists by which rows that were set aside are asked for."""
 
@@ -42,8 +45,8 @@ class ShardedMoney:
 
     total: Money
     by_shard: Mapping[int, Money]
-    is_locked: bool = False
-    """Whether the key is locked to one subaccount, as far as can be told: such a key is shown no shards."""
+    may_be_locked: bool = False
+    """Whether the key may be locked to one subaccount: such a key is shown no shards, and any answer may lack them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +133,21 @@ async def balances(rest: KalshiRest, exchange_index: int | None = None) -> Shard
     if not by_shard and exchange_index is not None:
         of_shard = await rest.read(BALANCE_PATH, _Balance, {"exchange_index": str(exchange_index)})
         by_shard = {exchange_index: _cash(of_shard)}
-    return ShardedMoney(total=_cash(found), by_shard=by_shard, is_locked=found.balance_breakdown is None)
+    return ShardedMoney(total=_cash(found), by_shard=by_shard, may_be_locked=found.balance_breakdown is None)
+
+
+async def is_locked(rest: KalshiRest) -> bool:
+    """Whether the key is locked to another subaccount than the primary one: it may name no other than its own.
+
+    For a key whose balance comes without shards. Raises Transient, and VenueRefused for any other refusal.
+    """
+    try:
+        await rest.read(BALANCE_PATH, _Balance, {"subaccount": PRIMARY})
+    except VenueRefused as refused:
+        if refused.status not in NOT_ITS_OWN:
+            raise
+        return True
+    return False
 
 
 def spendable(found: ShardedMoney, exchange_index: int | None) -> Money:

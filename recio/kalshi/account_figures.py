@@ -20,6 +20,8 @@ from recio.units import Money, Ticker, money_decimal
 
 SIGN_OF_LIFE = 1.0
 """Host seconds."""
+IN_MOTION = "an order has no proven end yet, or a trade waits for its settlement"
+"""Why nothing is quiet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +33,8 @@ class Figures:
     balance_at: datetime
     """By ours: what was done before is in the balances."""
     balances: account.ShardedMoney
+    is_locked: bool
+    """Whether the key is locked to one subaccount of several."""
     positions: account.HeldPositions
     resting: tuple[account.RestingOrder, ...]
     """By whomever they were placed."""
@@ -51,8 +55,10 @@ async def read_figures(
     told: Callable[[], None],
     as_of: datetime | None,
     exchange_index: int | None,
+    known_lock: bool | None = None,
 ) -> Figures | None:
     """The figures if every read succeeded. `as_of`: how current the venue's reads are, as far as it says so.
+    `known_lock`: what is known of the key by now.
 
     `told` is called after each read: one that waits for an answer is not frozen.
     """
@@ -67,15 +73,26 @@ async def read_figures(
     balances = await asked.ask(account.balances(rest, exchange_index))
     reached(CrashPoint.BALANCE_READ)
     told()
-    if as_of is None or balances is None or positions is None or resting is None:
+    is_locked = None if balances is None else await _lock(rest, asked, known_lock, balances)
+    if as_of is None or balances is None or is_locked is None or positions is None or resting is None:
         return None
     return Figures(
         as_of=as_of,
         balance_at=min(balance_at, as_of - venue_ahead_at_most(rest)),
         balances=balances,
+        is_locked=is_locked,
         positions=positions,
         resting=resting,
     )
+
+
+async def _lock(
+    rest: KalshiRest, asked: Round, known: bool | None, balances: account.ShardedMoney
+) -> bool | None:
+    """What a key is shown of the shards proves that it is free; what it is not shown proves nothing, and is asked for once."""
+    if not balances.may_be_locked:
+        return False
+    return known if known is not None else await asked.ask(account.is_locked(rest))
 
 
 def venue_ahead_at_most(rest: KalshiRest) -> timedelta:
@@ -114,7 +131,7 @@ def manual_orders(
     figures: Figures, is_ours: Callable[[account.RestingOrder], bool]
 ) -> tuple[account.RestingOrder, ...]:
     """Orders at rest that are not ours; those of another subaccount bind none of our cash."""
-    here = (each for each in figures.resting if figures.balances.is_locked or not each.subaccount)
+    here = (each for each in figures.resting if figures.is_locked or not each.subaccount)
     return tuple(each for each in here if not is_ours(each))
 
 

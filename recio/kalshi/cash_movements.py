@@ -2,27 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from functools import partial
+from typing import Any, NoReturn
 
+import anyio
 import msgspec
 
 from recio import units
+from recio.errors import Transient
 from recio.kalshi.amounts import from_unix_ms
 from recio.kalshi.answers import NoAnswer, answer_of
-from recio.kalshi.responses import VenueRefused, read_amount
+from recio.kalshi.responses import NOT_DECODABLE, VenueRefused, read_amount
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import CashMovement
+from recio.rules.account.cash import CashMismatch
 from recio.units import Money
 
-B = TypeVar("B", bound=msgspec.Struct)
 CENT = 10_000
 PRIMARY = 0
 PAGE = "100"
 PATIENCE = 10
 """Times that the lists may fail in a row before a difference counts without them."""
+PAYMENT_TAKES = timedelta(days=90)
+"""By how much the end of a payment, or its return by the bank, may be later than its beginning, by which it is listed."""
+TRANSFER_TAKES = timedelta(days=1)
 
 
 class _Paid(StrEnum):
@@ -53,16 +60,6 @@ class _Payment(msgspec.Struct):
     finalized_ts: int | None = None
 
 
-class _Deposits(msgspec.Struct):
-    deposits: list[msgspec.Raw]
-    cursor: str = ""
-
-
-class _Withdrawals(msgspec.Struct):
-    withdrawals: list[msgspec.Raw]
-    cursor: str = ""
-
-
 class _Transfer(msgspec.Struct):
     """Between subaccounts."""
 
@@ -84,82 +81,165 @@ class _Exchange(msgspec.Struct):
     created_ts: int
 
 
-class _Transfers(msgspec.Struct):
-    transfers: list[msgspec.Raw]
-    cursor: str = ""
+class _Page(msgspec.Struct):
+    """Of any of the lists: each has its rows under one of these names."""
+
+    deposits: list[msgspec.Raw] | None = None
+    withdrawals: list[msgspec.Raw] | None = None
+    transfers: list[msgspec.Raw] | None = None
+    cursor: str | None = None
+
+    @property
+    def rows(self) -> list[msgspec.Raw] | None:
+        return next(
+            (each for each in (self.deposits, self.withdrawals, self.transfers) if each is not None), None
+        )
+
+
+class _Begun(msgspec.Struct):
+    created_ts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A difference of cash that movements may explain: once for each, however often it is compared."""
+
+    amount: Money
+    in_ledger: Money
+    since: datetime
+    """What was moved before this, by the venue's clock, is known."""
+    is_locked: bool
+    """The key belongs to one subaccount, whose number it does not tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """What may have moved our cash, in no order."""
+
+    rows: tuple[CashMovement, ...] = ()
+    unread: str = ""
+    """Which lists could not be read, and why; what they have may be all that is missing."""
 
 
 @dataclass(slots=True)
 class Movements:
-    """The lists of moved money, asked for where a difference is to be explained, and how often in a row that failed."""
+    """The lists of moved money, read beside the comparisons where a difference is to be explained: none waits for them."""
 
     failed: int = 0
+    """How often in a row some list could not be read."""
+    wanted: Wanted | None = None
+    bell: anyio.Event = field(default_factory=anyio.Event)
+    found: tuple[Wanted, Listed] | None = None
 
-    async def listed(self, rest: KalshiRest, *, is_locked: bool) -> tuple[CashMovement, ...] | None:
-        """None while the lists fail and may come back; where they are refused, or stay away, nothing is listed."""
+    def listed(
+        self, of: CashMismatch, since: datetime, *, is_locked: bool
+    ) -> tuple[tuple[CashMovement, ...], str] | None:
+        """What the lists said after this was wanted for the first time, and which of them may still be read; None while they
+        are being read."""
+        wanted = Wanted(amount=of.amount, in_ledger=of.in_ledger, since=since, is_locked=is_locked)
+        found, self.found = self.found, None
+        if found is None or found[0] != wanted:
+            self.wanted = wanted
+            self.bell.set()
+            return None
+        return found[1].rows, found[1].unread if self.failed <= PATIENCE else ""
+
+    async def read_forever(self, rest: KalshiRest) -> NoReturn:
+        while True:
+            await self.bell.wait()
+            self.bell = anyio.Event()
+            wanted, self.wanted = self.wanted, None
+            if wanted is not None:
+                listed = await read(rest, wanted.since, is_locked=wanted.is_locked)
+                self.failed = self.failed + 1 if listed.unread else 0
+                self.found = wanted, listed
+
+
+async def read(rest: KalshiRest, since: datetime, *, is_locked: bool) -> Listed:
+    """Each list by itself: one that is refused, null or away hides no other, and of each only what is newer than needed."""
+    deposit, withdrawal = (partial(_payment, "deposit", 1), partial(_payment, "withdrawal", -1))
+    lists = (
+        _List("deposits", "/portfolio/deposits", PAYMENT_TAKES, _Payment, deposit),
+        _List("withdrawals", "/portfolio/withdrawals", PAYMENT_TAKES, _Payment, withdrawal),
+        _List(
+            "transfers",
+            "/portfolio/subaccounts/transfers",
+            TRANSFER_TAKES,
+            _Transfer,
+            partial(_transfer, is_locked),
+        ),
+        _List(
+            "exchanged",
+            "/portfolio/intra_exchange_instance_transfers",
+            TRANSFER_TAKES,
+            _Exchange,
+            _exchange,
+        ),
+    )
+    rows: list[CashMovement] = []
+    unread: list[str] = []
+    for each in lists:
         try:
-            found = await answer_of(read(rest, is_locked=is_locked), or_refusal=True)
+            rows += await answer_of(_rows(rest, each, since), or_refusal=True)
         except VenueRefused:
-            return ()
-        except NoAnswer:
-            self.failed += 1
-            return None if self.failed <= PATIENCE else ()
-        self.failed = 0
-        return found
+            pass  # a key that may not see them: nobody waits for what will never be shown
+        except NoAnswer as error:
+            unread.append(str(error))
+    return Listed(rows=tuple(rows), unread="; ".join(unread))
 
 
-async def read(rest: KalshiRest, *, is_locked: bool) -> tuple[CashMovement, ...]:
-    """What may have moved our cash, the surest kinds first, each kind as the venue lists it. Raises Transient, VenueRefused.
+@dataclass(frozen=True, slots=True)
+class _List:
+    name: str
+    path: str
+    takes: timedelta
+    kind: type[msgspec.Struct]
+    turn: Callable[[Any], CashMovement | None]
 
-    `is_locked`: the key belongs to one subaccount, whose number it does not tell.
-    """
-    payments = await rest.pages("/portfolio/deposits", _Deposits, {"limit": PAGE})
-    deposits = (raw for page in payments for raw in page.deposits)
-    found = _turned(rest, "deposits", deposits, _Payment, lambda each: _payment("deposit", each, 1))
-    drawn = await rest.pages("/portfolio/withdrawals", _Withdrawals, {"limit": PAGE})
-    withdrawals = (raw for page in drawn for raw in page.withdrawals)
-    found += _turned(
-        rest, "withdrawals", withdrawals, _Payment, lambda each: _payment("withdrawal", each, -1)
+
+async def _rows(rest: KalshiRest, asked: _List, since: datetime) -> list[CashMovement]:
+    """Raises Transient for a list that is null: whether it is empty or not told nobody knows."""
+    earliest = int((since - asked.takes).timestamp())
+    pages = await rest.pages(
+        asked.path, _Page, {"limit": PAGE}, is_last=lambda page: _is_older(page.rows, earliest)
     )
-    between = await rest.pages("/portfolio/subaccounts/transfers", _Transfers, {"limit": PAGE})
-    transfers = (raw for page in between for raw in page.transfers)
-    found += _turned(rest, "transfers", transfers, _Transfer, lambda each: _transfer(each, is_locked))
-    path = "/portfolio/intra_exchange_instance_transfers"
-    exchanged = (
-        raw for page in await rest.pages(path, _Transfers, {"limit": PAGE}) for raw in page.transfers
-    )
-    found += _turned(rest, "exchanged", exchanged, _Exchange, _exchange)
-    return tuple(found)
+    if any(page.rows is None for page in pages):
+        raise Transient(f"GET {asked.path}: the list is null")
+    raws = (raw for page in pages for raw in page.rows or ())
+    turned = rest.set_aside.readable(asked.name, raws, asked.kind, asked.turn)
+    return [each for each in turned if each is not None]
 
 
-def _turned(
-    rest: KalshiRest,
-    what: str,
-    rows: Iterator[msgspec.Raw],
-    kind: type[B],
-    turn: Callable[[B], CashMovement | None],
-) -> list[CashMovement]:
-    return [each for each in rest.set_aside.readable(what, rows, kind, turn) if each is not None]
+def _is_older(rows: list[msgspec.Raw] | None, earliest: int) -> bool:
+    """Whether all further pages are of no interest: the newest stands first, and the last is older than needed."""
+    if not rows:
+        return False
+    try:
+        first, last = (msgspec.json.decode(each, type=_Begun).created_ts for each in (rows[0], rows[-1]))
+    except NOT_DECODABLE:
+        return False
+    return last < earliest and last <= first
 
 
-def _payment(what: str, row: _Payment, sign: int) -> CashMovement | None:
+def _payment(what: str, sign: int, row: _Payment) -> CashMovement | None:
     """Whether a fee is part of the amount or comes on top is told nowhere: both are possible."""
     name = f"{what} {row.id}"
     whole, fee = sign * row.amount_cents * CENT, row.fee_cents * CENT
     amounts = (Money(whole - fee), Money(whole)) if fee else (Money(whole),)
+    is_timed = row.finalized_ts is not None
     match row.status:
         case _Paid.FAILED:
             return None
         case _Paid.PENDING:
             return _movement(name, row.created_ts, amounts, is_pending=True)
         case _Paid.APPLIED:
-            return _movement(name, row.finalized_ts or row.created_ts, amounts)
+            return _movement(name, row.finalized_ts or row.created_ts, amounts, is_timed=is_timed)
         case _Paid.RETURNED:
             back = tuple(Money(-each) for each in amounts)
-            return _movement(f"{name} returned", row.finalized_ts or row.created_ts, back)
+            return _movement(f"{name} returned", row.finalized_ts or row.created_ts, back, is_timed=is_timed)
 
 
-def _transfer(row: _Transfer, is_locked: bool) -> CashMovement | None:
+def _transfer(is_locked: bool, row: _Transfer) -> CashMovement | None:
     amount = row.amount_cents * CENT
     goes, comes = Money(-amount), Money(amount)
     if is_locked:
@@ -184,7 +264,8 @@ def _exchange(row: _Exchange) -> CashMovement | None:
     )
 
 
-def _movement(name: str, at: int, amounts: tuple[Money, ...], *, is_pending: bool = False) -> CashMovement:
-    return CashMovement(
-        name=name, at=from_unix_ms(at * 1000, "created_ts"), amounts=amounts, is_pending=is_pending
-    )
+def _movement(
+    name: str, at: int, amounts: tuple[Money, ...], *, is_pending: bool = False, is_timed: bool = True
+) -> CashMovement:
+    when = from_unix_ms(at * 1000, "created_ts")
+    return CashMovement(name=name, at=when, amounts=amounts, is_pending=is_pending, is_timed=is_timed)

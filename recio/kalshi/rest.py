@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -119,13 +119,28 @@ class KalshiRest:
         return decoded(await self.get(path, params, priority=priority), kind, path)
 
     async def pages(
-        self, path: str, kind: type[T], params: Mapping[str, str], *, priority: Priority = Priority.READ
+        self,
+        path: str,
+        kind: type[T],
+        params: Mapping[str, str],
+        *,
+        priority: Priority = Priority.READ,
+        is_last: Callable[[T], bool] = lambda _: False,
     ) -> list[T]:
-        """Every page of a list; `kind` has a field `cursor`. A cursor that repeats is Transient."""
-        return (await self.aged_pages(path, kind, params, priority=priority))[0]
+        """Every page of a list, or those up to one after which nothing is wanted; `kind` has a field `cursor`.
+
+        A cursor that repeats is Transient.
+        """
+        return (await self.aged_pages(path, kind, params, priority=priority, is_last=is_last))[0]
 
     async def aged_pages(
-        self, path: str, kind: type[T], params: Mapping[str, str], *, priority: Priority = Priority.READ
+        self,
+        path: str,
+        kind: type[T],
+        params: Mapping[str, str],
+        *,
+        priority: Priority = Priority.READ,
+        is_last: Callable[[T], bool] = lambda _: False,
     ) -> tuple[list[T], int]:
         """The same, and for how many seconds a cache had kept the oldest of them."""
         pages: list[T] = []
@@ -136,7 +151,7 @@ class KalshiRest:
             page, oldest = decoded(response.body, kind, path), max(oldest, response.age)
             pages.append(page)
             cursor = getattr(page, "cursor", "") or ""
-            if not cursor:
+            if not cursor or is_last(page):
                 return pages, oldest
             if cursor in seen:
                 raise Transient(f"GET {path}: the venue repeats page {cursor!r}")

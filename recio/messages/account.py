@@ -145,6 +145,8 @@ class CashMovement:
     """What it may have done to our balance, the likeliest first; + came, - went."""
     is_pending: bool = False
     """It may be in the balance already, or not yet."""
+    is_timed: bool = True
+    """Whether `at` is when it reached the balance; otherwise when it was begun, long before perhaps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +188,8 @@ class AccountView:
     """What the venue has more than the ledger explains, after it stayed the same for several comparisons."""
     cash_agreed: bool = True
     """Whether the cash was explained once since the start."""
+    cash_waits: str = ""
+    """Why it cannot be said yet whether a difference of cash is explained; empty: it can."""
     unrecorded: tuple[ForgottenOrder, ...] = ()
     external_cost: Mapping[Ticker, Money] = field(default_factory=dict[Ticker, Money])
     """What positions and resting orders that were made without recio have cost or may cost, at their worst."""

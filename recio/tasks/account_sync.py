@@ -14,7 +14,6 @@ from functools import partial
 
 import anyio
 import asyncpg
-import structlog
 
 from recio.clock import Clock
 from recio.db import cash, sifting
@@ -23,6 +22,7 @@ from recio.db import trades as trade_rows
 from recio.db.connection import transaction
 from recio.kalshi import account, account_limits, cash_movements
 from recio.kalshi.account_figures import (
+    IN_MOTION,
     Figures,
     cash_at_rest,
     found_differences,
@@ -54,7 +54,6 @@ from recio.messages.account import (
 )
 from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades, OrderView
-from recio.rules.account.cash import CashMismatch
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.rules.account.market_facts import untold
 from recio.rules.account.reconcile import (
@@ -74,10 +73,8 @@ from recio.settings.venue import KalshiSection
 from recio.supervisor import Say
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.units import ClientOrderId, Money, Quantity, Ticker
+from recio.units import ClientOrderId, Quantity, Ticker
 from recio.wires import Reads, Receives, Sends, Writes
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 CYCLE = 1.0
 """Host seconds between two signs of life while there is nothing to do but wait."""
@@ -97,10 +94,10 @@ class _Memory:
 
     since: datetime | None = None
     absences: dict[ClientOrderId, Absence] = field(default_factory=dict[ClientOrderId, Absence])
-    cash: CashMismatch = field(default_factory=CashMismatch)
+    cash: cash.Compared = field(default_factory=cash.Compared)
     moves: cash_movements.Movements = field(default_factory=cash_movements.Movements)
-    is_locked: bool = False
-    """Whether the key is known to be locked to one subaccount."""
+    is_locked: bool | None = None
+    """Whether the key is locked to one subaccount. While it is not known, fills of any are read again."""
     suspects: Mapping[Ticker, Suspicion] = field(default_factory=dict[Ticker, Suspicion])
     external: Mapping[Ticker, Quantity] = field(default_factory=dict[Ticker, Quantity])
     """In markets that are traded, by fills of orders that are not ours."""
@@ -143,6 +140,7 @@ class AccountSync:
         async with anyio.create_task_group() as group:
             group.start_soon(self._listen, memory)
             group.start_soon(self._follow_markets, memory)
+            group.start_soon(memory.moves.read_forever, self.rest)
             await self._compare_forever(memory, say)
 
     async def _listen(self, memory: _Memory) -> None:
@@ -229,9 +227,9 @@ class AccountSync:
         reached(CrashPoint.COMPARISON_BEGUN)
         as_of = await read_as_of(self.rest, memory.round, lambda: say(memory.sentence))
         await self._tell_facts(trades, as_of, memory, say)
-        shard, told = traded_shard(self.board.get()), lambda: say(memory.sentence)
-        figures = await read_figures(self.rest, self.clock, memory.round, told, as_of, shard)
-        memory.is_locked |= figures is not None and figures.balances.is_locked
+        shard, known, told = traded_shard(self.board.get()), memory.is_locked, lambda: say(memory.sentence)
+        figures = await read_figures(self.rest, self.clock, memory.round, told, as_of, shard, known)
+        memory.is_locked = known if figures is None else figures.is_locked
         if memory.round.faults or figures is None:
             return
         await self._publish(memory, trades, figures, say)
@@ -241,7 +239,8 @@ class AccountSync:
             *(order.created_at for order in trades.orders),
             *(each.closes_at for each in trades.trades if each.closes_at <= figures.as_of),
         ]
-        memory.since = min([figures.as_of, *waiting]) - OVERLAP
+        if known is not None:
+            memory.since = min([figures.as_of, *waiting]) - OVERLAP
 
     async def _tell_facts(
         self, trades: OpenTrades, as_of: datetime | None, memory: _Memory, say: Say
@@ -329,7 +328,7 @@ class AccountSync:
             traded = await trade_rows.ever_traded(connection, list(held))
             ledgers = await trade_rows.ledgers(connection, {*held, *(each.ticker for each in trades.trades)})
         differences = self._differences(memory, trades, figures, ledgers)
-        cash_difference = await self._compare_cash(memory, trades, figures)
+        memory.cash = await self._compare_cash(memory, trades, figures)
         foreign = made_externally(ledgers, traded)
         memory.must_list |= foreign != memory.external
         memory.external = foreign
@@ -345,8 +344,9 @@ class AccountSync:
                 external_orders=len(manual),
                 reconciled_at=self.clock.utc(),
                 balance_at=figures.balance_at,
-                cash_difference=cash_difference,
-                cash_agreed=memory.cash.agreed,
+                cash_difference=memory.cash.difference,
+                cash_agreed=memory.cash.known.agreed,
+                cash_waits=memory.cash.waits,
                 unrecorded=tuple(each for _, each in sorted(memory.unrecorded.items())),
                 contradicted=tuple(sorted(memory.contradicted)),
                 unsettled=unread,
@@ -371,18 +371,18 @@ class AccountSync:
         memory.suspects = suspected(found, ledgers, venue_time(self.rest, self.clock))
         return differences
 
-    async def _compare_cash(self, memory: _Memory, trades: OpenTrades, figures: Figures) -> Money | None:
+    async def _compare_cash(self, memory: _Memory, trades: OpenTrades, figures: Figures) -> cash.Compared:
         """What nothing explains of the venue's balance, once it has been the same often enough."""
         asked = cash.Asked(
             balance=figures.balances.total,
             at_rest=cash_at_rest(manual_orders(figures, self._is_ours)),
-            quiet=is_quiet(trades, self.clock.utc()) and not self.rest.set_aside.hides(account.FILLS),
+            motion="" if is_quiet(trades, self.clock.utc()) else IN_MOTION,
+            hidden=self.rest.set_aside.hides(account.FILLS),
             unread=self.rest.set_aside.tickers(account.SETTLEMENTS),
-            at=self.clock.utc(),
+            at=figures.as_of,
         )
-        moves = partial(memory.moves.listed, self.rest, is_locked=figures.balances.is_locked)
-        memory.cash, difference = await cash.compare(self.pool, memory.cash, asked, moves)
-        return difference
+        lists = partial(memory.moves.listed, is_locked=figures.is_locked)
+        return await cash.compare(self.pool, memory.cash, asked, lists)
 
     async def _fill(self, fill: FillSeen, memory: _Memory) -> None:
         """One of another subaccount concerns neither our positions nor our cash; one of an order of ours always does."""

@@ -6,7 +6,7 @@ remembers of a trade is kept in rows, off the way of its decisions, and read onc
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -55,7 +55,15 @@ class _Kept:
 
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
     in_rows: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
-    is_recalled: bool = False
+    recalled: anyio.Event = field(default_factory=anyio.Event)
+
+    def recall(self, in_rows: Mapping[TradeId, ExitMemory]) -> None:
+        """What the run before remembered; what was learnt of a trade since then outweighs it."""
+        self.in_rows = dict(in_rows)
+        for trade, each in in_rows.items():
+            if self.remembered.get(trade, exit_rule.NOTHING) == exit_rule.NOTHING:
+                self.remembered[trade] = each
+        self.recalled.set()
 
 
 @dataclass(slots=True)
@@ -91,7 +99,7 @@ class Exit:
 
     async def run(self, say: Say) -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(self._keep_forever)
+            group.start_soon(self._keep_forever, say)
             await self._decide_forever(say)
 
     async def _decide_forever(self, say: Say) -> None:
@@ -100,6 +108,8 @@ class Exit:
             say("waits for the switches to be read")
             with anyio.move_on_after(LONGEST_PAUSE):
                 await self.controls.newer_than(0)
+        with anyio.move_on_after(RECALL_LIMIT):
+            await self.kept.recalled.wait()
         memory = _Memory(self.kept.remembered)
         while True:
             # With nothing held no market concerns it, and hundreds of them change each second.
@@ -124,8 +134,6 @@ class Exit:
         longest = now + timedelta(seconds=LONGEST_PAUSE * self.clock.speed)
         if trades is None:
             return longest
-        if not self.kept.is_recalled:
-            await self._recall(trades)
         memory.forget_all_but(trades)
         held = [each for each in trades.trades if each.state is TradeState.OPEN]
         memory.held = bool(held)
@@ -137,21 +145,21 @@ class Exit:
                 await self._look_at(trade, memory)
         return memory.attention.next_at(held, longest)
 
-    async def _recall(self, trades: OpenTrades) -> None:
-        """What the run before remembered of the trades that it left; without a database they are sold all the same."""
-        self.kept.is_recalled = True
-        if not trades.trades:
-            return
-        try:
-            with anyio.fail_after(RECALL_LIMIT):
+    async def _recall(self, say: Say) -> None:
+        """What the run before remembered of the trades that it left. Beside the decisions: a transaction cannot be given up
+        half-way, and without a database they are sold all the same."""
+        while not self.kept.recalled.is_set():
+            try:
                 async with transaction(self.pool) as connection:
-                    self.kept.in_rows = await rule_memories.recall_exits(connection)
-        except (Transient, TimeoutError) as error:
-            log.warning("what exits remembered is not known", why=str(error))
-            return
-        self.kept.remembered.update(self.kept.in_rows)
+                    self.kept.recall(await rule_memories.recall_exits(connection))
+            except Transient as error:
+                log.warning("what exits remembered is not known", why=str(error))
+                say("what exits remembered is not known yet")
+                await anyio.sleep(KEEP_EVERY)
 
-    async def _keep_forever(self) -> None:
+    async def _keep_forever(self, say: Say) -> None:
+        """Nothing is written before the rows were read: they would be lost."""
+        await self._recall(say)
         while True:
             await anyio.sleep(KEEP_EVERY)
             kept, now = self.kept, dict(self.kept.remembered)

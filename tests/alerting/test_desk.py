@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,6 +99,19 @@ async def test_a_process_that_never_ends_is_killed_and_said_so():
         stuck.hangs = True
         why = await delivery.send(SecretStr(stuck.url + "?rto=60"), "t", "x", CRITICAL, limit=3.0)
         assert why == "no end within 3 s"
+
+
+async def test_a_machine_on_which_a_process_starts_slowly_calls_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """The start takes longer than a message may: as with hundreds of processes on one core."""
+    slow = tmp_path / "slow"
+    slow.write_text(f'#!/bin/sh\nsleep 11\nexec {sys.executable} "$@"\n', encoding="utf-8")
+    slow.chmod(0o700)
+    monkeypatch.setattr(delivery.sys, "executable", str(slow))
+    async with a_webhook() as hook:
+        assert await delivery.send(SecretStr(hook.url), "t", "x", CRITICAL, limit=10.0) == ""
+        assert hook.texts == ["x"]
 
 
 async def test_what_is_refused_is_tried_again_and_arrives_once():

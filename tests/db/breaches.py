@@ -54,7 +54,9 @@ GOOD: dict[str, Row] = {
     "order_groups": {"group_id": "g", "exchange_index": 0, "made_at": T, "gone_at": None},
     "opening_balances": {
         "opening_balance_id": 1, "at": T, "venue_balance": 1, "ledger_cash": 1, "halts_before": 0,
+        "under_way": [],
     },
+    "cash_agreement": {"only_row": True, "at": T},
     "switches": {"switch_id": 1, "name": "entry", "is_on": True, "at": T, "set_by": "me", "why": ""},
     "audit_log": {
         "seq": 1, "at": T, "kind": "k", "trade_id": 1, "client_order_id": "o1", "detail": {}, "seal": "\\x00",

@@ -104,3 +104,20 @@ async def test_a_close_is_asked_for_by_somebody_at_a_price_that_a_contract_can_h
 ):
     with pytest.raises(asyncpg.IntegrityConstraintViolationError):
         await pool.execute(f"INSERT INTO trade_closes (trade_id, floor, asked_by, why) VALUES (1, {values})")
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "INSERT INTO trade_requests (ticker, side, quantity, price, asked_by, why, expires_at)"
+        " VALUES ('KX', 'yes', 'NaN', 0.5, 'me', '', now() + interval '1 minute')",
+        "INSERT INTO limit_grants (name, amount, granted_by, after_run) VALUES ('n', 'NaN', 'me', 1)",
+    ],
+    ids=["a trade", "a grant"],
+)
+async def test_an_amount_that_is_no_number_is_never_asked_for(
+    pool: asyncpg.Pool[asyncpg.Record], written: str
+):
+    """No reader could make anything of it, and whoever reads it again and again would break each time."""
+    with pytest.raises(asyncpg.CheckViolationError):
+        await pool.execute(written)

@@ -141,3 +141,38 @@ async def test_after_a_restart_exit_goes_on_with_what_it_remembered(
                 await anyio.sleep(0.02)
         group.cancel_scope.cancel()
     wires.close()
+
+
+async def test_a_stop_waits_for_no_row_that_the_database_keeps_back_and_nothing_remembered_is_lost(
+    pool: asyncpg.Pool[asyncpg.Record], connection: Connection, monkeypatch: pytest.MonkeyPatch
+):
+    """A transaction cannot be given up half-way: whoever waits for one at the start sells for seconds nothing."""
+    monkeypatch.setattr(exit_task, "KEEP_EVERY", 0.05)
+    monkeypatch.setattr(exit_task, "RECALL_LIMIT", 0.2)
+    held = await held_trade(connection)
+    await rule_memories.keep_exits(connection, {held.trade_id: REMEMBERED}, ())
+    wires = Wires()
+    wires.controls.set(TradingControls())
+    wires.prices.set(prices())
+    show(wires.board, view(market()))
+    wires.open_trades.set(open_trades(trades=(held,)))
+    task = exit_of(wires, pool)
+    async with anyio.create_task_group() as group:
+        async with pool.acquire() as keeper, keeper.transaction():
+            await keeper.execute("LOCK TABLE exit_memories IN ACCESS EXCLUSIVE MODE")
+            group.start_soon(task.run, say)
+            with anyio.fail_after(6):
+                cycle = await first_cycle(wires)
+            assert cycle.look.before == ExitMemory()
+        with anyio.fail_after(20):
+            await task.kept.recalled.wait()
+        assert (await rule_memories.recall_exits(connection)).keys() == {held.trade_id}
+        group.cancel_scope.cancel()
+    wires.close()
+
+
+async def test_a_memory_that_cannot_be_read_ends_nothing(connection: Connection):
+    held = (await held_trade(connection)).trade_id
+    await rule_memories.keep_exits(connection, {held: ExitMemory(met_before=3)}, ())
+    await connection.execute("""UPDATE exit_memories SET memory = '{"met_before": "many"}'""")
+    assert await rule_memories.recall_exits(connection) == {}

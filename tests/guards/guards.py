@@ -621,9 +621,30 @@ LATE_WORDS = (
     _guard(
         "a movement of cash is taken in once",
         "recio/db/cash.py",
-        "        if each.name not in taken\n        and ",
-        "        if ",
+        "if each.name not in taken and _may_explain(each, opening))",
+        "if _may_explain(each, opening))",
         "tests/tasks/test_cash_comparison.py",
+    ),
+    _guard(
+        "what was moved before the cash agreed explains nothing later",
+        "recio/db/cash.py",
+        "    return each.at > opening.known_at - (MARGIN if each.is_timed else UNTIMED)",
+        "    return True",
+        "tests/tasks/test_cash_comparison.py",
+    ),
+    _guard(
+        "refusals that somebody has looked at halt nothing",
+        "recio/rules/account/refusals.py",
+        "found = refusals(trades, after=forgiven)",
+        "found = refusals(trades)",
+        HALTING,
+    ),
+    _guard(
+        "last words are remembered as unsent until they left",
+        "recio/daemon/calling.py",
+        "last = LastWords(said=said, unsent=desk.tell(last_words(said), Severity.CRITICAL))",
+        "last = LastWords(said=said); desk.tell(last_words(said), Severity.CRITICAL)",
+        "tests/alerting/test_last_words.py",
     ),
     _guard(
         "fills of another subaccount are not ours",

@@ -81,15 +81,48 @@ class Script:
     balance: str = "100.0000"
     shards: list[dict[str, Any]] | None = None
     """What of the balance lies where; None as for a key that is locked to one subaccount."""
+    is_locked: bool = True
+    """Whether a key that is shown no shards is so because it is locked."""
     deposits: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     withdrawals: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     transfers: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     exchanged: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     asked: list[str] = field(default_factory=list[str])
+    cursor: str | None = ""
+    """Of a list that has ended."""
+    nulls: tuple[str, ...] = ()
+    """Lists that are null."""
+    page: int = 1_000
+    """Rows on one page of the deposits."""
+    hangs: str = ""
+    """The list that is never answered."""
+    only_since: bool = False
+    """Whether fills are listed from the time that is asked for."""
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path.rsplit("/", 1)[-1])
+        if "subaccount" in request.query and self.shards is None and self.is_locked:
+            return web.json_response({"error": {"code": "forbidden", "message": "f"}}, status=403)
+        if self.asked[-1] == self.hangs:
+            await anyio.sleep_forever()
+        if self.asked[-1] == "deposits":
+            return self._deposits(int(request.query.get("cursor", "0")))
+        if self.asked[-1] == "fills" and self.only_since:
+            return self._fills(int(request.query["min_ts"]))
         return self._rest(self.asked[-1])
+
+    def _deposits(self, first: int) -> web.StreamResponse:
+        if self.broken == "deposits" or self.nulls:
+            return self._rest("deposits")
+        after = first + self.page
+        cursor = self.cursor if after >= len(self.deposits) else str(after)
+        return web.json_response({"deposits": self.deposits[first:after], "cursor": cursor})
+
+    def _fills(self, since: int) -> web.StreamResponse:
+        newer = [
+            each for each in self.fills if datetime.fromisoformat(each["created_time"]).timestamp() >= since
+        ]
+        return web.json_response({"fills": newer, "cursor": ""})
 
     def _rest(self, name: str) -> web.StreamResponse:
         if name == self.broken:
@@ -100,10 +133,13 @@ class Script:
             "user_data_timestamp": {"as_of_time": self.as_of.isoformat().replace("+00:00", "Z")},
             "balance": {"balance_dollars": self.balance}
             | ({} if self.shards is None else {"balance_breakdown": self.shards}),
-            "deposits": {"deposits": self.deposits, "cursor": ""},
-            "withdrawals": {"withdrawals": self.withdrawals, "cursor": ""},
-            "transfers": {"transfers": self.transfers, "cursor": ""},
-            "intra_exchange_instance_transfers": {"transfers": self.exchanged, "cursor": ""},
+            "deposits": {
+                "deposits": None if "deposits" in self.nulls else self.deposits,
+                "cursor": self.cursor,
+            },
+            "withdrawals": {"withdrawals": self.withdrawals, "cursor": self.cursor},
+            "transfers": {"transfers": self.transfers, "cursor": self.cursor},
+            "intra_exchange_instance_transfers": {"transfers": self.exchanged, "cursor": self.cursor},
             "positions": {"market_positions": self.positions, "cursor": ""},
             "fills": {"fills": self.fills, "cursor": ""},
             "orders": {"orders": self.orders, "cursor": ""},

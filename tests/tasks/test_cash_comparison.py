@@ -10,17 +10,20 @@ import pytest
 
 from recio.db import cash, settle_requests, trade_store
 from recio.db.connection import transaction
+from recio.kalshi.account_figures import IN_MOTION
+from recio.kalshi.cash_movements import PATIENCE
 from recio.messages.account import AccountView, FillSeen
-from recio.rules.account.cash import CASH_COMPARISONS
+from recio.rules.account.cash import CASH_COMPARISONS, MOST_HIDDEN
 from recio.units import Money, Price
 from recio.wires import Wires
-from tests.builders import NOW, TICKER, open_trades
+from tests.builders import NOW, TICKER, open_trades, order
 from tests.db.test_settled_by_hand import CLOSED
 from tests.db.test_trade_store import opened
 from tests.runs import begun
-from tests.tasks.test_account_comparison import LISTED_FILL, Script, by_hand, compared, comparing
+from tests.tasks.test_account_comparison import LISTED_FILL, Script, by_hand, compared, comparing, reads
 
-STEADY = CASH_COMPARISONS + 2
+STEADY = CASH_COMPARISONS + 4
+"""The lists are read beside the comparisons."""
 SECOND = int(NOW.timestamp())
 SHARDS = [{"exchange_index": 2, "balance": "100.0000"}]
 
@@ -229,6 +232,175 @@ async def test_after_a_start_cash_has_not_agreed_until_it_is_explained(pool: asy
         assert not (await compared(wires, script, 2)).cash_agreed
         script.deposits = [payment(1, 5_000)]
         await agreed(wires, script)
+
+
+async def later(wires: Wires, script: Script, **by: float) -> AccountView:
+    """Comparisons so much later by the venue's clock."""
+    script.as_of += timedelta(**by)
+    return await compared(wires, script, 3)
+
+
+BETWEEN_SHARDS = exchanged("50.0000", "event_contract", "event_contract")
+
+
+async def test_a_transfer_between_shards_explains_no_loss_of_its_size_that_comes_after_the_cash_agreed(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = quiet(), Script(shards=SHARDS)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        script.exchanged = [BETWEEN_SHARDS]
+        await later(wires, script, hours=1)
+        await later(wires, script, minutes=5)
+        script.balance = "50.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference == Money(-50_000_000)
+    # The next run knows it as well.
+    wires = quiet()
+    async with comparing(script, pool, wires):
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference == Money(-50_000_000)
+
+
+async def test_a_settlement_by_hand_explains_nothing_once_the_cash_agreed_without_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with transaction(pool) as connection:
+        await opened(connection, await begun(connection))
+    wires, script = quiet(), Script(shards=SHARDS)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        await settled_at(pool, 3700, CLOSED)
+        script.balance = "103.7000"
+        script.as_of = CLOSED
+        assert (await compared(wires, script, STEADY)).cash_difference is None
+        await later(wires, script, hours=1)
+        script.balance = "100.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference == Money(-3_700_000)
+
+
+async def test_what_was_moved_while_the_balance_was_looked_at_for_the_first_time_is_not_in_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """The lists are newer than the balances that they are to explain."""
+    wires = quiet()
+    script = Script(shards=SHARDS, deposits=[payment(1, 5_000, at=SECOND + 30)])
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        script.balance = "150.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference is None
+        script.balance = "200.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference == Money(50_000_000)
+
+
+async def test_money_on_its_way_when_the_balance_was_opened_is_taken_in_when_it_arrives_hours_later(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    moving = exchanged("40.0000", "event_contract", "event_contract", "pending")
+    wires, script = quiet(), Script(shards=SHARDS, exchanged=[moving])
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        await later(wires, script, hours=3)
+        script.exchanged, script.balance = [moving | {"status": "complete"}], "140.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference is None
+        script.balance = "180.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference == Money(40_000_000)
+
+
+async def test_a_list_that_is_null_hides_no_other_and_its_difference_waits_and_is_found_at_last(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = quiet(), Script(shards=SHARDS)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        script.nulls, script.withdrawals, script.balance = ("deposits",), [payment(1, 3_000)], "70.0000"
+        view = await compared(wires, script, 2 * STEADY)
+        assert (view.cash_difference, view.cash_waits) == (None, "")
+        script.balance = "69.9900"
+        view = await compared(wires, script, STEADY)
+        assert (view.cash_difference, "list is null" in view.cash_waits) == (None, True)
+        view = await compared(wires, script, 8 * PATIENCE)
+        assert view.cash_difference == Money(-10_000)
+
+
+async def test_a_cursor_that_is_null_ends_a_list(pool: asyncpg.Pool[asyncpg.Record]):
+    wires, script = quiet(), Script(shards=SHARDS, cursor=None)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        script.deposits, script.balance = [payment(1, 5_000)], "150.0000"
+        view = await compared(wires, script, 2 * STEADY)
+        assert (view.cash_difference, view.cash_waits) == (None, "")
+
+
+async def test_of_long_lists_only_what_is_newer_is_read(pool: asyncpg.Pool[asyncpg.Record]):
+    """Years of payments: they were in the balance long ago."""
+    old = [payment(number, 100, at=SECOND - 86_400 * 100 - number) for number in range(500)]
+    wires, script = quiet(), Script(shards=SHARDS, deposits=old, page=100)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        script.asked.clear()
+        script.deposits, script.balance = [payment(1_000, 5_000), *old], "150.0000"
+        assert (await compared(wires, script, 2 * STEADY)).cash_difference is None
+        assert 0 < script.asked.count("deposits") <= 2
+
+
+async def test_no_comparison_waits_for_the_lists(pool: asyncpg.Pool[asyncpg.Record]):
+    wires, script = quiet(), Script(shards=SHARDS)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        script.hangs, script.balance = "withdrawals", "150.0000"
+        view = await compared(wires, script, 2 * STEADY)
+        assert view.cash_waits == cash.ASKING
+        assert (view.balance, view.cash_difference) == (Money(150_000_000), None)
+
+
+async def test_cash_that_has_not_agreed_names_why(pool: asyncpg.Pool[asyncpg.Record]):
+    async with transaction(pool) as connection:
+        await trade_store.record_fact(connection, by_hand(), NOW)
+    wires, script = Wires(), Script(shards=SHARDS)
+    wires.open_trades.set(open_trades(orders=(order(),)))
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 3)
+        assert (view.cash_agreed, view.cash_waits) == (False, IN_MOTION)
+
+
+@pytest.mark.parametrize("named", [True, False])
+async def test_a_settlement_that_cannot_be_read_hides_a_difference_only_where_it_may_be_of_ours_and_not_for_ever(
+    pool: asyncpg.Pool[asyncpg.Record], named: bool
+):
+    wires, script = quiet(), Script(shards=SHARDS)
+    async with comparing(script, pool, wires):
+        await agreed(wires, script)
+        at = NOW.isoformat().replace("+00:00", "Z")
+        unread: dict[str, Any] = {"market_result": "tomorrow", "settled_time": at}
+        script.settlements = [unread | ({"ticker": "KX-NEVER-HELD"} if named else {})]
+        script.balance = "99.9900"
+        view = await compared(wires, script, 2 * STEADY)
+        assert view.cash_difference == (Money(-10_000) if named else None)
+        assert ("cannot be read" in view.cash_waits) is not named
+        view = await compared(wires, script, MOST_HIDDEN)
+        assert view.cash_difference == Money(-10_000)
+
+
+@pytest.mark.parametrize("is_locked", [True, False])
+async def test_a_balance_without_shards_proves_no_lock_and_no_fill_is_lost_until_it_is_known(
+    pool: asyncpg.Pool[asyncpg.Record], is_locked: bool
+):
+    wires, script = quiet(), Script(is_locked=is_locked, fills=[sub_fill(3)], broken="balance")
+    async with comparing(script, pool, wires) as facts:
+        await reads(script, 3)
+        assert not any(isinstance(each, FillSeen) for each in facts)
+        script.broken, script.as_of = "", NOW + timedelta(hours=1)
+        script.only_since = True
+        await compared(wires, script, 4)
+        assert any(isinstance(each, FillSeen) for each in facts) is is_locked
+        facts.clear()
+        # Shards that are shown prove that the key is free, and it stays so when an answer lacks them.
+        script.shards = SHARDS
+        await compared(wires, script, 2)
+        script.only_since = False
+        script.shards, script.fills = None, [sub_fill(4) | {"trade_id": "t-2"}]
+        facts.clear()
+        await compared(wires, script, 4)
+        assert not any(isinstance(each, FillSeen) for each in facts)
 
 
 async def settled_at(pool: asyncpg.Pool[asyncpg.Record], value: int, at: datetime) -> None:

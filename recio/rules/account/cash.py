@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, combinations, product
 
 from recio.messages.account import CashMovement
 from recio.units import Money, money_decimal
 
 CASH_COMPARISONS = 4
 """Equal comparisons in a row, with nothing in motion, after which the venue's lag explains no difference of cash."""
+MOST_HIDDEN = 40
+"""Equal comparisons in a row after which a difference counts although rows that cannot be read may be what is missing."""
 MOST_TRIED = 8
-"""Movements of which any part may be what explains a difference; of more, only all of them together."""
+"""The newest movements of which any part may be what explains a difference; of more, one, two, or all of them together."""
+MOST_PAIRED = 100
+"""The newest movements of which any two may be."""
 
 Explanation = tuple[tuple[CashMovement, Money], ...]
 """Each movement with what it did to the balance."""
@@ -38,8 +44,10 @@ class CashMismatch:
     in_ledger: Money = Money(0)  # noqa: RUF009 - an immutable integer
     agreed: bool = False
     """Whether the cash was explained once since the start, or there was nothing to explain."""
+    since: datetime | None = None
+    """As of when, by the venue's clock, the first of these comparisons was."""
 
-    def after(self, found: CashStanding, *, quiet: bool) -> CashMismatch:
+    def after(self, found: CashStanding, *, quiet: bool, as_of: datetime | None = None) -> CashMismatch:
         """`quiet`: no order is without its end, and no trade waits for its settlement.
 
         A ledger that moved meanwhile begins the count anew: the balance may be a step ahead of it, again and again.
@@ -48,8 +56,9 @@ class CashMismatch:
         if not quiet:
             return CashMismatch(agreed=agreed)
         same = (found.unexplained, found.in_ledger) == (self.amount, self.in_ledger)
-        comparisons = self.comparisons + 1 if same else 1
-        return CashMismatch(found.unexplained, comparisons, found.in_ledger, agreed)
+        goes_on = same and self.comparisons > 0
+        comparisons, since = (self.comparisons + 1, self.since) if goes_on else (1, as_of)
+        return CashMismatch(found.unexplained, comparisons, found.in_ledger, agreed, since)
 
     @property
     def is_steady(self) -> bool:
@@ -67,7 +76,7 @@ def is_collateral(missing: Money, most: Money) -> bool:
 
 
 def explained_by(unexplained: Money, moved: Sequence[CashMovement], at_rest: Money) -> Explanation | None:
-    """Those movements that explain the difference to the last digit, and how; None where they do not.
+    """Those movements, the newest first, that explain the difference to the last digit, and how; None where they do not.
 
     `at_rest` is the most that the venue holds back for orders that are not ours. Nothing explains nothing.
     """
@@ -79,7 +88,18 @@ def explained_by(unexplained: Money, moved: Sequence[CashMovement], at_rest: Mon
     everything = tuple((each, each.amounts[0]) for each in moved)
     if everything and fits(everything):
         return everything
-    return next(filter(fits, _parts(moved[:MOST_TRIED])), None)
+    tried = (_few(moved[:MOST_PAIRED]), _parts(moved[:MOST_TRIED]))
+    return next(filter(fits, chain.from_iterable(tried)), None)
+
+
+def _few(moved: Sequence[CashMovement]) -> Iterator[Explanation]:
+    """None of them, each by itself, and any two, in any of their readings."""
+    readings = [[(each, amount) for amount in each.amounts] for each in moved]
+    yield ()
+    for alone in chain.from_iterable(readings):
+        yield (alone,)
+    for first, second in combinations(readings, 2):
+        yield from product(first, second)
 
 
 def _parts(moved: Sequence[CashMovement]) -> Iterator[Explanation]:

@@ -145,7 +145,8 @@ def _of_books_kept(account: AccountView) -> Iterator[Condition]:
         yield Condition(
             kind=Kind.CASH_UNEXPLAINED,
             name=Kind.CASH_UNEXPLAINED,
-            detail="since the start the venue's balance was never what fills, settlements and moved money make of it",
+            detail="since the start the venue's balance was never what fills, settlements and moved money make of it"
+            + (f": {account.cash_waits}" if account.cash_waits else ""),
             clears="a comparison that explains it; where none does, a halt follows",
         )
     for order in account.unrecorded[:1]:
