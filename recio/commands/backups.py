@@ -8,7 +8,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +24,7 @@ from recio.db import backup_rows, identity
 from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
+from recio.db.encryption import Identity, checked_recipient, new_key, read_key
 from recio.db.pool import open_pool
 from recio.db.postgres_programs import installed_binaries
 from recio.db.restores import Head, head, lost, proven, restored
@@ -43,10 +44,22 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
 
 def _add_backup(parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
-    _add_folder(parser, "--to")
+    _add_folder(parser, "--to", required=False)
+    parser.add_argument(
+        "--encrypt-for",
+        dest="recipients",
+        type=checked_recipient,
+        action="append",
+        default=[],
+        metavar="AGE1...",
+        help="the public word of a key that opens it, once for each key",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--kind", type=Kind, choices=list(Kind), help="default: base for the embedded database, else dump"
+    )
+    what.add_argument(
+        "--new-key", type=Path, metavar="FILE", help="make a key into a new file, and print its public word"
     )
     what.add_argument("--stream", action="store_true", help="follow the changes into it until stopped")
     what.add_argument(
@@ -66,6 +79,7 @@ def _add_backup(parser: argparse.ArgumentParser) -> None:
 
 def _add_restore(parser: argparse.ArgumentParser) -> None:
     _add_folder(parser, "--from")
+    _add_key(parser)
     parser.add_argument("--into", type=Path, required=True, metavar="DIR", help="the new data directory")
     parser.add_argument("--at", type=moment, metavar="TIME", help="as it was then; default: the last instant")
     parser.set_defaults(command=_restore)
@@ -74,20 +88,40 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
 def _add_drill(parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
     _add_folder(parser, "--from")
+    _add_key(parser)
     parser.set_defaults(command=_drill)
 
 
-def _add_folder(parser: argparse.ArgumentParser, option: str) -> None:
+def _add_folder(parser: argparse.ArgumentParser, option: str, *, required: bool = True) -> None:
     parser.add_argument(
-        option, dest="folder", type=Path, required=True, metavar="DIR", help="the folder of the backups"
+        option, dest="folder", type=Path, required=required, metavar="DIR", help="the folder of the backups"
     )
+
+
+def _add_key(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--key", type=Path, metavar="FILE", help="the key of an encrypted backup")
+
+
+def _key(options: argparse.Namespace, folder: Path) -> Identity | None:
+    return None if options.key is None else read_key(options.key.expanduser(), folder)
 
 
 # --- backup ----------------------------------------------------------------------------------------------------
 
 
 def _backup(options: argparse.Namespace) -> ExitCode:
+    if options.new_key is not None:
+        print(new_key(options.new_key.expanduser()))
+        print(
+            "recio: keep that file elsewhere than the backups, and a copy of it: without it they are lost",
+            file=sys.stderr,
+        )
+        return ExitCode.OK
+    if options.folder is None:
+        raise BadConfig("--to DIR is missing: the folder of the backups")
     folder: Path = options.folder.expanduser().absolute()
+    if options.stream and options.recipients:
+        raise BadConfig("--encrypt-for: the stream of changes is not encrypted; only backups are")
     if options.check:
         return check(folder, timedelta(hours=options.max_age_hours))
     place = find_installation(options)
@@ -95,7 +129,7 @@ def _backup(options: argparse.Namespace) -> ExitCode:
         return to_the_end(lambda: stream(place, folder), lambda: "what was received is kept")
     kind = options.kind or (Kind.DUMP if place.dsn else Kind.BASE)
     return to_the_end(
-        lambda: backup(place, folder, kind, options.keep, options.keep_days),
+        lambda: backup(place, folder, kind, options.keep, options.keep_days, options.recipients),
         lambda: "a backup is there whole or not at all",
     )
 
@@ -106,7 +140,9 @@ async def _client(place: Installation) -> AsyncGenerator[Client]:
         yield Client(dsn=dsn, programs=installed_binaries() / "bin")
 
 
-async def backup(place: Installation, folder: Path, kind: Kind, keep: int, days: int) -> ExitCode:
+async def backup(
+    place: Installation, folder: Path, kind: Kind, keep: int, days: int, recipients: Sequence[str] = ()
+) -> ExitCode:
     """One backup with its row, and the old ones removed; says what was made."""
     async with _client(place) as client, open_pool(client.dsn, application_name=NAME) as pool:
         started = datetime.now(UTC)
@@ -116,7 +152,7 @@ async def backup(place: Installation, folder: Path, kind: Kind, keep: int, days:
             await backup_rows.note_backup(connection, kind, str(folder), started, now, 0, why)
 
         async with _noted(pool, failed):
-            made = await take(client, folder, kind, started)
+            made = await take(client, folder, kind, started, recipients)
         async with transaction(pool) as connection:
             await backup_rows.note_backup(
                 connection, kind, str(made.folder), started, made.finished_at, made.bytes
@@ -201,19 +237,19 @@ def _newest(folder: Path, at: datetime | None = None) -> Backup:
 
 
 def _restore(options: argparse.Namespace) -> ExitCode:
+    folder = options.folder.expanduser().absolute()
+    key = _key(options, folder)
     return to_the_end(
-        lambda: restore(
-            options.folder.expanduser().absolute(), options.into.expanduser().absolute(), options.at
-        ),
+        lambda: restore(folder, options.into.expanduser().absolute(), options.at, key),
         lambda: f"{options.into} is not whole: remove it",
     )
 
 
-async def restore(folder: Path, into: Path, at: datetime | None) -> ExitCode:
+async def restore(folder: Path, into: Path, at: datetime | None, key: Identity | None = None) -> ExitCode:
     """A data directory that a daemon may start on, proven, under a new tag; says what is not in it."""
     chosen = _newest(folder, at)
     print(f"restoring {chosen.folder}", file=sys.stderr)
-    async with restored(chosen, wal_of(folder), into, at) as (_, dsn):
+    async with restored(chosen, wal_of(folder), into, at, key) as (_, dsn):
         newest = await proven(dsn)
         async with open_pool(dsn, application_name="recio restore") as pool, transaction(pool) as connection:
             bound = await identity.bound_to(connection)
@@ -237,10 +273,13 @@ def _when(newest: Head | None) -> str:
 def _drill(options: argparse.Namespace) -> ExitCode:
     place = find_installation(options)
     folder = options.folder.expanduser().absolute()
-    return to_the_end(lambda: drill(place, folder), lambda: "the drill was not finished: it proves nothing")
+    key = _key(options, folder)
+    return to_the_end(
+        lambda: drill(place, folder, key), lambda: "the drill was not finished: it proves nothing"
+    )
 
 
-async def drill(place: Installation, folder: Path) -> ExitCode:
+async def drill(place: Installation, folder: Path, key: Identity | None = None) -> ExitCode:
     """Restores the newest backup into a server of its own, proves it and compares it; its row says how it went."""
     at, begun, of = datetime.now(UTC), time.monotonic(), folder
     scratch = Path(tempfile.mkdtemp(prefix="recio-drill-"))
@@ -256,7 +295,7 @@ async def drill(place: Installation, folder: Path) -> ExitCode:
                     before = await head(connection)
                 chosen = _newest(folder)
                 of = chosen.folder
-                async with restored(chosen, wal_of(folder), scratch / "data") as (_, dsn):
+                async with restored(chosen, wal_of(folder), scratch / "data", key=key) as (_, dsn):
                     found = await proven(dsn)
                 took = time.monotonic() - begun
                 async with transaction(pool) as connection:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,6 +20,7 @@ from pathlib import Path
 import anyio.to_thread
 
 from recio.db.client_programs import Client, run_client
+from recio.db.encryption import encrypt
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
 SUMS, FACTS, DUMP, MANIFEST = "SHA256SUMS", "backup.json", "recio.dump", "backup_manifest"
@@ -48,6 +49,8 @@ class Backup:
     started_at: datetime
     finished_at: datetime
     """A base backup holds what was committed by then, a dump what was by its start."""
+    recipients: tuple[str, ...] = ()
+    """The public words of the keys that open it; empty: it is not encrypted."""
 
     @property
     def bytes(self) -> int:
@@ -78,29 +81,37 @@ def _read(folder: Path) -> Backup:
             database=facts["database"],
             started_at=datetime.fromisoformat(facts["started_at"]),
             finished_at=datetime.fromisoformat(facts["finished_at"]),
+            recipients=tuple(facts.get("recipients", ())),
         )
     except (OSError, ValueError, KeyError) as error:
         raise Fatal(f"{folder} is no whole backup: its {FACTS} cannot be read", ExitCode.DATA) from error
 
 
-async def take(client: Client, directory: Path, kind: Kind, now: datetime) -> Backup:
-    """One backup, whole or not there. Raises Fatal or BadConfig with what went wrong."""
+async def take(
+    client: Client, directory: Path, kind: Kind, now: datetime, recipients: Sequence[str] = ()
+) -> Backup:
+    """One backup, whole or not there, encrypted for `recipients` if there are any. Raises Fatal or BadConfig with what went wrong."""
     try:
         with _alone(directory):
-            return await _take(client, directory, kind, now)
+            return await _take(client, directory, kind, now, recipients)
     except OSError as error:
         raise of_the_machine(f"no backup was made in {directory}: {error.strerror}", error) from error
 
 
-async def _take(client: Client, directory: Path, kind: Kind, now: datetime) -> Backup:
+async def _take(
+    client: Client, directory: Path, kind: Kind, now: datetime, recipients: Sequence[str]
+) -> Backup:
     base = directory / "base"
     for abandoned in base.glob(f"{_DRAFT}*"):
         shutil.rmtree(abandoned, ignore_errors=True)
     draft = base / f"{_DRAFT}{now:{STAMP}}"
     try:
         await (_base(client, draft) if kind is Kind.BASE else _dump(client, draft))
+        if recipients:
+            await anyio.to_thread.run_sync(_close_up, draft, recipients)
         facts = {
             "kind": kind.value,
+            "recipients": list(recipients),
             "database": client.database,
             "started_at": now.isoformat(),
             "finished_at": datetime.now(UTC).isoformat(),
@@ -113,6 +124,13 @@ async def _take(client: Client, directory: Path, kind: Kind, now: datetime) -> B
     draft.rename(base / f"{now:{STAMP}}")
     _sync(base)
     return _read(base / f"{now:{STAMP}}")
+
+
+def _close_up(draft: Path, recipients: Sequence[str]) -> None:
+    """All but the manifest, which names files and sums and no row: it says what stream a backup needs, without its key."""
+    for each in sorted(draft.iterdir()):
+        if each.name != MANIFEST:
+            encrypt(each, recipients)
 
 
 async def _base(client: Client, draft: Path) -> None:
@@ -221,11 +239,12 @@ def segment_number(name: str) -> int:
 
 def restored_bytes(backup: Backup) -> int:
     """About how much room a backup takes once it is restored. Raises Fatal for a manifest that cannot be read."""
+    opened = backup.bytes if backup.recipients else 0
     if backup.kind is Kind.DUMP:
-        return backup.bytes * DUMP_GROWS
+        return opened + backup.bytes * DUMP_GROWS
     try:
         files = json.loads((backup.folder / MANIFEST).read_text(encoding="utf-8"))["Files"]
-        return sum(each["Size"] for each in files) + 2 * SEGMENT_BYTES
+        return opened + sum(each["Size"] for each in files) + 2 * SEGMENT_BYTES
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise Fatal(f"{backup.folder} is damaged: its {MANIFEST} cannot be read", ExitCode.DATA) from error
 

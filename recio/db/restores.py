@@ -6,8 +6,9 @@ import gzip
 import os
 import shutil
 import tarfile
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager, suppress
+import tempfile
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -32,6 +33,7 @@ from recio.db.backups import (
 from recio.db.client_programs import Client, run_client
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
+from recio.db.encryption import SUFFIX, Identity, decrypt, refuse_wrong_key
 from recio.db.placement import place
 from recio.db.pool import open_pool
 from recio.db.schema import ensure_schema
@@ -60,13 +62,18 @@ class Head:
 
 @asynccontextmanager
 async def restored(
-    backup: Backup, wal: Path | None, root: Path, at: datetime | None = None
+    backup: Backup,
+    wal: Path | None,
+    root: Path,
+    at: datetime | None = None,
+    key: Identity | None = None,
 ) -> AsyncGenerator[tuple[EmbeddedServer, str]]:
     """The server of a new data directory with what the backup holds, and the DSN of the database in it.
 
-    `wal` is the stream of changes, followed to its end or to `at`. Raises Fatal for a backup that is damaged, and
+    `wal` is the stream of changes, followed to its end or to `at`; `key` opens what is encrypted. Raises Fatal for a backup that is damaged, and
     BadConfig for a directory that is not empty.
     """
+    refuse_wrong_key(key, backup.folder, backup.recipients)
     await anyio.to_thread.run_sync(_refuse_used, root)
     await anyio.to_thread.run_sync(_refuse_small_disk, backup, wal, root)
     await anyio.to_thread.run_sync(check_sums, backup)
@@ -77,11 +84,13 @@ async def restored(
             raise BadConfig("a dump is restored as it is: only a base backup reaches another instant")
         server = await start_embedded(root)
     else:
-        await _unpacked(backup, wal, root, at)
+        with _opened(backup, root, key) as readable:
+            await _unpacked(backup, readable, wal, root, at)
         server = await _recovered(root, at)
     try:
         if backup.kind is Kind.DUMP:
-            await _loaded(backup, server)
+            with _opened(backup, root, key) as readable:
+                await _loaded(backup, readable, server)
         yield server, server.dsn(backup.database)
     finally:
         with anyio.CancelScope(shield=True):
@@ -125,7 +134,20 @@ def _refuse_gap(backup: Backup, wal: Path | None) -> None:
             )
 
 
-async def _loaded(backup: Backup, server: EmbeddedServer) -> None:
+@contextmanager
+def _opened(backup: Backup, root: Path, key: Identity | None) -> Generator[Path]:
+    """The folder of its readable files: for an encrypted one a private folder beside `root`, which goes as soon as it was read."""
+    if key is None or not backup.recipients:
+        yield backup.folder
+        return
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{root.name}-opened-", dir=root.parent) as folder:
+        for each in sorted(backup.folder.glob(f"*{SUFFIX}")):
+            decrypt(each, key, Path(folder) / each.name.removesuffix(SUFFIX))
+        yield Path(folder)
+
+
+async def _loaded(backup: Backup, readable: Path, server: EmbeddedServer) -> None:
     dsn = await server.ensure_database(backup.database)
     client = Client(dsn=dsn, programs=server.place.binaries / "bin")
     try:
@@ -135,18 +157,20 @@ async def _loaded(backup: Backup, server: EmbeddedServer) -> None:
             "--no-owner",
             "--no-privileges",
             "--exit-on-error",
-            str(backup.folder / DUMP),
+            str(readable / DUMP),
         )
     except Fatal as error:
         raise Fatal(f"the backup {backup.folder} cannot be restored: {error}", ExitCode.DATA) from error
 
 
-async def _unpacked(backup: Backup, wal: Path | None, root: Path, at: datetime | None) -> None:
+async def _unpacked(
+    backup: Backup, readable: Path, wal: Path | None, root: Path, at: datetime | None
+) -> None:
     """The files of the cluster as they were, verified against their manifest, then what recovery needs."""
     where = await anyio.to_thread.run_sync(place, root)
     data = where.data_dir
     try:
-        await anyio.to_thread.run_sync(_extract, backup, data)
+        await anyio.to_thread.run_sync(_extract, backup, readable, data)
     except (OSError, EOFError, tarfile.TarError, gzip.BadGzipFile) as error:
         raise Fatal(f"the backup {backup.folder} cannot be unpacked: {error}", ExitCode.DATA) from error
     await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
@@ -157,10 +181,10 @@ async def _unpacked(backup: Backup, wal: Path | None, root: Path, at: datetime |
     await anyio.to_thread.run_sync(_hand_over, data, where.account and (where.account.uid, where.account.gid))
 
 
-def _extract(backup: Backup, data: Path) -> None:
+def _extract(backup: Backup, readable: Path, data: Path) -> None:
     data.mkdir(mode=0o700)
     for name, target in (("base.tar.gz", data), ("pg_wal.tar.gz", data / "pg_wal")):
-        with tarfile.open(backup.folder / name, "r:gz") as archive:
+        with tarfile.open(readable / name, "r:gz") as archive:
             archive.extractall(target, filter="data")
     shutil.copyfile(backup.folder / MANIFEST, data / MANIFEST)
     # The tar's own filter opens folders up; PostgreSQL wants them to itself.
