@@ -596,3 +596,60 @@ async def test_a_switched_off_entry_refuses_the_program_and_not_a_person(
     assert isinstance(placed, trade_store.Placed)
     assert placed.written.trade is not None
     assert placed.written.trade.guard == Guard(stop_price=Price(3000))
+
+
+async def test_each_sale_of_a_trade_has_the_next_number(connection: Connection, writer: Writer):
+    trade_id = await opened(connection, writer)
+    close = CloseIntent(
+        trade_id=trade_id,
+        exchange_index=2,
+        quantity=Quantity(5000),
+        floor=Price(4000),
+        decided_at=NOW,
+        why="stop",
+    )
+    names: list[str] = []
+    for nth in range(1, 5):
+        order = await placed_exit(connection, writer, close, NOW, DEADLINE)
+        assert order is not None
+        names.append(order.client_order_id.rsplit("-", 2)[-2] + order.client_order_id.rsplit("-", 1)[-1])
+        sold = VenueOrderId(f"sold-{nth}")
+        await trade_store.record_outcome(connection, replace(accepted(order, 100), venue_order_id=sold))
+        part = replace(fill(100, 4500, f"part-{nth}", BookSide.ASK), venue_order_id=sold)
+        await trade_store.record_fact(connection, part, NOW)
+    assert names == ["exit1", "exit2", "exit3", "exit4"]
+    assert (await trades.one(connection, trade_id)).held == 600
+
+
+LEGAL_MOVES = {
+    "opening": {"opening", "open", "void"},
+    "open": {"open", "closing", "closed"},
+    "closing": {"closing", "open", "closed"},
+    "closed": {"closed"},
+    "void": {"void"},
+}
+
+
+@pytest.mark.parametrize("to", list(LEGAL_MOVES))
+@pytest.mark.parametrize("now", list(LEGAL_MOVES))
+async def test_the_database_knows_each_of_the_moves_from_any_state_of_a_trade_to_any_other(
+    connection: Connection, writer: Writer, now: str, to: str
+):
+    await entry(connection, writer)
+    await connection.execute("ALTER TABLE trades DISABLE TRIGGER USER")
+    ends = "state = $1, closed_at = $2, ended_by = $3"
+    before, after = (
+        (
+            state,
+            NOW if state in ("closed", "void") else None,
+            {"closed": "exit", "void": "no fill"}.get(state),
+        )
+        for state in (now, to)
+    )
+    await connection.execute(f"UPDATE trades SET {ends}", *before)
+    await connection.execute("ALTER TABLE trades ENABLE TRIGGER USER")
+    if to in LEGAL_MOVES[now]:
+        await connection.execute(f"UPDATE trades SET {ends}", *after)
+    else:
+        with pytest.raises((asyncpg.RestrictViolationError, asyncpg.CheckViolationError)):
+            await connection.execute(f"UPDATE trades SET {ends}", *after)

@@ -982,7 +982,7 @@ PEOPLE = (
     _guard(
         "what its guard would sell at once is not bought",
         "recio/rules/decision/manual.py",
-        "_offer(request, view) or _sold_at_once(request, view, opinion, common)",
+        "_offer(request, view) or _sold_at_once(request, view, seen, opinion, common, now)",
         "_offer(request, view)",
         BY_HAND,
     ),

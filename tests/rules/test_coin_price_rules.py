@@ -248,3 +248,18 @@ def test_a_recalled_second_is_one_that_was_seen_and_what_lies_between_is_not():
     memory = CoinMemory(PriceMemory())
     memory.recall([(10, Decimal(1)), (11, Decimal(1)), (14, Decimal(2))])
     assert [second for second, _ in memory.minute] == [10, 11, 14]
+
+
+def test_of_two_prints_within_one_second_the_later_is_that_seconds():
+    known = coin()
+    lived(known, range(40))
+    for part, value in ((0.2, 84_100), (0.7, 84_200)):
+        made = replace(
+            prints(40, Decimal(value)).prints["BRTI"][0], at=at(40 + part), received_at=at(40 + part)
+        )
+        known.hear_index(IndexHistory(prints={"BRTI": (made,)}), at(40 + part))
+    hear(known, 41, Decimal(84_200))
+    view, _ = known.judge(at(41))
+    assert view is not None
+    second = int(at(40).timestamp())
+    assert [value for each, value in view.prints if each == second] == [Decimal(84_200)]

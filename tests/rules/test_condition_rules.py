@@ -10,14 +10,14 @@ import pytest
 from msgspec.structs import replace as changed
 
 from recio.messages.account import ForgottenOrder, PositionDifference
-from recio.messages.markets import Listings, VenuePhase, VenueRead, VenueState
+from recio.messages.markets import Listings, MarketStatus, VenuePhase, VenueRead, VenueState
 from recio.messages.orders import OrderState
 from recio.messages.prices import Prices, SourceState, SourceView
 from recio.rules.health.conditions import Figures, conditions, overdue
 from recio.settings.config import Config
 from recio.settings.venue import KalshiSection
 from recio.units import ClientOrderId, Quantity
-from tests.builders import NOW, TICKER, account, board, open_trades, order, price, prices, view
+from tests.builders import NOW, TICKER, account, board, market, open_trades, order, price, prices, view
 
 LOST = SourceView(
     source="coinbase", state=SourceState.DOWN, price=None, at=None, heard_at=None, note="connection refused"
@@ -190,3 +190,10 @@ def test_an_order_that_nobody_can_resolve_or_whose_fills_do_not_come_is_called_o
     seen = replace(HEALTHY, trades=open_trades(orders=(unresolved, without_fills)))
     assert overdue(seen, 60.0) == (unresolved, without_fills)
     assert overdue(seen, 62.0) == ()
+
+
+@pytest.mark.parametrize("status", [MarketStatus.CLOSED, MarketStatus.FINALIZED, MarketStatus.INACTIVE])
+def test_a_board_on_which_no_market_trades_is_no_fault(status: MarketStatus):
+    """Between two windows there is nothing to have a book of."""
+    over = changed(view(market(status=status)), book=None, why_no_book="not subscribed")
+    assert conditions(replace(HEALTHY, board=board(over, heard_at=NOW)), Config()) == ()

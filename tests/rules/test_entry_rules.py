@@ -314,3 +314,10 @@ def test_with_kelly_a_strike_whose_lower_bound_has_no_edge_does_not_starve_the_o
     outcome = decide(world, kelly, NOW).outcome
     assert isinstance(outcome, OpenIntent)
     assert (outcome.ticker, (edges[NEAR] or 0) > (edges[FAR] or 0)) == (FAR, True)
+
+
+def test_a_word_of_the_failure_detector_that_has_run_out_holds_every_entry():
+    vouched = TradingControls(vouched_until=NOW - timedelta(milliseconds=1))
+    assert gate(seen(controls=vouched)) == "block"
+    to_the_end = decide(seen(controls=TradingControls(vouched_until=NOW)), SETTINGS, NOW).outcome
+    assert isinstance(to_the_end, OpenIntent)

@@ -15,7 +15,7 @@ from recio.messages.controls import Block, CloseRequest, Halt, Switch, SwitchedO
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import MarketStatus
 from recio.messages.orders import Guard
-from recio.messages.prices import Prices
+from recio.messages.prices import Momentum, Prices
 from recio.rules.decision import cycles, manual
 from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.exit import NOTHING, Holds, decide
@@ -177,11 +177,16 @@ def test_the_collar_holds_a_person_against_the_ask_and_not_against_the_model():
 @pytest.mark.parametrize(
     ("guard", "at", "told"),
     [
-        (None, "83000.00", "exit.stop_probability = 0.25 would sell it at once"),
+        (None, "83000.00", "the common exit would sell it at once (stop: model gives yes 0.1%, below 25%)"),
         (
             Guard(stop_price=Price(5000)),
             "84000.00",
-            "--stop-price 0.5000 would sell it at once: the bid is 0.5000",
+            "its own guard would sell it at once: price stop: bid 0.5000 is not above 0.5000",
+        ),
+        (
+            Guard(take_profit=Price(5000)),
+            "84000.00",
+            "its own guard would sell it at once: take profit: bid 0.5000 has reached 0.5000",
         ),
     ],
 )
@@ -198,7 +203,7 @@ def test_what_its_guard_would_sell_on_the_same_sight_is_not_bought(guard: Guard 
         Guard(),
         Guard(stop_price=Price(4000)),
         Guard(take_profit=Price(9000)),
-        Guard(stop_price=Price(1), take_profit=Price(2)),
+        Guard(stop_price=Price(1), take_profit=Price(5100)),
     ],
 )
 def test_what_a_trade_was_opened_from_says_its_guard_again(guard: Guard | None):
@@ -262,3 +267,48 @@ def test_a_close_that_a_person_asks_for_sells_one_trade_whatever_its_guard_and_t
 def test_a_request_that_came_too_late_buys_nothing():
     assert isinstance(asked(is_late=True), Waits)
     assert isinstance(asked(ticker=Ticker("KXDOGE15M-NONE")), Waits)
+
+
+RUNS = replace(price(), momentum=Momentum(bp=-30.0, whole=True))
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"stop_price_dollars": Decimal("0.50")}, "price stop"),
+        ({"take_profit_dollars": Decimal("0.45")}, "take profit"),
+        ({"momentum_stop_bp": 20}, "momentum stop"),
+        ({"time_stop_seconds_to_close": 900}, "time stop"),
+        ({"stop_probability": 0.6, "stop_confirm_seconds": 60}, "below the stop for 0.0 of 60 s"),
+        ({"stop_probability": 0.9, "hard_stop_probability": 0.8}, "below the hard stop"),
+    ],
+)
+def test_what_any_stop_of_the_common_exit_would_sell_on_the_same_sight_is_not_bought(
+    settings: dict[str, object], told: str
+):
+    strict = replace(STRICT, exit=section(ExitSection, **settings))
+    refused = asked({"prices": prices(RUNS)}, strict)
+    assert isinstance(refused, Waits)
+    assert (refused.gate, told in refused.sentence) == ("stop", True), refused.sentence
+    assert "--no-stop" in refused.sentence
+    assert isinstance(asked({"prices": prices(RUNS)}, strict, guard=Guard()), OpenIntent)
+
+
+def test_what_the_common_exit_cannot_sell_now_holds_nobody():
+    doomed = {"prices": prices(price("83000.00"))}
+    exits_off = TradingControls(switched_off=(SwitchedOff(switch=Switch.EXIT, since=NOW, by="me", why=""),))
+    last_seconds = board(view(market(close_time=NOW + timedelta(seconds=14))))
+    assert isinstance(asked(doomed), Waits)
+    assert isinstance(asked(doomed | {"controls": exits_off}), OpenIntent)
+    assert isinstance(asked(doomed, replace(STRICT, exit=ExitSection(enabled=False))), OpenIntent)
+    assert isinstance(asked({"prices": prices(price("83000.00", age=11.0))}), OpenIntent)
+    assert isinstance(asked(doomed | {"board": last_seconds}), OpenIntent)
+
+
+def test_the_models_word_that_is_noted_is_that_of_the_side_asked_for():
+    """YES is worth next to nothing here."""
+    doomed = {"prices": prices(price("83700.00")), "board": board(view(levels=book(bid=5000, ask=5200)))}
+    for side, likely in ((Side.YES, False), (Side.NO, True)):
+        wanted = asked(doomed, side=side, guard=Guard())
+        assert isinstance(wanted, OpenIntent), wanted
+        assert (float(wanted.inputs["model"]) > 0.5) is likely

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from recio.rules.price.momentum import LONGEST_MINUTES, WEIGHTS, of_levels, of_minutes, score
+from recio.rules.price.momentum import (
+    LONGEST_MINUTES,
+    WEIGHTS,
+    Peak,
+    of_levels,
+    of_minutes,
+    score,
+    with_peak,
+)
 from recio.rules.price.volatility import PriceMemory
 
 PRICES = st.lists(st.floats(50_000, 100_000), min_size=31, max_size=31)
@@ -82,3 +90,10 @@ def test_remembered_seconds_reach_as_far_back_as_the_longest_move():
     newest = memory.seconds[-1][0]
     short = {second: memory.levels[second] for second in range(newest - 999, newest + 1)}
     assert of_levels(short, newest) != moved
+
+
+def test_the_peak_of_a_minute_is_its_highest_figure_whatever_comes_after_it():
+    peaks: tuple[Peak, ...] = ()
+    for minute, momentum in ((7, 12.0), (7, -41.0), (7, 30.0), (7, 3.0), (8, 5.0), (8, -4.0)):
+        peaks = with_peak(peaks, minute, momentum)
+    assert peaks == ((7, 41.0), (8, 5.0))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from recio import units
 from recio.messages.markets import StrikeType
 from recio.rules.market.settlement import outcome, settlement_value
-from recio.rules.pricing.fees import taker_fee
+from recio.rules.pricing.fees import max_fee, taker_fee
 from recio.units import Price, Quantity, Side, UnitError
 
 
@@ -86,3 +86,21 @@ def test_outcomes_at_the_very_strike(
 @given(st.decimals(-(10**9), 10**9, places=6))
 def test_money_survives_the_way_to_the_database_and_back(value: Decimal):
     assert units.money_decimal(units.money_of(value)) == value
+
+
+@pytest.mark.parametrize(
+    ("lowest", "highest", "dearest"),
+    [(7500, 9200, 7500), (800, 2500, 2500), (4000, 6500, 5000), (5000, 5000, 5000), (6100, 6100, 6100)],
+)
+def test_the_fee_that_is_reserved_is_that_of_the_price_nearest_to_one_half(
+    lowest: int, highest: int, dearest: int
+):
+    reserved = max_fee(Price(lowest), Price(highest), Quantity(2000), Decimal(1))
+    assert reserved == taker_fee(Price(dearest), Quantity(2000), Decimal(1))
+    whole = [taker_fee(Price(each), Quantity(2000), Decimal(1)) for each in range(lowest, highest + 1, 100)]
+    assert reserved == max(whole)
+
+
+def test_a_fee_that_is_reserved_in_figures():
+    """20 contracts between 75 and 92 cents: 0.07 x 20 x 0.75 x 0.25."""
+    assert max_fee(Price(7500), Price(9200), Quantity(2000), Decimal(1)) == 262_500

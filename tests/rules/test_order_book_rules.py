@@ -6,6 +6,7 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from recio.rules.market.order_book import (
     DEPTH_SHOWN,
@@ -189,3 +190,13 @@ def cost_of_deltas(markets: int) -> float:
 
 def test_a_delta_costs_about_the_same_however_many_markets_there_are():
     assert cost_of_deltas(580) < 4 * cost_of_deltas(1)
+
+
+def test_a_level_of_nothing_in_a_snapshot_is_no_level():
+    books = SequencedBooks()
+    nothing = (Price(5200), Quantity(0))
+    books.snapshot(replace(snapshot(1), yes=(*snapshot(1).yes, nothing), no=((Price(4790), Quantity(0)),)))
+    shown = books.books[T].view()
+    assert (shown.bids[0], shown.asks, books.books[T].best_bid) == ((5000, 200), (), 5000)
+    assert books.delta(delta(2, 5200, 7)) == Applied(T)
+    assert books.books[T].view().bids[0] == (5200, 7)

@@ -17,7 +17,7 @@ from recio.rules.account.risk import Approved, Denied, Exposure, approve, open_c
 from recio.rules.decision.entry import EntryInputs, decide
 from recio.settings.risk import RiskSection
 from recio.settings.trading import EntrySection
-from recio.units import ClientOrderId, EventTicker, Money, Price, Quantity, Ticker
+from recio.units import ClientOrderId, EventTicker, Money, Price, Quantity, Ticker, TradeId
 from tests.builders import EVENT, NOW, account, board, book, open_trades, order, prices, trade, view
 
 LIMITS = RiskSection()
@@ -199,3 +199,41 @@ def test_an_order_without_a_proven_end_counts_with_all_it_may_cost(state: OrderS
     seen = exposure(open_trades(orders=(unresolved,)))
     assert open_cost(seen) == 99_000_000
     assert refusal(intent(), seen) == "max_open_cost_dollars"
+
+
+@pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.UNKNOWN, OrderState.RESTING])
+def test_an_order_that_may_still_fill_is_spoken_for_however_long_before_the_balance_it_was_made(
+    state: OrderState,
+):
+    """$7.00 at the venue, of which an order of the day before may still take $5.37."""
+    old = order(state=state, ticker=OTHER, created_at=NOW - timedelta(hours=9))
+    read_since = account(balance=7_000_000, balance_at=NOW - timedelta(seconds=2))
+    wanted = intent()
+    held = exposure(open_trades(orders=(old,)), of=read_since)
+    assert refusal(wanted, held) == "balance"
+    proven = replace(old, state=OrderState.CANCELLED, ended_at=NOW - timedelta(hours=9))
+    assert isinstance(
+        approve(wanted, exposure(open_trades(orders=(proven,)), of=read_since), LIMITS, NOW), Approved
+    )
+
+
+def test_an_order_counts_once_whether_it_is_held_as_recent_as_live_or_as_both():
+    unknown = order(state=OrderState.UNKNOWN, ticker=OTHER)
+    enough_for_both = account(balance=unknown.reserved + worst_case(intent()), balance_at=NOW)
+    for trades in (
+        open_trades(orders=(unknown,)),
+        open_trades(recent_orders=(unknown,)),
+        open_trades(orders=(unknown,), recent_orders=(unknown,)),
+    ):
+        assert isinstance(approve(intent(), exposure(trades, of=enough_for_both), LIMITS, NOW), Approved)
+        less = replace(enough_for_both, balance=Money(enough_for_both.balance - 1))
+        assert refusal(intent(), exposure(trades, of=less)) == "balance"
+
+
+def test_what_a_part_sold_trade_still_costs_is_less_what_was_sold_for_good():
+    part_sold = trade(
+        ticker=OTHER, entry_cost=Money(6_300_000), fees=Money(100_000), exit_proceeds=Money(2_400_000)
+    )
+    assert open_cost(exposure(open_trades(trades=(part_sold,)))) == 4_000_000
+    sold_with_a_gain = replace(part_sold, trade_id=TradeId(2), exit_proceeds=Money(9_000_000))
+    assert open_cost(exposure(open_trades(trades=(part_sold, sold_with_a_gain)))) == 4_000_000

@@ -115,3 +115,16 @@ def test_seconds_completed_since_are_ascending_and_new():
     for second in range(5):
         memory.remember(second, Decimal(second + 1))
     assert memory.completed_since(1) == [(2, Decimal(3)), (3, Decimal(4))]
+
+
+def test_the_last_five_minutes_carry_a_fifth_and_the_last_half_hour_four_fifths():
+    """Calm for long, ten times as wild for the last four minutes."""
+    memory, logs, level = PriceMemory(), list[float](), math.log(50_000)
+    for second in range(2_400):
+        level += 0.00002 if second < 2_160 else 0.0002
+        logs.append(level)
+        memory.remember(second, Decimal(f"{math.exp(level):.8f}"))
+    squares = [(logs[end] - logs[end - 10]) ** 2 for end in range(10, 2_399)]
+    five, thirty = squares[-300:], squares[-1_800:]
+    variance = 0.2 * sum(five) / len(five) + 0.8 * sum(thirty) / len(thirty)
+    assert memory.volatility() == pytest.approx(math.sqrt(variance / 10), rel=1e-4)

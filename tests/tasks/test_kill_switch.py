@@ -263,3 +263,17 @@ def test_the_group_outlives_all_that_our_own_limits_let_match_at_once(stops_beyo
     assert not group.exceeded(0)
     group.count(0, 2)
     assert group.exceeded(0)
+
+
+async def test_a_halt_before_anything_is_known_of_the_markets_cancels_what_rests_all_the_same(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires = Wires()
+    wires.open_trades.set(open_trades())
+    wires.controls.set(TradingControls())
+    script = Script(orders=[resting("v-9", f"recio-{TAG}-4-entry-1")])
+    async with halting(script, pool, wires):
+        assert wires.board.get() is None
+        await halted(pool, wires)
+        await checks(wires, 1)
+    assert (script.cancelled, script.orders) == (["v-9"], [])

@@ -15,12 +15,12 @@ import pytest
 from aiohttp import web
 
 from recio.clock import Clock
-from recio.db import halts
+from recio.db import halts, switches
 from recio.db.connection import transaction
 from recio.db.pool import open_pool
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import SettlementSeen
-from recio.messages.controls import Halt, OrderGroupReady, TradingControls
+from recio.messages.controls import Halt, OrderGroupReady, Switch, TradingControls
 from recio.messages.decisions import CloseIntent
 from recio.messages.orders import (
     OrderAccepted,
@@ -348,3 +348,36 @@ async def test_an_order_without_an_answer_does_not_hold_up_the_next():
         assert isinstance(answer, OrderAccepted)
         assert answer.client_order_id.endswith("exit-1")
     wires.close()
+
+
+async def test_an_entry_that_nobody_vouches_for_is_not_sent_and_an_exit_is():
+    wires = Wires()
+    wires.controls.set(TradingControls(vouched_until=NOW - timedelta(seconds=1)))
+    async with local_venue(answers(201, CREATED)) as venue, executing(venue.rest(), wires, free=False):
+        await wires.orders.send(ORDER)
+        refused = await outcome(wires)
+        assert isinstance(refused, OrderRejected)
+        assert (refused.code, "failure detector" in refused.text) == ("not_sent", True)
+        assert venue.requests == []
+        await wires.orders.send(replace(ORDER, reduce_only=True))
+        assert isinstance(await outcome(wires), OrderAccepted)
+    wires.close()
+
+
+async def test_an_intent_after_the_entry_switch_was_turned_off_leaves_no_row_until_it_is_on(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """The row is what counts: a decision may have been made a moment before the switch."""
+    async with managed(pool) as wires:
+        async with transaction(pool) as connection:
+            await switches.turn(connection, Switch.ENTRY, False, NOW, "me", "enough for today")
+        before = wires.open_trades.version
+        await wires.open_intents.send(an_intent())
+        await seen(wires, lambda w: w.open_intents.depth == 0 and w.open_trades.version > before)
+        assert await pool.fetchval("SELECT count(*) FROM orders") == 0
+        async with transaction(pool) as connection:
+            await switches.turn(connection, Switch.ENTRY, True, NOW, "me", "again")
+        await wires.open_intents.send(an_intent(ticker=Ticker("KX-OTHER")))
+        with anyio.fail_after(10):
+            assert (await wires.orders.receive()).ticker == "KX-OTHER"
+    assert await pool.fetchval("SELECT count(*) FROM orders") == 1

@@ -5,21 +5,26 @@ It never waits and never sends. The limits hold it as they hold any other, the p
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from recio.messages.controls import Switch
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketView
 from recio.messages.orders import GUARD, OWN, STOP_PRICE, TAKE_PROFIT, Guard
-from recio.messages.prices import Prices
+from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.entry import EntryInputs, Waits, stops_of_everybody
 from recio.rules.decision.entry_gates import book_gate, market_gate, own_gate
+from recio.rules.decision.exit import guarded
+from recio.rules.decision.exit_reasons import ExitContext, sells_on_sight
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, bid_of, market_on, price_in_range, quantity_up_to
 from recio.rules.pricing.fees import max_fee
 from recio.rules.pricing.model import Reader
 from recio.settings.strategies import MANUAL
+from recio.settings.trading import ExitSection
 from recio.units import ONE_DOLLAR, Price, Quantity, Side, Ticker, complement, price_text
 
 
@@ -71,7 +76,7 @@ def decide(request: TradeRequest, seen: EntryInputs, common: Strategy, now: date
         or book_gate(view, seen.board.heard_at, settings, now)
         or own_gate(view, trades, settings, now)
     )
-    return closed or _intent(request, view, _opinion(view, seen, common, now), common, now)
+    return closed or _intent(request, view, seen, common, now)
 
 
 def _opinion(view: MarketView, seen: EntryInputs, common: Strategy, now: datetime) -> float | str:
@@ -83,9 +88,10 @@ def _opinion(view: MarketView, seen: EntryInputs, common: Strategy, now: datetim
 
 
 def _intent(
-    request: TradeRequest, view: MarketView, opinion: float | str, common: Strategy, now: datetime
+    request: TradeRequest, view: MarketView, seen: EntryInputs, common: Strategy, now: datetime
 ) -> OpenIntent | Waits:
-    closed = _offer(request, view) or _sold_at_once(request, view, opinion, common)
+    opinion = _opinion(view, seen, common, now)
+    closed = _offer(request, view) or _sold_at_once(request, view, seen, opinion, common, now)
     if closed is not None:
         return closed
     ask = _best(request, view)
@@ -127,31 +133,46 @@ def _own(side: Side, probability: float) -> float:
 
 
 def _sold_at_once(
-    request: TradeRequest, view: MarketView, opinion: float | str, common: Strategy
+    request: TradeRequest,
+    view: MarketView,
+    seen: EntryInputs,
+    opinion: float | str,
+    common: Strategy,
+    now: datetime,
 ) -> Waits | None:
     """What would be sold on the same sight is not bought: it would only pay the spread and two fees."""
-    guard, quote = request.guard, bid_of(view, request.side)
-    bid = None if quote is None else quote[0]
-    if guard is None:
-        stop = common.exit.stop_probability
-        if (
-            not common.exit.enabled
-            or stop is None
-            or isinstance(opinion, str)
-            or _own(request.side, opinion) >= stop
-        ):
-            return None
+    if seen.controls is not None and seen.controls.off(Switch.EXIT) is not None:
+        return None
+    settings = guarded(common.exit, request.guard)
+    quote, known = bid_of(view, request.side), _by_which_exit_judges(view, seen, settings, now)
+    sight = ExitContext(
+        remaining=(view.market.close_time - now).total_seconds(),
+        held_for=math.inf,
+        bid=None if quote is None else quote[0],
+        probability=_own(request.side, opinion) if known and not isinstance(opinion, str) else "not known",
+        momentum=None if known is None else known.momentum,
+    )
+    if sight.remaining < settings.min_seconds_to_close:
+        return None
+    why = sells_on_sight(request.side, sight, settings, now)
+    if not why:
+        return None
+    if request.guard is None:
         return Waits(
             gate="stop",
-            sentence=f"exit.stop_probability = {stop:g} would sell it at once: the model gives {request.side}"
-            f" {_own(request.side, opinion):.1%}; ask with --no-stop, or with --stop-price for a stop of its own",
+            sentence=f"the common exit would sell it at once ({why}): ask with --no-stop, or with --stop-price for a stop of its own",
         )
-    if guard.stop_price is not None and bid is not None and bid <= guard.stop_price:
-        return Waits(
-            gate="stop",
-            sentence=f"--stop-price {price_text(guard.stop_price)} would sell it at once: the bid is {price_text(bid)}",
-        )
-    return None
+    return Waits(gate="stop", sentence=f"its own guard would sell it at once: {why}")
+
+
+def _by_which_exit_judges(
+    view: MarketView, seen: EntryInputs, settings: ExitSection, now: datetime
+) -> PriceView | None:
+    """The price, unless it is too old for an exit to go by."""
+    known = (seen.prices or Prices()).by_symbol.get(view.market.symbol)
+    if known is None or known.unreliable:
+        return None
+    return known if (now - known.tick.at).total_seconds() <= settings.max_price_age_seconds else None
 
 
 def _best(request: TradeRequest, view: MarketView) -> Price:
