@@ -122,14 +122,14 @@ def two_seconds(config: Config, table: EmpiricalTable, coins: tuple[str, ...]) -
 def _scored(
     quotes: Quotes, markets: dict[str, MarketOutcome], config: Config, table: EmpiricalTable
 ) -> Scores:
-    observations = from_quotes(
+    found = from_quotes(
         quotes,
         markets,
         models(config, table),
         warmup_seconds=config.prices.warmup_seconds,
         longest_price_age=config.entry.max_price_age_seconds,
     )
-    return score(list(two_normals.mixed(observations)), beside=BESIDE)
+    return score(list(two_normals.mixed(found.observations)), (), found.without_outcome, beside=BESIDE)
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:

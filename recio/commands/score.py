@@ -181,20 +181,22 @@ def scored(paths: Sequence[Path], config: Config, tables: Path | None) -> Scores
     """Of recorded sessions, and of folders of quotes. Raises BadRecording, BadConfig."""
     models = models_of(config, tables)
     trading = models[EMPIRICAL if config.model.kind is ModelKind.EMPIRICAL else AVERAGE]
-    observations: list[Observation] = []
+    observations, unknown = list[Observation](), 0
     for folder in (each for each in paths if looks_like_quotes(each)):
-        observations += from_quotes(
+        found = from_quotes(
             read_quotes(folder),
             read_markets(folder),
             models,
             warmup_seconds=config.prices.warmup_seconds,
             longest_price_age=config.entry.max_price_age_seconds,
         )
+        observations += found.observations
+        unknown += found.without_outcome
     sessions = [each for each in paths if not looks_like_quotes(each)]
     if not sessions:
-        return score(observations)
+        return score(observations, (), unknown)
     seen = from_sessions(sessions, config, trading, models)
-    return score([*observations, *seen.observations], seen.trades, seen.without_outcome)
+    return score([*observations, *seen.observations], seen.trades, unknown + seen.without_outcome)
 
 
 def models_of(config: Config, tables: Path | None) -> dict[str, Model]:

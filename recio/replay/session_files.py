@@ -222,9 +222,9 @@ def _match(path: Path, number: int, columns: list[str], row: list[str]) -> tuple
         received = int(fields[name])
         _within_era(received // NS_PER_MS)
         name = "exchange_ts"
-        at = _aware(fields[name])
+        at = aware(fields[name])
         name = "price"
-        match = Match(_positive(fields[name]), at)
+        match = Match(positive(fields[name]), at)
     except (ValueError, OverflowError, InvalidOperation) as error:
         raise _bad(path, number, f"{name} {fields[name]!r} is refused: {_reason(error)}") from error
     return received, match
@@ -244,7 +244,8 @@ def _within_era(unix_ms: float) -> None:
         raise ValueError("not a time between the years 2000 and 2100")
 
 
-def _aware(text: str) -> datetime:
+def aware(text: str) -> datetime:
+    """An ISO time as UTC. Raises ValueError without a zone, or of another era."""
     at = datetime.fromisoformat(text)
     if at.tzinfo is None:
         raise ValueError("it has no time zone")
@@ -252,7 +253,8 @@ def _aware(text: str) -> datetime:
     return at.astimezone(UTC)
 
 
-def _positive(text: str) -> Decimal:
+def positive(text: str) -> Decimal:
+    """A recorded price or strike. Raises ValueError, InvalidOperation."""
     price = Decimal(text)
     if not is_price(price):
         raise ValueError("not a positive price")

@@ -90,9 +90,16 @@ def closes_needed(closes: Sequence[Close]) -> int | None:
     mean = mean_of(closes)
     if mean is None or mean.value == 0:
         return None
-    spread = mean.error * math.sqrt(len(closes))
-    reach = NORMAL.inv_cdf(0.5 + CONFIDENCE / 2) + NORMAL.inv_cdf(POWER)
-    return max(FEWEST_CLOSES, math.ceil((reach * spread / mean.value) ** 2))
+    apart = (mean.error * math.sqrt(len(closes)) / mean.value) ** 2
+    needed = max(FEWEST_CLOSES, math.ceil(_reach(math.inf) ** 2 * apart))
+    while needed < (wanted := math.ceil(_reach(needed - 1) ** 2 * apart)):
+        needed = wanted
+    return needed
+
+
+def _reach(freedom: float) -> float:
+    """Standard errors from zero at which a mean is told from it in four cases of five."""
+    return student(0.5 + CONFIDENCE / 2, freedom) + student(POWER, freedom)
 
 
 def _observed(closes: Sequence[Close], value: float, weight: float) -> float:

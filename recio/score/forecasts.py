@@ -110,11 +110,16 @@ def _slot(market: Market, left: float) -> tuple[str, int]:
 
 
 def middle(book: BookView) -> float | None:
-    """The middle of the best prices; a side that nobody quotes is at its end of the scale. None where neither is quoted."""
+    """The middle of the best prices; a side that nobody quotes is at its end of the scale.
+
+    None where neither is quoted, and of a crossed book, which has no middle.
+    """
     if not book.bids and not book.asks:
         return None
     bid = book.bids[0][0] if book.bids else 0
     ask = book.asks[0][0] if book.asks else ONE_DOLLAR
+    if bid > ask:
+        return None
     return (bid + ask) / 2 / ONE_DOLLAR
 
 

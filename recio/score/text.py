@@ -22,7 +22,10 @@ def as_text(scores: Scores) -> str:
 
 def lines(scores: Scores) -> Iterator[str]:
     if not scores.observations:
-        yield "Nothing could be scored: no moment had a quote, a price, a volatility, a strike and an outcome at once."
+        yield (
+            "Nothing could be scored: no moment had a quote, a price, a volatility, a strike and an outcome at once."
+            f"{_without_outcome(scores)}"
+        )
         return
     yield (
         f"{scores.observations:,} observations of {scores.events} closes ({scores.yes:.1%} of them ended YES)."

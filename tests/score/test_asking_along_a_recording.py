@@ -18,9 +18,11 @@ import pytest
 from recio.errors import BadRecording
 from recio.messages.markets import BookView
 from recio.rules.pricing.model import AVERAGE
-from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Watch, middle, terminal
-from recio.score.quotes import from_quotes, read_markets, read_quotes
+from recio.score.forecasts import MARKET, SLOT_SECONDS, TERMINAL, Observation, Watch, middle, terminal
+from recio.score.quotes import QuoteResults, from_quotes, read_markets, read_quotes
+from recio.score.scores import score
 from recio.score.sessions import from_sessions
+from recio.score.text import as_text
 from recio.settings.config import Config
 from recio.units import Price, Quantity
 from tests.builders import NOW, book, market, price
@@ -142,20 +144,50 @@ def test_what_comes_later_changes_no_forecast(walk: Path, tmp_path: Path):
     )
     quotes = [(at, what) for at, what in read_quotes(walk) if at < cut]
     part = from_quotes(quotes, markets, {"average": AVERAGE}, warmup_seconds=60, longest_price_age=5)
-    assert len(part) > 150
-    assert part == whole[: len(part)]
+    assert len(part.observations) > 150
+    assert part.observations == whole.observations[: len(part.observations)]
 
 
 @pytest.mark.parametrize(
     ("name", "broken", "told"),
     [
         ("prices.csv", "time,symbol\n1772000000,BTC", "lacks price"),
-        ("prices.csv", "time,symbol,price\n1772000000,BTC,-1", "-1 is not a positive price"),
+        ("prices.csv", "time,symbol,price\n1772000000,BTC,-1", "price '-1' is refused: not a positive price"),
         ("prices.csv", "time,symbol,price\n1772000009,BTC,1\n1772000000,BTC,1", "sort it"),
         ("quotes.csv", "time,ticker,yes_bid,yes_ask\n1772000000,W-0,0.4", "not as many fields"),
         ("quotes.csv", "time,ticker,yes_bid,yes_ask\n1772000000,W-0,40,41", "between 0 and 1 dollar"),
         ("markets.csv", "ticker,symbol,close_time,floor_strike,result\nW,BTC,2026-03-04,1,yes", "zone"),
         ("markets.csv", "ticker,symbol,close_time,floor_strike,result\nW,BTC,1772000000,1,maybe", "maybe"),
+        (
+            "markets.csv",
+            "ticker,symbol,close_time,floor_strike,result\nW,BTC,1772000000,,yes",
+            "floor_strike '' is refused: not a decimal number",
+        ),
+        (
+            "markets.csv",
+            "ticker,symbol,close_time,floor_strike,cap_strike,result\nW,BTC,1772000000,1,2,yes",
+            "name its strike_type",
+        ),
+        (
+            "markets.csv",
+            "ticker,symbol,close_time,floor_strike,cap_strike,strike_type,result\nW,BTC,1772000000,2,1,between,yes",
+            "cap_strike '1' is refused: not above floor_strike",
+        ),
+        (
+            "markets.csv",
+            "ticker,symbol,close_time,floor_strike,strike_type,result\nW,BTC,1772000000,2,custom,yes",
+            "strike_type 'custom' is refused: none of greater_or_equal, greater, less, less_or_equal, between",
+        ),
+        (
+            "prices.csv",
+            "time,symbol,price\n1772000000,BTC,abc",
+            "price 'abc' is refused: not a decimal number",
+        ),
+        ("prices.csv", "time,symbol,price\n1772000000000,BTC,1", "not Unix seconds"),
+        ("prices.csv", "time,symbol,price,price\n1772000000,BTC,1,1", "names price twice"),
+        ("quotes.csv", "time,ticker,yes_bid,yes_ask\n1772000000,W-0,NaN,0.41", "yes_bid 'NaN' is refused"),
+        ("quotes.csv", "when,ticker,yes_bid,yes_ask", "lacks time"),
+        ("quotes.csv", "", "is empty"),
     ],
 )
 def test_a_broken_file_is_refused_with_its_name_and_line(
@@ -163,7 +195,7 @@ def test_a_broken_file_is_refused_with_its_name_and_line(
 ):
     for each in walk.iterdir():
         (tmp_path / each.name).write_bytes(each.read_bytes())
-    (tmp_path / name).write_text(broken + "\n", encoding="utf-8")
+    (tmp_path / name).write_text(broken and broken + "\n", encoding="utf-8")
     with pytest.raises(BadRecording) as refused:
         from_quotes(
             read_quotes(tmp_path),
@@ -174,6 +206,78 @@ def test_a_broken_file_is_refused_with_its_name_and_line(
         )
     assert told in str(refused.value)
     assert name in str(refused.value)
+
+
+def results_of(folder: Path) -> QuoteResults:
+    return from_quotes(
+        read_quotes(folder),
+        read_markets(folder),
+        {"average": AVERAGE},
+        warmup_seconds=60,
+        longest_price_age=5,
+    )
+
+
+def described(walk: Path, folder: Path, head: str, rows: list[str]) -> Path:
+    for name in ("prices.csv", "quotes.csv"):
+        (folder / name).write_bytes((walk / name).read_bytes())
+    write(folder, "markets.csv", head, rows)
+    return folder
+
+
+def test_markets_of_every_kind_are_asked_about_as_what_they_are(walk: Path, tmp_path: Path):
+    """From floor to cap is what is at least the floor and not more than the cap, and less is all that is below it."""
+    with (walk / "markets.csv").open(encoding="utf-8") as lines:
+        (first, *_) = csv.DictReader(lines)
+    floor, cap, closes = first["floor_strike"], float(first["floor_strike"]) + 60, first["close_time"]
+    said: dict[str, Observation] = {}
+    for kind, low, high in (
+        ("greater_or_equal", floor, ""),
+        ("less", "", floor),
+        ("between", floor, f"{cap:.2f}"),
+        ("greater", f"{cap:.2f}", ""),
+    ):
+        folder = tmp_path / kind
+        folder.mkdir()
+        head = "ticker,symbol,close_time,floor_strike,cap_strike,strike_type,result"
+        row = f"W-0,BTC,{closes},{low},{high},{kind},yes"
+        said[kind] = results_of(described(walk, folder, head, [row])).observations[30]
+    p = {kind: each.probabilities["average"] for kind, each in said.items()}
+    assert p["less"] == pytest.approx(1 - p["greater_or_equal"], abs=1e-9)
+    assert p["between"] == pytest.approx(p["greater_or_equal"] - p["greater"], abs=1e-9)
+    assert 0 < p["between"] < p["greater_or_equal"]
+
+
+def test_markets_whose_end_nobody_told_are_counted_and_in_no_figure(walk: Path, tmp_path: Path):
+    head = "ticker,symbol,close_time,floor_strike,result"
+    with (walk / "markets.csv").open(encoding="utf-8") as lines:
+        rows = [line.strip() for line in lines][1:]
+    whole = results_of(walk)
+    untold = [rows[0].rpartition(",")[0] + ",", *rows[1:]]
+    (tmp_path / "untold").mkdir()
+    (tmp_path / "unlisted").mkdir()
+    one = results_of(described(walk, tmp_path / "untold", head, untold))
+    other = results_of(described(walk, tmp_path / "unlisted", head, rows[1:]))
+    assert one.observations == other.observations == whole.observations[-len(one.observations) :]
+    assert one.without_outcome == len(whole.observations) - len(one.observations) > 0
+    assert other.without_outcome >= one.without_outcome
+    assert whole.without_outcome == 0
+    assert f"{one.without_outcome:,} more are of markets" in as_text(score([], (), one.without_outcome))
+
+
+def test_a_table_that_a_spreadsheet_saved_is_read(walk: Path, tmp_path: Path):
+    for each in walk.iterdir():
+        (tmp_path / each.name).write_bytes(b"\xef\xbb\xbf" + each.read_bytes())
+    assert results_of(tmp_path) == results_of(walk)
+
+
+def test_a_crossed_book_has_no_middle():
+    one = Quantity(100)
+    crossed = BookView(bids=((Price(9000), one),), asks=((Price(1000), one),))
+    assert middle(crossed) is None
+    seeing = watch()
+    seeing.look(market(), crossed, price(), NOW)
+    assert seeing.forecasts == []
 
 
 def test_a_recorded_session_is_scored_by_what_its_replay_saw(tmp_path: Path):

@@ -369,6 +369,19 @@ def test_markets_of_a_ladder_in_one_tenth_happen_together():
     assert wide.interval.high - wide.interval.low == pytest.approx(one.interval.high - one.interval.low)
 
 
+@pytest.mark.parametrize("size", [0.5, 0.9, 1.3])
+def test_as_many_closes_as_are_needed_do_tell_in_four_cases_of_five(size: float):
+    """Also where they are few, and the reach of the interval is that of a t."""
+    many = closes_needed([Close(size + side, 1.0) for side in (-1.0, 1.0)] * 50)
+    assert many is not None
+    told = 0
+    for seed in range(1_000):
+        dice = random.Random(seed)
+        mean = mean_of([Close(dice.gauss(size, 1.0), 1.0) for _ in range(many)])
+        told += mean is not None and mean.interval().excludes_zero
+    assert told >= 770
+
+
 def test_bets_of_several_series_on_one_close_are_one_draw():
     one = [traded(at, won=at % 5 < 3) for at in range(20)]
     two = [
