@@ -1,4 +1,4 @@
-"""The venue pays a market wrongly, takes it back and pays it anew: the daemon's rows and money follow."""
+"""The venue pays a market wrongly, takes it back and pays it anew: the daemon's rows and money follow, however it shows."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ def settlements_heard(world: World) -> int:
     return len(world.events("settlement"))
 
 
-async def test_a_trade_is_worth_what_the_venue_paid_in_the_end():
+@pytest.mark.parametrize("shape", ["replaced", "in-place"])
+async def test_a_trade_is_worth_what_the_venue_paid_in_the_end(shape: str):
     with a_world() as world:
         world.speed = 20.0
-        await world.start_exchange()
+        await world.start_exchange("--corrections", shape)
         world.start_daemon(settings=program_off)
         await until(lambda: world.events("cash agreed"))
         assert (await asked_until_taken(world)).returncode == 0
