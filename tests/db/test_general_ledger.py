@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recio.db import audit_log, general_ledger, trade_store
+from recio.db import audit_log, general_ledger, orders, trade_store
 from recio.db.connection import transaction
 from recio.errors import Fatal
 from recio.exchange_sim.engine.account import Account, Correction, Position, apply_fill, correct, settle
@@ -204,7 +204,7 @@ async def test_cash_equals_the_exchanges_own_for_any_fills_of_both_sides_heard_i
 async def test_cash_follows_a_settlement_that_the_venue_corrects_in_whatever_shape_it_shows(
     pool: Pool, shape: Correction, first: Side
 ):
-    """Every read tells all rows that stand then, and the last one is read again and again."""
+    """Every read lists all rows that stand then, again and again; once a correction is recorded there is nothing to tell of it."""
     account = Account(user_id="u", cash={0: 0})
     position = Position(ticker=TICKER, event_ticker=EVENT, shard=0)
     account.positions[TICKER] = position
@@ -218,8 +218,11 @@ async def test_cash_follows_a_settlement_that_the_venue_corrects_in_whatever_sha
     right = Side.NO if first is Side.YES else Side.YES
     payout = 10_000 if right is Side.YES else 0
     correct(account, TICKER, result=right.value, payout=payout, now_ms=9_000, shape=shape)
-    for order in (1, -1, 1):
-        await record(pool, *_told(account, 10_000)[::order])
+    for order, is_news in ((1, True), (-1, False), (1, False)):
+        listed = _told(account, 10_000)[::order]
+        async with transaction(pool) as connection:
+            assert (await orders.settlements_to_tell(connection, listed) == {TICKER}) is is_news
+        await record(pool, *listed)
         assert (await amounts(pool))["cash"] == account.cash[0]
     words = await pool.fetchval("SELECT revision FROM settlements WHERE ticker = $1", TICKER)
     assert words == 2
