@@ -16,6 +16,7 @@ from recio.commands.event_loop import until_signal
 from recio.commands.options import positive
 from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
 from recio.exchange_sim.credentials import CREDENTIALS_FILE, Credentials, KeyType, PemFormat, member_folder
+from recio.exchange_sim.engine.account import Correction
 from recio.exchange_sim.engine.units import UnitError, read_money
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.recorded.files import BadSession
@@ -164,6 +165,12 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
         help="the key is locked to this subaccount; default: to none",
     )
     group.add_argument(
+        "--corrections",
+        choices=[each.value for each in Correction],
+        default=Correction.REPLACED.value,
+        help="how a settlement that is corrected after it was paid shows among the settlements",
+    )
+    group.add_argument(
         "--groups-stop-beyond", action="store_true", help="an order group stops beyond its limit, not at it"
     )
 
@@ -300,6 +307,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
         ),
         cent_alignment=options.cent_alignment,
         groups_stop_beyond=options.groups_stop_beyond,
+        correction=Correction(options.corrections),
     )
 
 

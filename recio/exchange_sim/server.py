@@ -27,6 +27,7 @@ from recio.exchange_sim.credentials import (
     load_or_make_key,
     member_folder,
 )
+from recio.exchange_sim.engine.account import Correction
 from recio.exchange_sim.engine.fees import ALIGNMENT, CENT_ALIGNMENT
 from recio.exchange_sim.engine.read_lag import ReadLag
 from recio.exchange_sim.engine.transfers import open_subaccount
@@ -108,6 +109,8 @@ class ExchangeSettings:
     """Money is kept on cents, as that of members who are not direct ones."""
     groups_stop_beyond: bool = False
     """An order group stops only once more than its limit was matched, not when the limit is hit."""
+    correction: Correction = Correction.REPLACED
+    """How a correction of what was paid shows among the settlements."""
     recording: Path | None = None
     """The folder of a recorded session that is served instead of simulated markets. BadSession when broken."""
     recording_wait_for_client: bool = True
@@ -226,6 +229,7 @@ def _application(
         else _recorded(settings, clock, credentials, faults, recording)
     )
     run.venue.floor.alignment = CENT_ALIGNMENT if settings.cent_alignment else ALIGNMENT
+    run.venue.floor.correction = settings.correction
     run.venue.floor.groups_stop_beyond = settings.groups_stop_beyond
     _open_subaccounts(run.venue, settings.rest.locked_to or 0, read_money(settings.balance_dollars))
     # A recording has no settlement index: its channels answer as to an account without the right to them.

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from recio.db import audit_log, general_ledger, trade_store
+from recio.db import audit_log, general_ledger, orders, trade_store
 from recio.db.connection import transaction
 from recio.errors import Fatal
-from recio.exchange_sim.engine.account import Account, Position, apply_fill, settle
+from recio.exchange_sim.engine.account import Account, Correction, Position, apply_fill, correct, settle
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from tests.builders import EVENT, NOW, TICKER
@@ -197,6 +197,50 @@ async def test_cash_equals_the_exchanges_own_for_any_fills_of_both_sides_heard_i
     assert await pool.fetchval(CASH, ticker) == Decimal(_venue_cash(matches, result)).scaleb(-6)
     if result is not None:
         assert await pool.fetchval(COST, ticker) == 0
+
+
+@pytest.mark.parametrize("shape", Correction)
+@pytest.mark.parametrize("first", [Side.YES, Side.NO])
+async def test_cash_follows_a_settlement_that_the_venue_corrects_in_whatever_shape_it_shows(
+    pool: Pool, shape: Correction, first: Side
+):
+    """Every read lists all rows that stand then, again and again; once a correction is recorded there is nothing to tell of it."""
+    account = Account(user_id="u", cash={0: 0})
+    position = Position(ticker=TICKER, event_ticker=EVENT, shard=0)
+    account.positions[TICKER] = position
+    matches = [(True, 5200, 1000, 0), (False, 6000, 300, 0)]
+    for bid, price, quantity, fee in matches:
+        apply_fill(account, position, bid=bid, price=price, quantity=quantity, fee=fee, now_ms=1)
+    await record(pool, *(fill(number, match) for number, match in enumerate(matches)))
+    settle(account, position, result=first.value, now_ms=2_000)
+    await record(pool, *_told(account, 3_000))
+    assert (await amounts(pool))["cash"] == account.cash[0]
+    right = Side.NO if first is Side.YES else Side.YES
+    payout = 10_000 if right is Side.YES else 0
+    correct(account, TICKER, result=right.value, payout=payout, now_ms=9_000, shape=shape)
+    for order, is_news in ((1, True), (-1, False), (1, False)):
+        listed = _told(account, 10_000)[::order]
+        async with transaction(pool) as connection:
+            assert (await orders.settlements_to_tell(connection, listed) == {TICKER}) is is_news
+        await record(pool, *listed)
+        assert (await amounts(pool))["cash"] == account.cash[0]
+    words = await pool.fetchval("SELECT revision FROM settlements WHERE ticker = $1", TICKER)
+    assert words == 2
+
+
+def _told(account: Account, as_of_ms: int) -> list[SettlementSeen]:
+    """The settlements that the venue shows then."""
+    return [
+        SettlementSeen(
+            ticker=TICKER,
+            result=Side(row.result),
+            settled_at=NOW + timedelta(milliseconds=row.settled_ms),
+            revenue_cents=row.revenue // 10_000,
+            value=None,
+        )
+        for row in account.settlements
+        if row.holds(as_of_ms)
+    ]
 
 
 def _venue_cash(matches: list[Match], result: Side | None) -> int:

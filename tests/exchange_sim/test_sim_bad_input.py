@@ -104,6 +104,7 @@ async def test_a_socket_survives_commands_that_are_none(start_exchange: Any) -> 
         ('{"id":1,"cmd":"subscribe","params":{"channels":[1]}}', 11),
         ('{"id":1,"cmd":"update_subscription","params":{"sids":[99999999999999999999]}}', 7),
         ('{"id":1,"cmd":"subscribe","params":{"sid":1e400}}', 11),
+        ('{"id":-1,"cmd":"list_subscriptions"}', 1),
         ("[" * 5_000, 1),
         ("", 1),
     ):
@@ -111,6 +112,9 @@ async def test_a_socket_survives_commands_that_are_none(start_exchange: Any) -> 
         assert (await socket.receive_json())["msg"]["code"] == code, text[:60]
     await socket.send_str('{"id":123456789012345678901234567890,"cmd":"list_subscriptions"}')
     assert (await socket.receive_json())["msg"] == []
+    nothing = '"send_initial_snapshot":null,"skip_ticker_ack":null,"use_yes_price":null'
+    await socket.send_str(f'{{"id":null,"cmd":"subscribe","params":{{"channels":["ticker"],{nothing}}}}}')
+    assert (await socket.receive_json())["msg"] == {"channel": "ticker", "sid": 1}
 
 
 def test_a_reduction_beside_a_resting_exit_never_spends_money_that_is_not_there() -> None:

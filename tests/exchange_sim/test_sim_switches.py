@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from recio.commands.exchange import add_options
-from recio.exchange_sim.engine.account import Settlement
+from recio.exchange_sim.engine.account import Correction, Settlement
 from recio.exchange_sim.engine.fees import CENT_ALIGNMENT
 from recio.exchange_sim.engine.order_entry import create
 from recio.exchange_sim.engine.orders import Order
@@ -214,6 +214,31 @@ def test_a_settlement_is_taken_back_after_it_was_paid_and_paid_at_the_right_resu
         "PositionChanged",
         "MarketSettled",
     ]
+
+
+@pytest.mark.parametrize("side", ["bid", "ask"])
+@pytest.mark.parametrize("shape", Correction)
+def test_a_correction_shows_in_the_shape_that_was_asked_for_and_the_money_is_the_same(
+    shape: Correction, side: str
+) -> None:
+    session = holding(side)
+    before = session.venue.account.cash[2]
+    session.venue.floor.correction = shape
+    session.simulation.interventions.settle_and_revise(30_000, 1)
+    wrong = settled(session)
+    session.run_to(session.market.close_ms + 60_000)
+    rows = shown_settlements(session.venue.accounts.values())
+    *first, right = rows
+    assert (right.result, right.result == wrong.result) == (session.market.result, False)
+    full = 10_000_000 - wrong.revenue
+    assert session.venue.account.cash[2] - before == session.venue.account.payouts == full
+    stays = shape in (Correction.BESIDE, Correction.DIFFERENCE)
+    assert first == ([wrong] if stays else [])
+    late = 0 if shape is Correction.IN_PLACE else 30_000
+    assert right.settled_ms == wrong.settled_ms + late
+    assert right.revenue == (full - wrong.revenue if shape is Correction.DIFFERENCE else full)
+    session.venue.account.horizon.as_of_ms = wrong.settled_ms + 29_999
+    assert [row.result for row in shown_settlements(session.venue.accounts.values())] == [wrong.result]
 
 
 def test_a_read_that_lags_shows_the_settlement_that_stood_then() -> None:

@@ -5,11 +5,25 @@ from __future__ import annotations
 import sys
 from copy import copy
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from recio.exchange_sim.engine.units import ONE_DOLLAR, PAYOUT_PER_UNIT
 from recio.exchange_sim.engine.versions import Horizon, Versions
 
 NEVER_MS = sys.maxsize
+
+
+class Correction(StrEnum):
+    """How a correction shows in the settlements of an account; nobody has seen how the real venue does it."""
+
+    REPLACED = "replaced"
+    """A row with a new time in place of the first."""
+    IN_PLACE = "in-place"
+    """The first row has another result; its time and its place in the list stay."""
+    BESIDE = "beside"
+    """A second row with all that is right, and the first one stays."""
+    DIFFERENCE = "difference"
+    """The same, and the second row's revenue is what it adds to the first's, below zero where money is taken back."""
 
 
 @dataclass(slots=True)
@@ -54,6 +68,8 @@ class Settlement:
     settled_ms: int
     sequence: int
     subaccount: int = 0
+    holds_from_ms: int = 0
+    """When it came to stand in its place, if that is later than it says."""
     holds_until_ms: int = NEVER_MS
     """From then on a correction stands in its place."""
 
@@ -63,7 +79,7 @@ class Settlement:
         return self.yes_count - self.no_count
 
     def holds(self, as_of_ms: int) -> bool:
-        return self.settled_ms <= as_of_ms < self.holds_until_ms
+        return max(self.settled_ms, self.holds_from_ms) <= as_of_ms < self.holds_until_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,24 +203,33 @@ def settle(
     return row
 
 
-def correct(account: Account, ticker: str, *, result: str, payout: int, now_ms: int) -> Position | None:
-    """Take back what a market was paid at and pay it at another result: a row in place of the first.
+def correct(
+    account: Account, ticker: str, *, result: str, payout: int, now_ms: int, shape: Correction
+) -> Position | None:
+    """Take back what a market was paid at and pay it at another result, and show it in this shape.
 
     None where the account was not paid anything in it. What is taken back may be spent already: cash can go below zero.
     """
-    place = next((at for at, row in enumerate(account.settlements) if _stands(row, ticker)), None)
+    standing = (at for at, row in enumerate(account.settlements) if _stands(row, ticker))
+    place = max(standing, default=None)
     position = account.positions.get(ticker)
     if place is None or position is None:
         return None
     was = account.settlements[place]
     revenue = _worth(was.held, payout)
-    account.cash[position.shard] += revenue - was.revenue
-    account.payouts += revenue - was.revenue
-    position.realized += revenue - was.revenue
+    added = revenue - _worth(was.held, was.payout)
+    account.cash[position.shard] += added
+    account.payouts += added
+    position.realized += added
     position.updated_ms = now_ms
-    account.settlements[place] = replace(was, holds_until_ms=now_ms)
-    corrected = replace(was, result=result, payout=payout, revenue=revenue, settled_ms=now_ms)
-    account.settlements.append(replace(corrected, sequence=_next_settlement(account)))
+    right = replace(was, result=result, payout=payout, revenue=revenue, holds_from_ms=now_ms)
+    if shape in (Correction.REPLACED, Correction.IN_PLACE):
+        account.settlements[place] = replace(was, holds_until_ms=now_ms)
+    if shape is not Correction.IN_PLACE:
+        right = replace(right, settled_ms=now_ms, sequence=_next_settlement(account))
+    if shape is Correction.DIFFERENCE:
+        right = replace(right, revenue=added)
+    account.settlements.append(right)
     account.remember(position, now_ms)
     return position
 

@@ -176,7 +176,12 @@ def pay_again(venue: Venue, market: TradedMarket) -> None:
     for member in venue.members:
         for account in member.accounts.values():
             position = correct(
-                account, market.ticker, result=market.result, payout=market.payout, now_ms=venue.now_ms
+                account,
+                market.ticker,
+                result=market.result,
+                payout=market.payout,
+                now_ms=venue.now_ms,
+                shape=venue.floor.correction,
             )
             if position is not None:
                 venue.emit(PositionChanged(copy(position)))

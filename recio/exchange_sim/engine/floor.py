@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from random import Random
 from uuid import UUID
 
+from recio.exchange_sim.engine.account import Correction
 from recio.exchange_sim.engine.events import Event, Trade
 from recio.exchange_sim.engine.fees import ALIGNMENT
 from recio.exchange_sim.engine.orders import Order
@@ -32,6 +33,8 @@ class Floor:
         """What members' money is a multiple of after every fill."""
         self.groups_stop_beyond = False
         """Order groups stop only once more than their limit was matched."""
+        self.correction = Correction.REPLACED
+        """How a correction of what was paid shows among the settlements."""
         self.historical_cutoff_ms = 0
         """What is older than this is only in the historical tier."""
         self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
 
 ERRORS = {
@@ -47,8 +49,8 @@ class CommandParams(msgspec.Struct):
     sid: int | None = None
     sids: list[int] | None = None
     action: str | None = None
-    send_initial_snapshot: bool = False
-    skip_ticker_ack: bool = False
+    send_initial_snapshot: bool | None = None
+    skip_ticker_ack: bool | None = None
 
     def tickers(self) -> list[str]:
         return _together(self.market_ticker, self.market_tickers)
@@ -59,7 +61,7 @@ class CommandParams(msgspec.Struct):
 
 class Command(msgspec.Struct):
     cmd: str = ""
-    id: int = 0
+    id: Annotated[int, msgspec.Meta(ge=0)] | None = 0
     params: msgspec.Raw = msgspec.Raw()
 
 

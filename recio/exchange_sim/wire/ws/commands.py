@@ -156,7 +156,7 @@ class SessionCommands:
             found = session.subscribe(
                 channel, named, yes_price=self._rules.yes_prices.apply(params.use_yes_price), by_id=by_id
             )
-            found.skip_list = params.skip_ticker_ack
+            found.skip_list = params.skip_ticker_ack is True
         elif keys is None:
             session.audience.dismiss(found)
             session.audience.admit(found, None)
@@ -228,7 +228,7 @@ class SessionCommands:
             self._check_room(found, named)
             fresh = [ticker for ticker in named if not found.wants(ticker)]
             found.session.audience.widen(found, named)
-        self._updated(command, found, skip_list=params.skip_ticker_ack)
+        self._updated(command, found, skip_list=params.skip_ticker_ack is True)
         self._start(found, fresh, params)
 
     def _send_again(self, command: Command, found: Subscription, named: list[str]) -> None:
@@ -236,7 +236,7 @@ class SessionCommands:
         if found.channel != BOOK:
             raise CommandError(13)
         for market in self._named(named):
-            self._hub.send_snapshot(found, market, command.id)
+            self._hub.send_snapshot(found, market, command.id or 0)
 
     def _updated(self, command: Command, found: Subscription, *, skip_list: bool) -> None:
         """The full list after an update, unless the client asked to be spared it."""
