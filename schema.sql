@@ -360,7 +360,7 @@ COMMENT ON COLUMN cash_movements.amount IS 'Dollars, from the venue; negative: i
 COMMENT ON COLUMN cash_movements.at IS 'UTC, from the venue.';
 COMMENT ON COLUMN cash_movements.opening_balance_id IS 'The opening balance that has it in it.';
 
--- Writer: `recio switch`.
+-- Writer: status_http and `recio switch`.
 CREATE TABLE IF NOT EXISTS switches (
     switch_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL CHECK (name IN ('entry', 'exit')),
@@ -369,7 +369,7 @@ CREATE TABLE IF NOT EXISTS switches (
     set_by text NOT NULL CHECK (set_by <> ''),
     why text NOT NULL DEFAULT ''
 );
-COMMENT ON TABLE switches IS 'Writer: `recio switch`. The newest row of a name says whether it is on. Without a row it is on.';
+COMMENT ON TABLE switches IS 'Writer: status_http and `recio switch`. The newest row of a name says whether it is on. Without a row it is on.';
 COMMENT ON COLUMN switches.switch_id IS 'Number of the row; the newest of a name is in force.';
 COMMENT ON COLUMN switches.name IS 'entry or exit.';
 COMMENT ON COLUMN switches.is_on IS 'Whether it is on from here on.';
@@ -378,7 +378,7 @@ COMMENT ON COLUMN switches.set_by IS 'A person''s name.';
 COMMENT ON COLUMN switches.why IS 'The reason, in words, as whoever did it gave it.';
 CREATE INDEX IF NOT EXISTS switches_by_name ON switches (name, switch_id);
 
--- Writer: trade_manager and failure_detector and app and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`.
+-- Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`.
 CREATE TABLE IF NOT EXISTS audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -388,7 +388,7 @@ CREATE TABLE IF NOT EXISTS audit_log (
     detail jsonb NOT NULL,
     seal bytea NOT NULL
 );
-COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
+COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
 COMMENT ON COLUMN audit_log.seq IS 'Number of the row, ascending.';
 COMMENT ON COLUMN audit_log.at IS 'UTC, by the clock of whoever did it.';
 COMMENT ON COLUMN audit_log.kind IS 'What was decided or done.';
@@ -780,7 +780,7 @@ COMMENT ON TABLE exit_memories IS 'Writer: exit, every second. What the exit rul
 COMMENT ON COLUMN exit_memories.trade_id IS 'The trade.';
 COMMENT ON COLUMN exit_memories.memory IS 'What the exit rule remembers: a JSON object.';
 
--- Writer: `recio trade`.
+-- Writer: status_http and `recio trade`.
 CREATE TABLE IF NOT EXISTS trade_requests (
     request_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     ticker text NOT NULL CHECK (ticker <> ''),
@@ -796,7 +796,7 @@ CREATE TABLE IF NOT EXISTS trade_requests (
     take_profit numeric(6, 4) CHECK (take_profit > 0 AND take_profit < 1),
     CHECK (guard = 'own' OR (stop_price IS NULL AND take_profit IS NULL))
 );
-COMMENT ON TABLE trade_requests IS 'Writer: `recio trade`. Trades that a person asks for. An expired request is not carried out.';
+COMMENT ON TABLE trade_requests IS 'Writer: status_http and `recio trade`. Trades that a person asks for. An expired request is not carried out.';
 COMMENT ON COLUMN trade_requests.request_id IS 'Number of the request.';
 COMMENT ON COLUMN trade_requests.ticker IS 'The venue''s name of the market.';
 COMMENT ON COLUMN trade_requests.side IS 'yes or no: which contract is held.';
@@ -823,7 +823,7 @@ COMMENT ON COLUMN trade_answers.accepted IS 'Whether it became a wish to open a 
 COMMENT ON COLUMN trade_answers.sentence IS 'The answer, in words.';
 COMMENT ON COLUMN trade_answers.answered_at IS 'UTC, by the database''s clock.';
 
--- Writer: `recio close`.
+-- Writer: status_http and `recio close`.
 CREATE TABLE IF NOT EXISTS trade_closes (
     trade_id bigint PRIMARY KEY REFERENCES trades,
     floor numeric(6, 4) CHECK (floor > 0 AND floor < 1),
@@ -831,7 +831,7 @@ CREATE TABLE IF NOT EXISTS trade_closes (
     why text NOT NULL,
     asked_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
-COMMENT ON TABLE trade_closes IS 'Writer: `recio close`. Trades that a person wants sold. It holds until the trade has ended, over restarts too.';
+COMMENT ON TABLE trade_closes IS 'Writer: status_http and `recio close`. Trades that a person wants sold. It holds until the trade has ended, over restarts too.';
 COMMENT ON COLUMN trade_closes.trade_id IS 'The trade.';
 COMMENT ON COLUMN trade_closes.floor IS 'Dollars per contract of the side held: the least to accept; NULL: down to the lowest price of the market.';
 COMMENT ON COLUMN trade_closes.asked_by IS 'A person''s name.';
@@ -1980,7 +1980,8 @@ CREATE TABLE IF NOT EXISTS alerts (
     began_at timestamptz NOT NULL,
     told integer NOT NULL CHECK (told > 0),
     told_at timestamptz NOT NULL CHECK (told_at >= began_at),
-    ended_at timestamptz CHECK (ended_at >= began_at)
+    ended_at timestamptz CHECK (ended_at >= began_at),
+    acknowledged_by text NOT NULL DEFAULT ''
 );
 COMMENT ON TABLE alerts IS 'Writer: alerts. What somebody was called for: one row for each cause, from its beginning to its end.';
 COMMENT ON COLUMN alerts.alert_id IS 'Drawn by recio.';
@@ -1992,6 +1993,7 @@ COMMENT ON COLUMN alerts.began_at IS 'UTC, by recio''s clock.';
 COMMENT ON COLUMN alerts.told IS 'How often it was told.';
 COMMENT ON COLUMN alerts.told_at IS 'UTC, by recio''s clock: when last.';
 COMMENT ON COLUMN alerts.ended_at IS 'UTC, by recio''s clock; NULL: it goes on.';
+COMMENT ON COLUMN alerts.acknowledged_by IS 'Who looks after it, so that it is told again only if it becomes graver; empty: nobody said so.';
 -- One cause is called for once.
 CREATE UNIQUE INDEX IF NOT EXISTS open_alerts ON alerts (cause) WHERE ended_at IS NULL;
 CREATE INDEX IF NOT EXISTS alerts_by_end ON alerts (ended_at);
@@ -2022,3 +2024,61 @@ COMMENT ON COLUMN alert_deliveries.done_at IS 'UTC, by recio''s clock; NULL whil
 COMMENT ON COLUMN alert_deliveries.why IS 'Why the last attempt failed, or what it waits for.';
 CREATE INDEX IF NOT EXISTS deliveries_that_wait ON alert_deliveries (at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS deliveries_by_end ON alert_deliveries (done_at);
+
+-- Writer: status_http. Who logged in at the page.
+CREATE TABLE IF NOT EXISTS page_sessions (
+    session_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    digest text NOT NULL UNIQUE CHECK (digest ~ '^[0-9a-f]{64}$'),
+    login text NOT NULL CHECK (login <> ''),
+    address text NOT NULL,
+    began_at timestamptz NOT NULL,
+    ends_at timestamptz NOT NULL CHECK (ends_at > began_at),
+    ended_by text CHECK (ended_by <> '')
+);
+COMMENT ON TABLE page_sessions IS 'Writer: status_http. Who logged in at the page, from when until when. Forgotten 30 days after.';
+COMMENT ON COLUMN page_sessions.session_id IS 'Number of the session.';
+COMMENT ON COLUMN page_sessions.digest IS 'SHA-256 of the cookie, in hexadecimal digits. The cookie itself is kept nowhere.';
+COMMENT ON COLUMN page_sessions.login IS 'Name in the file logins of data_dir.';
+COMMENT ON COLUMN page_sessions.address IS 'From where, as far as it is known.';
+COMMENT ON COLUMN page_sessions.began_at IS 'UTC, by the clock of the machine.';
+COMMENT ON COLUMN page_sessions.ends_at IS 'UTC, by the clock of the machine: then the login has to be made again.';
+COMMENT ON COLUMN page_sessions.ended_by IS 'Who ended it before; NULL: nobody.';
+CREATE INDEX IF NOT EXISTS page_sessions_by_end ON page_sessions (ends_at);
+
+-- Writer: status_http. What was asked for on the page.
+CREATE TABLE IF NOT EXISTS page_acts (
+    key text PRIMARY KEY CHECK (key ~ '^[A-Za-z0-9_-]{8,64}$'),
+    kind text NOT NULL CHECK (kind <> ''),
+    asked jsonb NOT NULL,
+    asked_by text NOT NULL CHECK (asked_by <> ''),
+    asked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    number bigint
+);
+COMMENT ON TABLE page_acts IS 'Writer: status_http. What was asked for on the page, once for each key: two taps are one act.';
+COMMENT ON COLUMN page_acts.key IS 'Drawn by whoever asks.';
+COMMENT ON COLUMN page_acts.kind IS 'halt, close, trade and so on.';
+COMMENT ON COLUMN page_acts.asked IS 'What was asked for, without its key.';
+COMMENT ON COLUMN page_acts.asked_by IS 'Name of a login, or status page where somebody at this machine asked.';
+COMMENT ON COLUMN page_acts.asked_at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN page_acts.number IS 'Of the row that it became: a trade, or a request; NULL: it became none.';
+CREATE OR REPLACE FUNCTION log_session() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM log_deed('logged in', jsonb_build_object('session', NEW.session_id, 'by', NEW.login, 'address', NEW.address));
+    ELSE
+        PERFORM log_deed('session ended', jsonb_build_object('session', NEW.session_id, 'login', NEW.login, 'by', NEW.ended_by));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER page_sessions_are_logged AFTER INSERT ON page_sessions
+    FOR EACH ROW EXECUTE FUNCTION log_session();
+CREATE OR REPLACE TRIGGER ended_sessions_are_logged AFTER UPDATE OF ended_by ON page_sessions
+    FOR EACH ROW WHEN (OLD.ended_by IS NULL AND NEW.ended_by IS NOT NULL) EXECUTE FUNCTION log_session();
+CREATE OR REPLACE FUNCTION log_act() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('asked on the page', jsonb_build_object('act', NEW.kind, 'asked', NEW.asked, 'by', NEW.asked_by,
+        'key', NEW.key, 'number', NEW.number));
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER page_acts_are_logged AFTER INSERT ON page_acts
+    FOR EACH ROW EXECUTE FUNCTION log_act();

@@ -47,6 +47,7 @@ COMMANDS = {
     "drill": ("backups", "restore the newest backup beside the live database and prove it"),
     "audit": ("audit", "who did what, when, from what to what; whether the log is whole"),
     "alert": ("alert", "call somebody: try the channels, send a text, ping a check"),
+    "login": ("login", "who may log in at the page, tokens for scripts, sessions that run"),
     "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
 }
 """Each command with its file in recio/commands and what it does."""

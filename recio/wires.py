@@ -17,7 +17,7 @@ import anyio
 from recio.bells import Bell, Bells
 from recio.board_wire import BoardWire, Watch
 from recio.messages.account import AccountHint, AccountView, PrivateStream, VenueFact
-from recio.messages.alerts import AlertsView
+from recio.messages.alerts import Acknowledge, AlertsView, TryChannels
 from recio.messages.controls import (
     HaltRequest,
     HaltVerification,
@@ -266,6 +266,9 @@ class Wires:
         default_factory=Latest[Mapping[str, ShadowScore]]
     )
     alerts: Latest[AlertsView] = field(default_factory=Latest[AlertsView])
+    alert_requests: RingBuffer[Acknowledge | TryChannels] = field(
+        default_factory=lambda: RingBuffer[Acknowledge | TryChannels](16)
+    )
     venue_facts: Queue[VenueFact] = field(default_factory=lambda: Queue[VenueFact](1024))
 
     def queues(self) -> dict[str, Queue[Any]]:
@@ -311,4 +314,5 @@ WRITERS: Mapping[str, str | tuple[str, ...]] = {
     "paper_trades": "shadow",
     "shadow_scores": "shadow",
     "alerts": "alerts",
+    "alert_requests": "status_http",
 }

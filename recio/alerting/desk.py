@@ -105,6 +105,20 @@ class Desk:
             log.warning("alert", cause=told.alert.cause, severity=told.severity.value, sentence=told.text)
             self.tell(told.text, told.severity)
 
+    def acknowledge(self, cause: str, by: str) -> None:
+        """It is not told again, unless it becomes graver; what is over stays over."""
+        followed: list[Followed] = []
+        for each in self.followed:
+            if each.alert.cause == cause and each.alert.told:
+                each = replace(each, alert=replace(each.alert, acknowledged_by=by))
+                self._alerts[each.alert.alert_id] = each.alert
+            followed.append(each)
+        self.followed = tuple(followed)
+
+    def test(self, by: str) -> None:
+        """To every channel, whatever it takes otherwise."""
+        self.tell(f"This is a test that {by} asked for: recio can call you here", Severity.CRITICAL)
+
     def tell(self, text: str, severity: Severity) -> dict[str, str]:
         """To every channel that takes this severity; returns the number of the message for each of them."""
         takers = (each.channel for each in self._outgoing.values() if each.channel.takes(severity))

@@ -23,6 +23,7 @@ from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection
 from recio.settings.venue import Environment
 from recio.units import ONE_DOLLAR, Money, Price, Quantity, money_decimal, notional, price_text, quantity_text
+from recio.web.reach import reach_of
 
 FEE_MULTIPLIER = Decimal(1)
 """What Kalshi multiplies its fee formula with on the crypto series."""
@@ -50,7 +51,7 @@ def _looked_at(config: Config) -> Iterator[str]:
     elif config.kalshi.credentials_dir:
         yield f"exchange    {find_venue(config).rest_url} by {config.kalshi.credentials_dir}"
     yield _data_directory(config)
-    yield f"status page http://127.0.0.1:{config.status.port}/ {_port(config.status.port)}"
+    yield f"status page {_page(config)}"
     yield f"alerts      {_channels(config)}"
     yield "not asked   the venue, the price sources and the database: they are asked by recio run"
 
@@ -72,10 +73,21 @@ def _data_directory(config: Config) -> str:
     return f"data        {path} ({'in use by this mode and environment' if is_there else 'will be made'})"
 
 
-def _port(port: int) -> str:
+def _page(config: Config) -> str:
+    """Raises BadConfig where others would reach it without what makes that safe."""
+    port, reach = config.status.port, reach_of(config.status, data_dir.place_of(config))
+    here = f"http://127.0.0.1:{port}/ {_port(port, reach.listens)}"
+    if not reach.is_from_afar:
+        return here
+    by = "with its own certificate" if reach.certificate else f"by way of {', '.join(sorted(reach.proxies))}"
+    return f"{here}; with a login as https://{', '.join(sorted(reach.hosts))} {by}"
+
+
+def _port(port: int, hosts: tuple[str, ...]) -> str:
     """A port that is taken may be taken by this very daemon, so it is no fault of the config."""
     try:
-        data_dir.refuse_taken_port(port)
+        for host in hosts:
+            data_dir.refuse_taken_port(port, host)
     except BadConfig as error:
         return f"(now not free, as while recio runs: {error})"
     return "(free)"

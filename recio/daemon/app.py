@@ -50,6 +50,7 @@ from recio.settings.venue import Environment
 from recio.supervisor import HealthByTask, Run, supervise
 from recio.test_hooks import freeze_points
 from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.web.reach import reach_of
 from recio.wires import Wires
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
@@ -83,7 +84,9 @@ async def run(
         os.environ.get(freeze_points.VARIABLE), simulated=config.kalshi.environment is Environment.SIM
     )
     channels = read_channels(config.alerts.channels_path)
-    data_dir.refuse_taken_port(config.status.port)
+    reach = reach_of(config.status, data_dir.place_of(config))
+    for host in reach.listens:
+        data_dir.refuse_taken_port(config.status.port, host)
     data_dir.claim(config)
     async with calling(config, venue.clock, channels) as desk:
         await _run(config, venue, stop, database, companion, traces, desk)

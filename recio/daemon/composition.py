@@ -40,7 +40,10 @@ from recio.tasks.recorder import Recorder
 from recio.tasks.shadow import Shadow
 from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
+from recio.web.logins import FILE as LOGINS
+from recio.web.logins import LoginsFile
 from recio.web.metrics import exposition
+from recio.web.reach import reach_of
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
 
@@ -168,6 +171,7 @@ def alert_tasks(daemon: Daemon, desk: Desk) -> list[tuple[str, Run]]:
         board=wires.board,
         prices=wires.prices,
         assessments=wires.assessments,
+        alert_requests=wires.alert_requests,
         alerts=wires.alerts,
     )
     return [("alerts", alerts.run)]
@@ -347,12 +351,17 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         started_at=venue.clock.utc(),
         limits=daemon.rest.limits.view,
     )
+    root = data_dir.place_of(config)
     return StatusHttp(
-        port=config.status.port,
+        reach=reach_of(config.status, root),
+        logins=LoginsFile(root / LOGINS),
+        session_hours=config.status.session_hours,
         clock=venue.clock,
-        token=data_dir.halt_token(data_dir.place_of(config)),
+        token=data_dir.halt_token(root),
         controls=wires.controls,
         halt_requests=wires.halt_requests,
+        halt_verifications=wires.halt_verifications,
+        alert_requests=wires.alert_requests,
         status=lambda whole: snapshot(wires, daemon.task_health, facts, venue.clock, whole_board=whole),
         pool=daemon.pool,
         clients=set(),

@@ -107,7 +107,8 @@ def _check(marker: Path, wanted: dict[str, str]) -> None:
 
 def refuse_taken_port(port: int, host: str = "127.0.0.1") -> None:
     """Raises BadConfig if something listens on the status port already."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -115,6 +116,10 @@ def refuse_taken_port(port: int, host: str = "127.0.0.1") -> None:
             if error.errno == errno.EACCES:
                 raise BadConfig(
                     f"status.port = {port} may be used by root only: choose one above 1023"
+                ) from error
+            if error.errno != errno.EADDRINUSE:
+                raise BadConfig(
+                    f"status.bind = {host!r} cannot be listened on: {error.strerror}; write an address of this machine"
                 ) from error
             raise BadConfig(
                 f"status.port = {port} is taken on {host}: stop what listens there or choose another port"

@@ -9,12 +9,15 @@ from recio.db.connection import Connection
 from recio.messages.alerts import Alert, Delivery, DeliveryState, Severity
 
 KEEP_DAYS = 90
-_OF_ALERTS = "alert_id, cause, severity, sentence, resolution, began_at, told, told_at, ended_at"
+_OF_ALERTS = (
+    "alert_id, cause, severity, sentence, resolution, began_at, told, told_at, ended_at, acknowledged_by"
+)
 _OF_DELIVERIES = "delivery_id, channel, severity, text, at, state, attempts, done_at, why"
 _KEEP_ALERT = f"""
-    INSERT INTO alerts ({_OF_ALERTS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    INSERT INTO alerts ({_OF_ALERTS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
     ON CONFLICT (alert_id) DO UPDATE SET severity = excluded.severity, sentence = excluded.sentence,
-        resolution = excluded.resolution, told = excluded.told, told_at = excluded.told_at, ended_at = excluded.ended_at
+        resolution = excluded.resolution, told = excluded.told, told_at = excluded.told_at, ended_at = excluded.ended_at,
+        acknowledged_by = excluded.acknowledged_by
 """
 _KEEP_DELIVERY = f"""
     INSERT INTO alert_deliveries ({_OF_DELIVERIES}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -41,6 +44,7 @@ async def keep(connection: Connection, alerts: Iterable[Alert], deliveries: Iter
             each.told,
             each.told_at,
             each.ended_at,
+            each.acknowledged_by,
         )
     await connection.executemany(
         _KEEP_DELIVERY,

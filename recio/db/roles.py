@@ -55,6 +55,8 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "opening_balances": _ADD,
     "order_groups": _COUNT,
     "orders": _COUNT,
+    "page_acts": _ADD,
+    "page_sessions": _KEEP,
     "paper_trades": _COUNT,
     "parity_days": _COUNT,
     "postings": _ADD,

@@ -56,6 +56,23 @@ class Alert:
     """How often it was told; 0: it has not lasted long enough yet."""
     told_at: datetime | None = None
     ended_at: datetime | None = None
+    acknowledged_by: str = ""
+    """Who looks after it, so that it is told again only if it becomes graver; empty: nobody said so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """Somebody looks after the alert of this cause."""
+
+    cause: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TryChannels:
+    """Somebody wants to see that every channel reaches him."""
+
+    by: str
 
 
 class DeliveryState(StrEnum):

@@ -28,6 +28,7 @@ from recio.settings.prices import PricesSection, SymbolSection, as_written, coin
 from recio.settings.renamed import renamed_key, renamed_value
 from recio.settings.risk import RiskSection
 from recio.settings.section import Section
+from recio.settings.status import StatusSection
 from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
 from recio.settings.system import (
     DatabaseSection,
@@ -35,7 +36,6 @@ from recio.settings.system import (
     HealthSection,
     LogSection,
     RecorderSection,
-    StatusSection,
 )
 from recio.settings.trading import EntrySection, ExitSection, ModelSection
 from recio.settings.units import ZERO, shown
@@ -149,8 +149,17 @@ def load(path: Path) -> Config:
     paths = {name: anchored(getattr(config.kalshi, name), path) for name in ("key_path", "credentials_dir")}
     kalshi = config.kalshi.model_copy(update=paths)
     alerts = config.alerts.model_copy(update={"channels_path": anchored(config.alerts.channels_path, path)})
+    pair = ("certificate_path", "private_key_path")
+    status = config.status.model_copy(
+        update={name: anchored(getattr(config.status, name), path) for name in pair}
+    )
     return config.model_copy(
-        update={"data_dir": data_dir_of(config.data_dir, path), "kalshi": kalshi, "alerts": alerts}
+        update={
+            "data_dir": data_dir_of(config.data_dir, path),
+            "kalshi": kalshi,
+            "alerts": alerts,
+            "status": status,
+        }
     )
 
 

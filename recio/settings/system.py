@@ -1,4 +1,4 @@
-"""[database], [health], [status], [recorder], [log] and [demo]: the daemon on its machine; nothing here trades."""
+"""[database], [health], [recorder], [log] and [demo]: the daemon on its machine; nothing here trades."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from recio.settings.addresses import checked_dsn
 from recio.settings.section import Section
-from recio.settings.units import Count, Port, Seconds
+from recio.settings.units import Count, Seconds
 
 
 class DatabaseSection(Section):
@@ -43,10 +43,6 @@ class HealthSection(Section):
     max_database_seconds: Seconds = 1.0
     max_clock_offset_seconds: Seconds = 1.0
     min_free_disk_megabytes: Count = 500
-
-
-class StatusSection(Section):
-    port: Port = 8710
 
 
 class LogFormat(StrEnum):

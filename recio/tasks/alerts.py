@@ -25,7 +25,7 @@ from recio.db.connection import transaction
 from recio.db.placement import least_free
 from recio.errors import Transient
 from recio.messages.account import AccountView
-from recio.messages.alerts import AlertsView, Severity
+from recio.messages.alerts import Acknowledge, AlertsView, Severity, TryChannels
 from recio.messages.backups import BackupsSeen
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import Assessments
@@ -39,7 +39,7 @@ from recio.rules.health.conditions import task_limit
 from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, HealthByTask, Say, State
 from recio.test_hooks.freeze_points import Task, cycle_of
-from recio.wires import Reads, Writes
+from recio.wires import Reads, Takes, Writes
 
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
@@ -82,6 +82,7 @@ class Alerts:
     board: Reads[MarketBoard]
     prices: Reads[Prices]
     assessments: Reads[Assessments]
+    alert_requests: Takes[Acknowledge | TryChannels]
     alerts: Writes[AlertsView]
 
     async def run(self, say: Say) -> None:
@@ -104,10 +105,20 @@ class Alerts:
     async def _look_forever(self, look: _Look, say: Say) -> None:
         while True:
             await cycle_of(Task.ALERTS)
+            self._heed()
             self._look(look)
             await self._sum_up(look)
             say(self._sentence(look))
             await anyio.sleep(LOOK_EVERY)
+
+    def _heed(self) -> None:
+        """What a person said on the page since the last look."""
+        for asked in self.alert_requests.take()[0]:
+            match asked:
+                case Acknowledge(cause=cause, by=by):
+                    self.desk.acknowledge(cause, by)
+                case TryChannels(by=by):
+                    self.desk.test(by)
 
     def _look(self, look: _Look) -> None:
         seen = self._seen(look)

@@ -12,20 +12,13 @@ from typing import Any, cast
 
 from recio.messages.controls import HaltLevel, HaltRequest, ResumeRequest
 from recio.texts import writable
+from recio.web.refusals import NotAsked
 
 BODY_LIMIT = 4_096
 WHY_LIMIT = 200
 CAUSES_AT_MOST = 32
 BY = "status page"
 DONE = {HaltLevel.HALT: "halted", HaltLevel.FLATTEN: "flattened", HaltLevel.STOP: "stopped"}
-
-
-class NotAsked(Exception):
-    """The request is not one for an act: nothing was done. `status` is the HTTP status to answer with."""
-
-    def __init__(self, status: int, why: str) -> None:
-        super().__init__(why)
-        self.status = status
 
 
 def read_halt(

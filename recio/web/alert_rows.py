@@ -19,6 +19,7 @@ def alert_rows(view: AlertsView) -> dict[str, Any]:
                 "resolution": each.resolution,
                 "since": time_text(each.began_at),
                 "told": each.told,
+                "acknowledged_by": each.acknowledged_by or None,
             }
             for each in view.open
         ],

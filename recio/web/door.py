@@ -9,6 +9,7 @@ import asyncio
 import logging
 import resource
 import socket
+import ssl
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -30,10 +31,12 @@ FIRST_REQUEST_WITHIN = 5.0
 PROGRESS_WITHIN = 10.0
 """Host seconds for a request, its answer, and the next request, or for a push to be taken."""
 REQUESTS_PER_SECOND = 100
-"""Of all together; more are refused, but a halt never is."""
+"""Of all at this machine together, and of all others; more are refused, but a halt never is."""
 BUFFER = 64 * 1024
 """Bytes that wait for one reader in the process, and as many in the kernel."""
 BACKLOG = 128
+GREETING_AT_MOST = 16
+"""Connections whose TLS has begun and not ended."""
 AGAIN = 0.2
 """Host seconds to wait when a connection cannot be taken in, as without a free descriptor."""
 TELL_BUGS_EVERY = 60.0
@@ -54,28 +57,56 @@ class Door:
     measurements: Measurements
     inside: dict[asyncio.BaseTransport, _Guest] = field(default_factory=dict[asyncio.BaseTransport, _Guest])
     """Oldest first."""
-    _second: int = 0
-    _asked: int = 0
+    encrypts: Callable[[str], ssl.SSLContext | None] = lambda _peer: None
+    """The certificate that this peer is shown; None: it speaks plainly."""
+    _asked: dict[bool, tuple[int, int]] = field(default_factory=dict[bool, tuple[int, int]])
+    """By whether they came from this machine: the second, and how many in it."""
+    _greeting: int = 0
     _bug_told_at: float = -TELL_BUGS_EVERY
 
     async def admit(self, listener: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
         """Take in one connection after another until cancelled."""
         loop = asyncio.get_running_loop()
         most = _most()
-        while True:
-            try:
-                connection, _ = await loop.sock_accept(listener)
-            except OSError:
-                await anyio.sleep(AGAIN)
-                continue
-            if not self._has_room(most):
-                self.measurements.bad_request()
-                connection.close()
-                continue
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
-            transport, _ = await loop.connect_accepted_socket(make, connection)
-            transport.set_write_buffer_limits(high=BUFFER)
-            self.inside[transport] = _Guest(transport, time.monotonic() + FIRST_REQUEST_WITHIN)
+        async with anyio.create_task_group() as greeting:
+            while True:
+                try:
+                    connection, address = await loop.sock_accept(listener)
+                except OSError:
+                    await anyio.sleep(AGAIN)
+                    continue
+                certificate = self.encrypts(address[0])
+                if not self._has_room(most) or (certificate and self._greeting >= GREETING_AT_MOST):
+                    self.measurements.bad_request()
+                    connection.close()
+                    continue
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, BUFFER)
+                if certificate is None:
+                    self._let_in(await loop.connect_accepted_socket(make, connection))
+                else:
+                    greeting.start_soon(self._greet, make, connection, certificate)
+
+    async def _greet(
+        self, make: Callable[[], asyncio.Protocol], connection: socket.socket, certificate: ssl.SSLContext
+    ) -> None:
+        """The beginning of TLS takes as long as the other side pleases, so nobody else waits for it."""
+        self._greeting += 1
+        try:
+            self._let_in(
+                await asyncio.get_running_loop().connect_accepted_socket(
+                    make, connection, ssl=certificate, ssl_handshake_timeout=FIRST_REQUEST_WITHIN
+                )
+            )
+        except (OSError, ssl.SSLError):
+            self.measurements.bad_request()
+            connection.close()
+        finally:
+            self._greeting -= 1
+
+    def _let_in(self, made: tuple[asyncio.Transport, asyncio.Protocol]) -> None:
+        transport = made[0]
+        transport.set_write_buffer_limits(high=BUFFER)
+        self.inside[transport] = _Guest(transport, time.monotonic() + FIRST_REQUEST_WITHIN)
 
     def _has_room(self, most: int) -> bool:
         """Who came first of those that asked nothing yet makes room, then of those that wait: no crowd shuts others out."""
@@ -120,13 +151,13 @@ class Door:
             if guest is not None:
                 guest.is_served = False
 
-    def may_ask(self) -> bool:
-        """Whether one more request is answered in this second."""
-        second = int(time.monotonic())
-        if second != self._second:
-            self._second, self._asked = second, 0
-        self._asked += 1
-        return self._asked <= REQUESTS_PER_SECOND
+    def may_ask(self, *, is_local: bool) -> bool:
+        """Whether one more request is answered in this second; a flood from elsewhere takes nothing from this machine."""
+        now = int(time.monotonic())
+        second, asked = self._asked.get(is_local, (now, 0))
+        asked = asked + 1 if second == now else 1
+        self._asked[is_local] = (now, asked)
+        return asked <= REQUESTS_PER_SECOND
 
     def logger(self) -> logging.Logger:
         """For the HTTP library: bad requests are counted and not told line by line, and a bug once a minute."""
@@ -154,7 +185,8 @@ def _most() -> int:
 
 def listening(host: str, port: int) -> socket.socket:
     """Raises OSError where somebody else listens."""
-    listener = socket.create_server((host, port), backlog=BACKLOG)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG, dualstack_ipv6=host == "::")
     listener.setblocking(False)
     return listener
 

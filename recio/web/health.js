@@ -4,6 +4,7 @@
 import { $, dress, grow, hide, make, money, parted, put, sync, tableOf, text, toned } from "./parts.js";
 import { DASH, age, cents, dollars, grouped, quantity, signedDollars, unknown, utc, word } from "./text.js";
 import { STALE } from "./markets.js";
+import { acknowledge } from "./acts.js";
 
 const contract = { ...text("Contract", "id wide", (row) => row.ticker), label: "" };
 const note = { ...text("Note", "note", (row) => (unknown(row.note) ? "" : row.note)), label: "" };
@@ -48,12 +49,20 @@ function showExternal(made) {
   put($("external"), told.length ? `made without recio, counted and never touched: ${told.join("; ")}` : "");
 }
 
+function showAcknowledged(cell, row) {
+  const [who, button] = cell.children;
+  put(who, unknown(row.acknowledged_by) ? "" : `by ${row.acknowledged_by}`);
+  hide(button, !unknown(row.acknowledged_by));
+  button.onclick = () => acknowledge(row.cause);
+}
+
 const alerts = tableOf("alerts", [
   text("Alert", "id wide", (row) => row.cause),
   text("Severity", "word", (row) => word(row.severity)),
   text("Since", "num minor", (row) => utc(row.since), (row) => row.since),
   text("Told", "num", (row) => String(row.told)),
   { ...text("What to do", "note", (row) => `${row.sentence}. ${row.resolution}`), label: "" },
+  { head: "Looked after", label: "", kind: "word", build: () => { const box = make("span"); box.append(make("span"), make("button", "small", "I look after it")); box.lastChild.type = "button"; return box; }, show: showAcknowledged },
 ], (row) => row.cause, "no alert is on", (row) => (row.severity === "critical" ? "unknown" : ""));
 
 const deliveries = tableOf("deliveries", [

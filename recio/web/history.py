@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 import anyio
@@ -14,13 +13,12 @@ from recio.db import parity_days, past_trades
 from recio.db.connection import Connection, bounded_read
 from recio.db.past_trades import Asked
 from recio.errors import Transient
-from recio.report.past_trades import Kind
 from recio.report.text import trade_row
 from recio.units import money_text
-from recio.web.acts import NotAsked
+from recio.web.answers import TradesQuery, moment
+from recio.web.refusals import NotAsked
 
 PAGE = 50
-DEEPEST = 100_000
 DAYS = 400
 LONGEST = 2.0
 
@@ -28,9 +26,9 @@ LONGEST = 2.0
 _turn = anyio.Semaphore(1)
 
 
-async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: Mapping[str, str]) -> dict[str, Any]:
-    """Trades, newest first: `kind`, `mode`, `strategy`, `ticker`, `since`, `until`, `offset`. Raises NotAsked naming the field."""
-    asked, offset = _asked(query), _whole(query, "offset")
+async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: TradesQuery) -> dict[str, Any]:
+    """Trades, newest first. Raises NotAsked(503) where they cannot be read now."""
+    asked, offset = _asked(query), query.offset
     async with _reading(pool) as connection:
         found = await past_trades.newest(connection, asked, offset, PAGE + 1)
     return {
@@ -94,37 +92,12 @@ async def _reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connect
         raise NotAsked(503, f"the past cannot be read now: {error}") from error
 
 
-def _asked(query: Mapping[str, str]) -> Asked:
+def _asked(query: TradesQuery) -> Asked:
     return Asked(
-        kind=Kind(_one_of(query, "kind", tuple(Kind), Kind.REAL)),
-        mode=_one_of(query, "mode", ("prod", "demo"), "prod"),
-        since=_moment(query, "since"),
-        until=_moment(query, "until"),
-        strategy=query.get("strategy") or None,
-        ticker=query.get("ticker") or None,
+        kind=query.kind,
+        mode=query.mode,
+        since=moment(query.since),
+        until=moment(query.until),
+        strategy=query.strategy,
+        ticker=query.ticker,
     )
-
-
-def _one_of(query: Mapping[str, str], name: str, allowed: tuple[str, ...], otherwise: str) -> str:
-    value = query.get(name) or otherwise
-    if value not in allowed:
-        raise NotAsked(400, f"{name} = {value[:40]!r}: choose {', '.join(allowed)}")
-    return value
-
-
-def _moment(query: Mapping[str, str], name: str) -> datetime | None:
-    text = query.get(name)
-    if not text:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise NotAsked(400, f"{name} = {text[:40]!r}: write 2026-11-01 or 2026-11-01T15:00Z") from None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def _whole(query: Mapping[str, str], name: str) -> int:
-    text = query.get(name) or "0"
-    if not (text.isascii() and text.isdecimal() and len(text) < 7 and int(text) <= DEEPEST):
-        raise NotAsked(400, f"{name} = {text[:40]!r}: a whole number up to {DEEPEST}")
-    return int(text)

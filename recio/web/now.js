@@ -4,6 +4,7 @@
 import { $, dress, grow, hide, make, parted, put, sync, tableOf, text } from "./parts.js";
 import { DASH, cents, countdown, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
 import { nearestRows, outcomeOf } from "./markets.js";
+import { open, showActs } from "./acts.js";
 
 const SHOWN = 12; // of what happened
 
@@ -30,14 +31,18 @@ function showFigures({ pnl, positions }) {
 
 function buildPosition() {
   const card = make("li", "position");
-  card.append(make("strong"), make("span", "figure"), make("span", "detail"), make("span", "detail closes"), make("span", "guard"));
+  card.append(make("strong"), make("span", "figure"), make("span", "detail"), make("span", "detail closes"), make("span", "guard"), make("button", "small", "Close"));
+  card.lastChild.type = "button";
   return card;
 }
 
 const isGone = (trade) => trade.state === "settling";
 
 function showPosition(card, trade, status) {
-  const [what, pnl, cost, closes, guard] = card.children;
+  const [what, pnl, cost, closes, guard, button] = card.children;
+  button.onclick = () => open("close", { id: trade.id });
+  if (button.title !== `Close trade ${trade.id}`) button.title = `Close trade ${trade.id}`;
+  hide(button, isGone(trade) || trade.state === "opening");
   put(what, `${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`, `trade ${trade.id}, ${trade.ticker}`);
   put(pnl, trade.state === "opening" ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
   dress(pnl, "figure " + toneOf(trade.pnl));
@@ -116,64 +121,5 @@ export function showNow(status) {
   showGlance(status);
   showActivity(status);
   rejections(status.rejections.map((row) => ({ ...row, share: share(row, status.rejections) })), status);
-  hide($("resume"), status.halts.length === 0);
-  last = status;
+  showActs(status);
 }
-
-// --- acts ---
-
-let last = null, token = ""; // the token lives as long as this page and is kept nowhere
-
-async function send(path, body) {
-  put($("act-said"), "asking\u2026");
-  try {
-    const answer = await fetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
-    const words = await answer.json();
-    if (answer.status === 403) token = "";
-    put($("act-said"), answer.ok ? `Done after ${words.in_force_after} s: ${words.cause ?? "halts cleared: " + words.cleared.join("; ")}` : `Nothing was done: ${words.error}`);
-  } catch (problem) {
-    put($("act-said"), `No answer (${problem.message}): it may or may not be in force; look at the top of the page`);
-  }
-}
-
-const ACTS = {
-  flatten: {
-    title: "Flatten: sell everything held",
-    what: () => (last.positions?.count ? `Sells ${last.positions.count} positions for about ${dollars(last.positions.value)} at what is bid now, at any price from there on; nothing new is bought until somebody resumes.` : "Nothing is held; nothing new is bought until somebody resumes."),
-    act: () => send("halt", { level: "flatten", confirm: "FLATTEN", token, why: $("dialog-why").value }),
-  },
-  stop: {
-    title: "Stop: end the daemon",
-    what: () => `Nothing new is bought and the daemon ends. ${last.positions?.count ?? 0} positions stay, without stops, until it is started again.`,
-    act: () => send("halt", { level: "stop", confirm: "STOP", token, why: $("dialog-why").value }),
-  },
-  resume: {
-    title: "Resume: clear the halts",
-    what: () => `Clears what is shown now: ${last.halts.map((halt) => halt.cause).join("; ")}. Entries may begin at once.`,
-    act: () => send("resume", { confirm: "RESUME", token, causes: asked }),
-  },
-};
-
-let asked = [], chosen = null;
-
-function open(name) {
-  if (last === null) return;
-  chosen = ACTS[name];
-  asked = last.halts.map((halt) => halt.cause);
-  put($("dialog-title"), chosen.title);
-  put($("dialog-what"), chosen.what());
-  put($("dialog-do"), name[0].toUpperCase() + name.slice(1) + " now");
-  hide($("dialog-why").parentElement, name === "resume");
-  $("dialog-token").value = token;
-  $("dialog").showModal();
-}
-
-$("halt").addEventListener("click", () => send("halt", { level: "halt", why: "" }));
-for (const name of Object.keys(ACTS)) $(name).addEventListener("click", () => open(name));
-$("dialog-cancel").addEventListener("click", () => $("dialog").close());
-$("dialog-form").addEventListener("submit", (event) => {
-  event.preventDefault();
-  token = $("dialog-token").value;
-  $("dialog").close();
-  chosen.act();
-});

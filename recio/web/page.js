@@ -8,6 +8,7 @@ import { showNow } from "./now.js";
 import { showMarkets } from "./markets.js";
 import { showHealth } from "./health.js";
 import { looked } from "./past.js";
+import { learnWho, showSessions } from "./acts.js";
 
 const QUIET_AFTER = 2, SILENT_AFTER = 5; // seconds; the daemon pushes more often
 const RETRY_AFTER = 3, GIVE_UP_AFTER = 10; // after a refusal; on an attempt that gets no answer
@@ -25,6 +26,7 @@ function showView() {
     else link.removeAttribute("aria-current");
   }
   looked(view);
+  if (view === "health") showSessions();
 }
 
 addEventListener("hashchange", () => { showView(); scrollTo(0, 0); });
@@ -79,14 +81,39 @@ let source = null, tried = opened, lost = false, headline = "recio";
 function connect() {
   if (source) source.close();
   tried = stamp();
-  source = new EventSource("events");
+  kept = null;
+  source = new EventSource("events?changes=1");
   source.onmessage = (event) => receive(event.data);
   source.onerror = () => lose();
 }
 
+// The whole once, then what changed. An age that merely grew is not told: it is counted on here as the daemon does.
+let kept = null, rates = {};
+
+function take(told) {
+  if (told.whole) { kept = told.whole; rates = told.rates; return; }
+  ageBy(kept, told.passed, "");
+  for (const [path, ...to] of told.changes) {
+    const place = path.slice(0, -1).reduce((tree, step) => tree[step], kept), name = path[path.length - 1];
+    if (to.length) place[name] = to[0];
+    else delete place[name];
+  }
+}
+
+function ageBy(tree, seconds, section) {
+  if (Array.isArray(tree)) { for (const each of tree) ageBy(each, seconds, section); return; }
+  if (tree === null || typeof tree !== "object") return;
+  for (const [name, value] of Object.entries(tree)) {
+    const rate = rates[`${section}.${name}`] ?? rates[name];
+    if (rate !== undefined && typeof value === "number") tree[name] = value + seconds * rate;
+    else ageBy(value, seconds, section || name);
+  }
+}
+
 function receive(data) {
   try {
-    show(JSON.parse(data));
+    take(JSON.parse(data));
+    show(kept);
   } catch (problem) {
     console.error(problem);
     lose(`This page cannot read what the daemon sends (${problem.message}) \u2013 figures below are not to be trusted.`);
@@ -102,6 +129,7 @@ function receive(data) {
 function lose(why) {
   lost = true;
   if (!why) source.close();
+  learnWho(); // a session may have ended
   const last = clock.heard || opened, at = new Date(last.wall);
   const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(pad).join(":");
   const figures = clock.heard ? "figures below are old" : "no figures yet";
@@ -129,4 +157,5 @@ setInterval(tick, 500);
 document.addEventListener("visibilitychange", tick); // timers slept while the page was hidden
 addEventListener("pageshow", tick);
 showView();
+learnWho();
 connect();

@@ -35,7 +35,8 @@ const history = tableOf("history", [
 ], (row) => row.kind + row.number, "no trades");
 
 async function showHistory() {
-  const query = new URLSearchParams({ kind: $("history-kind").value, ticker: $("history-ticker").value, since: $("history-since").value, offset });
+  const query = new URLSearchParams({ kind: $("history-kind").value, offset });
+  for (const name of ["ticker", "since"]) if ($("history-" + name).value.trim()) query.set(name, $("history-" + name).value.trim());
   const found = await asked("api/v1/trades?" + query, $("history-said"));
   if (!found) return;
   history(found.trades, null);

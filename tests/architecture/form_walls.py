@@ -25,10 +25,13 @@ INHERITABLE = {
     "NamedTuple",
     "Section",
     "BaseModel",
+    "Given",
+    "Act",
+    "Taken",
     "Struct",
     "WSListener",
 }
-"""The last is what the WebSocket library calls back."""
+"""Act, Given and Taken of the interface hold what all of them have; the last is what the WebSocket library calls back."""
 MOCK = re.compile(
     r"\b(" + "|".join(["Magic" + "Mock", "mock" + r"\.patch", r"monkeypatch\.set" + "attr"]) + r")\b"
 )

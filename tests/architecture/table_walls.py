@@ -21,6 +21,9 @@ MIGRATIONS = "recio.db.schema"
 TWO_WRITERS = {
     "audit_log": "what people and watchers do is logged by triggers, in the transaction of whoever does it",
     "identity": "a start claims an empty database; a restore draws a new tag, before any daemon may start on it",
+    "switches": "a person switches on the page or by command, and the command needs no daemon",
+    "trade_closes": "a person closes on the page or by command, in the one row that exit follows",
+    "trade_requests": "a person asks on the page or by command, in the one row that entry answers",
     "halts": "the failure detector halts by itself; a person halts and resumes, also while no daemon runs",
 }
 """Tables with more than one declared writer, and why."""

@@ -142,11 +142,17 @@ GOOD: dict[str, Row] = {
     },
     "alerts": {
         "alert_id": "0" * 32, "cause": "c", "severity": "info", "sentence": "s", "resolution": "", "began_at": T, "told": 1,
-        "told_at": LATER, "ended_at": None,
+        "told_at": LATER, "ended_at": None, "acknowledged_by": "",
     },
     "alert_deliveries": {
         "delivery_id": "0" * 32, "channel": "hook", "severity": "info", "text": "t", "at": T, "state": "waiting",
         "attempts": 0, "done_at": None, "why": "",
+    },
+    "page_sessions": {
+        "session_id": 1, "digest": "0" * 64, "login": "me", "address": "a", "began_at": T, "ends_at": LATER, "ended_by": None,
+    },
+    "page_acts": {
+        "key": "k" * 8, "kind": "close", "asked": {}, "asked_by": "me", "asked_at": T, "number": 1,
     },
     "schema_migrations": {"version": 99, "name": "n", "applied_at": T},
 }  # fmt: skip
@@ -293,6 +299,13 @@ CHECKS: dict[str, tuple[str, Row]] = {
     ),
     "alert_deliveries_check1": ("alert_deliveries", {"done_at": T}),
     "alert_deliveries_check2": ("alert_deliveries", {"state": "sent", "done_at": T}),
+    "page_sessions_digest_check": ("page_sessions", {"digest": "odd"}),
+    "page_sessions_login_check": ("page_sessions", {"login": ""}),
+    "page_sessions_check": ("page_sessions", {"ends_at": T}),
+    "page_sessions_ended_by_check": ("page_sessions", {"ended_by": ""}),
+    "page_acts_key_check": ("page_acts", {"key": "odd"}),
+    "page_acts_kind_check": ("page_acts", {"kind": ""}),
+    "page_acts_asked_by_check": ("page_acts", {"asked_by": ""}),
     "parity_days_strategy_check": ("parity_days", {"strategy": ""}),
     "parity_days_check": ("parity_days", {"unrecorded": 6}),
     "parity_days_check1": ("parity_days", {"compared": 6}),
@@ -365,6 +378,7 @@ UNIQUE: dict[str, tuple[str, Row, Row]] = {
     "loss_run_one_gain": ("loss_run", {}, {"trade_id": 2}),
     "paper_trades_one_held_per_market": ("paper_trades", {}, {"paper_trade_id": 2}),
     "empirical_models_digest_key": ("empirical_models", {}, {"model_id": 2}),
+    "page_sessions_digest_key": ("page_sessions", {}, {"session_id": 2}),
     "ledger_transactions_fill_id_key": ("ledger_transactions", {}, {"transaction_id": 2}),
     "ledger_transactions_settled_ticker_key": ("ledger_transactions", _SETTLEMENT, {"transaction_id": 2}),
     "ledger_transactions_one_correction": ("ledger_transactions", _CORRECTION, {"transaction_id": 2}),

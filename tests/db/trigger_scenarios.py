@@ -258,6 +258,12 @@ async def settings_logged(connection: Connection) -> bool:
     return await logged(connection, "settings changed")
 
 
+async def ending_logged(connection: Connection) -> bool:
+    await insert(connection, "page_sessions")
+    await connection.execute("UPDATE page_sessions SET ended_by = 'me'")
+    return await logged(connection, "session ended")
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "switches_are_logged": logs("switch turned", "switches"),
     "halts_are_logged": logs("halt set", "halts"),
@@ -267,6 +273,9 @@ SCENARIOS: Mapping[str, Scenario] = {
     "trade_requests_are_logged": logs("trade asked for", "trade_requests"),
     "trade_closes_are_logged": logs("close asked for", "trade_closes", "trades"),
     "changed_settings_are_logged": settings_logged,
+    "page_sessions_are_logged": logs("logged in", "page_sessions"),
+    "ended_sessions_are_logged": ending_logged,
+    "page_acts_are_logged": logs("asked on the page", "page_acts"),
     "audit_log_is_append_only": append_only("audit_log", "kind"),
     "audit_log_rows_are_sealed": sealed,
     "empirical_buckets_are_append_only": append_only("empirical_buckets", "samples", ("empirical_models",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 import anyio
@@ -12,6 +13,8 @@ from pydantic import SecretStr
 
 from recio.clock import Clock
 from recio.tasks.status_http import StatusHttp
+from recio.web.logins import LoginsFile
+from recio.web.reach import Reach
 from recio.wires import Wires
 from tests.builders import NOW
 from tests.conftest import unused_port
@@ -27,17 +30,23 @@ def a_page(
     wires: Wires,
     pool: Pool | None = None,
     metrics: Callable[[], bytes] = lambda: METRICS,
+    *,
+    reach: Reach | None = None,
+    logins: Path = Path("/nowhere/logins"),
 ) -> StatusHttp:
     """Without a pool it has no past to show."""
     return StatusHttp(
         pool=cast("Pool", pool),
-        port=port,
+        reach=reach or Reach(port=port),
+        logins=LoginsFile(logins),
         status=body,
         clients=set(),
         clock=Clock(speed=1e-9, venue_origin=NOW.timestamp()),
         token=SecretStr(TOKEN),
         controls=wires.controls,
         halt_requests=wires.halt_requests,
+        halt_verifications=wires.halt_verifications,
+        alert_requests=wires.alert_requests,
         metrics=metrics,
     )
 
@@ -50,7 +59,7 @@ async def started(page: StatusHttp) -> AsyncIterator[str]:
         group.start_soon(page.run, lambda _sentence: listens.set())
         with anyio.fail_after(5):
             await listens.wait()
-        yield f"http://127.0.0.1:{page.port}"
+        yield f"http://127.0.0.1:{page.reach.port}"
         group.cancel_scope.cancel()
 
 

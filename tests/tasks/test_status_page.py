@@ -35,8 +35,8 @@ from recio.messages.prices import Prices
 from recio.settings.config import Config
 from recio.settings.trading import EntrySection
 from recio.supervisor import HealthByTask
-from recio.tasks import status_http
 from recio.units import Money
+from recio.web import site
 from recio.web.market_rows import venue_row
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
@@ -227,7 +227,7 @@ async def test_a_taken_port_is_a_fault_of_the_config():
 
 def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
     texts = {name: text for name, (text, _) in web.page_files().items()}
-    assert sum(len(text.encode()) for text in texts.values()) < 80_000
+    assert sum(len(text.encode()) for text in texts.values()) < 100_000
     for name, text in texts.items():
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
@@ -325,7 +325,7 @@ async def test_a_halt_asked_for_on_the_page_is_asked_for_and_answered_once_it_is
 async def test_whoever_may_not_halt_or_asks_for_none_is_told_why_and_nothing_is_asked(
     body: object, headers: dict[str, str], status: int, names: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(status_http, "WRONG_COSTS", 0.01)
+    monkeypatch.setitem(vars(site), "WRONG_COSTS", 0.01)
     wires = Wires()
     sent = b"{" if body is None else json.dumps(body).encode()
     async with served(BODY, wires) as url, aiohttp.ClientSession() as session:
@@ -400,7 +400,7 @@ async def test_a_resume_clears_what_was_shown_and_answers_once_it_is_gone():
 async def test_whoever_may_not_resume_is_told_why_and_nothing_is_asked(
     body: dict[str, Any], status: int, names: str, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(status_http, "WRONG_COSTS", 0.01)
+    monkeypatch.setitem(vars(site), "WRONG_COSTS", 0.01)
     wires = Wires()
     async with (
         served(BODY, wires) as url,

@@ -14,8 +14,9 @@ import structlog
 from anyio.abc import SocketStream
 
 from recio.tasks import status_http
-from recio.tasks.status_http import HEADERS, StatusHttp
-from recio.web import door
+from recio.tasks.status_http import StatusHttp
+from recio.web import door, site
+from recio.web.site import HEADERS
 from recio.wires import Wires
 from tests.conftest import unused_port
 from tests.tasks.status_server import a_page, started
@@ -45,7 +46,7 @@ async def a_port() -> AsyncIterator[tuple[StatusHttp, int]]:
     page = a_page(unused_port(), lambda _whole: BODY, wires)
     try:
         async with started(page):
-            yield page, page.port
+            yield page, page.reach.port
     finally:
         wires.close()
 
@@ -124,7 +125,7 @@ async def test_a_thousand_half_open_requests_and_two_hundred_readers_shut_nobody
                 assert answer.status == 405
             stop.set()
         assert max(stretches) < LONGEST_STRETCH
-        assert len(page.clients) <= status_http.CLIENTS_AT_MOST
+        assert len(page.clients) <= site.CLIENTS_AT_MOST
         assert page.measurements.bad_requests >= 1_000 - door.INSIDE_AT_MOST
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import anyio
+import asyncpg
 
 from recio.messages.controls import Halt, HaltLevel, HaltRequest, TradingControls
 from recio.messages.orders import TradeState
@@ -18,6 +19,7 @@ from tests.tasks.status_server import served
 from tests.tasks.test_status_page import filled_wires, status
 from tests.web.browser import PHONE, a_phone
 
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 STRIKES = 186
 BOTTOM = "document.querySelector('{}').getBoundingClientRect().bottom"
 REGIONS = """
@@ -90,7 +92,7 @@ async def test_each_view_has_an_address_and_names_its_parts(tmp_path: Path):
         assert page.faults == []
 
 
-async def test_one_tap_halts_and_the_page_says_what_came_of_it(tmp_path: Path):
+async def test_one_tap_halts_and_the_page_says_what_came_of_it(tmp_path: Path, pool: Pool):
     wires = Wires()
 
     async def obey() -> None:
@@ -100,7 +102,7 @@ async def test_one_tap_halts_and_the_page_says_what_came_of_it(tmp_path: Path):
         wires.controls.set(replace(TradingControls(), halts=(halt,)))
 
     async with (
-        served(a_busy_day(), wires) as url,
+        served(a_busy_day(), wires, pool) as url,
         a_phone(tmp_path) as page,
         anyio.create_task_group() as group,
     ):

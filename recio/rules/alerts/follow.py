@@ -106,7 +106,11 @@ def _text_now(alert: Alert, alarm: Alarm, now: datetime, speed: float, settings:
     if alarm.severity.rank < alert.severity.rank:
         return f"{GRAVER} {alarm.severity}: {_said(alarm)}"
     since_told = (now - alert.told_at).total_seconds() / speed
-    if alert.told <= settings.max_repeats and since_told >= _distance(alert, settings):
+    if (
+        not alert.acknowledged_by
+        and alert.told <= settings.max_repeats
+        and since_told >= _distance(alert, settings)
+    ):
         last = "; it is not told again until it ends" if alert.told == settings.max_repeats else ""
         return f"still, for {duration(lasted)}: {_said(alarm)}{last}"
     return ""

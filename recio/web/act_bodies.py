@@ -1,0 +1,142 @@
+"""What may be asked for on the page, each act as a model; the greater its danger, the more has to be said for it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from recio.units import (
+    ONE_DOLLAR,
+    Price,
+    Quantity,
+    UnitError,
+    price,
+    quantity,
+)
+from recio.web.answers import LINE, Given, Number, Taken, TickerText
+
+Key = Annotated[str, Field(pattern="^[A-Za-z0-9_-]{8,64}$")]
+"""Drawn by whoever asks, anew for each act: the same key again is the same act, and is done once."""
+Why = Annotated[str, Field(max_length=200, pattern=LINE)]
+Cause = Annotated[str, Field(min_length=1, max_length=500, pattern=LINE)]
+PriceText = Annotated[str, Field(pattern=r"^0\.(0[0-9]{0,2}[1-9]|[0-9]{0,3}[1-9]|[1-9][0-9]{0,3})$")]
+"""Dollars for one contract, above 0 and below 1."""
+ContractsText = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,8}(\.[0-9]{1,2})?|0\.([1-9][0-9]?|0[1-9]))$")]
+
+
+class Act(Taken):
+    key: Key
+    why: Why = ""
+
+
+class HaltAct(Act):
+    """No new orders; exits go on. One tap."""
+
+
+class FlattenAct(Act):
+    """No new orders, and everything held is sold while its market is open."""
+
+    confirm: Literal["FLATTEN"]
+
+
+class StopAct(Act):
+    """No new orders, and the daemon ends."""
+
+    confirm: Literal["STOP"]
+
+
+class ResumeAct(Act):
+    """The halts that were shown end, and none that came since."""
+
+    causes: Annotated[list[Cause], Field(min_length=1, max_length=32)]
+    confirm: Literal["RESUME"]
+
+
+class CloseAct(Act):
+    """One trade is sold, whatever its stops say."""
+
+    trade_id: Number
+    min_price: PriceText | None = None
+    """The least to accept for one contract; null: whatever is bid."""
+    confirm: Literal["CLOSE"]
+
+
+class TradeAct(Act):
+    """A trade is bought, through the gates and limits."""
+
+    ticker: TickerText
+    side: Literal["yes", "no"]
+    contracts: ContractsText
+    max_price: PriceText
+    """The most to pay for one contract."""
+    guard: Literal["exit", "own"] = "exit"
+    """exit: sold by [exit]. own: by the two prices below alone, and where both are null by nothing."""
+    stop_price: PriceText | None = None
+    take_profit: PriceText | None = None
+    confirm: Literal["TRADE"]
+
+    @model_validator(mode="after")
+    def makes_sense(self) -> TradeAct:
+        if self.guard == "exit" and (self.stop_price or self.take_profit):
+            raise ValueError('stop_price and take_profit go with guard = "own"')
+        if self.stop_price and price_of_text(self.stop_price) >= price_of_text(self.max_price):
+            raise ValueError("stop_price must be below max_price, or all that is bought is sold at once")
+        if (
+            self.stop_price
+            and self.take_profit
+            and price_of_text(self.take_profit) <= price_of_text(self.stop_price)
+        ):
+            raise ValueError("take_profit must be above stop_price")
+        return self
+
+
+class SwitchAct(Act):
+    """Entries or exits are switched, each by itself."""
+
+    name: Literal["entry", "exit"]
+    is_on: bool
+    confirm: Literal["SWITCH"]
+
+
+class AcknowledgeAct(Act):
+    """Somebody looks after an alert: it is not told again, unless it becomes graver."""
+
+    cause: Cause
+
+
+class AlertTestAct(Act):
+    """Every channel is sent a test."""
+
+
+class ActPath(Taken):
+    key: Key
+
+
+class CameOfIt(Given):
+    """One act, and what has come of it so far."""
+
+    key: str
+    act: str
+    asked_by: str
+    asked_at: datetime
+    number: int | None
+    """Of the trade or the request that it became."""
+    finished: bool
+    """Whether nothing more comes of it."""
+    worked: bool | None
+    """Null: not known yet."""
+    sentence: str
+
+
+def price_of_text(text: str) -> Price:
+    """Raises UnitError, which no text of the pattern does."""
+    found = price(text)
+    if not 0 < found < ONE_DOLLAR:
+        raise UnitError(f"{text} is not above 0 and below 1")
+    return found
+
+
+def contracts_of_text(text: str) -> Quantity:
+    return quantity(text)

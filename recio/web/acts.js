@@ -1,0 +1,207 @@
+// Who asks, and what is asked for: each act once by its key, with the figures before and what came of it after. It shows no figure of its own.
+"use strict";
+
+import { $, dress, hide, make, put, sync, tableOf, text } from "./parts.js";
+import { dollars, quantity, signedDollars, unknown, utc } from "./text.js";
+
+const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
+const ONE_TAP = 3000; // milliseconds in which a second tap is the first
+
+let me = { role: null, csrf: null, is_local: true, name: null, by: null }, last = null;
+let token = ""; // lives as long as this page and is kept nowhere
+
+// --- asking ---
+
+async function ask(path, body) {
+  const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+  if (me.csrf) headers["X-CSRF-Token"] = me.csrf;
+  if (token) headers["X-Halt-Token"] = token;
+  const answer = await fetch("api/v1/" + path, body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) });
+  const said = await answer.json();
+  if (answer.status === 403) token = "";
+  if (answer.status === 401 && path !== "login") learnWho();
+  return { ok: answer.ok, status: answer.status, said };
+}
+
+const newKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (each) => each.toString(16).padStart(2, "0")).join("");
+const said = (words) => put($("act-said"), words);
+
+function tell(came) {
+  const how = came.worked === false ? "Not done: " : came.worked ? "Done: " : "Asked for: ";
+  said(how + came.sentence);
+}
+
+async function send(name, body, key = newKey()) {
+  said("asking\u2026");
+  try {
+    let { ok, said: came } = await ask("acts/" + name, { key, ...body });
+    if (!ok) { said(`Nothing was done: ${came.error}`); return; }
+    tell(came);
+    for (let looks = 0; !came.finished && looks < LOOK_AT_MOST; looks += 1) {
+      await new Promise((done) => setTimeout(done, LOOK_EVERY));
+      const looked = await ask("acts/" + key);
+      if (looked.ok) tell((came = looked.said));
+    }
+  } catch (problem) {
+    said(`No answer (${problem.message}): it may or may not be in force; look at the top of the page`);
+  }
+}
+
+// --- acts with a second step ---
+
+const held = () => last.positions?.count ?? 0;
+const tradeOf = (id) => last.trades.find((each) => each.id === id);
+const field = (name) => $("trade-" + name).value.trim();
+
+const ACTS = {
+  flatten: {
+    title: () => "Flatten: sell everything held",
+    what: () => (held() ? `Sells ${held()} positions for about ${dollars(last.positions.value)} at what is bid now, at any price from there on; nothing new is bought until somebody resumes.` : "Nothing is held; nothing new is bought until somebody resumes."),
+    body: () => ({ confirm: "FLATTEN" }), button: "Flatten now",
+  },
+  stop: {
+    title: () => "Stop: end the daemon",
+    what: () => `Nothing new is bought and the daemon ends. ${held()} positions stay, without stops, until it is started again.`,
+    body: () => ({ confirm: "STOP" }), button: "Stop now",
+  },
+  resume: {
+    title: () => "Resume: clear the halts",
+    what: ({ causes }) => `Clears what is shown now: ${causes.join("; ")}. Entries may begin at once.`,
+    body: ({ causes }) => ({ confirm: "RESUME", causes }), button: "Resume now",
+  },
+  close: {
+    title: ({ id }) => `Close trade ${id}`,
+    what: ({ id }) => {
+      const trade = tradeOf(id);
+      return trade ? `Sells ${quantity(trade.quantity)} ${trade.side.toUpperCase()} of ${trade.ticker} at what is bid, now ${unknown(trade.mark) ? "unknown" : dollars(trade.mark)} each: ${signedDollars(trade.pnl)} in all, after the fees so far.` : "This trade has ended.";
+    },
+    body: ({ id }) => ({ confirm: "CLOSE", trade_id: id }), button: "Close now",
+  },
+  trade: {
+    title: () => "Trade by hand",
+    what: () => {
+      const cost = Number(field("contracts")) * Number(field("price"));
+      const row = last.board.find((each) => each.ticker === field("ticker"));
+      const ask = row && row[field("side") + "_ask"];
+      return (unknown(ask) ? "" : `Asked now: ${dollars(ask)} each. `) + (cost > 0 ? `Costs at most ${dollars(cost)} and fees, and may lose all of it.` : "It passes the venue, halts and limits, and is sold by [exit] unless it is to wait for its settlement.");
+    },
+    body: () => ({
+      confirm: "TRADE", ticker: field("ticker"), side: field("side"), contracts: field("contracts"), max_price: field("price"),
+      guard: field("guard") === "none" ? "own" : "exit",
+    }), button: "Buy now",
+  },
+  switch: {
+    title: ({ name, on }) => `Switch ${name === "entry" ? "entries" : "exits"} ${on ? "on" : "off"}`,
+    what: ({ name, on }) => (name === "entry" ? (on ? "Entries may begin at once." : "Nothing new is bought; what is held stays guarded.") : on ? "Stops are judged again." : `${held()} positions, worth ${dollars(last.positions?.value)}, stay without any stop.`),
+    body: ({ name, on }) => ({ confirm: "SWITCH", name, is_on: on }), button: "Switch now",
+  },
+};
+
+let chosen = null, given = null, key = "";
+
+export function open(name, about = {}) {
+  if (last === null) return;
+  [chosen, given, key] = [name, about, newKey()];
+  if (name === "resume") given = { causes: last.halts.map((halt) => halt.cause) };
+  put($("dialog-title"), ACTS[name].title(given));
+  put($("dialog-do"), ACTS[name].button);
+  hide($("dialog-trade"), name !== "trade");
+  for (const each of $("dialog-trade").querySelectorAll("input")) each.required = name === "trade";
+  hide($("dialog-token").parentElement, me.role === "operator" || !me.is_local);
+  $("dialog-token").required = me.role !== "operator" && me.is_local;
+  $("dialog-token").value = token;
+  describe();
+  $("dialog").showModal();
+}
+
+const describe = () => { if (chosen && last) put($("dialog-what"), ACTS[chosen].what(given)); };
+
+let tapped = 0, tapKey = "";
+
+$("halt").addEventListener("click", () => {
+  if (Date.now() - tapped > ONE_TAP) [tapped, tapKey] = [Date.now(), newKey()];
+  send("halt", { why: "" }, tapKey);
+});
+for (const name of ["flatten", "stop", "resume", "trade"]) $(name).addEventListener("click", () => open(name));
+for (const name of ["entry", "exit"]) $(name + "-turn").addEventListener("click", () => open("switch", { name, on: !last?.switches[name] }));
+$("dialog-trade").addEventListener("input", describe);
+$("dialog-cancel").addEventListener("click", () => $("dialog").close());
+$("dialog-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = $("dialog-token").value;
+  $("dialog").close();
+  send(chosen, { why: $("dialog-why").value, ...ACTS[chosen].body(given) }, key);
+});
+$("test-alert").addEventListener("click", () => withToken(() => send("test-alert", {})));
+export const acknowledge = (cause) => withToken(() => send("acknowledge", { cause }));
+
+// What is no danger still wants an operator: at the machine itself the token is asked for once.
+function withToken(act) {
+  if (me.role !== "operator" && me.is_local && !token) {
+    afterToken = act;
+    $("token-dialog").showModal();
+  } else act();
+}
+
+let afterToken = null;
+$("token-cancel").addEventListener("click", () => $("token-dialog").close());
+$("token-form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  token = $("token-value").value;
+  $("token-dialog").close();
+  afterToken();
+});
+
+// --- who ---
+
+export async function learnWho() {
+  try {
+    me = await (await fetch("api/v1/me")).json();
+  } catch { return; }
+  put($("who"), me.by === "session" ? `${me.name} \u00b7 ${me.role} \u00b7 log out` : "log in");
+  if (me.role === null && !$("login-dialog").open) $("login-dialog").showModal();
+  hide($("login-cancel"), me.role === null);
+}
+
+$("who").addEventListener("click", async () => {
+  if (me.by !== "session") { $("login-dialog").showModal(); return; }
+  await ask("logout", {});
+  location.reload();
+});
+$("login-cancel").addEventListener("click", () => $("login-dialog").close());
+$("login-form").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  put($("login-said"), "asking\u2026");
+  try {
+    const { ok, said: answer } = await ask("login", { name: $("login-name").value, password: $("login-password").value });
+    $("login-password").value = "";
+    if (!ok) { put($("login-said"), answer.error); return; }
+    location.reload();
+  } catch (problem) {
+    put($("login-said"), `No answer: ${problem.message}`);
+  }
+});
+
+const sessions = tableOf("sessions", [
+  text("Login", "id wide", (row) => row.login + (row.is_this ? " (this page)" : "")),
+  text("From", "word", (row) => row.address),
+  text("Since", "num", (row) => utc(row.began_at, 0), (row) => row.began_at),
+  text("Until", "num", (row) => utc(row.ends_at, 0), (row) => row.ends_at),
+  { head: "", kind: "word", build: () => make("button", "small", "End"), show: (button, row) => { button.onclick = () => ask(`sessions/${row.session_id}/end`, {}).then(showSessions); } },
+], (row) => row.session_id, "no session runs");
+
+export async function showSessions() {
+  const { ok, said: found } = await ask("sessions").catch(() => ({ ok: false }));
+  if (ok) sessions(found.sessions, null);
+}
+
+// --- what the figures change about the buttons ---
+
+export function showActs(status) {
+  last = status;
+  hide($("resume"), status.halts.length === 0);
+  for (const name of ["entry", "exit"]) put($(name + "-turn"), `Switch ${name === "entry" ? "entries" : "exits"} ${status.switches[name] ? "off" : "on"}`);
+  sync($("tickers"), status.board, (row) => row.ticker, () => make("option"), (option, row) => { option.value = row.ticker; });
+  dress($("act-said"), "");
+  if ($("dialog").open) describe();
+}

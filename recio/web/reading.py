@@ -1,0 +1,46 @@
+"""The routes that only read: the status, the past, the log; each of a shape that the OpenAPI document has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+import asyncpg
+
+from recio.log import RECENT
+from recio.web.answers import Days, Log, LogLine, Nothing, Parity, Status, StatusQuery, Trades, TradesQuery
+from recio.web.history import days, parity, trades_page
+from recio.web.interface import Asked, Route
+
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+
+
+def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]]) -> list[Route]:
+    """`status`: True with every strike of the board."""
+
+    async def whole(asked: Asked[StatusQuery, Nothing, Nothing]) -> Status:
+        return Status.model_validate(status(asked.query.board == "all"))
+
+    async def past(asked: Asked[TradesQuery, Nothing, Nothing]) -> Trades:
+        return Trades.model_validate(await trades_page(pool, asked.query))
+
+    async def by_day(_asked: Asked[Nothing, Nothing, Nothing]) -> Days:
+        return Days.model_validate(await days(pool))
+
+    async def beside_paper(_asked: Asked[Nothing, Nothing, Nothing]) -> Parity:
+        return Parity.model_validate(await parity(pool))
+
+    async def lines(_asked: Asked[Nothing, Nothing, Nothing]) -> Log:
+        """The last lines of the log, oldest first."""
+        return Log(lines=[LogLine(level=level, line=line) for level, line in RECENT])
+
+    return [
+        Route(method="GET", path="/status", name="status", summary="All that recio shows", gives=Status, do=whole,
+              query=StatusQuery),
+        Route(method="GET", path="/trades", name="trades", summary="Trades of the past, newest first", gives=Trades,
+              do=past, query=TradesQuery),
+        Route(method="GET", path="/days", name="days", summary="What each day of UTC came to", gives=Days, do=by_day),
+        Route(method="GET", path="/parity", name="parity", summary="Live beside paper, by day and strategy", gives=Parity,
+              do=beside_paper),
+        Route(method="GET", path="/log", name="log", summary="The last lines of the log", gives=Log, do=lines),
+    ]  # fmt: skip
