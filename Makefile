@@ -106,8 +106,9 @@ kill-database: .venv/developer
 
 # Restores at random instants of a stream of changes, each proven row by row.
 RESTORES ?= 200
+RESTORE_MINUTES ?= 60
 restores: .venv/developer
-	$(BIN)/python -m tests.faults.restores --restores $(RESTORES)
+	$(BIN)/python -m tests.faults.restores --restores $(RESTORES) --minutes $(RESTORE_MINUTES)
 
 # Takes out each guard in turn and expects a test to fail; `make guards ONLY=halt` for those named so.
 guards: .venv/developer
