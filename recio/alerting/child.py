@@ -22,7 +22,6 @@ KINDS = {"critical": NotifyType.FAILURE, "warning": NotifyType.WARNING, "info": 
 
 def main() -> None:
     asked: dict[str, Any] = json.loads(sys.stdin.read())
-    _end_after(float(asked.get("limit", 0)))
     codes: list[str] = []
     logger = logging.getLogger("apprise")
     logger.handlers[:], logger.propagate = [logging.NullHandler()], False
@@ -35,7 +34,7 @@ def main() -> None:
 
 
 def _end_after(seconds: float) -> None:
-    """From here on: what the start took says nothing of the channel. No handler of the library's can swallow it."""
+    """From here on; no handler of the library's can swallow it."""
 
     def end(*_: object) -> None:
         os.write(1, json.dumps({"why": f"no end within {seconds:g} s"}).encode())
@@ -53,6 +52,8 @@ def answer(asked: dict[str, Any], codes: list[str]) -> str:
         return NOT_KNOWN
     if "text" not in asked:
         return ""
+    # Only now are all of the library's files read: what that took says nothing of the channel.
+    _end_after(asked["limit"])
     if sender.notify(body=asked["text"], title=asked["title"], notify_type=KINDS[asked["severity"]]):
         return ""
     return f"it was refused (status {codes[-1]})" if codes else "it was not reached"

@@ -156,9 +156,11 @@ class TradeManager:
 
     async def _settle_by_hand(self, asked: SettleRequest, memory: _Memory) -> str:
         """As the venue's own word would, because that cannot be read or does not come."""
+        reached(CrashPoint.SETTLE_REQUEST_TAKEN)
         try:
             async with memory.own.transaction() as connection:
                 changes, answer = await settle_requests.carry_out(connection, asked, self.clock.utc())
+                reached(CrashPoint.SETTLE_REQUEST_BEFORE_COMMIT)
         except (Transient, Fatal):
             raise
         except Exception as fault:
@@ -166,6 +168,7 @@ class TradeManager:
             async with memory.own.transaction() as connection:
                 answer = await settle_requests.refuse(connection, asked, said_of_a_fault(fault))
             changes = trade_store.NOTHING
+        reached(CrashPoint.SETTLE_REQUEST_COMMITTED)
         apply(memory.held, changes.written)
         log.warning(
             "settled by hand" if answer.accepted else "not settled by hand",

@@ -164,6 +164,7 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "identity_mode_check": ("identity", {"mode": "odd"}),
     "identity_only_row_check": ("identity", {"only_row": False}),
     "identity_tag_check": ("identity", {"tag": "ABCD1234"}),
+    "cash_agreement_only_row_check": ("cash_agreement", {"only_row": False}),
     "runs_settings_check": ("runs", {"settings": []}),
     "price_seconds_price_check": ("price_seconds", {"price": 0}),
     "trades_check": ("trades", {**ENDED, "closed_at": None}),

@@ -21,6 +21,8 @@ class Doing(StrEnum):
     """Exits are wanted at once, so that entries and exits follow each other."""
     HOLDING = "holding"
     """No exits: trades end by settlement."""
+    SETTLING = "settling"
+    """No exits, the venue settles late, and a person says how a market ended."""
     STOPPING = "stopping"
     """Asked to stop (SIGTERM) once an order has been placed."""
     STARTING = "starting"
@@ -133,6 +135,7 @@ OF_FEEDS = (
 )
 LOST = _request("lose_request", "orders")
 UNANSWERED = _request("lose_reply", "orders")
+SETTLES_LATE = _plain("delay_settlement", seconds=10.0, count=4)
 
 _INTENT = tuple(P(n) for n in (1, 2, 10, 11, 15))
 _EXIT = tuple(P(n) for n in (3, 4, 16, 20, 24))
@@ -141,6 +144,7 @@ _UNRESOLVED = (P.REQUEST_UNRESOLVED,)
 _OUTCOME = tuple(P(n) for n in range(50, 59))
 _FACT = tuple(P(n) for n in (60, 61, 62, 63, 67, 68, 69))
 _SETTLEMENT = tuple(P(n) for n in (64, 65, 70, 94, 95, 96))
+_BY_HAND = tuple(P(n) for n in (71, 72, 73))
 _ABSENCE = tuple(P(n) for n in (66, 92, 93))
 _HINT = tuple(P(n) for n in (80, 81, 82, 83))
 _READ = tuple(P(n) for n in (84, 85, 86, 87, 88, 89, 90, 97, 98, 99))
@@ -174,6 +178,7 @@ _SITUATIONS: tuple[
     ((P.LISTENING_ANEW,), Doing.TURNING_OVER, (), (2,), ON_SOCKETS[:1]),
     (_START, Doing.STARTING, (), ONCE, (*_EVERYWHERE[:1], *ON_ORDERS)),
     (_STOP, Doing.STOPPING, (), ONCE, (*_EVERYWHERE, *ON_ORDERS)),
+    (_BY_HAND, Doing.SETTLING, (SETTLES_LATE,), ONCE, (*_EVERYWHERE, *ON_READS)),
 )
 
 

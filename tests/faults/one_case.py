@@ -6,12 +6,15 @@ import signal
 import time
 import urllib.error
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import anyio
 
+from recio.db import settle_requests
 from recio.rules.account.lifecycle import UNPROVEN
 from recio.test_hooks.crash_points import CrashPoint
+from recio.units import Price, Ticker
 from tests.faults.arena import BOUNDS, Arena, DidNotHappen, until, until_true
 from tests.faults.cases import DATABASE_CUT, NOTHING, Case, Doing, Trouble, When
 from tests.faults.invariants import broken, endings, evidence
@@ -22,6 +25,9 @@ RESUMES_WITHIN = 60.0
 """What recio promises: after the fault ends, trading resumes or says why."""
 LASTING = {"delay_settlement", "correct_settlement", "lag_reads"}
 """Kinds that change what the exchange does from then on; nobody has to run into them."""
+VALUE = Price(3700)
+"""What a person says that one YES paid: never what the venue pays, whose later word corrects it."""
+_WAITS = "SELECT ticker FROM trades WHERE state = 'open' AND closes_at < $1 LIMIT 1"
 STOPS_WITHIN = 40.0
 MOST_STOPS = 4
 """How often in a row a stop may leave an unknown order to the start after it; more often is no accident."""
@@ -77,7 +83,7 @@ async def _lived_and_died(arena: Arena, case: Case, passing: int) -> str:
 async def _until_dead(arena: Arena, case: Case, crash_at: tuple[CrashPoint, int]) -> str:
     """Let the daemon live until it dies at the point; why it did not, or nothing."""
     end = time.monotonic() + REACHED_WITHIN
-    exits = case.doing is not Doing.HOLDING
+    exits = case.doing not in (Doing.HOLDING, Doing.SETTLING)
     arena.start(exits=exits, crash_at=crash_at)
     late = case.trouble if case.trouble.when is When.RUNNING else None
     asked = False
@@ -86,19 +92,34 @@ async def _until_dead(arena: Arena, case: Case, crash_at: tuple[CrashPoint, int]
         if code == -signal.SIGKILL and arena.crash_told():
             return "" if late is None else "the trouble came too late"
         if code is not None:
-            if asked:
+            if asked and case.doing is Doing.STOPPING:
                 return "it stopped without passing the point"
             # Whatever else ended it, a supervisor starts it again.
             arena.start(exits=exits, crash_at=crash_at)
         if late is not None and await arena.status() is not None:
             await _arm(arena, late)
             late = None
+        if case.doing is Doing.SETTLING and not asked and crash_at[0] is case.point:
+            asked = await _settle_by_hand(arena)
         if case.doing is Doing.STOPPING and not asked and "order pending" in arena.log_tail(10**7):
             arena.ask_to_stop()
             asked = True
         await anyio.sleep(0.05)
     await arena.kill()
     return "the point was not reached"
+
+
+async def _settle_by_hand(arena: Arena) -> bool:
+    """Ask for it where a trade waits for the end of its market; false while none does."""
+    status = await arena.status()
+    if status is None:
+        return False
+    async with arena.connection() as connection:
+        ticker = await connection.fetchval(_WAITS, datetime.fromisoformat(status["now"]))
+        if ticker is None:
+            return False
+        await settle_requests.ask(connection, Ticker(ticker), VALUE, "a case", "to see what comes of it")
+    return True
 
 
 async def _arm(arena: Arena, trouble: Trouble) -> None:
@@ -180,7 +201,7 @@ async def _unresolved(arena: Arena) -> bool:
 
 
 async def _proven(arena: Arena) -> bool:
-    """Every order has its proven end, the account was compared in this life, and every settlement is here."""
+    """Every order has its proven end, the account was compared in this life, and every settlement is here, by the venue's word."""
     if arena.ended() is not None:
         arena.start(exits=True, crash_at=None)
         return False
@@ -196,7 +217,8 @@ async def _proven(arena: Arena) -> bool:
             "SELECT count(*) FROM orders o WHERE filled <> (SELECT coalesce(sum(quantity), 0) FROM fills f"
             " WHERE f.venue_order_id = o.venue_order_id)"
         )
-    if open_orders or unfilled:
+        by_hand = await connection.fetchval("SELECT count(*) FROM settlements WHERE set_by <> ''")
+    if open_orders or unfilled or by_hand:
         return False
     return fills == len((await arena.admin("/admin/ledger"))["fills"])
 

@@ -293,6 +293,20 @@ def test_a_coin_without_a_good_source_calls_while_others_have_one():
     assert list(found(seen(prices=views))) == ["no price of ETH"]
 
 
+@pytest.mark.parametrize(("index", "calls"), [(SourceState.GOOD, True), (SourceState.DOWN, False)])
+def test_the_only_coin_calls_when_the_index_alone_carries_it_and_leaves_silence_to_the_failure_detector(
+    index: SourceState, calls: bool
+):
+    def source(name: str, state: SourceState) -> SourceView:
+        return SourceView(source=name, state=state, price=None, at=NOW, heard_at=NOW, note="")
+
+    views = (source("kraken", SourceState.SILENT), source("index", index))
+    alarms = found(seen(prices=Prices(by_symbol={"BTC": price()}, sources={"BTC": views})))
+    assert [each.sentence for each in alarms.values()] == (
+        ["no price source of BTC is good: its price is the settlement index alone"] if calls else []
+    )
+
+
 def rejected(event: str, gate: str, cycles: int = 100) -> RejectionCount:
     return RejectionCount(
         event=EventTicker(event),

@@ -22,6 +22,7 @@ from recio.rules.alerts import backups, disk, lanes
 from recio.rules.decision.guard import why_unguarded
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import bid_of, market_on
+from recio.rules.price.coin_price import INDEX
 from recio.settings.alerts import AlertsSection
 from recio.settings.config import Config, Mode
 from recio.settings.strategies import Stage
@@ -318,17 +319,29 @@ def _causes(seen: Seen) -> Iterator[Alarm]:
 
 
 def _coins(seen: Seen) -> Iterator[Alarm]:
-    """A coin of which no source is good while others are: the failure detector tells only of all of them."""
+    """A coin of which no source is good. Of all coins without any price the failure detector tells; while the settlement
+    index carries them nothing is blocked, and it tells of none."""
     sources = (seen.prices or Prices()).sources
-    dead = [symbol for symbol, views in sources.items() if views and not _any_good(views)]
-    for symbol in dead if len(dead) < len(sources) else ():
+    dead = [symbol for symbol, views in sources.items() if views and not _any_good(_of_exchanges(views))]
+    priceless = [symbol for symbol in dead if not _any_good(sources[symbol])]
+    for symbol in dead:
+        if symbol not in priceless:
+            sentence = f"no price source of {symbol} is good: its price is the settlement index alone"
+        elif len(priceless) < len(sources):
+            sentence = f"no source of {symbol} is good: its markets are not traded"
+        else:
+            continue
         yield Alarm(
             cause=f"no price of {symbol}",
             severity=Severity.WARNING,
-            sentence=f"no source of {symbol} is good: its markets are not traded",
+            sentence=sentence,
             resolution=f"Look at the page's Markets view and at [symbols.{symbol}]; {BY_ITSELF}",
             after=seen.config.alerts.after_seconds,
         )
+
+
+def _of_exchanges(views: Sequence[SourceView]) -> Sequence[SourceView]:
+    return [each for each in views if each.source != INDEX]
 
 
 def _any_good(views: Sequence[SourceView]) -> bool:
