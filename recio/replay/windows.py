@@ -41,6 +41,9 @@ class _Row(msgspec.Struct):
     ticker: Annotated[str, msgspec.Meta(min_length=1)]
     close_time: Annotated[datetime, msgspec.Meta(tz=True)]
     floor_strike: Decimal | None = None
+    cap_strike: Decimal | None = None
+    strike_type: StrikeType | None = None
+    """None: YES is a mean of at least floor_strike."""
     result: Literal["yes", "no", ""] | None = None
     settlement_value: Decimal | None = None
 
@@ -112,7 +115,7 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
         if row.ticker in known:
             raise BadRecording(f"{path} names {row.ticker} twice: keep one entry in `markets`")
         known.add(row.ticker)
-        for name in ("floor_strike", "settlement_value"):
+        for name in ("floor_strike", "cap_strike", "settlement_value"):
             value: Decimal | None = getattr(row, name)
             if value is not None and not is_price(value):
                 raise BadRecording(f"{path}: {name} {value} of {row.ticker} is not a positive price")
@@ -121,31 +124,36 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
 def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     row = rows[place]
     before = max((each.close_time for each in rows[:place] if each.close_time < row.close_time), default=None)
-    following = [each.floor_strike for each in rows if each.close_time - WINDOW == row.close_time]
+    following = [each for each in rows if each.close_time - WINDOW == row.close_time]
     alone = len(following) == sum(each.close_time == row.close_time for each in rows) == 1
+    is_next = alone and _series(following[0].ticker) == _series(row.ticker)
     opens = row.close_time - WINDOW
     market = _market(row, opens, symbol)
     return Window(
-        listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None),
+        listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None, cap_strike=None),
         open=market,
         strike_known_at=max(opens, before or opens) + STRIKE_AFTER,
         recorded_result=Side(row.result) if row.result else None,
         published_value=row.settlement_value,
-        # Only where one strike is set at each close is it the value that the window before settled on.
-        next_strike=following[0] if alone else None,
+        # Only where one strike is set at each close, of one series, is it the value that the window before settled on.
+        next_strike=following[0].floor_strike if is_next else None,
     )
+
+
+def _series(ticker: str) -> str:
+    return ticker.partition("-")[0]
 
 
 def _market(row: _Row, opens: datetime, symbol: str) -> Market:
     return Market(
         ticker=Ticker(row.ticker),
         event_ticker=EventTicker(row.ticker.rpartition("-")[0] or row.ticker),
-        series_ticker=row.ticker.partition("-")[0],
+        series_ticker=_series(row.ticker),
         symbol=symbol,
         exchange_index=EXCHANGE_INDEX,
-        strike_type=StrikeType.GREATER_OR_EQUAL,
+        strike_type=StrikeType.GREATER_OR_EQUAL if row.strike_type is None else row.strike_type,
         floor_strike=row.floor_strike,
-        cap_strike=None,
+        cap_strike=row.cap_strike,
         open_time=opens,
         close_time=row.close_time,
         status=MarketStatus.ACTIVE,

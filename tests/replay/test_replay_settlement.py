@@ -1,11 +1,15 @@
 """The mean of the spot stream stands in for a settlement value only where the stream covers the minute."""
 
+import json
 from decimal import Decimal
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from recio.messages.markets import StrikeType
 from recio.replay.spot import ProxyMinute, closing_minute
+from recio.replay.windows import Window, decisive, judge, read_windows
 from recio.rules.market.settlement import outcome, places_of, settlement_value
 from recio.units import Side
 
@@ -87,3 +91,37 @@ def test_xrp_just_below_its_strike_has_not_reached_it():
     value = settlement_value([Decimal("1.3580")] * 60, places_of(strike))
 
     assert outcome(value, StrikeType.GREATER_OR_EQUAL, strike, None) is Side.NO
+
+
+def described(folder: Path, *markets: dict[str, Any]) -> tuple[Window, ...]:
+    path = folder / "session.json"
+    path.write_text(json.dumps({"markets": markets}), encoding="utf-8")
+    return read_windows(path, "BTC")
+
+
+@pytest.mark.parametrize(
+    ("terms", "side"),
+    [
+        ({"floor_strike": 80_000}, Side.YES),
+        ({"floor_strike": 80_000, "cap_strike": 80_099.99, "strike_type": "between"}, Side.NO),
+        ({"floor_strike": 80_000, "cap_strike": 80_199.99, "strike_type": "between"}, Side.YES),
+        ({"floor_strike": 80_150, "strike_type": "greater"}, Side.NO),
+        ({"cap_strike": 80_200, "strike_type": "less"}, Side.YES),
+    ],
+)
+def test_a_recorded_market_settles_by_its_own_kind_of_strike(
+    tmp_path: Path, terms: dict[str, Any], side: Side
+):
+    row = {"ticker": "KXBTC-A-1", "close_time": "2026-05-13T14:00:00Z", "settlement_value": 80_150}
+    (window,) = described(tmp_path, row | terms)
+    assert decisive(window, judge("s", window, None)) is side
+    assert (window.listed.floor_strike, window.listed.cap_strike) == (None, None)
+
+
+def test_the_strike_of_another_series_settles_nothing(tmp_path: Path):
+    first = {"ticker": "KXBTC15M-A-00", "close_time": "2026-05-13T14:00:00Z", "floor_strike": 80_000}
+    following = {"close_time": "2026-05-13T14:15:00Z", "floor_strike": 80_100}
+    own, _ = described(tmp_path, first, following | {"ticker": "KXBTC15M-B-15"})
+    other, _ = described(tmp_path, first, following | {"ticker": "KXETH15M-B-15"})
+    assert decisive(own, judge("s", own, None)) is Side.YES
+    assert decisive(other, judge("s", other, None)) is None

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from recio import units
+from recio.exchange_sim.engine.fees import fill_fee, model_fee
 from recio.messages.markets import StrikeType
 from recio.rules.market.settlement import outcome, settlement_value
 from recio.rules.pricing.fees import max_fee, taker_fee
@@ -17,7 +18,7 @@ from recio.units import Price, Quantity, Side, UnitError
 
 @pytest.mark.parametrize(
     ("price", "quantity", "fee"),
-    [(5200, 100, 17_500), (9900, 100, 700), (5200, 1000, 174_800), (1, 1, 100), (5000, 0, 0)],
+    [(5200, 100, 17_500), (9900, 100, 700), (5200, 1000, 174_800), (1, 1, 99), (5000, 0, 0)],
 )
 def test_taker_fees_as_the_venue_charged_them(price: int, quantity: int, fee: int):
     assert taker_fee(Price(price), Quantity(quantity), Decimal(1)) == fee
@@ -29,6 +30,31 @@ def test_a_fee_is_the_same_from_both_sides_and_never_below_the_model(price: int,
     assert fee == taker_fee(units.complement(Price(price)), Quantity(quantity), Decimal(1))
     model = Decimal("0.07") * quantity * price * (10_000 - price) / 10_000
     assert model <= fee < model + 100
+
+
+@given(st.integers(1, 9999), st.integers(1, 100_000), st.sampled_from((1, -1)))
+def test_no_fill_costs_a_higher_fee_than_is_expected_of_it_not_even_parts_of_contracts(
+    price: int, quantity: int, sign: int
+):
+    """The venue takes what brings the balance to a whole $0.0001 with the fee, of a purchase and of a sale."""
+    venue = fill_fee(
+        revenue=sign * price * quantity, trade_fee=model_fee(price, quantity), accumulator=0
+    ).cost
+    assert venue <= taker_fee(Price(price), Quantity(quantity), Decimal(1))
+
+
+@given(st.lists(st.tuples(st.integers(100, 9900), st.integers(10, 5_000)), min_size=1, max_size=40))
+def test_no_order_costs_higher_fees_than_were_reserved_for_it_in_however_many_fills(
+    fills: list[tuple[int, int]],
+):
+    total = accumulator = 0
+    for price, quantity in fills:
+        fee = fill_fee(
+            revenue=-price * quantity, trade_fee=model_fee(price, quantity), accumulator=accumulator
+        )
+        total, accumulator = total + fee.cost, fee.accumulator
+    prices, whole = [price for price, _ in fills], sum(quantity for _, quantity in fills)
+    assert total <= max_fee(Price(min(prices)), Price(max(prices)), Quantity(whole), Decimal(1))
 
 
 def test_a_series_without_fees_costs_nothing():
