@@ -120,11 +120,13 @@ async def _read(
         place = folder / str(number)
         place.mkdir()
         try:
-            tables = await old_server.fetched(path, place)
+            tables, refused = await old_server.fetched(path, place)
         except BrokenSource as broken:
             reader.refuse(old_server.shown(path), str(broken))
             continue
-        if not tables:
+        for shown, why in refused:
+            reader.refuse(shown, why)
+        if not tables and not refused:
             reader.refuse(
                 old_server.shown(path), "it holds no table of the old system: give its database rec_io_db"
             )
