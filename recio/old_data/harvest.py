@@ -25,6 +25,8 @@ class SourceLine:
     layout: str
     stamp: str
     rows: int | None = None
+    bad: int = 0
+    """Rows that do not say what they must."""
     used: bool = False
     newest: str | None = None
 

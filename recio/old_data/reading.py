@@ -10,10 +10,11 @@ from recio.old_data import csv_files, folders, old_settings, records, sqlite_fil
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import Harvest, SourceLine, merge_into
 from recio.old_data.layouts import Kind, Layout, Unusable, layout_of
+from recio.old_data.packed import UNREADABLE, head_of
 from recio.old_data.price_log import PriceSpool, symbol_of
 from recio.old_data.records import BadRow
 from recio.old_data.sql_dump import Dump, is_dump
-from recio.old_data.tables import ENGINE, BrokenSource, OldTable
+from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger
 
 HOURS_BACK = 2
 """A log is read again from so long before its newest time: autumn's repeated hour must not hide rows."""
@@ -52,13 +53,15 @@ class Reader:
     def read(self, given: str) -> None:
         """One path of the command line."""
         path = Path(given)
-        if not path.exists():
-            self.refuse(given, "it does not exist: check the path")
+        try:
+            path.stat()
+        except (OSError, ValueError) as error:
+            self.refuse(given, _no_path(error))
             return
-        found = 0
-        for each in folders.candidates(path):
+        found, refused = 0, len(self.harvest.refused)
+        for each in folders.candidates(path, self.refuse):
             found += self._file(each, asked=each == path)
-        if path.is_dir() and not found:
+        if path.is_dir() and not found and len(self.harvest.refused) == refused:
             self.refuse(
                 given,
                 "it holds no data of the old system: give the REC.IO folder, its backend/data, or single files",
@@ -91,9 +94,7 @@ class Reader:
         if is_dump(path):
             self._dump(part, path)
             return
-        with path.open("rb") as file:
-            is_database = file.read(len(sqlite_files.MAGIC)) == sqlite_files.MAGIC
-        if not is_database:
+        if head_of(path, len(sqlite_files.MAGIC)) != sqlite_files.MAGIC:
             raise BrokenSource("it is none of SQLite file, plain SQL dump or CSV export: give one of these")
         self._sqlite(part, path)
 
@@ -105,12 +106,13 @@ class Reader:
             if part.unusable and not any(each.used for each in part.lines):
                 raise BrokenSource("; ".join(part.unusable))
             if not part.lines:
-                raise BrokenSource(self._stranger(part))
-        except (BrokenSource, OSError, UnicodeDecodeError) as error:
+                raise Stranger(self._stranger(part))
+        except (BrokenSource, Stranger, *UNREADABLE) as error:
             self.spool.back_to(spooled)
-            if asked or part.lines or part.unusable:
-                self.refuse(path, str(error))
-            return asked or bool(part.lines)
+            is_named = asked or bool(part.lines or part.unusable) or not isinstance(error, Stranger)
+            if is_named:
+                self.refuse(path, _told(error))
+            return is_named
         for why in part.unusable:
             self.refuse(path, why)
         self.harvest.sources += part.lines
@@ -234,6 +236,7 @@ class Reader:
             try:
                 _row_into(into, layout, row, line.table)
             except BadRow as bad:
+                line.bad += 1
                 shown = values.words(row.get("id") or row.get("trade_id")) or line.table
                 into.bad.append(
                     Disagreement(
@@ -272,6 +275,19 @@ def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str)
             into.settings |= old_settings.kept_of(row)
         case Kind.PRICES | Kind.LEFT:
             pass
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, BrokenSource | Stranger):
+        return str(error)
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"it cannot be read to its end ({said}): copy it again, or let this account read it"
+
+
+def _no_path(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "it does not exist: check the path"
+    return f"it cannot be looked at ({error}): check the path, and that this account may read it"
 
 
 def _looks_rounded(of: Harvest) -> bool:

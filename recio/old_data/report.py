@@ -33,8 +33,8 @@ class Report:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing could be imported: no source was of use."""
-        return not any(each.used and each.rows for each in self.harvest.sources)
+        """Nothing could be imported: no source was of use, or none of its rows."""
+        return not any(each.used and (each.rows or 0) > each.bad for each in self.harvest.sources)
 
 
 def rebuilt_with_disagreements(harvest: Harvest) -> Iterator[Told]:
