@@ -29,6 +29,8 @@ class SourceLine:
     """Rows that do not say what they must."""
     used: bool = False
     newest: str | None = None
+    user: str = ""
+    """Number of the old system's user that it is of; empty: it does not say."""
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from recio.old_data import csv_files, folders, old_settings, records, sqlite_files, values
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import Harvest, SourceLine, merge_into
-from recio.old_data.layouts import Kind, Layout, Unusable, layout_of
+from recio.old_data.layouts import Kind, Layout, Unusable, layout_of, user_of
 from recio.old_data.packed import UNREADABLE, head_of
 from recio.old_data.price_log import PriceSpool, symbol_of
 from recio.old_data.records import BadRow
@@ -34,7 +34,8 @@ class Seen:
 class Part:
     """What one file gives; joined to the harvest only when the file was read to its end."""
 
-    harvest: Harvest
+    by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
+    """By the user's number; under the empty one what does not say."""
     lines: list[SourceLine] = field(default_factory=list[SourceLine])
     unusable: list[str] = field(default_factory=list[str])
     layouts: dict[str, Layout | Unusable | None] = field(
@@ -49,6 +50,24 @@ class Reader:
     seen: dict[tuple[str, str], Seen]
     say: Say
     harvest: Harvest = field(default_factory=Harvest)
+    by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
+
+    def settle_on(self, user: str | None) -> None:
+        """Puts together what is of one user. Two accounts on one market would pay for each other's contracts."""
+        users = sorted(each for each, part in self.by_user.items() if each and not part.is_empty())
+        chosen = user if user is not None else next(iter(users), "")
+        for number, part in self.by_user.items():
+            if number in ("", chosen):
+                merge_into(self.harvest, part)
+        for line in self.harvest.sources:
+            if line.used and line.user not in ("", chosen):
+                line.used = False
+                self.refuse(
+                    f"{line.path} ({line.table})",
+                    f"it is of user {line.user}, another account than that of user {chosen}:"
+                    f" import it into a recio of its own with --user {line.user}",
+                )
+        self.by_user.clear()
 
     def read(self, given: str) -> None:
         """One path of the command line."""
@@ -99,7 +118,7 @@ class Reader:
         self._sqlite(part, path)
 
     def _guarded(self, path: str, work: Callable[[Part], None], *, asked: bool) -> bool:
-        part = Part(Harvest())
+        part = Part()
         spooled = self.spool.mark()
         try:
             work(part)
@@ -116,7 +135,8 @@ class Reader:
         for why in part.unusable:
             self.refuse(path, why)
         self.harvest.sources += part.lines
-        merge_into(self.harvest, part.harvest)
+        for user, harvest in part.by_user.items():
+            merge_into(self.by_user.setdefault(user, Harvest()), harvest)
         return True
 
     def _stranger(self, part: Part) -> str:
@@ -230,7 +250,9 @@ class Reader:
         mode: str | None,
     ) -> None:
         line.used = mode in (None, self.mode)
-        into = part.harvest if line.used else Harvest()
+        line.user = user_of(line.table, line.path)
+        own = part.by_user.setdefault(line.user, Harvest())
+        into = own if line.used else Harvest()
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             try:
@@ -246,7 +268,7 @@ class Reader:
         if layout.kind is Kind.TRADES and _looks_rounded(into):
             into.ledger = {key: replace(each, whole=False) for key, each in into.ledger.items()}
         if not line.used:
-            part.harvest.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
+            own.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
 
     def _settings_file(self, part: Part, path: Path) -> None:
         found = values.json_object(path.read_text(encoding="utf-8"))
@@ -257,8 +279,8 @@ class Reader:
             path=str(path), table=path.name, kind=layout.kind, layout=layout.name, stamp="", rows=1
         )
         part.lines.append(line)
-        line.used = True
-        _row_into(part.harvest, layout, found, path.name)
+        line.used, line.user = True, user_of("", line.path)
+        _row_into(part.by_user.setdefault(line.user, Harvest()), layout, found, path.name)
 
 
 def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str) -> None:

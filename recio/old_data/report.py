@@ -100,6 +100,22 @@ def as_json(report: Report) -> str:
     )
 
 
+def nothing_as_json(mode: str, refused: Sequence[tuple[str, str]]) -> str:
+    """The object of an import that did not come to its end."""
+    counts: dict[str, int] = dict.fromkeys(("fills", "orders", "settlements", "trades"), 0)
+    return as_json(
+        Report(
+            mode=mode,
+            kept=False,
+            harvest=Harvest(refused=[*refused]),
+            imported=counts | {"prices": 0},
+            totals=counts,
+            trades=(),
+            prices_seen=0,
+        )
+    )
+
+
 def _trade(trade: Trade) -> dict[str, Any]:
     row = trade.row
     return {

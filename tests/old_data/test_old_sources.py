@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,9 @@ from typing import Any
 import asyncpg
 import pytest
 
+from recio.commands import import_old
 from recio.db import old_server
+from recio.errors import BadConfig
 from recio.old_data import folders
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
@@ -183,6 +187,54 @@ def test_an_address_that_leads_nowhere_is_named_without_its_password(
     assert kept(report) == 2
     assert len(report["refused"]) == 1
     assert "SECRET" not in json.dumps(report) + "".join(capsys.readouterr())
+
+
+@pytest.mark.parametrize("user", ["0001", "0002"])
+def test_accounts_of_two_users_are_never_summed(tmp_path: Path, user: str):
+    for number, count in (("0001", 10), ("0002", 30)):
+        told = old.fill(int(number), "yes", count, 0.60)
+        path = (
+            tmp_path
+            / "backend"
+            / "data"
+            / "users"
+            / f"user_{number}"
+            / "accounts"
+            / "kalshi"
+            / "prod"
+            / "fills.db"
+        )
+        path.parent.mkdir(parents=True)
+        old.sqlite(path, "fills", old.FILLS, [told])
+    options = ("--dry-run", "--user", user) if user == "0002" else ("--dry-run",)
+    report = imported(tmp_path, options=options)
+    assert [each["quantity"] for each in report["trades"]] == ["10.00" if user == "0001" else "30.00"]
+    assert [f"user {user}:" in said for said in why(report)] == [True]
+
+
+def test_two_users_in_one_dump_are_told_apart_and_one_alone_needs_no_word(tmp_path: Path):
+    def block(number: str) -> str:
+        row = ROW.replace("f-1", f"f-{number}").replace(",", "\t")
+        return f"COPY users.fills_{number} ({HEADER}) FROM stdin;\n{row}\n\\.\n"
+
+    both, one = tmp_path / "both.sql", tmp_path / "one.sql"
+    both.write_text(BEGIN + block("0002") + block("0003") + END)
+    one.write_text(BEGIN + block("0003") + END)
+    assert (kept(imported(both)), len(imported(both)["refused"])) == (1, 1)
+    assert (kept(imported(one)), imported(one)["refused"]) == (1, [])
+
+
+@pytest.mark.parametrize("options", [("--mode", "live"), (), ("--mode", "prod", "--config", "/nowhere.toml")])
+def test_json_is_one_object_whatever_happens(
+    tmp_path: Path, options: Sequence[str], capsys: pytest.CaptureFixture[str]
+):
+    parser = argparse.ArgumentParser()
+    import_old.add_options("import", parser)
+    with pytest.raises(BadConfig) as refused:
+        import_old.run(parser.parse_args(["postgresql://u:SECRET@h/db", "--json", *options]))
+    said = capsys.readouterr().out
+    assert json.loads(said)["refused"] == [{"path": "postgresql://h/db", "why": str(refused.value)}]
+    assert "SECRET" not in said
 
 
 OLD_TABLES = """
