@@ -20,14 +20,15 @@ from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.pool import open_pool, starting_faults
 from recio.db.schema import ensure_schema, migrations, version_of
-from recio.errors import BadConfig, ExitCode
+from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.old_data import folders
 from recio.old_data.harvest import Harvest, merge_into, without_other_mode
 from recio.old_data.price_log import PriceSpool
 from recio.old_data.reading import Reader, Say, Seen
-from recio.old_data.report import Report, as_json, as_text, rebuilt_with_disagreements
+from recio.old_data.report import Report, as_json, as_text, nothing_as_json, rebuilt_with_disagreements
 from recio.old_data.tables import BrokenSource
 from recio.settings.config import Config
+from recio.supervisor import leading_fault
 
 NAME = "recio import"
 MODES = ("prod", "demo")
@@ -42,12 +43,35 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
         help="REC.IO folders, .db files, plain SQL dumps, CSV exports, postgresql:// addresses",
     )
     parser.add_argument("--mode", metavar="MODE", help="prod or demo: the Kalshi account that the data is of")
+    parser.add_argument(
+        "--user", metavar="NUMBER", help="of several users of the old system: 0001 (default: the lowest)"
+    )
     parser.add_argument("--dry-run", action="store_true", help="read and compare, touch no database of recio")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    try:
+        return _run(options)
+    except Exception as error:
+        if options.json:
+            print(_failed(options, leading_fault(error)))
+        raise
+
+
+def _failed(options: argparse.Namespace, fault: BaseException) -> str:
+    """One object whatever happens: whoever reads it need not look at the exit code first."""
+    said = (
+        str(fault)
+        if isinstance(fault, Fatal | Transient)
+        else f"a fault of recio itself ({type(fault).__name__})"
+    )
+    paths = [old_server.shown(each) if folders.is_server(each) else each for each in options.paths]
+    return nothing_as_json(str(options.mode), [(each, said) for each in paths or [""]])
+
+
+def _run(options: argparse.Namespace) -> ExitCode:
     if not options.paths:
         raise BadConfig(
             "recio import needs at least one PATH: a REC.IO folder, a .db file, a dump or a CSV export"
@@ -59,7 +83,12 @@ def run(options: argparse.Namespace) -> ExitCode:
         )
     config = None if options.dry_run and options.config is None else config_of(options.config)
     report = anyio.run(
-        imported_from, options.paths, options.mode, None if options.dry_run else config, _sayer()
+        imported_from,
+        options.paths,
+        options.mode,
+        None if options.dry_run else config,
+        _sayer(),
+        options.user,
     )
     print(as_json(report) if options.json else as_text(report))
     return ExitCode.DATA if report.is_empty else ExitCode.OK
@@ -75,18 +104,20 @@ def _sayer() -> Say:
     return say
 
 
-async def imported_from(paths: Sequence[str], mode: str, config: Config | None, say: Say) -> Report:
+async def imported_from(
+    paths: Sequence[str], mode: str, config: Config | None, say: Say, user: str | None = None
+) -> Report:
     """Without a config nothing is kept. Raises BadConfig, Fatal."""
     with tempfile.TemporaryDirectory(prefix="recio-import-") as name:
         folder = Path(name)
         if config is None:
-            return _dry(await _read(paths, mode, folder, {}, say))
+            return _dry(await _read(paths, mode, folder, {}, say, user))
         if _has_database(config):
             async with dsn_of(config) as dsn:
                 seen = await _seen(dsn, mode)
-                return await _keep(dsn, await _read(paths, mode, folder, seen, say), say)
+                return await _keep(dsn, await _read(paths, mode, folder, seen, say, user), say)
         # A database is made only for something to put into it.
-        reader = await _read(paths, mode, folder, {}, say)
+        reader = await _read(paths, mode, folder, {}, say, user)
         if reader.harvest.is_empty() and not reader.spool.count:
             return _dry(reader)
         async with _new_database(config) as dsn:
@@ -109,7 +140,12 @@ async def _new_database(config: Config) -> AsyncGenerator[str]:
 
 
 async def _read(
-    paths: Sequence[str], mode: str, folder: Path, seen: dict[tuple[str, str], Seen], say: Say
+    paths: Sequence[str],
+    mode: str,
+    folder: Path,
+    seen: dict[tuple[str, str], Seen],
+    say: Say,
+    user: str | None,
 ) -> Reader:
     reader = Reader(mode=mode, spool=PriceSpool(folder / "prices"), seen=seen, say=say)
     for number, path in enumerate(paths):
@@ -120,16 +156,19 @@ async def _read(
         place = folder / str(number)
         place.mkdir()
         try:
-            tables = await old_server.fetched(path, place)
+            tables, refused = await old_server.fetched(path, place)
         except BrokenSource as broken:
             reader.refuse(old_server.shown(path), str(broken))
             continue
-        if not tables:
+        for shown, why in refused:
+            reader.refuse(shown, why)
+        if not tables and not refused:
             reader.refuse(
                 old_server.shown(path), "it holds no table of the old system: give its database rec_io_db"
             )
         for table in tables:
             await anyio.to_thread.run_sync(reader.read_table, table)
+    reader.settle_on(user)
     without_other_mode(reader.harvest)
     return reader
 

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import csv
-import gzip
+import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO
 
+from recio.old_data.packed import UNREADABLE, opened
 from recio.old_data.sqlite_files import stamp_of
-from recio.old_data.tables import ENGINE, BrokenSource, OldTable
+from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger
 
+DELIMITERS = ",;\t|"
 LONGEST_FIELD = 4 * 1024 * 1024
 csv.field_size_limit(LONGEST_FIELD)
 
 
 def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> OldTable:
-    """The one table of the file, named after it. Raises BrokenSource."""
-    header = _header(path)
+    """The one table of the file, named after it. Raises BrokenSource, and Stranger where it has no header."""
+    header, delimiter = _header(path)
 
     def rows(_since: str | None) -> Iterator[Sequence[object]]:
         try:
             with _opened(path) as file:
-                lines = csv.reader(file, strict=True)
+                lines = csv.reader(file, strict=True, delimiter=delimiter)
                 next(lines)
                 for number, row in enumerate(lines, 2):
                     if not row:
@@ -33,7 +35,7 @@ def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> O
                             " edited; export it again"
                         )
                     yield row
-        except (csv.Error, OSError, EOFError, UnicodeDecodeError) as error:
+        except (csv.Error, *UNREADABLE) as error:
             raise BrokenSource(f"it cannot be read to its end ({error}): export it again") from error
 
     return OldTable(
@@ -47,21 +49,22 @@ def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> O
     )
 
 
-def _header(path: Path) -> list[str]:
+def _header(path: Path) -> tuple[list[str], str]:
+    """(lower-case names, what stands between them): the character that parts the first line into the most names."""
     try:
         with _opened(path) as file:
-            found = next(csv.reader(file), list[str]())
-    except (csv.Error, OSError, UnicodeDecodeError) as error:
+            line = file.readline(LONGEST_FIELD)
+        parted = {each: next(csv.reader([line], delimiter=each), list[str]()) for each in DELIMITERS}
+    except (csv.Error, *UNREADABLE) as error:
         raise BrokenSource(f"it is not a CSV export ({error}): leave it out") from error
-    names = [each.strip().lower() for each in found]
+    delimiter = max(DELIMITERS, key=lambda each: len(parted[each]))
+    names = [each.strip().lower() for each in parted[delimiter]]
     if len(names) < 2 or len(set(names)) != len(names):
-        raise BrokenSource(
+        raise Stranger(
             "its first line is not a header of column names: export it with one (COPY ... CSV HEADER)"
         )
-    return names
+    return names, delimiter
 
 
 def _opened(path: Path) -> IO[str]:
-    if path.name.lower().endswith(".gz"):
-        return gzip.open(path, "rt", encoding="utf-8-sig", newline="")
-    return path.open("r", encoding="utf-8-sig", newline="", buffering=1 << 20)
+    return io.TextIOWrapper(opened(path), encoding="utf-8-sig", newline="")

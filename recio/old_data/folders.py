@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 DATABASES = (".db", ".sqlite", ".sqlite3")
@@ -27,29 +28,59 @@ PASSED_BY = {
     "archives",
 }
 """Folders without trading data, or with keys."""
-SERVERS = ("postgresql://", "postgres://")
+OF_BOTH = {"backend", "users", "rec.io"}
+"""Folders of the old system above those of a mode: what stands above them says nothing of its account."""
+_ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+_KEYWORDS = re.compile(r"\b(?:host|hostaddr|dbname|user|password|service)\s*=", re.IGNORECASE)
 
 
 def is_server(given: str) -> bool:
-    return given.startswith(SERVERS)
+    """Whether it is written as an address of any kind: there may be a password in it, so it is never shown as it is."""
+    return bool(_ADDRESS.match(given) or _KEYWORDS.search(given)) and not os.path.lexists(given)
 
 
-def candidates(given: Path) -> Iterator[Path]:
+Refuse = Callable[[str, str], None]
+"""Of a path, and why it cannot be read."""
+
+
+def candidates(given: Path, refuse: Refuse) -> Iterator[Path]:
     """The file itself, or the files of a REC.IO folder that may hold data, in a stable order."""
     if not given.is_dir():
         yield given
         return
-    for folder, below, files in os.walk(given):
-        below[:] = sorted(each for each in below if each.lower() not in PASSED_BY)
-        for name in sorted(files):
+    for folder, files in _walk(given, refuse, set()):
+        for name in files:
             lower = name.lower()
+            if lower.startswith("._"):
+                continue  # what macOS keeps beside a file
             if lower.endswith(DATABASES + TEXTS) or lower in SETTINGS_FILES:
-                yield Path(folder) / name
+                yield folder / name
+
+
+def _walk(folder: Path, refuse: Refuse, entered: set[Path]) -> Iterator[tuple[Path, list[str]]]:
+    """Every folder once with its files, also where a link leads: data was moved to other disks."""
+    real = folder.resolve()
+    if any(each == real or real in each.parents for each in entered):
+        return  # been there; or a link up, to all of a disk
+    entered.add(real)
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError as error:
+        refuse(str(folder), f"the folder cannot be read ({error.strerror}): let this account read it")
+        return
+    below = [each for each in inside if each.is_dir()]
+    yield folder, [each.name for each in inside if each not in below]
+    for each in below:
+        if not {each.name.lower(), each.resolve().name.lower()} & PASSED_BY:
+            yield from _walk(each, refuse, entered)
 
 
 def mode_of(path: Path) -> str | None:
-    """prod or demo, where a folder of the path is called so."""
+    """prod or demo, where a folder within the old system's is called so, or one that holds no more than the file."""
     for part in reversed(path.parts[:-1]):
-        if part.lower() in ("prod", "demo"):
-            return part.lower()
+        lower = part.lower()
+        if lower in ("prod", "demo"):
+            return lower
+        if lower in OF_BOTH:
+            return None
     return None

@@ -25,8 +25,12 @@ class SourceLine:
     layout: str
     stamp: str
     rows: int | None = None
+    bad: int = 0
+    """Rows that do not say what they must."""
     used: bool = False
     newest: str | None = None
+    user: str = ""
+    """Number of the old system's user that it is of; empty: it does not say."""
 
 
 @dataclass(slots=True)

@@ -104,6 +104,16 @@ def layout_of(table: str, columns: Mapping[str, str]) -> Layout | Unusable | Non
     return None
 
 
+_OF_A_USER = re.compile(r"_(0\d{3})$")
+_FOLDER_OF_A_USER = re.compile(r"(?:^|/)user_(\d{4})/")
+
+
+def user_of(table: str, path: str) -> str:
+    """Which user of the old system a table is of, by its name or its folder: each had a Kalshi account of its own."""
+    found = _OF_A_USER.search(table) or _FOLDER_OF_A_USER.search(path)
+    return found[1] if found else ""
+
+
 def _shell(table: str) -> Unusable:
     return Unusable(
         why=f"table {table} has symbol, quantity, price and timestamp but neither ticker nor buy_price: it is the empty shell"

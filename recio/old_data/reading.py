@@ -9,11 +9,12 @@ from pathlib import Path
 from recio.old_data import csv_files, folders, old_settings, records, sqlite_files, values
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import Harvest, SourceLine, merge_into
-from recio.old_data.layouts import Kind, Layout, Unusable, layout_of
+from recio.old_data.layouts import Kind, Layout, Unusable, layout_of, user_of
+from recio.old_data.packed import UNREADABLE, head_of
 from recio.old_data.price_log import PriceSpool, symbol_of
 from recio.old_data.records import BadRow
 from recio.old_data.sql_dump import Dump, is_dump
-from recio.old_data.tables import ENGINE, BrokenSource, OldTable
+from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger
 
 HOURS_BACK = 2
 """A log is read again from so long before its newest time: autumn's repeated hour must not hide rows."""
@@ -33,7 +34,8 @@ class Seen:
 class Part:
     """What one file gives; joined to the harvest only when the file was read to its end."""
 
-    harvest: Harvest
+    by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
+    """By the user's number; under the empty one what does not say."""
     lines: list[SourceLine] = field(default_factory=list[SourceLine])
     unusable: list[str] = field(default_factory=list[str])
     layouts: dict[str, Layout | Unusable | None] = field(
@@ -48,17 +50,37 @@ class Reader:
     seen: dict[tuple[str, str], Seen]
     say: Say
     harvest: Harvest = field(default_factory=Harvest)
+    by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
+
+    def settle_on(self, user: str | None) -> None:
+        """Puts together what is of one user. Two accounts on one market would pay for each other's contracts."""
+        users = sorted(each for each, part in self.by_user.items() if each and not part.is_empty())
+        chosen = user if user is not None else next(iter(users), "")
+        for number, part in self.by_user.items():
+            if number in ("", chosen):
+                merge_into(self.harvest, part)
+        for line in self.harvest.sources:
+            if line.used and line.user not in ("", chosen):
+                line.used = False
+                self.refuse(
+                    f"{line.path} ({line.table})",
+                    f"it is of user {line.user}, another account than that of user {chosen}:"
+                    f" import it into a recio of its own with --user {line.user}",
+                )
+        self.by_user.clear()
 
     def read(self, given: str) -> None:
         """One path of the command line."""
         path = Path(given)
-        if not path.exists():
-            self.refuse(given, "it does not exist: check the path")
+        try:
+            path.stat()
+        except (OSError, ValueError) as error:
+            self.refuse(given, _no_path(error))
             return
-        found = 0
-        for each in folders.candidates(path):
+        found, refused = 0, len(self.harvest.refused)
+        for each in folders.candidates(path, self.refuse):
             found += self._file(each, asked=each == path)
-        if path.is_dir() and not found:
+        if path.is_dir() and not found and len(self.harvest.refused) == refused:
             self.refuse(
                 given,
                 "it holds no data of the old system: give the REC.IO folder, its backend/data, or single files",
@@ -91,30 +113,30 @@ class Reader:
         if is_dump(path):
             self._dump(part, path)
             return
-        with path.open("rb") as file:
-            is_database = file.read(len(sqlite_files.MAGIC)) == sqlite_files.MAGIC
-        if not is_database:
+        if head_of(path, len(sqlite_files.MAGIC)) != sqlite_files.MAGIC:
             raise BrokenSource("it is none of SQLite file, plain SQL dump or CSV export: give one of these")
         self._sqlite(part, path)
 
     def _guarded(self, path: str, work: Callable[[Part], None], *, asked: bool) -> bool:
-        part = Part(Harvest())
+        part = Part()
         spooled = self.spool.mark()
         try:
             work(part)
             if part.unusable and not any(each.used for each in part.lines):
                 raise BrokenSource("; ".join(part.unusable))
             if not part.lines:
-                raise BrokenSource(self._stranger(part))
-        except (BrokenSource, OSError, UnicodeDecodeError) as error:
+                raise Stranger(self._stranger(part))
+        except (BrokenSource, Stranger, *UNREADABLE) as error:
             self.spool.back_to(spooled)
-            if asked or part.lines or part.unusable:
-                self.refuse(path, str(error))
-            return asked or bool(part.lines)
+            is_named = asked or bool(part.lines or part.unusable) or not isinstance(error, Stranger)
+            if is_named:
+                self.refuse(path, _told(error))
+            return is_named
         for why in part.unusable:
             self.refuse(path, why)
         self.harvest.sources += part.lines
-        merge_into(self.harvest, part.harvest)
+        for user, harvest in part.by_user.items():
+            merge_into(self.by_user.setdefault(user, Harvest()), harvest)
         return True
 
     def _stranger(self, part: Part) -> str:
@@ -228,12 +250,15 @@ class Reader:
         mode: str | None,
     ) -> None:
         line.used = mode in (None, self.mode)
-        into = part.harvest if line.used else Harvest()
+        line.user = user_of(line.table, line.path)
+        own = part.by_user.setdefault(line.user, Harvest())
+        into = own if line.used else Harvest()
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             try:
                 _row_into(into, layout, row, line.table)
             except BadRow as bad:
+                line.bad += 1
                 shown = values.words(row.get("id") or row.get("trade_id")) or line.table
                 into.bad.append(
                     Disagreement(
@@ -243,7 +268,7 @@ class Reader:
         if layout.kind is Kind.TRADES and _looks_rounded(into):
             into.ledger = {key: replace(each, whole=False) for key, each in into.ledger.items()}
         if not line.used:
-            part.harvest.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
+            own.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
 
     def _settings_file(self, part: Part, path: Path) -> None:
         found = values.json_object(path.read_text(encoding="utf-8"))
@@ -254,8 +279,8 @@ class Reader:
             path=str(path), table=path.name, kind=layout.kind, layout=layout.name, stamp="", rows=1
         )
         part.lines.append(line)
-        line.used = True
-        _row_into(part.harvest, layout, found, path.name)
+        line.used, line.user = True, user_of("", line.path)
+        _row_into(part.by_user.setdefault(line.user, Harvest()), layout, found, path.name)
 
 
 def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str) -> None:
@@ -272,6 +297,19 @@ def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str)
             into.settings |= old_settings.kept_of(row)
         case Kind.PRICES | Kind.LEFT:
             pass
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, BrokenSource | Stranger):
+        return str(error)
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"it cannot be read to its end ({said}): copy it again, or let this account read it"
+
+
+def _no_path(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "it does not exist: check the path"
+    return f"it cannot be looked at ({error}): check the path, and that this account may read it"
 
 
 def _looks_rounded(of: Harvest) -> bool:

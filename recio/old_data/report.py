@@ -33,8 +33,8 @@ class Report:
 
     @property
     def is_empty(self) -> bool:
-        """Nothing could be imported: no source was of use."""
-        return not any(each.used and each.rows for each in self.harvest.sources)
+        """Nothing could be imported: no source was of use, or none of its rows."""
+        return not any(each.used and (each.rows or 0) > each.bad for each in self.harvest.sources)
 
 
 def rebuilt_with_disagreements(harvest: Harvest) -> Iterator[Told]:
@@ -97,6 +97,22 @@ def as_json(report: Report) -> str:
             "refused": [{"path": path, "why": why} for path, why in harvest.refused],
         },
         indent=2,
+    )
+
+
+def nothing_as_json(mode: str, refused: Sequence[tuple[str, str]]) -> str:
+    """The object of an import that did not come to its end."""
+    counts: dict[str, int] = dict.fromkeys(("fills", "orders", "settlements", "trades"), 0)
+    return as_json(
+        Report(
+            mode=mode,
+            kept=False,
+            harvest=Harvest(refused=[*refused]),
+            imported=counts | {"prices": 0},
+            totals=counts,
+            trades=(),
+            prices_seen=0,
+        )
     )
 
 

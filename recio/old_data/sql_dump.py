@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import re
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -10,14 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+from recio.old_data.packed import UNREADABLE, head_of, opened
 from recio.old_data.sqlite_files import stamp_of
 from recio.old_data.tables import ENGINE, BrokenSource
 
 CUSTOM_FORMAT = b"PGDMP"
-GZIP = b"\x1f\x8b"
 _CREATE = re.compile(r'^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?([\w."]+) \(', re.IGNORECASE)
 _COPY = re.compile(r'^COPY ([\w."]+)\s*(?:\((.*?)\))?\s+FROM stdin', re.IGNORECASE)
-_INSERT = re.compile(r'^INSERT INTO ([\w."]+)\s*(?:\((.*?)\))?\s*VALUES\s*', re.IGNORECASE)
+_INSERT = re.compile(
+    r'^INSERT INTO ([\w."]+)\s*(?:\((.*?)\))?\s*(?:OVERRIDING \w+ VALUE\s*)?VALUES\s*', re.IGNORECASE
+)
 _COLUMN = re.compile(r'^\s*"?(\w+)"?\s+([\w ]+)')
 NO_COLUMNS = {"constraint", "primary", "unique", "check", "foreign", "exclude", "like"}
 _ESCAPED = re.compile(r"\\(.)")
@@ -53,9 +54,9 @@ class Dump:
     def blocks(self, wanted: Wanted) -> Iterator[Block]:
         """Every block; the rows of tables that are not `wanted` are passed over quickly. Raises BrokenSource."""
         try:
-            with _opened(self.path) as file:
+            with opened(self.path) as file:
                 yield from self._blocks(file, wanted)
-        except (OSError, EOFError) as error:
+        except UNREADABLE as error:
             raise BrokenSource(
                 f"the dump cannot be read to its end ({error}): copy or make it again"
             ) from error
@@ -75,12 +76,18 @@ class Dump:
             elif raw[:6].upper() == b"CREATE":
                 self._declare(file, raw.decode("utf-8", "replace"))
             elif raw[:2] == b"--":
-                self.began = self.began or b"PostgreSQL database dump" in raw
-                self.finished = self.finished or b"PostgreSQL database dump complete" in raw
+                self._note(raw)
         if self.began and not self.finished:
             raise BrokenSource(
                 "the dump lacks its last line (PostgreSQL database dump complete): it is truncated; make it again"
             )
+
+    def _note(self, comment: bytes) -> None:
+        """A dump of a whole server holds several, each with its first and its last line."""
+        if b"PostgreSQL database dump complete" in comment:
+            self.finished = True
+        elif b"PostgreSQL database dump" in comment:
+            self.began, self.finished = True, False
 
     def _inserted(self, file: IO[bytes], raw: bytes, wanted: Wanted) -> Iterator[Block]:
         text = raw.decode("utf-8", "replace")
@@ -89,15 +96,11 @@ class Dump:
             return
         table = _name(found[1])
         columns = self._columns(table, found[2])
-        while text.count("'") % 2 or not text.rstrip().endswith(";"):
-            more = file.readline()
-            if not more:
-                raise BrokenSource(
-                    f"the dump ends within an INSERT INTO {found[1]}: it is truncated; make it again"
-                )
-            text += more.decode("utf-8", "replace")
-        rows = _tuples(text[found.end() :]) if wanted(table, columns) else []
-        yield Block(table, columns, iter(rows))
+        pieces = _pieces(file, found[1], text[found.end() :])
+        rows = (row for piece in pieces for row in _tuples(piece)) if wanted(table, columns) else iter(())
+        yield Block(table, columns, rows)
+        deque(rows, maxlen=0)
+        deque(pieces, maxlen=0)  # whatever was not asked for
 
     def _columns(self, table: str, written: str | None) -> dict[str, str]:
         declared = self.declared.get(table, {})
@@ -129,19 +132,11 @@ class Dump:
 
 def is_dump(path: Path) -> bool:
     """Whether a file reads like SQL. Raises BrokenSource for a dump in pg_dump's own formats."""
-    with path.open("rb") as file:
-        head = file.read(len(CUSTOM_FORMAT))
-    if head == CUSTOM_FORMAT:
+    if head_of(path, len(CUSTOM_FORMAT)) == CUSTOM_FORMAT:
         raise BrokenSource(
             "it is a dump in pg_dump's custom format: turn it into plain SQL with pg_restore --file=dump.sql FILE"
         )
     return path.name.lower().endswith((".sql", ".sql.gz", ".dump", ".pgsql"))
-
-
-def _opened(path: Path) -> IO[bytes]:
-    with path.open("rb") as file:
-        zipped = file.read(2) == GZIP
-    return gzip.open(path, "rb") if zipped else path.open("rb", buffering=1 << 20)  # type: ignore[return-value]
 
 
 def _name(written: str) -> str:
@@ -169,7 +164,7 @@ def _copied(file: IO[bytes], table: str, *, skip: bool) -> Iterator[Sequence[obj
         if raw == END or raw.rstrip(b"\r\n") == b"\\.":
             return
         if not skip:
-            text = raw.decode("utf-8", "replace").rstrip("\n")
+            text = raw.decode("utf-8", "replace").rstrip("\r\n")
             yield [_unescaped(each) for each in text.split("\t")]
     raise BrokenSource(f"the dump ends within the rows of {table}: it is truncated; make it again")
 
@@ -180,6 +175,23 @@ def _unescaped(text: str) -> str | None:
     if text == "\\N":
         return None
     return _ESCAPED.sub(lambda found: _MEANS.get(found[1], found[1]), text)
+
+
+def _pieces(file: IO[bytes], table: str, text: str) -> Iterator[str]:
+    """A VALUES list in pieces of whole rows, so that one of a hundred thousand rows costs no more than its longest."""
+    lines, inside = [text], text.count("'") % 2
+    while True:
+        end = lines[-1].rstrip()
+        if not inside and end.endswith((";", "),")):
+            yield "".join(lines)
+            if end.endswith(";"):
+                return
+            lines.clear()
+        more = file.readline()
+        if not more:
+            raise BrokenSource(f"the dump ends within an INSERT INTO {table}: it is truncated; make it again")
+        lines.append(more.decode("utf-8", "replace"))
+        inside = (inside + lines[-1].count("'")) % 2
 
 
 def _tuples(text: str) -> list[list[str | None]]:

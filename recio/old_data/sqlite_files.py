@@ -11,6 +11,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from urllib.parse import quote
 
+from recio.old_data.packed import require_file
 from recio.old_data.tables import ENGINE, BrokenSource, OldTable
 
 MAGIC = b"SQLite format 3\0"
@@ -24,8 +25,10 @@ HALF_DONE = ("fills", "orders", "settlements", "trades", "trades_0001", "fills_0
 
 
 @contextmanager
-def opened(path: Path) -> Generator[sqlite3.Connection]:
+def opened(given: Path) -> Generator[sqlite3.Connection]:
     """One consistent view of the file. Raises BrokenSource with what was found and what to do."""
+    require_file(given)
+    path = given.resolve()  # the log is beside the file, not beside a link to it
     _check_header(path)
     with _readable(path) as uri:
         try:
@@ -212,7 +215,8 @@ def _quoted(name: str) -> str:
 def stamp_of(path: Path) -> str:
     """Of the file and of the log beside it."""
     parts: list[str] = []
-    for each in (path, Path(f"{path}-wal")):
+    real = path.resolve()
+    for each in (real, Path(f"{real}-wal")):
         if each.exists():
             state = each.stat()
             parts.append(f"{state.st_size}:{state.st_mtime_ns}")

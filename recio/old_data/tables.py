@@ -13,6 +13,10 @@ class BrokenSource(Exception):
     """A source that cannot be read to its end. The message says what was found and what to do."""
 
 
+class Stranger(Exception):
+    """A source that can be read and is not of the old system."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OldTable:
     path: str

@@ -6,6 +6,7 @@ The old stores kept money as dollars in REAL, as cents in INTEGER and as text, a
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -20,9 +21,17 @@ MONEY_STEP = Decimal("0.000001")
 QUANTITY_STEP = Decimal("0.01")
 LARGEST = Decimal(10) ** 12
 """What is larger is no sum, count or time of this account."""
+DUST = Decimal("0.00000001")
+"""What floats leave behind a sum is smaller than this, and no money of this account is."""
 SIDES = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "t": "yes", "f": "no"}
-EARLIEST = 946_684_800
-"""Epoch seconds of the year 2000: a number below it is no moment of this account."""
+EARLIEST, LATEST = 946_684_800, 4_102_444_800
+"""Epoch seconds of the years 2000 and 2100: what is not between them is no moment of this account."""
+EPOCH = datetime.fromtimestamp(0, UTC)
+_DIGITS = re.compile(r"\d{9,19}(?:\.\d*)?")
+"""Seconds, or thousandths, millionths, billionths of one. Read as a date without dashes some of them are in the year 1751."""
+_OF_UTC = re.compile(r"\s*(?:UTC|GMT)$", re.IGNORECASE)
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_DECIMAL_COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
 
 Row = Mapping[str, Any]
 """One row by the lower-case names of its columns."""
@@ -36,17 +45,35 @@ class Moment(NamedTuple):
 
 
 def number(value: object) -> Decimal | None:
-    """A number of any of the old types, '$1,250', '+3' and '7%' among them; None for what is none."""
+    """A number of any of the old types, '$1,250', '12,50', '+3' and '7%' among them; None for what is none."""
     if isinstance(value, bool):
         return Decimal(int(value))
-    text = (repr(value) if isinstance(value, float) else str(value)).strip()
+    text = repr(value) if isinstance(value, float) else words(value)
     if text.lower() in NOTHING:
         return None
     try:
-        found = Decimal(text.replace("$", "").replace(",", "").rstrip("%").lstrip("+"))
+        found = Decimal(_with_a_point(text.replace("$", "").rstrip("%").lstrip("+")))
     except InvalidOperation:
         return None
-    return found if found.is_finite() and abs(found) < LARGEST else None
+    if not found.is_finite() or abs(found) >= LARGEST:
+        return None
+    return _without_dust(found) if isinstance(value, float) or len(text) > len("0.00000001") else found
+
+
+def _with_a_point(text: str) -> str:
+    """A comma that cannot stand between thousands is the decimal point of half the world. One that can stands there."""
+    sign, amount = ("-", text[1:]) if text.startswith("-") else ("", text)
+    if "," not in amount:
+        return text
+    if _THOUSANDS.fullmatch(amount):
+        return sign + amount.replace(",", "")
+    return sign + amount.replace(".", "").replace(",", ".") if _DECIMAL_COMMA.fullmatch(amount) else text
+
+
+def _without_dust(found: Decimal) -> Decimal:
+    """1.0000000000000002 is one, and 0.96499999999999997 is 0.965."""
+    near = found.quantize(DUST)
+    return near if near != found and abs(near - found) < DUST / 100 else found
 
 
 def quantity(value: object) -> Decimal | None:
@@ -64,7 +91,8 @@ def price(value: object) -> Decimal | None:
         found /= 10_000
     elif found >= 1:
         found /= 100
-    return found.quantize(PRICE_STEP)
+    told = found.quantize(PRICE_STEP)
+    return told if 0 < told < 1 else None
 
 
 def dollars(value: object) -> Decimal | None:
@@ -86,8 +114,14 @@ def truth(value: object) -> bool:
 
 
 def words(value: object) -> str:
-    """A text; empty for nothing."""
+    """A text; empty for nothing. What no UTF-8 can hold, and the zero byte, become a question mark."""
+    if isinstance(value, bytes):
+        value = value.decode("utf-8", "replace")
     text = "" if value is None else str(value).strip()
+    if not text.isascii():
+        text = text.encode("utf-8", "replace").decode("utf-8")
+    if "\0" in text:
+        text = text.replace("\0", "?")
     return "" if text.lower() in NOTHING else text
 
 
@@ -121,21 +155,28 @@ def moment(value: object) -> Moment | None:
     text = words(value)
     if not text:
         return None
+    if _DIGITS.fullmatch(text):
+        return _of_epoch(Decimal(text))
     try:
-        return _aware(datetime.fromisoformat(text))
+        return _aware(datetime.fromisoformat(_OF_UTC.sub("Z", text)))
     except ValueError:
         pass
     found = number(text)
-    if found is None or found < EARLIEST:
+    return None if found is None else _of_epoch(found)
+
+
+def _of_epoch(found: Decimal) -> Moment | None:
+    for _ in range(3):
+        if found > LATEST:
+            found /= 1000
+    if not EARLIEST <= found <= LATEST:
         return None
-    while found > 100_000_000_000:
-        found /= 1000
-    return Moment(
-        datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(found * 1_000_000)), doubtful=False
-    )
+    return Moment(EPOCH + timedelta(microseconds=int(found * 1_000_000)), doubtful=False)
 
 
-def _aware(at: datetime) -> Moment:
+def _aware(at: datetime) -> Moment | None:
+    if not 2000 <= at.year < 2100:
+        return None
     if at.tzinfo is not None:
         return Moment(at.astimezone(UTC), doubtful=False)
     there = at.replace(tzinfo=NEW_YORK, fold=0)

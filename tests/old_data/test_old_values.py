@@ -1,0 +1,73 @@
+"""What one old value means: a moment, a number, a price; whatever way it was written, and whatever floats left behind."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+import pytest
+
+from recio.old_data import values
+
+AT = datetime(2025, 6, 28, 14, 28, 21, 15_000, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        1751120901015,
+        "1751120901015",
+        1751120901.015,
+        "1751120901015000",
+        "1751120901015000000",
+        "2025-06-28T14:28:21.015Z",
+        "2025-06-28 14:28:21.015+00",
+        "2025-06-28 14:28:21.015 UTC",
+        "2025-06-28T10:28:21.015",
+        b"2025-06-28T14:28:21.015Z",
+    ],
+)
+def test_a_moment_is_the_same_in_every_writing(written: object):
+    found = values.moment(written)
+    assert found is not None
+    assert (found.at, found.doubtful) == (AT, False)
+
+
+@pytest.mark.parametrize("written", ["9999-12-31T23:59:59", "0001-01-01", "1751-12-09", 12, "infinity"])
+def test_what_is_no_moment_of_this_account_is_none(written: object):
+    assert values.moment(written) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "is_number"),
+    [
+        ("12,50", "12.50"),
+        ("0,965", "0.965"),
+        ("1.234,56", "1234.56"),
+        ("-12,50", "-12.50"),
+        ("$117,500", "117500"),
+        ("1,234,567.89", "1234567.89"),
+        (b"0.96", "0.96"),
+        (1.0000000000000002, "1"),
+        (27.000000000000004, "27"),
+        (0.1 + 0.2, "0.3"),
+        ("0.30000000000000004", "0.3"),
+        (0.000123, "0.000123"),
+    ],
+)
+def test_a_number_is_what_was_meant(written: object, is_number: str):
+    assert values.number(written) == Decimal(is_number)
+
+
+@pytest.mark.parametrize("written", ["1,2,3", "12,5,0", "1,23.4"])
+def test_commas_without_a_meaning_make_no_number(written: str):
+    assert values.number(written) is None
+
+
+@pytest.mark.parametrize("written", [0.9999999, 0.00001, -0.5, 10_000])
+def test_a_contract_costs_more_than_nothing_and_less_than_a_dollar(written: float):
+    assert values.price(written) is None
+
+
+def test_a_text_can_be_stored():
+    assert values.words("a\0b\udce4") == "a?b?"
