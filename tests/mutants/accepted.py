@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-ACCEPTED: dict[str, str] = {}
+ACCEPTED: dict[str, str] = {
+    "contract_terms.py: QUOTED = 120": "how much of the venue's words a refusal quotes",
+    "market_board.py: return Decimal(-1) if market.cap_strike is None else market.cap_strike / 2 [1 -> 2]": (
+        "any figure below every strike puts it first"
+    ),
+}
 """A part of a break's name: why nobody need notice it."""
 
 

@@ -25,6 +25,7 @@ from recio.rules.alerts.sending import is_quiet, wait_after, why_not_yet
 from recio.rules.decision.strategy import Strategy
 from recio.settings.alerts import AlertsSection
 from recio.settings.config import Config
+from recio.settings.trading import ExitSection
 from recio.units import EventTicker, Money, Quantity
 from tests.builders import NOW, TICKER, account, board, open_trades, order, price, trade
 from tests.builders import prices as some_prices
@@ -345,3 +346,12 @@ def test_quiet_hours_begin_with_their_first_minute_and_are_over_with_their_last(
     assert is_quiet(end - timedelta(seconds=1), settings)
     assert not is_quiet(end, settings)
     assert not is_quiet(begin - timedelta(seconds=1), settings)
+
+
+def test_a_position_whose_own_strategy_sells_nothing_is_called_out_as_without_a_stop():
+    off = Strategy(exit=ExitSection(enabled=False))
+    held = open_trades(trades=(trade(),))
+    assert "blind stops" not in found(seen(trades=held))
+    alarm = found(seen(trades=held, strategies=(off,)))["blind stops"]
+    assert "exits are switched off in the config" in alarm.sentence
+    assert "blind stops" not in found(seen(trades=held, strategies=()))
