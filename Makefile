@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards model evidence every-session realism soak windows
+.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -119,6 +119,18 @@ STEPS ?= 200000
 SEED ?= 1
 model: .venv/developer
 	RECIO_MODEL_STEPS=$(STEPS) RECIO_MODEL_SEED=$(SEED) $(BIN)/python -m pytest tests/model -q -s
+
+# Four laws of trading over a million drawn cases; ten minutes of one core. CASES_OF_LAWS=20000 is what the suite draws.
+CASES_OF_LAWS ?= 1000000
+properties: .venv/developer
+	$(BIN)/python -m tests.rules.laws --cases $(CASES_OF_LAWS) --report properties.json
+
+# Breaks rules, the order path and the schema in one small place after another; a test must notice each. Hours; EACH=50 draws
+# so many of each area by SEED, and BREAKS=word only those whose file or name holds it.
+EACH ?= 0
+BREAKS ?=
+mutants: .venv/developer
+	$(BIN)/python -m tests.mutants.run --each $(EACH) --seed $(SEED) --only "$(BREAKS)" --far $(if $(BREAKS),,--report mutants)
 
 # The daemon lives through every recorded session in RECIO_DATA, killed in the middle, and its decisions are made again.
 every-session: .venv/developer

@@ -31,7 +31,9 @@ class Bell:
         self._sleeper: asyncio.Future[None] | None = None
         self._until = 0.0
         """When the sleeper wakes by itself, in the event loop's time."""
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: asyncio.Handle | None = None
+        """uvloop's handle of a moment that has come already cannot say when it is."""
+        self._timer_at = 0.0
 
     def ring(self) -> None:
         self._rung = True
@@ -44,7 +46,7 @@ class Bell:
             loop = asyncio.get_running_loop()
             self._sleeper = loop.create_future()
             self._until = loop.time() + max(0.0, seconds)
-            if self._timer is None or self._timer.when() > self._until:
+            if self._timer is None or self._timer_at > self._until:
                 self._set_timer(loop)
             try:
                 await self._sleeper
@@ -56,7 +58,7 @@ class Bell:
 
     def _set_timer(self, loop: asyncio.AbstractEventLoop) -> None:
         self.stop_timer()
-        self._timer = loop.call_at(self._until, self._time_is_up, loop)
+        self._timer, self._timer_at = loop.call_at(self._until, self._time_is_up, loop), self._until
 
     def _time_is_up(self, loop: asyncio.AbstractEventLoop) -> None:
         """A timer outlives the waits that a ring ended: to set one for each message cost more than this look."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from typing import Any, cast
 
 import anyio
 import anyio.lowlevel
@@ -81,3 +82,32 @@ async def test_a_bell_that_nobody_hears_any_more_leaves_no_timer_behind():
     handles = [each for each in gc.get_objects() if isinstance(each, asyncio.TimerHandle)]
     in_half_an_hour = asyncio.get_running_loop().time() + 1800
     assert not [each for each in handles if each.when() > in_half_an_hour and not each.cancelled()]
+
+
+class Stalled(asyncio.SelectorEventLoop):
+    """Stands still for longer than a timer was asked for: as uvloop does, it then gives a handle that cannot say when it is."""
+
+    def __init__(self, bell: Bell) -> None:
+        super().__init__()
+        self.bell, self.asked = bell, 0
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Any = None) -> asyncio.TimerHandle:
+        self.asked += callback == self.bell._time_is_up
+        if callback != self.bell._time_is_up or self.asked != 2:
+            return super().call_at(when, callback, *args, context=context)
+        self.bell.ring()
+        return cast("asyncio.TimerHandle", self.call_soon(callback, *args, context=context))
+
+
+def test_a_machine_that_stood_still_past_the_end_of_a_wait_breaks_no_wait_after_it():
+    bell = Bell()
+
+    async def waits() -> None:
+        asyncio.get_running_loop().call_soon(bell.ring)
+        await bell.wait(0.02)
+        await bell.wait(60)
+        with anyio.fail_after(3):
+            await bell.wait(0.02)
+
+    with asyncio.Runner(loop_factory=lambda: Stalled(bell)) as runner:
+        runner.run(waits())

@@ -104,6 +104,27 @@ def _sessions_row(report: Report) -> str:
     )
 
 
+def _properties_row(report: Report) -> str:
+    telling = sum(report["telling"].values())
+    return (
+        f"| four laws of trading over drawn cases | {report['cases']:,} cases, {telling:,} of them telling, seeds from"
+        f" {report['first_seed']:,} | {len(report['broken'])} | {report['commit']} | `{COMMANDS['properties']}` |"
+    )
+
+
+def _mutants_row(report: Report) -> str:
+    areas = "; ".join(
+        f"{name}: {each['noticed']:,} of {each['tried']:,} noticed ({each['share']:.1%})"
+        for name, each in report["areas"].items()
+    )
+    unseen = sum(len(each["unseen"]) for each in report["areas"].values())
+    commits = ", ".join(sorted({each["commit"] for each in report["areas"].values()}))
+    return (
+        f"| the program broken in one small place after another, drawn by seed | {areas} | {unseen} unseen |"
+        f" {commits} | `{COMMANDS['mutants']}` |"
+    )
+
+
 ROWS = {
     "fault-grid": _grid_row,
     "random-kills": _kills_row,
@@ -111,6 +132,8 @@ ROWS = {
     "read-faults": _reads_row,
     "model": _model_row,
     "guards": _guards_row,
+    "properties": _properties_row,
+    "mutants": _mutants_row,
     "every-session": _sessions_row,
 }
 COMMANDS = {name: f"make {name}" for name in ROWS}

@@ -23,10 +23,11 @@ from recio.rules.alerts import disk, lanes
 from recio.rules.alerts.alarms import Remembered, Seen, alarms, database_away, remember
 from recio.rules.alerts.follow import ENDS_AFTER, Step, follow
 from recio.rules.alerts.news import of_trades, states, summary, summary_due
-from recio.rules.alerts.sending import is_quiet, why_not_yet
+from recio.rules.alerts.sending import is_quiet, wait_after, why_not_yet
 from recio.rules.decision.strategy import Strategy
 from recio.settings.alerts import AlertsSection
 from recio.settings.config import Config, parse
+from recio.settings.trading import ExitSection
 from recio.units import EventTicker, Money, Quantity
 from tests.builders import NOW, TICKER, account, board, open_trades, order, price, trade
 from tests.builders import prices as some_prices
@@ -404,3 +405,30 @@ def test_each_trade_is_told_when_it_begins_and_when_it_ends():
     assert list(of_trades(states(begun), begun)) == []
     assert list(of_trades(states(begun), over)) == [f"trade 1 on {TICKER} ended by exit: +$0.63 after fees"]
     assert list(of_trades(states(over), over)) == []
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"), [(0, 5), (1, 5), (2, 10), (3, 20), (8, 640), (9, 900), (1_000, 900)]
+)
+def test_each_failed_attempt_waits_twice_as_long_up_to_a_quarter_of_an_hour(attempts: int, seconds: float):
+    assert wait_after(attempts) == seconds
+
+
+@pytest.mark.parametrize("hours", ["12:00-13:00", "22:00-13:00"])
+def test_quiet_hours_begin_with_their_first_minute_and_are_over_with_their_last(hours: str):
+    settings = AlertsSection.model_validate({"quiet_hours": hours, "time_zone": "UTC"})
+    end = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
+    begin = end.replace(hour=int(hours[:2]))
+    assert is_quiet(begin, settings)
+    assert is_quiet(end - timedelta(seconds=1), settings)
+    assert not is_quiet(end, settings)
+    assert not is_quiet(begin - timedelta(seconds=1), settings)
+
+
+def test_a_position_whose_own_strategy_sells_nothing_is_called_out_as_without_a_stop():
+    off = Strategy(exit=ExitSection(enabled=False))
+    held = open_trades(trades=(trade(),))
+    assert "blind stops" not in found(seen(trades=held))
+    alarm = found(seen(trades=held, strategies=(off,)))["blind stops"]
+    assert "exits are switched off in the config" in alarm.sentence
+    assert "blind stops" not in found(seen(trades=held, strategies=()))

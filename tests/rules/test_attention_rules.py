@@ -202,3 +202,13 @@ def _inputs(reader: Reader) -> entry.EntryInputs:
 
 def _decided(reader: Reader, tickers) -> OpenIntent | entry.Waits:
     return entry.decide_on(_inputs(reader), tickers, SETTINGS, NOW)
+
+
+@pytest.mark.parametrize(("seconds", "asks"), [(0.5, False), (0.6, True)])
+def test_a_price_confirmed_within_half_a_second_was_not_old_in_between(
+    reader: Reader, seconds: float, asks: bool
+):
+    eth = BOTH.by_symbol["ETH"]
+    reader.look(prices=Prices(by_symbol={"BTC": price(age=2.0), "ETH": eth}))
+    again = Prices(by_symbol={"BTC": price(age=2.0 - seconds), "ETH": eth})
+    assert reader.look(prices=again) == (tuple(LADDER) if asks else ())

@@ -59,3 +59,8 @@ def test_moves_between_the_two_looks_neither_hide_a_turned_side_nor_make_one():
         assert likeness(ours, rest) is Likeness.AGREES
         if turned(rest) != rest:
             assert likeness(turned(ours), rest) is not Likeness.AGREES
+
+
+def test_half_of_the_levels_is_enough_to_agree_and_one_less_is_not():
+    assert likeness(levels(10, 11, 12, 13), levels(10, 11, 22, 23)) is Likeness.AGREES
+    assert likeness(levels(10, 11, 12, 13), levels(10, 21, 22, 23)) is Likeness.DIFFERS

@@ -208,3 +208,22 @@ def test_whoever_saw_less_is_never_surer(lost: set[int], also: int, seed: int):
     more, less = (known(seen(10, level, traded=each)) for each in (some, fewer))
     assert less.bridged >= more.bridged - 1e-6
     assert less.error >= more.error - 1e-9
+
+
+@pytest.mark.parametrize(("by_index", "to_come"), [(True, 29), (False, 30)])
+def test_a_price_of_an_exchange_is_that_of_the_end_of_its_second_and_a_print_that_of_its_beginning(
+    by_index: bool, to_come: int
+):
+    """Half a minute before the close the index has made one print more."""
+    view = seen(30, by_index=by_index, traded=flat(30, LEVEL - 60), prints=flat(30, LEVEL - 60))
+    expected = ((60 - to_come) * (LEVEL - 60) + to_come * LEVEL) / 60
+    assert known(view).expected == pytest.approx(expected, abs=1.01)
+
+
+def test_prints_that_the_venues_mean_counts_are_made_however_old_the_price_is():
+    """The price is of 40 seconds before the close, the venue's mean of 30."""
+    final = FinalMinute(closes_at=T, until=T - 30, count=30, mean=Decimal(99_000))
+    view = seen(40, by_index=True, prints=flat(40), final=final)
+    later = closing_minute(view, T, SIGMA, T - 30.0)
+    # The first of the sixty is not in the venue's mean, and its print was heard.
+    assert later.expected == pytest.approx((30 * 99_000 + 30 * LEVEL) / 60, abs=3)

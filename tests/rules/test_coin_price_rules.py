@@ -263,3 +263,10 @@ def test_of_two_prints_within_one_second_the_later_is_that_seconds():
     assert view is not None
     second = int(at(40).timestamp())
     assert [value for each, value in view.prints if each == second] == [Decimal(84_200)]
+
+
+def test_the_peaks_of_momentum_belong_to_the_minutes_of_their_seconds():
+    kept = CoinMemory(PriceMemory(warmup_seconds=30))
+    first = int(NOW.timestamp())
+    kept.recall((first + second, Decimal(84_000 + second)) for second in range(60 * 6))
+    assert [minute for minute, _ in kept.peaks] == [first // 60 + 4, first // 60 + 5]

@@ -197,3 +197,9 @@ def test_a_board_on_which_no_market_trades_is_no_fault(status: MarketStatus):
     """Between two windows there is nothing to have a book of."""
     over = changed(view(market(status=status)), book=None, why_no_book="not subscribed")
     assert conditions(replace(HEALTHY, board=board(over, heard_at=NOW)), Config()) == ()
+
+
+def test_a_price_is_silent_after_its_limit_and_not_at_it():
+    limit = Config().prices.idle_timeout_seconds
+    assert conditions(replace(HEALTHY, prices=prices(price(age=limit))), Config()) == ()
+    assert conditions(replace(HEALTHY, prices=prices(price(age=limit + 0.01))), Config()) != ()

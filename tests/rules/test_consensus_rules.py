@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from recio.messages.prices import SourceState
 from recio.rules.price.consensus import Anchor, Consensus, Panel, agree, carried, hears
-from recio.rules.price.price_error import usually_off
+from recio.rules.price.price_error import apart_of, usually_off
 from recio.rules.price.price_sources import (
     FAR,
     Basis,
@@ -470,3 +470,9 @@ def test_one_wild_source_never_moves_the_price_out_of_the_range_of_the_others(
     assert found.price is not None
     assert found.unreliable == ""
     assert min(prices) <= found.price <= max(prices)
+
+
+def test_how_far_the_sources_are_apart_is_half_of_what_two_differ_by_and_what_most_of_more_stay_within():
+    assert apart_of([Decimal(99_990), Decimal(100_010)]) == pytest.approx(0.0001)
+    assert apart_of([Decimal(99_990), Decimal(100_000), Decimal(100_500)]) == pytest.approx(0.0001)
+    assert apart_of([Decimal(100_000)]) == 0.0

@@ -18,7 +18,14 @@ from recio.units import Price, Quantity, Side, UnitError
 
 @pytest.mark.parametrize(
     ("price", "quantity", "fee"),
-    [(5200, 100, 17_500), (9900, 100, 700), (5200, 1000, 174_800), (1, 1, 99), (5000, 0, 0)],
+    [
+        (5200, 100, 17_500),
+        (9900, 100, 700),
+        (5200, 1000, 174_800),
+        (1, 1, 99),
+        (5000, 0, 0),
+        (4700, 160, 27_900),  # of 27,899.20
+    ],
 )
 def test_taker_fees_as_the_venue_charged_them(price: int, quantity: int, fee: int):
     assert taker_fee(Price(price), Quantity(quantity), Decimal(1)) == fee

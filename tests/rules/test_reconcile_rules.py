@@ -71,6 +71,7 @@ def test_a_position_that_only_one_side_knows_differs():
 def test_an_order_in_motion_or_a_closed_market_explains_a_difference():
     assert compare({}, [trade()], frozenset({TICKER}), NOW) == ()
     assert compare({}, [trade(closes_at=NOW)], frozenset(), NOW) == ()
+    assert compare({TICKER: Quantity(1000)}, [trade(closes_at=NOW)], frozenset(), NOW) == ()
 
 
 def ledger(yes: int = 0, no: int = 0, external: int = 0, *, is_settled: bool = False) -> MarketLedger:

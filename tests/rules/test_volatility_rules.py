@@ -128,3 +128,11 @@ def test_the_last_five_minutes_carry_a_fifth_and_the_last_half_hour_four_fifths(
     five, thirty = squares[-300:], squares[-1_800:]
     variance = 0.2 * sum(five) / len(five) + 0.8 * sum(thirty) / len(thirty)
     assert memory.volatility() == pytest.approx(math.sqrt(variance / 10), rel=1e-4)
+
+
+@pytest.mark.parametrize(("seconds", "speaks"), [(30, False), (31, True)])
+def test_a_horizon_speaks_from_twenty_steps_on(seconds: int, speaks: bool):
+    memory = PriceMemory(warmup_seconds=1)
+    for second in range(seconds):
+        memory.remember(second, Decimal(84_000 + second))
+    assert (memory.volatility() is not None) is speaks

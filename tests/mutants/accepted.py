@@ -1,0 +1,16 @@
+"""Breaks that change nothing that anybody promises, each with the reason; everything else must be noticed."""
+
+from __future__ import annotations
+
+ACCEPTED: dict[str, str] = {
+    "contract_terms.py: QUOTED = 120": "how much of the venue's words a refusal quotes",
+    "market_board.py: return Decimal(-1) if market.cap_strike is None else market.cap_strike / 2 [1 -> 2]": (
+        "any figure below every strike puts it first"
+    ),
+}
+"""A part of a break's name: why nobody need notice it."""
+
+
+def why_accepted(name: str) -> str:
+    """The reason, or nothing."""
+    return next((why for part, why in ACCEPTED.items() if part in name), "")

@@ -1,0 +1,380 @@
+"""`make mutants`: breaks the program in one small place after another and counts which breaks a test notices; never touches the tree.
+
+A break lives in a process of its own, which is forked for it and loads the broken module in the place of the whole one.
+SEED and MUTANTS choose so many of each area; ONLY=word those whose file or name holds it. The report is docs/proof/mutants.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.abc
+import importlib.machinery
+import inspect
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import CodeType
+from typing import Any, TypeVar
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))
+
+import _pytest.main  # noqa: E402
+import anyio  # noqa: E402 - loaded before the first fork, so that no break waits for it
+import asyncpg  # noqa: E402
+import hypothesis  # noqa: E402
+import pytest  # noqa: E402
+
+from recio.db.connection import transaction  # noqa: E402
+from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded  # noqa: E402
+from recio.db.pool import open_pool  # noqa: E402
+from recio.db.schema import ensure_schema  # noqa: E402
+from tests.faults.proof_reports import PROOF, commit, read, write  # noqa: E402
+from tests.mutants.accepted import why_accepted  # noqa: E402
+from tests.mutants.breaks import Break, breaks_of  # noqa: E402
+from tests.mutants.schema_breaks import SchemaBreak, schema_breaks  # noqa: E402
+from tests.mutants.tests_of import AREAS, FAR_SCHEMA, SCHEMA, SLOW, far, near  # noqa: E402
+
+TIME_LIMIT = 240.0
+"""Seconds after which a break counts as noticed: it goes on for ever."""
+SOUND_LIMIT = 1_200.0
+"""The same for tests without a break, on a machine that has other things to do."""
+TESTS_FAILED = 1
+TEMPLATE = "mutants_template"
+MUTANT = "mutant"
+OURS = ("recio", "tests")
+
+
+@dataclass(slots=True)
+class Tally:
+    tried: int = 0
+    noticed: int = 0
+    accepted: int = 0
+    unseen: list[str] = field(default_factory=list[str])
+
+    @property
+    def share(self) -> float:
+        """Of those that change something."""
+        return 1.0 if not self.tried else self.noticed / self.tried
+
+    def report(self) -> dict[str, Any]:
+        said = {"tried": self.tried, "noticed": self.noticed, "accepted": self.accepted}
+        return {**said, "share": round(self.share, 4), "unseen": sorted(self.unseen)}
+
+
+class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Gives one module from a tree that was broken."""
+
+    def __init__(self, broken: Break) -> None:
+        self.broken = broken
+        self.name = broken.file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+
+    def find_spec(self, fullname: str, path: object, target: object = None) -> Any:
+        if fullname != self.name:
+            return None
+        place = str(ROOT / self.broken.file)
+        return importlib.machinery.ModuleSpec(
+            fullname, self, origin=place, is_package=place.endswith("__init__.py")
+        )
+
+    def create_module(self, spec: Any) -> None:
+        return None
+
+    def exec_module(self, module: Any) -> None:
+        module.__file__ = str(ROOT / self.broken.file)
+        exec(compile(self.broken.tree(), module.__file__, "exec", dont_inherit=True), module.__dict__)
+
+
+class _Breaker:
+    """Runs the collected tests for one break after another, each in a fork: a function with broken code, or a broken schema."""
+
+    def __init__(self, server: _OneServer, breaks: Sequence[Break | SchemaBreak], told: int) -> None:
+        self.server, self.breaks, self.told = server, breaks, told
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        began = time.monotonic()
+        if self._fails(session, None, SOUND_LIMIT):
+            os.write(self.told, b"tests fail without a break\n")
+            return True
+        limit = 20.0 + 10.0 * (time.monotonic() - began)
+        for nth, broken in enumerate(self.breaks):
+            os.write(self.told, f"{nth} {int(self._fails(session, broken, limit))}\n".encode())
+        return True
+
+    def _fails(self, session: pytest.Session, broken: Break | SchemaBreak | None, limit: float) -> bool:
+        if isinstance(broken, SchemaBreak):
+            anyio.run(_broken_template, self.server.server, MUTANT, broken.statement)
+
+        def run() -> int:
+            if isinstance(broken, SchemaBreak):
+                self.server.template = MUTANT
+            elif broken is not None:
+                put_in_place(broken)
+            try:
+                _pytest.main.pytest_runtestloop(session)
+            except (pytest.Session.Failed, pytest.Session.Interrupted):
+                return TESTS_FAILED
+            return int(session.testsfailed > 0)
+
+        return forked(run, limit) != 0
+
+
+def put_in_place(broken: Break) -> None:
+    """Give the function that is broken its broken code; whoever imported it has it too."""
+    module = importlib.import_module(broken.file.removesuffix(".py").replace("/", "."))
+    code = compile(broken.tree(), str(ROOT / broken.file), "exec", dont_inherit=True)
+    found: Any = module
+    for name in broken.function():
+        code = next(each for each in code.co_consts if isinstance(each, CodeType) and each.co_name == name)
+        found = vars(found)[name]
+    for wrapped in ("fget", "__func__", "func"):
+        found = getattr(found, wrapped, found)
+    inspect.unwrap(found).__code__ = code
+
+
+class _OneServer:
+    """Lets every test session use the database server that runs already."""
+
+    def __init__(self, server: EmbeddedServer, template: str) -> None:
+        self.server, self.template = server, template
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: Any, request: pytest.FixtureRequest) -> object:
+        if fixturedef.argname != "postgres":
+            return None
+        for plugin in request.config.pluginmanager.get_plugins():
+            if hasattr(plugin, "_with_template"):
+                plugin.TEMPLATE = self.template
+                plugin._numbers = iter(range(os.getpid() * 1000, os.getpid() * 1000 + 1000))
+        fixturedef.cached_result = (self.server, fixturedef.cache_key(request), None)
+        return self.server
+
+
+def forked(work: Callable[[], int], limit: float) -> int | None:
+    """What the work comes to in a process of its own; None: it had to be ended."""
+    sys.stdout.flush()
+    child = os.fork()
+    if not child:
+        try:
+            os.setpgid(0, 0)
+            os._exit(work())
+        except BaseException:  # noqa: BLE001 - whatever it is, the fork ends here
+            traceback.print_exc()
+            os._exit(TESTS_FAILED)
+    ends = time.monotonic() + limit
+    while time.monotonic() < ends:
+        ended, status = os.waitpid(child, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(0.01)
+    for each in (child, -child):
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+    os.waitpid(child, 0)
+    return None
+
+
+def verdict_of(tests: Sequence[str], *plugins: object, broken: Break | None = None) -> int:
+    """What pytest exits with; to be called in a fork, for it loads everything of ours anew."""
+    nowhere = os.open(os.environ.get("MUTANTS_OUT", os.devnull), os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+    for descriptor in (0, 1, 2):
+        os.dup2(nowhere, descriptor)
+    for name in [each for each in sys.modules if each.split(".")[0] in OURS]:
+        del sys.modules[name]
+    if broken is not None:
+        sys.meta_path.insert(0, _Finder(broken))
+    hypothesis.settings.register_profile(
+        "mutants",
+        phases=(hypothesis.Phase.explicit, hypothesis.Phase.generate),
+        database=None,
+        derandomize=True,
+        deadline=None,
+    )
+    hypothesis.settings.load_profile("mutants")
+    left_out = [f"--deselect={file}::{test}" for file, test in SLOW.items()]
+    quiet = ["-q", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning"]
+    return int(pytest.main(["-x", *quiet, "--timeout=60", *left_out, *tests], plugins=list(plugins)))
+
+
+@contextmanager
+def a_server() -> Iterator[EmbeddedServer]:
+    root = Path(tempfile.mkdtemp(prefix="recio-mutants-"))
+    root.chmod(0o711)
+    server = anyio.run(_begun, root)
+    try:
+        yield server
+    finally:
+        anyio.run(stop_embedded, server)
+        shutil.rmtree(root, ignore_errors=True)
+
+
+async def _begun(root: Path) -> EmbeddedServer:
+    server = await start_embedded(root)
+    dsn = await server.ensure_database(TEMPLATE)
+    async with open_pool(dsn, application_name="template") as pool, transaction(pool) as connection:
+        await ensure_schema(connection)
+    return server
+
+
+def chosen(count: int, seed: int, word: str) -> dict[str, list[Break]]:
+    """So many breaks of each area, drawn by seed; all of them for 0."""
+    drawn: dict[str, list[Break]] = {}
+    for area, patterns in AREAS.items():
+        files = sorted(str(each.relative_to(ROOT)) for pattern in patterns for each in ROOT.glob(pattern))
+        every = [each for file in files for each in breaks_of(ROOT, file) if word in f"{area} {each.name}"]
+        random.Random(seed).shuffle(every)
+        drawn[area] = every[:count] if count else every
+    return drawn
+
+
+BreakKind = TypeVar("BreakKind", Break, SchemaBreak)
+
+
+def one_by_one(
+    server: EmbeddedServer, breaks: Sequence[BreakKind], tests: Sequence[str]
+) -> Iterator[tuple[BreakKind, bool]]:
+    """Each break, and whether these tests notice it; they are loaded once for all. Raises RuntimeError if they fail anyway."""
+    hears, told = os.pipe()
+    child = os.fork()
+    if not child:
+        os.setpgid(0, 0)
+        os.close(hears)
+        only = _OneServer(server, TEMPLATE)
+        os._exit(verdict_of(tests, only, _Breaker(only, breaks, told)))
+    os.close(told)
+    with os.fdopen(hears) as lines:
+        for line in lines:
+            nth, *fails = line.split()
+            if not nth.isdigit():
+                raise RuntimeError(f"{line.strip()}: {' '.join(tests)}")
+            yield breaks[int(nth)], fails == ["1"]
+    os.waitpid(child, 0)
+
+
+def judged(
+    server: EmbeddedServer, breaks: Sequence[Break], tests: Sequence[str]
+) -> Iterator[tuple[Break, bool]]:
+    """Each break of one module, and whether these tests notice it."""
+    yield from one_by_one(server, [each for each in breaks if each.function()], tests)
+    for broken in [each for each in breaks if not each.function()]:
+        plugin = _OneServer(server, TEMPLATE)
+        noticed = forked(
+            lambda broken=broken, plugin=plugin: verdict_of(tests, plugin, broken=broken), TIME_LIMIT
+        )
+        yield broken, noticed != 0
+
+
+async def _catalog(server: EmbeddedServer) -> list[SchemaBreak]:
+    connection = await asyncpg.connect(server.dsn(TEMPLATE))
+    try:
+        return await schema_breaks(connection)
+    finally:
+        await connection.close()
+
+
+async def _broken_template(server: EmbeddedServer, name: str, statement: str) -> None:
+    first = await asyncpg.connect(server.dsn("postgres"))
+    await first.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+    await first.execute(f'CREATE DATABASE "{name}" TEMPLATE {TEMPLATE}')
+    await first.close()
+    connection = await asyncpg.connect(server.dsn(name))
+    await connection.execute(statement)
+    await connection.close()
+
+
+def constraints(server: EmbeddedServer, catalog: Sequence[SchemaBreak]) -> Iterator[tuple[str, bool]]:
+    """The breaks of the schema; what the catalog's own breaches miss is shown to more tests."""
+    missed: list[SchemaBreak] = []
+    for broken, noticed in one_by_one(server, catalog, SCHEMA):
+        if noticed:
+            yield broken.name, True
+        else:
+            missed.append(broken)
+    if missed:
+        yield from ((broken.name, noticed) for broken, noticed in one_by_one(server, missed, FAR_SCHEMA))
+
+
+def sources(server: EmbeddedServer, breaks: Sequence[Break], *, also_far: bool) -> Iterator[tuple[str, bool]]:
+    """The breaks of one area, module by module."""
+    for file in dict.fromkeys(each.file for each in breaks):
+        of_file = [each for each in breaks if each.file == file and not why_accepted(each.name)]
+        missed: list[Break] = []
+        for broken, noticed in judged(server, of_file, near(ROOT, file)) if near(ROOT, file) else ():
+            if noticed or not also_far:
+                yield broken.name, noticed
+            else:
+                missed.append(broken)
+        for broken, noticed in judged(server, missed, far(file)) if missed else ():
+            yield broken.name, noticed
+
+
+def tallied(area: str, verdicts: Iterator[tuple[str, bool]], until: float) -> Tally:
+    """Told as they come; what does not fit into the time is not tried and not counted."""
+    tally = Tally()
+    for name, noticed in verdicts:
+        tally.tried += 1
+        tally.noticed += noticed
+        if not noticed:
+            tally.unseen.append(name)
+        sys.stdout.write(f"{'noticed' if noticed else 'UNSEEN '}  {area}: {name}\n")
+        sys.stdout.flush()
+        if time.monotonic() > until:
+            break
+    return tally
+
+
+def main() -> int:
+    asked = argparse.ArgumentParser()
+    asked.add_argument("--each", type=int, default=0, help="breaks of each area; 0: all")
+    asked.add_argument("--seed", type=int, default=1)
+    asked.add_argument("--only", default="")
+    asked.add_argument("--minutes", type=float, default=600.0)
+    asked.add_argument(
+        "--far", action="store_true", help="let all tests of the area look, not only the near ones"
+    )
+    asked.add_argument("--report", default="", help="the name of the report that is brought up to date")
+    options = asked.parse_args()
+    until = time.monotonic() + options.minutes * 60
+    tallies: dict[str, Tally] = {}
+    with a_server() as server:
+        catalog = [each for each in anyio.run(_catalog, server) if options.only in f"constraints {each.name}"]
+        random.Random(options.seed).shuffle(catalog)
+        catalog = catalog[: options.each] if options.each else catalog
+        if catalog:
+            tallies["constraints"] = tallied(
+                "constraints",
+                constraints(server, catalog),
+                until,
+            )
+        for area, breaks in chosen(options.each, options.seed, options.only).items():
+            if breaks:
+                found = tallied(area, sources(server, breaks, also_far=options.far), until)
+                found.accepted = sum(bool(why_accepted(each.name)) for each in breaks)
+                tallies[area] = found
+    for area, tally in tallies.items():
+        sys.stdout.write(
+            f"{area}: {tally.tried} tried, {tally.noticed} noticed ({tally.share:.1%}),"
+            f" {tally.accepted} more change nothing\n"
+        )
+    if options.report:
+        # Areas that were not tried now keep what was found of them before, with its commit.
+        before: dict[str, Any] = (read(options.report) or {}).get("areas", {})
+        now = {"commit": commit(), "seed": options.seed, "of": options.each or "all"}
+        areas = {area: now | tally.report() for area, tally in tallies.items()}
+        write(PROOF / f"{options.report}.json", {"areas": before | areas})
+    return 1 if any(tally.unseen for tally in tallies.values()) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

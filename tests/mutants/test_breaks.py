@@ -1,0 +1,110 @@
+"""The breaks that are made are slips that matter, each in one place, and the runner tells those that tests notice from those that none does."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from tests.mutants.accepted import ACCEPTED
+from tests.mutants.breaks import Break, breaks_of
+from tests.mutants.schema_breaks import schema_breaks
+from tests.mutants.tests_of import AREAS, far, near
+
+ROOT = Path(__file__).parents[2]
+SOURCE = '''"""Says nothing."""
+def limit(asked: int, most: int = 3) -> str:
+    """Least and most."""
+    if asked > most and not asked == 7:
+        log.info("too much", asked=asked + 1)
+        return f"{asked + 1} is too much"
+    return min(str(asked), "x")
+'''
+
+
+def made_of(tmp_path: Path, source: str) -> list[Break]:
+    (tmp_path / "some.py").write_text(source, encoding="utf-8")
+    return breaks_of(tmp_path, "some.py")
+
+
+def test_what_is_compared_joined_and_chosen_is_broken_and_what_is_only_said_is_not(tmp_path: Path):
+    assert [each.change for each in made_of(tmp_path, SOURCE)] == [
+        "3 -> 4",
+        "asked > most and (not asked == 7) -> asked > most or not asked == 7",
+        "asked > most -> asked >= most",
+        "asked > most -> asked <= most",
+        "not asked == 7 -> asked == 7",
+        "asked == 7 -> asked != 7",
+        "7 -> 8",
+        'return min(str(asked), \'x\') -> return None',
+        "min(str(asked), 'x') -> max(str(asked), 'x')",
+    ]  # fmt: skip
+
+
+def test_each_break_changes_one_place_and_leaves_the_rest_as_it_was(tmp_path: Path):
+    whole = ast.unparse(ast.parse(SOURCE)).splitlines()
+    for each in made_of(tmp_path, SOURCE):
+        broken = ast.unparse(each.tree()).splitlines()
+        apart = [(old, new) for old, new in zip(whole, broken, strict=True) if old != new]
+        assert len(apart) == 1, each.name
+
+
+def test_statements_in_sql_are_broken_too(tmp_path: Path):
+    source = "READ = 'SELECT a FROM b WHERE a > 1 AND a < 9 ORDER BY a DESC'\n"
+    texts = [ast.unparse(each.tree()) for each in made_of(tmp_path, source)]
+    assert len(texts) == 4
+    assert any("a > 1 OR a < 9" in each for each in texts)
+
+
+def test_every_module_has_tests_that_must_notice_and_they_are_there():
+    for area, patterns in AREAS.items():
+        files = [str(each.relative_to(ROOT)) for pattern in patterns for each in ROOT.glob(pattern)]
+        assert files, area
+        for file in files:
+            if not breaks_of(ROOT, file):
+                continue
+            tests = [*near(ROOT, file), *far(file)]
+            assert near(ROOT, file), file
+            assert all((ROOT / each).exists() for each in tests), file
+
+
+def test_what_is_accepted_is_a_break_that_can_be_made_and_says_why():
+    every = [
+        each.name
+        for patterns in AREAS.values()
+        for pattern in patterns
+        for file in ROOT.glob(pattern)
+        for each in breaks_of(ROOT, str(file.relative_to(ROOT)))
+    ]
+    for part, why in ACCEPTED.items():
+        assert any(part in name for name in every), part
+        assert len(why) > 10
+
+
+async def test_each_check_trigger_and_index_of_the_schema_can_be_broken_by_itself(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with pool.acquire() as connection:
+        found = await schema_breaks(connection)
+        kinds = {re.sub(r" \S+ of \S+$", "", each.name) for each in found}
+        assert kinds == {"check", "reference", "trigger", "index", "unique index"}
+        assert len({each.name for each in found}) == len(found)
+        for each in found:
+            attempt = connection.transaction()
+            await attempt.start()
+            await connection.execute(each.statement)
+            await attempt.rollback()
+
+
+@pytest.mark.timeout(240)
+def test_breaks_of_the_fee_are_all_noticed():
+    run = [sys.executable, "-m", "tests.mutants.run", "--each", "6", "--only", "rules/pricing/fees.py"]
+    done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)
+    assert (done.returncode, "rules: 6 tried, 6 noticed" in done.stdout) == (0, True), (
+        done.stdout + done.stderr
+    )
