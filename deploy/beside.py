@@ -19,7 +19,7 @@ from droplet import Account, Change, Refused, Release, run, say
 def try_beside(change: Change) -> None:
     """Config, backup, migrations on a copy, the way back, and yesterday's decisions. Raises Refused."""
     for account in change.accounts:
-        if account.is_up:  # its key is to be had only while the unit runs
+        if account.is_active:  # its key is to be had only while the unit runs
             account.recio(change.target, "check", "--config", account.config)
         back_up(change, account)
         rehearse(change, account)

@@ -145,6 +145,10 @@ class Account:
         return run("systemctl", "show", "--value", "-p", name, self.unit, check=False).strip()
 
     @property
+    def is_active(self) -> bool:
+        return self.show("ActiveState") == "active"
+
+    @property
     def is_up(self) -> bool:
         return self.show("ActiveState") in ("active", "activating", "reloading")
 

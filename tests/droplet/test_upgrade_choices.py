@@ -22,7 +22,13 @@ upgrade: Any = import_module("upgrade")
 beside: Any = import_module("beside")
 files: Any = import_module("droplet")
 
-FLAT = {"reasons": [], "positions": {"count": 0}, "orders": [], "trades": []}
+FLAT = {
+    "switched_off": [{"switch": "entry"}],
+    "reasons": [],
+    "positions": {"count": 0},
+    "orders": [],
+    "trades": [],
+}
 HELD = {"ticker": "KXBTC15M-A", "seconds_to_close": 12.0}
 SETTLING = {"ticker": "KXBTC15M-B", "seconds_to_close": -3.0}
 ENDED = {"ticker": "KXBTC15M-C"}
@@ -58,6 +64,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         ({"trades": [SETTLING, HELD]}, ["KXBTC15M-A is held"]),
         ({"orders": [{"client_order_id": "o1", "state": "unknown"}]}, ["order o1 is unknown"]),
         ({"orders": [{"client_order_id": "o1", "state": "filled"}]}, []),
+        ({"switched_off": [{"switch": "exit"}]}, ["entries are not off yet"]),
         ({"positions": None}, ["the daemon does not know yet what it holds"]),
     ],
 )
@@ -96,7 +103,7 @@ class Answers:
     unit: str = "recio.service"
     user: str = "root"
     config: Path = Path("/etc/recio/recio.toml")
-    is_up: bool = False
+    is_active: bool = False
 
     def recio(self, release: Any, *arguments: object, user: str = "") -> str:
         self.asked.append((release.name, str(arguments[0])))
