@@ -240,7 +240,7 @@ as_owner() {
 
 # The tables of a new database, and the rights of whom its owner lets in; the rights on later tables come with their migration.
 set_up_tables() {
-    [ -e "$owner_dsn" ] && [ "$dry" = no ] && [ "$switching" = no ] || return 0
+    [ -e "$owner_dsn" ] && [ "$dry" = no ] || return 0
     [ -n "$(asked "SELECT 1 FROM pg_tables WHERE tablename = 'runs'" "$account")" ] || as_owner migrate
     [ "$(asked "SELECT has_table_privilege('$account', 'runs', 'INSERT')" "$account")" = t ] || as_owner grant "$account" application
     [ "$(asked "SELECT has_table_privilege('$reader', 'runs', 'SELECT')" "$account")" = t ] || as_owner grant "$reader" read-only
@@ -418,7 +418,8 @@ make_release
 point_to_release
 make_database
 write_config
-[ "$switching" = yes ] || write_units
+# An account that is new begins with the release in use, whatever this copy is; then all are upgraded together.
+if [ "$switching" = yes ]; then write_channels; else write_units; fi
 settle_host
 set_up_tables
 carry_over

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -245,3 +246,19 @@ def test_who_is_called_by_the_channels_is_that_of_the_account(
         env={"PATH": "/usr/bin:/bin", "RECIO_PROGRAM": str(program)},
     )
     assert done.stdout.startswith(f"{account} | alert send {says}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root upgrades; others are led through sudo")
+def test_an_upgrade_is_driven_by_the_copy_that_is_named_from_wherever_it_is_typed(tmp_path: Path):
+    program = tmp_path / "copy" / "deploy" / "upgrade.py"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "asked: $*"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+    def typed(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [REPOSITORY / "deploy" / "recio", "upgrade", *words]
+        return subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=10)
+
+    assert typed("copy", "--dry-run").stdout == "asked: --dry-run\n"
+    refused = typed("elsewhere")
+    assert (refused.returncode, "elsewhere is no copy of recio" in refused.stderr) == (2, True)
