@@ -19,7 +19,7 @@ from droplet import Account, Change, Refused, Release, run, say
 def try_beside(change: Change) -> None:
     """Config, backup, migrations on a copy, the way back, and yesterday's decisions. Raises Refused."""
     for account in change.accounts:
-        if account.is_up:  # its key is to be had only while the unit runs
+        if account.is_active:  # its key is to be had only while the unit runs
             account.recio(change.target, "check", "--config", account.config)
         back_up(change, account)
         rehearse(change, account)
@@ -45,6 +45,7 @@ def rehearse(change: Change, account: Account) -> None:
     run("install", "-d", "-m", "0700", "-o", account.user, "-g", account.user, account.scratch)
     try:
         restore(change, account, copy)
+        account.python(change.target, change.target.place / "deploy" / "name_copy.py", copy)
         said = account.recio(change.target, "db", "migrate", "--data-dir", copy)
         change.steps[account.unit] = re.findall(r"^took step (.+)$", said, re.MULTILINE)
         account.recio(change.target, "audit", "--verify", "--data-dir", copy)

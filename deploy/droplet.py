@@ -132,6 +132,11 @@ class Account:
         command = ("runuser", "-u", user or self.user, "--", "nice", "-n", "19", program, *arguments)
         return run(*command, check=check)
 
+    def python(self, release: Release, *arguments: str | Path) -> str:
+        """What a program prints that runs on a release's own Python and packages, as the account."""
+        program = release.place / "bin" / "python"
+        return run("runuser", "-u", self.user, "--", "nice", "-n", "19", program, *arguments)
+
     def status(self) -> dict[str, Any] | None:
         """GET /status, or None where no daemon answers."""
         try:
@@ -143,6 +148,10 @@ class Account:
 
     def show(self, name: str) -> str:
         return run("systemctl", "show", "--value", "-p", name, self.unit, check=False).strip()
+
+    @property
+    def is_active(self) -> bool:
+        return self.show("ActiveState") == "active"
 
     @property
     def is_up(self) -> bool:

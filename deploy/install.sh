@@ -50,11 +50,15 @@ done
 
 account=recio${instance:+-$instance}
 unit=recio${instance:+@$instance}.service
-parity=recio-parity${instance:+@$instance}.timer
+timers=()
+for each in parity backup drill; do timers+=("recio-$each${instance:+@$instance}.timer"); done
 drop_ins=/etc/systemd/system/recio${instance:+@}.service.d
 config=/etc/recio/${instance:-recio}.toml
 key_place=/etc/recio/${instance:-kalshi}.pem
 state=/var/lib/$account
+# Who owns the tables, and who only reads them: accounts of this machine, which the local PostgreSQL knows without a password.
+owner=$account-owner reader=$account-read
+owner_dsn=/etc/recio/${instance:-recio}-owner.dsn
 
 # --- checks: all of them, and no effect ----------------------------------------------------------------------------
 
@@ -84,6 +88,7 @@ check_wishes() {
     [[ $port =~ ^[0-9]+$ ]] && [ "$port" -ge 1024 ] && [ "$port" -le 65535 ] || problem "--port $port: write 1024 to 65535"
     [[ $database =~ ^(local|embedded|postgresql://.+|postgres://.+)$ ]] || problem "--database $database: write local, embedded, or postgresql://..."
     [[ -z $instance || $instance =~ ^[a-z][a-z0-9-]{0,19}$ ]] || problem "--instance $instance: up to 20 small letters, digits and dashes, a letter first"
+    [[ ! $instance =~ ^(recio|(.*-)?(owner|read|rehearsal))$ ]] || problem "--instance $instance: names that end in owner, read or rehearsal belong to what another account has"
     [ -z "$wheelhouse" ] || [ -d "$wheelhouse" ] || problem "--wheelhouse $wheelhouse is no folder"
     [ -e "$config" ] || [ -n "$key_id" ] || problem "--key-id is missing, and there is no $config yet"
     [[ $key_id =~ ^[A-Za-z0-9-]*$ ]] || problem "--key-id has other characters than letters, digits and dashes"
@@ -147,7 +152,11 @@ install_packages() {
 }
 
 make_account() {
-    id "$account" >/dev/null 2>&1 || run useradd --system --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$account"
+    local each wanted=("$account")
+    [ "$database" != local ] || wanted+=("$owner" "$reader")
+    for each in "${wanted[@]}"; do
+        id "$each" >/dev/null 2>&1 || run useradd --system --home-dir "$state" --no-create-home --shell /usr/sbin/nologin "$each"
+    done
 }
 
 # A release is named after its version and content, made once, and complete only with its mark.
@@ -197,16 +206,44 @@ install_program() {
     run rm -rf "$copy"
 }
 
+# What the local PostgreSQL answers to its administrator.
+asked() { env -C / runuser -u postgres -- psql --no-psqlrc --tuples-only --no-align -d "${2:-postgres}" -c "$1"; }
+
+# Three roles: one owns the tables, the daemon's may write them as it does, the third reads. Each is an account of this machine.
 make_database() {
     [ "$database" = local ] || return 0
-    local ask=(runuser -u postgres -- psql --no-psqlrc --tuples-only --no-align -c)
     if [ "$dry" = yes ]; then
-        echo "  + role and database $account in the local PostgreSQL, unless they are there"
+        echo "  + roles $account, $owner and $reader and database $account in the local PostgreSQL, unless they are there"
         return 0
     fi
-    runuser -u postgres -- psql -c '' >/dev/null 2>&1 || run systemctl start postgresql
-    [ "$("${ask[@]}" "SELECT 1 FROM pg_roles WHERE rolname = '$account'")" = 1 ] || run runuser -u postgres -- createuser "$account"
-    [ "$("${ask[@]}" "SELECT 1 FROM pg_database WHERE datname = '$account'")" = 1 ] || run runuser -u postgres -- createdb -O "$account" "$account"
+    asked '' >/dev/null 2>&1 || run systemctl start postgresql
+    local each found
+    found=$(asked "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = '$account'")
+    # Where the daemon's role owns everything it stays so: a daemon that runs must not lose its rights for a moment.
+    [ "$found" != "$account" ] || return 0
+    for each in "$account" "$owner" "$reader"; do
+        [ "$(asked "SELECT 1 FROM pg_roles WHERE rolname = '$each'")" = 1 ] || run env -C / runuser -u postgres -- createuser "$each"
+    done
+    [ -n "$found" ] || run env -C / runuser -u postgres -- createdb -O "$owner" "$account"
+    put "$owner_dsn" 0600 "$owner:$owner" <<< "postgresql:///$account?host=/var/run/postgresql&user=$owner"
+}
+
+# recio db as whoever owns the tables.
+as_owner() {
+    local program=/opt/recio/current/bin/recio
+    if [ -e "$owner_dsn" ]; then
+        run env -C / runuser -u "$owner" -- "$program" db "$@" --owner "$owner_dsn" --data-dir "$state/data"
+    else
+        run env -C / runuser -u "$account" -- "$program" db "$@" --config "$config"
+    fi
+}
+
+# The tables of a new database, and the rights of whom its owner lets in; the rights on later tables come with their migration.
+set_up_tables() {
+    [ -e "$owner_dsn" ] && [ "$dry" = no ] || return 0
+    [ -n "$(asked "SELECT 1 FROM pg_tables WHERE tablename = 'runs'" "$account")" ] || as_owner migrate
+    [ "$(asked "SELECT has_table_privilege('$account', 'runs', 'INSERT')" "$account")" = t ] || as_owner grant "$account" application
+    [ "$(asked "SELECT has_table_privilege('$reader', 'runs', 'SELECT')" "$account")" = t ] || as_owner grant "$reader" read-only
 }
 
 dsn_of() {
@@ -227,6 +264,8 @@ mode = "live"
 data_dir = "$state/data"
 [database]
 dsn = "$(dsn_of)"
+[alerts]
+channels_path = "/run/credentials/$unit/channels"
 [kalshi]
 environment = "$environment"
 key_id = "$key_id"
@@ -241,14 +280,34 @@ END
     [ -e "$key_place" ] || run install -m 0600 -o root -g root "$key" "$key_place"
 }
 
+# The channels by which somebody is called are as secret as the key, and no unit starts without its file of them.
+write_channels() {
+    local each name
+    for each in "$config" /etc/recio/*.toml; do
+        name=$(basename "$each" .toml)
+        [ "$name" != recio ] && name=/etc/recio/$name.channels || name=/etc/recio/channels
+        [ -e "$each" ] || [ "$each" = "$config" ] || continue
+        [ -e "$name" ] || put "$name" 0600 root:root <<'END'
+# Whom recio calls, one on each line: NAME LEAST-SEVERITY URL (docs/operate/alerts.md). Then: systemctl restart recio; recio alert test
+#   phone   critical  tgram://BOT-TOKEN/CHAT-ID
+#   daemon  ping      https://hc-ping.com/UUID
+#   machine ping      https://hc-ping.com/ANOTHER
+#   backup  ping      https://hc-ping.com/ANOTHER
+#   drill   ping      https://hc-ping.com/ANOTHER
+END
+    done
+}
+
 write_units() {
     local each systemd
+    write_channels
     for each in "$here"/systemd/*.service "$here"/systemd/*.timer; do
         put "/etc/systemd/system/$(basename "$each")" 0644 root:root < "$each"
     done
     systemd=$(systemctl --version | awk 'NR == 1 { print $2 }')
     [ "$systemd" -lt 254 ] || put "$drop_ins/back-off.conf" 0644 root:root < "$here/systemd/back-off.conf"
     put /usr/local/bin/recio 0755 root:root < "$here/deploy/recio"
+    [ -e /etc/recio/on-failure ] || put /etc/recio/on-failure 0755 root:root < "$here/deploy/on-failure"
 }
 
 settle_host() {
@@ -286,58 +345,40 @@ carry_over() {
     [ "$renewed" = yes ] && [ "$known" = yes ] || return 0
     if grep -q '^dsn = ""' "$config" && [ ! -e "$state/data/postgres" ]; then return 0; fi
     if is_up; then run systemctl stop "$unit"; fi
-    run runuser -u "$account" -- /opt/recio/current/bin/recio db migrate --config "$config"
+    as_owner migrate
 }
 
 start_unit() {
     if is_up; then run systemctl daemon-reload; fi
-    run systemctl enable --quiet "$unit" "$parity"
-    # Of the one installation; several accounts on a machine have timers of their own making.
-    if [ -z "$instance" ]; then
-        run systemctl enable --quiet recio-backup.timer recio-drill.timer
-        if is_up && [ "$start" = yes ]; then run systemctl start recio-backup.timer recio-drill.timer; fi
-    fi
+    run systemctl enable --quiet "$unit" "${timers[@]}" recio-alive.timer
     [ "$start" = yes ] && is_up || return 0
     # One that runs goes on running: nothing that it was started with is another now.
-    run systemctl start "$unit" "$parity"
+    run systemctl start "$unit" "${timers[@]}" recio-alive.timer
     [ "$dry" = yes ] || say "$(systemctl show --value -p ActiveState "$unit"): $(systemctl show --value -p StatusText "$unit")"
 }
 
 remove_all() {
     local each
-    for each in /etc/systemd/system/multi-user.target.wants/recio.service /etc/systemd/system/multi-user.target.wants/recio@*.service; do
+    for each in /etc/systemd/system/*.wants/recio.service /etc/systemd/system/*.wants/recio[-@]*; do
         [ -L "$each" ] || continue
         if is_up; then run systemctl stop "$(basename "$each")"; fi
         run systemctl disable --quiet "$(basename "$each")"
     done
-    for each in recio-backup.timer recio-drill.timer recio-stream.service; do
-        [ -e "/etc/systemd/system/$each" ] || continue
-        if is_up; then run systemctl stop "$each"; fi
-        run systemctl disable --quiet "$each"
-    done
-    run rm -rf /etc/systemd/system/recio-backup.* /etc/systemd/system/recio-drill.* /etc/systemd/system/recio-stream.service
-    for each in /etc/systemd/system/timers.target.wants/recio-parity*.timer; do
-        [ -L "$each" ] || continue
-        if is_up; then run systemctl stop "$(basename "$each")"; fi
-        run systemctl disable --quiet "$(basename "$each")"
-    done
-    run rm -rf /etc/systemd/system/recio-parity.service /etc/systemd/system/recio-parity@.service \
-        /etc/systemd/system/recio-parity.timer /etc/systemd/system/recio-parity@.timer
-    run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio@.service /etc/systemd/system/recio-failed@.service \
-        /etc/systemd/system/recio.service.d /etc/systemd/system/recio@.service.d /usr/local/bin/recio /opt/recio \
-        /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio
+    run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio.service.d \
+        /etc/systemd/system/recio[-@]*.service /etc/systemd/system/recio[-@]*.timer /etc/systemd/system/recio@.service.d \
+        /usr/local/bin/recio /opt/recio /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio
     if is_up; then run systemctl daemon-reload; fi
     if [ "$purge" = yes ]; then
         for each in $(getent passwd | awk -F: '$1 ~ /^recio(-|$)/ { print $1 }'); do
             if command -v dropdb >/dev/null && runuser -u postgres -- psql -c '' >/dev/null 2>&1; then
-                run runuser -u postgres -- dropdb --if-exists "$each"
-                run runuser -u postgres -- dropuser --if-exists "$each"
+                run env -C / runuser -u postgres -- dropdb --if-exists "$each"
+                run env -C / runuser -u postgres -- dropuser --if-exists "$each"
             fi
             run rm -rf "/var/lib/$each"
             run userdel "$each"
         done
         run rm -rf /etc/recio
-        say "removed, with config, key, data and database"
+        say "removed, with config, key, data and database; backups in /var/backups/recio* stay"
     else
         say "removed; config and key in /etc/recio, data in /var/lib/recio*, and databases stay (--purge removes them)"
     fi
@@ -377,8 +418,10 @@ make_release
 point_to_release
 make_database
 write_config
-[ "$switching" = yes ] || write_units
+# An account that is new begins with the release in use, whatever this copy is; then all are upgraded together.
+if [ "$switching" = yes ]; then write_channels; else write_units; fi
 settle_host
+set_up_tables
 carry_over
 start_unit
 if [ "$switching" = yes ]; then

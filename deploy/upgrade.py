@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -32,6 +33,8 @@ from droplet import Account, Change, Refused, Release, run, say  # noqa: E402
 OK, FAILED, BACK, REFUSED = 0, 1, 75, 78
 BY = ("--by", "upgrade")
 LOOK_EVERY = 1.0
+QUIET_LOOKS = 3
+"""So many one after another: what was decided before entries were off has become an order by then."""
 NEWEST_KEPT = 4
 ENDS_AT_MOST = 2
 """How often a daemon may end by itself before that is how it is."""
@@ -46,27 +49,28 @@ SWITCHED_OFF = "entry was switched off by upgrade"
 def wait_until_quiet(change: Change) -> None:
     """No entries from now on, until nothing is held whose market is open. Raises Refused when that takes too long."""
     end = time.monotonic() + change.options.wait * 60
-    told = ""
+    told, quiet = "", 0
     for account in change.accounts:
         said = account.status()
         change.was_up += [account] if account.is_up else []
         change.ready_before[account.unit] = None if said is None else causes(said["reasons"])
-        if said is not None and said["switches"]["entry"]:
+        if said is not None and not entries_are_off(said):
             account.recio(change.source, "switch", "entry", "off", "--config", account.config, *BY)
             change.entry_was_on.append(account)
-    while True:
+        if account not in change.was_up:
+            say(f"{account.unit} does not run and is not started")
+    while quiet < QUIET_LOOKS:
         busy = [f"{each.unit}: {words}" for each in change.accounts for words in at_stake(each)]
-        if not busy:
-            return
-        if change.options.now:
+        quiet = 0 if busy else quiet + 1
+        if busy and change.options.now:
             say(f"switching although {'; '.join(busy)}")
             return
-        if time.monotonic() > end:
+        if busy and time.monotonic() > end:
             raise Refused(
                 f"after {change.options.wait:g} minutes {'; '.join(busy)}: nothing was switched; try at another hour,"
                 " or --now, which leaves those without a stop for the seconds of a restart"
             )
-        if (words := f"waits, because {'; '.join(busy)}") != told:
+        if busy and (words := f"waits, because {'; '.join(busy)}") != told:
             told = words
             say(words)
         time.sleep(LOOK_EVERY)
@@ -79,6 +83,8 @@ def at_stake(account: Account) -> list[str]:
         return [] if not account.is_up else ["the daemon does not answer"]
     if said["positions"] is None:
         return ["the daemon does not know yet what it holds"]
+    if not entries_are_off(said):
+        return ["entries are not off yet"]
     orders = [
         f"order {each['client_order_id']} is {each['state']}"
         for each in said["orders"]
@@ -86,6 +92,11 @@ def at_stake(account: Account) -> list[str]:
     ]
     trades = [f"{each['ticker']} is held" for each in said["trades"] if each.get("seconds_to_close", 0) > 0]
     return orders + trades
+
+
+def entries_are_off(said: dict[str, Any]) -> bool:
+    """By a person's switch, which holds for every strategy, whatever its config says."""
+    return any(each["switch"] == "entry" for each in said["switched_off"])
 
 
 def causes(reasons: Sequence[str]) -> set[str]:
@@ -134,9 +145,9 @@ def switch(change: Change) -> int:
     return OK
 
 
-def stop(change: Change) -> None:
+def stop(change: Change, *, check: bool = True) -> None:
     for account in change.accounts:
-        run("systemctl", "stop", account.unit)
+        run("systemctl", "stop", account.unit, check=check)
 
 
 def start(change: Change) -> None:
@@ -214,15 +225,18 @@ def go_back(change: Change, previous: Release | None, why: str) -> int:
         return FAILED
     say(f"going back to {change.source.name}")
     code, end = BACK, f"{change.source.name} is in use again"
-    try:
-        stop(change)
-        put(change.source)
-        if previous is not None:
-            droplet.point(droplet.PREVIOUS, previous)
-        start(change)
-        wait_until_ready(change)
-    except (Refused, OSError) as error:
-        code, end = FAILED, f"{change.source.name} is in use again and is not well either: {error}"
+    for step in (
+        lambda: stop(change, check=False),
+        lambda: put(change.source),
+        lambda: start(change),
+        lambda: wait_until_ready(change),
+    ):
+        try:  # whatever one of them meets, the next is done: a daemon that is up is better than none
+            step()
+        except (Refused, OSError) as error:
+            code, end = FAILED, f"{change.source.name} is in use again and is not well either: {error}"
+    if previous is not None:
+        droplet.point(droplet.PREVIOUS, previous)
     entries_as_before(change, change.source)
     droplet.demand_a_person(
         f"The upgrade {names} failed: {why}\n{end}.\nFind out why, then: recio upgrade --seen"
@@ -253,13 +267,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--wheelhouse", metavar="DIR", help="take all Python packages from this folder and ask no index"
     )
-    parser.add_argument(
-        "--wait",
-        type=float,
-        default=90,
-        metavar="MINUTES",
-        help="at most, for a moment at which nothing is at stake (90)",
-    )
+    parser.add_argument("--wait", type=float, default=90, metavar="MINUTES", help="for a quiet moment (90)")
     parser.add_argument("--now", action="store_true", help="do not wait for that moment")
     parser.add_argument(
         "--ready-within", type=float, default=180, metavar="SECONDS", help="else it goes back (180)"

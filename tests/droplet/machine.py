@@ -140,6 +140,7 @@ def _install(machine: Machine, *, is_own_root: bool) -> None:
     """The shipped units, an account, and a program in /opt/recio/current."""
     for unit in sorted((REPOSITORY / "systemd").glob("*.service")):
         shutil.copy(unit, machine.root / "etc" / "systemd" / "system" / unit.name)
+    machine.write("/etc/recio/channels", "# nobody\n", 0o600)
     _run("chroot", str(machine.root), "useradd", "--system", "--no-create-home", "recio", check=False)
     if is_own_root:
         command = f"exec env {' '.join(SURROUNDINGS)} {PYTHON}"

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.conftest import unused_port
 
 REPOSITORY = Path(__file__).parents[2]
 UNITS = REPOSITORY / "systemd"
@@ -32,26 +39,13 @@ def test_systemd_finds_nothing_to_say_about_the_units(tmp_path: Path):
     program = shutil.which("true")
     for unit in (*UNITS.glob("*.service"), *UNITS.glob("*.timer")):
         text = re.sub(
-            r"^(ExecStart=|ExecStartPre=\+)\S+",
+            r"^(Exec\w+=[+-]*)\S+",
             rf"\g<1>{program}",
             unit.read_text(encoding="utf-8"),
             flags=re.MULTILINE,
         )
         (tmp_path / unit.name).write_text(text, encoding="utf-8")
-    names = [
-        tmp_path / name
-        for name in (
-            "recio.service",
-            "recio@one.service",
-            "recio-failed@a.service",
-            "recio-parity.service",
-            "recio-parity@one.service",
-            "recio-parity.timer",
-            "recio-parity@one.timer",
-        )
-    ]
-    names += [tmp_path / f"recio-{each}.service" for each in ("backup", "drill", "stream")]
-    names += [tmp_path / f"recio-{each}.timer" for each in ("backup", "drill")]
+    names = [tmp_path / each.name.replace("@.", "@one.") for each in tmp_path.iterdir()]
     done = analysed("verify", "--man=no", *map(str, names))
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
@@ -63,18 +57,26 @@ def test_a_unit_exposes_no_more_than_it_did(unit: str):
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr
 
 
-@pytest.mark.parametrize("name", ["recio", "recio-parity"])
-def test_the_unit_of_one_account_of_many_differs_in_names_only(name: str):
+@pytest.mark.parametrize("kind", ["service", "timer"])
+@pytest.mark.parametrize("name", ["recio", "recio-parity", "recio-backup", "recio-drill"])
+def test_the_unit_of_one_account_of_many_differs_in_names_only(name: str, kind: str):
+    if (name, kind) == ("recio", "timer"):
+        return
+
     def directives(name: str) -> list[str]:
         text = (UNITS / name).read_text(encoding="utf-8")
         return [line for line in text.splitlines() if re.match(r"\w+=|\[", line)]
 
-    one, many = directives(f"{name}.service"), directives(f"{name}@.service")
+    one, many = directives(f"{name}.{kind}"), directives(f"{name}@.{kind}")
     in_the_words_of_one = [
         line.replace(" (%i)", "")
         .replace("recio-%i", "recio")
         .replace("/%i.toml", "/recio.toml")
         .replace("/%i.pem", "/kalshi.pem")
+        .replace("/%i.channels", "/channels")
+        .replace("/usr/bin/env RECIO_INSTANCE=%i ", "")
+        .replace("@%i.service", ".service")
+        .replace(f"{name}@.service", f"{name}.service")
         for line in many
     ]
     assert in_the_words_of_one == one
@@ -150,3 +152,113 @@ def test_a_passing_reason_and_an_end_as_asked_call_nobody(bell: Bell):
 def test_that_nobody_can_be_called_is_told(bell: Bell):
     bell.hook.unlink()
     assert "nobody was called" in bell.ends("first", "1")
+
+
+@dataclass(frozen=True, slots=True)
+class Alive:
+    """deploy/ping-alive with files of channels, units and a service of checks that are made up."""
+
+    room: Path
+
+    def ping(self, port: int, *, is_active: bool) -> tuple[int, str]:
+        for name in ("channels", "two.channels", "none.channels"):
+            line = "" if name == "none.channels" else f"machine ping http://127.0.0.1:{port}/secret-{name}\n"
+            (self.room / name).write_text(f"# whom\nphone critical json://x\n{line}", encoding="utf-8")
+        systemctl = self.room / "systemctl"
+        systemctl.write_text(
+            f'#!/bin/sh\n[ "$1" = is-enabled ] || exit {int(not is_active)}\n', encoding="utf-8"
+        )
+        systemctl.chmod(0o755)
+        done = subprocess.run(
+            [REPOSITORY / "deploy" / "ping-alive"],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            env={"PATH": "/usr/bin:/bin", "RECIO_ETC": str(self.room), "RECIO_SYSTEMCTL": str(systemctl)},
+        )
+        return done.returncode, done.stdout + done.stderr
+
+
+@pytest.fixture
+def checks() -> Iterator[tuple[int, list[str]]]:
+    """A service of checks on a port of this machine, and the paths that were asked for."""
+    asked: list[str] = []
+
+    class Checks(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Checks) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_port, asked
+        server.shutdown()
+
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed here")
+
+
+@needs_curl
+def test_an_outside_service_hears_that_the_machine_lives_and_of_a_daemon_that_is_down(
+    tmp_path: Path, checks: tuple[int, list[str]]
+):
+    port, asked = checks
+    assert Alive(tmp_path).ping(port, is_active=True) == (0, "")
+    assert asked == ["/secret-channels", "/secret-two.channels"]
+    assert Alive(tmp_path).ping(port, is_active=False) == (0, "")
+    assert asked[2:] == ["/secret-channels/fail", "/secret-two.channels/fail"]
+
+
+@needs_curl
+def test_a_service_that_is_away_is_told_without_its_address(tmp_path: Path):
+    code, said = Alive(tmp_path).ping(unused_port(), is_active=True)
+    assert code == 75
+    assert "the check of recio.service could not be pinged" in said
+    assert "the check of recio@two.service could not be pinged" in said
+    assert "secret" not in said
+
+
+@pytest.mark.parametrize(
+    ("unit", "account", "says"),
+    [
+        ("recio.service", "", "recio.service ended by itself (watchdog, 6)"),
+        ("recio@two.service", "two", "recio@two.service ended by itself (watchdog, 6)"),
+        ("recio-backup@two.service", "two", "recio-backup@two.service ended by itself"),
+    ],
+)
+def test_who_is_called_by_the_channels_is_that_of_the_account(
+    tmp_path: Path, unit: str, account: str, says: str
+):
+    program = tmp_path / "recio"
+    program.write_text('#!/bin/sh\necho "${RECIO_INSTANCE:-} | $*"\n', encoding="utf-8")
+    program.chmod(0o755)
+    done = subprocess.run(
+        [REPOSITORY / "deploy" / "on-failure", unit, "watchdog", "6"],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        env={"PATH": "/usr/bin:/bin", "RECIO_PROGRAM": str(program)},
+    )
+    assert done.stdout.startswith(f"{account} | alert send {says}")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root upgrades; others are led through sudo")
+def test_an_upgrade_is_driven_by_the_copy_that_is_named_from_wherever_it_is_typed(tmp_path: Path):
+    program = tmp_path / "copy" / "deploy" / "upgrade.py"
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\necho "asked: $*"\n', encoding="utf-8")
+    program.chmod(0o755)
+
+    def typed(*words: str) -> subprocess.CompletedProcess[str]:
+        command = [REPOSITORY / "deploy" / "recio", "upgrade", *words]
+        return subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=10)
+
+    assert typed("copy", "--dry-run").stdout == "asked: --dry-run\n"
+    refused = typed("elsewhere")
+    assert (refused.returncode, "elsewhere is no copy of recio" in refused.stderr) == (2, True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,8 +15,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import anyio
 import pytest
 
+from recio.db.embedded import embedded_server
 from tests.droplet.machine import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "deploy"))
@@ -22,7 +26,13 @@ upgrade: Any = import_module("upgrade")
 beside: Any = import_module("beside")
 files: Any = import_module("droplet")
 
-FLAT = {"reasons": [], "positions": {"count": 0}, "orders": [], "trades": []}
+FLAT = {
+    "switched_off": [{"switch": "entry"}],
+    "reasons": [],
+    "positions": {"count": 0},
+    "orders": [],
+    "trades": [],
+}
 HELD = {"ticker": "KXBTC15M-A", "seconds_to_close": 12.0}
 SETTLING = {"ticker": "KXBTC15M-B", "seconds_to_close": -3.0}
 ENDED = {"ticker": "KXBTC15M-C"}
@@ -58,6 +68,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         ({"trades": [SETTLING, HELD]}, ["KXBTC15M-A is held"]),
         ({"orders": [{"client_order_id": "o1", "state": "unknown"}]}, ["order o1 is unknown"]),
         ({"orders": [{"client_order_id": "o1", "state": "filled"}]}, []),
+        ({"switched_off": [{"switch": "exit"}]}, ["entries are not off yet"]),
         ({"positions": None}, ["the daemon does not know yet what it holds"]),
     ],
 )
@@ -96,7 +107,7 @@ class Answers:
     unit: str = "recio.service"
     user: str = "root"
     config: Path = Path("/etc/recio/recio.toml")
-    is_up: bool = False
+    is_active: bool = False
 
     def recio(self, release: Any, *arguments: object, user: str = "") -> str:
         self.asked.append((release.name, str(arguments[0])))
@@ -104,6 +115,9 @@ class Answers:
         if isinstance(answer, Exception):
             raise answer
         return answer
+
+    def python(self, release: Any, *arguments: object) -> str:
+        return ""
 
 
 @pytest.fixture
@@ -172,3 +186,18 @@ def test_a_recording_that_the_new_release_cannot_read_is_no_silent_agreement(acc
     account.said = {("new", "replay"): files.Refused("form 9 is not known")}
     with pytest.raises(files.Refused, match="cannot make its decisions again"):
         beside.try_beside(change(account))
+
+
+async def test_a_copy_of_a_database_of_another_name_is_found_by_the_commands_of_a_data_directory():
+    root = Path(tempfile.mkdtemp(prefix="recio-copy-"))
+    root.chmod(0o711)
+    try:
+        async with embedded_server(root) as server:
+            await server.ensure_database("recio-two")
+        for _ in range(2):
+            await anyio.run_process([sys.executable, str(REPOSITORY / "deploy" / "name_copy.py"), str(root)])
+        async with embedded_server(root) as server:
+            assert await server.has_database("recio")
+            assert not await server.has_database("recio-two")
+    finally:
+        shutil.rmtree(root, ignore_errors=True)

@@ -12,7 +12,7 @@ from recio import units
 from recio.exchange_sim.engine.fees import fill_fee, model_fee
 from recio.messages.markets import StrikeType
 from recio.rules.market.settlement import outcome, settlement_value
-from recio.rules.pricing.fees import max_fee, taker_fee
+from recio.rules.pricing.fees import GRAIN, max_fee, taker_fee
 from recio.units import Price, Quantity, Side, UnitError
 
 
@@ -129,11 +129,11 @@ def test_the_fee_that_is_reserved_is_that_of_the_price_nearest_to_one_half(
     lowest: int, highest: int, dearest: int
 ):
     reserved = max_fee(Price(lowest), Price(highest), Quantity(2000), Decimal(1))
-    assert reserved == taker_fee(Price(dearest), Quantity(2000), Decimal(1))
+    assert reserved == taker_fee(Price(dearest), Quantity(2000), Decimal(1)) + GRAIN
     whole = [taker_fee(Price(each), Quantity(2000), Decimal(1)) for each in range(lowest, highest + 1, 100)]
-    assert reserved == max(whole)
+    assert reserved == max(whole) + GRAIN
 
 
 def test_a_fee_that_is_reserved_in_figures():
-    """20 contracts between 75 and 92 cents: 0.07 x 20 x 0.75 x 0.25."""
-    assert max_fee(Price(7500), Price(9200), Quantity(2000), Decimal(1)) == 262_500
+    """20 contracts between 75 and 92 cents: 0.07 x 20 x 0.75 x 0.25, and $0.0001 for the rounding of many fills."""
+    assert max_fee(Price(7500), Price(9200), Quantity(2000), Decimal(1)) == 262_600
