@@ -13,7 +13,6 @@ from typing import Any, cast
 from recio.messages.controls import HaltLevel, HaltRequest, ResumeRequest
 from recio.web.refusals import NotAsked
 
-BODY_LIMIT = 4_096
 WHY_LIMIT = 200
 CAUSES_AT_MOST = 32
 BY = "status page"
