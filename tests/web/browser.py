@@ -44,7 +44,8 @@ class Page:
                 if said.get("method") == "Runtime.exceptionThrown":
                     self.faults.append(str(said["params"]["exceptionDetails"]))
                 if said.get("id") == number:
-                    return said["result"]
+                    # A page that is being loaded anew answers with an error, and is asked again.
+                    return said.get("result", {"result": {}})
 
     async def value(self, expression: str) -> Any:
         """What a JavaScript expression comes to, a promise included."""
