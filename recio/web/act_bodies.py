@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from recio.units import (
     ONE_DOLLAR,
@@ -50,7 +50,7 @@ class StopAct(Act):
 class ResumeAct(Act):
     """The halts that were shown end, and none that came since."""
 
-    causes: Annotated[list[Cause], Field(min_length=1, max_length=32)]
+    causes: Annotated[list[Cause], Field(min_length=1, max_length=16)]
     confirm: Literal["RESUME"]
 
 
@@ -77,19 +77,19 @@ class TradeAct(Act):
     take_profit: PriceText | None = None
     confirm: Literal["TRADE"]
 
-    @model_validator(mode="after")
-    def makes_sense(self) -> TradeAct:
+    def contradiction(self) -> str:
+        """What does not go together, which no shape can say; empty: nothing."""
         if self.guard == "exit" and (self.stop_price or self.take_profit):
-            raise ValueError('stop_price and take_profit go with guard = "own"')
+            return 'stop_price and take_profit go with guard = "own"'
         if self.stop_price and price_of_text(self.stop_price) >= price_of_text(self.max_price):
-            raise ValueError("stop_price must be below max_price, or all that is bought is sold at once")
+            return "stop_price must be below max_price, or all that is bought is sold at once"
         if (
             self.stop_price
             and self.take_profit
             and price_of_text(self.take_profit) <= price_of_text(self.stop_price)
         ):
-            raise ValueError("take_profit must be above stop_price")
-        return self
+            return "take_profit must be above stop_price"
+        return ""
 
 
 class SwitchAct(Act):

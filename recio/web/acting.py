@@ -182,8 +182,8 @@ def acting_routes(acting: Acting) -> list[Route]:
         *(_route(name, body, partial(do, acting), May.OPERATOR) for name, body, do in by_rows),
         Route(
             method="GET",
-            path="/acts/{key}",
-            name="act",
+            path="/outcomes/{key}",
+            name="outcome",
             summary="What came of an act",
             gives=CameOfIt,
             do=partial(_look, acting),
@@ -226,6 +226,8 @@ async def _close(acting: Acting, asked: Asked[Nothing, bodies.CloseAct, Nothing]
 
 async def _trade(acting: Acting, asked: Asked[Nothing, bodies.TradeAct, Nothing]) -> CameOfIt:
     body = asked.body
+    if wrong := body.contradiction():
+        raise NotAsked(409, wrong)
 
     async def do(connection: Connection) -> int:
         return await requests.ask(

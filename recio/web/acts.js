@@ -39,7 +39,7 @@ async function send(name, body, key = newKey()) {
     tell(came);
     for (let looks = 0; !came.finished && looks < LOOK_AT_MOST; looks += 1) {
       await new Promise((done) => setTimeout(done, LOOK_EVERY));
-      const looked = await ask("acts/" + key);
+      const looked = await ask("outcomes/" + key);
       if (looked.ok) tell((came = looked.said));
     }
   } catch (problem) {
@@ -102,7 +102,7 @@ let chosen = null, given = null, key = "";
 export function open(name, about = {}) {
   if (last === null) return;
   [chosen, given, key] = [name, about, newKey()];
-  if (name === "resume") given = { causes: last.halts.map((halt) => halt.cause) };
+  if (name === "resume") given = { causes: last.halts.slice(0, 16).map((halt) => halt.cause) };
   put($("dialog-title"), ACTS[name].title(given));
   put($("dialog-do"), ACTS[name].button);
   hide($("dialog-trade"), name !== "trade");

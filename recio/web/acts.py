@@ -14,7 +14,6 @@ from recio.messages.controls import HaltLevel, HaltRequest, ResumeRequest
 from recio.texts import writable
 from recio.web.refusals import NotAsked
 
-BODY_LIMIT = 4_096
 WHY_LIMIT = 200
 CAUSES_AT_MOST = 32
 BY = "status page"

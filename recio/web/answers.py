@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from recio.report.past_trades import Kind
 from recio.web.logins import LONGEST_PASSWORD, Role
 
 DEEPEST = 100_000
 NUMBER_AT_MOST = 2**53
+DATED = re.compile(r"\d{4}-\d\d-\d\d([Tt ].+)?")
 LINE = "^[^\\x00-\\x1f\\x7f]*$"
 """One line of text, without signs that no database takes."""
 Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
-Number = Annotated[int, Field(ge=1, le=NUMBER_AT_MOST)]
+
+
+def _whole(value: Any) -> Any:
+    """1.0 is a whole number in JSON."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _dated(value: Any) -> Any:
+    if isinstance(value, str) and not DATED.fullmatch(value):
+        raise ValueError("write 2026-11-01 or 2026-11-01T15:00:00Z")
+    return value
+
+
+Number = Annotated[int, Field(ge=1, le=NUMBER_AT_MOST), BeforeValidator(_whole)]
+Moment = Annotated[datetime | date, BeforeValidator(_dated)]
 TickerText = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
 DecimalText = Annotated[str, Field(pattern=r"^-?[0-9]+(\.[0-9]+)?$")]
 
@@ -120,9 +136,9 @@ class TradesQuery(Taken):
     kind: Kind = Kind.REAL
     mode: Literal["prod", "demo"] = "prod"
     """Of imported trades: the account mode that the old system ran in."""
-    since: datetime | date | None = None
+    since: Moment | None = None
     """Of their end, in UTC where no zone is said."""
-    until: datetime | date | None = None
+    until: Moment | None = None
     strategy: Annotated[str, Field(pattern="^[A-Za-z0-9_-]{1,64}$")] | None = None
     ticker: TickerText | None = None
     """What their tickers begin with."""

@@ -59,9 +59,9 @@ function showAcknowledged(cell, row) {
 const alerts = tableOf("alerts", [
   text("Alert", "id wide", (row) => row.cause),
   text("Severity", "word", (row) => word(row.severity)),
-  text("Since", "num minor", (row) => utc(row.since), (row) => row.since),
+  text("Since", "num", (row) => utc(row.since), (row) => row.since),
   text("Told", "num", (row) => String(row.told)),
-  { ...text("What to do", "note", (row) => `${row.sentence}. ${row.resolution}`), label: "" },
+  { ...text("What to do", "note", (row) => row.sentence + (row.resolution ? `. To do: ${row.resolution}` : "")), label: "" },
   { head: "Looked after", label: "", kind: "word", build: () => { const box = make("span"); box.append(make("span"), make("button", "small", "I look after it")); box.lastChild.type = "button"; return box; }, show: showAcknowledged },
 ], (row) => row.cause, "no alert is on", (row) => (row.severity === "critical" ? "unknown" : ""));
 
@@ -69,7 +69,7 @@ const deliveries = tableOf("deliveries", [
   text("Message", "id wide", (row) => row.text),
   text("To", "word", (row) => row.channel),
   text("State", "strong word", (row) => (row.state === "failed" ? "\u26a0 failed" : word(row.state))),
-  text("At", "num minor", (row) => utc(row.at), (row) => row.at),
+  text("At", "num", (row) => utc(row.at), (row) => row.at),
   { ...text("", "note", (row) => row.why), label: "" },
 ], (row) => `${row.at} ${row.channel} ${row.text}`, "nothing was sent", (row) => (row.state === "failed" ? "unknown" : ""));
 

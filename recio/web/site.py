@@ -31,7 +31,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 ARRIVAL = web.RequestKey("arrival", Arrival)
 VISITOR = web.RequestKey("visitor", Visitor)
-BODY_LIMIT = 4_096
+BODY_LIMIT = 131_072
 CLIENTS_AT_MOST = 16
 KEPT_FOR = 0.1
 """Host seconds for which one answer serves everybody who asks."""

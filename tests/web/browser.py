@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import itertools
 import shutil
 from collections.abc import AsyncGenerator
@@ -12,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import anyio
+import axe_core_python
 import pytest
 from anyio.abc import ByteReceiveStream
 
@@ -22,6 +24,8 @@ OPTIONS = (
 )  # fmt: skip
 PATIENCE = 20.0
 PHONE = (390, 844)
+SMALL_PHONE, DESK = (360, 740), (1280, 900)
+AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 
 
 @dataclass(slots=True)
@@ -40,7 +44,8 @@ class Page:
                 if said.get("method") == "Runtime.exceptionThrown":
                     self.faults.append(str(said["params"]["exceptionDetails"]))
                 if said.get("id") == number:
-                    return said["result"]
+                    # A page that is being loaded anew answers with an error, and is asked again.
+                    return said.get("result", {"result": {}})
 
     async def value(self, expression: str) -> Any:
         """What a JavaScript expression comes to, a promise included."""
@@ -55,6 +60,28 @@ class Page:
         with anyio.fail_after(PATIENCE):
             while not await self.value(expression):
                 await self.value("new Promise((done) => setTimeout(done, 30))")
+
+    async def size(self, width: int, height: int, *, dark: bool = False) -> None:
+        await self.command(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+        )  # fmt: skip
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        await self.command("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def picture(self, path: Path) -> None:
+        """The whole page, as far as it goes down."""
+        found = await self.command("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(found["data"]))
+
+    async def axe(self) -> list[str]:
+        """What axe finds on the page as it is now: rule, and the elements that break it."""
+        if not await self.value("typeof axe === 'object'"):
+            await self.command("Runtime.evaluate", expression=AXE.read_text(encoding="utf-8"))
+        found = await self.value(
+            "axe.run().then((said) => said.violations.map((each) => `${each.id}: ${each.nodes.map((node) => node.html).join(' ')}`))"
+        )
+        return [str(each)[:400] for each in found]
 
     async def go(self, url: str) -> None:
         await self.command("Page.navigate", url=url)

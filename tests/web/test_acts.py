@@ -66,7 +66,7 @@ class Asking:
             return answer.status, await answer.json()
 
     async def look(self, key: str = KEY) -> dict[str, Any]:
-        async with self.session.get(f"{self.url}/api/v1/acts/{key}") as answer:
+        async with self.session.get(f"{self.url}/api/v1/outcomes/{key}") as answer:
             return await answer.json()
 
 
@@ -175,6 +175,23 @@ async def test_two_taps_at_the_same_moment_ask_for_one_trade(pool: Pool):
         assert "the limit is full" in found["sentence"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"guard": "own", "stop_price": "0.70"}, "stop_price"),
+        ({"guard": "own", "stop_price": "0.20", "take_profit": "0.10"}, "take_profit"),
+        ({"stop_price": "0.10"}, "guard"),
+    ],
+)
+async def test_a_trade_that_contradicts_itself_is_not_asked_for(
+    pool: Pool, changes: dict[str, str], named: str
+):
+    async with asking(pool) as page:
+        status, told = await page.act("trade", TRADE | changes)
+        assert (status, named in told["error"]) == (409, True)
+    assert await kinds(pool) == []
+
+
 async def test_a_switch_is_told_once_the_daemon_follows(pool: Pool):
     async with asking(pool) as page:
         body = {"key": KEY, "name": "entry", "is_on": False, "confirm": "SWITCH", "why": "news"}
@@ -227,8 +244,6 @@ async def test_no_act_but_a_halt_is_done_for_whoever_is_no_operator(
         ("close", {"key": KEY, "trade_id": 0, "confirm": "CLOSE"}, "trade_id"),
         ("trade", TRADE | {"max_price": "60"}, "max_price"),
         ("trade", TRADE | {"contracts": "-1"}, "contracts"),
-        ("trade", TRADE | {"guard": "own", "stop_price": "0.70"}, "stop_price"),
-        ("trade", TRADE | {"stop_price": "0.10"}, "guard"),
         ("switch", {"key": KEY, "name": "entry", "is_on": 1, "confirm": "SWITCH"}, "is_on"),
         ("halt", {"key": KEY, "why": "x\ny"}, "why"),
         ("halt", {"key": KEY, "hard": True}, "hard"),

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import anyio
 import asyncpg
+import pytest
 
+from recio.db.connection import transaction
 from recio.messages.controls import Halt, HaltLevel, HaltRequest, TradingControls
 from recio.messages.orders import TradeState
 from recio.units import Ticker, TradeId
+from recio.web.logins import Login, Role, change, hashed
 from recio.wires import Wires
 from tests.builders import NOW, book, market, open_trades, order, show, trade, view
-from tests.tasks.status_server import served
+from tests.conftest import unused_port
+from tests.db.trigger_scenarios import insert
+from tests.history import add_history
+from tests.runs import begun
+from tests.tasks.status_server import TOKEN, a_page, served, started
 from tests.tasks.test_status_page import filled_wires, status
-from tests.web.browser import PHONE, a_phone
+from tests.web.browser import DESK, PHONE, SMALL_PHONE, a_phone
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 STRIKES = 186
@@ -90,6 +99,107 @@ async def test_each_view_has_an_address_and_names_its_parts(tmp_path: Path):
             await page.until(f"document.querySelector('#to-{name}').getAttribute('aria-current') === 'page'")
             assert parts <= set(await page.value(REGIONS)), name
         assert page.faults == []
+
+
+def with_alerts(body: dict[str, Any]) -> dict[str, Any]:
+    """Alerts that are on, channels, and messages of every fate."""
+    open_now = [
+        {"cause": f"cause {severity}", "severity": severity, "sentence": "The book of KXBTCD-26NOV2312-T84000 is 40 s old",
+         "resolution": "look at the venue, or recio halt", "since": body["now"], "told": 2, "acknowledged_by": who}
+        for severity, who in (("critical", None), ("warning", "anna"))
+    ]  # fmt: skip
+    sent = [
+        {"channel": "phone", "severity": "critical", "text": f"A position has no stop since 40 s ({state})", "at": body["now"],
+         "state": state, "attempts": 1, "why": "the channel answered 503" if state != "sent" else ""}
+        for state in ("waiting", "sent", "failed")
+    ]  # fmt: skip
+    channels = [{"name": "phone", "least": "critical", "waiting": 1, "last": "waiting"}]
+    return body | {"alerts": {"channels": channels, "open": open_now, "sent": sent, "ping": "sent 12 s ago"}}
+
+
+PICTURES = os.environ.get("RECIO_PICTURES", "")
+"""A folder where pictures of every view are to be kept."""
+
+
+@pytest.mark.timeout(240)
+async def test_no_view_has_an_accessibility_fault_or_is_wider_than_its_screen(tmp_path: Path, pool: Pool):
+    async with transaction(pool) as connection:
+        await begun(connection)
+        await add_history(connection, 1, 40)
+    kept = Path(PICTURES or tmp_path)
+    async with served(with_alerts(a_busy_day()), None, pool) as url, a_phone(tmp_path / "browser") as page:
+        for device, (size, dark) in {
+            "phone": (SMALL_PHONE, False), "desk": (DESK, True),
+        }.items():  # fmt: skip
+            await page.size(*size, dark=dark)
+            await page.go(url)
+            await page.until("document.querySelectorAll('.position').length === 2")
+            for name in VIEWS:
+                await page.value(f"location.hash = '{name}'")
+                await page.until(
+                    f"document.querySelector('#to-{name}').getAttribute('aria-current') === 'page'"
+                )
+                await page.until("document.querySelector('#history-said').textContent === ''")
+                await page.picture(kept / f"{device}-{name}.png")
+                assert await page.axe() == [], (device, name)
+                assert await page.value("document.documentElement.scrollWidth") <= size[0], (device, name)
+        assert page.faults == []
+
+
+async def test_a_position_is_closed_in_two_steps_with_its_figures_and_the_page_says_what_came_of_it(
+    tmp_path: Path, pool: Pool
+):
+    async with transaction(pool) as connection:
+        await insert(connection, "trades")
+    async with served(a_busy_day(), None, pool) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 2")
+        await page.value("document.querySelector('.position button').click()")
+        what = await page.value("document.querySelector('#dialog-what').textContent")
+        assert "Sells 10 YES" in what
+        assert "$0.50 each" in what
+        await page.value(f"document.querySelector('#dialog-token').value = '{TOKEN}'")
+        await page.value("document.querySelector('#dialog-do').click()")
+        await page.until("document.querySelector('#act-said').textContent.includes('still held')")
+        assert await pool.fetchval("SELECT count(*) FROM trade_closes") == 1
+        assert page.faults == []
+
+
+async def test_what_changes_is_followed_without_the_whole_being_sent_again(tmp_path: Path):
+    body = a_busy_day()
+    async with served(body) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 2")
+        body["pnl"] = body["pnl"] | {"realised_today": "12.3400"}
+        body["trades"] = body["trades"][:1]
+        await page.until("document.querySelector('#net').textContent === '+$12.34'")
+        await page.until("document.querySelectorAll('.position').length === 1")
+        assert page.faults == []
+
+
+async def test_from_elsewhere_a_login_comes_first_and_an_operator_needs_no_token(tmp_path: Path, pool: Pool):
+    """Chromium takes the cookie that is for TLS alone at this machine; what comes from elsewhere is told by a forwarded header."""
+    path = tmp_path / "logins"
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    login = Login(
+        name="anna", role=Role.OPERATOR, password=hashed("five words drawn by chance"), sessions_since=since
+    )
+    change(path, lambda known: known.with_login(login))
+    wires, body = Wires(), a_busy_day()
+    page_of = a_page(unused_port(), lambda _whole: body, wires, pool, logins=path)
+    async with started(page_of) as url, a_phone(tmp_path / "browser") as page:
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 2")
+        await page.value("document.querySelector('#who').click()")
+        await page.value("document.querySelector('#login-name').value = 'anna'")
+        await page.value("document.querySelector('#login-password').value = 'five words drawn by chance'")
+        await page.value("document.querySelector('#login-form').requestSubmit()")
+        await page.until("document.querySelector('#who').textContent.includes('anna')")
+        await page.until("document.querySelectorAll('.position').length === 2")
+        await page.value("document.querySelector('#flatten').click()")
+        assert await page.value("document.querySelector('#dialog-token').offsetParent === null")
+        assert await page.value("document.cookie") == ""
+    wires.close()
 
 
 async def test_one_tap_halts_and_the_page_says_what_came_of_it(tmp_path: Path, pool: Pool):
