@@ -12,8 +12,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from recio.messages.markets import StrikeType
+from recio.rules.market.settlement import places_of
 from recio.rules.pricing.average_fit import NORMAL
-from recio.rules.pricing.probability import by_strike_type, half_unit
+from recio.rules.pricing.probability import by_strike_type, half_unit, thresholds
 from recio.rules.pricing.settlement_average import forecast
 from tests.builders import minute
 
@@ -125,7 +126,15 @@ def test_a_price_that_cannot_be_is_refused():
     [("83955.99", 0.005), ("84000", 0.005), ("73.7499", 0.00005), ("1.36", 0.00005), ("0.0699999", 5e-8)],
 )
 def test_the_rounding_that_counts_is_that_of_the_coin(strike: str, half: float):
-    assert half_unit(Decimal(strike)) == pytest.approx(half)
+    assert half_unit(places_of(Decimal(strike))) == pytest.approx(half)
+
+
+def test_a_threshold_does_not_hang_on_who_was_asked_about_before():
+    """1.35 and 1.35000 are one number, and their averages are rounded to places of their own."""
+    finer = thresholds(StrikeType.GREATER_OR_EQUAL, Decimal("1.35000"), None)
+    coarser = thresholds(StrikeType.GREATER_OR_EQUAL, Decimal("1.35"), None)
+    assert finer == (pytest.approx(1.35 - 0.000005, abs=1e-12), None)
+    assert coarser == (pytest.approx(1.35 - 0.00005, abs=1e-12), None)
 
 
 def test_a_cheap_coin_at_its_strike_is_even_money_and_not_a_certainty():

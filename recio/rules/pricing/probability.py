@@ -14,24 +14,28 @@ from recio.messages.markets import StrikeType
 from recio.rules.market.settlement import places_of
 
 
-def half_unit(*strikes: Decimal | None) -> float:
+def half_unit(places: int) -> float:
     """Half of the last place that the average is rounded to before it is compared."""
-    return 0.5 * 10.0 ** -places_of(*strikes)
+    return 0.5 * 10.0**-places
 
 
 Span = tuple[float | None, float | None]
 """(from, below): YES is a mean of at least the one and less than the other, as far as there is one."""
 
 
-@lru_cache(maxsize=8_192)
 def thresholds(
     strike_type: StrikeType, floor_strike: Decimal | None, cap_strike: Decimal | None
 ) -> Span | None:
-    """The thresholds of one market.
+    """The thresholds of one market. None when the strike that the type needs is not known yet."""
+    return _thresholds(strike_type, floor_strike, cap_strike, places_of(floor_strike, cap_strike))
 
-    None when the strike that the type needs is not known yet. Kept, because a strike never changes and is asked for each cycle.
-    """
-    half = half_unit(floor_strike, cap_strike)
+
+@lru_cache(maxsize=8_192)
+def _thresholds(
+    strike_type: StrikeType, floor_strike: Decimal | None, cap_strike: Decimal | None, places: int
+) -> Span | None:
+    """Kept, because a strike never changes and is asked for each cycle; by its places too, which equal decimals may differ in."""
+    half = half_unit(places)
     floor = None if floor_strike is None else float(floor_strike)
     cap = None if cap_strike is None else float(cap_strike)
     match strike_type:
