@@ -12,7 +12,7 @@ from recio.old_data.harvest import Harvest, SourceLine, merge_into
 from recio.old_data.layouts import Kind, Layout, Unusable, layout_of, user_of
 from recio.old_data.packed import UNREADABLE, head_of
 from recio.old_data.price_log import PriceSpool, symbol_of
-from recio.old_data.records import BadRow
+from recio.old_data.records import BadRow, LedgerRow
 from recio.old_data.sql_dump import Dump, is_dump
 from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger
 
@@ -36,6 +36,8 @@ class Part:
 
     by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
     """By the user's number; under the empty one what does not say."""
+    twins: dict[tuple[str, str], list[object]] = field(default_factory=dict[tuple[str, str], list[object]])
+    """Of a table and a key of ledger rows: what tells apart the trades that share it."""
     lines: list[SourceLine] = field(default_factory=list[SourceLine])
     unusable: list[str] = field(default_factory=list[str])
     layouts: dict[str, Layout | Unusable | None] = field(
@@ -170,6 +172,7 @@ class Reader:
             return
         rows = _counted(line, table.rows(None))
         self._take(part, line, layout, table.names, rows, table.mode)
+        _mark_rounded(part, line)
 
     def _price_table(self, line: SourceLine, table: OldTable) -> None:
         before = self.seen.get((table.path, table.name))
@@ -202,6 +205,7 @@ class Reader:
             return not (found.kind is Kind.PRICES and before is not None and before.stamp == dump.stamp)
 
         lines: dict[str, SourceLine] = {}
+        last: SourceLine | None = None
         for block in dump.blocks(wanted):
             layout = part.layouts[block.table]
             if not isinstance(layout, Layout):
@@ -212,7 +216,12 @@ class Reader:
                     path=str(path), table=block.table, kind=layout.kind, layout=layout.name, stamp=dump.stamp
                 )
                 part.lines.append(line)
+            if last is not None and last is not line:
+                _mark_rounded(part, last)
+            last = line
             self._block(part, line, layout, block.columns, block.values)
+        if last is not None:
+            _mark_rounded(part, last)
         part.unusable += [each.why for each in part.layouts.values() if isinstance(each, Unusable)]
 
     def _block(
@@ -256,7 +265,7 @@ class Reader:
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             try:
-                _row_into(into, layout, row, line.table)
+                _row_into(into, layout, row, line.table, part.twins)
             except BadRow as bad:
                 line.bad += 1
                 shown = values.words(row.get("id") or row.get("trade_id")) or line.table
@@ -265,8 +274,6 @@ class Reader:
                         ticker=bad.ticker, old_row=shown, field=bad.field, theirs=bad.found, ours=None
                     )
                 )
-        if layout.kind is Kind.TRADES and _looks_rounded(into):
-            into.ledger = {key: replace(each, whole=False) for key, each in into.ledger.items()}
         if not line.used:
             own.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
 
@@ -280,10 +287,16 @@ class Reader:
         )
         part.lines.append(line)
         line.used, line.user = True, user_of("", line.path)
-        _row_into(part.by_user.setdefault(line.user, Harvest()), layout, found, path.name)
+        _row_into(part.by_user.setdefault(line.user, Harvest()), layout, found, path.name, part.twins)
 
 
-def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str) -> None:
+def _row_into(
+    into: Harvest,
+    layout: Layout,
+    row: dict[str, object],
+    table: str,
+    twins: dict[tuple[str, str], list[object]],
+) -> None:
     match layout.kind:
         case Kind.FILLS:
             into.add_fill(records.fill_of(row, layout.name))
@@ -292,7 +305,8 @@ def _row_into(into: Harvest, layout: Layout, row: dict[str, object], table: str)
         case Kind.SETTLEMENTS:
             into.add_settlement(records.settlement_of(row, layout.name))
         case Kind.TRADES:
-            into.add_ledger_row(records.ledger_row_of(row, table, layout.whole))
+            told = records.ledger_row_of(row, table, layout.whole)
+            into.add_ledger_row(_apart(told, row, twins.setdefault((table, told.key), [])))
         case Kind.SETTINGS:
             into.settings |= old_settings.kept_of(row)
         case Kind.PRICES | Kind.LEFT:
@@ -310,6 +324,22 @@ def _no_path(error: Exception) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "it does not exist: check the path"
     return f"it cannot be looked at ({error}): check the path, and that this account may read it"
+
+
+def _apart(told: LedgerRow, row: dict[str, object], twins: list[object]) -> LedgerRow:
+    """Two tickets of one second on one market are two trades, and one that is there twice is one."""
+    identity = values.words(row.get("ticket_id")) or (told.quantity, told.buy_price)
+    if identity not in twins:
+        twins.append(identity)
+    place = twins.index(identity)
+    return replace(told, key=f"{told.key}|{place + 1}") if place else told
+
+
+def _mark_rounded(part: Part, line: SourceLine) -> None:
+    """Once all rows of a table of trades are there."""
+    own = part.by_user.get(line.user)
+    if line.kind is Kind.TRADES and line.used and own is not None and _looks_rounded(own):
+        own.ledger = {key: replace(each, whole=False) for key, each in own.ledger.items()}
 
 
 def _looks_rounded(of: Harvest) -> bool:

@@ -18,7 +18,8 @@ import pytest
 from recio.commands import import_old
 from recio.db import old_server
 from recio.errors import BadConfig
-from recio.old_data import folders
+from recio.old_data import folders, reading
+from recio.old_data.harvest import Harvest
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
 from tests.old_data.old_system import STRIKE
@@ -235,6 +236,30 @@ def test_json_is_one_object_whatever_happens(
     said = capsys.readouterr().out
     assert json.loads(said)["refused"] == [{"path": "postgresql://h/db", "why": str(refused.value)}]
     assert "SECRET" not in said
+
+
+def test_two_tickets_of_one_second_are_two_trades_and_a_row_that_is_there_twice_is_one(tmp_path: Path):
+    first = old.trade(1, "yes", 10, 0.9, sell_price=1.0, fees=0.1, pnl=0.9)
+    second = old.trade(2, "yes", 20, 0.9, sell_price=1.0, fees=0.2, pnl=1.8)
+    rows = [first | {"ticket_id": "T-1"}, second | {"time": first["time"], "ticket_id": "T-2"}]
+    rows += [first | {"id": 3, "ticket_id": "T-1"}]
+    old.recio_folder(tmp_path, trades=rows)
+    assert [each["quantity"] for each in imported(tmp_path)["trades"]] == ["10.00", "20.00"]
+
+
+def test_a_long_ledger_of_single_inserts_is_read_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    looked = list[int]()
+
+    def look(of: Harvest) -> bool:
+        looked.append(len(of.ledger))
+        return False
+
+    monkeypatch.setattr(reading, "_looks_rounded", look)
+    rows = [old.trade(each, "yes", 10, 0.9, f"{STRIKE}-{each}", sell_price=1.0) for each in range(50)]
+    path = tmp_path / "dump.sql"
+    path.write_text(old.dumped({"users.trades_0001": (old.JUL_TRADES, rows)}, inserts=True))
+    assert imported(path)["totals"]["trades"] == 50
+    assert looked == [50]
 
 
 OLD_TABLES = """
