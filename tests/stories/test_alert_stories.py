@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -17,11 +18,13 @@ import anyio.to_thread
 import pytest
 
 from recio.daemon.venue import read_credentials, simulated
+from recio.db.embedded import EmbeddedServer
 from recio.kalshi.orders import NewOrder, create
 from recio.kalshi.rest import KalshiRest
 from recio.messages.orders import OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from tests.alerting.sinks import SECRET, Mailbox, Webhook, a_mailbox, a_webhook
+from tests.stories.database_relay import database_relay
 from tests.stories.failing_reads import rows_until
 from tests.stories.world import World, a_world, until
 
@@ -191,6 +194,25 @@ async def sold_by_hand(world: World, ticker: Ticker, *, is_yes: bool) -> None:
         assert isinstance(await create(rest, order, wait_seconds=5.0), OrderAccepted)
 
 
+async def test_an_order_in_doubt_calls_and_its_proof_is_told():
+    async with a_scene() as scene:
+
+        def patient(text: str) -> str:
+            """An account that could not be compared for a while blocks the very entry that is to get lost."""
+            text = text.replace("reconcile_every_seconds = 2.0", "reconcile_every_seconds = 60.0")
+            text = text.replace("request_timeout_seconds = 1.0", "request_timeout_seconds = 5.0")
+            return text + "[health]\nmax_unresolved_order_seconds = 1.0\n"
+
+        scene.start(settings=patient)
+        await scene.ready()
+        scene.world.arm("fail_reads", path="/portfolio/orders", status=503)
+        scene.world.arm("lose_request", count=1)
+        await scene.called("has no proven end", "Look for it")
+        scene.world.disarm()
+        await scene.called("over after", "has no proven end")
+        await until(lambda: any("no proven end" in each for each in scene.box.mails))
+
+
 async def test_stops_that_are_blind_with_positions_open_call_with_how_many_and_what_they_cost():
     async with a_scene() as scene:
         scene.start(
@@ -254,6 +276,39 @@ async def test_a_lane_that_one_gate_stops_through_its_windows_calls_with_the_gat
             settings=lambda text: text.replace("warmup_seconds = 20", "warmup_seconds = 900"),
         )
         await scene.called("could not have traded on KXBTC15M for 2 windows", '"probability"')
+
+
+async def test_a_coin_whose_feeds_die_calls():
+    async with a_scene() as scene:
+        scene.start()
+        await scene.ready()
+        for feed in ("coinbase", "kraken"):
+            scene.world.arm("feed_dead", ticker=feed, seconds=90)
+        await until(
+            lambda: (
+                any(map(scene.hook.heard, ("settlement index alone", "price sources silent")))
+                or scene.hook.heard("stand without a stop")
+            )
+        )
+
+
+async def test_a_database_that_is_away_calls_although_nothing_can_be_written_and_its_return_is_told(
+    postgres: EmbeddedServer, database_dsn: str
+):
+    async with a_scene() as scene, database_relay(scene.world.root / "wire", postgres.socket_dir) as relay:
+        dsn = database_dsn.replace(str(postgres.socket_dir), str(relay.folder))
+        scene.start(settings=lambda text: text + f'[database]\ndsn = "{dsn}"\n')
+        await scene.ready()
+        await scene.holds()
+        server, relay.server = relay.server, Path("/nowhere")
+        await relay.drop_all()
+        text = await scene.called("waits for its database", "stand without a stop")
+        assert "PostgreSQL" in text
+        pings = len(scene.hook.pings)
+        relay.server = server
+        await scene.called("over after", "waits for its database")
+        await until(lambda: len(scene.hook.pings) > pings)
+        scene.world.kill()
 
 
 async def test_a_key_that_is_refused_at_the_start_has_the_last_word_once_and_the_check_fails():
