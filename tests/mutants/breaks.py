@@ -42,7 +42,7 @@ IN_SQL = {
 }  # fmt: skip
 FITTED = 12
 """A row of so many numbers was measured; no test knows it by heart."""
-ONLY_SAID = {"say", "debug", "info", "warning", "error", "exception", "stand_aside", "reached"}
+ONLY_SAID = {"say", "debug", "info", "warning", "error", "exception", "stand_aside", "reached", "cycle_of"}
 """Calls that only tell a person something, or are there for tests that crash a process."""
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from recio.messages.prices import FinalMinute, PriceTick, PriceView
 from recio.rules.pricing.average_fit import ANY_HOUR
-from recio.rules.pricing.closing_minute import INDEX, ClosingMinute, closing_minute
+from recio.rules.pricing.closing_minute import INDEX, ClosingMinute, closing_minute, walk_variance
 from recio.rules.pricing.market_probability import probability
 from recio.rules.pricing.model import Model, Reader
 from tests.builders import market
@@ -215,9 +215,8 @@ def test_a_price_of_an_exchange_is_that_of_the_end_of_its_second_and_a_print_tha
     by_index: bool, to_come: int
 ):
     """Half a minute before the close the index has made one print more."""
-    view = seen(30, by_index=by_index, traded=flat(30, LEVEL - 60), prints=flat(30, LEVEL - 60))
-    expected = ((60 - to_come) * (LEVEL - 60) + to_come * LEVEL) / 60
-    assert known(view).expected == pytest.approx(expected, abs=1.01)
+    view = seen(30, by_index=by_index, traded=flat(30), prints=flat(30))
+    assert known(view).to_come == pytest.approx(walk_variance(to_come, 1.0) / 60**2)
 
 
 def test_prints_that_the_venues_mean_counts_are_made_however_old_the_price_is():

@@ -381,3 +381,14 @@ async def test_an_intent_after_the_entry_switch_was_turned_off_leaves_no_row_unt
         with anyio.fail_after(10):
             assert (await wires.orders.receive()).ticker == "KX-OTHER"
     assert await pool.fetchval("SELECT count(*) FROM orders") == 1
+
+
+async def test_an_order_may_leave_up_to_the_moment_of_its_deadline():
+    wires, stands_still = Wires(), Clock(speed=0.0, venue_origin=NOW.timestamp())
+    async with (
+        local_venue(answers(201, CREATED)) as venue,
+        executing(venue.rest(), wires, clock=stands_still),
+    ):
+        await wires.orders.send(replace(ORDER, send_before=stands_still.utc()))
+        assert isinstance(await outcome(wires), OrderAccepted)
+    wires.close()
