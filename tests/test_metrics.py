@@ -129,9 +129,7 @@ def test_the_dashboard_is_one_and_every_alert_says_what_to_look_at():
 async def test_a_real_prometheus_reads_what_is_served_and_knows_the_alerts(tmp_path: Path, full: str):
     wires, port = Wires(), unused_port()
     page = a_page(unused_port(), lambda _whole: {}, wires, metrics=lambda: full.encode())
-    jobs = (
-        f"scrape_configs: [{{job_name: recio, static_configs: [{{targets: ['127.0.0.1:{page.port}']}}]}}]\n"
-    )
+    jobs = f"scrape_configs: [{{job_name: recio, static_configs: [{{targets: ['127.0.0.1:{page.reach.port}']}}]}}]\n"
     heads = f"global: {{scrape_interval: 100ms, evaluation_interval: 100ms}}\nrule_files: ['{RULES}']\n"
     (tmp_path / "prometheus.yml").write_text(heads + jobs, encoding="utf-8")
     options = ["--config.file", "prometheus.yml", "--storage.tsdb.path", "data", "--log.level", "error"]

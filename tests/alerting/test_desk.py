@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -68,6 +69,25 @@ async def test_one_cause_calls_once_however_often_it_is_seen_and_its_end_is_told
         await until(lambda: desk.look([]) or hook.heard("over after"), 30)
         assert len(hook.got) == 2
         assert desk.view().open == ()
+
+
+async def test_what_somebody_looks_after_is_not_told_again_unless_it_becomes_graver():
+    async with a_webhook() as hook:
+        desk = a_desk(channel("hook", hook.url), repeat_minutes=1)
+        desk.clock = Clock(speed=1e6, host_origin=time.time(), venue_origin=time.time())
+        mild = replace(HALT, severity=WARNING)
+        desk.look([mild])
+        desk.acknowledge(HALT.cause, "anna")
+        told = len(desk.view().deliveries)
+        for _ in range(20):
+            desk.look([mild])
+            await anyio.sleep(0.001)
+        assert len(desk.view().deliveries) == told
+        assert [each.acknowledged_by for each in desk.view().open] == ["anna"]
+        desk.look([HALT])
+        assert len(desk.view().deliveries) == told + 1
+        desk.test("anna")
+        assert "test that anna asked for" in desk.view().deliveries[0].text
 
 
 async def test_a_channel_takes_its_least_severity_and_what_is_graver():

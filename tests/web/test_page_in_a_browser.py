@@ -194,7 +194,7 @@ async def test_from_elsewhere_a_login_comes_first_and_an_operator_needs_no_token
         await page.value("document.querySelector('#login-name').value = 'anna'")
         await page.value("document.querySelector('#login-password').value = 'five words drawn by chance'")
         await page.value("document.querySelector('#login-form').requestSubmit()")
-        await page.until("document.querySelector('#who').textContent.includes('anna')")
+        await page.until("document.querySelector('#who')?.textContent.includes('anna')")
         await page.until("document.querySelectorAll('.position').length === 2")
         await page.value("document.querySelector('#flatten').click()")
         assert await page.value("document.querySelector('#dialog-token').offsetParent === null")

@@ -322,10 +322,10 @@ def certificate(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-def own_tls(folder: Path, **changes: Any) -> StatusSection:
+def own_tls(folder: Path, **changes: str) -> StatusSection:
     pair = [str(each) for each in certificate(folder)]
     named = {"certificate_path": pair[0], "private_key_path": pair[1]} | changes
-    return StatusSection(bind="0.0.0.0", hosts=(HOST,), port=unused_port(), **named)
+    return StatusSection.model_validate({"bind": "0.0.0.0", "hosts": (HOST,), "port": unused_port(), **named})
 
 
 def test_a_certificate_that_cannot_be_used_is_refused_by_its_fields(tmp_path: Path):
