@@ -112,9 +112,17 @@ def _properties_row(report: Report) -> str:
     )
 
 
+def _at_first(area: Report) -> str:
+    """A draw whose unseen breaks got tests says nothing of breaks that were not drawn: what was seen before them is told."""
+    before = area.get("at_first")
+    if before is None:
+        return ""
+    return f", before tests were written for the rest {before['noticed']:,} of {before['tried']:,}"
+
+
 def _mutants_row(report: Report) -> str:
     areas = "; ".join(
-        f"{name}: {each['noticed']:,} of {each['tried']:,} noticed ({each['share']:.1%})"
+        f"{name} ({each['of']}): {each['noticed']:,} of {each['tried']:,} noticed{_at_first(each)}"
         for name, each in report["areas"].items()
     )
     unseen = sum(len(each["unseen"]) for each in report["areas"].values())
