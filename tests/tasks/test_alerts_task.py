@@ -50,6 +50,7 @@ async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, desk: Desk) 
         prices=wires.prices,
         assessments=wires.assessments,
         alerts=wires.alerts,
+        alert_requests=wires.alert_requests,
     )
     async with anyio.create_task_group() as group:
         group.start_soon(alerts.run, lambda _sentence: None)
