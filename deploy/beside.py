@@ -45,7 +45,6 @@ def rehearse(change: Change, account: Account) -> None:
     run("install", "-d", "-m", "0700", "-o", account.user, "-g", account.user, account.scratch)
     try:
         restore(change, account, copy)
-        account.python(change.target, change.target.place / "deploy" / "name_copy.py", copy)
         said = account.recio(change.target, "db", "migrate", "--data-dir", copy)
         change.steps[account.unit] = re.findall(r"^took step (.+)$", said, re.MULTILINE)
         account.recio(change.target, "audit", "--verify", "--data-dir", copy)

@@ -132,11 +132,6 @@ class Account:
         command = ("runuser", "-u", user or self.user, "--", "nice", "-n", "19", program, *arguments)
         return run(*command, check=check)
 
-    def python(self, release: Release, *arguments: str | Path) -> str:
-        """What a program prints that runs on a release's own Python and packages, as the account."""
-        program = release.place / "bin" / "python"
-        return run("runuser", "-u", self.user, "--", "nice", "-n", "19", program, *arguments)
-
     def status(self) -> dict[str, Any] | None:
         """GET /status, or None where no daemon answers."""
         try:

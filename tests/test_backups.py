@@ -34,7 +34,7 @@ from recio.db.backups import (
 )
 from recio.db.client_programs import Client
 from recio.db.connection import transaction
-from recio.db.embedded import embedded_server, start_embedded, stop_embedded
+from recio.db.embedded import DATABASE, embedded_server, start_embedded, stop_embedded
 from recio.db.pool import open_pool
 from recio.db.restores import head, lost, proven, restored
 from recio.db.schema import ensure_schema
@@ -56,10 +56,10 @@ def folder() -> Generator[Path]:
 
 
 @asynccontextmanager
-async def live(folder: Path) -> AsyncGenerator[tuple[Client, Pool]]:
+async def live(folder: Path, database: str = DATABASE) -> AsyncGenerator[tuple[Client, Pool]]:
     """A data directory of recio with its tables, an identity and three audit rows, while its server runs."""
     async with embedded_server(folder / "data") as server:
-        dsn = await server.ensure_database("recio")
+        dsn = await server.ensure_database(database)
         async with open_pool(dsn, application_name="live") as pool:
             async with transaction(pool) as connection:
                 await ensure_schema(connection)
@@ -108,6 +108,22 @@ async def test_a_backup_is_restored_with_every_row_and_proven(folder: Path, kind
             assert live_head is not None
             behind = await lost(connection, live_head, found)
         assert behind == (live_head.at - found.at).total_seconds() > 0
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_whatever_a_database_was_called_a_daemon_of_the_restored_data_directory_finds_it(
+    folder: Path, kind: Kind
+):
+    """A daemon that found nothing under its own name would begin an empty database, and know of no position."""
+    async with live(folder, "recio-two") as (client, _):
+        connection = await asyncpg.connect(client.dsn)
+        await connection.execute('CREATE DATABASE "recio"')  # of another account, on the same server
+        await connection.close()
+        made = await take(client, folder / "backups", kind, datetime.now(UTC))
+    async with restored(made, None, folder / "again") as (server, dsn):
+        assert dsn == server.dsn(DATABASE)
+        assert await kinds_in(dsn) == ["one", "two", "three"]
+        assert not await server.has_database("recio-two")
 
 
 async def followed(folder: Path) -> tuple[Backup, datetime]:

@@ -14,10 +14,10 @@ import anyio.to_thread
 
 from recio.commands.options import add_config, config_of
 from recio.daemon import data_dir
-from recio.daemon.database import DATABASE, dsn_of
+from recio.daemon.database import dsn_of
 from recio.db import imported, old_server
 from recio.db.connection import transaction
-from recio.db.embedded import EmbeddedServer
+from recio.db.embedded import DATABASE, EmbeddedServer
 from recio.db.pool import open_pool, starting_faults
 from recio.db.schema import ensure_schema, migrations, version_of
 from recio.errors import BadConfig, ExitCode, Fatal, Transient

@@ -29,7 +29,6 @@ from recio.daemon.composition import (
     sender_tasks,
     shadow_tasks,
 )
-from recio.daemon.database import DATABASE
 from recio.daemon.lives import Waiting, live_on
 from recio.daemon.shutdown import (
     end_when_stopped,
@@ -41,6 +40,7 @@ from recio.daemon.signals import HALT_LEVELS, halt_on_signals
 from recio.daemon.startup import Owned, owned_database
 from recio.daemon.venue import Venue
 from recio.daemon.watchdog import keep_systemd_told
+from recio.db.embedded import DATABASE
 from recio.kalshi import order_trace
 from recio.kalshi.rest import KalshiRest
 from recio.kalshi.signing import KeyProof

@@ -9,13 +9,12 @@ from pathlib import Path
 from recio.daemon import data_dir
 from recio.daemon.venue import read_credentials
 from recio.db.connection import Connection, is_held
-from recio.db.embedded import EmbeddedServer, embedded_server
+from recio.db.embedded import DATABASE, EmbeddedServer, embedded_server
 from recio.db.placement import has_cluster
 from recio.errors import BadConfig
 from recio.settings.config import Config
 from recio.settings.files import MARKER
 
-DATABASE = "recio"
 DEMO_DATABASES = "recio_demo_"
 ACCOUNT_LOCK = 0x7265_6369_6F
 """The key of the advisory lock that one daemon per database holds, from its start to its end."""

@@ -32,8 +32,9 @@ from recio.db.backups import (
 )
 from recio.db.client_programs import Client, run_client
 from recio.db.connection import Connection, transaction
-from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
+from recio.db.embedded import DATABASE, EmbeddedServer, start_embedded, stop_embedded
 from recio.db.encryption import SUFFIX, Identity, decrypt, refuse_wrong_key
+from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import place
 from recio.db.pool import open_pool
 from recio.db.schema import ensure_schema
@@ -70,7 +71,8 @@ async def restored(
 ) -> AsyncGenerator[tuple[EmbeddedServer, str]]:
     """The server of a new data directory with what the backup holds, and the DSN of the database in it.
 
-    `wal` is the stream of changes, followed to its end or to `at`; `key` opens what is encrypted. Raises Fatal for a backup that is damaged, and
+    It has the name that a daemon of a data directory looks for, whatever it was called on the server that it comes from. `wal` is the
+    stream of changes, followed to its end or to `at`; `key` opens what is encrypted. Raises Fatal for a backup that is damaged, and
     BadConfig for a directory that is not empty.
     """
     refuse_wrong_key(key, backup.folder, backup.recipients)
@@ -91,7 +93,7 @@ async def restored(
         if backup.kind is Kind.DUMP:
             with _opened(backup, root, key) as readable:
                 await _loaded(backup, readable, server)
-        yield server, server.dsn(backup.database)
+        yield server, await server.rename(backup.database, DATABASE)
     finally:
         with anyio.CancelScope(shield=True):
             await stop_embedded(server)
@@ -260,7 +262,7 @@ async def _promoted(server: EmbeddedServer) -> None:
 async def proven(dsn: str) -> Head | None:
     """Raises Fatal if the rows of the database are not whole: schema, constraints, ledger, counters, chain of the audit log."""
     async with open_pool(dsn, application_name="recio drill") as pool, transaction(pool) as connection:
-        if await ensure_schema(connection):
+        if await ensure_schema(connection, await steps_to_run_on(connection)):
             raise Fatal("the restored database is empty", ExitCode.DATA)
         await general_ledger.prove(connection, whole=True)
         unproven: str | None = await connection.fetchval(_NOT_VALID)

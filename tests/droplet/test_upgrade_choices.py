@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,10 +13,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import anyio
 import pytest
 
-from recio.db.embedded import embedded_server
 from tests.droplet.machine import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "deploy"))
@@ -186,18 +182,3 @@ def test_a_recording_that_the_new_release_cannot_read_is_no_silent_agreement(acc
     account.said = {("new", "replay"): files.Refused("form 9 is not known")}
     with pytest.raises(files.Refused, match="cannot make its decisions again"):
         beside.try_beside(change(account))
-
-
-async def test_a_copy_of_a_database_of_another_name_is_found_by_the_commands_of_a_data_directory():
-    root = Path(tempfile.mkdtemp(prefix="recio-copy-"))
-    root.chmod(0o711)
-    try:
-        async with embedded_server(root) as server:
-            await server.ensure_database("recio-two")
-        for _ in range(2):
-            await anyio.run_process([sys.executable, str(REPOSITORY / "deploy" / "name_copy.py"), str(root)])
-        async with embedded_server(root) as server:
-            assert await server.has_database("recio")
-            assert not await server.has_database("recio-two")
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
