@@ -86,7 +86,7 @@ async def ledger(request: web.Request) -> web.Response:
             position_json(position) for account in accounts for position in account.positions.values()
         ],
         "orders": [order_json(order, user) for order in venue.orders.values()],
-        "asked_for": dict(request.app[ASKED_FOR]),
+        "asked_for": dict(request.app[ASKED_FOR].get(asked - 1, {})),
         "fills": [fill_json(fill) for fill in venue.fills],
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),
