@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from typing import Any
 
 import aiohttp
 import pytest
+
+from recio.exchange_sim.engine.order_entry import create
+from recio.exchange_sim.faults import market_faults
+from recio.exchange_sim.faults.faults import Fault
+from recio.exchange_sim.faults.kinds import FaultKind
 
 
 async def arm(client: Any, kind: str, **how: Any) -> None:
@@ -24,6 +30,46 @@ async def test_a_lost_request_leaves_no_order_and_a_lost_reply_leaves_one(start_
             await client.order(ticker, "bid", "0.1000", "1", client_order_id=kind)
         assert len((await client.get("/portfolio/orders"))["orders"]) == orders
     assert (await client.order(ticker, "bid", "0.1000", "1", client_order_id="lose_reply"))[0] == 409
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"kind": "lose_reply", "count": 0}, "count"),
+        ({"kind": "lose_reply", "second": 3}, "second"),
+        ({"kind": "silence", "seconds": -1}, "seconds"),
+        ({"kind": "move_close", "seconds": 1e300}, "seconds"),
+        ({"kind": "late_books", "seconds": 1, "lag_seconds": 1e18}, "lag_seconds"),
+        ({"kind": "fail_reads", "status": 999}, "status"),
+        ({"kind": "feed_silent", "ticker": "krakn", "seconds": 1}, "ticker"),
+    ],
+)
+async def test_a_fault_that_makes_no_sense_is_refused_with_its_field(
+    start_exchange, asked: dict[str, Any], field: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    if asked["kind"] == "move_close":
+        asked = asked | {"ticker": await client.open_ticker()}
+    status, text = await client.plain("POST", "/admin/faults", asked)
+    assert (status, field in text) == (400, True), text
+    assert (await client.get("/markets"))["markets"]
+    armed = json.loads((await client.plain("GET", "/admin/faults"))[1])
+    assert not any(armed[name] for name in ("requests", "counts", "lasting", "failing", "feeds"))
+
+
+@pytest.mark.parametrize(
+    ("asked", "paid"), [({}, 5_000), ({"percent": 0.0}, 0), ({"percent": 100.0}, 10_000)]
+)
+def test_a_scalar_settlement_pays_the_share_that_was_asked_for(
+    trading_session: Any, asked: dict[str, float], paid: int
+) -> None:
+    session = trading_session()
+    session.other("ask", 4_000, 1_000)
+    create(session.venue, session.order("bid", 4_000, 1_000))
+    fault = Fault(kind=FaultKind.SCALAR_SETTLEMENT, **asked)
+    assert market_faults.apply(fault, session.venue, session.simulation.interventions, speed=1.0)
+    session.run_to(session.market.close_ms + 20_000)
+    assert [row.payout for row in session.venue.account.settlements] == [paid]
 
 
 async def test_a_server_error_says_nothing_about_the_order(start_exchange) -> None:

@@ -169,6 +169,18 @@ async def test_requests_that_the_feed_refuses_say_why(start_exchange) -> None:
     )
 
 
+@pytest.mark.parametrize("feed", ["kraken", "coinbase"])
+async def test_a_request_that_is_nested_too_deep_is_refused_and_its_socket_goes_on(
+    start_exchange, feed: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    socket = await (kraken(client) if feed == "kraken" else coinbase(client, "heartbeat"))
+    await socket.send_str(f'{{"method":"ping","x":{"[" * 5000}{"]" * 5000}}}')
+    wrong = ("Malformed request", "Malformed JSON")
+    await receive_until(socket, lambda answer: (answer.get("error") or answer.get("message")) in wrong)
+    assert not socket.closed
+
+
 async def test_trades_and_quotes_come_until_they_are_unsubscribed(start_exchange) -> None:
     client = await start_exchange(speed=20.0, quiet_traders=True)
     socket = await kraken(client)

@@ -41,6 +41,16 @@ async def listening(client: Any, ticker: str, *channels: str) -> Any:
     return socket
 
 
+async def test_each_ledger_counts_what_its_own_member_asked_for(start_exchange: Any) -> None:
+    one, other = await two(start_exchange)
+    ticker = await one.open_ticker()
+    await one.order(ticker, "bid", "0.4000", "10", client_order_id="same")
+    await other.order(ticker, "bid", "0.3000", "1", client_order_id="same")
+    await other.order(ticker, "bid", "0.3000", "1", client_order_id="same")
+    asked = [(await ledger(one, member))["asked_for"] for member in (1, 2)]
+    assert asked == [{"same": 1}, {"same": 2}]
+
+
 async def test_what_one_member_rests_another_takes_and_no_money_comes_or_goes(start_exchange: Any) -> None:
     maker, taker = await two(start_exchange)
     ticker = await maker.open_ticker()

@@ -205,6 +205,9 @@ async def test_markets_of_a_ladder_carry_their_strikes_exactly(start_exchange) -
         ({"min_created_ts": "1", "status": "settled"}, "'Status' failed"),
         ({"min_updated_ts": "1"}, "'MveFilter' failed"),
         ({"min_updated_ts": "1", "mve_filter": "exclude", "status": "open"}, "'Status' failed"),
+        ({"min_created_ts": "1", "max_close_ts": "9"}, "'CloseTs' failed"),
+        ({"min_close_ts": "1", "min_settled_ts": "1"}, "'SettledTs' failed"),
+        ({"min_updated_ts": "1", "mve_filter": "exclude", "min_created_ts": "1"}, "'UpdatedTs' failed"),
         ({"min_close_ts": "soon"}, "failed on the 'number' tag"),
     ],
 )

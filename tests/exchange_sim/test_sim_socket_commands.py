@@ -62,6 +62,18 @@ async def test_text_that_is_no_command_and_commands_without_params_are_errors(st
     assert (await receive(socket))["msg"] == {"code": 2, "msg": "Params required"}
 
 
+@pytest.mark.parametrize("nested", ["params", "anything"])
+async def test_a_command_that_is_nested_too_deep_is_an_error_and_its_socket_goes_on(
+    start_exchange, nested: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    socket = await client.socket()
+    await socket.send_str(f'{{"id":1,"cmd":"subscribe","{nested}":{"[" * 5000}{"]" * 5000}}}')
+    assert (await receive(socket))["msg"]["code"] == 1
+    await send(socket, 2, "list_subscriptions")
+    assert (await receive(socket))["type"] == "ok"
+
+
 async def test_subscriptions_can_be_changed_listed_and_ended(start_exchange) -> None:
     client = await start_exchange(quiet_traders=True)
     ticker = await client.open_ticker()

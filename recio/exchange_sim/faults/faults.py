@@ -20,7 +20,8 @@ class Fault:
     lag_seconds: float = 0.0
     on: RequestKind = RequestKind.ORDERS
     ticker: str = ""
-    percent: float = 0.0
+    percent: float | None = None
+    """None for what is usual of its kind."""
     path: str = ""
     """Below /trade-api/v2; empty for every read."""
     status: int = 503

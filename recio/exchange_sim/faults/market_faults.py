@@ -64,7 +64,7 @@ def _changed_events(fault: Fault, interventions: Interventions, lasting_ms: int)
         case FaultKind.REVISE_SETTLEMENT:
             interventions.settle_and_revise(lasting_ms, fault.count)
         case FaultKind.SCALAR_SETTLEMENT:
-            interventions.settle_scalar(_share(fault.percent or EVEN), fault.count)
+            interventions.settle_scalar(_share(EVEN if fault.percent is None else fault.percent), fault.count)
         case FaultKind.DELAY_STRIKE:
             interventions.delay_strikes(lasting_ms, fault.count)
         case FaultKind.WITHHOLD_STRIKE:

@@ -51,7 +51,7 @@ class CoinbaseClient:
         """Carry out one request, or say in the feed's words why not."""
         try:
             request = msgspec.json.decode(text, type=CoinbaseRequest)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.DecodeError, RecursionError):
             self._outbox.put_object({"type": "error", "message": "Malformed JSON"})
             return
         reason = self._refusal(request)

@@ -96,7 +96,7 @@ class Feed:
         self.quiet = dead or silent
         for market in self.markets.values():
             market.frozen = frozen
-            market.factor = 1.0 if off is None else 1 + off.percent / 100
+            market.factor = 1.0 if off is None else 1 + (off.percent or 0.0) / 100
 
     def _shown(self, product: str) -> bool:
         """Whether somebody keeps the book of this product."""

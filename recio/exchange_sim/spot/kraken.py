@@ -69,7 +69,7 @@ class KrakenClient:
         received = self._now()
         try:
             request = msgspec.json.decode(text, type=KrakenRequest)
-        except (msgspec.ValidationError, msgspec.DecodeError):
+        except (msgspec.DecodeError, RecursionError):
             self._reply(received, None, {"error": "Malformed request", "method": "", "success": False})
             return
         if request.method == "ping":

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from recio.exchange_sim.engine.account import NEVER_MS
 from recio.exchange_sim.exchange import Exchange
-from recio.exchange_sim.faults import market_faults
+from recio.exchange_sim.faults import figures, market_faults
 from recio.exchange_sim.faults.faults import Fault, FaultStream, RandomFaults
 from recio.exchange_sim.faults.kinds import PASSING_KINDS, REQUEST_KINDS, FaultKind
 from recio.exchange_sim.market.interventions import NoSuchMarket
@@ -43,7 +43,11 @@ async def arm_fault(request: web.Request) -> web.Response:
         if kind == RANDOM:
             _arm_stream(exchange, msgspec.convert(body.value, RandomFaults))
         else:
-            _arm(exchange, msgspec.convert(body.value, Fault))
+            fault = msgspec.convert(body.value, Fault)
+            wrong = figures.flaw(fault, msgspec.convert(body.value, dict[str, object]))
+            if wrong is not None:
+                return bad_body(wrong)
+            _arm(exchange, fault)
     except (msgspec.ValidationError, NoSuchMarket, ValueError) as error:
         return bad_body(str(error))
     return reply({"armed": kind})
@@ -86,7 +90,7 @@ async def ledger(request: web.Request) -> web.Response:
             position_json(position) for account in accounts for position in account.positions.values()
         ],
         "orders": [order_json(order, user) for order in venue.orders.values()],
-        "asked_for": dict(request.app[ASKED_FOR]),
+        "asked_for": dict(request.app[ASKED_FOR].get(asked - 1, {})),
         "fills": [fill_json(fill) for fill in venue.fills],
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),

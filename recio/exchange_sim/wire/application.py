@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from email.utils import formatdate
 
 from aiohttp import web
@@ -54,7 +53,7 @@ def application_of(
     application[LIMITS] = limits
     application[RULES] = rules
     application[KEPT] = {}
-    application[ASKED_FOR] = Counter[str]()
+    application[ASKED_FOR] = {}
     application[HUB] = hub
     application[COMMANDS] = SessionCommands(exchange.venue, exchange.listings, hub)
     application.on_response_prepare.append(_date)

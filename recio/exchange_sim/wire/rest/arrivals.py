@@ -10,12 +10,13 @@ from collections import Counter
 import msgspec
 from aiohttp import web
 
+from recio.exchange_sim.wire.app_keys import member_of
 from recio.exchange_sim.wire.rest.replies import Handler
 from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.rest.routing import endpoint_of
 
-ASKED_FOR = web.AppKey("asked_for", Counter[str])
-"""How often each client order id was asked for, carried out or not."""
+ASKED_FOR = web.AppKey("asked_for", dict[int, Counter[str]])
+"""By member, from 0: how often he asked for each client order id, carried out or not."""
 _CREATE = ("/portfolio/events/orders", "/portfolio/orders")
 _BATCH = tuple(f"{path}/batched" for path in _CREATE)
 
@@ -32,7 +33,7 @@ class _Batch(msgspec.Struct):
 async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Note every order of a request before anything can go wrong with it."""
     if request.method == "POST" and endpoint_of(request) in (*_CREATE, *_BATCH):
-        request.app[ASKED_FOR].update(await _asked_for(request))
+        request.app[ASKED_FOR].setdefault(member_of(request), Counter()).update(await _asked_for(request))
     return await handler(request)
 
 

@@ -29,6 +29,8 @@ _MOMENTS: dict[str, tuple[tuple[str, ...], Callable[[Market], int]]] = {
 }
 """Which status filters each pair of time filters may go with, and the time it looks at."""
 _NOT_WITH_UPDATED = ("status", "event_ticker", "tickers")
+_TIMES = (*_MOMENTS, "updated")
+"""What a list can be filtered by in time, one of them in one query."""
 
 
 def live_markets(exchange: Exchange) -> Iterator[Market]:
@@ -46,6 +48,7 @@ def is_past(venue: Venue, market: Market) -> bool:
 
 def chosen_markets(request: web.Request, operation: str, markets: Iterable[Market]) -> list[Market]:
     """The markets that the query asks for. Raises BadParameter for a query that the venue refuses."""
+    _one_time(request, operation)
     checks = [
         *status_check(request, operation),
         *_name_checks(request),
@@ -85,6 +88,13 @@ def _name_checks(request: web.Request) -> list[Wanted]:
     if tickers:
         checks.append(lambda market: market.ticker in tickers)
     return checks
+
+
+def _one_time(request: web.Request, operation: str) -> None:
+    """Filters of different times exclude each other."""
+    named = [name for name in _TIMES if any(request.query.get(f"{end}_{name}_ts") for end in ("min", "max"))]
+    if len(named) > 1:
+        raise BadParameter(operation, f"{named[1].title()}Ts", f"{named[0]}_ts")
 
 
 def _moment_checks(request: web.Request, operation: str) -> list[Wanted]:

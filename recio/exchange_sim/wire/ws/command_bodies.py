@@ -82,7 +82,7 @@ _params = msgspec.json.Decoder(CommandParams)
 def read_command(text: str) -> Command:
     try:
         return _commands.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError) as error:
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise CommandError(1) from error
 
 
@@ -92,7 +92,7 @@ def read_params(command: Command) -> CommandParams:
         raise CommandError(2)
     try:
         return _params.decode(command.params)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise CommandError(11) from error
 
 
