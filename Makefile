@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows
+.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -24,14 +24,21 @@ check: .venv/developer
 	@files=$$($(if $(WHOLE),echo recio,$(CHANGED))); if [ -n "$$files" ]; then $(BIN)/pyright $$files; fi
 
 # flake8-async is slow, and finds nothing in a file that neither is asynchronous nor imports what is.
-lint: .venv/developer
+# What takes its time stands by itself, so that `make --jobs 2 lint` does it beside the rest.
+lint: lint-async lint-types lint-test-types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	grep -rlwE 'async|anyio|asyncio' recio --include='*.py' | xargs $(BIN)/flake8 --select ASYNC1,ASYNC2,ASYNC900 --extend-ignore ASYNC124
 	$(BIN)/lint-imports
-	$(BIN)/pyright
-	$(BIN)/pyright --project pyrightconfig.tests.json
 	$(BIN)/codespell
+
+lint-async: .venv/developer
+	grep -rlwE 'async|anyio|asyncio' recio --include='*.py' | xargs $(BIN)/flake8 --select ASYNC1,ASYNC2,ASYNC900 --extend-ignore ASYNC124
+
+lint-types: .venv/developer
+	$(BIN)/pyright
+
+lint-test-types: .venv/developer
+	$(BIN)/pyright --project pyrightconfig.tests.json
 
 # Everything that is measured, in under ten minutes; PAGE=1 writes docs/benchmarks.md, QUICK=1 only shows that it runs,
 # ONLY="ticks scale" measures some of: steps ticks flow memory start replay scale.

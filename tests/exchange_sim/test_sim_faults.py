@@ -57,16 +57,14 @@ async def test_a_fault_that_makes_no_sense_is_refused_with_its_field(
     assert not any(armed[name] for name in ("requests", "counts", "lasting", "failing", "feeds"))
 
 
-@pytest.mark.parametrize(
-    ("asked", "paid"), [({}, 5_000), ({"percent": 0.0}, 0), ({"percent": 100.0}, 10_000)]
-)
+@pytest.mark.parametrize(("percent", "paid"), [(None, 5_000), (0.0, 0), (100.0, 10_000)])
 def test_a_scalar_settlement_pays_the_share_that_was_asked_for(
-    trading_session: Any, asked: dict[str, float], paid: int
+    trading_session: Any, percent: float | None, paid: int
 ) -> None:
     session = trading_session()
     session.other("ask", 4_000, 1_000)
     create(session.venue, session.order("bid", 4_000, 1_000))
-    fault = Fault(kind=FaultKind.SCALAR_SETTLEMENT, **asked)
+    fault = Fault(kind=FaultKind.SCALAR_SETTLEMENT, percent=percent)
     assert market_faults.apply(fault, session.venue, session.simulation.interventions, speed=1.0)
     session.run_to(session.market.close_ms + 20_000)
     assert [row.payout for row in session.venue.account.settlements] == [paid]

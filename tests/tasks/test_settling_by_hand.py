@@ -111,9 +111,9 @@ async def test_a_request_that_wakes_a_bug_is_refused_with_it_once_and_the_next_i
         await seen(wires, has_closed)
         first, second = await ask(pool, 3700), await ask(pool, 3700)
         refused = await answer(pool, first)
-        assert (refused.accepted, refused.sentence[:53]) == (
+        assert (refused.accepted, refused.sentence[:54]) == (
             False,
-            "refused: fault: ZeroDivisionError: of a share: nothin",
+            "refused: fault: ZeroDivisionError: of a share: nothing",
         )
         assert (await answer(pool, second)).accepted
         await seen(wires, lambda w: states(w) == [] and realised(w) == 3_700_000 - 5_374_800)
