@@ -14,7 +14,9 @@ import msgspec
 import structlog
 
 from recio.errors import Transient
+from recio.kalshi.names import LONGEST_NAME, insist_on_writable
 from recio.kalshi.responses import MOST_SAID, NOT_DECODABLE
+from recio.texts import writable
 from recio.units import ClientOrderId, Ticker, UnitError
 
 B = TypeVar("B")
@@ -55,7 +57,9 @@ class SetAside:
         aside: list[SetAsideRow] = []
         for raw in rows:
             try:
-                found.append(turn(msgspec.json.decode(raw, type=kind)))
+                body = msgspec.json.decode(raw, type=kind)
+                insist_on_writable(body)
+                found.append(turn(body))
             except UNREADABLE as error:
                 aside.append(self._note(what, raw, error))
         self.by_list[what] = tuple(aside)
@@ -102,9 +106,14 @@ def _named(body: bytes) -> SetAsideRow:
     except NOT_DECODABLE:
         return SetAsideRow(ticker=None, client_order_id=None, is_object=False)
     return SetAsideRow(
-        ticker=Ticker(names.ticker) if isinstance(names.ticker, str) else None,
-        client_order_id=ClientOrderId(names.client_order_id)
+        ticker=Ticker(_shown(names.ticker)) if isinstance(names.ticker, str) else None,
+        client_order_id=ClientOrderId(_shown(names.client_order_id))
         if isinstance(names.client_order_id, str)
         else None,
         is_object=True,
     )
+
+
+def _shown(name: str) -> str:
+    """As a row can hold it: where it has to be changed it is the name of nothing of ours, before and after."""
+    return writable(name[: LONGEST_NAME + 1])

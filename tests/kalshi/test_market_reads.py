@@ -108,6 +108,9 @@ async def test_strikes_are_read_exactly_and_unknown_fields_pass():
         ("rules_secondary", None),
         ("exchange_index", "2"),
         ("fee_waiver_expiration_time", 17),
+        ("event_ticker", "KX\0-1"),
+        ("event_ticker", "K" * 3_000),
+        ("rules_primary", "If\0"),
     ],
 )
 async def test_a_market_that_is_not_understood_is_left_out_and_its_field_named(field: str, value: object):

@@ -508,6 +508,36 @@ async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_c
         assert (await compared(wires, script, 2)).unsettled == ()
 
 
+@pytest.mark.parametrize("strange", ["KX\0C", "K" * 3_000], ids=["a NUL", "longer than an index takes"])
+async def test_rows_with_names_that_no_row_of_ours_can_hold_cost_themselves_alone(
+    pool: asyncpg.Pool[asyncpg.Record], strange: str
+):
+    at = NOW.isoformat().replace("+00:00", "Z")
+    settled = {"market_result": "yes", "revenue": 0, "settled_time": at}
+    seen = {"order_id": "o-1", "status": "canceled", "fill_count_fp": "0.00", "remaining_count_fp": "0.00"}
+    wires, script = (
+        unresolved(),
+        Script(
+            fills=[LISTED_FILL | {name: strange} for name in ("trade_id", "order_id", "ticker")]
+            + [LISTED_FILL],
+            positions=[{"ticker": strange, "position_fp": "1.00"}],
+            settlements=[{"ticker": strange} | settled, {"ticker": TICKER} | settled],
+            orders=[
+                seen | {"ticker": TICKER, "client_order_id": f"recio-{TAG}-{strange}"},
+                seen | {"ticker": strange, "client_order_id": f"recio-{TAG}-9-entry-9"},
+            ],
+        ),
+    )
+    async with comparing(script, pool, wires) as told:
+        await compared(wires, script, 2)
+        assert {each.fill_id for each in told if isinstance(each, FillSeen)} == {"t-1"}
+        assert {each.ticker for each in told if isinstance(each, SettlementSeen)} == {TICKER}
+        assert not [each for each in told if isinstance(each, OrderSeen)]
+        for fact in told:
+            async with transaction(pool) as connection:
+                await trade_store.record_fact(connection, fact, NOW)
+
+
 async def test_an_order_that_counts_as_never_arrived_and_is_at_the_venue_with_a_fill_is_told(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
