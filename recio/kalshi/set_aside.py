@@ -65,15 +65,24 @@ class SetAside:
         self.by_list[what] = tuple(aside)
         return found
 
+    def refuse(self, what: str, ticker: Ticker, why: str) -> None:
+        """What the last read of a list says of a market cannot be used, though each of its rows could be read."""
+        row = SetAsideRow(ticker=ticker, client_order_id=None, is_object=True)
+        self.by_list[what] = (*self.by_list.get(what, ()), row)
+        self._tell((what, zlib.crc32(f"{ticker}: {why}".encode())), ticker, why)
+
     def _note(self, what: str, raw: msgspec.Raw, error: Exception) -> SetAsideRow:
         body = bytes(raw)
-        names, key = _named(body), (what, zlib.crc32(body))
+        names = _named(body)
+        self._tell((what, zlib.crc32(body)), names.ticker, str(error)[:MOST_SAID])
+        return names
+
+    def _tell(self, key: tuple[str, int], ticker: Ticker | None, why: str) -> None:
         if key not in self.seen:
-            log.warning("row set aside", rows=what, ticker=names.ticker, why=str(error)[:MOST_SAID])
+            log.warning("row set aside", rows=key[0], ticker=ticker, why=why)
             self.seen[key] = None
             if len(self.seen) > REMEMBERED:
                 del self.seen[next(iter(self.seen))]
-        return names
 
     @property
     def count(self) -> int:

@@ -538,6 +538,31 @@ async def test_rows_with_names_that_no_row_of_ours_can_hold_cost_themselves_alon
                 await trade_store.record_fact(connection, fact, NOW)
 
 
+async def test_two_settlements_of_one_moment_that_contradict_each_other_are_none_and_never_correct_each_other(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    at = NOW.isoformat().replace("+00:00", "Z")
+    row = {"ticker": TICKER, "revenue": 0, "settled_time": at}
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW),)))
+    script = Script(settlements=[row | {"market_result": word} for word in ("yes", "no")])
+    async with comparing(script, pool, wires) as told:
+        for _ in range(4):
+            assert (await compared(wires, script, 2)).unsettled == (TICKER,)
+            for fact in told:
+                async with transaction(pool) as connection:
+                    await trade_store.record_fact(connection, fact, NOW)
+        assert told == []
+        assert await pool.fetchval("SELECT count(*) FROM ledger_transactions WHERE kind = 'correction'") == 0
+        # The same word twice, or an older one beside a newer, is no contradiction.
+        older = row | {"market_result": "no", "settled_time": "2020-01-01T00:00:00Z"}
+        script.settlements = [row | {"market_result": "yes"}, row | {"market_result": "yes"}, older]
+        found = await until_told(told, SettlementSeen)
+        assert isinstance(found, SettlementSeen)
+        assert found.result is Side.YES
+        assert (await compared(wires, script, 2)).unsettled == ()
+
+
 async def test_an_order_that_counts_as_never_arrived_and_is_at_the_venue_with_a_fill_is_told(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
