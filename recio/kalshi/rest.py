@@ -92,8 +92,9 @@ class KalshiRest:
             middlewares=(_no_resend,),
             timeout=aiohttp.ClientTimeout(total=timeout_seconds or self.timeout_seconds),
         ) as response:
-            self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
             age = cached_for(response.headers.get("Age", ""))
+            if not age:  # a cache sends the Date of what it kept
+                self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
             return Response(response.status, await response.read(), age)
 
     async def get(
