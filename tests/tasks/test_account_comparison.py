@@ -538,6 +538,21 @@ async def test_rows_with_names_that_no_row_of_ours_can_hold_cost_themselves_alon
                 await trade_store.record_fact(connection, fact, NOW)
 
 
+@pytest.mark.parametrize("status", [403, 404, 503])
+@pytest.mark.parametrize("name", ["limits", "endpoint_costs"])
+async def test_an_account_whose_limits_cannot_be_read_is_compared_like_any_other(
+    pool: asyncpg.Pool[asyncpg.Record], name: str, status: int
+):
+    wires, script = Wires(), Script(broken=name, status=status)
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires):
+        await compared(wires, script, 2)
+        script.broken, asked = "", script.asked.count("endpoint_costs")
+        with anyio.fail_after(20):  # and they are asked for until they are known
+            while script.asked.count("endpoint_costs") == asked:  # noqa: ASYNC110 - counted by the server's own handler
+                await anyio.sleep(0.01)
+
+
 async def test_two_settlements_of_one_moment_that_contradict_each_other_are_none_and_never_correct_each_other(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
