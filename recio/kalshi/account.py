@@ -251,7 +251,24 @@ async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[Settlem
     """Every settlement since a time; one whose value cannot be made out is set aside, and its market waits for a person."""
     pages = await rest.pages("/portfolio/settlements", _Settlements, list_params(since))
     rows = (raw for page in pages for raw in page.settlements)
-    return tuple(rest.set_aside.readable(SETTLEMENTS, rows, _Settlement, _settlement))
+    seen = rest.set_aside.readable(SETTLEMENTS, rows, _Settlement, _settlement)
+    unclear = _contradictory(seen)
+    for ticker in sorted(unclear):
+        rest.set_aside.refuse(SETTLEMENTS, ticker, "two settlements of one moment have different values")
+    return tuple(each for each in seen if each.ticker not in unclear)
+
+
+def _contradictory(seen: Iterable[SettlementSeen]) -> set[Ticker]:
+    """Markets whose newest word is two: each would correct the other at every read, and nobody knows which one is true."""
+    newest: dict[Ticker, tuple[datetime, set[Price]]] = {}
+    for each in seen:
+        at, values = newest.get(each.ticker, (each.settled_at, set[Price]()))
+        if each.settled_at > at:
+            at, values = each.settled_at, set[Price]()
+        if each.settled_at == at:
+            values = {*values, each.yes_value}
+        newest[each.ticker] = at, values
+    return {ticker for ticker, (_, values) in newest.items() if len(values) > 1}
 
 
 def _settlement(row: _Settlement) -> SettlementSeen:

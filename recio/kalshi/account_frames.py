@@ -10,6 +10,7 @@ from recio import units
 from recio.kalshi.amounts import contract_count, from_unix_ms, parse_amount, trade_price
 from recio.kalshi.frame_bodies import Envelope, Fill, UserOrder
 from recio.kalshi.frame_kinds import Passed
+from recio.kalshi.names import insist_on_writable
 from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
 from recio.units import ClientOrderId, FillId, Ticker, VenueOrderId
 
@@ -29,6 +30,7 @@ def sent_at(envelope: Envelope) -> datetime | None:
 def fill_from_frame(raw: msgspec.Raw, sent: datetime | None) -> FillSeen:
     """The body of a fill frame. Raises MsgspecError or UnitError naming the field."""
     body = _fill.decode(raw)
+    insist_on_writable(body)
     post = body.post_position_fp
     return FillSeen(
         fill_id=FillId(body.trade_id),
@@ -50,6 +52,7 @@ def fill_from_frame(raw: msgspec.Raw, sent: datetime | None) -> FillSeen:
 def order_from_frame(raw: msgspec.Raw, sent: datetime | None) -> OrderSeen | Passed:
     """The body of a user_order frame; one of unknown status is passed over. Raises MsgspecError or UnitError."""
     body = _order.decode(raw)
+    insist_on_writable(body)
     try:
         status = VenueOrderStatus(body.status)
     except ValueError:

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Annotated
 from urllib.parse import urlsplit
 
+import anyio
 import msgspec
 
+from recio.kalshi.answers import Round
 from recio.kalshi.rate_limit import BucketLimit, EndpointCosts
 from recio.kalshi.rest import KalshiRest
 
@@ -70,6 +72,21 @@ async def learn(rest: KalshiRest) -> AccountLimits:
     found, costs = await account_limits(rest), await endpoint_costs(rest)
     rest.limits.learn(found.tier, found.read, found.write, costs)
     return found
+
+
+async def is_learnt(rest: KalshiRest, reads: Round) -> bool:
+    """Whether both could be read just now."""
+    found = await reads.ask(learn(rest))
+    reads.end()
+    return found is not None
+
+
+async def learn_late(rest: KalshiRest, reads: Round) -> None:
+    """Ask until both are known. Nothing waits for it: the limits of the lowest tier are kept until then."""
+    while True:
+        await anyio.sleep(reads.wait)
+        if await is_learnt(rest, reads):
+            return
 
 
 def _limit(bucket: _Bucket) -> BucketLimit:

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from recio.kalshi.book_proof import BookProof
 from recio.kalshi.commands import (
     BOOKS,
-    TICKERS_PER_COMMAND,
     Command,
     subscribe_books,
     unsubscribe,
     update_books,
 )
 from recio.kalshi.frame_kinds import Strange
+from recio.kalshi.refused_books import RefusedBooks
 from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, Reaction
 from recio.messages.markets import RestBook
 from recio.rules.market.order_book import (
@@ -54,6 +54,7 @@ class BookChannel:
     """Those of them whose snapshot is still to come."""
     proof: BookProof = field(default_factory=BookProof)
     """Which of them were held against the venue's REST books since the subscription was opened."""
+    refused_books: RefusedBooks = field(default_factory=RefusedBooks)
     _retried: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
@@ -69,6 +70,9 @@ class BookChannel:
     def commands_for(self, wanted: Iterable[Ticker]) -> tuple[Command, ...]:
         """The commands that subscribe these books and drop all others."""
         self.wanted = set(wanted)
+        unwanted = self.refused_books.counts.keys() - self.wanted
+        self.proof.forget(unwanted - self.asked)
+        self.refused_books.forget(unwanted)
         return self.missing_commands()
 
     def missing_commands(self) -> tuple[Command, ...]:
@@ -78,13 +82,16 @@ class BookChannel:
         gone = self.asked - self.wanted
         self._forget(gone)
         fresh = self.wanted - self.asked
+        pieces = tuple(self.refused_books.pieces(fresh))
         if self.sid is not None:
-            self._await(fresh)
-            dropped = update_books(self.sid, "delete_markets", gone)
-            return (*dropped, *update_books(self.sid, "add_markets", fresh))
-        if not fresh:
+            added = tuple(
+                command for each in pieces for command in update_books(self.sid, "add_markets", each)
+            )
+            self._await(ticker for each in pieces for ticker in each)
+            return (*update_books(self.sid, "delete_markets", gone), *added)
+        if not pieces:
             return ()
-        first = sorted(fresh)[:TICKERS_PER_COMMAND]
+        first = pieces[0]
         self.is_opening = True
         self._await(first)
         return (subscribe_books(first),)
@@ -160,11 +167,13 @@ class BookChannel:
         self.sid = None
         self.is_opening = False
         self.proof.forget(self.asked)
+        self.proof.forget(self.refused_books.counts)
+        self.refused_books = RefusedBooks()
         self.asked.clear()
         self.awaited.clear()
         self._retried.clear()
 
-    def refused(self, command: Command) -> None:
+    def refused(self, command: Command, why: str, *, may_pass: bool) -> None:
         """A command about books was not carried out."""
         if command.name == "subscribe":
             self.is_opening = False
@@ -174,9 +183,13 @@ class BookChannel:
         elif command.action != "delete_markets":
             self.asked -= set(command.tickers)
             self.awaited -= set(command.tickers)
+            alone = None if may_pass else self.refused_books.refused(command.tickers)
+            if alone is not None:
+                self.proof.set_aside(alone, f"the venue refuses its book: {why}")
 
     def overdue(self, now: float) -> Reaction:
         """Request snapshots again that have stopped coming. `now` is host time in seconds."""
+        self.refused_books.tick()
         if not self.awaited:
             self._waiting_since = None
             return NO_CHANGE
@@ -209,6 +222,7 @@ class BookChannel:
         ticker, outcome = frame.ticker, self.books.snapshot(frame)
         self.awaited.discard(ticker)
         self._retried.discard(ticker)
+        self.refused_books.forget([ticker])
         commands = self._recheck_empty(ticker) if self._is_first_empty(frame) else ()
         match outcome:
             case ImpossibleLevel():
@@ -245,12 +259,13 @@ class BookChannel:
         self.awaited |= fresh
         return () if self.sid is None else update_books(self.sid, "get_snapshot", fresh)
 
-    def _await(self, tickers: Iterable[Ticker]) -> None:
+    def _await(self, among: Iterable[Ticker]) -> None:
+        tickers = set(among)
         for ticker in tickers:
             self._changed[ticker] = (BookChanged(ticker), ())
-        self.proof.begin(set(tickers) - self.asked)
-        self.asked |= set(tickers)
-        self.awaited |= set(tickers)
+        self.proof.begin(tickers - self.asked)
+        self.asked |= tickers
+        self.awaited |= tickers
 
     def _forget(self, gone: set[Ticker]) -> None:
         self.proof.forget(gone)

@@ -36,7 +36,9 @@ class BookProof:
 
     def begin(self, tickers: Iterable[Ticker]) -> None:
         """These are subscribed from now on."""
-        self.doubts |= dict.fromkeys(tickers, NOT_YET)
+        begun = dict.fromkeys(tickers, NOT_YET)
+        self.wrong -= begun.keys()
+        self.doubts |= begun
 
     def begin_anew(self, tickers: Iterable[Ticker]) -> None:
         """All of them on another subscription than before."""

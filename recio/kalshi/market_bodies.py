@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,6 +17,8 @@ from recio.kalshi.strikes import NONE, read_strike
 from recio.messages.markets import Market, MarketStatus, PriceRange
 from recio.rules.market.market_news import terms_fault
 from recio.units import EventTicker, Side, Ticker
+
+PAYS_A_DOLLAR = {"market_type": "binary", "settlement_bounds_type": "default", "notional_value_dollars": "1"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,11 @@ class MarketBody(msgspec.Struct):
     custom_strike: msgspec.Raw = NONE
     exchange_index: int | None = None
     fee_waiver_expiration_time: Instant | None = None
+    market_type: object = None
+    settlement_bounds_type: object = None
+    notional_value_dollars: object = None
+    """What may make it pay something else than a dollar or nothing, as it came: a word of tomorrow is a doubt about this
+    market, and no reason not to list it."""
 
 
 class ResultBody(msgspec.Struct):
@@ -104,7 +112,7 @@ def market_from_body(body: MarketBody, listing: Listing, override: Override | No
         fee_multiplier=fee.multiplier,
         rules_primary=body.rules_primary,
         rules_secondary=body.rules_secondary,
-        untradable=strike.why_unread or _why_fee_unknown(fee, override),
+        untradable=strike.why_unread or _why_pays_otherwise(body) or _why_fee_unknown(fee, override),
     )
     return replace(market, untradable=market.untradable or terms_fault(market, listing.index_id))
 
@@ -118,6 +126,23 @@ def result_from_body(body: ResultBody) -> MarketResult:
         settlement_value_text=body.expiration_value or None,
         settled_at=body.settlement_ts.astimezone(UTC) if body.settlement_ts else None,
     )
+
+
+def _why_pays_otherwise(body: MarketBody) -> str:
+    """Every price, stake and end here is that of a contract that pays its winner a dollar and nobody else anything. A venue
+    that says nothing of it has no other."""
+    for field, plain in PAYS_A_DOLLAR.items():
+        said = getattr(body, field)
+        if said is not None and said != plain and not _is_one(said):
+            return (
+                f"{field} {str(said)[:40]!r} is not known: it may pay something else than a dollar or nothing"
+            )
+    return ""
+
+
+def _is_one(said: object) -> bool:
+    """Whether it is one dollar, with however many zeros."""
+    return isinstance(said, str) and re.fullmatch(r"1\.0{1,18}", said, re.ASCII) is not None
 
 
 def _why_fee_unknown(fee: Fee, override: Override | None) -> str:

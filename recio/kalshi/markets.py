@@ -21,6 +21,7 @@ from recio.kalshi.market_bodies import (
     market_from_body,
     result_from_body,
 )
+from recio.kalshi.names import insist_on_writable
 from recio.kalshi.responses import NOT_DECODABLE
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import Market, MarketStatus
@@ -123,6 +124,7 @@ def _understood(
 ) -> Market | tuple[str, str]:
     try:
         body = msgspec.json.decode(raw, type=MarketBody)
+        insist_on_writable(body)
         return market_from_body(body, listing, overrides.get(EventTicker(body.event_ticker)), now)
     except NOT_UNDERSTOOD as error:
         return _name(raw), str(error)

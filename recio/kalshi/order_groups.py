@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import msgspec
 
 from recio import units
+from recio.errors import Transient
+from recio.kalshi.names import is_name
 from recio.kalshi.rate_limit import BilledRequest, Priority
 from recio.kalshi.responses import read_amount
 from recio.kalshi.rest import KalshiRest
@@ -63,7 +65,10 @@ async def create_group(rest: KalshiRest, *, limit: Quantity, exchange_index: int
     """The id of a new group; without a shard the venue makes it on shard 0."""
     body = {"contracts_limit_fp": quantity_text(limit), **shard_field(exchange_index)}
     request = _request("POST", "/create", exchange_index)
-    return (await change(rest, request, _Made, body=body)).order_group_id
+    made = (await change(rest, request, _Made, body=body)).order_group_id
+    if not is_name(made):
+        raise Transient("POST /portfolio/order_groups/create: order_group_id is none that a row can hold")
+    return made
 
 
 async def groups(rest: KalshiRest) -> tuple[OrderGroup, ...]:

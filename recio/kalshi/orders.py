@@ -10,12 +10,14 @@ from enum import StrEnum
 import msgspec
 
 from recio import units
+from recio.kalshi.names import is_name
 from recio.kalshi.rate_limit import BilledRequest, Priority, billed_shard
 from recio.kalshi.responses import NOT_DECODABLE, Response
 from recio.kalshi.rest import ORDERS_PATH, KalshiRest
 from recio.kalshi.writes import OK_OR_CREATED, OutcomeUnknown, RequestRefused, attempt, shard_field, verdict
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
 from recio.test_hooks.crash_points import CrashPoint, reached
+from recio.texts import writable
 from recio.units import (
     BookSide,
     ClientOrderId,
@@ -142,7 +144,7 @@ def rejected(rest: KalshiRest, order: NewOrder, code: str, text: str) -> OrderRe
 
 def unknown(rest: KalshiRest, order: NewOrder, why: str) -> OrderUnknown:
     """Nobody knows yet whether the venue has the order."""
-    return OrderUnknown(client_order_id=order.client_order_id, why=why, at=rest.clock.utc())
+    return OrderUnknown(client_order_id=order.client_order_id, why=writable(why), at=rest.clock.utc())
 
 
 def _created(rest: KalshiRest, order: NewOrder, status: int, body: bytes) -> OrderOutcome:
@@ -159,6 +161,8 @@ def _mismatch(order: NewOrder, created: CreatedOrder, filled: Quantity, remainin
         return "carries an error as well as an order"
     if not created.order_id:
         return "has an empty order id"
+    if not is_name(created.order_id):
+        return "has an order id that no row can hold"
     if created.client_order_id and created.client_order_id != order.client_order_id:
         return f"is about the order {created.client_order_id[:80]}"
     if filled < 0 or remaining < 0 or filled + remaining > order.quantity:

@@ -92,8 +92,9 @@ class KalshiRest:
             middlewares=(_no_resend,),
             timeout=aiohttp.ClientTimeout(total=timeout_seconds or self.timeout_seconds),
         ) as response:
-            self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
             age = cached_for(response.headers.get("Age", ""))
+            if not age:  # a cache sends the Date of what it kept
+                self.venue_clock.heard(self.clock, response.headers.get("Date", ""), sent, self.clock.unix())
             return Response(response.status, await response.read(), age)
 
     async def get(
@@ -117,6 +118,12 @@ class KalshiRest:
     ) -> T:
         """A read decoded strictly. Raises Transient naming the field when the body is not of that kind."""
         return decoded(await self.get(path, params, priority=priority), kind, path)
+
+    async def fresh_read(self, path: str, kind: type[T], params: Params | None = None) -> T:
+        """The same of an answer that no cache had kept. Raises Transient for one that a cache had."""
+        response = await self._answered(path, params, (200,), Priority.READ)
+        _insist_on_fresh(path, response)
+        return decoded(response.body, kind, path)
 
     async def pages(
         self,
@@ -165,6 +172,8 @@ class KalshiRest:
         if response.status in statuses and (response.status != 200 or not carries_error(response.body)):
             # Only what is private is refused to a key that is wrong.
             self.key_proof.accepted |= response.status == 200 and path.startswith(PRIVATE)
+            if path.startswith(PRIVATE):
+                _insist_on_fresh(path, response)
             return response
         raise exception_for(f"GET {path}", self.base_url, self.signer, response)
 
@@ -205,6 +214,12 @@ class KalshiRest:
     def _signature(self, signer: Signer, method: str, path: str) -> dict[str, str]:
         ready = self.prepared.take(method, path, self.venue_clock.now_ms(self.clock))
         return ready or signer.headers(method, path, self.venue_clock.stamp_ms(self.clock))
+
+
+def _insist_on_fresh(path: str, response: Response) -> None:
+    """What the venue said a while ago proves nothing of what was sent since."""
+    if response.age:
+        raise Transient(f"GET {path}: a cache on the way had kept it for {response.age} s")
 
 
 async def _no_resend(

@@ -41,10 +41,13 @@ class _Books(msgspec.Struct):
 
 
 async def read_books(rest: KalshiRest, tickers: Iterable[Ticker]) -> dict[Ticker, RestBook]:
-    """The books of these markets, each side's bids in its own terms. One that is strange is left out, as if it had not been read."""
+    """The books of these markets, each side's bids in its own terms. One that is strange is left out, as if it had not been read.
+
+    Raises Transient for what a cache had kept: it would differ from a book of now, or look like its mirror.
+    """
     found: dict[Ticker, RestBook] = {}
     for chunk in chunks(tickers, TICKERS_PER_READ):
-        said = await rest.read("/markets/orderbooks", _Books, [("tickers", each) for each in chunk])
+        said = await rest.fresh_read("/markets/orderbooks", _Books, [("tickers", each) for each in chunk])
         found |= dict(book for raw in said.orderbooks if (book := _understood(raw)) is not None)
     return found
 

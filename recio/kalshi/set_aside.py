@@ -14,7 +14,9 @@ import msgspec
 import structlog
 
 from recio.errors import Transient
+from recio.kalshi.names import LONGEST_NAME, insist_on_writable
 from recio.kalshi.responses import MOST_SAID, NOT_DECODABLE
+from recio.texts import writable
 from recio.units import ClientOrderId, Ticker, UnitError
 
 B = TypeVar("B")
@@ -55,21 +57,32 @@ class SetAside:
         aside: list[SetAsideRow] = []
         for raw in rows:
             try:
-                found.append(turn(msgspec.json.decode(raw, type=kind)))
+                body = msgspec.json.decode(raw, type=kind)
+                insist_on_writable(body)
+                found.append(turn(body))
             except UNREADABLE as error:
                 aside.append(self._note(what, raw, error))
         self.by_list[what] = tuple(aside)
         return found
 
+    def refuse(self, what: str, ticker: Ticker, why: str) -> None:
+        """What the last read of a list says of a market cannot be used, though each of its rows could be read."""
+        row = SetAsideRow(ticker=ticker, client_order_id=None, is_object=True)
+        self.by_list[what] = (*self.by_list.get(what, ()), row)
+        self._tell((what, zlib.crc32(f"{ticker}: {why}".encode())), ticker, why)
+
     def _note(self, what: str, raw: msgspec.Raw, error: Exception) -> SetAsideRow:
         body = bytes(raw)
-        names, key = _named(body), (what, zlib.crc32(body))
+        names = _named(body)
+        self._tell((what, zlib.crc32(body)), names.ticker, str(error)[:MOST_SAID])
+        return names
+
+    def _tell(self, key: tuple[str, int], ticker: Ticker | None, why: str) -> None:
         if key not in self.seen:
-            log.warning("row set aside", rows=what, ticker=names.ticker, why=str(error)[:MOST_SAID])
+            log.warning("row set aside", rows=key[0], ticker=ticker, why=why)
             self.seen[key] = None
             if len(self.seen) > REMEMBERED:
                 del self.seen[next(iter(self.seen))]
-        return names
 
     @property
     def count(self) -> int:
@@ -102,9 +115,14 @@ def _named(body: bytes) -> SetAsideRow:
     except NOT_DECODABLE:
         return SetAsideRow(ticker=None, client_order_id=None, is_object=False)
     return SetAsideRow(
-        ticker=Ticker(names.ticker) if isinstance(names.ticker, str) else None,
-        client_order_id=ClientOrderId(names.client_order_id)
+        ticker=Ticker(_shown(names.ticker)) if isinstance(names.ticker, str) else None,
+        client_order_id=ClientOrderId(_shown(names.client_order_id))
         if isinstance(names.client_order_id, str)
         else None,
         is_object=True,
     )
+
+
+def _shown(name: str) -> str:
+    """As a row can hold it: where it has to be changed it is the name of nothing of ours, before and after."""
+    return writable(name[: LONGEST_NAME + 1])

@@ -230,15 +230,15 @@ class Subscriptions:
             return Broken(channel, why), self._resubscribe(channel)
         outcome, commands = self._in_sequence(frame.sid, frame.seq)
         if command is not None:
-            self._refused(command, frame.code)
+            self._refused(command, frame.code, why)
         if isinstance(outcome, Broken):
             # What was lost before it comes first: no book of that subscription can be used any more.
             return Broken(outcome.channel, f"{outcome.why}: {why}"), commands
         return SubscriptionRefused(() if command is None else command.channels, why), commands
 
-    def _refused(self, command: Command, code: int) -> None:
+    def _refused(self, command: Command, code: int, why: str) -> None:
         if BOOKS in command.channels:
-            self._books.refused(command)
+            self._books.refused(command, why, may_pass=code in TEMPORARY_ERRORS)
             return
         self._opening.difference_update(command.channels)
         if code not in TEMPORARY_ERRORS:

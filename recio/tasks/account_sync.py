@@ -106,7 +106,6 @@ class _Memory:
     contradicted: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
     unrecorded: sifting.Forgotten = field(default_factory=sifting.Forgotten)
     compared: int = 0
-    limits_known: bool = False
     round: Round = field(default_factory=lambda: Round("account"))
     sentence: str = "compares for the first time"
     look_now: anyio.Event = field(default_factory=anyio.Event)
@@ -131,7 +130,8 @@ class AccountSync:
     async def run(self, say: Say) -> None:
         memory = _Memory(since=await self._first_since())
         reached(CrashPoint.BACKFILL_KNOWN)
-        await self._learn_limits(memory)
+        limits = Round("limits of the account")
+        is_learnt = await account_limits.is_learnt(self.rest, limits)
         reached(CrashPoint.LIMITS_LEARNT)
         while self.open_trades.version == 0:
             say("waits for the rows to be read")
@@ -141,6 +141,8 @@ class AccountSync:
             group.start_soon(self._listen, memory)
             group.start_soon(self._follow_markets, memory)
             group.start_soon(memory.moves.read_forever, self.rest)
+            if not is_learnt:
+                group.start_soon(account_limits.learn_late, self.rest, limits)
             await self._compare_forever(memory, say)
 
     async def _listen(self, memory: _Memory) -> None:
@@ -179,14 +181,9 @@ class AccountSync:
         age = (self.clock.utc() - settled.settled_at).total_seconds() / self.clock.speed
         return memory.round.failed > 0 or age > SETTLED_LAG
 
-    async def _learn_limits(self, memory: _Memory) -> None:
-        if not memory.limits_known:
-            memory.limits_known = await memory.round.ask(account_limits.learn(self.rest)) is not None
-
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         while True:
             await cycle_of(Task.ACCOUNT_SYNC)
-            await self._learn_limits(memory)
             await self._compare(memory, say)
             fault = memory.round.end()
             if fault:

@@ -66,7 +66,8 @@ KEPT = timedelta(days=2)
 """Market time for which the rows of markets that have closed are kept: a ladder of an hour writes hundreds of them."""
 UNREAD = SeriesFees(now=Fee(kind="not read yet", multiplier=Decimal(0)), changes=(), event_changes={})
 """Markets are listed without their fees too, and not traded before these are known."""
-SAYS_ALL = frozenset({"determined", "settled"})
+DETERMINED = "determined"
+SAYS_ALL = frozenset({DETERMINED, "settled"})
 """Messages after which no list has more to say."""
 Refused = tuple[tuple[str, str], ...]
 
@@ -285,6 +286,8 @@ class Discovery:
         if market is None:
             return
         heard = known.heard.get(ticker, Heard(moved.says, 0.0)).after(moved.says, time.monotonic())
+        if moved.kind == DETERMINED and moved.says.result is None:
+            heard = heard.without_result()
         known.heard[ticker] = heard
         markets[ticker] = with_news(market, moved.says, traded.index_id)
         result, settled_at = heard.says.result, moved.says.settled_at

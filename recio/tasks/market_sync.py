@@ -277,6 +277,7 @@ class MarketSync:
                 known.laid_out_until = None
                 await self._opened(channel)
             case SubscriptionRefused(channels=channels, why=why):
+                known.laid_out_until = None  # a market whose book is refused says so on the board
                 self._refused(known, channels, why)
             case Dead(why=why):
                 raise Transient(f"socket: {why}")

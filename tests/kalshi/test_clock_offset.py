@@ -155,3 +155,18 @@ async def test_every_answer_teaches_the_client_the_venues_clock_and_signatures_g
             await account.as_of(rest)
         assert rest.clock_offset == pytest.approx(120, abs=0.6)
     assert 118_000 < stamps[1] - stamps[0] < 121_500
+
+
+async def test_an_answer_that_a_cache_had_kept_teaches_nothing_of_the_venues_clock():
+    stored = Clock().unix() - 14
+
+    async def kept(_request: web.Request) -> web.StreamResponse:
+        date = datetime.fromtimestamp(stored, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+        headers = {"Date": date, "Age": "14"}
+        return web.json_response({"as_of_time": "2026-11-23T12:00:00Z"}, headers=headers)
+
+    async with local_venue(kept) as venue:
+        rest = venue.rest()
+        for _ in range(3):
+            await account.as_of(rest)
+        assert rest.clock_offset is None

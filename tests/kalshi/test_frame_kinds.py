@@ -134,6 +134,13 @@ def test_a_fill_out_of_its_units_is_refused_with_field_and_value(field: str, val
         parse_frame(private("fill", FILL, **{field: value}))
 
 
+@pytest.mark.parametrize("value", ["a\0b", "a" * 3_000])
+@pytest.mark.parametrize("field", ["trade_id", "order_id", "market_ticker", "client_order_id"])
+def test_a_fill_with_a_name_that_no_row_can_hold_is_refused(field: str, value: str):
+    with pytest.raises(FrameError, match=field):
+        parse_frame(private("fill", FILL, **{field: value}))
+
+
 def test_an_order_says_why_it_changed_and_an_unknown_status_is_passed_over():
     order: dict[str, object] = {
         "order_id": "o",

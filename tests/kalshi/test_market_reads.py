@@ -108,6 +108,9 @@ async def test_strikes_are_read_exactly_and_unknown_fields_pass():
         ("rules_secondary", None),
         ("exchange_index", "2"),
         ("fee_waiver_expiration_time", 17),
+        ("event_ticker", "KX\0-1"),
+        ("event_ticker", "K" * 3_000),
+        ("rules_primary", "If\0"),
     ],
 )
 async def test_a_market_that_is_not_understood_is_left_out_and_its_field_named(field: str, value: object):
@@ -329,6 +332,28 @@ async def test_a_kind_of_strike_that_is_not_read_is_listed_with_the_reason_and_n
     market = by_ticker[Ticker("KXBTC15M-STRANGE")]
     assert why in market.untradable
     assert market.strike_type is StrikeType.UNSET
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("market_type", "scalar"),
+        ("settlement_bounds_type", "floor"),
+        ("settlement_bounds_type", "a word of tomorrow"),
+        ("notional_value_dollars", "10.0000"),
+        ("notional_value_dollars", 1),
+    ],
+)
+async def test_a_contract_that_does_not_pay_a_dollar_or_nothing_is_listed_and_not_traded(
+    field: str, value: object
+):
+    plain = {"market_type": "binary", "settlement_bounds_type": "default", "notional_value_dollars": "1.0000"}
+    strange = {**MARKET, **plain, "ticker": "KXBTC15M-STRANGE", field: value}
+    found = await listed(serving({**MARKET, **plain}, strange))
+    by_ticker = {market.ticker: market.untradable for market in found.markets}
+    assert found.refused == ()
+    assert by_ticker[TICKER] == ""
+    assert field in by_ticker[Ticker("KXBTC15M-STRANGE")]
 
 
 async def test_an_unknown_kind_of_fee_is_not_known():

@@ -357,6 +357,14 @@ async def test_every_cancel_of_a_batch_has_an_outcome_of_its_own(
     ]
 
 
+@pytest.mark.parametrize("strange", ["g\0", "g" * 3_000])
+async def test_a_group_by_a_name_that_no_row_can_hold_is_none(strange: str):
+    serve, _ = recording({"order_group_id": strange}, 201)
+    async with local_venue(serve) as venue:
+        with pytest.raises(Transient, match="order_group_id"):
+            await order_groups.create_group(venue.rest(), limit=Quantity(1000), exchange_index=2)
+
+
 async def test_a_group_lives_on_the_shard_that_is_named():
     serve, seen = recording({"order_group_id": "g"}, 201)
     async with local_venue(serve) as venue:

@@ -15,6 +15,7 @@ from recio.clock import Clock
 from recio.kalshi.orders import place
 from recio.kalshi.rest import KalshiRest
 from recio.messages.orders import OrderAccepted, OrderOutcome, OrderRejected, OrderUnknown, PlaceOrder
+from recio.texts import writable
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from tests.conftest import unused_port
 from tests.kalshi.local_venue import SIGNER, answers, local_venue
@@ -126,12 +127,19 @@ async def test_a_refusal_with_an_error_body_is_a_rejection(status: int, body: st
         (201, '{"order_id":"v-1","fill_count":"-1.00","remaining_count":"0.00"}'),
         (201, '{"order_id":"v-1","fill_count":"10.00","remaining_count":"0.51"}'),
         (400, '{"error":' + "[" * 50_000),
+        (201, '{"order_id":"v\\u0000","fill_count":"0.00","remaining_count":"0.00"}'),
+        (201, f'{{"order_id":"{"v" * 3_000}","fill_count":"0.00","remaining_count":"0.00"}}'),
+        (
+            201,
+            '{"order_id":"v","client_order_id":"o\\u0000","fill_count":"0.00","remaining_count":"0.00"}',
+        ),
     ],
 )
 async def test_whatever_is_not_clearly_yes_or_no_is_unknown(status: int, body: str):
     async with local_venue(answers(status, body, "text/plain")) as venue:
         outcome = await place(venue.rest(), ORDER)
         assert isinstance(outcome, OrderUnknown)
+        assert outcome.why == writable(outcome.why)
         assert len(venue.requests) == 1
 
 

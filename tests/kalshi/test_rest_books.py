@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import anyio
+import pytest
 from aiohttp import web
 from structlog.testing import capture_logs
 
+from recio.errors import Transient
 from recio.kalshi import rest_books
 from recio.kalshi.rest_books import BookReads, read_books
 from recio.messages.markets import RestBook
+from recio.rules.market.book_comparison import Likeness, likeness
 from recio.units import Price, Quantity, Ticker
 from recio.wires import Latest
 from tests.kalshi.local_venue import local_venue
@@ -35,6 +38,24 @@ async def test_books_of_many_markets_are_read_a_hundred_at_a_time_and_a_strange_
         found = await read_books(venue.rest(), tickers)
     assert asked == [100, 100, 50]
     assert found == {each: READ for each in tickers if each not in strange}
+
+
+async def test_books_that_a_cache_had_kept_are_not_compared_with_those_of_now():
+    """A market that moved through the middle in the meantime looks like one whose side is read the wrong way round."""
+    before = {Price(5100 + 100 * each): Quantity(100) for each in range(9)}
+    now = {Price(4100 + 100 * each): Quantity(100) for each in range(9)}
+    assert likeness(now, before) is Likeness.MIRRORED
+
+    async def serve(request: web.Request) -> web.StreamResponse:
+        rows = [{"ticker": each, "orderbook_fp": GOOD} for each in request.query.getall("tickers")]
+        return web.json_response({"orderbooks": rows}, headers={"Age": age})
+
+    async with local_venue(serve) as venue:
+        for age in ("1", "14"):
+            with pytest.raises(Transient, match=f"kept it for {age} s"):
+                await read_books(venue.rest(), [A])
+        age = "0"
+        assert await read_books(venue.rest(), [A]) == {A: READ}
 
 
 async def test_what_stays_wanted_is_read_again_and_a_failing_read_is_told_once_and_tried_on():

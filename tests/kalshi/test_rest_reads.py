@@ -195,6 +195,33 @@ async def test_a_settlement_that_is_neither_yes_nor_no_is_reported_and_left_out(
     assert [(line["log_level"], line["ticker"]) for line in logged] == [("warning", "B")]
 
 
+async def test_what_is_private_is_never_taken_from_a_cache():
+    """An order that is missing in a list of before it was sent would count as absent by a time stamp of now."""
+
+    async def kept(_request: web.Request) -> web.StreamResponse:
+        body = {
+            "orders": [],
+            "fills": [],
+            "market_positions": [],
+            "settlements": [],
+            "balance_dollars": "1.0000",
+        }
+        return web.json_response(body, headers={"Age": "9"})
+
+    async with local_venue(kept) as venue:
+        rest = venue.rest()
+        for read in (
+            account.orders(rest, ticker=None, since=NOW),
+            account.fills(rest, NOW),
+            account.positions(rest),
+            account.settlements(rest, NOW),
+            account.resting(rest),
+            account.balances(rest),
+        ):
+            with pytest.raises(Transient, match="kept it for 9 s"):
+                await read
+
+
 async def test_orders_are_filtered_by_ticker_and_time_and_may_lack_an_id_of_ours():
     order = {
         "order_id": "o",

@@ -24,6 +24,7 @@ from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Price, Quantity, Side, Ticker
 
 A, B, C = Ticker("A"), Ticker("B"), Ticker("C")
+A_SIGN_OF_LIFE = Passed(kind="ticker", sid=None, seq=None)
 
 
 def snapshot(seq: int, ticker: Ticker = A, sid: int = 7) -> BookSnapshotSeen:
@@ -200,3 +201,54 @@ def test_an_answer_that_names_another_subscription_makes_every_book_wait_for_its
         outcome, commands = subscriptions.tick(second)
     assert outcome == Broken(BOOKS, "no snapshot of B for 5 s")
     assert ("update_subscription", "get_snapshot", ["B"]) in asked(commands)
+
+
+def test_a_market_whose_book_is_refused_is_found_and_costs_no_other_its_book():
+    """The venue refuses a command as a whole, and does not say for which of its markets."""
+    markets = {Ticker(f"M{each:03}") for each in range(150)}
+    bad, numbers = Ticker("M077"), iter(range(10, 10_000))
+    subscriptions = opened(A)
+    subscriptions.want_books({A})
+
+    def answered(commands: Iterable[Command]) -> int:
+        """Refuse whatever names the bad market, and take the rest."""
+        refused = 0
+        for command in commands:
+            number = next(numbers)
+            subscriptions.sent(number, command)
+            if bad in command.tickers:
+                refused += 1
+                subscriptions.feed(VenueError(code=26, text="no more", sid=None, number=number))
+        return refused
+
+    refused = answered(subscriptions.want_books({A, *markets}))
+    for second in range(30):
+        subscriptions.feed(A_SIGN_OF_LIFE)
+        refused += answered(subscriptions.tick(float(second))[1])
+    awaited = subscriptions._books.asked
+    assert awaited == {A, *markets} - {bad}
+    assert refused <= 5
+    assert subscriptions.proof.doubts[bad] == "the venue refuses its book: 26 no more"
+    assert bad in subscriptions.proof.wrong, "no other socket is opened for it"
+    assert A in subscriptions.books.usable
+    # It is asked for again after a while, and then like any other.
+    for second in range(30, 100):
+        subscriptions.feed(A_SIGN_OF_LIFE)
+        commands = [each for each in subscriptions.tick(float(second))[1] if bad in each.tickers]
+        if commands:
+            break
+    assert [each.tickers for each in commands] == [(bad,)]
+    assert bad not in subscriptions.proof.wrong
+
+
+def test_a_refused_book_that_nobody_wants_any_more_is_forgotten():
+    subscriptions = opened(A)
+    for number in (10, 11):
+        (command,) = subscriptions.want_books({A, B})
+        subscriptions.sent(number, command)
+        subscriptions.feed(VenueError(code=26, text="no more", sid=None, number=number))
+    assert subscriptions.want_books({A, B}) == ()
+    assert B in subscriptions.proof.wrong
+    subscriptions.want_books({A})
+    assert B not in subscriptions.proof.wrong
+    assert [each.tickers for each in subscriptions.want_books({A, B})] == [(B,)]

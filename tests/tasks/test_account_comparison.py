@@ -508,6 +508,76 @@ async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_c
         assert (await compared(wires, script, 2)).unsettled == ()
 
 
+@pytest.mark.parametrize("strange", ["KX\0C", "K" * 3_000], ids=["a NUL", "longer than an index takes"])
+async def test_rows_with_names_that_no_row_of_ours_can_hold_cost_themselves_alone(
+    pool: asyncpg.Pool[asyncpg.Record], strange: str
+):
+    at = NOW.isoformat().replace("+00:00", "Z")
+    settled = {"market_result": "yes", "revenue": 0, "settled_time": at}
+    seen = {"order_id": "o-1", "status": "canceled", "fill_count_fp": "0.00", "remaining_count_fp": "0.00"}
+    wires, script = (
+        unresolved(),
+        Script(
+            fills=[LISTED_FILL | {name: strange} for name in ("trade_id", "order_id", "ticker")]
+            + [LISTED_FILL],
+            positions=[{"ticker": strange, "position_fp": "1.00"}],
+            settlements=[{"ticker": strange} | settled, {"ticker": TICKER} | settled],
+            orders=[
+                seen | {"ticker": TICKER, "client_order_id": f"recio-{TAG}-{strange}"},
+                seen | {"ticker": strange, "client_order_id": f"recio-{TAG}-9-entry-9"},
+            ],
+        ),
+    )
+    async with comparing(script, pool, wires) as told:
+        await compared(wires, script, 2)
+        assert {each.fill_id for each in told if isinstance(each, FillSeen)} == {"t-1"}
+        assert {each.ticker for each in told if isinstance(each, SettlementSeen)} == {TICKER}
+        assert not [each for each in told if isinstance(each, OrderSeen)]
+        for fact in told:
+            async with transaction(pool) as connection:
+                await trade_store.record_fact(connection, fact, NOW)
+
+
+@pytest.mark.parametrize("status", [403, 404, 503])
+@pytest.mark.parametrize("name", ["limits", "endpoint_costs"])
+async def test_an_account_whose_limits_cannot_be_read_is_compared_like_any_other(
+    pool: asyncpg.Pool[asyncpg.Record], name: str, status: int
+):
+    wires, script = Wires(), Script(broken=name, status=status)
+    wires.open_trades.set(open_trades())
+    async with comparing(script, pool, wires):
+        await compared(wires, script, 2)
+        script.broken, asked = "", script.asked.count("endpoint_costs")
+        with anyio.fail_after(20):  # and they are asked for until they are known
+            while script.asked.count("endpoint_costs") == asked:  # noqa: ASYNC110 - counted by the server's own handler
+                await anyio.sleep(0.01)
+
+
+async def test_two_settlements_of_one_moment_that_contradict_each_other_are_none_and_never_correct_each_other(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    at = NOW.isoformat().replace("+00:00", "Z")
+    row = {"ticker": TICKER, "revenue": 0, "settled_time": at}
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW),)))
+    script = Script(settlements=[row | {"market_result": word} for word in ("yes", "no")])
+    async with comparing(script, pool, wires) as told:
+        for _ in range(4):
+            assert (await compared(wires, script, 2)).unsettled == (TICKER,)
+            for fact in told:
+                async with transaction(pool) as connection:
+                    await trade_store.record_fact(connection, fact, NOW)
+        assert told == []
+        assert await pool.fetchval("SELECT count(*) FROM ledger_transactions WHERE kind = 'correction'") == 0
+        # The same word twice, or an older one beside a newer, is no contradiction.
+        older = row | {"market_result": "no", "settled_time": "2020-01-01T00:00:00Z"}
+        script.settlements = [row | {"market_result": "yes"}, row | {"market_result": "yes"}, older]
+        found = await until_told(told, SettlementSeen)
+        assert isinstance(found, SettlementSeen)
+        assert found.result is Side.YES
+        assert (await compared(wires, script, 2)).unsettled == ()
+
+
 async def test_an_order_that_counts_as_never_arrived_and_is_at_the_venue_with_a_fill_is_told(
     pool: asyncpg.Pool[asyncpg.Record],
 ):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -17,6 +18,8 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from recio.clock import Clock
+from recio.kalshi.frame_kinds import LifecycleSeen
+from recio.kalshi.frames import parse_frame
 from recio.messages.markets import (
     ListeningAnew,
     Listings,
@@ -299,6 +302,26 @@ async def test_a_settlement_is_the_last_result_announced_and_one_of_before_a_sil
         told("settled", status=MarketStatus.FINALIZED, settled_at=SETTLED)
         found = await until(wires, lambda found: found.settled)
         assert found.settled[Ticker(TICKER)].result is Side.NO
+
+
+async def test_a_result_that_a_later_determination_replaces_by_another_than_yes_or_no_settles_nothing(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    def told(kind: str, **said: object) -> None:
+        body = {"market_ticker": TICKER, "event_type": kind} | said
+        raw = json.dumps({"type": "market_lifecycle_v2", "sid": 1, "seq": 1, "msg": body})
+        seen = parse_frame(raw)
+        assert isinstance(seen, LifecycleSeen)
+        wires.market_news.put(MarketMoved(ticker=seen.ticker, kind=seen.kind, says=seen.says))
+
+    wires, script = Wires(), Script()
+    async with discovering(script, pool, wires):
+        await until(wires, all_good)
+        told("determined", result="yes", settlement_value="1.0000")
+        told("determined", result="scalar", settlement_value="0.5000")
+        told("settled", settled_ts=int(SETTLED.timestamp()))
+        found = await until(wires, lambda found: found.markets[TICKER].status is MarketStatus.FINALIZED)
+        assert found.settled == {}
 
 
 async def test_a_restart_knows_what_was_known_before_any_read_succeeds(pool: asyncpg.Pool[asyncpg.Record]):

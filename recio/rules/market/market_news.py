@@ -32,6 +32,10 @@ class Heard:
         earlier = tuple((name, when) for name, when in known.items() if name not in newer)
         return Heard(replace(self.says, **newer), at, earlier)
 
+    def without_result(self) -> Heard:
+        """The market was determined anew, and neither side won: what was said of a winner before counts no longer."""
+        return replace(self, says=replace(self.says, result=None))
+
     def after_silence(self) -> Heard:
         """A result may have been corrected since, and a market that had stopped may go on: lists have the word."""
         stopped = self.says.status is MarketStatus.INACTIVE

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from aiohttp import web
 
-from recio.exchange_sim.wire.rest.replies import Handler
+from recio.exchange_sim.wire.rest.replies import DATE, Handler
 from recio.exchange_sim.wire.rest.rules import RULES
 
 _MOST = 200
@@ -17,6 +17,8 @@ _MOST = 200
 class Kept(NamedTuple):
     body: bytes
     at: float
+    date: str
+    """Of the answer when it was made: a cache sends it as it was."""
 
 
 KEPT = web.AppKey("kept_lists", dict[str, Kept])
@@ -43,7 +45,8 @@ def cached(handler: Handler) -> Handler:
                 return fresh
             if len(kept) >= _MOST:
                 kept.clear()
-            found = kept[request.path_qs] = Kept(fresh.body, now)
+            found = kept[request.path_qs] = Kept(fresh.body, now, request[DATE])
+        request[DATE] = found.date
         headers = {"Cache-Control": f"max-age={longest:.0f}", "Age": str(int(now - found.at))}
         return web.Response(body=found.body, content_type="application/json", headers=headers)
 
