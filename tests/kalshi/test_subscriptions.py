@@ -232,6 +232,7 @@ def test_a_market_whose_book_is_refused_is_found_and_costs_no_other_its_book():
     assert bad in subscriptions.proof.wrong, "no other socket is opened for it"
     assert A in subscriptions.books.usable
     # It is asked for again after a while, and then like any other.
+    commands: list[Command] = []
     for second in range(30, 100):
         subscriptions.feed(A_SIGN_OF_LIFE)
         commands = [each for each in subscriptions.tick(float(second))[1] if bad in each.tickers]
