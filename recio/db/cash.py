@@ -132,7 +132,8 @@ async def compare(
     if waits:
         return Compared(known=known, waits=waits)
     still = before.difference if before.difference == found.unexplained else None
-    listed = lists(known, asked.at if opening is None else opening.known_at)
+    # The same at each comparison until it is answered: what is asked anew each time would never be.
+    listed = lists(known, (known.since or asked.at) if opening is None else opening.known_at)
     if listed is None:
         is_new = known.comparisons == 1 or bool(_not_often_enough(before.known, is_hidden=is_hidden))
         return Compared(known=known, difference=still, waits=ASKING if is_new else before.waits)

@@ -27,8 +27,7 @@ from recio.db.server_programs import TOOL_LIMIT, last_words, run_program, tail
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
 SUPERUSER = "recio"
-DATABASE = "recio"
-"""The one that a daemon of a data directory uses, where no demo does."""
+DATABASE = "recio"  # the one that a daemon of a data directory uses, where no demo does
 PORT = 5432
 """Part of the socket's name only."""
 ANY_SERVER = "target_session_attrs=any&sslnegotiation=postgres&gsslib=gssapi&krbsrvname=postgres"
@@ -89,18 +88,16 @@ class EmbeddedServer:
     async def ensure_database(self, name: str) -> str:
         """Create the database if it is not there; returns its DSN."""
         async with _administering(self) as connection:
-            found = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name)
-            if not found:
+            if not await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
                 with suppress(asyncpg.DuplicateDatabaseError):
                     await connection.execute(f'CREATE DATABASE "{name}"')
         return self.dsn(name)
 
     async def rename(self, database: str, name: str) -> str:
-        """Give a database another name, under which nobody has used it yet; returns its DSN. One that has the name goes aside."""
+        """Give a database another name; returns its DSN. One that has the name goes aside."""
         if database != name:
             async with _administering(self) as connection:
-                found = await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name)
-                if found:
+                if await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name):
                     await connection.execute(f'ALTER DATABASE "{name}" RENAME TO "{name} beside {database}"')
                 await connection.execute(f'ALTER DATABASE "{database}" RENAME TO "{name}"')
         return self.dsn(name)

@@ -715,8 +715,8 @@ HALT_LEVELS = (
     _guard(
         "an order of ours without a row halts",
         "recio/rules/health/reasons_to_halt.py",
-        "yield from (without_row(each) for each in unaccepted_orders(account, told))",
-        "yield from ()",
+        "for each in unaccepted_orders(seen.account, told):",
+        "for each in unaccepted_orders(seen.account, told)[:0]:",
         HALTING,
     ),
     _guard(

@@ -137,3 +137,4 @@ def test_the_fee_that_is_reserved_is_that_of_the_price_nearest_to_one_half(
 def test_a_fee_that_is_reserved_in_figures():
     """20 contracts between 75 and 92 cents: 0.07 x 20 x 0.75 x 0.25, and $0.0001 for the rounding of many fills."""
     assert max_fee(Price(7500), Price(9200), Quantity(2000), Decimal(1)) == 262_600
+    assert max_fee(Price(7500), Price(9200), Quantity(2000), Decimal(0)) == 0

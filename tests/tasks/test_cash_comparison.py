@@ -234,6 +234,21 @@ async def test_after_a_start_cash_has_not_agreed_until_it_is_explained(pool: asy
         await agreed(wires, script)
 
 
+async def test_a_first_agreement_is_reached_while_the_venue_s_clock_goes_on(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """What the lists are asked for must not change with each comparison, or their answer never fits what is asked."""
+    async with transaction(pool) as connection:
+        await trade_store.record_fact(connection, by_hand(), NOW)
+    wires, script = quiet(), Script(shards=SHARDS)
+    async with comparing(script, pool, wires):
+        view = await compared(wires, script, 2)
+        for _ in range(2 * STEADY):
+            script.as_of += timedelta(seconds=2)
+            view = await compared(wires, script, 1)
+        assert view.cash_agreed
+
+
 async def later(wires: Wires, script: Script, **by: float) -> AccountView:
     """Comparisons so much later by the venue's clock."""
     script.as_of += timedelta(**by)

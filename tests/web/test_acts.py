@@ -154,7 +154,7 @@ async def test_a_close_is_the_row_of_the_command_once_and_is_told_until_the_trad
         assert await pool.fetchval("SELECT count(*) FROM trade_closes WHERE floor = 0.10") == 1
         assert (await page.act("close", body | {"min_price": "0.20"}))[0] == 409
         assert (await page.act("close", body | {"key": KEY + "2", "trade_id": 99}))[0] == 404
-    assert await kinds(pool) == ["close asked for", "asked on the page"]
+    assert await kinds(pool) == ["asked on the page", "close asked for"]
 
 
 async def test_two_taps_at_the_same_moment_ask_for_one_trade(pool: Pool):
@@ -199,7 +199,7 @@ async def test_a_switch_is_told_once_the_daemon_follows(pool: Pool):
         off = SwitchedOff(switch=Switch.ENTRY, since=NOW, by="status page", why="news")
         page.wires.controls.set(TradingControls(switched_off=(off,)))
         assert (await page.look())["sentence"] == "entry is switched off"
-    assert await kinds(pool) == ["switch turned", "asked on the page"]
+    assert await kinds(pool) == ["asked on the page", "switch turned"]
 
 
 async def test_alerts_are_acknowledged_and_tried_by_the_task_that_has_them(pool: Pool):

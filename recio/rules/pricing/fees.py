@@ -23,6 +23,9 @@ def taker_fee(price: Price, quantity: Quantity, multiplier: Decimal) -> Money:
     whole = int(exact)
     micros = whole if whole == exact else whole + 1
     beyond = price * quantity % GRAIN
+    if not beyond:
+        # Whole contracts, which every strike of every decision asks for.
+        return Money(-(-micros // GRAIN) * GRAIN)
     return Money(max(_aligned(beyond + micros) - beyond, _aligned(micros - beyond) + beyond))
 
 
