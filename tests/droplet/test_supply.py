@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -29,15 +30,12 @@ SOURCES = ("recio", "schema.sql", "recio.toml", "pyproject.toml", "README.md", "
 def built(folder: Path) -> Path:
     """A wheel of this tree, built in a copy of its own at another time."""
     folder.mkdir()
-    tracked = subprocess.run(
-        ["git", "-C", REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard", *SOURCES],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for each in filter(None, tracked.split("\0")):
-        (folder / each).parent.mkdir(parents=True, exist_ok=True)
-        (folder / each).write_bytes((REPOSITORY / each).read_bytes())
+    for name in SOURCES:
+        source = REPOSITORY / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copyfile(source, folder / name)
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder / "dist")],
         cwd=folder,
@@ -121,7 +119,7 @@ def test_the_demo_runs_from_the_wheel_far_from_this_folder(wheel: Path, tmp_path
     finally:
         demo.kill()
         demo.wait()
-    assert "recio demo: " in log.read_text(encoding="utf-8").splitlines()[-1]
+    assert log.read_text(encoding="utf-8").splitlines()[-1].startswith("recio demo")
 
 
 def knows_markets(port: int) -> bool:
