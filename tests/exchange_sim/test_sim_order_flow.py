@@ -69,6 +69,22 @@ def test_the_book_keeps_the_measured_size_and_pace() -> None:
     assert 70 < mean(levels) < 140
 
 
+def test_the_traders_go_on_on_another_grid_and_back_again() -> None:
+    """Places on the one grid mean nothing on the other, which has fewer."""
+    sim = simulation(2)
+    run(sim, 5)
+    market = sim.calendar.open_market()
+    assert market is not None
+    for _ in range(4):
+        sim.interventions.change_grid(market.ticker)
+        changes = [event for event in run(sim, 10) if isinstance(event, BookChanged)]
+        assert len(changes) > 300
+        best_bid, best_ask = market.book.best_bid(), market.book.best_ask()
+        assert best_bid is not None
+        assert best_ask is not None
+        assert best_ask - best_bid <= 400
+
+
 def test_liquidity_comes_back_after_somebody_took_it() -> None:
     sim = simulation(5)
     run(sim, 10)

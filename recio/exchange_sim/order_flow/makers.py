@@ -182,5 +182,5 @@ def _worst_stale(book_side: BookSide, levels: tuple[int, ...], *, bid: bool, top
         return None
     best = book_side.prices[-1] if bid else book_side.prices[0]
     if bid:
-        return best if top < 0 or best > levels[top] else None
-    return best if top >= len(levels) or best < levels[top] else None
+        return best if not 0 <= top < len(levels) or best > levels[top] else None
+    return best if not 0 <= top < len(levels) or best < levels[top] else None

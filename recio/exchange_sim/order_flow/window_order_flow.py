@@ -10,6 +10,7 @@ from math import exp, inf, sqrt
 from random import Random
 
 from recio.exchange_sim.engine.execution import publish_book
+from recio.exchange_sim.engine.price_grids import Grid
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.market.lifecycle import ListedEvent
@@ -64,6 +65,8 @@ class WindowOrderFlow:
         self._to_build: list[tuple[bool, int]] = []
         self._tops = (-1, 0)
         """Places on the grid of the best bid and ask that makers want."""
+        self._grid: Grid | None = None
+        """The one that they are places on: a market may get another while it trades."""
         self._pace = 0.0
         self.quote = 0.0
         self.fair = 0.5
@@ -81,7 +84,8 @@ class WindowOrderFlow:
         self.due_ms = due_again(self.due_ms, self._venue.now_ms)
         self._update_quote(market)
         self._pace = self._pace * _PACE_KEPT + self._random.gauss(0.0, _PACE_SHOCK)
-        if self._has_passed(market) and self._random.random() < REACTION:
+        if market.grid is not self._grid or (self._has_passed(market) and self._random.random() < REACTION):
+            self._grid = market.grid
             self._tops = self._makers.tops(market, self.quote, self._seconds_left(market))
             self.due_ms = min(self.due_ms, self._venue.now_ms + self._random.expovariate(1.0) * URGENT_GAP_MS)
         if self._to_build:
@@ -94,6 +98,9 @@ class WindowOrderFlow:
         market = self._market
         if market is None or market.status is not Status.ACTIVE:
             self.due_ms = inf
+            return
+        if market.grid is not self._grid:
+            self.due_ms += URGENT_GAP_MS  # nobody knows a price on the new grid before the next look
             return
         urgent = self._makers.put_right(market, *self._tops)
         rate = self._rate(market)
@@ -136,6 +143,7 @@ class WindowOrderFlow:
         self._market = market
         self._mispricing = self._random.gauss(0.0, 1.0)
         self._update_quote(market)
+        self._grid = market.grid
         self._tops = self._makers.tops(market, self.quote, self._seconds_left(market))
         self.due_ms = self._venue.now_ms
         self._to_build = [(bid, index) for index in range(len(market.grid.levels)) for bid in (True, False)]
