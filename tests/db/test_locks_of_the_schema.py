@@ -14,11 +14,11 @@ from recio.db.connection import Connection
 from recio.db.trade_store import Writer
 from recio.errors import ExitCode, Fatal
 from recio.messages.account import SettlementSeen
-from recio.messages.decisions import OpenIntent
 from recio.messages.orders import PlaceOrder
 from recio.rules.account.risk import Approved, Collar
-from recio.units import Money, Price, Quantity, Side
-from tests.builders import EVENT, NOW, TICKER
+from recio.units import Money, Price, Side
+from tests.builders import NOW, TICKER
+from tests.order_path import an_intent
 from tests.runs import begun, placed_entry
 
 SOON = timedelta(seconds=2)
@@ -37,22 +37,7 @@ async def writer(connection: Connection) -> Writer:
 
 
 async def pending_order(connection: Connection, writer: Writer) -> PlaceOrder:
-    intent = OpenIntent(
-        strategy="average",
-        ticker=TICKER,
-        event_ticker=EVENT,
-        exchange_index=2,
-        side=Side.YES,
-        quantity=Quantity(1000),
-        limit=Price(5200),
-        probability=0.55,
-        fee_estimate=Money(174_800),
-        closes_at=NOW + timedelta(minutes=10),
-        decided_at=NOW,
-        why="test",
-        inputs={},
-    )
-    approved = Approved(intent=intent, reserved=Money(5_374_800), collar=COLLAR)
+    approved = Approved(intent=an_intent(), reserved=Money(5_374_800), collar=COLLAR)
     return await placed_entry(connection, writer, approved, NOW, SOON)
 
 

@@ -185,6 +185,12 @@ def no_sale_takes_less_than_its_reason_justifies(draw: random.Random) -> bool:
     assert bid is not None
     assert 0 < sale.floor <= bid[0]
     assert sale.quantity == held.held
+    takes_no_less_than_justified(sale, exits)
+    return True
+
+
+def takes_no_less_than_justified(sale: CloseIntent, exits: ExitSection) -> None:
+    """The floor of a sale against its settings, and against the reason that it states."""
     assert sale.floor >= (exits.min_floor_dollars or 0)
     if sale.why.startswith("take profit"):
         assert exits.take_profit_dollars is not None
@@ -192,7 +198,6 @@ def no_sale_takes_less_than_its_reason_justifies(draw: random.Random) -> bool:
     elif exits.min_value_fraction is not None and "model gives" in sale.why:
         given = float(sale.why.split("%")[0].rsplit(" ", 1)[1]) / 100
         assert sale.floor >= (given - 0.001) * exits.min_value_fraction * ONE_DOLLAR - 1
-    return True
 
 
 # --- the worst case, and what becomes of it -----------------------------------------------------------------------------

@@ -21,10 +21,8 @@ from recio.rules.decision.entry import EntryInputs, decide
 from recio.rules.decision.exit import NOTHING, ExitMemory
 from recio.rules.market.quotes import bid_of
 from recio.rules.pricing.fees import max_fee, taker_fee
-from recio.settings.risk import RiskSection
 from recio.settings.trading import EntrySection, ExitSection
 from recio.units import (
-    ONE_DOLLAR,
     EventTicker,
     Money,
     Price,
@@ -36,6 +34,7 @@ from recio.units import (
     price_decimal,
 )
 from tests.builders import NOW, account, board, market, open_trades, price, prices, section, trade
+from tests.rules.laws import LIMITS, takes_no_less_than_justified
 
 CENTS = st.integers(1, 99).map(lambda cents: Price(cents * 100))
 PART = st.one_of(st.just("off"), st.floats(0.01, 1))
@@ -130,13 +129,7 @@ def test_no_sale_takes_less_than_its_reason_justifies_or_the_settings_allow(
         bid = bid_of(view, side)
         assert bid is not None
         assert 0 < sale.floor <= bid[0]
-        assert sale.floor >= (exits.min_floor_dollars or 0)
-        if sale.why.startswith("take profit"):
-            assert exits.take_profit_dollars is not None
-            assert sale.floor >= exits.take_profit_dollars
-        elif exits.min_value_fraction is not None and "model gives" in sale.why:
-            given_by_model = float(sale.why.split("%")[0].rsplit(" ", 1)[1]) / 100
-            assert sale.floor >= (given_by_model - 0.001) * exits.min_value_fraction * ONE_DOLLAR - 1
+        takes_no_less_than_justified(sale, exits)
 
 
 def replace_reason(before: ExitMemory, reason: str) -> ExitMemory:
@@ -145,18 +138,6 @@ def replace_reason(before: ExitMemory, reason: str) -> ExitMemory:
 
 # --- the worst case ---------------------------------------------------------------------------------------------------
 
-LIMITS = section(
-    RiskSection,
-    max_daily_loss_dollars=Decimal(20),
-    max_open_trades=100,
-    max_entries_per_event=1000,
-    max_event_cost_dollars=Decimal(100000),
-    max_open_cost_dollars=Decimal(100000),
-    max_orders_per_minute=1000,
-    max_consecutive_losses=100000,
-    max_contracts_per_order=Decimal(100000),
-    max_contracts_per_strike=Decimal(100000),
-)
 MOVES = st.lists(
     st.tuples(
         st.sampled_from(["enter", "enter", "sell", "settle", "night"]),

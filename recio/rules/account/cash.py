@@ -60,10 +60,6 @@ class CashMismatch:
         comparisons, since = (self.comparisons + 1, self.since) if goes_on else (1, as_of)
         return CashMismatch(found.unexplained, comparisons, found.in_ledger, agreed, since)
 
-    @property
-    def is_steady(self) -> bool:
-        return self.comparisons >= CASH_COMPARISONS
-
 
 def cash_cause(amount: Money) -> str:
     """The cause of the halt; whoever clears it accepts this amount, and is known by these words for good."""
