@@ -18,7 +18,7 @@ import anyio.lowlevel
 import asyncpg
 import pytest
 
-from recio.commands.sales import left_of, listed
+from recio.commands.sales import left_of, listed, tell_sale
 from recio.daemon import data_dir
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer, embedded_server
@@ -271,3 +271,16 @@ def test_what_an_entry_may_have_bought_is_not_said_to_be_nothing():
     left = left_of((under_way, sold))
     assert left == [under_way]
     assert "what the entry of trade 1 on" in listed(left)
+
+
+def test_what_a_settlement_has_ended_is_not_said_to_be_held_still(capsys: pytest.CaptureFixture[str]):
+    """A market may close while a flatten sells: its contracts stay unsold, and are paid."""
+    before = trade(state=TradeState.OPEN)
+    settled = trade(state=TradeState.CLOSED, ended_by="settlement", payout=Money(10_000_000))
+    assert left_of((settled,)) == []
+    tell_sale(before, settled)
+    tell_sale(settled, settled)
+    assert (
+        capsys.readouterr().out
+        == f"10.00 yes of {before.ticker} (trade 1) ended by settlement: paid $10.00\n"
+    )

@@ -203,10 +203,14 @@ class _Narrator:
         profit = _signed(trades.realised_today)
         balance = "unknown" if self.balance is None else f"${money_decimal(self.balance):,.2f}"
         return (
-            f"recio demo: {self.settled} windows settled; {ended} trades ended today"
+            f"recio demo: {_count(self.settled, 'window')} settled; {_count(ended, 'trade')} ended today"
             f" ({trades.wins_today} won, {trades.losses_today} lost), {len(trades.trades)} still open;"
             f" profit today {profit} after ${money_decimal(trades.fees_today):.2f} of fees; balance {balance}"
         )
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _signed(amount: Money) -> str:

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Iterable, Sequence
 import anyio
 
 from recio.messages.orders import TradeState, TradeView
+from recio.rules.account.lifecycle import ENDED_TRADES
 from recio.units import Money, Quantity, money_decimal, quantity_decimal, quantity_text
 
 LOOK_EVERY = 0.1
@@ -20,11 +21,16 @@ def tell_sale(before: TradeView | None, now: TradeView) -> None:
     if quantity > 0:
         proceeds = now.exit_proceeds - (before.exit_proceeds if before else 0)
         print(f"sold {amount_of(now, Quantity(quantity))} at {_each(proceeds, quantity)}", flush=True)
+    was_live = before is None or before.state not in ENDED_TRADES
+    if was_live and now.state in ENDED_TRADES and now.held > 0:
+        print(f"{amount_of(now, now.held)} ended by {now.ended_by}: paid {dollars(now.payout)}", flush=True)
 
 
 def left_of(every: Iterable[TradeView]) -> list[TradeView]:
-    """What is held, and what may be: the entry of a trade that is opening may have bought and not been heard of yet."""
-    return [each for each in every if each.held > 0 or each.state is TradeState.OPENING]
+    """What is held, and what may be: the entry of a trade that is opening may have bought and not been heard of yet.
+    Of one that a settlement ended the contracts count as unsold for good, and nothing is held."""
+    live = [each for each in every if each.state not in ENDED_TRADES]
+    return [each for each in live if each.held > 0 or each.state is TradeState.OPENING]
 
 
 def listed(left: Sequence[TradeView]) -> str:

@@ -138,7 +138,7 @@ class Exit:
         held = [each for each in trades.trades if each.state is TradeState.OPEN]
         memory.held = bool(held)
         if not held:
-            memory.said = "nothing is held"
+            memory.said = _without_open(trades)
         for trade in held:
             seen = (self.board.get(), self.prices.get(), self.controls.get())
             if memory.attention.wants(trade, *seen, self.clock.utc()):
@@ -210,3 +210,8 @@ class Exit:
         await stand_aside()
         log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
         return f"sells trade {intent.trade_id}: {intent.why}"
+
+
+def _without_open(trades: OpenTrades) -> str:
+    """Nothing can be sold now; that is not always because nothing is held."""
+    return "; ".join(f"trade {each.trade_id} is {each.state}" for each in trades.trades) or "nothing is held"

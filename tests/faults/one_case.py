@@ -118,7 +118,8 @@ async def _settle_by_hand(arena: Arena) -> bool:
         ticker = await connection.fetchval(_WAITS, datetime.fromisoformat(status["now"]))
         if ticker is None:
             return False
-        await settle_requests.ask(connection, Ticker(ticker), VALUE, "a case", "to see what comes of it")
+        async with connection.transaction():
+            await settle_requests.ask(connection, Ticker(ticker), VALUE, "a case", "to see what comes of it")
     return True
 
 

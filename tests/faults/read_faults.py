@@ -27,7 +27,6 @@ from tests.stories.failing_reads import (
     rows_until,
     sells_at_any_bid,
     sold,
-    status,
     switch_exit,
 )
 from tests.stories.world import World, a_world, books_agree, until
@@ -98,7 +97,7 @@ async def _in_one_world(due: str, cases: list[Case], tally: Tally, end: float) -
         world.speed = 15.0 if due == SETTLEMENT else 4.0
         await world.start_exchange(*(("--window-seconds", "120") if due == SETTLEMENT else ()))
         world.start_daemon(settings=sells_at_any_bid)
-        await until(lambda: status(world, lambda seen: seen["ready"]))
+        await until(lambda: world.shows(lambda seen: seen["ready"]))
         for case in cases:
             if time.monotonic() > end:
                 break
@@ -175,12 +174,12 @@ async def _cleared(world: World, case: Case, tally: Tally) -> None:
         await world.rows(
             "UPDATE halts SET cleared_at = now(), cleared_by = 'proof' WHERE cleared_at IS NULL RETURNING 1"
         )
-    await until(lambda: status(world, lambda seen: not seen["halts"]))
+    await until(lambda: world.shows(lambda seen: not seen["halts"]))
 
 
 async def _prove(world: World, cases: list[Case], tally: Tally) -> None:
     try:
-        await until(lambda: status(world, lambda seen: seen["ready"]))
+        await until(lambda: world.shows(lambda seen: seen["ready"]))
         assert world.stop() == 0
         await books_agree(world)
         tally.proofs += 1

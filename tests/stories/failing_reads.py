@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
 import anyio
 import asyncpg
@@ -66,14 +65,7 @@ async def switch_exit(world: World, *, on: bool) -> None:
     await world.rows(
         f"INSERT INTO switches (name, is_on, at, set_by) VALUES ('exit', {str(on).lower()}, now(), 'me')"
     )
-    await until(lambda: status(world, lambda seen: seen["switches"]["exit"] is on))
-
-
-def status(world: World, condition: Callable[[dict[str, Any]], object]) -> bool:
-    try:
-        return bool(condition(world.status()))
-    except OSError:
-        return False
+    await until(lambda: world.shows(lambda seen: seen["switches"]["exit"] is on))
 
 
 async def held_for_a_while(world: World) -> int:

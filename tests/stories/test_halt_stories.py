@@ -12,7 +12,8 @@ from decimal import Decimal
 
 import pytest
 
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.failing_reads import held_for_a_while
+from tests.stories.world import World, a_world, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -89,8 +90,8 @@ async def test_a_halt_by_command_line_stops_new_orders_within_a_second_until_som
         assert _recio(world, "resume") == f"cleared: {CAUSE}\n"
         await until(lambda: _entries(world) > before)
         assert [line["cause"] for line in world.events("halt cleared")] == [CAUSE]
+        await books_come_to_agree(world)
         world.stop()
-        await books_agree(world)
 
 
 async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_off_and_says_how_long_it_took():
@@ -118,12 +119,13 @@ async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_
             assert "cleared" in _recio(world, "resume")
         world.start_daemon(settings=lambda text: text.replace("[exit]", "[exit]\nenabled = false"))
         await until(lambda: world.events("trade open") and _held(world))
+        await held_for_a_while(world)
         said = _recio(world, "flatten")
         assert re.search(r"sold \d+\.\d\d (yes|no) of KXBTC15M\S+ \(trade \d+\) at \$0\.\d{4}\n", said), said
         assert "flat: nothing that recio bought is held any more" in said
         assert _held(world) == []
+        await books_come_to_agree(world)
         world.stop()
-        await books_agree(world)
 
 
 async def test_a_stop_by_the_page_ends_the_daemon_until_somebody_resumes_and_a_switch_stays_where_it_was_put():
@@ -156,5 +158,5 @@ async def test_a_stop_by_the_page_ends_the_daemon_until_somebody_resumes_and_a_s
         assert _entries(world) == before
         assert _recio(world, "switch", "entry", "on") == "entry is switched on\n"
         await until(lambda: _entries(world) > before)
+        await books_come_to_agree(world)
         world.stop()
-        await books_agree(world)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.world import World, a_world, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -56,5 +56,5 @@ async def test_a_config_raised_while_it_was_down_changes_no_limit_until_somebody
         world.start_daemon(settings=_with_open_trades(5))
         await until(lambda: world.events("database ready") and _shown(world) == "5")
         assert "max_open_trades                          5             5" in _limits(world)
+        await books_come_to_agree(world)
         world.stop()
-        await books_agree(world)

@@ -16,10 +16,9 @@ from tests.stories.failing_reads import (
     rows_until,
     sells_at_any_bid,
     sold,
-    status,
     switch_exit,
 )
-from tests.stories.world import a_world, books_agree, until
+from tests.stories.world import a_world, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -29,7 +28,7 @@ async def test_a_stop_and_a_flatten_sell_while_any_read_or_every_read_fails_and_
         world.speed = 4.0
         await world.start_exchange()
         world.start_daemon(settings=sells_at_any_bid)
-        await until(lambda: status(world, lambda seen: seen["ready"]))
+        await until(lambda: world.shows(lambda seen: seen["ready"]))
         # A selection: `make read-faults` takes every read in every manner.
         rounds = [(path, list(ANSWERS)[each % len(ANSWERS)]) for each, path in enumerate(READS)][::3]
         for path, answer in (*rounds, (EVERYTHING, "no answer"), (EVERYTHING, "nulls")):
@@ -55,8 +54,8 @@ async def test_a_stop_and_a_flatten_sell_while_any_read_or_every_read_fails_and_
             "market_sync"
         }
         world.disarm()
+        await books_come_to_agree(world)
         assert world.stop() == 0
-        await books_agree(world)
 
 
 def never_sells(text: str) -> str:
@@ -72,19 +71,19 @@ async def test_a_settlement_that_only_the_socket_tells_is_booked_once_and_agrees
         await rows_until(world, "SELECT payout FROM trades WHERE ended_by = 'settlement'")
         world.disarm()
         await until(lambda: world.events("reads succeed again"))
-        await until(lambda: status(world, lambda seen: seen["ready"]))
+        await until(lambda: world.shows(lambda seen: seen["ready"]))
         assert not world.status()["halts"]
+        await books_come_to_agree(world)
         assert world.stop() == 0
-        await books_agree(world)
 
 
 async def test_what_cannot_be_read_is_shown_with_its_age_and_stops_entries_and_nothing_else():
     with a_world() as world:
         await world.start_exchange()
         world.start_daemon(settings=lambda text: text + "[health]\nmax_list_age_seconds = 2.0\n")
-        await until(lambda: status(world, lambda seen: seen["ready"]))
+        await until(lambda: world.shows(lambda seen: seen["ready"]))
         world.arm("fail_reads", path="/markets", status=404)
-        await until(lambda: status(world, lambda seen: blocked(seen, "venue not read")))
+        await until(lambda: world.shows(lambda seen: blocked(seen, "venue not read")))
         seen = world.status()
         read = next(each for each in seen["venue"]["reads"] if each["read"] == "markets of KXBTC15M")
         assert "404" in read["fault"]
@@ -93,7 +92,7 @@ async def test_what_cannot_be_read_is_shown_with_its_age_and_stops_entries_and_n
         assert seen["tasks"]["market_sync"]["restarts"] == seen["tasks"]["discovery"]["restarts"] == 0
         assert len(world.events("read fails")) == 1
         world.disarm()
-        await until(lambda: status(world, lambda seen: seen["ready"]))
+        await until(lambda: world.shows(lambda seen: seen["ready"]))
         world.kill()
 
 
@@ -111,7 +110,7 @@ async def test_after_a_start_without_any_read_what_is_held_is_known_and_sold_and
         world.arm("fail_reads", path=EVERYTHING, status=503)
         world.start_daemon(settings=sells_at_any_bid)
         await until(lambda: world.events("held markets known from our own rows"))
-        await until(lambda: status(world, lambda seen: seen["board"] and seen["board"][0]["book_ok"]))
+        await until(lambda: world.shows(lambda seen: seen["board"] and seen["board"][0]["book_ok"]))
         await until(lambda: world.events("exit wanted"))
         await rows_until(world, "SELECT 1 FROM trades WHERE ended_by = 'exit'")
         assert not world.events("entry wanted")
@@ -146,11 +145,11 @@ async def test_a_flatten_sells_on_a_market_that_goes_on_after_a_stop_though_nobo
         await until(lambda: world.events("trade open"))
         (held,) = await world.rows("SELECT trade_id, ticker FROM trades WHERE state = 'open'")
         world.arm("deactivate", ticker=held["ticker"], seconds=4)
-        await until(lambda: status(world, lambda seen: shows(seen, held["ticker"], "inactive")))
+        await until(lambda: world.shows(lambda seen: shows(seen, held["ticker"], "inactive")))
         world.arm("silence", seconds=5)
         world.arm("fail_reads", path=EVERYTHING, status=503)
         world.arm("drop_sockets")
-        await until(lambda: status(world, lambda seen: shows(seen, held["ticker"], "unknown")))
+        await until(lambda: world.shows(lambda seen: shows(seen, held["ticker"], "unknown")))
         assert world.daemon is not None
         world.daemon.send_signal(signal.SIGUSR2)
         await sold(world, held["trade_id"])

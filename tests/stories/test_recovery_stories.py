@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from recio.rules.account.lifecycle import UNPROVEN
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.world import World, a_world, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -49,8 +49,7 @@ async def test_an_order_whose_answer_is_still_out_when_the_daemon_is_killed_is_a
             )
         )
         await _settled(world)
-        world.kill()
-        await books_agree(world)
+        await books_come_to_agree(world)
 
 
 async def test_an_order_that_never_arrived_is_proven_absent_and_not_sent_again():
@@ -62,11 +61,10 @@ async def test_an_order_that_never_arrived_is_proven_absent_and_not_sent_again()
         lost = world.events("order unknown")[0]["order"]
         await until(lambda: [each for each in world.events("order ended") if each["order"] == lost])
         await _settled(world)
-        world.stop()  # and not killed: an order that has just become pending would be compared half-way
+        await books_come_to_agree(world)
         rows = await world.rows("SELECT client_order_id, state, note FROM orders ORDER BY created_at")
         assert (rows[0]["client_order_id"], rows[0]["state"]) == (lost, "not_found")
         assert lost not in {order["client_order_id"] for order in world.ledger()["orders"]}
-        await books_agree(world)
 
 
 async def test_an_order_whose_answer_was_lost_is_found_and_counted_once():
@@ -77,9 +75,8 @@ async def test_an_order_whose_answer_was_lost_is_found_and_counted_once():
         await until(lambda: world.events("order unknown"))
         lost = world.events("order unknown")[0]["order"]
         await _settled(world)
-        world.stop()  # and not killed: an order that has just become pending would be compared half-way
+        await books_come_to_agree(world)
         assert [order["client_order_id"] for order in world.ledger()["orders"]].count(lost) == 1
-        await books_agree(world)
 
 
 async def test_an_order_that_is_carried_out_after_its_sender_gave_it_up_is_found_and_counted_once():
@@ -92,11 +89,10 @@ async def test_an_order_that_is_carried_out_after_its_sender_gave_it_up_is_found
         late = world.events("order unknown")[0]["order"]
         await until(lambda: late in {order["client_order_id"] for order in world.ledger()["orders"]})
         await _settled(world)
-        world.stop()  # and not killed: an order that has just become pending would be compared half-way
+        await books_come_to_agree(world)
         (row,) = await world.rows(f"SELECT state FROM orders WHERE client_order_id = '{late}'")
         assert row["state"] != "not_found"
         assert [order["client_order_id"] for order in world.ledger()["orders"]].count(late) == 1
-        await books_agree(world)
 
 
 async def test_killed_again_and_again_while_trading_the_books_still_agree():
@@ -108,8 +104,7 @@ async def test_killed_again_and_again_while_trading_the_books_still_agree():
             world.kill()
         world.start_daemon()
         await _settled(world)
-        world.kill()
-        await books_agree(world)
+        await books_come_to_agree(world)
 
 
 async def test_the_database_killed_under_the_daemon_is_waited_for_inside_it_and_costs_nothing_but_time():
@@ -125,8 +120,7 @@ async def test_the_database_killed_under_the_daemon_is_waited_for_inside_it_and_
         assert world.events("waits for the database")
         await _settled(world)
         assert world.daemon.poll() is None
-        world.kill()
-        await books_agree(world)
+        await books_come_to_agree(world)
 
 
 async def test_asked_to_stop_it_leaves_no_order_unanswered_and_no_database_running():
@@ -138,7 +132,8 @@ async def test_asked_to_stop_it_leaves_no_order_unanswered_and_no_database_runni
         assert not (world.root / "data" / "postgres" / "postmaster.pid").exists()
         states = {row["state"] for row in await world.rows("SELECT state FROM orders")}
         assert not states & {"pending"}
-        await books_agree(world)
+        world.start_daemon()
+        await books_come_to_agree(world)
 
 
 async def test_a_second_daemon_on_one_account_is_refused():

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.world import World, a_world, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -57,8 +57,8 @@ async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
         await until(lambda: world.events("shadow settled"))
         await until(lambda: world.status()["strategies"][3]["settled"])
         rows = {row["name"]: row for row in world.status()["strategies"]}
+        await books_come_to_agree(world)
         assert world.stop() == 0
-        await books_agree(world)
 
         booked, quick = await shadows(world, "bold"), await shadows(world, "quick")
         ended = [each for each in booked if each["result"] is not None]

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.stories.world import World, a_world, books_agree, until
+from tests.stories.world import World, a_world, books_come_to_agree, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -35,8 +35,8 @@ async def test_the_daemon_trades_in_mode_live_over_tls(monkeypatch: pytest.Monke
             status = world.status()
             assert (status["mode"], status["environment"]) == ("live", "demo")
             assert status["venue"]["limits"]["tier"] == "basic"
+            await books_come_to_agree(world)
             assert world.stop() == 0
-        await books_agree(world)
 
 
 def live(text: str, world: World, port: int) -> str:

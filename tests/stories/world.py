@@ -138,6 +138,13 @@ class World:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=5) as answer:
             return json.load(answer)
 
+    def shows(self, condition: Callable[[dict[str, Any]], object]) -> bool:
+        """Of the page; not so while nothing answers there."""
+        try:
+            return bool(condition(self.status()))
+        except OSError:
+            return False
+
     def _admin(self, path: str, body: dict[str, object] | None, method: str | None = None) -> dict[str, Any]:
         url = self.credentials["rest_url"].removesuffix("/trade-api/v2") + path
         data = None if body is None else json.dumps(body).encode()
@@ -192,6 +199,21 @@ async def until(condition: Callable[[], object], patience: float = PATIENCE) -> 
     with anyio.fail_after(patience):
         while not condition():  # noqa: ASYNC110 - another process has no event of ours
             await anyio.sleep(LOOK_EVERY)
+
+
+async def books_come_to_agree(world: World) -> None:
+    """Under a running daemon that buys nothing any more: an order or a fill may be on its way at any one instant."""
+    await until(lambda: world.shows(bool))
+    await world.rows(
+        "INSERT INTO switches (name, is_on, at, set_by) VALUES ('entry', false, now(), 'me') RETURNING name"
+    )
+    await until(lambda: world.shows(lambda seen: seen["switches"]["entry"] is False))
+    with anyio.fail_after(PATIENCE):
+        while True:
+            with suppress(AssertionError):
+                await books_agree(world)
+                break
+            await anyio.sleep(0.5)
 
 
 async def books_agree(world: World) -> None:
