@@ -3,13 +3,18 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows
+.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories
 
 demo: .venv/runtime
 	$(BIN)/recio demo
 
 test: .venv/developer
-	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
+
+# What takes half a minute or more each, on real processes; some twenty minutes. ONE=daily_loss runs those named so.
+ONE ?=
+stories: .venv/developer
+	$(BIN)/python -m pytest -m long $(if $(ONE),-k $(ONE),--numprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 install: .venv/developer
 

@@ -159,6 +159,7 @@ def kept(simulation: Simulation) -> int:
 
 
 @pytest.mark.timeout(60 + 10 * HOURS)
+@pytest.mark.long
 def test_a_day_at_speed_drifts_by_nothing_and_keeps_nothing() -> None:
     simulation = Simulation(
         seed=9,

@@ -8,7 +8,7 @@ from tests.exchange_sim.soak import soak
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize("quiet", [pytest.param(False, marks=pytest.mark.long), True])
 async def test_money_is_exact_and_nothing_is_left_over_after_requests_that_were_late_or_lost(
     quiet: bool,
 ) -> None:

@@ -10,6 +10,7 @@ LONGEST_SECONDS = 120
 
 
 @pytest.mark.timeout(400)
+@pytest.mark.long
 async def test_with_its_database_killed_again_and_again_nothing_is_lost_doubled_or_forgotten():
     tally = await kill_often(KILLS_PER_PROOF, workers=1, seed=7, seconds=LONGEST_SECONDS, loud=False)
     assert tally.failures == []

@@ -9,7 +9,7 @@ from recio.test_hooks.crash_points import CrashPoint
 from tests.faults.cases import every_case, spread
 from tests.faults.run_grid import run_cases
 
-SELECTION = 16
+SELECTION = 8
 LONGEST_SECONDS = 240
 """Host seconds after which no case is begun; what was not tried is then missing from the results."""
 

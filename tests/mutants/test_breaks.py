@@ -102,6 +102,7 @@ async def test_each_check_trigger_and_index_of_the_schema_can_be_broken_by_itsel
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.long
 def test_breaks_of_the_fee_are_all_noticed():
     run = [sys.executable, "-m", "tests.mutants.run", "--each", "6", "--only", "rules/pricing/fees.py"]
     done = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, timeout=220, check=False)

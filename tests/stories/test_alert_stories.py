@@ -138,6 +138,7 @@ async def test_a_halt_its_end_and_every_trade_are_told_and_each_message_has_its_
         await scene.nothing_shows_an_address()
 
 
+@pytest.mark.long
 async def test_a_backup_that_fails_calls_and_its_end_and_ages_are_told():
     async with a_scene() as scene:
         scene.start()
@@ -194,6 +195,7 @@ async def sold_by_hand(world: World, ticker: Ticker, *, is_yes: bool) -> None:
         assert isinstance(await create(rest, order, wait_seconds=5.0), OrderAccepted)
 
 
+@pytest.mark.long
 async def test_an_order_in_doubt_calls_and_its_proof_is_told():
     async with a_scene() as scene:
 
@@ -213,6 +215,7 @@ async def test_an_order_in_doubt_calls_and_its_proof_is_told():
         await until(lambda: any("no proven end" in each for each in scene.box.mails))
 
 
+@pytest.mark.long
 async def test_stops_that_are_blind_with_positions_open_call_with_how_many_and_what_they_cost():
     async with a_scene() as scene:
         scene.start(
@@ -228,6 +231,7 @@ async def test_stops_that_are_blind_with_positions_open_call_with_how_many_and_w
         assert "position" in text
 
 
+@pytest.mark.long
 async def test_a_venue_and_feeds_that_are_gone_call_once():
     async with a_scene() as scene:
         scene.start()
@@ -256,6 +260,7 @@ async def test_a_task_that_breaks_again_and_again_calls():
         await scene.called("task market_sync was started anew")
 
 
+@pytest.mark.long
 async def test_a_daily_loss_calls():
     async with a_scene() as scene:
         scene.start("daily_loss_fraction = 0.0001\n")
@@ -269,6 +274,7 @@ async def test_a_daily_loss_calls():
         await scene.called("lost today", "risk.max_daily_loss_dollars")
 
 
+@pytest.mark.long
 async def test_a_lane_that_one_gate_stops_through_its_windows_calls_with_the_gate():
     async with a_scene("--window-seconds", "300") as scene:
         scene.start(
@@ -278,6 +284,7 @@ async def test_a_lane_that_one_gate_stops_through_its_windows_calls_with_the_gat
         await scene.called("could not have traded on KXBTC15M for 2 windows", '"probability"')
 
 
+@pytest.mark.long
 async def test_a_coin_whose_feeds_die_calls():
     async with a_scene() as scene:
         scene.start()
@@ -292,6 +299,7 @@ async def test_a_coin_whose_feeds_die_calls():
         )
 
 
+@pytest.mark.long
 async def test_a_database_that_is_away_calls_although_nothing_can_be_written_and_its_return_is_told(
     postgres: EmbeddedServer, database_dsn: str
 ):
@@ -311,6 +319,7 @@ async def test_a_database_that_is_away_calls_although_nothing_can_be_written_and
         scene.world.kill()
 
 
+@pytest.mark.long
 async def test_a_key_that_is_refused_at_the_start_has_the_last_word_once_and_the_check_fails():
     async with a_scene() as scene:
         credentials = scene.world.root / "exchange" / "credentials.json"
@@ -334,6 +343,7 @@ async def test_a_key_that_is_refused_at_the_start_has_the_last_word_once_and_the
         await scene.nothing_shows_an_address()
 
 
+@pytest.mark.long
 async def test_a_channel_that_hangs_costs_the_daemon_nothing():
     async with a_scene() as scene:
         scene.hook.hangs = True
@@ -358,6 +368,7 @@ async def test_every_channel_can_be_tried_from_the_command_line():
         assert SECRET not in done.stdout + done.stderr
 
 
+@pytest.mark.long
 async def test_alerts_that_stand_still_stop_no_entry_and_their_ping_falls_silent():
     async with a_scene() as scene:
         scene.world.surroundings["RECIO_FREEZE"] = "alerts:5"

@@ -50,6 +50,7 @@ async def trades_beside(world: World, minutes: float) -> None:
         await anyio.sleep(1.0)
 
 
+@pytest.mark.long
 async def test_two_strategies_and_a_person_on_one_market_halt_nothing_and_a_hundredth_that_is_missing_does():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "300", "--balance", "500.00")

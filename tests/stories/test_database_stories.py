@@ -92,7 +92,15 @@ async def comes_back(scene: Scene) -> None:
     assert result.failures == []
 
 
-@pytest.mark.parametrize("cut", list(Cut), ids=lambda cut: cut.value)
+@pytest.mark.parametrize(
+    "cut",
+    [
+        pytest.param(Cut.BEFORE_COMMIT, marks=pytest.mark.long),
+        pytest.param(Cut.DURING_COMMIT, marks=pytest.mark.long),
+        Cut.AFTER_COMMIT,
+    ],
+    ids=lambda cut: cut.value,
+)
 async def test_an_order_row_whose_commit_nobody_answers_is_neither_sent_without_its_row_nor_twice(cut: Cut):
     async with a_scene() as scene:
         scene.wire.cut = cut
@@ -192,7 +200,13 @@ async def _take_over(scene: Scene, standby: EmbeddedServer) -> None:
     scene.arena.server = standby
 
 
-@pytest.mark.parametrize("behind", [False, True], ids=["up to date", "without the last rows"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        pytest.param(False, marks=pytest.mark.long, id="up to date"),
+        pytest.param(True, id="without the last rows"),
+    ],
+)
 async def test_after_a_failover_trading_resumes_and_orders_whose_rows_were_lost_halt_it(behind: bool):
     async with a_scene() as scene:
         standby = await _standby(scene)
@@ -256,6 +270,7 @@ def small_disk(tmp_path: Path):
     subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
+@pytest.mark.long
 async def test_a_full_disk_costs_nothing_but_time(small_disk: Path):
     async with database(small_disk) as (root, server):
         arena = Arena(root=root, server=server, name="full")

@@ -79,6 +79,7 @@ async def test_a_demo_trades_settles_ends_by_itself_and_can_be_run_again_at_once
     assert left_nothing(folder)
 
 
+@pytest.mark.long
 async def test_a_killed_demo_is_taken_up_where_it_was(folder: Path):
     demo = start_demo(folder, "killed.log", "--speed", "15")
     await until(lambda: "trade open" in (folder / "killed.log").read_text())
@@ -94,6 +95,7 @@ async def test_a_killed_demo_is_taken_up_where_it_was(folder: Path):
     assert not alive(exchange)
 
 
+@pytest.mark.long
 async def test_a_demo_whose_exchange_is_gone_says_so_and_the_next_one_begins_anew(folder: Path):
     demo = start_demo(folder, "orphaned.log")
     await until(lambda: "s to the close" in (folder / "orphaned.log").read_text())

@@ -108,7 +108,13 @@ async def _found_frozen(world: World, ear: Ear, task: Task) -> None:
 
 
 @pytest.mark.parametrize(
-    "tasks", [STOPPING[:3], STOPPING[3:6], STOPPING[6:]], ids=lambda tasks: " ".join(tasks)
+    "tasks",
+    [
+        STOPPING[:3],
+        pytest.param(STOPPING[3:6], marks=pytest.mark.long),
+        pytest.param(STOPPING[6:], marks=pytest.mark.long),
+    ],
+    ids=lambda tasks: " ".join(tasks),
 )
 async def test_each_task_frozen_in_turn_is_found_by_name_and_a_critical_one_starves_the_watchdog(
     tasks: list[Task],

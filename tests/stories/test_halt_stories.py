@@ -128,6 +128,7 @@ async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_
         world.stop()
 
 
+@pytest.mark.long
 async def test_a_stop_by_the_page_ends_the_daemon_until_somebody_resumes_and_a_switch_stays_where_it_was_put():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "300")

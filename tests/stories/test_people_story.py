@@ -81,6 +81,7 @@ async def no_halt_but(world: World, *causes: str) -> None:
 @pytest.mark.parametrize(
     "options", [(), ("--cent-alignment",), ("--locked-to", "2")], ids=["plain", "cents", "locked"]
 )
+@pytest.mark.long
 async def test_money_that_a_person_moves_halts_nothing_and_a_hundredth_that_nobody_moved_does(
     options: tuple[str, ...],
 ):

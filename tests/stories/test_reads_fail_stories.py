@@ -100,6 +100,7 @@ def blocked(seen: dict[str, Any], condition: str) -> bool:
     return condition in {each["condition"] for each in seen["blocks"]}
 
 
+@pytest.mark.long
 async def test_after_a_start_without_any_read_what_is_held_is_known_and_sold_and_nothing_is_bought():
     with a_world() as world:
         world.speed = 2.0
@@ -119,6 +120,7 @@ async def test_after_a_start_without_any_read_what_is_held_is_known_and_sold_and
         world.kill()
 
 
+@pytest.mark.long
 async def test_a_close_that_the_venue_moves_moves_with_what_is_held_though_no_list_can_be_read():
     with a_world() as world:
         world.speed = 2.0

@@ -79,6 +79,7 @@ async def test_an_order_whose_answer_was_lost_is_found_and_counted_once():
         assert [order["client_order_id"] for order in world.ledger()["orders"]].count(lost) == 1
 
 
+@pytest.mark.long
 async def test_an_order_that_is_carried_out_after_its_sender_gave_it_up_is_found_and_counted_once():
     """The proof of its absence has begun by then."""
     with a_world() as world:
@@ -95,6 +96,7 @@ async def test_an_order_that_is_carried_out_after_its_sender_gave_it_up_is_found
         assert [order["client_order_id"] for order in world.ledger()["orders"]].count(late) == 1
 
 
+@pytest.mark.long
 async def test_killed_again_and_again_while_trading_the_books_still_agree():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "120")
@@ -153,6 +155,7 @@ async def test_a_second_daemon_on_one_account_is_refused():
         first.wait()
 
 
+@pytest.mark.long
 async def test_a_halt_stops_entries_outlives_a_restart_and_is_cleared_by_resume():
     with a_world() as world:
         await world.start_exchange()

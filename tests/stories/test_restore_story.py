@@ -100,6 +100,7 @@ async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_w
         assert world.stop() == 0
 
 
+@pytest.mark.long
 async def test_an_order_without_a_proven_end_inside_the_backup_is_found_after_the_restore_and_counted_once():
     with a_world() as world:
         world.speed = 3.0  # nothing closes before it is looked at
@@ -141,6 +142,7 @@ async def test_an_order_without_a_proven_end_inside_the_backup_is_found_after_th
             await stop_embedded(server)
 
 
+@pytest.mark.long
 async def test_a_restored_daemon_learns_what_the_backup_forgot_and_trades_nothing_twice():
     with a_world() as world:
         await world.start_exchange()

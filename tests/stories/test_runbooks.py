@@ -70,6 +70,7 @@ async def typed(world: World, line: str, settings: str) -> None:
             assert world.daemon.wait(timeout=40) == 0
 
 
+@pytest.mark.long
 async def test_every_runbook_can_be_walked_through():
     async with a_webhook() as hook:
         with a_world() as world:

@@ -114,6 +114,7 @@ async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with
     assert (told["accepted"], "ask again" in told["sentence"]) == (False, True)
 
 
+@pytest.mark.long
 async def test_a_daemon_killed_between_its_answer_and_its_intent_orders_nothing_and_neither_does_the_next():
     with a_world() as world:
         world.speed = 10.0
