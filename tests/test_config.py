@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from recio.errors import BadConfig, ExitCode
 from recio.settings.config import Config, known_keys, load, parse
-from recio.settings.contradictions import bought_only_to_be_sold
+from recio.settings.contradictions import bought_only_to_be_sold, bought_unwatched
 from recio.settings.prices import PricesSection
 from recio.settings.renamed import KEYS, VALUES
 from recio.settings.risk import RiskSection
@@ -546,6 +546,16 @@ def test_what_would_be_bought_only_to_be_sold_is_told(name: str, value: str, tol
     said = "".join(bought_only_to_be_sold(config.entry, config.exit))
     assert (said == "") is (told == "")
     assert told in said
+
+
+@pytest.mark.parametrize("name", ["max_price_age_seconds", "max_book_age_seconds"])
+def test_what_would_be_bought_on_what_exit_calls_too_old_is_told(name: str):
+    def said(entry: int, **of_exit: object) -> str:
+        config = parse({"entry": {name: entry}, "exit": {name: 10, **of_exit}}, "x")
+        return "".join(bought_unwatched(config.entry, config.exit))
+
+    assert said(10) == said(11, enabled=False) == ""
+    assert f"entry.{name} = 11 is more than exit.{name} = 10" in said(11)
 
 
 def test_pairs_at_the_very_edge_of_a_contradiction_are_none(tmp_path: Path):

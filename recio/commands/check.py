@@ -18,7 +18,7 @@ from recio.daemon.venue import find_venue
 from recio.errors import BadConfig
 from recio.rules.pricing.fees import max_fee
 from recio.settings.config import Config, load
-from recio.settings.contradictions import bought_only_to_be_sold
+from recio.settings.contradictions import bought_only_to_be_sold, bought_unwatched
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection
 from recio.settings.venue import Environment
@@ -107,8 +107,10 @@ def _notes(config: Config) -> Iterator[str]:
 def _sold_at_once(config: Config) -> Iterator[str]:
     if not config.strategies:
         yield from bought_only_to_be_sold(config.entry, config.exit)
+        yield from bought_unwatched(config.entry, config.exit)
     for name, own in config.strategies.items():
         yield from bought_only_to_be_sold(own.entry, own.exit, f"strategies.{name}.")
+        yield from bought_unwatched(own.entry, own.exit, f"strategies.{name}.")
 
 
 def _buying(config: Config) -> dict[str, EntrySection]:

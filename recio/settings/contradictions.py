@@ -68,6 +68,17 @@ def bought_only_to_be_sold(entry: EntrySection, exit_: ExitSection, above: str =
         )
 
 
+def bought_unwatched(entry: EntrySection, exit_: ExitSection, above: str = "") -> Iterator[str]:
+    """What entry takes for fresh and exit for too old: of what is bought on it no stop could tell what it is worth."""
+    for name in ("max_price_age_seconds", "max_book_age_seconds"):
+        buys_on, sells_on = getattr(entry, name), getattr(exit_, name)
+        if exit_.enabled and buys_on > sells_on:
+            yield (
+                f"{above}entry.{name} = {buys_on:g} is more than {above}exit.{name} = {sells_on:g}: what is bought on"
+                " what is older has no stop until something newer arrives; lower the one or raise the other"
+            )
+
+
 def _exits_that_never_sell(entry: EntrySection, exit_: ExitSection, buys: str, sells: str) -> Iterator[str]:
     floor, longest = exit_.min_floor_dollars, entry.max_seconds_to_close
     for name in ("stop_price_dollars", "take_profit_dollars"):
