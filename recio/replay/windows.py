@@ -23,7 +23,7 @@ from recio.replay.spot import LONGEST_HOLE, ProxyMinute
 from recio.rules.market.settlement import outcome, places_of
 from recio.units import EventTicker, Price, Side, Ticker
 
-WINDOW = timedelta(minutes=15)
+WINDOW, HOUR = timedelta(minutes=15), timedelta(hours=1)
 OUTCOME_AFTER = timedelta(seconds=LONGEST_HOLE + 2)
 """Market time from a window's close until its outcome is looked at: late trades are in by then, and the venue has settled one
 of fifteen minutes (8.2 s at most, as measured)."""
@@ -40,6 +40,8 @@ TAPERED_DECI_CENT = (
 class _Row(msgspec.Struct):
     ticker: Annotated[str, msgspec.Meta(min_length=1)]
     close_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    open_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    """None: a quarter of an hour before its close where its series says so (KXBTC15M), an hour before it elsewhere."""
     floor_strike: Decimal | None = None
     cap_strike: Decimal | None = None
     strike_type: StrikeType | None = None
@@ -119,15 +121,25 @@ def _check(path: Path, rows: Sequence[_Row]) -> None:
             value: Decimal | None = getattr(row, name)
             if value is not None and not is_price(value):
                 raise BadRecording(f"{path}: {name} {value} of {row.ticker} is not a positive price")
+        if _opens(row) >= row.close_time:
+            raise BadRecording(
+                f"{path}: open_time {row.open_time} of {row.ticker} is not before its close_time"
+            )
+
+
+def _opens(row: _Row) -> datetime:
+    if row.open_time is not None:
+        return row.open_time
+    return row.close_time - (WINDOW if _series(row.ticker).endswith("15M") else HOUR)
 
 
 def _window(rows: Sequence[_Row], place: int, symbol: str) -> Window:
     row = rows[place]
     before = max((each.close_time for each in rows[:place] if each.close_time < row.close_time), default=None)
-    following = [each for each in rows if each.close_time - WINDOW == row.close_time]
+    following = [each for each in rows if _opens(each) == row.close_time]
     alone = len(following) == sum(each.close_time == row.close_time for each in rows) == 1
     is_next = alone and _series(following[0].ticker) == _series(row.ticker)
-    opens = row.close_time - WINDOW
+    opens = _opens(row)
     market = _market(row, opens, symbol)
     return Window(
         listed=replace(market, status=MarketStatus.INITIALIZED, floor_strike=None, cap_strike=None),

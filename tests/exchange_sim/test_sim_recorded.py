@@ -407,6 +407,27 @@ def test_a_broken_spot_row_is_refused_with_its_number(recorded: RecordedSession)
     assert "coinbase_matches.csv line 3: not a trade" in refusal(recorded)
 
 
+def test_a_window_opens_when_its_description_says(recorded: RecordedSession) -> None:
+    recorded.markets[0]["open_time"] = "2026-05-11T11:30:00Z"
+    first, second = open_recording(recorded.write()).windows
+    assert (first.close_ms - first.open_ms, second.close_ms - second.open_ms) == (3_600_000, 900_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("strike_type", "less", f"strike_type less of {FIRST} cannot be served"),
+        ("strike_type", "more", "strike_type"),
+        ("open_time", "2026-05-11T12:30:00Z", f"of {FIRST} is not before its close_time"),
+    ],
+)
+def test_a_window_of_another_kind_is_refused_by_name(
+    recorded: RecordedSession, name: str, value: str, told: str
+) -> None:
+    recorded.markets[0][name] = value
+    assert told in refusal(recorded)
+
+
 def test_a_session_without_its_description_is_refused(recorded: RecordedSession) -> None:
     (recorded.write() / "session.json").unlink()
     with pytest.raises(BadSession, match=r"has no session\.json"):

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from recio.errors import BadRecording
 from recio.messages.markets import StrikeType
 from recio.replay.spot import ProxyMinute, closing_minute
 from recio.replay.windows import Window, decisive, judge, read_windows
@@ -125,3 +126,28 @@ def test_the_strike_of_another_series_settles_nothing(tmp_path: Path):
     other, _ = described(tmp_path, first, following | {"ticker": "KXETH15M-B-15"})
     assert decisive(own, judge("s", own, None)) is Side.YES
     assert decisive(other, judge("s", other, None)) is None
+
+
+@pytest.mark.parametrize(
+    ("terms", "opens"),
+    [
+        ({"ticker": "KXBTC15M-A-00"}, "13:45"),
+        ({"ticker": "KXBTCD-A-T80000"}, "13:00"),
+        ({"ticker": "KXBTCD-A-T80000", "open_time": "2026-05-13T12:30:00Z"}, "12:30"),
+    ],
+)
+def test_a_recorded_market_opens_when_its_description_or_its_series_says(
+    tmp_path: Path, terms: dict[str, Any], opens: str
+):
+    (window,) = described(tmp_path, {"close_time": "2026-05-13T14:00:00Z"} | terms)
+    assert f"{window.open.open_time:%H:%M}" == opens
+
+
+def test_a_market_that_opens_after_its_close_is_refused(tmp_path: Path):
+    row = {
+        "ticker": "KXBTC15M-A-00",
+        "close_time": "2026-05-13T14:00:00Z",
+        "open_time": "2026-05-13T14:00:00Z",
+    }
+    with pytest.raises(BadRecording, match=r"open_time 2026-05-13 14:00:00.* of KXBTC15M-A-00 is not before"):
+        described(tmp_path, row)

@@ -12,12 +12,16 @@ from typing import Annotated, Literal
 import msgspec
 
 from recio.exchange_sim.market.series import CATALOGUE, Kind, SeriesSpec
+from recio.exchange_sim.market.strikes import StrikeType
 from recio.exchange_sim.recorded.files import BadSession
 
 
 class _Row(msgspec.Struct):
     ticker: Annotated[str, msgspec.Meta(min_length=1)]
     close_time: Annotated[datetime, msgspec.Meta(tz=True)]
+    open_time: Annotated[datetime, msgspec.Meta(tz=True)] | None = None
+    """None: as long before its close as the series has it."""
+    strike_type: StrikeType | None = None
     floor_strike: Decimal | None = None
     result: Literal["yes", "no", ""] | None = None
     settlement_value: Decimal | None = None
@@ -70,6 +74,13 @@ def _spec(path: Path, row: _Row) -> SeriesSpec:
     if spec is None or spec.kind is not Kind.WINDOW:
         known = ", ".join(each.ticker for each in CATALOGUE.values() if each.kind is Kind.WINDOW)
         raise BadSession(f"{path}: {row.ticker} is of no series that can be served; there are {known}")
+    if row.strike_type not in (None, StrikeType.GREATER_OR_EQUAL):
+        raise BadSession(
+            f"{path}: strike_type {row.strike_type} of {row.ticker} cannot be served; a window's is"
+            f" {StrikeType.GREATER_OR_EQUAL}"
+        )
+    if row.open_time is not None and row.open_time >= row.close_time:
+        raise BadSession(f"{path}: open_time {row.open_time} of {row.ticker} is not before its close_time")
     return spec
 
 
@@ -96,6 +107,8 @@ def _window(path: Path, rows: Sequence[_Row], place: int, spec: SeriesSpec) -> W
 
 
 def _opens_ms(row: _Row, spec: SeriesSpec) -> int:
+    if row.open_time is not None:
+        return int(row.open_time.timestamp()) * 1000
     return (int(row.close_time.timestamp()) - spec.period_seconds) * 1000
 
 
