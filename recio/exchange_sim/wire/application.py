@@ -16,6 +16,7 @@ from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
 from recio.exchange_sim.wire.rest.key_lock import NotItsSubaccount, as_locked
 from recio.exchange_sim.wire.rest.list_cache import KEPT
 from recio.exchange_sim.wire.rest.metering import metered
+from recio.exchange_sim.wire.rest.paused import paused
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
 from recio.exchange_sim.wire.rest.replies import (
     DATE,
@@ -48,7 +49,7 @@ def application_of(
     exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: list[RateLimits], rules: RestRules
 ) -> web.Application:
     """REST, the trading WebSocket and the administration of one exchange."""
-    application = web.Application(middlewares=[_gate, travelling, counted, metered, faulty])
+    application = web.Application(middlewares=[_gate, travelling, counted, metered, faulty, paused])
     application[EXCHANGE] = exchange
     application[VERIFIER] = verifier
     application[LIMITS] = limits
