@@ -1,4 +1,4 @@
-"""Reads our account from Kalshi: balances, positions, fills, orders, settlements; it never returns a list that was read in part."""
+"""Reads our account from Kalshi: balances, positions, fills, orders; it never returns a list that was read in part."""
 
 from __future__ import annotations
 
@@ -24,18 +24,17 @@ from recio.kalshi.order_changes import Resting
 from recio.kalshi.rate_limit import Priority
 from recio.kalshi.responses import Instant, VenueRefused, read_amount
 from recio.kalshi.rest import KalshiRest
-from recio.messages.account import FillSeen, OrderSeen, SettlementSeen, VenueOrderStatus
-from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
+from recio.messages.account import FillSeen, OrderSeen, VenueOrderStatus
+from recio.units import BookSide, ClientOrderId, FillId, Money, Quantity, Ticker, VenueOrderId
 
 SURELY_LIVE = timedelta(days=1)
 """What is younger is never in the historical tier alone: the live lists reach back for weeks."""
-CENTS = 100
 URGENT = Priority.ORDER_READ
 BALANCE_PATH = "/portfolio/balance"
 PRIMARY = "0"
 NOT_ITS_OWN = (400, 403)
 """How a key is answered that names a subaccount which is not its own."""
-POSITIONS, FILLS, ORDERS, SETTLEMENTS = "positions", "fills", "orders", "settlements"
+POSITIONS, FILLS, ORDERS = "positions", "fills", "orders"
 """The lists by which rows that were set aside are asked for."""
 
 
@@ -95,21 +94,6 @@ class _RestingRow(msgspec.Struct):
 
 class _RestingRows(msgspec.Struct):
     orders: list[msgspec.Raw]
-    cursor: str = ""
-
-
-class _Settlement(msgspec.Struct):
-    ticker: str
-    market_result: str
-    settled_time: Instant
-    revenue: int | None = None
-    value: int | None = None
-    yes_count_fp: str | None = None
-    no_count_fp: str | None = None
-
-
-class _Settlements(msgspec.Struct):
-    settlements: list[msgspec.Raw]
     cursor: str = ""
 
 
@@ -245,55 +229,6 @@ def external_cost(
         ticker = each.resting.ticker
         costs[ticker] = Money(costs.get(ticker, 0) + each.worst_cost)
     return costs
-
-
-async def settlements(rest: KalshiRest, since: datetime | None) -> tuple[SettlementSeen, ...]:
-    """Every settlement since a time; one whose value cannot be made out is set aside, and its market waits for a person."""
-    pages = await rest.pages("/portfolio/settlements", _Settlements, list_params(since))
-    rows = (raw for page in pages for raw in page.settlements)
-    seen = rest.set_aside.readable(SETTLEMENTS, rows, _Settlement, _settlement)
-    unclear = _contradictory(seen)
-    for ticker in sorted(unclear):
-        rest.set_aside.refuse(SETTLEMENTS, ticker, "two settlements of one moment have different values")
-    return tuple(each for each in seen if each.ticker not in unclear)
-
-
-def _contradictory(seen: Iterable[SettlementSeen]) -> set[Ticker]:
-    """Markets whose newest word is two: each would correct the other at every read, and nobody knows which one is true."""
-    newest: dict[Ticker, tuple[datetime, set[Price]]] = {}
-    for each in seen:
-        at, values = newest.get(each.ticker, (each.settled_at, set[Price]()))
-        if each.settled_at > at:
-            at, values = each.settled_at, set[Price]()
-        if each.settled_at == at:
-            values = {*values, each.yes_value}
-        newest[each.ticker] = at, values
-    return {ticker for ticker, (_, values) in newest.items() if len(values) > 1}
-
-
-def _settlement(row: _Settlement) -> SettlementSeen:
-    result = Side(row.market_result) if row.market_result in tuple(Side) else None
-    return SettlementSeen(
-        ticker=Ticker(row.ticker),
-        result=result,
-        settled_at=row.settled_time.astimezone(UTC),
-        revenue_cents=row.revenue or 0,
-        value=None if result is not None else _value_of(row),
-    )
-
-
-def _value_of(row: _Settlement) -> Price:
-    """What one YES pays of a market that neither side won, whatever word the venue has for that. Raises UnitError."""
-    if row.value is not None and 0 <= row.value <= CENTS:
-        return Price(row.value * CENTS)
-    yes = units.quantity(row.yes_count_fp or "0")
-    no = units.quantity(row.no_count_fp or "0")
-    # A hundredth of a contract that is worth a dollar pays a cent.
-    if row.revenue is not None and (yes > 0) is not (no > 0):
-        own, rest = divmod(row.revenue * units.ONE_DOLLAR, yes or no)
-        if not rest and 0 <= own <= units.ONE_DOLLAR:
-            return Price(own) if yes else units.complement(Price(own))
-    raise units.UnitError(f"market_result {row.market_result[:40]!r} does not say what a contract pays")
 
 
 async def _cutoff(rest: KalshiRest, since: datetime | None) -> Cutoff | None:

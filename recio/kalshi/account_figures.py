@@ -12,6 +12,7 @@ from recio.clock import Clock
 from recio.kalshi import account
 from recio.kalshi.answers import Round
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.settlements import SETTLEMENTS
 from recio.messages.account import ForgottenOrder, OrderSeen, PositionDifference
 from recio.messages.orders import OpenTrades
 from recio.rules.account.reconcile import MarketLedger, compare
@@ -154,7 +155,7 @@ def found_differences(
 
 def unsettled(rest: KalshiRest, trades: OpenTrades) -> tuple[Ticker, ...]:
     """Markets in which a trade waits for a settlement that is there and cannot be read."""
-    named = rest.set_aside.named(account.SETTLEMENTS)
+    named = rest.set_aside.named(SETTLEMENTS)
     return tuple(each.ticker for each in trades.trades if each.ticker in named)
 
 

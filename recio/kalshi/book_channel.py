@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from recio.kalshi.book_proof import BookProof
+from recio.kalshi.book_silence import BookSilence, Verdict
 from recio.kalshi.commands import (
     BOOKS,
     Command,
@@ -21,7 +22,7 @@ from recio.kalshi.commands import (
 )
 from recio.kalshi.frame_kinds import Strange
 from recio.kalshi.refused_books import RefusedBooks
-from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, Reaction
+from recio.kalshi.socket_outcomes import NO_CHANGE, BookChanged, Broken, InOrder, Reaction
 from recio.messages.markets import RestBook
 from recio.rules.market.order_book import (
     Applied,
@@ -55,6 +56,7 @@ class BookChannel:
     proof: BookProof = field(default_factory=BookProof)
     """Which of them were held against the venue's REST books since the subscription was opened."""
     refused_books: RefusedBooks = field(default_factory=RefusedBooks)
+    silence: BookSilence = field(default_factory=BookSilence)
     _retried: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
@@ -117,6 +119,7 @@ class BookChannel:
         """Apply a snapshot or a change, if it is the very next message of this subscription."""
         if frame.sid != self.sid:
             return NO_CHANGE  # what is left of a subscription that was given up
+        self.silence.messages += 1
         is_old = frame.seq <= self.books.last_seq.get(frame.sid, 0)
         if is_old or frame.ticker not in self.asked or self._spoils.get(frame.ticker, 0) >= MOST_SPOILS:
             return self.count_message(frame.seq)
@@ -166,6 +169,7 @@ class BookChannel:
             self.books.restart(self.sid)
         self.sid = None
         self.is_opening = False
+        self.silence.begin_anew()
         self.proof.forget(self.asked)
         self.proof.forget(self.refused_books.counts)
         self.refused_books = RefusedBooks()
@@ -190,6 +194,9 @@ class BookChannel:
     def overdue(self, now: float) -> Reaction:
         """Request snapshots again that have stopped coming. `now` is host time in seconds."""
         self.refused_books.tick()
+        dead = self._silent(now)
+        if dead is not NO_CHANGE:
+            return dead
         if not self.awaited:
             self._waiting_since = None
             return NO_CHANGE
@@ -200,6 +207,22 @@ class BookChannel:
             return NO_CHANGE
         self._waiting_since = None
         return self._ask_again()
+
+    def _silent(self, now: float) -> Reaction:
+        """Ask for a book where none is heard any more; a channel that does not answer to that is subscribed anew."""
+        if self.sid is None or not self.books.usable:
+            self.silence.begin_anew()  # what is not whole is asked for already
+            return NO_CHANGE
+        others = self.awaited - {self.silence.asked_of}
+        shown = (self.books.usable & self.asked) - self._empty
+        verdict = self.silence.look(now, shown, others_asked=bool(others))
+        asked_of = self.silence.asked_of
+        if verdict is Verdict.DEAD:
+            why = f"no message of any book, and no snapshot of {asked_of} either"
+            return Broken(BOOKS, why), self._resubscribe()
+        if verdict is Verdict.ASK and asked_of is not None:
+            return InOrder(), self._request_snapshots([asked_of])
+        return NO_CHANGE
 
     def _ask_again(self) -> Reaction:
         """Some may be markets that the venue shows no book of: those must not cost the others theirs."""

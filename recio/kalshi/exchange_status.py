@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime, time, timedelta
 import msgspec
 
 from recio.errors import Transient
-from recio.kalshi.responses import Instant, decoded
+from recio.kalshi.responses import NOT_DECODABLE, Instant, decoded
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import VenuePhase, VenueState
 from recio.times import NEW_YORK
@@ -22,6 +22,7 @@ DAYS_AHEAD = 8
 CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])", re.ASCII)
 END_OF_DAY = ("00:00", "24:00", "23:59")
 PATH = "/exchange/schedule"
+TOP_LEVEL_SHARD = 0
 
 Pause = tuple[datetime, datetime]
 
@@ -32,11 +33,16 @@ class _ShardStatus(msgspec.Struct):
     trading_active: bool
 
 
+class _ShardName(msgspec.Struct):
+    exchange_index: object = None
+
+
 class _Status(msgspec.Struct):
     exchange_active: bool
     trading_active: bool
     exchange_estimated_resume_time: Instant | None = None
-    exchange_index_statuses: list[_ShardStatus] | None = None
+    exchange_index_statuses: list[msgspec.Raw] | None = None
+    """Absent when the venue cannot tell its shards apart: no word about any of them."""
 
 
 class _Hours(msgspec.Struct):
@@ -109,17 +115,37 @@ def next_pause(pauses: Iterable[Pause], now: datetime) -> Pause | None:
 
 
 def _phase(status: _Status, exchange_index: int | None) -> VenuePhase:
-    """The top-level flags speak for shard 0 only: a shard that is not listed among others is unknown."""
+    """The top-level flags speak for shard 0 only.
+
+    Of another shard, where none is listed, they are a reason to wait and none to give up a stop: a pause is unknown then.
+    A shard that is not listed among others is unknown in any case.
+    """
     shards = status.exchange_index_statuses
-    exchange, trading = status.exchange_active, status.trading_active
     if shards and exchange_index is not None:
-        ours = next((shard for shard in shards if shard.exchange_index == exchange_index), None)
-        if ours is None:
-            return VenuePhase.UNKNOWN
-        exchange, trading = ours.exchange_active, ours.trading_active
-    if not exchange:
+        ours = _listed(shards, exchange_index)
+        return VenuePhase.UNKNOWN if ours is None else _phase_of(ours)
+    at_the_top = _phase_of(status)
+    if exchange_index != TOP_LEVEL_SHARD and at_the_top is not VenuePhase.TRADING:
+        return VenuePhase.UNKNOWN
+    return at_the_top
+
+
+def _phase_of(flags: _Status | _ShardStatus) -> VenuePhase:
+    if not flags.exchange_active:
         return VenuePhase.EXCHANGE_PAUSED
-    return VenuePhase.TRADING if trading else VenuePhase.TRADING_PAUSED
+    return VenuePhase.TRADING if flags.trading_active else VenuePhase.TRADING_PAUSED
+
+
+def _listed(shards: Iterable[msgspec.Raw], exchange_index: int) -> _ShardStatus | None:
+    """Our shard as it is listed; what is written of others costs nobody anything. Raises Transient for one that cannot be read."""
+    for raw in shards:
+        try:
+            name = msgspec.json.decode(raw, type=_ShardName).exchange_index
+        except NOT_DECODABLE:
+            continue
+        if name == exchange_index and not isinstance(name, bool):
+            return decoded(bytes(raw), _ShardStatus, f"shard {exchange_index} of /exchange/status")
+    return None
 
 
 def _closed_hours(week: _Week, today: date) -> Iterator[Pause]:

@@ -13,6 +13,7 @@ import msgspec
 
 from recio.clock import Clock
 from recio.errors import Transient
+from recio.kalshi.connections import close_spoilt
 from recio.kalshi.rate_limit import BilledRequest, Priority, RateLimits
 from recio.kalshi.responses import (
     TOO_MANY_REQUESTS,
@@ -81,6 +82,7 @@ class KalshiRest:
         if body is not None:
             encoded = msgspec.json.encode(body)
             headers["Content-Type"] = "application/json"
+        close_spoilt(self.session)
         sent = self.clock.unix()
         async with self.session.request(
             method,

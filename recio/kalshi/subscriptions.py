@@ -113,6 +113,10 @@ class Subscriptions:
         """Which books were held against the venue's REST books."""
         return self._books.proof
 
+    def books_silent(self, now: float) -> float:
+        """For how many host seconds no message of any book came, where that is in doubt; 0 otherwise."""
+        return self._books.silence.seconds(now)
+
     def compare(self, ticker: Ticker, rest: RestBook) -> str:
         """Hold a book against the REST book of this moment. Returns what is to be told of it now; mostly nothing."""
         return self._books.compare(ticker, rest)

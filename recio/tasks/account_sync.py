@@ -40,6 +40,7 @@ from recio.kalshi.account_figures import (
 from recio.kalshi.answers import Round
 from recio.kalshi.historical import OLD_ORDERS
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.settlements import SETTLEMENTS, ExactValues, read_settlements
 from recio.messages.account import (
     AccountChannelsOpened,
     AccountHint,
@@ -104,6 +105,7 @@ class _Memory:
     must_list: bool = False
     """Whether orders are to be listed though none is unresolved: some fill belongs to none of ours."""
     contradicted: set[ClientOrderId] = field(default_factory=set[ClientOrderId])
+    exact: ExactValues = field(default_factory=ExactValues)
     unrecorded: sifting.Forgotten = field(default_factory=sifting.Forgotten)
     compared: int = 0
     round: Round = field(default_factory=lambda: Round("account"))
@@ -252,7 +254,7 @@ class AccountSync:
         reached(CrashPoint.ORDERS_RESOLVED)
         say(memory.sentence)
         since = None if memory.since is None else memory.since - CORRECTED_WITHIN
-        settlements = await memory.round.ask(account.settlements(self.rest, since))
+        settlements = await memory.round.ask(read_settlements(self.rest, since, memory.exact))
         reached(CrashPoint.SETTLEMENTS_READ)
         for settlement in await sifting.unrecorded_settlements(self.pool, settlements or ()):
             await self.venue_facts.send(settlement)
@@ -375,7 +377,7 @@ class AccountSync:
             at_rest=cash_at_rest(manual_orders(figures, self._is_ours)),
             motion="" if is_quiet(trades, self.clock.utc()) else IN_MOTION,
             hidden=self.rest.set_aside.hides(account.FILLS),
-            unread=self.rest.set_aside.tickers(account.SETTLEMENTS),
+            unread=self.rest.set_aside.tickers(SETTLEMENTS),
             at=figures.as_of,
         )
         lists = partial(memory.moves.listed, is_locked=figures.is_locked)

@@ -357,8 +357,9 @@ class MarketSync:
                 if ticker in known.on_board:
                     self.board.put(_view(known, known.on_board[ticker]))
         known.dirty.clear()
-        # Pings say that the venue lives and nothing about its books.
-        heard_at = (socket.last_frame or socket.last_heard) - socket.delay
+        # Pings say that the venue lives and nothing about its books; nor does any other channel once theirs is silent.
+        silent = timedelta(seconds=known.subscriptions.books_silent(time.monotonic()) * self.clock.speed)
+        heard_at = min((socket.last_frame or socket.last_heard) - socket.delay, now - silent)
         return self.board.publish(venue=known.venue, heard_at=heard_at, clock_offset=self._clock_offset())
 
     def _clock_offset(self) -> float | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ READS = (
     "/portfolio/settlements",
     "/portfolio/intra_exchange_instance_transfers",
 )
+ALLOCATION = "/portfolio/target_balance_allocation"
 NO_NUMBERS = ("--5", "5-", "²", "٣", "1_0", "+1", " 1", "9" * 40, "1.0", "0x1")
 
 
@@ -206,3 +208,157 @@ async def test_a_transfer_is_told_apart_by_a_uuid_of_its_own_kind(start_exchange
         for client_id, expected in zip(("no uuid", once, once), answers, strict=True):
             got = await client.request("POST", path, body | {"client_transfer_id": client_id})
             assert got[0] == expected, (path, body, got)
+
+
+@pytest.mark.parametrize(
+    ("path", "query", "field"),
+    [
+        ("/portfolio/positions", {"settlement_status": "open"}, "SettlementStatus"),
+        ("/portfolio/positions", {"count_filter": "position,resting"}, "CountFilter"),
+        ("/portfolio/orders", {"status": "pending"}, "Status"),
+        ("/markets", {"status": "finalized"}, "Status"),
+        ("/markets", {"mve_filter": "none"}, "MveFilter"),
+        ("/markets/trades", {"is_block_trade": "yes"}, "IsBlockTrade"),
+        ("/events", {"with_nested_markets": "2"}, "WithNestedMarkets"),
+        ("/series", {"include_volume": "all"}, "IncludeVolume"),
+    ],
+)
+async def test_a_word_that_a_query_does_not_know_is_named(
+    start_exchange: Any, path: str, query: dict[str, str], field: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    status, body = await client.request("GET", path, **query)
+    assert status == 400, body
+    assert field in body["msg"]
+
+
+@pytest.mark.parametrize("state", ["", "unsettled", "settled", "all"])
+async def test_every_settlement_status_that_is_documented_is_answered(
+    start_exchange: Any, state: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    await client.get("/portfolio/positions", settlement_status=state, count_filter="position,total_traded")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/portfolio/nothing", "/portfolio/orders/1/2/3"])
+async def test_an_unknown_path_is_unknown_to_everybody(start_exchange: Any, path: str) -> None:
+    """The venue's router answers before anybody is asked for his key."""
+    client = await start_exchange(quiet_traders=True)
+    assert await client.plain("GET", f"/trade-api/v2{path}") == (404, "404 page not found\n")
+    assert (await client.plain("GET", "/trade-api/v2/portfolio/balance"))[0] == 401
+
+
+async def test_a_body_that_is_too_long_is_refused_in_the_venues_words(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    for path in ("/portfolio/events/orders", "/portfolio/order_groups/create"):
+        full = f"/trade-api/v2{path}"
+        headers = client.headers("POST", full) | {"Content-Type": "application/json"}
+        long = BytesIO(json.dumps({"client_order_id": "x" * 1_100_000}).encode())
+        async with client.session.post(client.root + full, data=long, headers=headers) as answer:
+            assert (answer.status, (await answer.json())["code"]) == (413, "bad_request")
+    await every_read_answers(client)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+async def test_free_money_is_spread_by_either_method(start_exchange: Any, method: str) -> None:
+    """The specification writes POST, the documentation of the same month PUT."""
+    client = await start_exchange(quiet_traders=True)
+    rows = [{"exchange_index": 0, "percent": 25}, {"exchange_index": 2, "percent": 75}]
+    assert await client.request(method, ALLOCATION, {"allocations": rows}) == (200, {})
+    assert (await client.get(ALLOCATION))["allocations"] == rows
+    money = {
+        row["exchange_index"]: row["balance"]
+        for row in (await client.get("/portfolio/balance"))["balance_breakdown"]
+    }
+    assert money == {0: "250.0000", 2: "750.0000"}
+    wrong = [{"exchange_index": 0, "percent": 25}]
+    assert (await client.request(method, ALLOCATION, {"allocations": wrong}))[0] == 400
+
+
+@pytest.mark.parametrize("member", ["0", "-1", "2", "999999999999999999"])
+async def test_books_of_a_member_who_is_not_there_are_not_those_of_another(
+    start_exchange: Any, member: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    status, text = await client.plain("GET", f"/admin/ledger?member={member}")
+    assert (status, json.loads(text)["details"]) == (400, f"member is 1 to 1, not {member}")
+
+
+@pytest.mark.parametrize("member", ["²", "one", "9" * 40, "1.0"])
+async def test_a_member_that_is_no_number_is_refused(start_exchange: Any, member: str) -> None:
+    client = await start_exchange(quiet_traders=True)
+    assert (await client.plain("GET", f"/admin/ledger?member={member}"))[0] == 400
+
+
+@pytest.mark.parametrize(
+    "payment",
+    [
+        {"kind": "deposit", "amount_cents": 10**11 + 1},
+        {"kind": "deposit", "amount_cents": 10**400},
+        {"kind": "deposit", "amount_cents": 100, "fee_cents": 10**30},
+        {"kind": "deposit", "amount_cents": 0},
+        {"kind": "withdrawal", "amount_cents": 10**11},
+        {"kind": "withdrawal", "amount_cents": 100, "member": 2},
+    ],
+)
+async def test_a_payment_that_no_bank_makes_leaves_no_trace(
+    start_exchange: Any, payment: dict[str, Any]
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    before = await client.get("/portfolio/balance")
+    status, _ = await client.plain("POST", "/admin/payments", payment)
+    assert status == 400
+    after = await client.get("/portfolio/balance")
+    assert after["balance_dollars"] == before["balance_dollars"]
+    assert (await client.get("/portfolio/deposits"))["deposits"] == []
+    assert (await client.get("/portfolio/withdrawals"))["withdrawals"] == []
+
+
+async def test_the_most_that_can_be_paid_in_shows_in_every_read(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    for _ in range(3):
+        paid = {"kind": "deposit", "amount_cents": 10**11}
+        assert (await client.plain("POST", "/admin/payments", paid))[0] == 200
+    assert (await client.get("/portfolio/balance"))["balance_dollars"] == "3000001000.0000"
+    await every_read_answers(client)
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        ({"kind": "deactivate"}, "seconds"),
+        ({"kind": "trading_pause", "seconds": 0}, "seconds"),
+        ({"kind": "silence"}, "seconds"),
+        ({"kind": "feed_dead", "ticker": "kraken"}, "seconds"),
+        ({"kind": "late_books", "seconds": 5}, "lag_seconds"),
+        ({"kind": "move_close"}, "seconds"),
+        ({"kind": "random", "seed": 1, "rate": 0.5, "second": 3}, "no field second"),
+        ({"kind": "random", "seed": 1, "rate": 0.5, "delay_seconds": -1}, "delay_seconds"),
+    ],
+)
+async def test_a_fault_that_could_never_be_met_is_refused(
+    start_exchange: Any, fault: dict[str, Any], named: str
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    if fault["kind"] in ("deactivate", "move_close"):
+        fault = fault | {"ticker": await client.open_ticker()}
+    status, text = await client.plain("POST", "/admin/faults", fault)
+    assert (status, named in text) == (400, True), text
+    armed = json.loads((await client.plain("GET", "/admin/faults"))[1])
+    assert (armed["met"], armed["counts"], armed["random"]) == ({}, {}, None)
+
+
+async def test_a_body_that_is_not_compressed_as_it_says_is_refused(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    path = "/trade-api/v2/portfolio/events/orders"
+    said = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    headers = client.headers("POST", path) | said
+    async with client.session.post(client.root + path, data=b"{}", headers=headers) as answer:
+        assert (answer.status, (await answer.json())["code"]) == (400, "bad_request")
+
+
+async def test_an_expectation_that_nobody_knows_is_answered(start_exchange: Any) -> None:
+    client = await start_exchange(quiet_traders=True)
+    headers = {"Expect": "a-miracle"}
+    async with client.session.post(client.root + "/admin/faults", json={}, headers=headers) as answer:
+        assert answer.status == 417

@@ -168,3 +168,13 @@ def test_the_command_tells_where_every_member_finds_his_key(tmp_path: Path) -> N
         Credentials,
     )
     assert f"{tmp_path}/member-3/credentials.json" in exchange.welcome(given, 3)
+
+
+async def test_a_bank_pays_the_member_that_it_is_told(start_exchange: Any) -> None:
+    first, second = await two(start_exchange)
+    paid = {"kind": "deposit", "amount_cents": 12_345, "member": 2}
+    assert (await first.plain("POST", "/admin/payments", paid))[0] == 200
+    assert (await second.get("/portfolio/balance"))["balance_dollars"] == "1123.4500"
+    assert (await first.get("/portfolio/balance"))["balance_dollars"] == "1000.0000"
+    assert (await first.get("/portfolio/deposits"))["deposits"] == []
+    assert [row["amount_cents"] for row in (await second.get("/portfolio/deposits"))["deposits"]] == [12_345]

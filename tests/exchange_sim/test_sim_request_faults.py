@@ -41,6 +41,10 @@ def test_every_request_kind_is_tested_here() -> None:
     assert {kind.value for kind in REQUEST_KINDS} == set(NOT_CARRIED_OUT) | CARRIED_OUT
 
 
+GROUPS = "/portfolio/order_groups"
+TRANSFER = "/portfolio/intra_exchange_instance_transfer"
+
+
 async def arm(client: Any, kind: str, **how: Any) -> None:
     status, body = await client.plain("POST", "/admin/faults", {"kind": kind, **how})
     assert status == 200, body
@@ -321,6 +325,38 @@ async def test_a_trading_pause_stops_placing_and_lets_cancel_and_an_exchange_pau
     assert seen["paused"] == {"trading": True, "exchange": True}
     await client.plain("DELETE", "/admin/faults")
     assert (await client.order(ticker, "bid", "0.1000", "1"))[0] == 201
+
+
+async def test_a_paused_exchange_takes_no_change_of_anything_and_an_outage_none_on_its_shard(
+    start_exchange,
+) -> None:
+    client = await start_exchange(quiet_traders=True)
+    _, made = await client.request("POST", GROUPS + "/create", {"contracts_limit": 5, "exchange_index": 2})
+    group = f"{GROUPS}/{made['order_group_id']}"
+    moved = {"source": "event_contract", "destination": "event_contract", "amount": 10_000}
+    changes = (
+        ("POST", GROUPS + "/create", {"contracts_limit": 5, "exchange_index": 2}),
+        ("PUT", group + "/reset?exchange_index=2", {}),
+        ("PUT", group + "/limit?exchange_index=2", {"contracts_limit": 6}),
+        ("PUT", group + "/trigger?exchange_index=2", {}),
+        ("POST", "/portfolio/subaccounts", {"exchange_index": 2}),
+        ("POST", TRANSFER, moved | {"source_exchange_shard": 2, "destination_exchange_shard": 0}),
+    )
+    for kind, expected, code in (
+        ("exchange_pause", 409, "exchange_is_paused"),
+        ("shard_outage", 503, "service_unavailable"),
+    ):
+        await arm(client, kind, seconds=60)
+        for method, path, body in changes:
+            named, _, query = path.partition("?")
+            asked = dict(each.split("=") for each in query.split("&") if each)
+            status, answer = await client.request(method, named, body, **asked)
+            assert (status, answer["error"]["code"]) == (expected, code), path
+        assert (await client.get("/portfolio/balance"))["balance_dollars"] == "1000.0000"
+        assert len((await client.get(GROUPS))["order_groups"]) == 1
+        await client.plain("DELETE", "/admin/faults")
+    for method, path, body in changes:
+        assert (await client.request(method, path.partition("?")[0], body))[0] < 300, path
 
 
 async def test_a_late_answer_is_late_and_other_requests_are_not(start_exchange) -> None:

@@ -23,6 +23,7 @@ from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Timetable
 from recio.exchange_sim.simulation import Simulation
 from recio.exchange_sim.wire.market_fields import strike_json
+from recio.exchange_sim.wire.rest.market_json import market_json
 from recio.exchange_sim.wire.rest.portfolio_json import settlement_json
 from recio.exchange_sim.wire.rest.reading import shown_settlements
 from recio.exchange_sim.wire.rest.rules import RestRules
@@ -172,7 +173,8 @@ def settled(session: TradingSession) -> Settlement:
 
 
 @pytest.mark.parametrize(
-    ("side", "payout", "revenue"), [("bid", 5_000, 500), ("bid", 300, 30), ("ask", 300, 970)]
+    ("side", "payout", "revenue"),
+    [("bid", 5_000, 500), ("bid", 300, 30), ("ask", 300, 970), ("bid", 3_275, 327), ("ask", 3_275, 672)],
 )
 def test_a_scalar_result_pays_both_outcomes_their_shares(side: str, payout: int, revenue: int) -> None:
     session = holding(side)
@@ -180,7 +182,9 @@ def test_a_scalar_result_pays_both_outcomes_their_shares(side: str, payout: int,
     before = session.venue.account.cash[2]
     shown = settlement_json(settled(session))
     assert (shown["market_result"], shown["value"], shown["revenue"]) == ("scalar", payout // 100, revenue)
-    assert session.venue.account.cash[2] - before == revenue * 10_000
+    # The row tells whole cents; what is paid, and what the market says of itself, is exact.
+    assert session.venue.account.cash[2] - before == 1_000 * (payout if side == "bid" else 10_000 - payout)
+    assert market_json(session.market)["settlement_value_dollars"] == f"{payout / 10_000:.4f}"
     assert session.market.result == "scalar"
 
 

@@ -62,6 +62,11 @@ def by_path(**bodies: object) -> Handler:
     return serve
 
 
+def not_there(_request: web.Request) -> web.StreamResponse:
+    """As the venue answers for a market that it has no more."""
+    return web.json_response({"error": {"code": "not_found", "message": "not found"}}, status=404)
+
+
 @asynccontextmanager
 async def local_venue(handler: Handler) -> AsyncIterator[LocalVenue]:
     """Serve every path with `handler`; each request is counted before it is answered."""

@@ -35,10 +35,11 @@ from tests.kalshi.single_reads import one_book, one_order
 
 
 @asynccontextmanager
-async def exchange(directory: Path) -> AsyncIterator[KalshiRest]:
-    """A quiet exchange of its own, and our client of it."""
+async def exchange(directory: Path, **changes: Any) -> AsyncIterator[KalshiRest]:
+    """A quiet exchange of its own, unless it is asked for another, and our client of it."""
     ready: asyncio.Future[Credentials] = asyncio.get_running_loop().create_future()
-    settings = ExchangeSettings(credentials_dir=directory, align=True, quiet_traders=True)
+    usual: dict[str, Any] = {"align": True, "quiet_traders": True}
+    settings = ExchangeSettings(credentials_dir=directory, **(usual | changes))
     task = asyncio.create_task(serve(settings, started=ready.set_result))
     try:
         await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED, timeout=20)

@@ -13,6 +13,7 @@ from recio.errors import Transient
 from recio.kalshi.exchange_status import Pause, next_pause, read_pauses, read_state
 from recio.kalshi.rest import KalshiRest
 from recio.messages.markets import VenuePhase
+from recio.rules.decision.exit import PAUSED
 from tests.kalshi.local_venue import SIGNER, answers, by_path, local_venue, plenty
 
 DAY = [{"open_time": "00:00", "close_time": "00:00"}]
@@ -59,15 +60,44 @@ async def test_a_shard_that_is_not_listed_among_others_is_unknown():
 
 
 @pytest.mark.parametrize("exchange_index", [None, 0, 2])
-async def test_a_venue_without_shards_speaks_at_the_top(exchange_index: int | None):
-    assert await phase(exchange_index, ON) is VenuePhase.TRADING
-    assert await phase(exchange_index, {**ON, "trading_active": False}) is VenuePhase.TRADING_PAUSED
-    assert await phase(exchange_index, {**ON, "exchange_index_statuses": None}) is VenuePhase.TRADING
+@pytest.mark.parametrize("shards", [{}, {"exchange_index_statuses": None}, {"exchange_index_statuses": []}])
+@pytest.mark.parametrize(
+    "paused",
+    [
+        {"trading_active": False},
+        {"exchange_active": False},
+        {"exchange_active": False, "trading_active": False},
+    ],
+)
+async def test_where_no_shard_is_listed_the_top_holds_up_entries_and_exits_of_its_own_shard_alone(
+    exchange_index: int | None, shards: dict[str, Any], paused: dict[str, Any]
+):
+    """A pause that is unknown stops entries, and every stop is still tried."""
+    assert await phase(exchange_index, {**ON, **shards}) is VenuePhase.TRADING
+    found = await phase(exchange_index, {**ON, **paused, **shards})
+    assert (found in PAUSED) is (exchange_index == 0)
+    assert found is not VenuePhase.TRADING
+
+
+async def test_what_is_written_of_other_shards_hides_nothing_of_ours():
+    others = [
+        {"exchange_index": "two"},
+        7,
+        None,
+        {"exchange_index": True},
+        {"exchange_index": 9},
+        shard(0, True, True),
+    ]
+    listed = {"exchange_index_statuses": [*others, shard(2, True, False)]}
+    assert await phase(2, {**ON, **listed}) is VenuePhase.TRADING_PAUSED
+    assert await phase(1, {**ON, **listed}) is VenuePhase.UNKNOWN
 
 
 @pytest.mark.parametrize("status", [500, 503, 504])
 async def test_a_paused_exchange_may_say_so_with_a_servers_fault(status: int):
-    assert await phase(2, {**ON, "trading_active": False}, status) is VenuePhase.TRADING_PAUSED
+    ours = {"exchange_index_statuses": [shard(2, True, False)]}
+    assert await phase(2, {**ON, **ours}, status) is VenuePhase.TRADING_PAUSED
+    assert await phase(2, {**ON, "trading_active": False}, status) is VenuePhase.UNKNOWN
     async with local_venue(answers(status, "<html>")) as venue:
         with pytest.raises(Transient):
             await read_state(venue.rest(), 2, ())

@@ -25,6 +25,7 @@ from recio.kalshi.order_changes import Amended, Cancelled, Resting, amend, cance
 from recio.kalshi.orders import NewOrder, create
 from recio.kalshi.responses import MOST_SAID, VenueRefused, error_in
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.settlements import read_settlements
 from recio.kalshi.strikes import KINDS
 from recio.kalshi.writes import OutcomeUnknown, RequestRefused
 from recio.messages.orders import OrderAccepted, OrderRejected, OrderUnknown
@@ -133,7 +134,7 @@ SURFACES: dict[str, Surface] = {
         lambda said: texts(last(said["orders"], "order_id"), "fill_count_fp", "remaining_count_fp"),
     ),
     "settlements": Surface(
-        lambda rest: account.settlements(rest, None),
+        lambda rest: read_settlements(rest, None),
         lambda found: sorted(Decimal(each.revenue_cents) for each in found),
         lambda said: sorted(
             Decimal(row.get("revenue") or 0)

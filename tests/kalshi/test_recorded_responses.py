@@ -22,6 +22,7 @@ from recio.kalshi.markets import Listing
 from recio.kalshi.order_changes import Cancelled, Resting, amend, cancel
 from recio.kalshi.orders import place
 from recio.kalshi.responses import VenueRefused
+from recio.kalshi.settlements import read_settlements
 from recio.kalshi.writes import OutcomeUnknown
 from recio.messages.account import VenueOrderStatus
 from recio.messages.markets import Market, StrikeType, VenuePhase
@@ -167,7 +168,7 @@ async def test_the_recorded_position_fills_and_settlements_are_read_exactly():
         for row in said
     ]
     async with local_venue(answers(*demo("settlements__end_of_session"))) as venue:
-        assert await account.settlements(venue.rest(), None) == ()
+        assert await read_settlements(venue.rest(), None) == ()
 
 
 async def test_the_recorded_order_list_is_read_whole():
@@ -362,7 +363,7 @@ async def test_a_balance_of_before_the_exact_fields_is_refused_by_the_field_it_l
 
 async def test_old_settlements_have_all_that_we_need():
     async with local_venue(answers(200, golden("portfolio_settlements"))) as venue:
-        (found,) = await account.settlements(venue.rest(), None)
+        (found,) = await read_settlements(venue.rest(), None)
     row = json.loads(golden("portfolio_settlements"))["settlements"][0]
     assert (found.ticker, found.result, found.revenue_cents) == (
         row["ticker"],

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from recio.errors import BadConfig, Transient
 from recio.kalshi import account
 from recio.kalshi.responses import VenueRefused
+from recio.kalshi.settlements import read_settlements
 from recio.messages.account import VenueOrderStatus
 from recio.units import Ticker
 from tests.conftest import unused_port
-from tests.kalshi.local_venue import SIGNER, answers, local_venue, pages
+from tests.kalshi.local_venue import SIGNER, answers, by_path, local_venue, not_there, pages
 
 NOW = datetime.now(UTC) - timedelta(hours=1)
 """Young enough that the live lists surely reach back to it."""
@@ -186,9 +187,9 @@ async def test_a_settlement_that_is_neither_yes_nor_no_is_reported_and_left_out(
         }
 
     body = {"settlements": [settled("A", "yes"), settled("B", "scalar")], "cursor": ""}
-    async with local_venue(pages(body)) as venue:
+    async with local_venue(by_path(settlements=body, other=not_there)) as venue:
         with structlog.testing.capture_logs() as logged:
-            found = await account.settlements(venue.rest(), NOW)
+            found = await read_settlements(venue.rest(), NOW)
     assert [(each.ticker, each.settled_at) for each in found] == [
         ("A", datetime(2026, 11, 23, 12, 15, 8, tzinfo=UTC))
     ]
@@ -214,7 +215,7 @@ async def test_what_is_private_is_never_taken_from_a_cache():
             account.orders(rest, ticker=None, since=NOW),
             account.fills(rest, NOW),
             account.positions(rest),
-            account.settlements(rest, NOW),
+            read_settlements(rest, NOW),
             account.resting(rest),
             account.balances(rest),
         ):

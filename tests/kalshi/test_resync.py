@@ -321,6 +321,36 @@ async def test_a_silence_that_still_pings_is_found_out(tmp_path: Path):
             await whole_again(venue, listener, market, 400)
 
 
+async def test_a_book_channel_that_dies_alone_is_found_out_while_others_go_on(tmp_path: Path):
+    """The index comes every second: without a doubt of their own the books would look new for ever."""
+    async with exchange(tmp_path) as venue:
+        market = await venue.open_market()
+        await venue.bid(market, 100)
+        async with listening(venue, market.ticker) as listener:
+            await listener.until(listener.is_whole)
+            first = listener.state
+            await venue.arm("channel_silent", channel=BOOKS, seconds=2.0)
+            await venue.bid(market, 200, 300)
+            await listener.until(lambda: first.books_silent(time.monotonic() * HURRY) > 0)
+            await listener.until(lambda: listener.seen["lost"] + listener.seen[f"Broken {BOOKS}"] > 0)
+            await whole_again(venue, listener, market, 400)
+            assert listener.sockets == 1
+            assert listener.state.books_silent(time.monotonic() * HURRY) == 0.0
+
+
+async def test_a_quiet_book_is_asked_for_and_not_taken_for_dead(tmp_path: Path):
+    async with exchange(tmp_path) as venue:
+        market = await venue.open_market()
+        await venue.bid(market, 100)
+        async with listening(venue, market.ticker) as listener:
+            await listener.until(listener.is_whole)
+            changes = listener.seen["BookChanged"]
+            await listener.until(lambda: listener.seen["BookChanged"] > changes + 3)
+            assert listener.seen["lost"] == 0
+            assert listener.seen[f"Broken {BOOKS}"] == 0
+            assert await is_the_exchanges_own(venue, listener, market.ticker)
+
+
 async def test_a_short_silence_leaves_a_gap(tmp_path: Path):
     async with exchange(tmp_path) as venue:
         market = await venue.open_market()

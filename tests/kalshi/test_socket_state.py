@@ -166,7 +166,9 @@ def test_one_market_without_a_snapshot_does_not_cost_the_others_theirs():
 def test_a_quiet_socket_is_asked_for_a_sign_of_life_and_a_dead_one_is_told():
     line = Line(A)
     line.tick(0.0)
-    assert line.tick(QUIET_LIMIT + 0.1) == (InOrder(), ["list_subscriptions"])
+    whole = "update_subscription get_snapshot A"
+    assert line.tick(QUIET_LIMIT + 0.1) == (InOrder(), [whole, "list_subscriptions"])
+    line.state.feed(snapshot(10, A))
     line.state.feed(
         Listed(
             subscriptions=(
@@ -177,7 +179,7 @@ def test_a_quiet_socket_is_asked_for_a_sign_of_life_and_a_dead_one_is_told():
         )
     )
     assert line.tick(DEAD_LIMIT + 1) == (InOrder(), [])
-    assert line.tick(DEAD_LIMIT + 1 + QUIET_LIMIT)[1] == ["list_subscriptions"]
+    assert line.tick(DEAD_LIMIT + 1 + QUIET_LIMIT)[1] == [whole, "list_subscriptions"]
     assert isinstance(line.tick(2 * DEAD_LIMIT + 2)[0], Dead)
 
 

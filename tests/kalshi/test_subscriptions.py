@@ -24,7 +24,6 @@ from recio.rules.market.order_book import BookDeltaSeen, BookSnapshotSeen
 from recio.units import Price, Quantity, Side, Ticker
 
 A, B, C = Ticker("A"), Ticker("B"), Ticker("C")
-A_SIGN_OF_LIFE = Passed(kind="ticker", sid=None, seq=None)
 
 
 def snapshot(seq: int, ticker: Ticker = A, sid: int = 7) -> BookSnapshotSeen:
@@ -223,7 +222,7 @@ def test_a_market_whose_book_is_refused_is_found_and_costs_no_other_its_book():
 
     refused = answered(subscriptions.want_books({A, *markets}))
     for second in range(30):
-        subscriptions.feed(A_SIGN_OF_LIFE)
+        subscriptions.feed(delta(2 + second))
         refused += answered(subscriptions.tick(float(second))[1])
     awaited = subscriptions._books.asked
     assert awaited == {A, *markets} - {bad}
@@ -234,7 +233,7 @@ def test_a_market_whose_book_is_refused_is_found_and_costs_no_other_its_book():
     # It is asked for again after a while, and then like any other.
     commands: list[Command] = []
     for second in range(30, 100):
-        subscriptions.feed(A_SIGN_OF_LIFE)
+        subscriptions.feed(delta(2 + second))
         commands = [each for each in subscriptions.tick(float(second))[1] if bad in each.tickers]
         if commands:
             break

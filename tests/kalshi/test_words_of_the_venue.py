@@ -14,12 +14,13 @@ from typing import Any
 import pytest
 
 from recio.kalshi import account
-from recio.kalshi.account import FILLS, ORDERS, SETTLEMENTS
+from recio.kalshi.account import FILLS, ORDERS
 from recio.kalshi.account_figures import unsettled
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import parse_frame
 from recio.kalshi.markets import MarketList
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.settlements import SETTLEMENTS, read_settlements
 from recio.messages.account import OrderSeen
 from recio.messages.markets import MarketStatus
 from recio.messages.orders import OrderState
@@ -32,7 +33,7 @@ from recio.units import ClientOrderId, Price, Side, Ticker
 from tests.builders import account as account_view
 from tests.builders import market, open_trades, trade, view
 from tests.exchange_sim import specifications as spec
-from tests.kalshi.local_venue import by_path, local_venue
+from tests.kalshi.local_venue import by_path, local_venue, not_there
 from tests.kalshi.test_market_reads import MARKET, TICKER, listed, serving
 
 TOMORROW = "a word of tomorrow"
@@ -190,13 +191,15 @@ def settlement(ticker: str, word: str, **more: object) -> dict[str, object]:
 
 
 async def settlements(rest: KalshiRest) -> dict[Ticker, Price]:
-    return {each.ticker: each.yes_value for each in await account.settlements(rest, None)}
+    return {each.ticker: each.yes_value for each in await read_settlements(rest, None)}
 
 
 @pytest.mark.parametrize(("word", "worth"), SETTLED.items())
 async def test_a_settlement_by_its_word_ends_its_market_where_a_value_is_told(word: str, worth: int):
     rows = [settlement(STRANGE, word, value=37), settlement(TICKER, "yes")]
-    async with local_venue(by_path(settlements={"settlements": rows, "cursor": ""})) as venue:
+    async with local_venue(
+        by_path(settlements={"settlements": rows, "cursor": ""}, other=not_there)
+    ) as venue:
         assert await settlements(venue.rest()) == {STRANGE: worth, TICKER: 10_000}
 
 
@@ -208,7 +211,9 @@ async def test_a_settlement_without_a_value_is_a_halt_that_names_its_market_and_
     """Whatever else cannot be read beside it."""
     rows = [settlement(STRANGE, word), beside]
     held = open_trades(trades=(trade(ticker=STRANGE),))
-    async with local_venue(by_path(settlements={"settlements": rows, "cursor": ""})) as venue:
+    async with local_venue(
+        by_path(settlements={"settlements": rows, "cursor": ""}, other=not_there)
+    ) as venue:
         rest = venue.rest()
         assert STRANGE not in await settlements(rest)
         assert rest.set_aside.hides(SETTLEMENTS)

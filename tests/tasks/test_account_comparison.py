@@ -43,7 +43,7 @@ from recio.tasks.account_sync import AccountSync
 from recio.units import BookSide, ClientOrderId, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, market, open_trades, order, trade
-from tests.kalshi.local_venue import local_venue
+from tests.kalshi.local_venue import local_venue, not_there
 from tests.order_path import an_intent
 from tests.runs import begun, placed_entry
 
@@ -99,8 +99,13 @@ class Script:
     only_since: bool = False
     """Whether fills are listed from the time that is asked for."""
 
+    market: dict[str, Any] | None = None
+    """What the venue says of any market; None: that it has none."""
+
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path.rsplit("/", 1)[-1])
+        if "/markets/" in request.path:
+            return not_there(request) if self.market is None else web.json_response({"market": self.market})
         if "subaccount" in request.query and self.shards is None and self.is_locked:
             return web.json_response({"error": {"code": "forbidden", "message": "f"}}, status=403)
         if self.asked[-1] == self.hangs:
@@ -493,10 +498,11 @@ async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_c
     script = Script(settlements=[row("a word of tomorrow", 0)])
     async with comparing(script, pool, wires) as told:
         assert (await compared(wires, script, 2)).unsettled == (TICKER,)
+        script.market = {"result": "scalar", "settlement_value_dollars": "0.5025"}
         script.settlements = [row("scalar", 0, value=50)]
         halves = await until_told(told, SettlementSeen)
         assert isinstance(halves, SettlementSeen)
-        assert (halves.result, halves.yes_value) == (None, 5000)
+        assert (halves.result, halves.yes_value) == (None, 5025)
         async with transaction(pool) as connection:
             await trade_store.record_fact(connection, halves, NOW)
         await reads(script, 2)

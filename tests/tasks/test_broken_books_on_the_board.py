@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,6 +13,7 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from recio.clock import Clock
+from recio.kalshi import book_silence
 from recio.kalshi.inbox import Inbox
 from recio.kalshi.subscriptions import Subscriptions
 from recio.kalshi.venue_clock import VenueClock
@@ -50,6 +52,7 @@ class Script:
     whole: Mapping[str, object] = field(default_factory=lambda: WHOLE)
     and_then: Sequence[dict[str, object]] = ()
     sockets: int = 0
+    commands: list[str] = field(default_factory=list[str])
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         self.sockets += 1
@@ -68,7 +71,7 @@ class Script:
 
 
 @asynccontextmanager
-async def synced(script: Script, wires: Wires) -> AsyncIterator[None]:
+async def synced(script: Script, wires: Wires, clock: Clock = AT_NOW) -> AsyncIterator[None]:
     wires.listings.set(
         Listings(markets={TICKER: market()}, settled={}, venue=VenueState(phase=VenuePhase.TRADING), reads=())
     )
@@ -78,7 +81,7 @@ async def synced(script: Script, wires: Wires) -> AsyncIterator[None]:
             venue_clock=VenueClock(),
             signer=SIGNER,
             ws_url=venue.base_url.replace("http", "ws") + "/ws",
-            clock=AT_NOW,
+            clock=clock,
             venue=KalshiSection(),
             traded=(),
             use_index=False,
@@ -101,6 +104,50 @@ async def synced(script: Script, wires: Wires) -> AsyncIterator[None]:
         finally:
             group.cancel_scope.cancel()
             wires.close()
+
+
+class Ticking(Script):
+    """The same, but its other channels go on while nothing more is heard of a book."""
+
+    async def serve(self, request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        sent = {"type": "ticker", "sid": 3, "msg": {}}
+        async with anyio.create_task_group() as group:
+            group.start_soon(self._subscribe, socket)
+            while not socket.closed:
+                await socket.send_json(sent)
+                await anyio.sleep(0.05)
+            group.cancel_scope.cancel()
+        return socket
+
+    async def _subscribe(self, socket: web.WebSocketResponse) -> None:
+        async for message in socket:
+            command = message.json()
+            self.commands.append(command["params"].get("action", command["cmd"]))
+            if command["params"].get("market_tickers") and command["cmd"] == "subscribe":
+                opened = {"channel": "orderbook_delta", "sid": 7}
+                await socket.send_json({"type": "subscribed", "id": command["id"], "msg": opened})
+                await socket.send_json({"type": "orderbook_snapshot", "sid": 7, "seq": 1, "msg": self.whole})
+
+
+async def test_books_that_fall_silent_alone_grow_old_on_the_board(monkeypatch: pytest.MonkeyPatch):
+    """Whatever else the socket brings: an entry or a stop would be priced from a book that nobody keeps any more."""
+    for name in ("QUIET_SECONDS", "DOUBT_SECONDS"):
+        monkeypatch.setattr(book_silence, name, 0.5)
+    wires, script = Wires(), Ticking({})
+    clock = Clock(host_origin=time.time(), venue_origin=NOW.timestamp())
+    async with synced(script, wires, clock):
+        await until_the_book(wires, is_shown=True)
+        version = 0
+        with anyio.fail_after(10):
+            while True:
+                version = await wires.board.newer_than(version)
+                board = wires.board.get()
+                assert board is not None
+                if board.heard_at is not None and (clock.utc() - board.heard_at).total_seconds() > 1.0:
+                    break
+    assert "get_snapshot" in script.commands
 
 
 async def until_the_book(wires: Wires, *, is_shown: bool) -> None:

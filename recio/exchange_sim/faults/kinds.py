@@ -164,6 +164,31 @@ FEED_KINDS = frozenset({FaultKind.FEED_SILENT, FaultKind.FEED_DEAD, FaultKind.FE
 """Kinds that last for one spot feed."""
 
 
+LAGGING_KINDS = frozenset(
+    {FaultKind.LAG_READS, FaultKind.LAG_SINGLE_READS, FaultKind.LATE_BOOKS, FaultKind.SHUFFLE_PRIVATE}
+)
+"""Kinds that make things `lag_seconds` late and are nothing without it."""
+
+LASTING_KINDS = (
+    FEED_KINDS
+    | LAGGING_KINDS
+    | {
+        FaultKind.LATENCY,
+        FaultKind.SILENCE,
+        FaultKind.HOLD_FILLS,
+        FaultKind.CHANNEL_SILENT,
+        FaultKind.TRADING_PAUSE,
+        FaultKind.EXCHANGE_PAUSE,
+        FaultKind.SHARD_OUTAGE,
+        FaultKind.DEACTIVATE,
+        FaultKind.MOVE_CLOSE,
+        FaultKind.DELAY_SETTLEMENT,
+        FaultKind.DELAY_STRIKE,
+    }
+)
+"""Kinds that last for, or move something by, `seconds` and are nothing without them."""
+
+
 class RequestKind(StrEnum):
     """Which requests a request fault waits for."""
 

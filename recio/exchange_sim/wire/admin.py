@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterable
 
 import msgspec
 from aiohttp import web
@@ -40,11 +41,12 @@ async def arm_fault(request: web.Request) -> web.Response:
         return bad_body(body.flaw)
     try:
         kind = msgspec.convert(body.value, _Asked).kind
+        named = msgspec.convert(body.value, dict[str, object])
         if kind == RANDOM:
-            _arm_stream(exchange, msgspec.convert(body.value, RandomFaults))
+            _arm_stream(exchange, msgspec.convert(body.value, RandomFaults), named)
         else:
             fault = msgspec.convert(body.value, Fault)
-            wrong = figures.flaw(fault, msgspec.convert(body.value, dict[str, object]))
+            wrong = figures.flaw(fault, named)
             if wrong is not None:
                 return bad_body(wrong)
             _arm(exchange, fault)
@@ -75,10 +77,11 @@ async def ledger(request: web.Request) -> web.Response:
     if not _local(request):
         return no_such_path()
     members = exchange_of(request).venue.members
-    asked = number_of(request, "member", "Ledger") or 1
-    if not 1 <= asked <= len(members):
-        return bad_body(f"member is 1 to {len(members)}, not {asked}")
-    venue = members[asked - 1]
+    asked = number_of(request, "member", "Ledger")
+    member = 1 if asked is None else asked
+    if not 1 <= member <= len(members):
+        return bad_body(f"member is 1 to {len(members)}, not {member}")
+    venue = members[member - 1]
     accounts = venue.accounts.values()
     user = venue.account.user_id
     body: Json = {
@@ -90,7 +93,7 @@ async def ledger(request: web.Request) -> web.Response:
             position_json(position) for account in accounts for position in account.positions.values()
         ],
         "orders": [order_json(order, user) for order in venue.orders.values()],
-        "asked_for": dict(request.app[ASKED_FOR].get(asked - 1, {})),
+        "asked_for": dict(request.app[ASKED_FOR].get(member - 1, {})),
         "fills": [fill_json(fill) for fill in venue.fills],
         "fees": cost(sum(account.fees for account in accounts)),
         "deposits": cost(sum(account.deposits for account in accounts)),
@@ -144,9 +147,10 @@ def _arm(exchange: Exchange, fault: Fault) -> None:
     exchange.follow_reads()
 
 
-def _arm_stream(exchange: Exchange, asked: RandomFaults) -> None:
-    if not 0.0 <= asked.rate <= 1.0:
-        raise ValueError("rate is a probability, 0 to 1")
+def _arm_stream(exchange: Exchange, asked: RandomFaults, named: Iterable[str]) -> None:
+    wrong = figures.stream_flaw(asked, named)
+    if wrong is not None:
+        raise ValueError(wrong)
     unfit = sorted(set(asked.kinds) - REQUEST_KINDS - PASSING_KINDS)
     if unfit:
         raise ValueError(f"not for a random stream: {', '.join(unfit)}")

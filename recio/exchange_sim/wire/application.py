@@ -16,6 +16,7 @@ from recio.exchange_sim.wire.rest.arrivals import ASKED_FOR, counted
 from recio.exchange_sim.wire.rest.key_lock import NotItsSubaccount, as_locked
 from recio.exchange_sim.wire.rest.list_cache import KEPT
 from recio.exchange_sim.wire.rest.metering import metered
+from recio.exchange_sim.wire.rest.paused import paused
 from recio.exchange_sim.wire.rest.rate_limits import LIMITS, RateLimits
 from recio.exchange_sim.wire.rest.replies import (
     DATE,
@@ -26,6 +27,7 @@ from recio.exchange_sim.wire.rest.replies import (
     bad_parameter,
     no_such_path,
     refusal,
+    too_large,
 )
 from recio.exchange_sim.wire.rest.request_body import BadBody, WrongContentType
 from recio.exchange_sim.wire.rest.request_faults import faulty, travelling
@@ -47,7 +49,7 @@ def application_of(
     exchange: Exchange, hub: Hub, *, verifier: Verifier, limits: list[RateLimits], rules: RestRules
 ) -> web.Application:
     """REST, the trading WebSocket and the administration of one exchange."""
-    application = web.Application(middlewares=[_gate, travelling, counted, metered, faulty])
+    application = web.Application(middlewares=[_gate, travelling, counted, metered, faulty, paused])
     application[EXCHANGE] = exchange
     application[VERIFIER] = verifier
     application[LIMITS] = limits
@@ -71,8 +73,11 @@ async def _gate(request: web.Request, handler: Handler) -> web.StreamResponse:
     exchange.touch()
     exchange.meet(request.headers)
     exchange.catch_up()
-    request[DATE] = formatdate(exchange.clock.milliseconds() / 1000, usegmt=True)
+    request[DATE] = _now(request)
     path = request.rel_url.raw_path
+    if request.match_info.http_exception is not None:
+        # The venue's router knows no such path before anybody is asked who he is.
+        return no_such_path()
     if not _is_open(path):
         refused = request.app[VERIFIER].refusal(
             request.method, path, request.headers, exchange.clock.milliseconds()
@@ -98,13 +103,17 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
         return refusal(INVALID_CONTENT_TYPE)
     except BadParameter as error:
         return bad_parameter(error)
-    except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
-        return no_such_path()
+    except web.HTTPRequestEntityTooLarge:
+        return too_large()
 
 
 async def _date(request: web.Request, response: web.StreamResponse) -> None:
     """Every answer carries the venue's time: clients measure their own clock against it."""
-    response.headers["Date"] = request[DATE]
+    response.headers["Date"] = request.get(DATE) or _now(request)
+
+
+def _now(request: web.Request) -> str:
+    return formatdate(request.app[EXCHANGE].clock.milliseconds() / 1000, usegmt=True)
 
 
 def _is_open(path: str) -> bool:

@@ -9,7 +9,7 @@ from aiohttp import web
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.market.candles import MINUTE_MS, Candle
 from recio.exchange_sim.market.markets import Market
-from recio.exchange_sim.wire.rest.replies import BadParameter, number_of
+from recio.exchange_sim.wire.rest.replies import BadParameter, field_name, flag_of, number_of
 
 PERIODS = (1, 60, 1440)
 MOST_CANDLES = 10_000
@@ -48,7 +48,7 @@ def read_span(request: web.Request, operation: str) -> CandleSpan:
         first_ms=first * 1000,
         last_ms=last * 1000,
         period_ms=minutes * MINUTE_MS,
-        with_latest_before=request.query.get("include_latest_before_start", "").lower() == "true",
+        with_latest_before=flag_of(request, "include_latest_before_start", operation),
     )
 
 
@@ -68,5 +68,5 @@ def candles_of(exchange: Exchange, market: Market, span: CandleSpan) -> list[Can
 def _required(request: web.Request, name: str, operation: str) -> int:
     value = number_of(request, name, operation)
     if value is None:
-        raise BadParameter(operation, name.title().replace("_", ""), "required")
+        raise BadParameter(operation, field_name(name), "required")
     return value

@@ -14,7 +14,7 @@ from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.event_json import event_json, event_metadata_json, series_json, tags
 from recio.exchange_sim.wire.rest.market_filters import live_markets, status_check
 from recio.exchange_sim.wire.rest.market_json import market_json
-from recio.exchange_sim.wire.rest.replies import limit_of, names_of, number_of, page, refusal, reply
+from recio.exchange_sim.wire.rest.replies import flag_of, limit_of, names_of, number_of, page, refusal, reply
 from recio.exchange_sim.wire.texts import Json
 
 
@@ -29,14 +29,14 @@ async def list_series(request: web.Request) -> web.Response:
         and (not tagged or tagged & set(tags(spec)))
         and run.started_ms >= updated * 1000
     ]
-    return reply({"series": [_series(request, run, spec) for spec in found]})
+    return reply({"series": [_series(request, "GetSeriesList", run, spec) for spec in found]})
 
 
 async def get_series(request: web.Request) -> web.Response:
     run = exchange_of(request).run
     for spec in run.specs:
         if spec.ticker == request.match_info["series_ticker"]:
-            return reply({"series": _series(request, run, spec)})
+            return reply({"series": _series(request, "GetSeries", run, spec)})
     return refusal(NOT_FOUND)
 
 
@@ -55,9 +55,9 @@ async def list_events(request: web.Request) -> web.Response:
     limit = limit_of(request, "GetEvents", most=200, default=200)
     found = _chosen(request, _events(live_markets(exchange_of(request))))
     chosen, following = page(request, found, key=lambda markets: markets[0].number, limit=limit)
-    nested = _asked(request, "with_nested_markets")
+    nested = flag_of(request, "with_nested_markets", "GetEvents")
     body: Json = {"events": [event_json(markets, nested=nested) for markets in chosen], "cursor": following}
-    if _asked(request, "with_milestones"):
+    if flag_of(request, "with_milestones", "GetEvents"):
         body["milestones"] = []
     return reply(body)
 
@@ -66,7 +66,7 @@ async def get_event(request: web.Request) -> web.Response:
     markets = _event(request)
     if not markets:
         return refusal(NOT_FOUND)
-    event = event_json(markets, nested=_asked(request, "with_nested_markets"))
+    event = event_json(markets, nested=flag_of(request, "with_nested_markets", "GetEvent"))
     return reply({"event": event, "markets": [market_json(market) for market in markets]})
 
 
@@ -75,9 +75,9 @@ async def get_event_metadata(request: web.Request) -> web.Response:
     return reply(event_metadata_json(markets)) if markets else refusal(NOT_FOUND)
 
 
-def _series(request: web.Request, run: Run, spec: SeriesSpec) -> Json:
+def _series(request: web.Request, operation: str, run: Run, spec: SeriesSpec) -> Json:
     volume = None
-    if _asked(request, "include_volume"):
+    if flag_of(request, "include_volume", operation):
         every = run.listings.markets.values()
         volume = sum(market.volume for market in every if market.series == spec.ticker)
     return series_json(spec, run.started_ms, volume)
@@ -114,10 +114,6 @@ def _chosen(request: web.Request, events: list[list[Market]]) -> list[list[Marke
             for market in markets
         )
     ]
-
-
-def _asked(request: web.Request, name: str) -> bool:
-    return request.query.get(name, "").lower() == "true"
 
 
 ROUTES = [

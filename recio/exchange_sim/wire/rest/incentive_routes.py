@@ -12,7 +12,7 @@ from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.market.series import Kind
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.market_filters import live_markets
-from recio.exchange_sim.wire.rest.replies import BadParameter, limit_of, page, reply
+from recio.exchange_sim.wire.rest.replies import limit_of, one_of, page, reply
 from recio.exchange_sim.wire.rest.rules import RULES
 from recio.exchange_sim.wire.texts import Json
 
@@ -27,11 +27,8 @@ _TARGET_SIZE, _DISCOUNT_BPS = "1000.00", 5_000
 async def list_programs(request: web.Request) -> web.Response:
     operation = "GetIncentivePrograms"
     limit = limit_of(request, operation, most=MOST)
-    status, kind = request.query.get("status") or "all", request.query.get("type") or "all"
-    if status not in _STATUSES:
-        raise BadParameter(operation, "Status", "oneof")
-    if kind not in _TYPES:
-        raise BadParameter(operation, "Type", "oneof")
+    status = one_of(request, "status", operation, known=_STATUSES) or "all"
+    kind = one_of(request, "type", operation, known=_TYPES) or "all"
     exchange = exchange_of(request)
     found = [
         market

@@ -11,7 +11,7 @@ from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.exchange import Exchange
 from recio.exchange_sim.market.markets import Market
 from recio.exchange_sim.wire.rest.reading import is_historical
-from recio.exchange_sim.wire.rest.replies import BadParameter, names_of, number_of
+from recio.exchange_sim.wire.rest.replies import BadParameter, field_name, names_of, number_of, one_of
 
 Wanted = Callable[[Market], bool]
 
@@ -60,21 +60,16 @@ def chosen_markets(request: web.Request, operation: str, markets: Iterable[Marke
 
 
 def status_check(request: web.Request, operation: str) -> list[Wanted]:
-    named = request.query.get("status", "")
+    named = one_of(request, "status", operation, known=_STATUSES)
     if not named:
         return []
-    if named not in _STATUSES:
-        raise BadParameter(operation, "Status", "oneof")
     wanted = _STATUSES[named]
     return [lambda market: market.status in wanted]
 
 
 def combos_only(request: web.Request, operation: str) -> bool:
     """Whether only combination markets are asked for, of which there are none here."""
-    named = request.query.get("mve_filter", "")
-    if named not in ("", "only", "exclude"):
-        raise BadParameter(operation, "MveFilter", "oneof")
-    return named == "only"
+    return one_of(request, "mve_filter", operation, known=("only", "exclude")) == "only"
 
 
 def _name_checks(request: web.Request) -> list[Wanted]:
@@ -115,7 +110,7 @@ def _updated_checks(request: web.Request, operation: str) -> list[Wanted]:
         raise BadParameter(operation, "MveFilter", "updated_ts")
     for name in _NOT_WITH_UPDATED if found else ():
         if request.query.get(name, ""):
-            raise BadParameter(operation, name.title().replace("_", ""), "updated_ts")
+            raise BadParameter(operation, field_name(name), "updated_ts")
     return found
 
 

@@ -19,6 +19,7 @@ from recio.exchange_sim.wire.rest.replies import (
     limit_of,
     names_of,
     number_of,
+    one_of,
     page,
     refusal,
     reply,
@@ -104,9 +105,7 @@ def _is_old(venue: Venue, order: Order) -> bool:
 
 
 def _filter(request: web.Request, operation: str) -> Callable[[Order], bool]:
-    status = request.query.get("status", "")
-    if status and status not in tuple(OrderStatus):
-        raise BadParameter(operation, "Status", "oneof")
+    status = one_of(request, "status", operation, known=tuple(OrderStatus))
     ticker = request.query.get("ticker", "")
     events = few_names_of(request, "event_ticker", operation, most=MOST_EVENTS)
     shard = number_of(request, "exchange_index", operation)

@@ -16,7 +16,9 @@ from recio.exchange_sim.wire.rest.request_body import decoded_body
 from recio.exchange_sim.wire.rest.rules import RULES
 from recio.exchange_sim.wire.texts import Json
 
-BAD_AMOUNT = "amount_cents and fee_cents are whole cents, the amount above 0 and the fee not below"
+MOST_CENTS = 10**11
+"""A billion dollars: more is no payment, and a balance of many of them still fits into 64 bits."""
+BAD_AMOUNT = f"amount_cents is 1 to {MOST_CENTS}, fee_cents 0 to {MOST_CENTS}"
 _LOOPBACK = ("127.", "::1")
 
 
@@ -27,6 +29,7 @@ class _Asked(msgspec.Struct, forbid_unknown_fields=True):
     status: PaymentStatus = PaymentStatus.APPLIED
     id: str = ""
     """Of a payment made before, whose status it changes."""
+    member: int = 1
 
 
 async def list_deposits(request: web.Request) -> web.Response:
@@ -42,26 +45,35 @@ async def pay(request: web.Request) -> web.Response:
     if not (request.remote or "").startswith(_LOOPBACK):
         return no_such_path()
     body = await decoded_body(request)
+    if body.flaw is not None:
+        return bad_body(body.flaw)
     try:
         asked = msgspec.convert(body.value, _Asked)
     except msgspec.ValidationError as error:
         return bad_body(str(error))
-    exchange = exchange_of(request)
-    found = _payment(exchange.venue, asked)
+    members = exchange_of(request).venue.members
+    if not 1 <= asked.member <= len(members):
+        return bad_body(f"member is 1 to {len(members)}, not {asked.member}")
+    venue = members[asked.member - 1]
+    found = _payment(venue, asked)
     if isinstance(found, Refused):
         return refusal(found)
     if found is None:
         return bad_body(BAD_AMOUNT)
-    account = exchange.venue.accounts[request.app[RULES].locked_to or 0]
-    refused = come_to(exchange.venue, account, found, asked.status)
-    return reply({"id": found.payment_id}) if refused is None else refusal(refused)
+    account = venue.accounts[request.app[RULES].locked_to or 0]
+    refused = come_to(venue, account, found, asked.status)
+    if refused is None:
+        return reply({"id": found.payment_id})
+    if not asked.id:
+        venue.payments.remove(found)
+    return refusal(refused)
 
 
 def _payment(venue: Venue, asked: _Asked) -> Payment | Refused | None:
     if asked.id:
         known = (each for each in venue.payments if (each.payment_id, each.kind) == (asked.id, asked.kind))
         return next(known, NOT_FOUND)
-    if asked.amount_cents <= 0 or asked.fee_cents < 0:
+    if not (0 < asked.amount_cents <= MOST_CENTS and 0 <= asked.fee_cents <= MOST_CENTS):
         return None
     return begin(venue, asked.kind, asked.amount_cents, asked.fee_cents)
 

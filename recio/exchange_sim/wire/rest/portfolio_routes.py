@@ -20,10 +20,12 @@ from recio.exchange_sim.wire.rest.portfolio_json import (
     settlement_json,
 )
 from recio.exchange_sim.wire.rest.replies import (
+    BadParameter,
     few_names_of,
     limit_of,
     names_of,
     number_of,
+    one_of,
     page,
     refusal,
     reply,
@@ -34,6 +36,8 @@ MOST_EVENTS = 10
 MOST_TICKERS = 100
 _CENT = 10_000
 _SUBACCOUNTS = 64
+_SETTLEMENT_STATUSES = ("unsettled", "settled", "all")
+_COUNTS = {"position", "total_traded"}
 
 
 async def get_balance(request: web.Request) -> web.Response:
@@ -153,9 +157,11 @@ def _position_is_old(venue: Venue, position: Position) -> bool:
 def _position_filter(request: web.Request, operation: str) -> Callable[[Position], bool]:
     ticker = request.query.get("ticker", "")
     events = few_names_of(request, "event_ticker", operation, most=MOST_EVENTS)
-    state = request.query.get("settlement_status", "unsettled")
+    state = one_of(request, "settlement_status", operation, known=_SETTLEMENT_STATUSES) or "unsettled"
     shard = number_of(request, "exchange_index", operation)
     counted = names_of(request, "count_filter")
+    if counted - _COUNTS:
+        raise BadParameter(operation, "CountFilter", "oneof")
 
     def wanted(position: Position) -> bool:
         return (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import binascii
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import TypeVar
 
 import msgspec
@@ -55,6 +55,9 @@ _BAD_REQUEST_TOO = frozenset(
 _WHOLE_NUMBER = re.compile(r"-?[0-9]{1,18}")
 """What fits into the 64 bits of the venue; digits of other scripts are none."""
 
+_TRUE = frozenset({"1", "t", "T", "true", "True", "TRUE"})
+_FALSE = frozenset({"", "0", "f", "F", "false", "False", "FALSE"})
+
 _Item = TypeVar("_Item")
 _encoder = msgspec.json.Encoder(order="sorted")
 
@@ -102,6 +105,12 @@ def bad_parameter(error: BadParameter) -> web.Response:
     return reply({"msg": str(error)}, 400)
 
 
+def too_large() -> web.Response:
+    """A body that is longer than anything that is asked here."""
+    body = {"code": "bad_request", "message": "bad request", "details": "http: request body too large"}
+    return reply(body, 413)
+
+
 def no_such_path() -> web.Response:
     return web.Response(text="404 page not found\n", status=404)
 
@@ -134,6 +143,27 @@ def number_of(request: web.Request, name: str, operation: str) -> int | None:
 def whole_number(text: str) -> int | None:
     """The number that a text is; None when it is none."""
     return int(text) if _WHOLE_NUMBER.fullmatch(text) else None
+
+
+def one_of(request: web.Request, name: str, operation: str, *, known: Collection[str]) -> str:
+    """A word of an enumeration from the query; absent is ''. Raises BadParameter for any other."""
+    word = request.query.get(name, "")
+    if word and word not in known:
+        raise BadParameter(operation, field_name(name), "oneof")
+    return word
+
+
+def flag_of(request: web.Request, name: str, operation: str) -> bool:
+    """A truth value from the query, as the venue's language reads one; absent is false. Raises BadParameter."""
+    word = request.query.get(name, "")
+    if word not in _TRUE and word not in _FALSE:
+        raise BadParameter(operation, field_name(name), "boolean")
+    return word in _TRUE
+
+
+def field_name(name: str) -> str:
+    """'settlement_status' -> 'SettlementStatus'."""
+    return name.title().replace("_", "")
 
 
 def names_of(request: web.Request, name: str) -> set[str]:

@@ -47,7 +47,11 @@ _DECODED = web.RequestKey("decoded_body", DecodedBody)
 async def decoded_body(request: web.Request) -> DecodedBody:
     """Whoever asks first has it decoded: the counting of orders, the rate limits, a fault, or the route."""
     if _DECODED not in request:
-        request[_DECODED] = _decode(await request.read())
+        try:
+            request[_DECODED] = _decode(await request.read())
+        except web.RequestPayloadError as error:
+            # Compressed as it says it is not, or cut in the middle.
+            request[_DECODED] = DecodedBody(flaw=f"unreadable body: {error}")
     return request[_DECODED]
 
 

@@ -20,12 +20,22 @@ _ON_EVERY_SHARD = {
 }
 
 
+_ON_ONE_SHARD = (
+    "/portfolio/order_groups",
+    "/portfolio/intra_exchange_instance_transfer",
+    "/portfolio/subaccounts",
+)
+"""Writes that end where they name a shard."""
+
+
 class _Named(msgspec.Struct):
     """The few fields of any order body that say where it goes."""
 
     ticker: str | None = None
     market_ticker: str | None = None
     exchange_index: int | None = None
+    source_exchange_shard: int | None = None
+    destination_exchange_shard: int | None = None
     orders: list[object] | None = None
 
 
@@ -56,12 +66,19 @@ async def shard_and_items(request: web.Request) -> tuple[int, int]:
 async def reaches_crypto(request: web.Request) -> bool:
     """Whether a write ends at the crypto shard's engine."""
     endpoint = endpoint_of(request)
-    if not is_write(request) or not endpoint.startswith(_ORDERS):
+    if not is_write(request):
         return False
+    if not endpoint.startswith(_ORDERS):
+        return endpoint.startswith(_ON_ONE_SHARD) and SHARD in await _named_shards(request)
     if (request.method, endpoint) in _ON_EVERY_SHARD:
         return True
     shard, _ = await shard_and_items(request)
     return shard in (AUTO_ROUTE, SHARD)
+
+
+async def _named_shards(request: web.Request) -> set[int | None]:
+    found = await _named(request)
+    return {found.exchange_index, found.source_exchange_shard, found.destination_exchange_shard}
 
 
 async def _named(request: web.Request) -> _Named:

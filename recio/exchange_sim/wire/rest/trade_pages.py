@@ -12,7 +12,7 @@ from recio.exchange_sim.engine.venue import Venue
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.market_json import trade_json
 from recio.exchange_sim.wire.rest.reading import is_historical
-from recio.exchange_sim.wire.rest.replies import limit_of, number_of, page, reply
+from recio.exchange_sim.wire.rest.replies import flag_of, limit_of, number_of, page, reply
 
 
 def trade_page(request: web.Request, operation: str, *, historical: bool) -> web.Response:
@@ -20,7 +20,7 @@ def trade_page(request: web.Request, operation: str, *, historical: bool) -> web
     ticker = request.query.get("ticker", "")
     earliest = number_of(request, "min_ts", operation)
     latest = number_of(request, "max_ts", operation)
-    blocks = request.query.get("is_block_trade", "").lower() == "true"
+    blocks = flag_of(request, "is_block_trade", operation)
     found = (
         trade
         for trade in _tape(exchange_of(request).venue, historical=historical)
