@@ -300,6 +300,59 @@ def test_a_loss_of_power_in_a_switch_leaves_a_daemon_that_starts_and_an_upgrade_
     assert droplet.runs("later")
 
 
+def test_behind_caddy_as_the_recipe_says_only_a_login_reads_and_over_tls(droplet: Droplet):
+    machine, name, log_in = (
+        droplet.machine,
+        "recio.example.org",
+        {"name": "anna", "password": "five words drawn by chance"},
+    )
+    if not (machine.root / "usr/bin/caddy").exists():
+        pytest.skip("caddy is not installed there (package caddy)")
+    recipe = (REPOSITORY / "docs/operate/page.md").read_text(encoding="utf-8").split("# Caddyfile\n")[1]
+    site = recipe.split("\n\n")[0].replace(
+        f"{name} {{", f"{name} {{\ntls internal"
+    )  # nobody signs a name that is made up
+    options = "{\nadmin off\nskip_install_trust\nstorage file_system /srv/caddy\n}\n"
+    machine.write("/srv/Caddyfile", options + site)
+    config = machine.root / "etc/recio/recio.toml"
+    reached = f'[status]\nhosts = ["{name}"]\nproxies = ["127.0.0.1"]\n'
+    config.write_text(config.read_text(encoding="utf-8").replace("[status]\n", reached), encoding="utf-8")
+    said = f"echo '{log_in['password']}' | recio login add anna --role reader --password-stdin"
+    machine.run(
+        "sh",
+        "-c",
+        f"{said} && systemctl restart recio; systemctl stop caddy; systemd-run --unit page caddy run --config /srv/Caddyfile 2>&1",
+    )
+    authority = "/srv/caddy/pki/authorities/local/root.crt"
+    asks = (
+        "curl",
+        "-sS",
+        "--cacert",
+        authority,
+        "--resolve",
+        f"{name}:443:127.0.0.1",
+        "-c",
+        "/srv/jar",
+        "-b",
+        "/srv/jar",
+    )
+    code = ("-o", "/dev/null", "-w", "%{http_code}")
+    end = time.monotonic() + 30
+    while (found := machine.run(*asks, *code, f"https://{name}/status", check=False)) != "401":
+        assert time.monotonic() < end, found + machine.journal("page")[-2000:]
+        time.sleep(0.2)
+    forged = ("-H", "X-Forwarded-For: 127.0.0.1", "-H", "X-Forwarded-Proto: http")
+    assert machine.run(*asks, *code, *forged, f"https://{name}/status") == "401"
+    headers = machine.run(*asks, "-o", "/dev/null", "-D", "-", f"https://{name}/")
+    assert "strict-transport-security" in headers.lower()
+    own = ("-H", f"Origin: https://{name}", "-H", "Content-Type: application/json", "-d", json.dumps(log_in))
+    assert json.loads(machine.run(*asks, *own, f"https://{name}/api/v1/login"))["csrf"]
+    assert json.loads(machine.run(*asks, f"https://{name}/status"))["version"]
+    pushed = machine.run(*asks, "-N", "--max-time", "3", f"https://{name}/events", check=False)
+    assert "data:" in pushed  # what is pushed is not held back by the proxy
+    assert machine.run("curl", "-sS", *code, "http://127.0.0.1:8710/status") == "200"
+
+
 def test_a_second_account_beside_the_first_disturbs_nobody(droplet: Droplet):
     pid = droplet.machine.show(RECIO, "MainPID")
     droplet.install("--instance", "two", "--port", "8711", "--no-start")
