@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories
+.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels
 
 demo: .venv/runtime
 	$(BIN)/recio demo
 
-test: .venv/developer
+test: .venv/developer .venv/wheels
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What takes half a minute or more each, on real processes; some twenty minutes. ONE=daily_loss runs those named so.
@@ -95,6 +95,12 @@ clean:
 .venv/developer: requirements-dev.lock .venv/runtime
 	$(PIP) install --require-hashes --requirement requirements-dev.lock
 	@touch $@
+
+# The packages of requirements.lock as files: what tests/droplet installs on a machine that it boots, without a network.
+wheels: .venv/wheels
+.venv/wheels: requirements.lock | .venv/bin/python
+	rm -rf $@.new && $(PIP) download --require-hashes --requirement requirements.lock --dest $@.new
+	rm -rf $@ && mv $@.new $@ && touch $@
 
 # Every crash point under every fault, on real processes; hours of one core. CASES=200 takes so many, evenly spread.
 CASES ?= 0

@@ -23,6 +23,7 @@ from typing import Any
 PLACE = Path("/opt/recio")
 CURRENT, PREVIOUS = PLACE / "current", PLACE / "previous"
 SENTINEL, HISTORY = PLACE / "needs-a-person", PLACE / "upgrades.log"
+UNDER_WAY = PLACE / "under-way.json"
 WANTED = Path("/etc/systemd/system/multi-user.target.wants")
 ETC, STATES, BACKUPS = Path("/etc/recio"), Path("/var/lib"), Path("/var/backups")
 SURROUNDINGS = {
@@ -32,6 +33,8 @@ SURROUNDINGS = {
 }
 LONGEST = 4 * 3600.0
 """Seconds that one command may take; a backup or a migration may be long."""
+KEPT_OPEN: list[int] = []
+"""The lock: what outlives an upgrade that is killed holds it on, so that the next one does not begin beside it."""
 
 
 class Refused(Exception):
@@ -70,6 +73,28 @@ def point(link: Path, release: Release) -> None:
         new.unlink()
     new.symlink_to(f"releases/{release.name}")
     new.rename(link)
+    sync_folder(link.parent)
+
+
+def sync_folder(place: Path) -> None:
+    """What was renamed or removed there stays so through a loss of power."""
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_whole(place: Path, text: str) -> None:
+    """All of it or what was there before, whenever the power goes; readable by everybody."""
+    draft = place.with_name(f"{place.name}.new")
+    with draft.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    draft.chmod(0o644)
+    draft.rename(place)
+    sync_folder(place.parent)
 
 
 def remove_old(keep: frozenset[str], newest: int) -> list[str]:
@@ -171,6 +196,10 @@ class Change:
     """Of each account what kept it from trading before; None where no daemon ran."""
     entry_was_on: list[Account] = field(default_factory=list[Account])
     migrated: bool = False
+    previous: Release | None = None
+    """Where a rollback led before this change."""
+    phase: str = ""
+    is_rollback: bool = False
 
 
 def accounts() -> list[Account]:
@@ -202,6 +231,7 @@ def run(*command: str | Path, check: bool = True) -> str:
             cwd="/",
             env=SURROUNDINGS,
             start_new_session=True,  # Ctrl-C in a terminal is for us, not for what we are in the middle of
+            pass_fds=KEPT_OPEN,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Refused(f"{' '.join(words)}: {error}") from error
@@ -219,13 +249,7 @@ def note(text: str) -> None:
 
 def demand_a_person(text: str) -> None:
     """Until somebody takes the file away with `recio upgrade --seen`, nothing is upgraded here."""
-    draft = SENTINEL.with_name(f"{SENTINEL.name}.new")
-    with draft.open("w", encoding="utf-8") as stream:
-        stream.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{text}\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    draft.chmod(0o644)
-    draft.rename(SENTINEL)
+    write_whole(SENTINEL, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}\n{text}\n")
 
 
 def call_somebody(why: str) -> None:

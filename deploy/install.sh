@@ -135,6 +135,7 @@ put() {
     (umask 077 && printf '%s\n' "$text" > "$1.new")
     chown "$3" "$1.new"
     chmod "$2" "$1.new"
+    sync "$1.new" # a loss of power leaves the old text or the new one, never an empty file
     mv "$1.new" "$1"
 }
 
@@ -177,6 +178,7 @@ make_release() {
         install_program "$place"
         run cp -r "$here/deploy" "$here/systemd" "$here/README.md" "$place/"
         run "$place/bin/recio" --version
+        run sync # all of it is on the disk before the mark that says so
         run touch "$place/complete"
     fi
 }
@@ -326,6 +328,11 @@ Unattended-Upgrade::Update-Days { "Thursday"; };
 Unattended-Upgrade::Automatic-Reboot "true";
 Unattended-Upgrade::Automatic-Reboot-Time "08:15";
 END
+    # needrestart, where it is, restarts whatever uses an upgraded library, at any hour: these two it only lists.
+    put /etc/needrestart/conf.d/recio.conf 0644 root:root <<'END'
+$nrconf{override_rc}{qr(^recio)} = 0;
+$nrconf{override_rc}{qr(^postgresql)} = 0;
+END
     is_up || return 0
     local each
     if command -v ufw >/dev/null && ! ufw status | grep -q '^Status: active'; then
@@ -366,7 +373,8 @@ remove_all() {
     done
     run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio.service.d \
         /etc/systemd/system/recio[-@]*.service /etc/systemd/system/recio[-@]*.timer /etc/systemd/system/recio@.service.d \
-        /usr/local/bin/recio /opt/recio /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio
+        /usr/local/bin/recio /opt/recio /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio \
+        /etc/needrestart/conf.d/recio.conf
     if is_up; then run systemctl daemon-reload; fi
     if [ "$purge" = yes ]; then
         for each in $(getent passwd | awk -F: '$1 ~ /^recio(-|$)/ { print $1 }'); do

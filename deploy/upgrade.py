@@ -4,6 +4,7 @@
   sudo deploy/upgrade.py          from a new copy of recio: to that copy
   sudo recio upgrade DIR          the same, with the copy in DIR
   sudo recio rollback             to the release before
+  sudo recio upgrade --go-on      finishes one that was cut off, by kill -9 or a loss of power; rollback undoes it
   sudo recio upgrade --seen       takes away the mark that a failed upgrade leaves, once you know why it failed
 
 Until the switch nothing of the running daemon is touched. It never restores a backup over rows and never switches a release that
@@ -21,96 +22,23 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 import droplet  # noqa: E402 - beside this file, wherever that is
+import under_way  # noqa: E402
 from beside import accepts, try_beside  # noqa: E402
 from droplet import Account, Change, Refused, Release, run, say  # noqa: E402
+from quiet import causes, entries_as_before, wait_until_quiet  # noqa: E402
 
 OK, FAILED, BACK, REFUSED = 0, 1, 75, 78
-BY = ("--by", "upgrade")
-LOOK_EVERY = 1.0
-QUIET_LOOKS = 3
-"""So many one after another: what was decided before entries were off has become an order by then."""
+LOOK_EVERY = 0.5
 NEWEST_KEPT = 4
 ENDS_AT_MOST = 2
 """How often a daemon may end by itself before that is how it is."""
-IN_THE_AIR = ("pending", "unknown", "resting")
 STARTING = "starting"
 SWITCHED_OFF = "entry was switched off by upgrade"
-
-
-# --- a moment at which nothing is at stake ---------------------------------------------------------------------------------
-
-
-def wait_until_quiet(change: Change) -> None:
-    """No entries from now on, until nothing is held whose market is open. Raises Refused when that takes too long."""
-    end = time.monotonic() + change.options.wait * 60
-    told, quiet = "", 0
-    for account in change.accounts:
-        said = account.status()
-        change.was_up += [account] if account.is_up else []
-        change.ready_before[account.unit] = None if said is None else causes(said["reasons"])
-        if said is not None and not entries_are_off(said):
-            account.recio(change.source, "switch", "entry", "off", "--config", account.config, *BY)
-            change.entry_was_on.append(account)
-        if account not in change.was_up:
-            say(f"{account.unit} does not run and is not started")
-    while quiet < QUIET_LOOKS:
-        busy = [f"{each.unit}: {words}" for each in change.accounts for words in at_stake(each)]
-        quiet = 0 if busy else quiet + 1
-        if busy and change.options.now:
-            say(f"switching although {'; '.join(busy)}")
-            return
-        if busy and time.monotonic() > end:
-            raise Refused(
-                f"after {change.options.wait:g} minutes {'; '.join(busy)}: nothing was switched; try at another hour,"
-                " or --now, which leaves those without a stop for the seconds of a restart"
-            )
-        if busy and (words := f"waits, because {'; '.join(busy)}") != told:
-            told = words
-            say(words)
-        time.sleep(LOOK_EVERY)
-
-
-def at_stake(account: Account) -> list[str]:
-    """What a restart would leave unguarded: open orders, and trades whose market still trades."""
-    said = account.status()
-    if said is None:
-        return [] if not account.is_up else ["the daemon does not answer"]
-    if said["positions"] is None:
-        return ["the daemon does not know yet what it holds"]
-    if not entries_are_off(said):
-        return ["entries are not off yet"]
-    orders = [
-        f"order {each['client_order_id']} is {each['state']}"
-        for each in said["orders"]
-        if each["state"] in IN_THE_AIR
-    ]
-    trades = [f"{each['ticker']} is held" for each in said["trades"] if each.get("seconds_to_close", 0) > 0]
-    return orders + trades
-
-
-def entries_are_off(said: dict[str, Any]) -> bool:
-    """By a person's switch, which holds for every strategy, whatever its config says."""
-    return any(each["switch"] == "entry" for each in said["switched_off"])
-
-
-def causes(reasons: Sequence[str]) -> set[str]:
-    """Each reason without its figures: the same cause a moment later is the same."""
-    return {each.split(":")[0] for each in reasons}
-
-
-def entries_as_before(change: Change, release: Release) -> None:
-    for account in change.entry_was_on:
-        try:
-            account.recio(release, "switch", "entry", "on", "--config", account.config, *BY)
-        except Refused as error:
-            say(f"entries of {account.unit} are still switched off: recio switch entry on ({error})")
-    change.entry_was_on.clear()
 
 
 # --- the switch -------------------------------------------------------------------------------------------------------------
@@ -120,12 +48,12 @@ def switch(change: Change) -> int:
     """Stop, migrate, point, start; and the same way back where the target does not come up."""
     for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
         signal.signal(each, too_late)
-    names = f"from {change.source.name} to {change.target.name}"
-    droplet.demand_a_person(
-        f"An upgrade {names} began and did not come to its end.\nTo go on as before: recio rollback; then recio switch entry on"
-    )
-    before, began = droplet.linked(droplet.PREVIOUS), time.monotonic()
-    droplet.point(droplet.PREVIOUS, change.source)  # first: whatever happens, rollback leads there
+    names, began = f"from {change.source.name} to {change.target.name}", time.monotonic()
+    if change.phase != under_way.SWITCHING:
+        change.previous = droplet.linked(droplet.PREVIOUS)
+        under_way.write(change, under_way.SWITCHING)
+    droplet.demand_a_person(f"An upgrade {names} began and did not come to its end.\n{ways_on(change)}")
+    droplet.point(droplet.PREVIOUS, change.source)
     try:
         stop(change)
         for account in change.accounts:
@@ -135,14 +63,26 @@ def switch(change: Change) -> int:
         say(f"switched {names}: down for {time.monotonic() - began:.1f} s")
         wait_until_ready(change)
     except (Refused, OSError) as error:
-        return go_back(change, before, str(error))
+        return go_back(change, str(error))
     entries_as_before(change, change.target)
-    droplet.SENTINEL.unlink()
+    come_to_the_end()
     droplet.note(f"{names}: done")
     for name in droplet.remove_old(frozenset({change.source.name, change.target.name}), NEWEST_KEPT):
         say(f"removed release {name}")
     say(f"done: {change.target.name} is in use; recio rollback leads back")
     return OK
+
+
+def ways_on(change: Change) -> str:
+    """By the program of the release that is on its way, wherever the link leads."""
+    program = change.target.place / "deploy" / "upgrade.py"
+    return f"To finish it: sudo {program} --go-on. To undo it: sudo {program} --rollback"
+
+
+def come_to_the_end() -> None:
+    """The record goes last: a mark without one could be neither finished nor undone."""
+    droplet.SENTINEL.unlink(missing_ok=True)
+    under_way.end()
 
 
 def stop(change: Change, *, check: bool = True) -> None:
@@ -190,7 +130,7 @@ def wait_until_ready(change: Change) -> None:
                 raise Refused(
                     f"{account.unit} ended by itself ({account.show('Result')}): journalctl -u {account.unit}"
                 )
-            time.sleep(LOOK_EVERY / 2)
+            time.sleep(LOOK_EVERY)
 
 
 def what_is_missing(change: Change, account: Account) -> str:
@@ -207,10 +147,10 @@ def what_is_missing(change: Change, account: Account) -> str:
     return "it is only starting" if any(each.startswith(STARTING) for each in causes(said["reasons"])) else ""
 
 
-def go_back(change: Change, previous: Release | None, why: str) -> int:
+def go_back(change: Change, why: str) -> int:
     """The source again, if it runs on the tables as they are now; and somebody is called either way."""
     say(f"{change.target.name} failed: {why}")
-    held = [each.unit for each in change.accounts if change.migrated and not accepts_now(change.source, each)]
+    held = held_back(change)
     names = f"from {change.source.name} to {change.target.name}"
     if held:
         droplet.demand_a_person(
@@ -220,9 +160,23 @@ def go_back(change: Change, previous: Release | None, why: str) -> int:
         )
         put(change.target)
         start(change)
+        under_way.end()
         droplet.note(f"{names}: failed, and no way back: {why}")
         droplet.call_somebody("no-way-back")
         return FAILED
+    code, end = lead_back(change)
+    droplet.demand_a_person(
+        f"The upgrade {names} failed: {why}\n{end}.\nFind out why, then: recio upgrade --seen"
+    )
+    under_way.end()
+    droplet.note(f"{names}: failed ({why}); {end}")
+    droplet.call_somebody("rolled-back")
+    say(f"{end}; {droplet.SENTINEL} says so until recio upgrade --seen")
+    return code
+
+
+def lead_back(change: Change) -> tuple[int, str]:
+    """The source in use and started, whatever each step meets. Returns the exit code and what is so then."""
     say(f"going back to {change.source.name}")
     code, end = BACK, f"{change.source.name} is in use again"
     for step in (
@@ -235,16 +189,44 @@ def go_back(change: Change, previous: Release | None, why: str) -> int:
             step()
         except (Refused, OSError) as error:
             code, end = FAILED, f"{change.source.name} is in use again and is not well either: {error}"
-    if previous is not None:
-        droplet.point(droplet.PREVIOUS, previous)
+    if change.previous is not None:
+        droplet.point(droplet.PREVIOUS, change.previous)
     entries_as_before(change, change.source)
-    droplet.demand_a_person(
-        f"The upgrade {names} failed: {why}\n{end}.\nFind out why, then: recio upgrade --seen"
-    )
-    droplet.note(f"{names}: failed ({why}); {end}")
-    droplet.call_somebody("rolled-back")
-    say(f"{end}; {droplet.SENTINEL} says so until recio upgrade --seen")
-    return code
+    return code, end
+
+
+def held_back(change: Change) -> list[str]:
+    """Whose tables the source does not run on as they are now."""
+    return [each.unit for each in change.accounts if change.migrated and not accepts_now(change.source, each)]
+
+
+# --- one that was cut off ---------------------------------------------------------------------------------------------------
+
+
+def take_up(change: Change, options: argparse.Namespace) -> int | None:
+    """Finishes or undoes what a loss of power cut off. None where nothing was switched yet: then what is asked may follow."""
+    names = f"the upgrade from {change.source.name} to {change.target.name}"
+    if change.phase == under_way.WAITING:
+        say(f"{names} was cut off before its switch: entries are as before")
+        entries_as_before(change, change.source)
+        under_way.end()
+        return OK if options.go_on else None
+    if options.go_on or (options.rollback and change.is_rollback):
+        say(f"goes on with {names}")
+        return switch(change)
+    if not options.rollback:
+        raise Refused(f"{names} was cut off in the middle. {ways_on(change)}")
+    if held := held_back(change):
+        raise Refused(
+            f"{change.source.name} does not run on the tables of {', '.join(held)} any more: there is only the way on, --go-on"
+        )
+    code, end = lead_back(change)
+    if code == FAILED:
+        raise Refused(end)
+    come_to_the_end()
+    droplet.note(f"{names} was cut off, and undone")
+    say(end)
+    return OK
 
 
 def accepts_now(release: Release, account: Account) -> bool:
@@ -263,6 +245,7 @@ def parsed(arguments: Sequence[str]) -> argparse.Namespace:
     what.add_argument(
         "--rollback", action="store_true", help="to the release before; recio rollback is the same"
     )
+    what.add_argument("--go-on", action="store_true", help="finish one that was cut off")
     what.add_argument("--seen", action="store_true", help="a person has looked at what failed")
     parser.add_argument(
         "--wheelhouse", metavar="DIR", help="take all Python packages from this folder and ask no index"
@@ -311,14 +294,22 @@ def upgrade(options: argparse.Namespace) -> int:
     source, accounts = droplet.linked(droplet.CURRENT), droplet.accounts()
     if source is None or not accounts:
         raise Refused("recio is not installed here, or no unit of it is enabled: deploy/install.sh")
+    cut_off = under_way.found(options)
+    if cut_off is not None and (code := take_up(cut_off, options)) is not None:
+        return code
+    if options.go_on:
+        raise Refused("no upgrade was cut off here")
     if droplet.SENTINEL.exists() and not options.rollback:
         raise Refused(
             f"{droplet.SENTINEL} demands a person first:\n{droplet.SENTINEL.read_text(encoding='utf-8').strip()}"
         )
     target = chosen(options)
     if target == source:
-        return already_there(source, accounts, options)
-    change = Change(source=source, target=target, accounts=accounts, options=options)
+        say(f"{target.name} is in use already")
+        return OK
+    change = Change(
+        source=source, target=target, accounts=accounts, options=options, is_rollback=options.rollback
+    )
     say(f"from {source.name} to {target.name}: {', '.join(each.unit for each in accounts)}")
     if options.rollback:
         refused = [each.unit for each in accounts if not accepts_now(target, each)]
@@ -336,22 +327,16 @@ def upgrade(options: argparse.Namespace) -> int:
         wait_until_quiet(change)
     except BaseException:
         entries_as_before(change, source)
+        under_way.end()
         raise
     return switch(change)
 
 
-def already_there(release: Release, accounts: Sequence[Account], options: argparse.Namespace) -> int:
-    """Nothing, but where an upgrade was killed before its switch: what it stopped runs again."""
-    say(f"{release.name} is in use already")
-    if options.rollback and droplet.SENTINEL.exists():
-        put(release)
-        for account in accounts:
-            run("systemctl", "start", "--no-block", account.unit)
-        return seen()
-    return OK
-
-
 def seen() -> int:
+    if droplet.UNDER_WAY.exists():
+        raise Refused(
+            "an upgrade was cut off: --go-on finishes it, --rollback undoes it; there is nothing to be seen yet"
+        )
     if not droplet.SENTINEL.exists():
         say("there is nothing to be seen: the last upgrade did not fail")
         return OK
@@ -382,8 +367,9 @@ def main(arguments: Sequence[str]) -> int:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            say("another upgrade is under way here")
+            say("another upgrade is under way here, or what one that was killed had begun is not done yet")
             return REFUSED
+        droplet.KEPT_OPEN[:] = [lock.fileno()]
         try:
             return seen() if options.seen else upgrade(options)
         except Refused as error:

@@ -7,7 +7,7 @@ import json
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
-from recio.commands import examine_machine, examine_venue
+from recio.commands import examine_host, examine_machine, examine_venue
 from recio.commands.event_loop import to_the_end
 from recio.commands.finding import Finding, Grade, tell
 from recio.commands.installation import OF_THE_UNIT
@@ -19,6 +19,7 @@ Examine = Callable[[Config], AsyncIterator[Finding]]
 EXAMINATIONS: tuple[tuple[str, Examine], ...] = (
     ("files", examine_machine.files),
     ("machine", examine_machine.machine),
+    ("host", examine_host.host),
     ("alerts", examine_machine.channels),
     ("database", examine_machine.database),
     ("venue", examine_venue.venue),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import time
@@ -26,8 +27,9 @@ from recio.errors import BadConfig
 from recio.settings.config import Config
 
 UNIT = "recio.service"
-NEEDS_A_PERSON = Path("/opt/recio/needs-a-person")
-"""What an upgrade that failed leaves until somebody has looked."""
+NEEDS_A_PERSON, UNDER_WAY = Path("/opt/recio/needs-a-person"), Path("/opt/recio/under-way.json")
+"""What an upgrade that failed leaves until somebody has looked, and what one has there while it changes anything."""
+UPGRADE_LOCK = Path("/opt/recio/upgrade.lock")
 SYSTEMD = "/run/systemd/system"
 MOST_EXPOSED = 1.2
 MEGABYTE = 1_000_000
@@ -73,9 +75,22 @@ async def machine(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 -
 
 
 def _failed_upgrade() -> list[str]:
-    if not NEEDS_A_PERSON.exists():
-        return []
-    return [" ".join(NEEDS_A_PERSON.read_text(encoding="utf-8").split())]
+    if NEEDS_A_PERSON.exists():
+        return [" ".join(NEEDS_A_PERSON.read_text(encoding="utf-8").split())]
+    if UNDER_WAY.exists() and not _is_locked(UPGRADE_LOCK):
+        return ["one was cut off, and entries may be off: recio upgrade --go-on"]
+    return []
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        with path.open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 async def _clock_service() -> Finding:

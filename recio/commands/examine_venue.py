@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 
+from recio.commands.examine_books import books
 from recio.commands.finding import Finding, Grade, good, judged
 from recio.daemon.venue import find_venue
 from recio.errors import BadConfig, Transient
@@ -26,6 +27,7 @@ SLOW = 0.5
 """Host seconds of one round trip from where orders come late."""
 CONNECTS_WITHIN = 10.0
 FEE_KINDS = ("quadratic", "quadratic_with_maker_fees")
+NO_SOCKET = (aiohttp.ClientError, OSError, TimeoutError)
 FAULTS = (Transient, BadConfig, VenueRefused)
 
 
@@ -55,6 +57,8 @@ async def venue(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - r
         for series in config.series:
             yield await _fees(rest, series)  # noqa: ASYNC119 - read to its end by whoever asks
         yield await _socket(session, where.ws_url, rest)  # noqa: ASYNC119 - read to its end by whoever asks
+        for series in config.series:
+            yield await _books(session, where.ws_url, rest, series)  # noqa: ASYNC119 - read to its end by whoever asks
 
 
 async def _round_trip(rest: KalshiRest) -> Finding:
@@ -138,22 +142,36 @@ async def _fees(rest: KalshiRest, series: str) -> Finding:
 
 
 async def _socket(session: aiohttp.ClientSession, url: str, rest: KalshiRest) -> Finding:
-    """That it opens with this key; what comes on it is compared by the daemon (docs/decisions/0025-books-held-against-rest.md)."""
-    path = urlsplit(url).path
-    assert rest.signer is not None
-    headers = rest.signer.headers("GET", path, rest.venue_clock.stamp_ms(rest.clock))
     try:
-        with anyio.fail_after(CONNECTS_WITHIN):
-            async with session.ws_connect(url, headers=headers):
-                pass
-            return good("socket", "opens with this key; the daemon compares its books with those of REST")
-    except (aiohttp.ClientError, OSError, TimeoutError) as error:
+        async with await _connected(session, url, rest):
+            return good("socket", "opens with this key")
+    except NO_SOCKET as error:
         return Finding(
             name="socket",
             grade=Grade.BAD,
             says=f"does not open: {type(error).__name__}: {error}",
             do="look at kalshi.ws_url and at this machine's network",
         )
+
+
+async def _connected(
+    session: aiohttp.ClientSession, url: str, rest: KalshiRest
+) -> aiohttp.ClientWebSocketResponse:
+    assert rest.signer is not None
+    headers = rest.signer.headers("GET", urlsplit(url).path, rest.venue_clock.stamp_ms(rest.clock))
+    with anyio.fail_after(CONNECTS_WITHIN):
+        return await session.ws_connect(url, headers=headers)
+
+
+async def _books(session: aiohttp.ClientSession, url: str, rest: KalshiRest, series: str) -> Finding:
+    """On a socket of its own: one connection has one subscription of books (docs/decisions/0025-books-held-against-rest.md)."""
+    try:
+        async with await _connected(session, url, rest) as ws:
+            return await books(ws, rest, series)
+    except* (*FAULTS, *NO_SOCKET) as faults:
+        says = str(faults.exceptions[0]) or type(faults.exceptions[0]).__name__
+    do = "look again; the daemon compares them by itself before it enters"
+    return Finding(name=f"books {series}", grade=Grade.BAD, says=says, do=do)
 
 
 async def price_sources(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks

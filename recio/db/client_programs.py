@@ -54,9 +54,10 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
-async def run_client(client: Client, name: str, *arguments: str) -> str:
+async def run_client(client: Client, name: str, *arguments: str, connects: bool = True) -> str:
     """What it printed. Whoever gives it up ends the program too. Raises Fatal with the program's last words."""
-    command = [str(client.programs / name), "--dbname", client.connection(), *arguments]
+    where = ("--dbname", client.connection()) if connects else ()
+    command = [str(client.programs / name), *where, *arguments]
     process = subprocess.Popen(  # noqa: ASYNC220 - uvloop's own subprocesses take no umask
         command,
         stdin=subprocess.DEVNULL,

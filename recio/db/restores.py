@@ -30,8 +30,9 @@ from recio.db.backups import (
     segment_number,
     stream_in,
 )
-from recio.db.client_programs import Client, run_client
+from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
+from recio.db.dumps import restore_dump
 from recio.db.embedded import DATABASE, EmbeddedServer, start_embedded, stop_embedded
 from recio.db.encryption import SUFFIX, Identity, decrypt, refuse_wrong_key
 from recio.db.newer_tables import steps_to_run_on
@@ -153,15 +154,8 @@ async def _loaded(backup: Backup, readable: Path, server: EmbeddedServer) -> Non
     dsn = await server.ensure_database(backup.database)
     client = Client(dsn=dsn, programs=server.place.binaries / "bin")
     try:
-        await run_client(
-            client,
-            "pg_restore",
-            "--no-owner",
-            "--no-privileges",
-            "--exit-on-error",
-            str(readable / DUMP),
-        )
-    except Fatal as error:
+        await restore_dump(client, readable / DUMP)
+    except (Fatal, asyncpg.PostgresError) as error:
         raise Fatal(f"the backup {backup.folder} cannot be restored: {error}", ExitCode.DATA) from error
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -63,8 +64,22 @@ def why_not() -> str:
 class Machine:
     root: Path
     """Its file system, as seen from outside."""
+    console: Path
+    start: Callable[[], subprocess.Popen[bytes]] = field(init=False)
+    shell: subprocess.Popen[bytes] = field(init=False)
+    """What it runs in."""
     leader: int = 0
     """Its first process, as numbered outside."""
+
+    def boot(self) -> None:
+        self.shell = self.start()
+        _wait_for_boot(self)
+
+    def cut_power(self) -> None:
+        """Every process inside ends at this instant; what was written so far is what a boot finds."""
+        os.kill(self.leader, signal.SIGKILL)
+        self.shell.wait(timeout=20)
+        self.leader = 0
 
     def run(self, *command: str, check: bool = True, within: float = 60.0) -> str:
         """What a command inside prints."""
@@ -126,9 +141,9 @@ def booted(lower: Path | None) -> Iterator[Machine]:
         layers = f"lowerdir={lower or '/'},upperdir={layer / 'upper'},workdir={layer / 'work'}"
         _run("mount", "-t", "overlay", "overlay", "-o", layers, str(root))
         try:
-            machine = Machine(root=root)
+            machine = Machine(root=root, console=work / "console.log")
             _install(machine, is_own_root=lower is None)
-            yield from _running(machine, work / "console.log", is_own_root=lower is None)
+            yield from _running(machine, is_own_root=lower is None)
         finally:
             _run("umount", "-l", str(root))
     finally:
@@ -149,12 +164,12 @@ def _install(machine: Machine, *, is_own_root: bool) -> None:
         shutil.copytree(REPOSITORY / "deploy", machine.root / "opt/recio/current/deploy", dirs_exist_ok=True)
 
 
-def _running(machine: Machine, console: Path, *, is_own_root: bool) -> Iterator[Machine]:
+def _running(machine: Machine, *, is_own_root: bool) -> Iterator[Machine]:
     seen = [f"--bind-ro={source}:{place}" for place, source in VISIBLE.items()] if is_own_root else []
     command = ["systemd-nspawn", "-D", str(machine.root), "--boot", "--register=no", "--keep-unit"]
     command += ["--private-network", f"--machine=recio-{os.getpid()}", *seen]
-    with console.open("wb") as output, _own_group() as enter:
-        shell = subprocess.Popen(
+    with machine.console.open("wb") as output, _own_group() as enter:
+        machine.start = lambda: subprocess.Popen(
             ["sh", "-c", f'{enter}exec "$@"', "sh", *command],
             env=os.environ | {"SYSTEMD_NSPAWN_UNIFIED_HIERARCHY": "1"},
             stdin=subprocess.DEVNULL,
@@ -162,16 +177,16 @@ def _running(machine: Machine, console: Path, *, is_own_root: bool) -> Iterator[
             stderr=output,
         )
         try:
-            _wait_for_boot(machine, shell, console)
+            machine.boot()
             yield machine
         finally:
             if machine.leader:
                 machine.run("systemctl", "poweroff", check=False)
             try:
-                shell.wait(timeout=20)
+                machine.shell.wait(timeout=20)
             except subprocess.TimeoutExpired:
-                shell.kill()
-                shell.wait()
+                machine.shell.kill()
+                machine.shell.wait()
 
 
 @contextmanager
@@ -191,18 +206,17 @@ def _own_group() -> Iterator[str]:
                 group.rmdir()
 
 
-def _wait_for_boot(machine: Machine, shell: subprocess.Popen[bytes], console: Path) -> None:
+def _wait_for_boot(machine: Machine) -> None:
     end = time.monotonic() + BOOT_LIMIT
-    while time.monotonic() < end and shell.poll() is None:
-        found = _run("pgrep", "-P", str(shell.pid), check=False).stdout.split()
+    while time.monotonic() < end and machine.shell.poll() is None:
+        found = _run("pgrep", "-P", str(machine.shell.pid), check=False).stdout.split()
         if found:
             machine.leader = int(found[0])
             if machine.run("systemctl", "is-system-running", check=False) in BOOTED:
                 return
         time.sleep(0.1)
-    raise AssertionError(
-        f"it does not boot:\n{console.read_text(encoding='utf-8', errors='replace')[-3000:]}"
-    )
+    told = machine.console.read_text(encoding="utf-8", errors="replace")
+    raise AssertionError(f"it does not boot:\n{told[-3000:]}")
 
 
 def _run(*command: str, check: bool = True, within: float = 120.0) -> subprocess.CompletedProcess[str]:

@@ -1,26 +1,20 @@
-"""deploy/install.sh: every problem is told before anything is done, a dry run does nothing, and done twice is done once.
-
-Whole installations need a machine that can be booted and a wheelhouse: RECIO_WHEELHOUSES names, for each of RECIO_ROOTS,
-a folder with the packages of requirements.lock for its Python.
-"""
+"""deploy/install.sh tells every problem before anything is done, and a dry run does nothing; tests/droplet/test_life.py installs for real."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import unused_port
-from tests.droplet.machine import REPOSITORY, Machine, booted, other_roots, why_not
+from tests.droplet.machine import REPOSITORY
 
 INSTALL = REPOSITORY / "deploy" / "install.sh"
 PEM = "-----BEGIN PRIVATE KEY-----\nnot one\n-----END PRIVATE KEY-----\n"
-HOUSES = [Path(each) for each in os.environ.get("RECIO_WHEELHOUSES", "").split(":") if each]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,113 +100,3 @@ def test_a_key_that_is_none_is_refused(asked: Asked, text: str):
 
 def test_an_unknown_option_starts_nothing(asked: Asked):
     assert asked.install("--frobnicate").returncode == 2
-
-
-# --- whole installations ---------------------------------------------------------------------------------------------
-
-needs_machines = pytest.mark.skipif(
-    bool(why_not()) or not HOUSES, reason=why_not() or "RECIO_ROOTS and RECIO_WHEELHOUSES name no machines"
-)
-
-
-@pytest.fixture(params=list(zip(other_roots(), HOUSES, strict=False)), ids=lambda each: each[0].name)
-def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
-    root, house = request.param
-    with booted(root) as found:
-        for place in ("/opt/recio", "/etc/recio"):
-            found.run("rm", "-rf", place)
-        found.run(
-            "sh",
-            "-c",
-            "rm -f /etc/systemd/system/recio*; userdel recio; systemctl daemon-reload",
-            check=False,
-        )
-        source = found.root / "srv" / "source"
-        source.mkdir(parents=True)
-        tracked = subprocess.run(
-            ["git", "-C", REPOSITORY, "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout
-        for each in filter(None, tracked.split("\0")):
-            if each.split("/")[0] in ("recio", "deploy", "systemd") or "/" not in each:
-                (source / each).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(REPOSITORY / each, source / each)
-        shutil.copytree(house, found.root / "srv" / "wheels")
-        found.run("openssl", "genrsa", "-out", "/srv/key.pem", "2048")
-        yield found
-
-
-def install(machine: Machine, *options: str) -> str:
-    """With what the machine has of its own: no package comes from outside."""
-    common = ["--key-id", "a1", "--key", "/srv/key.pem", "--wheelhouse", "/srv/wheels"]
-    if not (machine.root / "usr/sbin/chronyd").exists():
-        common += ["--no-host"]
-    if not (machine.root / "usr/bin/psql").exists():
-        common += ["--database", "embedded"]
-    return machine.run("/srv/source/deploy/install.sh", *common, *options, within=900)
-
-
-KEPT = ["channels", "kalshi.pem", "on-failure", "recio-owner.dsn", "recio.toml"]
-KEPT += ["two-owner.dsn", "two.channels", "two.pem", "two.toml"]
-
-
-def three_roles_may_what_they_should(machine: Machine) -> None:
-    def asked(role: str, sql: str) -> str:
-        words = ("runuser", "-u", role, "--", "psql", "-Atc", sql, "recio")
-        return machine.run("sh", "-c", 'cd / && "$@" 2>&1', "sh", *words, check=False)
-
-    assert asked("recio-read", "SELECT count(*) > 0 FROM runs") == "t"
-    assert "permission denied" in asked("recio-read", "INSERT INTO switches DEFAULT VALUES")
-    assert "permission denied" in asked("recio", "CREATE TABLE mine (x int)")
-    assert "must be owner" in asked("recio", "DROP TABLE runs")
-    assert asked("postgres", "SELECT tableowner FROM pg_tables WHERE tablename = 'runs'") == "recio-owner"
-    assert "nothing to do" in machine.run(
-        "sh", "-c", "systemctl stop recio && recio db migrate; systemctl start recio"
-    )
-
-
-@needs_machines
-@pytest.mark.timeout(2400)
-def test_installed_twice_and_taken_away_again(machine: Machine):
-    first = install(machine)
-    assert "+ " in first
-    machine.until("recio.service", "StatusText", "not trading")
-    assert "good (mode live, environment demo)" in machine.run("recio", "check", "/etc/recio/recio.toml")
-    assert machine.run("stat", "-c", "%a %U", "/etc/recio/kalshi.pem") == "600 root"
-    has_server = (machine.root / "usr/bin/psql").exists()
-    if has_server:
-        three_roles_may_what_they_should(machine)
-    pid = machine.show("recio.service", "MainPID")
-    again = install(machine)
-    effects = [line for line in again.splitlines() if line.startswith("  + ")]
-    assert [line for line in effects if "systemctl" not in line and "install -d" not in line] == []
-    assert machine.show("recio.service", "MainPID") == pid
-    for timer in ("recio-backup.timer", "recio-drill.timer", "recio-alive.timer", "recio-parity.timer"):
-        assert machine.show(timer, "ActiveState") == "active"
-    with (machine.root / "srv/source/recio.toml").open("a", encoding="utf-8") as stream:
-        stream.write("# another release\n")
-    before = (machine.root / "opt/recio/current").readlink().name
-    assert f"switched from {before}" in install(machine)
-    assert (machine.root / "opt/recio/current").readlink().name != before
-    assert "is in use" in machine.run("recio", "rollback", "--steady", "2", within=300)
-    assert (machine.root / "opt/recio/current").readlink().name == before
-    install(machine, "--instance", "two", "--port", "8711")
-    machine.until("recio@two.service", "StatusText", "not trading")
-    machine.until("recio.service", "StatusText", "not trading")
-    machine.run("/srv/source/deploy/install.sh", "--uninstall")
-    assert machine.run("ls", "/etc/recio").split() == [
-        each for each in KEPT if has_server or not each.endswith(".dsn")
-    ]
-    assert (
-        machine.run(
-            "sh", "-c", "ls -d /opt/recio /etc/systemd/system/recio* /usr/local/bin/recio", check=False
-        )
-        == ""
-    )
-    machine.run("/srv/source/deploy/install.sh", "--uninstall", "--purge")
-    left = machine.run(
-        "sh", "-c", "ls -d /etc/recio /var/lib/recio*; getent passwd | grep ^recio", check=False
-    )
-    assert left == ""

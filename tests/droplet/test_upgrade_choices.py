@@ -18,6 +18,7 @@ import pytest
 from tests.droplet.machine import REPOSITORY
 
 sys.path.insert(0, str(REPOSITORY / "deploy"))
+quiet: Any = import_module("quiet")
 upgrade: Any = import_module("upgrade")
 beside: Any = import_module("beside")
 files: Any = import_module("droplet")
@@ -49,7 +50,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         (tmp_path / "recio.toml").write_text(f"[status]\nport = {server.server_port}\n", encoding="utf-8")
         monkeypatch.setattr(files, "ETC", tmp_path)
         yield said
@@ -72,7 +73,7 @@ def test_it_waits_for_open_orders_and_for_what_is_held_on_a_market_that_trades(
     page: dict[str, Any], more: dict[str, Any], told: list[str]
 ):
     page.update(FLAT | more)
-    assert upgrade.at_stake(files.Account("")) == told
+    assert quiet.at_stake(files.Account("")) == told
 
 
 def test_a_page_of_somebody_else_is_no_daemon(page: dict[str, Any]):
@@ -81,9 +82,7 @@ def test_a_page_of_somebody_else_is_no_daemon(page: dict[str, Any]):
 
 
 def test_the_same_cause_with_other_figures_is_the_same():
-    assert upgrade.causes(["price old: 12 s", "halted: drift"]) == upgrade.causes(
-        ["price old: 9 s", "halted: x"]
-    )
+    assert quiet.causes(["price old: 12 s", "halted: drift"]) == quiet.causes(["price old: 9 s", "halted: x"])
 
 
 # --- releases that are made up --------------------------------------------------------------------------------------

@@ -60,6 +60,7 @@ async def test_status_and_doctor_say_what_is_so_with_a_daemon_and_without_one():
             "clock",
             "key at venue",
             "socket",
+            "books KXBTC15M",
         ):
             assert found[name]["grade"] == "ok", found[name]
         assert all(each["do"] for each in found.values() if each["grade"] != "ok")
