@@ -22,7 +22,7 @@ from recio.messages.controls import Halt
 from recio.messages.markets import Traded
 from recio.recording.encode import Encoder
 from recio.recording.segments import Segments
-from recio.rules.decision.strategy import Strategy
+from recio.rules.decision.strategy import Strategy, named_by_config
 from recio.settings.config import Config
 from recio.settings.strategies import Stage
 from recio.supervisor import HealthByTask, Run
@@ -366,5 +366,7 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         pool=daemon.pool,
         clients=set(),
         metrics=lambda: exposition(wires, daemon.task_health, facts, venue.clock, daemon.measurements),
+        limits=config.risk,
+        strategies=tuple(each.name for each in named_by_config(daemon.strategies)),
         measurements=daemon.measurements,
     )

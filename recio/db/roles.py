@@ -46,6 +46,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "imported_trades": _REPLACE,
     "ledger_balances": _COUNT,
     "ledger_transactions": _ADD,
+    "limit_cuts": _ADD,
     "limit_grants": _ADD,
     "loss_run": _REPLACE,
     "market_entries": _COUNT,

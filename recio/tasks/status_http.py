@@ -24,6 +24,8 @@ from recio.errors import BadConfig
 from recio.measurements import Measurements
 from recio.messages.alerts import Acknowledge, TryChannels
 from recio.messages.controls import HaltRequest, HaltVerification, ResumeRequest, TradingControls
+from recio.settings.risk import RiskSection
+from recio.settings.strategies import DEFAULT
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.web.acting import Acting, acting_routes
@@ -66,6 +68,10 @@ class StatusHttp:
     """Open pages; a set so that a restarted task starts from what is true."""
     metrics: Callable[[], bytes]
     """What Prometheus asks for."""
+    limits: RiskSection = field(default_factory=RiskSection)
+    """Those of the start."""
+    strategies: tuple[str, ...] = (DEFAULT,)
+    """Their names."""
     measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:
@@ -138,6 +144,8 @@ class StatusHttp:
             controls=self.controls.get,
             proofs=lambda: self.halt_verifications.get() or (),
             now=self.clock.utc,
+            limits=self.limits,
+            strategies=self.strategies,
         )
 
     async def _turn(self, site: Site, say: Say) -> None:

@@ -57,7 +57,7 @@ GOOD: dict[str, Row] = {
         "under_way": [],
     },
     "cash_agreement": {"only_row": True, "at": T},
-    "switches": {"switch_id": 1, "name": "entry", "is_on": True, "at": T, "set_by": "me", "why": ""},
+    "switches": {"switch_id": 1, "name": "entry", "is_on": True, "at": T, "set_by": "me", "why": "", "strategy": ""},
     "audit_log": {
         "seq": 1, "at": T, "kind": "k", "trade_id": 1, "client_order_id": "o1", "detail": {}, "seal": "\\x00",
     },
@@ -87,6 +87,7 @@ GOOD: dict[str, Row] = {
     },
     "empirical_buckets": {"model_id": 1, "bucket": 0, "samples": 0, "up": [0] * 2460, "down": [1] * 2460},
     "risk_limits": {"fencing": 1, "name": "max_open_trades", "amount": 1},
+    "limit_cuts": {"cut_id": 1, "fencing": 1, "name": "max_open_trades", "amount": 0.5, "cut_by": "me", "why": "", "at": T},
     "limit_grants": {"grant_id": 1, "name": "n", "amount": 1, "granted_by": "me", "at": T, "after_run": 1},
     "ledger_transactions": {
         "transaction_id": 1, "at": T, "kind": "fill", "ticker": TICKER, "fill_id": "f1", "settled_ticker": None,
@@ -200,6 +201,7 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "halts_level_check": ("halts", {"level": "odd"}),
     "halt_verifications_cancelled_check": ("halt_verifications", {"cancelled": -1}),
     "switches_name_check": ("switches", {"name": "odd"}),
+    "switches_of_a_strategy": ("switches", {"name": "exit", "strategy": "trend"}),
     "switches_set_by_check": ("switches", {"set_by": ""}),
     "event_entries_entries_check": ("event_entries", {"entries": -1}),
     "market_entries_entries_check": ("market_entries", {"entries": -1}),
@@ -244,6 +246,8 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "empirical_buckets_up_check": ("empirical_buckets", {"up": [0] * 2459}),
     "risk_limits_amount_check": ("risk_limits", {"amount": -1}),
     "risk_limits_name_check": ("risk_limits", {"name": "odd"}),
+    "limit_cuts_amount_check": ("limit_cuts", {"amount": -1}),
+    "limit_cuts_cut_by_check": ("limit_cuts", {"cut_by": ""}),
     "limit_grants_amount_check": ("limit_grants", {"amount": -1}),
     "limit_grants_granted_by_check": ("limit_grants", {"granted_by": ""}),
     "ledger_transactions_check": ("ledger_transactions", {"fill_id": None}),
@@ -349,6 +353,7 @@ REFERENCES: dict[str, tuple[str, Row]] = {
     "trade_closes_trade_id_fkey": ("trade_closes", {"trade_id": -1}),
     "empirical_buckets_model_id_fkey": ("empirical_buckets", {"model_id": -1}),
     "risk_limits_fencing_fkey": ("risk_limits", {"fencing": -1}),
+    "limit_cuts_fencing_name_fkey": ("limit_cuts", {"name": "absent"}),
     "limit_grants_after_run_fkey": ("limit_grants", {"after_run": -1}),
     "ledger_transactions_fill_id_fkey": ("ledger_transactions", {"fill_id": "absent"}),
     "ledger_transactions_settled_ticker_fkey": (
