@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,6 +25,7 @@ from recio.errors import BadConfig
 from recio.measurements import Measurements
 from recio.messages.alerts import Acknowledge, TryChannels
 from recio.messages.controls import HaltRequest, HaltVerification, ResumeRequest, TradingControls
+from recio.recording.instants import Instant
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import DEFAULT
 from recio.supervisor import Say
@@ -70,6 +72,8 @@ class StatusHttp:
     """What Prometheus asks for."""
     limits: RiskSection = field(default_factory=RiskSection)
     """Those of the start."""
+    recorded: Callable[[datetime], Instant | None] = lambda _at: None
+    """The file of the recording that holds a moment; None: there is none."""
     strategies: tuple[str, ...] = (DEFAULT,)
     """Their names."""
     measurements: Measurements = field(default_factory=Measurements)
@@ -131,7 +135,7 @@ class StatusHttp:
             routes=[
                 *entrance_routes(gate),
                 *acting_routes(self._acting()),
-                *reading_routes(self.pool, lambda every: (whole if every else near).fresh()),
+                *reading_routes(self.pool, lambda every: (whole if every else near).fresh(), self.recorded),
             ],
             old_acts={"/halt": self._halt, "/resume": self._resume},
         )

@@ -172,6 +172,101 @@ class Trades(Given):
     more: bool
 
 
+class StoryPath(Taken):
+    kind: Literal["real", "shadow"]
+    number: Number
+
+
+class FillTold(Given):
+    fill_id: str
+    at: datetime
+    price: DecimalText
+    """Dollars for one contract of the side held."""
+    quantity: DecimalText
+    fee: DecimalText
+    is_taker: bool
+
+
+class OrderTold(Given):
+    """Prices are dollars for one contract of the side held."""
+
+    client_order_id: str
+    venue_order_id: str | None
+    purpose: Literal["entry", "exit"]
+    state: str
+    limit: DecimalText
+    quantity: DecimalText
+    filled: DecimalText
+    ask: DecimalText | None
+    """The best when it was decided; null for exits."""
+    model_value: DecimalText | None
+    why: str | None
+    written_at: datetime
+    """Before it was sent."""
+    answered_at: datetime | None
+    ended_at: datetime | None
+    note: str
+    fees: DecimalText
+    fills: list[FillTold]
+    run: int
+    version: str
+
+
+class Step(Given):
+    """One row of the audit log."""
+
+    at: datetime
+    what: str
+    client_order_id: str | None
+    detail: dict[str, str]
+
+
+class ReplayAt(Given):
+    """Where the recording has the moment at which the trade was decided."""
+
+    file: str
+    began_at: datetime
+    seconds_into: float
+    command: str
+
+
+class Story(Given):
+    """A trade from what was seen to how it ended; dollars are decimal strings, and null is unknown or not yet."""
+
+    kind: Kind
+    number: str
+    strategy: str
+    ticker: str
+    event_ticker: str
+    rules: str | None
+    side: Literal["yes", "no"]
+    state: str
+    decided_at: datetime
+    closes_at: datetime
+    ended_at: datetime | None
+    why_bought: str
+    seen: dict[str, str]
+    """What the decision saw, by name."""
+    bought: DecimalText
+    paid: DecimalText
+    sold: DecimalText
+    received: DecimalText
+    payout: DecimalText | None
+    fees: DecimalText
+    net_pnl: DecimalText | None
+    why_sold: list[str]
+    """Of each exit order, in their order."""
+    ended_by: str | None
+    result: str | None
+    settled_at: datetime | None
+    settled_by: str | None
+    orders: list[OrderTold]
+    steps: list[Step]
+    is_cut: bool
+    """More rows may be there than are told."""
+    replay: ReplayAt | None
+
+
 class DayRow(Given):
     day: date
     net_pnl: DecimalText
