@@ -2089,6 +2089,30 @@ COMMENT ON COLUMN alert_deliveries.why IS 'Why the last attempt failed, or what 
 CREATE INDEX IF NOT EXISTS deliveries_that_wait ON alert_deliveries (at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS deliveries_by_end ON alert_deliveries (done_at);
 
+-- Writer: status_http. Passkeys that were made at the page after a login with a password.
+CREATE TABLE IF NOT EXISTS page_passkeys (
+    passkey_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    login text NOT NULL CHECK (login <> ''),
+    label text NOT NULL DEFAULT '',
+    credential bytea NOT NULL UNIQUE CHECK (length(credential) BETWEEN 1 AND 1023),
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL CHECK (sign_count >= 0),
+    made_at timestamptz NOT NULL,
+    used_at timestamptz,
+    removed_by text CHECK (removed_by <> '')
+);
+COMMENT ON TABLE page_passkeys IS 'Writer: status_http. Passkeys that were made at the page after a login with a password. No row holds a secret: a passkey''s private key never leaves its device.';
+COMMENT ON COLUMN page_passkeys.passkey_id IS 'Number of the passkey.';
+COMMENT ON COLUMN page_passkeys.login IS 'Name in the file logins of data_dir.';
+COMMENT ON COLUMN page_passkeys.label IS 'What its owner calls it.';
+COMMENT ON COLUMN page_passkeys.credential IS 'Its id, from the device.';
+COMMENT ON COLUMN page_passkeys.public_key IS 'COSE key, from the device.';
+COMMENT ON COLUMN page_passkeys.sign_count IS 'How often it was used, by the device; 0: the device does not count.';
+COMMENT ON COLUMN page_passkeys.made_at IS 'UTC, by the clock of the machine.';
+COMMENT ON COLUMN page_passkeys.used_at IS 'UTC, by the clock of the machine; NULL: never.';
+COMMENT ON COLUMN page_passkeys.removed_by IS 'Who took it away; NULL: nobody.';
+CREATE INDEX IF NOT EXISTS page_passkeys_by_login ON page_passkeys (login) WHERE removed_by IS NULL;
+
 -- Writer: status_http. Who logged in at the page.
 CREATE TABLE IF NOT EXISTS page_sessions (
     session_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -2097,7 +2121,8 @@ CREATE TABLE IF NOT EXISTS page_sessions (
     address text NOT NULL,
     began_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL CHECK (ends_at > began_at),
-    ended_by text CHECK (ended_by <> '')
+    ended_by text CHECK (ended_by <> ''),
+    passkey_id bigint REFERENCES page_passkeys
 );
 COMMENT ON TABLE page_sessions IS 'Writer: status_http. Who logged in at the page, from when until when. Forgotten 30 days after.';
 COMMENT ON COLUMN page_sessions.session_id IS 'Number of the session.';
@@ -2107,6 +2132,7 @@ COMMENT ON COLUMN page_sessions.address IS 'From where, as far as it is known.';
 COMMENT ON COLUMN page_sessions.began_at IS 'UTC, by the clock of the machine.';
 COMMENT ON COLUMN page_sessions.ends_at IS 'UTC, by the clock of the machine: then the login has to be made again.';
 COMMENT ON COLUMN page_sessions.ended_by IS 'Who ended it before; NULL: nobody.';
+COMMENT ON COLUMN page_sessions.passkey_id IS 'The passkey that began it; NULL: a password did.';
 CREATE INDEX IF NOT EXISTS page_sessions_by_end ON page_sessions (ends_at);
 
 -- Writer: status_http. What was asked for on the page.
@@ -2128,7 +2154,8 @@ COMMENT ON COLUMN page_acts.number IS 'Of the row that it became: a trade, or a 
 CREATE OR REPLACE FUNCTION log_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM log_deed('logged in', jsonb_build_object('session', NEW.session_id, 'by', NEW.login, 'address', NEW.address));
+        PERFORM log_deed('logged in', jsonb_build_object('session', NEW.session_id, 'by', NEW.login, 'address', NEW.address,
+            'passkey', NEW.passkey_id));
     ELSE
         PERFORM log_deed('session ended', jsonb_build_object('session', NEW.session_id, 'login', NEW.login, 'by', NEW.ended_by));
     END IF;
@@ -2138,6 +2165,19 @@ CREATE OR REPLACE TRIGGER page_sessions_are_logged AFTER INSERT ON page_sessions
     FOR EACH ROW EXECUTE FUNCTION log_session();
 CREATE OR REPLACE TRIGGER ended_sessions_are_logged AFTER UPDATE OF ended_by ON page_sessions
     FOR EACH ROW WHEN (OLD.ended_by IS NULL AND NEW.ended_by IS NOT NULL) EXECUTE FUNCTION log_session();
+CREATE OR REPLACE FUNCTION log_passkey() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM log_deed('passkey made', jsonb_build_object('passkey', NEW.passkey_id, 'by', NEW.login, 'label', NEW.label));
+    ELSE
+        PERFORM log_deed('passkey removed', jsonb_build_object('passkey', NEW.passkey_id, 'login', NEW.login, 'by', NEW.removed_by));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER page_passkeys_are_logged AFTER INSERT ON page_passkeys
+    FOR EACH ROW EXECUTE FUNCTION log_passkey();
+CREATE OR REPLACE TRIGGER removed_passkeys_are_logged AFTER UPDATE OF removed_by ON page_passkeys
+    FOR EACH ROW WHEN (OLD.removed_by IS NULL AND NEW.removed_by IS NOT NULL) EXECUTE FUNCTION log_passkey();
 CREATE OR REPLACE FUNCTION log_act() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log_deed('asked on the page', jsonb_build_object('act', NEW.kind, 'asked', NEW.asked, 'by', NEW.asked_by,

@@ -57,6 +57,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "order_groups": _COUNT,
     "orders": _COUNT,
     "page_acts": _ADD,
+    "page_passkeys": _COUNT,
     "page_sessions": _KEEP,
     "paper_trades": _COUNT,
     "parity_days": _COUNT,

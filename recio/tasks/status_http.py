@@ -37,6 +37,7 @@ from recio.web.entrance import entrance_routes
 from recio.web.feed import Feed, rates
 from recio.web.gate import Gate
 from recio.web.logins import LoginsFile
+from recio.web.passkey_routes import passkey_routes
 from recio.web.reach import Reach
 from recio.web.reading import reading_routes
 from recio.web.refusals import NotAsked
@@ -134,6 +135,7 @@ class StatusHttp:
             metrics=Kept(self.metrics).fresh,
             routes=[
                 *entrance_routes(gate),
+                *passkey_routes(gate),
                 *acting_routes(self._acting()),
                 *reading_routes(self.pool, lambda every: (whole if every else near).fresh(), self.recorded),
             ],

@@ -2,6 +2,7 @@
 "use strict";
 
 import { $, dress, hide, make, put, sync, tableOf, text } from "./parts.js";
+import { listen, showPasskeys } from "./passkeys.js";
 import { DASH, dollars, grouped, quantity, signedDollars, unknown, utc, word } from "./text.js";
 
 const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
@@ -19,7 +20,7 @@ async function ask(path, body) {
   const answer = await fetch("api/v1/" + path, body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) });
   const said = await answer.json();
   if (answer.status === 403) token = "";
-  if (answer.status === 401 && path !== "login") learnWho();
+  if (answer.status === 401 && !path.startsWith("login")) learnWho();
   return { ok: answer.ok, status: answer.status, said };
 }
 
@@ -180,6 +181,7 @@ export async function learnWho() {
   put($("who"), me.by === "session" ? `${me.name} \u00b7 ${me.role} \u00b7 log out` : "log in");
   if (me.role === null && !$("login-dialog").open) $("login-dialog").showModal();
   hide($("login-cancel"), me.role === null);
+  if (!$("view-health").hidden) showPasskeys(ask, me);
 }
 
 $("who").addEventListener("click", async () => {
@@ -201,6 +203,8 @@ $("login-form").addEventListener("submit", async (event) => {
   }
 });
 
+listen(ask);
+
 const sessions = tableOf("sessions", [
   text("Login", "id wide", (row) => row.login + (row.is_this ? " (this page)" : "")),
   text("From", "word", (row) => row.address),
@@ -210,6 +214,7 @@ const sessions = tableOf("sessions", [
 ], (row) => row.session_id, "no session runs");
 
 export async function showSessions() {
+  showPasskeys(ask, me);
   const { ok, said: found } = await ask("sessions").catch(() => ({ ok: false }));
   if (ok) sessions(found.sessions, null);
 }

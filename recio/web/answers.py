@@ -75,6 +75,45 @@ class Me(Given):
     ends_at: datetime | None
 
 
+Encoded = Annotated[str, Field(min_length=1, max_length=16_384, pattern="^[A-Za-z0-9_-]+$")]
+"""Bytes as base64url without padding."""
+
+
+class Asking(Given):
+    """What a browser's navigator.credentials takes, by its JSON."""
+
+    options: dict[str, Any]
+
+
+class NewPasskey(Taken):
+    credential: Encoded
+    client_data: Encoded
+    attestation: Encoded
+    label: Annotated[str, Field(max_length=64, pattern=LINE)] = ""
+
+
+class PasskeyAnswer(Taken):
+    credential: Encoded
+    client_data: Encoded
+    authenticator_data: Encoded
+    signature: Encoded
+
+
+class PasskeyRow(Given):
+    passkey_id: int
+    label: str
+    made_at: datetime
+    used_at: datetime | None
+
+
+class Passkeys(Given):
+    passkeys: list[PasskeyRow]
+
+
+class PasskeyPath(Taken):
+    passkey_id: Number
+
+
 class SessionRow(Given):
     session_id: int
     login: str

@@ -281,6 +281,12 @@ async def ending_logged(connection: Connection) -> bool:
     return await logged(connection, "session ended")
 
 
+async def removing_logged(connection: Connection) -> bool:
+    await insert(connection, "page_passkeys")
+    await connection.execute("UPDATE page_passkeys SET removed_by = 'me'")
+    return await logged(connection, "passkey removed")
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "switches_are_logged": logs("switch turned", "switches"),
     "halts_are_logged": logs("halt set", "halts"),
@@ -293,6 +299,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "trade_requests_are_logged": logs("trade asked for", "trade_requests"),
     "trade_closes_are_logged": logs("close asked for", "trade_closes", "trades"),
     "changed_settings_are_logged": settings_logged,
+    "page_passkeys_are_logged": logs("passkey made", "page_passkeys"),
+    "removed_passkeys_are_logged": removing_logged,
     "page_sessions_are_logged": logs("logged in", "page_sessions"),
     "ended_sessions_are_logged": ending_logged,
     "page_acts_are_logged": logs("asked on the page", "page_acts"),
