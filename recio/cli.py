@@ -48,7 +48,10 @@ COMMANDS = {
     "audit": ("audit", "who did what, when, from what to what; whether the log is whole"),
     "alert": ("alert", "call somebody: try the channels, send a text, ping a check"),
     "login": ("login", "who may log in at the page, tokens for scripts, sessions that run"),
-    "limits": ("limits", "show the risk limits in force; grant higher ones to the next start"),
+    "limits": (
+        "limits",
+        "show the risk limits in force; lower one at once, grant higher ones to the next start",
+    ),
 }
 """Each command with its file in recio/commands and what it does."""
 ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "settle", "limits"})

@@ -118,6 +118,8 @@ def test_halts_and_switches_hold_without_a_key_or_a_daemon_until_somebody_resume
     stopped = recio("stop", "--why", "a slip in a setting", cwd=tmp_path)
     flattened = recio("flatten", cwd=installed)
     switched = recio("switch", "exit", "off", cwd=installed)
+    odd = recio("switch", "entry", "off", "--strategy", "odd", cwd=installed)
+    assert (odd.returncode, "the config has default" in odd.stderr) == (78, True)
     limits = recio("limits", cwd=installed)
     resumed = recio("resume", "--by", "me", cwd=installed)
     nothing = recio("resume", "--by", "me", cwd=installed)

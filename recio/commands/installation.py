@@ -26,6 +26,7 @@ from recio.settings.addresses import checked_dsn
 from recio.settings.config import Config, load, parse
 from recio.settings.files import MARKER, data_dir_of, read_toml
 from recio.settings.risk import RiskSection
+from recio.settings.strategies import DEFAULT
 
 OF_THE_UNIT = Path("/etc/recio/recio.toml")
 """Where systemd/recio.service has its config."""
@@ -57,6 +58,10 @@ class Installation:
     def series(self) -> dict[str, str]:
         """The coin of each series that its config trades. Raises BadConfig where that config is not good."""
         return (Config() if self.config is None else load(self.config)).series
+
+    def strategies(self) -> tuple[str, ...]:
+        """The names that its config gives them. Raises BadConfig where that config is not good."""
+        return tuple((Config() if self.config is None else load(self.config)).strategies) or (DEFAULT,)
 
     def risk(self) -> RiskSection:
         """The limits that its config asks for. Raises BadConfig where that config is not good."""

@@ -6,6 +6,8 @@ Adding a task is one function here; in which order they stop stands in `recio/da
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import partial
 
 import aiohttp
 import asyncpg
@@ -20,9 +22,11 @@ from recio.kalshi.rest import KalshiRest
 from recio.measurements import Measurements
 from recio.messages.controls import Halt
 from recio.messages.markets import Traded
+from recio.recording.decode import RECORDING
 from recio.recording.encode import Encoder
+from recio.recording.instants import instant_of
 from recio.recording.segments import Segments
-from recio.rules.decision.strategy import Strategy
+from recio.rules.decision.strategy import Strategy, named_by_config
 from recio.settings.config import Config
 from recio.settings.strategies import Stage
 from recio.supervisor import HealthByTask, Run
@@ -366,5 +370,8 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         pool=daemon.pool,
         clients=set(),
         metrics=lambda: exposition(wires, daemon.task_health, facts, venue.clock, daemon.measurements),
+        limits=config.risk,
+        recorded=partial(instant_of, root / RECORDING, timedelta(minutes=config.recorder.segment_minutes)),
+        strategies=tuple(each.name for each in named_by_config(daemon.strategies)),
         measurements=daemon.measurements,
     )

@@ -1,19 +1,20 @@
-"""What a person says by the rows, in one statement: halts, switches, what is to be sold, and whether the database may be written; it writes nothing."""
+"""What a person says by the rows, in one statement: halts, switches, what is to be sold, lowered limits, and whether the database may be written; it writes nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from recio.db import closes, halts, parity_days, switches
+from recio.db import closes, halts, limits, parity_days, switches
 from recio.db.connection import Connection
-from recio.messages.controls import CloseRequest, Halt, SwitchedOff
+from recio.messages.controls import CloseRequest, Halt, LowerLimit, SwitchedOff
 
 _READ = f"""
     SELECT
         ARRAY(SELECT ROW(h.*) FROM ({halts.ACTIVE}) AS h) AS halts,
         ARRAY(SELECT ROW(s.*) FROM ({switches.OFF}) AS s) AS switched_off,
         ARRAY(SELECT ROW(c.*) FROM ({closes.WANTED}) AS c) AS closes,
+        ARRAY(SELECT ROW(l.*) FROM ({limits.LOWERED}) AS l) AS lowered,
         ARRAY({halts.EVER_CLEARED}) AS ever_cleared,
         ARRAY({parity_days.PARTED}) AS parted,
         ({halts.FORGIVEN}) AS forgiven,
@@ -28,6 +29,8 @@ class ControlRows:
     halts: tuple[Halt, ...]
     switched_off: tuple[SwitchedOff, ...]
     closes: tuple[CloseRequest, ...]
+    lowered: tuple[LowerLimit, ...]
+    """Limits of the newest run that somebody lowered since its start."""
     ever_cleared: frozenset[str]
     """Those of the causes asked for that somebody cleared at some time."""
     parted: tuple[str, ...]
@@ -46,6 +49,7 @@ async def read(connection: Connection, causes: Iterable[str]) -> ControlRows:
         halts=tuple(halts.halt_of(each) for each in row["halts"]),
         switched_off=tuple(switches.switched_off(each) for each in row["switched_off"]),
         closes=tuple(closes.close_of(tuple(each)) for each in row["closes"]),
+        lowered=tuple(limits.lower_limit(tuple(each)) for each in row["lowered"]),
         ever_cleared=frozenset(row["ever_cleared"]),
         parted=tuple(row["parted"]),
         forgiven=row["forgiven"],

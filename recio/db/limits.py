@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
+
+import asyncpg
 
 from recio.db.connection import Connection
+from recio.messages.controls import LowerLimit
 from recio.rules.account.limits import IN_ROWS, LimitsInForce, in_force, wanted
 from recio.settings.risk import RiskSection
 
 _CEILING = "SELECT limit_ceiling($1, $2)"
 _PUT = "INSERT INTO risk_limits (fencing, name, amount) VALUES ($1, $2, $3)"
-_NEWEST = """
-    SELECT name, amount FROM risk_limits WHERE fencing = (SELECT max(fencing) FROM risk_limits)
-"""
+_RUN = "(SELECT max(fencing) FROM risk_limits)"
+_NEWEST = f"SELECT name, limit_in_force(fencing, name) AS amount FROM risk_limits WHERE fencing = {_RUN}"
+LOWERED = f"SELECT name, min(amount) FROM limit_cuts WHERE fencing = {_RUN} GROUP BY name ORDER BY name"
+_CUT = f"INSERT INTO limit_cuts (fencing, name, amount, cut_by, why) VALUES ({_RUN}, $1, $2, $3, $4)"
 _GRANT = """
     INSERT INTO limit_grants (name, amount, granted_by, after_run)
     SELECT $1, $2, $3, max(fencing) FROM risk_limits
@@ -29,8 +34,24 @@ async def put_in_force(connection: Connection, fencing: int, section: RiskSectio
     return decided
 
 
+async def cut(connection: Connection, name: str, amount: Decimal, by: str, why: str) -> bool:
+    """Lower a limit of the newest run at once, and for later ones; False if it is no higher already, and nothing is written."""
+    try:
+        async with connection.transaction():
+            await connection.execute(_CUT, name, amount, by, why)
+    except asyncpg.CheckViolationError:
+        return False
+    return True
+
+
+def lower_limit(row: tuple[Any, ...]) -> LowerLimit:
+    """Of the columns of LOWERED, in their order."""
+    name, amount = row
+    return LowerLimit(name=name, amount=amount)
+
+
 async def newest(connection: Connection) -> Mapping[str, Decimal]:
-    """The limits of the newest run; empty before the first."""
+    """The limits of the newest run as they are now; empty before the first."""
     return {row["name"]: row["amount"] for row in await connection.fetch(_NEWEST)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from recio.units import Price, Ticker, TradeId
@@ -107,6 +108,17 @@ class SwitchedOff:
     since: datetime
     by: str
     why: str
+    strategy: str = ""
+    """Whose entries; empty: those of all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LowerLimit:
+    """A limit that a person lowered since the daemon was started."""
+
+    name: str
+    amount: Decimal
+    """In the limit's own unit: dollars, contracts, trades or orders, as its name says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,12 +159,17 @@ class TradingControls:
     """Of live trades."""
     parted: tuple[str, ...] = field(default=())
     """Strategies whose paper and live part beyond chance."""
+    lowered: tuple[LowerLimit, ...] = field(default=())
 
     def close_of(self, trade_id: TradeId) -> CloseRequest | None:
         return next((each for each in self.closes if each.trade_id == trade_id), None)
 
-    def off(self, switch: Switch) -> SwitchedOff | None:
-        return next((each for each in self.switched_off if each.switch is switch), None)
+    def off(self, switch: Switch, strategy: str = "") -> SwitchedOff | None:
+        """The switch of everything, or of the entries of one strategy beside it."""
+        return next(
+            (each for each in self.switched_off if each.switch is switch and each.strategy in ("", strategy)),
+            None,
+        )
 
     @property
     def flatten(self) -> Halt | None:

@@ -31,6 +31,7 @@ from recio.messages.controls import (
     CloseRequest,
     Halt,
     HaltRequest,
+    LowerLimit,
     ResumeRequest,
     RootCause,
     SwitchedOff,
@@ -40,6 +41,7 @@ from recio.messages.markets import Listings, MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.messages.prices import Prices
 from recio.rules.account.lifecycle import UNPROVEN
+from recio.rules.account.limits import lowered
 from recio.rules.account.reconcile import lasting_causes
 from recio.rules.health.causes import Course, Incident, causes, follow
 from recio.rules.health.conditions import Condition, Figures, conditions, overdue
@@ -84,6 +86,7 @@ class _Measured:
     halts: tuple[Halt, ...] = ()
     switched_off: tuple[SwitchedOff, ...] = ()
     closes: tuple[CloseRequest, ...] = ()
+    lowered: tuple[LowerLimit, ...] = ()
     parted: tuple[str, ...] = ()
     """Strategies whose paper and live part beyond chance."""
     told: Told = field(default_factory=Told)
@@ -176,6 +179,7 @@ class FailureDetector:
                 halts=(*measured.halts, *(each for each in self.unwritten if each.cause not in known)),
                 switched_off=measured.switched_off,
                 closes=measured.closes,
+                lowered=measured.lowered,
                 parted=measured.parted,
                 causes=tuple(
                     RootCause(
@@ -212,16 +216,16 @@ class FailureDetector:
             free_bytes=measured.free_bytes,
         )
 
-    def _halt_on(self) -> Seen:
+    def _halt_on(self, measured: _Measured) -> Seen:
         return Seen(
             now=self.clock.utc(),
             account=self.account.get(),
             trades=self.open_trades.get(),
-            limits=self.config.risk,
+            limits=lowered(self.config.risk, measured.lowered),
         )
 
     async def _halt_on_difference(self, measured: _Measured) -> None:
-        seen, known = self._halt_on(), {each.cause for each in measured.halts}
+        seen, known = self._halt_on(measured), {each.cause for each in measured.halts}
         new = [each for each in reasons_to_halt(seen, measured.told) if each.cause not in known]
         for halt in new:
             async with transaction(self.pool) as connection:
@@ -275,7 +279,11 @@ class FailureDetector:
         """A halt that somebody else set or cleared is published at once, not at the next look."""
         while True:
             await anyio.sleep(HALTS_EVERY)
-            before, switched_before = measured.halts, measured.switched_off
+            before, switched_before, lowered_before = (
+                measured.halts,
+                measured.switched_off,
+                measured.lowered,
+            )
             try:
                 await self._write_unwritten(measured)
                 await self._halt_on_difference(measured)
@@ -284,8 +292,8 @@ class FailureDetector:
                 # What was known stays: a halt that cannot be read is still a halt.
                 measured.database_fault = str(error)
                 continue
-            same = (measured.halts, measured.switched_off) == (before, switched_before)
-            if same or measured.looked_at is None:
+            said = measured.halts, measured.switched_off, measured.lowered
+            if said == (before, switched_before, lowered_before) or measured.looked_at is None:
                 continue
             self._publish(measured, measured.looked_at)
             for halt in (each for each in measured.halts if each not in before):
@@ -299,9 +307,11 @@ class FailureDetector:
             for halt in (each for each in before if each not in measured.halts):
                 log.info("halt cleared", cause=halt.cause)
             for off in (each for each in measured.switched_off if each not in switched_before):
-                log.warning("switched off", switch=off.switch.value, by=off.by, why=off.why)
+                log.warning("switched off", switch=_named(off), by=off.by, why=off.why)
             for off in (each for each in switched_before if each not in measured.switched_off):
-                log.info("switched on", switch=off.switch.value)
+                log.info("switched on", switch=_named(off))
+            for limit in (each for each in measured.lowered if each not in lowered_before):
+                log.warning("limit lowered", limit=limit.name, to=f"{limit.amount.normalize():f}")
 
     async def _read_halts(self, measured: _Measured) -> None:
         measured.asked_at = began = time.monotonic()
@@ -316,6 +326,7 @@ class FailureDetector:
         finally:
             measured.asked_at = None
         measured.halts, measured.switched_off, measured.closes = rows.halts, rows.switched_off, rows.closes
+        measured.lowered = rows.lowered
         _tell_parted(rows.parted, measured.parted)
         measured.parted = rows.parted
         measured.told = replace(
@@ -328,6 +339,10 @@ class FailureDetector:
         while True:
             measured.free_bytes = await anyio.to_thread.run_sync(least_free, self.disks)
             await anyio.sleep(DISK_EVERY)
+
+
+def _named(off: SwitchedOff) -> str:
+    return f"{off.switch.value} of {off.strategy}" if off.strategy else off.switch.value
 
 
 def _blocks(found: tuple[Condition, ...], measured: _Measured, now: datetime) -> tuple[Block, ...]:

@@ -10,6 +10,7 @@ import socket
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -24,6 +25,9 @@ from recio.errors import BadConfig
 from recio.measurements import Measurements
 from recio.messages.alerts import Acknowledge, TryChannels
 from recio.messages.controls import HaltRequest, HaltVerification, ResumeRequest, TradingControls
+from recio.recording.instants import Instant
+from recio.settings.risk import RiskSection
+from recio.settings.strategies import DEFAULT
 from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.web.acting import Acting, acting_routes
@@ -33,6 +37,7 @@ from recio.web.entrance import entrance_routes
 from recio.web.feed import Feed, rates
 from recio.web.gate import Gate
 from recio.web.logins import LoginsFile
+from recio.web.passkey_routes import passkey_routes
 from recio.web.reach import Reach
 from recio.web.reading import reading_routes
 from recio.web.refusals import NotAsked
@@ -66,6 +71,12 @@ class StatusHttp:
     """Open pages; a set so that a restarted task starts from what is true."""
     metrics: Callable[[], bytes]
     """What Prometheus asks for."""
+    limits: RiskSection = field(default_factory=RiskSection)
+    """Those of the start."""
+    recorded: Callable[[datetime], Instant | None] = lambda _at: None
+    """The file of the recording that holds a moment; None: there is none."""
+    strategies: tuple[str, ...] = (DEFAULT,)
+    """Their names."""
     measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:
@@ -124,8 +135,9 @@ class StatusHttp:
             metrics=Kept(self.metrics).fresh,
             routes=[
                 *entrance_routes(gate),
+                *passkey_routes(gate),
                 *acting_routes(self._acting()),
-                *reading_routes(self.pool, lambda every: (whole if every else near).fresh()),
+                *reading_routes(self.pool, lambda every: (whole if every else near).fresh(), self.recorded),
             ],
             old_acts={"/halt": self._halt, "/resume": self._resume},
         )
@@ -138,6 +150,8 @@ class StatusHttp:
             controls=self.controls.get,
             proofs=lambda: self.halt_verifications.get() or (),
             now=self.clock.utc,
+            limits=self.limits,
+            strategies=self.strategies,
         )
 
     async def _turn(self, site: Site, say: Say) -> None:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from recio.settings.strategies import NAME
 from recio.units import (
     ONE_DOLLAR,
     Price,
@@ -24,6 +25,10 @@ Cause = Annotated[str, Field(min_length=1, max_length=500, pattern=LINE)]
 PriceText = Annotated[str, Field(pattern=r"^0\.(0[0-9]{0,2}[1-9]|[0-9]{0,3}[1-9]|[1-9][0-9]{0,3})$")]
 """Dollars for one contract, above 0 and below 1."""
 ContractsText = Annotated[str, Field(pattern=r"^([1-9][0-9]{0,8}(\.[0-9]{1,2})?|0\.([1-9][0-9]?|0[1-9]))$")]
+
+AmountText = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,8})(\.[0-9]{1,6})?$")]
+LimitName = Annotated[str, Field(pattern="^[a-z_]{1,40}$")]
+StrategyName = Annotated[str, Field(pattern=NAME)]
 
 
 class Act(Taken):
@@ -93,11 +98,22 @@ class TradeAct(Act):
 
 
 class SwitchAct(Act):
-    """Entries or exits are switched, each by itself."""
+    """Entries, all or those of one strategy, or exits are switched, each by itself."""
 
     name: Literal["entry", "exit"]
+    strategy: StrategyName | None = None
+    """Whose entries; null: those of all."""
     is_on: bool
     confirm: Literal["SWITCH"]
+
+
+class LowerAct(Act):
+    """A limit is lowered at once; only recio limits grant and a start raise it again."""
+
+    limit: LimitName
+    amount: AmountText
+    """What it becomes, in its own unit: dollars, contracts, trades or orders."""
+    confirm: Literal["LOWER"]
 
 
 class AcknowledgeAct(Act):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -12,7 +13,7 @@ import anyio
 import asyncpg
 import structlog
 
-from recio.db import closes, page_acts, requests, switches, trades
+from recio.db import closes, limits, page_acts, requests, switches, trades
 from recio.db.connection import Connection, transaction
 from recio.db.page_acts import Act
 from recio.errors import Transient
@@ -27,6 +28,8 @@ from recio.messages.controls import (
 )
 from recio.messages.orders import Guard
 from recio.rules.account.lifecycle import ENDED_TRADES
+from recio.rules.account.limits import fault_of_cut, lowered
+from recio.settings.risk import RiskSection
 from recio.units import Side, Ticker, TradeId
 from recio.web import act_bodies as bodies
 from recio.web import outcomes
@@ -65,6 +68,10 @@ class Acting:
     proofs: Callable[[], tuple[HaltVerification, ...]]
     now: Callable[[], datetime]
     """Market time."""
+    limits: RiskSection
+    """Those of the start."""
+    strategies: tuple[str, ...]
+    """Their names in recio.toml."""
     _halts: dict[str, Act] = field(default_factory=dict[str, Act])
     """By key, what went to the failure detector in this run: a halt does not wait for the database."""
 
@@ -152,6 +159,8 @@ class Acting:
             return outcomes.of_resume(told, self.controls())
         if act.kind == "switch":
             return outcomes.of_switch(told, self.controls())
+        if act.kind == "lower":
+            return outcomes.of_lower(told, self.controls())
         if act.kind not in ("close", "trade") or act.number is None:
             return SoFar(
                 finished=True,
@@ -174,6 +183,7 @@ def acting_routes(acting: Acting) -> list[Route]:
         ("close", bodies.CloseAct, _close),
         ("trade", bodies.TradeAct, _trade),
         ("switch", bodies.SwitchAct, _switch),
+        ("lower", bodies.LowerAct, _lower),
         ("acknowledge", bodies.AcknowledgeAct, _acknowledge),
         ("test-alert", bodies.AlertTestAct, _try_channels),
     )
@@ -246,13 +256,31 @@ async def _trade(acting: Acting, asked: Asked[Nothing, bodies.TradeAct, Nothing]
 
 
 async def _switch(acting: Acting, asked: Asked[Nothing, bodies.SwitchAct, Nothing]) -> CameOfIt:
-    body = asked.body
+    body, strategy = asked.body, asked.body.strategy or ""
+    if strategy and body.name != Switch.ENTRY:
+        raise NotAsked(409, 'strategy goes with name = "entry": exits are switched for all')
+    if strategy and strategy not in acting.strategies:
+        raise NotAsked(404, f"strategy = {strategy!r}: choose {', '.join(acting.strategies)}")
 
     async def do(connection: Connection) -> None:
-        now = acting.now()
-        await switches.turn(connection, Switch(body.name), body.is_on, now, asked.who.name, body.why)
+        now, by = acting.now(), asked.who.name
+        await switches.turn(connection, Switch(body.name), body.is_on, now, by, body.why, strategy)
 
     return await acting.by_rows(asked, "switch", do)
+
+
+async def _lower(acting: Acting, asked: Asked[Nothing, bodies.LowerAct, Nothing]) -> CameOfIt:
+    body, amount = asked.body, Decimal(asked.body.amount)
+
+    async def do(connection: Connection) -> None:
+        controls = acting.controls()
+        now = lowered(acting.limits, controls.lowered if controls else ())
+        if wrong := fault_of_cut(now, body.limit, amount):
+            raise NotAsked(409, wrong)
+        if not await limits.cut(connection, body.limit, amount, asked.who.name, body.why):
+            raise NotAsked(409, f"amount = {body.amount}: {body.limit} is no higher already")
+
+    return await acting.by_rows(asked, "lower", do)
 
 
 async def _acknowledge(acting: Acting, asked: Asked[Nothing, bodies.AcknowledgeAct, Nothing]) -> CameOfIt:

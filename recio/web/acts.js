@@ -2,7 +2,8 @@
 "use strict";
 
 import { $, dress, hide, make, put, sync, tableOf, text } from "./parts.js";
-import { dollars, quantity, signedDollars, unknown, utc } from "./text.js";
+import { listen, showPasskeys } from "./passkeys.js";
+import { DASH, dollars, grouped, quantity, signedDollars, unknown, utc, word } from "./text.js";
 
 const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
 const ONE_TAP = 3000; // milliseconds in which a second tap is the first
@@ -19,7 +20,7 @@ async function ask(path, body) {
   const answer = await fetch("api/v1/" + path, body === undefined ? { headers } : { method: "POST", headers, body: JSON.stringify(body) });
   const said = await answer.json();
   if (answer.status === 403) token = "";
-  if (answer.status === 401 && path !== "login") learnWho();
+  if (answer.status === 401 && !path.startsWith("login")) learnWho();
   return { ok: answer.ok, status: answer.status, said };
 }
 
@@ -51,6 +52,8 @@ async function send(name, body, key = newKey()) {
 
 const held = () => last.positions?.count ?? 0;
 const tradeOf = (id) => last.trades.find((each) => each.id === id);
+const limitOf = () => last.limits.find((each) => each.name === $("lower-limit").value);
+export const limitName = (name) => word(name.replace(/_dollars$/, " ($)"));
 const field = (name) => $("trade-" + name).value.trim();
 
 const ACTS = {
@@ -90,6 +93,22 @@ const ACTS = {
       guard: field("guard") === "none" ? "own" : "exit",
     }), button: "Buy now",
   },
+  lower: {
+    title: () => "Lower a limit",
+    what: () => {
+      const row = limitOf(), becomes = $("lower-amount").value.trim();
+      if (!row) return "The limits are not read yet.";
+      const taken = unknown(row.used) ? "" : `, ${grouped(row.used)} of it taken`;
+      return `${limitName(row.name)} is ${grouped(row.limit)}${taken}. It becomes ${becomes ? grouped(becomes) : DASH} at once and stays so after a restart; what is held stays. It rises again only by recio.toml, recio limits grant and a restart.`;
+    },
+    body: () => ({ confirm: "LOWER", limit: $("lower-limit").value, amount: $("lower-amount").value.trim() }), button: "Lower now",
+  },
+  strategy: {
+    path: "switch",
+    title: ({ name, on }) => `Switch entries of ${name} ${on ? "on" : "off"}`,
+    what: ({ name, on }) => (on ? `${name} may buy at once.` : `${name} buys nothing new; what it holds stays guarded.`),
+    body: ({ name, on }) => ({ confirm: "SWITCH", name: "entry", strategy: name, is_on: on }), button: "Switch now",
+  },
   switch: {
     title: ({ name, on }) => `Switch ${name === "entry" ? "entries" : "exits"} ${on ? "on" : "off"}`,
     what: ({ name, on }) => (name === "entry" ? (on ? "Entries may begin at once." : "Nothing new is bought; what is held stays guarded.") : on ? "Stops are judged again." : `${held()} positions, worth ${dollars(last.positions?.value)}, stay without any stop.`),
@@ -106,7 +125,8 @@ export function open(name, about = {}) {
   put($("dialog-title"), ACTS[name].title(given));
   put($("dialog-do"), ACTS[name].button);
   hide($("dialog-trade"), name !== "trade");
-  for (const each of $("dialog-trade").querySelectorAll("input")) each.required = name === "trade";
+  hide($("dialog-lower"), name !== "lower");
+  for (const each of ["trade", "lower"]) for (const input of $("dialog-" + each).querySelectorAll("input")) input.required = name === each;
   hide($("dialog-token").parentElement, me.role === "operator" || !me.is_local);
   $("dialog-token").required = me.role !== "operator" && me.is_local;
   $("dialog-token").value = token;
@@ -122,15 +142,15 @@ $("halt").addEventListener("click", () => {
   if (Date.now() - tapped > ONE_TAP) [tapped, tapKey] = [Date.now(), newKey()];
   send("halt", { why: "" }, tapKey);
 });
-for (const name of ["flatten", "stop", "resume", "trade"]) $(name).addEventListener("click", () => open(name));
+for (const name of ["flatten", "stop", "resume", "trade", "lower"]) $(name).addEventListener("click", () => open(name));
 for (const name of ["entry", "exit"]) $(name + "-turn").addEventListener("click", () => open("switch", { name, on: !last?.switches[name] }));
-$("dialog-trade").addEventListener("input", describe);
+for (const each of ["trade", "lower"]) $("dialog-" + each).addEventListener("input", describe);
 $("dialog-cancel").addEventListener("click", () => $("dialog").close());
 $("dialog-form").addEventListener("submit", (event) => {
   event.preventDefault();
   token = $("dialog-token").value;
   $("dialog").close();
-  send(chosen, { why: $("dialog-why").value, ...ACTS[chosen].body(given) }, key);
+  send(ACTS[chosen].path ?? chosen, { why: $("dialog-why").value, ...ACTS[chosen].body(given) }, key);
 });
 $("test-alert").addEventListener("click", () => withToken(() => send("test-alert", {})));
 export const acknowledge = (cause) => withToken(() => send("acknowledge", { cause }));
@@ -161,6 +181,7 @@ export async function learnWho() {
   put($("who"), me.by === "session" ? `${me.name} \u00b7 ${me.role} \u00b7 log out` : "log in");
   if (me.role === null && !$("login-dialog").open) $("login-dialog").showModal();
   hide($("login-cancel"), me.role === null);
+  if (!$("view-health").hidden) showPasskeys(ask, me);
 }
 
 $("who").addEventListener("click", async () => {
@@ -182,6 +203,8 @@ $("login-form").addEventListener("submit", async (event) => {
   }
 });
 
+listen(ask);
+
 const sessions = tableOf("sessions", [
   text("Login", "id wide", (row) => row.login + (row.is_this ? " (this page)" : "")),
   text("From", "word", (row) => row.address),
@@ -191,6 +214,7 @@ const sessions = tableOf("sessions", [
 ], (row) => row.session_id, "no session runs");
 
 export async function showSessions() {
+  showPasskeys(ask, me);
   const { ok, said: found } = await ask("sessions").catch(() => ({ ok: false }));
   if (ok) sessions(found.sessions, null);
 }
@@ -201,6 +225,7 @@ export function showActs(status) {
   last = status;
   hide($("resume"), status.halts.length === 0);
   for (const name of ["entry", "exit"]) put($(name + "-turn"), `Switch ${name === "entry" ? "entries" : "exits"} ${status.switches[name] ? "off" : "on"}`);
+  sync($("lower-limit"), status.limits, (row) => row.name, () => make("option"), (option, row) => { option.value = row.name; put(option, limitName(row.name)); });
   sync($("tickers"), status.board, (row) => row.ticker, () => make("option"), (option, row) => { option.value = row.ticker; });
   dress($("act-said"), "");
   if ($("dialog").open) describe();

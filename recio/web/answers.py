@@ -75,6 +75,45 @@ class Me(Given):
     ends_at: datetime | None
 
 
+Encoded = Annotated[str, Field(min_length=1, max_length=16_384, pattern="^[A-Za-z0-9_-]+$")]
+"""Bytes as base64url without padding."""
+
+
+class Asking(Given):
+    """What a browser's navigator.credentials takes, by its JSON."""
+
+    options: dict[str, Any]
+
+
+class NewPasskey(Taken):
+    credential: Encoded
+    client_data: Encoded
+    attestation: Encoded
+    label: Annotated[str, Field(max_length=64, pattern=LINE)] = ""
+
+
+class PasskeyAnswer(Taken):
+    credential: Encoded
+    client_data: Encoded
+    authenticator_data: Encoded
+    signature: Encoded
+
+
+class PasskeyRow(Given):
+    passkey_id: int
+    label: str
+    made_at: datetime
+    used_at: datetime | None
+
+
+class Passkeys(Given):
+    passkeys: list[PasskeyRow]
+
+
+class PasskeyPath(Taken):
+    passkey_id: Number
+
+
 class SessionRow(Given):
     session_id: int
     login: str
@@ -170,6 +209,101 @@ class Trades(Given):
     trades: list[TradeRow]
     offset: int
     more: bool
+
+
+class StoryPath(Taken):
+    kind: Literal["real", "shadow"]
+    number: Number
+
+
+class FillTold(Given):
+    fill_id: str
+    at: datetime
+    price: DecimalText
+    """Dollars for one contract of the side held."""
+    quantity: DecimalText
+    fee: DecimalText
+    is_taker: bool
+
+
+class OrderTold(Given):
+    """Prices are dollars for one contract of the side held."""
+
+    client_order_id: str
+    venue_order_id: str | None
+    purpose: Literal["entry", "exit"]
+    state: str
+    limit: DecimalText
+    quantity: DecimalText
+    filled: DecimalText
+    ask: DecimalText | None
+    """The best when it was decided; null for exits."""
+    model_value: DecimalText | None
+    why: str | None
+    written_at: datetime
+    """Before it was sent."""
+    answered_at: datetime | None
+    ended_at: datetime | None
+    note: str
+    fees: DecimalText
+    fills: list[FillTold]
+    run: int
+    version: str
+
+
+class Step(Given):
+    """One row of the audit log."""
+
+    at: datetime
+    what: str
+    client_order_id: str | None
+    detail: dict[str, str]
+
+
+class ReplayAt(Given):
+    """Where the recording has the moment at which the trade was decided."""
+
+    file: str
+    began_at: datetime
+    seconds_into: float
+    command: str
+
+
+class Story(Given):
+    """A trade from what was seen to how it ended; dollars are decimal strings, and null is unknown or not yet."""
+
+    kind: Kind
+    number: str
+    strategy: str
+    ticker: str
+    event_ticker: str
+    rules: str | None
+    side: Literal["yes", "no"]
+    state: str
+    decided_at: datetime
+    closes_at: datetime
+    ended_at: datetime | None
+    why_bought: str
+    seen: dict[str, str]
+    """What the decision saw, by name."""
+    bought: DecimalText
+    paid: DecimalText
+    sold: DecimalText
+    received: DecimalText
+    payout: DecimalText | None
+    fees: DecimalText
+    net_pnl: DecimalText | None
+    why_sold: list[str]
+    """Of each exit order, in their order."""
+    ended_by: str | None
+    result: str | None
+    settled_at: datetime | None
+    settled_by: str | None
+    orders: list[OrderTold]
+    steps: list[Step]
+    is_cut: bool
+    """More rows may be there than are told."""
+    replay: ReplayAt | None
 
 
 class DayRow(Given):

@@ -11,13 +11,13 @@ from recio.web.refusals import NotAsked
 
 def entrance_routes(gate: Gate) -> list[Route]:
     async def me(asked: Asked[Nothing, Nothing, Nothing]) -> Me:
-        return _me(asked.visitor, is_local=asked.arrival.is_local)
+        return me_of(asked.visitor, is_local=asked.arrival.is_local)
 
     async def log_in(asked: Asked[Nothing, Credentials, Nothing]) -> Reply:
         refuse_foreign(asked.arrival, asked.headers)
         entered = await gate.log_in(asked.arrival, asked.body.name, asked.body.password)
         return Reply(
-            model=_me(entered.visitor, is_local=asked.arrival.is_local),
+            model=me_of(entered.visitor, is_local=asked.arrival.is_local),
             cookie=entered.cookie.get_secret_value(),
             cookie_seconds=gate.session_hours * 3_600,
         )
@@ -73,7 +73,7 @@ def _may_see(visitor: Visitor, login: str) -> bool:
     return visitor.role is Role.OPERATOR or (visitor.by is By.SESSION and visitor.name == login)
 
 
-def _me(visitor: Visitor | None, *, is_local: bool) -> Me:
+def me_of(visitor: Visitor | None, *, is_local: bool) -> Me:
     session = None if visitor is None else visitor.session
     return Me(
         name=None if visitor is None else visitor.name,

@@ -9,7 +9,7 @@ import hashlib
 import hmac
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ import structlog
 from pydantic import SecretStr
 
 from recio.db import page_sessions
-from recio.db.connection import transaction
+from recio.db.connection import Connection, transaction
 from recio.db.page_sessions import Session
 from recio.errors import BadConfig, Transient
 from recio.web.logins import Login, Logins, LoginsFile, Role, digest_of, proves
@@ -46,6 +46,10 @@ WRONG_COSTS = 1.0
 """Host seconds that whoever was wrong waits for the answer."""
 WAITING_AT_MOST = 8
 """Tries to log in that wait for their turn, of each kind of address."""
+
+
+Use = Callable[[Connection], Awaitable[int]]
+"""Counts one use of a passkey in its row, and says its number."""
 
 
 class By(StrEnum):
@@ -107,8 +111,8 @@ class Gate:
 
     def _of_token(self, arrival: Arrival, bearer: str) -> Visitor:
         keys = () if arrival.is_local else (f"token from {arrival.address}",)
-        self._refuse_early(keys)
-        found = self._logins_now().token(bearer)
+        self.refuse_early(keys)
+        found = self.logins_now().token(bearer)
         if found is None:
             self.throttle.failed(keys, time.monotonic())
             raise NotAsked(401, "the token is not one of recio login list")
@@ -116,7 +120,7 @@ class Gate:
 
     async def _of_cookie(self, cookie: str) -> Visitor | None:
         session = await self._session(digest_of(cookie))
-        login = None if session is None else self._logins_now().login(session.login)
+        login = None if session is None else self.logins_now().login(session.login)
         if session is None or login is None or session.began_at < login.sessions_since:
             return None
         return _of_session(session, login.role, cookie)
@@ -141,7 +145,7 @@ class Gate:
     def _unless_over(self, session: Session | None) -> Session | None:
         return None if session is None or session.ends_at <= self.now() else session
 
-    def _logins_now(self) -> Logins:
+    def logins_now(self) -> Logins:
         try:
             return self.logins.now()
         except BadConfig as error:
@@ -150,17 +154,17 @@ class Gate:
     async def log_in(self, arrival: Arrival, name: str, password: str) -> LoggedIn:
         """A new session. Raises NotAsked: 401 for a wrong name or password, 429 for too many of them, 503."""
         keys = () if arrival.is_local else (f"name {name}", f"address {arrival.address}")
-        self._refuse_early(keys)
-        login = self._logins_now().login(name)
+        self.refuse_early(keys)
+        login = self.logins_now().login(name)
         if not await self._proven(arrival, login, password) or login is None:
             self.throttle.failed(keys, time.monotonic())
             log.warning("login refused", name=name, address=arrival.address)
             await anyio.sleep(WRONG_COSTS)
             raise NotAsked(401, "name or password is wrong")
         self.throttle.succeeded(keys)
-        return await self._begin(arrival, login)
+        return await self.begin(arrival, login)
 
-    def _refuse_early(self, keys: tuple[str, ...]) -> None:
+    def refuse_early(self, keys: tuple[str, ...]) -> None:
         wait = self.throttle.wait(keys, time.monotonic())
         if wait > 0:
             raise NotAsked(
@@ -179,19 +183,26 @@ class Gate:
         finally:
             turn.waiting -= 1
 
-    async def _begin(self, arrival: Arrival, login: Login) -> LoggedIn:
+    async def begin(self, arrival: Arrival, login: Login, passkey: Use | None = None) -> LoggedIn:
+        """A session of somebody who has proven who he is. Raises NotAsked(401, 503)."""
         cookie, now = secrets.token_urlsafe(32), self.now()
         ends_at = now + timedelta(hours=self.session_hours)
         digest = digest_of(cookie)
         try:
             async with transaction(self.pool) as connection:
+                used = None if passkey is None else await passkey(connection)
                 number = await page_sessions.begin(
-                    connection, digest, login.name, arrival.address, now, ends_at
+                    connection, digest, login.name, arrival.address, now, ends_at, used
                 )
         except Transient as error:
             raise NotAsked(503, "nobody can log in now: the database is away") from error
         session = Session(
-            session_id=number, login=login.name, address=arrival.address, began_at=now, ends_at=ends_at
+            session_id=number,
+            login=login.name,
+            address=arrival.address,
+            began_at=now,
+            ends_at=ends_at,
+            passkey_id=used,
         )
         log.warning("logged in", name=login.name, address=arrival.address, session=number)
         return LoggedIn(visitor=_of_session(session, login.role, cookie), cookie=SecretStr(cookie))
@@ -222,12 +233,16 @@ class Gate:
                 found = await page_sessions.running(connection, self.now())
         except Transient as error:
             raise NotAsked(503, "sessions cannot be read now: the database is away") from error
-        logins = self._logins_now()
+        logins = self.logins_now()
         return [
             each
             for each in found
             if (login := logins.login(each.login)) is not None and each.began_at >= login.sessions_since
         ]
+
+    def forget(self) -> None:
+        """Look every session up anew: some have ended in their rows."""
+        self._known.clear()
 
     async def end(self, session_id: int, by: str) -> bool:
         """Whether it ran until now. Raises NotAsked(503)."""

@@ -4,7 +4,7 @@
 import { $, dress, grow, hide, make, money, parted, put, sync, tableOf, text, toned } from "./parts.js";
 import { DASH, age, cents, dollars, grouped, quantity, signedDollars, unknown, utc, word } from "./text.js";
 import { STALE } from "./markets.js";
-import { acknowledge } from "./acts.js";
+import { acknowledge, limitName, open } from "./acts.js";
 
 const contract = { ...text("Contract", "id wide", (row) => row.ticker), label: "" };
 const note = { ...text("Note", "note", (row) => (unknown(row.note) ? "" : row.note)), label: "" };
@@ -27,19 +27,30 @@ function showOrders(rows, status) {
   orders([...lost, ...rows.filter((row) => row.state !== "unknown")], status);
 }
 
+function showSwitched(cell, row) {
+  const [position, button] = cell.children, on = row.switched_on !== false;
+  put(position, unknown(row.switched_on) ? "not read yet" : on ? "on" : `\u26a0 off, by ${row.switched_off_by}`);
+  put(button, on ? "Switch off" : "Switch on");
+  button.setAttribute("aria-label", `Switch entries of ${row.name} ${on ? "off" : "on"}`);
+  button.onclick = () => open("strategy", { name: row.name, on: !on });
+}
+
+const switchBox = () => { const box = make("span"); box.append(make("span"), " ", make("button", "small")); box.lastChild.type = "button"; return box; };
+
 const strategies = tableOf("strategies", [
   text("Strategy", "id wide", (row) => row.name),
   text("Stage", "note", (row) => word(row.stage) + (row.parted ? ", parted from paper" : "")),
   { ...text("Open, at worst, of", "num", (row) => `${row.open_trades ?? DASH} \u00b7 ${dollars(row.open_cost)}${row.budget ? " of " + dollars(row.budget) : ""}`), label: "Open" },
   text("On paper, won", "num", (row) => (unknown(row.settled) ? "" : `${row.settled}, ${row.won}`)),
   toned("P&L", "num", (row) => row.pnl, (sum) => (unknown(sum) ? "" : signedDollars(sum))),
-], (row) => row.name, "");
+  { head: "Entries", kind: "word", build: switchBox, show: showSwitched },
+], (row) => row.name, "no strategy is read yet", (row) => (row.switched_on === false ? "unknown" : ""));
 
 const limits = tableOf("limits", [
-  text("Limit", "id wide", (row) => word(row.name.replace(/_dollars$/, " ($)"))),
-  { ...text("Taken at worst", "num strong", (row) => grouped(row.used)), label: "Taken" },
+  text("Limit", "id wide", (row) => limitName(row.name)),
+  { ...text("Taken at worst", "num strong", (row) => (unknown(row.used) ? "each order" : grouped(row.used))), label: "Taken" },
   text("May be", "num", (row) => grouped(row.limit)),
-  text("", "note", (row) => (row.full ? "full: entries wait" : "")),
+  text("", "note", (row) => [row.full ? "full: entries wait" : "", row.lowered ? "lowered by hand" : ""].filter(Boolean).join("; ")),
 ], (row) => row.name, "limits are not read yet", (row) => (row.full ? "unknown" : ""));
 
 function showExternal(made) {

@@ -29,7 +29,7 @@ _turn = anyio.Semaphore(1)
 async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: TradesQuery) -> dict[str, Any]:
     """Trades, newest first. Raises NotAsked(503) where they cannot be read now."""
     asked, offset = _asked(query), query.offset
-    async with _reading(pool) as connection:
+    async with reading(pool) as connection:
         found = await past_trades.newest(connection, asked, offset, PAGE + 1)
     return {
         "trades": [trade_row(each) for each in found[:PAGE]],
@@ -40,7 +40,7 @@ async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: TradesQuery) ->
 
 async def parity(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:
     """Live beside paper, a row for each day and strategy, newest first; money is live less paper."""
-    async with _reading(pool) as connection:
+    async with reading(pool) as connection:
         known = await parity_days.newest(connection, DAYS)
     return {
         "days": [
@@ -66,7 +66,7 @@ async def parity(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:
 
 async def days(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:
     """What each day of UTC came to, oldest first, as the counters have it."""
-    async with _reading(pool) as connection:
+    async with reading(pool) as connection:
         known = await past_trades.days(connection, DAYS)
     return {
         "days": [
@@ -83,7 +83,7 @@ async def days(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:
 
 
 @asynccontextmanager
-async def _reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
+async def reading(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator[Connection]:
     """Raises NotAsked(503) where the past cannot be read now."""
     try:
         async with _turn, bounded_read(pool, LONGEST) as connection:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from recio.messages.account import AccountView
+from recio.messages.controls import TradingControls
+from recio.rules.account.limits import lowered, wanted
 from recio.rules.account.risk import Exposure, used
 from recio.settings.risk import RiskSection
 from recio.units import quantity_text
@@ -12,20 +14,37 @@ from recio.web.market_rows import dollars_text
 from recio.wires import Wires
 
 
-def limit_rows(wires: Wires, limits: RiskSection) -> list[dict[str, Any]]:
-    """Every limit in force that fills up, counted at its worst; empty before the rows were read."""
+def limit_rows(wires: Wires, started: RiskSection, controls: TradingControls) -> list[dict[str, Any]]:
+    """Every limit in force, first those that fill up, counted at their worst; empty before the rows were read.
+
+    What holds one order by itself has null for how much of it is taken. `started`: the limits of the start.
+    """
     trades = wires.open_trades.get()
     if trades is None:
         return []
     exposure = Exposure(trades=trades, account=wires.account.get(), ask=None)
-    return [
+    limits, cut = lowered(started, controls.lowered), {each.name for each in controls.lowered}
+    filling = [
         {
             "name": name,
             "used": f"{taken.normalize():f}",
             "limit": f"{most.normalize():f}",
             "full": taken >= most,
+            "lowered": name in cut,
         }
         for name, taken, most in used(exposure, limits)
+    ]
+    told = {each["name"] for each in filling}
+    return filling + [
+        {
+            "name": name,
+            "used": None,
+            "limit": f"{most.normalize():f}",
+            "full": False,
+            "lowered": name in cut,
+        }
+        for name, most in wanted(limits).items()
+        if name not in told
     ]
 
 

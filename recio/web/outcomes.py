@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from recio.db import requests, trades
@@ -114,11 +115,29 @@ async def of_trade(connection: Connection, number: int, *, is_late: bool) -> SoF
 
 
 def of_switch(asked: dict[str, Any], controls: TradingControls | None) -> SoFar:
-    wanted_off = not asked["is_on"]
-    is_off = controls is not None and any(each.switch == asked["name"] for each in controls.switched_off)
+    wanted_off, strategy = not asked["is_on"], asked.get("strategy") or ""
+    named = f"{asked['name']} of {strategy}" if strategy else asked["name"]
+    is_off = controls is not None and any(
+        (each.switch, each.strategy) == (asked["name"], strategy) for each in controls.switched_off
+    )
     position = "off" if wanted_off else "on"
     if is_off == wanted_off:
-        return SoFar(finished=True, worked=True, sentence=f"{asked['name']} is switched {position}")
+        return SoFar(finished=True, worked=True, sentence=f"{named} is switched {position}")
     return SoFar(
-        finished=False, worked=None, sentence=f"{asked['name']} is to be switched {position}: within a second"
+        finished=False, worked=None, sentence=f"{named} is to be switched {position}: within a second"
+    )
+
+
+def of_lower(asked: dict[str, Any], controls: TradingControls | None) -> SoFar:
+    """By what entries are decided under now; every order row is held to it from the moment of the act."""
+    amount = Decimal(asked["amount"])
+    is_seen = controls is not None and any(
+        each.name == asked["limit"] and each.amount <= amount for each in controls.lowered
+    )
+    if is_seen:
+        return SoFar(finished=True, worked=True, sentence=f"{asked['limit']} is {amount.normalize():f} now")
+    return SoFar(
+        finished=False,
+        worked=None,
+        sentence=f"{asked['limit']} is to be {amount.normalize():f}: no order row passes it, decisions follow within a second",
     )

@@ -18,14 +18,14 @@ const RETRY_AFTER = 3, GIVE_UP_AFTER = 10; // after a refusal; on an attempt tha
 const VIEWS = ["now", "markets", "history", "performance", "health", "log"];
 
 function showView() {
-  const asked = location.hash.slice(1), view = VIEWS.includes(asked) ? asked : "now";
+  const [asked, ...more] = location.hash.slice(1).split("/"), view = VIEWS.includes(asked) ? asked : "now";
   for (const each of VIEWS) {
     hide($("view-" + each), each !== view);
     const link = $("to-" + each);
     if (each === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
-  looked(view);
+  looked(view, more);
   if (view === "health") showSessions();
 }
 

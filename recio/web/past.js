@@ -2,6 +2,7 @@
 "use strict";
 
 import { $, dress, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
+import { showStory, storyOf } from "./story.js";
 import { DASH, cents, dollars, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
 
 const LOG_EVERY = 2000;
@@ -22,8 +23,15 @@ async function asked(path, said) {
 
 let offset = 0;
 
+// What the old system traded has no more to it than its row.
+function showTicker(link, row) {
+  put(link, row.ticker, `${row.kind} ${row.number}`);
+  if (row.kind === "imported") link.removeAttribute("href");
+  else link.href = storyOf(row);
+}
+
 const history = tableOf("history", [
-  text("Trade", "id wide", (row) => row.ticker, (row) => `${row.kind} ${row.number}`),
+  { head: "Trade", kind: "id wide", build: () => make("a"), show: showTicker },
   text("Side", "word", (row) => row.side.toUpperCase()),
   text("Quantity", "num", (row) => quantity(row.quantity)),
   text("Paid", "num", (row) => cents(row.entry_price)),
@@ -154,8 +162,10 @@ $("log-filter").addEventListener("input", showLog);
 let timer = null;
 const VIEWS = { history: showHistory, performance: showPerformance, log: showLog };
 
-export function looked(view) {
+// `more`: the parts of the address behind the view's name.
+export function looked(view, more) {
   clearInterval(timer);
-  VIEWS[view]?.();
+  if (view === "history") showStory(more, asked);
+  if (view !== "history" || !more.length) VIEWS[view]?.();
   if (view === "log") timer = setInterval(showLog, LOG_EVERY);
 }

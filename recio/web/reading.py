@@ -11,12 +11,13 @@ from recio.log import RECENT
 from recio.web.answers import Days, Log, LogLine, Nothing, Parity, Status, StatusQuery, Trades, TradesQuery
 from recio.web.history import days, parity, trades_page
 from recio.web.interface import Asked, Route
+from recio.web.stories import Recorded, story_route
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
 
-def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]]) -> list[Route]:
-    """`status`: True with every strike of the board."""
+def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]], recorded: Recorded) -> list[Route]:
+    """`status`: True with every strike of the board. `recorded`: the file of the recording that holds a moment."""
 
     async def whole(asked: Asked[StatusQuery, Nothing, Nothing]) -> Status:
         return Status.model_validate(status(asked.query.board == "all"))
@@ -39,6 +40,7 @@ def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]]) -> list
               query=StatusQuery),
         Route(method="GET", path="/trades", name="trades", summary="Trades of the past, newest first", gives=Trades,
               do=past, query=TradesQuery),
+        story_route(pool, recorded),
         Route(method="GET", path="/days", name="days", summary="What each day of UTC came to", gives=Days, do=by_day),
         Route(method="GET", path="/parity", name="parity", summary="Live beside paper, by day and strategy", gives=Parity,
               do=beside_paper),

@@ -90,7 +90,7 @@ def snapshot(
             for each in (said.rejections if said else ())
         ],
         "strategies": strategy_rows(wires, facts.strategies),
-        "limits": limit_rows(wires, facts.config.risk),
+        "limits": limit_rows(wires, facts.config.risk, controls),
         "external": external(wires.account.get()),
         "alerts": alert_rows(view := wires.alerts.get() or AlertsView()),
         "backups": backup_rows(view.backups, facts.config),
@@ -132,7 +132,13 @@ def _controls(
     return {
         "halts": [_halt(halt, checks) for halt in controls.halts],
         "switched_off": [
-            {"switch": each.switch.value, "since": time_text(each.since), "by": each.by, "why": each.why}
+            {
+                "switch": each.switch.value,
+                "strategy": each.strategy or None,
+                "since": time_text(each.since),
+                "by": each.by,
+                "why": each.why,
+            }
             for each in controls.switched_off
         ],
         "blocks": [

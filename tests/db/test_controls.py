@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import asyncpg
 
-from recio.db import controls, halts, switches
+from recio.db import controls, halts, limits, switches
 from recio.db.connection import single_statement, transaction
-from recio.messages.controls import Halt, HaltLevel, Switch, SwitchedOff
+from recio.messages.controls import Halt, HaltLevel, LowerLimit, Switch, SwitchedOff
+from recio.settings.risk import RiskSection
+from tests.runs import begun
 
 NOW = datetime(2026, 6, 1, 12, 0, 0, 125_000, tzinfo=UTC)
 SETTLED, LASTING = (
@@ -32,6 +35,25 @@ async def test_one_look_sees_halts_switches_and_what_was_ever_cleared(pool: asyn
     assert found.switched_off == (SwitchedOff(switch=Switch.EXIT, since=NOW, by="cy", why="by hand"),)
     assert found.ever_cleared == {SETTLED.cause}
     assert not found.read_only
+
+
+async def test_one_look_sees_each_strategys_switch_and_every_limit_that_was_lowered(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    async with transaction(pool) as connection:
+        await begun(connection, RiskSection())
+        for strategy in ("b", "a", "c"):
+            await switches.turn(connection, Switch.ENTRY, False, NOW, "cy", "", strategy)
+        await switches.turn(connection, Switch.ENTRY, True, NOW, "cy", "", "c")
+        for amount in (2, 1):
+            await limits.cut(connection, "max_open_trades", Decimal(amount), "cy", "")
+    async with transaction(pool) as connection:
+        found = await controls.read(connection, [])
+    assert [(each.switch, each.strategy) for each in found.switched_off] == [
+        (Switch.ENTRY, "a"),
+        (Switch.ENTRY, "b"),
+    ]
+    assert found.lowered == (LowerLimit(name="max_open_trades", amount=Decimal(1)),)
 
 
 async def test_a_database_that_may_not_be_written_says_so(pool: asyncpg.Pool[asyncpg.Record]):

@@ -342,6 +342,29 @@ async def test_a_restart_lowers_a_limit_and_raises_it_only_once_per_grant(connec
     assert await started(high) == 3
 
 
+async def test_a_limit_that_somebody_lowered_holds_the_next_order_and_every_start_until_it_is_granted(
+    connection: Connection,
+):
+    writer = await begun(connection, LIMITS)
+    assert await limits.cut(connection, "max_open_trades", Decimal(0), "me", "")
+    assert await unchecked(connection, writer, an_intent()) == "max_open_trades"
+    assert not await limits.cut(connection, "max_open_trades", Decimal(1), "me", "")
+    assert (await limits.newest(connection))["max_open_trades"] == 0
+    for granted, stays in ((False, 0), (True, 10)):
+        if granted:
+            await limits.grant(connection, [("max_open_trades", Decimal(10))], "me")
+        fencing = await identity.begin_run(connection)
+        assert (await limits.put_in_force(connection, fencing, LIMITS)).limits.max_open_trades == stays
+
+
+async def test_a_grant_from_before_a_limit_was_lowered_raises_nothing(connection: Connection):
+    await begun(connection, LIMITS)
+    await limits.grant(connection, [("max_open_trades", Decimal(9))], "me")
+    await limits.cut(connection, "max_open_trades", Decimal(1), "me", "")
+    fencing = await identity.begin_run(connection)
+    assert (await limits.put_in_force(connection, fencing, LIMITS)).limits.max_open_trades == 1
+
+
 async def test_the_database_refuses_a_limit_that_a_start_raises_or_changes(connection: Connection):
     await begun(connection, LIMITS)
     fencing = await identity.begin_run(connection)

@@ -598,6 +598,22 @@ async def test_a_switched_off_entry_refuses_the_program_and_not_a_person(
     assert placed.written.trade.guard == Guard(stop_price=Price(3000))
 
 
+async def test_a_strategy_whose_entries_are_switched_off_is_refused_and_no_other(
+    connection: Connection, writer: Writer
+):
+    wanted = an_intent()
+    for strategy in ("another", wanted.intent.strategy):
+        await switches.turn(connection, Switch.ENTRY, False, NOW, "me", "", strategy)
+    found = await trade_store.place_entry(connection, writer, wanted, NOW, DEADLINE)
+    assert isinstance(found, trade_store.Refused)
+    assert found.limit == "switch"
+    assert found.reason == f"entry was switched off by me for strategy {wanted.intent.strategy}"
+    await switches.turn(connection, Switch.ENTRY, True, NOW, "me", "", wanted.intent.strategy)
+    assert isinstance(
+        await trade_store.place_entry(connection, writer, wanted, NOW, DEADLINE), trade_store.Placed
+    )
+
+
 async def test_each_sale_of_a_trade_has_the_next_number(connection: Connection, writer: Writer):
     trade_id = await opened(connection, writer)
     close = CloseIntent(

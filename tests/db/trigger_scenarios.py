@@ -252,6 +252,23 @@ async def lower_limit_logged(connection: Connection) -> bool:
     return await logged(connection, "limit changed")
 
 
+async def only_lowered(connection: Connection) -> bool:
+    await insert(connection, "runs")
+    await insert(connection, "risk_limits", {"amount": 3})
+    await insert(connection, "limit_cuts", {"amount": 2})
+    return await refused(
+        connection,
+        "INSERT INTO limit_cuts (fencing, name, amount, cut_by) VALUES (1, 'max_open_trades', 2, 'me')",
+    )
+
+
+async def cut_logged(connection: Connection) -> bool:
+    await insert(connection, "runs")
+    await insert(connection, "risk_limits", {"amount": 3})
+    await insert(connection, "limit_cuts", {"amount": 2})
+    return await logged(connection, "limit lowered")
+
+
 async def settings_logged(connection: Connection) -> bool:
     for fencing, value in ((1, 5), (2, 5), (3, 6)):
         await insert(connection, "runs", {"fencing": fencing, "settings": {"risk.max_open_trades": value}})
@@ -264,15 +281,26 @@ async def ending_logged(connection: Connection) -> bool:
     return await logged(connection, "session ended")
 
 
+async def removing_logged(connection: Connection) -> bool:
+    await insert(connection, "page_passkeys")
+    await connection.execute("UPDATE page_passkeys SET removed_by = 'me'")
+    return await logged(connection, "passkey removed")
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "switches_are_logged": logs("switch turned", "switches"),
     "halts_are_logged": logs("halt set", "halts"),
     "cleared_halts_are_logged": clearing_logged,
+    "limit_cuts_are_logged": cut_logged,
+    "limit_cuts_are_append_only": append_only("limit_cuts", "amount", ("runs", "risk_limits")),
+    "limit_cuts_only_lower": only_lowered,
     "limit_grants_are_logged": logs("limit granted", "limit_grants", "runs"),
     "changed_limits_are_logged": lower_limit_logged,
     "trade_requests_are_logged": logs("trade asked for", "trade_requests"),
     "trade_closes_are_logged": logs("close asked for", "trade_closes", "trades"),
     "changed_settings_are_logged": settings_logged,
+    "page_passkeys_are_logged": logs("passkey made", "page_passkeys"),
+    "removed_passkeys_are_logged": removing_logged,
     "page_sessions_are_logged": logs("logged in", "page_sessions"),
     "ended_sessions_are_logged": ending_logged,
     "page_acts_are_logged": logs("asked on the page", "page_acts"),

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 
+import msgspec
 import pytest
 from msgspec.structs import replace as replace_in
 
-from recio.messages.controls import Switch, SwitchedOff, TradingControls
+from recio.messages.controls import LowerLimit, Switch, SwitchedOff, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState
 from recio.paper.rows import PaperTrade, account_of
 from recio.rules.account import risk
 from recio.rules.account.exposure import cost_of
-from recio.rules.decision.cycles import of_entry
+from recio.rules.decision.cycles import EntryLook, inputs_of, of_entry
 from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.strategy import Strategy, named
 from recio.settings.risk import RiskSection
@@ -251,3 +253,39 @@ def test_a_shadow_that_holds_a_market_does_not_want_it_again():
     _, outcome = of_entry(seen(held), replace(CALM, stage=Stage.SHADOW, budget=None), RiskSection(), NOW)
     assert isinstance(outcome, Waits)
     assert outcome.gate == "already in"
+
+
+def test_a_strategy_that_a_person_switched_off_buys_nothing_and_leaves_the_others_alone():
+    off = SwitchedOff(switch=Switch.ENTRY, since=NOW, by="ann", why="", strategy="calm")
+    world = replace_in(seen(), controls=TradingControls(switched_off=(off,)))
+    answers = {
+        name: of_entry(inputs_of(look_at(world), world.board, strategy), strategy, RiskSection(), NOW)[1]
+        for name in ("calm", "bold")
+        if (strategy := Strategy(name=name, entry=EntrySection(enabled=True)))
+    }
+    assert answers["calm"] == Waits(gate="switch", sentence="entry was switched off by ann for strategy calm")
+    assert isinstance(answers["bold"], OpenIntent)
+
+
+def test_an_entry_is_decided_under_the_limits_that_a_person_lowered():
+    strategy = Strategy(entry=EntrySection(enabled=True))
+    lowered = TradingControls(lowered=(LowerLimit(name="max_open_trades", amount=Decimal(0)),))
+    assert isinstance(of_entry(seen(), strategy, RiskSection(), NOW)[1], OpenIntent)
+    said = of_entry(replace_in(seen(), controls=lowered), strategy, RiskSection(), NOW)[1]
+    assert isinstance(said, Waits)
+    assert said.gate.endswith("max_open_trades")
+
+
+def test_a_recording_keeps_whose_switch_it_was_and_what_was_lowered():
+    off = SwitchedOff(switch=Switch.ENTRY, since=NOW, by="ann", why="", strategy="calm")
+    kept = TradingControls(
+        switched_off=(off,), lowered=(LowerLimit(name="max_open_trades", amount=Decimal("2.5")),)
+    )
+    assert msgspec.json.decode(msgspec.json.encode(kept), type=TradingControls) == kept
+
+
+def look_at(world: EntryInputs) -> EntryLook:
+    return EntryLook(
+        at=NOW, tickers=None, board=None, prices=world.prices, trades=world.trades, paper={},
+        account=world.account, controls=world.controls,
+    )  # fmt: skip

@@ -56,5 +56,8 @@ async def test_a_config_raised_while_it_was_down_changes_no_limit_until_somebody
         world.start_daemon(settings=_with_open_trades(5))
         await until(lambda: world.events("database ready") and _shown(world) == "5")
         assert "max_open_trades                          5             5" in _limits(world)
+        lowered = _limits(world, "lower", "max_open_trades", "1", "--by", "me")
+        assert lowered == "max_open_trades is 1 now, it was 5\n"
+        await until(lambda: _shown(world) == "1")
         await books_come_to_agree(world)
         world.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -19,17 +20,20 @@ from recio.messages.controls import (
     HaltLevel,
     HaltRequest,
     HaltVerification,
+    LowerLimit,
     ResumeRequest,
     Switch,
     SwitchedOff,
     TradingControls,
 )
+from recio.settings.risk import RiskSection
 from recio.web import acting, site
 from recio.web.gate import HALT_TOKEN_HEADER
 from recio.wires import Wires
 from tests.builders import NOW
 from tests.db.breaches import GOOD
 from tests.db.trigger_scenarios import insert
+from tests.runs import begun
 from tests.tasks.status_server import TOKEN, served
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -202,6 +206,60 @@ async def test_a_switch_is_told_once_the_daemon_follows(pool: Pool):
     assert await kinds(pool) == ["asked on the page", "switch turned"]
 
 
+async def test_entries_of_one_strategy_are_switched_in_a_row_of_their_own(pool: Pool):
+    async with asking(pool) as page:
+        body = {"key": KEY, "name": "entry", "strategy": "default", "is_on": False, "confirm": "SWITCH"}
+        for _ in range(2):
+            assert (await page.act("switch", body))[1]["finished"] is False
+        rows = await pool.fetch("SELECT name, strategy, is_on, set_by FROM switches")
+        assert [tuple(row) for row in rows] == [("entry", "default", False, "status page")]
+        everything = SwitchedOff(switch=Switch.ENTRY, since=NOW, by="somebody", why="")
+        page.wires.controls.set(TradingControls(switched_off=(everything,)))
+        assert (await page.look())["finished"] is False
+        page.wires.controls.set(TradingControls(switched_off=(replace(everything, strategy="default"),)))
+        assert (await page.look())["sentence"] == "entry of default is switched off"
+        for wrong, status in ({"strategy": "odd"}, 404), ({"name": "exit"}, 409):
+            assert (await page.act("switch", body | {"key": KEY + "2"} | wrong))[0] == status
+    assert await kinds(pool) == ["asked on the page", "switch turned"]
+
+
+async def test_a_limit_is_lowered_once_and_told_when_decisions_follow(pool: Pool):
+    async with transaction(pool) as connection:
+        await begun(connection, RiskSection())
+    body = {"key": KEY, "limit": "max_open_trades", "amount": "2", "why": "calm", "confirm": "LOWER"}
+    async with asking(pool) as page:
+        for _ in range(2):
+            status, told = await page.act("lower", body)
+            assert (status, told["finished"]) == (200, False), told
+        page.wires.controls.set(
+            TradingControls(lowered=(LowerLimit(name="max_open_trades", amount=Decimal(2)),))
+        )
+        assert (await page.look())["sentence"] == "max_open_trades is 2 now"
+    rows = await pool.fetch("SELECT name, amount, cut_by, why FROM limit_cuts")
+    assert [tuple(row) for row in rows] == [("max_open_trades", Decimal(2), "status page", "calm")]
+    assert (await kinds(pool))[-2:] == ["asked on the page", "limit lowered"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"amount": "3"}, "can only be lowered"),
+        ({"amount": "4"}, "recio limits grant"),
+        ({"amount": "1.5"}, "whole number"),
+        ({"limit": "max_consecutive_losses", "amount": "0"}, "so low"),
+        ({"limit": "max_send_delay_seconds", "amount": "1"}, "choose max_contracts_per_order"),
+    ],
+)
+async def test_no_limit_is_raised_or_spoilt_on_the_page(pool: Pool, changes: dict[str, str], named: str):
+    async with transaction(pool) as connection:
+        await begun(connection, RiskSection())
+    body = {"key": KEY, "limit": "max_open_trades", "amount": "2", "confirm": "LOWER"} | changes
+    async with asking(pool) as page:
+        status, told = await page.act("lower", body)
+        assert (status, named in told["error"]) == (409, True), told
+    assert await pool.fetchval("SELECT count(*) FROM limit_cuts") == 0
+
+
 async def test_alerts_are_acknowledged_and_tried_by_the_task_that_has_them(pool: Pool):
     async with asking(pool) as page:
         assert (await page.act("acknowledge", {"key": KEY, "cause": "no price"}))[0] == 200
@@ -219,6 +277,7 @@ async def test_alerts_are_acknowledged_and_tried_by_the_task_that_has_them(pool:
         ("close", {"key": KEY, "trade_id": 1, "confirm": "CLOSE"}),
         ("trade", TRADE),
         ("switch", {"key": KEY, "name": "entry", "is_on": False, "confirm": "SWITCH"}),
+        ("lower", {"key": KEY, "limit": "max_open_trades", "amount": "1", "confirm": "LOWER"}),
         ("acknowledge", {"key": KEY, "cause": "c"}),
         ("test-alert", {"key": KEY}),
     ],

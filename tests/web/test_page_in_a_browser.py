@@ -16,8 +16,10 @@ import pytest
 from recio.db.connection import transaction
 from recio.messages.controls import Halt, HaltLevel, HaltRequest, TradingControls
 from recio.messages.orders import TradeState
+from recio.rules.decision.strategy import Strategy
 from recio.units import Ticker, TradeId
 from recio.web.logins import Login, Role, change, hashed
+from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
 from tests.builders import NOW, book, market, open_trades, order, show, trade, view
 from tests.conftest import unused_port
@@ -26,7 +28,7 @@ from tests.history import add_history
 from tests.runs import begun
 from tests.tasks.status_server import TOKEN, a_page, served, started
 from tests.tasks.test_status_page import filled_wires, status
-from tests.web.browser import DESK, PHONE, SMALL_PHONE, a_phone
+from tests.web.browser import DESK, PHONE, SMALL_PHONE, Page, a_phone
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 STRIKES = 186
@@ -163,6 +165,43 @@ async def test_a_position_is_closed_in_two_steps_with_its_figures_and_the_page_s
         await page.until("document.querySelector('#act-said').textContent.includes('still held')")
         assert await pool.fetchval("SELECT count(*) FROM trade_closes") == 1
         assert page.faults == []
+
+
+async def test_a_strategy_is_switched_and_a_limit_lowered_in_two_steps_that_say_what_will_be(
+    tmp_path: Path, pool: Pool
+):
+    async with transaction(pool) as connection:
+        await begun(connection)
+    wires = filled_wires()
+    body = a_busy_day() | {"strategies": strategy_rows(wires, (Strategy(),))}
+    wires.close()
+    async with served(body, None, pool) as url, a_phone(tmp_path) as page:
+        await page.go(f"{url}/#health")
+        await page.until("document.querySelectorAll('#strategies button').length === 1")
+        await page.value("document.querySelector('#strategies button').click()")
+        assert "default buys nothing new" in await page.value(DIALOG)
+        await confirm(page)
+        await page.until("document.querySelector('#act-said').textContent.includes('entry of default')")
+        await page.value("document.querySelector('#lower').click()")
+        await page.value("document.querySelector('#lower-limit').value = 'max_open_trades'")
+        await page.value("document.querySelector('#lower-amount').value = '1'")
+        await page.value(
+            "document.querySelector('#lower-amount').dispatchEvent(new Event('input', {bubbles: true}))"
+        )
+        assert "max open trades is 3, 2 of it taken. It becomes 1 at once" in await page.value(DIALOG)
+        await confirm(page)
+        await page.until("document.querySelector('#act-said').textContent.includes('is to be 1')")
+        assert page.faults == []
+    assert await pool.fetchval("SELECT strategy FROM switches WHERE NOT is_on") == "default"
+    assert await pool.fetchval("SELECT amount FROM limit_cuts WHERE name = 'max_open_trades'") == 1
+
+
+DIALOG = "document.querySelector('#dialog-what').textContent"
+
+
+async def confirm(page: Page) -> None:
+    await page.value(f"document.querySelector('#dialog-token').value = '{TOKEN}'")
+    await page.value("document.querySelector('#dialog-do').click()")
 
 
 async def test_what_changes_is_followed_without_the_whole_being_sent_again(tmp_path: Path):

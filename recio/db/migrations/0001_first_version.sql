@@ -362,23 +362,27 @@ COMMENT ON COLUMN cash_movements.opening_balance_id IS 'The opening balance that
 
 -- Writer: status_http and `recio switch`.
 CREATE TABLE IF NOT EXISTS switches (
-    switch_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    switch_id bigint GENERATED ALWAYS AS IDENTITY,
     name text NOT NULL CHECK (name IN ('entry', 'exit')),
     is_on boolean NOT NULL,
     at timestamptz NOT NULL,
     set_by text NOT NULL CHECK (set_by <> ''),
-    why text NOT NULL DEFAULT ''
+    why text NOT NULL DEFAULT '',
+    strategy text NOT NULL DEFAULT '',
+    -- No index by number alone: the newest row of a strategy that was never switched would be looked for through all rows.
+    PRIMARY KEY (name, strategy, switch_id),
+    CONSTRAINT switches_of_a_strategy CHECK (strategy = '' OR name = 'entry')
 );
-COMMENT ON TABLE switches IS 'Writer: status_http and `recio switch`. The newest row of a name says whether it is on. Without a row it is on.';
-COMMENT ON COLUMN switches.switch_id IS 'Number of the row; the newest of a name is in force.';
+COMMENT ON TABLE switches IS 'Writer: status_http and `recio switch`. The newest row of a name and a strategy says whether it is on. Without a row it is on.';
+COMMENT ON COLUMN switches.switch_id IS 'Number of the row; the newest of a name and a strategy is in force.';
 COMMENT ON COLUMN switches.name IS 'entry or exit.';
 COMMENT ON COLUMN switches.is_on IS 'Whether it is on from here on.';
 COMMENT ON COLUMN switches.at IS 'UTC, by the clock of whoever switched.';
 COMMENT ON COLUMN switches.set_by IS 'A person''s name.';
 COMMENT ON COLUMN switches.why IS 'The reason, in words, as whoever did it gave it.';
-CREATE INDEX IF NOT EXISTS switches_by_name ON switches (name, switch_id);
+COMMENT ON COLUMN switches.strategy IS 'Name of the strategy in recio.toml whose entries it switches; empty: those of all.';
 
--- Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`.
+-- Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits` and `recio switch` and `recio trade`.
 CREATE TABLE IF NOT EXISTS audit_log (
     seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL,
@@ -388,7 +392,7 @@ CREATE TABLE IF NOT EXISTS audit_log (
     detail jsonb NOT NULL,
     seal bytea NOT NULL
 );
-COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits grant` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
+COMMENT ON TABLE audit_log IS 'Writer: trade_manager and failure_detector and app and status_http and `recio close` and `recio halt` and `recio limits` and `recio switch` and `recio trade`. What was decided and done, written in the transaction that does it. Append-only.';
 COMMENT ON COLUMN audit_log.seq IS 'Number of the row, ascending.';
 COMMENT ON COLUMN audit_log.at IS 'UTC, by the clock of whoever did it.';
 COMMENT ON COLUMN audit_log.kind IS 'What was decided or done.';
@@ -996,12 +1000,55 @@ COMMENT ON COLUMN limit_grants.at IS 'UTC, by the database''s clock.';
 COMMENT ON COLUMN limit_grants.after_run IS 'The newest run at that time. Only the run after it may use the grant.';
 CREATE INDEX IF NOT EXISTS limit_grants_by_name ON limit_grants (name, after_run);
 
--- The highest a limit of a new run may be: as in the run before, or as granted since. NULL: no bound.
+-- Writer: status_http and `recio limits`.
+CREATE TABLE IF NOT EXISTS limit_cuts (
+    cut_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    fencing bigint NOT NULL,
+    name text NOT NULL,
+    amount numeric(18, 6) NOT NULL CHECK (amount >= 0),
+    cut_by text NOT NULL CHECK (cut_by <> ''),
+    why text NOT NULL DEFAULT '',
+    at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    FOREIGN KEY (fencing, name) REFERENCES risk_limits
+);
+COMMENT ON TABLE limit_cuts IS 'Writer: status_http and `recio limits`. A person lowered a limit while its run was the newest. It holds at once and for later runs.';
+COMMENT ON COLUMN limit_cuts.cut_id IS 'Number of the row.';
+COMMENT ON COLUMN limit_cuts.fencing IS 'The run whose limit was lowered: the newest at that time.';
+COMMENT ON COLUMN limit_cuts.name IS 'Name of the limit in [risk] of recio.toml.';
+COMMENT ON COLUMN limit_cuts.amount IS 'What it is from here on, in the limit''s own unit; always below what it was.';
+COMMENT ON COLUMN limit_cuts.cut_by IS 'A person''s name.';
+COMMENT ON COLUMN limit_cuts.why IS 'The reason, in words, as whoever did it gave it.';
+COMMENT ON COLUMN limit_cuts.at IS 'UTC, by the database''s clock.';
+CREATE INDEX IF NOT EXISTS limit_cuts_by_name ON limit_cuts (fencing, name, amount);
+
+-- What a limit of a run is now: as its start had it, or as somebody lowered it since. NULL: the run has no such limit.
+CREATE OR REPLACE FUNCTION limit_in_force(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
+    SELECT least(l.amount, (SELECT min(c.amount) FROM limit_cuts AS c WHERE c.fencing = run AND c.name = limit_name))
+    FROM risk_limits AS l WHERE l.fencing = run AND l.name = limit_name
+$$;
+
+CREATE OR REPLACE FUNCTION check_limit_cut() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    -- One after another: each is held against the one before.
+    PERFORM pg_advisory_xact_lock(hashtextextended('limit ' || NEW.name, 0));
+    IF NEW.amount >= limit_in_force(NEW.fencing, NEW.name) THEN
+        RAISE EXCEPTION 'limit % cannot be lowered to %: it is %', NEW.name, NEW.amount, limit_in_force(NEW.fencing, NEW.name)
+            USING ERRCODE = 'check_violation', CONSTRAINT = 'limits are only lowered';
+    END IF;
+    RETURN NEW;
+END $$;
+CREATE OR REPLACE TRIGGER limit_cuts_only_lower BEFORE INSERT ON limit_cuts
+    FOR EACH ROW EXECUTE FUNCTION check_limit_cut();
+
+-- The highest a limit of a new run may be: as in the run before, or as granted since it was lowered last. NULL: no bound.
 CREATE OR REPLACE FUNCTION limit_ceiling(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN before.amount IS NOT NULL THEN greatest(before.amount, (
-        SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_run >= before.fencing)) END
+        SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_run >= before.fencing
+            AND g.at > coalesce((SELECT c.at FROM limit_cuts AS c WHERE c.fencing = before.fencing AND c.name = limit_name
+                ORDER BY c.amount LIMIT 1), '-infinity'))) END
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
-        SELECT l.fencing, l.amount FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < run
+        SELECT l.fencing, limit_in_force(l.fencing, limit_name) AS amount
+        FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < run
         ORDER BY l.fencing DESC LIMIT 1
     ) AS before ON true
 $$;
@@ -1022,6 +1069,8 @@ BEGIN
     RAISE EXCEPTION 'a limit in force cannot change' USING ERRCODE = 'restrict_violation';
 END $$;
 CREATE OR REPLACE TRIGGER risk_limits_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON risk_limits
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
+CREATE OR REPLACE TRIGGER limit_cuts_are_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON limit_cuts
     FOR EACH STATEMENT EXECUTE FUNCTION refuse_limit_change();
 
 -- Live trades at their worst: what was paid for contracts and fees less what was sold, plus every entry order that is
@@ -1049,7 +1098,7 @@ LANGUAGE plpgsql STABLE AS $$
 DECLARE
     most numeric;
 BEGIN
-    SELECT amount INTO most FROM risk_limits WHERE fencing = run AND name = limit_name;
+    most := limit_in_force(run, limit_name);
     IF most IS NULL THEN
         RAISE EXCEPTION 'run % has no limit %', run, limit_name USING ERRCODE = 'check_violation';
     END IF;
@@ -1140,8 +1189,10 @@ DECLARE
 BEGIN
     -- The lock of the audit log, which each order takes anyway: entries are decided one after another.
     PERFORM pg_advisory_xact_lock(1919247210);
-    SELECT s.set_by INTO sentence FROM (
-        SELECT is_on, set_by FROM switches WHERE name = 'entry' ORDER BY switch_id DESC LIMIT 1) AS s WHERE NOT s.is_on;
+    SELECT s.set_by || CASE asked.strategy WHEN '' THEN '' ELSE ' for strategy ' || asked.strategy END INTO sentence
+    FROM (VALUES (''), (of_strategy)) AS asked (strategy) CROSS JOIN LATERAL (
+        SELECT is_on, set_by FROM switches WHERE name = 'entry' AND strategy = asked.strategy ORDER BY switch_id DESC LIMIT 1
+    ) AS s WHERE NOT s.is_on LIMIT 1;
     -- The switch is the program's: who switches it off may still buy by hand.
     IF FOUND AND of_strategy <> 'manual' THEN
         refused := 'switch';
@@ -1820,9 +1871,10 @@ CREATE OR REPLACE FUNCTION log_deed(deed text, told jsonb, of_trade bigint DEFAU
 $$;
 CREATE OR REPLACE FUNCTION log_switch() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM log_deed('switch turned', jsonb_build_object('name', NEW.name, 'by', NEW.set_by, 'why', NEW.why, 'to', NEW.is_on,
-        'from', coalesce((SELECT s.is_on FROM switches AS s WHERE s.name = NEW.name AND s.switch_id < NEW.switch_id
-            ORDER BY s.switch_id DESC LIMIT 1), true)));
+    PERFORM log_deed('switch turned', jsonb_build_object('name', NEW.name, 'strategy', nullif(NEW.strategy, ''), 'by', NEW.set_by,
+        'why', NEW.why, 'to', NEW.is_on,
+        'from', coalesce((SELECT s.is_on FROM switches AS s WHERE s.name = NEW.name AND s.strategy = NEW.strategy
+            AND s.switch_id < NEW.switch_id ORDER BY s.switch_id DESC LIMIT 1), true)));
     RETURN NULL;
 END $$;
 DROP TRIGGER IF EXISTS switches_are_logged ON switches;
@@ -1848,12 +1900,12 @@ DECLARE
     was numeric;
 BEGIN
     IF TG_TABLE_NAME = 'limit_grants' THEN
-        SELECT l.amount INTO was FROM risk_limits AS l WHERE l.name = NEW.name ORDER BY l.fencing DESC LIMIT 1;
+        SELECT limit_in_force(l.fencing, l.name) INTO was FROM risk_limits AS l WHERE l.name = NEW.name ORDER BY l.fencing DESC LIMIT 1;
         PERFORM log_deed('limit granted', jsonb_build_object('name', NEW.name, 'from', was::text, 'to', NEW.amount::text,
             'by', NEW.granted_by));
     ELSE
-        SELECT l.amount INTO was FROM risk_limits AS l WHERE l.name = NEW.name AND l.fencing < NEW.fencing
-            ORDER BY l.fencing DESC LIMIT 1;
+        SELECT limit_in_force(l.fencing, l.name) INTO was FROM risk_limits AS l
+            WHERE l.name = NEW.name AND l.fencing < NEW.fencing ORDER BY l.fencing DESC LIMIT 1;
         IF was <> NEW.amount THEN
             PERFORM log_deed('limit changed', jsonb_build_object('name', NEW.name, 'from', was::text, 'to', NEW.amount::text,
                 'run', NEW.fencing));
@@ -1867,6 +1919,18 @@ CREATE CONSTRAINT TRIGGER limit_grants_are_logged AFTER INSERT ON limit_grants
 DROP TRIGGER IF EXISTS changed_limits_are_logged ON risk_limits;
 CREATE CONSTRAINT TRIGGER changed_limits_are_logged AFTER INSERT ON risk_limits
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_limit();
+CREATE OR REPLACE FUNCTION log_limit_cut() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM log_deed('limit lowered', jsonb_build_object('name', NEW.name, 'to', NEW.amount::text, 'run', NEW.fencing,
+        'from', (SELECT least(l.amount, (SELECT min(c.amount) FROM limit_cuts AS c
+            WHERE c.fencing = NEW.fencing AND c.name = NEW.name AND c.cut_id < NEW.cut_id))::text
+            FROM risk_limits AS l WHERE l.fencing = NEW.fencing AND l.name = NEW.name),
+        'by', NEW.cut_by, 'why', NEW.why));
+    RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS limit_cuts_are_logged ON limit_cuts;
+CREATE CONSTRAINT TRIGGER limit_cuts_are_logged AFTER INSERT ON limit_cuts
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION log_limit_cut();
 CREATE OR REPLACE FUNCTION log_request() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log_deed('trade asked for', jsonb_build_object('request', NEW.request_id, 'ticker', NEW.ticker, 'side', NEW.side,
@@ -2025,6 +2089,30 @@ COMMENT ON COLUMN alert_deliveries.why IS 'Why the last attempt failed, or what 
 CREATE INDEX IF NOT EXISTS deliveries_that_wait ON alert_deliveries (at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS deliveries_by_end ON alert_deliveries (done_at);
 
+-- Writer: status_http. Passkeys that were made at the page after a login with a password.
+CREATE TABLE IF NOT EXISTS page_passkeys (
+    passkey_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    login text NOT NULL CHECK (login <> ''),
+    label text NOT NULL DEFAULT '',
+    credential bytea NOT NULL UNIQUE CHECK (length(credential) BETWEEN 1 AND 1023),
+    public_key bytea NOT NULL,
+    sign_count bigint NOT NULL CHECK (sign_count >= 0),
+    made_at timestamptz NOT NULL,
+    used_at timestamptz,
+    removed_by text CHECK (removed_by <> '')
+);
+COMMENT ON TABLE page_passkeys IS 'Writer: status_http. Passkeys that were made at the page after a login with a password. No row holds a secret: a passkey''s private key never leaves its device.';
+COMMENT ON COLUMN page_passkeys.passkey_id IS 'Number of the passkey.';
+COMMENT ON COLUMN page_passkeys.login IS 'Name in the file logins of data_dir.';
+COMMENT ON COLUMN page_passkeys.label IS 'What its owner calls it.';
+COMMENT ON COLUMN page_passkeys.credential IS 'Its id, from the device.';
+COMMENT ON COLUMN page_passkeys.public_key IS 'COSE key, from the device.';
+COMMENT ON COLUMN page_passkeys.sign_count IS 'How often it was used, by the device; 0: the device does not count.';
+COMMENT ON COLUMN page_passkeys.made_at IS 'UTC, by the clock of the machine.';
+COMMENT ON COLUMN page_passkeys.used_at IS 'UTC, by the clock of the machine; NULL: never.';
+COMMENT ON COLUMN page_passkeys.removed_by IS 'Who took it away; NULL: nobody.';
+CREATE INDEX IF NOT EXISTS page_passkeys_by_login ON page_passkeys (login) WHERE removed_by IS NULL;
+
 -- Writer: status_http. Who logged in at the page.
 CREATE TABLE IF NOT EXISTS page_sessions (
     session_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -2033,7 +2121,8 @@ CREATE TABLE IF NOT EXISTS page_sessions (
     address text NOT NULL,
     began_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL CHECK (ends_at > began_at),
-    ended_by text CHECK (ended_by <> '')
+    ended_by text CHECK (ended_by <> ''),
+    passkey_id bigint REFERENCES page_passkeys
 );
 COMMENT ON TABLE page_sessions IS 'Writer: status_http. Who logged in at the page, from when until when. Forgotten 30 days after.';
 COMMENT ON COLUMN page_sessions.session_id IS 'Number of the session.';
@@ -2043,6 +2132,7 @@ COMMENT ON COLUMN page_sessions.address IS 'From where, as far as it is known.';
 COMMENT ON COLUMN page_sessions.began_at IS 'UTC, by the clock of the machine.';
 COMMENT ON COLUMN page_sessions.ends_at IS 'UTC, by the clock of the machine: then the login has to be made again.';
 COMMENT ON COLUMN page_sessions.ended_by IS 'Who ended it before; NULL: nobody.';
+COMMENT ON COLUMN page_sessions.passkey_id IS 'The passkey that began it; NULL: a password did.';
 CREATE INDEX IF NOT EXISTS page_sessions_by_end ON page_sessions (ends_at);
 
 -- Writer: status_http. What was asked for on the page.
@@ -2064,7 +2154,8 @@ COMMENT ON COLUMN page_acts.number IS 'Of the row that it became: a trade, or a 
 CREATE OR REPLACE FUNCTION log_session() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        PERFORM log_deed('logged in', jsonb_build_object('session', NEW.session_id, 'by', NEW.login, 'address', NEW.address));
+        PERFORM log_deed('logged in', jsonb_build_object('session', NEW.session_id, 'by', NEW.login, 'address', NEW.address,
+            'passkey', NEW.passkey_id));
     ELSE
         PERFORM log_deed('session ended', jsonb_build_object('session', NEW.session_id, 'login', NEW.login, 'by', NEW.ended_by));
     END IF;
@@ -2074,6 +2165,19 @@ CREATE OR REPLACE TRIGGER page_sessions_are_logged AFTER INSERT ON page_sessions
     FOR EACH ROW EXECUTE FUNCTION log_session();
 CREATE OR REPLACE TRIGGER ended_sessions_are_logged AFTER UPDATE OF ended_by ON page_sessions
     FOR EACH ROW WHEN (OLD.ended_by IS NULL AND NEW.ended_by IS NOT NULL) EXECUTE FUNCTION log_session();
+CREATE OR REPLACE FUNCTION log_passkey() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM log_deed('passkey made', jsonb_build_object('passkey', NEW.passkey_id, 'by', NEW.login, 'label', NEW.label));
+    ELSE
+        PERFORM log_deed('passkey removed', jsonb_build_object('passkey', NEW.passkey_id, 'login', NEW.login, 'by', NEW.removed_by));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER page_passkeys_are_logged AFTER INSERT ON page_passkeys
+    FOR EACH ROW EXECUTE FUNCTION log_passkey();
+CREATE OR REPLACE TRIGGER removed_passkeys_are_logged AFTER UPDATE OF removed_by ON page_passkeys
+    FOR EACH ROW WHEN (OLD.removed_by IS NULL AND NEW.removed_by IS NOT NULL) EXECUTE FUNCTION log_passkey();
 CREATE OR REPLACE FUNCTION log_act() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM log_deed('asked on the page', jsonb_build_object('act', NEW.kind, 'asked', NEW.asked, 'by', NEW.asked_by,

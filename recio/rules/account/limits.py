@@ -1,4 +1,4 @@
-"""Which limits a start puts in force: each falls with the config, and rises only where somebody granted it."""
+"""Which limits are in force: each falls with the config or a person's word, and rises only at a start that was granted it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from recio.messages.controls import LowerLimit
 from recio.settings.risk import RiskSection
 
 IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "max_send_delay_seconds")
@@ -43,6 +44,35 @@ def in_force(section: RiskSection, ceilings: Mapping[str, Decimal]) -> LimitsInF
     )
     stays = {each.name: _typed(each.name, each.stays) for each in held_back}
     return LimitsInForce(limits=RiskSection.model_validate(section.model_dump() | stays), held_back=held_back)
+
+
+def as_section(amounts: Mapping[str, Decimal]) -> RiskSection:
+    """The rows of a run as settings."""
+    return RiskSection.model_validate({name: _typed(name, amount) for name, amount in amounts.items()})
+
+
+def lowered(section: RiskSection, cuts: tuple[LowerLimit, ...]) -> RiskSection:
+    """The limits of the start, less what a person lowered since."""
+    return in_force(section, {each.name: each.amount for each in cuts}).limits if cuts else section
+
+
+def fault_of_cut(section: RiskSection, name: str, amount: Decimal) -> str:
+    """Why a limit in force cannot be lowered to this amount; empty: it can."""
+    if name not in IN_ROWS:
+        return f"limit = {name!r}: choose {', '.join(IN_ROWS)}"
+    now = wanted(section)[name]
+    if amount >= now:
+        return (
+            f"amount = {amount.normalize():f}: {name} is {now.normalize():f} and can only be lowered here;"
+            " for more raise it in recio.toml, then recio limits grant --by NAME, and start again"
+        )
+    try:
+        becomes = wanted(RiskSection.model_validate(section.model_dump() | {name: _typed(name, amount)}))
+    except ValueError:
+        return f"amount = {amount.normalize():f}: {name} may not be so low; to buy nothing at all switch entries off"
+    if becomes[name] != amount:
+        return f"amount = {amount.normalize():f}: {name} is a whole number"
+    return ""
 
 
 def _typed(name: str, amount: Decimal) -> int | Decimal:

@@ -18,6 +18,7 @@ from recio.messages.markets import BoardChange, MarketBoard
 from recio.messages.orders import OpenTrades, TakenLevel, TradeView
 from recio.messages.prices import Prices
 from recio.rules.account import risk
+from recio.rules.account.limits import lowered
 from recio.rules.decision import entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.entry import EntryDecision, EntryInputs, Waits
@@ -88,6 +89,7 @@ def inputs_of(look: EntryLook, board: MarketBoard | None, strategy: Strategy) ->
         account=look.account,
         controls=look.controls,
         pauses=look.pauses.get(strategy.name, NO_PAUSES),
+        strategy=strategy.name,
         parted=strategy.stage is Stage.LIVE
         and look.controls is not None
         and strategy.name in look.controls.parted,
@@ -206,7 +208,8 @@ def within_limits(
         return outcome
     ask = ask_on(seen.board, outcome.ticker, outcome.side)
     exposure = risk.Exposure(trades=seen.trades, account=seen.account, ask=ask)
-    match risk.approve(outcome, exposure, limits, now, budget):
+    in_force = limits if seen.controls is None else lowered(limits, seen.controls.lowered)
+    match risk.approve(outcome, exposure, in_force, now, budget):
         case risk.Denied(limit=limit, reason=reason):
             return Waits(gate=f"{entry.OF_LIMITS}{limit}", sentence=f"{limit}: {reason}")
         case risk.Approved():

@@ -58,6 +58,8 @@ class EntryInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     controls: TradingControls | None
     pauses: Pauses = NO_PAUSES
     """That this strategy remembers."""
+    strategy: str = ""
+    """Its name, by which a person may switch it off."""
     parted: bool = False
     """What this strategy came to on paper and in truth is apart beyond chance."""
 
@@ -223,9 +225,10 @@ def first_closed_gate(seen: EntryInputs, settings: EntrySection, now: datetime) 
     """The gates that concern no market in particular; what passes them has rows to go by."""
     if not settings.enabled:
         return Waits(gate="switch", sentence="entry is switched off (entry.enabled = false)")
-    off = None if seen.controls is None else seen.controls.off(Switch.ENTRY)
+    off = None if seen.controls is None else seen.controls.off(Switch.ENTRY, seen.strategy)
     if off is not None:
-        return Waits(gate="switch", sentence=f"entry was switched off by {off.by}")
+        whose = f" for strategy {off.strategy}" if off.strategy else ""
+        return Waits(gate="switch", sentence=f"entry was switched off by {off.by}{whose}")
     if seen.parted and settings.stop_when_parted:
         return Waits(
             gate="parity",

@@ -22,6 +22,12 @@ class Strategy:
     model_settings: ModelSection = field(default_factory=ModelSection)
 
 
+def named_by_config(strategies: Iterable[Strategy]) -> list[Strategy]:
+    """Those that the config names, or the one that it has."""
+    every = list(strategies)
+    return [each for each in every if each.name != DEFAULT] or every
+
+
 def named(strategies: Iterable[Strategy], name: str) -> Strategy:
     """The strategy of a trade. One that the config no longer names is sold by the rules of the first."""
     every = tuple(strategies)
