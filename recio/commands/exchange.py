@@ -146,6 +146,7 @@ def _venue_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--incentives", action="store_true", help="rewards for the liquidity of every window")
     group.add_argument("--no-live-data", action="store_true", help="no settlement index without a key")
+    group.add_argument("--no-shard-list", action="store_true", help="its status lists no shards")
     group.add_argument("--most-sockets", type=positive, default=200, metavar="N", help="one more is refused")
     group.add_argument(
         "--pong-timeout",
@@ -293,6 +294,7 @@ def _settings(options: argparse.Namespace) -> ExchangeSettings:
             incentives=options.incentives,
             locked_to=options.locked_to,
             live_data=not options.no_live_data,
+            shard_list=not options.no_shard_list,
             index_history=not options.no_index,
         ),
         latency_seconds=options.latency,

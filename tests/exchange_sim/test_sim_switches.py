@@ -88,6 +88,13 @@ async def test_every_envelope_says_when_it_was_sent_unless_that_is_switched_off(
         ] * 3
 
 
+async def test_the_status_lists_its_shards_unless_that_is_switched_off(start_exchange: Any) -> None:
+    for rest, said in ((RestRules(), True), (RestRules(shard_list=False), False)):
+        client = await start_exchange(quiet_traders=True, rest=rest)
+        status = await client.get("/exchange/status")
+        assert ("exchange_index_statuses" in status, status["trading_active"]) == (said, True)
+
+
 async def test_a_books_clock_is_the_same_on_every_connection_and_only_grows(start_exchange: Any) -> None:
     """A snapshot holds every change up to its clock, and the changes behind it have higher ones."""
     client = await start_exchange()

@@ -14,6 +14,7 @@ from recio.exchange_sim.market.series import SHARD
 from recio.exchange_sim.wire.app_keys import exchange_of
 from recio.exchange_sim.wire.rest.reading import shown_ms
 from recio.exchange_sim.wire.rest.replies import reply
+from recio.exchange_sim.wire.rest.rules import RULES
 from recio.exchange_sim.wire.texts import Json
 
 SHARDS = ((0, "Default"), (1, "Combos"), (SHARD, "Crypto"), (3, "Sports"))
@@ -29,11 +30,12 @@ async def exchange_status(request: web.Request) -> web.Response:
     body: Json = {
         **_state(exchange, 0),
         "exchange_estimated_resume_time": iso(resumes) if resumes > venue.now_ms else None,
-        "exchange_index_statuses": [
+    }
+    if request.app[RULES].shard_list:
+        body["exchange_index_statuses"] = [
             {"exchange_index": number, "description": name, **_state(exchange, number)}
             for number, name in SHARDS
-        ],
-    }
+        ]
     return reply(body)
 
 
