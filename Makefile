@@ -8,12 +8,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 demo: .venv/runtime
 	$(BIN)/recio demo
 
-test: .venv/developer .venv/wheels
+test: .venv/developer
 	$(BIN)/python -m pytest --numprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # What takes half a minute or more each, on real processes; some twenty minutes. ONE=daily_loss runs those named so.
 ONE ?=
-stories: .venv/developer
+stories: .venv/developer .venv/wheels
 	$(BIN)/python -m pytest -m long $(if $(ONE),-k $(ONE),--numprocesses 4 --dist loadfile --no-loadscope-reorder)
 
 install: .venv/developer

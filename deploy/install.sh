@@ -320,13 +320,21 @@ Storage=persistent
 SystemMaxUse=500M
 MaxRetentionSec=30day
 END
-    # 08:15 UTC on a Thursday is within the venue's weekly pause (03:00 to 05:00 in New York), in summer and in winter.
+    # From 08:00 to 09:00 UTC on a Thursday the venue pauses (03:00 to 05:00 in New York), in summer and in winter. An upgrade of
+    # PostgreSQL restarts it, so that the upgrades themselves wait for that hour too.
+    put /etc/systemd/system/apt-daily-upgrade.timer.d/recio.conf 0644 root:root <<'END'
+[Timer]
+OnCalendar=
+OnCalendar=Thu *-*-* 08:05:00 UTC
+RandomizedDelaySec=0
+Persistent=false
+END
     put /etc/apt/apt.conf.d/52recio 0644 root:root <<'END'
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
 Unattended-Upgrade::Update-Days { "Thursday"; };
 Unattended-Upgrade::Automatic-Reboot "true";
-Unattended-Upgrade::Automatic-Reboot-Time "08:15";
+Unattended-Upgrade::Automatic-Reboot-Time "08:45";
 END
     # needrestart, where it is, restarts whatever uses an upgraded library, at any hour: these two it only lists.
     put /etc/needrestart/conf.d/recio.conf 0644 root:root <<'END'
@@ -343,6 +351,8 @@ END
         run ufw --force enable
     fi
     run systemctl enable --now chrony
+    run systemctl daemon-reload
+    run systemctl try-restart apt-daily-upgrade.timer
 }
 
 is_up() { [ -d /run/systemd/system ]; }
@@ -374,7 +384,7 @@ remove_all() {
     run rm -rf /etc/systemd/system/recio.service /etc/systemd/system/recio.service.d \
         /etc/systemd/system/recio[-@]*.service /etc/systemd/system/recio[-@]*.timer /etc/systemd/system/recio@.service.d \
         /usr/local/bin/recio /opt/recio /etc/systemd/journald.conf.d/recio.conf /etc/apt/apt.conf.d/52recio \
-        /etc/needrestart/conf.d/recio.conf
+        /etc/needrestart/conf.d/recio.conf /etc/systemd/system/apt-daily-upgrade.timer.d/recio.conf
     if is_up; then run systemctl daemon-reload; fi
     if [ "$purge" = yes ]; then
         for each in $(getent passwd | awk -F: '$1 ~ /^recio(-|$)/ { print $1 }'); do

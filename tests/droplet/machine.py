@@ -71,6 +71,11 @@ class Machine:
     leader: int = 0
     """Its first process, as numbered outside."""
 
+    @property
+    def written(self) -> Path:
+        """What was written there since it was made, as seen from outside; what lies in its memory is not in it."""
+        return self.root.parent / "layer" / "upper"
+
     def boot(self) -> None:
         self.shell = self.start()
         _wait_for_boot(self)

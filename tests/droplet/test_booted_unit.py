@@ -6,6 +6,7 @@ One machine serves all of them, one after another. Where none can be booted they
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -43,9 +44,15 @@ reconcile_every_seconds = 2.0
 [prices]
 coinbase_url = "{price_url}"
 kraken_url = "{kraken_url}"
+[alerts]
+channels_path = "/run/credentials/recio.service/channels"
 [log]
 format = "json"
 """
+CHANNEL_SECRET = "open-sesame-7413"
+CHANNELS = f"phone info json://127.0.0.1:9/{CHANNEL_SECRET}\n"
+"""Nobody listens there: each call fails, and says so."""
+PROCESSES = "for each in /proc/[0-9]*; do cat $each/cmdline $each/environ; done 2>/dev/null"
 OWN_DSN = "postgresql:///recio?host=/var/lib/recio/data/run&user=recio"
 """The embedded server as a stranger would reach it: one that recio neither starts nor stops."""
 SERVER = """
@@ -109,8 +116,11 @@ class Droplet:
         return True
 
 
+WITH_RECIO = [each for each in other_roots() if (each / "opt/recio/current").exists()]
+
+
 @pytest.fixture(
-    scope="module", params=[None, *other_roots()], ids=lambda root: str(root or "this machine's root")
+    scope="module", params=[None, *WITH_RECIO], ids=lambda root: str(root or "this machine's root")
 )
 def droplet(request: pytest.FixtureRequest) -> Iterator[Droplet]:
     lower: Path | None = request.param
@@ -127,6 +137,7 @@ def droplet(request: pytest.FixtureRequest) -> Iterator[Droplet]:
         machine.write(
             "/etc/recio/kalshi.pem", (machine.root / key.lstrip("/")).read_text(encoding="utf-8"), 0o600
         )
+        machine.write("/etc/recio/channels", CHANNELS, 0o600)
         yield Droplet(machine)
 
 
@@ -207,3 +218,35 @@ def test_a_config_that_is_refused_is_not_started_again_and_somebody_is_called(dr
     droplet.machine.run("systemctl", "restart", RECIO, check=False)
     droplet.machine.until(RECIO, "ActiveState", "failed")
     assert droplet.called("exit-code 78")
+
+
+def test_after_all_that_nothing_secret_stands_where_it_was_not_put(droplet: Droplet):
+    """In the journal, the database's files, what the page says, cores, and what processes show of themselves."""
+    machine = droplet.machine
+    droplet.configure(dsn=OWN_DSN)
+    droplet.server("start")
+    droplet.start()
+    droplet.machine.until(RECIO, "StatusText", "entry is switched off")
+    for path in ("status", "metrics", "api/v1/log"):
+        machine.run(
+            "curl", "-sS", "-o", f"/var/said-{path.replace('/', '-')}", f"http://127.0.0.1:8710/{path}"
+        )
+    machine.run("sh", "-c", f"({PROCESSES}) > /var/processes; journalctl -o export > /var/journal")
+    key = (machine.root / "etc/recio/kalshi.pem").read_text(encoding="utf-8").splitlines()
+    wanted = [line for line in key if not line.startswith("-----") and len(line) > 40]
+    machine.write("/srv/wanted", "\n".join([*wanted, CHANNEL_SECRET]) + "\n")
+    search = ("grep", "-rlaF", "--devices=skip", "-f")
+    in_memory = machine.run(*search, "/srv/wanted", "/run", check=False).split()
+    on_disk = subprocess.run(
+        [*search, machine.root / "srv/wanted", machine.written], capture_output=True, text=True, check=False
+    ).stdout.split()
+    found = {*in_memory, *(each.removeprefix(str(machine.written)) for each in on_disk)} - {"/srv/wanted"}
+    places = (
+        "/etc/recio/kalshi.pem",
+        "/etc/recio/channels",
+        "/run/credentials/recio.service",
+        "/var/lib/sim",
+    )
+    assert {"/etc/recio/kalshi.pem", "/etc/recio/channels"} <= found
+    assert [each for each in found if not each.startswith(places)] == []
+    assert machine.run("sh", "-c", "grep -ac recio /var/processes /var/journal") != ""

@@ -77,7 +77,7 @@ def test_what_the_installer_tells_needrestart_is_understood(tmp_path: Path):
             {
                 "APT::Periodic::Unattended-Upgrade": "1",
                 "Unattended-Upgrade::Automatic-Reboot": "true",
-                "Unattended-Upgrade::Automatic-Reboot-Time": "08:15",
+                "Unattended-Upgrade::Automatic-Reboot-Time": "08:45",
                 "Unattended-Upgrade::Update-Days::": "Thursday",
             },
             Grade.GOOD,

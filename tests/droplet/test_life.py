@@ -1,6 +1,6 @@
 """The life of a droplet, on one booted machine with a real exchange: installed, installed again, upgraded, cut off, led back, taken away.
 
-The tests are chapters: each goes on where the one before ended. They need root, systemd-nspawn, the distribution's PostgreSQL, and a
+The tests are chapters (`make stories ONE=test_life`): each goes on where the one before ended. They need root, systemd-nspawn, the distribution's PostgreSQL, and a
 folder with the packages of requirements.lock (`make wheels`, or RECIO_WHEELHOUSE); they are skipped, and say so, where one is missing.
 RECIO_ROOTS names roots of other releases, RECIO_WHEELHOUSES the packages for the Python of each.
 """
@@ -87,6 +87,7 @@ def missing() -> str:
 OWN: list[tuple[Path | None, Path]] = [(None, OWN_HOUSE)] if not missing() else []
 ALL = [*OWN, *zip(other_roots(), HOUSES, strict=False)]
 pytestmark = [
+    pytest.mark.long,
     pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()) or not ALL, reason=f"nothing is installed here: {missing()}"),
 ]
@@ -129,10 +130,10 @@ class Droplet:
     def upgrade(self, *options: str, code: int = 0) -> str:
         return self.said("/opt/recio/current/deploy/upgrade.py", *QUICK, *options, code=code)
 
-    def killed_at(self, step: str, *options: str) -> None:
-        """An upgrade that ends by kill -9 before that step."""
+    def killed_at(self, step: str, *options: str) -> str:
+        """What an upgrade says that ends by kill -9 before that step."""
         self.machine.write("/srv/killed.py", KILLED)
-        self.said("python3", "/srv/killed.py", step, *QUICK, *options, code=137)
+        return self.said("python3", "/srv/killed.py", step, *QUICK, *options, code=137)
 
     def said(self, *command: str, code: int) -> str:
         said = self.machine.run("sh", "-c", '"$@" 2>&1; echo "code $?"', "sh", *command, within=300)
@@ -262,17 +263,24 @@ def test_a_release_that_does_not_come_up_is_left_again_and_a_person_is_demanded(
     assert droplet.runs(before)
 
 
-def test_another_copy_is_tried_on_what_the_broken_one_left_and_taken_into_use_by_the_installer(
+def test_another_copy_that_loses_its_power_in_the_switch_leaves_a_daemon_that_starts_and_goes_on_to_the_end(
     droplet: Droplet,
 ):
-    before = droplet.in_use()
-    program = droplet.machine.root / "srv/source"
-    (program / ADDED[0]).write_text(ADDED[1], encoding="utf-8")
-    said = droplet.install()
+    machine, before = droplet.machine, droplet.in_use()
+    for path, text in (ADDED, AND_THREE):
+        (machine.root / "srv/source" / path).write_text(text, encoding="utf-8")
+    told = droplet.install("--no-start").strip().splitlines()[-1]
+    release = told.split("upgrade.py --release ")[1]
+    said = droplet.killed_at("put", "--release", release)
     assert " 0 come out otherwise" in said  # what the daemon recorded is decided again
-    assert f"switched from {before}" in said
-    assert droplet.in_use() != before
-    assert droplet.runs(droplet.in_use())
+    assert "on a copy: 3: expand three" in said  # and the broken one had come as far as the step before
+    machine.cut_power()
+    machine.boot()
+    machine.until(RECIO, "ActiveState", "active")
+    assert droplet.in_use() == before
+    assert "was cut off in the middle" in droplet.upgrade("--release", release, code=78)
+    assert f"switched from {before}" in droplet.upgrade("--go-on")
+    assert droplet.runs(release)
 
 
 def test_a_rollback_that_is_killed_with_the_daemon_down_is_finished_by_typing_it_again(droplet: Droplet):
@@ -283,21 +291,6 @@ def test_a_rollback_that_is_killed_with_the_daemon_down_is_finished_by_typing_it
     said = droplet.machine.run("recio", "rollback", *QUICK, within=300)
     assert "goes on with the upgrade" in said
     assert droplet.runs(before)
-
-
-def test_a_loss_of_power_in_a_switch_leaves_a_daemon_that_starts_and_an_upgrade_that_goes_on(
-    droplet: Droplet,
-):
-    before = droplet.in_use()
-    droplet.add_release("later", ADDED, AND_THREE)
-    droplet.killed_at("put", "--release", "later")
-    droplet.machine.cut_power()
-    droplet.machine.boot()
-    droplet.machine.until(RECIO, "ActiveState", "active")
-    assert droplet.in_use() == before
-    assert "was cut off in the middle" in droplet.upgrade("--release", "later", code=78)
-    assert "goes on with" in droplet.upgrade("--go-on")
-    assert droplet.runs("later")
 
 
 def test_behind_caddy_as_the_recipe_says_only_a_login_reads_and_over_tls(droplet: Droplet):
