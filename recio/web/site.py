@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -22,6 +23,7 @@ from recio.web.gate import COOKIE, WRONG_COSTS, Gate, Visitor
 from recio.web.interface import PREFIX, Asked, May, Reply, Route, document, read, read_body
 from recio.web.logins import Role
 from recio.web.metrics import CONTENT_TYPE
+from recio.web.plain import plain_page
 from recio.web.reach import Arrival, Reach
 from recio.web.refusals import NotAsked
 
@@ -112,6 +114,7 @@ class Site:
                 ),
                 web.get("/healthz", _healthz),
                 web.get("/status", self._for(May.READER, self._status)),
+                web.get("/plain", self._for(May.READER, self._plain)),
                 web.get("/events", self._for(May.READER, self._events)),
                 web.get("/metrics", self._for(May.READER, self._metrics)),
                 web.get("/readyz", self._for(May.READER, self._readyz)),
@@ -177,6 +180,11 @@ class Site:
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(text=self.status(request.query.get("board") == "all"))
+
+    async def _plain(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            text=plain_page(json.loads(self.status(False))), content_type="text/html", charset="utf-8"
+        )
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self.metrics(), headers={"Content-Type": CONTENT_TYPE})
