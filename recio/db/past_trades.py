@@ -83,10 +83,15 @@ class Day:
     losses: int
 
 
-async def past_trades(connection: Connection, asked: Asked) -> AsyncGenerator[PastTrade]:  # noqa: ASYNC900 - what it holds ends with the transaction
-    """In the order in which they ended, those that are held last. Takes a connection in a transaction."""
+async def past_trades(
+    connection: Connection, asked: Asked, at_once: int = AT_ONCE
+) -> AsyncGenerator[PastTrade]:  # noqa: ASYNC900 - what it holds ends with the transaction
+    """In the order in which they ended, those that are held last. Takes a connection in a transaction.
+
+    `at_once`: rows that are read without letting anybody else run.
+    """
     query = f"{_QUERIES[asked.kind]} {_OLDEST_FIRST}"
-    async for row in connection.cursor(query, *_values(asked), prefetch=AT_ONCE):
+    async for row in connection.cursor(query, *_values(asked), prefetch=at_once):
         yield _past_trade(asked.kind, row)
 
 

@@ -12,12 +12,17 @@ FILES = (
 
 
 def page_files() -> Mapping[str, tuple[str, str]]:
-    """Text and content type by name; no file holds a figure, every one is fetched or pushed.
+    """Text, without its indentation, and content type by name; no file holds a figure, every one is fetched or pushed.
 
     Each call reads the disk: call it once, before serving.
     """
     folder = files(__name__)
     return {
-        name: (folder.joinpath(name).read_text(encoding="utf-8"), KINDS[name.rsplit(".", 1)[-1]])
+        name: (_unindented(folder.joinpath(name).read_text(encoding="utf-8")), KINDS[name.rsplit(".", 1)[-1]])
         for name in FILES
     }
+
+
+def _unindented(text: str) -> str:
+    """A phone on a slow line need not wait for blanks."""
+    return "\n".join(line.lstrip(" ") for line in text.split("\n"))

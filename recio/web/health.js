@@ -48,9 +48,9 @@ const strategies = tableOf("strategies", [
 
 const limits = tableOf("limits", [
   text("Limit", "id wide", (row) => limitName(row.name)),
-  { ...text("Taken at worst", "num strong", (row) => (unknown(row.used) ? "each order" : grouped(row.used))), label: "Taken" },
+  { ...text("Taken at worst", "num strong", (row) => grouped(row.used)), label: "Taken" },
   text("May be", "num", (row) => grouped(row.limit)),
-  text("", "note", (row) => [row.full ? "full: entries wait" : "", row.lowered ? "lowered by hand" : ""].filter(Boolean).join("; ")),
+  text("", "note", (row) => [row.full ? "full: entries wait" : "", unknown(row.used) ? "holds each order by itself" : "", row.lowered ? "lowered by hand" : ""].filter(Boolean).join("; ")),
 ], (row) => row.name, "limits are not read yet", (row) => (row.full ? "unknown" : ""));
 
 function showExternal(made) {

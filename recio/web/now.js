@@ -5,6 +5,7 @@ import { $, dress, grow, hide, make, parted, put, sync, tableOf, text } from "./
 import { DASH, cents, countdown, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
 import { nearestRows, outcomeOf } from "./markets.js";
 import { open, showActs } from "./acts.js";
+import { storyOf } from "./story.js";
 
 const SHOWN = 12; // of what happened
 
@@ -41,7 +42,8 @@ const isGone = (trade) => trade.state === "settling";
 function showPosition(card, trade, status) {
   const [what, pnl, cost, closes, guard, button] = card.children;
   button.onclick = () => open("close", { id: trade.id });
-  if (button.title !== `Close trade ${trade.id}`) button.title = `Close trade ${trade.id}`;
+  const name = `Close trade ${trade.id}: ${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`;
+  if (button.ariaLabel !== name) button.ariaLabel = button.title = name;
   hide(button, isGone(trade) || trade.state === "opening");
   put(what, `${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`, `trade ${trade.id}, ${trade.ticker}`);
   put(pnl, trade.state === "opening" ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
@@ -86,9 +88,9 @@ function happened(status) {
   const told = [];
   for (const trade of status.trades) {
     const name = outcomeOf(trade.ticker, trade.side, status), many = quantity(trade.quantity);
-    if (trade.state === "void") told.push({ at: trade.closed_at, key: trade.id + "v", text: `Tried to buy ${name}; nothing was to be had`, tone: "" });
-    else if (trade.state !== "opening") told.push({ at: trade.opened_at, key: trade.id + "b", text: `Bought ${many} ${name} at ${cents(trade.average_price)}`, tone: "" });
-    if (trade.state === "closed") told.push({ at: trade.closed_at, key: trade.id + "c", text: `${reasonOf(trade) === "ended by settlement" ? "Settled" : "Sold"} ${name}: ${signedDollars(trade.pnl)} after fees`, tone: toneOf(trade.pnl) });
+    if (trade.state === "void") told.push({ at: trade.closed_at, key: trade.id + "v", trade: trade.id, text: `Tried to buy ${name}; nothing was to be had`, tone: "" });
+    else if (trade.state !== "opening") told.push({ at: trade.opened_at, key: trade.id + "b", trade: trade.id, text: `Bought ${many} ${name} at ${cents(trade.average_price)}`, tone: "" });
+    if (trade.state === "closed") told.push({ at: trade.closed_at, key: trade.id + "c", trade: trade.id, text: `${reasonOf(trade) === "ended by settlement" ? "Settled" : "Sold"} ${name}: ${signedDollars(trade.pnl)} after fees`, tone: toneOf(trade.pnl) });
   }
   for (const order of status.orders) {
     if (order.state === "unknown") told.push({ at: order.created_at, key: order.client_order_id, text: `Order ${order.client_order_id}: nobody knows yet what became of it`, tone: "bad" });
@@ -98,10 +100,11 @@ function happened(status) {
 }
 
 function showActivity(status) {
-  const told = happened(status), build = () => { const line = make("li"); line.append(make("time", "soft"), make("span")); return line; };
+  const told = happened(status), build = () => { const line = make("li"); line.append(make("time", "soft"), make("a")); return line; };
   sync($("activity"), told, (each) => each.key, build, (line, each) => {
     put(line.children[0], utc(each.at), each.at);
     put(line.children[1], each.text);
+    if (each.trade !== undefined) line.children[1].href = storyOf({ kind: "real", number: each.trade });
     dress(line.children[1], each.tone);
   });
   hide($("no-activity"), told.length > 0);

@@ -45,6 +45,9 @@ const history = tableOf("history", [
 async function showHistory() {
   const query = new URLSearchParams({ kind: $("history-kind").value, offset });
   for (const name of ["ticker", "since"]) if ($("history-" + name).value.trim()) query.set(name, $("history-" + name).value.trim());
+  const every = new URLSearchParams(query);
+  every.delete("offset");
+  $("history-csv").href = "trades.csv?" + every;
   const found = await asked("api/v1/trades?" + query, $("history-said"));
   if (!found) return;
   history(found.trades, null);

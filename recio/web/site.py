@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -15,13 +16,14 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from recio.web import page_files
-from recio.web.answers import Fault
+from recio.web.answers import Fault, TradesQuery
 from recio.web.door import Door
 from recio.web.feed import Feed
 from recio.web.gate import COOKIE, WRONG_COSTS, Gate, Visitor
 from recio.web.interface import PREFIX, Asked, May, Reply, Route, document, read, read_body
 from recio.web.logins import Role
 from recio.web.metrics import CONTENT_TYPE
+from recio.web.plain import plain_page
 from recio.web.reach import Arrival, Reach
 from recio.web.refusals import NotAsked
 
@@ -95,6 +97,8 @@ class Site:
     """The whole status as JSON; True: with every strike."""
     readiness: Callable[[], tuple[bool, list[str]]]
     metrics: Callable[[], bytes]
+    trades: Callable[[TradesQuery], Awaitable[str]]
+    """Trades of the past as CSV."""
     routes: list[Route]
     old_acts: dict[str, Handler]
     """The acts as they were asked for before there was an interface, by path."""
@@ -112,6 +116,8 @@ class Site:
                 ),
                 web.get("/healthz", _healthz),
                 web.get("/status", self._for(May.READER, self._status)),
+                web.get("/plain", self._for(May.READER, self._plain)),
+                web.get("/trades.csv", self._for(May.READER, self._trades)),
                 web.get("/events", self._for(May.READER, self._events)),
                 web.get("/metrics", self._for(May.READER, self._metrics)),
                 web.get("/readyz", self._for(May.READER, self._readyz)),
@@ -177,6 +183,16 @@ class Site:
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(text=self.status(request.query.get("board") == "all"))
+
+    async def _plain(self, _request: web.Request) -> web.Response:
+        return web.Response(
+            text=plain_page(json.loads(self.status(False))), content_type="text/html", charset="utf-8"
+        )
+
+    async def _trades(self, request: web.Request) -> web.Response:
+        text = await self.trades(read(TradesQuery, request.query))
+        named = {"Content-Disposition": 'attachment; filename="trades.csv"'}
+        return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=named)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self.metrics(), headers={"Content-Type": CONTENT_TYPE})

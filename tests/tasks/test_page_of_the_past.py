@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from io import StringIO
 from typing import Any, TypeAlias
 
 import aiohttp
@@ -10,6 +12,8 @@ import pytest
 
 from recio import log
 from recio.db.connection import transaction
+from recio.report.text import COLUMNS
+from recio.web import history
 from recio.web.answers import TradesQuery
 from recio.web.history import PAGE, days, trades_page
 from tests.history import add_history
@@ -86,3 +90,20 @@ async def test_the_past_and_the_log_are_served_over_http(past: Pool):
             assert {"level": "info", "line": "12:00:00   trade open"} in (await answer.json())["lines"]
         async with session.get(url + "/api/v1/trades", params={"kind": "x"}) as answer:
             assert answer.status == 400
+
+
+async def test_the_file_has_every_trade_that_was_asked_for_once_in_the_columns_of_the_command(
+    past: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    bought = await past.fetchval("SELECT count(*) FROM trades WHERE entry_quantity > 0")
+    async with served(BODY, None, past) as url, aiohttp.ClientSession() as session:
+        async with session.get(f"{url}/trades.csv", params={"ticker": "T-"}) as answer:
+            rows = list(csv.DictReader(StringIO(await answer.text())))
+            assert (answer.status, answer.content_type) == (200, "text/csv")
+        async with session.get(f"{url}/trades.csv", params={"kind": "all"}) as answer:
+            assert answer.status == 400
+        monkeypatch.setitem(vars(history), "CSV_MOST", bought - 1)
+        async with session.get(f"{url}/trades.csv") as answer:
+            assert (answer.status, "since, until" in await answer.text()) == (409, True)
+    assert len({row["number"] for row in rows}) == len(rows) == bought
+    assert tuple(rows[0]) == COLUMNS

@@ -24,7 +24,7 @@ OPTIONS = (
 )  # fmt: skip
 PATIENCE = 20.0
 PHONE = (390, 844)
-SMALL_PHONE, DESK = (360, 740), (1280, 900)
+SMALL_PHONE, DESK = (320, 640), (1280, 900)
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
 
 
