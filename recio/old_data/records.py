@@ -105,6 +105,9 @@ class LedgerRow:
     """The old date, time and closing time as they were written."""
 
 
+Record = Fill | Order | Settlement | LedgerRow
+
+
 def fill_of(row: Row, layout: str) -> Fill:
     raw = values.json_object(row.get("raw_json")) or values.json_object(row.get("data"))
     said = raw or row
@@ -324,6 +327,6 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
     )
 
 
-def as_columns(record: Fill | Order | Settlement | LedgerRow) -> dict[str, Any]:
+def as_columns(record: Record) -> dict[str, Any]:
     """A record's fields by name, as its table of recio has them."""
     return {each.name: getattr(record, each.name) for each in fields(record)}

@@ -19,7 +19,6 @@ from recio.commands import import_old
 from recio.db import old_server
 from recio.errors import BadConfig
 from recio.old_data import folders, reading
-from recio.old_data.harvest import Harvest
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
 from tests.old_data.old_system import STRIKE
@@ -250,12 +249,12 @@ def test_two_tickets_of_one_second_are_two_trades_and_a_row_that_is_there_twice_
 def test_a_long_ledger_of_single_inserts_is_read_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     looked = list[int]()
 
-    def look(of: Harvest) -> bool:
-        looked.append(len(of.ledger))
+    def look(figures: reading.Figures) -> bool:
+        looked.append(figures.told)
         return False
 
     monkeypatch.setattr(reading, "_looks_rounded", look)
-    rows = [old.trade(each, "yes", 10, 0.9, f"{STRIKE}-{each}", sell_price=1.0) for each in range(50)]
+    rows = [old.trade(each, "yes", 10, 0.9, f"{STRIKE}-{each}", sell_price=1.0, pnl=1) for each in range(50)]
     path = tmp_path / "dump.sql"
     path.write_text(old.dumped({"users.trades_0001": (old.JUL_TRADES, rows)}, inserts=True))
     assert imported(path)["totals"]["trades"] == 50
