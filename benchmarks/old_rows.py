@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from tests.old_data.old_system import FILLS, JUL_TRADES, ORDERS, SETTLEMENTS
+from tests.old_data.old_system import FILLS, JUL_TRADES, ORDERS, SETTLEMENTS, Row
 
 FIRST = datetime(2025, 1, 1, 5, tzinfo=UTC)
 TRADES_AN_HOUR = 4
@@ -103,7 +103,7 @@ def account(folder: Path, history: Path, fills: int, first: int = 0) -> None:
             _insert(connection, table, rows)
 
 
-def _insert(connection: sqlite3.Connection, table: str, rows: Iterator[dict[str, object]]) -> None:
+def _insert(connection: sqlite3.Connection, table: str, rows: Iterator[Row]) -> None:
     first = next(rows, None)
     if first is None:
         return
@@ -129,13 +129,13 @@ def _at(number: int, minute: int) -> str:
     return (_hour(number) + timedelta(minutes=minute, seconds=number % 60)).isoformat().replace("+00:00", "Z")
 
 
-def _fills(number: int) -> Iterator[dict[str, object]]:
+def _fills(number: int) -> Iterator[Row]:
     yield _fill(f"{number}-in", number, "yes", 96, 20)
     if not _settles(number):
         yield _fill(f"{number}-out", number, "no", 3, 40)
 
 
-def _fill(name: str, number: int, side: str, cents: int, minute: int) -> dict[str, object]:
+def _fill(name: str, number: int, side: str, cents: int, minute: int) -> Row:
     yes = cents if side == "yes" else 100 - cents
     raw = {
         "trade_id": f"6b1f5c1e-7e0a-4a0e-9d3c-{name:>012}",
@@ -153,7 +153,7 @@ def _fill(name: str, number: int, side: str, cents: int, minute: int) -> dict[st
     return typed | {"raw_json": json.dumps(raw)}
 
 
-def _orders(number: int) -> Iterator[dict[str, object]]:
+def _orders(number: int) -> Iterator[Row]:
     for fill in _fills(number):
         count, side = 10, str(fill["side"])
         cents = 96 if side == "yes" else 3
@@ -180,7 +180,7 @@ def _orders(number: int) -> Iterator[dict[str, object]]:
         yield raw | {"raw_json": json.dumps(raw | {"queue_position": 0, "expiration_time": None})}
 
 
-def _settlement(number: int) -> dict[str, object]:
+def _settlement(number: int) -> Row:
     raw = {
         "ticker": _ticker(number),
         "market_result": "yes",
@@ -199,7 +199,7 @@ def _settlement(number: int) -> dict[str, object]:
     }
 
 
-def _trade(number: int) -> dict[str, object]:
+def _trade(number: int) -> Row:
     there = _hour(number) + timedelta(hours=-5, minutes=20, seconds=number % 60 + 1)
     settles = _settles(number)
     return {

@@ -26,8 +26,10 @@ from recio.db.pool import open_pool, starting_faults
 from recio.db.schema import ensure_schema, migrations, version_of
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.old_data import folders
+from recio.old_data.layouts import user_of
+from recio.old_data.parts import Seen
 from recio.old_data.price_log import PriceSpool
-from recio.old_data.reading import Reader, Say, Seen
+from recio.old_data.reading import Reader, Say
 from recio.old_data.report import Found, Report, as_text, nothing_of, print_json, trades_of
 from recio.old_data.staging import Shelf, Staging
 from recio.old_data.tables import BrokenSource
@@ -151,14 +153,26 @@ async def _imported(
     if config is not None and _has_database(config):
         async with dsn_of(config) as dsn:
             seen = await _seen(dsn, asked.mode)
-            reader = await _read(asked, folder, new(seen=seen))
+            reader = await _read(asked, folder, new(seen=seen, earlier_user=_one_user(asked, seen)))
             return await _keep(dsn, reader, asked, found)
     # A database is made only for something to put into it.
     reader = await _read(asked, folder, new(seen={}))
     if config is None or asked.is_dry or not reader.has_something():
-        return await anyio.to_thread.run_sync(_of_sources_alone, reader, found)
+        return await anyio.to_thread.run_sync(rebuilt_of_sources, reader, found)
     async with _new_database(config) as dsn:
         return await _keep(dsn, reader, asked, found)
+
+
+def _one_user(asked: Asked, seen: dict[tuple[str, str], Seen]) -> str:
+    """Whose history this recio has already; empty: nobody's. Raises BadConfig where it is to get another's as well."""
+    earlier = min({user_of(table, path) for path, table in seen} - {""}, default="")
+    if earlier and asked.user not in (None, earlier):
+        raise BadConfig(
+            f"--user {asked.user} is refused: this recio has the history of user {earlier} of the old system, and two accounts"
+            f" on one market would pay for each other's contracts: import user {asked.user} into a recio of its own, with its"
+            " own config and database"
+        )
+    return earlier
 
 
 def _has_database(config: Config) -> bool:
@@ -201,7 +215,7 @@ async def _read(asked: Asked, folder: Path, reader: Reader) -> Reader:
     return reader
 
 
-def _of_sources_alone(reader: Reader, found: Found) -> Report:
+def rebuilt_of_sources(reader: Reader, found: Found) -> Report:
     reader.decide()
     for of in reader.staging.by_ticker():
         for _ in trades_of(of, found):

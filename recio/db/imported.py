@@ -9,8 +9,8 @@ from typing import Any
 from recio.db.connection import Connection
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import SourceLine
+from recio.old_data.parts import Seen
 from recio.old_data.price_log import PriceSpool
-from recio.old_data.reading import Seen
 from recio.old_data.rebuild import Trade
 from recio.old_data.records import Fill, LedgerRow, Order, Record, Settlement, as_columns
 from recio.old_data.report import Told
@@ -28,8 +28,23 @@ _NEW_ROWS = "CREATE TEMPORARY TABLE new_rows (LIKE {table} INCLUDING DEFAULTS) O
 _NO_MORE = "DROP TABLE new_rows"
 _NEW_PRICES = "CREATE TEMPORARY TABLE new_prices (LIKE imported_prices) ON COMMIT DROP"
 _ADD_PRICES = "INSERT INTO imported_prices SELECT * FROM new_prices ON CONFLICT DO NOTHING"
-_FORGET = "DELETE FROM {table} AS t USING new_rows AS n WHERE {same}"
-_ADD = "INSERT INTO {table} SELECT * FROM new_rows"
+_FILLS = (
+    "DELETE FROM imported_fills AS t USING new_rows AS n WHERE t.mode = n.mode AND t.fill_id = n.fill_id",
+    "INSERT INTO imported_fills SELECT * FROM new_rows",
+)
+_ORDERS = (
+    "DELETE FROM imported_orders AS t USING new_rows AS n WHERE t.mode = n.mode AND t.order_id = n.order_id",
+    "INSERT INTO imported_orders SELECT * FROM new_rows",
+)
+_SETTLEMENTS = (
+    """DELETE FROM imported_settlements AS t USING new_rows AS n
+        WHERE t.mode = n.mode AND t.ticker = n.ticker AND t.settled_at = n.settled_at""",
+    "INSERT INTO imported_settlements SELECT * FROM new_rows",
+)
+_LEDGER = (
+    "DELETE FROM imported_ledger_rows AS t USING new_rows AS n WHERE t.mode = n.mode AND t.key = n.key",
+    "INSERT INTO imported_ledger_rows SELECT * FROM new_rows",
+)
 # A trade that is there as it would be written again stays; what is gone or has changed goes.
 _FORGET_TRADES = """
     DELETE FROM imported_trades AS t WHERE t.mode = $1 AND NOT EXISTS (SELECT FROM new_rows AS n
@@ -39,13 +54,13 @@ _ADD_TRADES = """
     INSERT INTO imported_trades SELECT * FROM new_rows AS n WHERE NOT EXISTS (SELECT FROM imported_trades AS t
         WHERE t.mode = n.mode AND t.ticker = n.ticker AND t.number = n.number)
 """
-TABLES: dict[Shelf, tuple[str, type[Record], tuple[str, ...]]] = {
-    Shelf.FILLS: ("imported_fills", Fill, ("fill_id",)),
-    Shelf.ORDERS: ("imported_orders", Order, ("order_id",)),
-    Shelf.SETTLEMENTS: ("imported_settlements", Settlement, ("ticker", "settled_at")),
-    Shelf.LEDGER: ("imported_ledger_rows", LedgerRow, ("key",)),
+TABLES: dict[Shelf, tuple[str, type[Record], tuple[str, str]]] = {
+    Shelf.FILLS: ("imported_fills", Fill, _FILLS),
+    Shelf.ORDERS: ("imported_orders", Order, _ORDERS),
+    Shelf.SETTLEMENTS: ("imported_settlements", Settlement, _SETTLEMENTS),
+    Shelf.LEDGER: ("imported_ledger_rows", LedgerRow, _LEDGER),
 }
-"""Each with its table and, beside the mode, the columns of its key."""
+"""Each with its table and the two statements that put new_rows into it."""
 _SETTING = """
     INSERT INTO imported_settings (mode, name, value) VALUES ($1, $2, $3)
     ON CONFLICT (mode, name) DO UPDATE SET value = EXCLUDED.value WHERE imported_settings.value <> EXCLUDED.value
@@ -82,14 +97,12 @@ async def known(connection: Connection, mode: str, into: Staging) -> None:
 async def keep(connection: Connection, mode: str, staging: Staging) -> dict[str, int]:
     """Writes what is new or better; returns how many of each were."""
     counts: dict[str, int] = {}
-    for shelf, (table, kind, key) in TABLES.items():
+    for shelf, (table, kind, statements) in TABLES.items():
         columns = ("mode", *kind.__dataclass_fields__)
         rows = ((mode, *as_columns(each).values()) for each in staging.fresh(shelf))
         count = await _copied(connection, table, columns, rows)
-        same = " AND ".join(f"t.{each} = n.{each}" for each in ("mode", *key))
-        if count:
-            await connection.execute(_FORGET.format(table=table, same=same), timeout=COPY_LIMIT)
-            await connection.execute(_ADD.format(table=table), timeout=COPY_LIMIT)
+        for each in statements if count else ():
+            await connection.execute(each, timeout=COPY_LIMIT)
         await connection.execute(_NO_MORE)
         counts[shelf.name.lower()] = count
     counts.pop("ledger")

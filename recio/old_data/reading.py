@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from recio.old_data import csv_files, folders, old_settings, records, sqlite_files, values
+from recio.old_data import csv_files, folders, old_settings, parts, records, sqlite_files, values
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import Harvest, SourceLine
 from recio.old_data.layouts import Kind, Layout, Unusable, layout_of, user_of
 from recio.old_data.packed import UNREADABLE, head_of
+from recio.old_data.parts import Figures, Part, Seen
 from recio.old_data.price_log import PriceSpool, symbol_of
 from recio.old_data.records import BadRow, LedgerRow, Record
 from recio.old_data.sql_dump import Dump, is_dump
@@ -22,51 +23,6 @@ HOURS_BACK = 2
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What an earlier import read of one table."""
-
-    stamp: str
-    rows: int
-    newest: str | None
-
-
-@dataclass(slots=True)
-class Figures:
-    """Results and fees of the ledger rows of one file."""
-
-    told: int = 0
-    has_cents: bool = False
-
-    def add(self, row: LedgerRow) -> None:
-        for each in (row.pnl, row.fees):
-            if each:
-                self.told += 1
-                self.has_cents = self.has_cents or each != each.to_integral_value()
-
-
-@dataclass(slots=True)
-class Part:
-    """What one file gives beside its records; joined to the harvest only when the file was read to its end."""
-
-    begins: int
-    """Where its records begin in the staging."""
-    users: set[str] = field(default_factory=set[str])
-    """Numbers of the users that it has something of; the empty one: it does not say."""
-    settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    elsewhere: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
-    figures: dict[str, Figures] = field(default_factory=dict[str, Figures])
-    alone: dict[tuple[str, str], object] = field(default_factory=dict[tuple[str, str], object])
-    """Of a table and a key of ledger rows: what tells its trade from others that share it."""
-    twins: dict[tuple[str, str], list[object]] = field(default_factory=dict[tuple[str, str], list[object]])
-    """The same of the few keys that several trades share."""
-    lines: list[SourceLine] = field(default_factory=list[SourceLine])
-    unusable: list[str] = field(default_factory=list[str])
-    layouts: dict[str, Layout | Unusable | None] = field(
-        default_factory=dict[str, "Layout | Unusable | None"]
-    )
-
-
 @dataclass(slots=True)
 class Reader:
     mode: str
@@ -75,6 +31,8 @@ class Reader:
     seen: dict[tuple[str, str], Seen]
     say: Say
     harvest: Harvest = field(default_factory=Harvest)
+    earlier_user: str = ""
+    """Whose account was imported before."""
     user: str = ""
     """Whose account it is, once it was settled on."""
     users: set[str] = field(default_factory=set[str])
@@ -84,7 +42,9 @@ class Reader:
 
     def settle_on(self, user: str | None) -> None:
         """Leaves what is of one user. Two accounts on one market would pay for each other's contracts."""
-        self.user = chosen = user if user is not None else min(self.users - {""}, default="")
+        self.user = chosen = (
+            user if user is not None else self.earlier_user or min(self.users - {""}, default="")
+        )
         for number in sorted(self.settings.keys() & {"", chosen}):
             self.harvest.settings |= self.settings[number]
         self.harvest.elsewhere = {ticker for number, ticker in self.elsewhere if number in ("", chosen)}
@@ -320,7 +280,7 @@ class Reader:
 
     def _add(self, part: Part, line: SourceLine, record: Record, row: dict[str, object]) -> None:
         if isinstance(record, LedgerRow):
-            record = _apart(record, row, line.table, part)
+            record = parts.apart(record, row, line.table, part)
             part.figures.setdefault(line.user, Figures()).add(record)
         part.users.add(line.user)
         self.staging.add(line.user, record)
@@ -334,7 +294,7 @@ class Reader:
     def _mark_rounded(self, part: Part, line: SourceLine) -> None:
         """Once all rows of a table of trades are there."""
         figures = part.figures.get(line.user)
-        if line.kind is Kind.TRADES and line.used and figures is not None and _looks_rounded(figures):
+        if line.kind is Kind.TRADES and line.used and figures is not None and parts.looks_rounded(figures):
             self.staging.mark_rounded(part.begins, line.user)
 
     def _settings_file(self, part: Part, path: Path) -> None:
@@ -375,24 +335,6 @@ def _no_path(error: Exception) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "it does not exist: check the path"
     return f"it cannot be looked at ({error}): check the path, and that this account may read it"
-
-
-def _apart(told: LedgerRow, row: dict[str, object], table: str, part: Part) -> LedgerRow:
-    """Two tickets of one second on one market are two trades, and one that is there twice is one."""
-    identity = values.words(row.get("ticket_id")) or (told.quantity, told.buy_price)
-    key = (table, told.key)
-    first = part.alone.setdefault(key, identity)
-    if first == identity:
-        return told
-    twins = part.twins.setdefault(key, [first])
-    if identity not in twins:
-        twins.append(identity)
-    return replace(told, key=f"{told.key}|{twins.index(identity) + 1}")
-
-
-def _looks_rounded(figures: Figures) -> bool:
-    """No cents anywhere in results and fees, though there are enough of them: they were rounded on some way here."""
-    return figures.told >= 6 and not figures.has_cents
 
 
 def _counted(line: SourceLine, rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
