@@ -92,7 +92,7 @@ def _run(options: argparse.Namespace) -> ExitCode:
     asked = Asked(
         paths=options.paths, mode=options.mode, user=options.user, say=_sayer(), is_dry=options.dry_run
     )
-    with closing(Found()) as found:
+    with closing(Found(lists=options.json)) as found:
         report = anyio.run(imported_from, asked, config, found)
         if options.json:
             print_json(report, sys.stdout.write)

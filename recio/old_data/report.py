@@ -48,8 +48,10 @@ class Lines:
 
 @dataclass(slots=True)
 class Found:
-    """Trades and disagreements as they will be printed, outside of memory, and their sums."""
+    """Sums of trades and disagreements, and outside of memory all of them as they will be printed."""
 
+    lists: bool = True
+    """False: nobody asked for JSON, and the sums are enough."""
     trades: int = 0
     unknown: int = 0
     """Trades without a result."""
@@ -61,7 +63,8 @@ class Found:
     disagreement_lines: Lines = field(default_factory=Lines)
 
     def add(self, trade: Trade) -> None:
-        self.trade_lines.add(_trade(trade))
+        if self.lists:
+            self.trade_lines.add(_trade(trade))
         self.trades += 1
         if trade.net_pnl is None:
             self.unknown += 1
@@ -69,7 +72,8 @@ class Found:
             self.net += trade.net_pnl
 
     def add_disagreement(self, told: Disagreement) -> None:
-        self.disagreement_lines.add(asdict(told))
+        if self.lists:
+            self.disagreement_lines.add(asdict(told))
         self.disagreements += 1
         self.by_field[told.field] += 1
         if len(self.first) < SHOWN:
