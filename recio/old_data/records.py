@@ -310,7 +310,11 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
         status=values.words(row.get("status")).lower(),
         quantity=values.quantity(row.get("position")),
         buy_price=values.price(row.get("buy_price")),
-        sell_price=None if sold is None else sold if sold in (0, 1) else values.price(sold),
+        sell_price=None
+        if sold is None
+        else sold.quantize(values.PRICE_STEP)
+        if sold in (0, 1)
+        else values.price(sold),
         fees=values.dollars(row.get("fees")),
         pnl=values.dollars(row.get("pnl")),
         win_loss=values.words(row.get("win_loss")).upper()[:1],

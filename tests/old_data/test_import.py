@@ -317,3 +317,17 @@ def test_old_settings_come_with_entries_off(tmp_path: Path):
     assert found["entry.enabled"] == "false"
     assert (found["entry.min_probability"], found["entry.min_edge_dollars"]) == ("0.95", "0.0025")
     assert (found["exit.stop_probability"], found["exit.min_hold_seconds"]) == ("0.4", "60")
+
+
+def test_a_disagreement_reads_the_same_at_the_second_import(tmp_path: Path, database_dsn: str):
+    """Its text is kept: written in another way it would count as a trade that has changed."""
+    told = old.trade(1, "yes", 100, 0.96, sell_price=1.0, fees=0.5, pnl=4, win_loss="W")
+    old.recio_folder(
+        tmp_path / "old", fills=ROUND_TRIP[:2], orders=ITS_ORDERS[:1], trades=[told],
+        settlements=[old.settlement("no", 100, 96.4, 7.0)],
+    )  # fmt: skip
+    options = ("--config", str(config_file(tmp_path, database_dsn)))
+    first, again = (imported(tmp_path / "old", options=options) for _ in range(2))
+    assert fields(first) >= {("1", "sell_price"), ("1", "fees"), ("1", "pnl"), ("settlement", "revenue")}
+    assert again["disagreements"] == first["disagreements"]
+    assert set(again["imported"].values()) == {0}
