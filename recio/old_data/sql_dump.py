@@ -172,13 +172,12 @@ def _copied(file: IO[bytes], table: str, *, skip: bool) -> Iterator[Sequence[obj
             return
         if not skip:
             text = raw.decode("utf-8", "replace").rstrip("\r\n")
-            yield [_unescaped(each) for each in text.split("\t")]
+            cells = text.split("\t")
+            yield [_unescaped(each) if "\\" in each else each for each in cells] if "\\" in text else cells
     raise BrokenSource(f"the dump ends within the rows of {table}: it is truncated; make it again")
 
 
 def _unescaped(text: str) -> str | None:
-    if "\\" not in text:
-        return text
     if text == "\\N":
         return None
     return _ESCAPED.sub(lambda found: _MEANS.get(found[1], found[1]), text)
