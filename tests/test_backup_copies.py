@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import socket
 import subprocess
@@ -188,3 +189,36 @@ async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays(fo
     assert [each["place"].startswith("s3://") for each in rows] == [False, True, False, True]
     assert ["no such bucket" in each["error"] for each in rows] == [False, False, False, True]
     assert len(list((folder / "backups" / "base").iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (["--to", "s3://backups/x"], "--copy-to s3://... sends a copy"),
+        (["--to", "/nowhere", "--copy-to", "s3://backups/x"], "name a key with --encrypt-for"),
+        (["--to", "/nowhere", "--copy-to", "backups"], "s3://BUCKET/FOLDER"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_made(given: list[str], said: str):
+    parser = argparse.ArgumentParser()
+    command.add_options("backup", parser)
+    options = parser.parse_args(given)
+    with pytest.raises(BadConfig, match=said):
+        options.command(options)
+
+
+def test_a_restore_from_a_bucket_names_what_a_bucket_has_not(tmp_path: Path):
+    parser = argparse.ArgumentParser()
+    command.add_options("restore", parser)
+    into = ["--from", "s3://backups/nothing-here", "--into", str(tmp_path / "new")]
+    for more, said in (([], "has no backup"), (["--at", "2026-11-29T12:00Z"], "no stream of changes")):
+        options = parser.parse_args([*into, *more])
+        with pytest.raises(BadConfig, match=said):
+            options.command(options)
+    assert not (tmp_path / "new").exists()
+
+
+def test_without_its_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "boto3", None)
+    with pytest.raises(BadConfig, match=r"pip install 'recio\[s3\]'"):
+        bucket_at("s3://backups")
