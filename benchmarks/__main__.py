@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import memory, message_flow, replay_speed, scale, start_up, tick_to_order
+from benchmarks import import_old, memory, message_flow, replay_speed, scale, start_up, tick_to_order
 from benchmarks.children import ROOT
 from benchmarks.database import databases
 from benchmarks.figures import Subject, as_markdown, as_text
@@ -29,7 +29,7 @@ from benchmarks.run import Run
 
 OUT = ROOT / "benchmarks" / "out"
 PAGE = ROOT / "docs" / "benchmarks.md"
-SUBJECTS = ("steps", "ticks", "flow", "memory", "start", "replay", "scale")
+SUBJECTS = ("steps", "ticks", "flow", "memory", "start", "replay", "scale", "import")
 
 
 def main() -> None:
@@ -68,6 +68,7 @@ def measured(run: Run, only: set[str]) -> Iterator[Subject]:
         "flow": message_flow.measure,
         "start": start_up.measure,
         "scale": scale.measure,
+        "import": import_old.measure,
     }
     for name, measure in alone.items():
         if name in only:

@@ -54,6 +54,8 @@ COMMANDS = {
     ),
 }
 """Each command with its file in recio/commands and what it does."""
+WRONG_USE = {"import": ExitCode.CONFIG}
+"""What a command ends with that does not know an option; the others with USAGE."""
 ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "close", "settle", "limits"})
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
@@ -111,7 +113,12 @@ def _signs_of_life(name: str) -> Generator[None]:
 
 
 def _command(arguments: Sequence[str]) -> ExitCode | None:
-    options = _parser(arguments).parse_args(arguments)
+    try:
+        options = _parser(arguments).parse_args(arguments)
+    except SystemExit as end:
+        if end.code != ExitCode.USAGE:
+            raise
+        return WRONG_USE.get(_asked(arguments), ExitCode.USAGE)
     _prepare_log()
     return options.command(options)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from recio.db.backups import DUMP, SUMS, Kind, take
-from recio.db.encryption import new_key, read_key
+from recio.db import backups
+from recio.db.backups import DUMP, MANIFEST, SUMS, Kind, take
+from recio.db.encryption import encrypt, new_key, read_key
 from recio.db.restores import proven, restored
 from recio.errors import BadConfig, Fatal
 from tests.test_backups import folder, kinds_in, live, recio
@@ -110,3 +112,22 @@ async def test_a_person_makes_a_key_backs_up_for_it_drills_and_restores_with_it(
         assert opened.returncode == 0, opened.stderr
     back = recio(folder, "restore", "--from", "backups", "--into", "back", "--key", "key")
     assert back.returncode == 0, back.stderr
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+async def test_nothing_readable_is_ever_written_to_the_disk_of_the_backups(
+    folder: Path, kind: Kind, monkeypatch: pytest.MonkeyPatch
+):
+    """What is removed again can be read from a disk that is carried away."""
+    public, seen = new_key(folder / "key"), set[str]()
+
+    def look(file: Path, into: Path, recipients: Sequence[str]) -> None:
+        seen.update(each.name for each in (folder / "backups").rglob("*") if each.is_file())
+        assert file.is_file()
+        assert not file.is_relative_to(folder / "backups")
+        encrypt(file, into, recipients)
+
+    monkeypatch.setattr(backups, "encrypt", look)
+    async with live(folder) as (client, _):
+        await take(client, folder / "backups", kind, datetime.now(UTC), [public])
+    assert {each for each in seen if not each.endswith(".age")} <= {".lock", MANIFEST}

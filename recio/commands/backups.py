@@ -8,12 +8,14 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import asyncpg
 
 from recio.commands.event_loop import to_the_end
@@ -21,6 +23,7 @@ from recio.commands.installation import Installation, add_installation, find_ins
 from recio.commands.options import moment, positive
 from recio.daemon.database import dsn_in_use
 from recio.db import backup_rows, identity
+from recio.db.backup_bucket import SCHEME, Bucket, bucket_at, copies_in, expire_copies, fetch, put
 from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
@@ -53,6 +56,9 @@ def _add_backup(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="AGE1...",
         help="the public word of a key that opens it, once for each key",
+    )
+    parser.add_argument(
+        "--copy-to", metavar="s3://BUCKET/FOLDER", help="send a copy there, with --encrypt-for"
     )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
@@ -94,12 +100,38 @@ def _add_drill(parser: argparse.ArgumentParser) -> None:
 
 def _add_folder(parser: argparse.ArgumentParser, option: str, *, required: bool = True) -> None:
     parser.add_argument(
-        option, dest="folder", type=Path, required=required, metavar="DIR", help="the folder of the backups"
+        option, dest="folder", required=required, metavar="DIR", help="the folder of the backups"
     )
 
 
 def _add_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=Path, metavar="FILE", help="the key of an encrypted backup")
+
+
+def is_bucket(given: str) -> bool:
+    return given.startswith(SCHEME)
+
+
+def _folder(given: str) -> Path:
+    return Path(given).expanduser().absolute()
+
+
+@contextmanager
+def _here(given: str, at: datetime | None = None) -> Generator[Path]:
+    """The folder of the backups; of a bucket one with its newest copy, for as long as it is used."""
+    if not is_bucket(given):
+        yield _folder(given)
+        return
+    if at is not None:
+        raise BadConfig("--at: a bucket has backups and no stream of changes: restore from their folder")
+    bucket = bucket_at(given)
+    names = copies_in(bucket)
+    if not names:
+        raise BadConfig(f"{bucket.shown} has no backup")
+    with tempfile.TemporaryDirectory(prefix="recio-fetched-") as name:
+        print(f"fetching {bucket.shown}base/{names[-1]}", file=sys.stderr)
+        fetch(bucket, names[-1], Path(name))
+        yield Path(name)
 
 
 def _key(options: argparse.Namespace, folder: Path) -> Identity | None:
@@ -119,7 +151,12 @@ def _backup(options: argparse.Namespace) -> ExitCode:
         return ExitCode.OK
     if options.folder is None:
         raise BadConfig("--to DIR is missing: the folder of the backups")
-    folder: Path = options.folder.expanduser().absolute()
+    if is_bucket(options.folder):
+        raise BadConfig("--to: backups are made in a folder; --copy-to s3://... sends a copy of each")
+    folder = _folder(options.folder)
+    bucket = None if options.copy_to is None else bucket_at(options.copy_to)
+    if bucket and not options.recipients:
+        raise BadConfig("--copy-to: what leaves this machine is encrypted: name a key with --encrypt-for")
     if options.stream and options.recipients:
         raise BadConfig("--encrypt-for: the stream of changes is not encrypted; only backups are")
     if options.check:
@@ -129,7 +166,7 @@ def _backup(options: argparse.Namespace) -> ExitCode:
         return to_the_end(lambda: stream(place, folder), lambda: "what was received is kept")
     kind = options.kind or (Kind.DUMP if place.dsn else Kind.BASE)
     return to_the_end(
-        lambda: backup(place, folder, kind, options.keep, options.keep_days, options.recipients),
+        lambda: backup(place, folder, kind, options.keep, options.keep_days, options.recipients, bucket),
         lambda: "a backup is there whole or not at all",
     )
 
@@ -141,7 +178,13 @@ async def _client(place: Installation) -> AsyncGenerator[Client]:
 
 
 async def backup(
-    place: Installation, folder: Path, kind: Kind, keep: int, days: int, recipients: Sequence[str] = ()
+    place: Installation,
+    folder: Path,
+    kind: Kind,
+    keep: int,
+    days: int,
+    recipients: Sequence[str] = (),
+    bucket: Bucket | None = None,
 ) -> ExitCode:
     """One backup with its row, and the old ones removed; says what was made."""
     async with _client(place) as client, open_pool(client.dsn, application_name=NAME) as pool:
@@ -157,7 +200,9 @@ async def backup(
             await backup_rows.note_backup(
                 connection, kind, str(made.folder), started, made.finished_at, made.bytes
             )
-    print(f"{made.folder}: {kind}, {made.bytes:,} bytes")
+        print(f"{made.folder}: {kind}, {made.bytes:,} bytes")
+        if bucket is not None:
+            await _copy(pool, bucket, made, keep, days)
     try:
         for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
             print(f"removed {old.folder}, which was older than {days} days")
@@ -166,6 +211,26 @@ async def backup(
             f"the backup is there, and old ones cannot be removed: {error}", error
         ) from error
     return ExitCode.OK
+
+
+async def _copy(
+    pool: asyncpg.Pool[asyncpg.Record], bucket: Bucket, made: Backup, keep: int, days: int
+) -> None:
+    """To another place, with a row of its own. The backup here stands whatever becomes of it."""
+    started = datetime.now(UTC)
+
+    async def failed(connection: Connection, why: str) -> None:
+        now = datetime.now(UTC)
+        await backup_rows.note_backup(connection, made.kind, bucket.shown, started, now, 0, why)
+
+    async with _noted(pool, failed):
+        where = await anyio.to_thread.run_sync(put, bucket, made)
+    async with transaction(pool) as connection:
+        await backup_rows.note_backup(connection, made.kind, where, started, datetime.now(UTC), made.bytes)
+    print(f"{where}: a copy of it")
+    gone = partial(expire_copies, bucket, datetime.now(UTC), keep=keep, days=days)
+    for old in await anyio.to_thread.run_sync(gone):
+        print(f"removed {bucket.shown}base/{old}, which was older than {days} days")
 
 
 @asynccontextmanager
@@ -237,12 +302,12 @@ def _newest(folder: Path, at: datetime | None = None) -> Backup:
 
 
 def _restore(options: argparse.Namespace) -> ExitCode:
-    folder = options.folder.expanduser().absolute()
-    key = _key(options, folder)
-    return to_the_end(
-        lambda: restore(folder, options.into.expanduser().absolute(), options.at, key),
-        lambda: f"{options.into} is not whole: remove it",
-    )
+    with _here(options.folder, options.at) as folder:
+        key = _key(options, folder)
+        return to_the_end(
+            lambda: restore(folder, options.into.expanduser().absolute(), options.at, key),
+            lambda: f"{options.into} is not whole: remove it",
+        )
 
 
 async def restore(folder: Path, into: Path, at: datetime | None, key: Identity | None = None) -> ExitCode:
@@ -272,11 +337,11 @@ def _when(newest: Head | None) -> str:
 
 def _drill(options: argparse.Namespace) -> ExitCode:
     place = find_installation(options)
-    folder = options.folder.expanduser().absolute()
-    key = _key(options, folder)
-    return to_the_end(
-        lambda: drill(place, folder, key), lambda: "the drill was not finished: it proves nothing"
-    )
+    with _here(options.folder) as folder:
+        key = _key(options, folder)
+        return to_the_end(
+            lambda: drill(place, folder, key), lambda: "the drill was not finished: it proves nothing"
+        )
 
 
 async def drill(place: Installation, folder: Path, key: Identity | None = None) -> ExitCode:

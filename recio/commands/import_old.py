@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import sqlite3
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Generator, Sequence
+from contextlib import asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -16,22 +20,25 @@ from recio.commands.options import add_config, config_of
 from recio.daemon import data_dir
 from recio.daemon.database import dsn_of
 from recio.db import imported, old_server
-from recio.db.connection import transaction
+from recio.db.connection import Connection, transaction
 from recio.db.embedded import DATABASE, EmbeddedServer
 from recio.db.pool import open_pool, starting_faults
 from recio.db.schema import ensure_schema, migrations, version_of
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
 from recio.old_data import folders
-from recio.old_data.harvest import Harvest, merge_into, without_other_mode
+from recio.old_data.layouts import user_of
+from recio.old_data.parts import Seen
 from recio.old_data.price_log import PriceSpool
-from recio.old_data.reading import Reader, Say, Seen
-from recio.old_data.report import Report, as_json, as_text, nothing_as_json, rebuilt_with_disagreements
+from recio.old_data.reading import Reader, Say
+from recio.old_data.report import Found, Report, as_text, nothing_of, print_json, trades_of
+from recio.old_data.staging import Shelf, Staging
 from recio.old_data.tables import BrokenSource
 from recio.settings.config import Config
 from recio.supervisor import leading_fault
 
 NAME = "recio import"
 MODES = ("prod", "demo")
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -56,11 +63,11 @@ def run(options: argparse.Namespace) -> ExitCode:
         return _run(options)
     except Exception as error:
         if options.json:
-            print(_failed(options, leading_fault(error)))
+            print_json(_failed(options, leading_fault(error)), sys.stdout.write)
         raise
 
 
-def _failed(options: argparse.Namespace, fault: BaseException) -> str:
+def _failed(options: argparse.Namespace, fault: BaseException) -> Report:
     """One object whatever happens: whoever reads it need not look at the exit code first."""
     said = (
         str(fault)
@@ -68,7 +75,7 @@ def _failed(options: argparse.Namespace, fault: BaseException) -> str:
         else f"a fault of recio itself ({type(fault).__name__})"
     )
     paths = [old_server.shown(each) if folders.is_server(each) else each for each in options.paths]
-    return nothing_as_json(str(options.mode), [(each, said) for each in paths or [""]])
+    return nothing_of(str(options.mode), [(each, said) for each in paths or [""]])
 
 
 def _run(options: argparse.Namespace) -> ExitCode:
@@ -82,15 +89,15 @@ def _run(options: argparse.Namespace) -> ExitCode:
             " the old trades table mixes both"
         )
     config = None if options.dry_run and options.config is None else config_of(options.config)
-    report = anyio.run(
-        imported_from,
-        options.paths,
-        options.mode,
-        None if options.dry_run else config,
-        _sayer(),
-        options.user,
+    asked = Asked(
+        paths=options.paths, mode=options.mode, user=options.user, say=_sayer(), is_dry=options.dry_run
     )
-    print(as_json(report) if options.json else as_text(report))
+    with closing(Found(lists=options.json)) as found:
+        report = anyio.run(imported_from, asked, config, found)
+        if options.json:
+            print_json(report, sys.stdout.write)
+        else:
+            print(as_text(report))
     return ExitCode.DATA if report.is_empty else ExitCode.OK
 
 
@@ -104,24 +111,68 @@ def _sayer() -> Say:
     return say
 
 
-async def imported_from(
-    paths: Sequence[str], mode: str, config: Config | None, say: Say, user: str | None = None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    paths: Sequence[str]
+    mode: str
+    user: str | None
+    say: Say
+    is_dry: bool
+
+
+async def imported_from(asked: Asked, config: Config | None, found: Found) -> Report:
+    """Without a config nothing is compared and nothing kept. Raises BadConfig, Fatal."""
+    with (
+        tempfile.TemporaryDirectory(prefix="recio-import-") as name,
+        _room_for(name),
+        closing(Staging(Path(name) / "records")) as staging,
+    ):
+        return await _imported(asked, config, Path(name), staging, found)
+
+
+@contextmanager
+def _room_for(folder: str) -> Generator[None]:
+    """A full disk of ours is no fault of a source. Raises Fatal."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        if getattr(error, "errno", None) not in FULL and "full" not in str(error):
+            raise
+        raise Fatal(
+            f"no room is left in {Path(folder).parent} for the import's own files, about as large as the old data:"
+            " make room, or set TMPDIR to a folder on another disk; nothing was imported"
+        ) from error
+
+
+async def _imported(
+    asked: Asked, config: Config | None, folder: Path, staging: Staging, found: Found
 ) -> Report:
-    """Without a config nothing is kept. Raises BadConfig, Fatal."""
-    with tempfile.TemporaryDirectory(prefix="recio-import-") as name:
-        folder = Path(name)
-        if config is None:
-            return _dry(await _read(paths, mode, folder, {}, say, user))
-        if _has_database(config):
-            async with dsn_of(config) as dsn:
-                seen = await _seen(dsn, mode)
-                return await _keep(dsn, await _read(paths, mode, folder, seen, say, user), say)
-        # A database is made only for something to put into it.
-        reader = await _read(paths, mode, folder, {}, say, user)
-        if reader.harvest.is_empty() and not reader.spool.count:
-            return _dry(reader)
-        async with _new_database(config) as dsn:
-            return await _keep(dsn, reader, say)
+    new = partial(
+        Reader, mode=asked.mode, spool=PriceSpool(folder / "prices"), staging=staging, say=asked.say
+    )
+    if config is not None and _has_database(config):
+        async with dsn_of(config) as dsn:
+            seen = await _seen(dsn, asked.mode)
+            reader = await _read(asked, folder, new(seen=seen, earlier_user=_one_user(asked, seen)))
+            return await _keep(dsn, reader, asked, found)
+    # A database is made only for something to put into it.
+    reader = await _read(asked, folder, new(seen={}))
+    if config is None or asked.is_dry or not reader.has_something():
+        return await anyio.to_thread.run_sync(rebuilt_of_sources, reader, found)
+    async with _new_database(config) as dsn:
+        return await _keep(dsn, reader, asked, found)
+
+
+def _one_user(asked: Asked, seen: dict[tuple[str, str], Seen]) -> str:
+    """Whose history this recio has already; empty: nobody's. Raises BadConfig where it is to get another's as well."""
+    earlier = min({user_of(table, path) for path, table in seen} - {""}, default="")
+    if earlier and asked.user not in (None, earlier):
+        raise BadConfig(
+            f"--user {asked.user} is refused: this recio has the history of user {earlier} of the old system, and two accounts"
+            f" on one market would pay for each other's contracts: import user {asked.user} into a recio of its own, with its"
+            " own config and database"
+        )
+    return earlier
 
 
 def _has_database(config: Config) -> bool:
@@ -139,20 +190,12 @@ async def _new_database(config: Config) -> AsyncGenerator[str]:
         yield dsn
 
 
-async def _read(
-    paths: Sequence[str],
-    mode: str,
-    folder: Path,
-    seen: dict[tuple[str, str], Seen],
-    say: Say,
-    user: str | None,
-) -> Reader:
-    reader = Reader(mode=mode, spool=PriceSpool(folder / "prices"), seen=seen, say=say)
-    for number, path in enumerate(paths):
+async def _read(asked: Asked, folder: Path, reader: Reader) -> Reader:
+    for number, path in enumerate(asked.paths):
         if not folders.is_server(path):
             await anyio.to_thread.run_sync(reader.read, path)
             continue
-        say(f"reading {old_server.shown(path)}")
+        asked.say(f"reading {old_server.shown(path)}")
         place = folder / str(number)
         place.mkdir()
         try:
@@ -168,28 +211,42 @@ async def _read(
             )
         for table in tables:
             await anyio.to_thread.run_sync(reader.read_table, table)
-    reader.settle_on(user)
-    without_other_mode(reader.harvest)
+    reader.settle_on(asked.user)
     return reader
 
 
-def _dry(reader: Reader) -> Report:
-    harvest = reader.harvest
-    told = list(rebuilt_with_disagreements(harvest))
-    counts = {
-        "fills": len(harvest.fills),
-        "orders": len(harvest.orders),
-        "settlements": len(harvest.settlements),
+def rebuilt_of_sources(reader: Reader, found: Found) -> Report:
+    reader.decide()
+    for of in reader.staging.by_ticker():
+        for _ in trades_of(of, found):
+            pass
+    totals = _totals(reader, found)
+    return _reported(reader, found, totals | {"prices": reader.spool.count}, kept=False, compared=False)
+
+
+def _totals(reader: Reader, found: Found) -> dict[str, int]:
+    counts = reader.staging.counts
+    return {
+        "fills": counts[Shelf.FILLS],
+        "orders": counts[Shelf.ORDERS],
+        "settlements": counts[Shelf.SETTLEMENTS],
+        "trades": found.trades,
     }
-    counts["trades"] = len(told)
+
+
+def _reported(
+    reader: Reader, found: Found, imported: dict[str, int], *, kept: bool, compared: bool
+) -> Report:
+    for each in reader.staging.bad(reader.user):
+        found.add_disagreement(each)
     return Report(
         mode=reader.mode,
-        kept=False,
-        harvest=harvest,
-        imported=counts | {"prices": reader.spool.count},
-        totals=counts,
-        trades=told,
-        prices_seen=reader.spool.count,
+        kept=kept,
+        compared=compared,
+        harvest=reader.harvest,
+        imported=imported,
+        totals=_totals(reader, found),
+        found=found,
     )
 
 
@@ -203,36 +260,39 @@ async def _seen(dsn: str, mode: str) -> dict[tuple[str, str], Seen]:
                 return await imported.seen_before(connection, mode)
 
 
-async def _keep(dsn: str, reader: Reader, say: Say) -> Report:
-    """One transaction: a kill at any point leaves what was there before."""
-    harvest, mode = reader.harvest, reader.mode
+async def _keep(dsn: str, reader: Reader, asked: Asked, found: Found) -> Report:
+    """One transaction: a kill at any point leaves what was there before. A dry run takes everything back."""
     async with open_pool(dsn, application_name=NAME) as pool:
         with starting_faults():
             async with transaction(pool) as connection:
                 await ensure_schema(connection)
-                await imported.alone(connection)
-                before = await imported.known(connection, mode)
-                whole = Harvest(sources=harvest.sources, refused=harvest.refused, settings=harvest.settings)
-                merge_into(whole, before)
-                merge_into(whole, harvest)
-                say(f"writing {reader.spool.count:,} prices")
-                counts = await imported.keep(connection, mode, whole, before)
-                counts["prices"] = await imported.keep_prices(connection, reader.spool)
-                told = list(rebuilt_with_disagreements(whole))
-                counts["trades"] = await imported.keep_trades(connection, mode, told)
-                await imported.keep_sources(connection, mode, harvest.sources)
-    totals = {
-        "fills": len(whole.fills),
-        "orders": len(whole.orders),
-        "settlements": len(whole.settlements),
-        "trades": len(told),
-    }
-    return Report(
-        mode=mode,
-        kept=True,
-        harvest=whole,
-        imported=counts,
-        totals=totals,
-        trades=told,
-        prices_seen=reader.spool.count,
-    )
+                kept = connection.transaction()
+                await kept.start()
+                counts = await _written(connection, reader, asked, found)
+                await (kept.rollback() if asked.is_dry else kept.commit())
+    return _reported(reader, found, counts, kept=not asked.is_dry, compared=True)
+
+
+async def _written(connection: Connection, reader: Reader, asked: Asked, found: Found) -> dict[str, int]:
+    staging, mode = reader.staging, asked.mode
+    await imported.alone(connection)
+    asked.say("comparing with what was imported before")
+    await imported.known(connection, mode, staging)
+    prices = 0
+
+    async def keep_prices() -> None:
+        nonlocal prices
+        prices = await imported.keep_prices(connection, reader.spool)
+
+    asked.say(f"writing {reader.spool.count:,} prices")
+    # The server takes the prices in while we sort the records.
+    async with anyio.create_task_group() as group:
+        group.start_soon(keep_prices)
+        await anyio.to_thread.run_sync(reader.decide)
+    counts = await imported.keep(connection, mode, staging)
+    asked.say("rebuilding trades")
+    told = (each for of in staging.by_ticker() for each in trades_of(of, found))
+    counts["trades"] = await imported.keep_trades(connection, mode, told)
+    await imported.keep_settings(connection, mode, reader.harvest.settings)
+    await imported.keep_sources(connection, mode, reader.harvest.sources)
+    return counts | {"prices": prices}

@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Generator, Sequence
+import tempfile
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -69,10 +70,10 @@ def backups_in(directory: Path) -> list[Backup]:
         raise BadConfig(
             f"{directory} holds no backups of recio ({error.strerror}): name their folder"
         ) from error
-    return [_read(each) for each in folders]
+    return [read_backup(each) for each in folders]
 
 
-def _read(folder: Path) -> Backup:
+def read_backup(folder: Path) -> Backup:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         return Backup(
@@ -106,9 +107,11 @@ async def _take(
         shutil.rmtree(abandoned, ignore_errors=True)
     draft = base / f"{_DRAFT}{now:{STAMP}}"
     try:
-        await (_base(client, draft) if kind is Kind.BASE else _dump(client, draft))
+        make = _base if kind is Kind.BASE else _dump
         if recipients:
-            await anyio.to_thread.run_sync(_close_up, draft, recipients)
+            await _made_elsewhere(make, client, draft, recipients)
+        else:
+            await make(client, draft)
         facts = {
             "kind": kind.value,
             "recipients": list(recipients),
@@ -123,14 +126,29 @@ async def _take(
         raise
     draft.rename(base / f"{now:{STAMP}}")
     _sync(base)
-    return _read(base / f"{now:{STAMP}}")
+    return read_backup(base / f"{now:{STAMP}}")
 
 
-def _close_up(draft: Path, recipients: Sequence[str]) -> None:
+async def _made_elsewhere(
+    make: Callable[[Client, Path], Awaitable[None]], client: Client, draft: Path, recipients: Sequence[str]
+) -> None:
+    """The disk of the backups, which is carried away, never has a readable byte: not in a draft, nor in what was removed."""
+    scratch = Path(tempfile.mkdtemp(prefix="recio-backup-"))
+    try:
+        await make(client, scratch / "readable")
+        await anyio.to_thread.run_sync(_close_up, scratch / "readable", draft, recipients)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _close_up(readable: Path, draft: Path, recipients: Sequence[str]) -> None:
     """All but the manifest, which names files and sums and no row: it says what stream a backup needs, without its key."""
-    for each in sorted(draft.iterdir()):
-        if each.name != MANIFEST:
-            encrypt(each, recipients)
+    draft.mkdir(mode=0o700)
+    for each in sorted(readable.iterdir()):
+        if each.name == MANIFEST:
+            shutil.copyfile(each, draft / each.name)
+        else:
+            encrypt(each, draft, recipients)
 
 
 async def _base(client: Client, draft: Path) -> None:

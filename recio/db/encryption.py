@@ -69,11 +69,11 @@ def read_key(file: Path, backups: Path) -> Identity:
         ) from None
 
 
-def encrypt(file: Path, recipients: Sequence[str]) -> None:
-    """In its place, with the suffix; the readable one is gone afterwards."""
+def encrypt(file: Path, into: Path, recipients: Sequence[str]) -> None:
+    """Into another folder, with the suffix; the readable one is gone afterwards."""
     whom = [Recipient.from_str(each) for each in recipients]
     try:
-        with file.open("rb") as source, file.with_name(file.name + SUFFIX).open("xb") as target:
+        with file.open("rb") as source, (into / (file.name + SUFFIX)).open("xb") as target:
             pyrage.encrypt_io(source, target, whom)
         file.unlink()
     except (OSError, pyrage.EncryptError) as error:

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from recio.old_data.rebuild import NEVER_HELD, Records, Trade, newest_settlement
+from recio.old_data.matching import NEVER_HELD
+from recio.old_data.rebuild import Records, Trade, newest_settlement
 
 HALF_A_CENT = Decimal("0.005")
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
+from typing import TextIO
 
 from recio.old_data import values
 
 HOUR = 3600
 LINES = 20_000
+
+
+SECONDS = {f"{each // 60:02}:{each % 60:02}": each for each in range(HOUR)}
+"""Of an hour, by how it is written."""
 
 
 @dataclass(slots=True)
@@ -26,23 +32,46 @@ class PriceSpool:
     def add(
         self, symbol: str, rows: Iterable[Sequence[object]], time_at: int, price_at: int
     ) -> tuple[int, str | None]:
-        """(rows read, newest time as written)."""
+        """(rows read, newest time as written). This loop sees every second of years: what it does for each is the import's time."""
         counted, newest = 0, ""
         lines: list[str] = []
-        with self.path.open("a", encoding="ascii", buffering=1 << 20) as file:
+        hour, begins, seen, end = "", 0, bytearray(), ""
+        with self.path.open("a", encoding="ascii", buffering=1 << 20) as file, self._counted(file, lines):
             for row in rows:
                 counted += 1
-                text = row[time_at]
-                line = self._line(symbol, text, row[price_at])
-                if isinstance(text, str) and text > newest:
-                    newest = text
-                if line:
-                    lines.append(line)
-                    if len(lines) == LINES:
-                        file.writelines(lines)
-                        lines.clear()
-            file.writelines(lines)
+                text, at = row[time_at], row[price_at]
+                second = None
+                if type(text) is str:
+                    if text > newest:
+                        newest = text
+                    if text[:13] == hour:
+                        second = SECONDS.get(text[14:])
+                    elif len(text) == 19 and (known := self._hour(text[:13])):
+                        hour, (begins, doubtful), second = text[:13], known, SECONDS.get(text[14:])
+                        seen, end = self._seen_of(symbol, begins), f"\t{'t' if doubtful else 'f'}\n"
+                if second is None:
+                    lines += self._slow(symbol, text, at)
+                elif not seen[second]:
+                    price = _price_text(at)
+                    if price is not None:
+                        seen[second] = 1
+                        lines.append(f"{symbol}\t{begins + second}\t{price}{end}")
+                if len(lines) >= LINES:
+                    self._write(file, lines)
         return counted, newest or None
+
+    @contextmanager
+    def _counted(self, file: TextIO, lines: list[str]) -> Generator[None]:
+        """Also where it breaks off all lines are written, so that they can be taken back."""
+        try:
+            yield
+        finally:
+            self._write(file, lines)
+
+    def _write(self, file: TextIO, lines: list[str]) -> None:
+        file.writelines(lines)
+        self.count += len(lines)
+        lines.clear()
 
     def mark(self) -> tuple[int, int]:
         """How far it is, to take back what a source that breaks has given since."""
@@ -63,40 +92,29 @@ class PriceSpool:
         for symbol, second in _seconds(self.path) if self.path.exists() else ():
             self._seen.setdefault((symbol, second - second % HOUR), bytearray(HOUR))[second % HOUR] = 1
 
-    def _line(self, symbol: str, text: object, at: object) -> str | None:
-        """None: the second was there before, or the row says nothing."""
-        if not isinstance(text, str) or len(text) != 19:
-            return self._slow(symbol, text, at)
-        hour = text[:13]
-        known = self._hours.get(hour, ())
-        if known == ():
-            known = self._hours[hour] = _hour_of(hour)
-        if not known:
-            return None
-        begins, doubtful = known
-        try:
-            second = int(text[14:16]) * 60 + int(text[17:19])
-        except ValueError:
-            return None
-        return self._new(symbol, begins, second, at, doubtful)
+    def _hour(self, text: str) -> tuple[int, bool] | None:
+        """(where it begins, whether it is doubtful) of a date and an hour as written; None: it is none."""
+        if text not in self._hours:
+            self._hours[text] = _hour_of(text)
+        return self._hours[text]
 
-    def _slow(self, symbol: str, text: object, at: object) -> str | None:
-        found = values.moment(text)
-        if found is None:
-            return None
-        second = int(found.at.timestamp())
-        return self._new(symbol, second - second % HOUR, second % HOUR, at, found.doubtful)
-
-    def _new(self, symbol: str, begins: int, second: int, at: object, doubtful: bool) -> str | None:
+    def _seen_of(self, symbol: str, begins: int) -> bytearray:
         seen = self._seen.get((symbol, begins))
         if seen is None:
             seen = self._seen[symbol, begins] = bytearray(HOUR)
-        price = _price_text(at)
-        if price is None or not 0 <= second < HOUR or seen[second]:
-            return None
+        return seen
+
+    def _slow(self, symbol: str, text: object, at: object) -> tuple[str, ...]:
+        """One line, or none: the second was there before, or the row says nothing."""
+        found, price = values.moment(text), _price_text(at)
+        if found is None or price is None:
+            return ()
+        moment = int(found.at.timestamp())
+        seen, second = self._seen_of(symbol, moment - moment % HOUR), moment % HOUR
+        if seen[second]:
+            return ()
         seen[second] = 1
-        self.count += 1
-        return f"{symbol}\t{begins + second}\t{price}\t{'t' if doubtful else 'f'}\n"
+        return (f"{symbol}\t{moment}\t{price}\t{'t' if found.doubtful else 'f'}\n",)
 
 
 def _seconds(path: Path) -> Iterator[tuple[str, int]]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from recio.old_data import csv_files, folders, old_settings, records, sqlite_files, values
+from recio.old_data import csv_files, folders, old_settings, parts, records, sqlite_files, values
 from recio.old_data.compare import Disagreement
-from recio.old_data.harvest import Harvest, SourceLine, merge_into
+from recio.old_data.harvest import Harvest, SourceLine
 from recio.old_data.layouts import Kind, Layout, Unusable, layout_of, user_of
 from recio.old_data.packed import UNREADABLE, head_of
+from recio.old_data.parts import Figures, Part, Seen
 from recio.old_data.price_log import PriceSpool, symbol_of
-from recio.old_data.records import BadRow, LedgerRow
+from recio.old_data.records import BadRow, LedgerRow, Record
 from recio.old_data.sql_dump import Dump, is_dump
+from recio.old_data.staging import Staging
 from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger
 
 HOURS_BACK = 2
@@ -21,46 +23,31 @@ HOURS_BACK = 2
 Say = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Seen:
-    """What an earlier import read of one table."""
-
-    stamp: str
-    rows: int
-    newest: str | None
-
-
-@dataclass(slots=True)
-class Part:
-    """What one file gives; joined to the harvest only when the file was read to its end."""
-
-    by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
-    """By the user's number; under the empty one what does not say."""
-    twins: dict[tuple[str, str], list[object]] = field(default_factory=dict[tuple[str, str], list[object]])
-    """Of a table and a key of ledger rows: what tells apart the trades that share it."""
-    lines: list[SourceLine] = field(default_factory=list[SourceLine])
-    unusable: list[str] = field(default_factory=list[str])
-    layouts: dict[str, Layout | Unusable | None] = field(
-        default_factory=dict[str, "Layout | Unusable | None"]
-    )
-
-
 @dataclass(slots=True)
 class Reader:
     mode: str
     spool: PriceSpool
+    staging: Staging
     seen: dict[tuple[str, str], Seen]
     say: Say
     harvest: Harvest = field(default_factory=Harvest)
-    by_user: dict[str, Harvest] = field(default_factory=dict[str, Harvest])
+    earlier_user: str = ""
+    """Whose account was imported before."""
+    user: str = ""
+    """Whose account it is, once it was settled on."""
+    users: set[str] = field(default_factory=set[str])
+    settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
+    elsewhere: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """(user, ticker) of the other account mode."""
 
     def settle_on(self, user: str | None) -> None:
-        """Puts together what is of one user. Two accounts on one market would pay for each other's contracts."""
-        users = sorted(each for each, part in self.by_user.items() if each and not part.is_empty())
-        chosen = user if user is not None else next(iter(users), "")
-        for number, part in self.by_user.items():
-            if number in ("", chosen):
-                merge_into(self.harvest, part)
+        """Leaves what is of one user. Two accounts on one market would pay for each other's contracts."""
+        self.user = chosen = (
+            user if user is not None else self.earlier_user or min(self.users - {""}, default="")
+        )
+        for number in sorted(self.settings.keys() & {"", chosen}):
+            self.harvest.settings |= self.settings[number]
+        self.harvest.elsewhere = {ticker for number, ticker in self.elsewhere if number in ("", chosen)}
         for line in self.harvest.sources:
             if line.used and line.user not in ("", chosen):
                 line.used = False
@@ -69,7 +56,13 @@ class Reader:
                     f"it is of user {line.user}, another account than that of user {chosen}:"
                     f" import it into a recio of its own with --user {line.user}",
                 )
-        self.by_user.clear()
+
+    def decide(self) -> None:
+        """Once all is read and settled, and what was known is there."""
+        self.staging.decide(self.user, self.harvest.elsewhere)
+
+    def has_something(self) -> bool:
+        return bool(self.users or self.spool.count)
 
     def read(self, given: str) -> None:
         """One path of the command line."""
@@ -120,7 +113,7 @@ class Reader:
         self._sqlite(part, path)
 
     def _guarded(self, path: str, work: Callable[[Part], None], *, asked: bool) -> bool:
-        part = Part()
+        part = Part(begins=self.staging.mark())
         spooled = self.spool.mark()
         try:
             work(part)
@@ -130,6 +123,7 @@ class Reader:
                 raise Stranger(self._stranger(part))
         except (BrokenSource, Stranger, *UNREADABLE) as error:
             self.spool.back_to(spooled)
+            self.staging.back_to(part.begins)
             is_named = asked or bool(part.lines or part.unusable) or not isinstance(error, Stranger)
             if is_named:
                 self.refuse(path, _told(error))
@@ -137,8 +131,10 @@ class Reader:
         for why in part.unusable:
             self.refuse(path, why)
         self.harvest.sources += part.lines
-        for user, harvest in part.by_user.items():
-            merge_into(self.by_user.setdefault(user, Harvest()), harvest)
+        self.users |= part.users
+        self.elsewhere |= part.elsewhere
+        for user, told in part.settings.items():
+            self.settings[user] = self.settings.get(user, {}) | told
         return True
 
     def _stranger(self, part: Part) -> str:
@@ -172,7 +168,7 @@ class Reader:
             return
         rows = _counted(line, table.rows(None))
         self._take(part, line, layout, table.names, rows, table.mode)
-        _mark_rounded(part, line)
+        self._mark_rounded(part, line)
 
     def _price_table(self, line: SourceLine, table: OldTable) -> None:
         before = self.seen.get((table.path, table.name))
@@ -217,11 +213,11 @@ class Reader:
                 )
                 part.lines.append(line)
             if last is not None and last is not line:
-                _mark_rounded(part, last)
+                self._mark_rounded(part, last)
             last = line
             self._block(part, line, layout, block.columns, block.values)
         if last is not None:
-            _mark_rounded(part, last)
+            self._mark_rounded(part, last)
         part.unusable += [each.why for each in part.layouts.values() if isinstance(each, Unusable)]
 
     def _block(
@@ -260,22 +256,46 @@ class Reader:
     ) -> None:
         line.used = mode in (None, self.mode)
         line.user = user_of(line.table, line.path)
-        own = part.by_user.setdefault(line.user, Harvest())
-        into = own if line.used else Harvest()
+        if layout.kind is Kind.SETTINGS:
+            for cells in rows:
+                self._settings(part, line, dict(zip(names, cells, strict=False)))
+            return
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             try:
-                _row_into(into, layout, row, line.table, part.twins)
+                record = _record_of(row, layout, line.table)
             except BadRow as bad:
                 line.bad += 1
-                shown = values.words(row.get("id") or row.get("trade_id")) or line.table
-                into.bad.append(
-                    Disagreement(
+                if line.used:
+                    shown = values.words(row.get("id") or row.get("trade_id")) or line.table
+                    told = Disagreement(
                         ticker=bad.ticker, old_row=shown, field=bad.field, theirs=bad.found, ours=None
                     )
-                )
-        if not line.used:
-            own.elsewhere |= {each.ticker for each in (*into.fills.values(), *into.orders.values())}
+                    self.staging.add_bad(line.user, told)
+                continue
+            if line.used:
+                self._add(part, line, record, row)
+            elif layout.kind in (Kind.FILLS, Kind.ORDERS):
+                part.elsewhere.add((line.user, record.ticker))
+
+    def _add(self, part: Part, line: SourceLine, record: Record, row: dict[str, object]) -> None:
+        if isinstance(record, LedgerRow):
+            record = parts.apart(record, row, line.table, part)
+            part.figures.setdefault(line.user, Figures()).add(record)
+        part.users.add(line.user)
+        self.staging.add(line.user, record)
+
+    def _settings(self, part: Part, line: SourceLine, row: dict[str, object]) -> None:
+        kept = old_settings.kept_of(row)
+        if line.used and kept:
+            part.users.add(line.user)
+            part.settings[line.user] = part.settings.get(line.user, {}) | kept
+
+    def _mark_rounded(self, part: Part, line: SourceLine) -> None:
+        """Once all rows of a table of trades are there."""
+        figures = part.figures.get(line.user)
+        if line.kind is Kind.TRADES and line.used and figures is not None and parts.looks_rounded(figures):
+            self.staging.mark_rounded(part.begins, line.user)
 
     def _settings_file(self, part: Part, path: Path) -> None:
         found = values.json_object(path.read_text(encoding="utf-8"))
@@ -287,30 +307,21 @@ class Reader:
         )
         part.lines.append(line)
         line.used, line.user = True, user_of("", line.path)
-        _row_into(part.by_user.setdefault(line.user, Harvest()), layout, found, path.name, part.twins)
+        self._settings(part, line, found)
 
 
-def _row_into(
-    into: Harvest,
-    layout: Layout,
-    row: dict[str, object],
-    table: str,
-    twins: dict[tuple[str, str], list[object]],
-) -> None:
+def _record_of(row: dict[str, object], layout: Layout, table: str) -> Record:
     match layout.kind:
         case Kind.FILLS:
-            into.add_fill(records.fill_of(row, layout.name))
+            return records.fill_of(row, layout.name)
         case Kind.ORDERS:
-            into.add_order(records.order_of(row))
+            return records.order_of(row)
         case Kind.SETTLEMENTS:
-            into.add_settlement(records.settlement_of(row, layout.name))
+            return records.settlement_of(row, layout.name)
         case Kind.TRADES:
-            told = records.ledger_row_of(row, table, layout.whole)
-            into.add_ledger_row(_apart(told, row, twins.setdefault((table, told.key), [])))
-        case Kind.SETTINGS:
-            into.settings |= old_settings.kept_of(row)
-        case Kind.PRICES | Kind.LEFT:
-            pass
+            return records.ledger_row_of(row, table, layout.whole)
+        case Kind.SETTINGS | Kind.PRICES | Kind.LEFT:
+            raise TypeError(layout.kind)
 
 
 def _told(error: Exception) -> str:
@@ -324,28 +335,6 @@ def _no_path(error: Exception) -> str:
     if isinstance(error, FileNotFoundError | NotADirectoryError):
         return "it does not exist: check the path"
     return f"it cannot be looked at ({error}): check the path, and that this account may read it"
-
-
-def _apart(told: LedgerRow, row: dict[str, object], twins: list[object]) -> LedgerRow:
-    """Two tickets of one second on one market are two trades, and one that is there twice is one."""
-    identity = values.words(row.get("ticket_id")) or (told.quantity, told.buy_price)
-    if identity not in twins:
-        twins.append(identity)
-    place = twins.index(identity)
-    return replace(told, key=f"{told.key}|{place + 1}") if place else told
-
-
-def _mark_rounded(part: Part, line: SourceLine) -> None:
-    """Once all rows of a table of trades are there."""
-    own = part.by_user.get(line.user)
-    if line.kind is Kind.TRADES and line.used and own is not None and _looks_rounded(own):
-        own.ledger = {key: replace(each, whole=False) for key, each in own.ledger.items()}
-
-
-def _looks_rounded(of: Harvest) -> bool:
-    """No cents anywhere in results and fees, though there are enough of them: they were rounded on some way here."""
-    told = [each for row in of.ledger.values() for each in (row.pnl, row.fees) if each]
-    return len(told) >= 6 and all(each == each.to_integral_value() for each in told)
 
 
 def _counted(line: SourceLine, rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:

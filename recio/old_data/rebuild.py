@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from decimal import Decimal
+from heapq import heappop, heappush
 
+from recio.old_data.matching import matched, was_held
 from recio.old_data.records import Fill, LedgerRow, Order, Settlement
 from recio.old_data.values import MONEY_STEP
 
 ZERO = Decimal(0)
-LAST = datetime.max.replace(tzinfo=UTC)
-NEVER_HELD = ("pending", "error", "deleted", "unresolved", "")
 DEAREST_FEE = Decimal("0.03")
 """Dollars per contract and fill that the venue's fee never reached, its rounding up to a cent for an order aside."""
 
@@ -78,8 +78,9 @@ def rebuilt(of: Records) -> list[Trade]:
     if not trades and settled is not None:
         trades = _by_settlement(of, settled)
     if not trades:
-        trades = [_by_ledger(row) for row in of.ledger if _was_held(row)]
-    _match(trades, of.ledger)
+        trades = [_by_ledger(row) for row in of.ledger if was_held(row)]
+    for trade, row in matched(trades, of.ledger):
+        _told_by(trade, row)
     _settle(trades, settled)
     _fees_of_the_market(trades, settled)
     return trades
@@ -158,43 +159,65 @@ def _missing(order: Order) -> _Step:
     )
 
 
+@dataclass(slots=True)
+class _Book:
+    """The trades of one ticker so far. One market may have thousands: nothing looks through all of them."""
+
+    trades: list[Trade] = field(default_factory=list[Trade])
+    held: dict[str, list[int]] = field(default_factory=lambda: {"yes": list[int](), "no": list[int]()})
+    """By side, places of trades that may still hold something, as a heap: the oldest is closed first."""
+    by_order: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    """The newest of a side and an order."""
+
+    def oldest_held(self, side: str) -> Trade | None:
+        places = self.held[side]
+        while places:
+            if self.trades[places[0]].held > 0:
+                return self.trades[places[0]]
+            heappop(places)
+        return None
+
+    def add(self, trade: Trade) -> int:
+        self.trades.append(trade)
+        place = self.by_order[trade.side, trade.order_id] = len(self.trades) - 1
+        return place
+
+    def of_order(self, side: str, order_id: str) -> int | None:
+        """Without order ids whatever is held together is one trade."""
+        place = self.by_order.get((side, order_id))
+        return None if place is None or not (order_id or self.trades[place].held > 0) else place
+
+
 def _walk(ticker: str, steps: Sequence[_Step]) -> list[Trade]:
-    trades: list[Trade] = []
+    book = _Book()
     for step in steps:
         bought = _other(step.side) if step.is_sale else step.side
         at = 1 - step.price if step.is_sale else step.price
         left = step.quantity
-        for trade in (each for each in trades if each.side != bought and each.held > 0):
+        while left > 0 and (trade := book.oldest_held(_other(bought))):
             closing = min(left, trade.held)
-            if closing <= 0:
-                break
             trade.sold += closing
             trade.exit_proceeds = _plus(trade.exit_proceeds, closing * (1 - at))
             _pay(trade, step, closing)
             trade.closed_at = step.at if trade.held == 0 else None
             left -= closing
         if left > 0 and step.is_sale:
-            trades.append(_sold_without_entry(ticker, step, left))
+            book.add(_sold_without_entry(ticker, step, left))
         elif left > 0:
-            _enter(ticker, trades, step, left)
-    for trade in trades:
+            _enter(ticker, book, step, left)
+    for trade in book.trades:
         _round(trade)
-    return trades
+    return book.trades
 
 
-def _enter(ticker: str, trades: list[Trade], step: _Step, quantity: Decimal) -> None:
-    """To the trade of the same order, or a new one. Without order ids whatever is held together is one trade."""
-    found = next(
-        (
-            each
-            for each in reversed(trades)
-            if each.side == step.side and each.order_id == step.order_id and (step.order_id or each.held > 0)
-        ),
-        None,
-    )
-    if found is None:
-        found = Trade(ticker, step.side, step.order_id, "fills", opened_at=step.at)
-        trades.append(found)
+def _enter(ticker: str, book: _Book, step: _Step, quantity: Decimal) -> None:
+    """To the trade of the same order, or a new one."""
+    place = book.of_order(step.side, step.order_id)
+    if place is None:
+        place = book.add(Trade(ticker, step.side, step.order_id, "fills", opened_at=step.at))
+    found = book.trades[place]
+    if found.held <= 0:
+        heappush(book.held[step.side], place)
     found.quantity += quantity
     found.entry_cost = _plus(found.entry_cost, quantity * step.price)
     found.closed_at = None
@@ -245,7 +268,7 @@ def _by_settlement(of: Records, settled: Settlement) -> list[Trade]:
     """From the counts and costs that the venue settled: it knows how much of each side was bought, and for how much."""
     counts = {"yes": settled.yes_quantity or ZERO, "no": settled.no_quantity or ZERO}
     costs = {"yes": settled.yes_cost, "no": settled.no_cost}
-    hint = next((each.side for each in of.ledger if _was_held(each)), None)
+    hint = next((each.side for each in of.ledger if was_held(each)), None)
     side = hint or max(counts, key=lambda each: counts[each])
     if counts[side] == 0:
         return []
@@ -262,10 +285,6 @@ def _by_settlement(of: Records, settled: Settlement) -> list[Trade]:
     if found.entry_cost is not None:
         _round(found)
     return [found]
-
-
-def _was_held(row: LedgerRow) -> bool:
-    return row.status not in NEVER_HELD and bool(row.quantity)
 
 
 def _by_ledger(row: LedgerRow) -> Trade:
@@ -291,25 +310,13 @@ def _is_plausible(fees: Decimal | None, quantity: Decimal) -> bool:
     return fees is not None and 0 <= fees <= DEAREST_FEE * 2 * quantity + Decimal("0.02")
 
 
-# --- the ledger beside, and the end ------------------------------------------------------------------------
+# --- the end ----------------------------------------------------------------------------------------------
 
 
-def _match(trades: Sequence[Trade], ledger: Sequence[LedgerRow]) -> None:
-    """Each trade with the row of its side whose entry is nearest; rows that were never held come last."""
-    free = list(ledger)
-    for trade in sorted(trades, key=lambda each: (each.opened_at is None, each.opened_at or LAST)):
-        fitting = [each for each in free if each.side == trade.side]
-        if fitting:
-            trade.row = min(
-                fitting, key=lambda each: (not _was_held(each), _apart(trade.opened_at, each.opened_at))
-            )
-            free.remove(trade.row)
-            if trade.source == "settlement":
-                trade.opened_at, trade.doubtful = trade.row.opened_at, trade.row.doubtful
-
-
-def _apart(one: datetime | None, other: datetime | None) -> float:
-    return abs((one - other).total_seconds()) if one and other else 1e12
+def _told_by(trade: Trade, row: LedgerRow) -> None:
+    trade.row = row
+    if trade.source == "settlement":
+        trade.opened_at, trade.doubtful = row.opened_at, row.doubtful
 
 
 def _settle(trades: Sequence[Trade], settled: Settlement | None) -> None:

@@ -105,6 +105,9 @@ class LedgerRow:
     """The old date, time and closing time as they were written."""
 
 
+Record = Fill | Order | Settlement | LedgerRow
+
+
 def fill_of(row: Row, layout: str) -> Fill:
     raw = values.json_object(row.get("raw_json")) or values.json_object(row.get("data"))
     said = raw or row
@@ -307,7 +310,11 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
         status=values.words(row.get("status")).lower(),
         quantity=values.quantity(row.get("position")),
         buy_price=values.price(row.get("buy_price")),
-        sell_price=None if sold is None else sold if sold in (0, 1) else values.price(sold),
+        sell_price=None
+        if sold is None
+        else sold.quantize(values.PRICE_STEP)
+        if sold in (0, 1)
+        else values.price(sold),
         fees=values.dollars(row.get("fees")),
         pnl=values.dollars(row.get("pnl")),
         win_loss=values.words(row.get("win_loss")).upper()[:1],
@@ -324,6 +331,6 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
     )
 
 
-def as_columns(record: Fill | Order | Settlement | LedgerRow) -> dict[str, Any]:
+def as_columns(record: Record) -> dict[str, Any]:
     """A record's fields by name, as its table of recio has them."""
     return {each.name: getattr(record, each.name) for each in fields(record)}

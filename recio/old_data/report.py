@@ -3,21 +3,85 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+import tempfile
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import IO, Any
 
 from recio.old_data.compare import Disagreement, disagreements
 from recio.old_data.harvest import Harvest
 from recio.old_data.old_settings import as_recio
-from recio.old_data.rebuild import Trade, rebuilt
+from recio.old_data.rebuild import Records, Trade, rebuilt
 from recio.times import time_text
 
 Told = tuple[Trade, Sequence[Disagreement]]
+Print = Callable[[str], object]
 SHOWN = 20
 """Disagreements that the text lists; the JSON has them all."""
+
+
+class Lines:
+    """JSON lines of one list, outside of memory."""
+
+    def __init__(self) -> None:
+        self._file: IO[str] | None = None
+
+    def add(self, told: Any) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile("w+", encoding="utf-8", prefix="recio-import-")  # noqa: SIM115
+        self._file.write(json.dumps(told) + "\n")
+
+    def print(self, out: Print) -> None:
+        out("[")
+        if self._file is not None:
+            self._file.seek(0)
+            for number, line in enumerate(self._file):
+                out(f"{',' if number else ''}\n    {line.rstrip()}")
+        out("\n  ]")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+@dataclass(slots=True)
+class Found:
+    """Sums of trades and disagreements, and outside of memory all of them as they will be printed."""
+
+    lists: bool = True
+    """False: nobody asked for JSON, and the sums are enough."""
+    trades: int = 0
+    unknown: int = 0
+    """Trades without a result."""
+    net: Decimal = Decimal(0)
+    disagreements: int = 0
+    by_field: Counter[str] = field(default_factory=Counter[str])
+    first: list[Disagreement] = field(default_factory=list[Disagreement])
+    trade_lines: Lines = field(default_factory=Lines)
+    disagreement_lines: Lines = field(default_factory=Lines)
+
+    def add(self, trade: Trade) -> None:
+        if self.lists:
+            self.trade_lines.add(_trade(trade))
+        self.trades += 1
+        if trade.net_pnl is None:
+            self.unknown += 1
+        else:
+            self.net += trade.net_pnl
+
+    def add_disagreement(self, told: Disagreement) -> None:
+        if self.lists:
+            self.disagreement_lines.add(asdict(told))
+        self.disagreements += 1
+        self.by_field[told.field] += 1
+        if len(self.first) < SHOWN:
+            self.first.append(told)
+
+    def close(self) -> None:
+        self.trade_lines.close()
+        self.disagreement_lines.close()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,11 +89,12 @@ class Report:
     mode: str
     kept: bool
     """False: nothing was written, as asked or because there was nothing."""
+    compared: bool
+    """Whether what an earlier import brought is left out of `imported`."""
     harvest: Harvest
     imported: dict[str, int]
     totals: dict[str, int]
-    trades: Sequence[Told]
-    prices_seen: int
+    found: Found
 
     @property
     def is_empty(self) -> bool:
@@ -37,82 +102,68 @@ class Report:
         return not any(each.used and (each.rows or 0) > each.bad for each in self.harvest.sources)
 
 
-def rebuilt_with_disagreements(harvest: Harvest) -> Iterator[Told]:
-    """Every trade, each disagreement of its ticker beside the trade it is about, or beside the ticker's first."""
-    for of in harvest.by_ticker():
-        trades = rebuilt(of)
-        told = list(disagreements(of, trades))
-        for number, trade in enumerate(trades):
-            row = trade.row.old_row if trade.row else None
-            yield (
-                trade,
-                [
-                    each
-                    for each in told
-                    if (each.old_row == row and row is not None)
-                    or (number == 0 and not _is_told(each, trades))
-                ],
-            )
-        if not trades:
-            harvest.bad += [each for each in told if each not in harvest.bad]
-
-
-def _is_told(each: Disagreement, trades: Sequence[Trade]) -> bool:
-    return each.old_row is not None and any(
-        trade.row and trade.row.old_row == each.old_row for trade in trades
-    )
-
-
-def _all_disagreements(report: Report) -> list[Disagreement]:
-    return [*report.harvest.bad, *(each for _, told in report.trades for each in told)]
-
-
-def _net(report: Report) -> Decimal:
-    return sum((each.net_pnl for each, _ in report.trades if each.net_pnl is not None), Decimal(0))
-
-
-def as_json(report: Report) -> str:
-    harvest = report.harvest
-    return json.dumps(
-        {
-            "mode": report.mode,
-            "dry_run": not report.kept,
-            "sources": [
-                {
-                    "path": each.path,
-                    "table": each.table,
-                    "kind": each.kind,
-                    "layout": each.layout,
-                    "rows": each.rows,
-                    "used": each.used,
-                }
-                for each in harvest.sources
+def trades_of(of: Records, found: Found) -> Iterator[Told]:
+    """The trades of a ticker, each disagreement beside the trade it is about, or beside the ticker's first."""
+    trades = rebuilt(of)
+    by_row = defaultdict[str | None, list[Disagreement]](list)
+    rows = {trade.row.old_row for trade in trades if trade.row}
+    for each in disagreements(of, trades):
+        found.add_disagreement(each)
+        by_row[each.old_row if each.old_row in rows else None].append(each)
+    for number, trade in enumerate(trades):
+        found.add(trade)
+        yield (
+            trade,
+            [
+                *(by_row[trade.row.old_row] if trade.row else ()),
+                *(by_row[None] if number == 0 else ()),
             ],
-            "imported": report.imported,
-            "totals": report.totals,
-            "trades": [_trade(each) for each, _ in report.trades],
-            "net_pnl": _money(_net(report)),
-            "disagreements": [asdict(each) for each in _all_disagreements(report)],
-            "settings": {"old": harvest.settings, "recio": as_recio(harvest.settings)},
-            "refused": [{"path": path, "why": why} for path, why in harvest.refused],
-        },
-        indent=2,
-    )
-
-
-def nothing_as_json(mode: str, refused: Sequence[tuple[str, str]]) -> str:
-    """The object of an import that did not come to its end."""
-    counts: dict[str, int] = dict.fromkeys(("fills", "orders", "settlements", "trades"), 0)
-    return as_json(
-        Report(
-            mode=mode,
-            kept=False,
-            harvest=Harvest(refused=[*refused]),
-            imported=counts | {"prices": 0},
-            totals=counts,
-            trades=(),
-            prices_seen=0,
         )
+
+
+def print_json(report: Report, out: Print) -> None:
+    """One object, a trade a line."""
+    harvest, found = report.harvest, report.found
+    before: dict[str, object] = {
+        "mode": report.mode,
+        "dry_run": not report.kept,
+        "compared": report.compared,
+        "sources": [
+            {
+                "path": each.path,
+                "table": each.table,
+                "kind": each.kind,
+                "layout": each.layout,
+                "rows": each.rows,
+                "used": each.used,
+            }
+            for each in harvest.sources
+        ],
+        "imported": report.imported,
+        "totals": report.totals,
+        "net_pnl": _money(found.net),
+        "settings": {"old": harvest.settings, "recio": as_recio(harvest.settings)},
+        "refused": [{"path": path, "why": why} for path, why in harvest.refused],
+    }
+    out(json.dumps(before, indent=2).removesuffix("\n}"))
+    out(',\n  "trades": ')
+    found.trade_lines.print(out)
+    out(',\n  "disagreements": ')
+    found.disagreement_lines.print(out)
+    out("\n}\n")
+
+
+def nothing_of(mode: str, refused: Sequence[tuple[str, str]]) -> Report:
+    """Of an import that did not come to its end."""
+    counts: dict[str, int] = dict.fromkeys(("fills", "orders", "settlements", "trades"), 0)
+    return Report(
+        mode=mode,
+        kept=False,
+        compared=False,
+        harvest=Harvest(refused=[*refused]),
+        imported=counts | {"prices": 0},
+        totals=counts,
+        found=Found(),
     )
 
 
@@ -163,25 +214,30 @@ def as_text(report: Report) -> str:
         used = "yes" if each.used else "no"
         lines.append(f"{rows:>10}  {used:<4}  {each.kind:<12}  {each.layout:<14}  {each.path} ({each.table})")
     lines += [f"refused: {path}: {why}" for path, why in harvest.refused]
-    did = "imported" if report.kept else "would import"
+    did = (
+        "imported"
+        if report.kept
+        else "would import"
+        if report.compared
+        else "would import into an empty recio (--config FILE compares with what its database has)"
+    )
     lines.append(f"{did}: " + ", ".join(f"{count:,} {name}" for name, count in report.imported.items()))
     lines.append("all together: " + ", ".join(f"{count:,} {name}" for name, count in report.totals.items()))
-    unknown = sum(1 for each, _ in report.trades if each.net_pnl is None)
+    found = report.found
     lines.append(
-        f"net result of {len(report.trades) - unknown} trades: ${_net(report):,.2f}; {unknown} have none yet, or none that can be known"
+        f"net result of {found.trades - found.unknown} trades: ${found.net:,.2f};"
+        f" {found.unknown} have none yet, or none that can be known"
     )
-    found = _all_disagreements(report)
-    counts = Counter(each.field for each in found)
     lines.append(
-        f"disagreements with the old ledger: {len(found)}"
-        + "".join(f"; {name} {count}" for name, count in counts.most_common())
+        f"disagreements with the old ledger: {found.disagreements}"
+        + "".join(f"; {name} {count}" for name, count in found.by_field.most_common())
     )
     lines += [
         f"  {each.ticker} row {each.old_row}: {each.field} was {each.theirs}, is {each.ours}"
-        for each in found[:SHOWN]
+        for each in found.first
     ]
-    if len(found) > SHOWN:
-        lines.append(f"  and {len(found) - SHOWN} more: --json has all")
+    if found.disagreements > SHOWN:
+        lines.append(f"  and {found.disagreements - SHOWN} more: --json has all")
     if harvest.settings:
         lines.append(
             "old settings as those of recio.toml (nothing was set; entries stay off until you turn them on):"

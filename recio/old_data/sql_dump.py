@@ -27,6 +27,8 @@ _VALUE = re.compile(r"\s*(?:E?'((?:[^']|'')*)'|([^\s,()']+))\s*(?:::[\w ]+(?:\(\
 Wanted = Callable[[str, dict[str, str]], bool]
 """Whether the rows of this table with these columns are needed."""
 END = b"\\.\n"
+OF_SQLITE = (b"PRAGMA foreign_keys=", b"BEGIN TRANSACTION;")
+"""How every text of SQLite's .dump begins. pg_dump writes neither."""
 
 
 @dataclass(slots=True)
@@ -63,6 +65,11 @@ class Dump:
 
     def _blocks(self, file: IO[bytes], wanted: Wanted) -> Iterator[Block]:
         for raw in file:
+            if not self.declared and raw.startswith(OF_SQLITE):
+                raise BrokenSource(
+                    "it is a .dump of SQLite, whose text says less than its file: give the .db file that it was made of,"
+                    " or make one of it with sqlite3 NEW.db < FILE"
+                )
             if raw[:5] == b"COPY ":
                 found = _COPY.match(raw.decode("utf-8", "replace"))
                 if found:
@@ -165,13 +172,12 @@ def _copied(file: IO[bytes], table: str, *, skip: bool) -> Iterator[Sequence[obj
             return
         if not skip:
             text = raw.decode("utf-8", "replace").rstrip("\r\n")
-            yield [_unescaped(each) for each in text.split("\t")]
+            cells = text.split("\t")
+            yield [_unescaped(each) if "\\" in each else each for each in cells] if "\\" in text else cells
     raise BrokenSource(f"the dump ends within the rows of {table}: it is truncated; make it again")
 
 
 def _unescaped(text: str) -> str | None:
-    if "\\" not in text:
-        return text
     if text == "\\N":
         return None
     return _ESCAPED.sub(lambda found: _MEANS.get(found[1], found[1]), text)

@@ -10,11 +10,16 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any, NamedTuple
+
+import msgspec
 
 from recio.times import NEW_YORK
 
 NOTHING = {"", "none", "null", "nan", "\\n"}
+LONGEST_NOTHING = max(map(len, NOTHING))
+HASHABLE = (str, int, float)
 CENT = Decimal("0.01")
 PRICE_STEP = Decimal("0.0001")
 MONEY_STEP = Decimal("0.000001")
@@ -33,6 +38,8 @@ _OF_UTC = re.compile(r"\s*(?:UTC|GMT)$", re.IGNORECASE)
 _THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _DECIMAL_COMMA = re.compile(r"(?:\d+|\d{1,3}(?:\.\d{3})+),\d+")
 
+_decode = msgspec.json.Decoder(float_hook=Decimal).decode
+
 Row = Mapping[str, Any]
 """One row by the lower-case names of its columns."""
 
@@ -46,6 +53,13 @@ class Moment(NamedTuple):
 
 def number(value: object) -> Decimal | None:
     """A number of any of the old types, '$1,250', '12,50', '+3' and '7%' among them; None for what is none."""
+    if isinstance(value, Decimal):
+        return _without_dust(value) if value.is_finite() and abs(value) < LARGEST else None
+    # One account has few prices, counts and fees, and says them again and again.
+    return _known_number(value) if type(value) in HASHABLE else _number(value)
+
+
+def _number(value: object) -> Decimal | None:
     if isinstance(value, bool):
         return Decimal(int(value))
     text = repr(value) if isinstance(value, float) else words(value)
@@ -58,6 +72,9 @@ def number(value: object) -> Decimal | None:
     if not found.is_finite() or abs(found) >= LARGEST:
         return None
     return _without_dust(found) if isinstance(value, float) or len(text) > len("0.00000001") else found
+
+
+_known_number = lru_cache(maxsize=4096, typed=True)(_number)
 
 
 def _with_a_point(text: str) -> str:
@@ -115,6 +132,9 @@ def truth(value: object) -> bool:
 
 def words(value: object) -> str:
     """A text; empty for nothing. What no UTF-8 can hold, and the zero byte, become a question mark."""
+    if type(value) is str and value.isascii() and "\0" not in value:
+        text = value.strip()
+        return "" if len(text) <= LONGEST_NOTHING and text.lower() in NOTHING else text
     if isinstance(value, bytes):
         value = value.decode("utf-8", "replace")
     text = "" if value is None else str(value).strip()
@@ -129,7 +149,7 @@ def first(row: Row, *names: str) -> Any:
     """The first of these columns that says something."""
     for name in names:
         value = row.get(name)
-        if value is not None and words(value):
+        if value is not None and (type(value) is int or words(value)):
             return value
     return None
 
@@ -142,9 +162,12 @@ def json_object(value: object) -> dict[str, Any] | None:
     if not text:
         return None
     try:
-        found = json.loads(text, parse_float=Decimal)
-    except ValueError:
-        return None
+        found = _decode(text)
+    except msgspec.DecodeError:
+        try:  # Python's own reader takes NaN, as Python's own writer writes it
+            found = json.loads(text, parse_float=Decimal)
+        except ValueError:
+            return None
     return found if isinstance(found, dict) else None  # pyright: ignore[reportUnknownVariableType]
 
 
@@ -158,7 +181,7 @@ def moment(value: object) -> Moment | None:
     if _DIGITS.fullmatch(text):
         return _of_epoch(Decimal(text))
     try:
-        return _aware(datetime.fromisoformat(_OF_UTC.sub("Z", text)))
+        return _aware(datetime.fromisoformat(_OF_UTC.sub("Z", text) if text[-1] in "TtCc" else text))
     except ValueError:
         pass
     found = number(text)

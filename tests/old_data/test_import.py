@@ -267,7 +267,7 @@ def test_broken_sources_are_named_beside_good_ones_and_give_nothing(tmp_path: Pa
 
 
 def test_nothing_to_import_is_65_and_wrong_use_is_78(tmp_path: Path):
-    report = imported(tmp_path / "nowhere", code=65, options=("--config", str(_config(tmp_path))))
+    report = imported(tmp_path / "nowhere", code=65, options=("--config", str(config_file(tmp_path))))
     assert report["refused"][0]["path"].endswith("nowhere")
     assert not (tmp_path / "data").exists()
     done = subprocess.run(
@@ -276,7 +276,7 @@ def test_nothing_to_import_is_65_and_wrong_use_is_78(tmp_path: Path):
     assert done.returncode == 78
 
 
-def _config(folder: Path, dsn: str = "") -> Path:
+def config_file(folder: Path, dsn: str = "") -> Path:
     path = folder / "recio.toml"
     path.write_text(f'data_dir = "{folder}/data"\n[database]\ndsn = "{dsn}"\n', encoding="utf-8")
     return path
@@ -293,7 +293,7 @@ def test_a_second_import_changes_nothing_and_a_later_one_adds_what_is_new(tmp_pa
     log = old.prices(
         source / "btc_price_history.db", [(f"2025-08-20T13:00:{each:02}", 117500.25) for each in range(60)]
     )
-    options = ("--config", str(_config(tmp_path, database_dsn)))
+    options = ("--config", str(config_file(tmp_path, database_dsn)))
     first = imported(source, options=options)
     assert first["imported"] == {"fills": 2, "orders": 1, "settlements": 0, "trades": 1, "prices": 60}
     again = imported(source, options=options)
@@ -317,3 +317,17 @@ def test_old_settings_come_with_entries_off(tmp_path: Path):
     assert found["entry.enabled"] == "false"
     assert (found["entry.min_probability"], found["entry.min_edge_dollars"]) == ("0.95", "0.0025")
     assert (found["exit.stop_probability"], found["exit.min_hold_seconds"]) == ("0.4", "60")
+
+
+def test_a_disagreement_reads_the_same_at_the_second_import(tmp_path: Path, database_dsn: str):
+    """Its text is kept: written in another way it would count as a trade that has changed."""
+    told = old.trade(1, "yes", 100, 0.96, sell_price=1.0, fees=0.5, pnl=4, win_loss="W")
+    old.recio_folder(
+        tmp_path / "old", fills=ROUND_TRIP[:2], orders=ITS_ORDERS[:1], trades=[told],
+        settlements=[old.settlement("no", 100, 96.4, 7.0)],
+    )  # fmt: skip
+    options = ("--config", str(config_file(tmp_path, database_dsn)))
+    first, again = (imported(tmp_path / "old", options=options) for _ in range(2))
+    assert fields(first) >= {("1", "sell_price"), ("1", "fees"), ("1", "pnl"), ("settlement", "revenue")}
+    assert again["disagreements"] == first["disagreements"]
+    assert set(again["imported"].values()) == {0}

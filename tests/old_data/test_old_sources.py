@@ -7,6 +7,8 @@ import gzip
 import json
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -18,12 +20,11 @@ import pytest
 from recio.commands import import_old
 from recio.db import old_server
 from recio.errors import BadConfig
-from recio.old_data import folders, reading
-from recio.old_data.harvest import Harvest
+from recio.old_data import folders, parts
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
 from tests.old_data.old_system import STRIKE
-from tests.old_data.test_import import Report, imported
+from tests.old_data.test_import import Report, config_file, imported
 
 FILLS = [old.fill(1, "yes", 10, 0.60), old.fill(2, "yes", 5, 0.70)]
 HEADER = "trade_id,ticker,order_id,side,action,count,yes_price,created_time"
@@ -250,12 +251,12 @@ def test_two_tickets_of_one_second_are_two_trades_and_a_row_that_is_there_twice_
 def test_a_long_ledger_of_single_inserts_is_read_in_one_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     looked = list[int]()
 
-    def look(of: Harvest) -> bool:
-        looked.append(len(of.ledger))
+    def look(figures: parts.Figures) -> bool:
+        looked.append(figures.told)
         return False
 
-    monkeypatch.setattr(reading, "_looks_rounded", look)
-    rows = [old.trade(each, "yes", 10, 0.9, f"{STRIKE}-{each}", sell_price=1.0) for each in range(50)]
+    monkeypatch.setattr(parts, "looks_rounded", look)
+    rows = [old.trade(each, "yes", 10, 0.9, f"{STRIKE}-{each}", sell_price=1.0, pnl=1) for each in range(50)]
     path = tmp_path / "dump.sql"
     path.write_text(old.dumped({"users.trades_0001": (old.JUL_TRADES, rows)}, inserts=True))
     assert imported(path)["totals"]["trades"] == 50
@@ -322,3 +323,56 @@ async def test_a_table_that_this_user_may_not_read_is_named(
     assert "users.fills_0001" in {each.name for each in tables}
     assert all("GRANT SELECT" in said for _, said in refused)
     assert {path.rsplit(" ", 1)[1] for path, _ in refused} >= {"(users.settlements_0001)"}
+
+
+def test_the_text_of_an_sqlite_dump_is_named_as_what_it_is(tmp_path: Path):
+    source = old.sqlite(tmp_path / "fills.db", "fills", old.FILLS, FILLS)
+    with closing(sqlite3.connect(source)) as connection:
+        (tmp_path / "fills.sql").write_text("\n".join(["PRAGMA foreign_keys=OFF;", *connection.iterdump()]))
+        (tmp_path / "python.sql").write_text("\n".join(connection.iterdump()))
+    for name in ("fills.sql", "python.sql"):
+        assert "SQLite" in why(imported(tmp_path / name, code=65))[0]
+
+
+def test_an_unknown_option_is_wrong_use(tmp_path: Path):
+    for options in (["--mode", "prod", "--dryrun"], ["--mode"]):
+        done = subprocess.run(
+            [sys.executable, "-m", "recio", "import", str(tmp_path), *options],
+            capture_output=True,
+            check=False,
+        )
+        assert done.returncode == 78, done.stderr
+
+
+def test_a_second_users_account_is_kept_out_of_the_first_ones_history(tmp_path: Path, database_dsn: str):
+    for number in ("0001", "0002"):
+        path = tmp_path / f"backend/data/users/user_{number}/accounts/kalshi/prod/fills.db"
+        old.sqlite(path, "fills", old.FILLS, [old.fill(int(number), "yes", 10, 0.60)])
+    options = ("--config", str(config_file(tmp_path, database_dsn)))
+    first = imported(tmp_path / "backend/data/users/user_0001", options=options)
+    with pytest.raises(BadConfig, match="user 0001"):
+        imported(tmp_path, options=(*options, "--user", "0002"), code=78)
+    later = imported(tmp_path / "backend/data/users/user_0002", options=options, code=65)
+    assert "user 0002" in why(later)[0]
+    assert later["trades"] == first["trades"]
+    assert [each["quantity"] for each in later["trades"]] == ["10.00"]
+
+
+def test_a_dry_run_with_a_config_counts_what_an_import_would_add_and_adds_nothing(
+    tmp_path: Path, database_dsn: str
+):
+    source = old.sqlite(tmp_path / "fills.db", "fills", old.FILLS, FILLS[:1])
+    prices = old.prices(tmp_path / "btc_price_history.db", [("2025-08-20T13:00:00", 117500.25)])
+    config = ("--config", str(config_file(tmp_path, database_dsn)))
+    nothing = {"fills": 0, "orders": 0, "settlements": 0, "trades": 0, "prices": 0}
+    imported(source, prices, options=config)
+    assert imported(source, prices, options=(*config, "--dry-run"))["imported"] == nothing
+    with closing(sqlite3.connect(source)) as writer:
+        old.add(writer, "fills", FILLS[1:])
+    old.prices_add(prices, [("2025-08-20T13:00:01", 117500.5)])
+    for _ in range(2):
+        report = imported(source, prices, options=(*config, "--dry-run"))
+        assert report["imported"] == nothing | {"fills": 1, "trades": 2, "prices": 1}
+        assert (report["dry_run"], report["compared"]) == (True, True)
+    assert not imported(source, prices, options=("--dry-run",))["compared"]
+    assert imported(source, prices, options=config)["imported"]["fills"] == 1

@@ -1,0 +1,173 @@
+"""Copies whole, encrypted backups into an S3 bucket and fetches them; it makes no backup, and never sends one that can be read.
+
+A copy counts once its facts are there, which go last. Keys, region and endpoint come from where S3's own tools have them
+(AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL_S3, ~/.aws): recio keeps none of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from recio.db.backups import FACTS, STAMP, SUMS, Backup, check_sums, read_backup
+from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
+
+SCHEME = "s3://"
+CONNECT_LIMIT, READ_LIMIT, TRIES = 10, 60, 3
+_ADDRESS = re.compile(r"s3://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:/([\w.=/-]*))?")
+_WRONG_KEY = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "ExpiredToken", "401"}
+_NO_RIGHT = {"AccessDenied", "403"}
+_NO_BUCKET = {"NoSuchBucket", "404"}
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    name: str
+    prefix: str
+    """Empty, or with a slash at its end."""
+    client: Any
+    """boto3's, which has no types of its own."""
+
+    @property
+    def shown(self) -> str:
+        return f"{SCHEME}{self.name}/{self.prefix}"
+
+
+def bucket_at(address: str) -> Bucket:
+    """Raises BadConfig for what is no address, and where boto3 is not installed."""
+    found = _ADDRESS.fullmatch(address)
+    if found is None:
+        raise BadConfig(f"{address!r} is no place of backups: write s3://BUCKET/FOLDER")
+    try:  # an extra: who has no bucket needs none of it
+        boto3: Any = import_module("boto3")
+        config: Any = import_module("botocore.config")
+    except ImportError as error:
+        raise BadConfig(f"{address}: the library for S3 is not installed: pip install 'recio[s3]'") from error
+    limits = config.Config(
+        connect_timeout=CONNECT_LIMIT, read_timeout=READ_LIMIT, retries={"total_max_attempts": TRIES}
+    )
+    with _said(address):
+        client: Any = boto3.session.Session().client("s3", config=limits)
+    prefix = (found[2] or "").strip("/")
+    return Bucket(found[1], f"{prefix}/" if prefix else "", client)
+
+
+@contextmanager
+def _said(where: str) -> Generator[None]:
+    """Raises BadConfig for a wrong key or bucket, Fatal with 75 for what may pass; no word of a key is in either."""
+    exceptions: Any = import_module("botocore.exceptions")
+    of_transfers: Any = import_module("boto3.exceptions")
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise _of_code(where, str(error.response.get("Error", {}).get("Code", ""))) from error
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+        raise BadConfig(
+            f"{where}: no key: set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or write ~/.aws/credentials"
+        ) from error
+    except of_transfers.Boto3Error as error:
+        code = re.search(r"\((\w+)\) when calling", str(error))
+        raise _of_code(where, code[1] if code else type(error).__name__) from error
+    except exceptions.BotoCoreError as error:
+        raise Fatal(
+            f"{where} does not answer ({type(error).__name__}): check AWS_ENDPOINT_URL_S3 and the network, then try again",
+            ExitCode.TEMPORARY,
+        ) from error
+
+
+def _of_code(where: str, code: str) -> Fatal:
+    if code in _WRONG_KEY:
+        return BadConfig(f"{where}: the server knows no such key, or its secret is another ({code})")
+    if code in _NO_RIGHT:
+        return BadConfig(
+            f"{where}: this key may not do it ({code}): it needs to list, read, write and delete there"
+        )
+    if code in _NO_BUCKET:
+        return BadConfig(f"{where}: there is no such bucket ({code}): make it, or check its name and region")
+    return Fatal(f"{where}: the server refused ({code or 'no code'}): try again", ExitCode.TEMPORARY)
+
+
+def put(bucket: Bucket, backup: Backup) -> str:
+    """Where it is. Each file with its SHA-256, which the server compares. Raises BadConfig and Fatal."""
+    if not backup.recipients:
+        raise BadConfig(
+            f"{backup.folder} is not encrypted and stays here: a copy in a bucket needs --encrypt-for"
+        )
+    check_sums(backup)
+    place = f"{bucket.prefix}base/{backup.folder.name}/"
+    files = sorted(backup.folder.iterdir(), key=lambda each: (each.name == FACTS, each.name))
+    with _said(bucket.shown):
+        for each in files:
+            bucket.client.upload_file(
+                str(each), bucket.name, place + each.name, ExtraArgs={"ChecksumAlgorithm": "SHA256"}
+            )
+            size = bucket.client.head_object(Bucket=bucket.name, Key=place + each.name)["ContentLength"]
+            if size != each.stat().st_size:
+                raise Fatal(
+                    f"{bucket.shown}: {each.name} arrived with {size} bytes: try again", ExitCode.TEMPORARY
+                )
+    return f"{SCHEME}{bucket.name}/{place}"
+
+
+def copies_in(bucket: Bucket) -> list[str]:
+    """Names of the whole ones, oldest first."""
+    return sorted(name for name, files in _files(bucket).items() if FACTS in files)
+
+
+def _files(bucket: Bucket) -> dict[str, list[str]]:
+    """By backup, whole or not, its files."""
+    found: dict[str, list[str]] = {}
+    begin = f"{bucket.prefix}base/"
+    with _said(bucket.shown):
+        for page in bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=begin):
+            for each in page.get("Contents", ()):
+                name, _, file = str(each["Key"])[len(begin) :].partition("/")
+                found.setdefault(name, []).append(file)
+    return found
+
+
+def fetch(bucket: Bucket, name: str, into: Path) -> Backup:
+    """The copy as a backup below `into`, as it was summed when it was made. Raises BadConfig and Fatal."""
+    folder = into / "base" / name
+    files = _files(bucket).get(name, [])
+    if any("/" in each or each in ("", "..") for each in files) or not {FACTS, SUMS} <= {*files}:
+        raise Fatal(f"{bucket.shown}base/{name} is no whole backup of recio", ExitCode.DATA)
+    try:
+        folder.mkdir(mode=0o700, parents=True)
+        with _said(bucket.shown):
+            for each in files:
+                key = f"{bucket.prefix}base/{name}/{each}"
+                bucket.client.download_file(bucket.name, key, str(folder / each))
+    except OSError as error:
+        raise of_the_machine(f"{bucket.shown} cannot be fetched: {error.strerror}", error) from error
+    found = read_backup(folder)
+    check_sums(found)
+    return found
+
+
+def expire_copies(bucket: Bucket, now: datetime, *, keep: int, days: int) -> list[str]:
+    """Removes copies older than `days` but the newest `keep`, and what broke off before then; returns what went."""
+    files = _files(bucket)
+    whole = sorted(name for name in files if FACTS in files[name])
+    kept = set(whole[max(len(whole) - keep, 0) :])
+    old = [each for each in files if each not in kept and _began(each, now) < now - timedelta(days=days)]
+    with _said(bucket.shown):
+        for name in old:
+            # The facts first: half a copy is none.
+            for each in sorted(files[name], key=lambda file: file != FACTS):
+                bucket.client.delete_object(Bucket=bucket.name, Key=f"{bucket.prefix}base/{name}/{each}")
+    return old
+
+
+def _began(name: str, now: datetime) -> datetime:
+    """By its name; what recio did not name is never old."""
+    try:
+        return datetime.strptime(name, STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return now

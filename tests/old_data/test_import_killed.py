@@ -1,0 +1,86 @@
+"""That an import which is killed leaves what was there, wherever it was, and that the next one gives the same as if nothing had happened."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import anyio
+import asyncpg
+import pytest
+
+from tests.old_data import old_system as old
+from tests.old_data.test_import import ITS_ORDERS, ROUND_TRIP, config_file, imported
+
+TABLES = (
+    "imported_prices",
+    "imported_fills",
+    "imported_orders",
+    "imported_settlements",
+    "imported_ledger_rows",
+    "imported_trades",
+    "imported_sources",
+)
+WAITS = """
+    SELECT pid FROM pg_locks WHERE relation = $1::regclass AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
+GOES_ON = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $1)"
+
+
+def source(folder: Path) -> Path:
+    old.recio_folder(
+        folder,
+        fills=ROUND_TRIP,
+        orders=ITS_ORDERS,
+        settlements=[old.settlement("yes", 100, 96.4, 0.0)],
+        trades=[old.trade(1, "yes", 100, 0.96)],
+    )
+    old.prices(folder / "btc_price_history.db", [(f"2025-08-20T13:00:{each:02}", 1.5) for each in range(60)])
+    return folder
+
+
+async def rows(connection: asyncpg.Connection[Any]) -> dict[str, list[str]]:
+    return {
+        each: [str(tuple(row)) for row in await connection.fetch(f"SELECT * FROM {each} ORDER BY 1, 2, 3")]
+        for each in TABLES
+    }
+
+
+async def until(connection: asyncpg.Connection[Any], query: str, wanted: bool, argument: object) -> Any:
+    with anyio.fail_after(60):
+        while True:
+            found = await connection.fetchval(query, argument)
+            if bool(found) is wanted:
+                return found
+            await anyio.sleep(0.02)
+
+
+@pytest.mark.parametrize(
+    "table", ["imported_prices", "imported_fills", "imported_trades", "imported_sources"]
+)
+async def test_an_import_killed_at_any_table_leaves_nothing_and_the_next_gives_the_same(
+    tmp_path: Path, database_dsn: str, table: str
+):
+    config = config_file(tmp_path, database_dsn)
+    given = [str(source(tmp_path / "old")), "--mode", "prod", "--config", str(config)]
+    holder, watcher = await asyncpg.connect(database_dsn), await asyncpg.connect(database_dsn)
+    try:
+        before = await rows(watcher)
+        async with holder.transaction():
+            # Whoever writes to it waits; reading it is let through.
+            await holder.execute(f"LOCK {table} IN EXCLUSIVE MODE")
+            running = subprocess.Popen([sys.executable, "-m", "recio", "import", *given])
+            pid = await until(watcher, WAITS, True, table)
+            running.kill()
+            running.wait(30)
+        await until(watcher, GOES_ON, False, pid)
+        assert await rows(watcher) == before
+        report = await anyio.to_thread.run_sync(lambda: imported(given[0], options=("--config", str(config))))
+        assert report["imported"] == {"fills": 3, "orders": 2, "settlements": 1, "trades": 1, "prices": 60}
+        assert all((await rows(watcher)).values())
+    finally:
+        await holder.close()
+        await watcher.close()
