@@ -83,9 +83,9 @@ class Day:
     losses: int
 
 
-async def past_trades(
+async def past_trades(  # noqa: ASYNC900 - what it holds ends with the transaction
     connection: Connection, asked: Asked, at_once: int = AT_ONCE
-) -> AsyncGenerator[PastTrade]:  # noqa: ASYNC900 - what it holds ends with the transaction
+) -> AsyncGenerator[PastTrade]:
     """In the order in which they ended, those that are held last. Takes a connection in a transaction.
 
     `at_once`: rows that are read without letting anybody else run.
