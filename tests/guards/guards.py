@@ -427,8 +427,8 @@ LIMITS = (
     _guard(
         "a grant is used once",
         "schema.sql",
-        "WHERE g.name = limit_name AND g.after_run >= before.fencing))",
-        "WHERE g.name = limit_name))",
+        "WHERE g.name = limit_name AND g.after_run >= before.fencing",
+        "WHERE g.name = limit_name",
         DATABASE_LIMITS,
     ),
     *(
