@@ -9,12 +9,12 @@ demo: .venv/runtime
 	$(BIN)/recio demo
 
 test: .venv/developer
-	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --durations 25
 
 # What takes half a minute or more each, on real processes; some twenty minutes. ONE=daily_loss runs those named so.
 ONE ?=
 stories: .venv/developer .venv/wheels
-	$(BIN)/python -m pytest -m long $(if $(ONE),-k $(ONE),--numprocesses 4 --dist worksteal)
+	$(BIN)/python -m pytest -m long $(if $(ONE),-k $(ONE),--numprocesses 4 --dist worksteal) --durations 50
 
 install: .venv/developer
 

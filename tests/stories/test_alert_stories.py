@@ -163,6 +163,7 @@ async def test_a_backup_that_fails_calls_and_its_end_and_ages_are_told():
         assert scene.world.stop() == 0
 
 
+@pytest.mark.long
 async def test_a_position_that_somebody_else_has_sold_calls_as_drift():
     async with a_scene() as scene:
         scene.start()

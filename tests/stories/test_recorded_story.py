@@ -54,6 +54,7 @@ def told(world: World, *command: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 async def test_the_daemon_trades_a_recorded_session_and_is_settled_by_its_result():
     with a_world() as world:
         folder = session(world.root / "session")

@@ -14,6 +14,7 @@ def settlements_heard(world: World) -> int:
     return len(world.events("settlement"))
 
 
+@pytest.mark.long
 async def test_a_trade_is_worth_what_the_venue_paid_in_the_end():
     with a_world() as world:
         world.speed = 20.0

@@ -30,6 +30,7 @@ def settle(world: World, market: str, value: str) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.long
 async def test_a_trade_that_waits_for_its_market_s_end_is_settled_by_hand_and_the_venue_has_the_last_word():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "300")

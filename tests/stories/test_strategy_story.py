@@ -43,6 +43,7 @@ async def shadows(world: World, strategy: str) -> list[dict[str, Any]]:
     return [dict(each) for each in await world.rows(query) if each["strategy"] == strategy]
 
 
+@pytest.mark.long
 async def test_a_shadow_is_scored_beside_a_live_strategy_and_never_orders():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "180")

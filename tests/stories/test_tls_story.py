@@ -21,6 +21,7 @@ from tests.stories.world import World, a_world, books_come_to_agree, until
 pytestmark = pytest.mark.timeout(400)
 
 
+@pytest.mark.long
 async def test_the_daemon_trades_in_mode_live_over_tls(monkeypatch: pytest.MonkeyPatch):
     with a_world() as world:
         world.speed = 1.0
