@@ -51,7 +51,8 @@ def pay(world: World, kind: str, cents: int, **more: object) -> str:
         return json.load(answer)["id"]
 
 
-def by_hand(world: World, ticker: str, side: str, price: str, number: int) -> None:
+def by_hand(world: World, ticker: str, side: str, price: str, number: int) -> bool:
+    """Whether somebody was there to trade with."""
     order = {
         "ticker": ticker,
         "side": side,
@@ -62,7 +63,8 @@ def by_hand(world: World, ticker: str, side: str, price: str, number: int) -> No
         "client_order_id": f"hand-{number}",
     }
     with suppress(urllib.error.HTTPError):  # a market that has just closed
-        person(world, "POST", "/portfolio/events/orders", order)
+        return person(world, "POST", "/portfolio/events/orders", order)["fill_count"] == "1.00"
+    return False
 
 
 def movements(world: World) -> set[str]:
