@@ -60,7 +60,7 @@ class BookChannel:
     _retried: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
-    """Markets whose newest snapshot came empty."""
+    """Markets whose newest snapshot on this subscription came empty, and of which no change came since."""
     _changed: dict[Ticker, Reaction] = field(default_factory=dict[Ticker, Reaction])
     """The reaction to a change of each book, made once: changes come by the thousand."""
     _spoils: Counter[Ticker] = field(default_factory=Counter[Ticker])
@@ -110,6 +110,7 @@ class BookChannel:
         if self.sid is not None:
             self.books.restart(self.sid)
             self.awaited |= self.asked
+            self._empty.clear()
         self.sid = sid
         self.books.restart(sid)
         self._spoils.clear()
@@ -128,6 +129,7 @@ class BookChannel:
         outcome = self.books.delta(frame)
         match outcome:
             case Applied():
+                self._empty.discard(frame.ticker)
                 return self._changed[frame.ticker]
             case NotListening():
                 return NO_CHANGE
@@ -176,6 +178,7 @@ class BookChannel:
         self.asked.clear()
         self.awaited.clear()
         self._retried.clear()
+        self._empty.clear()
 
     def refused(self, command: Command, why: str, *, may_pass: bool) -> None:
         """A command about books was not carried out."""
@@ -214,7 +217,7 @@ class BookChannel:
             self.silence.begin_anew()  # what is not whole is asked for already
             return NO_CHANGE
         others = self.awaited - {self.silence.asked_of}
-        shown = (self.books.usable & self.asked) - self._empty
+        shown = [each for each in self.books.usable & self.asked if self.books.books[each].has_levels]
         verdict = self.silence.look(now, shown, others_asked=bool(others))
         asked_of = self.silence.asked_of
         if verdict is Verdict.DEAD:

@@ -34,9 +34,9 @@ def snapshot(seq: int, ticker: Ticker = A, sid: int = 7, quantity: int = 100) ->
     return BookSnapshotSeen(sid=sid, seq=seq, ticker=ticker, yes=levels, no=())
 
 
-def delta(seq: int, ticker: Ticker = A, sid: int = 7) -> BookDeltaSeen:
+def delta(seq: int, ticker: Ticker = A, sid: int = 7, change: int = 10) -> BookDeltaSeen:
     return BookDeltaSeen(
-        sid=sid, seq=seq, ticker=ticker, side=Side.YES, price=Price(5000), change=Quantity(10), at_ms=None
+        sid=sid, seq=seq, ticker=ticker, side=Side.YES, price=Price(5000), change=Quantity(change), at_ms=None
     )
 
 
@@ -126,6 +126,73 @@ def test_an_empty_snapshot_that_was_a_fault_is_mended_by_the_next_one():
     view = line.state.books.view(A)
     assert view is not None
     assert view.bids == ((5000, 50),)
+
+
+def empty_at_first(line: Line, ticker: Ticker = A) -> None:
+    """A book that was subscribed before its market opened, and was believed to be empty."""
+    line.send(*line.state.feed(snapshot(2, ticker, quantity=0))[1])
+    line.state.feed(snapshot(3, ticker, quantity=0))
+    assert line.state.books.usable == {ticker}
+
+
+def test_a_book_that_began_empty_and_was_filled_is_asked_for_where_nothing_is_heard():
+    """Each next window is subscribed before it opens: its channel may die alone like any other."""
+    line = Line(A)
+    empty_at_first(line)
+    line.state.feed(delta(4))
+    asked: list[str] = []
+    for now in range(1, 10):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        asked += commands
+        if isinstance(outcome, Broken):
+            break
+    assert asked == ["update_subscription get_snapshot A", "unsubscribe", "subscribe  A"]
+
+
+def test_a_book_that_is_empty_now_is_not_asked_for():
+    line = Line(A)
+    empty_at_first(line)
+    line.state.feed(delta(4))
+    line.state.feed(delta(5, change=-10))
+    view = line.state.books.view(A)
+    assert view is not None
+    assert view.bids == view.asks == ()
+    for now in range(1, 10):
+        line.state.feed(index_print(now, 4))
+        assert line.tick(float(now)) == (InOrder(), [])
+
+
+def test_a_book_that_was_filled_since_is_not_believed_empty_by_one_snapshot():
+    line = Line(A)
+    empty_at_first(line)
+    line.state.feed(delta(4))
+    outcome, commands = line.state.feed(snapshot(5, quantity=0))
+    assert outcome == BookChanged(A)
+    assert [(each.action, each.tickers) for each in commands] == [("get_snapshot", (A,))]
+    assert line.state.books.usable == set()
+
+
+def test_a_book_that_was_empty_on_the_subscription_before_is_asked_about_again():
+    line = Line(A)
+    empty_at_first(line)
+    line.send(*line.state.feed(VenueError(code=25, text="over", sid=7))[1])
+    line.books_open(8)
+    _, commands = line.state.feed(snapshot(1, A, 8, quantity=0))
+    assert [(each.action, each.tickers) for each in commands] == [("get_snapshot", (A,))]
+    assert line.state.books.usable == set()
+
+
+def test_a_refused_snapshot_of_a_book_that_was_filled_since_leaves_it_waited_for():
+    line = Line(A, B)
+    line.send(*line.state.feed(snapshot(3, quantity=0))[1])
+    line.state.feed(snapshot(4, quantity=0))
+    line.state.feed(delta(5))
+    line.send(*line.state.feed(delta(9))[1])
+    line.state.feed(snapshot(10, B))
+    line.state.feed(VenueError(code=11, text="Invalid parameter", sid=7, number=line.numbers))
+    line.tick(0.0)
+    assert "update_subscription get_snapshot A" in line.tick(SNAPSHOT_LIMIT + 1)[1]
 
 
 def test_a_market_that_is_over_and_has_no_snapshot_any_more_costs_nobody_else_the_book():
