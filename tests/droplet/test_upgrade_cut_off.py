@@ -34,6 +34,10 @@ class Plant:
     tables: dict[str, str] = field(default_factory=lambda: dict.fromkeys(UNITS, "old"))
     entries: dict[str, str] = field(default_factory=lambda: dict.fromkeys(UNITS, ""))
     """Of each account who switched entries off."""
+    strategy_off: str = ""
+    """A strategy of every account whose entries a person switched off beside that."""
+    bought: int = 0
+    """How often a daemon was stopped while entries of any strategy were on."""
     left: int = -1
     """Effects until the power goes; negative: it stays."""
     effects: int = 0
@@ -54,6 +58,7 @@ class Plant:
         match [str(each) for each in command]:
             case ["systemctl", "stop", unit]:
                 self.effect()
+                self.bought += unit in self.up and not self.entries[unit]
                 self.up.pop(unit, None)
             case ["systemctl", "start", _, unit]:
                 self.effect()
@@ -95,7 +100,9 @@ class Plant:
 
     def status(self, account: Any) -> dict[str, Any] | None:
         off = self.entries[account.unit]
-        switched = [{"switch": "entry", "by": off}] if off else []
+        switched = [{"switch": "entry", "strategy": None, "by": off}] if off else []
+        if self.strategy_off:
+            switched.append({"switch": "entry", "strategy": self.strategy_off, "by": "Ann"})
         said = {"switched_off": switched, "reasons": [], "positions": {}, "orders": [], "trades": []}
         return said if account.unit in self.up else None
 
@@ -258,6 +265,14 @@ def test_what_a_person_switched_off_meanwhile_stays_off(make: Callable[[bool], P
     plant.entries[UNITS[1]] = "Ann"
     assert plant.types("--rollback") == upgrade.OK
     assert plant.entries == {UNITS[0]: "", UNITS[1]: "Ann"}
+
+
+def test_the_switch_of_one_strategy_is_none_of_all_and_stays_as_it_is(make: Callable[[bool], Plant]):
+    plant = make(False)
+    plant.strategy_off = "late"
+    assert plant.types("--release", "new") == upgrade.OK
+    assert plant.bought == 0
+    assert is_whole(plant, "new")
 
 
 def test_a_record_that_is_damaged_is_refused_with_the_way_out(
