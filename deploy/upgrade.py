@@ -210,7 +210,9 @@ def take_up(change: Change, options: argparse.Namespace) -> int | None:
         say(f"{names} was cut off before its switch: entries are as before")
         entries_as_before(change, change.source)
         under_way.end()
-        return OK if options.go_on else None
+        # Undone by that as well: the release before this one is not what whoever types a rollback now means.
+        undone = options.rollback and not change.is_rollback
+        return OK if options.go_on or undone else None
     if options.go_on or (options.rollback and change.is_rollback):
         say(f"goes on with {names}")
         return switch(change)
