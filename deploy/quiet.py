@@ -85,10 +85,16 @@ def causes(reasons: Sequence[str]) -> set[str]:
 
 
 def entries_as_before(change: Change, release: Release) -> None:
-    """On again what an upgrade switched off; what a person has switched off since stays off."""
+    """On again what an upgrade switched off; what a person has switched off since stays off, and so does what nobody can tell."""
     for account in change.entry_was_on:
-        said = account.status()
-        off = None if said is None else off_for_all(said)
+        said = _page_in_time(account, change.options.ready_within)
+        if said is None:
+            say(
+                f"entries of {account.unit} stay off, because its page does not answer and a person may have switched them"
+                " off since: once you know that nobody has, recio switch entry on"
+            )
+            continue
+        off = off_for_all(said)
         if off is not None and off["by"] != BY:
             say(f"entries of {account.unit} stay off: {off['by']} switched them off")
             continue
@@ -97,3 +103,11 @@ def entries_as_before(change: Change, release: Release) -> None:
         except Refused as error:
             say(f"entries of {account.unit} are still switched off: recio switch entry on ({error})")
     change.entry_was_on.clear()
+
+
+def _page_in_time(account: Account, seconds: float) -> dict[str, Any] | None:
+    """Its page, waited for while its daemon only comes up; None where none answers."""
+    end = time.monotonic() + seconds
+    while (said := account.status()) is None and account.is_up and time.monotonic() < end:
+        time.sleep(LOOK_EVERY)
+    return said

@@ -36,6 +36,7 @@ class Plant:
     """Of each account who switched entries off."""
     strategy_off: str = ""
     """A strategy of every account whose entries a person switched off beside that."""
+    does_not_start: str = ""
     bought: int = 0
     """How often a daemon was stopped while entries of any strategy were on."""
     left: int = -1
@@ -77,7 +78,7 @@ class Plant:
         return ""
 
     def start(self, unit: str) -> None:
-        if self.runs_on(self.current(), unit):
+        if unit != self.does_not_start and self.runs_on(self.current(), unit):
             self.up[unit] = self.current()
 
     def recio(self, unit: str, release: str, words: list[str]) -> str:
@@ -274,6 +275,21 @@ def test_the_switch_of_one_strategy_is_none_of_all_and_stays_as_it_is(make: Call
     assert plant.types("--release", "new") == upgrade.OK
     assert plant.bought == 0
     assert is_whole(plant, "new")
+
+
+@pytest.mark.parametrize("after", [3, 5], ids=["waiting", "switching"])
+def test_while_a_page_does_not_answer_nobody_s_switch_is_turned_back(
+    make: Callable[[bool], Plant], after: int, capsys: pytest.CaptureFixture[str]
+):
+    """Who switched entries off stands on that page alone; a daemon that comes up is waited for."""
+    plant = make(False)
+    cut_off(plant, after, boots=False)
+    plant.up.pop(UNITS[1], None)
+    plant.does_not_start = UNITS[1]
+    plant.entries[UNITS[1]] = "Ann"
+    plant.types("--rollback")
+    assert plant.entries == {UNITS[0]: "", UNITS[1]: "Ann"}
+    assert "entries of recio@two.service stay off" in capsys.readouterr().out
 
 
 def test_a_record_that_is_damaged_is_refused_with_the_way_out(
