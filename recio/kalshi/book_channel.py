@@ -180,13 +180,17 @@ class BookChannel:
         self._retried.clear()
         self._empty.clear()
 
-    def refused(self, command: Command, why: str, *, may_pass: bool) -> None:
-        """A command about books was not carried out."""
+    def refused(self, command: Command, why: str, *, may_pass: bool, is_shown: bool) -> None:
+        """A command about books was not carried out. `is_shown` False: because the venue has no such market."""
         if command.name == "subscribe":
             self.is_opening = False
         if command.action == "get_snapshot":
             # A market that is over may have no snapshot any more: its book stays unusable and is not waited for.
             self.awaited -= set(command.tickers) & self._empty
+            if not is_shown:
+                # A whole one stays as it is: it was asked for only to hear something.
+                self.awaited -= set(command.tickers) & self.books.usable
+                self.silence.refused(command.tickers)
         elif command.action != "delete_markets":
             self.asked -= set(command.tickers)
             self.awaited -= set(command.tickers)

@@ -7,7 +7,7 @@ change of a book would still reach us. Nothing here judges a book that is being 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum, auto
 
 from recio.units import Ticker
@@ -41,6 +41,8 @@ class BookSilence:
     """How many messages there were when the quiet began, and when that was seen."""
     _asked_at: float | None = None
     _others_asked: bool = False
+    _not_shown: set[Ticker] = field(default_factory=set[Ticker])
+    """Books that the venue has no more: they are asked for once, and that none comes proves nothing."""
 
     def look(self, now: float, with_levels: Iterable[Ticker], *, others_asked: bool = False) -> Verdict:
         """What is to be done about it; called about once a second.
@@ -59,7 +61,8 @@ class BookSilence:
         if self._asked_at is None:
             if now - self._quiet[1] < QUIET_SECONDS:
                 return Verdict.NOTHING
-            self.asked_of = min(with_levels, key=lambda each: (each == self.asked_of, each), default=None)
+            shown = (each for each in with_levels if each not in self._not_shown)
+            self.asked_of = min(shown, key=lambda each: (each == self.asked_of, each), default=None)
             if self.asked_of is None:
                 return Verdict.NOTHING
             self._asked_at = now
@@ -74,6 +77,13 @@ class BookSilence:
         is_asked = self._others_asked or self._asked_at is not None
         return silent if is_asked and silent > DOUBT_SECONDS else 0.0
 
+    def refused(self, tickers: Iterable[Ticker]) -> None:
+        """The venue has no such markets any more, so that another one is to be asked for."""
+        self._not_shown.update(tickers)
+        if self.asked_of in self._not_shown:
+            self._asked_at = None
+
     def begin_anew(self) -> None:
         """Another subscription, or none."""
         self._quiet = self._asked_at = None
+        self._not_shown.clear()

@@ -195,6 +195,44 @@ def test_a_refused_snapshot_of_a_book_that_was_filled_since_leaves_it_waited_for
     assert "update_subscription get_snapshot A" in line.tick(SNAPSHOT_LIMIT + 1)[1]
 
 
+def test_a_market_that_is_shown_no_more_is_no_sign_of_a_dead_channel_and_costs_no_other_its_book():
+    """It has closed with levels in its book, and the other one is quiet."""
+    line = Line(A, B)
+    asked: list[str] = []
+    seq = 2
+    for now in range(1, 60):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        assert outcome == InOrder()
+        asked += commands
+        for each in commands:
+            if each.endswith(" A"):
+                line.state.feed(VenueError(code=11, text="Invalid parameter", sid=None, number=line.numbers))
+            else:
+                seq += 1
+                line.state.feed(snapshot(seq, B))
+    assert line.state.books.usable == {A, B}
+    assert asked[:3] == [
+        "update_subscription get_snapshot A",
+        "update_subscription get_snapshot B",
+        "update_subscription get_snapshot B",
+    ]
+    assert set(asked[1:]) == {"update_subscription get_snapshot B"}
+
+
+def test_where_no_market_is_shown_any_more_nothing_is_asked_for():
+    line = Line(A)
+    for now in range(1, 60):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        assert outcome == InOrder()
+        if commands:
+            line.state.feed(VenueError(code=11, text="Invalid parameter", sid=None, number=line.numbers))
+    assert line.state.books.usable == {A}
+    assert line.numbers == Line(A).numbers + 1
+    assert line.state.books_silent(60.0) == 0.0
+
+
 def test_a_market_that_is_over_and_has_no_snapshot_any_more_costs_nobody_else_the_book():
     line = Line(A, B)
     line.send(*line.state.feed(snapshot(3, quantity=0))[1])
