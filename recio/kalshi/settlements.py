@@ -19,7 +19,7 @@ from recio.kalshi.account_bodies import list_params
 from recio.kalshi.responses import Instant, VenueRefused
 from recio.kalshi.rest import KalshiRest
 from recio.messages.account import SettlementSeen
-from recio.units import Price, Side, Ticker
+from recio.units import Price, Quantity, Side, Ticker
 
 SETTLEMENTS = "settlements"
 """The list by which rows that were set aside are asked for."""
@@ -198,15 +198,28 @@ async def _market(rest: KalshiRest, ticker: str) -> _Market | None:
 
 
 def _agrees(value: Price, row: _Settlement) -> bool:
-    """Whether a row that tells whole cents, cut off or rounded, may tell of this value."""
+    """Whether a row that tells whole cents, cut off or rounded, may tell of this value: its own, or else what it paid.
+
+    Raises UnitError for counts that cannot be read.
+    """
     if not 0 <= value <= units.ONE_DOLLAR:
         return False
-    return row.value is None or abs(value - row.value * CENTS) < CENTS
+    if row.value is not None:
+        return abs(value - row.value * CENTS) < CENTS
+    yes, no = _counts(row)
+    if row.revenue is None or (yes > 0) is (no > 0):
+        return True
+    paid = yes * value if yes else no * units.complement(value)
+    return abs(paid - row.revenue * units.ONE_DOLLAR) < units.ONE_DOLLAR
+
+
+def _counts(row: _Settlement) -> tuple[Quantity, Quantity]:
+    return units.quantity(row.yes_count_fp or "0"), units.quantity(row.no_count_fp or "0")
 
 
 def _value_of(row: _Settlement) -> Price:
     """The same from the row alone, where it can be all. Raises UnitError."""
-    yes, no = units.quantity(row.yes_count_fp or "0"), units.quantity(row.no_count_fp or "0")
+    yes, no = _counts(row)
     is_one_sided = (yes > 0) is not (no > 0)
     if row.value is not None and 0 <= row.value <= CENTS:
         # A hundredth of a contract that is worth a dollar pays a cent.

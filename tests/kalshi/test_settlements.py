@@ -90,6 +90,25 @@ async def test_a_market_that_does_not_say_it_yet_is_waited_for_and_then_a_person
         assert exact.waiting == ""
 
 
+@pytest.mark.parametrize(
+    "counts",
+    [{}, {"yes_count_fp": "0.00", "no_count_fp": "10.00", "revenue": 672}],
+    ids=["YES held", "NO held"],
+)
+@pytest.mark.parametrize("value", ["0.3275", "0.3300", "0.5000"])
+async def test_where_a_row_tells_only_what_it_paid_the_market_is_held_against_that(
+    counts: dict[str, Any], value: str
+):
+    async with local_venue(by_path()) as venue:
+        now = venue.rest().clock.utc()
+    rows = [row(now, value=None, **counts)]
+    async with local_venue(venue_with(rows, said(value))) as venue:
+        exact = ExactValues()
+        found = await read_settlements(venue.rest(), None, exact)
+        assert [each.yes_value for each in found] == ([3_275] if value == "0.3275" else [])
+        assert bool(exact.waiting) is (value != "0.3275")
+
+
 def broken(_request: web.Request) -> web.StreamResponse:
     return web.Response(status=503)
 
