@@ -204,7 +204,7 @@ class BookChannel:
         dead = self._silent(now)
         if dead is not NO_CHANGE:
             return dead
-        if not self.awaited:
+        if not self.awaited - self.books.usable:
             self._waiting_since = None
             return NO_CHANGE
         if self._waiting_since is None or self._waiting_since[0] != self._snapshots:
@@ -220,7 +220,7 @@ class BookChannel:
         if self.sid is None or not self.books.usable:
             self.silence.begin_anew()  # what is not whole is asked for already
             return NO_CHANGE
-        others = self.awaited - {self.silence.asked_of}
+        others = self.awaited - self.books.usable  # a whole one is awaited only because it was asked for here
         shown = [each for each in self.books.usable & self.asked if self.books.books[each].has_levels]
         verdict = self.silence.look(now, shown, others_asked=bool(others))
         asked_of = self.silence.asked_of
@@ -228,11 +228,13 @@ class BookChannel:
             why = f"no message of any book, and no snapshot of {asked_of} either"
             return Broken(BOOKS, why), self._resubscribe()
         if verdict is Verdict.ASK and asked_of is not None:
+            self.awaited -= self.books.usable
             return InOrder(), self._request_snapshots([asked_of])
         return NO_CHANGE
 
     def _ask_again(self) -> Reaction:
         """Some may be markets that the venue shows no book of: those must not cost the others theirs."""
+        self.awaited -= self.books.usable
         why = f"no snapshot of {min(self.awaited)} for {SNAPSHOT_LIMIT:g} s"
         if self.awaited >= self.asked or self.sid is None:
             return Broken(BOOKS, why), self._resubscribe()

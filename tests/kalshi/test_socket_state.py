@@ -220,6 +220,53 @@ def test_a_market_that_is_shown_no_more_is_no_sign_of_a_dead_channel_and_costs_n
     assert set(asked[1:]) == {"update_subscription get_snapshot B"}
 
 
+def test_one_market_of_which_no_snapshot_comes_costs_no_other_its_book():
+    """The venue may leave such a request without any answer."""
+    line = Line(A, B)
+    seq, asked = 2, list[str]()
+    for now in range(1, 60):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        assert outcome == InOrder()
+        asked += commands
+        if commands and commands[-1].endswith(" B"):
+            seq += 1
+            line.state.feed(snapshot(seq, B))
+    assert line.state.books.usable == {A, B}
+    assert asked.count("update_subscription get_snapshot A") == 1
+    assert asked.count("update_subscription get_snapshot B") > 10
+
+
+def test_where_neither_of_two_books_is_answered_the_channel_is_dead():
+    line = Line(A, B)
+    asked: list[str] = []
+    for now in range(1, 12):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        asked += commands
+        if isinstance(outcome, Broken):
+            break
+    assert asked == [
+        "update_subscription get_snapshot A",
+        "update_subscription get_snapshot B",
+        "unsubscribe",
+        "subscribe  A B",
+    ]
+
+
+def test_a_question_that_was_overtaken_by_changes_costs_nothing():
+    """The book is whole; that it was asked for and did not come is no fault of it."""
+    line = Line(A)
+    seq = 1
+    for now in range(1, 40):
+        line.state.feed(index_print(now, 4))
+        if now > 4:
+            seq += 1
+            line.state.feed(delta(seq))
+        assert line.tick(float(now))[0] == InOrder()
+    assert line.state.books.usable == {A}
+
+
 def test_where_no_market_is_shown_any_more_nothing_is_asked_for():
     line = Line(A)
     for now in range(1, 60):
