@@ -292,6 +292,29 @@ def test_while_a_page_does_not_answer_nobody_s_switch_is_turned_back(
     assert "entries of recio@two.service stay off" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("written", range(3), ids=["the wait", "the switch", "the mark"])
+def test_a_disk_that_is_full_before_anything_is_stopped_leaves_everything_as_it_was(
+    make: Callable[[bool], Plant],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: int,
+):
+    """The backup and the new release beside may have filled it."""
+    plant, real, left = make(False), files.write_whole, [written]
+
+    def on_a_full_disk(*arguments: Any) -> None:
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        left[0] -= 1
+        real(*arguments)
+
+    monkeypatch.setattr(files, "write_whole", on_a_full_disk)
+    assert plant.types("--release", "new") == upgrade.REFUSED
+    assert "No space left on device: nothing was switched" in capsys.readouterr().out
+    assert is_whole(plant, "old")
+    assert (plant.place / "previous").readlink().name == "older"
+
+
 def test_a_record_that_is_damaged_is_refused_with_the_way_out(
     make: Callable[[bool], Plant], capsys: pytest.CaptureFixture[str]
 ):
