@@ -329,12 +329,16 @@ OnCalendar=Thu *-*-* 08:05:00 UTC
 RandomizedDelaySec=0
 Persistent=false
 END
-    put /etc/apt/apt.conf.d/52recio 0644 root:root <<'END'
+    # These two are of the machine's own zone, whose hour of summer New York has as well; doctor looks at the whole year.
+    local restart_day restart_at
+    restart_day=$(LC_ALL=C date -d '2026-01-01 08:45 UTC' +%A)
+    restart_at=$(LC_ALL=C date -d '2026-01-01 08:45 UTC' +%H:%M)
+    put /etc/apt/apt.conf.d/52recio 0644 root:root << END
 APT::Periodic::Update-Package-Lists "1";
 APT::Periodic::Unattended-Upgrade "1";
-Unattended-Upgrade::Update-Days { "Thursday"; };
+Unattended-Upgrade::Update-Days { "$restart_day"; };
 Unattended-Upgrade::Automatic-Reboot "true";
-Unattended-Upgrade::Automatic-Reboot-Time "08:45";
+Unattended-Upgrade::Automatic-Reboot-Time "$restart_at";
 END
     # needrestart, where it is, restarts whatever uses an upgraded library, at any hour: these two it only lists.
     put /etc/needrestart/conf.d/recio.conf 0644 root:root <<'END'

@@ -69,8 +69,14 @@ def at_stake(account: Account) -> list[str]:
 
 
 def entries_are_off(said: dict[str, Any]) -> bool:
-    """By a person's switch, which holds for every strategy, whatever its config says."""
-    return any(each["switch"] == "entry" for each in said["switched_off"])
+    """By the switch that holds for every strategy, whatever its config says."""
+    return off_for_all(said) is not None
+
+
+def off_for_all(said: dict[str, Any]) -> dict[str, Any] | None:
+    """The row of that switch while it is off; the switch of one strategy beside it leaves the others buying."""
+    every = (each for each in said["switched_off"] if each["switch"] == "entry")
+    return next((each for each in every if not each.get("strategy")), None)
 
 
 def causes(reasons: Sequence[str]) -> set[str]:
@@ -79,15 +85,29 @@ def causes(reasons: Sequence[str]) -> set[str]:
 
 
 def entries_as_before(change: Change, release: Release) -> None:
-    """On again what an upgrade switched off; what a person has switched off since stays off."""
+    """On again what an upgrade switched off; what a person has switched off since stays off, and so does what nobody can tell."""
     for account in change.entry_was_on:
-        said = account.status()
-        off = [] if said is None else [each for each in said["switched_off"] if each["switch"] == "entry"]
-        if off and off[0]["by"] != BY:
-            say(f"entries of {account.unit} stay off: {off[0]['by']} switched them off")
+        said = _page_in_time(account, change.options.ready_within)
+        if said is None:
+            say(
+                f"entries of {account.unit} stay off, because its page does not answer and a person may have switched them"
+                " off since: once you know that nobody has, recio switch entry on"
+            )
+            continue
+        off = off_for_all(said)
+        if off is not None and off["by"] != BY:
+            say(f"entries of {account.unit} stay off: {off['by']} switched them off")
             continue
         try:
             account.recio(release, "switch", "entry", "on", "--config", account.config, "--by", BY)
         except Refused as error:
             say(f"entries of {account.unit} are still switched off: recio switch entry on ({error})")
     change.entry_was_on.clear()
+
+
+def _page_in_time(account: Account, seconds: float) -> dict[str, Any] | None:
+    """Its page, waited for while its daemon only comes up; None where none answers."""
+    end = time.monotonic() + seconds
+    while (said := account.status()) is None and account.is_up and time.monotonic() < end:
+        time.sleep(LOOK_EVERY)
+    return said

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 from contextlib import suppress
 from typing import Any
 
 import droplet
-from droplet import Account, Change, Refused, Release
+from droplet import Account, Change, Refused, Release, say
 
 WAITING, SWITCHING = "waiting", "switching"
 """Entries may be off and nothing else is touched; or daemons, tables and the link may be anywhere between the two releases."""
@@ -34,6 +35,27 @@ def write(change: Change, phase: str) -> None:
         },
     }
     droplet.write_whole(droplet.UNDER_WAY, json.dumps(known))
+
+
+def begin(change: Change) -> None:
+    """On the disk before anything is stopped, and no more to be interrupted. Raises OSError where that is full."""
+    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        signal.signal(each, too_late)
+    if change.phase != SWITCHING:
+        change.previous = droplet.linked(droplet.PREVIOUS)
+        write(change, SWITCHING)
+    names = f"from {change.source.name} to {change.target.name}"
+    droplet.demand_a_person(f"An upgrade {names} began and did not come to its end.\n{ways_on(change)}")
+
+
+def ways_on(change: Change) -> str:
+    """By the program of the release that is on its way, wherever the link leads."""
+    program = change.target.place / "deploy" / "upgrade.py"
+    return f"To finish it: sudo {program} --go-on. To undo it: sudo {program} --rollback"
+
+
+def too_late(*_: object) -> None:
+    say("too late to interrupt: it comes to its end by itself")
 
 
 def end() -> None:

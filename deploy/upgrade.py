@@ -46,15 +46,9 @@ SWITCHED_OFF = "entry was switched off by upgrade"
 
 def switch(change: Change) -> int:
     """Stop, migrate, point, start; and the same way back where the target does not come up."""
-    for each in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
-        signal.signal(each, too_late)
     names, began = f"from {change.source.name} to {change.target.name}", time.monotonic()
-    if change.phase != under_way.SWITCHING:
-        change.previous = droplet.linked(droplet.PREVIOUS)
-        under_way.write(change, under_way.SWITCHING)
-    droplet.demand_a_person(f"An upgrade {names} began and did not come to its end.\n{ways_on(change)}")
-    droplet.point(droplet.PREVIOUS, change.source)
     try:
+        droplet.point(droplet.PREVIOUS, change.source)
         stop(change)
         for account in change.accounts:
             migrate(change, account)
@@ -73,10 +67,13 @@ def switch(change: Change) -> int:
     return OK
 
 
-def ways_on(change: Change) -> str:
-    """By the program of the release that is on its way, wherever the link leads."""
-    program = change.target.place / "deploy" / "upgrade.py"
-    return f"To finish it: sudo {program} --go-on. To undo it: sudo {program} --rollback"
+def come_to_a_quiet_moment(change: Change) -> None:
+    """Raises Refused where there is none, or no room on the disk to say what is about to be done."""
+    try:
+        wait_until_quiet(change)
+        under_way.begin(change)
+    except OSError as error:
+        raise Refused(f"{error}: nothing was switched") from error
 
 
 def come_to_the_end() -> None:
@@ -210,12 +207,15 @@ def take_up(change: Change, options: argparse.Namespace) -> int | None:
         say(f"{names} was cut off before its switch: entries are as before")
         entries_as_before(change, change.source)
         under_way.end()
-        return OK if options.go_on else None
+        # Undone by that as well: the release before this one is not what whoever types a rollback now means.
+        undone = options.rollback and not change.is_rollback
+        return OK if options.go_on or undone else None
     if options.go_on or (options.rollback and change.is_rollback):
         say(f"goes on with {names}")
+        under_way.begin(change)
         return switch(change)
     if not options.rollback:
-        raise Refused(f"{names} was cut off in the middle. {ways_on(change)}")
+        raise Refused(f"{names} was cut off in the middle. {under_way.ways_on(change)}")
     if held := held_back(change):
         raise Refused(
             f"{change.source.name} does not run on the tables of {', '.join(held)} any more: there is only the way on, --go-on"
@@ -324,7 +324,7 @@ def upgrade(options: argparse.Namespace) -> int:
         say("everything was tried and nothing was switched")
         return OK
     try:
-        wait_until_quiet(change)
+        come_to_a_quiet_moment(change)
     except BaseException:
         entries_as_before(change, source)
         under_way.end()
@@ -345,10 +345,6 @@ def seen() -> int:
     droplet.note(f"seen by {os.environ.get('SUDO_USER', 'root')}")
     say(f"seen, and taken away:\n{text}")
     return OK
-
-
-def too_late(*_: object) -> None:
-    say("too late to interrupt: it comes to its end by itself")
 
 
 def interrupt(*_: object) -> None:
@@ -375,6 +371,9 @@ def main(arguments: Sequence[str]) -> int:
         except Refused as error:
             say(str(error))
             return REFUSED
+        except OSError as error:
+            say(f"{error}: recio doctor tells what is not done")
+            return FAILED
         except KeyboardInterrupt:
             say("interrupted: nothing was switched")
             return 130

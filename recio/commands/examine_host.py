@@ -7,16 +7,22 @@ import re
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import anyio
 
 from recio.commands.finding import Finding, Grade, good, judged
 from recio.settings.config import Config
+from recio.times import NEW_YORK
 
 ROOT = Path("/")
 SMALL_MEMORY = 1_500_000
 """kB of memory below which a machine needs swap: a backup and a migration beside the daemon take their part."""
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+PAUSE_DAY, PAUSE_BEGINS, PAUSE_ENDS = 3, 3, 5
+"""Of the venue's weekly pause, in New York: Thursday from three to five o'clock."""
+DAYS_OF_A_YEAR = 366
 NO_PASSWORDS, ROOT_BY_KEY = {"no"}, {"no", "prohibit-password", "without-password", "forced-commands-only"}
 
 
@@ -115,9 +121,24 @@ def upgrades(settings: Mapping[str, str]) -> Finding:
     return judged(
         "upgrades",
         f"come by themselves; the machine may be restarted: {days}, {at}",
-        is_good=(days, at) == ("Thursday", "08:45"),
-        do="the venue pauses on Thursdays 03:00 to 05:00 in New York: deploy/install.sh sets that (52recio in /etc/apt/apt.conf.d)",
+        is_good=_is_in_the_pause(days, at),
+        do="the venue pauses on Thursdays 03:00 to 05:00 in New York: deploy/install.sh sets that by the machine's zone (52recio in /etc/apt/apt.conf.d)",
         otherwise=Grade.NOTE,
+    )
+
+
+def _is_in_the_pause(day: str, at: str) -> bool:
+    """Whether this hour of the week, by the machine's own clock, is within the venue's weekly pause all year."""
+    if re.fullmatch(r"([01][0-9]|2[0-3]):[0-5][0-9]", at) is None:
+        return False
+    hour, minute = int(at[:2]), int(at[3:])
+    today = (
+        datetime.now().astimezone().replace(hour=hour, minute=minute, second=0, microsecond=0, tzinfo=None)
+    )
+    year = [today + timedelta(days=number) for number in range(DAYS_OF_A_YEAR)]
+    restarts = [each.astimezone(NEW_YORK) for each in year if DAYS[each.weekday()] == day]
+    return bool(restarts) and all(
+        each.weekday() == PAUSE_DAY and PAUSE_BEGINS <= each.hour < PAUSE_ENDS for each in restarts
     )
 
 

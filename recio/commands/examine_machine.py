@@ -71,7 +71,9 @@ async def machine(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 -
         do = "find out why it failed, then: recio upgrade --seen (docs/operate/upgrade.md)"
         yield Finding(name="upgrade", grade=Grade.BAD, says=says, do=do)
     zone = time.strftime("%Z")
-    yield good("time zone", f"{zone}: it changes nothing, recio counts in UTC")
+    yield good(
+        "time zone", f"{zone}: recio counts in UTC; only the restarts of the machine by upgrades go by it"
+    )
 
 
 def _failed_upgrade() -> list[str]:

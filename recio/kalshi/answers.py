@@ -56,6 +56,11 @@ class Round:
             self.faults.append(str(error))
             return None
 
+    def miss(self, why: str) -> None:
+        """Something that a read which succeeded still waits for; empty: nothing."""
+        if why:
+            self.faults.append(why)
+
     def end(self) -> str:
         """The first fault of the round, told once until it changes; empty if the round is whole."""
         fault, count = next(iter(self.faults), ""), len(self.faults)

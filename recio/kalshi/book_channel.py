@@ -60,7 +60,7 @@ class BookChannel:
     _retried: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were asked for a second time."""
     _empty: set[Ticker] = field(default_factory=set[Ticker])
-    """Markets whose newest snapshot came empty."""
+    """Markets whose newest snapshot on this subscription came empty, and of which no change came since."""
     _changed: dict[Ticker, Reaction] = field(default_factory=dict[Ticker, Reaction])
     """The reaction to a change of each book, made once: changes come by the thousand."""
     _spoils: Counter[Ticker] = field(default_factory=Counter[Ticker])
@@ -110,6 +110,7 @@ class BookChannel:
         if self.sid is not None:
             self.books.restart(self.sid)
             self.awaited |= self.asked
+            self._empty.clear()
         self.sid = sid
         self.books.restart(sid)
         self._spoils.clear()
@@ -128,6 +129,7 @@ class BookChannel:
         outcome = self.books.delta(frame)
         match outcome:
             case Applied():
+                self._empty.discard(frame.ticker)
                 return self._changed[frame.ticker]
             case NotListening():
                 return NO_CHANGE
@@ -176,14 +178,19 @@ class BookChannel:
         self.asked.clear()
         self.awaited.clear()
         self._retried.clear()
+        self._empty.clear()
 
-    def refused(self, command: Command, why: str, *, may_pass: bool) -> None:
-        """A command about books was not carried out."""
+    def refused(self, command: Command, why: str, *, may_pass: bool, is_shown: bool) -> None:
+        """A command about books was not carried out. `is_shown` False: because the venue has no such market."""
         if command.name == "subscribe":
             self.is_opening = False
         if command.action == "get_snapshot":
             # A market that is over may have no snapshot any more: its book stays unusable and is not waited for.
             self.awaited -= set(command.tickers) & self._empty
+            if not is_shown:
+                # A whole one stays as it is: it was asked for only to hear something.
+                self.awaited -= set(command.tickers) & self.books.usable
+                self.silence.refused(command.tickers)
         elif command.action != "delete_markets":
             self.asked -= set(command.tickers)
             self.awaited -= set(command.tickers)
@@ -197,7 +204,7 @@ class BookChannel:
         dead = self._silent(now)
         if dead is not NO_CHANGE:
             return dead
-        if not self.awaited:
+        if not self.awaited - self.books.usable:
             self._waiting_since = None
             return NO_CHANGE
         if self._waiting_since is None or self._waiting_since[0] != self._snapshots:
@@ -213,19 +220,21 @@ class BookChannel:
         if self.sid is None or not self.books.usable:
             self.silence.begin_anew()  # what is not whole is asked for already
             return NO_CHANGE
-        others = self.awaited - {self.silence.asked_of}
-        shown = (self.books.usable & self.asked) - self._empty
+        others = self.awaited - self.books.usable  # a whole one is awaited only because it was asked for here
+        shown = [each for each in self.books.usable & self.asked if self.books.books[each].has_levels]
         verdict = self.silence.look(now, shown, others_asked=bool(others))
         asked_of = self.silence.asked_of
         if verdict is Verdict.DEAD:
             why = f"no message of any book, and no snapshot of {asked_of} either"
             return Broken(BOOKS, why), self._resubscribe()
         if verdict is Verdict.ASK and asked_of is not None:
+            self.awaited -= self.books.usable
             return InOrder(), self._request_snapshots([asked_of])
         return NO_CHANGE
 
     def _ask_again(self) -> Reaction:
         """Some may be markets that the venue shows no book of: those must not cost the others theirs."""
+        self.awaited -= self.books.usable
         why = f"no snapshot of {min(self.awaited)} for {SNAPSHOT_LIMIT:g} s"
         if self.awaited >= self.asked or self.sid is None:
             return Broken(BOOKS, why), self._resubscribe()

@@ -71,6 +71,8 @@ __all__ = [
 COMMANDS_REMEMBERED = 256
 CHANNEL_ENDED = frozenset({10, 25})
 """Channel error and buffer overflow end their subscription and leave the others alone."""
+NOT_SHOWN = frozenset({11, 16})
+"""Errors by which the venue says that it has no such market; any other may be about the subscription."""
 TEMPORARY_ERRORS = frozenset({10, 17, 18, 25, 27})
 """Errors that the same command may not meet again: time-outs, overflow, too many commands."""
 QUIET_LIMIT = 1.5
@@ -242,7 +244,9 @@ class Subscriptions:
 
     def _refused(self, command: Command, code: int, why: str) -> None:
         if BOOKS in command.channels:
-            self._books.refused(command, why, may_pass=code in TEMPORARY_ERRORS)
+            self._books.refused(
+                command, why, may_pass=code in TEMPORARY_ERRORS, is_shown=code not in NOT_SHOWN
+            )
             return
         self._opening.difference_update(command.channels)
         if code not in TEMPORARY_ERRORS:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from recio.settings.section import Section
 from recio.settings.units import Count, MoneySetting, PriceSetting, QuantitySetting, between
@@ -27,3 +28,12 @@ class RiskSection(Section):
     max_consecutive_losses: Annotated[int, Field(ge=1, le=1_000_000)] = 8
     price_collar_dollars: PriceSetting = price("0.05")
     max_send_delay_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+
+
+def fault_of_section(values: Mapping[str, Any]) -> str:
+    """What is wrong with the first of these values, without its name; empty: they are a section."""
+    try:
+        RiskSection.model_validate(dict(values))
+    except ValidationError as error:
+        return error.errors()[0]["msg"].removeprefix("Value error, ")
+    return ""

@@ -255,6 +255,7 @@ class AccountSync:
         say(memory.sentence)
         since = None if memory.since is None else memory.since - CORRECTED_WITHIN
         settlements = await memory.round.ask(read_settlements(self.rest, since, memory.exact))
+        memory.round.miss(memory.exact.waiting)
         reached(CrashPoint.SETTLEMENTS_READ)
         for settlement in await sifting.unrecorded_settlements(self.pool, settlements or ()):
             await self.venue_facts.send(settlement)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -84,5 +88,69 @@ def test_what_the_installer_tells_needrestart_is_understood(tmp_path: Path):
         ),
     ],
 )
-def test_a_restart_for_an_upgrade_outside_of_the_venues_pause_is_noted(more: dict[str, str], grade: Grade):
+def test_a_restart_for_an_upgrade_outside_of_the_venues_pause_is_noted(
+    more: dict[str, str], grade: Grade, zone: Callable[[str], None]
+):
+    zone("UTC")
     assert examine_host.upgrades(more).grade is grade
+
+
+@pytest.fixture
+def zone(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """Sets the machine's own time, by which apt restarts it."""
+
+    def is_in(name: str) -> None:
+        monkeypatch.setenv("TZ", name)
+        time.tzset()
+
+    yield is_in
+    monkeypatch.undo()
+    time.tzset()
+
+
+def told_to_apt() -> dict[str, str]:
+    """What deploy/install.sh would write on a machine in this zone."""
+    install = (REPOSITORY / "deploy/install.sh").read_text(encoding="utf-8")
+    settle = "settle_host() {" + install.split("\nsettle_host() {")[1].split("\n}\n")[0] + "\n}\n"
+    stubs = (
+        "host=yes; is_up() { false; }; put() { case $1 in *52recio) cat ;; *) cat > /dev/null ;; esac; }\n"
+    )
+    script = f"set -eu\n{stubs}{settle}settle_host"
+    told = subprocess.run(["bash", "-c", script], check=True, capture_output=True, text=True).stdout
+    found = dict(re.findall(r'^(\S+) "(.*)";$', told, re.MULTILINE))
+    (days,) = re.findall(r'^Unattended-Upgrade::Update-Days \{ "(.*)"; \};$', told, re.MULTILINE)
+    return found | {"Unattended-Upgrade::Update-Days::": days}
+
+
+@pytest.mark.parametrize(
+    ("name", "day", "at"),
+    [
+        ("UTC", "Thursday", "08:45"),
+        ("America/New_York", "Thursday", "03:45"),
+        ("Europe/Berlin", "Thursday", "09:45"),
+        ("Asia/Kolkata", "Thursday", "14:15"),
+        ("Pacific/Honolulu", "Wednesday", "22:45"),
+    ],
+)
+def test_wherever_the_machine_is_it_is_restarted_in_the_venues_pause(
+    name: str, day: str, at: str, zone: Callable[[str], None]
+):
+    zone(name)
+    told = told_to_apt()
+    assert told["Unattended-Upgrade::Update-Days::"] == day
+    assert told["Unattended-Upgrade::Automatic-Reboot-Time"] == at
+    assert examine_host.upgrades(told).grade is Grade.GOOD
+    told["Unattended-Upgrade::Automatic-Reboot-Time"] = "12:30"
+    assert examine_host.upgrades(told).grade is Grade.NOTE
+
+
+@pytest.mark.parametrize("name", ["America/New_York", "Australia/Sydney"])
+def test_a_time_that_is_of_the_pause_elsewhere_or_in_one_season_only_is_noted(
+    name: str, zone: Callable[[str], None]
+):
+    zone("UTC")
+    told = told_to_apt()
+    zone(name)
+    if name == "Australia/Sydney":  # the other summer: no hour of its clock is in the pause all year
+        told = told_to_apt()
+    assert examine_host.upgrades(told).grade is Grade.NOTE

@@ -66,6 +66,8 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, 
         ({"orders": [{"client_order_id": "o1", "state": "unknown"}]}, ["order o1 is unknown"]),
         ({"orders": [{"client_order_id": "o1", "state": "filled"}]}, []),
         ({"switched_off": [{"switch": "exit"}]}, ["entries are not off yet"]),
+        ({"switched_off": [{"switch": "entry", "strategy": "late"}]}, ["entries are not off yet"]),
+        ({"switched_off": [{"switch": "entry", "strategy": None}]}, []),
         ({"positions": None}, ["the daemon does not know yet what it holds"]),
     ],
 )

@@ -34,6 +34,11 @@ class Plant:
     tables: dict[str, str] = field(default_factory=lambda: dict.fromkeys(UNITS, "old"))
     entries: dict[str, str] = field(default_factory=lambda: dict.fromkeys(UNITS, ""))
     """Of each account who switched entries off."""
+    strategy_off: str = ""
+    """A strategy of every account whose entries a person switched off beside that."""
+    does_not_start: str = ""
+    bought: int = 0
+    """How often a daemon was stopped while entries of any strategy were on."""
     left: int = -1
     """Effects until the power goes; negative: it stays."""
     effects: int = 0
@@ -54,6 +59,7 @@ class Plant:
         match [str(each) for each in command]:
             case ["systemctl", "stop", unit]:
                 self.effect()
+                self.bought += unit in self.up and not self.entries[unit]
                 self.up.pop(unit, None)
             case ["systemctl", "start", _, unit]:
                 self.effect()
@@ -72,7 +78,7 @@ class Plant:
         return ""
 
     def start(self, unit: str) -> None:
-        if self.runs_on(self.current(), unit):
+        if unit != self.does_not_start and self.runs_on(self.current(), unit):
             self.up[unit] = self.current()
 
     def recio(self, unit: str, release: str, words: list[str]) -> str:
@@ -95,7 +101,9 @@ class Plant:
 
     def status(self, account: Any) -> dict[str, Any] | None:
         off = self.entries[account.unit]
-        switched = [{"switch": "entry", "by": off}] if off else []
+        switched = [{"switch": "entry", "strategy": None, "by": off}] if off else []
+        if self.strategy_off:
+            switched.append({"switch": "entry", "strategy": self.strategy_off, "by": "Ann"})
         said = {"switched_off": switched, "reasons": [], "positions": {}, "orders": [], "trades": []}
         return said if account.unit in self.up else None
 
@@ -209,9 +217,10 @@ def test_one_that_is_cut_off_anywhere_is_undone_by_a_rollback(make: Callable[[bo
     for after in range(effects_of_an_upgrade(make)):
         plant = make(False)
         cut_off(plant, after, boots=boots)
-        was_switching = (plant.place / "needs-a-person").exists()
+        had_begun = (plant.place / "under-way.json").exists()
         assert plant.types("--rollback") == upgrade.OK
-        assert is_whole(plant, "old" if was_switching else plant.current())
+        # Where nothing had begun there is nothing to undo, and it leads to the release before like any other.
+        assert is_whole(plant, "old" if had_begun else "older")
 
 
 def test_a_way_back_that_is_cut_off_as_well_is_gone_to_its_end(make: Callable[[bool], Plant]):
@@ -258,6 +267,52 @@ def test_what_a_person_switched_off_meanwhile_stays_off(make: Callable[[bool], P
     plant.entries[UNITS[1]] = "Ann"
     assert plant.types("--rollback") == upgrade.OK
     assert plant.entries == {UNITS[0]: "", UNITS[1]: "Ann"}
+
+
+def test_the_switch_of_one_strategy_is_none_of_all_and_stays_as_it_is(make: Callable[[bool], Plant]):
+    plant = make(False)
+    plant.strategy_off = "late"
+    assert plant.types("--release", "new") == upgrade.OK
+    assert plant.bought == 0
+    assert is_whole(plant, "new")
+
+
+@pytest.mark.parametrize("after", [3, 5], ids=["waiting", "switching"])
+def test_while_a_page_does_not_answer_nobody_s_switch_is_turned_back(
+    make: Callable[[bool], Plant], after: int, capsys: pytest.CaptureFixture[str]
+):
+    """Who switched entries off stands on that page alone; a daemon that comes up is waited for."""
+    plant = make(False)
+    cut_off(plant, after, boots=False)
+    plant.up.pop(UNITS[1], None)
+    plant.does_not_start = UNITS[1]
+    plant.entries[UNITS[1]] = "Ann"
+    plant.types("--rollback")
+    assert plant.entries == {UNITS[0]: "", UNITS[1]: "Ann"}
+    assert "entries of recio@two.service stay off" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("written", range(3), ids=["the wait", "the switch", "the mark"])
+def test_a_disk_that_is_full_before_anything_is_stopped_leaves_everything_as_it_was(
+    make: Callable[[bool], Plant],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    written: int,
+):
+    """The backup and the new release beside may have filled it."""
+    plant, real, left = make(False), files.write_whole, [written]
+
+    def on_a_full_disk(*arguments: Any) -> None:
+        if not left[0]:
+            raise OSError(28, "No space left on device")
+        left[0] -= 1
+        real(*arguments)
+
+    monkeypatch.setattr(files, "write_whole", on_a_full_disk)
+    assert plant.types("--release", "new") == upgrade.REFUSED
+    assert "No space left on device: nothing was switched" in capsys.readouterr().out
+    assert is_whole(plant, "old")
+    assert (plant.place / "previous").readlink().name == "older"
 
 
 def test_a_record_that_is_damaged_is_refused_with_the_way_out(

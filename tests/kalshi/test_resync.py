@@ -321,13 +321,19 @@ async def test_a_silence_that_still_pings_is_found_out(tmp_path: Path):
             await whole_again(venue, listener, market, 400)
 
 
-async def test_a_book_channel_that_dies_alone_is_found_out_while_others_go_on(tmp_path: Path):
+@pytest.mark.parametrize("was_empty", [False, True], ids=["had levels", "was subscribed empty"])
+async def test_a_book_channel_that_dies_alone_is_found_out_while_others_go_on(
+    tmp_path: Path, was_empty: bool
+):
     """The index comes every second: without a doubt of their own the books would look new for ever."""
     async with exchange(tmp_path) as venue:
         market = await venue.open_market()
-        await venue.bid(market, 100)
+        if not was_empty:
+            await venue.bid(market, 100)
         async with listening(venue, market.ticker) as listener:
             await listener.until(listener.is_whole)
+            await venue.bid(market, 150)
+            await listener.until(lambda: 150 in listener.state.books.books[market.ticker].yes.levels)
             first = listener.state
             await venue.arm("channel_silent", channel=BOOKS, seconds=2.0)
             await venue.bid(market, 200, 300)

@@ -15,7 +15,6 @@ from aiohttp import web
 
 from recio.db import trade_store
 from recio.db.connection import transaction
-from recio.errors import Transient
 from recio.kalshi import account
 from recio.kalshi.orders import TimeInForce, create
 from recio.kalshi.rest import KalshiRest
@@ -81,23 +80,94 @@ async def test_a_market_that_does_not_say_it_yet_is_waited_for_and_then_a_person
     async with local_venue(by_path()) as venue:
         now = venue.rest().clock.utc()
     async with local_venue(venue_with([row(now)], market)) as venue:
-        with pytest.raises(Transient, match=TIE):
-            await read_settlements(venue.rest(), None)
+        exact = ExactValues()
+        assert await read_settlements(venue.rest(), None, exact) == ()
+        assert TIE in exact.waiting
     async with local_venue(venue_with([row(now - BEHIND)], market)) as venue:
-        rest = venue.rest()
-        assert await read_settlements(rest, None) == ()
+        rest, exact = venue.rest(), ExactValues()
+        assert await read_settlements(rest, None, exact) == ()
         assert rest.set_aside.named(SETTLEMENTS) == {TIE}
+        assert exact.waiting == ""
 
 
-async def test_a_market_that_cannot_be_read_is_asked_again_and_never_valued_by_its_cents():
-    def broken(_request: web.Request) -> web.StreamResponse:
-        return web.Response(status=503)
-
+@pytest.mark.parametrize(
+    "counts",
+    [{}, {"yes_count_fp": "0.00", "no_count_fp": "10.00", "revenue": 672}],
+    ids=["YES held", "NO held"],
+)
+@pytest.mark.parametrize("value", ["0.3275", "0.3300", "0.5000"])
+async def test_where_a_row_tells_only_what_it_paid_the_market_is_held_against_that(
+    counts: dict[str, Any], value: str
+):
     async with local_venue(by_path()) as venue:
         now = venue.rest().clock.utc()
-    async with local_venue(venue_with([row(now - timedelta(days=1))], broken)) as venue:
-        with pytest.raises(Transient):
-            await read_settlements(venue.rest(), None)
+    rows = [row(now, value=None, **counts)]
+    async with local_venue(venue_with(rows, said(value))) as venue:
+        exact = ExactValues()
+        found = await read_settlements(venue.rest(), None, exact)
+        assert [each.yes_value for each in found] == ([3_275] if value == "0.3275" else [])
+        assert bool(exact.waiting) is (value != "0.3275")
+
+
+def broken(_request: web.Request) -> web.StreamResponse:
+    return web.Response(status=503)
+
+
+def kept_by_a_cache(_request: web.Request) -> web.StreamResponse:
+    return web.json_response({"market": said("0.3275")}, headers={"Age": "60"})
+
+
+def of_another_kind(_request: web.Request) -> web.StreamResponse:
+    return web.json_response({"market": {"ticker": TIE, "settlement_value_dollars": 0.3275}})
+
+
+@pytest.mark.parametrize("market", [broken, kept_by_a_cache, of_another_kind])
+async def test_a_market_that_cannot_be_read_is_tried_for_a_while_never_guessed_and_then_named_to_a_person(
+    market: Any,
+):
+    async with local_venue(by_path()) as venue:
+        now = venue.rest().clock.utc()
+    answers = [market]
+    venue_says = venue_with([row(now - timedelta(days=1))], lambda request: answers[-1](request))
+    async with local_venue(venue_says) as venue:
+        rest, exact = venue.rest(), ExactValues()
+        for _ in range(2):
+            assert await read_settlements(rest, None, exact) == ()
+            assert exact.waiting
+            assert not rest.set_aside.named(SETTLEMENTS)
+        exact.failing = {row: since - BEHIND for row, since in exact.failing.items()}
+        assert await read_settlements(rest, None, exact) == ()
+        assert exact.waiting == ""
+        assert rest.set_aside.named(SETTLEMENTS) == {TIE}
+        answers.append(lambda _: web.json_response({"market": said("0.3275")}))
+        (seen,) = await read_settlements(rest, None, exact)
+        assert (seen.yes_value, rest.set_aside.named(SETTLEMENTS)) == (3_275, set())
+
+
+async def test_one_market_that_fails_for_ever_hides_no_other_settlement_and_costs_one_request_in_a_round():
+    async with local_venue(by_path()) as venue:
+        now = venue.rest().clock.utc()
+    at = {"settled_time": (now - timedelta(days=1)).isoformat().replace("+00:00", "Z")}
+    won = {"ticker": "KXBTC15M-W", "market_result": "yes", "revenue": 1000, **at}
+    sick = [row(now, ticker=name, **at) for name in ("KXSICK-1", "KXSICK-2", "KXSICK-3")]
+    well = {"market": said("0.3275")}
+    asked_of: list[str] = []
+
+    def sickness(request: web.Request) -> web.StreamResponse:
+        asked_of.append(request.path.rsplit("/", 1)[-1])
+        return broken(request)
+
+    rows = [*sick, row(now, **at), won]
+    bodies: dict[str, Any] = dict.fromkeys((each["ticker"] for each in sick), sickness)
+    handler = by_path(settlements={"settlements": rows, "cursor": ""}, **{TIE: well}, **bodies)
+    async with local_venue(handler) as venue:
+        rest, exact = venue.rest(), ExactValues()
+        for turn in range(1, 8):
+            found = {each.ticker for each in await read_settlements(rest, None, exact)}
+            assert len(asked_of) == turn
+            assert exact.waiting
+        assert found == {TIE, "KXBTC15M-W"}
+        assert set(asked_of[-3:]) == {each["ticker"] for each in sick}
 
 
 @pytest.mark.parametrize(

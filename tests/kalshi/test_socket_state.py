@@ -34,9 +34,9 @@ def snapshot(seq: int, ticker: Ticker = A, sid: int = 7, quantity: int = 100) ->
     return BookSnapshotSeen(sid=sid, seq=seq, ticker=ticker, yes=levels, no=())
 
 
-def delta(seq: int, ticker: Ticker = A, sid: int = 7) -> BookDeltaSeen:
+def delta(seq: int, ticker: Ticker = A, sid: int = 7, change: int = 10) -> BookDeltaSeen:
     return BookDeltaSeen(
-        sid=sid, seq=seq, ticker=ticker, side=Side.YES, price=Price(5000), change=Quantity(10), at_ms=None
+        sid=sid, seq=seq, ticker=ticker, side=Side.YES, price=Price(5000), change=Quantity(change), at_ms=None
     )
 
 
@@ -126,6 +126,158 @@ def test_an_empty_snapshot_that_was_a_fault_is_mended_by_the_next_one():
     view = line.state.books.view(A)
     assert view is not None
     assert view.bids == ((5000, 50),)
+
+
+def empty_at_first(line: Line, ticker: Ticker = A) -> None:
+    """A book that was subscribed before its market opened, and was believed to be empty."""
+    line.send(*line.state.feed(snapshot(2, ticker, quantity=0))[1])
+    line.state.feed(snapshot(3, ticker, quantity=0))
+    assert line.state.books.usable == {ticker}
+
+
+def test_a_book_that_began_empty_and_was_filled_is_asked_for_where_nothing_is_heard():
+    """Each next window is subscribed before it opens: its channel may die alone like any other."""
+    line = Line(A)
+    empty_at_first(line)
+    line.state.feed(delta(4))
+    asked: list[str] = []
+    for now in range(1, 10):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        asked += commands
+        if isinstance(outcome, Broken):
+            break
+    assert asked == ["update_subscription get_snapshot A", "unsubscribe", "subscribe  A"]
+
+
+def test_a_book_that_is_empty_now_is_not_asked_for():
+    line = Line(A)
+    empty_at_first(line)
+    line.state.feed(delta(4))
+    line.state.feed(delta(5, change=-10))
+    view = line.state.books.view(A)
+    assert view is not None
+    assert view.bids == view.asks == ()
+    for now in range(1, 10):
+        line.state.feed(index_print(now, 4))
+        assert line.tick(float(now)) == (InOrder(), [])
+
+
+def test_a_book_that_was_filled_since_is_not_believed_empty_by_one_snapshot():
+    line = Line(A)
+    empty_at_first(line)
+    line.state.feed(delta(4))
+    outcome, commands = line.state.feed(snapshot(5, quantity=0))
+    assert outcome == BookChanged(A)
+    assert [(each.action, each.tickers) for each in commands] == [("get_snapshot", (A,))]
+    assert line.state.books.usable == set()
+
+
+def test_a_book_that_was_empty_on_the_subscription_before_is_asked_about_again():
+    line = Line(A)
+    empty_at_first(line)
+    line.send(*line.state.feed(VenueError(code=25, text="over", sid=7))[1])
+    line.books_open(8)
+    _, commands = line.state.feed(snapshot(1, A, 8, quantity=0))
+    assert [(each.action, each.tickers) for each in commands] == [("get_snapshot", (A,))]
+    assert line.state.books.usable == set()
+
+
+def test_a_refused_snapshot_of_a_book_that_was_filled_since_leaves_it_waited_for():
+    line = Line(A, B)
+    line.send(*line.state.feed(snapshot(3, quantity=0))[1])
+    line.state.feed(snapshot(4, quantity=0))
+    line.state.feed(delta(5))
+    line.send(*line.state.feed(delta(9))[1])
+    line.state.feed(snapshot(10, B))
+    line.state.feed(VenueError(code=11, text="Invalid parameter", sid=7, number=line.numbers))
+    line.tick(0.0)
+    assert "update_subscription get_snapshot A" in line.tick(SNAPSHOT_LIMIT + 1)[1]
+
+
+def test_a_market_that_is_shown_no_more_is_no_sign_of_a_dead_channel_and_costs_no_other_its_book():
+    """It has closed with levels in its book, and the other one is quiet."""
+    line = Line(A, B)
+    asked: list[str] = []
+    seq = 2
+    for now in range(1, 60):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        assert outcome == InOrder()
+        asked += commands
+        for each in commands:
+            if each.endswith(" A"):
+                line.state.feed(VenueError(code=11, text="Invalid parameter", sid=None, number=line.numbers))
+            else:
+                seq += 1
+                line.state.feed(snapshot(seq, B))
+    assert line.state.books.usable == {A, B}
+    assert asked[:3] == [
+        "update_subscription get_snapshot A",
+        "update_subscription get_snapshot B",
+        "update_subscription get_snapshot B",
+    ]
+    assert set(asked[1:]) == {"update_subscription get_snapshot B"}
+
+
+def test_one_market_of_which_no_snapshot_comes_costs_no_other_its_book():
+    """The venue may leave such a request without any answer."""
+    line = Line(A, B)
+    seq, asked = 2, list[str]()
+    for now in range(1, 60):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        assert outcome == InOrder()
+        asked += commands
+        if commands and commands[-1].endswith(" B"):
+            seq += 1
+            line.state.feed(snapshot(seq, B))
+    assert line.state.books.usable == {A, B}
+    assert asked.count("update_subscription get_snapshot A") == 1
+    assert asked.count("update_subscription get_snapshot B") > 10
+
+
+def test_where_neither_of_two_books_is_answered_the_channel_is_dead():
+    line = Line(A, B)
+    asked: list[str] = []
+    for now in range(1, 12):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        asked += commands
+        if isinstance(outcome, Broken):
+            break
+    assert asked == [
+        "update_subscription get_snapshot A",
+        "update_subscription get_snapshot B",
+        "unsubscribe",
+        "subscribe  A B",
+    ]
+
+
+def test_a_question_that_was_overtaken_by_changes_costs_nothing():
+    """The book is whole; that it was asked for and did not come is no fault of it."""
+    line = Line(A)
+    seq = 1
+    for now in range(1, 40):
+        line.state.feed(index_print(now, 4))
+        if now > 4:
+            seq += 1
+            line.state.feed(delta(seq))
+        assert line.tick(float(now))[0] == InOrder()
+    assert line.state.books.usable == {A}
+
+
+def test_where_no_market_is_shown_any_more_nothing_is_asked_for():
+    line = Line(A)
+    for now in range(1, 60):
+        line.state.feed(index_print(now, 4))
+        outcome, commands = line.tick(float(now))
+        assert outcome == InOrder()
+        if commands:
+            line.state.feed(VenueError(code=11, text="Invalid parameter", sid=None, number=line.numbers))
+    assert line.state.books.usable == {A}
+    assert line.numbers == Line(A).numbers + 1
+    assert line.state.books_silent(60.0) == 0.0
 
 
 def test_a_market_that_is_over_and_has_no_snapshot_any_more_costs_nobody_else_the_book():

@@ -104,6 +104,8 @@ class Script:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self.asked.append(request.path.rsplit("/", 1)[-1])
+        if "/markets/" in request.path and self.broken == "markets":
+            return web.Response(status=self.status)
         if "/markets/" in request.path:
             return not_there(request) if self.market is None else web.json_response({"market": self.market})
         if "subaccount" in request.query and self.shards is None and self.is_locked:
@@ -512,6 +514,33 @@ async def test_a_settlement_that_cannot_be_read_is_named_with_its_market_and_a_c
         assert isinstance(whole, SettlementSeen)
         assert whole.yes_value == 10_000
         assert (await compared(wires, script, 2)).unsettled == ()
+
+
+async def test_a_settlement_whose_market_cannot_be_read_holds_up_no_other_and_the_account_is_whole_again_with_it(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    at = NOW.isoformat().replace("+00:00", "Z")
+    tie = {"ticker": TICKER, "market_result": "scalar", "value": 32, "revenue": 327, "settled_time": at}
+    won = {"ticker": "KXBTC15M-W", "market_result": "yes", "revenue": 0, "settled_time": at}
+    wires = Wires()
+    wires.open_trades.set(open_trades(trades=(trade(closes_at=NOW),)))
+    script = Script(settlements=[tie, won], broken="markets")
+    async with comparing(script, pool, wires) as told:
+        found = await until_told(told, SettlementSeen)
+        assert isinstance(found, SettlementSeen)
+        assert found.ticker == "KXBTC15M-W"
+        assert wires.account.get() is None  # what is not whole counts as no comparison
+        told.clear()
+        script.market = {"result": "scalar", "settlement_value_dollars": "0.3275"}
+        script.broken = ""
+        values: dict[str, int] = {}
+        while TICKER not in values:
+            exact = await until_told(told, SettlementSeen)
+            assert isinstance(exact, SettlementSeen)
+            values[exact.ticker] = exact.yes_value
+            told.remove(exact)
+        assert values[TICKER] == 3_275
+        assert (await compared(wires, script, 1)).unsettled == ()
 
 
 @pytest.mark.parametrize("strange", ["KX\0C", "K" * 3_000], ids=["a NUL", "longer than an index takes"])

@@ -141,6 +141,10 @@ class OrderBook:
     def best_ask(self) -> Price | None:
         return None if self.no.best is None else complement(self.no.best)
 
+    @property
+    def has_levels(self) -> bool:
+        return bool(self.yes.levels or self.no.levels)
+
     def view(self) -> BookView:
         return BookView(bids=self.yes.shown(), asks=self.no.shown())
 

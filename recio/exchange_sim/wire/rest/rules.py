@@ -14,9 +14,9 @@ class RestRules:
     incentives: bool = False
     """Whether there is a programme of rewards for the liquidity of every window."""
     live_data: bool = True
+    """Whether the settlement index can be read without a key, by the live data of events."""
     shard_list: bool = True
     """Whether the exchange's status lists its shards."""
-    """Whether the settlement index can be read without a key, by the live data of events."""
     index_history: bool = True
     """Whether the account may read the history of the settlement index."""
     list_cache_seconds: float = 0.0
