@@ -5,19 +5,17 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from decimal import Decimal
 
 import anyio
 import pytest
 
 from tests.stories.failing_reads import rows_until
-from tests.stories.test_people_story import by_hand, no_halt_but, open_ticker, pay
+from tests.stories.test_people_story import BUY, SELL, by_hand, net, no_halt_but, open_ticker, pay
 from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(900)
 
 MINUTES = 3
-BUY, SELL = ("bid", "0.9900"), ("ask", "0.0100")
 STRATEGIES = """
 [strategies.calm]
 stage = "live"
@@ -34,14 +32,6 @@ retry_seconds = 1
 """
 
 
-def _net(world: World, ticker: str) -> Decimal:
-    """What the account holds of it, whoever bought it; below zero: of NO."""
-    fills = [each for each in world.ledger()["fills"] if each["ticker"] == ticker]
-    return sum(
-        (Decimal(each["count_fp"]) * (1 if each["book_side"] == "bid" else -1) for each in fills), Decimal(0)
-    )
-
-
 async def trades_beside(world: World, minutes: float) -> None:
     """A person who buys and sells each second, and moves money now and then, all with the account's own key. It is never recio's
     contracts that are sold: that would be a true reason to halt."""
@@ -55,7 +45,7 @@ async def trades_beside(world: World, minutes: float) -> None:
             await anyio.sleep(1.0)
             continue
         if ticker not in own:
-            buys = _net(world, ticker) >= 0
+            buys = net(world, ticker) >= 0
             own = {ticker: buys} if by_hand(world, ticker, *(BUY if buys else SELL), number) else {}
         elif by_hand(world, ticker, *(SELL if own[ticker] else BUY), number):
             own = {}

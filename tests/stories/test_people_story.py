@@ -51,6 +51,9 @@ def pay(world: World, kind: str, cents: int, **more: object) -> str:
         return json.load(answer)["id"]
 
 
+BUY, SELL = ("bid", "0.9900"), ("ask", "0.0100")
+
+
 def by_hand(world: World, ticker: str, side: str, price: str, number: int) -> bool:
     """Whether somebody was there to trade with."""
     order = {
@@ -65,6 +68,14 @@ def by_hand(world: World, ticker: str, side: str, price: str, number: int) -> bo
     with suppress(urllib.error.HTTPError):  # a market that has just closed
         return person(world, "POST", "/portfolio/events/orders", order)["fill_count"] == "1.00"
     return False
+
+
+def net(world: World, ticker: str) -> Decimal:
+    """What the account holds of it, whoever bought it; below zero: of NO."""
+    fills = [each for each in world.ledger()["fills"] if each["ticker"] == ticker]
+    return sum(
+        (Decimal(each["count_fp"]) * (1 if each["book_side"] == "bid" else -1) for each in fills), Decimal(0)
+    )
 
 
 def movements(world: World) -> set[str]:
@@ -93,8 +104,10 @@ async def test_money_that_a_person_moves_halts_nothing_and_a_hundredth_that_nobo
         await until(lambda: world.events("cash agreed"))
         await until(lambda: world.events("trade open"))
         ticker = open_ticker(world)
+        # On the side that recio holds: who sells what is recio's gives a true reason to halt.
+        takes, gives = (BUY, SELL) if net(world, ticker) >= 0 else (SELL, BUY)
         for number in range(3):
-            by_hand(world, ticker, "bid", "0.9900", number)
+            by_hand(world, ticker, *takes, number)
         pay(world, "deposit", 12_345)
         await until(lambda: "deposit" in movements(world))
         pay(world, "withdrawal", 2_301, fee_cents=200)
@@ -113,7 +126,7 @@ async def test_money_that_a_person_moves_halts_nothing_and_a_hundredth_that_nobo
             between = {"source_exchange_shard": 2, "destination_exchange_shard": 0}
             person(world, "POST", "/portfolio/intra_exchange_instance_transfer", shard | between)
         for number in range(3, 6):
-            by_hand(world, ticker, "ask", "0.0100", number)
+            by_hand(world, ticker, *gives, number)
         before = len(world.events("trade open"))
         await until(lambda: len(world.events("trade open")) > before)
         await no_halt_but(world)
