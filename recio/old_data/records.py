@@ -248,7 +248,6 @@ def settlement_of(row: Row, layout: str) -> Settlement:
         raise BadRow("settled_time", row.get("settled_time"), ticker)
     result = values.words(values.first(said, "market_result", "result") or row.get("market_result")).lower()
     yes, no = (_settled_side(said, row, each, raw is not None) for each in ("yes", "no"))
-    value = values.number(said.get("value"))
     return Settlement(
         ticker=ticker,
         settled_at=at.at,
@@ -259,11 +258,17 @@ def settlement_of(row: Row, layout: str) -> Settlement:
         no_cost=no[1],
         revenue=_revenue(said, yes[0], no[0], raw is not None),
         fees=values.dollars(values.first(said, "fee_cost", "fee_cost_dollars")),
-        value=None
-        if value is None
-        else (value if 0 <= value < 1 else value / 100).quantize(values.PRICE_STEP),
+        value=_worth(said.get("value")),
         trust=RAW if raw else INGESTED if layout == "ingest" else TYPED,
     )
+
+
+def _worth(value: object) -> Decimal | None:
+    """Dollars of one YES, from dollars or cents; None for more than a contract can pay."""
+    found = values.number(value)
+    if found is None or not 0 <= found <= 100:
+        return None
+    return (found if found < 1 else found / 100).quantize(values.PRICE_STEP)
 
 
 def _settled_side(said: Row, row: Row, side: str, is_raw: bool) -> tuple[Decimal | None, Decimal | None]:
