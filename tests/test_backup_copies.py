@@ -118,6 +118,24 @@ def test_what_goes_wrong_is_named_without_a_word_of_a_key(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL_S3", "someone:SECRET@minio.example:9000"),
+        ("AWS_PROFILE", "SECRET"),
+        ("AWS_DEFAULT_REGION", "SECRET region!"),
+        ("AWS_CONFIG_FILE", __file__),
+    ],
+)
+def test_settings_that_lead_to_no_server_are_told_as_such_and_not_repeated(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadConfig, match=r"settings are wrong \(\w+\): check AWS_ENDPOINT_URL_S3") as told:
+        bucket_at("s3://backups")
+    assert "SECRET" not in str(told.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("AWS_ACCESS_KEY_ID", "AKIAWRONG"), ("AWS_SECRET_ACCESS_KEY", "WRONGSECRET")]
 )
 def test_a_wrong_key_is_told_from_a_wrong_bucket(name: str, value: str, monkeypatch: pytest.MonkeyPatch):
@@ -170,9 +188,11 @@ def test_old_copies_go_but_the_newest_and_what_recio_did_not_name_stay():
     _kept(bucket, "20260915T000000Z", SUMS)
     _kept(bucket, "somebodys", FACTS)
     gone = expire_copies(bucket, now, keep=3, days=30)
-    assert sorted(gone) == ["20260901T000000Z", "20260915T000000Z", "20261001T000000Z"]
-    assert copies_in(bucket) == ["20261002T000000Z", "20261128T000000Z", "somebodys"]
+    assert sorted(gone) == ["20260901T000000Z", "20260915T000000Z"]
+    assert copies_in(bucket) == ["20261001T000000Z", "20261002T000000Z", "20261128T000000Z"]
     assert expire_copies(bucket, now + timedelta(days=900), keep=3, days=30) == []
+    listed = bucket.client.list_objects_v2(Bucket=bucket.name, Prefix="old/base/somebodys/")
+    assert listed["KeyCount"] == 1
 
 
 async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays(folder: Path):
