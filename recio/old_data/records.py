@@ -12,6 +12,7 @@ from typing import Any
 
 from recio.old_data import values
 from recio.old_data.values import Row
+from recio.texts import writable
 
 RAW, TYPED, INGESTED = 3, 2, 1
 """How much a row is to be trusted where two sources tell of the same thing."""
@@ -21,8 +22,9 @@ class BadRow(Exception):
     """A row without a value that it must have. The message is (field, what stands there)."""
 
     def __init__(self, field: str, found: object, ticker: str = "") -> None:
-        super().__init__(field, str(found)[:80], ticker)
-        self.field, self.found, self.ticker = field, str(found)[:80], ticker
+        shown = writable(str(found)[:80])
+        super().__init__(field, shown, ticker)
+        self.field, self.found, self.ticker = field, shown, ticker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

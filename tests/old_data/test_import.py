@@ -337,6 +337,7 @@ MAD_NUMBERS = ("999999999999.999", 999_999_999_999, -1, "0.001", "1e-300", "-1e3
 MAD_FILLS: tuple[dict[str, Any], ...] = (
     {"raw_json": "[" * 100_000},
     {"raw_json": '{"a":' * 100_000},
+    {"raw_json": json.dumps({"trade_id": "\ud800", "ticker": "T", "side": "yes", "count": "\ud800\0"})},
     {"order_id": b"\xed\xa0\x80", "ticker": "A\0"},
     *({"count": each, "created_time": str(each)} for each in MAD_NUMBERS),
     *({"count": each} for each in MAD_NUMBERS),
