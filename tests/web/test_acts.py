@@ -250,7 +250,8 @@ async def test_a_limit_is_lowered_once_and_told_when_decisions_follow(pool: Pool
         ({"amount": "3"}, "can only be lowered"),
         ({"amount": "4"}, "recio limits grant"),
         ({"amount": "1.5"}, "whole number"),
-        ({"limit": "max_consecutive_losses", "amount": "0"}, "so low"),
+        ({"limit": "max_consecutive_losses", "amount": "0"}, "it must be greater than or equal to 1"),
+        ({"limit": "max_contracts_per_order", "amount": "1.234"}, "more than 2 decimals"),
         ({"limit": "max_send_delay_seconds", "amount": "1"}, "choose max_contracts_per_order"),
     ],
 )

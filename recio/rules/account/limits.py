@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
+from pydantic import ValidationError
+
 from recio.messages.controls import LowerLimit
 from recio.settings.risk import RiskSection
 
@@ -68,8 +70,9 @@ def fault_of_cut(section: RiskSection, name: str, amount: Decimal) -> str:
         )
     try:
         becomes = wanted(RiskSection.model_validate(section.model_dump() | {name: _typed(name, amount)}))
-    except ValueError:
-        return f"amount = {amount.normalize():f}: {name} may not be so low; to buy nothing at all switch entries off"
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it must")
+        return f"amount = {amount.normalize():f}: {name}: {said}; to buy nothing at all switch entries off"
     if becomes[name] != amount:
         return f"amount = {amount.normalize():f}: {name} is a whole number"
     return ""
