@@ -19,7 +19,7 @@ from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, TradeState
-from recio.rules.account.limits import wanted
+from recio.rules.account.limits import IN_ROWS, wanted
 from recio.rules.account.risk import Approved, Collar, Exposure, approve
 from recio.settings.risk import RiskSection
 from recio.units import (
@@ -55,6 +55,15 @@ ORDER = """
     SELECT $1, trade_id, 'entry', 1, ticker, 'bid', $2, $3, $4, 'pending', $5, $6, $7, $8
     FROM trades ORDER BY trade_id DESC LIMIT 1
 """
+LEAST = section(
+    RiskSection,
+    **(
+        dict.fromkeys(IN_ROWS, 0)
+        | dict.fromkeys(("max_contracts_per_order", "max_contracts_per_strike"), Decimal("0.01"))
+        | {"max_consecutive_losses": 1}
+    ),
+)
+"""As low as somebody may cut each."""
 LIMITS = RiskSection(max_entries_per_event=10, max_open_trades=10)
 
 
@@ -307,6 +316,9 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
         RiskSection, max_open_trades=0, max_orders_per_minute=0, max_open_cost_dollars=Decimal(0)
     )
     later = await begun(connection, nothing)
+    for name, amount in wanted(LEAST).items():
+        await limits.cut(connection, name, amount, "me", "")
+    assert await limits.newest(connection) == wanted(LEAST)
     await connection.execute("ALTER TABLE trades DISABLE TRIGGER trades_move_legally")
     trade_id = await connection.fetchval(
         "UPDATE trades SET state = 'open', closed_at = NULL, ended_by = NULL RETURNING trade_id"
