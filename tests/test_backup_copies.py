@@ -19,7 +19,7 @@ from recio.commands import backups as command
 from recio.commands.installation import Installation
 from recio.db import backup_bucket
 from recio.db.backup_bucket import Bucket, bucket_at, copies_in, expire_copies, fetch, put
-from recio.db.backups import FACTS, SUMS, Backup, Kind, take
+from recio.db.backups import DUMP, FACTS, SUMS, Backup, Kind, take
 from recio.db.encryption import new_key, read_key
 from recio.db.restores import proven, restored
 from recio.errors import BadConfig, ExitCode, Fatal
@@ -167,12 +167,15 @@ async def test_a_copy_is_fetched_restored_and_proven_and_a_changed_or_broken_off
     assert copies_in(bucket) == []
 
 
-async def test_what_can_be_read_never_leaves(folder: Path):
+async def test_what_can_be_read_never_leaves(folder: Path, made: Backup):
     async with live(folder) as (client, _):
-        plain = await take(client, folder / "backups", Kind.DUMP, datetime.now(UTC))
+        plain = await take(client, folder / "plain", Kind.DUMP, datetime.now(UTC))
     bucket = bucket_at("s3://backups/plain")
     with pytest.raises(BadConfig, match="not encrypted and stays here"):
         put(bucket, plain)
+    (made.folder / "opened-by-hand.dump").write_bytes((plain.folder / DUMP).read_bytes())
+    with pytest.raises(BadConfig, match=r"opened-by-hand\.dump can be read, and nothing was sent"):
+        put(bucket, made)
     assert "Contents" not in bucket.client.list_objects_v2(Bucket="backups", Prefix="plain")
 
 

@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from recio.db.backups import FACTS, STAMP, SUMS, Backup, check_sums, read_backup
+from recio.db.backups import FACTS, MANIFEST, STAMP, SUMS, Backup, check_sums, read_backup
+from recio.db.encryption import SUFFIX
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
 SCHEME = "s3://"
@@ -113,6 +114,10 @@ def put(bucket: Bucket, backup: Backup) -> str:
         raise BadConfig(
             f"{backup.folder} is not encrypted and stays here: a copy in a bucket needs --encrypt-for"
         )
+    if readable := sorted(each.name for each in backup.folder.iterdir() if not _may_leave(each.name)):
+        raise BadConfig(
+            f"{backup.folder / readable[0]} can be read, and nothing was sent: remove it, recio did not make it"
+        )
     check_sums(backup)
     place = f"{bucket.prefix}base/{backup.folder.name}/"
     files = sorted(backup.folder.iterdir(), key=lambda each: (each.name == FACTS, each.name))
@@ -127,6 +132,11 @@ def put(bucket: Bucket, backup: Backup) -> str:
                     f"{bucket.shown}: {each.name} arrived with {size} bytes: try again", ExitCode.TEMPORARY
                 )
     return f"{SCHEME}{bucket.name}/{place}"
+
+
+def _may_leave(name: str) -> bool:
+    """Of an encrypted backup: what is encrypted, and what has no row of the database."""
+    return name.endswith(SUFFIX) or name in (MANIFEST, SUMS, FACTS)
 
 
 def copies_in(bucket: Bucket) -> list[str]:
