@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -198,20 +200,26 @@ def test_old_copies_go_but_the_newest_and_what_recio_did_not_name_stay():
     assert listed["KeyCount"] == 1
 
 
-async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays(folder: Path):
+async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays_and_old_ones_go(folder: Path):
     public = new_key(folder / "key")
     async with live(folder) as (client, pool):
         place = Installation(data_dir=folder / "data", dsn=client.dsn)
         copied = bucket_at("s3://backups/rows")
         await command.backup(place, folder / "backups", Kind.DUMP, 7, 30, [public], copied)
         await anyio.sleep(1.1)  # backups are named by the second
+        (first,) = (folder / "backups" / "base").iterdir()
+        old = first.with_name("20200101T000000Z")
+        shutil.copytree(first, old)
+        facts = json.loads((old / FACTS).read_text()) | {"finished_at": "2020-01-01T00:00:09+00:00"}
+        (old / FACTS).write_text(json.dumps(facts))
         with pytest.raises(BadConfig, match="no such bucket"):
             lost = bucket_at("s3://lost-one/rows")
-            await command.backup(place, folder / "backups", Kind.DUMP, 7, 30, [public], lost)
+            await command.backup(place, folder / "backups", Kind.DUMP, 2, 30, [public], lost)
         rows = await pool.fetch("SELECT place, error FROM backups ORDER BY backup_id")
     assert [each["place"].startswith("s3://") for each in rows] == [False, True, False, True]
     assert ["no such bucket" in each["error"] for each in rows] == [False, False, False, True]
     assert len(list((folder / "backups" / "base").iterdir())) == 2
+    assert (first.exists(), old.exists()) == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -200,8 +200,16 @@ async def backup(
                 connection, kind, str(made.folder), started, made.finished_at, made.bytes
             )
         print(f"{made.folder}: {kind}, {made.bytes:,} bytes")
-        if bucket is not None:
-            await _copy(pool, bucket, made, keep, days)
+        try:
+            if bucket is not None:
+                await _copy(pool, bucket, made, keep, days)
+        finally:  # a bucket that is away for weeks must not fill the disk
+            _remove_old(folder, keep, days)
+    return ExitCode.OK
+
+
+def _remove_old(folder: Path, keep: int, days: int) -> None:
+    """Raises Fatal where they cannot be removed."""
     try:
         for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
             print(f"removed {old.folder}, which was older than {days} days")
@@ -209,7 +217,6 @@ async def backup(
         raise of_the_machine(
             f"the backup is there, and old ones cannot be removed: {error}", error
         ) from error
-    return ExitCode.OK
 
 
 async def _copy(
