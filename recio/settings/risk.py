@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from recio.settings.section import Section
 from recio.settings.units import Count, MoneySetting, PriceSetting, QuantitySetting, between
@@ -27,3 +28,12 @@ class RiskSection(Section):
     max_consecutive_losses: Annotated[int, Field(ge=1, le=1_000_000)] = 8
     price_collar_dollars: PriceSetting = price("0.05")
     max_send_delay_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
+
+
+def fault_of_limits(values: Mapping[str, object]) -> str:
+    """What is wrong with the first that is none, in words; empty: they are limits."""
+    try:
+        RiskSection.model_validate(values)
+    except ValidationError as error:
+        return error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it must")
+    return ""
