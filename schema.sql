@@ -1020,7 +1020,7 @@ COMMENT ON COLUMN limit_cuts.amount IS 'What it is from here on, in the limit''s
 COMMENT ON COLUMN limit_cuts.cut_by IS 'A person''s name.';
 COMMENT ON COLUMN limit_cuts.why IS 'The reason, in words, as whoever did it gave it.';
 COMMENT ON COLUMN limit_cuts.at IS 'UTC, by the database''s clock.';
-COMMENT ON COLUMN limit_cuts.after_grant IS 'The newest grant of this limit at that time, which is void from here on; 0: there was none.';
+COMMENT ON COLUMN limit_cuts.after_grant IS 'The newest grant of this limit to the run after at that time, which is void from here on; 0: there was none.';
 CREATE INDEX IF NOT EXISTS limit_cuts_by_name ON limit_cuts (fencing, name, amount);
 
 -- What a limit of a run is now: as its start had it, or as somebody lowered it since. NULL: the run has no such limit.
@@ -1039,7 +1039,8 @@ BEGIN
     PERFORM hold_limit(NEW.name);
     -- A run that began while this waited is the newest by now, and a cut of the one before would hold nobody.
     NEW.fencing := coalesce((SELECT max(l.fencing) FROM risk_limits AS l), NEW.fencing);
-    NEW.after_grant := coalesce((SELECT max(g.grant_id) FROM limit_grants AS g WHERE g.name = NEW.name), 0);
+    NEW.after_grant := coalesce((SELECT max(g.grant_id + 0) FROM limit_grants AS g
+        WHERE g.name = NEW.name AND g.after_run >= NEW.fencing), 0);
     IF NEW.amount >= limit_in_force(NEW.fencing, NEW.name) THEN
         RAISE EXCEPTION 'limit % cannot be lowered to %: it is %', NEW.name, NEW.amount, limit_in_force(NEW.fencing, NEW.name)
             USING ERRCODE = 'check_violation', CONSTRAINT = 'limits are only lowered';
@@ -1050,10 +1051,11 @@ CREATE OR REPLACE TRIGGER limit_cuts_only_lower BEFORE INSERT ON limit_cuts
     FOR EACH ROW EXECUTE FUNCTION check_limit_cut();
 
 -- The highest a limit of a new run may be: as in the run before, or as granted since it was lowered last. NULL: no bound.
+-- (+ 0: by the index of names and runs, never through all grants there are.)
 CREATE OR REPLACE FUNCTION limit_ceiling(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN before.amount IS NOT NULL THEN greatest(before.amount, (
         SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_run >= before.fencing
-            AND g.grant_id > coalesce((SELECT c.after_grant FROM limit_cuts AS c
+            AND g.grant_id + 0 > coalesce((SELECT c.after_grant FROM limit_cuts AS c
                 WHERE c.fencing = before.fencing AND c.name = limit_name ORDER BY c.amount LIMIT 1), 0))) END
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
         SELECT l.fencing, limit_in_force(l.fencing, limit_name) AS amount
@@ -1073,14 +1075,6 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER limits_rise_only_by_grant BEFORE INSERT ON risk_limits
     FOR EACH ROW EXECUTE FUNCTION check_limit_rise();
-CREATE OR REPLACE FUNCTION wait_for_limit() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    PERFORM hold_limit(NEW.name);
-    NEW.after_run := coalesce((SELECT max(l.fencing) FROM risk_limits AS l), NEW.after_run);
-    RETURN NEW;
-END $$;
-CREATE OR REPLACE TRIGGER limit_grants_wait BEFORE INSERT ON limit_grants
-    FOR EACH ROW EXECUTE FUNCTION wait_for_limit();
 
 CREATE OR REPLACE FUNCTION refuse_limit_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

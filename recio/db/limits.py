@@ -63,4 +63,5 @@ async def newest(connection: Connection) -> Mapping[str, Decimal]:
 async def grant(connection: Connection, amounts: Iterable[tuple[str, Decimal]], by: str) -> None:
     """Let the next run raise these limits to these amounts."""
     for name, amount in amounts:
+        await connection.execute(_HOLD, name)  # a start that is under way is the newest run by then
         await connection.execute(_GRANT, name, amount, by)

@@ -262,14 +262,6 @@ async def only_lowered(connection: Connection) -> bool:
     )
 
 
-async def grant_of_the_newest_run(connection: Connection) -> bool:
-    for fencing in (1, 2):
-        await insert(connection, "runs", {"fencing": fencing})
-        await insert(connection, "risk_limits", {"fencing": fencing})
-    await insert(connection, "limit_grants", {"after_run": 1})
-    return await connection.fetchval("SELECT after_run = 2 FROM limit_grants")
-
-
 async def cut_logged(connection: Connection) -> bool:
     await insert(connection, "runs")
     await insert(connection, "risk_limits", {"amount": 3})
@@ -302,7 +294,6 @@ SCENARIOS: Mapping[str, Scenario] = {
     "limit_cuts_are_logged": cut_logged,
     "limit_cuts_are_append_only": append_only("limit_cuts", "amount", ("runs", "risk_limits")),
     "limit_cuts_only_lower": only_lowered,
-    "limit_grants_wait": grant_of_the_newest_run,
     "limit_grants_are_logged": logs("limit granted", "limit_grants", "runs"),
     "changed_limits_are_logged": lower_limit_logged,
     "trade_requests_are_logged": logs("trade asked for", "trade_requests"),
