@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -19,7 +21,7 @@ from recio.commands import backups as command
 from recio.commands.installation import Installation
 from recio.db import backup_bucket
 from recio.db.backup_bucket import Bucket, bucket_at, copies_in, expire_copies, fetch, put
-from recio.db.backups import FACTS, SUMS, Backup, Kind, take
+from recio.db.backups import DUMP, FACTS, SUMS, Backup, Kind, take
 from recio.db.encryption import new_key, read_key
 from recio.db.restores import proven, restored
 from recio.errors import BadConfig, ExitCode, Fatal
@@ -118,6 +120,24 @@ def test_what_goes_wrong_is_named_without_a_word_of_a_key(tmp_path: Path, monkey
 
 
 @pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL_S3", "someone:SECRET@minio.example:9000"),
+        ("AWS_PROFILE", "SECRET"),
+        ("AWS_DEFAULT_REGION", "SECRET region!"),
+        ("AWS_CONFIG_FILE", __file__),
+    ],
+)
+def test_settings_that_lead_to_no_server_are_told_as_such_and_not_repeated(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(BadConfig, match=r"settings are wrong \(\w+\): check AWS_ENDPOINT_URL_S3") as told:
+        bucket_at("s3://backups")
+    assert "SECRET" not in str(told.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value"), [("AWS_ACCESS_KEY_ID", "AKIAWRONG"), ("AWS_SECRET_ACCESS_KEY", "WRONGSECRET")]
 )
 def test_a_wrong_key_is_told_from_a_wrong_bucket(name: str, value: str, monkeypatch: pytest.MonkeyPatch):
@@ -149,12 +169,15 @@ async def test_a_copy_is_fetched_restored_and_proven_and_a_changed_or_broken_off
     assert copies_in(bucket) == []
 
 
-async def test_what_can_be_read_never_leaves(folder: Path):
+async def test_what_can_be_read_never_leaves(folder: Path, made: Backup):
     async with live(folder) as (client, _):
-        plain = await take(client, folder / "backups", Kind.DUMP, datetime.now(UTC))
+        plain = await take(client, folder / "plain", Kind.DUMP, datetime.now(UTC))
     bucket = bucket_at("s3://backups/plain")
     with pytest.raises(BadConfig, match="not encrypted and stays here"):
         put(bucket, plain)
+    (made.folder / "opened-by-hand.dump").write_bytes((plain.folder / DUMP).read_bytes())
+    with pytest.raises(BadConfig, match=r"opened-by-hand\.dump can be read, and nothing was sent"):
+        put(bucket, made)
     assert "Contents" not in bucket.client.list_objects_v2(Bucket="backups", Prefix="plain")
 
 
@@ -170,25 +193,33 @@ def test_old_copies_go_but_the_newest_and_what_recio_did_not_name_stay():
     _kept(bucket, "20260915T000000Z", SUMS)
     _kept(bucket, "somebodys", FACTS)
     gone = expire_copies(bucket, now, keep=3, days=30)
-    assert sorted(gone) == ["20260901T000000Z", "20260915T000000Z", "20261001T000000Z"]
-    assert copies_in(bucket) == ["20261002T000000Z", "20261128T000000Z", "somebodys"]
+    assert sorted(gone) == ["20260901T000000Z", "20260915T000000Z"]
+    assert copies_in(bucket) == ["20261001T000000Z", "20261002T000000Z", "20261128T000000Z"]
     assert expire_copies(bucket, now + timedelta(days=900), keep=3, days=30) == []
+    listed = bucket.client.list_objects_v2(Bucket=bucket.name, Prefix="old/base/somebodys/")
+    assert listed["KeyCount"] == 1
 
 
-async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays(folder: Path):
+async def test_a_copy_that_fails_has_a_row_that_says_why_and_the_backup_stays_and_old_ones_go(folder: Path):
     public = new_key(folder / "key")
     async with live(folder) as (client, pool):
         place = Installation(data_dir=folder / "data", dsn=client.dsn)
         copied = bucket_at("s3://backups/rows")
         await command.backup(place, folder / "backups", Kind.DUMP, 7, 30, [public], copied)
         await anyio.sleep(1.1)  # backups are named by the second
+        (first,) = (folder / "backups" / "base").iterdir()
+        old = first.with_name("20200101T000000Z")
+        shutil.copytree(first, old)
+        facts = json.loads((old / FACTS).read_text()) | {"finished_at": "2020-01-01T00:00:09+00:00"}
+        (old / FACTS).write_text(json.dumps(facts))
         with pytest.raises(BadConfig, match="no such bucket"):
             lost = bucket_at("s3://lost-one/rows")
-            await command.backup(place, folder / "backups", Kind.DUMP, 7, 30, [public], lost)
+            await command.backup(place, folder / "backups", Kind.DUMP, 2, 30, [public], lost)
         rows = await pool.fetch("SELECT place, error FROM backups ORDER BY backup_id")
     assert [each["place"].startswith("s3://") for each in rows] == [False, True, False, True]
     assert ["no such bucket" in each["error"] for each in rows] == [False, False, False, True]
     assert len(list((folder / "backups" / "base").iterdir())) == 2
+    assert (first.exists(), old.exists()) == (True, False)
 
 
 @pytest.mark.parametrize(

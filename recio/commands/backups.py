@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -33,6 +31,7 @@ from recio.db.postgres_programs import installed_binaries
 from recio.db.restores import Head, head, lost, proven, restored
 from recio.db.wal_stream import begun_anew, end_when_lost, follow
 from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine
+from recio.scratch import scratch_folder
 from recio.settings.files import MARKER
 from recio.supervisor import leading_fault
 
@@ -128,10 +127,10 @@ def _here(given: str, at: datetime | None = None) -> Generator[Path]:
     names = copies_in(bucket)
     if not names:
         raise BadConfig(f"{bucket.shown} has no backup")
-    with tempfile.TemporaryDirectory(prefix="recio-fetched-") as name:
+    with scratch_folder("recio-fetched-") as name:
         print(f"fetching {bucket.shown}base/{names[-1]}", file=sys.stderr)
-        fetch(bucket, names[-1], Path(name))
-        yield Path(name)
+        fetch(bucket, names[-1], name)
+        yield name
 
 
 def _key(options: argparse.Namespace, folder: Path) -> Identity | None:
@@ -201,8 +200,16 @@ async def backup(
                 connection, kind, str(made.folder), started, made.finished_at, made.bytes
             )
         print(f"{made.folder}: {kind}, {made.bytes:,} bytes")
-        if bucket is not None:
-            await _copy(pool, bucket, made, keep, days)
+        try:
+            if bucket is not None:
+                await _copy(pool, bucket, made, keep, days)
+        finally:  # a bucket that is away for weeks must not fill the disk
+            _remove_old(folder, keep, days)
+    return ExitCode.OK
+
+
+def _remove_old(folder: Path, keep: int, days: int) -> None:
+    """Raises Fatal where they cannot be removed."""
     try:
         for old in expire(folder, datetime.now(UTC), keep=keep, days=days):
             print(f"removed {old.folder}, which was older than {days} days")
@@ -210,7 +217,6 @@ async def backup(
         raise of_the_machine(
             f"the backup is there, and old ones cannot be removed: {error}", error
         ) from error
-    return ExitCode.OK
 
 
 async def _copy(
@@ -347,32 +353,34 @@ def _drill(options: argparse.Namespace) -> ExitCode:
 async def drill(place: Installation, folder: Path, key: Identity | None = None) -> ExitCode:
     """Restores the newest backup into a server of its own, proves it and compares it; its row says how it went."""
     at, begun, of = datetime.now(UTC), time.monotonic(), folder
-    scratch = Path(tempfile.mkdtemp(prefix="recio-drill-"))
-    await anyio.Path(scratch).chmod(0o711)
     try:
-        async with _client(place) as client, open_pool(client.dsn, application_name="recio drill") as pool:
+        with scratch_folder("recio-drill-") as scratch:
+            await anyio.Path(scratch).chmod(0o711)
+            async with (
+                _client(place) as client,
+                open_pool(client.dsn, application_name="recio drill") as pool,
+            ):
 
-            async def failed(connection: Connection, why: str) -> None:
-                await backup_rows.note_drill(connection, str(of), at, time.monotonic() - begun, None, why)
+                async def failed(connection: Connection, why: str) -> None:
+                    took = time.monotonic() - begun
+                    await backup_rows.note_drill(connection, str(of), at, took, None, why)
 
-            async with _noted(pool, failed):
+                async with _noted(pool, failed):
+                    async with transaction(pool) as connection:
+                        before = await head(connection)
+                    chosen = _newest(folder)
+                    of = chosen.folder
+                    async with restored(chosen, wal_of(folder), scratch / "data", key=key) as (_, dsn):
+                        found = await proven(dsn)
+                    took = time.monotonic() - begun
+                    async with transaction(pool) as connection:
+                        behind = await lost(connection, before, found)
                 async with transaction(pool) as connection:
-                    before = await head(connection)
-                chosen = _newest(folder)
-                of = chosen.folder
-                async with restored(chosen, wal_of(folder), scratch / "data", key=key) as (_, dsn):
-                    found = await proven(dsn)
-                took = time.monotonic() - begun
-                async with transaction(pool) as connection:
-                    behind = await lost(connection, before, found)
-            async with transaction(pool) as connection:
-                await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
+                    await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
     except BadConfig:
         raise
     except Fatal as error:
         raise Fatal(f"the drill failed: {error}", error.exit_code) from error
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     print(f"{chosen.folder} was restored and proven; newest audit row {_when(found)}")
     print(
         f"RTO {took:.1f} s until proven, RPO {behind:.1f} s: so much of the live database's past was not in it"

@@ -16,7 +16,7 @@ from recio.db.past_trades import Asked, past_trades
 from recio.report.groups import groups
 from recio.report.past_trades import Kind
 from recio.report.report import Report, report_of
-from recio.report.text import COLUMNS, report_object, report_rows, report_text, trade_line, trade_row
+from recio.report.text import COLUMNS, cells, report_object, report_rows, report_text, trade_line, trade_row
 
 USUAL = ("strategy", "month", "ended_by")
 
@@ -79,7 +79,7 @@ async def _print_trades(place: Installation, asked: Asked, shape: str) -> None:
                 case "json":
                     print(json.dumps(trade_row(trade)))
                 case "csv":
-                    table.writerow(trade_row(trade))
+                    table.writerow(cells(trade_row(trade)))
                 case _:
                     print(trade_line(trade))
 
@@ -102,4 +102,4 @@ async def _made(place: Installation, asked: Asked) -> Report:
 def _print_rows(rows: Sequence[dict[str, object]]) -> None:
     table = csv.DictWriter(sys.stdout, rows[0].keys(), lineterminator="\n")
     table.writeheader()
-    table.writerows(rows)
+    table.writerows(map(cells, rows))

@@ -6,7 +6,6 @@ import argparse
 import errno
 import sqlite3
 import sys
-import tempfile
 from collections.abc import AsyncGenerator, Generator, Sequence
 from contextlib import asynccontextmanager, closing, contextmanager
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from recio.old_data.reading import Reader, Say
 from recio.old_data.report import Found, Report, as_text, nothing_of, print_json, trades_of
 from recio.old_data.staging import Shelf, Staging
 from recio.old_data.tables import BrokenSource
+from recio.scratch import scratch_folder
 from recio.settings.config import Config
 from recio.supervisor import leading_fault
 
@@ -123,15 +123,15 @@ class Asked:
 async def imported_from(asked: Asked, config: Config | None, found: Found) -> Report:
     """Without a config nothing is compared and nothing kept. Raises BadConfig, Fatal."""
     with (
-        tempfile.TemporaryDirectory(prefix="recio-import-") as name,
-        _room_for(name),
-        closing(Staging(Path(name) / "records")) as staging,
+        scratch_folder("recio-import-") as folder,
+        _room_for(folder),
+        closing(Staging(folder / "records")) as staging,
     ):
-        return await _imported(asked, config, Path(name), staging, found)
+        return await _imported(asked, config, folder, staging, found)
 
 
 @contextmanager
-def _room_for(folder: str) -> Generator[None]:
+def _room_for(folder: Path) -> Generator[None]:
     """A full disk of ours is no fault of a source. Raises Fatal."""
     try:
         yield
@@ -139,7 +139,7 @@ def _room_for(folder: str) -> Generator[None]:
         if getattr(error, "errno", None) not in FULL and "full" not in str(error):
             raise
         raise Fatal(
-            f"no room is left in {Path(folder).parent} for the import's own files, about as large as the old data:"
+            f"no room is left in {folder.parent} for the import's own files, about as large as the old data:"
             " make room, or set TMPDIR to a folder on another disk; nothing was imported"
         ) from error
 

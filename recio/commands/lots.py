@@ -17,6 +17,7 @@ from recio.commands.options import moment
 from recio.db.lots import CENT, ledger_says, markets
 from recio.errors import ExitCode, Fatal
 from recio.report.lots import COLUMNS, Lot, differs, lot_row, lots_of, totals
+from recio.report.text import cells
 from recio.units import money_decimal
 
 
@@ -82,4 +83,4 @@ def _print(lots: Sequence[Lot], *, as_json: bool) -> None:
         return
     table = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
     table.writeheader()
-    table.writerows(lot_row(each) for each in lots)
+    table.writerows(cells(lot_row(each)) for each in lots)

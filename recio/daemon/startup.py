@@ -5,7 +5,7 @@ It opens and proves, and refuses what is not ours or not whole; it never trades 
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ import structlog
 from recio.daemon.database import ACCOUNT_LOCK, DEMO_DATABASES, dsn_of
 from recio.daemon.shutdown import refuse_stopped
 from recio.daemon.venue import Venue
-from recio.db import audit_trail, empirical_models, general_ledger, identity
+from recio.db import audit_trail, empirical_models, general_ledger, identity, switches
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.limits import put_in_force
@@ -24,8 +24,9 @@ from recio.db.pool import AccountLock, advisory_lock, holds_here, open_pool, sta
 from recio.db.schema import ensure_schema
 from recio.db.trade_store import Writer
 from recio.errors import BadConfig
+from recio.messages.controls import SwitchedOff
 from recio.rules.account.limits import LimitsInForce
-from recio.rules.decision.strategy import Strategy
+from recio.rules.decision.strategy import Strategy, named_by_config
 from recio.rules.pricing.empirical import EmpiricalTable
 from recio.rules.pricing.model import Model, average
 from recio.settings.config import Config
@@ -119,12 +120,14 @@ async def _begin_run(
         fencing = await identity.begin_run(connection, config.every_setting())
         limits = await put_in_force(connection, fencing, config.risk)
         strategies = await _strategies(connection, config)
+        switched_off = await switches.off(connection)
         reached(CrashPoint.RUN_BEFORE_COMMIT)
     reached(CrashPoint.RUN_COMMITTED)
     where = "dsn" if config.database.dsn.get_secret_value() else "embedded"
     log.info("database ready", where=where, account=mine.account[:8], tag=mine.tag, run=fencing)
     _tell_held_back(limits)
     _tell_strategies(config, strategies)
+    _tell_nobodys_switches(switched_off, strategies)
     writer = Writer(tag=mine.tag, fencing=fencing)
     return Owned(pool=pool, lock=lock, writer=writer, limits=limits.limits, strategies=strategies)
 
@@ -186,6 +189,20 @@ def _tell_strategies(config: Config, strategies: Sequence[Strategy]) -> None:
                 model=each.model.name_for(symbol),
                 strategy=each.name,
                 stage=each.stage.value,
+            )
+
+
+def _tell_nobodys_switches(switched_off: Iterable[SwitchedOff], strategies: Sequence[Strategy]) -> None:
+    """A strategy that was renamed buys again: its switch stayed with the old name."""
+    names = {"", *(each.name for each in named_by_config(strategies))}
+    for each in switched_off:
+        if each.strategy not in names:
+            log.warning(
+                "switch of no strategy",
+                strategy=each.strategy,
+                by=each.by,
+                why=each.why,
+                resolution="if it has another name now: recio switch entry off --strategy NAME",
             )
 
 

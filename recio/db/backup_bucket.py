@@ -7,7 +7,7 @@ A copy counts once its facts are there, which go last. Keys, region and endpoint
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from recio.db.backups import FACTS, STAMP, SUMS, Backup, check_sums, read_backup
+from recio.db.backups import FACTS, MANIFEST, STAMP, SUMS, Backup, check_sums, read_backup
+from recio.db.encryption import SUFFIX
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
 SCHEME = "s3://"
@@ -52,10 +53,24 @@ def bucket_at(address: str) -> Bucket:
     limits = config.Config(
         connect_timeout=CONNECT_LIMIT, read_timeout=READ_LIMIT, retries={"total_max_attempts": TRIES}
     )
-    with _said(address):
-        client: Any = boto3.session.Session().client("s3", config=limits)
+    client = _client(boto3, address, limits)
     prefix = (found[2] or "").strip("/")
     return Bucket(found[1], f"{prefix}/" if prefix else "", client)
+
+
+def _client(boto3: Any, address: str, limits: Any) -> Any:
+    """It asks nobody yet, so what is wrong is in the settings, which may hold a secret and are not repeated. Raises BadConfig."""
+    exceptions: Any = import_module("botocore.exceptions")
+    with _said(address):
+        try:
+            return boto3.session.Session().client("s3", config=limits)
+        except exceptions.PartialCredentialsError:
+            raise
+        except (exceptions.BotoCoreError, ValueError) as error:
+            raise BadConfig(
+                f"{address}: S3's own settings are wrong ({type(error).__name__}): check AWS_ENDPOINT_URL_S3, which is"
+                " https://HOST, AWS_DEFAULT_REGION, AWS_PROFILE and the files in ~/.aws"
+            ) from None
 
 
 @contextmanager
@@ -99,6 +114,10 @@ def put(bucket: Bucket, backup: Backup) -> str:
         raise BadConfig(
             f"{backup.folder} is not encrypted and stays here: a copy in a bucket needs --encrypt-for"
         )
+    if readable := sorted(each.name for each in backup.folder.iterdir() if not _may_leave(each.name)):
+        raise BadConfig(
+            f"{backup.folder / readable[0]} can be read, and nothing was sent: remove it, recio did not make it"
+        )
     check_sums(backup)
     place = f"{bucket.prefix}base/{backup.folder.name}/"
     files = sorted(backup.folder.iterdir(), key=lambda each: (each.name == FACTS, each.name))
@@ -115,9 +134,19 @@ def put(bucket: Bucket, backup: Backup) -> str:
     return f"{SCHEME}{bucket.name}/{place}"
 
 
+def _may_leave(name: str) -> bool:
+    """Of an encrypted backup: what is encrypted, and what has no row of the database."""
+    return name.endswith(SUFFIX) or name in (MANIFEST, SUMS, FACTS)
+
+
 def copies_in(bucket: Bucket) -> list[str]:
     """Names of the whole ones, oldest first."""
-    return sorted(name for name, files in _files(bucket).items() if FACTS in files)
+    return _whole(_files(bucket))
+
+
+def _whole(files: Mapping[str, Sequence[str]]) -> list[str]:
+    """What recio did not name is none of them: it would stand for the newest, and in the place of one that is kept."""
+    return sorted(name for name in files if FACTS in files[name] and _began(name) is not None)
 
 
 def _files(bucket: Bucket) -> dict[str, list[str]]:
@@ -153,10 +182,12 @@ def fetch(bucket: Bucket, name: str, into: Path) -> Backup:
 
 def expire_copies(bucket: Bucket, now: datetime, *, keep: int, days: int) -> list[str]:
     """Removes copies older than `days` but the newest `keep`, and what broke off before then; returns what went."""
-    files = _files(bucket)
-    whole = sorted(name for name in files if FACTS in files[name])
+    files, before = _files(bucket), now - timedelta(days=days)
+    whole = _whole(files)
     kept = set(whole[max(len(whole) - keep, 0) :])
-    old = [each for each in files if each not in kept and _began(each, now) < now - timedelta(days=days)]
+    old = [
+        name for name in files if name not in kept and (began := _began(name)) is not None and began < before
+    ]
     with _said(bucket.shown):
         for name in old:
             # The facts first: half a copy is none.
@@ -165,9 +196,9 @@ def expire_copies(bucket: Bucket, now: datetime, *, keep: int, days: int) -> lis
     return old
 
 
-def _began(name: str, now: datetime) -> datetime:
-    """By its name; what recio did not name is never old."""
+def _began(name: str) -> datetime | None:
+    """By its name; None for what recio did not name, which is never old."""
     try:
         return datetime.strptime(name, STAMP).replace(tzinfo=UTC)
     except ValueError:
-        return now
+        return None

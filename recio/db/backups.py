@@ -10,7 +10,6 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import anyio.to_thread
 from recio.db.client_programs import Client, run_client
 from recio.db.encryption import encrypt
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
+from recio.scratch import scratch_folder
 
 SUMS, FACTS, DUMP, MANIFEST = "SHA256SUMS", "backup.json", "recio.dump", "backup_manifest"
 STAMP = "%Y%m%dT%H%M%SZ"
@@ -133,12 +133,9 @@ async def _made_elsewhere(
     make: Callable[[Client, Path], Awaitable[None]], client: Client, draft: Path, recipients: Sequence[str]
 ) -> None:
     """The disk of the backups, which is carried away, never has a readable byte: not in a draft, nor in what was removed."""
-    scratch = Path(tempfile.mkdtemp(prefix="recio-backup-"))
-    try:
+    with scratch_folder("recio-backup-") as scratch:
         await make(client, scratch / "readable")
         await anyio.to_thread.run_sync(_close_up, scratch / "readable", draft, recipients)
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _close_up(readable: Path, draft: Path, recipients: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ from recio.messages.controls import LowerLimit
 from recio.rules.account.limits import IN_ROWS, LimitsInForce, in_force, wanted
 from recio.settings.risk import RiskSection
 
+_HOLD = "SELECT hold_limit($1)"
 _CEILING = "SELECT limit_ceiling($1, $2)"
 _PUT = "INSERT INTO risk_limits (fencing, name, amount) VALUES ($1, $2, $3)"
 _RUN = "(SELECT max(fencing) FROM risk_limits)"
@@ -27,7 +28,11 @@ _GRANT = """
 
 async def put_in_force(connection: Connection, fencing: int, section: RiskSection) -> LimitsInForce:
     """Write the limits of a new run, held down to what they may be; returns what is in force."""
-    found = {name: await connection.fetchval(_CEILING, fencing, name) for name in IN_ROWS}
+    found: dict[str, Decimal | None] = {}
+    for name in IN_ROWS:
+        # Until this start is committed nobody lowers or grants it: it would be of the run before, and hold nobody.
+        await connection.execute(_HOLD, name)
+        found[name] = await connection.fetchval(_CEILING, fencing, name)
     decided = in_force(section, {name: amount for name, amount in found.items() if amount is not None})
     for name, amount in wanted(decided.limits).items():
         await connection.execute(_PUT, fencing, name, amount)
@@ -58,4 +63,5 @@ async def newest(connection: Connection) -> Mapping[str, Decimal]:
 async def grant(connection: Connection, amounts: Iterable[tuple[str, Decimal]], by: str) -> None:
     """Let the next run raise these limits to these amounts."""
     for name, amount in amounts:
+        await connection.execute(_HOLD, name)  # a start that is under way is the newest run by then
         await connection.execute(_GRANT, name, amount, by)

@@ -6,7 +6,6 @@ import gzip
 import os
 import shutil
 import tarfile
-import tempfile
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -41,6 +40,7 @@ from recio.db.pool import open_pool
 from recio.db.schema import ensure_schema
 from recio.db.server_programs import last_words, run_program, tail
 from recio.errors import BadConfig, ExitCode, Fatal
+from recio.scratch import scratch_folder
 
 RECOVERY_LIMIT = 3600.0
 MEGABYTE = 1_000_000
@@ -144,10 +144,10 @@ def _opened(backup: Backup, root: Path, key: Identity | None) -> Generator[Path]
         yield backup.folder
         return
     root.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{root.name}-opened-", dir=root.parent) as folder:
+    with scratch_folder(f".{root.name}-opened-", root.parent) as folder:
         for each in sorted(backup.folder.glob(f"*{SUFFIX}")):
-            decrypt(each, key, Path(folder) / each.name.removesuffix(SUFFIX))
-        yield Path(folder)
+            decrypt(each, key, folder / each.name.removesuffix(SUFFIX))
+        yield folder
 
 
 async def _loaded(backup: Backup, readable: Path, server: EmbeddedServer) -> None:

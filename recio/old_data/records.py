@@ -12,6 +12,7 @@ from typing import Any
 
 from recio.old_data import values
 from recio.old_data.values import Row
+from recio.texts import writable
 
 RAW, TYPED, INGESTED = 3, 2, 1
 """How much a row is to be trusted where two sources tell of the same thing."""
@@ -21,8 +22,9 @@ class BadRow(Exception):
     """A row without a value that it must have. The message is (field, what stands there)."""
 
     def __init__(self, field: str, found: object, ticker: str = "") -> None:
-        super().__init__(field, str(found)[:80], ticker)
-        self.field, self.found, self.ticker = field, str(found)[:80], ticker
+        shown = writable(str(found)[:80])
+        super().__init__(field, shown, ticker)
+        self.field, self.found, self.ticker = field, shown, ticker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -248,7 +250,6 @@ def settlement_of(row: Row, layout: str) -> Settlement:
         raise BadRow("settled_time", row.get("settled_time"), ticker)
     result = values.words(values.first(said, "market_result", "result") or row.get("market_result")).lower()
     yes, no = (_settled_side(said, row, each, raw is not None) for each in ("yes", "no"))
-    value = values.number(said.get("value"))
     return Settlement(
         ticker=ticker,
         settled_at=at.at,
@@ -259,11 +260,17 @@ def settlement_of(row: Row, layout: str) -> Settlement:
         no_cost=no[1],
         revenue=_revenue(said, yes[0], no[0], raw is not None),
         fees=values.dollars(values.first(said, "fee_cost", "fee_cost_dollars")),
-        value=None
-        if value is None
-        else (value if 0 <= value < 1 else value / 100).quantize(values.PRICE_STEP),
+        value=_worth(said.get("value")),
         trust=RAW if raw else INGESTED if layout == "ingest" else TYPED,
     )
+
+
+def _worth(value: object) -> Decimal | None:
+    """Dollars of one YES, from dollars or cents; None for more than a contract can pay."""
+    found = values.number(value)
+    if found is None or not 0 <= found <= 100:
+        return None
+    return (found if found < 1 else found / 100).quantize(values.PRICE_STEP)
 
 
 def _settled_side(said: Row, row: Row, side: str, is_raw: bool) -> tuple[Decimal | None, Decimal | None]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +12,7 @@ from urllib.parse import quote
 
 from recio.old_data.packed import require_file
 from recio.old_data.tables import ENGINE, BrokenSource, OldTable
+from recio.scratch import scratch_folder
 
 MAGIC = b"SQLite format 3\0"
 LOCK_PATIENCE = 3.0
@@ -105,8 +105,8 @@ def _readable(path: Path) -> Generator[str]:
     running = _beside(path, "-wal") and Path(f"{path}-shm").exists() and os.access(f"{path}-shm", os.R_OK)
     left_over = _beside(path, "-wal") or _left_by_crash(path)
     if left_over and not running:
-        with tempfile.TemporaryDirectory(prefix="recio-import-") as folder:
-            copy = Path(folder) / "copy.db"
+        with scratch_folder("recio-import-") as folder:
+            copy = folder / "copy.db"
             shutil.copyfile(path, copy)
             for suffix in ("-wal", "-journal"):
                 if _beside(path, suffix):

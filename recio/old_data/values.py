@@ -26,6 +26,8 @@ MONEY_STEP = Decimal("0.000001")
 QUANTITY_STEP = Decimal("0.01")
 LARGEST = Decimal(10) ** 12
 """What is larger is no sum, count or time of this account."""
+MOST = Decimal(10) ** 9
+"""Contracts or dollars of one row: a thousand of them can be summed, and a column of the database holds the sum."""
 DUST = Decimal("0.00000001")
 """What floats leave behind a sum is smaller than this, and no money of this account is."""
 SIDES = {"y": "yes", "yes": "yes", "n": "no", "no": "no", "t": "yes", "f": "no"}
@@ -95,7 +97,7 @@ def _without_dust(found: Decimal) -> Decimal:
 
 def quantity(value: object) -> Decimal | None:
     """Contracts, not negative: the old ledger signs some positions."""
-    found = number(value)
+    found = _amount(number(value))
     return None if found is None else abs(found).quantize(QUANTITY_STEP)
 
 
@@ -113,13 +115,18 @@ def price(value: object) -> Decimal | None:
 
 
 def dollars(value: object) -> Decimal | None:
-    found = number(value)
+    found = _amount(number(value))
     return None if found is None else found.quantize(MONEY_STEP)
 
 
 def cents(value: object) -> Decimal | None:
     found = number(value)
-    return None if found is None else (found * CENT).quantize(MONEY_STEP)
+    found = _amount(None if found is None else found * CENT)
+    return None if found is None else found.quantize(MONEY_STEP)
+
+
+def _amount(found: Decimal | None) -> Decimal | None:
+    return None if found is None or abs(found) > MOST else found
 
 
 def side(value: object) -> str | None:
@@ -163,10 +170,12 @@ def json_object(value: object) -> dict[str, Any] | None:
         return None
     try:
         found = _decode(text)
+    except RecursionError:  # deeper than any record of the venue
+        return None
     except msgspec.DecodeError:
         try:  # Python's own reader takes NaN, as Python's own writer writes it
             found = json.loads(text, parse_float=Decimal)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
     return found if isinstance(found, dict) else None  # pyright: ignore[reportUnknownVariableType]
 

@@ -21,6 +21,7 @@ from recio.messages.prices import Prices
 from recio.paper.account import Account
 from recio.paper.matching import DELIVERY, MET_AFTER, Answer, meet
 from recio.rules.account import risk
+from recio.rules.account.limits import lowered
 from recio.rules.decision import cycles, entry
 from recio.rules.decision import exit as exit_rule
 from recio.rules.decision.attention import Attention, ExitAttention
@@ -206,16 +207,23 @@ class Engine:
         outcomes = cycles.entered(look, board, self.strategies, self.limits)
         self.told(EntryCycle(look=look, outcomes=outcomes))
         wanted = [each for each in outcomes.values() if isinstance(each, OpenIntent)]
-        refused = [self.want(each, account, now) for each in wanted]
+        refused = [self.want(each, account, now, controls) for each in wanted]
         return "" in refused
 
-    def want(self, intent: OpenIntent, account: AccountView | None, now: datetime) -> str:
-        """Order what entry wants, unless a limit refuses it by now, as trade_manager would; says which."""
+    def want(
+        self,
+        intent: OpenIntent,
+        account: AccountView | None,
+        now: datetime,
+        controls: TradingControls = NO_CONTROLS,
+    ) -> str:
+        """Order what entry wants, unless a limit refuses it by now, as trade_manager and the rows would; says which."""
         strategy, own = named(self.strategies, intent.strategy), self.accounts[intent.strategy]
         rows = own.open_trades(now)
         ask = ask_on(board_without(self.board, rows.taken), intent.ticker, intent.side)
         exposure = risk.Exposure(trades=rows, account=account, ask=ask)
-        match risk.approve(intent, exposure, self.limits, now, strategy.budget):
+        limits = lowered(self.limits, controls.lowered)
+        match risk.approve(intent, exposure, limits, now, strategy.budget):
             case risk.Denied(reason=reason):
                 return reason
             case risk.Approved() as approved:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from recio.report.figures import Figures
@@ -16,6 +17,7 @@ COLUMNS: tuple[str, ...] = (
     "fees", "net_pnl", "opened_at", "closed_at", "ended_by", "exit_reason", "probability", "why",
 )  # fmt: skip
 WIDTH = 28
+_FORMULA = re.compile(r"[=@\t\r\n]|[+-](?![0-9.]+$)")
 
 
 def trade_row(trade: PastTrade) -> dict[str, str | None]:
@@ -39,6 +41,14 @@ def trade_row(trade: PastTrade) -> dict[str, str | None]:
         "exit_reason": trade.exit_reason or None,
         "probability": None if trade.probability is None else f"{trade.probability:.4f}",
         "why": trade.why,
+    }
+
+
+def cells(row: Mapping[str, object]) -> dict[str, object]:
+    """For CSV: what a spreadsheet would take for a formula begins with an apostrophe; a number stays one."""
+    return {
+        name: f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+        for name, value in row.items()
     }
 
 

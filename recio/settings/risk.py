@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, ValidationError
 
@@ -30,10 +30,10 @@ class RiskSection(Section):
     max_send_delay_seconds: Annotated[float, Field(gt=0, le=60)] = 2.0
 
 
-def fault_of_section(values: Mapping[str, Any]) -> str:
-    """What is wrong with the first of these values, without its name; empty: they are a section."""
+def fault_of_limits(values: Mapping[str, object]) -> str:
+    """What is wrong with the first that is none, in words; empty: they are limits."""
     try:
-        RiskSection.model_validate(dict(values))
+        RiskSection.model_validate(values)
     except ValidationError as error:
-        return error.errors()[0]["msg"].removeprefix("Value error, ")
+        return error.errors()[0]["msg"].removeprefix("Value error, ").replace("Input should", "it must")
     return ""

@@ -31,7 +31,7 @@ from recio.messages.prices import Prices
 from recio.paper.engine import Engine, Happened
 from recio.paper.matching import MET_AFTER
 from recio.paper.rows import PaperFill, account_of
-from recio.rules.decision.cycles import Cycle
+from recio.rules.decision.cycles import NO_CONTROLS, Cycle
 from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
@@ -116,10 +116,10 @@ class Shadow:
         if board is not None:
             engine.see(watch.take(board).views)
         engine.arrive(now)
-        for intent in self.shadow_intents.take()[0]:
-            if why := engine.want(intent, self.account.get(), now):
-                log.info("shadow refused", strategy=intent.strategy, ticker=intent.ticker, why=why)
         controls = self.controls.get()
+        for intent in self.shadow_intents.take()[0]:
+            if why := engine.want(intent, self.account.get(), now, controls or NO_CONTROLS):
+                log.info("shadow refused", strategy=intent.strategy, ticker=intent.ticker, why=why)
         if controls is not None:
             engine.ask_exits(self.prices.get(), controls, now)
         self._publish(run)

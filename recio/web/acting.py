@@ -160,7 +160,7 @@ class Acting:
         if act.kind == "switch":
             return outcomes.of_switch(told, self.controls())
         if act.kind == "lower":
-            return outcomes.of_lower(told, self.controls())
+            return outcomes.of_lower(told, self.limits, self.controls())
         if act.kind not in ("close", "trade") or act.number is None:
             return SoFar(
                 finished=True,

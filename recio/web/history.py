@@ -15,7 +15,7 @@ from recio.db import parity_days, past_trades
 from recio.db.connection import Connection, bounded_read
 from recio.db.past_trades import Asked
 from recio.errors import Transient
-from recio.report.text import COLUMNS, trade_row
+from recio.report.text import COLUMNS, cells, trade_row
 from recio.units import money_text
 from recio.web.answers import TradesQuery, moment
 from recio.web.refusals import NotAsked
@@ -55,7 +55,7 @@ async def trades_csv(pool: asyncpg.Pool[asyncpg.Record], query: TradesQuery) -> 
                     409,
                     f"since, until: there are more than {CSV_MOST} trades; ask for less, or take recio trades --csv",
                 )
-            table.writerow(trade_row(trade))
+            table.writerow(cells(trade_row(trade)))
             written += 1
     return text.getvalue()
 

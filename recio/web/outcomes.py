@@ -13,6 +13,8 @@ from recio.db.page_acts import Act
 from recio.messages.controls import Halt, HaltLevel, HaltVerification, TradingControls
 from recio.messages.orders import TradeState
 from recio.rules.account.lifecycle import ENDED_TRADES
+from recio.rules.account.limits import lowered, wanted
+from recio.settings.risk import RiskSection
 from recio.units import TradeId, money_text, quantity_text
 from recio.web.act_bodies import CameOfIt
 
@@ -128,13 +130,14 @@ def of_switch(asked: dict[str, Any], controls: TradingControls | None) -> SoFar:
     )
 
 
-def of_lower(asked: dict[str, Any], controls: TradingControls | None) -> SoFar:
-    """By what entries are decided under now; every order row is held to it from the moment of the act."""
+def of_lower(asked: dict[str, Any], started: RiskSection, controls: TradingControls | None) -> SoFar:
+    """By what entries are decided under now; every order row is held to it from the moment of the act.
+
+    `started`: the limits of the start, which has what was lowered before it.
+    """
     amount = Decimal(asked["amount"])
-    is_seen = controls is not None and any(
-        each.name == asked["limit"] and each.amount <= amount for each in controls.lowered
-    )
-    if is_seen:
+    now = wanted(lowered(started, () if controls is None else controls.lowered))
+    if now[asked["limit"]] <= amount:
         return SoFar(finished=True, worked=True, sentence=f"{asked['limit']} is {amount.normalize():f} now")
     return SoFar(
         finished=False,

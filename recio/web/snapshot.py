@@ -14,11 +14,12 @@ from recio import __version__
 from recio.clock import Clock
 from recio.kalshi.rate_limit import LimitsView
 from recio.messages.alerts import AlertsView
-from recio.messages.controls import Halt, HaltVerification, Switch, TradingControls
+from recio.messages.controls import Halt, HaltVerification, Switch, SwitchedOff, TradingControls
 from recio.messages.prices import Prices
 from recio.rules.decision.strategy import Strategy
 from recio.rules.health.conditions import task_limit
 from recio.settings.config import Config
+from recio.settings.strategies import DEFAULT, Stage
 from recio.supervisor import HealthByTask
 from recio.times import time_text
 from recio.web.alert_rows import alert_rows
@@ -185,9 +186,22 @@ def not_ready(wires: Wires, task_health: HealthByTask, config: Config) -> list[s
         for name, task in task_health.needed().items()
         if task.state.value != "running"
     ]
-    off = controls.off(Switch.ENTRY)
-    if off is not None:
-        reasons.append(f"entry was switched off by {off.by}" + (f": {off.why}" if off.why else ""))
+    reasons += [_who_switched(each) for each in _switched_off(controls, config)]
     if not config.entry.enabled:
         reasons.append("entry is switched off (entry.enabled = false)")
     return reasons
+
+
+def _switched_off(controls: TradingControls, config: Config) -> list[SwitchedOff]:
+    """The switch of everything, or those of the strategies that may buy if not one of them is left on."""
+    if (everything := controls.off(Switch.ENTRY)) is not None:
+        return [everything]
+    named = [name for name, each in config.strategies.items() if each.stage is Stage.LIVE]
+    live = named if config.strategies else [DEFAULT]
+    found = [each for name in live if (each := controls.off(Switch.ENTRY, name)) is not None]
+    return found if len(found) == len(live) else []
+
+
+def _who_switched(off: SwitchedOff) -> str:
+    whose = f" for strategy {off.strategy}" if off.strategy else ""
+    return f"entry was switched off by {off.by}{whose}" + (f": {off.why}" if off.why else "")

@@ -87,7 +87,10 @@ GOOD: dict[str, Row] = {
     },
     "empirical_buckets": {"model_id": 1, "bucket": 0, "samples": 0, "up": [0] * 2460, "down": [1] * 2460},
     "risk_limits": {"fencing": 1, "name": "max_open_trades", "amount": 1},
-    "limit_cuts": {"cut_id": 1, "fencing": 1, "name": "max_open_trades", "amount": 0.5, "cut_by": "me", "why": "", "at": T},
+    "limit_cuts": {
+        "cut_id": 1, "fencing": 1, "name": "max_open_trades", "amount": 0.5, "cut_by": "me", "why": "", "at": T,
+        "after_grant": 0,
+    },
     "limit_grants": {"grant_id": 1, "name": "n", "amount": 1, "granted_by": "me", "at": T, "after_run": 1},
     "ledger_transactions": {
         "transaction_id": 1, "at": T, "kind": "fill", "ticker": TICKER, "fill_id": "f1", "settled_ticker": None,

@@ -6,19 +6,20 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
+import anyio
 import asyncpg
 import pytest
 
 from recio.db import halts, identity, limits, trade_store
-from recio.db.connection import Connection
+from recio.db.connection import Connection, transaction
 from recio.db.trade_store import Writer
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, TradeState
-from recio.rules.account.limits import wanted
+from recio.rules.account.limits import IN_ROWS, wanted
 from recio.rules.account.risk import Approved, Collar, Exposure, approve
 from recio.settings.risk import RiskSection
 from recio.units import (
@@ -38,6 +39,11 @@ from recio.units import (
 from tests.builders import EVENT, NOW, account, section
 from tests.runs import begun, placed_entry, rows_say
 
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+_WAITS = """
+    SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 SOON = timedelta(seconds=2)
 TRADE = """
     INSERT INTO trades (strategy, ticker, event_ticker, side, state, opened_at, closes_at, why, inputs)
@@ -49,6 +55,15 @@ ORDER = """
     SELECT $1, trade_id, 'entry', 1, ticker, 'bid', $2, $3, $4, 'pending', $5, $6, $7, $8
     FROM trades ORDER BY trade_id DESC LIMIT 1
 """
+LEAST = section(
+    RiskSection,
+    **(
+        dict.fromkeys(IN_ROWS, 0)
+        | dict.fromkeys(("max_contracts_per_order", "max_contracts_per_strike"), Decimal("0.01"))
+        | {"max_consecutive_losses": 1}
+    ),
+)
+"""As low as somebody may cut each."""
 LIMITS = RiskSection(max_entries_per_event=10, max_open_trades=10)
 
 
@@ -301,6 +316,9 @@ async def test_an_exit_passes_whatever_the_limits_say(connection: Connection):
         RiskSection, max_open_trades=0, max_orders_per_minute=0, max_open_cost_dollars=Decimal(0)
     )
     later = await begun(connection, nothing)
+    for name, amount in wanted(LEAST).items():
+        await limits.cut(connection, name, amount, "me", "")
+    assert await limits.newest(connection) == wanted(LEAST)
     await connection.execute("ALTER TABLE trades DISABLE TRIGGER trades_move_legally")
     trade_id = await connection.fetchval(
         "UPDATE trades SET state = 'open', closed_at = NULL, ended_by = NULL RETURNING trade_id"
@@ -363,6 +381,66 @@ async def test_a_grant_from_before_a_limit_was_lowered_raises_nothing(connection
     await limits.cut(connection, "max_open_trades", Decimal(1), "me", "")
     fencing = await identity.begin_run(connection)
     assert (await limits.put_in_force(connection, fencing, LIMITS)).limits.max_open_trades == 1
+
+
+async def test_a_grant_from_before_a_cut_raises_nothing_though_the_clock_was_set_back_in_between(
+    connection: Connection,
+):
+    await begun(connection, LIMITS)
+    await limits.grant(connection, [("max_open_trades", Decimal(9))], "me")
+    await connection.execute("UPDATE limit_grants SET at = at + interval '1 hour'")
+    await limits.cut(connection, "max_open_trades", Decimal(1), "me", "")
+    fencing = await identity.begin_run(connection)
+    assert (await limits.put_in_force(connection, fencing, LIMITS)).limits.max_open_trades == 1
+
+
+async def waits_for_a_lock(pool: Pool, many: int) -> None:
+    with anyio.fail_after(10):
+        while await pool.fetchval(_WAITS) < many:  # noqa: ASYNC110 - the database tells nobody
+            await anyio.sleep(0.01)
+
+
+async def test_a_cut_and_a_grant_that_meet_a_start_are_of_the_run_that_begins(pool: Pool):
+    async with transaction(pool) as connection:
+        await begun(connection, LIMITS)
+
+    async def cut() -> None:
+        async with transaction(pool) as connection:
+            assert await limits.cut(connection, "max_open_trades", Decimal(1), "me", "")
+
+    async def grant() -> None:
+        async with transaction(pool) as connection:
+            await limits.grant(connection, [("max_orders_per_minute", Decimal(60))], "me")
+
+    async with anyio.create_task_group() as group, transaction(pool) as connection:
+        fencing = await identity.begin_run(connection)
+        await limits.put_in_force(connection, fencing, LIMITS)
+        group.start_soon(cut)
+        group.start_soon(grant)
+        await waits_for_a_lock(pool, 2)
+    async with transaction(pool) as connection:
+        assert (await limits.newest(connection))["max_open_trades"] == 1
+        fencing = await identity.begin_run(connection)
+        wanted_more = LIMITS.model_copy(update={"max_orders_per_minute": 60})
+        found = (await limits.put_in_force(connection, fencing, wanted_more)).limits
+        assert (found.max_open_trades, found.max_orders_per_minute) == (1, 60)
+
+
+async def test_a_start_that_meets_a_cut_begins_under_it(pool: Pool):
+    async with transaction(pool) as connection:
+        await begun(connection, LIMITS)
+    found: list[int] = []
+
+    async def start() -> None:
+        async with transaction(pool) as connection:
+            fencing = await identity.begin_run(connection)
+            found.append((await limits.put_in_force(connection, fencing, LIMITS)).limits.max_open_trades)
+
+    async with anyio.create_task_group() as group, transaction(pool) as connection:
+        assert await limits.cut(connection, "max_open_trades", Decimal(1), "me", "")
+        group.start_soon(start)
+        await waits_for_a_lock(pool, 1)
+    assert found == [1]
 
 
 async def test_the_database_refuses_a_limit_that_a_start_raises_or_changes(connection: Connection):

@@ -13,17 +13,18 @@ import asyncpg
 import pytest
 from anyio.abc import ByteStream
 from pydantic import SecretStr
+from structlog.testing import capture_logs
 
 from recio.clock import Clock
 from recio.daemon.database import ACCOUNT_LOCK
 from recio.daemon.startup import owned_pool
 from recio.daemon.venue import Venue
-from recio.db import halts, identity
+from recio.db import halts, identity, switches
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer
 from recio.db.pool import PROOF_HOLDS, advisory_lock, open_pool, starting_faults, transient_faults
 from recio.errors import BadConfig, ExitCode, Fatal, Transient
-from recio.messages.controls import Halt, HaltLevel
+from recio.messages.controls import Halt, HaltLevel, Switch
 from recio.settings.config import Config
 from tests.builders import NOW
 from tests.kalshi.local_venue import SIGNER
@@ -246,3 +247,18 @@ async def test_a_lock_that_another_daemon_holds_does_not_make_two_dsns_lead_to_o
         with pytest.raises(BadConfig, match="lead to different databases"):
             async with owned_pool(config, here, database_dsn):
                 pytest.fail("two daemons drive one database")
+
+
+async def test_a_start_tells_of_a_switch_whose_strategy_the_config_no_longer_names(
+    database_dsn: str, pool: Pool
+):
+    async with transaction(pool) as connection:
+        for strategy in ("", "default", "calm"):
+            await switches.turn(connection, Switch.ENTRY, False, NOW, "me", "too wild", strategy)
+    config = Config.model_validate({"database": {"dsn": database_dsn}})
+    here = Venue(rest_url="", ws_url="", price_urls={}, signer=SIGNER, account="account", clock=Clock())
+    with capture_logs() as told:
+        async with owned_pool(config, here, database_dsn):
+            pass
+    (said,) = (each for each in told if each["event"] == "switch of no strategy")
+    assert (said["strategy"], said["by"], said["why"]) == ("calm", "me", "too wild")

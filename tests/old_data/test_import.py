@@ -331,3 +331,55 @@ def test_a_disagreement_reads_the_same_at_the_second_import(tmp_path: Path, data
     assert fields(first) >= {("1", "sell_price"), ("1", "fees"), ("1", "pnl"), ("settlement", "revenue")}
     assert again["disagreements"] == first["disagreements"]
     assert set(again["imported"].values()) == {0}
+
+
+MAD_NUMBERS = ("999999999999.999", 999_999_999_999, -1, "0.001", "1e-300", "-1e300", "9" * 400, "NaN")
+MAD_FILLS: tuple[dict[str, Any], ...] = (
+    {"raw_json": "[" * 100_000},
+    {"raw_json": '{"a":' * 100_000},
+    {"raw_json": json.dumps({"trade_id": "\ud800", "ticker": "T", "side": "yes", "count": "\ud800\0"})},
+    {"order_id": b"\xed\xa0\x80", "ticker": "A\0"},
+    *({"count": each, "created_time": str(each)} for each in MAD_NUMBERS),
+    *({"count": each} for each in MAD_NUMBERS),
+)
+
+
+def test_mad_rows_cost_no_other_row_its_import(tmp_path: Path, database_dsn: str):
+    """Too deep, too large, too small, or no number at all, twice each, so that sums are mad as well."""
+    tickers = [f"{OTHER}{each}" for each in range(len(MAD_FILLS))]
+    settled = ("yes_count", "yes_total_cost", "no_count", "no_total_cost", "revenue", "fee_cost", "value")
+    filled = ("fill_count", "taker_fill_cost", "maker_fill_cost", "taker_fees", "maker_fees")
+    in_ledger = ("position", "buy_price", "sell_price", "fees", "pnl")
+    raw = {"settled_time": "2025-08-20T18:01:11Z", "market_result": "yes"}
+    old.recio_folder(
+        tmp_path / "old",
+        fills=[
+            *ROUND_TRIP,
+            *(
+                old.fill(10 + number + again, "yes", 1, 0.5, f"order-{number}0", ticker) | wrong
+                for number, (ticker, wrong) in enumerate(zip(tickers, MAD_FILLS, strict=True))
+                for again in (0, 20)
+            ),
+        ],
+        orders=[
+            *ITS_ORDERS,
+            *(
+                old.order(9, "yes", 1, 50, 1, ticker) | {"order_id": ticker} | dict.fromkeys(filled, wrong)
+                for ticker, wrong in zip(tickers, MAD_NUMBERS, strict=False)
+            ),
+        ],
+        settlements=[
+            old.settlement(
+                "yes", 1, 0.5, 1.0, ticker,
+                raw_json=json.dumps(raw | {"ticker": ticker} | dict.fromkeys(settled, wrong)),
+            )
+            for ticker, wrong in zip(tickers, MAD_NUMBERS, strict=False)
+        ],
+        trades=[
+            old.trade(10 + number, "yes", 1, 0.5, tickers[number]) | dict.fromkeys(in_ledger, wrong)
+            for number, wrong in enumerate(MAD_NUMBERS)
+        ],
+    )  # fmt: skip
+    report = imported(tmp_path / "old", options=("--config", str(config_file(tmp_path, database_dsn))))
+    (good,) = (each for each in report["trades"] if each["ticker"] == STRIKE)
+    assert (good["net_pnl"], report["imported"]["fills"] >= len(ROUND_TRIP)) == ("-7.300000", True)

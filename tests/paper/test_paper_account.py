@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from recio.messages.controls import LowerLimit, TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.orders import PlaceOrder, TradeState
 from recio.paper.account import Account
@@ -192,3 +193,23 @@ def test_an_order_that_was_there_before_the_close_is_filled_though_that_is_heard
     engine.arrive(NOW + timedelta(milliseconds=180))
     (done,) = engine.happened
     assert done.trade.entry_quantity == bought
+
+
+@pytest.mark.parametrize(
+    ("cuts", "second"),
+    [((), ""), ((LowerLimit(name="max_open_trades", amount=Decimal(1)),), "1 trades are open")],
+)
+def test_an_order_on_paper_is_held_by_a_limit_that_was_lowered_as_a_row_of_the_database_is(
+    cuts: tuple[LowerLimit, ...], second: str
+):
+    first = intent(Side.YES).intent
+    other = replace(first, ticker=Ticker("KX-B-1"), event_ticker=EventTicker("KX-B"))
+    offered = [market(ticker=each.ticker, event_ticker=each.event_ticker) for each in (first, other)]
+    engine = Engine(
+        strategies=(on_paper(Strategy(name="average")),),
+        limits=RiskSection(),
+        board=board(*(view(each, book(bid=2_000, ask=3_000)) for each in offered)),
+    )
+    controls = TradingControls(lowered=cuts)
+    assert engine.want(first, account(), NOW, controls) == ""
+    assert engine.want(other, account(), NOW, controls) == second

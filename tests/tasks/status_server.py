@@ -12,6 +12,7 @@ import asyncpg
 from pydantic import SecretStr
 
 from recio.clock import Clock
+from recio.settings.risk import RiskSection
 from recio.tasks.status_http import StatusHttp
 from recio.web.logins import LoginsFile
 from recio.web.reach import Reach
@@ -33,6 +34,7 @@ def a_page(
     *,
     reach: Reach | None = None,
     logins: Path = Path("/nowhere/logins"),
+    limits: RiskSection | None = None,
 ) -> StatusHttp:
     """Without a pool it has no past to show."""
     return StatusHttp(
@@ -48,6 +50,7 @@ def a_page(
         halt_verifications=wires.halt_verifications,
         alert_requests=wires.alert_requests,
         metrics=metrics,
+        limits=limits or RiskSection(),
     )
 
 
@@ -65,9 +68,13 @@ async def started(page: StatusHttp) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def served(
-    body: dict[str, Any], wires: Wires | None = None, pool: Pool | None = None
+    body: dict[str, Any],
+    wires: Wires | None = None,
+    pool: Pool | None = None,
+    limits: RiskSection | None = None,
 ) -> AsyncIterator[str]:
     of_our_own = Wires()
-    async with started(a_page(unused_port(), lambda _whole: body, wires or of_our_own, pool)) as url:
+    page = a_page(unused_port(), lambda _whole: body, wires or of_our_own, pool, limits=limits)
+    async with started(page) as url:
         yield url
     of_our_own.close()

@@ -16,6 +16,7 @@ from recio.report.text import COLUMNS
 from recio.web import history
 from recio.web.answers import TradesQuery
 from recio.web.history import PAGE, days, trades_page
+from tests.db.trigger_scenarios import insert
 from tests.history import add_history
 from tests.runs import begun
 from tests.tasks.status_server import served
@@ -107,3 +108,22 @@ async def test_the_file_has_every_trade_that_was_asked_for_once_in_the_columns_o
             assert (answer.status, "since, until" in await answer.text()) == (409, True)
     assert len({row["number"] for row in rows}) == len(rows) == bought
     assert tuple(rows[0]) == COLUMNS
+
+
+async def test_no_cell_of_the_file_is_a_formula_and_losses_stay_numbers(pool: Pool):
+    evil = ("=HYPERLINK(1)", "+1+cmd|x", "-1+1", "@SUM(1)", "\t=1", "plain - text", "-.5.5.=")
+    async with transaction(pool) as connection:
+        for number, text in enumerate(evil, start=1):
+            key = {"key": text, "strategy": text, "close_method": text}
+            await insert(connection, "imported_ledger_rows", key)
+            loss = {"exit_proceeds": 0.5, "net_pnl": -0.5, "ledger_key": text, "number": number}
+            await insert(connection, "imported_trades", loss)
+    async with (
+        served(BODY, None, pool) as url,
+        aiohttp.ClientSession() as session,
+        session.get(f"{url}/trades.csv", params={"kind": "imported"}) as answer,
+    ):
+        rows = list(csv.DictReader(StringIO(await answer.text(), newline="")))
+    texts = {each["strategy"] for each in rows} | {each["exit_reason"] for each in rows}
+    assert texts == {each if each == "plain - text" else f"'{each}" for each in evil}
+    assert {each["net_pnl"] for each in rows} == {"-0.500000"}

@@ -33,12 +33,13 @@ from recio.messages.decisions import Assessments, StrikeAssessment
 from recio.messages.markets import MarketView
 from recio.messages.prices import Prices
 from recio.settings.config import Config
+from recio.settings.strategies import DEFAULT, Stage, StrategySection
 from recio.settings.trading import EntrySection
 from recio.supervisor import HealthByTask
 from recio.units import Money
 from recio.web import site
 from recio.web.market_rows import venue_row
-from recio.web.snapshot import Facts, snapshot
+from recio.web.snapshot import Facts, not_ready, snapshot
 from recio.wires import Wires
 from tests.builders import (
     NOW,
@@ -74,6 +75,10 @@ FACTS = Facts(
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 """A clock that stands at NOW."""
+
+
+def off_for(strategy: str) -> SwitchedOff:
+    return SwitchedOff(switch=Switch.ENTRY, since=NOW, by="me", why="news", strategy=strategy)
 
 
 def filled_wires() -> Wires:
@@ -159,6 +164,14 @@ def test_before_anything_is_known_nothing_is_claimed():
             ),
             "no price: none yet",
         ),
+        (
+            TradingControls(switched_off=(off_for(""),)),
+            "entry was switched off by me: news",
+        ),
+        (
+            TradingControls(switched_off=(off_for(DEFAULT),)),
+            "entry was switched off by me for strategy default: news",
+        ),
     ],
 )
 def test_what_stops_entries_is_the_reason_for_not_being_ready(controls: TradingControls, reason: str):
@@ -166,6 +179,20 @@ def test_what_stops_entries_is_the_reason_for_not_being_ready(controls: TradingC
     wires.controls.set(controls)
     found = status(wires)
     assert (found["ready"], found["reasons"]) == (False, [reason])
+
+
+def test_one_strategy_that_is_switched_off_leaves_the_others_ready_and_the_last_one_nobody():
+    stages = {"calm": Stage.LIVE, "quick": Stage.LIVE, "tried": Stage.SHADOW}
+    config = Config(
+        entry=EntrySection(enabled=True),
+        strategies={name: StrategySection(stage=stage) for name, stage in stages.items()},
+    )
+    wires = filled_wires()
+    for off, ready in (("calm",), True), (("calm", "quick"), False), (("calm", "tried", "default"), True):
+        wires.controls.set(TradingControls(switched_off=tuple(map(off_for, off))))
+        reasons = not_ready(wires, running_tasks(), config)
+        assert (reasons == [], len(reasons)) == (ready, 0 if ready else len(off)), reasons
+    wires.close()
 
 
 BODY = {"ready": False, "reasons": ["no price"], "tasks": {}}

@@ -75,9 +75,10 @@ class Asking:
 
 
 @asynccontextmanager
-async def asking(pool: Pool) -> AsyncIterator[Asking]:
+async def asking(pool: Pool, limits: RiskSection | None = None) -> AsyncIterator[Asking]:
+    """`limits`: those of the start."""
     wires = Wires()
-    async with served(BODY, wires, pool) as url, aiohttp.ClientSession() as session:
+    async with served(BODY, wires, pool, limits) as url, aiohttp.ClientSession() as session:
         yield Asking(session, url, wires)
     wires.close()
 
@@ -235,6 +236,9 @@ async def test_a_limit_is_lowered_once_and_told_when_decisions_follow(pool: Pool
             TradingControls(lowered=(LowerLimit(name="max_open_trades", amount=Decimal(2)),))
         )
         assert (await page.look())["sentence"] == "max_open_trades is 2 now"
+    async with asking(pool, RiskSection(max_open_trades=2)) as page:
+        page.wires.controls.set(TradingControls())
+        assert (await page.look())["finished"] is True  # the next start has it among its own
     rows = await pool.fetch("SELECT name, amount, cut_by, why FROM limit_cuts")
     assert [tuple(row) for row in rows] == [("max_open_trades", Decimal(2), "status page", "calm")]
     assert (await kinds(pool))[-2:] == ["asked on the page", "limit lowered"]
@@ -246,9 +250,9 @@ async def test_a_limit_is_lowered_once_and_told_when_decisions_follow(pool: Pool
         ({"amount": "3"}, "can only be lowered"),
         ({"amount": "4"}, "recio limits grant"),
         ({"amount": "1.5"}, "whole number"),
-        ({"limit": "max_consecutive_losses", "amount": "0"}, "greater than or equal to 1"),
+        ({"limit": "max_consecutive_losses", "amount": "0"}, "it must be greater than or equal to 1"),
+        ({"limit": "max_contracts_per_order", "amount": "1.234"}, "more than 2 decimals"),
         ({"limit": "max_contracts_per_order", "amount": "0"}, "at least 0.01"),
-        ({"limit": "max_contracts_per_order", "amount": "49.999"}, "more than 2 decimals"),
         ({"limit": "max_send_delay_seconds", "amount": "1"}, "choose max_contracts_per_order"),
     ],
 )

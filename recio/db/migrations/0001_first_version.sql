@@ -1009,6 +1009,7 @@ CREATE TABLE IF NOT EXISTS limit_cuts (
     cut_by text NOT NULL CHECK (cut_by <> ''),
     why text NOT NULL DEFAULT '',
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    after_grant bigint NOT NULL DEFAULT 0,
     FOREIGN KEY (fencing, name) REFERENCES risk_limits
 );
 COMMENT ON TABLE limit_cuts IS 'Writer: status_http and `recio limits`. A person lowered a limit while its run was the newest. It holds at once and for later runs.';
@@ -1019,6 +1020,7 @@ COMMENT ON COLUMN limit_cuts.amount IS 'What it is from here on, in the limit''s
 COMMENT ON COLUMN limit_cuts.cut_by IS 'A person''s name.';
 COMMENT ON COLUMN limit_cuts.why IS 'The reason, in words, as whoever did it gave it.';
 COMMENT ON COLUMN limit_cuts.at IS 'UTC, by the database''s clock.';
+COMMENT ON COLUMN limit_cuts.after_grant IS 'The newest grant of this limit to the run after at that time, which is void from here on; 0: there was none.';
 CREATE INDEX IF NOT EXISTS limit_cuts_by_name ON limit_cuts (fencing, name, amount);
 
 -- What a limit of a run is now: as its start had it, or as somebody lowered it since. NULL: the run has no such limit.
@@ -1027,10 +1029,18 @@ CREATE OR REPLACE FUNCTION limit_in_force(run bigint, limit_name text) RETURNS n
     FROM risk_limits AS l WHERE l.fencing = run AND l.name = limit_name
 $$;
 
+-- Starts, grants and cuts of one limit come one after another, whatever any clock says.
+CREATE OR REPLACE FUNCTION hold_limit(limit_name text) RETURNS void LANGUAGE sql AS $$
+    SELECT pg_advisory_xact_lock(hashtextextended('limit ' || limit_name, 0))
+$$;
+
 CREATE OR REPLACE FUNCTION check_limit_cut() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    -- One after another: each is held against the one before.
-    PERFORM pg_advisory_xact_lock(hashtextextended('limit ' || NEW.name, 0));
+    PERFORM hold_limit(NEW.name);
+    -- A run that began while this waited is the newest by now, and a cut of the one before would hold nobody.
+    NEW.fencing := coalesce((SELECT max(l.fencing) FROM risk_limits AS l), NEW.fencing);
+    NEW.after_grant := coalesce((SELECT max(g.grant_id + 0) FROM limit_grants AS g
+        WHERE g.name = NEW.name AND g.after_run >= NEW.fencing), 0);
     IF NEW.amount >= limit_in_force(NEW.fencing, NEW.name) THEN
         RAISE EXCEPTION 'limit % cannot be lowered to %: it is %', NEW.name, NEW.amount, limit_in_force(NEW.fencing, NEW.name)
             USING ERRCODE = 'check_violation', CONSTRAINT = 'limits are only lowered';
@@ -1041,11 +1051,12 @@ CREATE OR REPLACE TRIGGER limit_cuts_only_lower BEFORE INSERT ON limit_cuts
     FOR EACH ROW EXECUTE FUNCTION check_limit_cut();
 
 -- The highest a limit of a new run may be: as in the run before, or as granted since it was lowered last. NULL: no bound.
+-- (+ 0: by the index of names and runs, never through all grants there are.)
 CREATE OR REPLACE FUNCTION limit_ceiling(run bigint, limit_name text) RETURNS numeric LANGUAGE sql STABLE AS $$
     SELECT CASE WHEN before.amount IS NOT NULL THEN greatest(before.amount, (
         SELECT max(g.amount) FROM limit_grants AS g WHERE g.name = limit_name AND g.after_run >= before.fencing
-            AND g.at > coalesce((SELECT c.at FROM limit_cuts AS c WHERE c.fencing = before.fencing AND c.name = limit_name
-                ORDER BY c.amount LIMIT 1), '-infinity'))) END
+            AND g.grant_id + 0 > coalesce((SELECT c.after_grant FROM limit_cuts AS c
+                WHERE c.fencing = before.fencing AND c.name = limit_name ORDER BY c.amount LIMIT 1), 0))) END
     FROM (SELECT 1) AS always LEFT JOIN LATERAL (
         SELECT l.fencing, limit_in_force(l.fencing, limit_name) AS amount
         FROM risk_limits AS l WHERE l.name = limit_name AND l.fencing < run
@@ -1055,6 +1066,7 @@ $$;
 
 CREATE OR REPLACE FUNCTION check_limit_rise() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    PERFORM hold_limit(NEW.name);
     IF NEW.amount > limit_ceiling(NEW.fencing, NEW.name) THEN
         RAISE EXCEPTION 'limit % cannot rise to % by a start: it is %', NEW.name, NEW.amount,
             limit_ceiling(NEW.fencing, NEW.name) USING ERRCODE = 'check_violation';

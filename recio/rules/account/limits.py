@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from recio.messages.controls import LowerLimit
-from recio.settings.risk import RiskSection, fault_of_section
+from recio.settings.risk import RiskSection, fault_of_limits
 
 IN_ROWS = tuple(name for name in RiskSection.model_fields if name != "max_send_delay_seconds")
 """The settings of [risk] that are rows; a decision's deadline is none of them, because it risks no money."""
@@ -66,10 +66,11 @@ def fault_of_cut(section: RiskSection, name: str, amount: Decimal) -> str:
             f"amount = {amount.normalize():f}: {name} is {now.normalize():f} and can only be lowered here;"
             " for more raise it in recio.toml, then recio limits grant --by NAME, and start again"
         )
-    asked = section.model_dump() | {name: _typed(name, amount)}
-    if why := fault_of_section(asked):
-        return f"amount = {amount.normalize():f}: {name} cannot be that: {why}; to buy nothing at all switch entries off"
-    if wanted(RiskSection.model_validate(asked))[name] != amount:
+    changed = section.model_dump() | {name: _typed(name, amount)}
+    if said := fault_of_limits(changed):
+        return f"amount = {amount.normalize():f}: {name}: {said}; to buy nothing at all switch entries off"
+    becomes = wanted(RiskSection.model_validate(changed))
+    if becomes[name] != amount:
         return f"amount = {amount.normalize():f}: {name} is a whole number"
     return ""
 
