@@ -88,7 +88,6 @@ OWN: list[tuple[Path | None, Path]] = [(None, OWN_HOUSE)] if not missing() else 
 ALL = [*OWN, *zip(other_roots(), HOUSES, strict=False)]
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.xdist_group("life"),  # its chapters follow each other on one machine
     pytest.mark.timeout(400),
     pytest.mark.skipif(bool(why_not()) or not ALL, reason=f"nothing is installed here: {missing()}"),
 ]
