@@ -14,7 +14,7 @@ test: .venv/developer
 # What takes half a minute or more each, on real processes; some twenty minutes. ONE=daily_loss runs those named so.
 ONE ?=
 stories: .venv/developer .venv/wheels
-	$(BIN)/python -m pytest -m long $(if $(ONE),-k $(ONE),--numprocesses 4 --dist worksteal) --durations 50
+	$(BIN)/python -m pytest -m long $(if $(ONE),-k $(ONE),--numprocesses 4 --dist loadfile) --durations 50
 
 install: .venv/developer
 
