@@ -35,7 +35,7 @@ AWAY = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 CONNECT_LIMIT = 5.0
 START_LIMIT = 60.0
 STOP_LIMIT = 20
-STOP_ATTEMPTS, STOP_AGAIN = 20, 0.1
+NUMBERED_WITHIN, STOP_AGAIN = 2.0, 0.1
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which the server's log is set aside; one old log is kept."""
 LOG_CHECK_SECONDS = 60.0
@@ -177,18 +177,18 @@ async def stop_embedded(server: EmbeddedServer) -> None:
     async with _alone(server):
         if await _others_connected(server):
             return
-        # A server that has just been started has a file for its number before the number is in it, and cannot be told yet.
-        for _ in range(STOP_ATTEMPTS):
-            if await _told_to_stop(server) or not (server.data_dir / "postmaster.pid").exists():
-                return
+        # One that was just started has a file for its number before the number is in it, and cannot be told yet.
+        end = anyio.current_time() + NUMBERED_WITHIN
+        while not await _told_to_stop(server) and anyio.current_time() < end:  # noqa: ASYNC110 - another process
             await anyio.sleep(STOP_AGAIN)
 
 
 async def _told_to_stop(server: EmbeddedServer) -> bool:
-    """Whether it has ended by one of the two ways of being told to."""
+    """Whether it has ended, by one of the two ways of being told to or by itself."""
+    options = ("-D", server.data_dir.name, "-w", "-t", str(STOP_LIMIT))
     for mode in ("fast", "immediate"):
-        options = ("-D", server.data_dir.name, "-w", "-t", str(STOP_LIMIT), "-m", mode)
-        if (await run_program(server.place, "pg_ctl", *options, "stop")).returncode == 0:
+        done = await run_program(server.place, "pg_ctl", *options, "-m", mode, "stop")
+        if done.returncode == 0 or not (server.data_dir / "postmaster.pid").exists():
             return True
     return False
 
