@@ -6,7 +6,7 @@ schema.sql holds the same tables as triggers; a test proves that both say the sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recio.messages.account import OrderSeen, VenueOrderStatus
 from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeState
@@ -56,6 +56,11 @@ RECENT = 20
 """Ended trades and orders that are held, for the status page and for what the balance may not show yet."""
 COUNTED = timedelta(hours=1)
 """After its close a market's entries are no longer counted."""
+
+
+def made_at(order: OrderView) -> tuple[datetime, ClientOrderId]:
+    """Orders in the order in which they were made."""
+    return order.created_at, order.client_order_id
 
 
 def may_move_order(now: OrderState, to: OrderState) -> bool:
