@@ -34,7 +34,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ARRIVAL = web.RequestKey("arrival", Arrival)
 VISITOR = web.RequestKey("visitor", Visitor)
 BODY_LIMIT = 131_072
-CLIENTS_AT_MOST = 16
+CLIENTS_AT_MOST = 224
+"""Open pages: fewer than may be inside at all, so that they never keep out who presses halt."""
 KEPT_FOR = 0.1
 """Host seconds for which one answer serves everybody who asks."""
 TELL_EVERY = 60.0
@@ -222,7 +223,7 @@ class Site:
                     if await self.visitor(request) is None:
                         return response
                     known_at = time.monotonic()
-                await anyio.sleep(self.feed.every)
+                await anyio.sleep(self.feed.pause())
         except (ConnectionError, NotAsked):
             return response
         finally:
