@@ -15,7 +15,7 @@ from benchmarks.run import RECORDED_RATE, Run
 from benchmarks.stand_in import StandIn, stand_in
 from benchmarks.tick_to_order import DAEMON_REST
 
-READERS, STRIKES, TURNS = 200, 186, 3
+READERS, STRIKES, TURNS = 200, 186, 2
 MOST, TURN_SECONDS = 250, 9.0
 OPEN_WITHIN = 15.0
 MOST_MORE = 1.1

@@ -17,7 +17,7 @@ from benchmarks.tick_to_order import DAEMON_REST
 
 TIMES = (1, 10, 100)
 STRIKES, ORDERS, AUDIT_ROWS, READERS = 2, 100, 1_000, 1
-CYCLES, CYCLE_SECONDS, WATCHED_SECONDS = 40, 22.0, 4.0
+CYCLES, CYCLE_SECONDS, WATCHED_SECONDS = 40, 16.0, 4.0
 OPENING = 3.0
 """Seconds in which the pages open."""
 SLOWER = 2.0

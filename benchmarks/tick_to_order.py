@@ -21,7 +21,7 @@ from benchmarks.stand_in import StandIn, stand_in
 
 RATES = {RECORDED_RATE: "recorded rate", BUSY_RATE: "ten times the recorded rate"}
 MOST = 250
-DAEMON_SECONDS, PEER_SECONDS = 35.0, 8.0
+DAEMON_SECONDS, PEER_SECONDS = 30.0, 8.0
 DAEMON_REST = 0.25
 """Seconds between two orders: entries wait where twenty were made since the balance was read, every two seconds."""
 FLOOR_SAMPLES = 300
