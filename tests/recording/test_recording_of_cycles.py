@@ -422,6 +422,33 @@ def test_a_recording_that_is_cut_at_any_byte_is_read_up_to_the_cut(tmp_path: Pat
         list(Segment(part).decisions())
 
 
+@pytest.mark.parametrize("keeps_its_length", [True, False])
+def test_what_a_loss_of_power_left_as_zeros_is_a_cut_and_hides_nothing_before_it(
+    tmp_path: Path, keeps_its_length: bool
+):
+    """A file system may keep the length of a file and not what was written last, or a page more than that."""
+    speaks, files = encoder(), segments(tmp_path / "whole")
+    files.begin(NOW)
+    files.append(speaks.begin(NOW))
+    assert files.path is not None
+    first = len(files.path.read_bytes())
+    files.append(lost(1))
+    second = len(files.path.read_bytes())
+    files.append(lost(2) + lost(4))
+    raw, part, known = files.path.read_bytes(), tmp_path / f"part{ENDING}", 0
+    for size in range(first, len(raw) + 1):
+        part.write_bytes(raw[:size] + bytes(len(raw) - size if keeps_its_length else 4096))
+        segment = Segment(part)
+        assert list(segment.decisions()) == []
+        assert segment.settings is not None, size
+        assert segment.lost >= known, size
+        known = segment.lost
+        # The last bytes of a batch's length are zeros anyway.
+        if not any(end - 3 <= size <= end for end in (first, second, len(raw))):
+            assert segment.cut, size
+    assert (known, segment.cut) == (7, False)
+
+
 def test_cycles_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
     cycles = list(history(30))
     files, speaks = segments(tmp_path), encoder()
