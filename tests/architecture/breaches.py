@@ -320,6 +320,12 @@ BREACHES = (
         instead_of="-- Writer: discovery.",
     ),
     Breach(
+        "everything is reached from a command",
+        "recio/rules/account/exposure.py",
+        "def offends() -> int:\n    return 1",
+        ("recio/rules/account/exposure.py:", "no command reaches offends", "delete it"),
+    ),
+    Breach(
         "layers",
         "recio/messages/offends.py",
         "from recio.tasks import entry",
