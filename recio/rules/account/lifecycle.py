@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from recio.messages.account import OrderSeen, VenueOrderStatus
-from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeState
+from recio.messages.orders import OrderPurpose, OrderState, TradeState
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, TradeId, complement
 
 ORDER_MOVES: dict[OrderState, frozenset[OrderState]] = {
@@ -93,11 +93,6 @@ def is_news(seen: OrderSeen, states: Mapping[str, OrderState]) -> bool:
     """Whether an order could move by what the venue shows of it; `states` by the venue's id and by our own."""
     state = states.get(seen.venue_order_id) or states.get(seen.client_order_id or "")
     return state is not None and may_move_order(state, state_from_venue(seen))
-
-
-def is_settled(order: OrderView, filled_by_fills: Quantity) -> bool:
-    """Whether an order has a proven end and every fill that the venue counted has arrived."""
-    return order.state in PROVEN_ENDS and filled_by_fills >= order.filled
 
 
 def next_trade_state(
