@@ -13,7 +13,7 @@ from asyncpg import Record
 from recio.db.connection import Connection
 
 MOST = 200
-"""Own fills or trades on paper of one market."""
+"""Own fills or trades on paper of one event."""
 STRIKES = 500
 LATE = timedelta(hours=1)
 """A fill may bear a time so much after the close."""
@@ -23,11 +23,14 @@ _STRIKES = f"""
     WHERE close_time = $1 AND event_ticker = $2 ORDER BY coalesce(floor_strike, cap_strike) LIMIT {STRIKES}
 """
 _FILLS = f"""
-    SELECT f.at, f.price, f.quantity, o.purpose, t.trade_id, t.side, t.strategy
+    SELECT f.ticker, f.at, f.price, f.quantity, o.purpose, t.trade_id, t.side, t.strategy
     FROM fills AS f JOIN orders AS o USING (venue_order_id) JOIN trades AS t USING (trade_id)
-    WHERE f.at >= $2 AND f.at < $3 AND f.ticker = $1 ORDER BY f.at, f.fill_id LIMIT {MOST}
+    WHERE f.at >= $2 AND f.at < $3 AND f.ticker = ANY($1::text[]) ORDER BY f.at, f.fill_id LIMIT {MOST}
 """
-_PAPER = f"SELECT * FROM paper_trades WHERE closes_at = $2 AND ticker = $1 AND quantity > 0 ORDER BY decided_at LIMIT {MOST}"
+_PAPER = f"""
+    SELECT * FROM paper_trades WHERE closes_at = $2 AND ticker = ANY($1::text[]) AND quantity > 0
+    ORDER BY decided_at LIMIT {MOST}
+"""
 _RESULT = "SELECT result FROM settlements WHERE ticker = $1"
 _PRICE = """
     SELECT second, price FROM price_seconds
@@ -55,10 +58,13 @@ async def market(connection: Connection, ticker: str) -> Record | None:
 async def beside(
     connection: Connection, ticker: str, event: str, opened_at: datetime, closes_at: datetime
 ) -> Beside:
+    """What was traded in any market of the event is beside; `opened_at` and `closes_at` are those of the market."""
+    strikes = await connection.fetch(_STRIKES, closes_at, event)
+    tickers = [ticker, *(row["ticker"] for row in strikes if row["ticker"] != ticker)]
     return Beside(
-        strikes=await connection.fetch(_STRIKES, closes_at, event),
-        fills=await connection.fetch(_FILLS, ticker, opened_at, closes_at + LATE),
-        paper=await connection.fetch(_PAPER, ticker, closes_at),
+        strikes=strikes,
+        fills=await connection.fetch(_FILLS, tickers, opened_at, closes_at + LATE),
+        paper=await connection.fetch(_PAPER, tickers, closes_at),
         result=await connection.fetchval(_RESULT, ticker),
     )
 

@@ -62,6 +62,8 @@ class OwnMark(Given):
 
     kind: Literal["real", "shadow"]
     number: str
+    ticker: str
+    """Of the market charted, or of another of its event."""
     strategy: str
     side: Literal["yes", "no"]
     what: Literal["bought", "sold"]
@@ -72,7 +74,7 @@ class OwnMark(Given):
 
 
 class MarketChart(Given):
-    """A market over its life: the price against its strikes, what it was worth to the model and the market, and own trades."""
+    """A market over its life: the price against its strikes, what it was worth to the model and the market, and own trades in the whole event."""
 
     ticker: str
     event: str

@@ -12,7 +12,7 @@ import asyncpg
 
 from recio.db import chart_rows
 from recio.messages.markets import Market
-from recio.messages.prices import Prices
+from recio.messages.prices import Prices, PriceView
 from recio.rules.market.settlement import PRINTS, forming
 from recio.units import Price, Side, Ticker, price_of, price_text, quantity_of, quantity_text
 from recio.web.answers import Nothing
@@ -56,6 +56,15 @@ class Terms:
         return int(self.closes_at.timestamp())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """Dollars of the coin by Unix second."""
+
+    price: Mapping[int, Decimal]
+    prints: Mapping[int, Decimal]
+    """Of the index, in the closing minute."""
+
+
 def chart_route(
     pool: Pool,
     history: MarketHistory,
@@ -79,8 +88,12 @@ def chart_route(
             own = [*_fills(rows.fills), *_paper(rows.paper)]
             begins = _begins(terms, own)
             stored = await _stored(connection, terms, begins)
-        known = stored | _just_heard(prices(), terms, stored)
-        return _chart(terms, begins, now(), known, rows, own, history)
+        view = None if (said := prices()) is None else said.by_symbol.get(terms.symbol)
+        heard = Heard(
+            price=stored | _just_heard(view, terms, stored),
+            prints=history.closing.get((terms.symbol, terms.close_second), {}) | _just_printed(view, terms),
+        )
+        return _chart(terms, begins, now(), heard, rows, own, history)
 
     return Route(
         method="GET", path="/markets/{ticker}/chart", name="market_chart", gives=MarketChart, do=tell, parts=MarketPath,
@@ -92,12 +105,12 @@ def _chart(
     terms: Terms,
     begins: datetime,
     now: datetime,
-    price: Mapping[int, Decimal],
+    heard: Heard,
     rows: chart_rows.Beside,
     own: Sequence[OwnMark],
     history: MarketHistory,
 ) -> MarketChart:
-    points = sorted(price.items())
+    points = sorted(heard.price.items())
     level = points[-1][1] if points else None
     return MarketChart(
         ticker=terms.ticker,
@@ -110,19 +123,19 @@ def _chart(
         strikes=nearest([_strike(row) for row in rows.strikes], level),
         price=PriceColumns(at=[at for at, _ in points], price=[f"{value:f}" for _, value in points]),
         quotes=quote_columns(history.markets.get(Ticker(terms.ticker)), history.since),
-        average=average(history.closing.get((terms.symbol, terms.close_second), {}), price, terms),
+        average=average(heard, terms),
         momentum=_momentum(history.momentum.get(terms.symbol, {}), begins, terms.closes_at),
         own=sorted(own, key=lambda each: each.at),
         result=rows.result,
     )
 
 
-def average(prints: Mapping[int, Decimal], price: Mapping[int, Decimal], terms: Terms) -> AverageColumns:
+def average(heard: Heard, terms: Terms) -> AverageColumns:
     """Of the index where one of its prints was heard in that minute, else of the price."""
-    values = prints or {at: value for at, value in price.items() if at >= terms.close_second - PRINTS}
+    values = heard.prints or heard.price
     formed = list(forming(values, terms.close_second))
     return AverageColumns(
-        source="index" if prints else "price" if formed else "none",
+        source="index" if heard.prints else "price" if formed else "none",
         at=[at for at, _, _ in formed],
         mean=[f"{mean:.6f}" for _, mean, _ in formed],
         values=[number for _, _, number in formed],
@@ -166,12 +179,16 @@ async def _stored(connection: Any, terms: Terms, begins: datetime) -> dict[int, 
     return {row["second"]: row["price"] for row in rows}
 
 
-def _just_heard(prices: Prices | None, terms: Terms, stored: Mapping[int, Decimal]) -> dict[int, Decimal]:
+def _just_heard(view: PriceView | None, terms: Terms, stored: Mapping[int, Decimal]) -> dict[int, Decimal]:
     """What came after the newest second that is stored."""
-    view = None if prices is None else prices.by_symbol.get(terms.symbol)
     newest = max(stored, default=0)
     heard = () if view is None else view.last_minute
     return {at: value for at, value in heard if newest < at <= terms.close_second}
+
+
+def _just_printed(view: PriceView | None, terms: Terms) -> dict[int, Decimal]:
+    prints = () if view is None else view.prints
+    return {at: value for at, value in prints if terms.close_second - PRINTS <= at < terms.close_second}
 
 
 def _momentum(points: Mapping[int, float], begins: datetime, ends: datetime) -> MomentumColumns:
@@ -222,6 +239,7 @@ def _fills(rows: Sequence[asyncpg.Record]) -> Iterator[OwnMark]:
         yield OwnMark(
             kind="real",
             number=str(row["trade_id"]),
+            ticker=row["ticker"],
             strategy=row["strategy"],
             side=row["side"],
             what="bought" if row["purpose"] == "entry" else "sold",
@@ -242,6 +260,7 @@ def _paper(rows: Sequence[asyncpg.Record]) -> Iterator[OwnMark]:
                 yield OwnMark(
                     kind="shadow",
                     number=str(row["paper_trade_id"]),
+                    ticker=row["ticker"],
                     strategy=row["strategy"],
                     side=row["side"],
                     what="bought" if what == "bought" else "sold",

@@ -85,10 +85,20 @@ async def test_a_chart_has_the_price_the_nearest_strikes_and_own_fills_in_the_te
     assert (at[0], at[-1]) == (OPENED, CLOSES)
     assert set(range(CLOSES - 60, CLOSES)) <= set(at)
     assert len(at) < 600
+    assert {each["ticker"] for each in told["own"]} == {TICKER}
     strikes = [Decimal(each["floor_strike"]) for each in told["strikes"]]
     assert len(strikes) == 21
     assert strikes == sorted(strikes)
     assert strikes[0] < 84_000 < strikes[-1]
+
+
+async def test_what_was_traded_in_another_market_of_the_event_is_beside_and_names_its_market(pool: Pool):
+    async with transaction(pool) as connection:
+        await a_life(connection)
+        await markets_and_prices(connection)
+    async with a_charted_page(pool, MarketHistory()) as url:
+        own = (await read(url, f"markets/{EVENT}-T3/chart"))[1]["own"]
+    assert [each["ticker"] for each in own] == [TICKER] * 3
 
 
 async def test_a_chart_says_since_when_quotes_are_kept_and_claims_none_of_a_market_that_was_not_seen(
@@ -129,16 +139,18 @@ async def test_what_was_heard_since_the_last_stored_price_is_on_the_chart(pool: 
         await market_data.note_seconds(connection, "BTC", [(OPENED, Decimal(1))])
     wires = Wires()
     heard = ((OPENED, Decimal(9)), (OPENED + 7, Decimal(2)))
-    view = replace(prices().by_symbol["BTC"], last_minute=heard)
+    printed = ((CLOSES - 61, Decimal(1)), (CLOSES - 1, Decimal(4)), (CLOSES, Decimal(8)))
+    view = replace(prices().by_symbol["BTC"], last_minute=heard, prints=printed)
     page = replace(
         a_page(unused_port(), lambda _whole: {}, wires, pool),
         series={"KXBTC15M": "BTC"},
         seen=lambda: Seen(prices=prices(view)),
     )
     async with started(page) as url:
-        price = (await read(url, f"markets/{TICKER}/chart"))[1]["price"]
+        told = (await read(url, f"markets/{TICKER}/chart"))[1]
     wires.close()
-    assert price == {"at": [OPENED, OPENED + 7], "price": ["1", "2"]}
+    assert told["price"] == {"at": [OPENED, OPENED + 7], "price": ["1", "2"]}
+    assert (told["average"]["at"], told["average"]["source"]) == ([CLOSES - 1], "index")
 
 
 async def test_a_trade_on_paper_is_marked_where_it_was_decided_and_sold(pool: Pool):
