@@ -1,4 +1,4 @@
-"""The running net of trades over time and how far it lies below its highest point; it keeps a bounded number of points and loses no fall."""
+"""The running net of trades over time and how far it lies below its highest point; it keeps a bounded number of points and loses no drawdown."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class EquityPoint:
     """The end of the last trade of this point."""
     net: Money
     """After it, since the first trade."""
-    fall: Money
+    drawdown: Money
     """The deepest below the highest point before it, within the trades of this point; 0 where there was none."""
 
 
@@ -55,4 +55,4 @@ class Equity:
 
 
 def _joined(one: EquityPoint, two: EquityPoint) -> EquityPoint:
-    return EquityPoint(two.at, two.net, max(one.fall, two.fall))
+    return EquityPoint(two.at, two.net, max(one.drawdown, two.drawdown))

@@ -127,7 +127,7 @@ class EquityRow(Given):
     at: datetime
     net_pnl: DecimalText
     """Of everything up to here."""
-    fall: DecimalText
+    drawdown: DecimalText
     """The deepest below the highest point before, since the row before."""
 
 

@@ -23,9 +23,10 @@ export function lookedAt(view, [ticker]) {
   hide($("market"), !isOpen);
   if (!isOpen) return;
   put($("market-title"), ticker);
+  $("market-title").focus();
   openMarket($("market-charts"), ticker);
 }
 
-export async function openPerformance() {
-  (await import("./performance.js")).showPerformance();
+export async function openPerformance(chosen) {
+  (await import("./performance.js")).showPerformance(chosen);
 }

@@ -85,9 +85,9 @@ async function showParity() {
   parityTable(found.days, null);
 }
 
-function showPerformance() {
+function showPerformance(chosen) {
   showParity();
-  openPerformance();
+  openPerformance(chosen);
 }
 
 // --- log ---
@@ -116,6 +116,6 @@ const VIEWS = { history: showHistory, performance: showPerformance, log: showLog
 export function looked(view, more) {
   clearInterval(timer);
   if (view === "history") showStory(more, asked);
-  if (view !== "history" || !more.length) VIEWS[view]?.();
+  if (view !== "history" || !more.length) VIEWS[view]?.(more);
   if (view === "log") timer = setInterval(showLog, LOG_EVERY);
 }

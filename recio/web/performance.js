@@ -33,13 +33,13 @@ export function spanOf(found) {
 // Three fields over one time: the running net, how far it lies below its highest, and each day's net with its interval.
 export function equityChart(found, width) {
   const parts = width < 480 ? [190, 110, 160] : [220, 120, 170], x = spanOf(found), svg = picture(width, parts[0] + parts[1] + parts[2], equitySummary(found));
-  const nets = found.equity.map((row) => [second(row.at), Number(row.net_pnl)]), falls = found.equity.map((row) => [second(row.at), -Number(row.fall)]), days = dated(found.by_day);
+  const nets = found.equity.map((row) => [second(row.at), Number(row.net_pnl)]), drawdowns = found.equity.map((row) => [second(row.at), -Number(row.drawdown)]), days = dated(found.by_day);
   const left = 14 + Math.max(...[...nets.map(([, net]) => net), 10].map((each) => wideAs(inDollars(each, Math.abs(each) > 40 ? 1 : 0.01))));
   const net = axes(svg, { width, height: parts[0], x, y: around([0, ...nets.map(([, each]) => each)]), unit: "net after fees, dollars", says: inDollars, left });
   lines(net, [[[x[0], 0], ...nets]], "price");
-  const deepest = Math.min(-0.01, ...falls.map(([, fall]) => fall));
-  const fall = axes(svg, { width, top: parts[0], height: parts[1], x, y: [deepest * 1.1, 0], unit: "below the highest point before, dollars", says: inDollars, left });
-  between(fall, [[x[0], 0], ...falls.map(([at]) => [at, 0])], [[x[0], 0], ...falls], "drawdown");
+  const deepest = Math.min(-0.01, ...drawdowns.map(([, each]) => each));
+  const under = axes(svg, { width, top: parts[0], height: parts[1], x, y: [deepest * 1.1, 0], unit: "drawdown, dollars", says: inDollars, left });
+  between(under, [[x[0], 0], ...drawdowns.map(([at]) => [at, 0])], [[x[0], 0], ...drawdowns], "drawdown");
   const spreads = days.map(spread), bars = axes(svg, { width, top: parts[0] + parts[1], height: parts[2], x, y: around([0, ...days.map((row) => Number(row.net_pnl)), ...spreads.flatMap((each) => each ?? [])]), unit: "net of each day (UTC), dollars", says: inDollars, left });
   days.forEach((row, index) => dayBar(bars, row, spreads[index]));
   return net;
@@ -91,7 +91,7 @@ export function calibrationChart(found, width) {
 
 // --- the same in words ---
 
-const equitySummary = (found) => `Net after fees over ${dated(found.by_day).length} days: ${signedDollars(found.total.net_pnl)}, deepest fall ${dollars(found.max_drawdown)}`;
+const equitySummary = (found) => `Net after fees over ${dated(found.by_day).length} days: ${signedDollars(found.total.net_pnl)}, largest drawdown ${dollars(found.max_drawdown)}`;
 const calibrationSummary = (found) => `Calibration in ${found.calibration.length} tenths of the probability: ${found.calibration.map(calibrationText).join("; ") || "nothing to judge yet"}`;
 const calibrationText = (row) => `said ${percent(row.said)}, ended so ${percent(row.happened)} of ${row.trades} trades in ${row.closes} events${unknown(row.low) ? ", too few to know" : ` (${percent(row.low)} to ${percent(row.high)})`}`;
 
@@ -140,7 +140,7 @@ function paint(found) {
   show(made.equity, {
     draw: (width) => equityChart(found, width), columns: COLUMNS("Day (UTC)"), rows: () => [...found.by_day].reverse(),
     note: "thin line: 95 % of a day" + (found.undated ? `; ${found.undated} trades without a date are in no point` : ""),
-    readings: found.equity.map((row) => [second(row.at), `${utc(row.at, 0)} UTC: net ${signedDollars(row.net_pnl)}, ${dollars(row.fall)} below its highest`]),
+    readings: found.equity.map((row) => [second(row.at), `${utc(row.at, 0)} UTC: net ${signedDollars(row.net_pnl)}, drawdown ${dollars(row.drawdown)}`]),
   });
   for (const [by, [title, head]] of Object.entries(GROUPS)) show(made[by], { note: NOTE, draw: (width) => groupChart(found[by], width, `${title}: ${found[by].map((row) => `${row.group} ${signedDollars(row.mean)} a trade, n ${row.trades}`).join("; ")}`), columns: COLUMNS(head), rows: () => found[by] });
   show(made.calibration, {
@@ -159,7 +159,7 @@ function showFigures({ total, max_drawdown }) {
     ["Net after fees", signedDollars(total.net_pnl), `fees ${dollars(total.fees)}`, toneOf(total.net_pnl)],
     ["A trade, on average", signedDollars(total.mean), `95 %: ${intervalText(total)}`, ""],
     ["Trades", number(total.trades), `${number(total.wins)} won, ${number(total.losses)} lost, in ${number(total.closes)} closes`, ""],
-    ["Deepest fall", dollars(max_drawdown), "below the highest point before", ""],
+    ["Largest drawdown", dollars(max_drawdown), "below the highest point before it", ""],
   ];
   sync($("performance-figures"), told, ([label]) => label, tile("div", ["dt", "label"], ["dd", "figure"], ["dd", "detail"]), (box, [label, figure, detail, tone]) => {
     put(box.children[0], label);
@@ -169,15 +169,15 @@ function showFigures({ total, max_drawdown }) {
   });
 }
 
-const wanted = () => {
+function wanted() {
   const query = new URLSearchParams({ kind: $("performance-kind").value }), days = Number($("performance-days").value);
   if (days) query.set("since", new Date(Date.now() - days * DAY * 1000).toISOString().slice(0, 10));
   return query;
-};
+}
 
 let asked = 0;
 
-export async function showPerformance() {
+async function ask() {
   const mine = ++asked, said = $("performance-said");
   if (!panels) put(said, "Reading\u2026");
   try {
@@ -190,5 +190,19 @@ export async function showPerformance() {
   }
 }
 
-$("performance-form").addEventListener("input", showPerformance);
+const choices = ["performance-kind", "performance-days"].map($);
+
+// The address says what is chosen: #performance/shadow/30.
+function choose() {
+  history.replaceState(null, "", "#performance/" + choices.map((each) => each.value).join("/"));
+  ask();
+}
+
+// `chosen`: the parts of the address behind the view's name.
+export function showPerformance(chosen) {
+  chosen.slice(0, choices.length).forEach((value, index) => { if ([...choices[index].options].some((each) => each.value === value)) choices[index].value = value; });
+  return ask();
+}
+
+$("performance-form").addEventListener("input", choose);
 $("performance-form").addEventListener("submit", (event) => event.preventDefault());

@@ -125,7 +125,7 @@ def _dollars(value: float | None) -> str | None:
 
 def _equity(equity: Equity) -> list[EquityRow]:
     return [
-        EquityRow(at=each.at, net_pnl=money_text(each.net), fall=money_text(each.fall))
+        EquityRow(at=each.at, net_pnl=money_text(each.net), drawdown=money_text(each.drawdown))
         for each in equity.points
     ]
 

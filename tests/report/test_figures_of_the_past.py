@@ -207,7 +207,7 @@ async def test_a_forecast_is_judged_by_how_its_market_ended_whatever_the_trade_c
 
 @given(st.lists(st.integers(-9_000_000, 9_000_000), min_size=1, max_size=60))
 @settings(max_examples=60)
-def test_the_points_of_the_equity_are_bounded_end_at_the_net_and_lose_no_fall(nets: list[int]):
+def test_the_points_of_the_equity_are_bounded_end_at_the_net_and_lose_no_drawdown(nets: list[int]):
     many = nets * 40
     equity, figures = Equity(), Figures()
     for number, net in enumerate(many):
@@ -215,7 +215,7 @@ def test_the_points_of_the_equity_are_bounded_end_at_the_net_and_lose_no_fall(ne
         figures.add(Outcome(str(number), net, net, Side.YES))
     assert len(equity.points) <= MOST
     assert equity.points[-1].net == sum(many)
-    assert max(each.fall for each in equity.points) == figures.drawdown
+    assert max(each.drawdown for each in equity.points) == figures.drawdown
     assert [each.at for each in equity.points] == sorted(each.at for each in equity.points)
 
 

@@ -167,6 +167,23 @@ async def test_a_trade_on_paper_is_marked_where_it_was_decided_and_sold(pool: Po
     assert [(each["kind"], each["what"]) for each in own] == [("shadow", "bought")]
 
 
+async def test_a_long_answer_is_packed_for_who_takes_that(pool: Pool):
+    async with transaction(pool) as connection:
+        await markets_and_prices(connection)
+    async with a_charted_page(pool, MarketHistory()) as url:
+        packed, plain = [await sent(url, taken) for taken in ("gzip", "identity")]
+    assert (packed.headers["Content-Encoding"], plain.headers.get("Content-Encoding")) == ("gzip", None)
+    assert int(packed.headers["Content-Length"]) * 3 < int(plain.headers["Content-Length"])
+
+
+async def sent(url: str, taken: str) -> aiohttp.ClientResponse:
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as session,
+        session.get(f"{url}/api/v1/markets/{TICKER}/chart", headers={"Accept-Encoding": taken}) as answer,
+    ):
+        return answer
+
+
 async def test_performance_is_what_recio_report_says(pool: Pool):
     async with transaction(pool) as connection:
         await begun(connection)
@@ -179,7 +196,7 @@ async def test_performance_is_what_recio_report_says(pool: Pool):
         report.total.trades,
         money_text(report.total.net),
     )
-    assert told["max_drawdown"] == max((each["fall"] for each in told["equity"]), key=Decimal)
+    assert told["max_drawdown"] == max((each["drawdown"] for each in told["equity"]), key=Decimal)
     assert Decimal(told["equity"][-1]["net_pnl"]) == Decimal(told["total"]["net_pnl"])
     for by in ("day", "strategy", "hour", "price"):
         assert [each["group"] for each in told[f"by_{by}"]] == list(report.by[by])

@@ -40,6 +40,7 @@ OUTSIDE = """
         }).map((each) => each.textContent);
     })
 """
+FIGURES = "document.querySelector('#performance-figures').innerText"
 DRAWN = "[...document.querySelectorAll('figure.chart svg')].filter((each) => each.checkVisibility()).length"
 PANELS = "[...document.querySelectorAll('figure.chart')].filter((each) => each.checkVisibility()).map((each) => each.querySelector('strong').textContent)"
 
@@ -147,13 +148,16 @@ async def test_every_chart_is_legible_on_a_phone_and_a_desk_dark_and_light(tmp_p
             await page.go(f"{url}/?{device}{MARKET}")
             await page.until(f"{DRAWN} === 4")
             await legible(page, size[0], kept / f"{device}-chart-market.png")
-            await page.value("location.hash = 'performance'")
-            await page.value(
-                "(() => { const kind = document.querySelector('#performance-kind'); kind.value = 'shadow';"
-                " kind.dispatchEvent(new Event('input', {bubbles: true})); })()"
-            )
+            await page.value("location.hash = 'performance/shadow/90'")
             await page.until(f"{DRAWN} === 5")
             await legible(page, size[0], kept / f"{device}-chart-performance.png")
+        assert "900" in await page.value(FIGURES)
+        await page.value(
+            "(() => { const days = document.querySelector('#performance-days'); days.value = '7';"
+            " days.dispatchEvent(new Event('input', {bubbles: true})); })()"
+        )
+        await page.until(f"!({FIGURES}).includes('900')")
+        assert await page.value("location.hash") == "#performance/shadow/7"
         assert page.faults == []
 
 
