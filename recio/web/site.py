@@ -57,6 +57,8 @@ HEADERS = {
 }
 """On every answer, whatever it answers."""
 ONLY_TLS = "max-age=31536000"
+PACKED_FROM = 8_192
+"""Bytes of an answer of the interface from which on it is packed for who takes that, in a thread: a phone asks for charts often."""
 HALTS = ("/halt", PREFIX + "/acts/halt")
 """Never refused for a flood."""
 
@@ -297,7 +299,14 @@ async def _healthz(_request: web.Request) -> web.Response:
 
 def _reply(said: BaseModel | Reply) -> web.Response:
     reply = said if isinstance(said, Reply) else Reply(model=said)
-    response = web.json_response(text=reply.model.model_dump_json(), status=reply.status)
+    response = web.Response(
+        text=reply.model.model_dump_json(),
+        status=reply.status,
+        content_type="application/json",
+        zlib_executor_size=PACKED_FROM,
+    )
+    if reply.cookie is None and len(response.text or "") >= PACKED_FROM:
+        response.enable_compression()
     if reply.cookie is not None:
         response.set_cookie(
             COOKIE,
