@@ -35,6 +35,10 @@ COMMANDS = {
     "switch": ("switch", "switch entry or exit off and on, each by itself"),
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
     "trades": ("history", "list trades of the past: real, on paper, imported"),
+    "history": (
+        "past_lists",
+        "orders, fills, settlements, alerts and actions of the past: find, sort, write as CSV",
+    ),
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "lots": ("lots", "what was bought and how it was closed, first in first out, as CSV"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
@@ -60,7 +64,7 @@ ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "c
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
 
-LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "check", "limits"})
+LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "history", "check", "limits"})
 """Commands that say nothing until they are done, and may take longer than anybody waits in silence."""
 NO_UTF8 = (
     "a path has letters that this locale cannot write (PYTHONUTF8=0 under LC_ALL=C or the like):"

@@ -37,7 +37,6 @@ from recio.web.door import PROGRESS_WITHIN, Door, answer_bad_requests_too, liste
 from recio.web.entrance import entrance_routes
 from recio.web.feed import Feed, rates
 from recio.web.gate import Gate
-from recio.web.history import trades_csv
 from recio.web.logins import LoginsFile
 from recio.web.market_history import MarketHistory, Seen
 from recio.web.passkey_routes import passkey_routes
@@ -141,7 +140,6 @@ class StatusHttp:
             status=lambda every: texts[every].fresh(),
             readiness=readiness,
             metrics=Kept(self.metrics).fresh,
-            trades=partial(trades_csv, self.pool),
             routes=[
                 *entrance_routes(gate),
                 *passkey_routes(gate),

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from recio.messages.account import OrderSeen, VenueOrderStatus
-from recio.messages.orders import OrderPurpose, OrderState, TradeState
+from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeState
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, TradeId, complement
 
 ORDER_MOVES: dict[OrderState, frozenset[OrderState]] = {
