@@ -47,7 +47,7 @@ async def bounded_read(pool: asyncpg.Pool[asyncpg.Record], seconds: float) -> As
     Raises Transient as `transaction` does, and asyncpg.QueryCanceledError for a statement that took too long.
     """
     async with transaction(pool) as connection:
-        await connection.execute("SET TRANSACTION READ ONLY")
+        await read_only(connection)
         await connection.execute(f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'")
         # Compiling a statement takes longer than a year's rows do.
         await connection.execute("SET LOCAL jit = off")
@@ -73,6 +73,11 @@ async def is_held(connection: Connection, key: int) -> bool:
 async def without_time_limit(connection: Connection) -> None:
     """No statement takes too long in what is left of this transaction, for commands that read years of rows."""
     await connection.execute("SET LOCAL statement_timeout = 0")
+
+
+async def read_only(connection: Connection) -> None:
+    """Nothing can be written in what is left of this transaction."""
+    await connection.execute("SET TRANSACTION READ ONLY")
 
 
 async def is_superuser(connection: Connection) -> bool:
