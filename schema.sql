@@ -208,7 +208,7 @@ COMMENT ON COLUMN orders.created_at IS 'UTC, by recio''s clock: when the row was
 COMMENT ON COLUMN orders.ended_at IS 'UTC, by recio''s clock; NULL until it has a proven end.';
 COMMENT ON COLUMN orders.note IS 'The venue''s words about its end.';
 COMMENT ON COLUMN orders.by_fills IS 'Contracts of its fills. They may come before its answer, or after it.';
-COMMENT ON COLUMN orders.is_unfinished IS 'Made from state and fills: it is unproven, or fills that the venue counted are still to come. Not lifecycle.is_settled; a test compares them.';
+COMMENT ON COLUMN orders.is_unfinished IS 'Made from state and fills: it is unproven, or fills that the venue counted are still to come. What is unproven stands in rules/account/lifecycle.py too; a test compares them.';
 
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (created_at);
 CREATE INDEX IF NOT EXISTS orders_unfinished ON orders (created_at) WHERE is_unfinished;

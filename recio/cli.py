@@ -36,6 +36,10 @@ COMMANDS = {
     "switch": ("switch", "switch entry or exit off and on, each by itself"),
     "trade": ("trade", "ask the running daemon to buy, through its gates and limits"),
     "trades": ("history", "list trades of the past: real, on paper, imported"),
+    "history": (
+        "past_lists",
+        "orders, fills, settlements, alerts and actions of the past: find, sort, write as CSV",
+    ),
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "lots": ("lots", "what was bought and how it was closed, first in first out, as CSV"),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
@@ -65,7 +69,7 @@ ENDS_IN_ORDER = frozenset({"run", "demo", "exchange"})
 """Commands that a signal asks to end, which is no interruption."""
 AS_CTRL_C = ("SIGTERM", "SIGHUP", "SIGQUIT")
 """Signals that give a command up as Ctrl-C does: by themselves they would leave the database that it started."""
-LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "check", "limits"})
+LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "history", "check", "limits"})
 """Commands that say nothing until they are done, and may take longer than anybody waits in silence."""
 NO_UTF8 = (
     "a path has letters that this locale cannot write (PYTHONUTF8=0 under LC_ALL=C or the like):"

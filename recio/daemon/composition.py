@@ -46,6 +46,7 @@ from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
 from recio.web.logins import FILE as LOGINS
 from recio.web.logins import LoginsFile
+from recio.web.market_history import Seen
 from recio.web.metrics import exposition
 from recio.web.reach import reach_of
 from recio.web.snapshot import Facts, snapshot
@@ -374,4 +375,12 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         recorded=partial(instant_of, root / RECORDING, timedelta(minutes=config.recorder.segment_minutes)),
         strategies=tuple(each.name for each in named_by_config(daemon.strategies)),
         measurements=daemon.measurements,
+        series=config.series,
+        seen=lambda: Seen(
+            board=wires.board.get(),
+            prices=wires.prices.get(),
+            assessments=wires.assessments.get(),
+            trades=wires.open_trades.get(),
+            paper=wires.paper_trades.get() or {},
+        ),
     )

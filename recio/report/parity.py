@@ -86,10 +86,6 @@ def standing(days: Sequence[ParityDay]) -> Standing:
     )
 
 
-def within_span(days: Sequence[ParityDay], until: date) -> list[ParityDay]:
-    return [each for each in days if until - SPAN < each.day <= until]
-
-
 def _interval(days: Sequence[ParityDay], closes: int, total: Money) -> Interval:
     mean = total / closes
     spread = sum(each.squares for each in days) - closes * mean**2

@@ -15,7 +15,6 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import asyncpg
-import structlog
 
 from recio.alerting.desk import Desk
 from recio.clock import Clock
@@ -40,8 +39,6 @@ from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, HealthByTask, Say, State
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Reads, Takes, Writes
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_EVERY = 1.0
 KEEP_EVERY = 2.0

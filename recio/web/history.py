@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from io import StringIO
 from typing import Any
 
 import anyio
@@ -15,14 +13,12 @@ from recio.db import parity_days, past_trades
 from recio.db.connection import Connection, bounded_read
 from recio.db.past_trades import Asked
 from recio.errors import Transient
-from recio.report.text import COLUMNS, cells, trade_row
+from recio.report.text import trade_row
 from recio.units import money_text
 from recio.web.answers import TradesQuery, moment
 from recio.web.refusals import NotAsked
 
 PAGE = 50
-CSV_MOST = 5_000
-"""Trades in one file."""
 DAYS = 400
 LONGEST = 2.0
 
@@ -40,24 +36,6 @@ async def trades_page(pool: asyncpg.Pool[asyncpg.Record], query: TradesQuery) ->
         "offset": offset,
         "more": len(found) > PAGE,
     }
-
-
-async def trades_csv(pool: asyncpg.Pool[asyncpg.Record], query: TradesQuery) -> str:
-    """As recio trades --csv has them, the oldest first. Raises NotAsked: 409 for too many, 503 where they cannot be read."""
-    text = StringIO()
-    table = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    table.writeheader()
-    written = 0
-    async with reading(pool) as connection:
-        async for trade in past_trades.past_trades(connection, _asked(query), at_once=PAGE):
-            if written == CSV_MOST:
-                raise NotAsked(
-                    409,
-                    f"since, until: there are more than {CSV_MOST} trades; ask for less, or take recio trades --csv",
-                )
-            table.writerow(cells(trade_row(trade)))
-            written += 1
-    return text.getvalue()
 
 
 async def parity(pool: asyncpg.Pool[asyncpg.Record]) -> dict[str, Any]:

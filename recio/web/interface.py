@@ -12,7 +12,7 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import ErrorDetails
 
 from recio import __version__
-from recio.web.answers import Fault, Nothing
+from recio.web.answers import Fault, Given, Nothing
 from recio.web.gate import COOKIE, CSRF_HEADER, HALT_TOKEN_HEADER, Visitor
 from recio.web.reach import Arrival
 from recio.web.refusals import NotAsked
@@ -65,6 +65,13 @@ class Asked(Generic[Query, Body, Path]):
         return self.visitor
 
 
+class Text(Given):
+    """An answer that is no JSON: a page for a browser, or a file where it has a name."""
+
+    text: str
+    file_name: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """An answer; `cookie` is set where it is text, and taken away where it is empty."""
@@ -93,6 +100,8 @@ class Route:
     """Of its good answers."""
     refusals: tuple[int, ...] = ()
     """Beside those that every route has."""
+    media: str = "application/json"
+    """Of a Text; of anything else it is JSON."""
 
 
 def read(model: type[Model], values: Mapping[str, str]) -> Model:
@@ -131,7 +140,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
     """OpenAPI 3.1."""
     models = {
         Fault,
-        *(each.gives for each in routes),
+        *(each.gives for each in routes if each.gives is not Text),
         *(each.body for each in routes if each.body is not Nothing),
     }
     asked = [(each, "validation") for each in models if each in {route.body for route in routes}]
@@ -159,7 +168,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
 def _operation(route: Route) -> dict[str, Any]:
     has_body = route.body is not Nothing
     refused = sorted({*ALWAYS, *(WITH_BODY if has_body else ()), *route.refusals})
-    good = {"description": route.gives.__doc__ or "So it is.", "content": _json(route.gives)}
+    good = {"description": route.gives.__doc__ or "So it is.", "content": _content(route)}
     told: dict[str, Any] = {
         "operationId": route.name,
         "summary": route.summary,
@@ -177,6 +186,10 @@ def _operation(route: Route) -> dict[str, Any]:
     if has_body:
         told["requestBody"] = {"required": True, "content": _json(route.body)}
     return told
+
+
+def _content(route: Route) -> dict[str, Any]:
+    return {route.media: {"schema": {"type": "string"}}} if route.gives is Text else _json(route.gives)
 
 
 def _json(model: type[BaseModel]) -> dict[str, Any]:

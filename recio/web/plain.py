@@ -61,7 +61,7 @@ def plain_page(status: Mapping[str, Any]) -> str:
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport"'
         ' content="width=device-width, initial-scale=1"><title>recio, plain</title>'
-        f'<link rel="stylesheet" href="style.css"></head><body class="plain"><main>{"".join(parts)}</main></body></html>\n'
+        f'<link rel="stylesheet" href="../../style.css"></head><body class="plain"><main>{"".join(parts)}</main></body></html>\n'
     )
 
 

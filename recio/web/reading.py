@@ -10,7 +10,9 @@ import asyncpg
 from recio.log import RECENT
 from recio.web.answers import Days, Log, LogLine, Nothing, Parity, Status, StatusQuery, Trades, TradesQuery
 from recio.web.history import days, parity, trades_page
-from recio.web.interface import Asked, Route
+from recio.web.interface import Asked, Route, Text
+from recio.web.past_lists import past_list_routes
+from recio.web.plain import plain_page
 from recio.web.stories import Recorded, story_route
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -31,6 +33,9 @@ def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]], recorde
     async def beside_paper(_asked: Asked[Nothing, Nothing, Nothing]) -> Parity:
         return Parity.model_validate(await parity(pool))
 
+    async def plain(_asked: Asked[Nothing, Nothing, Nothing]) -> Text:
+        return Text(text=plain_page(status(False)))
+
     async def lines(_asked: Asked[Nothing, Nothing, Nothing]) -> Log:
         """The last lines of the log, oldest first."""
         return Log(lines=[LogLine(level=level, line=line) for level, line in RECENT])
@@ -41,6 +46,9 @@ def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]], recorde
         Route(method="GET", path="/trades", name="trades", summary="Trades of the past, newest first", gives=Trades,
               do=past, query=TradesQuery),
         story_route(pool, recorded),
+        *past_list_routes(pool),
+        Route(method="GET", path="/plain", name="plain", summary="The status as a page without scripts", gives=Text,
+              media="text/html", do=plain),
         Route(method="GET", path="/days", name="days", summary="What each day of UTC came to", gives=Days, do=by_day),
         Route(method="GET", path="/parity", name="parity", summary="Live beside paper, by day and strategy", gives=Parity,
               do=beside_paper),

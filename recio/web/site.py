@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Awaitable, Callable
@@ -16,14 +15,13 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from recio.web import page_files
-from recio.web.answers import Fault, TradesQuery
+from recio.web.answers import Fault
 from recio.web.door import Door
 from recio.web.feed import Feed
 from recio.web.gate import COOKIE, WRONG_COSTS, Gate, Visitor
-from recio.web.interface import PREFIX, Asked, May, Reply, Route, document, read, read_body
+from recio.web.interface import PREFIX, Asked, May, Reply, Route, Text, document, read, read_body
 from recio.web.logins import Role
 from recio.web.metrics import CONTENT_TYPE
-from recio.web.plain import plain_page
 from recio.web.reach import Arrival, Reach
 from recio.web.refusals import NotAsked
 
@@ -34,7 +32,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ARRIVAL = web.RequestKey("arrival", Arrival)
 VISITOR = web.RequestKey("visitor", Visitor)
 BODY_LIMIT = 131_072
-CLIENTS_AT_MOST = 16
+CLIENTS_AT_MOST = 224
+"""Open pages: fewer than may be inside at all, so that they never keep out who presses halt."""
 KEPT_FOR = 0.1
 """Host seconds for which one answer serves everybody who asks."""
 TELL_EVERY = 60.0
@@ -56,6 +55,10 @@ HEADERS = {
 }
 """On every answer, whatever it answers."""
 ONLY_TLS = "max-age=31536000"
+PACKED_FROM = 8_192
+"""Bytes of an answer of the interface from which on it is packed for who takes that, in a thread: a phone asks for charts often."""
+MOVED = {"/plain": f"{PREFIX}/plain", "/trades.csv": f"{PREFIX}/history/trades.csv?order=up"}
+"""Where what once stood beside the interface has its place now, with what it did unless it was asked otherwise."""
 HALTS = ("/halt", PREFIX + "/acts/halt")
 """Never refused for a flood."""
 
@@ -97,8 +100,6 @@ class Site:
     """The whole status as JSON; True: with every strike."""
     readiness: Callable[[], tuple[bool, list[str]]]
     metrics: Callable[[], bytes]
-    trades: Callable[[TradesQuery], Awaitable[str]]
-    """Trades of the past as CSV."""
     routes: list[Route]
     old_acts: dict[str, Handler]
     """The acts as they were asked for before there was an interface, by path."""
@@ -116,8 +117,7 @@ class Site:
                 ),
                 web.get("/healthz", _healthz),
                 web.get("/status", self._for(May.READER, self._status)),
-                web.get("/plain", self._for(May.READER, self._plain)),
-                web.get("/trades.csv", self._for(May.READER, self._trades)),
+                *(web.get(old, _moved(new)) for old, new in MOVED.items()),
                 web.get("/events", self._for(May.READER, self._events)),
                 web.get("/metrics", self._for(May.READER, self._metrics)),
                 web.get("/readyz", self._for(May.READER, self._readyz)),
@@ -179,20 +179,10 @@ class Site:
             arrival=arrival,
             headers=request.headers,
         )
-        return _reply(await route.do(asked))
+        return _reply(route, await route.do(asked))
 
     async def _status(self, request: web.Request) -> web.Response:
         return web.json_response(text=self.status(request.query.get("board") == "all"))
-
-    async def _plain(self, _request: web.Request) -> web.Response:
-        return web.Response(
-            text=plain_page(json.loads(self.status(False))), content_type="text/html", charset="utf-8"
-        )
-
-    async def _trades(self, request: web.Request) -> web.Response:
-        text = await self.trades(read(TradesQuery, request.query))
-        named = {"Content-Disposition": 'attachment; filename="trades.csv"'}
-        return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=named)
 
     async def _metrics(self, _request: web.Request) -> web.Response:
         return web.Response(body=self.metrics(), headers={"Content-Type": CONTENT_TYPE})
@@ -222,7 +212,7 @@ class Site:
                     if await self.visitor(request) is None:
                         return response
                     known_at = time.monotonic()
-                await anyio.sleep(self.feed.every)
+                await anyio.sleep(self.feed.pause())
         except (ConnectionError, NotAsked):
             return response
         finally:
@@ -294,9 +284,29 @@ async def _healthz(_request: web.Request) -> web.Response:
     return web.Response(text="ok\n")
 
 
-def _reply(said: BaseModel | Reply) -> web.Response:
+def _moved(new: str) -> Handler:
+    """Named from where it was, so that a path that a proxy puts before it stays."""
+
+    async def lead(request: web.Request) -> web.Response:
+        asked = f"{'&' if '?' in new else '?'}{request.query_string}" if request.query_string else ""
+        return web.Response(status=308, headers={"Location": new.removeprefix("/") + asked})
+
+    return lead
+
+
+def _reply(route: Route, said: BaseModel | Reply) -> web.Response:
+    if isinstance(said, Text):
+        named = {"Content-Disposition": f'attachment; filename="{said.file_name}"'} if said.file_name else {}
+        return web.Response(text=said.text, content_type=route.media, charset="utf-8", headers=named)
     reply = said if isinstance(said, Reply) else Reply(model=said)
-    response = web.json_response(text=reply.model.model_dump_json(), status=reply.status)
+    response = web.Response(
+        text=reply.model.model_dump_json(),
+        status=reply.status,
+        content_type="application/json",
+        zlib_executor_size=PACKED_FROM,
+    )
+    if reply.cookie is None and len(response.text or "") >= PACKED_FROM:
+        response.enable_compression()
     if reply.cookie is not None:
         response.set_cookie(
             COOKIE,

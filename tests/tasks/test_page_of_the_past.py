@@ -13,7 +13,7 @@ import pytest
 from recio import log
 from recio.db.connection import transaction
 from recio.report.text import COLUMNS
-from recio.web import history
+from recio.web import past_lists
 from recio.web.answers import TradesQuery
 from recio.web.history import PAGE, days, trades_page
 from tests.db.trigger_scenarios import insert
@@ -103,11 +103,13 @@ async def test_the_file_has_every_trade_that_was_asked_for_once_in_the_columns_o
             assert (answer.status, answer.content_type) == (200, "text/csv")
         async with session.get(f"{url}/trades.csv", params={"kind": "all"}) as answer:
             assert answer.status == 400
-        monkeypatch.setitem(vars(history), "CSV_MOST", bought - 1)
+        monkeypatch.setitem(vars(past_lists), "CSV_MOST", bought - 1)
         async with session.get(f"{url}/trades.csv") as answer:
             assert (answer.status, "since, until" in await answer.text()) == (409, True)
     assert len({row["number"] for row in rows}) == len(rows) == bought
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0])[: len(COLUMNS)] == COLUMNS
+    ended = [row["closed_at"] for row in rows]
+    assert ended == sorted(ended), "the address of before has the oldest first"
 
 
 async def test_no_cell_of_the_file_is_a_formula_and_losses_stay_numbers(pool: Pool):

@@ -16,7 +16,7 @@ from tests.web.test_page_in_a_browser import a_busy_day, with_alerts
 
 def test_a_browser_without_scripts_is_led_there():
     unscripted = page_files()["index.html"][0].split("<noscript>")[1].split("</noscript>")[0]
-    assert '<a href="plain">' in unscripted
+    assert '<a href="api/v1/plain">' in unscripted
 
 
 async def test_it_has_the_figures_without_a_script_and_says_from_when_they_are(tmp_path: Path):
@@ -31,6 +31,8 @@ async def test_it_has_the_figures_without_a_script_and_says_from_when_they_are(t
         ):  # fmt: skip
             assert part in text, text
         assert await page.value("document.scripts.length") == 0
+        assert await page.value("location.pathname") == "/api/v1/plain"
+        assert await page.value("document.styleSheets.length") == 1
         assert await page.axe() == []
         assert await page.value("document.documentElement.scrollWidth") <= 320
 
