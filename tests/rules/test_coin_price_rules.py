@@ -266,6 +266,24 @@ def test_an_index_that_repeats_itself_is_doubted_at_once_and_left_once_the_sourc
     assert said[-1].tick.source != INDEX
 
 
+@pytest.mark.parametrize("twitch", ["0.01", "0.05"])
+def test_an_index_that_stands_and_twitches_is_doubted_as_one_that_repeats_itself(twitch: str):
+    """Some of what it is made of stands still: its last digits move, and it teaches nothing all the same."""
+    known, said = coin(), list[PriceView]()
+    lived(known, range(400))
+    before = [each.basis.ratio for each in known.panel.sources.values()]
+    for second in range(400, 460):
+        hear(known, second, Decimal(84_399) * (1 - Decimal(second - 399) / 5 / 10_000))
+        twitched = Decimal(84_399) + (Decimal(twitch) if second % 2 else 0)
+        known.hear_index(prints(second, twitched), at(second))
+        view, _ = known.judge(at(second))
+        assert view is not None
+        said.append(view)
+    assert all(each.doubt for each in said[15:])
+    assert said[-1].tick.source != INDEX
+    assert [each.basis.ratio for each in known.panel.sources.values()] == before
+
+
 def test_a_basis_is_not_learnt_from_an_index_that_repeats_itself():
     known = coin()
     lived(known, range(400))
