@@ -73,8 +73,8 @@ def _closes(held: Iterable[Observation], name: str) -> list[Close]:
         Close(
             total=sum(each.yes - each.probabilities[name] for held in markets.values() for each in held),
             weight=sum(map(len, markets.values())),
-            chance=together(
-                (held[0].symbol, _chance([each.probabilities[name] for each in held]))
+            deviation=together(
+                (held[0].symbol, _deviation([each.probabilities[name] for each in held]))
                 for held in markets.values()
             ),
         )
@@ -82,5 +82,5 @@ def _closes(held: Iterable[Observation], name: str) -> list[Close]:
     ]
 
 
-def _chance(said: Sequence[float]) -> float:
+def _deviation(said: Sequence[float]) -> float:
     return sum(sqrt(each * (1 - each)) for each in said)

@@ -263,7 +263,7 @@ async def test_a_venue_that_writes_no_prices_the_other_way_is_noticed_by_its_own
         async with listening(venue, market.ticker) as listener:
             proof = listener.state.proof
             with anyio.fail_after(20):
-                while (market.ticker in proof.doubts) is venue_writes_yes_prices or not proof.doubts.get(
+                while (market.ticker in proof.unproven) is venue_writes_yes_prices or not proof.unproven.get(
                     market.ticker, "mirror"
                 ).count("mirror"):
                     await listener.until(listener.is_whole)
