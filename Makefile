@@ -24,7 +24,7 @@ CHANGED := { git diff --name-only --diff-filter=d HEAD; git ls-files --others --
 check: .venv/developer
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
-	$(BIN)/recio check recio.toml
+	$(BIN)/recio check recio.toml >/dev/null
 	$(BIN)/python -m pytest --quiet tests/test_architecture.py
 	@files=$$($(if $(WHOLE),echo recio,$(CHANGED))); if [ -n "$$files" ]; then $(BIN)/pyright $$files; fi
 

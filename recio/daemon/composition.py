@@ -12,7 +12,7 @@ from functools import partial
 import aiohttp
 import asyncpg
 
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.daemon import data_dir
 from recio.daemon.venue import Venue
 from recio.db.placement import disks_of
@@ -67,7 +67,7 @@ class Daemon:
     """The common one first."""
     measurements: Measurements = field(default_factory=Measurements)
     unwritten: list[Halt] = field(default_factory=list[Halt])
-    """Halts that are in force and have no row yet; they outlive the life whose database went."""
+    """Halts that are in force and have no row yet; they outlive the run whose database went."""
 
 
 def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
@@ -159,15 +159,15 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
     return [("recorder", recorder.run)]
 
 
-def alert_tasks(daemon: Daemon, desk: Desk) -> list[tuple[str, Run]]:
-    """Calls somebody. The desk outlives the life."""
+def alert_tasks(daemon: Daemon, dispatcher: Dispatcher) -> list[tuple[str, Run]]:
+    """Calls somebody. The dispatcher outlives the run."""
     config, wires = daemon.config, daemon.wires
     alerts = Alerts(
         pool=daemon.pool,
         clock=daemon.venue.clock,
         config=config,
         strategies=daemon.strategies,
-        desk=desk,
+        dispatcher=dispatcher,
         task_health=daemon.task_health,
         disks=disks_of(data_dir.place_of(config)),
         controls=wires.controls,

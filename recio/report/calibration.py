@@ -72,13 +72,13 @@ def _closes(held: Iterable[Said]) -> list[Close]:
         Close(
             total=sum(each.happened - each.probability for held in markets.values() for each in held),
             weight=sum(map(len, markets.values())),
-            chance=together(
-                (held[0].coin, _chance([each.probability for each in held])) for held in markets.values()
+            deviation=together(
+                (held[0].coin, _deviation([each.probability for each in held])) for held in markets.values()
             ),
         )
         for markets in closes.values()
     ]
 
 
-def _chance(said: Sequence[float]) -> float:
+def _deviation(said: Sequence[float]) -> float:
     return sum(sqrt(each * (1 - each)) for each in said)

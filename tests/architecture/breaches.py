@@ -326,6 +326,26 @@ BREACHES = (
         ("recio/rules/account/exposure.py:", "no command reaches offends", "delete it"),
     ),
     Breach(
+        "ARCHITECTURE.md names what there is",
+        "recio/tasks/offends.py",
+        "X = 1",
+        ("recio/tasks/offends.py: ", "ARCHITECTURE.md does not name it", "what lives in `offends`"),
+    ),
+    Breach(
+        "ARCHITECTURE.md names what there is",
+        "ARCHITECTURE.md",
+        "| `old_news/`",
+        ("recio/old_data: ", "ARCHITECTURE.md does not name it", "what lives in `old_data`"),
+        instead_of="| `old_data/`",
+    ),
+    Breach(
+        "ARCHITECTURE.md tells the layers that are held",
+        "ARCHITECTURE.md",
+        "`cli` > `commands`, `score` > `daemon`",
+        ("ARCHITECTURE.md: ", "says the layer commands, score; it is commands", "write it so"),
+        instead_of="`cli` > `commands` > `score` > `daemon`",
+    ),
+    Breach(
         "layers",
         "recio/messages/offends.py",
         "from recio.tasks import entry",

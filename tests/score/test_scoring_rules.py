@@ -145,7 +145,7 @@ def test_the_moments_of_a_market_share_what_was_not_known_at_the_later_one():
     (once,) = closes_of([seen(1, True, market=0.5, average=0.7)], "average", MARKET, LOSSES["Brier"])
     twice = [seen(1, True, left=left, market=0.5, average=0.7) for left in (300, 299)]
     (both,) = closes_of(twice, "average", MARKET, LOSSES["Brier"])
-    assert both.chance == pytest.approx(2 * once.chance)
+    assert both.deviation == pytest.approx(2 * once.deviation)
 
 
 def test_closes_needed_are_those_of_the_figure_in_the_row_and_its_two_sided_test():
@@ -355,7 +355,7 @@ def test_trades_count_by_whether_their_market_s_end_is_known_and_never_by_how_th
 def test_bets_on_one_side_of_a_close_are_lost_together_and_those_on_both_are_not():
     one = traded(1, won=True).trade
     alone, ladder, both = (
-        closes_of_trades(held)[0].chance for held in ([one], [one] * 4, [one, replace(one, side=Side.NO)])
+        closes_of_trades(held)[0].deviation for held in ([one], [one] * 4, [one, replace(one, side=Side.NO)])
     )
     assert ladder == pytest.approx(4 * alone)
     assert both == pytest.approx(math.sqrt(2) * alone)
