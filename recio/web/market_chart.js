@@ -2,11 +2,11 @@
 "use strict";
 
 import { hide, make, put, text } from "./parts.js";
-import { apart, around, runs } from "./chart_scale.js";
+import { apart, around, runs, spacing } from "./chart_scale.js";
 import { axes, between, column, level, lines, mark, none, number, panel, picture, show, upright, wideAs, written } from "./chart_parts.js";
 import { cents, grouped, percent, quantity, unknown, utc } from "./text.js";
 
-const MINUTE = 60, SOON = 90, GAP = 30; // seconds without a point that make a hole
+const MINUTE = 60, SOON = 90, GAP = 30; // seconds
 const LABELS = 6; // own trades beyond these are marked and not labelled
 const COMPARISON = { greater: ">", greater_or_equal: "\u2265", less: "<", less_or_equal: "\u2264", between: "in" };
 
@@ -59,6 +59,10 @@ export function numbersOf(told) {
   };
 }
 
+// Seconds without a point that make a hole; a market that runs faster has its points further apart.
+const hole = (at) => Math.max(GAP, 3 * spacing(at));
+const kept = (at) => `a point each ${Math.max(1, Math.round(spacing(at)))} s`;
+
 // --- drawings: told and a width in, SVG out ---
 
 function marked(field, own, valueOf) {
@@ -84,7 +88,7 @@ export function priceChart(told, width) {
   column(field, it.to - MINUTE, it.to, "closing");
   for (const { value } of inside) level(field, value, "strike");
   for (const value of own) level(field, value, "strike own");
-  lines(field, runs(told.price.at, it.price, GAP + (it.to - it.from) / 100), "price");
+  lines(field, runs(told.price.at, it.price, hole(told.price.at)), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
   strikeLabels(field, own, told.strike, inside);
@@ -108,10 +112,10 @@ export function quoteChart(told, width) {
   const since = at.length ? at[0] : Math.min(it.now, it.to);
   column(field, it.from, since, "unkept");
   const bid = percents(it.bid), ask = percents(it.ask), both = at.map((_, index) => (bid[index] === null || ask[index] === null ? null : [bid[index], ask[index]]));
-  for (const run of runs(at, both, GAP)) between(field, run.map(([x, [, high]]) => [x, high]), run.map(([x, [low]]) => [x, low]), "market");
-  lines(field, runs(at, bid, GAP), "quote");
-  lines(field, runs(at, ask, GAP), "quote");
-  lines(field, runs(at, percents(told.quotes.probability), GAP), "forecast");
+  for (const run of runs(at, both, hole(at))) between(field, run.map(([x, [, high]]) => [x, high]), run.map(([x, [low]]) => [x, low]), "market");
+  lines(field, runs(at, bid, hole(at)), "quote");
+  lines(field, runs(at, ask, hole(at)), "quote");
+  lines(field, runs(at, percents(told.quotes.probability), hole(at)), "forecast");
   past(field, it);
   const words = at.length ? "not kept" : "no quotes are kept of this time";
   if (field.px(since) - field.box.left > wideAs(words) + 8) svg.append(written(field.box.left + 6, field.box.top + 14, words, "says"));
@@ -137,7 +141,7 @@ export function momentumChart(told, width) {
   const it = numbersOf(told), { at, basis_points } = told.momentum, high = height(width, 180);
   const svg = picture(width, high, momentumSummary(told)), most = Math.max(1, ...basis_points.map(Math.abs)) * 1.1;
   const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [-most, most], unit: "basis points, weighted over half an hour" });
-  lines(field, runs(at, basis_points, GAP), "price");
+  lines(field, runs(at, basis_points, hole(at)), "price");
   past(field, it);
   return field;
 }
@@ -193,7 +197,7 @@ function quoteParts(found) {
   return {
     draw: (width) => quoteChart(found, width),
     keys: [["market", "market bid to ask"], ["forecast", "model"], ...ownKeys(it.own)],
-    note: unknown(quotes.kept_since) ? "nothing is kept of this market" : `every 5 s, kept since ${utc(quotes.kept_since, 5)} UTC`,
+    note: unknown(quotes.kept_since) ? "nothing is kept of this market" : `${kept(quotes.at)}, kept since ${utc(quotes.kept_since, 5)} UTC`,
     columns: [when, told("YES bid", (row) => cents(row.bid)), told("YES ask", (row) => cents(row.ask)), told("Model YES", (row) => percent(row.model)), ownTrade],
     rows: () => byMinute(quotes.at, (index) => ({ bid: quotes.yes_bid[index], ask: quotes.yes_ask[index], model: quotes.probability[index] }), it.own, Infinity),
     readings: quotes.at.map((at, index) => [at, `${clockOf(at)}: bid ${cents(quotes.yes_bid[index])}, ask ${cents(quotes.yes_ask[index])}, model ${percent(quotes.probability[index])}`]),
@@ -216,7 +220,7 @@ function momentumParts(found) {
   const { at, basis_points } = found.momentum, says = (index) => `${number(basis_points[index], 0.1)} bp`;
   return {
     draw: (width) => momentumChart(found, width),
-    note: at.length ? `every 5 s, kept since ${clockOf(at[0])} UTC` : "none is known of this time",
+    note: at.length ? `${kept(at)}, known from ${clockOf(at[0])} UTC on` : "none is known of this time",
     columns: [when, told("Basis points", (row) => row.says)],
     rows: () => byMinute(at, (index) => ({ says: says(index) }), [], Infinity),
     readings: at.map((each, index) => [each, `${clockOf(each)}: ${says(index)}`]),

@@ -145,7 +145,7 @@ function paint(found) {
   for (const [by, [title, head]] of Object.entries(GROUPS)) show(made[by], { note: NOTE, draw: (width) => groupChart(found[by], width, `${title}: ${found[by].map((row) => `${row.group} ${signedDollars(row.mean)} a trade, n ${row.trades}`).join("; ")}`), columns: COLUMNS(head), rows: () => found[by] });
   show(made.calibration, {
     draw: (width) => calibrationChart(found, width), columns: CALIBRATION, rows: () => found.calibration,
-    note: `mean of each tenth with 95 %; events (closes) below each dot${found.unjudged ? `; ${number(found.unjudged)} trades are not judged: sold before an end that was not told, or no probability was kept` : ""}`,
+    note: `mean of each tenth with 95 %; events (closes) below each dot${found.unjudged ? `; not judged: ${number(found.unjudged)}, without a probability or sold before an end that was not listed` : ""}`,
   });
 }
 
