@@ -138,7 +138,7 @@ async def test_what_was_heard_since_the_last_stored_price_is_on_the_chart(pool: 
         await market_data.note_markets(connection, [market()])
         await market_data.note_seconds(connection, "BTC", [(OPENED, Decimal(1))])
     wires = Wires()
-    heard = ((OPENED, Decimal(9)), (OPENED + 7, Decimal(2)))
+    heard = ((OPENED, Decimal(9)), (OPENED + 7, Decimal(2)), (CLOSES + 1, Decimal(3)))
     printed = ((CLOSES - 61, Decimal(1)), (CLOSES - 1, Decimal(4)), (CLOSES, Decimal(8)))
     view = replace(prices().by_symbol["BTC"], last_minute=heard, prints=printed)
     page = replace(
