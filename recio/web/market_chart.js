@@ -107,7 +107,7 @@ function strikeLabels(field, own, strike, inside) {
 export function quoteChart(told, width) {
   const it = numbersOf(told), at = told.quotes.at, high = height(width, 280), svg = picture(width, high, quoteSummary(told));
   const percents = (values) => values.map((each) => (each === null ? null : each * 100));
-  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [0, 100], at: [0, 25, 50, 75, 100], unit: "YES: \u00a2 a contract, or % probability", left: 34 });
+  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [0, 100], at: [0, 25, 50, 75, 100], unit: "YES, \u00a2 a contract or %", left: 34 });
   column(field, it.to - MINUTE, it.to, "closing");
   const since = at.length ? at[0] : Math.min(it.now, it.to);
   column(field, it.from, since, "unkept");
@@ -140,7 +140,7 @@ export function averageChart(told, width) {
 export function momentumChart(told, width) {
   const it = numbersOf(told), { at, basis_points } = told.momentum, high = height(width, 180);
   const svg = picture(width, high, momentumSummary(told)), most = Math.max(1, ...basis_points.map(Math.abs)) * 1.1;
-  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [-most, most], unit: "basis points, weighted over half an hour" });
+  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [-most, most], unit: "basis points" });
   lines(field, runs(at, basis_points, hole(at)), "price");
   past(field, it);
   return field;
@@ -220,7 +220,7 @@ function momentumParts(found) {
   const { at, basis_points } = found.momentum, says = (index) => `${number(basis_points[index], 0.1)} bp`;
   return {
     draw: (width) => momentumChart(found, width),
-    note: at.length ? `${kept(at)}, known from ${clockOf(at[0])} UTC on` : "none is known of this time",
+    note: at.length ? `weighted over half an hour, ${kept(at)}, known from ${clockOf(at[0])} UTC on` : "none is known of this time",
     columns: [when, told("Basis points", (row) => row.says)],
     rows: () => byMinute(at, (index) => ({ says: says(index) }), [], Infinity),
     readings: at.map((each, index) => [each, `${clockOf(each)}: ${says(index)}`]),
@@ -276,7 +276,12 @@ async function ask(mine) {
   } catch (problem) {
     put(said, `No answer: ${problem.message}`);
   }
-  if (open === mine && !mine.isOver) mine.timer = setTimeout(() => ask(mine), mine.wait ?? usual);
+  if (open === mine && !mine.isOver) later(mine);
+}
+
+// A page that nobody sees asks for nothing.
+function later(mine) {
+  mine.timer = setTimeout(() => (document.hidden ? later(mine) : ask(mine)), mine.wait ?? usual);
 }
 
 export function follow(host, ticker) {

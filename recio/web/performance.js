@@ -40,7 +40,7 @@ export function equityChart(found, width) {
   const deepest = Math.min(-0.01, ...drawdowns.map(([, each]) => each));
   const under = axes(svg, { width, top: parts[0], height: parts[1], x, y: [deepest * 1.1, 0], unit: "drawdown, dollars", says: inDollars, left });
   between(under, [[x[0], 0], ...drawdowns.map(([at]) => [at, 0])], [[x[0], 0], ...drawdowns], "drawdown");
-  const spreads = days.map(spread), bars = axes(svg, { width, top: parts[0] + parts[1], height: parts[2], x, y: around([0, ...days.map((row) => Number(row.net_pnl)), ...spreads.flatMap((each) => each ?? [])]), unit: "net of each day (UTC), dollars", says: inDollars, left });
+  const spreads = days.map(spread), bars = axes(svg, { width, top: parts[0] + parts[1], height: parts[2], x, y: around([0, ...days.map((row) => Number(row.net_pnl)), ...spreads.flatMap((each) => each ?? [])]), unit: "net of each day, dollars", says: inDollars, left });
   days.forEach((row, index) => dayBar(bars, row, spreads[index]));
   return net;
 }

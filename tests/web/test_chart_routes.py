@@ -204,6 +204,19 @@ async def test_performance_is_what_recio_report_says(pool: Pool):
     assert told["unjudged"] == report.total.trades - sum(each["trades"] for each in told["calibration"])
 
 
+async def test_a_sum_that_takes_too_long_is_given_up_so_that_neither_a_connection_nor_an_end_waits_for_it(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(vars(performance), "LONGEST", 0.0)
+    async with transaction(pool) as connection:
+        await begun(connection)
+        await add_history(connection, 1, 40)
+    async with served({}, None, pool) as url:
+        code, told = await read(url, "performance")
+    assert code == 503
+    assert "ask for less" in told["error"]
+
+
 async def test_more_trades_than_can_be_summed_beside_trading_are_refused_with_what_to_do(
     pool: Pool, monkeypatch: pytest.MonkeyPatch
 ):

@@ -40,6 +40,10 @@ OUTSIDE = """
         }).map((each) => each.textContent);
     })
 """
+WITHOUT_UNIT = """
+    [...document.querySelectorAll('figure.chart')].filter((each) => each.checkVisibility() && ![...each.querySelectorAll('text.unit')]
+        .some((unit) => /dollars|%|basis points/.test(unit.textContent))).map((each) => each.querySelector('strong').textContent)
+"""
 FIGURES = "document.querySelector('#performance-figures').innerText"
 DRAWN = "[...document.querySelectorAll('figure.chart svg')].filter((each) => each.checkVisibility()).length"
 PANELS = "[...document.querySelectorAll('figure.chart')].filter((each) => each.checkVisibility()).map((each) => each.querySelector('strong').textContent)"
@@ -164,6 +168,7 @@ async def test_every_chart_is_legible_on_a_phone_and_a_desk_dark_and_light(tmp_p
 async def legible(page: Page, width: int, picture: Path) -> None:
     await page.picture(picture)
     assert await page.value(OUTSIDE) == []
+    assert await page.value(WITHOUT_UNIT) == []
     assert await page.value(SMALLEST_LETTER) >= 11
     assert await page.value("document.documentElement.scrollWidth") <= width
     assert await page.value(HARD_TO_USE) == []
