@@ -53,7 +53,7 @@ function besideOf(told, ticker) {
 export function numbersOf(told) {
   const own = together(told.own).map((each) => ({ ...each, beside: each.ticker === told.ticker ? "" : besideOf(told, each.ticker) }));
   return {
-    from: second(told.begins_at), to: second(told.closes_at), now: second(told.now),
+    from: second(told.begins_at), to: second(told.ends_at), close: second(told.closes_at), now: second(told.now),
     price: figures(told.price.price), bid: figures(told.quotes.yes_bid), ask: figures(told.quotes.yes_ask),
     mean: figures(told.average.mean), event: own, own: own.filter((each) => !each.beside),
   };
@@ -73,8 +73,8 @@ function marked(field, own, valueOf) {
   });
 }
 
-function past(field, { now, to }) {
-  if (now < to) upright(field, now, "now");
+function past(field, { now, from, to }) {
+  if (now > from && now < to) upright(field, now, "now");
 }
 
 const height = (width, high) => (width < 480 ? high - 20 : high);
@@ -85,7 +85,7 @@ export function priceChart(told, width) {
   const svg = picture(width, high, priceSummary(told));
   const inside = told.strikes.filter((row) => row.ticker !== told.ticker).map((row) => ({ row, value: Number(strikeOf(row)) })).filter(({ row, value }) => !unknown(strikeOf(row)) && value > y[0] && value < y[1] && !own.includes(value));
   const field = axes(svg, { width, height: high, x: [it.from, it.to], y, unit: `dollars per ${told.symbol}` });
-  column(field, it.to - MINUTE, it.to, "closing");
+  column(field, it.close - MINUTE, it.close, "closing");
   for (const { value } of inside) level(field, value, "strike");
   for (const value of own) level(field, value, "strike own");
   lines(field, runs(told.price.at, it.price, hole(told.price.at)), "price");
@@ -108,7 +108,7 @@ export function quoteChart(told, width) {
   const it = numbersOf(told), at = told.quotes.at, high = height(width, 280), svg = picture(width, high, quoteSummary(told));
   const percents = (values) => values.map((each) => (each === null ? null : each * 100));
   const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [0, 100], at: [0, 25, 50, 75, 100], unit: "YES, \u00a2 a contract or %", left: 34 });
-  column(field, it.to - MINUTE, it.to, "closing");
+  column(field, it.close - MINUTE, it.close, "closing");
   const since = at.length ? at[0] : Math.min(it.now, it.to);
   column(field, it.from, since, "unkept");
   const bid = percents(it.bid), ask = percents(it.ask), both = at.map((_, index) => (bid[index] === null || ask[index] === null ? null : [bid[index], ask[index]]));
@@ -124,11 +124,11 @@ export function quoteChart(told, width) {
 }
 
 export function averageChart(told, width) {
-  const it = numbersOf(told), from = it.to - MINUTE - 15, high = height(width, 240), svg = picture(width, high, averageSummary(told));
+  const it = numbersOf(told), from = it.close - MINUTE - 15, high = height(width, 240), svg = picture(width, high, averageSummary(told));
   const late = told.price.at.map((at, index) => [at, it.price[index]]).filter(([at]) => at >= from), strikes = levelsOf(told.strike), seen = around([...late.map(([, value]) => value), ...it.mean]);
   const near = strikes.filter((each) => Math.abs(each - (seen[0] + seen[1]) / 2) < 3 * (seen[1] - seen[0])), y = around([...late.map(([, value]) => value), ...it.mean, ...near]);
-  const field = axes(svg, { width, height: high, x: [from, it.to], y, unit: `dollars per ${told.symbol}` });
-  column(field, it.to - MINUTE, it.to, "closing");
+  const field = axes(svg, { width, height: high, x: [from, it.close], y, unit: `dollars per ${told.symbol}` });
+  column(field, it.close - MINUTE, it.close, "closing");
   for (const value of near) level(field, value, "strike own");
   lines(field, runs(late.map(([at]) => at), late.map(([, value]) => value), GAP), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
@@ -187,7 +187,7 @@ function priceParts(found) {
     draw: (width) => priceChart(found, width),
     keys: [["price", "price"], ["strike own", `strike ${strikeText(found.strike)}`], ["strike", "other strikes"], ...(average.at.length ? [["average", "settlement average"]] : []), ...ownKeys(it.event)],
     columns: [when, told(`${symbol}, $`, (row) => grouped(row.price)), told("Average, $", (row) => grouped(row.mean)), told("Of values", (row) => row.values ?? ""), ownTrade],
-    rows: () => byMinute(price.at, (index) => { const known = meanAt.get(price.at[index]); return { price: price.price[index], mean: known === undefined ? null : Number(average.mean[known]).toFixed(2), values: known === undefined ? "" : `${average.values[known]} of 60` }; }, it.event, it.to),
+    rows: () => byMinute(price.at, (index) => { const known = meanAt.get(price.at[index]); return { price: price.price[index], mean: known === undefined ? null : Number(average.mean[known]).toFixed(2), values: known === undefined ? "" : `${average.values[known]} of 60` }; }, it.event, it.close),
     readings: price.at.map((at, index) => [at, `${clockOf(at)}: ${grouped(price.price[index])}${meanAt.has(at) ? `, average ${grouped(Number(average.mean[meanAt.get(at)]).toFixed(2))} of ${average.values[meanAt.get(at)]} of 60 values` : ""}`]),
   };
 }
@@ -251,7 +251,7 @@ function built(host) {
 function paint(host, found) {
   const panels = built(host);
   hide(panels.grid, false);
-  put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 ${utc(found.begins_at)} to ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}`);
+  put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 closes ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}`);
   none(panels.average, !found.average.at.length);
   none(panels.momentum, !found.momentum.at.length);
   panels.price.title = `Price of ${found.symbol} against the strikes`;
