@@ -81,9 +81,10 @@ export function mark(field, { at, value, bought, paper, title, label }, line = 0
   const shape = drawn("path", { d: `M${x.toFixed(1)} ${(y + tip).toFixed(1)}l6 ${foot - tip}h-12z`, class: `mark ${bought ? "bought" : "sold"}${paper ? " paper" : ""}` });
   shape.append(drawn("title", {}, title));
   field.svg.append(shape);
-  if (!label) return;
-  const wide = wideAs(label), left = x + 10 + wide > field.box.right, place = Math.min(Math.max(y + foot + (bought ? 4 : 2) + (bought ? LINE : -LINE) * line, field.box.top + 10), field.box.bottom - 4);
-  field.svg.append(written(left ? x - 10 : x + 10, place, label, "says", left ? "end" : "start"));
+  const wide = wideAs(label), right = x + 10 + wide <= field.box.right;
+  if (!label || (!right && x - 10 - wide < field.box.left)) return; // its title and the table say it
+  const place = Math.min(Math.max(y + foot + (bought ? 4 : 2) + (bought ? LINE : -LINE) * line, field.box.top + 10), field.box.bottom - 4);
+  field.svg.append(written(right ? x + 10 : x - 10, place, label, "says", right ? "start" : "end"));
 }
 
 // --- the panel around a drawing ---

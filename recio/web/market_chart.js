@@ -49,6 +49,11 @@ function besideOf(told, ticker) {
   return row ? strikeText(row) : ticker;
 }
 
+// The strikes that a field of these values can show without making a flat line of them.
+export function within(strikes, [low, high]) {
+  return strikes.filter((each) => Math.abs(each - (low + high) / 2) <= 4 * (high - low));
+}
+
 // What a chart needs, as numbers; own trades of the whole event, and of this market alone.
 export function numbersOf(told) {
   const own = together(told.own).map((each) => ({ ...each, beside: each.ticker === told.ticker ? "" : besideOf(told, each.ticker) }));
@@ -80,8 +85,8 @@ function past(field, { now, from, to }) {
 const height = (width, high) => (width < 480 ? high - 20 : high);
 
 export function priceChart(told, width) {
-  const it = numbersOf(told), own = levelsOf(told.strike), known = it.price.length > 0;
-  const y = around([...it.price, ...own], 0), high = height(width, 280);
+  const it = numbersOf(told), known = it.price.length > 0, strikes = levelsOf(told.strike), own = known ? within(strikes, around(it.price)) : strikes;
+  const y = around([...it.price, ...own]), high = height(width, 280);
   const svg = picture(width, high, priceSummary(told));
   const inside = told.strikes.filter((row) => row.ticker !== told.ticker).map((row) => ({ row, value: Number(strikeOf(row)) })).filter(({ row, value }) => !unknown(strikeOf(row)) && value > y[0] && value < y[1] && !own.includes(value));
   const field = axes(svg, { width, height: high, x: [it.from, it.to], y, unit: `dollars per ${told.symbol}` });
@@ -92,16 +97,26 @@ export function priceChart(told, width) {
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
   strikeLabels(field, own, told.strike, inside);
+  beyond(field, strikes, own, told.strike);
   marked(field, it.event, (each) => (known ? valueAt(told.price.at, it.price, each.at) : null));
   return field;
 }
 
 function strikeLabels(field, own, strike, inside) {
-  const labels = [...own.map((value) => ({ value, words: own.length > 1 ? number(value) : strikeText(strike), name: "says own" })), ...inside.map(({ row, value }) => ({ value, words: strikeText(row), name: "says" }))];
+  const labels = [...own.map((value) => ({ value, words: own.length > 1 ? grouped(value) : strikeText(strike), name: "says own" })), ...inside.map(({ row, value }) => ({ value, words: strikeText(row), name: "says" }))];
   const places = labels.map(({ value }) => field.py(value) - 4);
   apart(places, 16).forEach((fits, index) => {
-    if (fits && places[index] > field.box.top + 6) field.svg.append(written(field.box.left + 4, places[index], labels[index].words, labels[index].name));
+    const place = places[index] > field.box.top + 6 ? places[index] : places[index] + 18;
+    if (fits) field.svg.append(written(field.box.left + 4, place, labels[index].words, labels[index].name));
   });
+}
+
+// A strike that lies outside of the field is named at the edge that it lies beyond.
+function beyond(field, strikes, near, row) {
+  const far = strikes.find((each) => !near.includes(each));
+  if (far === undefined) return;
+  const isAbove = far > field.y[1];
+  field.svg.append(written(field.box.left + 4, isAbove ? field.box.top + 12 : field.box.bottom - 5, `${strikeText(row)} ${isAbove ? "\u2191" : "\u2193"}`, "says own"));
 }
 
 export function quoteChart(told, width) {
@@ -126,14 +141,15 @@ export function quoteChart(told, width) {
 export function averageChart(told, width) {
   const it = numbersOf(told), from = it.close - MINUTE - 15, high = height(width, 240), svg = picture(width, high, averageSummary(told));
   const late = told.price.at.map((at, index) => [at, it.price[index]]).filter(([at]) => at >= from), strikes = levelsOf(told.strike), seen = around([...late.map(([, value]) => value), ...it.mean]);
-  const near = strikes.filter((each) => Math.abs(each - (seen[0] + seen[1]) / 2) < 3 * (seen[1] - seen[0])), y = around([...late.map(([, value]) => value), ...it.mean, ...near]);
+  const near = within(strikes, seen), y = around([...late.map(([, value]) => value), ...it.mean, ...near]);
   const field = axes(svg, { width, height: high, x: [from, it.close], y, unit: `dollars per ${told.symbol}` });
   column(field, it.close - MINUTE, it.close, "closing");
   for (const value of near) level(field, value, "strike own");
   lines(field, runs(late.map(([at]) => at), late.map(([, value]) => value), GAP), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
-  if (near.length) svg.append(written(field.box.left + 4, field.py(near[0]) - 4, strikeText(told.strike), "says own"));
+  strikeLabels(field, near, told.strike, []);
+  beyond(field, strikes, near, told.strike);
   return field;
 }
 

@@ -208,6 +208,7 @@ MARKS = {
     ],
     f"together([{FILL.format(0, '0.50', '6.00')}, {FILL.format(5, '0.60', '4.00')}]).length": 2,
     'yesPrice({side: "no", price: 0.52})': 0.48,
+    "within([84000, 90000], [83900, 84100])": [84_000],
     "valueAt([10, 20], [1, 2], 15)": 1,
     "valueAt([10, 20], [1, 2], 5)": 1,
     "valueAt([], [], 5)": None,
