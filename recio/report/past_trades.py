@@ -43,7 +43,7 @@ class PastTrade:
     """What the model gave the side that was bought."""
     why: str
     result: Side | None = None
-    """How its market ended; None where that was not told, as of most that were sold before the end."""
+    """How its market ended; None where no settlement of it was listed, as may be of what was sold before the end."""
 
     @property
     def gross(self) -> Money | None:

@@ -25,7 +25,7 @@ class Report:
     said: list[Said] = field(default_factory=list[Said])
     """What the model gave the sides that were bought, of trades whose market's end is known."""
     unjudged: int = 0
-    """Trades that ended and are not in `said`: no probability was kept, or they were sold and the market's end was not told."""
+    """Trades that ended and are not in `said`: no probability was kept, or no settlement of their market was listed."""
 
 
 async def report_of(

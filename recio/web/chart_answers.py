@@ -80,6 +80,8 @@ class MarketChart(Given):
     event: str
     symbol: str
     begins_at: datetime
+    ends_at: datetime
+    """Of the time that is shown: the close, or a little beyond now while that is far."""
     closes_at: datetime
     now: datetime
     strike: StrikeRow

@@ -35,12 +35,12 @@ export function number(value, step = 1) {
   return (value < 0 ? MINUS : "") + text;
 }
 
-// The field of a chart within `svg`: axes with labels, and the scales of both. `x` and `y` are [from, to]; `unit` stands above the upright axis.
+// The field of a chart within `svg`: axes with labels, and the scales of both. `x` and `y` are [from, to]; `unit` stands above the upright axis, with the clock of the other.
 export function axes(svg, { width, top = 0, height, x, y, unit, says = number, at = ticks(y[0], y[1], Math.max(2, Math.floor((height - TOP - BOTTOM) / 34))), times = true, left = 0, acrossSays = null, acrossAt = null }) {
   const step = at.length > 1 ? at[1] - at[0] : Math.abs(at[0]) || 1, labels = at.map((each) => says(each, step));
   const box = { left: Math.max(left, 10 + Math.max(...labels.map(wideAs))), right: width - RIGHT, top: top + TOP, bottom: top + height - BOTTOM };
   const px = scale(x[0], x[1], box.left, box.right), py = scale(y[0], y[1], box.bottom, box.top);
-  svg.append(written(0, top + 13, unit, "unit"));
+  svg.append(written(0, top + 13, times ? `${unit} \u00b7 UTC` : unit, "unit"));
   at.forEach((each, index) => svg.append(
     drawn("line", { x1: box.left, x2: box.right, y1: py(each), y2: py(each), class: each === 0 ? "zero" : "grid" }),
     written(box.left - 6, py(each) + 4, labels[index], "tick", "end"),
@@ -81,9 +81,10 @@ export function mark(field, { at, value, bought, paper, title, label }, line = 0
   const shape = drawn("path", { d: `M${x.toFixed(1)} ${(y + tip).toFixed(1)}l6 ${foot - tip}h-12z`, class: `mark ${bought ? "bought" : "sold"}${paper ? " paper" : ""}` });
   shape.append(drawn("title", {}, title));
   field.svg.append(shape);
-  if (!label) return;
-  const wide = wideAs(label), left = x + 10 + wide > field.box.right, place = Math.min(Math.max(y + foot + (bought ? 4 : 2) + (bought ? LINE : -LINE) * line, field.box.top + 10), field.box.bottom - 4);
-  field.svg.append(written(left ? x - 10 : x + 10, place, label, "says", left ? "end" : "start"));
+  const wide = wideAs(label), right = x + 10 + wide <= field.box.right;
+  if (!label || (!right && x - 10 - wide < field.box.left)) return; // its title and the table say it
+  const place = Math.min(Math.max(y + foot + (bought ? 4 : 2) + (bought ? LINE : -LINE) * line, field.box.top + 10), field.box.bottom - 4);
+  field.svg.append(written(right ? x + 10 : x - 10, place, label, "says", right ? "start" : "end"));
 }
 
 // --- the panel around a drawing ---

@@ -51,6 +51,12 @@ export function runs(at, values, longest) {
   return found;
 }
 
+// Seconds between two points, as usual: the middle of all distances; 0 for fewer than two.
+export function spacing(at) {
+  const distances = at.slice(1).map((each, index) => each - at[index]).sort((a, b) => a - b);
+  return distances[distances.length >> 1] ?? 0;
+}
+
 // Of ascending numbers the index of the one nearest to `wanted`; -1 for none.
 export function nearest(sorted, wanted) {
   let low = 0, high = sorted.length - 1;

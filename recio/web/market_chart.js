@@ -2,11 +2,11 @@
 "use strict";
 
 import { hide, make, put, text } from "./parts.js";
-import { apart, around, runs } from "./chart_scale.js";
+import { apart, around, runs, spacing } from "./chart_scale.js";
 import { axes, between, column, level, lines, mark, none, number, panel, picture, show, upright, wideAs, written } from "./chart_parts.js";
 import { cents, grouped, percent, quantity, unknown, utc } from "./text.js";
 
-const MINUTE = 60, SOON = 90, GAP = 30; // seconds without a point that make a hole
+const MINUTE = 60, SOON = 90, GAP = 30; // seconds
 const LABELS = 6; // own trades beyond these are marked and not labelled
 const COMPARISON = { greater: ">", greater_or_equal: "\u2265", less: "<", less_or_equal: "\u2264", between: "in" };
 
@@ -49,15 +49,24 @@ function besideOf(told, ticker) {
   return row ? strikeText(row) : ticker;
 }
 
+// The strikes that a field of these values can show without making a flat line of them.
+export function within(strikes, [low, high]) {
+  return strikes.filter((each) => Math.abs(each - (low + high) / 2) <= 4 * (high - low));
+}
+
 // What a chart needs, as numbers; own trades of the whole event, and of this market alone.
 export function numbersOf(told) {
   const own = together(told.own).map((each) => ({ ...each, beside: each.ticker === told.ticker ? "" : besideOf(told, each.ticker) }));
   return {
-    from: second(told.begins_at), to: second(told.closes_at), now: second(told.now),
+    from: second(told.begins_at), to: second(told.ends_at), close: second(told.closes_at), now: second(told.now),
     price: figures(told.price.price), bid: figures(told.quotes.yes_bid), ask: figures(told.quotes.yes_ask),
     mean: figures(told.average.mean), event: own, own: own.filter((each) => !each.beside),
   };
 }
+
+// Seconds without a point that make a hole; a market that runs faster has its points further apart.
+const hole = (at) => Math.max(GAP, 3 * spacing(at));
+const kept = (at) => `a point each ${Math.max(1, Math.round(spacing(at)))} s`;
 
 // --- drawings: told and a width in, SVG out ---
 
@@ -69,49 +78,59 @@ function marked(field, own, valueOf) {
   });
 }
 
-function past(field, { now, to }) {
-  if (now < to) upright(field, now, "now");
+function past(field, { now, from, to }) {
+  if (now > from && now < to) upright(field, now, "now");
 }
 
 const height = (width, high) => (width < 480 ? high - 20 : high);
 
 export function priceChart(told, width) {
-  const it = numbersOf(told), own = levelsOf(told.strike), known = it.price.length > 0;
-  const y = around([...it.price, ...own], 0), high = height(width, 280);
+  const it = numbersOf(told), known = it.price.length > 0, strikes = levelsOf(told.strike), own = known ? within(strikes, around(it.price)) : strikes;
+  const y = around([...it.price, ...own]), high = height(width, 280);
   const svg = picture(width, high, priceSummary(told));
   const inside = told.strikes.filter((row) => row.ticker !== told.ticker).map((row) => ({ row, value: Number(strikeOf(row)) })).filter(({ row, value }) => !unknown(strikeOf(row)) && value > y[0] && value < y[1] && !own.includes(value));
   const field = axes(svg, { width, height: high, x: [it.from, it.to], y, unit: `dollars per ${told.symbol}` });
-  column(field, it.to - MINUTE, it.to, "closing");
+  column(field, it.close - MINUTE, it.close, "closing");
   for (const { value } of inside) level(field, value, "strike");
   for (const value of own) level(field, value, "strike own");
-  lines(field, runs(told.price.at, it.price, GAP + (it.to - it.from) / 100), "price");
+  lines(field, runs(told.price.at, it.price, hole(told.price.at)), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
   strikeLabels(field, own, told.strike, inside);
+  beyond(field, strikes, own, told.strike);
   marked(field, it.event, (each) => (known ? valueAt(told.price.at, it.price, each.at) : null));
   return field;
 }
 
 function strikeLabels(field, own, strike, inside) {
-  const labels = [...own.map((value) => ({ value, words: own.length > 1 ? number(value) : strikeText(strike), name: "says own" })), ...inside.map(({ row, value }) => ({ value, words: strikeText(row), name: "says" }))];
+  const labels = [...own.map((value) => ({ value, words: own.length > 1 ? grouped(value) : strikeText(strike), name: "says own" })), ...inside.map(({ row, value }) => ({ value, words: strikeText(row), name: "says" }))];
   const places = labels.map(({ value }) => field.py(value) - 4);
   apart(places, 16).forEach((fits, index) => {
-    if (fits && places[index] > field.box.top + 6) field.svg.append(written(field.box.left + 4, places[index], labels[index].words, labels[index].name));
+    const place = places[index] > field.box.top + 6 ? places[index] : places[index] + 18;
+    if (fits) field.svg.append(written(field.box.left + 4, place, labels[index].words, labels[index].name));
   });
+}
+
+// A strike that lies outside of the field is named at the edge that it lies beyond.
+function beyond(field, strikes, near, row) {
+  const far = strikes.find((each) => !near.includes(each));
+  if (far === undefined) return;
+  const isAbove = far > field.y[1];
+  field.svg.append(written(field.box.left + 4, isAbove ? field.box.top + 12 : field.box.bottom - 5, `${strikeText(row)} ${isAbove ? "\u2191" : "\u2193"}`, "says own"));
 }
 
 export function quoteChart(told, width) {
   const it = numbersOf(told), at = told.quotes.at, high = height(width, 280), svg = picture(width, high, quoteSummary(told));
   const percents = (values) => values.map((each) => (each === null ? null : each * 100));
-  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [0, 100], at: [0, 25, 50, 75, 100], unit: "YES: \u00a2 a contract, or % probability", left: 34 });
-  column(field, it.to - MINUTE, it.to, "closing");
+  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [0, 100], at: [0, 25, 50, 75, 100], unit: "YES, \u00a2 a contract or %", left: 34 });
+  column(field, it.close - MINUTE, it.close, "closing");
   const since = at.length ? at[0] : Math.min(it.now, it.to);
   column(field, it.from, since, "unkept");
   const bid = percents(it.bid), ask = percents(it.ask), both = at.map((_, index) => (bid[index] === null || ask[index] === null ? null : [bid[index], ask[index]]));
-  for (const run of runs(at, both, GAP)) between(field, run.map(([x, [, high]]) => [x, high]), run.map(([x, [low]]) => [x, low]), "market");
-  lines(field, runs(at, bid, GAP), "quote");
-  lines(field, runs(at, ask, GAP), "quote");
-  lines(field, runs(at, percents(told.quotes.probability), GAP), "forecast");
+  for (const run of runs(at, both, hole(at))) between(field, run.map(([x, [, high]]) => [x, high]), run.map(([x, [low]]) => [x, low]), "market");
+  lines(field, runs(at, bid, hole(at)), "quote");
+  lines(field, runs(at, ask, hole(at)), "quote");
+  lines(field, runs(at, percents(told.quotes.probability), hole(at)), "forecast");
   past(field, it);
   const words = at.length ? "not kept" : "no quotes are kept of this time";
   if (field.px(since) - field.box.left > wideAs(words) + 8) svg.append(written(field.box.left + 6, field.box.top + 14, words, "says"));
@@ -120,24 +139,25 @@ export function quoteChart(told, width) {
 }
 
 export function averageChart(told, width) {
-  const it = numbersOf(told), from = it.to - MINUTE - 15, high = height(width, 240), svg = picture(width, high, averageSummary(told));
+  const it = numbersOf(told), from = it.close - MINUTE - 15, high = height(width, 240), svg = picture(width, high, averageSummary(told));
   const late = told.price.at.map((at, index) => [at, it.price[index]]).filter(([at]) => at >= from), strikes = levelsOf(told.strike), seen = around([...late.map(([, value]) => value), ...it.mean]);
-  const near = strikes.filter((each) => Math.abs(each - (seen[0] + seen[1]) / 2) < 3 * (seen[1] - seen[0])), y = around([...late.map(([, value]) => value), ...it.mean, ...near]);
-  const field = axes(svg, { width, height: high, x: [from, it.to], y, unit: `dollars per ${told.symbol}` });
-  column(field, it.to - MINUTE, it.to, "closing");
+  const near = within(strikes, seen), y = around([...late.map(([, value]) => value), ...it.mean, ...near]);
+  const field = axes(svg, { width, height: high, x: [from, it.close], y, unit: `dollars per ${told.symbol}` });
+  column(field, it.close - MINUTE, it.close, "closing");
   for (const value of near) level(field, value, "strike own");
   lines(field, runs(late.map(([at]) => at), late.map(([, value]) => value), GAP), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
-  if (near.length) svg.append(written(field.box.left + 4, field.py(near[0]) - 4, strikeText(told.strike), "says own"));
+  strikeLabels(field, near, told.strike, []);
+  beyond(field, strikes, near, told.strike);
   return field;
 }
 
 export function momentumChart(told, width) {
   const it = numbersOf(told), { at, basis_points } = told.momentum, high = height(width, 180);
   const svg = picture(width, high, momentumSummary(told)), most = Math.max(1, ...basis_points.map(Math.abs)) * 1.1;
-  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [-most, most], unit: "basis points, weighted over half an hour" });
-  lines(field, runs(at, basis_points, GAP), "price");
+  const field = axes(svg, { width, height: high, x: [it.from, it.to], y: [-most, most], unit: "basis points" });
+  lines(field, runs(at, basis_points, hole(at)), "price");
   past(field, it);
   return field;
 }
@@ -183,7 +203,7 @@ function priceParts(found) {
     draw: (width) => priceChart(found, width),
     keys: [["price", "price"], ["strike own", `strike ${strikeText(found.strike)}`], ["strike", "other strikes"], ...(average.at.length ? [["average", "settlement average"]] : []), ...ownKeys(it.event)],
     columns: [when, told(`${symbol}, $`, (row) => grouped(row.price)), told("Average, $", (row) => grouped(row.mean)), told("Of values", (row) => row.values ?? ""), ownTrade],
-    rows: () => byMinute(price.at, (index) => { const known = meanAt.get(price.at[index]); return { price: price.price[index], mean: known === undefined ? null : Number(average.mean[known]).toFixed(2), values: known === undefined ? "" : `${average.values[known]} of 60` }; }, it.event, it.to),
+    rows: () => byMinute(price.at, (index) => { const known = meanAt.get(price.at[index]); return { price: price.price[index], mean: known === undefined ? null : Number(average.mean[known]).toFixed(2), values: known === undefined ? "" : `${average.values[known]} of 60` }; }, it.event, it.close),
     readings: price.at.map((at, index) => [at, `${clockOf(at)}: ${grouped(price.price[index])}${meanAt.has(at) ? `, average ${grouped(Number(average.mean[meanAt.get(at)]).toFixed(2))} of ${average.values[meanAt.get(at)]} of 60 values` : ""}`]),
   };
 }
@@ -193,7 +213,7 @@ function quoteParts(found) {
   return {
     draw: (width) => quoteChart(found, width),
     keys: [["market", "market bid to ask"], ["forecast", "model"], ...ownKeys(it.own)],
-    note: unknown(quotes.kept_since) ? "nothing is kept of this market" : `every 5 s, kept since ${utc(quotes.kept_since, 5)} UTC`,
+    note: unknown(quotes.kept_since) ? "nothing is kept of this market" : `${kept(quotes.at)}, kept since ${utc(quotes.kept_since, 5)} UTC`,
     columns: [when, told("YES bid", (row) => cents(row.bid)), told("YES ask", (row) => cents(row.ask)), told("Model YES", (row) => percent(row.model)), ownTrade],
     rows: () => byMinute(quotes.at, (index) => ({ bid: quotes.yes_bid[index], ask: quotes.yes_ask[index], model: quotes.probability[index] }), it.own, Infinity),
     readings: quotes.at.map((at, index) => [at, `${clockOf(at)}: bid ${cents(quotes.yes_bid[index])}, ask ${cents(quotes.yes_ask[index])}, model ${percent(quotes.probability[index])}`]),
@@ -216,7 +236,7 @@ function momentumParts(found) {
   const { at, basis_points } = found.momentum, says = (index) => `${number(basis_points[index], 0.1)} bp`;
   return {
     draw: (width) => momentumChart(found, width),
-    note: at.length ? `every 5 s, kept since ${clockOf(at[0])} UTC` : "none is known of this time",
+    note: at.length ? `weighted over half an hour, ${kept(at)}, known from ${clockOf(at[0])} UTC on` : "none is known of this time",
     columns: [when, told("Basis points", (row) => row.says)],
     rows: () => byMinute(at, (index) => ({ says: says(index) }), [], Infinity),
     readings: at.map((each, index) => [each, `${clockOf(each)}: ${says(index)}`]),
@@ -247,7 +267,7 @@ function built(host) {
 function paint(host, found) {
   const panels = built(host);
   hide(panels.grid, false);
-  put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 ${utc(found.begins_at)} to ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}`);
+  put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 closes ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}`);
   none(panels.average, !found.average.at.length);
   none(panels.momentum, !found.momentum.at.length);
   panels.price.title = `Price of ${found.symbol} against the strikes`;
@@ -272,7 +292,12 @@ async function ask(mine) {
   } catch (problem) {
     put(said, `No answer: ${problem.message}`);
   }
-  if (open === mine && !mine.isOver) mine.timer = setTimeout(() => ask(mine), mine.wait ?? usual);
+  if (open === mine && !mine.isOver) later(mine);
+}
+
+// A page that nobody sees asks for nothing.
+function later(mine) {
+  mine.timer = setTimeout(() => (document.hidden ? later(mine) : ask(mine)), mine.wait ?? usual);
 }
 
 export function follow(host, ticker) {

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 
 from recio.db import chart_rows
+from recio.db.connection import Connection
 from recio.messages.markets import Market
 from recio.messages.prices import Prices, PriceView
 from recio.rules.market.settlement import PRINTS, forming
@@ -33,7 +35,9 @@ from recio.web.refusals import NotAsked
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 SPAN = timedelta(hours=1)
-"""Before the close; a market that opened later begins then, and one whose own trades are older begins with them."""
+"""Of the past; a market that opened later begins then, and one whose own trades are older begins with them."""
+AHEAD = SPAN / 4
+"""Of the time to come, where the close is further away than SPAN."""
 POINTS = 360
 """Of the price, beside each second of the closing minute."""
 STRIKES = 21
@@ -54,6 +58,23 @@ class Terms:
     @property
     def close_second(self) -> int:
         return int(self.closes_at.timestamp())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stretch:
+    """The time that a chart shows."""
+
+    begins: datetime
+    ends: datetime
+
+    @property
+    def first(self) -> int:
+        """In Unix seconds, as the last."""
+        return int(self.begins.timestamp())
+
+    @property
+    def last(self) -> int:
+        return int(self.ends.timestamp())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,14 +107,14 @@ def chart_route(
                 raise NotAsked(404, f"ticker = {ticker}: no such market is known, or it was forgotten")
             rows = await chart_rows.beside(connection, ticker, terms.event, terms.opened_at, terms.closes_at)
             own = [*_fills(rows.fills), *_paper(rows.paper)]
-            begins = _begins(terms, own)
-            stored = await _stored(connection, terms, begins)
+            time = stretch(terms, own, now())
+            stored = await _stored(connection, terms, time)
         view = None if (said := prices()) is None else said.by_symbol.get(terms.symbol)
         heard = Heard(
-            price=stored | _just_heard(view, terms, stored),
+            price=stored | _just_heard(view, time, stored),
             prints=history.closing.get((terms.symbol, terms.close_second), {}) | _just_printed(view, terms),
         )
-        return _chart(terms, begins, now(), heard, rows, own, history)
+        return _chart(terms, time, now(), heard, rows, own, history)
 
     return Route(
         method="GET", path="/markets/{ticker}/chart", name="market_chart", gives=MarketChart, do=tell, parts=MarketPath,
@@ -103,7 +124,7 @@ def chart_route(
 
 def _chart(
     terms: Terms,
-    begins: datetime,
+    time: Stretch,
     now: datetime,
     heard: Heard,
     rows: chart_rows.Beside,
@@ -116,15 +137,16 @@ def _chart(
         ticker=terms.ticker,
         event=terms.event,
         symbol=terms.symbol,
-        begins_at=begins,
+        begins_at=time.begins,
+        ends_at=time.ends,
         closes_at=terms.closes_at,
         now=now,
         strike=terms.strike,
         strikes=nearest([_strike(row) for row in rows.strikes], level),
         price=PriceColumns(at=[at for at, _ in points], price=[f"{value:f}" for _, value in points]),
-        quotes=quote_columns(history.markets.get(Ticker(terms.ticker)), history.since),
+        quotes=quote_columns(history.markets.get(Ticker(terms.ticker)), history.since, time),
         average=average(heard, terms),
-        momentum=_momentum(history.momentum.get(terms.symbol, {}), begins, terms.closes_at),
+        momentum=_momentum(history.momentum.get(terms.symbol, {}), time),
         own=sorted(own, key=lambda each: each.at),
         result=rows.result,
     )
@@ -142,16 +164,17 @@ def average(heard: Heard, terms: Terms) -> AverageColumns:
     )
 
 
-def quote_columns(quotes: Quotes | None, since: datetime | None) -> QuoteColumns:
-    """Of what is kept in memory."""
+def quote_columns(quotes: Quotes | None, since: datetime | None, time: Stretch) -> QuoteColumns:
+    """Of what is kept in memory, within that time."""
     if quotes is None:
         return QuoteColumns(kept_since=None, at=[], yes_bid=[], yes_ask=[], probability=[])
+    first = bisect_left(quotes.at, time.first)
     return QuoteColumns(
         kept_since=since,
-        at=list(quotes.at),
-        yes_bid=[_price(each) for each in quotes.bid],
-        yes_ask=[_price(each) for each in quotes.ask],
-        probability=[None if each < 0 else each / PER_WHOLE for each in quotes.probability],
+        at=list(quotes.at[first:]),
+        yes_bid=[_price(each) for each in quotes.bid[first:]],
+        yes_ask=[_price(each) for each in quotes.ask[first:]],
+        probability=[None if each < 0 else each / PER_WHOLE for each in quotes.probability[first:]],
     )
 
 
@@ -168,22 +191,27 @@ def nearest(strikes: Sequence[StrikeRow], level: Decimal | None) -> list[StrikeR
     return [strikes[number] for number in sorted(chosen)]
 
 
-def _begins(terms: Terms, own: Sequence[OwnMark]) -> datetime:
-    return max(terms.opened_at, min(terms.closes_at - SPAN, *(each.at for each in own), terms.closes_at))
+def stretch(terms: Terms, own: Sequence[OwnMark], now: datetime) -> Stretch:
+    """To the close, or, while that is far, to a little beyond now."""
+    ends = terms.closes_at if now > terms.closes_at - SPAN else max(now, terms.opened_at) + AHEAD
+    past = min([min(now, terms.closes_at) - SPAN, terms.closes_at - SPAN, *(each.at for each in own)])
+    return Stretch(begins=max(terms.opened_at, past), ends=ends)
 
 
-async def _stored(connection: Any, terms: Terms, begins: datetime) -> dict[int, Decimal]:
-    first, last = int(begins.timestamp()), terms.close_second
-    step = max(1, (last - first) // POINTS)
-    rows = await chart_rows.price(connection, terms.symbol, first, last, step=step, whole_from=last - PRINTS)
+async def _stored(connection: Connection, terms: Terms, time: Stretch) -> dict[int, Decimal]:
+    step = max(1, (time.last - time.first) // POINTS)
+    whole_from = terms.close_second - PRINTS
+    rows = await chart_rows.price(
+        connection, terms.symbol, time.first, time.last, step=step, whole_from=whole_from
+    )
     return {row["second"]: row["price"] for row in rows}
 
 
-def _just_heard(view: PriceView | None, terms: Terms, stored: Mapping[int, Decimal]) -> dict[int, Decimal]:
+def _just_heard(view: PriceView | None, time: Stretch, stored: Mapping[int, Decimal]) -> dict[int, Decimal]:
     """What came after the newest second that is stored."""
-    newest = max(stored, default=0)
+    newest = max(stored, default=time.first - 1)
     heard = () if view is None else view.last_minute
-    return {at: value for at, value in heard if newest < at <= terms.close_second}
+    return {at: value for at, value in heard if newest < at <= time.last}
 
 
 def _just_printed(view: PriceView | None, terms: Terms) -> dict[int, Decimal]:
@@ -191,8 +219,8 @@ def _just_printed(view: PriceView | None, terms: Terms) -> dict[int, Decimal]:
     return {at: value for at, value in prints if terms.close_second - PRINTS <= at < terms.close_second}
 
 
-def _momentum(points: Mapping[int, float], begins: datetime, ends: datetime) -> MomentumColumns:
-    within = [(at, bp) for at, bp in points.items() if begins.timestamp() <= at <= ends.timestamp()]
+def _momentum(points: Mapping[int, float], time: Stretch) -> MomentumColumns:
+    within = [(at, bp) for at, bp in points.items() if time.first <= at <= time.last]
     return MomentumColumns(at=[at for at, _ in within], basis_points=[round(bp, 2) for _, bp in within])
 
 

@@ -148,10 +148,7 @@ class MarketHistory:
             del self.markets[ticker]
         too_many = len(self.markets) - MARKETS
         if too_many > 0:
-            oldest = sorted(
-                self.markets,
-                key=lambda each: (self.markets[each].is_traded, self.markets[each].forget_after()),
-            )
+            oldest = sorted(self.markets, key=lambda each: self.markets[each].forget_after())
             for ticker in oldest[:too_many]:
                 del self.markets[ticker]
         before = int((now - TRADED_AFTER_CLOSE).timestamp())

@@ -40,7 +40,7 @@ export function equityChart(found, width) {
   const deepest = Math.min(-0.01, ...drawdowns.map(([, each]) => each));
   const under = axes(svg, { width, top: parts[0], height: parts[1], x, y: [deepest * 1.1, 0], unit: "drawdown, dollars", says: inDollars, left });
   between(under, [[x[0], 0], ...drawdowns.map(([at]) => [at, 0])], [[x[0], 0], ...drawdowns], "drawdown");
-  const spreads = days.map(spread), bars = axes(svg, { width, top: parts[0] + parts[1], height: parts[2], x, y: around([0, ...days.map((row) => Number(row.net_pnl)), ...spreads.flatMap((each) => each ?? [])]), unit: "net of each day (UTC), dollars", says: inDollars, left });
+  const spreads = days.map(spread), bars = axes(svg, { width, top: parts[0] + parts[1], height: parts[2], x, y: around([0, ...days.map((row) => Number(row.net_pnl)), ...spreads.flatMap((each) => each ?? [])]), unit: "net of each day, dollars", says: inDollars, left });
   days.forEach((row, index) => dayBar(bars, row, spreads[index]));
   return net;
 }
@@ -145,7 +145,7 @@ function paint(found) {
   for (const [by, [title, head]] of Object.entries(GROUPS)) show(made[by], { note: NOTE, draw: (width) => groupChart(found[by], width, `${title}: ${found[by].map((row) => `${row.group} ${signedDollars(row.mean)} a trade, n ${row.trades}`).join("; ")}`), columns: COLUMNS(head), rows: () => found[by] });
   show(made.calibration, {
     draw: (width) => calibrationChart(found, width), columns: CALIBRATION, rows: () => found.calibration,
-    note: `mean of each tenth with 95 %; events (closes) below each dot${found.unjudged ? `; ${number(found.unjudged)} trades are not judged: sold before an end that was not told, or no probability was kept` : ""}`,
+    note: `mean of each tenth with 95 %; events (closes) below each dot${found.unjudged ? `; not judged: ${number(found.unjudged)}, without a probability or sold before an end that was not listed` : ""}`,
   });
 }
 

@@ -27,6 +27,8 @@ MOST = 20_000
 """Trades in one answer."""
 AT_ONCE = 10
 """Rows that are summed without letting anybody else run: under a millisecond."""
+LONGEST = 6.0
+"""Host seconds for one answer."""
 KEPT_FOR = 20.0
 """Host seconds for which one answer serves everybody who asks the same."""
 BY = ("day", "strategy", "hour", "price")
@@ -67,12 +69,17 @@ async def _summed(pool: Pool, query: PerformanceQuery, series: Mapping[str, str]
 
 
 async def _bounded(trades: AsyncIterator[PastTrade]) -> AsyncIterator[PastTrade]:
-    number = 0
+    """Each step has its own limit as a statement; together they hold a connection, and an end of the daemon, no longer than this."""
+    number, ends = 0, anyio.current_time() + LONGEST
     async for each in trades:
         number += 1
         if number > MOST:
             raise NotAsked(
                 409, f"since: there are more than {MOST} trades; ask for less, or take recio report --json"
+            )
+        if anyio.current_time() > ends:
+            raise NotAsked(
+                503, f"since: summing so many trades takes longer than {LONGEST:g} s now; ask for less"
             )
         yield each
 

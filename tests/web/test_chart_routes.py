@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -23,7 +23,7 @@ from recio.units import Ticker, money_text
 from recio.web import performance
 from recio.web.market_history import MarketHistory, Seen
 from recio.wires import Wires
-from tests.builders import EVENT, NOW, TICKER, market, prices
+from tests.builders import EVENT, NOW, TICKER, market, prices, view
 from tests.conftest import unused_port
 from tests.db.trigger_scenarios import insert
 from tests.history import add_history
@@ -33,6 +33,7 @@ from tests.web.test_market_history import seen
 from tests.web.test_stories import a_life
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
+A_WHILE = timedelta(seconds=5)
 OPENED, CLOSES = int(market().open_time.timestamp()), int(market().close_time.timestamp())
 
 
@@ -119,6 +120,24 @@ async def test_a_chart_says_since_when_quotes_are_kept_and_claims_none_of_a_mark
     assert "KXNOBODY-1" in refused["error"]
 
 
+async def test_a_market_that_closes_much_later_shows_the_last_hour_and_a_little_beyond_now(pool: Pool):
+    long = market(open_time=NOW - timedelta(days=1), close_time=NOW + timedelta(hours=5))
+    history, now = MarketHistory(), int(NOW.timestamp())
+    for minutes in (-90, -30, 0):
+        history.look(seen(view(long)), NOW + timedelta(minutes=minutes))
+    async with transaction(pool) as connection:
+        await market_data.note_seconds(
+            connection, "BTC", [(now - 60 * minutes, Decimal(84_000)) for minutes in (90, 30, 0)]
+        )
+    async with a_charted_page(pool, history) as url:
+        told = (await read(url, f"markets/{TICKER}/chart"))[1]
+    shown = [datetime.fromisoformat(told[name]) - NOW for name in ("begins_at", "ends_at")]
+    assert shown[0] == pytest.approx(timedelta(hours=-1), abs=A_WHILE)
+    assert shown[1] == pytest.approx(timedelta(minutes=15), abs=A_WHILE)
+    assert told["quotes"]["at"] == told["price"]["at"] == [now - 1_800, now]
+    assert told["average"]["source"] == "none"
+
+
 async def test_the_average_forms_of_the_prints_and_without_one_of_the_price_and_says_of_which(pool: Pool):
     async with transaction(pool) as connection:
         await markets_and_prices(connection)
@@ -138,7 +157,7 @@ async def test_what_was_heard_since_the_last_stored_price_is_on_the_chart(pool: 
         await market_data.note_markets(connection, [market()])
         await market_data.note_seconds(connection, "BTC", [(OPENED, Decimal(1))])
     wires = Wires()
-    heard = ((OPENED, Decimal(9)), (OPENED + 7, Decimal(2)))
+    heard = ((OPENED, Decimal(9)), (OPENED + 7, Decimal(2)), (CLOSES + 1, Decimal(3)))
     printed = ((CLOSES - 61, Decimal(1)), (CLOSES - 1, Decimal(4)), (CLOSES, Decimal(8)))
     view = replace(prices().by_symbol["BTC"], last_minute=heard, prints=printed)
     page = replace(
@@ -202,6 +221,19 @@ async def test_performance_is_what_recio_report_says(pool: Pool):
         assert [each["group"] for each in told[f"by_{by}"]] == list(report.by[by])
         assert sum(each["trades"] for each in told[f"by_{by}"]) == report.total.trades
     assert told["unjudged"] == report.total.trades - sum(each["trades"] for each in told["calibration"])
+
+
+async def test_a_sum_that_takes_too_long_is_given_up_so_that_neither_a_connection_nor_an_end_waits_for_it(
+    pool: Pool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(vars(performance), "LONGEST", 0.0)
+    async with transaction(pool) as connection:
+        await begun(connection)
+        await add_history(connection, 1, 40)
+    async with served({}, None, pool) as url:
+        code, told = await read(url, "performance")
+    assert code == 503
+    assert "ask for less" in told["error"]
 
 
 async def test_more_trades_than_can_be_summed_beside_trading_are_refused_with_what_to_do(

@@ -40,6 +40,10 @@ OUTSIDE = """
         }).map((each) => each.textContent);
     })
 """
+WITHOUT_UNIT = """
+    [...document.querySelectorAll('figure.chart')].filter((each) => each.checkVisibility() && ![...each.querySelectorAll('text.unit')]
+        .some((unit) => /dollars|%|basis points/.test(unit.textContent))).map((each) => each.querySelector('strong').textContent)
+"""
 FIGURES = "document.querySelector('#performance-figures').innerText"
 DRAWN = "[...document.querySelectorAll('figure.chart svg')].filter((each) => each.checkVisibility()).length"
 PANELS = "[...document.querySelectorAll('figure.chart')].filter((each) => each.checkVisibility()).map((each) => each.querySelector('strong').textContent)"
@@ -164,6 +168,7 @@ async def test_every_chart_is_legible_on_a_phone_and_a_desk_dark_and_light(tmp_p
 async def legible(page: Page, width: int, picture: Path) -> None:
     await page.picture(picture)
     assert await page.value(OUTSIDE) == []
+    assert await page.value(WITHOUT_UNIT) == []
     assert await page.value(SMALLEST_LETTER) >= 11
     assert await page.value("document.documentElement.scrollWidth") <= width
     assert await page.value(HARD_TO_USE) == []
@@ -182,6 +187,8 @@ SCALES = {
     "timeText(1795435200, 86400)": "11-23",
     "runs([1, 2, 3, 4, 90, 91], [5, 6, null, 7, 8, 9], 30)": [[[1, 5], [2, 6]], [[4, 7]], [[90, 8], [91, 9]]],
     "runs([], [], 30)": [],
+    "spacing([10, 15, 20, 90, 95])": 5,
+    "spacing([10])": 0,
     "nearest([10, 20, 30], 24)": 1,
     "nearest([10, 20, 30], 26)": 2,
     "nearest([10], -5)": 0,
@@ -201,6 +208,7 @@ MARKS = {
     ],
     f"together([{FILL.format(0, '0.50', '6.00')}, {FILL.format(5, '0.60', '4.00')}]).length": 2,
     'yesPrice({side: "no", price: 0.52})': 0.48,
+    "within([84000, 90000], [83900, 84100])": [84_000],
     "valueAt([10, 20], [1, 2], 15)": 1,
     "valueAt([10, 20], [1, 2], 5)": 1,
     "valueAt([], [], 5)": None,

@@ -123,3 +123,5 @@ def test_momentum_is_kept_by_coin_where_it_is_known():
     history.look(Seen(prices=prices(moving)), NOW)
     history.look(Seen(prices=prices()), after(5))
     assert history.momentum == {"BTC": {int(NOW.timestamp()): -7.5}}
+    history.look(Seen(), NOW + timedelta(hours=13))
+    assert history.momentum == {"BTC": {}}
