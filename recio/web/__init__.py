@@ -7,7 +7,7 @@ from importlib.resources import files
 
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
 FILES = (
-    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "story.js", "acts.js", "passkeys.js",
+    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "lists.js", "story.js", "imported.js", "acts.js", "passkeys.js",
 )  # fmt: skip
 
 
