@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from recio.report.past_trades import Kind
@@ -60,6 +60,8 @@ class PastList:
     """Columns that a word chooses by, each with its words."""
     searched: tuple[str, ...]
     """Columns that text is looked for in."""
+    reserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Words of a column whose rows are for operators alone."""
 
     def columns_of(self, kind: Kind) -> tuple[Column, ...]:
         return tuple(each for each in self.columns if kind in each.kinds)
@@ -261,6 +263,8 @@ _ACTIONS = PastList(
         )
     },
     searched=("by", "what", "ticker", "detail"),
+    # Who comes in from where is no reader's business, as in the list of sessions.
+    reserved={"what": ("logged in", "session ended", "passkey made", "passkey removed")},
 )  # fmt: skip
 LISTS: Mapping[str, PastList] = {
     each.name: each for each in (_TRADES, _ORDERS, _FILLS, _SETTLEMENTS, _ALERTS, _MESSAGES, _ACTIONS)

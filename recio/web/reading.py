@@ -44,8 +44,8 @@ def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]], recorde
     return [
         Route(method="GET", path="/status", name="status", summary="All that recio shows", gives=Status, do=whole,
               query=StatusQuery),
-        Route(method="GET", path="/trades", name="trades", summary="Trades of the past, newest first", gives=Trades,
-              do=past, query=TradesQuery),
+        Route(method="GET", path="/trades", name="trades", is_old=True, gives=Trades, do=past, query=TradesQuery,
+              summary="Trades of the past, newest first; /history/trades goes on from a row and costs less"),
         story_route(pool, recorded),
         imported_story_route(pool),
         *past_list_routes(pool),

@@ -76,3 +76,9 @@ async def test_the_document_is_openapi_3_1_and_its_schemas_are_json_schema(pool:
         for each in operations.values():
             assert {"400", "401", "403", "429", "503"} <= set(each["responses"])
             assert each["operationId"]
+    for path, media in (
+        ("/plain", "text/html"),
+        ("/history/trades.csv", "text/csv"),
+        ("/history/trades", "application/json"),
+    ):
+        assert list(told["paths"][PREFIX + path]["get"]["responses"]["200"]["content"]) == [media]
