@@ -2100,6 +2100,7 @@ COMMENT ON COLUMN alert_deliveries.done_at IS 'UTC, by recio''s clock; NULL whil
 COMMENT ON COLUMN alert_deliveries.why IS 'Why the last attempt failed, or what it waits for.';
 CREATE INDEX IF NOT EXISTS deliveries_that_wait ON alert_deliveries (at) WHERE state = 'waiting';
 CREATE INDEX IF NOT EXISTS deliveries_by_end ON alert_deliveries (done_at);
+CREATE INDEX IF NOT EXISTS deliveries_by_time ON alert_deliveries (at);
 
 -- Writer: status_http. Passkeys that were made at the page after a login with a password.
 CREATE TABLE IF NOT EXISTS page_passkeys (

@@ -143,7 +143,7 @@ async def _rows(connection: Connection, wanted: Wanted, most: int | None) -> Asy
 
 def _print_table(wanted: Wanted, rows: list[Row]) -> None:
     """Each column as wide as what it holds, up to a limit; what is cut ends in two dots."""
-    shown = [each for each in wanted.of.columns_of(wanted.kind) if each.is_shown]
+    shown = [each for each in wanted.of.columns_of(wanted.kind) if wanted.kind in each.shown]
     table = [[each.title for each in shown], *([_said(row[each.name]) for each in shown] for row in rows)]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*table, strict=True)]
     for line in table:

@@ -6,7 +6,7 @@ Every query has a column `key`, which no two rows of it share, and takes no para
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from recio.db import past_trades
 from recio.report.past_trades import Kind
@@ -17,6 +17,8 @@ class Rows:
     query: str
     key: str = "text"
     """The type of `key`."""
+    sorted_by: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Queries that have the same rows sooner where all of them are sorted by this column."""
     may_lack_time: bool = False
     """Rows without a time are held, or of an old row that does not say: they pass every bound."""
 
@@ -36,12 +38,17 @@ def _trades(kind: Kind) -> Rows:
     return Rows(query=query, key="text" if kind is Kind.IMPORTED else "bigint", may_lack_time=True)
 
 
+# A page looks up the fees of its own orders; whoever sorts by them has them added up in one pass over the fills.
+_FEES_OF_ONE = "(SELECT sum(f.fee) FROM fills AS f WHERE f.venue_order_id = o.venue_order_id)"
+_FEES_OF_ALL = """
+    LEFT JOIN (SELECT venue_order_id, sum(fee) AS fees FROM fills GROUP BY venue_order_id) AS paid
+    ON paid.venue_order_id = o.venue_order_id
+"""
 _ORDERS = """
     SELECT o.client_order_id AS key, o.created_at AS written_at, o.ticker, o.trade_id AS trade, t.strategy, o.purpose, t.side,
         own_price(t.side, o.price) AS "limit", o.quantity, o.filled, o.state, o.ended_at, o.ask, o.model_value,
-        (SELECT sum(f.fee) FROM fills AS f WHERE f.venue_order_id = o.venue_order_id) AS fees,
-        nullif(o.note, '') AS note, o.client_order_id, o.venue_order_id
-    FROM orders AS o JOIN trades AS t ON t.trade_id = o.trade_id
+        {fees} AS fees, nullif(o.note, '') AS note, o.client_order_id, o.venue_order_id
+    FROM orders AS o JOIN trades AS t ON t.trade_id = o.trade_id {joined}
 """
 _IMPORTED_ORDERS = """
     SELECT mode, order_id AS key, at AS written_at, ticker, action, side, filled, status AS state, cost, fees,
@@ -86,7 +93,7 @@ _ALERTS = """
         CASE WHEN ended_at IS NOT NULL THEN 'over' WHEN acknowledged_by <> '' THEN 'looked after' ELSE 'on' END AS state,
         nullif(acknowledged_by, '') AS acknowledged_by, (
             SELECT string_agg(concat_ws(' ', d.channel, d.state), ', ' ORDER BY d.at) FROM alert_deliveries AS d
-            WHERE d.at >= began_at AND d.at <= coalesce(ended_at + interval '1 day', d.at) AND position(sentence IN d.text) > 0
+            WHERE d.at >= began_at AND d.at <= coalesce(ended_at + interval '10 min', 'infinity') AND position(sentence IN d.text) > 0
         ) AS messages, alert_id
     FROM alerts
 """
@@ -113,7 +120,10 @@ _ACTIONS = """
 """
 ROWS: Mapping[tuple[str, Kind], Rows] = {
     **{("trades", kind): _trades(kind) for kind in Kind},
-    ("orders", Kind.REAL): Rows(query=_ORDERS),
+    ("orders", Kind.REAL): Rows(
+        query=_ORDERS.format(fees=_FEES_OF_ONE, joined=""),
+        sorted_by={"fees": _ORDERS.format(fees="paid.fees", joined=_FEES_OF_ALL)},
+    ),
     ("orders", Kind.IMPORTED): Rows(query=_IMPORTED_ORDERS, may_lack_time=True),
     ("fills", Kind.REAL): Rows(query=_FILLS),
     ("fills", Kind.IMPORTED): Rows(query=_IMPORTED_FILLS),

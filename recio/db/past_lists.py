@@ -56,6 +56,8 @@ class Wanted:
     """Somewhere in its searched columns, in small letters or large."""
     words: Mapping[str, str] = field(default_factory=dict[str, str])
     """What columns of this kind have to hold, by their names."""
+    without: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What columns of this kind must not hold."""
 
 
 @dataclass(slots=True)
@@ -84,7 +86,7 @@ async def page(
     down = wanted.down is not before
     if beside is not None:
         statement.conditions.append(_beyond(wanted, statement, beside, down=down))
-    query = f"{_select(wanted, statement)} {_order(wanted, down=down)} LIMIT {statement.value(most)}"
+    query = _select(wanted, statement, down=down, most=f"LIMIT {statement.value(most)}")
     rows = await connection.fetch(query, *statement.values)
     return rows[::-1] if before else rows
 
@@ -92,7 +94,7 @@ async def page(
 async def every(connection: Connection, wanted: Wanted, at_once: int) -> AsyncGenerator[Record]:  # noqa: ASYNC900 - what it holds ends with the transaction
     """All of them, one after another. Takes a connection in a transaction. `at_once`: read without letting anybody else run."""
     statement = _filtered(wanted)
-    query = f"{_select(wanted, statement)} {_order(wanted, down=wanted.down)}"
+    query = _select(wanted, statement, down=wanted.down, most="")
     async for row in connection.cursor(query, *statement.values, prefetch=at_once):
         yield row
 
@@ -101,18 +103,21 @@ def place_of(row: Record) -> Place:
     return Place(value=row["place_value"], key=row["place_key"])
 
 
-def _select(wanted: Wanted, statement: _Statement) -> str:
+def _select(wanted: Wanted, statement: _Statement, *, down: bool, most: str) -> str:
+    """Places are made of the rows that are left, so that no column is worked out twice for those that are not."""
     columns = ", ".join(f'"{each.name}"' for each in wanted.of.columns_of(wanted.kind))
     rows = ROWS[wanted.of.name, wanted.kind]
-    return (
-        f'SELECT {columns}, "{wanted.sort}"::text AS place_value, key::text AS place_key'
-        f" FROM ({rows.query}) AS rows {statement.where()}"
-    )
+    query = rows.sorted_by.get(wanted.sort, rows.query)
+    return f"""
+        SELECT {columns}, "{wanted.sort}"::text AS place_value, key::text AS place_key FROM (
+            SELECT {columns}, key FROM ({query}) AS rows {statement.where()} {_order(wanted, "rows", down=down)} {most}
+        ) AS page {_order(wanted, "page", down=down)}
+    """
 
 
-def _order(wanted: Wanted, *, down: bool) -> str:
+def _order(wanted: Wanted, of: str, *, down: bool) -> str:
     way = "DESC" if down else "ASC"
-    return f'ORDER BY rows."{wanted.sort}" {way}, rows.key {way}'
+    return f'ORDER BY {of}."{wanted.sort}" {way}, {of}.key {way}'
 
 
 def _beyond(wanted: Wanted, statement: _Statement, beside: Place, *, down: bool) -> str:
@@ -150,6 +155,9 @@ def _filtered(wanted: Wanted) -> _Statement:
     if wanted.text is not None:
         it.conditions.append(_searched(wanted, it.value(wanted.text)))
     it.conditions += [f'"{name}" = {it.value(word)}' for name, word in wanted.words.items()]
+    it.conditions += [
+        f'"{name}" <> ALL ({it.value(list(words))}::text[])' for name, words in wanted.without.items()
+    ]
     return it
 
 

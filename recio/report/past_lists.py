@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from recio.report.past_trades import Kind
@@ -12,6 +12,7 @@ EVERY = frozenset(Kind)
 REAL = frozenset({Kind.REAL})
 SHADOW = frozenset({Kind.SHADOW})
 IMPORTED = frozenset({Kind.IMPORTED})
+NONE = frozenset[Kind]()
 OWN = REAL | SHADOW
 
 
@@ -43,8 +44,8 @@ class Column:
     of: Of
     kinds: frozenset[Kind] = EVERY
     """Of which kinds anything is known of it."""
-    is_shown: bool = True
-    """On the page; files and JSON have every column."""
+    shown: frozenset[Kind] = EVERY
+    """Of which kinds the page has it in its table; files and JSON have every column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +60,8 @@ class PastList:
     """Columns that a word chooses by, each with its words."""
     searched: tuple[str, ...]
     """Columns that text is looked for in."""
+    reserved: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """Words of a column whose rows are for operators alone."""
 
     def columns_of(self, kind: Kind) -> tuple[Column, ...]:
         return tuple(each for each in self.columns if kind in each.kinds)
@@ -68,9 +71,9 @@ class PastList:
 
 
 def _column(
-    name: str, title: str, of: Of, kinds: frozenset[Kind] = EVERY, *, is_shown: bool = True
+    name: str, title: str, of: Of, kinds: frozenset[Kind] = EVERY, *, shown: frozenset[Kind] = EVERY
 ) -> Column:
-    return Column(name=name, title=title, of=of, kinds=kinds, is_shown=is_shown)
+    return Column(name=name, title=title, of=of, kinds=kinds, shown=shown)
 
 
 _TRADES = PastList(
@@ -79,7 +82,7 @@ _TRADES = PastList(
     kinds=EVERY,
     time="closed_at",
     columns=(
-        _column("kind", "Kind", Of.WORD, is_shown=False),
+        _column("kind", "Kind", Of.WORD, shown=NONE),
         _column("number", "Trade", Of.TRADE),
         _column("strategy", "Strategy", Of.WORD),
         _column("ticker", "Market", Of.ID),
@@ -87,17 +90,17 @@ _TRADES = PastList(
         _column("quantity", "Contracts", Of.CONTRACTS),
         _column("entry_price", "Paid each", Of.PRICE),
         _column("entry_cost", "Paid", Of.DOLLARS),
-        _column("exit_proceeds", "Received", Of.DOLLARS, is_shown=False),
-        _column("payout", "Paid out", Of.DOLLARS, is_shown=False),
+        _column("exit_proceeds", "Received", Of.DOLLARS, shown=NONE),
+        _column("payout", "Paid out", Of.DOLLARS, shown=NONE),
         _column("fees", "Fees", Of.DOLLARS),
         _column("net_pnl", "Net", Of.DOLLARS),
-        _column("opened_at", "Opened (UTC)", Of.TIME, is_shown=False),
+        _column("opened_at", "Opened (UTC)", Of.TIME, shown=NONE),
         _column("closed_at", "Ended (UTC)", Of.TIME),
         _column("ended_by", "Ended by", Of.WORD),
         _column("exit_reason", "Exit", Of.WORD),
-        _column("probability", "Model", Of.PROBABILITY, OWN, is_shown=False),
+        _column("probability", "Model", Of.PROBABILITY, OWN, shown=NONE),
         _column("why", "Why bought", Of.NOTE, OWN),
-        _column("outcome", "Outcome", Of.WORD, is_shown=False),
+        _column("outcome", "Outcome", Of.WORD, shown=NONE),
     ),
     picks={"outcome": ("won", "lost", "even", "held", "unknown"), "side": ("yes", "no")},
     searched=("number", "ticker", "strategy", "why"),
@@ -117,16 +120,16 @@ _ORDERS = PastList(
         _column("side", "Side", Of.WORD),
         _column("limit", "Limit", Of.PRICE, REAL),
         _column("quantity", "Contracts", Of.CONTRACTS, REAL),
-        _column("filled", "Filled", Of.CONTRACTS),
+        _column("filled", "Filled contracts", Of.CONTRACTS),
         _column("state", "State", Of.WORD),
         _column("cost", "Cost", Of.DOLLARS, IMPORTED),
         _column("fees", "Fees", Of.DOLLARS),
-        _column("ended_at", "Ended (UTC)", Of.TIME, REAL, is_shown=False),
-        _column("ask", "Best ask", Of.PRICE, REAL, is_shown=False),
-        _column("model_value", "Model value", Of.PROBABILITY, REAL, is_shown=False),
+        _column("ended_at", "Ended (UTC)", Of.TIME, REAL, shown=NONE),
+        _column("ask", "Best ask", Of.PRICE, REAL, shown=NONE),
+        _column("model_value", "Model value", Of.PROBABILITY, REAL, shown=NONE),
         _column("note", "What was said", Of.NOTE, REAL),
         _column("client_order_id", "Our id", Of.ID, REAL),
-        _column("venue_order_id", "Venue's id", Of.ID),
+        _column("venue_order_id", "Venue's id", Of.ID, shown=IMPORTED),
     ),
     picks={
         "state": (
@@ -155,12 +158,12 @@ _FILLS = PastList(
         _column("amount", "Amount", Of.DOLLARS),
         _column("fee", "Fee", Of.DOLLARS),
         _column("liquidity", "Liquidity", Of.WORD, REAL),
-        _column("book_side", "Book side", Of.WORD, REAL, is_shown=False),
-        _column("yes_price", "YES price", Of.PRICE, REAL, is_shown=False),
-        _column("doubtful", "Time in doubt", Of.WORD, IMPORTED, is_shown=False),
+        _column("book_side", "Book side", Of.WORD, REAL, shown=NONE),
+        _column("yes_price", "YES price", Of.PRICE, REAL, shown=NONE),
+        _column("doubtful", "Time in doubt", Of.WORD, IMPORTED, shown=NONE),
         _column("fill_id", "Fill", Of.ID),
-        _column("client_order_id", "Our order", Of.ID, REAL, is_shown=False),
-        _column("venue_order_id", "Venue's order", Of.ID),
+        _column("client_order_id", "Our order", Of.ID, REAL, shown=NONE),
+        _column("venue_order_id", "Venue's order", Of.ID, shown=NONE),
     ),
     picks={"purpose": ("entry", "exit"), "side": ("yes", "no"), "liquidity": ("taken", "made")},
     searched=("ticker", "fill_id", "client_order_id", "venue_order_id"),
@@ -180,14 +183,14 @@ _SETTLEMENTS = PastList(
         _column("side", "Held", Of.WORD, OWN),
         _column("payout", "Paid out", Of.DOLLARS, OWN),
         _column("net_pnl", "Net of the trade", Of.DOLLARS, OWN),
-        _column("yes_quantity", "YES held", Of.CONTRACTS, IMPORTED),
+        _column("yes_quantity", "YES contracts", Of.CONTRACTS, IMPORTED),
         _column("yes_cost", "YES cost", Of.DOLLARS, IMPORTED),
-        _column("no_quantity", "NO held", Of.CONTRACTS, IMPORTED),
+        _column("no_quantity", "NO contracts", Of.CONTRACTS, IMPORTED),
         _column("no_cost", "NO cost", Of.DOLLARS, IMPORTED),
         _column("revenue", "Venue paid", Of.DOLLARS, REAL | IMPORTED),
         _column("fees", "Fees", Of.DOLLARS, IMPORTED),
         _column("settled_by", "Settled by", Of.WORD, REAL),
-        _column("revision", "Word of the venue", Of.COUNT, REAL, is_shown=False),
+        _column("revision", "Word of the venue", Of.COUNT, REAL, shown=NONE),
     ),
     picks={"result": ("yes", "no", "scalar")},
     searched=("ticker",),
@@ -203,13 +206,13 @@ _ALERTS = PastList(
         _column("state", "State", Of.WORD),
         _column("cause", "Cause", Of.NOTE),
         _column("sentence", "What was told", Of.NOTE),
-        _column("resolution", "What to do", Of.NOTE, is_shown=False),
+        _column("resolution", "What to do", Of.NOTE, shown=NONE),
         _column("told", "Told, times", Of.COUNT),
-        _column("told_at", "Told last (UTC)", Of.TIME, is_shown=False),
+        _column("told_at", "Told last (UTC)", Of.TIME, shown=NONE),
         _column("ended_at", "Ended (UTC)", Of.TIME),
         _column("acknowledged_by", "Looked after by", Of.WORD),
         _column("messages", "Messages with these words", Of.NOTE),
-        _column("alert_id", "Alert", Of.ID, is_shown=False),
+        _column("alert_id", "Alert", Of.ID, shown=NONE),
     ),
     picks={"severity": ("critical", "warning", "info"), "state": ("on", "looked after", "over")},
     searched=("cause", "sentence", "acknowledged_by", "alert_id"),
@@ -228,7 +231,7 @@ _MESSAGES = PastList(
         _column("done_at", "Done (UTC)", Of.TIME),
         _column("text", "Text", Of.NOTE),
         _column("why", "Why not, or not yet", Of.NOTE),
-        _column("delivery_id", "Message", Of.ID, is_shown=False),
+        _column("delivery_id", "Message", Of.ID, shown=NONE),
     ),
     picks={"severity": ("critical", "warning", "info"), "state": ("waiting", "sent", "failed")},
     searched=("channel", "text", "why", "delivery_id"),
@@ -243,14 +246,14 @@ _ACTIONS = PastList(
         _column("by", "Who", Of.WORD),
         _column("what", "What", Of.WORD),
         _column("subject", "Of what", Of.NOTE),
-        _column("from", "From", Of.NOTE),
-        _column("to", "To", Of.NOTE),
+        _column("from", "From", Of.WORD),
+        _column("to", "To", Of.WORD),
         _column("why", "Why", Of.NOTE),
         _column("trade", "Trade", Of.TRADE),
         _column("ticker", "Market", Of.ID),
-        _column("run", "Run", Of.COUNT, is_shown=False),
-        _column("detail", "Whole row", Of.NOTE, is_shown=False),
-        _column("seq", "Row", Of.COUNT),
+        _column("run", "Run", Of.COUNT, shown=NONE),
+        _column("detail", "Whole row", Of.NOTE, shown=NONE),
+        _column("seq", "Row", Of.COUNT, shown=NONE),
     ),
     picks={
         "what": (
@@ -260,6 +263,8 @@ _ACTIONS = PastList(
         )
     },
     searched=("by", "what", "ticker", "detail"),
+    # Who comes in from where is no reader's business, as in the list of sessions.
+    reserved={"what": ("logged in", "session ended", "passkey made", "passkey removed")},
 )  # fmt: skip
 LISTS: Mapping[str, PastList] = {
     each.name: each for each in (_TRADES, _ORDERS, _FILLS, _SETTLEMENTS, _ALERTS, _MESSAGES, _ACTIONS)

@@ -100,6 +100,8 @@ class Route:
     """Of its good answers."""
     refusals: tuple[int, ...] = ()
     """Beside those that every route has."""
+    is_old: bool = False
+    """Something better is there; it stays as long as this version does."""
     media: str = "application/json"
     """Of a Text; of anything else it is JSON."""
 
@@ -183,6 +185,8 @@ def _operation(route: Route) -> dict[str, Any]:
             **{str(each): {"description": REFUSED[each], "content": _json(Fault)} for each in refused},
         },
     }
+    if route.is_old:
+        told["deprecated"] = True
     if has_body:
         told["requestBody"] = {"required": True, "content": _json(route.body)}
     return told

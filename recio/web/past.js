@@ -3,8 +3,10 @@
 
 import { $, dress, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
 import { openPerformance } from "./charts.js";
-import { showStory, storyOf } from "./story.js";
-import { DASH, cents, dollars, quantity, signedDollars, unknown, utc } from "./text.js";
+import { showImported } from "./imported.js";
+import { showList } from "./lists.js";
+import { showStory } from "./story.js";
+import { signedDollars, unknown } from "./text.js";
 
 const LOG_EVERY = 2000;
 
@@ -18,49 +20,6 @@ async function asked(path, said) {
     return null;
   }
 }
-
-// --- history ---
-
-let offset = 0;
-
-// What the old system traded has no more to it than its row.
-function showTicker(link, row) {
-  put(link, row.ticker, `${row.kind} ${row.number}`);
-  if (row.kind === "imported") link.removeAttribute("href");
-  else link.href = storyOf(row);
-}
-
-const history = tableOf("history", [
-  { head: "Trade", kind: "id wide", build: () => make("a"), show: showTicker },
-  text("Side", "word", (row) => row.side.toUpperCase()),
-  text("Quantity", "num", (row) => quantity(row.quantity)),
-  text("Paid", "num", (row) => cents(row.entry_price)),
-  toned("Net", "num strong", (row) => row.net_pnl, (sum) => (unknown(sum) ? "held" : signedDollars(sum))),
-  text("Fees", "num minor", (row) => dollars(row.fees)),
-  text("Ended", "num", (row) => (unknown(row.closed_at) ? DASH : utc(row.closed_at, 0)), (row) => row.closed_at ?? "held"),
-  text("By", "word", (row) => row.exit_reason || row.ended_by || "held"),
-  { ...text("Strategy and why", "note", (row) => [row.strategy, row.why].filter(Boolean).join(": ")), label: "" },
-], (row) => row.kind + row.number, "no trades");
-
-async function showHistory() {
-  const query = new URLSearchParams({ kind: $("history-kind").value, offset });
-  for (const name of ["ticker", "since"]) if ($("history-" + name).value.trim()) query.set(name, $("history-" + name).value.trim());
-  const every = new URLSearchParams(query);
-  every.delete("offset");
-  $("history-csv").href = "trades.csv?" + every;
-  const found = await asked("api/v1/trades?" + query, $("history-said"));
-  if (!found) return;
-  history(found.trades, null);
-  $("newer").disabled = offset === 0;
-  $("older").disabled = !found.more;
-}
-
-function turn(by) { offset = Math.max(0, offset + by); showHistory(); }
-
-$("older").addEventListener("click", () => turn(50));
-$("newer").addEventListener("click", () => turn(-50));
-$("history-form").addEventListener("input", () => { offset = 0; showHistory(); });
-$("history-form").addEventListener("submit", (event) => event.preventDefault());
 
 // --- performance ---
 
@@ -110,12 +69,13 @@ $("log-filter").addEventListener("input", showLog);
 // --- which of them is looked at ---
 
 let timer = null;
-const VIEWS = { history: showHistory, performance: showPerformance, log: showLog };
+const VIEWS = { performance: showPerformance, log: showLog };
 
 // `more`: the parts of the address behind the view's name.
 export function looked(view, more) {
   clearInterval(timer);
-  if (view === "history") showStory(more, asked);
-  if (view !== "history" || !more.length) VIEWS[view]?.(more);
+  if (view === "history") { showStory(more, asked); showImported(more, asked); }
+  if (view === "history" && more.length < 2) showList(more[0] ?? "", asked);
+  if (view !== "history") VIEWS[view]?.(more);
   if (view === "log") timer = setInterval(showLog, LOG_EVERY);
 }

@@ -113,7 +113,11 @@ def told(of: PastList) -> ListTold:
 def columns_told(of: PastList, kind: Kind) -> list[ColumnTold]:
     return [
         ColumnTold(
-            name=each.name, title=each.title, of=each.of, unit=UNITS.get(each.of, ""), is_shown=each.is_shown
+            name=each.name,
+            title=each.title,
+            of=each.of,
+            unit=UNITS.get(each.of, ""),
+            is_shown=kind in each.shown,
         )
         for each in of.columns_of(kind)
     ]

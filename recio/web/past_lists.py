@@ -17,8 +17,10 @@ from recio.report.past_trades import Kind
 from recio.report.text import cells
 from recio.texts import writable
 from recio.web.answers import Nothing, moment
+from recio.web.gate import Visitor
 from recio.web.history import reading
 from recio.web.interface import Asked, Route, Text
+from recio.web.logins import Role
 from recio.web.past_list_bodies import (
     Bookmark,
     Lists,
@@ -53,7 +55,7 @@ def _page_route(pool: Pool, of: PastList) -> Route:
 
     async def tell(asked: Asked[BaseModel, Nothing, Nothing]) -> BaseModel:
         query = values(asked.query)
-        return gives.model_validate(await _page(pool, _wanted(of, query), query))
+        return gives.model_validate(await _page(pool, _wanted(of, query, asked.who), query))
 
     return Route(
         method="GET", path=f"/history/{of.name}", name=f"list_{of.name}", summary=f"{of.title} of the past, a page at a time",
@@ -63,7 +65,9 @@ def _page_route(pool: Pool, of: PastList) -> Route:
 
 def _file_route(pool: Pool, of: PastList) -> Route:
     async def tell(asked: Asked[BaseModel, Nothing, Nothing]) -> Text:
-        return Text(text=await _file(pool, _wanted(of, values(asked.query))), file_name=f"{of.name}.csv")
+        return Text(
+            text=await _file(pool, _wanted(of, values(asked.query), asked.who)), file_name=f"{of.name}.csv"
+        )
 
     return Route(
         method="GET", path=f"/history/{of.name}.csv", name=f"file_{of.name}", summary=f"{of.title} of the past as CSV",
@@ -71,8 +75,8 @@ def _file_route(pool: Pool, of: PastList) -> Route:
     )  # fmt: skip
 
 
-def _wanted(of: PastList, query: dict[str, Any]) -> Wanted:
-    """Raises NotAsked(409) for a column that this kind does not have."""
+def _wanted(of: PastList, query: dict[str, Any], who: Visitor) -> Wanted:
+    """Raises NotAsked: 409 for a column that this kind does not have, 403 for rows that are for operators alone."""
     kind = Kind(query["kind"])
     there = [each.name for each in of.columns_of(kind)]
     if query["sort"] not in there:
@@ -83,6 +87,10 @@ def _wanted(of: PastList, query: dict[str, Any]) -> Wanted:
     for name, word in words.items():
         if name not in there:
             raise NotAsked(409, f"{name} = {word!r}: {kind} {of.name} have none; leave it out")
+        if word in of.reserved.get(name, ()) and who.role is not Role.OPERATOR:
+            raise NotAsked(
+                403, f"{name} = {word!r}: only operators see these; log in as one, or leave it out"
+            )
     return Wanted(
         of=of,
         kind=kind,
@@ -94,6 +102,7 @@ def _wanted(of: PastList, query: dict[str, Any]) -> Wanted:
         ticker=query.get("ticker"),
         text=None if query["text"] is None else writable(query["text"]),
         words=words,
+        without={} if who.role is Role.OPERATOR else of.reserved,
     )
 
 

@@ -10,6 +10,7 @@ import asyncpg
 from recio.log import RECENT
 from recio.web.answers import Days, Log, LogLine, Nothing, Parity, Status, StatusQuery, Trades, TradesQuery
 from recio.web.history import days, parity, trades_page
+from recio.web.imported_stories import imported_story_route
 from recio.web.interface import Asked, Route, Text
 from recio.web.past_lists import past_list_routes
 from recio.web.plain import plain_page
@@ -43,9 +44,10 @@ def reading_routes(pool: Pool, status: Callable[[bool], dict[str, Any]], recorde
     return [
         Route(method="GET", path="/status", name="status", summary="All that recio shows", gives=Status, do=whole,
               query=StatusQuery),
-        Route(method="GET", path="/trades", name="trades", summary="Trades of the past, newest first", gives=Trades,
-              do=past, query=TradesQuery),
+        Route(method="GET", path="/trades", name="trades", is_old=True, gives=Trades, do=past, query=TradesQuery,
+              summary="Trades of the past, newest first; /history/trades goes on from a row and costs less"),
         story_route(pool, recorded),
+        imported_story_route(pool),
         *past_list_routes(pool),
         Route(method="GET", path="/plain", name="plain", summary="The status as a page without scripts", gives=Text,
               media="text/html", do=plain),

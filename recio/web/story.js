@@ -71,9 +71,9 @@ function show(told) {
 
 // Which of the two parts of History is looked at: the list, or the story of [kind, number].
 export async function showStory(which, asked) {
-  hide($("history-list"), which.length === 2);
+  hide($("history-list"), which.length > 1);
   hide($("story"), true);
-  if (which.length !== 2) { put($("story-said"), ""); return; }
+  if (which.length !== 2 || which[0] === "imported") { put($("story-said"), ""); return; }
   const found = await asked(`api/v1/trades/${which.map(encodeURIComponent).join("/")}`, $("story-said"));
   if (!found || location.hash !== `#history/${which.join("/")}`) return;
   show(found);

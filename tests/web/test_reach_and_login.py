@@ -40,7 +40,10 @@ ORIGIN = f"https://{HOST}"
 KEPT = hashed(PASSWORD)
 FROM_AFAR = {"Host": HOST, "X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https"}
 BODY = status_of(filled_wires()) | {"ready": False, "reasons": ["no price"]}
-READ = ("/status", "/metrics", "/readyz", "/events", "/api/v1/status", "/api/v1/log", "/api/v1/sessions")
+READ = (
+    "/status", "/metrics", "/readyz", "/events", "/api/v1/status", "/api/v1/log", "/api/v1/sessions", "/api/v1/plain",
+    "/api/v1/history", "/api/v1/history/actions", "/api/v1/history/orders.csv",
+)  # fmt: skip
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +196,27 @@ async def test_a_session_reads_is_listed_and_is_over_once_it_was_ended(tmp_path:
             assert answer.status == 401
     kinds = [row["kind"] for row in await pool.fetch("SELECT kind FROM audit_log ORDER BY seq")]
     assert kinds == ["logged in", "session ended"]
+
+
+async def test_who_came_in_from_where_is_listed_for_operators_alone(tmp_path: Path, pool: Pool):
+    async with behind_a_proxy(tmp_path, pool) as url, aiohttp.ClientSession() as session:
+        for name, sees in (("rita", set[str]()), ("anna", {"logged in"})):
+            cookie, _ = await log_in(session, url, name)
+            with_it = FROM_AFAR | {"Cookie": f"{COOKIE}={cookie}"}
+            for path in ("", ".csv"):
+                async with session.get(f"{url}/api/v1/history/actions{path}", headers=with_it) as answer:
+                    assert ("203.0.113.9" in await answer.text(), answer.status) == (bool(sees), 200), (
+                        name,
+                        path,
+                    )
+            async with session.get(f"{url}/api/v1/history/actions?what=logged+in", headers=with_it) as answer:
+                told = await answer.json()
+                assert answer.status == (200 if sees else 403), told
+                assert (
+                    sees == {row["what"] for row in told["rows"]}
+                    if sees
+                    else "only operators" in told["error"]
+                )
 
 
 async def test_a_cookie_is_for_tls_alone_and_no_script_and_no_other_site_gets_it(tmp_path: Path, pool: Pool):
