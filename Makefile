@@ -24,7 +24,7 @@ CHANGED := { git diff --name-only --diff-filter=d HEAD; git ls-files --others --
 check: .venv/developer
 	$(BIN)/ruff check --quiet .
 	$(BIN)/ruff format --quiet --check .
-	$(BIN)/recio check recio.toml
+	$(BIN)/recio check recio.toml >/dev/null
 	$(BIN)/python -m pytest --quiet tests/test_architecture.py
 	@files=$$($(if $(WHOLE),echo recio,$(CHANGED))); if [ -n "$$files" ]; then $(BIN)/pyright $$files; fi
 
@@ -46,7 +46,7 @@ lint-test-types: .venv/developer
 	$(BIN)/pyright --project pyrightconfig.tests.json
 
 # Everything that is measured, in under ten minutes; PAGE=1 writes docs/benchmarks.md, QUICK=1 only shows that it runs,
-# ONLY="ticks scale" measures some of: steps ticks flow memory start replay scale.
+# ONLY="ticks scale" measures some of: steps ticks flow memory start replay scale readers import.
 bench: .venv/developer .bench-venv/installed
 	$(BIN)/python -m benchmarks $(if $(ONLY),--only $(ONLY)) $(if $(QUICK),--quick) $(if $(PAGE),--page)
 

@@ -17,7 +17,7 @@ COMMENT ON TABLE identity IS 'Writer: app and `recio restore`. A database belong
 COMMENT ON COLUMN identity.only_row IS 'Always true: the table has one row.';
 COMMENT ON COLUMN identity.mode IS 'demo or live; from recio.toml at the first start.';
 COMMENT ON COLUMN identity.environment IS 'sim, demo or prod of the venue; from recio.toml at the first start.';
-COMMENT ON COLUMN identity.account IS 'Fingerprint of the key''s account; from the venue''s credentials.';
+COMMENT ON COLUMN identity.account IS 'Hash of the key''s account; from the venue''s credentials.';
 COMMENT ON COLUMN identity.tag IS 'Eight letters drawn at the first start. Part of every client order id, so that two databases never use the same one.';
 COMMENT ON COLUMN identity.created_at IS 'UTC, by the database''s clock.';
 
@@ -124,7 +124,7 @@ CREATE TABLE IF NOT EXISTS trades (
 );
 COMMENT ON TABLE trades IS 'Writer: trade_manager. A trade is one position, from its entry order to its exit or settlement.';
 COMMENT ON COLUMN trades.trade_id IS 'Number of the trade.';
-COMMENT ON COLUMN trades.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN trades.strategy IS 'Name of the strategy in recio.toml; manual for trades that a person asked for.';
 COMMENT ON COLUMN trades.ticker IS 'The venue''s name of the market.';
 COMMENT ON COLUMN trades.event_ticker IS 'The venue''s name of the event that the market belongs to.';
 COMMENT ON COLUMN trades.exchange_index IS 'Shard of the venue; from its event, NULL while it named none.';
@@ -208,7 +208,7 @@ COMMENT ON COLUMN orders.created_at IS 'UTC, by recio''s clock: when the row was
 COMMENT ON COLUMN orders.ended_at IS 'UTC, by recio''s clock; NULL until it has a proven end.';
 COMMENT ON COLUMN orders.note IS 'The venue''s words about its end.';
 COMMENT ON COLUMN orders.by_fills IS 'Contracts of its fills. They may come before its answer, or after it.';
-COMMENT ON COLUMN orders.is_unfinished IS 'Made from state and fills: it is unproven, or fills that the venue counted are still to come. Not lifecycle.is_settled; a test compares them.';
+COMMENT ON COLUMN orders.is_unfinished IS 'Made from state and fills: it is unproven, or fills that the venue counted are still to come. What is unproven stands in rules/account/lifecycle.py too; a test compares them.';
 
 CREATE INDEX IF NOT EXISTS orders_by_time ON orders (created_at);
 CREATE INDEX IF NOT EXISTS orders_unfinished ON orders (created_at) WHERE is_unfinished;
@@ -260,9 +260,9 @@ COMMENT ON COLUMN settlements.value IS 'Dollars that one contract of YES pays; o
 COMMENT ON COLUMN settlements.settled_at IS 'UTC, from the venue.';
 COMMENT ON COLUMN settlements.revenue_cents IS 'Cents that the venue says it paid for the position.';
 COMMENT ON COLUMN settlements.revision IS 'Which word of the venue this is, from 1; it may correct itself.';
-COMMENT ON COLUMN settlements.set_by IS 'Who settled it by hand. Empty: the venue.';
+COMMENT ON COLUMN settlements.set_by IS 'Who settled it manually. Empty: the venue.';
 
-CREATE INDEX IF NOT EXISTS settlements_by_hand ON settlements (settled_at) WHERE set_by <> '';
+CREATE INDEX IF NOT EXISTS settlements_manual ON settlements (settled_at) WHERE set_by <> '';
 
 -- Writer: failure_detector and `recio halt`; `recio resume` clears.
 CREATE TABLE IF NOT EXISTS halts (
@@ -751,7 +751,7 @@ CREATE TABLE IF NOT EXISTS rejections (
 );
 COMMENT ON TABLE rejections IS 'Writer: entry, every few seconds. Why no trade was opened: how often each gate was the first to refuse.';
 COMMENT ON COLUMN rejections.event_ticker IS 'The venue''s name of the event that the market belongs to.';
-COMMENT ON COLUMN rejections.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN rejections.strategy IS 'Name of the strategy in recio.toml; manual for trades that a person asked for.';
 COMMENT ON COLUMN rejections.gate IS 'Name of the gate that was the first to refuse.';
 COMMENT ON COLUMN rejections.cycles IS 'How often.';
 COMMENT ON COLUMN rejections.first_at IS 'UTC, by recio''s clock.';
@@ -769,7 +769,7 @@ CREATE TABLE IF NOT EXISTS momentum_pauses (
     PRIMARY KEY (strategy, symbol)
 );
 COMMENT ON TABLE momentum_pauses IS 'Writer: entry, every few seconds. The pauses for momentum that last, so that a restart does not end them.';
-COMMENT ON COLUMN momentum_pauses.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN momentum_pauses.strategy IS 'Name of the strategy in recio.toml; manual for trades that a person asked for.';
 COMMENT ON COLUMN momentum_pauses.symbol IS 'Coin, as BTC.';
 COMMENT ON COLUMN momentum_pauses.minute IS 'Unix minute, the newest that is counted in.';
 COMMENT ON COLUMN momentum_pauses.peak IS 'Basis points: the highest momentum since the pause began, without its sign.';
@@ -898,7 +898,7 @@ CREATE TABLE IF NOT EXISTS paper_trades (
 );
 COMMENT ON TABLE paper_trades IS 'Writer: shadow. Paper trades: what a strategy in stage shadow would have bought and sold. It sends no orders.';
 COMMENT ON COLUMN paper_trades.paper_trade_id IS 'Number of the trade on paper.';
-COMMENT ON COLUMN paper_trades.strategy IS 'Name of the strategy in recio.toml; manual for trades by hand.';
+COMMENT ON COLUMN paper_trades.strategy IS 'Name of the strategy in recio.toml; manual for trades that a person asked for.';
 COMMENT ON COLUMN paper_trades.ticker IS 'The venue''s name of the market.';
 COMMENT ON COLUMN paper_trades.event_ticker IS 'The venue''s name of the event that the market belongs to.';
 COMMENT ON COLUMN paper_trades.side IS 'yes or no: which contract is held.';

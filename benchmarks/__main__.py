@@ -20,7 +20,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import import_old, memory, message_flow, replay_speed, scale, start_up, tick_to_order
+from benchmarks import (
+    import_old,
+    many_readers,
+    memory,
+    message_flow,
+    replay_speed,
+    scale,
+    start_up,
+    tick_to_order,
+)
 from benchmarks.children import ROOT
 from benchmarks.database import databases
 from benchmarks.figures import Subject, as_markdown, as_text
@@ -29,7 +38,7 @@ from benchmarks.run import Run
 
 OUT = ROOT / "benchmarks" / "out"
 PAGE = ROOT / "docs" / "benchmarks.md"
-SUBJECTS = ("steps", "ticks", "flow", "memory", "start", "replay", "scale", "import")
+SUBJECTS = ("steps", "ticks", "flow", "memory", "start", "replay", "scale", "readers", "import")
 
 
 def main() -> None:
@@ -68,6 +77,7 @@ def measured(run: Run, only: set[str]) -> Iterator[Subject]:
         "flow": message_flow.measure,
         "start": start_up.measure,
         "scale": scale.measure,
+        "readers": many_readers.measure,
         "import": import_old.measure,
     }
     for name, measure in alone.items():

@@ -13,6 +13,7 @@ from pathlib import Path
 import anyio
 import asyncpg
 
+from benchmarks.venue.account import CASH
 from benchmarks.venue.market import STRIKE
 from benchmarks.venue.scenes import SWING, SWING_SECONDS
 from recio.db.connection import transaction
@@ -62,6 +63,10 @@ INSERT INTO audit_log (at, kind, trade_id, detail)
 SELECT now() - interval '30 days' + each * interval '1 second', 'order pending', 1 + each % $2,
     '{"price": "0.5200", "quantity": "10.00", "why": "model gives yes 61.0%"}'
 FROM generate_series(1, $1) AS each
+"""
+OPENING = """
+INSERT INTO opening_balances (at, venue_balance, ledger_cash, halts_before)
+SELECT now(), $1, coalesce(sum(amount), 0), 0 FROM ledger_balances WHERE account = 'cash'
 """
 
 
@@ -123,6 +128,7 @@ async def _age(dsn: str, orders: int, audit_rows: int) -> None:
         await connection.execute("SET session_replication_role = origin")
         await connection.execute("SELECT post_fill(fill_id) FROM fills")
         await connection.execute("SELECT count_anew()")
+        await connection.execute(OPENING, CASH)
         await connection.execute(AUDIT, audit_rows, trades)
         await connection.execute("ANALYZE")
     finally:

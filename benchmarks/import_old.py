@@ -23,19 +23,12 @@ from benchmarks.database import databases
 from benchmarks.figures import Figure, Subject, as_text, at_most
 from benchmarks.old_rows import WHOLE, Size
 from benchmarks.run import Run
+from tests.old_data.old_system import ROWS_OF_AN_IMPORT
 
 TENTH = Size(prices=WHOLE.prices // 10, fills=WHOLE.fills // 10, candles=WHOLE.candles // 10)
 LIMIT = 900.0
 SECONDS, DELTA_SECONDS, MEGABYTES = 60, 10, 300
 CONFIG = 'mode = "live"\n[kalshi]\nenvironment = "demo"\nkey_id = "k"\nkey_path = "gone.pem"\n[database]\ndsn = "{dsn}"\n'
-TABLES = (
-    "imported_prices",
-    "imported_fills",
-    "imported_orders",
-    "imported_settlements",
-    "imported_ledger_rows",
-    "imported_trades",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +107,11 @@ async def _copied(dsn: str, folder: Path) -> float:
     """Seconds in which the server takes the same rows from files, into empty tables with the same keys."""
     connection = await asyncpg.connect(dsn)
     try:
-        for table in TABLES:
+        for table in ROWS_OF_AN_IMPORT:
             await connection.copy_from_table(table, output=folder / table)
             await connection.execute(f"CREATE TABLE floor_{table} (LIKE {table} INCLUDING ALL)")
         began = time.monotonic()
-        for table in TABLES:
+        for table in ROWS_OF_AN_IMPORT:
             await connection.copy_to_table(f"floor_{table}", source=folder / table, timeout=LIMIT)
         return time.monotonic() - began
     finally:

@@ -6,10 +6,12 @@ Processor seconds of the daemon's process, not those of the clock: a busy machin
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
 
+from benchmarks.children import cpu_seconds
 from benchmarks.daemon import Daemon, daemon
 from benchmarks.figures import Figure, Subject
+from benchmarks.peers.start import single_process
 from benchmarks.run import RECORDED_RATE, Run
 from benchmarks.stand_in import StandIn, stand_in
 
@@ -19,35 +21,18 @@ WATCHED_SECONDS = 15.0
 AFTERMATH = 0.5
 """Seconds after the flood in which what it left is still counted."""
 LADDER = 200
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usual:
-    """What a usual rate costs."""
-
-    share: float
-    """Of one core."""
-    rate: int
+ONE_WINDOW = "one window"
 
 
 def measure(run: Run) -> Subject:
     figures: list[Figure] = []
-    for strikes, name, most in ((1, "one window", 1.0), (LADDER, f"a ladder of {LADDER}", 5.0)):
+    for strikes, name, most in ((1, ONE_WINDOW, 1.0), (LADDER, f"a ladder of {LADDER}", 5.0)):
         root = run.world(f"flow-{strikes}")
         dsn = run.databases.fresh(f"flow_{strikes}")
         with stand_in(root, strikes) as venue, daemon(root / "daemon", venue, dsn) as started:
             venue.rate(RECORDED_RATE)
             started.until_ready()
-            share = 100 * core_share(started, run.seconds(WATCHED_SECONDS))
-            figures.append(
-                Figure(
-                    name=f"one core at {RECORDED_RATE} messages a second, {name}",
-                    value=share,
-                    unit="%",
-                    target=f"{most:g} %",
-                    met=share < most,
-                )
-            )
+            figures += _usual(run, started, venue, name, most)
             figures.append(flooded(started, venue, run.many(FLOOD), name))
     return Subject(
         title="Messages through socket, book and decision",
@@ -58,12 +43,46 @@ def measure(run: Run) -> Subject:
     )
 
 
+def _usual(run: Run, started: Daemon, venue: StandIn, name: str, most: float) -> list[Figure]:
+    """What the recorded rate costs, and what is left of it while the market says nothing."""
+    share = 100 * core_share(started, run.seconds(WATCHED_SECONDS))
+    venue.rate(0)
+    quiet = 100 * core_share(started, run.seconds(WATCHED_SECONDS / 2))
+    venue.rate(RECORDED_RATE)
+    figures = [
+        Figure(
+            name=f"one core at {RECORDED_RATE} messages a second, {name}",
+            value=share,
+            unit="%",
+            beside=f"{quiet:.2f} % while the market says nothing",
+            target=f"{most:g} %",
+            met=share < most,
+        )
+    ]
+    return figures if name != ONE_WINDOW else [*figures, _peer(run)]
+
+
+def _peer(run: Run) -> Figure:
+    """A process that does nothing but read the books and decide: what waking so often costs by itself."""
+    root = run.world("flow-peer")
+    with stand_in(root) as venue, single_process(root, venue) as (pid,):
+        venue.rate(RECORDED_RATE)
+        share = 100 * _share(lambda: cpu_seconds(pid), run.seconds(WATCHED_SECONDS / 2))
+    return Figure(
+        name=f"the same of one usual process at {RECORDED_RATE} messages a second", value=share, unit="%"
+    )
+
+
 def core_share(started: Daemon, seconds: float) -> float:
     """The part of one core that the daemon uses."""
+    return _share(started.cpu_seconds, seconds)
+
+
+def _share(used: Callable[[], float], seconds: float) -> float:
     time.sleep(1)
-    began, used = time.perf_counter(), started.cpu_seconds()
+    began, before = time.perf_counter(), used()
     time.sleep(seconds)
-    return (started.cpu_seconds() - used) / (time.perf_counter() - began)
+    return (used() - before) / (time.perf_counter() - began)
 
 
 def flooded(started: Daemon, venue: StandIn, messages: int, name: str) -> Figure:

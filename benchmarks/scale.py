@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from benchmarks.children import child, python
 from benchmarks.daemon import Daemon, daemon
 from benchmarks.figures import Figure, Subject, quantile
 from benchmarks.message_flow import core_share
+from benchmarks.readers import served
 from benchmarks.run import RECORDED_RATE, Run
 from benchmarks.stand_in import stand_in
+from benchmarks.tick_to_order import DAEMON_REST
 
 TIMES = (1, 10, 100)
 STRIKES, ORDERS, AUDIT_ROWS, READERS = 2, 100, 1_000, 1
-CYCLES, CYCLE_SECONDS, WATCHED_SECONDS = 40, 14.0, 4.0
+CYCLES, CYCLE_SECONDS, WATCHED_SECONDS = 40, 16.0, 4.0
+OPENING = 3.0
+"""Seconds in which the pages open."""
 SLOWER = 2.0
 """More than this many times the figure at 1 counts as broken."""
 START_WITHIN, CORE = 5.0, 0.5
@@ -63,11 +65,16 @@ def _at(run: Run, times: int) -> At:
             started.until_ready()
             ready = time.perf_counter() - began
             with child(_pages(started, READERS * times), root / "readers.log"):
+                time.sleep(OPENING)
                 share = core_share(started, run.seconds(WATCHED_SECONDS))
                 found = venue.cycles(
-                    "book", most=run.many(CYCLES), seconds=run.seconds(CYCLE_SECONDS), fill=True
+                    "book",
+                    most=run.many(CYCLES),
+                    seconds=run.seconds(CYCLE_SECONDS),
+                    fill=True,
+                    rest=DAEMON_REST,
                 )
-                served = _served(root / "readers.log")
+                pages = served(root / "readers.log")
             return At(
                 times=times,
                 ready=ready,
@@ -76,18 +83,15 @@ def _at(run: Run, times: int) -> At:
                 share=share,
                 resident=started.resident(),
                 readers=READERS * times,
-                served=served,
+                served=pages,
                 warnings=started.warnings(),
             )
 
 
 def _pages(started: Daemon, readers: int) -> list[str]:
-    return python("-m", "benchmarks.readers", f"http://127.0.0.1:{started.port}/events", str(readers))
-
-
-def _served(log: Path) -> int:
-    lines = [line for line in log.read_text().splitlines() if line.startswith("{")]
-    return json.loads(lines[-1])["served"] if lines else 0
+    return python(
+        "-m", "benchmarks.readers", f"http://127.0.0.1:{started.port}/events?changes=1", str(readers)
+    )
 
 
 def _figures(each: At) -> Iterator[Figure]:

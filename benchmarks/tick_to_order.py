@@ -21,7 +21,9 @@ from benchmarks.stand_in import StandIn, stand_in
 
 RATES = {RECORDED_RATE: "recorded rate", BUSY_RATE: "ten times the recorded rate"}
 MOST = 250
-DAEMON_SECONDS, PEER_SECONDS = 25.0, 8.0
+DAEMON_SECONDS, PEER_SECONDS = 30.0, 8.0
+DAEMON_REST = 0.25
+"""Seconds between two orders: entries wait where twenty were made since the balance was read, every two seconds."""
 FLOOR_SAMPLES = 300
 MILLISECONDS = 1_000.0
 
@@ -173,7 +175,13 @@ def _timed(run: Run, venue: StandIn, seconds: float, in_memory: Callable[[], int
         venue.rate(rate)
         venue.cycles("book", most=3, seconds=10, fill=fill)  # whatever happens once only
         for by in ("book", "price"):
-            found = venue.cycles(by, most=run.many(MOST), seconds=run.seconds(seconds), fill=fill)
+            found = venue.cycles(
+                by,
+                most=run.many(MOST),
+                seconds=run.seconds(seconds),
+                fill=fill,
+                **({"rest": DAEMON_REST} if fill else {}),
+            )
             samples[("entry", by, rate)] = found["entries"]
             if fill:
                 samples[("exit", by, rate)] = found["exits"]

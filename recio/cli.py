@@ -11,7 +11,8 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
-from typing import NoReturn, Protocol, TextIO, cast
+from types import FrameType
+from typing import Any, NoReturn, Protocol, TextIO, cast
 
 import recio
 from recio.errors import ExitCode, Fatal, Transient
@@ -64,6 +65,10 @@ ATTENDED = frozenset({"halt", "flatten", "stop", "resume", "switch", "trade", "c
 """Commands that hear signals themselves as soon as they begin to do something, and then say what they did."""
 
 
+ENDS_IN_ORDER = frozenset({"run", "demo", "exchange"})
+"""Commands that a signal asks to end, which is no interruption."""
+AS_CTRL_C = ("SIGTERM", "SIGHUP", "SIGQUIT")
+"""Signals that give a command up as Ctrl-C does: by themselves they would leave the database that it started."""
 LENGTHY = frozenset({"replay", "score", "model", "report", "trades", "history", "check", "limits"})
 """Commands that say nothing until they are done, and may take longer than anybody waits in silence."""
 NO_UTF8 = (
@@ -84,7 +89,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     """Parse, run, and end with one of the exit codes that the README lists."""
     open_closed_descriptors()
     given = sys.argv[1:] if arguments is None else arguments
-    with _signs_of_life(_asked(given)):
+    with _signs_of_life(_asked(given)), _given_up_in_order(_asked(given)):
         code = _guarded(lambda: _command(given), _asked(given))
     sys.exit(int(code))
 
@@ -114,6 +119,25 @@ def _signs_of_life(name: str) -> Generator[None]:
         yield
     finally:
         done.set()
+
+
+def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
+    signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def _given_up_in_order(name: str) -> Generator[None]:
+    """However a command is given up, what it opened is closed and what it started is stopped; nohup's word holds."""
+    before: dict[int, Any] = {}
+    if name not in ENDS_IN_ORDER and threading.current_thread() is threading.main_thread():
+        for number in (getattr(signal, each) for each in AS_CTRL_C if hasattr(signal, each)):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, _as_ctrl_c)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _command(arguments: Sequence[str]) -> ExitCode | None:

@@ -44,7 +44,7 @@ class DatabaseAway(Fatal):
 class BadConfig(Fatal):
     """A setting, key or command-line value recio refuses; nothing was started or changed.
 
-    `lock_is_taken`: somebody holds the lock of the account, who may be a life of our own that broke off.
+    `lock_is_taken`: somebody holds the lock of the account, who may be a run of our own that broke off.
     """
 
     def __init__(self, message: str, *, lock_is_taken: bool = False) -> None:

@@ -88,10 +88,10 @@ def configure(section: LogSection, clock: Clock, stream: TextIO | None = None) -
         logger_factory=structlog.PrintLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    _adopt_foreign_logs(out, common, render)
+    _adopt_library_logs(out, common, render)
 
 
-def _adopt_foreign_logs(out: TextIO, common: list[Processor], render: Processor) -> None:
+def _adopt_library_logs(out: TextIO, common: list[Processor], render: Processor) -> None:
     """Warnings of libraries go through the same redaction and rendering as our own lines."""
     handler = logging.StreamHandler(out)
     handler.setFormatter(

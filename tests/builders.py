@@ -24,6 +24,7 @@ from recio.messages.markets import (
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderView, TradeState, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.rules.market.settlement import PRINTS
+from recio.rules.pricing.average_fit import Fit, Tails
 from recio.rules.pricing.closing_minute import ClosingMinute, walk_variance
 from recio.settings.config import Config
 from recio.settings.prices import PricesSection
@@ -46,6 +47,8 @@ QUICK = PricesSection(warmup_seconds=60)
 """Volatility after a minute, for recordings and worlds that last only a few."""
 AGAIN_AND_AGAIN = Config(prices=QUICK, entry=EntrySection(max_entries_per_market=None))
 """For recordings of one market: entered as often as the rule wants."""
+NORMAL = Fit(tails=(Tails(seconds=60, scale=1.0),), time_of_day=None, is_fat=False, volatility_error=0.08)
+"""Thin tails at any hour: what is left is a random walk."""
 NOW = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 TICKER = Ticker("KXBTC15M-26NOV230715-15")
 EVENT = EventTicker("KXBTC15M-26NOV230715")

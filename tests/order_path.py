@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
@@ -15,7 +15,9 @@ from recio.db.trade_store import Writer
 from recio.messages.account import FillSeen
 from recio.messages.decisions import OpenIntent
 from recio.messages.orders import OrderAccepted, PlaceOrder, TradeState
+from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
+from recio.tasks.entry import Entry
 from recio.tasks.trade_manager import TradeManager
 from recio.units import BookSide, FillId, Money, Price, Quantity, Side, Ticker, VenueOrderId
 from recio.wires import Wires
@@ -126,3 +128,29 @@ async def bought(wires: Wires) -> PlaceOrder:
     await wires.venue_facts.send(fill)
     await seen(wires, lambda w: states(w) == [TradeState.OPEN])
     return command
+
+
+def entry_on(
+    wires: Wires,
+    pool: asyncpg.Pool[asyncpg.Record],
+    clock: Clock,
+    strategies: Sequence[Strategy],
+    limits: RiskSection,
+) -> Entry:
+    """The entry task on these wires, as the composition makes it."""
+    return Entry(
+        clock=clock,
+        strategies=strategies,
+        limits=limits,
+        prices=wires.prices,
+        board=wires.board,
+        account=wires.account,
+        open_trades=wires.open_trades,
+        controls=wires.controls,
+        assessments=wires.assessments,
+        open_intents=wires.open_intents,
+        cycles=wires.cycles,
+        paper_trades=wires.paper_trades,
+        shadow_intents=wires.shadow_intents,
+        pool=pool,
+    )

@@ -113,6 +113,11 @@ def test_trading_starts_switched_off():
     [
         ("[entry]\nmin_edge_dolars = 0.02", ["entry.min_edge_dolars", "nearest", "entry.min_edge_dollars"]),
         ("min_edge_dollars = 0.02", ["min_edge_dollars", "entry.min_edge_dollars"]),
+        (
+            "[strategies.calm.entry]\nmin_prob = 0.9",
+            ["nearest known key is strategies.calm.entry.min_probability"],
+        ),
+        ("[strategies.calm.entry]\nstop_probability = 0.1", ["is strategies.calm.exit.stop_probability"]),
         ("[status]\nport = 70000", ["status.port", "70000", "65535"]),
         ('[status]\nport = "8710"', ["status.port", '"8710"', "without quotes"]),
         ("[entry]\nenabled = 1", ["entry.enabled", "1", "true or false"]),
@@ -589,6 +594,8 @@ LIVE = 'mode = "live"\n[kalshi]\nenvironment = "{}"\nkey_id = "abc-1"\nkey_path 
         ("prod", 'rest_url = "api.elections.kalshi.com/trade-api/v2"', "must begin with https:// and a host"),
         ("prod", 'rest_url = "https://api.elections.kalshi.com/trade-api/v2 "', "blank"),
         ("prod", 'rest_url = "https://me:pw@h/trade-api/v2"', "user or a password"),
+        ("prod", 'rest_url = "https://https://h/trade-api/v2"', "write https://HOST/trade-api/v2"),
+        ("demo", 'ws_url = "wss://external-api-ws.kalshi.com./trade-api/ws/v2"', 'environment "prod"'),
         ("prod", 'ws_url = "https://api.elections.kalshi.com/trade-api/ws/v2"', "must begin with wss://"),
         ("prod", 'ws_url = "wss://demo-api.kalshi.co/trade-api/ws/v2"', 'environment "demo"'),
         ("demo", 'rest_url = "https://external-api.kalshi.com/trade-api/v2"', 'environment "prod"'),
@@ -601,6 +608,27 @@ def test_an_address_that_cannot_be_meant_is_refused_with_the_one_to_write(
     tmp_path: Path, environment: str, line: str, told: str
 ):
     assert told in refused(tmp_path, LIVE.format(environment) + line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'rest_url = "https://me:hunter2@h/trade-api/v2"',
+        'rest_url = "https://hunter2@h/trade-api/v2"',
+        'rest_url = "http://me:hunter2@h/trade-api/v2"',
+        'ws_url = "https://me:hunter2@h"',
+        'ws_url = "wss://me:hun/ter2@h/trade-api/ws/v2"',
+        'ws_url = "wss://me:x@hunter2@h/trade-api/ws/v2 "',
+        'environment = "https://me:hunter2@h"',
+        "[prices]\nkraken_url = 'wss://me:hunter2@ws.kraken.com/v2'",
+        "[prices]\nsources = ['wss://me:hunter2@ws.kraken.com/v2']",
+    ],
+)
+def test_a_login_in_an_address_is_not_shown_whatever_else_is_wrong(tmp_path: Path, line: str):
+    text = LIVE.format("demo")
+    said = refused(tmp_path, (text.replace('environment = "demo"\n', "") if "env" in line else text) + line)
+    assert "//(hidden)@" in said
+    assert not any(secret in said for secret in ("hunter2", "hun/ter2", "me:"))
 
 
 @pytest.mark.parametrize(

@@ -221,6 +221,29 @@ async def test_a_halt_that_is_interrupted_before_says_that_nothing_was_halted_an
     assert recio("resume", "--by", "me", cwd=installed).stdout == "nothing was halted\n"
 
 
+@pytest.mark.parametrize(
+    ("command", "number"),
+    [
+        (("report",), signal.SIGTERM),
+        (("audit", "--verify"), signal.SIGHUP),
+        (("lots",), signal.SIGQUIT),
+        (("model", "list"), signal.SIGHUP),
+    ],
+)
+async def test_a_command_that_reads_leaves_no_server_whatever_signal_ends_it(
+    installed: Path, command: Sequence[str], number: signal.Signals
+):
+    """As for any command that has none of its own: a terminal is closed, a machine shut down."""
+    pid_file = installed / "data" / "postgres" / "postmaster.pid"
+    with started(*command, cwd=installed) as process:
+        await until(pid_file.exists)
+        process.send_signal(number)
+        said = (await anyio.to_thread.run_sync(process.communicate))[0]
+    assert process.returncode == 130, said
+    assert f"recio: interrupted: recio {command[0]} did not come to its end\n" in said
+    assert not pid_file.exists()
+
+
 def _open_files(pid: int) -> bytes:
     found: list[bytes] = []
     for each in Path(f"/proc/{pid}/fd").iterdir():

@@ -34,8 +34,8 @@ class Seen:
             levels[price] = left
 
     def asks(self) -> tuple[float, float]:
-        """Of YES and of NO; 1 where nobody offers."""
-        return 1 - max(self.levels["no"], default=0.0), 1 - max(self.levels["yes"], default=0.0)
+        """Of YES and of NO; 1 where nobody offers. Both sides' levels come in YES terms, so a bid for NO is an ask of YES."""
+        return min(self.levels["no"], default=1.0), 1 - max(self.levels["yes"], default=0.0)
 
 
 def wanted(price: float, strike: float, seconds_left: float, yes_ask: float, no_ask: float) -> str:

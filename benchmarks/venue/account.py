@@ -16,11 +16,13 @@ from benchmarks.venue.market import stamp
 
 SHOWN = 4
 ZERO = Decimal(0)
+CASH = Decimal(100_000)
+"""Dollars at the start."""
 
 
 @dataclass(slots=True)
 class Account:
-    cash: Decimal = Decimal(100_000)
+    cash: Decimal = CASH
     positions: dict[str, Decimal] = field(default_factory=dict[str, Decimal])
     orders: deque[dict[str, Any]] = field(default_factory=lambda: deque[dict[str, Any]](maxlen=SHOWN))
     fills: deque[dict[str, Any]] = field(default_factory=lambda: deque[dict[str, Any]](maxlen=SHOWN))

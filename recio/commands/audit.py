@@ -11,6 +11,7 @@ import anyio
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
 from recio.commands.options import moment, some_words
 from recio.db.audit_trail import Entry, Wanted, count, entries, prove_chain
+from recio.db.connection import without_time_limit
 from recio.errors import ExitCode, Fatal
 from recio.times import time_text
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 async def _print(place: Installation, wanted: Wanted, shape: str) -> ExitCode:
     """The rows as they come, then whether the whole chain holds. Raises Fatal where it does not."""
     async with rows_in(place, "recio audit") as connection:
-        await connection.execute("SET LOCAL statement_timeout = 0")
+        await without_time_limit(connection)
         if shape != "nothing":
             async for entry in entries(connection, wanted):
                 print(json.dumps(_object(entry)) if shape == "json" else _line(entry))

@@ -131,9 +131,9 @@ def _risked(config: Config) -> Iterator[str]:
             _cost(size, entry.max_price_dollars, config),
             f"{name}: {_words(size, entry.max_price_dollars)}",
         )
-    dearest = Price(ONE_DOLLAR - 1)
-    by_hand = _cost(risk.max_contracts_per_order, dearest, config)
-    yield _line("order", by_hand, f"recio trade: {_words(risk.max_contracts_per_order, dearest)}")
+    highest = Price(ONE_DOLLAR - 1)
+    manual = _cost(risk.max_contracts_per_order, highest, config)
+    yield _line("order", manual, f"recio trade: {_words(risk.max_contracts_per_order, highest)}")
     yield _line("event", risk.max_event_cost_dollars, f"{risk.max_entries_per_event} entries")
     yield _line("open", risk.max_open_cost_dollars, f"{risk.max_open_trades} trades at the same time")
     yield _line("day", risk.max_daily_loss_dollars, "since midnight UTC; what is open counts as lost")

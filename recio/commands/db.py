@@ -15,7 +15,7 @@ from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
 from recio.commands.options import some_words
 from recio.daemon.database import ACCOUNT_LOCK, daemon_runs, dsn_in_use
-from recio.db.connection import transaction
+from recio.db.connection import transaction, without_time_limit
 from recio.db.placement import disks_of
 from recio.db.pool import advisory_lock, open_pool
 from recio.db.roles import WRITES, Kind, grant, grant_again, owns_tables
@@ -123,7 +123,7 @@ def _size(options: argparse.Namespace) -> ExitCode:
 async def print_sizes(place: Installation, *, as_json: bool) -> ExitCode:
     """The largest table first; the disk only where the database is the embedded one."""
     async with rows_in(place, NAME) as connection:
-        await connection.execute("SET LOCAL statement_timeout = 0")
+        await without_time_limit(connection)
         found = await sizes(connection)
     free = None if place.dsn else min(shutil.disk_usage(each).free for each in disks_of(place.data_dir))
     days = None if free is None else days_until_full(free, found.bytes_a_day)

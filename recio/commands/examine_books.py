@@ -49,12 +49,12 @@ async def books(ws: aiohttp.ClientWebSocketResponse, rest: KalshiRest, series: s
     with anyio.move_on_after(WITHIN):
         async with anyio.create_task_group() as group:
             group.start_soon(_follow, ws, channel, numbers)
-            while _doubts(channel, tickers):
+            while _unproven(channel, tickers):
                 await anyio.sleep(LOOK_EVERY)
                 for ticker, found in (await read_books(rest, tickers)).items():
                     channel.compare(ticker, found)
             group.cancel_scope.cancel()
-    if left := _doubts(channel, tickers):
+    if left := _unproven(channel, tickers):
         ticker, why = next(iter(left.items()))
         return Finding(
             name=name,
@@ -65,11 +65,11 @@ async def books(ws: aiohttp.ClientWebSocketResponse, rest: KalshiRest, series: s
     return good(name, f"{len(tickers)} of the socket are those of REST")
 
 
-def _doubts(channel: BookChannel, tickers: Iterable[Ticker]) -> dict[Ticker, str]:
+def _unproven(channel: BookChannel, tickers: Iterable[Ticker]) -> dict[Ticker, str]:
     """Of each book that has not agreed the reason; an empty one is nothing against it."""
     whole = channel.books.usable
     waiting = dict.fromkeys((each for each in tickers if each not in whole), "no snapshot has come")
-    return waiting | {each: why for each, why in channel.proof.doubts.items() if why is not NOTHING_YET}
+    return waiting | {each: why for each, why in channel.proof.unproven.items() if why is not NOTHING_YET}
 
 
 async def _follow(ws: aiohttp.ClientWebSocketResponse, channel: BookChannel, numbers: count[int]) -> None:

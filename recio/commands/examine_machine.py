@@ -18,7 +18,7 @@ from recio.commands.finding import Finding, Grade, good, judged
 from recio.daemon import data_dir
 from recio.daemon.database import ACCOUNT_LOCK, dsn_in_use
 from recio.daemon.venue import find_venue
-from recio.db.connection import is_held, transaction
+from recio.db.connection import is_held, is_superuser, lock_is_really_held, transaction
 from recio.db.newer_tables import steps_to_run_on
 from recio.db.placement import disks_of, least_free
 from recio.db.pool import OLDEST_VERSION, open_pool
@@ -211,7 +211,7 @@ async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterato
         server = connection.get_server_version()
         steps = await steps_to_run_on(connection)
         found, newest = await version_of(connection, steps), len(steps)
-        role = await connection.fetchrow("SHOW is_superuser")
+        may_do_all = await is_superuser(connection)
         runs = await is_held(connection, ACCOUNT_LOCK)
     yield judged(
         "database", f"PostgreSQL {server.major}", is_good=server.major >= OLDEST_VERSION, do="upgrade it"
@@ -225,8 +225,8 @@ async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterato
     )
     yield judged(
         "role",
-        "is a superuser" if role and role[0] == "on" else "is no superuser",
-        is_good=not role or role[0] == "off",
+        "is a superuser" if may_do_all else "is no superuser",
+        is_good=not may_do_all,
         do="fine for recio's own PostgreSQL; give a role of its own to one that others use",
         otherwise=Grade.NOTE,
     )
@@ -234,23 +234,10 @@ async def _of_rows(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> AsyncIterato
 
 
 async def _lock(pool: asyncpg.Pool[asyncpg.Record], dsn: str) -> Finding:
-    """Taken for a moment on a connection of its own, and looked for on another: a transaction pooler in between shows itself."""
-    holder = await asyncpg.connect(dsn, timeout=10, statement_cache_size=0)
-    try:
-        taken = await holder.fetchval("SELECT pg_try_advisory_lock($1)", ACCOUNT_LOCK)
-        await holder.execute("SELECT 1")
-        mine = await holder.fetchval("SELECT pg_backend_pid()")
-        async with transaction(pool) as connection:
-            seen = await is_held(connection, ACCOUNT_LOCK)
-        same = mine == await holder.fetchval("SELECT pg_backend_pid()")
-        await holder.fetchval("SELECT pg_advisory_unlock($1)", ACCOUNT_LOCK)
-    finally:
-        await holder.close()  # noqa: ASYNC102 - bounded and shielded by what it stands in
+    held = await lock_is_really_held(pool, dsn, ACCOUNT_LOCK)
     return judged(
         "lock",
-        "a lock that is taken is really held"
-        if taken and seen and same
-        else "a lock that was taken is not held",
-        is_good=bool(taken and seen and same),
+        "a lock that is taken is really held" if held else "a lock that was taken is not held",
+        is_good=held,
         do="the lock goes through a pooler of transactions: database.direct_dsn must be the server's own address",
     )

@@ -14,7 +14,7 @@ import anyio
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
 from recio.commands.options import moment, positive, some_words
 from recio.db import past_lists
-from recio.db.connection import Connection
+from recio.db.connection import Connection, read_only, without_time_limit
 from recio.db.past_lists import Wanted
 from recio.errors import BadConfig
 from recio.report.past_list_text import cell
@@ -115,8 +115,8 @@ def _wanted(options: argparse.Namespace) -> Wanted:
 async def _print(place: Installation, wanted: Wanted, shape: str, most: int | None) -> None:
     columns = wanted.of.columns_of(wanted.kind)
     async with rows_in(place, "recio history") as connection:
-        await connection.execute("SET TRANSACTION READ ONLY")
-        await connection.execute("SET LOCAL statement_timeout = 0")
+        await read_only(connection)
+        await without_time_limit(connection)
         rows = _rows(connection, wanted, most)
         match shape:
             case "json":

@@ -19,6 +19,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> ExitCode:
     own_process.prepare_for_a_crash()  # before there is a key in memory
+    own_process.allow_open_files()
     config = config_of(options.config)
     venue = find_venue(config)
     log.configure(config.log, venue.clock)

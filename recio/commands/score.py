@@ -26,7 +26,7 @@ from recio.db.connection import transaction
 from recio.errors import BadConfig, ExitCode
 from recio.messages.orders import OrderPurpose
 from recio.recording.decode import RECORDING, segments_under
-from recio.report.parity import SPAN, ParityDay, Standing, standing
+from recio.report.parity import SPAN, ParityDay, ParitySpan, over_span
 from recio.rules.pricing.model import Model, average
 from recio.score import parity, plots
 from recio.score import parity_days as sums
@@ -124,11 +124,11 @@ async def _parity(place: Installation, options: argparse.Namespace) -> ExitCode:
 
 async def _keep(
     pool: asyncpg.Pool[asyncpg.Record], day: ParityDay, now: datetime
-) -> tuple[ParityDay, Standing]:
+) -> tuple[ParityDay, ParitySpan]:
     with said_of_rows():
         async with transaction(pool) as connection:
             earlier = await parity_days.before(connection, day.strategy, day.day - SPAN, day.day)
-            stands = standing([*earlier, day])
+            stands = over_span([*earlier, day])
             await parity_days.keep(connection, day, stands, now)
     return day, stands
 
@@ -159,19 +159,17 @@ def _live(trade: parity_days.TradeRow, orders: Sequence[parity_days.OrderRow]) -
 
 
 def _parity_text(
-    day: date, kept: Sequence[tuple[ParityDay, Standing]], pairs: Sequence[parity.TradePair]
+    day: date, kept: Sequence[tuple[ParityDay, ParitySpan]], pairs: Sequence[parity.TradePair]
 ) -> str:
     if not kept:
         return f"{day}: no strategy was live, and nothing is compared"
     return "\n".join(line for each, stands in kept for line in sums.lines(each, stands, pairs))
 
 
-def _parity_json(kept: Sequence[tuple[ParityDay, Standing]], pairs: Sequence[parity.TradePair]) -> str:
+def _parity_json(kept: Sequence[tuple[ParityDay, ParitySpan]], pairs: Sequence[parity.TradePair]) -> str:
     """Money in micro-dollars and quantities in hundredths of a contract, as everywhere inside."""
     found = {
-        "days": [
-            asdict(each) | {"standing": asdict(stands), "parted": stands.parted} for each, stands in kept
-        ],
+        "days": [asdict(each) | {"span": asdict(stands), "parted": stands.parted} for each, stands in kept],
         "trades": [asdict(each) for each in pairs],
     }
     return json.dumps(found, indent=1, default=str)

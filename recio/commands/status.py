@@ -82,7 +82,7 @@ def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
         f" {_of(pnl['wins'])} won, {_of(pnl['losses'])} lost; balance {_dollars(pnl['balance'])}",
     )
     states = [each["state"] for each in said["orders"]]
-    yield _line("orders", f"{states.count('unknown')} in doubt, {states.count('pending')} on their way")
+    yield _line("orders", f"{states.count('unknown')} unknown, {states.count('pending')} on their way")
     yield _line("prices", "; ".join(map(_price, said["prices"])) or UNKNOWN)
     venue = said["venue"]
     offset = venue["clock_offset_seconds"]

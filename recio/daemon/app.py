@@ -16,7 +16,7 @@ import anyio
 import structlog
 
 from recio.alerting.channels import read_channels
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.daemon import data_dir, systemd
 from recio.daemon.calling import calling, tell_waiting
 from recio.daemon.composition import (
@@ -29,7 +29,7 @@ from recio.daemon.composition import (
     sender_tasks,
     shadow_tasks,
 )
-from recio.daemon.lives import Waiting, live_on
+from recio.daemon.runs import Waiting, run_until_stopped
 from recio.daemon.shutdown import (
     end_when_stopped,
     end_without_lock,
@@ -61,7 +61,7 @@ Companion = Callable[[Daemon], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class _Left:
-    """What one life leaves to the next: neither a halt nor a key that was taken is forgotten with a database."""
+    """What one run leaves to the next: neither a halt nor a key that was taken is forgotten with a database."""
 
     unwritten: list[Halt] = field(default_factory=list[Halt])
     key_proof: KeyProof = field(default_factory=KeyProof)
@@ -88,8 +88,8 @@ async def run(
     for host in reach.listens:
         data_dir.refuse_taken_port(config.status.port, host)
     data_dir.claim(config)
-    async with calling(config, venue.clock, channels) as desk:
-        await _run(config, venue, stop, database, companion, traces, desk)
+    async with calling(config, venue.clock, channels) as dispatcher:
+        await _run(config, venue, stop, database, companion, traces, dispatcher)
 
 
 async def _run(
@@ -99,13 +99,13 @@ async def _run(
     database: str,
     companion: Companion | None,
     traces: list[aiohttp.TraceConfig],
-    desk: Desk,
+    dispatcher: Dispatcher,
 ) -> None:
     # From the first moment on: unheard, either signal would kill the process.
     with anyio.open_signal_receiver(*HALT_LEVELS) as signals:
         left = _Left()
 
-        async def live(waiting: Waiting) -> None:
+        async def one_run(waiting: Waiting) -> None:
             async with (
                 owned_database(config, venue, database) as owned,
                 aiohttp.ClientSession(trace_configs=traces) as session,
@@ -114,14 +114,16 @@ async def _run(
                 wires = Wires()
                 hear = partial(halt_on_signals, signals, wires.halt_requests, venue.clock)
                 try:
-                    await _live(config, venue, session, wires, owned, stop, (hear,), companion, left, desk)
+                    await _run_tasks(
+                        config, venue, session, wires, owned, stop, (hear,), companion, left, dispatcher
+                    )
                 finally:
                     wires.close()
 
-        await live_on(live, stop, partial(tell_waiting, desk))
+        await run_until_stopped(one_run, stop, partial(tell_waiting, dispatcher))
 
 
-async def _live(
+async def _run_tasks(
     config: Config,
     venue: Venue,
     session: aiohttp.ClientSession,
@@ -131,7 +133,7 @@ async def _live(
     besides: Sequence[Callable[[], Coroutine[Any, Any, None]]],
     companion: Companion | None,
     left: _Left,
-    desk: Desk,
+    dispatcher: Dispatcher,
 ) -> None:
     """Three nested groups: those who decide stop first, then who sends, then who keeps the accounts."""
     config = config.model_copy(update={"risk": owned.limits})
@@ -151,7 +153,7 @@ async def _live(
         _start(keepers, keeper_tasks(daemon, owned.writer), task_health)
         _start(keepers, shadow_tasks(daemon), task_health)
         _start(keepers, recorder_tasks(daemon), task_health)
-        _start(keepers, alert_tasks(daemon, desk), task_health)
+        _start(keepers, alert_tasks(daemon, dispatcher), task_health)
         _start(keepers, listener_tasks(daemon, session, owned.writer), task_health)
         keepers.start_soon(keep_systemd_told, wires, task_health, config)
         keepers.start_soon(end_without_lock, owned.lock, owned.pool)

@@ -1,4 +1,4 @@
-"""Keeps the desk of alerts served for as long as the process lives, pings the outside, and has the last word; it stops nothing and nobody waits for it.
+"""Keeps the dispatcher of alerts served for as long as the process lasts, pings the outside, and has the last word; it stops nothing and nobody waits for it.
 
 What the process said last is remembered in the data directory, and whom it did not reach: one that ends again and again for
 one reason calls once, and what was not sent before the end is sent by the next process.
@@ -20,11 +20,11 @@ import msgspec
 from pydantic import SecretStr
 
 from recio.alerting.channels import DAEMON, Channels
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.alerting.pings import Ping, ping
 from recio.clock import Clock
 from recio.daemon import data_dir
-from recio.daemon.lives import Waiting
+from recio.daemon.runs import Waiting
 from recio.db.pool import alongside
 from recio.errors import BadConfig
 from recio.messages.alerts import Severity
@@ -50,21 +50,21 @@ class LastWords(msgspec.Struct):
 
 
 @asynccontextmanager
-async def calling(config: Config, clock: Clock, channels: Channels) -> AsyncGenerator[Desk]:
-    """A desk that is served; what ends the block is told."""
-    desk = Desk(settings=config.alerts, channels=channels, clock=clock, title=title_of(config))
+async def calling(config: Config, clock: Clock, channels: Channels) -> AsyncGenerator[Dispatcher]:
+    """A dispatcher that is served; what ends the block is told."""
+    dispatcher = Dispatcher(settings=config.alerts, channels=channels, clock=clock, title=title_of(config))
     url = channels.pings.get(DAEMON)
     memory = data_dir.place_of(config) / SAID_LAST
     async with (
         aiohttp.ClientSession() as session,
-        alongside(partial(_serve, desk, session, url, memory)),
+        alongside(partial(_serve, dispatcher, session, url, memory)),
     ):
         try:
-            yield desk
+            yield dispatcher
         except Exception as error:
-            await _say_last(desk, session, url, memory, leading_fault(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
+            await _say_last(dispatcher, session, url, memory, leading_fault(error))  # noqa: ASYNC120 - nothing is lost: the fault is told or raised anew
             raise
-        await desk.flush(FAREWELL_WITHIN)
+        await dispatcher.flush(FAREWELL_WITHIN)
 
 
 def title_of(config: Config) -> str:
@@ -72,29 +72,31 @@ def title_of(config: Config) -> str:
     return f"recio {config.kalshi.environment} on {socket.gethostname()}"
 
 
-def tell_waiting(desk: Desk, waiting: Waiting) -> None:
-    """While no life has its database."""
+def tell_waiting(dispatcher: Dispatcher, waiting: Waiting) -> None:
+    """While no run has its database."""
     if waiting.why and not waiting.is_over:
-        desk.look_beside(database_away(waiting.why, desk.held, desk.settings))
+        dispatcher.look_beside(database_away(waiting.why, dispatcher.held, dispatcher.settings))
 
 
-async def _serve(desk: Desk, session: aiohttp.ClientSession, url: SecretStr | None, memory: Path) -> None:
+async def _serve(
+    dispatcher: Dispatcher, session: aiohttp.ClientSession, url: SecretStr | None, memory: Path
+) -> None:
     """Each part is started anew after a fault, for ever: none of them ends the daemon."""
 
     async def serve(_: Say) -> None:
-        await desk.serve()
+        await dispatcher.serve()
 
     async def keep_pinging(_: Say) -> None:
         if url is not None:
-            await _ping_forever(desk, session, url)
+            await _ping_forever(dispatcher, session, url)
         await anyio.sleep_forever()
 
     async def send_late(_: Say) -> None:
-        await _send_late(desk, memory)
+        await _send_late(dispatcher, memory)
         await anyio.sleep_forever()
 
     async def forget(_: Say) -> None:
-        await _forget_last_words(desk, memory)
+        await _forget_last_words(dispatcher, memory)
         await anyio.sleep_forever()
 
     async with anyio.create_task_group() as group:
@@ -102,61 +104,67 @@ async def _serve(desk: Desk, session: aiohttp.ClientSession, url: SecretStr | No
             group.start_soon(supervise, ALERTS, part, HealthByTask())
 
 
-async def _ping_forever(desk: Desk, session: aiohttp.ClientSession, url: SecretStr) -> None:
-    """Success only while a life guards what is held: the check speaks up when that has been missing for too long."""
+async def _ping_forever(dispatcher: Dispatcher, session: aiohttp.ClientSession, url: SecretStr) -> None:
+    """Success only while a run guards what is held: the check speaks up when that has been missing for too long."""
     which = Ping.START
     while True:
-        if which is Ping.START or time.monotonic() - desk.guarded_at <= GUARDS_FOR:
+        if which is Ping.START or time.monotonic() - dispatcher.guarded_at <= GUARDS_FOR:
             why = await ping(session, url, which)
-            desk.ping = f"{which}: {why}" if why else f"{which} at {desk.clock.utc():%H:%M:%S} UTC"
+            dispatcher.ping = (
+                f"{which}: {why}" if why else f"{which} at {dispatcher.clock.utc():%H:%M:%S} UTC"
+            )
             which = Ping.SUCCESS if not why else which
-        await anyio.sleep(desk.settings.ping_every_seconds if desk.guarded_at > 0 else 1.0)
+        await anyio.sleep(dispatcher.settings.ping_every_seconds if dispatcher.guarded_at > 0 else 1.0)
 
 
-async def _forget_last_words(desk: Desk, memory: Path) -> None:
+async def _forget_last_words(dispatcher: Dispatcher, memory: Path) -> None:
     """Once what is held is guarded again, what the process before said last is over."""
     while True:
-        if desk.guarded_at > 0:
+        if dispatcher.guarded_at > 0:
             last = _said_last(memory)
             if last.said:
-                desk.tell(f"recio runs again, after: {last.said}", Severity.CRITICAL)
+                dispatcher.tell(f"recio runs again, after: {last.said}", Severity.CRITICAL)
                 _forget(memory)
             return
         await anyio.sleep(1.0)
 
 
-async def _send_late(desk: Desk, memory: Path) -> None:
+async def _send_late(dispatcher: Dispatcher, memory: Path) -> None:
     """What the process before said last and did not get sent: killed too early, or its channel was away."""
     last = _said_last(memory)
-    desk.tell_again(late_words(last.said), Severity.CRITICAL, last.unsent)
+    dispatcher.tell_again(late_words(last.said), Severity.CRITICAL, last.unsent)
     unsent = last.unsent
     while unsent:
         await anyio.sleep(1.0)
         if _said_last(memory).said != last.said:
             return
-        if desk.unsent(unsent) != unsent:
-            unsent = desk.unsent(unsent)
+        if dispatcher.unsent(unsent) != unsent:
+            unsent = dispatcher.unsent(unsent)
             _remember(memory, LastWords(said=last.said, unsent=unsent))
 
 
 async def _say_last(
-    desk: Desk, session: aiohttp.ClientSession, url: SecretStr | None, memory: Path, fault: BaseException
+    dispatcher: Dispatcher,
+    session: aiohttp.ClientSession,
+    url: SecretStr | None,
+    memory: Path,
+    fault: BaseException,
 ) -> None:
     if isinstance(fault, BadConfig) and fault.lock_is_taken:
         return  # the other one goes on
     said, last = writable(str(fault)) or type(fault).__name__, _said_last(memory)
     if last.said == said:
-        desk.tell_again(late_words(said), Severity.CRITICAL, last.unsent)
+        dispatcher.tell_again(late_words(said), Severity.CRITICAL, last.unsent)
     else:
         # Remembered as unsent before it leaves: whoever kills the process meanwhile takes no word away.
-        last = LastWords(said=said, unsent=desk.tell(last_words(said), Severity.CRITICAL))
+        last = LastWords(said=said, unsent=dispatcher.tell(last_words(said), Severity.CRITICAL))
         _remember(memory, last)
     with anyio.move_on_after(LAST_WORDS_WITHIN, shield=True):
         async with anyio.create_task_group() as group:
             if url is not None:
                 group.start_soon(ping, session, url, Ping.FAIL)
-            group.start_soon(desk.flush, LAST_WORDS_WITHIN)
-    _remember(memory, LastWords(said=said, unsent=desk.unsent(last.unsent)))
+            group.start_soon(dispatcher.flush, LAST_WORDS_WITHIN)
+    _remember(memory, LastWords(said=said, unsent=dispatcher.unsent(last.unsent)))
 
 
 def _said_last(memory: Path) -> LastWords:

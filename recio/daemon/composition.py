@@ -12,7 +12,7 @@ from functools import partial
 import aiohttp
 import asyncpg
 
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.daemon import data_dir
 from recio.daemon.venue import Venue
 from recio.db.placement import disks_of
@@ -46,6 +46,7 @@ from recio.tasks.status_http import StatusHttp
 from recio.tasks.trade_manager import TradeManager
 from recio.web.logins import FILE as LOGINS
 from recio.web.logins import LoginsFile
+from recio.web.market_history import Seen
 from recio.web.metrics import exposition
 from recio.web.reach import reach_of
 from recio.web.snapshot import Facts, snapshot
@@ -66,7 +67,7 @@ class Daemon:
     """The common one first."""
     measurements: Measurements = field(default_factory=Measurements)
     unwritten: list[Halt] = field(default_factory=list[Halt])
-    """Halts that are in force and have no row yet; they outlive the life whose database went."""
+    """Halts that are in force and have no row yet; they outlive the run whose database went."""
 
 
 def decider_tasks(daemon: Daemon, session: aiohttp.ClientSession) -> list[tuple[str, Run]]:
@@ -158,15 +159,15 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
     return [("recorder", recorder.run)]
 
 
-def alert_tasks(daemon: Daemon, desk: Desk) -> list[tuple[str, Run]]:
-    """Calls somebody. The desk outlives the life."""
+def alert_tasks(daemon: Daemon, dispatcher: Dispatcher) -> list[tuple[str, Run]]:
+    """Calls somebody. The dispatcher outlives the run."""
     config, wires = daemon.config, daemon.wires
     alerts = Alerts(
         pool=daemon.pool,
         clock=daemon.venue.clock,
         config=config,
         strategies=daemon.strategies,
-        desk=desk,
+        dispatcher=dispatcher,
         task_health=daemon.task_health,
         disks=disks_of(data_dir.place_of(config)),
         controls=wires.controls,
@@ -374,4 +375,12 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         recorded=partial(instant_of, root / RECORDING, timedelta(minutes=config.recorder.segment_minutes)),
         strategies=tuple(each.name for each in named_by_config(daemon.strategies)),
         measurements=daemon.measurements,
+        series=config.series,
+        seen=lambda: Seen(
+            board=wires.board.get(),
+            prices=wires.prices.get(),
+            assessments=wires.assessments.get(),
+            trades=wires.open_trades.get(),
+            paper=wires.paper_trades.get() or {},
+        ),
     )

@@ -15,8 +15,8 @@ from recio.messages.account import CashMovement
 from recio.rules.account.cash import (
     CASH_COMPARISONS,
     MOST_HIDDEN,
+    CashComparison,
     CashMismatch,
-    CashStanding,
     cash_cause,
     explained_by,
     is_collateral,
@@ -59,7 +59,7 @@ _ACCEPTED = """
         SELECT FROM halts WHERE cause = $1 AND cleared_at IS NOT NULL
           AND halt_id > (SELECT halts_before FROM opening_balances ORDER BY opening_balance_id DESC LIMIT 1))
 """
-_BY_HAND = """
+_SETTLED_MANUALLY = """
     SELECT s.ticker, s.settled_at, settled_worth(s.value, p.yes, p.no) AS paid
     FROM settlements AS s JOIN market_positions AS p USING (ticker) WHERE s.set_by <> '' AND s.settled_at > $1
 """
@@ -118,8 +118,8 @@ async def compare(
     """One comparison more. The lists are asked for only where a difference has stayed the same often enough."""
     async with transaction(pool) as connection:
         opening = await opening_balance(connection)
-        found = await _standing(connection, asked.balance, opening)
-        by_hand = await settled_by_hand(connection, NEVER if opening is None else opening.known_at - MARGIN)
+        found = await _comparison(connection, asked.balance, opening)
+        manual = await manual_settlements(connection, NEVER if opening is None else opening.known_at - MARGIN)
         is_hidden = asked.hidden or await _may_be_settled(connection, asked.unread)
         if opening is not None and found.unexplained == 0 and not asked.motion and not asked.at_rest:
             await _note_agreement(connection, opening, asked.at)
@@ -140,7 +140,7 @@ async def compare(
     rows, unread = listed
     if unread and opening is None:
         return Compared(known=known, waits=unread)
-    unpaid = [each for ticker, each in by_hand.items() if ticker not in (asked.unread or ())]
+    unpaid = [each for ticker, each in manual.items() if ticker not in (asked.unread or ())]
     async with transaction(pool) as connection:
         difference = await _explain(connection, found, opening, [*unpaid, *rows], known, asked)
     if difference is None:
@@ -158,10 +158,10 @@ def _not_often_enough(known: CashMismatch, *, is_hidden: bool) -> str:
     return f"a difference of {amount:+f} dollars was seen in {known.comparisons} of {most} comparisons{why}"
 
 
-async def _standing(connection: Connection, balance: Money, opening: Opening | None) -> CashStanding:
+async def _comparison(connection: Connection, balance: Money, opening: Opening | None) -> CashComparison:
     """The venue's balance against ledger and opening balance."""
     in_ledger = await ledger_cash(connection)
-    return CashStanding(
+    return CashComparison(
         unexplained=Money(balance - in_ledger - (0 if opening is None else opening.amount)),
         in_ledger=in_ledger,
         has_opening=opening is not None,
@@ -181,7 +181,7 @@ async def _note_agreement(connection: Connection, opening: Opening, at: datetime
 
 async def _explain(
     connection: Connection,
-    found: CashStanding,
+    found: CashComparison,
     opening: Opening | None,
     listed: Sequence[CashMovement],
     known: CashMismatch,
@@ -206,7 +206,7 @@ async def _explain(
     return None
 
 
-async def settled_by_hand(connection: Connection, since: datetime) -> dict[Ticker, CashMovement]:
+async def manual_settlements(connection: Connection, since: datetime) -> dict[Ticker, CashMovement]:
     """What the ledger has of markets that a person settled since then, by market: the venue may not have paid it yet."""
     return {
         Ticker(row["ticker"]): CashMovement(
@@ -215,7 +215,7 @@ async def settled_by_hand(connection: Connection, since: datetime) -> dict[Ticke
             amounts=(Money(-money_of(row["paid"])),),
             is_pending=True,
         )
-        for row in await connection.fetch(_BY_HAND, since)
+        for row in await connection.fetch(_SETTLED_MANUALLY, since)
     }
 
 
@@ -257,7 +257,7 @@ def _may_explain(each: CashMovement, opening: Opening) -> bool:
 
 async def _agree(
     connection: Connection,
-    found: CashStanding,
+    found: CashComparison,
     listed: Sequence[CashMovement],
     balance: Money,
     since: datetime,

@@ -47,7 +47,7 @@ async def bounded_read(pool: asyncpg.Pool[asyncpg.Record], seconds: float) -> As
     Raises Transient as `transaction` does, and asyncpg.QueryCanceledError for a statement that took too long.
     """
     async with transaction(pool) as connection:
-        await connection.execute("SET TRANSACTION READ ONLY")
+        await read_only(connection)
         await connection.execute(f"SET LOCAL statement_timeout = '{seconds * 1000:.0f}ms'")
         # Compiling a statement takes longer than a year's rows do.
         await connection.execute("SET LOCAL jit = off")
@@ -68,3 +68,37 @@ async def single_statement(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncGenerator
 async def is_held(connection: Connection, key: int) -> bool:
     """Whether some session holds this advisory lock of the database now."""
     return await connection.fetchrow(HOLDER, key) is not None
+
+
+async def without_time_limit(connection: Connection) -> None:
+    """No statement takes too long in what is left of this transaction, for commands that read years of rows."""
+    await connection.execute("SET LOCAL statement_timeout = 0")
+
+
+async def read_only(connection: Connection) -> None:
+    """Nothing can be written in what is left of this transaction."""
+    await connection.execute("SET TRANSACTION READ ONLY")
+
+
+async def is_superuser(connection: Connection) -> bool:
+    """Whether the role that is connected may do anything on the whole server."""
+    return await connection.fetchval("SELECT current_setting('is_superuser')") == "on"
+
+
+async def lock_is_really_held(pool: asyncpg.Pool[asyncpg.Record], dsn: str, key: int) -> bool:
+    """Taken for a moment on a connection of its own and looked for on another: a transaction pooler in between shows itself.
+
+    `key` is an advisory lock that nobody else holds now. Raises what connecting to `dsn` raises.
+    """
+    holder = await asyncpg.connect(dsn, timeout=ACQUIRE_LIMIT, statement_cache_size=0)
+    try:
+        taken = await holder.fetchval("SELECT pg_try_advisory_lock($1)", key)
+        await holder.execute("SELECT 1")
+        mine = await holder.fetchval("SELECT pg_backend_pid()")
+        async with transaction(pool) as connection:
+            seen = await is_held(connection, key)
+        same = mine == await holder.fetchval("SELECT pg_backend_pid()")
+        await holder.fetchval("SELECT pg_advisory_unlock($1)", key)
+    finally:
+        await holder.close()  # noqa: ASYNC102 - bounded and shielded by whoever asks
+    return bool(taken and seen and same)

@@ -6,7 +6,7 @@ It never changes or removes a posting, and a difference is refused, never evened
 from __future__ import annotations
 
 from recio.db.audit_trail import prove_chain
-from recio.db.connection import Connection
+from recio.db.connection import Connection, without_time_limit
 from recio.errors import Fatal
 from recio.units import FillId, Money, Ticker, money_of
 
@@ -28,7 +28,6 @@ _FEES_DIFFER = """
     WHERE e.amount IS DISTINCT FROM f.fee LIMIT 1
 """
 _COUNTER = "SELECT counter_that_differs()"
-_NO_LIMIT = "SET LOCAL statement_timeout = 0"
 PROOF_LIMIT = 300.0
 """Host seconds that each statement of the proof may take."""
 
@@ -53,7 +52,7 @@ async def prove(connection: Connection, *, whole: bool = False) -> None:
 
     The chain is read from the last checkpoint on, and from its first row where `whole`.
     """
-    await connection.execute(_NO_LIMIT)
+    await without_time_limit(connection)
     await prove_chain(connection, whole=whole)
     total = money_of(await connection.fetchval(_TOTAL, timeout=PROOF_LIMIT))
     if total != 0:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from recio.db.connection import Connection
+from recio.db.connection import Connection, without_time_limit
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import SourceLine
 from recio.old_data.parts import Seen
@@ -21,7 +21,6 @@ COPY_LIMIT = 3600.0
 PIECE = 2_000
 """Rows of an earlier import that are in memory at once."""
 _ALONE = "SELECT pg_advisory_xact_lock(7237111)"
-_UNHURRIED = "SET LOCAL statement_timeout = 0"
 _SEEN = "SELECT path, table_name, stamp, rows, newest FROM imported_sources WHERE mode = $1"
 _HAS_PRICES = "SELECT EXISTS (SELECT FROM imported_prices)"
 _NEW_ROWS = "CREATE TEMPORARY TABLE new_rows (LIKE {table} INCLUDING DEFAULTS) ON COMMIT DROP"
@@ -74,7 +73,7 @@ _SOURCE = """
 
 async def alone(connection: Connection) -> None:
     """For the rest of the transaction no other import writes, and no statement is hurried."""
-    await connection.execute(_UNHURRIED)
+    await without_time_limit(connection)
     await connection.execute(_ALONE, timeout=COPY_LIMIT)
 
 
@@ -129,13 +128,11 @@ async def keep_prices(connection: Connection, spool: PriceSpool) -> int:
     """Returns how many seconds were new."""
     if not spool.count:
         return 0
-    has_some = await connection.fetchval(_HAS_PRICES)
-    target = "new_prices" if has_some else "imported_prices"
-    if has_some:
-        await connection.execute(_NEW_PRICES)
-    await connection.copy_to_table(target, source=spool.path, timeout=COPY_LIMIT)
-    if not has_some:
+    if not await connection.fetchval(_HAS_PRICES):
+        await connection.copy_to_table("imported_prices", source=spool.path, timeout=COPY_LIMIT)
         return spool.count
+    await connection.execute(_NEW_PRICES)
+    await connection.copy_to_table("new_prices", source=spool.path, timeout=COPY_LIMIT)
     done = await connection.execute(_ADD_PRICES, timeout=COPY_LIMIT)
     return int(done.rsplit(" ", 1)[1])
 

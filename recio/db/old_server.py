@@ -87,7 +87,7 @@ async def _copies(
             try:
                 await _copy(connection, schema, table, file)
             except asyncpg.PostgresError as error:
-                refused.append((f"{shown(dsn)} ({name})", _why_not(error)))
+                refused.append((f"{shown(dsn)} ({name})", _reason_to_refuse(error)))
                 continue
         found.append(replace(csv_files.table_of(file, None, name, shown(dsn)), columns=typed))
     return found, refused
@@ -102,7 +102,7 @@ async def _copy(connection: asyncpg.Connection[asyncpg.Record], schema: str, tab
         )
 
 
-def _why_not(error: asyncpg.PostgresError) -> str:
+def _reason_to_refuse(error: asyncpg.PostgresError) -> str:
     if isinstance(error, asyncpg.LockNotAvailableError):
         return "it is locked: end the program that holds it, or wait, then import again"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):

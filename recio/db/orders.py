@@ -13,7 +13,7 @@ from asyncpg import Record
 from recio.db.connection import Connection
 from recio.messages.account import FillSeen, SettlementSeen
 from recio.messages.orders import OrderPurpose, OrderState, OrderView
-from recio.rules.account.by_hand import KnownEnd
+from recio.rules.account.manual_settlement import KnownEnd
 from recio.test_hooks.crash_points import CrashPoint, reached
 from recio.units import (
     BookSide,

@@ -10,7 +10,7 @@ from asyncpg import Record
 
 from recio.db.connection import Connection
 from recio.messages.orders import OrderPurpose
-from recio.report.parity import ParityDay, Standing
+from recio.report.parity import ParityDay, ParitySpan
 from recio.units import (
     BookSide,
     Money,
@@ -103,10 +103,10 @@ class KeptDay:
 
 
 async def live_trades(
-    connection: Connection, since: datetime, until: datetime, by_hand: str
+    connection: Connection, since: datetime, until: datetime, manual: str
 ) -> tuple[list[TradeRow], list[OrderRow]]:
     """Trades that strategies decided on in this time, not those of a person's, with all their orders."""
-    trades = [_trade(row) for row in await connection.fetch(_TRADES, since, until, by_hand)]
+    trades = [_trade(row) for row in await connection.fetch(_TRADES, since, until, manual)]
     orders = await connection.fetch(_ORDERS, [each.trade_id for each in trades])
     return trades, [_order(row) for row in orders]
 
@@ -116,7 +116,7 @@ async def before(connection: Connection, strategy: str, since: date, until: date
     return [_day(row) for row in await connection.fetch(_SINCE, strategy, since, until)]
 
 
-async def keep(connection: Connection, day: ParityDay, stands: Standing, made_at: datetime) -> None:
+async def keep(connection: Connection, day: ParityDay, stands: ParitySpan, made_at: datetime) -> None:
     """Take the place of what was kept of the same day and strategy."""
     low, high = _to_the_micro_dollar(stands)
     await connection.execute(
@@ -147,7 +147,7 @@ async def keep(connection: Connection, day: ParityDay, stands: Standing, made_at
     )
 
 
-def _to_the_micro_dollar(stands: Standing) -> tuple[Decimal | None, Decimal | None]:
+def _to_the_micro_dollar(stands: ParitySpan) -> tuple[Decimal | None, Decimal | None]:
     """The interval as the row can hold it; what it says is said of these figures."""
     if stands.interval is None:
         return None, None

@@ -28,7 +28,8 @@ _REAL = """
         CASE ended_by WHEN 'exit' THEN (
             SELECT split_part(a.detail ->> 'why', ':', 1) FROM audit_log AS a
             WHERE a.trade_id = t.trade_id AND a.detail ->> 'purpose' = 'exit' ORDER BY a.seq DESC LIMIT 1
-        ) END AS exit_reason
+        ) END AS exit_reason,
+        (SELECT s.result FROM settlements AS s WHERE s.ticker = t.ticker) AS result
     FROM trades AS t WHERE entry_quantity > 0
 """
 _SHADOW = """
@@ -36,14 +37,14 @@ _SHADOW = """
         CASE WHEN result = side THEN quantity - sold ELSE 0 END AS payout, fees, decided_at AS opened_at, closes_at,
         coalesce(sold_at, settled_at) AS closed_at,
         CASE WHEN sold_at IS NOT NULL THEN 'exit' WHEN result IS NOT NULL THEN 'settlement' ELSE '' END AS ended_by,
-        why, probability::text AS probability, NULL AS exit_reason
+        why, probability::text AS probability, NULL AS exit_reason, result
     FROM paper_trades WHERE quantity > 0
 """
 _IMPORTED = """
     SELECT t.mode, t.mode || ' ' || t.ticker || ' ' || t.number AS number, coalesce(l.strategy, '') AS strategy, t.ticker, t.side,
         t.quantity, t.entry_cost, t.exit_proceeds, t.payout, t.fees, t.opened_at, NULL::timestamptz AS closes_at, t.closed_at,
         CASE WHEN t.exit_proceeds > 0 THEN 'exit' ELSE 'settlement' END AS ended_by, '' AS why, NULL AS probability,
-        l.close_method AS exit_reason
+        l.close_method AS exit_reason, NULL AS result
     FROM imported_trades AS t LEFT JOIN imported_ledger_rows AS l ON l.mode = t.mode AND l.key = t.ledger_key
 """
 _DAYS = "SELECT day, realised, fees, wins, losses FROM day_figures ORDER BY day DESC LIMIT $1"
@@ -134,6 +135,7 @@ def _past_trade(kind: Kind, row: Record) -> PastTrade:
         exit_reason=row["exit_reason"] or "",
         probability=None if row["probability"] is None else Decimal(row["probability"]),
         why=row["why"],
+        result=Side(row["result"]) if row["result"] in ("yes", "no") else None,
     )
 
 

@@ -100,7 +100,7 @@ async def version_of(connection: Connection, steps: Sequence[Migration] | None =
     if not names:
         return None
     if "schema_migrations" not in names:
-        raise _foreign(names)
+        raise _of_another_program(names)
     taken = [(row["version"], row["name"]) for row in await connection.fetch(_TAKEN)]
     if len(taken) > len(wanted):
         raise BadConfig(
@@ -116,7 +116,7 @@ async def version_of(connection: Connection, steps: Sequence[Migration] | None =
     return len(taken)
 
 
-def _foreign(names: Sequence[str]) -> BadConfig:
+def _of_another_program(names: Sequence[str]) -> BadConfig:
     """A table of another program with one of our names would pass for ours."""
     if BEFORE_THE_FIRST in names:
         return BadConfig(

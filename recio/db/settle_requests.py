@@ -15,7 +15,7 @@ from recio.db.moves import NOTHING, Changes
 from recio.messages.account import SettlementSeen
 from recio.messages.controls import SettleRequest
 from recio.messages.orders import TradeView
-from recio.rules.account.by_hand import why_not
+from recio.rules.account.manual_settlement import reason_to_refuse
 from recio.units import (
     ONE_DOLLAR,
     Price,
@@ -75,7 +75,7 @@ async def carry_out(
 ) -> tuple[Changes, SettleAnswer]:
     """Settle the market as the venue's own word would, or say why not; the answer is written with it."""
     trade = await _waiting_trade(connection, asked.ticker)
-    refused = why_not(asked, trade, await orders.known_end(connection, asked.ticker), now)
+    refused = reason_to_refuse(asked, trade, await orders.known_end(connection, asked.ticker), now)
     if refused is not None:
         return NOTHING, await _answer(connection, asked, SettleAnswer(accepted=False, sentence=refused))
     changes = await trade_store.record_fact(connection, _settlement(asked, now), now)

@@ -26,7 +26,7 @@ TOLD_AFTER = 5
 class BookProof:
     """The books of one subscription that are not proven, and why."""
 
-    doubts: dict[Ticker, str] = field(default_factory=dict[Ticker, str])
+    unproven: dict[Ticker, str] = field(default_factory=dict[Ticker, str])
     wrong: set[Ticker] = field(default_factory=set[Ticker])
     """Those that were found to be read wrongly, or that cannot be read: nothing in them can be believed."""
     has_news: bool = False
@@ -38,17 +38,17 @@ class BookProof:
         """These are subscribed from now on."""
         begun = dict.fromkeys(tickers, NOT_YET)
         self.wrong -= begun.keys()
-        self.doubts |= begun
+        self.unproven |= begun
 
     def begin_anew(self, tickers: Iterable[Ticker]) -> None:
         """All of them on another subscription than before."""
         self.wrong.clear()
         self._differing.clear()
-        self._is_no_side_read, self.doubts = False, dict.fromkeys(tickers, NOT_YET)
+        self._is_no_side_read, self.unproven = False, dict.fromkeys(tickers, NOT_YET)
 
     def forget(self, tickers: Iterable[Ticker]) -> None:
         for ticker in tickers:
-            self.doubts.pop(ticker, None)
+            self.unproven.pop(ticker, None)
             self.wrong.discard(ticker)
             self._differing.pop(ticker, None)
 
@@ -57,18 +57,18 @@ class BookProof:
         self.has_news = False
         return frozenset(
             ticker
-            for ticker, why in self.doubts.items()
+            for ticker, why in self.unproven.items()
             if ticker in books.usable and (why is not NOTHING_YET or _has_levels(books.books[ticker]))
         )
 
     def set_aside(self, ticker: Ticker, why: str) -> None:
         """It cannot be read on this subscription."""
         self.wrong.add(ticker)
-        self.doubts[ticker] = why
+        self.unproven[ticker] = why
 
     def compare(self, ticker: Ticker, book: OrderBook, rest: RestBook) -> str:
         """Hold a whole book against the REST book of the same moment. Returns what is to be told now; mostly nothing."""
-        if ticker not in self.doubts:
+        if ticker not in self.unproven:
             return ""
         found = {
             Side.YES: likeness(book.yes.levels, rest.yes),
@@ -77,7 +77,7 @@ class BookProof:
         turned = [side for side, how in found.items() if how is Likeness.MIRRORED]
         if turned:
             self.wrong.add(ticker)
-            return self._doubt(ticker, f"its {turned[0].upper()} side is the mirror of the venue's REST book")
+            return self._note(ticker, f"its {turned[0].upper()} side is the mirror of the venue's REST book")
         if Likeness.DIFFERS in found.values():
             return self._differs(ticker)
         self._is_no_side_read |= found[Side.NO] is Likeness.AGREES
@@ -87,20 +87,20 @@ class BookProof:
     def _agrees(self, ticker: Ticker) -> None:
         self.forget([ticker])
         if not self._is_no_side_read:
-            self.doubts[ticker] = NOTHING_YET
+            self.unproven[ticker] = NOTHING_YET
             return
-        self.forget([each for each, why in self.doubts.items() if why is NOTHING_YET])
+        self.forget([each for each, why in self.unproven.items() if why is NOTHING_YET])
 
     def _differs(self, ticker: Ticker) -> str:
         self._differing[ticker] += 1
         if ticker in self.wrong:
             return ""
         is_told = self._differing[ticker] == TOLD_AFTER
-        self.doubts[ticker] = DIFFERS
+        self.unproven[ticker] = DIFFERS
         return DIFFERS if is_told else ""
 
-    def _doubt(self, ticker: Ticker, why: str) -> str:
-        before, self.doubts[ticker] = self.doubts[ticker], why
+    def _note(self, ticker: Ticker, why: str) -> str:
+        before, self.unproven[ticker] = self.unproven[ticker], why
         return "" if before == why else why
 
 

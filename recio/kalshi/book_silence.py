@@ -14,7 +14,7 @@ from recio.units import Ticker
 
 QUIET_SECONDS = 1.5
 """Host seconds without any book's message after which one book is asked for."""
-DOUBT_SECONDS = 3.0
+SUSPECT_SECONDS = 3.0
 """The same after which the channel is in doubt: an answer would have come by then, and the books are as old as their last
 message."""
 SECOND_SECONDS = 2.0
@@ -92,7 +92,7 @@ class BookSilence:
             return 0.0
         silent = now - self._quiet[1]
         is_asked = self._others_asked or self._asked_at is not None
-        return silent if is_asked and silent > DOUBT_SECONDS else 0.0
+        return silent if is_asked and silent > SUSPECT_SECONDS else 0.0
 
     def refused(self, tickers: Iterable[Ticker]) -> None:
         """The venue has no such markets any more, so that another one is to be asked for."""

@@ -11,7 +11,6 @@ BOOKS = "orderbook_delta"
 LIFECYCLE = "market_lifecycle_v2"
 PRIVATE = ("fill", "user_orders")
 INDEX = "cfbenchmarks_value"
-INDEX_FAST = "cfbenchmarks_value_5hz"
 TICKERS_PER_COMMAND = 200
 NO_IN_YES_TERMS = True
 """Whether NO levels are asked for, and read, at YES prices. The venue's default is announced to become this, and the choice

@@ -16,9 +16,9 @@ CONFLICT = 409
 class Meaning(StrEnum):
     NO = "no"
     """Nothing was carried out."""
-    DOUBT = "doubt"
+    UNKNOWN = "unknown"
     """It may have been carried out: only the venue's lists can say."""
-    GONE = "doubt where an order is named, otherwise no"
+    GONE = "unknown where an order is named, otherwise no"
     """The venue does not know it, or not where it looked."""
     PAUSE = "pause until the venue trades again"
     """Nothing was carried out, and nothing is wrong with what was asked."""
@@ -34,7 +34,7 @@ class Code:
 
 
 CODES: Mapping[str, Code] = {
-    "order_already_exists": Code(Meaning.DOUBT, "wire, 409: the id was used before, cancelled orders too"),
+    "order_already_exists": Code(Meaning.UNKNOWN, "wire, 409: the id was used before, cancelled orders too"),
     "not_found": Code(Meaning.GONE, "wire, 404: cancelled, filled, unknown or on another shard"),
     "trading_is_paused": Code(Meaning.PAUSE, "wire, 409, 2026-07-30, while one market was halted"),
     "exchange_is_paused": Code(Meaning.PAUSE, "wire, 409, 2026-08-27"),
@@ -57,14 +57,14 @@ CODES: Mapping[str, Code] = {
     "authentication_error": Code(Meaning.NO, "wire, 401: key or signature"),
     "signature_is_missing_from_headers": Code(Meaning.NO, "wire, 401"),
     "deprecated_v1_order_endpoint": Code(Meaning.NO, "wire, 410"),
-    "internal_server_error": Code(Meaning.DOUBT, "wire, 500"),
+    "internal_server_error": Code(Meaning.UNKNOWN, "wire, 500"),
 }
 
 
 def is_known_no(code: str) -> bool:
     """Whether the code alone, without a status, says that nothing was carried out."""
     found = CODES.get(code)
-    return found is not None and found.meaning not in (Meaning.DOUBT, Meaning.GONE)
+    return found is not None and found.meaning not in (Meaning.UNKNOWN, Meaning.GONE)
 
 
 def may_be_done(status: int, code: str) -> bool:
@@ -74,7 +74,7 @@ def may_be_done(status: int, code: str) -> bool:
     """
     found = CODES.get(code)
     if found is not None:
-        return found.meaning is Meaning.DOUBT
+        return found.meaning is Meaning.UNKNOWN
     return status == CONFLICT and not code
 
 

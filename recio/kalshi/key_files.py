@@ -88,6 +88,8 @@ def _what_is_wrong(pem: bytes) -> str:
         return f"is not a private key in PEM form; {UNCHANGED}"
     if b"\\n" in pem:
         return r"has \n written where its lines end: put real line breaks there"
-    if pem.count(b"-----") < 4:
+    if b"-----BEGIN " not in pem:
+        return f"lacks its first line, which is -----BEGIN PRIVATE KEY----- with five hyphens on each side; {UNCHANGED}"
+    if b"-----END " not in pem:
         return f"is cut off: its last line is missing; {UNCHANGED}"
     return f"is not a whole private key in PEM form; {UNCHANGED}"

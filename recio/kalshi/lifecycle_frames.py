@@ -30,7 +30,6 @@ STATUS: Mapping[str, MarketStatus] = {
 }
 """What the venue's word for a move makes of the market. It says nothing of the moves that its clock makes."""
 SIDES = {side.value: side for side in Side}
-NOTHING = MarketSays()
 
 
 class _Market(msgspec.Struct):

@@ -20,16 +20,16 @@ def insist_on_writable(body: object) -> None:
         return
     for field in body.__struct_fields__:
         value = getattr(body, field)
-        if isinstance(value, str) and (why := _why_not(field, value)):
+        if isinstance(value, str) and (why := _reason_to_refuse(field, value)):
             raise UnitError(f"{field} {writable(value[:40])!r} {why}")
 
 
 def is_name(text: str) -> bool:
     """Whether a row can hold it as a name."""
-    return not _why_not("id", text)
+    return not _reason_to_refuse("id", text)
 
 
-def _why_not(field: str, text: str) -> str:
+def _reason_to_refuse(field: str, text: str) -> str:
     if writable(text) != text:
         return "has a sign that no text of ours can hold"
     is_named = field == "id" or field.endswith(("_id", "ticker"))

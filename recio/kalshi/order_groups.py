@@ -31,23 +31,11 @@ class OrderGroup:
     """Contracts that may match in a rolling fifteen seconds; None where the venue does not say."""
     auto_cancel: bool
     exchange_index: int | None
-    orders: tuple[VenueOrderId, ...] | None
-    """None in a list of groups: only one group alone tells its orders."""
+    orders: tuple[VenueOrderId, ...]
 
 
 class _Made(msgspec.Struct):
     order_group_id: str
-
-
-class _Listed(msgspec.Struct):
-    id: str
-    is_auto_cancel_enabled: bool
-    contracts_limit_fp: str | None = None
-    exchange_index: int | None = None
-
-
-class _Groups(msgspec.Struct):
-    order_groups: list[_Listed]
 
 
 class _One(msgspec.Struct):
@@ -69,21 +57,6 @@ async def create_group(rest: KalshiRest, *, limit: Quantity, exchange_index: int
     if not is_name(made):
         raise Transient("POST /portfolio/order_groups/create: order_group_id is none that a row can hold")
     return made
-
-
-async def groups(rest: KalshiRest) -> tuple[OrderGroup, ...]:
-    """Every group of the account."""
-    listed = (await rest.read(GROUPS_PATH, _Groups)).order_groups
-    return tuple(
-        OrderGroup(
-            group_id=each.id,
-            limit=_limit(each.contracts_limit_fp),
-            auto_cancel=each.is_auto_cancel_enabled,
-            exchange_index=each.exchange_index,
-            orders=None,
-        )
-        for each in listed
-    )
 
 
 async def group(rest: KalshiRest, group_id: str) -> OrderGroup:

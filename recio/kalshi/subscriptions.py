@@ -14,7 +14,6 @@ from recio.kalshi.book_proof import BookProof
 from recio.kalshi.commands import (
     BOOKS,
     INDEX,
-    INDEX_FAST,
     LIFECYCLE,
     PRIVATE,
     TICKERS_PER_COMMAND,
@@ -52,7 +51,6 @@ from recio.units import Ticker
 __all__ = [
     "BOOKS",
     "INDEX",
-    "INDEX_FAST",
     "LIFECYCLE",
     "PRIVATE",
     "TICKERS_PER_COMMAND",

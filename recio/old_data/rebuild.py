@@ -18,7 +18,7 @@ from recio.old_data.records import Fill, LedgerRow, Order, Settlement
 from recio.old_data.values import MONEY_STEP
 
 ZERO = Decimal(0)
-DEAREST_FEE = Decimal("0.03")
+HIGHEST_FEE = Decimal("0.03")
 """Dollars per contract and fill that the venue's fee never reached, its rounding up to a cent for an order aside."""
 
 
@@ -307,7 +307,7 @@ def _by_ledger(row: LedgerRow) -> Trade:
 
 def _is_plausible(fees: Decimal | None, quantity: Decimal) -> bool:
     """One build of the old system kept cents where dollars belong."""
-    return fees is not None and 0 <= fees <= DEAREST_FEE * 2 * quantity + Decimal("0.02")
+    return fees is not None and 0 <= fees <= HIGHEST_FEE * 2 * quantity + Decimal("0.02")
 
 
 # --- the end ----------------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -20,7 +20,7 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import BoardChange, BookView, Market, MarketBoard, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades, TakenLevel, TradeView
+from recio.messages.orders import OpenTrades, OrderView, TakenLevel, TradeView
 from recio.messages.prices import Prices, PriceTick, PriceView
 from recio.recording.batches import lines_of
 from recio.recording.lines import (
@@ -37,13 +37,14 @@ from recio.recording.lines import (
     PriceNews,
     Refusal,
 )
+from recio.rules.account.lifecycle import made_at
 from recio.rules.decision.cycles import EntryLook, ExitLook
 from recio.rules.decision.exit import ExitMemory
 from recio.rules.decision.momentum_pause import PauseMemory
 from recio.rules.market import market_board
 from recio.settings.risk import RiskSection
 from recio.settings.strategies import StrategySection
-from recio.units import Price, Quantity, Ticker, TradeId
+from recio.units import ClientOrderId, Price, Quantity, Ticker, TradeId
 
 ENDING = ".recording.gz"
 ENDINGS = (ENDING, ".tape.gz")
@@ -102,6 +103,8 @@ class Segment:
     """As it was at the decision that was read last; changed in place."""
     prices: Prices | None = None
     trades: OpenTrades | None = None
+    recent: dict[ClientOrderId, OrderView] = field(default_factory=dict[ClientOrderId, OrderView])
+    """The newest orders, whatever became of them."""
     paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
     account: AccountView | None = None
     controls: TradingControls | None = None
@@ -184,7 +187,7 @@ class Segment:
     def _change(self, news: News) -> None:
         self._change_board(news)
         self.prices = None if news.no_prices else self._changed_prices(news)
-        self.trades = _newer(news.trades, self.trades)
+        self._change_trades(news)
         if news.paper is not UNSET:
             changed = {**self.paper, **news.paper}
             self.paper = {name: each for name, each in changed.items() if each is not None}
@@ -194,6 +197,14 @@ class Segment:
         if news.held is not UNSET:
             self.held[news.held.trade_id] = news.held
         self.taken = _newer(news.taken, self.taken)
+
+    def _change_trades(self, news: News) -> None:
+        if news.trades is UNSET:
+            return
+        known = {**self.recent, **news.recent}
+        self.recent = {name: each for name, each in known.items() if each is not None}
+        newest_first = tuple(sorted(self.recent.values(), key=made_at, reverse=True))
+        self.trades = None if news.trades is None else replace(news.trades, recent_orders=newest_first)
 
     def _change_board(self, news: News) -> None:
         if news.no_board:

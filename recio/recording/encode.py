@@ -14,7 +14,7 @@ from msgspec import UNSET
 from recio import __version__
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import BoardChange, BookView, Market, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades, TakenLevel, TradeView
+from recio.messages.orders import OpenTrades, OrderView, TakenLevel, TradeView
 from recio.messages.prices import Prices, PriceView
 from recio.recording.lines import (
     FORM,
@@ -36,7 +36,7 @@ from recio.rules.decision.exit import ExitMemory, Holds
 from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
 from recio.settings.units import OFF
-from recio.units import Price, Quantity, Ticker, TradeId, money_decimal
+from recio.units import ClientOrderId, Price, Quantity, Ticker, TradeId, money_decimal
 
 _settings = msgspec.json.Encoder(decimal_format="number")
 _line = msgspec.json.Encoder()
@@ -68,6 +68,7 @@ class _Said:
     inputs: dict[str, Any] = field(default_factory=dict[str, Any])
     paper: dict[str, OpenTrades] = field(default_factory=dict[str, OpenTrades])
     prices: dict[str, PriceView] = field(default_factory=dict[str, PriceView])
+    recent: dict[ClientOrderId, OrderView] = field(default_factory=dict[ClientOrderId, OrderView])
     held: TradeView | None = None
     taken: tuple[TakenLevel, ...] = ()
     remembered: dict[TradeId, ExitMemory] = field(default_factory=dict[TradeId, ExitMemory])
@@ -125,7 +126,7 @@ class Encoder:
         self._prices(look.prices, news)
         for name in ("account", "controls"):
             self._if_new(name, getattr(look, name), news)
-        self._if_new("trades", look.trades, news, _without_past)
+        self._trades(look.trades, news)
         if self.said.inputs.get("pauses", {}) != look.pauses:
             self.said.inputs["pauses"] = look.pauses
             news["pauses"] = {name: dict(each) for name, each in look.pauses.items()}
@@ -175,6 +176,19 @@ class Encoder:
         if self.said.inputs.get(name, UNKNOWN) is not value:
             self.said.inputs[name] = value
             news[name] = value if shown is None or value is None else shown(value)
+
+    def _trades(self, trades: OpenTrades | None, news: dict[str, Any]) -> None:
+        if self.said.inputs.get("trades", UNKNOWN) is trades:
+            return
+        self.said.inputs["trades"] = trades
+        news["trades"] = None if trades is None else _without_past(trades)
+        before = self.said.recent
+        now = {} if trades is None else {each.client_order_id: each for each in trades.recent_orders}
+        changed = {name: each for name, each in now.items() if before.get(name) != each}
+        gone: dict[ClientOrderId, None] = dict.fromkeys(before.keys() - now.keys())
+        self.said.recent = now
+        if changed or gone:
+            news["recent"] = {**changed, **gone}
 
     def _paper(self, paper: Mapping[str, OpenTrades], news: dict[str, Any]) -> None:
         if self.said.inputs.get("paper", UNKNOWN) is paper:

@@ -13,15 +13,15 @@ from recio.messages.account import AccountView
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import CloseIntent, OpenIntent
 from recio.messages.markets import Market, MarketEnded, VenueState
-from recio.messages.orders import OpenTrades, TakenLevel, TradeView
+from recio.messages.orders import OpenTrades, OrderView, TakenLevel, TradeView
 from recio.messages.prices import FinalMinute, Momentum
 from recio.rules.decision.exit import ExitMemory
 from recio.rules.decision.momentum_pause import PauseMemory
-from recio.units import Price, Quantity, TradeId
+from recio.units import ClientOrderId, Price, Quantity, TradeId
 
-FORM = 5
-"""Raised whenever older readers could misread. Form 5 tells how far a price may be off, and nothing is decided without that."""
-READABLE = (5,)
+FORM = 6
+"""Raised whenever older readers could misread. Form 6 tells the newest orders, on which entry's pauses after refusals depend."""
+READABLE = (6,)
 
 
 class Began(msgspec.Struct, tag_field="kind", tag="began", frozen=True, kw_only=True):
@@ -96,7 +96,9 @@ class News(msgspec.Struct, tag_field="kind", tag="news", frozen=True, kw_only=Tr
     gone: tuple[str, ...] = ()
     """Coins without a price."""
     trades: OpenTrades | UnsetType | None = UNSET
-    """Without what is shown of the past, which no decision looks at."""
+    """Without trades that have ended, which no decision looks at, and without the newest orders, which `recent` tells."""
+    recent: dict[ClientOrderId, OrderView | None] = {}
+    """Of the newest orders, whatever became of them, those that are another than before; None: not among the newest any more."""
     paper: dict[str, OpenTrades | None] | UnsetType = UNSET
     """Of strategies that do not order, by name: those that changed."""
     account: AccountView | UnsetType | None = UNSET

@@ -25,7 +25,7 @@ class Outcome:
     gross: int
     net: int
     side: Side
-    chance: float = 0.0
+    deviation: float = 0.0
     """Standard deviation of its result, in micro-dollars, if the price that was paid were the true probability."""
 
 
@@ -37,7 +37,7 @@ class _GrowingClose:
     count: int = 0
     yes: float = 0.0
     no: float = 0.0
-    """Chance of all trades on that side: they win and lose at once."""
+    """Deviation of all trades on that side: they win and lose at once."""
 
     @property
     def variance(self) -> float:
@@ -48,8 +48,8 @@ class _GrowingClose:
         return _GrowingClose(
             net=self.net + outcome.net,
             count=self.count + 1,
-            yes=self.yes + (outcome.chance if is_yes else 0.0),
-            no=self.no + (0.0 if is_yes else outcome.chance),
+            yes=self.yes + (outcome.deviation if is_yes else 0.0),
+            no=self.no + (0.0 if is_yes else outcome.deviation),
         )
 
 
@@ -136,10 +136,10 @@ def outcome_of(trade: PastTrade) -> Outcome | None:
     gross, net = trade.gross, trade.net
     if gross is None or net is None:
         return None
-    return Outcome(trade.close(), gross, net, trade.side, _chance(trade))
+    return Outcome(trade.close(), gross, net, trade.side, _deviation(trade))
 
 
-def _chance(trade: PastTrade) -> float:
+def _deviation(trade: PastTrade) -> float:
     price = trade.entry_price
     if price is None or not 0 < price < ONE_DOLLAR:
         return 0.0

@@ -36,7 +36,7 @@ class Close:
     total: float
     weight: float
     """What the total is divided by, summed over closes: moments, contracts or trades."""
-    chance: float = 0.0
+    deviation: float = 0.0
     """Standard deviation of the total if what was said or paid were the true probabilities."""
 
 
@@ -55,11 +55,11 @@ class Mean:
         return Interval(self.value - reach, self.value + reach)
 
 
-def together(chances: Iterable[tuple[Hashable, float]]) -> float:
+def together(deviations: Iterable[tuple[Hashable, float]]) -> float:
     """Of one close: what has the same name wins and loses at once and adds up; what has not is left to what the closes show."""
     by_name: dict[Hashable, float] = {}
-    for name, chance in chances:
-        by_name[name] = by_name.get(name, 0.0) + chance
+    for name, deviation in deviations:
+        by_name[name] = by_name.get(name, 0.0) + deviation
     return math.hypot(*by_name.values())
 
 
@@ -73,7 +73,7 @@ def mean_of(closes: Sequence[Close]) -> Mean | None:
     if worth < FEWEST_CLOSES:
         return None
     value = math.fsum(each.total for each in held) / weight
-    return Mean(value, max(_observed(held, value, weight), _by_chance(held, weight)), worth - 1)
+    return Mean(value, max(_observed(held, value, weight), _by_deviation(held, weight)), worth - 1)
 
 
 def interval(closes: Sequence[Close], confidence: float = CONFIDENCE) -> Interval | None:
@@ -112,8 +112,8 @@ def _observed(closes: Sequence[Close], value: float, weight: float) -> float:
     return math.sqrt(math.fsum(each**2 for each in moves) * (many - 1) / many) / weight
 
 
-def _by_chance(closes: Sequence[Close], weight: float) -> float:
-    return math.sqrt(math.fsum(each.chance**2 for each in closes)) / weight
+def _by_deviation(closes: Sequence[Close], weight: float) -> float:
+    return math.sqrt(math.fsum(each.deviation**2 for each in closes)) / weight
 
 
 def student(level: float, freedom: float) -> float:

@@ -15,7 +15,7 @@ from recio.report.intervals import FEWEST_CLOSES, Interval, Mean
 from recio.units import Money, Quantity
 
 SPAN = timedelta(days=28)
-"""Days that a standing looks back over, its own included."""
+"""Days that a span looks back over, its own included."""
 CONFIDENCE = 1 - 0.05 / SPAN.days
 """It is asked every night: over a span in which nothing is wrong it says so in one case of twenty at most."""
 
@@ -59,7 +59,7 @@ class ParityDay:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ParitySpan:
     """Live less paper over the last weeks."""
 
     days: int
@@ -75,19 +75,15 @@ class Standing:
         return self.interval is not None and self.interval.excludes_zero
 
 
-def standing(days: Sequence[ParityDay]) -> Standing:
+def over_span(days: Sequence[ParityDay]) -> ParitySpan:
     """Of all these days of one strategy together."""
     closes, total = sum(each.closes for each in days), Money(sum(each.difference for each in days))
-    return Standing(
+    return ParitySpan(
         days=len(days),
         closes=closes,
         difference=total,
         interval=_interval(days, closes, total) if closes >= FEWEST_CLOSES else None,
     )
-
-
-def within_span(days: Sequence[ParityDay], until: date) -> list[ParityDay]:
-    return [each for each in days if until - SPAN < each.day <= until]
 
 
 def _interval(days: Sequence[ParityDay], closes: int, total: Money) -> Interval:

@@ -42,6 +42,8 @@ class PastTrade:
     probability: Decimal | None
     """What the model gave the side that was bought."""
     why: str
+    result: Side | None = None
+    """How its market ended; None where no settlement of it was listed, as may be of what was sold before the end."""
 
     @property
     def gross(self) -> Money | None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 
+from recio.report.calibration import Bin, calibration
 from recio.report.figures import Figures
 from recio.report.past_trades import PastTrade
 from recio.report.report import Report
@@ -62,7 +63,7 @@ def trade_line(trade: PastTrade) -> str:
 
 
 def report_object(report: Report) -> dict[str, object]:
-    """The totals, and under `by_...` the same of each group."""
+    """The totals, under `by_...` the same of each group, and how often what the model said came true."""
     return {
         "kind": report.kind.value,
         "held": report.held,
@@ -71,6 +72,8 @@ def report_object(report: Report) -> dict[str, object]:
             f"by_{name}": {group: _figures(figures) for group, figures in found.items()}
             for name, found in report.by.items()
         },
+        "calibration": [_bin(each) for each in calibration(report.said)],
+        "unjudged": report.unjudged,
     }
 
 
@@ -118,6 +121,18 @@ def _figures(it: Figures) -> dict[str, object]:
         "max_drawdown": money_text(Money(it.drawdown)),
         "mean_net_pnl": None if mean is None else f"{mean:.6f}",
         "mean_interval_95": None if interval is None else [f"{interval.low:.6f}", f"{interval.high:.6f}"],
+    }
+
+
+def _bin(it: Bin) -> dict[str, object]:
+    """Shares from 0 to 1. The interval is of what happened less what was said."""
+    known = it.interval
+    return {
+        "trades": it.observations,
+        "closes": it.events,
+        "said": f"{it.said:.6f}",
+        "happened": f"{it.happened:.6f}",
+        "difference_interval_95": None if known is None else [f"{known.low:.6f}", f"{known.high:.6f}"],
     }
 
 

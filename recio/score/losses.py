@@ -78,7 +78,7 @@ def closes_of(observations: Iterable[Observation], name: str, against: str, loss
         yield Close(
             total=math.fsum(_difference(each, name, against, loss, each.yes) for each in held),
             weight=len(held),
-            chance=_chance(held, name, against, loss),
+            deviation=_deviation(held, name, against, loss),
         )
 
 
@@ -93,7 +93,7 @@ def _difference(seen: Observation, name: str, against: str, loss: Loss, yes: boo
     return loss(seen.probabilities[name], yes) - loss(seen.probabilities[against], yes)
 
 
-def _chance(held: Iterable[Observation], name: str, against: str, loss: Loss) -> float:
+def _deviation(held: Iterable[Observation], name: str, against: str, loss: Loss) -> float:
     """How far chance alone moves the sum of a close, if one of both is right: the one by which it moves less.
 
     Markets of one coin go together; how far coins do is left to what the closes show.

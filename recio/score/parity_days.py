@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from recio.messages.orders import OrderPurpose
-from recio.report.parity import ParityDay, Standing
+from recio.report.parity import ParityDay, ParitySpan
 from recio.score.parity import Got, OrderPair, TradePair
 from recio.units import (
     ONE_CONTRACT,
@@ -84,7 +84,7 @@ def _luck(pair: TradePair) -> int:
     return round(share * (1 - share) * (pair.held_apart * ONE_DOLLAR) ** 2)
 
 
-def lines(day: ParityDay, stands: Standing, pairs: Sequence[TradePair]) -> Iterator[str]:
+def lines(day: ParityDay, stands: ParitySpan, pairs: Sequence[TradePair]) -> Iterator[str]:
     """One strategy and day in words: its sums, what it stands at, and its orders one by one."""
     yield (
         f"{day.day} {day.strategy}: {day.trades} trades, {day.orders} orders ({day.unrecorded} without a recorded book),"
@@ -103,7 +103,7 @@ def lines(day: ParityDay, stands: Standing, pairs: Sequence[TradePair]) -> Itera
         yield from _pair_lines(pair)
 
 
-def verdict(stands: Standing) -> str:
+def verdict(stands: ParitySpan) -> str:
     """Loud where it has to be."""
     told = (
         f"live less paper {money_text(stands.difference)} over {stands.closes} closes of {stands.days} days"

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import chain
 
 from recio.replay.findings import TradeFound
+from recio.report.calibration import Bin
 from recio.score.forecasts import MARKET, TERMINAL, Observation
-from recio.score.groups import Bin, by_distance, by_time, calibration
+from recio.score.groups import by_distance, by_time, calibrated
 from recio.score.losses import LOSSES, Comparison, compare
 from recio.score.trades import Edge, edge
 
@@ -54,7 +55,7 @@ def score(
         yes=sum(each.yes for each in observations) / max(1, len(observations)),
         names=names,
         compared=tuple(_compared(observations, names, beside)),
-        calibration={name: calibration(observations, name) for name in names},
+        calibration={name: calibrated(observations, name) for name in names},
         edge=edge(trades),
         without_outcome=without_outcome,
     )

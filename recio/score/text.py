@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from recio.report.calibration import Bin
 from recio.report.intervals import Interval
 from recio.score.claims import claims, sentences
-from recio.score.groups import Bin
 from recio.score.scores import EVERYTHING, Compared, Scores
 from recio.score.trades import Edge, Sold, Unsettled
 

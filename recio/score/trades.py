@@ -88,13 +88,13 @@ def closes_of_trades(trades: Sequence[TradeView]) -> list[Close]:
         Close(
             total=math.fsum(each.pnl / MICRO for each in held),
             weight=math.fsum(each.entry_quantity / ONE_CONTRACT for each in held),
-            chance=together((each.side, _chance(each)) for each in held),
+            deviation=together((each.side, _deviation(each)) for each in held),
         )
         for held in closes.values()
     ]
 
 
-def _chance(trade: TradeView) -> float:
+def _deviation(trade: TradeView) -> float:
     contracts = trade.entry_quantity / ONE_CONTRACT
     price = min(1.0, trade.entry_cost / MICRO / contracts)
     return contracts * math.sqrt(price * (1 - price))

@@ -20,6 +20,8 @@ def checked_url(value: str, schemes: tuple[str, str], path: str | None = None) -
     try:
         parts = urlsplit(value)
         host, _port = parts.hostname, parts.port
+        if parts.netloc.endswith(":"):  # a scheme written twice is a host with a colon
+            raise ValueError
     except ValueError:
         raise ValueError(f"is no address: write {schemes[0]}://HOST{path or '/...'}") from None
     if parts.scheme not in schemes or not host:
@@ -35,7 +37,7 @@ def checked_url(value: str, schemes: tuple[str, str], path: str | None = None) -
 
 def environment_of(url: str) -> str | None:
     """ "demo" or "prod" for a host of Kalshi's, None for any other."""
-    host = urlsplit(url).hostname or ""
+    host = (urlsplit(url).hostname or "").rstrip(".")
     if not host.endswith((".kalshi.com", ".kalshi.co", ".kalshi.dev")):
         return None
     return "prod" if host.endswith(".kalshi.com") and "demo" not in host else "demo"

@@ -29,7 +29,7 @@ from recio.settings.renamed import renamed_key, renamed_value
 from recio.settings.risk import RiskSection
 from recio.settings.section import Section
 from recio.settings.status import StatusSection
-from recio.settings.strategies import NAME, RESERVED, StrategySection, own_faults, with_inherited
+from recio.settings.strategies import INHERITED, NAME, RESERVED, StrategySection, own_faults, with_inherited
 from recio.settings.system import (
     DatabaseSection,
     DemoSection,
@@ -224,9 +224,14 @@ def _value_at(keys: list[str], table: Any) -> Any:
     return table
 
 
+OF_A_STRATEGY = tuple(f"{section}." for section in INHERITED)
+
+
 def _nearest(keys: list[str]) -> str:
     """A hint at the nearest known key, wherever it lives."""
     known = known_keys()
+    if len(keys) > 3 and keys[0] == "strategies":
+        known = [f"strategies.{keys[1]}.{key}" for key in known if key.startswith(OF_A_STRATEGY)]
     name = ".".join(keys)
     close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
     if not close:

@@ -10,6 +10,7 @@ A gate that may be switched off is None while it is, and says "off" in the file 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Annotated, Any, cast
@@ -34,6 +35,8 @@ from recio.units import (
 
 OFF = "off"
 LONGEST_SHOWN = 80
+LOGIN = re.compile(r"//\S*@")
+"""User and password of an address, whatever characters they have."""
 ZERO = "zero"
 """The kind of error that a zero is for which another word is wanted."""
 
@@ -45,7 +48,7 @@ BasisPoints = Annotated[float, Field(ge=0, le=10_000)]
 
 
 def shown(value: Any) -> str:
-    """A value as recio.toml writes it, cut off where it is long."""
+    """A value as recio.toml writes it, cut off where it is long, and without what an address says of user and password."""
     text = _shown(value)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
@@ -54,7 +57,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(LOGIN.sub("//(hidden)@", value), ensure_ascii=False)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, cast('Sequence[Any]', value)[:20]))}]"
     if isinstance(value, dict):

@@ -329,11 +329,11 @@ class AccountSync:
             ledgers = await trade_rows.ledgers(connection, {*held, *(each.ticker for each in trades.trades)})
         differences = self._differences(memory, trades, figures, ledgers)
         memory.cash = await self._compare_cash(memory, trades, figures)
-        foreign = made_externally(ledgers, traded)
-        memory.must_list |= foreign != memory.external
-        memory.external = foreign
+        made = made_externally(ledgers, traded)
+        memory.must_list |= made != memory.external
+        memory.external = made
         memory.compared += 1
-        external = tuple(sorted((held.keys() - traded) | (foreign.keys() & held.keys())))
+        external = tuple(sorted((held.keys() - traded) | (made.keys() & held.keys())))
         self.account.set(
             AccountView(
                 balance=balance,

@@ -1,4 +1,4 @@
-"""alerts: looks for what calls for somebody, and hands it to the desk that sends it; it reads wires and rows, and stops nothing.
+"""alerts: looks for what calls for somebody, and hands it to the dispatcher that sends it; it reads wires and rows, and stops nothing.
 
 What it cannot write is written later: a call does not wait for the database.
 """
@@ -15,9 +15,8 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 import asyncpg
-import structlog
 
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.clock import Clock
 from recio.db import alerts as rows
 from recio.db import backup_rows, past_trades
@@ -40,8 +39,6 @@ from recio.settings.config import Config
 from recio.supervisor import DISPENSABLE, HealthByTask, Say, State
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.wires import Reads, Takes, Writes
-
-log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 LOOK_EVERY = 1.0
 KEEP_EVERY = 2.0
@@ -72,8 +69,8 @@ class Alerts:
     clock: Clock
     config: Config
     strategies: Sequence[Strategy]
-    desk: Desk
-    """It outlives this task and the life."""
+    dispatcher: Dispatcher
+    """It outlives this task and the run."""
     task_health: HealthByTask
     disks: tuple[Path, ...]
     controls: Reads[TradingControls]
@@ -116,24 +113,24 @@ class Alerts:
         for asked in self.alert_requests.take()[0]:
             match asked:
                 case Acknowledge(cause=cause, by=by):
-                    self.desk.acknowledge(cause, by)
+                    self.dispatcher.acknowledge(cause, by)
                 case TryChannels(by=by):
-                    self.desk.test(by)
+                    self.dispatcher.test(by)
 
     def _look(self, look: _Look) -> None:
         seen = self._seen(look)
-        self.desk.remembered = remember(self.desk.remembered, seen)
-        self.desk.look(alarms(seen, self.desk.remembered))
+        self.dispatcher.remembered = remember(self.dispatcher.remembered, seen)
+        self.dispatcher.look(alarms(seen, self.dispatcher.remembered))
         self._note_held()
         self._tell_trades(look, seen.trades)
         if self._guards(seen):
-            self.desk.guarded_at = time.monotonic()
-        self.alerts.set(replace(self.desk.view(), backups=look.backups))
+            self.dispatcher.guarded_at = time.monotonic()
+        self.alerts.set(replace(self.dispatcher.view(), backups=look.backups))
 
     def _note_held(self) -> None:
         trades = self.open_trades.get()
         if trades is not None:
-            self.desk.held = held_or_bought(trades)
+            self.dispatcher.held = held_or_bought(trades)
 
     def _seen(self, look: _Look) -> Seen:
         tasks = self.task_health.tasks
@@ -171,7 +168,7 @@ class Alerts:
             return
         if look.trades is not None and self.config.alerts.trades:
             for line in of_trades(look.trades, trades):
-                self.desk.tell(line, Severity.INFO)
+                self.dispatcher.tell(line, Severity.INFO)
         look.trades = states(trades)
 
     async def _sum_up(self, look: _Look) -> None:
@@ -186,8 +183,8 @@ class Alerts:
         look.summed = day
         found = next((each for each in known if each.day == day), None)
         figures = None if found is None else (found.net, found.fees, found.wins, found.losses)
-        text = summary(day, figures, self.open_trades.get(), self.account.get(), self.desk.view().open)
-        self.desk.tell(text, Severity.INFO)
+        text = summary(day, figures, self.open_trades.get(), self.account.get(), self.dispatcher.view().open)
+        self.dispatcher.tell(text, Severity.INFO)
 
     async def _watch_disk(self, look: _Look) -> None:
         while True:
@@ -214,22 +211,22 @@ class Alerts:
             await anyio.sleep(KEEP_EVERY)
 
     async def _keep(self) -> None:
-        if not self.desk.has_rows:
+        if not self.dispatcher.has_rows:
             async with transaction(self.pool) as connection:
                 open_before, waiting = await rows.still_open(connection), await rows.still_waiting(connection)
-            self.desk.resume(open_before, waiting)
-        alerts, deliveries = self.desk.take_unkept()
+            self.dispatcher.resume(open_before, waiting)
+        alerts, deliveries = self.dispatcher.take_unkept()
         if not alerts and not deliveries:
             return
         try:
             async with transaction(self.pool) as connection:
                 await rows.keep(connection, alerts, deliveries)
         except BaseException:
-            self.desk.give_back(alerts, deliveries)
+            self.dispatcher.give_back(alerts, deliveries)
             raise
 
     def _sentence(self, look: _Look) -> str:
-        view = self.desk.view()
+        view = self.dispatcher.view()
         channels = f"{len(view.channels)} channels" if view.channels else "nobody is called: no channel"
         unwritten = f"; rows wait: {look.unwritten}" if look.unwritten else ""
         return f"{channels}; {len(view.open)} alerts on{unwritten}"

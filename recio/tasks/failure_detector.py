@@ -121,7 +121,7 @@ class FailureDetector:
     halt_requests: Receives[HaltRequest | ResumeRequest]
     controls: Writes[TradingControls]
     unwritten: list[Halt] = field(default_factory=list[Halt])
-    """Halts that are in force and have no row yet, because the database is away; they outlive a restart of the task and the end of a life."""
+    """Halts that are in force and have no row yet, because the database is away; they outlive a restart of the task and the end of a run."""
     measurements: Measurements = field(default_factory=Measurements)
 
     async def run(self, say: Say) -> None:

@@ -26,6 +26,7 @@ from recio.messages.controls import Halt, HaltLevel, HaltVerification, OrderGrou
 from recio.messages.markets import MarketBoard
 from recio.messages.orders import OpenTrades
 from recio.rules.account.lifecycle import UNCONFIRMED
+from recio.rules.account.limits import lowered
 from recio.rules.account.reconcile import is_ours
 from recio.settings.risk import RiskSection
 from recio.supervisor import Say
@@ -49,8 +50,10 @@ class _Memory:
     group: OrderGroupReady | None = None
     triggered: bool | None = None
     """None while it is not known how the venue has it."""
-    limited: str = ""
-    """The group that has the limit of this run."""
+    limited: tuple[str, Quantity] | None = None
+    """The group whose limit the venue has taken, and that limit."""
+    asked: Quantity | None = None
+    """The limit that the venue was last asked for, taken or not."""
     looked_at: float = 0.0
     refused: str = ""
     """The refusal of the group that was told last; empty while there is none."""
@@ -147,7 +150,7 @@ class KillSwitch:
         board = self.board.get()
         if board is None or not board.markets:
             return
-        shard = board.markets[0].market.exchange_index
+        shard, limit = board.markets[0].market.exchange_index, self._limit()
         try:
             group = memory.group or await self._find_or_make(shard, memory)
             if memory.triggered is not halted:
@@ -155,7 +158,7 @@ class KillSwitch:
                 await answer_of(move(self.rest, group.group_id, group.exchange_index), or_refusal=True)
             elif anyio.current_time() - memory.looked_at > GROUP_LOOK:
                 await answer_of(order_groups.group(self.rest, group.group_id), or_refusal=True)
-            else:
+            elif memory.asked == limit:
                 return
         except VenueRefused as refused:
             if memory.refused != str(refused):
@@ -170,33 +173,37 @@ class KillSwitch:
         if memory.group is None:
             memory.group = group
             self.order_group.set(group)
-        if memory.limited != group.group_id:
-            await self._follow_limits(group, memory)
+        if memory.limited != (group.group_id, limit):
+            await self._follow_limits(group, limit, memory)
 
-    async def _follow_limits(self, group: OrderGroupReady, memory: _Memory) -> None:
-        """A group of an earlier run was made under that run's limits."""
-        limit = contracts_at_once(self.limits)
+    def _limit(self) -> Quantity:
+        """Of the group, by the limits of the start less what a person lowered since."""
+        controls = self.controls.get()
+        return contracts_at_once(self.limits if controls is None else lowered(self.limits, controls.lowered))
+
+    async def _follow_limits(self, group: OrderGroupReady, limit: Quantity, memory: _Memory) -> None:
+        """A group was made under the limits of then; a refusal is asked again at the next look."""
+        memory.asked = limit
         limited = order_groups.limit_group(self.rest, group.group_id, group.exchange_index, limit=limit)
         try:
             await answer_of(limited, or_refusal=True)
         except VenueRefused as refused:
             log.warning("limit of the order group refused", why=str(refused))
             return
-        memory.limited = group.group_id
+        memory.limited = (group.group_id, limit)
 
     async def _find_or_make(self, shard: int | None, memory: _Memory) -> OrderGroupReady:
         async with transaction(self.pool) as connection:
             known = await kill_switch.order_group(connection, shard)
         if known is None:
+            limit = self._limit()
             known = await answer_of(
-                order_groups.create_group(
-                    self.rest, limit=contracts_at_once(self.limits), exchange_index=shard
-                ),
+                order_groups.create_group(self.rest, limit=limit, exchange_index=shard),
                 or_refusal=True,
             )
             async with transaction(self.pool) as connection:
                 await kill_switch.add_order_group(connection, known, shard)
-            memory.limited = known
+            memory.limited, memory.asked = (known, limit), limit
         return OrderGroupReady(group_id=known, exchange_index=shard)
 
     async def _forget_group(self, memory: _Memory, shard: int | None) -> None:

@@ -241,12 +241,12 @@ class MarketSync:
         version = self.rest_books.version
         while True:
             version = await self.rest_books.newer_than(version)
-            before = dict(known.subscriptions.proof.doubts)
+            before = dict(known.subscriptions.proof.unproven)
             for ticker, book in (self.rest_books.get() or {}).items():
                 why = known.subscriptions.compare(ticker, book)
                 if why:
                     log.error("market not traded", ticker=ticker, why=why)
-            after = known.subscriptions.proof.doubts
+            after = known.subscriptions.proof.unproven
             known.dirty |= {ticker: None for ticker, why in before.items() if after.get(ticker) != why}
             self._ask_for_books(known)
             self._put(known, socket)
@@ -374,14 +374,14 @@ def _no_book(_ticker: Ticker) -> BookView | None:
 def _view(known: _Known, market: Market) -> MarketView:
     """A market whose book is not proven yet is not traded, and one whose book is read wrongly shows none."""
     subscriptions, ticker = known.subscriptions, market.ticker
-    doubt = subscriptions.proof.doubts.get(ticker)
-    if doubt is None:
+    unproven = subscriptions.proof.unproven.get(ticker)
+    if unproven is None:
         return market_board.market_view(market, subscriptions.books.view)
     known_as, shown = known.doubted.get(ticker, (None, market))
-    if known_as is not market or shown.untradable != (market.untradable or doubt):
-        shown = replace(market, untradable=market.untradable or doubt)
+    if known_as is not market or shown.untradable != (market.untradable or unproven):
+        shown = replace(market, untradable=market.untradable or unproven)
         known.doubted[ticker] = market, shown
-    wrong = doubt if ticker in subscriptions.proof.wrong else ""
+    wrong = unproven if ticker in subscriptions.proof.wrong else ""
     return market_board.market_view(shown, subscriptions.books.view, wrong=wrong)
 
 

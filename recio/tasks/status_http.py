@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,11 +32,13 @@ from recio.supervisor import Say
 from recio.test_hooks.freeze_points import Task, cycle_of
 from recio.web.acting import Acting, acting_routes
 from recio.web.acts import read_halt, read_resume
+from recio.web.charts import Charted, chart_routes
 from recio.web.door import PROGRESS_WITHIN, Door, answer_bad_requests_too, listening
 from recio.web.entrance import entrance_routes
 from recio.web.feed import Feed, rates
 from recio.web.gate import Gate
 from recio.web.logins import LoginsFile
+from recio.web.market_history import MarketHistory, Seen
 from recio.web.passkey_routes import passkey_routes
 from recio.web.reach import Reach
 from recio.web.reading import reading_routes
@@ -78,6 +80,11 @@ class StatusHttp:
     strategies: tuple[str, ...] = (DEFAULT,)
     """Their names."""
     measurements: Measurements = field(default_factory=Measurements)
+    seen: Callable[[], Seen] = Seen
+    """What the charts keep a point of."""
+    series: Mapping[str, str] = field(default_factory=dict[str, str])
+    """The coin of each series."""
+    history: MarketHistory = field(default_factory=MarketHistory)
 
     async def run(self, say: Say) -> None:
         self.clients.clear()
@@ -138,6 +145,7 @@ class StatusHttp:
                 *passkey_routes(gate),
                 *acting_routes(self._acting()),
                 *reading_routes(self.pool, lambda every: (whole if every else near).fresh(), self.recorded),
+                *chart_routes(self.pool, self._charted()),
             ],
             old_acts={"/halt": self._halt, "/resume": self._resume},
         )
@@ -154,6 +162,14 @@ class StatusHttp:
             strategies=self.strategies,
         )
 
+    def _charted(self) -> Charted:
+        return Charted(
+            history=self.history,
+            prices=lambda: self.seen().prices,
+            series=self.series,
+            now=self.clock.utc,
+        )
+
     async def _turn(self, site: Site, say: Say) -> None:
         where = f"http://127.0.0.1:{self.reach.port}/"
         beside = f" and as {', '.join(sorted(self.reach.hosts))}" if self.reach.hosts else ""
@@ -161,6 +177,7 @@ class StatusHttp:
             await cycle_of(Task.STATUS_HTTP)
             site.door.sweep()
             site.tell()
+            self.history.look(self.seen(), self.clock.utc())
             say(f"{where}{beside} with {len(self.clients)} open pages")
             await anyio.sleep(PUSH_EVERY)
 

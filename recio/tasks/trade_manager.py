@@ -152,9 +152,9 @@ class TradeManager:
             for asked in waiting:
                 async with memory.one_at_a_time:
                     with anyio.CancelScope(shield=True):
-                        self._publish(memory, say, await _within_limit(self._settle_by_hand(asked, memory)))
+                        self._publish(memory, say, await _within_limit(self._settle_manually(asked, memory)))
 
-    async def _settle_by_hand(self, asked: SettleRequest, memory: _Memory) -> str:
+    async def _settle_manually(self, asked: SettleRequest, memory: _Memory) -> str:
         """As the venue's own word would, because that cannot be read or does not come."""
         reached(CrashPoint.SETTLE_REQUEST_TAKEN)
         try:

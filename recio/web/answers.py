@@ -16,7 +16,6 @@ NUMBER_AT_MOST = 2**53
 DATED = re.compile(r"\d{4}-\d\d-\d\d([Tt ].+)?")
 LINE = "^[^\\x00-\\x1f\\x7f]*$"
 """One line of text, without signs that no database takes."""
-Name = Annotated[str, Field(pattern="^[A-Za-z0-9][A-Za-z0-9._@-]{0,63}$")]
 
 
 def _whole(value: Any) -> Any:

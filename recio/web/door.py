@@ -23,7 +23,7 @@ from aiohttp.web_urldispatcher import MatchInfoError
 
 from recio.measurements import Measurements
 
-INSIDE_AT_MOST = 64
+INSIDE_AT_MOST = 288
 SHARE_OF_DESCRIPTORS = 8
 """At most one in so many of the descriptors that the process may open: the rest is the daemon's."""
 FIRST_REQUEST_WITHIN = 5.0
@@ -67,7 +67,7 @@ class Door:
     async def admit(self, listener: socket.socket, make: Callable[[], asyncio.Protocol]) -> None:
         """Take in one connection after another until cancelled."""
         loop = asyncio.get_running_loop()
-        most = _most()
+        most = most_inside()
         async with anyio.create_task_group() as greeting:
             while True:
                 try:
@@ -179,7 +179,8 @@ class Door:
         return is_due
 
 
-def _most() -> int:
+def most_inside() -> int:
+    """Connections at once."""
     return max(1, min(INSIDE_AT_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS))
 
 

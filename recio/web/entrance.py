@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from recio.web.answers import Credentials, Ended, Me, Nothing, SessionPath, SessionRow, Sessions
-from recio.web.gate import By, Gate, Visitor, refuse_foreign
+from recio.web.gate import By, Gate, Visitor, refuse_cross_origin
 from recio.web.interface import Asked, May, Reply, Route
 from recio.web.logins import Role
 from recio.web.refusals import NotAsked
@@ -14,7 +14,7 @@ def entrance_routes(gate: Gate) -> list[Route]:
         return me_of(asked.visitor, is_local=asked.arrival.is_local)
 
     async def log_in(asked: Asked[Nothing, Credentials, Nothing]) -> Reply:
-        refuse_foreign(asked.arrival, asked.headers)
+        refuse_cross_origin(asked.arrival, asked.headers)
         entered = await gate.log_in(asked.arrival, asked.body.name, asked.body.password)
         return Reply(
             model=me_of(entered.visitor, is_local=asked.arrival.is_local),

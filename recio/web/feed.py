@@ -6,6 +6,7 @@ An age that merely grew is no change: whoever reads counts on by himself. He is 
 from __future__ import annotations
 
 import json
+import random
 import time
 import zlib
 from collections import deque
@@ -15,6 +16,8 @@ from typing import Any, cast
 
 KEPT = 16
 """Changes that are kept for readers that are late."""
+SCATTER = 0.15
+"""The part of a pause by which readers differ."""
 YOUNGER, OLDER = 0.25, 2.0
 """Seconds by which a reader may show an age too young, or too old, before he is told."""
 WINDOW_BITS, MEMORY_LEVEL = 16 + 13, 6
@@ -49,6 +52,11 @@ class Feed:
     _at: float = 0.0
     _changes: deque[tuple[int, bytes]] = field(default_factory=lambda: deque[tuple[int, bytes]](maxlen=KEPT))
     _whole: tuple[int, bytes] = (0, b"")
+    _plain: tuple[int, bytes] = (0, b"")
+
+    def pause(self) -> float:
+        """Host seconds until a reader's next push; not the same for all, or they would all be served in one turn of the loop."""
+        return self.every * random.uniform(1 - SCATTER, 1 + SCATTER)
 
     def reader(self, *, changes: bool, packed: bool) -> Reader:
         pack = zlib.compressobj(6, zlib.DEFLATED, WINDOW_BITS, MEMORY_LEVEL) if packed else None
@@ -87,7 +95,10 @@ class Feed:
 
     def whole(self) -> bytes:
         """As it was pushed before there were changes."""
-        return _message(self.status())
+        self._advance()
+        if self._plain[0] != self._number:
+            self._plain = (self._number, _message(self._shown))
+        return self._plain[1]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -212,7 +212,7 @@ class Gate:
 
         At this machine the token in the file halt-token makes an operator of anybody.
         """
-        refuse_foreign(arrival, headers, must_say=visitor.by is By.SESSION)
+        refuse_cross_origin(arrival, headers, must_say=visitor.by is By.SESSION)
         if visitor.by is By.TOKEN:
             raise NotAsked(403, "a token for scripts reads, and never acts")
         if visitor.by is By.SESSION and not _same(headers.get(CSRF_HEADER, ""), visitor.csrf):
@@ -255,7 +255,7 @@ class Gate:
         raise NotAsked(503, "the session may not be over: the database is away")
 
 
-def refuse_foreign(arrival: Arrival, headers: Mapping[str, str], *, must_say: bool = False) -> None:
+def refuse_cross_origin(arrival: Arrival, headers: Mapping[str, str], *, must_say: bool = False) -> None:
     """Whatever another site's page makes a browser send. Raises NotAsked(403)."""
     origin = headers.get("Origin")
     if origin is None and must_say:

@@ -52,11 +52,19 @@ const shownOf = (shown, all) => (shown < all ? ` \u00b7 ${shown} of ${all} strik
 
 function showStrike(cell, row, status) {
   const [strike, where] = cell.children, distance = distanceToMoney(row, status);
+  const chart = "#markets/" + row.ticker;
+  if (strike.getAttribute("href") !== chart) strike.href = chart;
   put(strike, unknown(row.strike) ? DASH : (COMPARISON[row.strike_type] ?? "") + grouped(row.strike), row.ticker);
   const active = row.status === "active" ? "" : word(row.status).toUpperCase() + ", ";
   const near = status.nearest.has(row.ticker) ? "\u25b8 nearest, " : "";
   const { magnitude, sign } = rounded(distance ?? 0, 2);
   put(where, active + (distance === null ? "spot unknown" : near + "spot " + (plusMinus(sign) || "\u00b1") + magnitude));
+}
+
+function buildStrike() {
+  const box = make("span");
+  box.append(make("a", "main"), make("span", "sub"));
+  return box;
 }
 
 function buildScale() {
@@ -104,7 +112,7 @@ function showBook(cell, row, status) {
 }
 
 const board = tableOf("board", [
-  { head: "Strike", kind: "strike", build: parted("main", "sub"), show: showStrike },
+  { head: "Strike", kind: "strike", build: buildStrike, show: showStrike },
   { head: "Closes in", kind: "num closes", show: (cell, row, status) => grow(cell, row.seconds_to_close, { speed: -status.clock_speed, text: countdown }) },
   text("Model YES", "num model-figure", (row) => percent(row.probability), (row) => (unknown(row.probability) ? "unknown" : String(row.probability))),
   { head: "Market against model", label: "", kind: "scale-cell", build: buildScale, show: showScale },

@@ -32,7 +32,7 @@ function showFigures({ pnl, positions }) {
 
 function buildPosition() {
   const card = make("li", "position");
-  card.append(make("strong"), make("span", "figure"), make("span", "detail"), make("span", "detail closes"), make("span", "guard"), make("button", "small", "Close"));
+  card.append(make("a", "strong"), make("span", "figure"), make("span", "detail"), make("span", "detail closes"), make("span", "guard"), make("button", "small", "Close"));
   card.lastChild.type = "button";
   return card;
 }
@@ -46,6 +46,7 @@ function showPosition(card, trade, status) {
   if (button.ariaLabel !== name) button.ariaLabel = button.title = name;
   hide(button, isGone(trade) || trade.state === "opening");
   put(what, `${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`, `trade ${trade.id}, ${trade.ticker}`);
+  what.href = "#markets/" + trade.ticker;
   put(pnl, trade.state === "opening" ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
   dress(pnl, "figure " + toneOf(trade.pnl));
   put(cost, `paid ${cents(trade.average_price)}, bid ${cents(trade.mark)}, model ${percent(trade.probability)}, at worst ${signedDollars(trade.worst)}`);
@@ -67,7 +68,7 @@ function showPositions(status) {
 
 function buildGlance() {
   const line = make("li");
-  line.append(make("strong"), make("span"), make("span", "soft"), make("span", "note"));
+  line.append(make("a", "strong"), make("span"), make("span", "soft"), make("span", "note"));
   return line;
 }
 
@@ -75,6 +76,7 @@ function showGlance(status) {
   const price = (name) => status.prices.find((each) => each.symbol === name)?.price;
   sync($("glance"), nearestRows(status), (row) => row.event, buildGlance, (line, row) => {
     const [what, quote, left, note] = line.children;
+    what.href = "#markets/" + row.ticker;
     put(what, outcomeOf(row.ticker, "yes", status).replace("YES ", ""), row.ticker);
     put(quote, `${grouped(price(row.symbol))} now \u00b7 YES ${cents(row.yes_bid)} / ${cents(row.yes_ask)} \u00b7 model ${percent(row.probability)}`);
     grow(left, row.seconds_to_close, { speed: -status.clock_speed, text: (seconds) => (seconds > 0 ? "closes in " : "") + countdown(seconds) });

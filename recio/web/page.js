@@ -8,6 +8,7 @@ import { showNow } from "./now.js";
 import { showMarkets } from "./markets.js";
 import { showHealth } from "./health.js";
 import { looked } from "./past.js";
+import { lookedAt } from "./charts.js";
 import { learnWho, showSessions } from "./acts.js";
 
 const QUIET_AFTER = 2, SILENT_AFTER = 5; // seconds; the daemon pushes more often
@@ -25,6 +26,7 @@ function showView() {
     if (each === view) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  lookedAt(view, more);
   looked(view, more);
   if (view === "health") showSessions();
 }

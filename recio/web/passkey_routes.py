@@ -28,7 +28,7 @@ from recio.web.answers import (
     Passkeys,
 )
 from recio.web.entrance import me_of
-from recio.web.gate import By, Gate, Visitor, refuse_foreign
+from recio.web.gate import By, Gate, Visitor, refuse_cross_origin
 from recio.web.interface import Asked, May, Reply, Route
 from recio.web.logins import Login
 from recio.web.passkeys import Challenges, Unproven
@@ -51,7 +51,7 @@ class Keys:
     async def log_in(self, asked: Asked[Nothing, PasskeyAnswer, Nothing]) -> Reply:
         """Raises NotAsked: 401 for what proves nobody, 429 after too many, 503."""
         arrival, body = asked.arrival, asked.body
-        refuse_foreign(arrival, asked.headers)
+        refuse_cross_origin(arrival, asked.headers)
         address = () if arrival.is_local else (f"address {arrival.address}",)
         self.gate.refuse_early(address)
         try:

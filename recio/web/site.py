@@ -32,7 +32,8 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ARRIVAL = web.RequestKey("arrival", Arrival)
 VISITOR = web.RequestKey("visitor", Visitor)
 BODY_LIMIT = 131_072
-CLIENTS_AT_MOST = 16
+CLIENTS_AT_MOST = 224
+"""Open pages: fewer than may be inside at all, so that they never keep out who presses halt."""
 KEPT_FOR = 0.1
 """Host seconds for which one answer serves everybody who asks."""
 TELL_EVERY = 60.0
@@ -54,6 +55,8 @@ HEADERS = {
 }
 """On every answer, whatever it answers."""
 ONLY_TLS = "max-age=31536000"
+PACKED_FROM = 8_192
+"""Bytes of an answer of the interface from which on it is packed for who takes that, in a thread: a phone asks for charts often."""
 MOVED = {"/plain": f"{PREFIX}/plain", "/trades.csv": f"{PREFIX}/history/trades.csv?order=up"}
 """Where what once stood beside the interface has its place now, with what it did unless it was asked otherwise."""
 HALTS = ("/halt", PREFIX + "/acts/halt")
@@ -209,7 +212,7 @@ class Site:
                     if await self.visitor(request) is None:
                         return response
                     known_at = time.monotonic()
-                await anyio.sleep(self.feed.every)
+                await anyio.sleep(self.feed.pause())
         except (ConnectionError, NotAsked):
             return response
         finally:
@@ -296,7 +299,14 @@ def _reply(route: Route, said: BaseModel | Reply) -> web.Response:
         named = {"Content-Disposition": f'attachment; filename="{said.file_name}"'} if said.file_name else {}
         return web.Response(text=said.text, content_type=route.media, charset="utf-8", headers=named)
     reply = said if isinstance(said, Reply) else Reply(model=said)
-    response = web.json_response(text=reply.model.model_dump_json(), status=reply.status)
+    response = web.Response(
+        text=reply.model.model_dump_json(),
+        status=reply.status,
+        content_type="application/json",
+        zlib_executor_size=PACKED_FROM,
+    )
+    if reply.cookie is None and len(response.text or "") >= PACKED_FROM:
+        response.enable_compression()
     if reply.cookie is not None:
         response.set_cookie(
             COOKIE,

@@ -2,6 +2,7 @@
 "use strict";
 
 import { $, hide, make, put, sync, tableOf, text } from "./parts.js";
+import { openMarket } from "./charts.js";
 import { DASH, cents, dollars, quantity, signedDollars, unknown, word } from "./text.js";
 
 export const storyOf = (row) => `#history/${row.kind}/${row.number}`;
@@ -77,5 +78,6 @@ export async function showStory(which, asked) {
   if (!found || location.hash !== `#history/${which.join("/")}`) return;
   show(found);
   hide($("story"), false);
+  openMarket($("story-charts"), found.ticker);
   $("story-title").focus();
 }

@@ -63,14 +63,14 @@ import os, sys
 import anyio
 from pydantic import SecretStr
 from recio.alerting.channels import Channel, Channels
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.clock import Clock
 from recio.daemon.calling import calling
 from recio.errors import Fatal
 from recio.messages.alerts import Severity
 from recio.settings.config import Config
 
-Desk.flush = lambda self, seconds: os._exit(9)
+Dispatcher.flush = lambda self, seconds: os._exit(9)
 
 async def life():
     hook = Channel(name="hook 0", least=Severity.INFO, url=SecretStr(sys.argv[2]))

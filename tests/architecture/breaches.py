@@ -88,16 +88,46 @@ BREACHES = (
         (f"{IN_RULES}:1", "it waits; rules neither wait nor", "as an argument"),
     ),
     Breach(
+        "rules neither wait nor look at a clock",
+        IN_RULES,
+        "from datetime import datetime as moment\nAT = moment.now(UTC)",
+        (f"{IN_RULES}:2", "moment.now; rules neither wait nor", "as an argument"),
+    ),
+    Breach(
+        "rules neither wait nor look at a clock",
+        IN_RULES,
+        'SAID = open("/etc/hostname").read()',
+        (f"{IN_RULES}:1", "open; rules neither wait nor look at a clock, a file", "as an argument"),
+    ),
+    Breach(
         "money rooms never parse a float",
         "recio/tasks/offends.py",
         'DOLLARS = float("0.07")',
         ("recio/tasks/offends.py:", "no float() in db, kalshi, rules, tasks", "integers of recio/units.py"),
     ),
     Breach(
+        "money rooms never parse a float",
+        "recio/tasks/offends.py",
+        'DOLLARS = list(map(float, ["0.07"]))',
+        ("recio/tasks/offends.py:1", "map(float", "integers of recio/units.py"),
+    ),
+    Breach(
+        "money rooms never parse a float",
+        "recio/tasks/offends.py",
+        "DOLLARS = Decimal(0.07)",
+        ("recio/tasks/offends.py:1", "Decimal(0.07)", "integers of recio/units.py"),
+    ),
+    Breach(
         "SQL lives in the database room only",
         "recio/web/offends.py",
         '_ALL = "SELECT trade_id FROM trades"',
         ("recio/web/offends.py:1: ", "SQL lives in recio/db only", "a function in recio/db"),
+    ),
+    Breach(
+        "SQL lives in the database room only",
+        "recio/commands/offends.py",
+        "async def late(connection, said):\n    await connection.execute(said)",
+        ("recio/commands/offends.py:2: ", "connection.execute", "a function in recio/db"),
     ),
     Breach(
         "only commands know the exchange simulator",
@@ -110,6 +140,30 @@ BREACHES = (
         "recio/tasks/offends.py",
         "CENTS = 100",
         ("recio/tasks/offends.py: ", "0 classes with a method run, limit exactly 1", "one task"),
+    ),
+    Breach(
+        "no task reaches another by way of their room",
+        "recio/tasks/offends.py",
+        "from recio import tasks\nOTHER = tasks.entry",
+        ("recio/tasks/offends.py: ", "imports recio.tasks as a whole", "over a wire"),
+    ),
+    Breach(
+        "nothing is reached past the walls",
+        "recio/tasks/offends.py",
+        'import importlib\nOTHER = importlib.import_module("recio.tasks.entry")',
+        ("recio/tasks/offends.py:2: ", "uses importlib.import_module; only recio/cli.py", "by its name"),
+    ),
+    Breach(
+        "nothing is reached past the walls",
+        "recio/web/offends.py",
+        '__import__("recio.tasks.entry")',
+        ("recio/web/offends.py:1: ", "uses __import__; only nobody may", "by its name"),
+    ),
+    Breach(
+        "nothing is reached past the walls",
+        "recio/web/offends.py",
+        "import sys\nGIVEN = sys.argv[1:]",
+        ("recio/web/offends.py:2: ", "uses sys.argv; only recio/cli.py", "as an argument"),
     ),
     Breach(
         "every wire is written by whom WRITERS declares",
@@ -134,6 +188,18 @@ BREACHES = (
         "async def late(anything: Sends[OpenIntent]) -> None: ...\n"
         "partial(late, Wires().open_intents)",
         ("recio/daemon/offends.py: ", "offends writes open_intents; WRITERS says entry", "declared writer"),
+    ),
+    Breach(
+        "every wire is written by whom WRITERS declares",
+        "recio/web/offends.py",
+        "def late(seen):\n    last = seen.controls\n    last.set(1)",
+        ("recio/web/offends.py:3: ", "offends writes controls; WRITERS says failure_detector", "wire of its"),
+    ),
+    Breach(
+        "every wire is written by whom WRITERS declares",
+        "recio/web/offends.py",
+        "def late(seen):\n    return seen.controls.set",
+        ("recio/web/offends.py:2: ", "offends writes controls; WRITERS says failure_detector", "wire of its"),
     ),
     Breach(
         "every wire is written by whom WRITERS declares",
@@ -172,6 +238,65 @@ BREACHES = (
     ),
     Breach(
         "every table is written by whom schema.sql declares",
+        "recio/tasks/offends.py",
+        'TEXT = "COPY trades FROM STDIN"',
+        (
+            "recio/tasks/offends.py: ",
+            "can write table trades; schema.sql says its writer is trade_manager",
+            "message",
+        ),
+    ),
+    Breach(
+        "every table is written by whom schema.sql declares",
+        "recio/tasks/offends.py",
+        "TEXT = 'UPDATE public.\"trades\" SET state = 1'",
+        (
+            "recio/tasks/offends.py: ",
+            "can write table trades; schema.sql says its writer is trade_manager",
+            "message",
+        ),
+    ),
+    Breach(
+        "every table is written by whom schema.sql declares",
+        "recio/tasks/offends.py",
+        'TEXT = "UPDATE filled_trades SET state = 1"',
+        (
+            "recio/tasks/offends.py: ",
+            "can write table filled_trades; schema.sql says its writer is nobody",
+            "message",
+        ),
+    ),
+    Breach(
+        "every table is written by whom schema.sql declares",
+        "recio/tasks/offends.py",
+        'async def late(connection):\n    await connection.copy_records_to_table("trades", records=[])',
+        (
+            "recio/tasks/offends.py: ",
+            "can write table trades; schema.sql says its writer is trade_manager",
+            "message",
+        ),
+    ),
+    Breach(
+        "every table that is written is named",
+        "recio/db/offends.py",
+        'def late(table: str) -> str:\n    return f"UPDATE {table} SET state = 1"',
+        ("recio/db/offends.py:2: ", "put together at run time", "one statement for each table"),
+    ),
+    Breach(
+        "every table that is written is named",
+        "recio/db/offends.py",
+        "async def late(connection, table):\n    await connection.copy_records_to_table(table, records=[])",
+        ("recio/db/offends.py:2: ", "put together at run time", "one statement for each table"),
+    ),
+    Breach(
+        "every table that is written is named",
+        "schema.sql",
+        "CREATE FUNCTION late(which text) RETURNS void LANGUAGE plpgsql AS $body$\n"
+        "BEGIN EXECUTE format('UPDATE %I SET state = state', which); END $body$;",
+        ("schema.sql: ", "function late puts a statement together", "name of its table in it"),
+    ),
+    Breach(
+        "every table is written by whom schema.sql declares",
         "schema.sql",
         "-- Writer: shadow.",
         (
@@ -193,6 +318,32 @@ BREACHES = (
         "-- Writer: discovery and entry.",
         ("schema.sql: ", "table markets has 2 writers (discovery and entry), limit 1", "TWO_WRITERS"),
         instead_of="-- Writer: discovery.",
+    ),
+    Breach(
+        "everything is reached from a command",
+        "recio/rules/account/exposure.py",
+        "def offends() -> int:\n    return 1",
+        ("recio/rules/account/exposure.py:", "no command reaches offends", "delete it"),
+    ),
+    Breach(
+        "ARCHITECTURE.md names what there is",
+        "recio/tasks/offends.py",
+        "X = 1",
+        ("recio/tasks/offends.py: ", "ARCHITECTURE.md does not name it", "what lives in `offends`"),
+    ),
+    Breach(
+        "ARCHITECTURE.md names what there is",
+        "ARCHITECTURE.md",
+        "| `old_news/`",
+        ("recio/old_data: ", "ARCHITECTURE.md does not name it", "what lives in `old_data`"),
+        instead_of="| `old_data/`",
+    ),
+    Breach(
+        "ARCHITECTURE.md tells the layers that are held",
+        "ARCHITECTURE.md",
+        "`cli` > `commands`, `score` > `daemon`",
+        ("ARCHITECTURE.md: ", "says the layer commands, score; it is commands", "write it so"),
+        instead_of="`cli` > `commands` > `score` > `daemon`",
     ),
     Breach(
         "layers",

@@ -1,8 +1,9 @@
 """Walls about tables: who can reach a statement that writes one, against the comment `-- Writer:` in schema.sql.
 
 Reach is followed through names, upward from the statement in recio/db to the first task, command or daemon that uses
-the function: whatever is named counts as called. A table's name that is put together at run time is not seen, nor
-are migrations, which rewrite rows once, before any task runs.
+the function: whatever is named counts as called. A statement of the database room whose table is put together at run
+time is a fault of its own, and so is one inside a function of schema.sql. Migrations are not seen, which rewrite rows
+once, before any task runs.
 """
 
 from __future__ import annotations
@@ -30,13 +31,26 @@ TWO_WRITERS = {
     "halts": "the failure detector halts by itself; a person halts and resumes, also while no daemon runs",
 }
 """Tables with more than one declared writer, and why."""
+TEMPORARY = {"new_rows", "new_prices"}
+"""Tables of one transaction, which end with it."""
+_NAME = r'(?:"?public"?\.)?"?(\w+)"?'
 _WRITTEN = re.compile(
-    r"\b(?:INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE(?:\s+TABLE)?)\s+(\w+)"
-    r"|\bUPDATE\s+(?:ONLY\s+)?(?!SET\b)(\w+)(?:\s+(?:AS\s+)?\w+)?\s+SET\b",
+    rf"\b(?:INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE(?:\s+TABLE)?)\s+(?:ONLY\s+)?{_NAME}"
+    rf"|\bUPDATE\s+(?:ONLY\s+)?(?!SET\b){_NAME}(?:\s+(?:AS\s+)?\w+)?\s+SET\b"
+    rf"|\bCOPY\s+{_NAME}\s+(?:\([^)]*\)\s*)?FROM\b",
     re.IGNORECASE,
 )
+_CUT_OFF = re.compile(
+    r"\b(?:INSERT\s+INTO|DELETE\s+FROM|MERGE\s+INTO|TRUNCATE(?:\s+TABLE)?|UPDATE(?:\s+ONLY)?|COPY)\s+\W*$"
+)
+"""A text that ends where the name of the table would stand."""
+COPYING = {"copy_records_to_table", "copy_to_table"}
+"""Calls that write the table they are given, without a statement."""
 _TABLE = re.compile(r"((?:^--.*\n)*)^CREATE TABLE IF NOT EXISTS (\w+)", re.MULTILINE)
-_FUNCTION = re.compile(r"^CREATE OR REPLACE FUNCTION (\w+)\(.*?\$\$(.*?)\$\$", re.MULTILINE | re.DOTALL)
+_FUNCTION = re.compile(
+    r"^ *CREATE (?:OR REPLACE )?(?:FUNCTION|PROCEDURE) (\w+)\(.*?(\$\w*\$)(.*?)\2", re.MULTILINE | re.DOTALL
+)
+_PUT_TOGETHER = re.compile(r"\bEXECUTE\s+(?!FUNCTION\b|PROCEDURE\b|ON\b)", re.IGNORECASE)
 _TRIGGER = re.compile(
     r"^ *CREATE (?:OR REPLACE|CONSTRAINT) TRIGGER \w+ [ \w]+? ON (\w+).*?FUNCTION (\w+)\(",
     re.MULTILINE | re.DOTALL,
@@ -111,10 +125,47 @@ def _writers(tree: Tree) -> dict[str, dict[str, str]]:
     for name, (module, statement) in definitions.items():
         texts = _texts(statement) if module.name not in (MIGRATIONS, *OF_THEIR_OWN) else ()
         tables = {table for text in texts for table in _written_by(text, in_functions, triggered)}
+        tables |= {table for table, _ in _copied(statement) if table} - TEMPORARY
         for writer, path in _reached_from(name, users, definitions) if tables else ():
             for table in tables:
                 found[table][writer] = path
     return found
+
+
+def tables_named_at_run_time(tree: Tree) -> Iterator[Fault]:
+    for module, statement in tree.definitions().values():
+        if module.room != "db" or module.name == MIGRATIONS:
+            continue
+        for line in _unnamed(statement):
+            yield Fault(
+                f"{module.path}:{line}",
+                "writes a table whose name is put together at run time, where no wall sees it",
+                "write one statement for each table, with its name in it",
+            )
+    schema = (tree.root / SCHEMA).read_text(encoding="utf-8")
+    for name, _, body in _FUNCTION.findall(schema):
+        if _PUT_TOGETHER.search(body):
+            yield Fault(
+                SCHEMA,
+                f"function {name} puts a statement together at run time, where no wall sees it",
+                "write the statement with the name of its table in it",
+            )
+
+
+def _unnamed(statement: ast.stmt) -> Iterator[int]:
+    """The line of each text that ends where a table's name would stand, and of each copy into a table that is not named."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and _CUT_OFF.search(node.value):
+            yield node.lineno
+    yield from (line for table, line in _copied(statement) if not table)
+
+
+def _copied(statement: ast.stmt) -> Iterator[tuple[str, int]]:
+    """(table, line) of each call that copies rows into one; the table is empty where a name stands for it."""
+    for node in ast.walk(statement):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in COPYING:
+            table = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else ""
+            yield str(table), node.lineno
 
 
 @cache
@@ -131,7 +182,7 @@ def _tables_written(text: str, in_functions: dict[str, set[str]]) -> set[str]:
 
 def _tables_of_functions(schema: str) -> dict[str, set[str]]:
     """The functions of the database that write, and what: by themselves, by functions they call, and by triggers."""
-    bodies, triggered = dict(_FUNCTION.findall(schema)), _triggered(schema)
+    bodies, triggered = {name: body for name, _, body in _FUNCTION.findall(schema)}, _triggered(schema)
     written: dict[str, set[str]] = {}
     while (more := {name: _written_by(body, written, triggered) for name, body in bodies.items()}) != written:
         written = more
@@ -193,4 +244,5 @@ def _reached_from(
 TABLE_WALLS = (
     Wall("every table is written by whom schema.sql declares", undeclared_writers),
     Wall("every table has one writer", tables_without_one_writer),
+    Wall("every table that is written is named", tables_named_at_run_time),
 )

@@ -28,7 +28,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What the walls read, and no more."""
     root = tmp_path_factory.mktemp("walls")
     shutil.copytree(ROOT / "recio", root / "recio", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("pyproject.toml", "schema.sql"):
+    for name in ("pyproject.toml", "schema.sql", "ARCHITECTURE.md"):
         shutil.copy(ROOT / name, root / name)
     (root / "tests").mkdir()
     return root

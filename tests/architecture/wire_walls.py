@@ -2,7 +2,8 @@
 
 A writer is seen in three ways, and each is enough: a field or parameter that is annotated with a writing end and is
 named after a wire; a wire that is handed to such a parameter under another name, also by way of `partial` or
-`start_soon`; a call of `set`, `send` or `put` on an attribute that is named after a wire.
+`start_soon`; `set`, `send` or `put` of an attribute that is named after a wire, called or handed on, also where a name of
+the function stands for the attribute. The first of these needs no call, the last no annotation.
 """
 
 from __future__ import annotations
@@ -97,20 +98,39 @@ def _writers(tree: Tree) -> dict[str, dict[str, str]]:
             found.setdefault(wire, {})[end.module.stem] = end.module.path
     for module in tree.of_daemon():
         for node in nodes(module):
-            wire = _written_by_hand(node)
-            if wire in wires and module.name != WIRES:
-                found.setdefault(wire, {})[module.stem] = f"{module.path}:{getattr(node, 'lineno', 0)}"
+            for wire, line in _written_without_an_end(node):
+                if wire in wires and module.name != WIRES:
+                    found.setdefault(wire, {})[module.stem] = f"{module.path}:{line}"
     return found
 
 
-def _written_by_hand(node: ast.AST) -> str:
-    if (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr in WRITING_CALLS
-    ):
-        return getattr(node.func.value, "attr", "")
-    return ""
+def _written_without_an_end(node: ast.AST) -> Iterator[tuple[str, int]]:
+    """(attribute, line) of `seen.controls.set`, and in a function of `last.set` after `last = seen.controls`."""
+    if isinstance(node, ast.Attribute) and node.attr in WRITING_CALLS:
+        yield _unwrapped(node.value), node.lineno
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+        named = _named_anew(node)
+        for each in ast.walk(node) if named else ():
+            if isinstance(each, ast.Attribute) and each.attr in WRITING_CALLS:
+                yield named.get(getattr(each.value, "id", ""), ""), each.lineno
+
+
+def _named_anew(function: ast.AST) -> dict[str, str]:
+    """By each name of a function, the attribute that it stands for."""
+    return {
+        target.id: _unwrapped(each.value)
+        for each in ast.walk(function)
+        if isinstance(each, ast.Assign)
+        for target in each.targets
+        if isinstance(target, ast.Name) and _unwrapped(each.value)
+    }
+
+
+def _unwrapped(value: ast.expr) -> str:
+    """The attribute that is meant, also where `cast` stands round it."""
+    if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "cast":
+        value = value.args[-1]
+    return getattr(value, "attr", "")
 
 
 def _ends(tree: Tree) -> Iterator[End]:

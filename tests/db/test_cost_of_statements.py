@@ -161,7 +161,7 @@ CALLS: dict[str, Call] = {
     "markets ever traded": lambda c, _: trades.ever_traded(c, [Ticker("T-101"), Ticker("KX-NEVER")]),
     "losses in a row": lambda c, _: losses_in_a_row(c),
     "cash in the ledger": lambda c, _: cash.ledger_cash(c),
-    "what was settled by hand": lambda c, _: cash.settled_by_hand(c, NOW - timedelta(minutes=10)),
+    "what was settled by hand": lambda c, _: cash.manual_settlements(c, NOW - timedelta(minutes=10)),
     "the opening balance": lambda c, _: cash.opening_balance(c),
     "a difference that was accepted": lambda c, _: cash.is_accepted(c, "halt 101"),
     "halts in force": lambda c, _: halts.active(c),

@@ -311,7 +311,7 @@ async def test_a_frozen_feed_talks_and_its_price_stands_still(start_exchange) ->
     client = await start_exchange(speed=20.0, quiet_traders=True)
     socket = await coinbase(client, "matches")
     assert max(await prices(socket)) - min(await prices(socket)) > 1
-    await arm(client, "feed_stuck", ticker="coinbase", seconds=30)
+    await arm(client, "feed_frozen", ticker="coinbase", seconds=30)
     seen = await prices(socket)
     while len(set(seen)) > 2:
         seen = await prices(socket)

@@ -13,7 +13,7 @@ from recio.exchange_sim.engine.execution import publish_book, rest
 from recio.exchange_sim.engine.order_entry import NewOrder, SelfTradePrevention, TimeInForce, create
 from recio.exchange_sim.engine.orders import Order, OrderStatus, Refused
 from recio.exchange_sim.engine.pauses import Pauses, weekly_pause_end
-from recio.exchange_sim.engine.price_grids import DECI_CENT, LINEAR_CENT, TAPERED_DECI_CENT
+from recio.exchange_sim.engine.price_grids import LINEAR_CENT, TAPERED_DECI_CENT
 from recio.exchange_sim.engine.traded_market import Status
 from recio.exchange_sim.market.events import (
     CloseDateChanged,
@@ -252,9 +252,7 @@ def test_orders_off_a_new_grid_stay_and_new_ones_are_judged_by_it(trading_sessio
 
 
 def test_grids_hold_what_their_ranges_say() -> None:
-    assert all(
-        grid.holds(price) for grid in (LINEAR_CENT, DECI_CENT, TAPERED_DECI_CENT) for price in (100, 9_900)
-    )
+    assert all(grid.holds(price) for grid in (LINEAR_CENT, TAPERED_DECI_CENT) for price in (100, 9_900))
     assert [TAPERED_DECI_CENT.holds(price) for price in (10, 1_010, 8_990, 9_010, 0, 10_000)] == [
         True, False, False, True, False, False,
     ]  # fmt: skip

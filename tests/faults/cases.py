@@ -130,7 +130,7 @@ OF_VENUE = (
 OF_FEEDS = (
     _plain("feed_silent", ticker="coinbase", when=When.RUNNING, seconds=2.0),
     _plain("feed_dead", ticker="coinbase", when=When.RUNNING, seconds=2.0),
-    _plain("feed_stuck", ticker="coinbase", when=When.RUNNING, seconds=2.0),
+    _plain("feed_frozen", ticker="coinbase", when=When.RUNNING, seconds=2.0),
     _plain("feed_off", ticker="coinbase", when=When.RUNNING, seconds=2.0, percent=1.0),
 )
 LOST = _request("lose_request", "orders")

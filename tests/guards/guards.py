@@ -123,8 +123,8 @@ DECISIONS = (
     _guard(
         "nobody enters before a book was held against REST",
         "recio/tasks/market_sync.py",
-        "    if doubt is None:",
-        "    if doubt is None or True:",
+        "    if unproven is None:",
+        "    if unproven is None or True:",
         "tests/tasks/test_broken_books_on_the_board.py",
     ),
     _guard(
@@ -585,7 +585,7 @@ LATE_WORDS = (
     ),
     _guard(
         "what the venue settled never yields to a person",
-        "recio/rules/account/by_hand.py",
+        "recio/rules/account/manual_settlement.py",
         "    if known is not None and not known.set_by:\n",
         "    if False:\n",
         BY_HAND,
@@ -599,7 +599,7 @@ LATE_WORDS = (
     ),
     _guard(
         "a settlement by hand waits for the close",
-        "recio/rules/account/by_hand.py",
+        "recio/rules/account/manual_settlement.py",
         "    if waiting.closes_at > now:\n",
         "    if False:\n",
         BY_HAND,
@@ -642,8 +642,8 @@ LATE_WORDS = (
     _guard(
         "last words are remembered as unsent until they left",
         "recio/daemon/calling.py",
-        "last = LastWords(said=said, unsent=desk.tell(last_words(said), Severity.CRITICAL))",
-        "last = LastWords(said=said); desk.tell(last_words(said), Severity.CRITICAL)",
+        "last = LastWords(said=said, unsent=dispatcher.tell(last_words(said), Severity.CRITICAL))",
+        "last = LastWords(said=said); dispatcher.tell(last_words(said), Severity.CRITICAL)",
         "tests/alerting/test_last_words.py",
     ),
     _guard(
@@ -935,17 +935,17 @@ DROPLET = (
     ),
     _guard(
         "only what passes is waited for",
-        "recio/daemon/lives.py",
+        "recio/daemon/runs.py",
         "        if not _passes(fault, waiting):\n            raise fault from error\n",
         "",
-        "tests/test_lives.py",
+        "tests/test_runs.py",
     ),
     _guard(
         "a start that hangs starves the watchdog",
-        "recio/daemon/lives.py",
+        "recio/daemon/runs.py",
         "if now - waiting.attempted_at <= ATTEMPT_LIMIT:",
         "if True:",
-        "tests/test_lives.py",
+        "tests/test_runs.py",
     ),
     _guard(
         "who makes no progress at the page's port is turned out",

@@ -172,6 +172,7 @@ async def test_a_group_is_made_triggered_and_removed(tmp_path: Path):
         assert not isinstance(refused, OrderAccepted)
         await order_groups.reset_group(rest, group, 2)
         await order_groups.limit_group(rest, group, 2, limit=Quantity(2_000))
-        assert [each.group_id for each in await order_groups.groups(rest)] == [group]
+        assert (await order_groups.group(rest, group)).limit == 2_000
         await order_groups.delete_group(rest, group, 2)
-        assert await order_groups.groups(rest) == ()
+        with pytest.raises(VenueRefused, match="404"):
+            await order_groups.group(rest, group)

@@ -43,14 +43,14 @@ def wanted(channel: BookChannel) -> set[Ticker]:
 def test_a_book_is_wanted_once_it_is_whole_and_proven_by_one_that_agrees():
     channel = BookChannel()
     channel.commands_for([A])
-    assert (channel.proof.doubts, wanted(channel)) == ({A: NOT_YET}, set())
+    assert (channel.proof.unproven, wanted(channel)) == ({A: NOT_YET}, set())
     channel.compare(A, REST)
-    assert channel.proof.doubts == {A: NOT_YET}, "there is no book yet to be proven"
+    assert channel.proof.unproven == {A: NOT_YET}, "there is no book yet to be proven"
     channel.opened(1)
     channel.take(snapshot(A, 1, REST))
     assert (channel.proof.has_news, wanted(channel), channel.proof.has_news) == (True, {A}, False)
     assert channel.compare(A, REST) == ""
-    assert (channel.proof.doubts, wanted(channel)) == ({}, set())
+    assert (channel.proof.unproven, wanted(channel)) == ({}, set())
 
 
 def test_a_mirrored_side_is_told_once_and_mended_only_by_a_book_that_agrees():
@@ -61,11 +61,11 @@ def test_a_mirrored_side_is_told_once_and_mended_only_by_a_book_that_agrees():
     for _ in range(2 * TOLD_AFTER):
         assert channel.compare(A, RestBook(yes={}, no={Price(100): Quantity(1)})) == ""
     assert channel.proof.wrong == {A}, "a book that merely differs takes nothing back"
-    assert "mirror" in channel.proof.doubts[A]
+    assert "mirror" in channel.proof.unproven[A]
     assert wanted(channel) == {A}
     channel.take(snapshot(A, 2, REST))
     assert channel.compare(A, REST) == ""
-    assert (channel.proof.doubts, channel.proof.wrong) == ({}, set())
+    assert (channel.proof.unproven, channel.proof.wrong) == ({}, set())
 
 
 def test_the_yes_side_is_held_against_it_too():
@@ -80,9 +80,9 @@ def test_a_book_without_a_no_side_is_proven_by_anothers():
     """How NO prices are written is one thing for a whole subscription; an empty side shows nothing of it."""
     channel = opened(A=RestBook(yes=YES, no={}), B=REST)
     channel.compare(A, RestBook(yes=YES, no={}))
-    assert channel.proof.doubts == {A: NOTHING_YET, B: NOT_YET}
+    assert channel.proof.unproven == {A: NOTHING_YET, B: NOT_YET}
     channel.compare(B, REST)
-    assert channel.proof.doubts == {}
+    assert channel.proof.unproven == {}
 
 
 def test_an_empty_book_is_asked_for_again_once_something_stands_in_it():
@@ -101,7 +101,7 @@ def test_a_book_that_keeps_differing_is_told_once_and_stays_unproven():
     strange = RestBook(yes={Price(100): Quantity(1)}, no=NO)
     told = [channel.compare(A, strange) for _ in range(TOLD_AFTER + 3)]
     assert told == ["", "", "", "", DIFFERS, "", "", ""]
-    assert channel.proof.doubts == {A: DIFFERS}
+    assert channel.proof.unproven == {A: DIFFERS}
 
 
 def test_another_subscription_begins_anew_for_every_market_and_a_market_that_comes_later_has_its_own():
@@ -109,15 +109,15 @@ def test_another_subscription_begins_anew_for_every_market_and_a_market_that_com
     for ticker in (A, B):
         channel.compare(ticker, REST)
     channel.commands_for([A, B, Ticker("K-C")])
-    assert channel.proof.doubts == {Ticker("K-C"): NOT_YET}
+    assert channel.proof.unproven == {Ticker("K-C"): NOT_YET}
     channel.opened(2)
-    assert channel.proof.doubts == dict.fromkeys((A, B, Ticker("K-C")), NOT_YET)
+    assert channel.proof.unproven == dict.fromkeys((A, B, Ticker("K-C")), NOT_YET)
     channel.take(snapshot(A, 1, RestBook(yes=YES, no={}), sid=2))
     channel.compare(A, RestBook(yes=YES, no={}))
-    assert channel.proof.doubts[A] == NOTHING_YET, "what the subscription before showed is no proof"
+    assert channel.proof.unproven[A] == NOTHING_YET, "what the subscription before showed is no proof"
     channel.lost()
     channel.commands_for([A])
-    assert channel.proof.doubts == {A: NOT_YET}
+    assert channel.proof.unproven == {A: NOT_YET}
 
 
 def strange(seq: int, ticker: Ticker = A, sid: int = 1) -> Strange:
@@ -145,7 +145,7 @@ def test_a_book_that_keeps_being_strange_is_given_up_on_this_subscription_and_as
     for number in range(MOST_SPOILS):
         outcome, commands = channel.spoilt(strange(3 + number), A)
     assert (outcome, commands) == (BookChanged(A), ())
-    assert "cannot be read" in channel.proof.doubts[A]
+    assert "cannot be read" in channel.proof.unproven[A]
     assert channel.proof.wrong == {A}
     seq = 3 + MOST_SPOILS
     assert channel.spoilt(strange(seq), A) == NO_CHANGE

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from recio.kalshi.book_silence import (
     ANSWER_SECONDS,
-    DOUBT_SECONDS,
     QUIET_SECONDS,
+    SUSPECT_SECONDS,
     BookSilence,
     Verdict,
 )
@@ -26,7 +26,7 @@ def test_silence_is_asked_about_once_doubted_and_then_dead():
         Verdict.ASK,
         Verdict.NOTHING,
     ]
-    assert silence.seconds(DOUBT_SECONDS) == 0.0
+    assert silence.seconds(SUSPECT_SECONDS) == 0.0
     assert silence.seconds(4) == 4.0
     assert looked(silence, [2 + ANSWER_SECONDS, 2.1 + ANSWER_SECONDS], ONE) == [Verdict.NOTHING, Verdict.DEAD]
 

@@ -2,48 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 
 from recio.commands import examine_books
 from recio.commands.finding import Finding, Grade
-from recio.daemon.venue import read_credentials, simulated
-from recio.exchange_sim.credentials import Credentials
-from recio.exchange_sim.server import ExchangeSettings, serve
-from recio.kalshi.rest import KalshiRest
+from recio.exchange_sim.server import ExchangeSettings
+from tests.kalshi.running_exchange import client_of_exchange
 
 SERIES = "KXBTC15M"
 
 
 async def found(directory: Path, series: str) -> Finding:
-    ready: asyncio.Future[Credentials] = asyncio.get_running_loop().create_future()
     settings = ExchangeSettings(credentials_dir=directory, align=True)
-    task = asyncio.create_task(serve(settings, started=ready.set_result))
-    try:
-        await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED, timeout=20)
-        venue = simulated(read_credentials(directory))
-        async with aiohttp.ClientSession() as session:
-            rest = KalshiRest(
-                session=session,
-                base_url=venue.rest_url,
-                signer=venue.signer,
-                clock=venue.clock,
-                timeout_seconds=5,
-            )
-            assert rest.signer is not None
-            stamp = rest.venue_clock.stamp_ms(rest.clock)
-            headers = rest.signer.headers("GET", urlsplit(venue.ws_url).path, stamp)
-            async with session.ws_connect(venue.ws_url, headers=headers) as ws:
-                return await examine_books.books(ws, rest, series)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    async with client_of_exchange(settings) as (venue, session, rest):
+        assert rest.signer is not None
+        stamp = rest.venue_clock.stamp_ms(rest.clock)
+        headers = rest.signer.headers("GET", urlsplit(venue.ws_url).path, stamp)
+        async with session.ws_connect(venue.ws_url, headers=headers) as ws:
+            return await examine_books.books(ws, rest, series)
 
 
 async def test_books_that_are_those_of_rest_are_good(tmp_path: Path):

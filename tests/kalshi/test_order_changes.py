@@ -391,13 +391,13 @@ async def test_groups_are_read_exactly():
         "orders": ["v-1"],
         "exchange_index": 2,
     }
-    listed = {"order_groups": [{"id": "g", "is_auto_cancel_enabled": False}]}
+    bare = {"is_auto_cancel_enabled": False, "orders": []}
     async with local_venue(recording(one)[0]) as venue:
         found = await order_groups.group(venue.rest(), "g")
     assert (found.limit, found.auto_cancel, found.orders, found.exchange_index) == (1050, True, ("v-1",), 2)
-    async with local_venue(recording(listed)[0]) as venue:
-        (found,) = await order_groups.groups(venue.rest())
-    assert (found.group_id, found.limit, found.auto_cancel, found.orders) == ("g", None, False, None)
+    async with local_venue(recording(bare)[0]) as venue:
+        found = await order_groups.group(venue.rest(), "g")
+    assert (found.limit, found.auto_cancel, found.orders, found.exchange_index) == (None, False, (), None)
 
 
 @pytest.mark.parametrize(

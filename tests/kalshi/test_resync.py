@@ -16,10 +16,9 @@ import aiohttp
 import anyio
 import pytest
 
-from recio.daemon.venue import Venue, read_credentials, simulated
+from recio.daemon.venue import Venue
 from recio.errors import Transient
-from recio.exchange_sim.credentials import Credentials
-from recio.exchange_sim.server import ExchangeSettings, serve
+from recio.exchange_sim.server import ExchangeSettings
 from recio.kalshi import commands, markets
 from recio.kalshi.fees import read_fees
 from recio.kalshi.markets import Listing
@@ -41,6 +40,7 @@ from recio.kalshi.venue_clock import VenueClock
 from recio.messages.markets import Market
 from recio.messages.orders import OrderAccepted
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
+from tests.kalshi.running_exchange import client_of_exchange
 from tests.kalshi.single_reads import one_book
 
 HURRY = 20.0
@@ -88,26 +88,9 @@ class Exchange:
 
 @asynccontextmanager
 async def exchange(directory: Path, *, quiet: bool = True) -> AsyncGenerator[Exchange]:
-    ready: asyncio.Future[Credentials] = asyncio.get_running_loop().create_future()
     settings = ExchangeSettings(credentials_dir=directory, align=True, quiet_traders=quiet, rate_limits=None)
-    task = asyncio.create_task(serve(settings, started=ready.set_result))
-    try:
-        await asyncio.wait([ready, task], return_when=asyncio.FIRST_COMPLETED, timeout=20)
-        ready.result()
-        venue = simulated(read_credentials(directory))
-        async with aiohttp.ClientSession() as session:
-            rest = KalshiRest(
-                session=session,
-                base_url=venue.rest_url,
-                signer=venue.signer,
-                clock=venue.clock,
-                timeout_seconds=5,
-            )
-            yield Exchange(venue=venue, session=session, rest=rest)
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+    async with client_of_exchange(settings) as client:
+        yield Exchange(venue=client.venue, session=client.session, rest=client.rest)
 
 
 @dataclass(slots=True)
@@ -263,7 +246,7 @@ async def test_a_venue_that_writes_no_prices_the_other_way_is_noticed_by_its_own
         async with listening(venue, market.ticker) as listener:
             proof = listener.state.proof
             with anyio.fail_after(20):
-                while (market.ticker in proof.doubts) is venue_writes_yes_prices or not proof.doubts.get(
+                while (market.ticker in proof.unproven) is venue_writes_yes_prices or not proof.unproven.get(
                     market.ticker, "mirror"
                 ).count("mirror"):
                     await listener.until(listener.is_whole)

@@ -93,6 +93,9 @@ def test_a_key_file_as_people_have_it_is_taken(tmp_path: Path, pem: bytes):
         (RSA.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo), "public half"),
         (PEM.decode().encode("utf-16"), "not plain text"),
         (PEM[:400], "is cut off"),
+        (PEM.partition(b"\n")[2], "lacks its first line"),
+        (PEM.replace(b"-----BEGIN", "—-BEGIN".encode()), "with five hyphens"),
+        (PEM.replace(b"-----BEGIN", b"----- BEGIN"), "lacks its first line"),
         (PEM.replace(b"\n", b"\\n"), r"has \n written where its lines end"),
         (b"x" * 100_000, "100,000 bytes"),
         (

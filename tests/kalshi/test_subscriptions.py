@@ -227,7 +227,7 @@ def test_a_market_whose_book_is_refused_is_found_and_costs_no_other_its_book():
     awaited = subscriptions._books.asked
     assert awaited == {A, *markets} - {bad}
     assert refused <= 5
-    assert subscriptions.proof.doubts[bad] == "the venue refuses its book: 26 no more"
+    assert subscriptions.proof.unproven[bad] == "the venue refuses its book: 26 no more"
     assert bad in subscriptions.proof.wrong, "no other socket is opened for it"
     assert A in subscriptions.books.usable
     # It is asked for again after a while, and then like any other.

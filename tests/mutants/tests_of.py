@@ -43,7 +43,7 @@ _PATH = {
 }
 """Of the order path, by the name of the module."""
 _RULES = {
-    "by_hand": ("tests/rules/test_reconcile_rules.py", "tests/rules/test_cash_rules.py"),
+    "manual_settlement": ("tests/rules/test_reconcile_rules.py", "tests/rules/test_cash_rules.py"),
     "exposure": ("tests/rules/test_risk_rules.py", "tests/rules/test_properties_of_trading.py"),
     "backups": ("tests/rules/test_alert_rules.py", "tests/tasks/test_alerts_task.py"),
     "held": ("tests/db/test_trade_store.py", "tests/tasks/test_held_rows.py"),

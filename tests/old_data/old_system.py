@@ -9,6 +9,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+ROWS_OF_AN_IMPORT = (
+    "imported_prices",
+    "imported_fills",
+    "imported_orders",
+    "imported_settlements",
+    "imported_ledger_rows",
+    "imported_trades",
+)
+"""The tables of recio's database that an import fills."""
 STRIKE = "KXBTCD-25AUG2014-T117499.99"
 OTHER = "KXBTCD-25AUG2014-T117749.99"
 LATER = "KXBTCD-25AUG2015-T117999.99"

@@ -14,15 +14,6 @@ import pytest
 from tests.old_data import old_system as old
 from tests.old_data.test_import import ITS_ORDERS, ROUND_TRIP, config_file, imported
 
-TABLES = (
-    "imported_prices",
-    "imported_fills",
-    "imported_orders",
-    "imported_settlements",
-    "imported_ledger_rows",
-    "imported_trades",
-    "imported_sources",
-)
 WAITS = """
     SELECT pid FROM pg_locks WHERE relation = $1::regclass AND NOT granted
         AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
@@ -45,7 +36,7 @@ def source(folder: Path) -> Path:
 async def rows(connection: asyncpg.Connection[Any]) -> dict[str, list[str]]:
     return {
         each: [str(tuple(row)) for row in await connection.fetch(f"SELECT * FROM {each} ORDER BY 1, 2, 3")]
-        for each in TABLES
+        for each in (*old.ROWS_OF_AN_IMPORT, "imported_sources")
     }
 
 

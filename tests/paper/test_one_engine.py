@@ -41,12 +41,12 @@ from recio.rules.market.taken import view_without
 from recio.rules.pricing.model import AVERAGE
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection, ExitSection
-from recio.tasks.entry import Entry
 from recio.tasks.exit import Exit
 from recio.tasks.shadow import Shadow
 from recio.units import money
 from recio.wires import Wires
 from tests.builders import AGAIN_AND_AGAIN, TRADING, section
+from tests.order_path import entry_on
 from tests.replay.conftest import Recording
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -282,7 +282,7 @@ async def lived(pool: Pool, events: Sequence[Event], stage: Stage) -> Daemon:
             group.start_soon(live.paper.take_exits)
             group.start_soon(exit_of(live, strategies).run, say)
             await asyncio.sleep(0)
-        group.start_soon(entry(live, strategies).run, say)
+        group.start_soon(entry_on(live.wires, live.pool, live.clock, strategies, RESTLESS.risk).run, say)
         await asyncio.sleep(0)
         live.seen = await live.live_through(events)
         group.cancel_scope.cancel()
@@ -290,26 +290,6 @@ async def lived(pool: Pool, events: Sequence[Event], stage: Stage) -> Daemon:
     if live.paper is not None:
         live.seen.trades = live.paper.trades()
     return live
-
-
-def entry(live: Daemon, strategies: Sequence[Strategy]) -> Entry:
-    wires = live.wires
-    return Entry(
-        clock=live.clock,
-        strategies=strategies,
-        limits=RESTLESS.risk,
-        prices=wires.prices,
-        board=wires.board,
-        account=wires.account,
-        open_trades=wires.open_trades,
-        controls=wires.controls,
-        assessments=wires.assessments,
-        open_intents=wires.open_intents,
-        cycles=wires.cycles,
-        paper_trades=wires.paper_trades,
-        shadow_intents=wires.shadow_intents,
-        pool=live.pool,
-    )
 
 
 def exit_of(live: Daemon, strategies: Sequence[Strategy]) -> Exit:

@@ -150,7 +150,7 @@ async def test_a_feed_that_only_beats_while_the_other_moves_is_frozen(
 ):
     async with running(tmp_path, pool) as feed:
         await feed.until(good)
-        await feed.arm("feed_stuck", "kraken")
+        await feed.arm("feed_frozen", "kraken")
         prices = await feed.until(lambda prices: state(prices, "BTC", "kraken") is SourceState.FROZEN)
         assert prices.by_symbol["BTC"].tick.source == "coinbase"
         await feed.disarm()

@@ -20,7 +20,7 @@ from recio.errors import BadRecording
 from recio.messages.controls import TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard, MarketEnded, MarketView
-from recio.messages.orders import OpenTrades
+from recio.messages.orders import OpenTrades, OrderState, OrderView
 from recio.messages.prices import FinalMinute, PriceView
 from recio.recording.awaited_ends import AwaitedEnds
 from recio.recording.decode import (
@@ -35,8 +35,10 @@ from recio.recording.decode import (
 from recio.recording.encode import Encoder, lost
 from recio.recording.segments import Segments
 from recio.replay.decisions import as_json, as_text, decide_again
+from recio.rules.account.lifecycle import RECENT
 from recio.rules.decision.attention import Attention
 from recio.rules.decision.cycles import Cycle, EntryCycle, EntryLook, ExitCycle, entered, of_exit
+from recio.rules.decision.entry import Waits
 from recio.rules.decision.exit import NOTHING
 from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
@@ -44,7 +46,7 @@ from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection, ExitSection
 from recio.tasks import recorder as recorder_task
 from recio.tasks.recorder import Recorder
-from recio.units import Price, Quantity, Side, Ticker, money
+from recio.units import ClientOrderId, Price, Quantity, Side, Ticker, TradeId, money
 from recio.wires import RingBuffer
 from tests.builders import (
     NOW,
@@ -54,6 +56,7 @@ from tests.builders import (
     book,
     market,
     open_trades,
+    order,
     price,
     prices,
     section,
@@ -124,6 +127,7 @@ def history(cycles: int, seed: int = 3) -> Iterator[Told]:
         for each in TICKERS
     }
     controls, minute = TradingControls(), ()
+    made: tuple[OrderView, ...] = ()
     for number in range(cycles):
         now = NOW + timedelta(seconds=number, microseconds=dice.randrange(1_000_000))
         spot += dice.gauss(0, 15)
@@ -142,7 +146,9 @@ def history(cycles: int, seed: int = 3) -> Iterator[Told]:
             spoken, tick=replace(spoken.tick, at=now, received_at=now), heard_at=now, last_minute=minute
         )
         spoken = _known_in_part(spoken, dice)
-        trades = open_trades(orders_last_minute=number % 45) if dice.random() < 0.2 else trades
+        if dice.random() < 0.2:
+            made = _newest(made, number, now, dice)
+            trades = open_trades(orders_last_minute=number % 45, recent_orders=made)
         held = account(reconciled_at=now) if dice.random() < 0.2 else held
         shown, seen_prices = wire.get(), prices(spoken)
         look = attention.look(
@@ -164,9 +170,21 @@ def history(cycles: int, seed: int = 3) -> Iterator[Told]:
         yield Told(cycle=EntryCycle(look=look, outcomes=outcomes), board=everything)
         if dice.random() < 0.5:
             of = trade(ticker=dice.choice(TICKERS))
-            made = of_exit(of, shown, seen_prices, controls, memory, STRATEGY, now)
-            memory = made.decided.remembered
-            yield Told(cycle=made, board=everything)
+            sold = of_exit(of, shown, seen_prices, controls, memory, STRATEGY, now)
+            memory = sold.decided.remembered
+            yield Told(cycle=sold, board=everything)
+
+
+def _newest(
+    made: tuple[OrderView, ...], number: int, now: datetime, dice: random.Random
+) -> tuple[OrderView, ...]:
+    """One more order, newest first, and an end for the one before; the venue refuses some."""
+    state = dice.choice((OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED))
+    note = "rejected: insufficient_balance" if state is OrderState.REJECTED else ""
+    before = tuple(replace(each, state=state, note=note, ended_at=now) for each in made[:1])
+    name = ClientOrderId(f"recio-0000000a-{number}-entry-1")
+    later = order(client_order_id=name, trade_id=TradeId(number), ticker=dice.choice(TICKERS), created_at=now)
+    return (later, *before, *made[1:])[:RECENT]
 
 
 def _another(shown: MarketView, dice: random.Random) -> MarketView:
@@ -236,6 +254,11 @@ def kept(folder: Path, cycles: list[Told]) -> list[Path]:
     return sorted(folder.iterdir())
 
 
+def _sentences(told: Told) -> str:
+    outcomes = told.cycle.outcomes.values() if isinstance(told.cycle, EntryCycle) else ()
+    return " ".join(each.sentence for each in outcomes if isinstance(each, Waits))
+
+
 def test_every_cycle_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
     cycles = list(history(700))
     paths = kept(tmp_path, cycles)
@@ -245,6 +268,14 @@ def test_every_cycle_comes_back_equal_and_is_decided_the_same(tmp_path: Path):
         assert_equal(read, told, shown)
         count += isinstance(read, EntryKept) and read.look.tickers is not None
     assert 100 < count < 600
+    seen_orders = [
+        each.cycle.look.trades.recent_orders
+        for each in cycles
+        if isinstance(each.cycle, EntryCycle) and each.cycle.look.trades is not None
+    ]
+    assert max(map(len, seen_orders)) == RECENT
+    refused = [each for each in cycles if "the venue refused" in _sentences(each)]
+    assert len(refused) > 10
     found = decide_again([tmp_path], None)
     assert found.entry_cycles + found.exit_cycles == len(cycles)
     assert (found.different, found.lost, found.cut) == (0, 0, [])
@@ -391,6 +422,33 @@ def test_a_recording_that_is_cut_at_any_byte_is_read_up_to_the_cut(tmp_path: Pat
         list(Segment(part).decisions())
 
 
+@pytest.mark.parametrize("keeps_its_length", [True, False])
+def test_what_a_loss_of_power_left_as_zeros_is_a_cut_and_hides_nothing_before_it(
+    tmp_path: Path, keeps_its_length: bool
+):
+    """A file system may keep the length of a file and not what was written last, or a page more than that."""
+    speaks, files = encoder(), segments(tmp_path / "whole")
+    files.begin(NOW)
+    files.append(speaks.begin(NOW))
+    assert files.path is not None
+    first = len(files.path.read_bytes())
+    files.append(lost(1))
+    second = len(files.path.read_bytes())
+    files.append(lost(2) + lost(4))
+    raw, part, known = files.path.read_bytes(), tmp_path / f"part{ENDING}", 0
+    for size in range(first, len(raw) + 1):
+        part.write_bytes(raw[:size] + bytes(len(raw) - size if keeps_its_length else 4096))
+        segment = Segment(part)
+        assert list(segment.decisions()) == []
+        assert segment.settings is not None, size
+        assert segment.lost >= known, size
+        known = segment.lost
+        # The last bytes of a batch's length are zeros anyway.
+        if not any(end - 3 <= size <= end for end in (first, second, len(raw))):
+            assert segment.cut, size
+    assert (known, segment.cut) == (7, False)
+
+
 def test_cycles_that_were_not_kept_are_counted_and_break_nothing(tmp_path: Path):
     cycles = list(history(30))
     files, speaks = segments(tmp_path), encoder()
@@ -418,8 +476,8 @@ def test_a_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, li
 
 def test_a_later_form_is_refused_and_not_guessed(tmp_path: Path):
     path = tmp_path / "a.recording.gz"
-    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":5', b'"form":6')))
-    with pytest.raises(BadRecording, match="form 6"):
+    path.write_bytes(gzip.compress(encoder().begin(NOW).replace(b'"form":6', b'"form":7')))
+    with pytest.raises(BadRecording, match="form 7"):
         list(Segment(path).decisions())
 
 

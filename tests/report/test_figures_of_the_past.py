@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recio.report.equity import MOST, Equity
 from recio.report.figures import Figures, Outcome, outcome_of
 from recio.report.groups import groups
 from recio.report.intervals import student
@@ -189,3 +190,36 @@ async def test_json_and_csv_say_the_same_in_decimal_strings():
     assert told["by_strategy"] == {"average": {k: told[k] for k in told["by_strategy"]["average"]}}  # type: ignore[index]
     assert next(iter(report_rows(report)))["net_pnl"] == told["net_pnl"]
     assert fmean([1.14]) == float(str(told["mean_net_pnl"]))
+
+
+async def test_a_forecast_is_judged_by_how_its_market_ended_whatever_the_trade_came_to():
+    lost = replace(WON, result=Side.NO, payout=Money(0), closes_at=NOW + timedelta(hours=1))
+    sold_first = replace(WON, result=Side.YES, ended_by="exit", exit_proceeds=Money(1), payout=Money(0))
+    untold = replace(WON, result=None)
+    report = await made([sold_first, lost, untold])
+    assert [each.happened for each in report.said] == [True, False]
+    assert report.unjudged == 1
+    told = report_object(report)
+    assert told["calibration"] == [
+        {"trades": 2, "closes": 2, "said": "0.520000", "happened": "0.500000", "difference_interval_95": None}
+    ]
+
+
+@given(st.lists(st.integers(-9_000_000, 9_000_000), min_size=1, max_size=60))
+@settings(max_examples=60)
+def test_the_points_of_the_equity_are_bounded_end_at_the_net_and_lose_no_drawdown(nets: list[int]):
+    many = nets * 40
+    equity, figures = Equity(), Figures()
+    for number, net in enumerate(many):
+        equity.add(NOW + timedelta(minutes=number), Money(net))
+        figures.add(Outcome(str(number), net, net, Side.YES))
+    assert len(equity.points) <= MOST
+    assert equity.points[-1].net == sum(many)
+    assert max(each.drawdown for each in equity.points) == figures.drawdown
+    assert [each.at for each in equity.points] == sorted(each.at for each in equity.points)
+
+
+def test_a_trade_that_nobody_knows_the_end_of_is_in_no_point_and_counted():
+    equity = Equity()
+    equity.add(None, Money(7))
+    assert (equity.points, equity.undated) == ([], 1)

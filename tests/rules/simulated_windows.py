@@ -20,9 +20,8 @@ from recio.rules.price.coin_price import Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
 from recio.rules.price.price_sources import Heard, Limits, confirmed, lost
 from recio.rules.price.volatility import PriceMemory
-from recio.rules.pricing.average_fit import NORMAL
 from recio.rules.pricing.model import Model, Reader
-from tests.builders import market
+from tests.builders import NORMAL, market
 
 CLOSES = datetime(2026, 11, 23, 12, 15, tzinfo=UTC)
 T = int(CLOSES.timestamp())

@@ -23,7 +23,7 @@ from recio.rules.alerts import disk, lanes
 from recio.rules.alerts.alarms import Remembered, Seen, alarms, database_away, remember
 from recio.rules.alerts.follow import ENDS_AFTER, Step, follow
 from recio.rules.alerts.news import of_trades, states, summary, summary_due
-from recio.rules.alerts.sending import is_quiet, wait_after, why_not_yet
+from recio.rules.alerts.sending import is_quiet, reason_to_wait, wait_after
 from recio.rules.decision.strategy import Strategy
 from recio.settings.alerts import AlertsSection
 from recio.settings.config import Config, parse
@@ -207,11 +207,11 @@ def test_a_halt_over_a_difference_is_called_drift():
     assert list(found(at)) == [f"drift: {halt.cause}"]
 
 
-def test_orders_in_doubt_call_together_once_they_are_overdue():
+def test_unknown_orders_call_together_once_they_are_overdue():
     old = order(state=OrderState.UNKNOWN, created_at=NOW - timedelta(seconds=61))
     fresh = order(state=OrderState.UNKNOWN, created_at=NOW - timedelta(seconds=59))
     assert found(seen(trades=open_trades(orders=(fresh,)))) == {}
-    alarm = found(seen(trades=open_trades(orders=(old, old))))["order in doubt"]
+    alarm = found(seen(trades=open_trades(orders=(old, old))))["unknown order"]
     assert alarm.severity is CRITICAL
     assert "has no proven end, and 1 more" in alarm.sentence
 
@@ -379,9 +379,9 @@ def test_quiet_hours_hold_what_is_not_critical_across_midnight_of_their_zone():
     settings = AlertsSection.model_validate({"quiet_hours": "22:00-07:00", "time_zone": "America/New_York"})
     night, day = datetime(2026, 11, 24, 5, tzinfo=UTC), datetime(2026, 11, 24, 15, tzinfo=UTC)
     assert (is_quiet(night, settings), is_quiet(day, settings)) == (True, False)
-    assert why_not_yet(WARNING, night, (), 0.0, settings) == "quiet hours"
-    assert why_not_yet(CRITICAL, night, (), 0.0, settings) == ""
-    assert why_not_yet(WARNING, day, (), 0.0, settings) == ""
+    assert reason_to_wait(WARNING, night, (), 0.0, settings) == "quiet hours"
+    assert reason_to_wait(CRITICAL, night, (), 0.0, settings) == ""
+    assert reason_to_wait(WARNING, day, (), 0.0, settings) == ""
 
 
 def test_a_day_is_summed_up_once_after_its_end():

@@ -12,8 +12,8 @@ from recio.messages.account import CashMovement
 from recio.rules.account.cash import (
     CASH_COMPARISONS,
     MOST_TRIED,
+    CashComparison,
     CashMismatch,
-    CashStanding,
     cash_cause,
     explained_by,
 )
@@ -24,8 +24,8 @@ DOLLAR = 1_000_000
 HUNDREDTH = 10_000
 
 
-def standing(unexplained: int, in_ledger: int = 0, has_opening: bool = True) -> CashStanding:
-    return CashStanding(unexplained=Money(unexplained), in_ledger=Money(in_ledger), has_opening=has_opening)
+def comparison(unexplained: int, in_ledger: int = 0, has_opening: bool = True) -> CashComparison:
+    return CashComparison(unexplained=Money(unexplained), in_ledger=Money(in_ledger), has_opening=has_opening)
 
 
 def moved(name: str, *amounts: int) -> CashMovement:
@@ -39,37 +39,37 @@ EITHER = moved("transfer 1", 3 * DOLLAR, -3 * DOLLAR)
 def test_cash_is_in_mismatch_only_after_it_was_the_same_so_often_with_nothing_in_motion():
     mismatch = CashMismatch()
     for _ in range(CASH_COMPARISONS - 1):
-        mismatch = mismatch.after(standing(5), quiet=True)
+        mismatch = mismatch.after(comparison(5), quiet=True)
         assert mismatch.comparisons < CASH_COMPARISONS
-    assert mismatch.after(standing(5), quiet=True).comparisons >= CASH_COMPARISONS
-    assert mismatch.after(standing(6), quiet=True).comparisons < CASH_COMPARISONS
-    assert mismatch.after(standing(5), quiet=False).comparisons < CASH_COMPARISONS
+    assert mismatch.after(comparison(5), quiet=True).comparisons >= CASH_COMPARISONS
+    assert mismatch.after(comparison(6), quiet=True).comparisons < CASH_COMPARISONS
+    assert mismatch.after(comparison(5), quiet=False).comparisons < CASH_COMPARISONS
 
 
 def test_a_balance_that_is_always_one_trade_ahead_of_the_ledger_is_no_mismatch():
     """Somebody who buys the same each second: the difference is the same, and not the same money."""
     mismatch = CashMismatch()
     for trades in range(5 * CASH_COMPARISONS):
-        mismatch = mismatch.after(standing(-537_500, in_ledger=-537_500 * trades), quiet=True)
+        mismatch = mismatch.after(comparison(-537_500, in_ledger=-537_500 * trades), quiet=True)
         assert mismatch.comparisons < CASH_COMPARISONS
 
 
 @pytest.mark.parametrize(
     ("found", "agreed"),
     [
-        (standing(0), True),
-        (standing(HUNDREDTH), False),
-        (standing(100 * DOLLAR, has_opening=False), True),
-        (standing(100 * DOLLAR, in_ledger=1, has_opening=False), False),
+        (comparison(0), True),
+        (comparison(HUNDREDTH), False),
+        (comparison(100 * DOLLAR, has_opening=False), True),
+        (comparison(100 * DOLLAR, in_ledger=1, has_opening=False), False),
     ],
     ids=["explained", "a hundredth", "never traded", "traded and never agreed"],
 )
 def test_cash_has_agreed_once_it_was_explained_or_there_was_nothing_to_explain(
-    found: CashStanding, agreed: bool
+    found: CashComparison, agreed: bool
 ):
     assert CashMismatch().after(found, quiet=True).agreed is agreed
     # Who has agreed once need not again: a difference is a halt by then.
-    assert CashMismatch(agreed=True).after(standing(7), quiet=False).agreed
+    assert CashMismatch(agreed=True).after(comparison(7), quiet=False).agreed
 
 
 def test_the_cause_of_a_cash_difference_names_the_amount_to_its_last_digit():

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
+
 from recio.messages.prices import FinalMinute, IndexHistory, IndexValue, PriceView, SourceState
 from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
@@ -162,6 +164,69 @@ def test_a_source_that_stands_still_widens_the_stated_error_at_once_and_opens_no
     assert (doubts[1], "too far apart" in doubts[8]) == ("", True)
 
 
+def lived_with_two_that_freeze(
+    step_bp: str, seconds: int, *, mends_after: int | None = None
+) -> list[PriceView]:
+    """Of three sources one goes on by so much a second, and two repeat themselves together, until they are mended."""
+    known, said = coin(), list[PriceView]()
+    known.use_index = False
+    for source in ("coinbase", "kraken", "gemini"):
+        known.panel = known.panel.having(Heard(source=source))
+    for second in range(-60, 0):
+        hear(known, second, Decimal(84_000 + second % 7))
+        known.judge(at(second))
+    level = Decimal(84_000 + -1 % 7)
+    for second in range(seconds):
+        fallen = level * (1 - Decimal(step_bp) * (second + 1) / 10_000)
+        known.panel = hears(known.panel, "gemini", fallen, at(second), at(second), LIMITS)
+        for source in ("coinbase", "kraken"):
+            if mends_after is not None and second >= mends_after:
+                known.panel = hears(known.panel, source, fallen, at(second), at(second), LIMITS)
+            else:
+                known.panel = known.panel.having(
+                    confirmed(known.panel.sources[source], at(second), at(second))
+                )
+        view, _ = known.judge(at(second))
+        assert view is not None
+        said.append(view)
+    return said
+
+
+@pytest.mark.parametrize("step_bp", ["0.25", "0.5", "1", "2"])
+def test_sources_that_freeze_together_outvote_nobody_into_a_price_that_may_be_traded_on(step_bp: str):
+    """A majority that stands still is no better known than by how far the source beside it has gone meanwhile."""
+    said = lived_with_two_that_freeze(step_bp, 40)
+    for second, view in enumerate(said):
+        away = (second + 1) * float(step_bp)
+        assert view.doubt or away <= 3 + 4 * float(step_bp), f"{away} bp off after {second} s, and no doubt"
+        if not view.doubt:
+            continue
+        assert view.error * 1e4 >= min(away, 10) - 0.2
+    assert "too far apart" in said[-1].doubt
+
+
+def test_a_majority_that_moves_again_is_known_as_well_as_before():
+    said = lived_with_two_that_freeze("1", 20, mends_after=12)
+    assert said[11].doubt
+    assert (said[12].doubt, said[19].doubt) == ("", "")
+
+
+def test_one_feed_gone_mad_beside_a_majority_that_lives_casts_no_doubt_on_it():
+    known = coin()
+    known.use_index = False
+    for source in ("coinbase", "kraken", "gemini"):
+        known.panel = known.panel.having(Heard(source=source))
+    for second in range(120):
+        for source in ("coinbase", "kraken"):
+            price = Decimal(84_000 + second // 2 % 3)
+            known.panel = hears(known.panel, source, price, at(second), at(second), LIMITS)
+        mad = Decimal(84_000) * (1 - Decimal(second) / 10_000)
+        known.panel = hears(known.panel, "gemini", mad, at(second), at(second), LIMITS)
+        view, _ = known.judge(at(second))
+        assert view is not None
+        assert (view.doubt, view.unreliable) == ("", "")
+
+
 def test_two_sources_far_apart_are_never_known_better_than_what_they_differ_by():
     known = coin()
     known.use_index = False
@@ -199,6 +264,24 @@ def test_an_index_that_repeats_itself_is_doubted_at_once_and_left_once_the_sourc
     assert said[5].tick.source == INDEX
     assert said[5].error > 0.001
     assert said[-1].tick.source != INDEX
+
+
+@pytest.mark.parametrize("twitch", ["0.01", "0.05"])
+def test_an_index_that_stands_and_twitches_is_doubted_as_one_that_repeats_itself(twitch: str):
+    """Some of what it is made of stands still: its last digits move, and it teaches nothing all the same."""
+    known, said = coin(), list[PriceView]()
+    lived(known, range(400))
+    before = [each.basis.ratio for each in known.panel.sources.values()]
+    for second in range(400, 460):
+        hear(known, second, Decimal(84_399) * (1 - Decimal(second - 399) / 5 / 10_000))
+        twitched = Decimal(84_399) + (Decimal(twitch) if second % 2 else 0)
+        known.hear_index(prints(second, twitched), at(second))
+        view, _ = known.judge(at(second))
+        assert view is not None
+        said.append(view)
+    assert all(each.doubt for each in said[15:])
+    assert said[-1].tick.source != INDEX
+    assert [each.basis.ratio for each in known.panel.sources.values()] == before
 
 
 def test_a_basis_is_not_learnt_from_an_index_that_repeats_itself():

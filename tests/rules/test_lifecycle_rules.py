@@ -11,7 +11,6 @@ from recio.messages.orders import OrderPurpose, OrderState, TradeState
 from recio.rules.account import lifecycle
 from recio.rules.account.lifecycle import next_trade_state
 from recio.units import BookSide, ClientOrderId, Price, Quantity, Side, Ticker, TradeId, VenueOrderId
-from tests.builders import order
 
 
 def test_a_proven_end_is_never_left():
@@ -60,13 +59,6 @@ def test_every_status_of_the_venue_has_its_state(status: VenueOrderStatus, state
         remaining=Quantity(0),
     )
     assert lifecycle.state_from_venue(seen) is state
-
-
-def test_an_order_is_settled_only_when_every_counted_fill_has_arrived():
-    cancelled = order(state=OrderState.CANCELLED, filled=Quantity(300))
-    assert not lifecycle.is_settled(cancelled, Quantity(299))
-    assert lifecycle.is_settled(cancelled, Quantity(300))
-    assert not lifecycle.is_settled(order(state=OrderState.UNKNOWN), Quantity(0))
 
 
 @pytest.mark.parametrize(

@@ -13,10 +13,9 @@ from hypothesis import strategies as st
 
 from recio.messages.markets import StrikeType
 from recio.rules.market.settlement import places_of
-from recio.rules.pricing.average_fit import NORMAL
 from recio.rules.pricing.probability import by_strike_type, half_unit, thresholds
 from recio.rules.pricing.settlement_average import forecast
-from tests.builders import minute
+from tests.builders import NORMAL, minute
 
 SIGMA = 0.00007
 probabilities = st.floats(50_000, 120_000)

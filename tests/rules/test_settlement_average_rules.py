@@ -15,11 +15,11 @@ from msgspec.structs import replace as replace_minute
 
 from recio.messages.markets import StrikeType
 from recio.rules.pricing import market_probability
-from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, NORMAL, TIME_OF_DAY, Fit, TimeOfDay
+from recio.rules.pricing.average_fit import ANY_HOUR, FITTED, TIME_OF_DAY, Fit, TimeOfDay
 from recio.rules.pricing.model import Model, Reader
 from recio.rules.pricing.settlement_average import forecast, tails_at
 from recio.rules.pricing.time_of_day import factor, growth, mean_factor
-from tests.builders import NOW, market, minute, price
+from tests.builders import NORMAL, NOW, market, minute, price
 
 SIGMA = 0.00007
 SPOT = 84_000.0

@@ -29,7 +29,7 @@ def ran(peaks: tuple[Peak, ...]) -> dict[str, PriceView]:
     return {"BTC": replace(price(), momentum_peaks=peaks)}
 
 
-def lived(heights: list[float], *, first: int = 100) -> Pauses:
+def has_run(heights: list[float], *, first: int = 100) -> Pauses:
     """What is remembered after minutes that were looked at one by one, with an hour of peaks told each time."""
     kept, known = (), NO_PAUSES
     for minute, height in enumerate(heights, first):
@@ -84,7 +84,7 @@ def test_whoever_is_not_paused_saw_no_trigger_since_the_last_calm_stretch(height
 
 @given(HEIGHTS, st.integers(0, 59))
 def test_looking_at_every_minute_or_only_once_comes_to_the_same(heights: list[float], cut: int):
-    """A restart that remembers the peaks is paused exactly if the life before it was."""
+    """A restart that remembers the peaks is paused exactly if the run before it was."""
     kept: tuple[Peak, ...] = ()
     for minute, height in enumerate(heights):
         kept = with_peak(kept, minute, height / 2)
@@ -103,14 +103,14 @@ def test_peaks_are_forgotten_after_an_hour():
 
 
 def test_a_pause_lasts_until_it_was_calm_however_long_ago_it_began():
-    known = lived([40.0] + [31.0] * 300)
+    known = has_run([40.0] + [31.0] * 300)
     assert known["BTC"] == PauseMemory(minute=400, peak=40.0, calm=0)
     calm = tuple((minute, 1.0) for minute in range(400, 404))
     assert remembered(ran(calm), 404, SETTINGS, known) == NO_PAUSES
 
 
 def test_a_pause_goes_on_after_a_time_in_which_nobody_looked():
-    known = lived([40.0, 1.0, 1.0])
+    known = has_run([40.0, 1.0, 1.0])
     assert known["BTC"].calm == 2
     hours_later = ((5_000, 1.0), (5_001, 1.0))
     assert paused(hours_later, 5_001, SETTINGS, known["BTC"]) is not None
@@ -129,8 +129,8 @@ def test_a_restart_that_reads_what_was_kept_is_paused_exactly_as_the_life_before
     heights: list[float], cut: int
 ):
     before, after = heights[:cut], heights[cut:]
-    known, kept = lived(before), ()
+    known, kept = has_run(before), ()
     for minute, height in enumerate(after, 100 + len(before)):
         kept = with_peak(kept, minute, height)
         known = remembered(ran(kept), minute + 1, SETTINGS, known)
-    assert known == lived(heights)
+    assert known == has_run(heights)

@@ -108,7 +108,7 @@ def trades(name: str, price: float, stop: float | None = None, *, ladder: bool =
 
     def one(dice: random.Random) -> tuple[Close, float]:
         shared, total, weight, expected = dice.gauss(0, 1), 0.0, 0.0, 0.0
-        chances = list[tuple[Side, float]]()
+        deviations = list[tuple[Side, float]]()
         common = 1.0 if ladder else 0.7
         for _ in range(4 if ladder else dice.randint(1, 3)):
             paid = min(0.985, max(0.015, price + dice.uniform(-0.02, 0.02)))
@@ -118,8 +118,8 @@ def trades(name: str, price: float, stop: float | None = None, *, ladder: bool =
             total += contracts * ((1.0 if won else saved * paid) - paid - 0.01)
             expected += contracts * ((1 - paid) * (0.5 * stop if stop else 0.0) * paid - 0.01)
             weight += contracts
-            chances.append((Side.YES, contracts * math.sqrt(paid * (1 - paid))))
-        return Close(total, weight, together(chances)), expected
+            deviations.append((Side.YES, contracts * math.sqrt(paid * (1 - paid))))
+        return Close(total, weight, together(deviations)), expected
 
     def expected_of(dice: random.Random) -> tuple[float, float]:
         drawn, expected = one(dice)

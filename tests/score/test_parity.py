@@ -21,7 +21,7 @@ from recio.messages.orders import OrderPurpose
 from recio.recording.decode import segments_under
 from recio.recording.encode import Encoder, ended
 from recio.recording.segments import Segments
-from recio.report.parity import SPAN, ParityDay, standing
+from recio.report.parity import SPAN, ParityDay, over_span
 from recio.rules.decision import cycles
 from recio.rules.decision.cycles import EntryCycle, EntryLook
 from recio.rules.decision.entry import Waits
@@ -153,7 +153,7 @@ def test_a_dearer_fill_is_told_in_price_fee_and_profit(recorded: Recorded):
         Price(5_000), Quantity(1_000), Decimal(1)
     )
     assert day.difference == -day.price_difference - day.fee_difference
-    assert "live paid 0.100000 more in prices" in "\n".join(lines(day, standing([day]), [pair]))
+    assert "live paid 0.100000 more in prices" in "\n".join(lines(day, over_span([day]), [pair]))
 
 
 def test_what_was_gone_when_the_order_arrived_paper_does_not_get_and_luck_is_counted_as_luck(
@@ -193,7 +193,7 @@ def test_a_decision_that_comes_out_otherwise_is_said(tmp_path: Path):
     assert len(pair.decided_otherwise) == 1
     assert "DECIDED OTHERWISE" in "\n".join(
         lines(
-            day_of(DAY, "x", [pair]), standing([]), [replace(pair, trade=replace(pair.trade, strategy="x"))]
+            day_of(DAY, "x", [pair]), over_span([]), [replace(pair, trade=replace(pair.trade, strategy="x"))]
         )
     )
 
@@ -241,13 +241,13 @@ def test_nights_without_a_difference_part_in_hardly_any_month_and_a_cent_a_contr
     for seed in range(200):
         dice = Random(seed)
         days = [a_day(n, [round(dice.gauss(0, 50_000)) for _ in range(4)]) for n in range(SPAN.days)]
-        parted += any(standing(days[:nights]).parted for nights in range(1, SPAN.days + 1))
+        parted += any(over_span(days[:nights]).parted for nights in range(1, SPAN.days + 1))
     assert parted <= 200 * 0.05 + 3 * (200 * 0.05 * 0.95) ** 0.5
     worse = [a_day(n, [-100_000 + Random(n).randrange(20_000) for _ in range(4)]) for n in range(5)]
-    assert standing(worse).parted
-    assert verdict(standing(worse)).startswith("LIVE AND PAPER PART BEYOND CHANCE")
-    assert not standing(worse[:1]).parted
-    assert verdict(standing(worse[:1])).startswith("not known")
+    assert over_span(worse).parted
+    assert verdict(over_span(worse)).startswith("LIVE AND PAPER PART BEYOND CHANCE")
+    assert not over_span(worse[:1]).parted
+    assert verdict(over_span(worse[:1])).startswith("not known")
 
 
 async def test_rows_come_back_and_the_newest_of_each_strategy_says_whether_it_has_parted(
@@ -257,14 +257,14 @@ async def test_rows_come_back_and_the_newest_of_each_strategy_says_whether_it_ha
     calm = a_day(2, [-1, 1] * 6)
     async with transaction(pool) as connection:
         for day in (first, first, again):
-            await parity_days.keep(connection, day, standing([day]), NOW)
+            await parity_days.keep(connection, day, over_span([day]), NOW)
         assert await parity_days.before(connection, STRATEGY.name, DAY - SPAN, DAY + timedelta(days=2)) == [
             first,
             again,
         ]
         assert [each.parted for each in await parity_days.newest(connection, 10)] == [True, True]
         assert (await controls.read(connection, ())).parted == (STRATEGY.name,)
-        await parity_days.keep(connection, calm, standing([calm]), NOW)
+        await parity_days.keep(connection, calm, over_span([calm]), NOW)
         assert (await controls.read(connection, ())).parted == ()
 
 

@@ -18,7 +18,7 @@ from recio.report.intervals import FEWEST_CLOSES, Close, closes_needed, interval
 from recio.score import plots
 from recio.score.claims import Verdict, claims, sentences
 from recio.score.forecasts import MARKET, Observation
-from recio.score.groups import by_distance, by_time, calibration
+from recio.score.groups import by_distance, by_time, calibrated
 from recio.score.losses import CLIP, LOSSES, brier, closes_of, compare, log_loss
 from recio.score.scores import score
 from recio.score.text import as_text
@@ -109,7 +109,7 @@ def test_coins_and_series_that_close_at_one_moment_are_one_draw():
     assert together.interval is not None
     assert alone.interval is not None
     assert together.interval.high == pytest.approx(alone.interval.high, rel=0.05)
-    assert calibration(four, MARKET)[0].events == 20
+    assert calibrated(four, MARKET)[0].events == 20
 
 
 def test_an_interval_of_many_closes_is_that_of_the_central_limit():
@@ -145,7 +145,7 @@ def test_the_moments_of_a_market_share_what_was_not_known_at_the_later_one():
     (once,) = closes_of([seen(1, True, market=0.5, average=0.7)], "average", MARKET, LOSSES["Brier"])
     twice = [seen(1, True, left=left, market=0.5, average=0.7) for left in (300, 299)]
     (both,) = closes_of(twice, "average", MARKET, LOSSES["Brier"])
-    assert both.chance == pytest.approx(2 * once.chance)
+    assert both.deviation == pytest.approx(2 * once.deviation)
 
 
 def test_closes_needed_are_those_of_the_figure_in_the_row_and_its_two_sided_test():
@@ -221,7 +221,7 @@ def test_each_observation_is_in_exactly_one_group_of_time_and_of_distance():
 
 def test_calibration_says_what_was_said_and_what_happened():
     observations = [seen(at, at < 3, market=0.72) for at in range(4)] + [seen(9, True, market=1.0)]
-    low, high = calibration(observations, MARKET)
+    low, high = calibrated(observations, MARKET)
     assert (low.tenth, low.observations, low.happened) == (7, 4, 0.75)
     assert low.said == pytest.approx(0.72)
     assert (high.tenth, high.observations) == (9, 1)
@@ -355,7 +355,7 @@ def test_trades_count_by_whether_their_market_s_end_is_known_and_never_by_how_th
 def test_bets_on_one_side_of_a_close_are_lost_together_and_those_on_both_are_not():
     one = traded(1, won=True).trade
     alone, ladder, both = (
-        closes_of_trades(held)[0].chance for held in ([one], [one] * 4, [one, replace(one, side=Side.NO)])
+        closes_of_trades(held)[0].deviation for held in ([one], [one] * 4, [one, replace(one, side=Side.NO)])
     )
     assert ladder == pytest.approx(4 * alone)
     assert both == pytest.approx(math.sqrt(2) * alone)
@@ -363,7 +363,7 @@ def test_bets_on_one_side_of_a_close_are_lost_together_and_those_on_both_are_not
 
 def test_markets_of_a_ladder_in_one_tenth_happen_together():
     rungs = [replace(seen(at, True, market=0.97), market=f"M{rung}") for at in range(20) for rung in range(9)]
-    (wide,), (one,) = calibration(rungs, MARKET), calibration(rungs[::9], MARKET)
+    (wide,), (one,) = calibrated(rungs, MARKET), calibrated(rungs[::9], MARKET)
     assert wide.interval is not None
     assert one.interval is not None
     assert wide.interval.high - wide.interval.low == pytest.approx(one.interval.high - one.interval.low)

@@ -86,6 +86,7 @@ async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with
         closed_again = command(world, "close", str(trades[0]["trade_id"]))
         gone = command(world, "close", "77")
         await books_agree(world)
+        chart = world.page(f"api/v1/markets/{row['ticker']}/chart")
         assert world.stop() == 0
 
         late = ask(world, "yes", row["ticker"], "0.50")
@@ -108,6 +109,11 @@ async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with
     assert "trade 1 has ended: exit" in closed.stdout
     assert (closed_again.returncode, "has ended already: exit" in closed_again.stdout) == (0, True)
     assert (gone.returncode, "there is no trade 77" in gone.stderr) == (ExitCode.FATAL, True)
+    assert {each["what"] for each in chart["own"]} == {"bought", "sold"}
+    assert chart["price"]["at"]
+    assert chart["momentum"]["at"]
+    assert any(chart["quotes"]["yes_bid"])
+    assert any(each is not None for each in chart["quotes"]["probability"])
     # Nobody was there: it expired, and the next life does not act on it either.
     assert late.returncode == ExitCode.TEMPORARY
     assert "has expired" in late.stderr

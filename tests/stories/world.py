@@ -135,7 +135,11 @@ class World:
         return self._admin("/admin/ledger", None)
 
     def status(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/status", timeout=5) as answer:
+        return self.page("status")
+
+    def page(self, path: str) -> dict[str, Any]:
+        """What the page's port answers as JSON."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/{path}", timeout=5) as answer:
             return json.load(answer)
 
     def shows(self, condition: Callable[[dict[str, Any]], object]) -> bool:

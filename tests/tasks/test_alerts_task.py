@@ -1,4 +1,4 @@
-"""The alerts task with its rows and its desk: what the desk knows when a life ends, and rows that cannot be written."""
+"""The alerts task with its rows and its dispatcher: what the dispatcher knows when a run ends, and rows that cannot be written."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from recio.alerting.channels import Channel, Channels
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.clock import Clock
 from recio.messages.alerts import Severity
 from recio.messages.orders import OpenTrades
@@ -27,20 +27,22 @@ from tests.builders import NOW, open_trades, order, trade
 AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
 
 
-def a_desk(*names: str) -> Desk:
+def a_dispatcher(*names: str) -> Dispatcher:
     channels = (Channel(name=each, least=Severity.INFO, url=SecretStr("json://x")) for each in names)
-    return Desk(settings=AlertsSection(), channels=Channels(channels=tuple(channels)), clock=AT_NOW)
+    return Dispatcher(settings=AlertsSection(), channels=Channels(channels=tuple(channels)), clock=AT_NOW)
 
 
 @asynccontextmanager
-async def looking(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, desk: Desk) -> AsyncIterator[None]:
+async def looking(
+    pool: asyncpg.Pool[asyncpg.Record], wires: Wires, dispatcher: Dispatcher
+) -> AsyncIterator[None]:
     """The task at work for as long as the block lasts."""
     alerts = Alerts(
         pool=pool,
         clock=AT_NOW,
         config=Config(),
         strategies=(),
-        desk=desk,
+        dispatcher=dispatcher,
         task_health=HealthByTask(),
         disks=(),
         controls=wires.controls,
@@ -77,12 +79,12 @@ async def test_what_was_bought_since_the_last_look_counts_when_the_database_goes
     pool: asyncpg.Pool[asyncpg.Record], monkeypatch: pytest.MonkeyPatch, bought: OpenTrades, said: str
 ):
     monkeypatch.setattr(task, "LOOK_EVERY", 3_600.0)
-    wires, desk = Wires(), a_desk()
+    wires, dispatcher = Wires(), a_dispatcher()
     wires.open_trades.set(open_trades())
-    async with looking(pool, wires, desk):
-        assert desk.held == ()
+    async with looking(pool, wires, dispatcher):
+        assert dispatcher.held == ()
         wires.open_trades.set(bought)
-    alarm = database_away("it is gone", desk.held, AlertsSection())
+    alarm = database_away("it is gone", dispatcher.held, AlertsSection())
     assert alarm.sentence == "recio waits for its database (it is gone)" + (f"; {said}" if said else "")
     assert alarm.severity is (Severity.CRITICAL if said else Severity.WARNING)
 
@@ -90,10 +92,10 @@ async def test_what_was_bought_since_the_last_look_counts_when_the_database_goes
 async def test_a_message_with_signs_that_no_row_can_hold_is_kept_without_them_and_holds_up_no_other(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
-    wires, desk = Wires(), a_desk("hook")
-    async with looking(pool, wires, desk):
-        desk.tell("the venue said \x00 and \ud800", Severity.CRITICAL)
-        desk.tell("another", Severity.INFO)
+    wires, dispatcher = Wires(), a_dispatcher("hook")
+    async with looking(pool, wires, dispatcher):
+        dispatcher.tell("the venue said \x00 and \ud800", Severity.CRITICAL)
+        dispatcher.tell("another", Severity.INFO)
         with anyio.fail_after(10):
             while await pool.fetchval("SELECT count(*) FROM alert_deliveries") < 2:  # noqa: ASYNC110 - rows
                 await anyio.sleep(0.05)

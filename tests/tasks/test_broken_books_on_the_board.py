@@ -133,7 +133,7 @@ class Ticking(Script):
 
 async def test_books_that_fall_silent_alone_grow_old_on_the_board(monkeypatch: pytest.MonkeyPatch):
     """Whatever else the socket brings: an entry or a stop would be priced from a book that nobody keeps any more."""
-    for name in ("QUIET_SECONDS", "DOUBT_SECONDS"):
+    for name in ("QUIET_SECONDS", "SUSPECT_SECONDS"):
         monkeypatch.setattr(book_silence, name, 0.5)
     wires, script = Wires(), Ticking({})
     clock = Clock(host_origin=time.time(), venue_origin=NOW.timestamp())

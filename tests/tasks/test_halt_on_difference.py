@@ -226,7 +226,7 @@ async def test_a_resume_of_the_page_clears_the_rows_it_names_and_leaves_what_cam
 async def test_a_halt_that_had_no_row_when_its_database_went_is_in_force_in_the_next_life(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
-    """The page said that it was in force: a life that ends with its database must not make that a lie."""
+    """The page said that it was in force: a run that ends with its database must not make that a lie."""
     wires = Wires()
     wires.account.set(account())
     carried = [Halt(cause="halted by the status page", since=NOW, by="status page", resolution="resume")]

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import anyio
@@ -17,7 +18,7 @@ from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.exchange_sim.engine.groups import OrderGroup
-from recio.messages.controls import Halt, HaltLevel, HaltVerification, TradingControls
+from recio.messages.controls import Halt, HaltLevel, HaltVerification, LowerLimit, TradingControls
 from recio.messages.orders import OrderState
 from recio.settings.risk import RiskSection
 from recio.tasks.kill_switch import KillSwitch, contracts_at_once
@@ -49,6 +50,8 @@ class Script:
     orders: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     cancelled: list[str] = field(default_factory=list[str])
     groups: list[str] = field(default_factory=list[str])
+    group_limits: list[str] = field(default_factory=list[str])
+    """Contracts that a group was made with or limited to, in order."""
     listed: int = 0
     group_refusal: tuple[int, str] | None = None
     """Status and code that answer every change of a group; its making goes through."""
@@ -59,6 +62,8 @@ class Script:
         name = request.path.rsplit("/", 1)[-1]
         if "order_groups" in request.path:
             self.groups.append(name)
+            if name in ("create", "limit"):
+                self.group_limits.append((await request.json())["contracts_limit_fp"])
             if self.group_refusal is not None and name != "create":
                 status, code = self.group_refusal
                 return web.json_response({"error": {"code": code, "message": code}}, status=status)
@@ -234,6 +239,49 @@ async def test_a_flatten_is_flat_when_nothing_is_held_and_not_before(pool: async
 async def group_calls(script: Script, name: str, count: int) -> None:
     while script.groups.count(name) < count:  # noqa: ASYNC110 - counted by the server's own handler
         await anyio.sleep(0.01)
+
+
+LOWERED = (LowerLimit(name="max_contracts_per_order", amount=Decimal(2)),)
+"""By which thirty orders in a minute come to sixty contracts."""
+
+
+async def test_the_group_follows_a_limit_that_is_lowered_while_the_daemon_runs(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = quiet(), Script()
+    async with halting(script, pool, wires):
+        await group_calls(script, "reset", 1)
+        wires.controls.set(TradingControls(lowered=LOWERED))
+        await group_calls(script, "limit", 1)
+    assert script.group_limits == ["1500.01", "60.01"]
+    # Whatever it stopped by that is for a person to open again.
+    assert script.groups[-1] == "limit"
+
+
+async def test_a_limit_that_the_venue_refuses_holds_up_no_halt(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    wires, script = quiet(), Script()
+    async with halting(script, pool, wires):
+        await group_calls(script, "reset", 1)
+        script.group_refusal = (400, "no_such_limit")
+        wires.controls.set(TradingControls(lowered=LOWERED))
+        await group_calls(script, "limit", 1)
+        script.group_refusal = None
+        async with transaction(pool) as connection:
+            await halts.set_halt(connection, Halt(cause="a test", since=NOW, by="me", resolution="resume"))
+            told = TradingControls(halts=await halts.active(connection), lowered=LOWERED)
+        wires.controls.set(told)
+        await checks(wires, 1)
+    assert script.groups[-2:] in (["limit", "trigger"], ["trigger", "limit"])
+
+
+async def test_a_group_is_made_with_what_was_lowered_before_it(pool: asyncpg.Pool[asyncpg.Record]):
+    wires, script = quiet(), Script()
+    wires.controls.set(TradingControls(lowered=LOWERED))
+    async with halting(script, pool, wires):
+        await group_calls(script, "reset", 1)
+    assert script.group_limits == ["60.01"]
 
 
 @pytest.mark.parametrize("status", [400, 409])

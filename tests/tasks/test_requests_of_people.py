@@ -6,7 +6,6 @@ import anyio
 import asyncpg
 import pytest
 
-from recio.clock import Clock
 from recio.db import requests
 from recio.db.connection import transaction
 from recio.db.requests import RequestAnswer
@@ -16,31 +15,10 @@ from recio.rules.decision.entry import EntryInputs, Waits
 from recio.rules.decision.manual import TradeRequest
 from recio.rules.decision.strategy import Strategy
 from recio.settings.risk import RiskSection
-from recio.tasks.entry import Entry
 from recio.units import Price, Quantity, Side
 from recio.wires import Wires
 from tests.builders import NOW, TICKER
-
-AT_NOW = Clock(speed=1e-9, venue_origin=NOW.timestamp())
-
-
-def entry_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires) -> Entry:
-    return Entry(
-        clock=AT_NOW,
-        strategies=(Strategy(),),
-        limits=RiskSection(),
-        prices=wires.prices,
-        board=wires.board,
-        account=wires.account,
-        open_trades=wires.open_trades,
-        controls=wires.controls,
-        assessments=wires.assessments,
-        open_intents=wires.open_intents,
-        cycles=wires.cycles,
-        paper_trades=wires.paper_trades,
-        shadow_intents=wires.shadow_intents,
-        pool=pool,
-    )
+from tests.order_path import AT_NOW, entry_on
 
 
 async def ask(pool: asyncpg.Pool[asyncpg.Record]) -> int:
@@ -72,7 +50,9 @@ async def test_a_request_that_wakes_a_bug_is_refused_with_it_and_the_next_is_ans
     monkeypatch.setattr(manual, "decide", broken)
     wires = Wires()
     async with anyio.create_task_group() as group:
-        group.start_soon(entry_on(pool, wires).run, lambda _sentence: None)
+        group.start_soon(
+            entry_on(wires, pool, AT_NOW, (Strategy(),), RiskSection()).run, lambda _sentence: None
+        )
         assert (await answer(pool, first)).sentence.startswith(
             "refused: fault: ZeroDivisionError: of a share"
         )

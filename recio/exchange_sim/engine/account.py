@@ -210,8 +210,8 @@ def correct(
 
     None where the account was not paid anything in it. What is taken back may be spent already: cash can go below zero.
     """
-    standing = (at for at, row in enumerate(account.settlements) if _stands(row, ticker))
-    place = max(standing, default=None)
+    places = (at for at, row in enumerate(account.settlements) if _stands(row, ticker))
+    place = max(places, default=None)
     position = account.positions.get(ticker)
     if place is None or position is None:
         return None

@@ -45,5 +45,4 @@ class Grid:
 
 
 LINEAR_CENT = Grid("linear_cent", ((0, 10_000, 100),))
-DECI_CENT = Grid("deci_cent", ((0, 10_000, 10),))
 TAPERED_DECI_CENT = Grid("tapered_deci_cent", ((0, 1_000, 10), (1_000, 9_000, 100), (9_000, 10_000, 10)))

@@ -85,7 +85,7 @@ class FaultKind(StrEnum):
     """For `seconds` the spot feed named by `ticker` sends heartbeats and nothing else."""
     FEED_DEAD = "feed_dead"
     """For `seconds` the spot feed named by `ticker` stays connected and sends nothing at all."""
-    FEED_STUCK = "feed_stuck"
+    FEED_FROZEN = "feed_frozen"
     """For `seconds` the spot feed named by `ticker` talks and its prices do not move."""
     FEED_OFF = "feed_off"
     """For `seconds` the prices of the spot feed named by `ticker` are off by `percent`."""
@@ -160,7 +160,9 @@ PASSING_KINDS = frozenset(
 )
 """Socket kinds that are over once they have happened, so that a random stream may ask for them too."""
 
-FEED_KINDS = frozenset({FaultKind.FEED_SILENT, FaultKind.FEED_DEAD, FaultKind.FEED_STUCK, FaultKind.FEED_OFF})
+FEED_KINDS = frozenset(
+    {FaultKind.FEED_SILENT, FaultKind.FEED_DEAD, FaultKind.FEED_FROZEN, FaultKind.FEED_OFF}
+)
 """Kinds that last for one spot feed."""
 
 

@@ -90,7 +90,7 @@ class Feed:
         """Bring the armed faults of this feed into force."""
         dead = self._faults.lasting(FaultKind.FEED_DEAD, self.name, host_now) is not None
         silent = self._faults.lasting(FaultKind.FEED_SILENT, self.name, host_now) is not None
-        frozen = self._faults.lasting(FaultKind.FEED_STUCK, self.name, host_now) is not None
+        frozen = self._faults.lasting(FaultKind.FEED_FROZEN, self.name, host_now) is not None
         off = self._faults.lasting(FaultKind.FEED_OFF, self.name, host_now)
         self.state.silent = dead
         self.quiet = dead or silent

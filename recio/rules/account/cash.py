@@ -24,7 +24,7 @@ Explanation = tuple[tuple[CashMovement, Money], ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CashStanding:
+class CashComparison:
     """The venue's balance against the rows."""
 
     unexplained: Money
@@ -47,7 +47,7 @@ class CashMismatch:
     since: datetime | None = None
     """As of when, by the venue's clock, the first of these comparisons was."""
 
-    def after(self, found: CashStanding, *, quiet: bool, as_of: datetime | None = None) -> CashMismatch:
+    def after(self, found: CashComparison, *, quiet: bool, as_of: datetime | None = None) -> CashMismatch:
         """`quiet`: no order is without its end, and no trade waits for its settlement.
 
         A ledger that moved meanwhile begins the count anew: the balance may be a step ahead of it, again and again.

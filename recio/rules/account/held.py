@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from recio.messages.orders import OpenTrades, OrderView, TradeView
-from recio.rules.account.lifecycle import COUNTED, ENDED_TRADES, RECENT
+from recio.rules.account.lifecycle import COUNTED, ENDED_TRADES, RECENT, made_at
 from recio.rules.account.risk import RATE_SPAN
 from recio.units import ClientOrderId, EventTicker, Money, Ticker, TradeId
 
@@ -110,16 +110,12 @@ def _order(held: Held, order: OrderView, is_unfinished: bool) -> None:
         held.orders.pop(name, None)
     held.sent[name] = order.created_at
     held.recent_orders[name] = order
-    newest = sorted(held.recent_orders.values(), key=_made_at, reverse=True)[:RECENT]
+    newest = sorted(held.recent_orders.values(), key=made_at, reverse=True)[:RECENT]
     held.recent_orders = {each.client_order_id: each for each in newest}
 
 
 def _ended_at(trade: TradeView) -> tuple[datetime, TradeId]:
     return trade.closed_at or trade.opened_at, trade.trade_id
-
-
-def _made_at(order: OrderView) -> tuple[datetime, ClientOrderId]:
-    return order.created_at, order.client_order_id
 
 
 def shown(held: Held, now: datetime) -> OpenTrades:
@@ -129,7 +125,7 @@ def shown(held: Held, now: datetime) -> OpenTrades:
     events = (each for each in held.events.values() if each.closes_at > now - COUNTED)
     return OpenTrades(
         trades=tuple(sorted(held.trades.values(), key=lambda each: each.trade_id)),
-        orders=tuple(sorted(held.orders.values(), key=_made_at)),
+        orders=tuple(sorted(held.orders.values(), key=made_at)),
         recent_trades=tuple(held.recent_trades.values()),
         recent_orders=tuple(held.recent_orders.values()),
         entries_by_event={each.event_ticker: each.entries for each in events if each.entries},

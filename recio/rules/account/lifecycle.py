@@ -6,7 +6,7 @@ schema.sql holds the same tables as triggers; a test proves that both say the sa
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from recio.messages.account import OrderSeen, VenueOrderStatus
 from recio.messages.orders import OrderPurpose, OrderState, OrderView, TradeState
@@ -58,6 +58,11 @@ COUNTED = timedelta(hours=1)
 """After its close a market's entries are no longer counted."""
 
 
+def made_at(order: OrderView) -> tuple[datetime, ClientOrderId]:
+    """Orders in the order in which they were made."""
+    return order.created_at, order.client_order_id
+
+
 def may_move_order(now: OrderState, to: OrderState) -> bool:
     return to in ORDER_MOVES[now]
 
@@ -88,11 +93,6 @@ def is_news(seen: OrderSeen, states: Mapping[str, OrderState]) -> bool:
     """Whether an order could move by what the venue shows of it; `states` by the venue's id and by our own."""
     state = states.get(seen.venue_order_id) or states.get(seen.client_order_id or "")
     return state is not None and may_move_order(state, state_from_venue(seen))
-
-
-def is_settled(order: OrderView, filled_by_fills: Quantity) -> bool:
-    """Whether an order has a proven end and every fill that the venue counted has arrived."""
-    return order.state in PROVEN_ENDS and filled_by_fills >= order.filled
 
 
 def next_trade_state(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from recio.messages.orders import OpenTrades, OrderPurpose, OrderState, OrderView
+from recio.rules.account.lifecycle import made_at
 from recio.units import Ticker
 
 REFUSED_BEFORE = "refused by the venue"
@@ -89,7 +90,7 @@ def refusals(trades: OpenTrades, ticker: Ticker | None = None, after: int = 0) -
 
 def _in_a_row(trades: OpenTrades, ticker: Ticker | None) -> Iterator[OrderView]:
     """Newest first."""
-    for order in sorted(trades.recent_orders, key=lambda each: each.created_at, reverse=True):
+    for order in sorted(trades.recent_orders, key=made_at, reverse=True):
         is_of_interest = order.purpose is OrderPurpose.ENTRY and ticker in (None, order.ticker)
         if not is_of_interest or order.state in NOT_SAID or code_of(order) in {NOT_SENT, *OF_THE_BOOK}:
             continue

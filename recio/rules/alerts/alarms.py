@@ -72,7 +72,7 @@ class Seen:
     faults: Mapping[str, str] = field(default_factory=dict[str, str])
     """Tasks that wait to be started anew, with the fault that ended them."""
     restarts: Mapping[str, int] = field(default_factory=dict[str, int])
-    """How often each task was started anew in this life."""
+    """How often each task was started anew in this run."""
     free_bytes: int | None = None
     backups: BackupsSeen | None = None
 
@@ -124,7 +124,7 @@ def alarms(seen: Seen, remembered: Remembered) -> tuple[Alarm, ...]:
     settings = seen.config.alerts
     return (
         *_halts(seen),
-        *_orders_in_doubt(seen),
+        *_unknown_orders(seen),
         *blind,
         *_key_refused(seen),
         *_too_old(seen),
@@ -146,7 +146,7 @@ def backup_alarms(seen: BackupsSeen | None, config: Config) -> tuple[Alarm, ...]
 
 
 def database_away(why: str, known: Sequence[TradeView] | None, settings: AlertsSection) -> Alarm:
-    """While no life of the daemon has its database: then nobody trades, and no stop can sell. `known`: what is held, None if unknown."""
+    """While no run of the daemon has its database: then nobody trades, and no stop can sell. `known`: what is held, None if unknown."""
     what = "; whether anything is held is not known" if known is None else ""
     what = f"; {_positions(known)} stand without a stop" if known else what
     is_grave = known is None or bool(known)
@@ -201,7 +201,7 @@ def _drift(account: AccountView | None) -> frozenset[str]:
     return frozenset((*map(difference_cause, account.differences), *cash))
 
 
-def _orders_in_doubt(seen: Seen) -> Iterator[Alarm]:
+def _unknown_orders(seen: Seen) -> Iterator[Alarm]:
     limit = seen.config.health.max_unresolved_order_seconds
     overdue = [
         each
@@ -213,7 +213,7 @@ def _orders_in_doubt(seen: Seen) -> Iterator[Alarm]:
         what = "has no proven end" if first.state in UNPROVEN else "lacks some of its fills"
         others = f", and {len(overdue) - 1} more" if len(overdue) > 1 else ""
         yield Alarm(
-            cause="order in doubt",
+            cause="unknown order",
             severity=Severity.CRITICAL,
             sentence=f"order {first.client_order_id} on {first.ticker} {what}{others}",
             resolution="Look for it on the venue's own page; entries stay blocked until its end is proven",

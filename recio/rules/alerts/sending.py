@@ -25,7 +25,7 @@ def is_quiet(now: datetime, settings: AlertsSection) -> bool:
     return begin <= at < end if begin < end else at >= begin or at < end
 
 
-def why_not_yet(
+def reason_to_wait(
     severity: Severity, now: datetime, sent: Sequence[float], host: float, settings: AlertsSection
 ) -> str:
     """What a message waits for; empty if it may leave. `sent`: host seconds at which messages left this channel, `host` the same now.

@@ -89,7 +89,7 @@ def judge(
     )
 
 
-def sells_on_sight(side: Side, seen: ExitContext, settings: ExitSection, now: datetime) -> str:
+def sells_at_once(side: Side, seen: ExitContext, settings: ExitSection, now: datetime) -> str:
     """Why what is bought at this sight would be sold again, at once or once it has been waited for; empty if it would not."""
     if not settings.enabled:
         return ""

@@ -11,7 +11,7 @@ from recio.messages.markets import MarketView
 from recio.messages.prices import PriceView
 from recio.rules.account.risk import made_externally
 from recio.rules.decision.entry_gates import Waits
-from recio.rules.decision.exit_reasons import ExitContext, sells_on_sight
+from recio.rules.decision.exit_reasons import ExitContext, sells_at_once
 from recio.rules.market.quotes import bid_of
 from recio.settings.trading import ExitSection
 from recio.units import Side
@@ -54,5 +54,5 @@ def own_exit(
         probability=probability,
         momentum=price.momentum,
     )
-    why = sells_on_sight(side, seen, exits, now)
+    why = sells_at_once(side, seen, exits, now)
     return f"its own exit would sell it again: {why}" if why else ""

@@ -18,7 +18,7 @@ from recio.messages.prices import Prices, PriceView
 from recio.rules.decision.entry import EntryInputs, Waits, stops_of_everybody
 from recio.rules.decision.entry_gates import book_gate, market_gate, own_gate
 from recio.rules.decision.exit import guarded
-from recio.rules.decision.exit_reasons import ExitContext, sells_on_sight
+from recio.rules.decision.exit_reasons import ExitContext, sells_at_once
 from recio.rules.decision.strategy import Strategy
 from recio.rules.market.quotes import ask_of, bid_of, market_on, price_in_range, quantity_up_to
 from recio.rules.pricing.fees import max_fee
@@ -145,16 +145,16 @@ def _sold_at_once(
         return None
     settings = guarded(common.exit, request.guard)
     quote, known = bid_of(view, request.side), _by_which_exit_judges(view, seen, settings, now)
-    sight = ExitContext(
+    context = ExitContext(
         remaining=(view.market.close_time - now).total_seconds(),
         held_for=math.inf,
         bid=None if quote is None else quote[0],
         probability=_own(request.side, opinion) if known and not isinstance(opinion, str) else "not known",
         momentum=None if known is None else known.momentum,
     )
-    if sight.remaining < settings.min_seconds_to_close:
+    if context.remaining < settings.min_seconds_to_close:
         return None
-    why = sells_on_sight(request.side, sight, settings, now)
+    why = sells_at_once(request.side, context, settings, now)
     if not why:
         return None
     if request.guard is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 from recio.messages.markets import StrikeType
@@ -58,3 +58,12 @@ def outcome(
     if yes is None:
         return None
     return Side.YES if yes else Side.NO
+
+
+def forming(values: Mapping[int, Decimal], closes_at: int) -> Iterator[tuple[int, Decimal, int]]:
+    """(second, mean so far, of how many values) of each second of the closing minute that has one; all are Unix seconds."""
+    total = Decimal(0)
+    seconds = sorted(each for each in values if closes_at - PRINTS <= each < closes_at)
+    for number, second in enumerate(seconds, 1):
+        total += values[second]
+        yield second, total / number, number

@@ -145,6 +145,7 @@ class Coin:
         if self._is_frozen() and last is not None and agreed.price is not None:
             # Nobody knows whether it is the feed that stands still or the index itself: it may yet be right.
             apart = max(apart, price_error.contradicted(last.value, agreed.price, 0.0, repeats=True))
+        apart = max(apart, self._at_most_half(consensus.left_behind(self.panel, agreed, now)))
         if len(believed) == 1:
             apart = max(apart, self._opposed(agreed))
         still = ((agreed.at or now) - moved).total_seconds()
@@ -157,14 +158,15 @@ class Coin:
         )
 
     def _opposed(self, agreed: Consensus) -> float:
-        """How far a source is away that lives, contradicts the only one believed, and may be right; at most half the limit.
-
-        More would let one feed gone mad blind every stop."""
+        """How far a source is away that lives, contradicts the only one believed, and may be right."""
         against = [each.source for each in agreed.sources if each.state is SourceState.OUTLIER]
         levels = [level for name in against if (level := self.panel.sources[name].level) is not None]
         if agreed.price is None or not levels:
             return 0.0
-        away = max(apart_bp(each, agreed.price) for each in levels)
+        return self._at_most_half(max(apart_bp(each, agreed.price) for each in levels))
+
+    def _at_most_half(self, away: Decimal) -> float:
+        """What one source says against the others, up to half the limit: more would let a feed gone mad blind every stop."""
         return price_error.relative(min(away, self.limits.divergence_bp / 2))
 
     def _index_error(

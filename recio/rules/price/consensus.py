@@ -23,6 +23,8 @@ SETTLED_SECONDS = 10.0
 """Market seconds that a jump must stand before anything is concluded from it."""
 ANCHOR_SECONDS = 60.0
 """Market seconds for which the last price that two agreed on tells whether a newcomer's first price is a jump."""
+STANDING_SECONDS = 3.0
+"""Market seconds for which the middle of all may stand still before what the others did meanwhile counts against it."""
 RETURN = Decimal("0.8")
 """What was too far apart is together again within this part of the limit, so that nothing comes and goes at its edge."""
 
@@ -137,6 +139,34 @@ def carried(panel: Panel, agreed: Consensus, now: datetime, index: Decimal | Non
     two_voices = index is not None or len(agreed.believed) > 1
     anchor = Anchor(price=agreed.price, at=now) if two_voices else panel.anchor
     return Panel(sources=sources, anchor=anchor)
+
+
+def left_behind(panel: Panel, agreed: Consensus, now: datetime) -> Decimal:
+    """How far, in basis points, another source has gone since those in the middle last moved; 0 while the middle lives.
+
+    A majority that stands still may be a quiet market beside one feed gone mad, or feeds that froze together: nobody can
+    tell, so the price is known no better than that.
+    """
+    middle = _in_the_middle([panel.sources[name] for name in agreed.believed])
+    newest = max(middle, key=lambda heard: heard.moved_at or now, default=None)
+    if newest is None or newest.moved_at is None or _seconds(newest.moved_at, now) <= STANDING_SECONDS:
+        return Decimal(0)
+    talking = {
+        each.source for each in agreed.sources if each.state in (SourceState.GOOD, SourceState.OUTLIER)
+    }
+    moves = (
+        apart_bp(each.price, newest.others_then[name])
+        for name, each in panel.sources.items()
+        if name in talking and name in newest.others_then and each.price is not None
+    )
+    return max(moves, default=Decimal(0))
+
+
+def _in_the_middle(believed: Iterable[Heard]) -> list[Heard]:
+    """Whose level is the median: one, or two."""
+    ordered = sorted((heard.level, heard.source, heard) for heard in believed if heard.level is not None)
+    half = (len(ordered) - 1) // 2
+    return [heard for _, _, heard in ordered[half : len(ordered) - half]]
 
 
 def _view(heard: Heard, limits: Limits, now: datetime) -> SourceView:

@@ -16,6 +16,8 @@ from recio.rules.price.volatility import LAST_MINUTE
 
 QUARTER_HOUR = 900
 """Seconds between two closing minutes of which the venue gives a mean."""
+TWITCH = Decimal("0.000001")
+"""A value so near to where it stood still stands. At the usual volatility a second that goes no further comes once in 75."""
 REPEATS_FROM = 2.0
 """Seconds from which on the same value counts as a repetition: once in a while two prints in a row are the same."""
 
@@ -24,7 +26,9 @@ REPEATS_FROM = 2.0
 class IndexPrints:
     last: IndexValue | None = None
     still_since: datetime | None = None
-    """When the newest value was printed first."""
+    """When the newest value was printed first, or one that it hardly differs from."""
+    still_at: Decimal | None = None
+    """The value of then."""
     levels_then: tuple[Decimal, ...] = ()
     """What the sources said then."""
     minute: deque[tuple[int, Decimal]] = field(
@@ -33,10 +37,10 @@ class IndexPrints:
     final: FinalMinute | None = None
 
     def hear(self, each: IndexValue, levels: tuple[Decimal, ...]) -> bool:
-        """Note a print that is newer than the last; returns whether it says something else than that."""
-        moved = self.last is None or self.last.value != each.value
+        """Note a print that is newer than the last; returns whether it says anything new."""
+        moved = self.still_at is None or abs(each.value - self.still_at) > TWITCH * self.still_at
         if moved:
-            self.still_since, self.levels_then = each.at, levels
+            self.still_since, self.still_at, self.levels_then = each.at, each.value, levels
         second = math.floor(each.at.timestamp())
         if self.minute and self.minute[-1][0] == second:
             self.minute.pop()

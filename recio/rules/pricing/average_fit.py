@@ -60,10 +60,3 @@ TAILS = (
 )
 FITTED = Fit(tails=TAILS, time_of_day=TIME_OF_DAY, is_fat=True, volatility_error=0.08)
 ANY_HOUR = Fit(tails=TAILS, time_of_day=None, is_fat=True, volatility_error=0.08)
-NORMAL = Fit(
-    tails=(Tails(seconds=60, scale=1.0),),
-    time_of_day=None,
-    is_fat=False,
-    volatility_error=0.08,
-)
-"""Thin tails at any hour: what is left is a random walk."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 import anyio
 import pytest
 
-from recio.daemon import lives
-from recio.daemon.lives import ATTEMPT_LIMIT, READY_AFTER, Waiting, lines_of, live_on
+from recio.daemon import runs
+from recio.daemon.runs import ATTEMPT_LIMIT, READY_AFTER, Waiting, lines_of, run_until_stopped
 from recio.errors import BadConfig, DatabaseAway, ExitCode, Fatal
 
 
 @pytest.fixture(autouse=True)
 def without_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lives, "TRY_EVERY", 0.001)
+    monkeypatch.setattr(runs, "TRY_EVERY", 0.001)
 
 
 async def run(*faults: Exception | None, after_lock: bool = False) -> int:
-    """Lives that end with these faults, one after another; None ends in order. Returns how many there were."""
+    """Runs that end with these faults, one after another; None ends in order. Returns how many there were."""
     left, begun = list(faults), 0
 
-    async def live(waiting: Waiting) -> None:
+    async def run(waiting: Waiting) -> None:
         nonlocal begun
         begun += 1
         fault = left.pop(0)
@@ -29,7 +29,7 @@ async def run(*faults: Exception | None, after_lock: bool = False) -> int:
             raise ExceptionGroup("of a task group", [fault])
 
     with anyio.fail_after(5):
-        await live_on(live, anyio.Event())
+        await run_until_stopped(run, anyio.Event())
     return begun
 
 
@@ -51,7 +51,7 @@ async def test_a_lock_that_our_own_last_life_may_still_hold_is_waited_for_and_no
     monkeypatch: pytest.MonkeyPatch,
 ):
     assert await run(AWAY, TAKEN, TAKEN, None, after_lock=True) == 4
-    monkeypatch.setattr(lives, "LOCK_LINGERS", 0.0)
+    monkeypatch.setattr(runs, "LOCK_LINGERS", 0.0)
     with pytest.raises(Fatal) as ended:
         await run(AWAY, TAKEN, None, after_lock=True)
     assert ended.value.exit_code is ExitCode.TEMPORARY
@@ -60,12 +60,12 @@ async def test_a_lock_that_our_own_last_life_may_still_hold_is_waited_for_and_no
 async def test_who_is_asked_to_stop_waits_no_longer():
     stop = anyio.Event()
 
-    async def live(_waiting: Waiting) -> None:
+    async def run(_waiting: Waiting) -> None:
         stop.set()
         raise AWAY
 
     with anyio.fail_after(5):
-        await live_on(live, stop)
+        await run_until_stopped(run, stop)
 
 
 async def test_under_a_manager_a_lock_whose_holder_may_have_vanished_is_waited_for_and_not_for_ever(
@@ -73,7 +73,7 @@ async def test_under_a_manager_a_lock_whose_holder_may_have_vanished_is_waited_f
 ):
     monkeypatch.setenv("NOTIFY_SOCKET", "/nobody/listens")
     assert await run(TAKEN, TAKEN, None) == 3
-    monkeypatch.setattr(lives, "LOCK_LINGERS", 0.0)
+    monkeypatch.setattr(runs, "LOCK_LINGERS", 0.0)
     with pytest.raises(BadConfig):
         await run(TAKEN, None)
 

@@ -1,4 +1,4 @@
-"""The desk and its channels, by real sinks: everything arrives once, one channel that hangs holds up nobody, and no address ever shows."""
+"""The dispatcher and its channels, by real sinks: everything arrives once, one channel that hangs holds up nobody, and no address ever shows."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from recio.alerting import delivery
 from recio.alerting.channels import Channel, Channels, read_channels
-from recio.alerting.desk import Desk
+from recio.alerting.dispatcher import Dispatcher
 from recio.clock import Clock
 from recio.db import alerts as rows
 from recio.db.connection import transaction
@@ -34,25 +34,29 @@ def channel(name: str, url: str, least: Severity = INFO) -> Channel:
     return Channel(name=name, least=least, url=SecretStr(url))
 
 
-def a_desk(*channels: Channel, **settings: object) -> Desk:
+def a_dispatcher(*channels: Channel, **settings: object) -> Dispatcher:
     section = AlertsSection.model_validate(settings)
-    return Desk(settings=section, channels=Channels(channels=channels), clock=Clock(), title="recio sim")
+    return Dispatcher(
+        settings=section, channels=Channels(channels=channels), clock=Clock(), title="recio sim"
+    )
 
 
 @asynccontextmanager
-async def served(desk: Desk) -> AsyncIterator[Desk]:
+async def served(dispatcher: Dispatcher) -> AsyncIterator[Dispatcher]:
     async with anyio.create_task_group() as group:
-        group.start_soon(desk.serve)
-        yield desk
+        group.start_soon(dispatcher.serve)
+        yield dispatcher
         group.cancel_scope.cancel()
 
 
 async def test_an_alert_reaches_a_webhook_and_a_mailbox_with_its_severity_and_what_to_do():
     async with a_webhook() as hook, a_mailbox() as box:
-        async with served(a_desk(channel("hook", hook.url), channel("mail", box.url))) as desk:
-            desk.look([HALT])
+        async with served(a_dispatcher(channel("hook", hook.url), channel("mail", box.url))) as dispatcher:
+            dispatcher.look([HALT])
             await until(lambda: hook.got and box.mails)
-            await until(lambda: all(each.state is DeliveryState.SENT for each in desk.view().deliveries))
+            await until(
+                lambda: all(each.state is DeliveryState.SENT for each in dispatcher.view().deliveries)
+            )
         assert hook.got[0]["title"] == "recio sim: critical"
         assert hook.texts == ["halt: x. recio resume"]
         assert "recio sim: critical" in box.mails[0]
@@ -60,42 +64,42 @@ async def test_an_alert_reaches_a_webhook_and_a_mailbox_with_its_severity_and_wh
 
 
 async def test_one_cause_calls_once_however_often_it_is_seen_and_its_end_is_told():
-    async with a_webhook() as hook, served(a_desk(channel("hook", hook.url))) as desk:
-        desk.clock = Clock(speed=100.0, host_origin=time.time(), venue_origin=time.time())
+    async with a_webhook() as hook, served(a_dispatcher(channel("hook", hook.url))) as dispatcher:
+        dispatcher.clock = Clock(speed=100.0, host_origin=time.time(), venue_origin=time.time())
         for _ in range(20):
-            desk.look([HALT])
+            dispatcher.look([HALT])
         await until(lambda: hook.got)
-        desk.look([])
-        await until(lambda: desk.look([]) or hook.heard("over after"), 30)
+        dispatcher.look([])
+        await until(lambda: dispatcher.look([]) or hook.heard("over after"), 30)
         assert len(hook.got) == 2
-        assert desk.view().open == ()
+        assert dispatcher.view().open == ()
 
 
 async def test_what_somebody_looks_after_is_not_told_again_unless_it_becomes_graver():
     async with a_webhook() as hook:
-        desk = a_desk(channel("hook", hook.url), repeat_minutes=1)
-        desk.clock = Clock(speed=1e6, host_origin=time.time(), venue_origin=time.time())
+        dispatcher = a_dispatcher(channel("hook", hook.url), repeat_minutes=1)
+        dispatcher.clock = Clock(speed=1e6, host_origin=time.time(), venue_origin=time.time())
         mild = replace(HALT, severity=WARNING)
-        desk.look([mild])
-        desk.acknowledge(HALT.cause, "anna")
-        told = len(desk.view().deliveries)
+        dispatcher.look([mild])
+        dispatcher.acknowledge(HALT.cause, "anna")
+        told = len(dispatcher.view().deliveries)
         for _ in range(20):
-            desk.look([mild])
+            dispatcher.look([mild])
             await anyio.sleep(0.001)
-        assert len(desk.view().deliveries) == told
-        assert [each.acknowledged_by for each in desk.view().open] == ["anna"]
-        desk.look([HALT])
-        assert len(desk.view().deliveries) == told + 1
-        desk.test("anna")
-        assert "test that anna asked for" in desk.view().deliveries[0].text
+        assert len(dispatcher.view().deliveries) == told
+        assert [each.acknowledged_by for each in dispatcher.view().open] == ["anna"]
+        dispatcher.look([HALT])
+        assert len(dispatcher.view().deliveries) == told + 1
+        dispatcher.test("anna")
+        assert "test that anna asked for" in dispatcher.view().deliveries[0].text
 
 
 async def test_a_channel_takes_its_least_severity_and_what_is_graver():
     async with a_webhook() as phone, a_webhook() as log:
         channels = channel("phone", phone.url, CRITICAL), channel("log", log.url, INFO)
-        async with served(a_desk(*channels)) as desk:
-            desk.tell("it is only information", INFO)
-            desk.tell("it burns", CRITICAL)
+        async with served(a_dispatcher(*channels)) as dispatcher:
+            dispatcher.tell("it is only information", INFO)
+            dispatcher.tell("it burns", CRITICAL)
             await until(lambda: phone.heard("it burns") and log.heard("it burns"))
         assert not phone.heard("information")
         assert log.heard("information")
@@ -105,13 +109,15 @@ async def test_a_sink_that_hangs_holds_up_neither_another_nor_whoever_tells():
     async with a_webhook() as stuck, a_webhook() as hook:
         stuck.hangs = True
         channels = channel("stuck", stuck.url + "?rto=60"), channel("hook", hook.url)
-        async with served(a_desk(*channels)) as desk:
+        async with served(a_dispatcher(*channels)) as dispatcher:
             began = time.monotonic()
             for number in range(400):
-                desk.tell(f"message {number}", CRITICAL)
+                dispatcher.tell(f"message {number}", CRITICAL)
             assert time.monotonic() - began < 1.0
             await until(lambda: stuck.asked and hook.heard("message 0"))
-            assert all(each.done_at is None for each in desk.view().deliveries if each.channel == "stuck")
+            assert all(
+                each.done_at is None for each in dispatcher.view().deliveries if each.channel == "stuck"
+            )
 
 
 async def test_a_process_that_never_ends_is_killed_and_said_so():
@@ -137,39 +143,41 @@ async def test_a_machine_on_which_a_process_starts_slowly_calls_all_the_same(
 async def test_what_is_refused_is_tried_again_and_arrives_once():
     async with a_webhook() as hook:
         hook.status = 503
-        async with served(a_desk(channel("hook", hook.url))) as desk:
-            desk.tell("try again", CRITICAL)
-            await until(lambda: any("503" in each.why for each in desk.view().deliveries))
+        async with served(a_dispatcher(channel("hook", hook.url))) as dispatcher:
+            dispatcher.tell("try again", CRITICAL)
+            await until(lambda: any("503" in each.why for each in dispatcher.view().deliveries))
             hook.status = 200
             await until(lambda: hook.heard("try again"))
-            await until(lambda: desk.view().deliveries[0].state is DeliveryState.SENT)
-            assert desk.view().deliveries[0].attempts == 2
+            await until(lambda: dispatcher.view().deliveries[0].state is DeliveryState.SENT)
+            assert dispatcher.view().deliveries[0].attempts == 2
         assert hook.texts == ["try again"]
 
 
 async def test_beyond_the_limit_of_an_hour_messages_wait_and_half_is_kept_for_what_is_critical():
     async with (
         a_webhook() as hook,
-        served(a_desk(channel("hook", hook.url), max_messages_per_hour=4)) as desk,
+        served(a_dispatcher(channel("hook", hook.url), max_messages_per_hour=4)) as dispatcher,
     ):
         for number in range(6):
-            desk.tell(f"warning {number}", WARNING)
+            dispatcher.tell(f"warning {number}", WARNING)
             await until(
-                lambda count=number: sum(each.attempts for each in desk.view().deliveries) > min(count, 1)
+                lambda count=number: (
+                    sum(each.attempts for each in dispatcher.view().deliveries) > min(count, 1)
+                )
             )
-        waiting = [each for each in desk.view().deliveries if each.state is DeliveryState.WAITING]
+        waiting = [each for each in dispatcher.view().deliveries if each.state is DeliveryState.WAITING]
         assert len(waiting) == 4
-        await until(lambda: "max_messages_per_hour" in desk.view().deliveries[0].why)
-        desk.tell("it burns", CRITICAL)
+        await until(lambda: "max_messages_per_hour" in dispatcher.view().deliveries[0].why)
+        dispatcher.tell("it burns", CRITICAL)
         await until(lambda: hook.heard("it burns"))
         assert len(hook.got) == 3
 
 
 async def test_an_end_gives_what_waits_a_last_chance():
     async with a_webhook() as hook:
-        desk = a_desk(channel("hook", hook.url))
-        desk.tell("last words", CRITICAL)
-        await desk.flush(10.0)
+        dispatcher = a_dispatcher(channel("hook", hook.url))
+        dispatcher.tell("last words", CRITICAL)
+        await dispatcher.flush(10.0)
         assert hook.texts == ["last words"]
 
 
@@ -177,11 +185,11 @@ async def test_rows_keep_alerts_and_deliveries_and_the_next_process_goes_on_from
     pool: asyncpg.Pool[asyncpg.Record],
 ):
     async with a_webhook() as hook:
-        first = a_desk(channel("hook", hook.url), channel("gone", hook.url))
+        first = a_dispatcher(channel("hook", hook.url), channel("gone", hook.url))
         first.look([HALT])
         async with transaction(pool) as connection:
             await rows.keep(connection, *first.take_unkept())
-        second = a_desk(channel("hook", hook.url))
+        second = a_dispatcher(channel("hook", hook.url))
         async with transaction(pool) as connection:
             second.resume(await rows.still_open(connection), await rows.still_waiting(connection))
         async with served(second):
@@ -199,9 +207,9 @@ async def test_rows_keep_alerts_and_deliveries_and_the_next_process_goes_on_from
 async def test_a_cause_that_was_told_before_its_row_was_read_ends_the_old_row(
     pool: asyncpg.Pool[asyncpg.Record],
 ):
-    first, second = a_desk(), a_desk()
-    for desk in (first, second):
-        desk.look([HALT])
+    first, second = a_dispatcher(), a_dispatcher()
+    for dispatcher in (first, second):
+        dispatcher.look([HALT])
     async with transaction(pool) as connection:
         await rows.keep(connection, *first.take_unkept())
         second.resume(await rows.still_open(connection), ())
@@ -225,10 +233,10 @@ async def test_a_cause_that_was_told_before_its_row_was_read_ends_the_old_row(
     ],
 )
 async def test_the_database_refuses_a_row_that_cannot_be(pool: asyncpg.Pool[asyncpg.Record], breach: str):
-    desk = a_desk()
-    desk.look([HALT])
+    dispatcher = a_dispatcher()
+    dispatcher.look([HALT])
     async with transaction(pool) as connection:
-        await rows.keep(connection, *desk.take_unkept())
+        await rows.keep(connection, *dispatcher.take_unkept())
     with pytest.raises(asyncpg.CheckViolationError):
         async with transaction(pool) as connection:
             await connection.execute(f"UPDATE alerts SET {breach}")
@@ -248,10 +256,10 @@ async def test_the_database_refuses_a_row_that_cannot_be(pool: asyncpg.Pool[asyn
 async def test_the_database_refuses_a_delivery_that_cannot_be(
     pool: asyncpg.Pool[asyncpg.Record], breach: str
 ):
-    desk = a_desk(channel("hook", "json://127.0.0.1:1/x"))
-    desk.tell("x", INFO)
+    dispatcher = a_dispatcher(channel("hook", "json://127.0.0.1:1/x"))
+    dispatcher.tell("x", INFO)
     async with transaction(pool) as connection:
-        await rows.keep(connection, *desk.take_unkept())
+        await rows.keep(connection, *dispatcher.take_unkept())
     with pytest.raises(asyncpg.CheckViolationError):
         async with transaction(pool) as connection:
             await connection.execute(f"UPDATE alert_deliveries SET {breach}")
@@ -305,11 +313,18 @@ async def test_no_failure_shows_an_address(capfd: pytest.CaptureFixture[str]):
             "mail": f"mailto://{SECRET}:{SECRET}@127.0.0.1:1?to=you@example.com",
         }
         hook.status = 401
-        async with served(a_desk(*(channel(name, url) for name, url in urls.items()))) as desk:
-            desk.tell("x", CRITICAL)
-            await until(lambda: all(each.attempts for each in desk.view().deliveries))
-        view, kept = desk.view(), desk.take_unkept()
+        async with served(a_dispatcher(*(channel(name, url) for name, url in urls.items()))) as dispatcher:
+            dispatcher.tell("x", CRITICAL)
+            await until(lambda: all(each.attempts for each in dispatcher.view().deliveries))
+        view, kept = dispatcher.view(), dispatcher.take_unkept()
     shown = capfd.readouterr()
     assert len({each.why for each in view.deliveries}) >= 3
-    for text in (repr(desk), repr(view), repr(kept), shown.out, shown.err, json.dumps(str(desk.channels))):
+    for text in (
+        repr(dispatcher),
+        repr(view),
+        repr(kept),
+        shown.out,
+        shown.err,
+        json.dumps(str(dispatcher.channels)),
+    ):
         assert SECRET not in text

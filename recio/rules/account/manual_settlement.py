@@ -20,7 +20,7 @@ class KnownEnd:
     """Who settled it by hand; empty: the venue."""
 
 
-def why_not(
+def reason_to_refuse(
     asked: SettleRequest, waiting: TradeView | None, known: KnownEnd | None, now: datetime
 ) -> str | None:
     """The reason in a sentence; None if it may be. `waiting` is the live trade on that market."""

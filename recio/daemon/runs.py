@@ -1,6 +1,6 @@
-"""Begins a life of the daemon anew whenever its database was away, in the same process, until it is asked to stop.
+"""Begins a run of the daemon anew whenever its database was away, in the same process, until it is asked to stop.
 
-Without its database nothing is traded: an order needs its row first. What else ends a life ends the process. A process
+Without its database nothing is traded: an order needs its row first. What else ends a run ends the process. A process
 that ends because something outside is away only finds it away again, and whoever counts starts gives up on it.
 """
 
@@ -23,7 +23,7 @@ from recio.supervisor import leading_fault
 log: structlog.stdlib.BoundLogger = structlog.get_logger()
 
 TRY_EVERY = 1.0
-"""Host seconds between the end of a life and the next attempt at one, and between two words to systemd."""
+"""Host seconds between the end of a run and the next attempt at one, and between two words to systemd."""
 TELL_EVERY = 60.0
 LOCK_LINGERS = 60.0
 """Host seconds for which a server may keep the lock of a holder whose connection broke without a word."""
@@ -43,10 +43,10 @@ class Waiting:
     since: float = field(default_factory=time.monotonic)
     attempted_at: float = field(default_factory=time.monotonic)
     told_at: float = -math.inf
-    lived: bool = False
+    has_run: bool = False
     """Whether the database was ours before."""
     is_over: bool = False
-    """A life has its database: it speaks for itself."""
+    """A run has its database: it speaks for itself."""
 
     def begin(self, why: str) -> None:
         if self.is_over:
@@ -63,25 +63,25 @@ class Waiting:
     def end(self) -> None:
         if self.why:
             log.info("no longer waiting", seconds=round(time.monotonic() - self.since, 1))
-        self.why, self.told_at, self.lived, self.is_over = "", -math.inf, True, True
+        self.why, self.told_at, self.has_run, self.is_over = "", -math.inf, True, True
 
 
-async def live_on(
-    live: Callable[[Waiting], Awaitable[None]],
+async def run_until_stopped(
+    run: Callable[[Waiting], Awaitable[None]],
     stop: anyio.Event,
     tell: Callable[[Waiting], None] = lambda _: None,
 ) -> None:
-    """One life after another until one ends in order. `live` ends the waiting once its database is its own.
+    """One run after another until one ends in order. `run` ends the waiting once its database is its own.
 
     `tell` is called every second while that is waited for.
 
-    Raises what a life raises, but for a database that is away.
+    Raises what a run raises, but for a database that is away.
     """
     waiting = Waiting()
     async with alongside(partial(_keep_told, waiting, tell)):
         while not stop.is_set():
             waiting.attempted_at = time.monotonic()
-            fault = await _fault_of(live, waiting)
+            fault = await _fault_of(run, waiting)
             if fault is None:
                 return
             waiting.begin(str(fault))
@@ -89,10 +89,10 @@ async def live_on(
                 await stop.wait()
 
 
-async def _fault_of(live: Callable[[Waiting], Awaitable[None]], waiting: Waiting) -> BaseException | None:
-    """One life: None once it ended in order, or the fault that passes."""
+async def _fault_of(run: Callable[[Waiting], Awaitable[None]], waiting: Waiting) -> BaseException | None:
+    """One run: None once it ended in order, or the fault that passes."""
     try:
-        await live(waiting)
+        await run(waiting)
     except Exception as error:
         fault = leading_fault(error)
         if not _passes(fault, waiting):
@@ -104,13 +104,13 @@ async def _fault_of(live: Callable[[Waiting], Awaitable[None]], waiting: Waiting
 def _passes(fault: BaseException, waiting: Waiting) -> bool:
     """Whether to try again. Raises Fatal for a lock that is not given up.
 
-    After a life of ours the lock that somebody holds may be our own. Under a service manager it may be that of the process
+    After a run of ours the lock that somebody holds may be our own. Under a service manager it may be that of the process
     before: by hand the holder is told at once, and a manager that hears "bad config" never tries again.
     """
     if not isinstance(fault, BadConfig) or not fault.lock_is_taken:
         return isinstance(fault, DatabaseAway)
     is_late = time.monotonic() - waiting.since > LOCK_LINGERS
-    if waiting.lived and waiting.why:
+    if waiting.has_run and waiting.why:
         if is_late:
             raise Fatal(f"after the database was away: {fault}", ExitCode.TEMPORARY) from fault
         return True
@@ -118,7 +118,7 @@ def _passes(fault: BaseException, waiting: Waiting) -> bool:
 
 
 async def _keep_told(waiting: Waiting, tell: Callable[[Waiting], None]) -> None:
-    """Only while no life tells it itself: to wait is no reason to be killed."""
+    """Only while no run tells it itself: to wait is no reason to be killed."""
     while True:
         if not waiting.is_over:
             systemd.notify(*lines_of(waiting, time.monotonic()))

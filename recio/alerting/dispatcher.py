@@ -1,6 +1,6 @@
-"""The desk: what is called for at the moment, and every message on its way to every channel; whoever hands something in never waits.
+"""The dispatcher: what is called for at the moment, and every message on its way to every channel; whoever hands something in never waits.
 
-It outlives the lives of the daemon, because a database that is away is one of the things to tell. Each channel is served by
+It outlives the runs of the daemon, because a database that is away is one of the things to tell. Each channel is served by
 itself: one that hangs holds up no other.
 """
 
@@ -24,7 +24,7 @@ from recio.messages.alerts import Alarm, Alert, AlertsView, Delivery, DeliverySt
 from recio.messages.orders import TradeView
 from recio.rules.alerts.alarms import Remembered
 from recio.rules.alerts.follow import Followed, follow
-from recio.rules.alerts.sending import ATTEMPTS, joined, wait_after, why_not_yet
+from recio.rules.alerts.sending import ATTEMPTS, joined, reason_to_wait, wait_after
 from recio.settings.alerts import AlertsSection
 from recio.texts import writable
 
@@ -58,7 +58,7 @@ class _Outgoing:
 
 
 @dataclass(slots=True, kw_only=True)
-class Desk:
+class Dispatcher:
     settings: AlertsSection
     channels: Channels
     clock: Clock
@@ -68,9 +68,9 @@ class Desk:
     followed: tuple[Followed, ...] = ()
     remembered: Remembered = field(default_factory=Remembered)
     guarded_at: float = -1e9
-    """When a life was last seen to guard what is held, in host monotonic seconds."""
+    """When a run was last seen to guard what is held, in host monotonic seconds."""
     held: tuple[TradeView, ...] | None = None
-    """What the last life knew to be held; None before any did, and where an order on its way may have bought something."""
+    """What the last run knew to be held; None before any did, and where an order on its way may have bought something."""
     ping: str = ""
     has_rows: bool = False
     """Whether the rows of earlier processes were read."""
@@ -221,7 +221,7 @@ class Desk:
         now, host = self.clock.utc(), time.monotonic()
         leaving: list[Delivery] = []
         for index, each in enumerate(outgoing.waiting):
-            why = why_not_yet(each.severity, now, outgoing.sent, host, self.settings)
+            why = reason_to_wait(each.severity, now, outgoing.sent, host, self.settings)
             if not why:
                 leaving.append(each)
             elif why != each.why:

@@ -1,0 +1,32 @@
+// Loads the charts' scripts when one is looked at, and stops what is open when nobody does; it draws nothing.
+"use strict";
+
+import { $, hide, put } from "./parts.js";
+
+let market = null, wanted = null;
+
+export async function openMarket(host, ticker) {
+  const mine = (wanted = { host, ticker });
+  market ??= await import("./market_chart.js");
+  if (wanted === mine) await market.follow(host, ticker);
+}
+
+export function closeMarket() {
+  wanted = null;
+  market?.leave();
+}
+
+// The Markets view with a ticker in its address shows that market's charts above the board.
+export function lookedAt(view, [ticker]) {
+  closeMarket();
+  const isOpen = view === "markets" && Boolean(ticker);
+  hide($("market"), !isOpen);
+  if (!isOpen) return;
+  put($("market-title"), ticker);
+  $("market-title").focus();
+  openMarket($("market-charts"), ticker);
+}
+
+export async function openPerformance(chosen) {
+  (await import("./performance.js")).showPerformance(chosen);
+}
