@@ -107,6 +107,7 @@ function fill(list, query) {
   fields.get("order").input.replaceChildren(...choice([["down", DOWN[of] ?? "highest first"], ["up", UP[of] ?? "lowest first"]]).children);
   for (const [name, { input }] of fields) {
     const value = query.get(name) ?? unset(list, name);
+    if (input.type === "date" && value.length > 10) input.type = "text"; // a link may name the minute
     if (input !== document.activeElement || input.value !== value) input.value = value;
   }
   const set = [...query].filter(([name]) => fields.has(name) && !["kind", "sort", "order"].includes(name)).map(([name, value]) => `${fields.get(name).label.firstChild.data.trim()} ${value}`);

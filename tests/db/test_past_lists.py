@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -99,7 +100,7 @@ async def test_filters_leave_what_they_name(past: Pool):
     rows = await whole(past, wanted("orders"))
     times = sorted(row["written_at"] for row in rows)
     since, until = times[5], times[-5]
-    for asked, fits in (
+    cases: list[tuple[dict[str, Any], Callable[[Record], bool]]] = [
         ({"since": since, "until": until}, lambda row: since <= row["written_at"] < until),
         ({"ticker": "t-1"}, lambda row: row["ticker"].startswith("T-1")),
         ({"text": "OLD-T-2-ENTRY"}, lambda row: row["client_order_id"] == "recio-old-T-2-entry"),
@@ -107,7 +108,8 @@ async def test_filters_leave_what_they_name(past: Pool):
         ({"words": {"strategy": "average"}}, lambda row: True),
         ({"words": {"strategy": "nobody"}}, lambda row: False),
         ({"text": "100%_\\"}, lambda row: False),
-    ):  # fmt: skip
+    ]  # fmt: skip
+    for asked, fits in cases:
         assert await whole(past, wanted("orders", **asked)) == [row for row in rows if fits(row)], asked
     coin = await whole(past, wanted("fills", Kind.IMPORTED, ticker="BTC"))
     assert coin == await whole(past, wanted("fills", Kind.IMPORTED)) != []
@@ -137,6 +139,27 @@ async def test_a_fill_of_an_order_of_somebody_else_has_the_price_of_yes_alone(pa
         None,
     )
     assert foreign["yes_price"] is not None
+
+
+async def test_a_settlement_has_the_trade_that_it_ended_with_what_that_came_to(past: Pool):
+    figures = {
+        row["trade_id"]: row
+        for row in await past.fetch(
+            "SELECT t.*, f.pnl FROM trades AS t JOIN trade_figures AS f USING (trade_id)"
+        )
+    }
+    rows = await whole(past, wanted("settlements"))
+    ended = sorted(number for number, row in figures.items() if row["ended_by"] == "settlement")
+    assert sorted(row["trade"] for row in rows) == ended != []
+    for row in rows:
+        trade = figures[row["trade"]]
+        assert (row["ticker"], row["payout"], row["net_pnl"]) == (
+            trade["ticker"],
+            trade["payout"],
+            trade["pnl"],
+        )
+    paper = await whole(past, wanted("settlements", Kind.SHADOW))
+    assert {(row["payout"], row["net_pnl"]) for row in paper} == {(1, Decimal("0.5"))}
 
 
 async def test_what_people_did_has_who_when_from_and_to(past: Pool):
