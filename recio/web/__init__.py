@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from importlib.resources import files
 
 KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
-LATER = ("chart_scale.js", "chart_parts.js", "market_chart.js", "performance.js")
-"""Fetched by a page when a chart is looked at."""
+CHARTS = ("chart_scale.js", "chart_parts.js", "market_chart.js", "performance.js")
+LISTS = ("lists.js", "imported.js")
+LATER = (*CHARTS, *LISTS)
+"""Fetched by a page when a chart, or the past, is looked at."""
 FILES = (
-    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "lists.js", "story.js", "imported.js",
+    "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "story.js",
     "acts.js", "passkeys.js", "charts.js", "charts.css", *LATER,
 )  # fmt: skip
 

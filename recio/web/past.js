@@ -3,8 +3,6 @@
 
 import { $, dress, hide, make, put, sync, tableOf, text, toned } from "./parts.js";
 import { openPerformance } from "./charts.js";
-import { showImported } from "./imported.js";
-import { showList } from "./lists.js";
 import { showStory } from "./story.js";
 import { signedDollars, unknown } from "./text.js";
 
@@ -66,16 +64,23 @@ async function showLog() {
 
 $("log-filter").addEventListener("input", showLog);
 
+// --- history ---
+
+async function showHistory(more) {
+  showStory(more, asked);
+  const [lists, old] = await Promise.all([import("./lists.js"), import("./imported.js")]);
+  old.showImported(more, asked);
+  if (more.length < 2) lists.showList(more[0] ?? "", asked);
+}
+
 // --- which of them is looked at ---
 
 let timer = null;
-const VIEWS = { performance: showPerformance, log: showLog };
+const VIEWS = { history: showHistory, performance: showPerformance, log: showLog };
 
 // `more`: the parts of the address behind the view's name.
 export function looked(view, more) {
   clearInterval(timer);
-  if (view === "history") { showStory(more, asked); showImported(more, asked); }
-  if (view === "history" && more.length < 2) showList(more[0] ?? "", asked);
-  if (view !== "history") VIEWS[view]?.(more);
+  VIEWS[view]?.(more);
   if (view === "log") timer = setInterval(showLog, LOG_EVERY);
 }
