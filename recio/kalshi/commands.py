@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from recio.units import Ticker
 
@@ -58,6 +58,29 @@ def unsubscribe(sid: int, channel: str) -> Command:
 
 def list_subscriptions() -> Command:
     return Command(name="list_subscriptions", params={}, channels=())
+
+
+def in_few(commands: Iterable[Command]) -> list[Command]:
+    """The same requests in order, with those for snapshots of one subscription that follow each other in as few commands as it takes.
+
+    A ladder whose far strikes are empty asks for each of them by itself, since an empty snapshot is believed at the second time.
+    """
+    few: list[Command] = []
+    for each in commands:
+        if few and _is_one_with(few[-1], each):
+            tickers = (*few[-1].tickers, *each.tickers)
+            each = replace(each, params={**each.params, "market_tickers": list(tickers)}, tickers=tickers)
+            few.pop()
+        few.append(each)
+    return few
+
+
+def _is_one_with(before: Command, each: Command) -> bool:
+    return (
+        before.action == each.action == "get_snapshot"
+        and before.params["sids"] == each.params["sids"]
+        and len(before.tickers) + len(each.tickers) <= TICKERS_PER_COMMAND
+    )
 
 
 def chunks(tickers: Iterable[Ticker], size: int = TICKERS_PER_COMMAND) -> Iterator[list[Ticker]]:

@@ -20,6 +20,7 @@ import structlog
 from recio.bells import Bells, woken_by
 from recio.clock import Clock
 from recio.errors import Transient
+from recio.kalshi.commands import in_few
 from recio.kalshi.frame_kinds import LifecycleSeen, Strange
 from recio.kalshi.frames import Frame
 from recio.kalshi.signing import KeyProof, Signer
@@ -40,13 +41,7 @@ from recio.kalshi.subscriptions import (
     Subscriptions,
 )
 from recio.kalshi.venue_clock import VenueClock
-from recio.messages.account import (
-    AccountChannelsOpened,
-    AccountHint,
-    FillSeen,
-    OrderSeen,
-    PrivateStream,
-)
+from recio.messages.account import AccountChannelsOpened, AccountHint, FillSeen, OrderSeen, PrivateStream
 from recio.messages.markets import (
     BookView,
     ListeningAnew,
@@ -193,6 +188,7 @@ class MarketSync:
 
     async def _listen(self, known: _Known, socket: KalshiSocket) -> None:
         while True:
+            asked: list[Command] = []
             for frame in await socket.receive():
                 if isinstance(frame, BadFrame):
                     log.error("frame refused", why=frame.error)
@@ -203,9 +199,8 @@ class MarketSync:
                 if isinstance(outcome, BookChanged) and not commands:
                     known.dirty[outcome.ticker] = None  # what most frames do, and nobody else has to hear of
                     continue
-                # Noted first: a peer that takes no command must not keep a broken book on the board.
                 await self._note(known, outcome)
-                await _send(known, socket, commands)
+                asked += commands
                 if not isinstance(outcome, Stray):
                     await self._pass_on(known, frame)
             # What came together goes on the board together, by who heard it: another task's turn would come later.
@@ -213,6 +208,8 @@ class MarketSync:
             self._put(known, socket)
             if known.subscriptions.proof.has_news:
                 self._ask_for_books(known)
+            # Sent last: a peer that takes no command must not keep a broken book on the board.
+            await _send(known, socket, in_few(asked))
 
     async def _lost_to(self, known: _Known, frame: Strange) -> None:
         """A frame that cannot be read costs its own subject: that is read over REST each time, and told in the log once."""

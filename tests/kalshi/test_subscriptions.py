@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from recio.kalshi.commands import in_few, unsubscribe, update_books
 from recio.kalshi.frame_kinds import LifecycleSeen
 from recio.kalshi.frames import Acknowledged, Passed, Subscribed, VenueError
 from recio.kalshi.subscriptions import (
@@ -252,3 +253,22 @@ def test_a_refused_book_that_nobody_wants_any_more_is_forgotten():
     subscriptions.want_books({A})
     assert B not in subscriptions.proof.wrong
     assert [each.tickers for each in subscriptions.want_books({A, B})] == [(B,)]
+
+
+def test_snapshots_asked_for_together_go_out_in_as_few_commands_as_the_venue_takes():
+    names = [Ticker(f"T-{number:03}") for number in range(450)]
+    each_alone = [command for name in names for command in update_books(4, "get_snapshot", [name])]
+    few = in_few(each_alone)
+    assert [len(each.tickers) for each in few] == [200, 200, 50]
+    assert [name for each in few for name in each.tickers] == names
+    assert [each.params["market_tickers"] for each in few] == [list(each.tickers) for each in few]
+    assert {(each.name, each.action, str(each.params["sids"])) for each in few} == {
+        ("update_subscription", "get_snapshot", "[4]")
+    }
+
+
+def test_requests_that_are_not_alike_keep_their_order_and_their_own_command():
+    (one,), (other,) = update_books(4, "get_snapshot", [A]), update_books(5, "get_snapshot", [A])
+    (gone,) = update_books(4, "delete_markets", [A])
+    asked = [one, other, gone, unsubscribe(4, BOOKS), one, gone, gone]
+    assert in_few(asked) == asked
