@@ -10,7 +10,6 @@ import fcntl
 import os
 import shlex
 import shutil
-import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ import anyio
 import anyio.to_thread
 import asyncpg
 
+from recio.db.cluster import SUPERUSER, make_cluster, remove_drafts
 from recio.db.placement import Place, place
 from recio.db.pool import alongside, close
 from recio.db.server_programs import TOOL_LIMIT, last_words, run_program, tail
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
-SUPERUSER = "recio"
 DATABASE = "recio"  # the one that a daemon of a data directory uses, where no demo does
 PORT = 5432
 """Part of the socket's name only."""
@@ -39,24 +38,7 @@ NUMBERED_WITHIN, STOP_AGAIN = 2.0, 0.1
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which the server's log is set aside; one old log is kept."""
 LOG_CHECK_SECONDS = 60.0
-DRAFT = "postgres.new."
 RETRY_SIGNS = ("shared memory block", "postmaster.pid", "is still in use")
-SETTINGS = (
-    "listen_addresses=",
-    "max_connections=30",
-    # A stream of changes that nobody receives would fill the disk, and stop all trading with it.
-    "max_slot_wal_keep_size=2GB",
-    "shared_buffers=128MB",
-    "synchronous_commit=on",
-    "fsync=on",
-    "full_page_writes=on",
-    "timezone=UTC",
-    "log_timezone=UTC",
-    "log_min_messages=warning",
-    "log_checkpoints=off",
-    "unix_socket_permissions=0700",
-    "idle_in_transaction_session_timeout=60s",
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,11 +131,11 @@ async def start_embedded(root: Path, *, make: bool = True) -> EmbeddedServer:
     try:
         server = EmbeddedServer(place=await anyio.to_thread.run_sync(place, root))
         async with _alone(server):
-            await anyio.to_thread.run_sync(_remove_drafts, server)
+            await anyio.to_thread.run_sync(remove_drafts, server.data_dir.parent)
             if not (server.data_dir / "PG_VERSION").exists():
                 if not make:
                     raise BadConfig(f"there is no database under {root}; nothing was changed")
-                await _initialise(server)
+                await make_cluster(server.place, server.data_dir)
             await anyio.to_thread.run_sync(_check_owner, server)
             await anyio.to_thread.run_sync(_check_version, server)
         await _start_whole(server)
@@ -282,55 +264,6 @@ def _major_version(binaries: Path) -> str | None:
 
 
 # --- making, starting ---------------------------------------------------------------------------
-
-
-async def _initialise(server: EmbeddedServer) -> None:
-    """Make the cluster beside its place and rename it there: a kill in between leaves nothing half made."""
-    draft = await anyio.to_thread.run_sync(_fresh_draft, server)
-    done = await run_program(
-        server.place,
-        "initdb",
-        *("-D", draft.name, "-U", SUPERUSER, "--auth=trust", "--encoding=UTF8", "--locale=C"),
-        *("--data-checksums", "--no-instructions"),
-    )
-    if done.returncode != 0:
-        await anyio.to_thread.run_sync(lambda: shutil.rmtree(draft, ignore_errors=True))
-        raise Fatal(f"the embedded database cannot be made in {draft.parent}: {last_words(done.stderr)}")
-    await anyio.to_thread.run_sync(_write_settings, draft)
-    await anyio.to_thread.run_sync(_rename_for_good, draft, server.data_dir)
-
-
-def _write_settings(cluster: Path) -> None:
-    """Behind what initdb wrote, because only from 16 on it takes settings itself."""
-    with (cluster / "postgresql.conf").open("a", encoding="utf-8") as stream:
-        for name, _, value in (setting.partition("=") for setting in SETTINGS):
-            stream.write(f"{name} = '{value}'\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _remove_drafts(server: EmbeddedServer) -> None:
-    """At every start, because the initdb of a killed recio may outlive the removal of what it writes."""
-    for abandoned in server.data_dir.parent.glob(f"{DRAFT}*"):
-        shutil.rmtree(abandoned, ignore_errors=True)
-
-
-def _fresh_draft(server: EmbeddedServer) -> Path:
-    """Never a name used before: the initdb of a killed recio may still be writing to its own."""
-    home, account = server.data_dir.parent, server.place.account
-    draft = Path(tempfile.mkdtemp(prefix=DRAFT, dir=home))
-    if account is not None:
-        os.chown(draft, account.uid, account.gid, follow_symlinks=False)
-    return draft
-
-
-def _rename_for_good(source: Path, target: Path) -> None:
-    source.rename(target)
-    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 async def _start(server: EmbeddedServer) -> None:
