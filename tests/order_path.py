@@ -47,10 +47,12 @@ def an_intent(decided_at: datetime = NOW, ticker: Ticker = TICKER) -> OpenIntent
     )
 
 
-def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, writer: Writer) -> TradeManager:
+def manager_on(
+    pool: asyncpg.Pool[asyncpg.Record], wires: Wires, writer: Writer, clock: Clock = AT_NOW
+) -> TradeManager:
     return TradeManager(
         pool=pool,
-        clock=AT_NOW,
+        clock=clock,
         limits=RiskSection(),
         writer=writer,
         account=wires.account,
@@ -65,7 +67,7 @@ def manager_on(pool: asyncpg.Pool[asyncpg.Record], wires: Wires, writer: Writer)
 
 
 @asynccontextmanager
-async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
+async def managed(pool: asyncpg.Pool[asyncpg.Record], clock: Clock = AT_NOW) -> AsyncIterator[Wires]:
     """A running trade_manager with its wires; its rows were read when this is entered."""
     async with transaction(pool) as connection:
         writer = await begun(connection)
@@ -77,7 +79,7 @@ async def managed(pool: asyncpg.Pool[asyncpg.Record]) -> AsyncIterator[Wires]:
         view(market(ticker=Ticker("KX-OTHER"))),
         view(market(ticker=Ticker("KX-FRESH"))),
     )
-    manager = manager_on(pool, wires, writer)
+    manager = manager_on(pool, wires, writer, clock)
     try:
         async with anyio.create_task_group() as group:
             group.start_soon(manager.run, lambda _sentence: None)

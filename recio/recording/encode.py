@@ -147,10 +147,10 @@ class Encoder:
     def _exited(self, cycle: ExitCycle) -> bytes:
         look, after = cycle.look, cycle.decided.remembered
         news: dict[str, Any] = {}
-        listed = self._board(look.board, news)
+        trade = look.trade
+        listed = self._board(look.board, news, trade.ticker)
         self._prices(look.prices, news)
         self._if_new("controls", look.controls, news)
-        trade = look.trade
         if self.said.held is not trade and self.said.held != trade:
             news["held"] = self.said.held = trade
         if self.said.taken != look.taken:
@@ -202,18 +202,22 @@ class Encoder:
         if changed or gone:
             news["paper"] = {**changed, **gone}
 
-    def _board(self, change: BoardChange | None, news: dict[str, Any]) -> bytes:
-        """Notes what is new in `news`; returns the lines of markets that were not described yet."""
+    def _board(self, change: BoardChange | None, news: dict[str, Any], of: Ticker | None = None) -> bytes:
+        """Notes what is new in `news`; returns the lines of markets that were not described yet.
+
+        `of`: the one market that was looked at, of which alone the change speaks.
+        """
         if change is None:
             if self.said.inputs.get("board", UNKNOWN) is not None:
                 self.said.inputs["board"], news["no_board"] = None, True
             return b""
         is_first = self.said.inputs.get("board", UNKNOWN) in (UNKNOWN, None)
         self.said.inputs["board"] = True
-        self._remember(change)
+        order = change.tickers if of is None else self._order_with(of, is_there=bool(change.views))
+        self._remember(change.views, order)
         views = self.views.values() if is_first else change.views
         listed = b"".join(self._described(view.market) for view in views)
-        if (change.tickers is not None or is_first) and self.order is not None:
+        if (order is not None or is_first) and self.order is not None:
             news["tickers"] = tuple(self.said.numbers[each] for each in self.order)
         self._books(views, news)
         self._if_new("venue", change.venue, news)
@@ -223,15 +227,22 @@ class Encoder:
                 self.said.inputs[name] = news[name] = value
         return listed
 
-    def _remember(self, change: BoardChange) -> None:
-        self.views |= {view.market.ticker: view for view in change.views}
-        if change.tickers is not None:
-            self.order = change.tickers
+    def _order_with(self, ticker: Ticker, *, is_there: bool) -> tuple[Ticker, ...] | None:
+        """Exit may look at a board that was laid out anew before entry does; None: its market is where it was."""
+        known = self.order or ()
+        if (ticker in known) is is_there:
+            return None
+        return (*known, ticker) if is_there else tuple(each for each in known if each != ticker)
+
+    def _remember(self, views: Iterable[MarketView], order: tuple[Ticker, ...] | None) -> None:
+        self.views |= {view.market.ticker: view for view in views}
+        if order is not None:
+            self.order = order
             # What left the board is told anew when it comes back.
             self.said.books = {
-                ticker: self.said.books[ticker] for ticker in change.tickers if ticker in self.said.books
+                ticker: self.said.books[ticker] for ticker in order if ticker in self.said.books
             }
-            self.views = {ticker: self.views[ticker] for ticker in change.tickers}
+            self.views = {ticker: self.views[ticker] for ticker in order}
 
     def _described(self, market: Market) -> bytes:
         known = self.said.markets.get(market.ticker)

@@ -45,6 +45,8 @@ SHORTEST_PAUSE = 0.01
 
 KEEP_EVERY = 1.0
 """Host seconds between two writings of what is remembered: so much of it a kill may cost."""
+ANSWER_LIMIT = 5.0
+"""Host seconds to wait until an intent was taken up before the next trade is decided on."""
 RECALL_LIMIT = 2.0
 """Host seconds to wait for what was remembered before: a sale is worth more."""
 
@@ -122,13 +124,13 @@ class Exit:
         was_held = memory.held
         while memory.held is was_held:
             await cycle_of(Task.EXIT)
-            next_at = await self._look(memory)
+            next_at = await self._look(memory, say)
             say(memory.said)
             if memory.held is was_held:
                 left = (next_at - self.clock.utc()).total_seconds() / self.clock.speed
                 await bell.wait(min(LONGEST_PAUSE, max(SHORTEST_PAUSE, left)))
 
-    async def _look(self, memory: _Memory) -> datetime:
+    async def _look(self, memory: _Memory, say: Say) -> datetime:
         """One cycle for every open trade that something new concerns; returns when time alone asks for the next."""
         trades, now = self.open_trades.get(), self.clock.utc()
         longest = now + timedelta(seconds=LONGEST_PAUSE * self.clock.speed)
@@ -139,11 +141,22 @@ class Exit:
         memory.held = bool(held)
         if not held:
             memory.said = _without_open(trades)
-        for trade in held:
+        for each in held:
+            trade = self._as_it_is_now(each)
             seen = (self.board.get(), self.prices.get(), self.controls.get())
-            if memory.attention.wants(trade, *seen, self.clock.utc()):
+            if trade is not None and memory.attention.wants(trade, *seen, self.clock.utc()):
                 await self._look_at(trade, memory)
+                say(memory.said)
         return memory.attention.next_at(held, longest)
+
+    def _as_it_is_now(self, trade: TradeView) -> TradeView | None:
+        """The sale of another may have taken a while; None: it cannot be sold any more."""
+        trades = self.open_trades.get()
+        now = () if trades is None else trades.trades
+        return next(
+            (each for each in now if each.trade_id == trade.trade_id and each.state is TradeState.OPEN),
+            None,
+        )
 
     async def _recall(self, say: Say) -> None:
         """What the run before remembered of the trades that it left. Beside the decisions: a transaction cannot be given up
@@ -203,12 +216,16 @@ class Exit:
         return cycle.decided
 
     async def _send_intent(self, intent: CloseIntent, trade: TradeView) -> str:
+        before = self.open_trades.version
         reached(CrashPoint.EXIT_DECIDED)
         await self.close_intents.send(intent)
         reached(CrashPoint.EXIT_INTENT_SENT)
         # Told after it is on its way: a line of the log takes longer than the decision.
         await stand_aside()
         log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
+        # One sale after another gets its row. What waited for that in the queue would be too old when its turn comes.
+        with anyio.move_on_after(ANSWER_LIMIT):
+            await self.open_trades.newer_than(before)
         return f"sells trade {intent.trade_id}: {intent.why}"
 
 

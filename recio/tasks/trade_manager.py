@@ -8,7 +8,7 @@ compares it with the rows. It never speaks to the venue and never deletes a row.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -224,7 +224,9 @@ class TradeManager:
         if placed is None:
             return f"trade {intent.trade_id} has nothing to close"
         reached(CrashPoint.EXIT_COMMITTED)
-        return await self._send(placed, intent.decided_at, memory)
+        # From here on: a database that is slower than the delay must not keep every sale from leaving.
+        command = replace(placed.command, send_before=self.clock.utc() + self._deadline())
+        return await self._send(replace(placed, command=command), intent.decided_at, memory)
 
     async def _send(self, placed: trade_store.Placed, decided_at: datetime, memory: _Memory) -> str:
         """Its row is committed: hold it, and hand it to the executor."""

@@ -17,7 +17,7 @@ from msgspec.structs import replace as changed
 from recio.board_wire import BoardWire
 from recio.clock import Clock
 from recio.errors import BadRecording
-from recio.messages.controls import TradingControls
+from recio.messages.controls import Halt, HaltLevel, TradingControls
 from recio.messages.decisions import OpenIntent
 from recio.messages.markets import MarketBoard, MarketEnded, MarketView
 from recio.messages.orders import OpenTrades, OrderState, OrderView
@@ -348,6 +348,57 @@ def test_a_segment_is_read_without_the_one_before_it(tmp_path: Path):
         if isinstance(first, EntryKept):
             assert_equal(first, told, shown)
     assert decide_again([second], None).different == decide_again([third], None).different == 0
+
+
+def _exits_first(cycles: int, dice: random.Random) -> Iterator[Told]:
+    """A board that is often laid out anew, and a flatten's sales that are decided before entry has looked at it."""
+    wire, attention = BoardWire(), Attention()
+    watch, spoken = wire.watch(), prices(price("84000"))
+    halted = TradingControls(
+        halts=(Halt(cause="asked for", since=NOW, by="me", resolution="look", level=HaltLevel.FLATTEN),)
+    )
+    for number in range(cycles):
+        now = NOW + timedelta(seconds=number)
+        if number == 0 or dice.random() < 0.2:
+            listed = dice.sample(TICKERS, dice.randrange(2, 9))
+            wire.lay_out(_another(view(market(ticker=each, close_time=CLOSES)), dice) for each in listed)
+        shown = wire.publish(venue=TRADING, heard_at=now, clock_offset=None)
+        for _ in range(dice.randrange(3)):
+            sold = trade(ticker=dice.choice(TICKERS), closes_at=CLOSES)
+            cycle = of_exit(sold, shown, spoken, halted, NOTHING, STRATEGY, now)
+            yield Told(cycle=cycle, board=dict(shown.by_ticker))
+        if dice.random() < 0.6:
+            noticed = EntryLook(
+                at=now,
+                tickers=None,
+                board=watch.take(shown),
+                prices=spoken,
+                trades=open_trades(),
+                paper={},
+                account=account(),
+                controls=halted,
+            )
+            look = attention.look(noticed, shown)
+            attention.next_at = now + timedelta(seconds=5)
+            outcomes = entered(look, shown, (STRATEGY,), LIMITS)
+            yield Told(cycle=EntryCycle(look=look, outcomes=outcomes), board=dict(shown.by_ticker))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_exit_that_looked_before_entry_at_another_board_is_decided_the_same(tmp_path: Path, seed: int):
+    dice = random.Random(seed)
+    cycles = list(_exits_first(120, dice))
+    files, speaks, at = segments(tmp_path), encoder(), 0
+    while at < len(cycles):
+        batch, now = cycles[at : at + dice.randrange(1, 9)], cycles[at].at + timedelta(microseconds=at)
+        files.begin(now)
+        files.append(speaks.begin(now) + encoded(speaks, batch))
+        at += len(batch)
+    for (read, shown), told in zip(read_back(sorted(tmp_path.iterdir())), cycles, strict=True):
+        assert_equal(read, told, shown)
+    found = decide_again([tmp_path], None)
+    assert found.exit_cycles > 50
+    assert found.different == 0
 
 
 def test_a_cycle_that_would_come_out_otherwise_is_told(tmp_path: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -9,6 +10,7 @@ import anyio
 import asyncpg
 import pytest
 
+from recio.clock import Clock
 from recio.db import halts
 from recio.db.connection import transaction
 from recio.db.own_connection import own_connection
@@ -16,6 +18,7 @@ from recio.errors import ExitCode, Fatal, Transient
 from recio.messages.account import SettlementSeen
 from recio.messages.controls import Halt
 from recio.messages.decisions import CloseIntent
+from recio.settings.risk import RiskSection
 from recio.supervisor import leading_fault
 from recio.units import Price, Quantity, Side, TradeId
 from recio.wires import Wires
@@ -106,6 +109,36 @@ async def test_an_exit_that_was_decided_too_long_ago_is_refused_and_a_fresh_one_
         with anyio.fail_after(10):
             command = await wires.orders.receive()
         assert (command.price, command.client_order_id.endswith("-exit-1")) == (Price(3000), True)
+
+
+SLOW_SALES = """
+    CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(2.1); RETURN NEW; END $$;
+    CREATE TRIGGER slow BEFORE INSERT ON orders FOR EACH ROW WHEN (NEW.purpose = 'exit') EXECUTE FUNCTION slow()
+"""
+"""Slower than a decision may be late."""
+
+
+async def test_an_exit_whose_row_took_the_database_longer_than_a_decision_may_be_late_still_leaves(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    clock = Clock(host_origin=time.time(), venue_origin=NOW.timestamp())
+    async with managed(pool, clock) as wires:
+        await bought(wires)
+        await pool.execute(SLOW_SALES)
+        decided_at = clock.utc()
+        intent = CloseIntent(
+            trade_id=TradeId(1),
+            exchange_index=2,
+            quantity=Quantity(1000),
+            floor=Price(3000),
+            decided_at=decided_at,
+            why="flatten",
+        )
+        await wires.close_intents.send(intent)
+        with anyio.fail_after(10):
+            command = await wires.orders.receive()
+        assert clock.utc() > decided_at + timedelta(seconds=RiskSection().max_send_delay_seconds)
+        assert command.send_before > clock.utc()
 
 
 async def test_an_own_connection_that_is_cut_is_a_passing_fault_and_the_next_one_works(
