@@ -122,6 +122,9 @@ def _signs_of_life(name: str) -> Generator[None]:
 
 
 def _as_ctrl_c(_number: int, _frame: FrameType | None) -> None:
+    """In the background of a script Ctrl-C is told to be ignored, and would be a word that nobody hears."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        raise KeyboardInterrupt
     signal.raise_signal(signal.SIGINT)
 
 

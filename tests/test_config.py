@@ -620,6 +620,8 @@ def test_an_address_that_cannot_be_meant_is_refused_with_the_one_to_write(
         'ws_url = "wss://me:hun/ter2@h/trade-api/ws/v2"',
         'ws_url = "wss://me:x@hunter2@h/trade-api/ws/v2 "',
         'environment = "https://me:hunter2@h"',
+        'rest_url = "https://me:hunter2 hunter2@h/trade-api/v2"',
+        'ws_url = "wss://me:hunter2\\thunter2@h/trade-api/ws/v2"',
         "[prices]\nkraken_url = 'wss://me:hunter2@ws.kraken.com/v2'",
         "[prices]\nsources = ['wss://me:hunter2@ws.kraken.com/v2']",
     ],
@@ -629,6 +631,15 @@ def test_a_login_in_an_address_is_not_shown_whatever_else_is_wrong(tmp_path: Pat
     said = refused(tmp_path, (text.replace('environment = "demo"\n', "") if "env" in line else text) + line)
     assert "//(hidden)@" in said
     assert not any(secret in said for secret in ("hunter2", "hun/ter2", "me:"))
+
+
+@pytest.mark.parametrize(
+    "address", ["https:/me:hunter2@h", "me:hunter2@h", "me:hunter2@h//x@y", "https:me:hunter2@h"]
+)
+def test_a_login_is_not_shown_where_an_address_has_lost_its_slashes(tmp_path: Path, address: str):
+    said = refused(tmp_path, LIVE.format("demo") + f'rest_url = "{address}"')
+    assert "(hidden)@" in said
+    assert not any(secret in said for secret in ("hunter2", "me:"))
 
 
 @pytest.mark.parametrize(

@@ -150,9 +150,9 @@ def test_a_trade_that_nobody_answers_is_no_success(installed: Path):
 
 
 @contextmanager
-def started(*arguments: str, cwd: Path) -> Iterator[subprocess.Popen[str]]:
+def started(*arguments: str, cwd: Path, before: Sequence[str] = ()) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
-        [sys.executable, "-m", "recio", *arguments],
+        [*before, sys.executable, "-m", "recio", *arguments],
         cwd=cwd,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -241,6 +241,22 @@ async def test_a_command_that_reads_leaves_no_server_whatever_signal_ends_it(
         said = (await anyio.to_thread.run_sync(process.communicate))[0]
     assert process.returncode == 130, said
     assert f"recio: interrupted: recio {command[0]} did not come to its end\n" in said
+    assert not pid_file.exists()
+
+
+async def test_a_command_in_the_background_of_a_script_is_ended_by_a_signal_and_leaves_no_server(
+    installed: Path,
+):
+    """Where a shell has no jobs, what it starts in the background is told to ignore Ctrl-C."""
+    pid_file = installed / "data" / "postgres" / "postmaster.pid"
+    in_the_background = ("sh", "-c", 'trap "" INT QUIT; exec "$@"', "sh")
+    with started("report", cwd=installed, before=in_the_background) as process:
+        await until(pid_file.exists)
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        said = (await anyio.to_thread.run_sync(process.communicate))[0]
+    assert process.returncode == 130, said
+    assert "recio: interrupted: recio report did not come to its end\n" in said
     assert not pid_file.exists()
 
 

@@ -35,8 +35,7 @@ from recio.units import (
 
 OFF = "off"
 LONGEST_SHOWN = 80
-LOGIN = re.compile(r"//\S*@")
-"""User and password of an address, whatever characters they have."""
+SCHEME = re.compile(r"[A-Za-z0-9+.-]*:?//")
 ZERO = "zero"
 """The kind of error that a zero is for which another word is wanted."""
 
@@ -53,11 +52,20 @@ def shown(value: Any) -> str:
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
 
 
+def _without_login(text: str) -> str:
+    """User and password may have any character, and who mistypes an address may leave out its slashes."""
+    login, _, rest = text.rpartition("@")
+    scheme = SCHEME.match(login)
+    if scheme is None and ":" not in login:
+        return text
+    return f"{scheme[0] if scheme else ''}(hidden)@{rest}"
+
+
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return json.dumps(LOGIN.sub("//(hidden)@", value), ensure_ascii=False)
+        return json.dumps(_without_login(value), ensure_ascii=False)
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, cast('Sequence[Any]', value)[:20]))}]"
     if isinstance(value, dict):

@@ -184,6 +184,11 @@ def most_inside() -> int:
     return max(1, min(INSIDE_AT_MOST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // SHARE_OF_DESCRIPTORS))
 
 
+def pages_at_most() -> int:
+    """Open pages at once: of nine connections two are left to others, so that pages never keep out who presses halt."""
+    return most_inside() * 7 // 9
+
+
 def listening(host: str, port: int) -> socket.socket:
     """Raises OSError where somebody else listens."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -286,11 +286,12 @@ async function ask(mine) {
     if (open !== mine) return;
     put(said, answer.ok ? "" : answer.status === 404 ? "No charts: nothing is kept of this market any more." : body.error);
     if (answer.ok) paint(mine.host, body);
-    else hide(grid, true);
+    const isRefused = answer.status >= 400 && answer.status < 500 && answer.status !== 429; // anything else passes
+    if (isRefused) hide(grid, true);
     mine.wait = answer.ok && second(body.closes_at) - second(body.now) < SOON ? closing : usual;
-    mine.isOver = !answer.ok || second(body.now) > second(body.closes_at) + MINUTE;
+    mine.isOver = isRefused || (answer.ok && second(body.now) > second(body.closes_at) + MINUTE);
   } catch (problem) {
-    put(said, `No answer: ${problem.message}`);
+    if (open === mine) put(said, `No answer: ${problem.message}`);
   }
   if (open === mine && !mine.isOver) later(mine);
 }

@@ -185,9 +185,19 @@ async function ask() {
     if (mine !== asked) return;
     put(said, answer.ok ? "" : body.error);
     if (answer.ok) paint(body);
+    else nothing();
   } catch (problem) {
+    if (mine !== asked) return;
     put(said, `No answer: ${problem.message}`);
+    nothing();
   }
+}
+
+// Figures of a question that was not answered are not left standing under another.
+function nothing() {
+  for (const each of Object.values(panels ?? {})) none(each, true);
+  hide($("performance-figures"), true);
+  put($("performance-sum"), "");
 }
 
 const choices = ["performance-kind", "performance-days"].map($);

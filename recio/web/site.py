@@ -16,7 +16,7 @@ from pydantic import BaseModel
 
 from recio.web import page_files
 from recio.web.answers import Fault
-from recio.web.door import Door
+from recio.web.door import Door, pages_at_most
 from recio.web.feed import Feed
 from recio.web.gate import COOKIE, WRONG_COSTS, Gate, Visitor
 from recio.web.interface import PREFIX, Asked, May, Reply, Route, Text, document, read, read_body
@@ -32,8 +32,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ARRIVAL = web.RequestKey("arrival", Arrival)
 VISITOR = web.RequestKey("visitor", Visitor)
 BODY_LIMIT = 131_072
-CLIENTS_AT_MOST = 224
-"""Open pages: fewer than may be inside at all, so that they never keep out who presses halt."""
 KEPT_FOR = 0.1
 """Host seconds for which one answer serves everybody who asks."""
 TELL_EVERY = 60.0
@@ -194,7 +192,7 @@ class Site:
 
     async def _events(self, request: web.Request) -> web.StreamResponse:
         """The status as Server-Sent Events until the page goes away, or is known no more."""
-        if len(self.clients) >= CLIENTS_AT_MOST:
+        if len(self.clients) >= pages_at_most():
             return _refused(503, "too many open pages")
         reader = self.feed.reader(
             changes=request.query.get("changes") == "1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -15,7 +16,7 @@ from anyio.abc import SocketStream
 
 from recio.tasks import status_http
 from recio.tasks.status_http import StatusHttp
-from recio.web import door, site
+from recio.web import door
 from recio.web.site import HEADERS
 from recio.wires import Wires
 from tests.conftest import unused_port
@@ -117,7 +118,7 @@ async def test_a_thousand_half_open_requests_and_two_hundred_readers_are_let_in_
             for _ in range(1_000):
                 await knock(stack, port, b"GET /sta")
             with anyio.fail_after(20):
-                while len(page.clients) < min(200, door.most_inside() - 1):  # some come too many in a second
+                while len(page.clients) < min(200, door.pages_at_most()):  # some come too many in a second
                     await knock(stack, port, b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
                     await anyio.sleep(0.005)
             async with (
@@ -132,14 +133,36 @@ async def test_a_thousand_half_open_requests_and_two_hundred_readers_are_let_in_
 
 async def test_open_pages_never_take_the_place_of_a_halt():
     async with a_port() as (page, port), AsyncExitStack() as stack:
-        for _ in range(site.CLIENTS_AT_MOST + 20):
+        for _ in range(door.pages_at_most() + 20):
             await knock(stack, port, b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         async with (
             aiohttp.ClientSession() as session,
             session.get(f"http://127.0.0.1:{port}/halt") as answer,
         ):
             assert answer.status == 405
-        assert len(page.clients) <= site.CLIENTS_AT_MOST < door.INSIDE_AT_MOST
+        assert len(page.clients) <= door.pages_at_most() < door.most_inside()
+
+
+@pytest.fixture
+def few_open_files() -> Iterator[None]:
+    """As where a terminal or a container allows few, and nobody may raise it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (400, hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.usefixtures("few_open_files")
+async def test_open_pages_leave_room_for_a_halt_where_few_files_may_be_open():
+    async with a_port() as (page, port), AsyncExitStack() as stack:
+        for _ in range(door.most_inside() + 10):
+            await knock(stack, port, b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(f"http://127.0.0.1:{port}/halt") as answer,
+        ):
+            assert answer.status == 405
+        assert len(page.clients) == door.pages_at_most() < door.most_inside()
 
 
 async def test_bad_requests_are_counted_and_told_in_one_line(

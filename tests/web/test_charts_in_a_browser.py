@@ -45,6 +45,7 @@ WITHOUT_UNIT = """
         .some((unit) => /dollars|%|basis points/.test(unit.textContent))).map((each) => each.querySelector('strong').textContent)
 """
 FIGURES = "document.querySelector('#performance-figures').innerText"
+SUM = "document.querySelector('#performance-sum').textContent"
 DRAWN = "[...document.querySelectorAll('figure.chart svg')].filter((each) => each.checkVisibility()).length"
 PANELS = "[...document.querySelectorAll('figure.chart')].filter((each) => each.checkVisibility()).map((each) => each.querySelector('strong').textContent)"
 
@@ -163,6 +164,47 @@ async def test_every_chart_is_legible_on_a_phone_and_a_desk_dark_and_light(tmp_p
         await page.until(f"!({FIGURES}).includes('900')")
         assert await page.value("location.hash") == "#performance/shadow/7"
         assert page.faults == []
+
+
+async def test_a_chart_that_could_not_be_read_once_stays_and_is_asked_for_again(tmp_path: Path, pool: Pool):
+    now, said = CLOSES - 300, "document.querySelector('#market-charts output').textContent"
+    async with transaction(pool) as connection:
+        await add_market(connection, now)
+    async with a_charted_page(pool, watched(now), now) as url, a_phone(tmp_path / "browser") as page:
+        await page.go(f"{url}/")
+        await page.value("import('/market_chart.js').then((module) => module.every(200))")
+        await page.value(f"location.hash = '{MARKET}'")
+        await page.until(f"{DRAWN} === 3")
+        async with transaction(pool) as connection:
+            await connection.execute("LOCK TABLE price_seconds IN ACCESS EXCLUSIVE MODE")
+            await page.until(f"{said}.includes('cannot be read now')")
+            assert await page.value(DRAWN) == 3
+            await connection.execute(f"INSERT INTO price_seconds VALUES ('BTC', {now + 2}, 84123.45)")
+        await page.until(
+            "document.querySelector('figure.chart svg').getAttribute('aria-label').includes('84,123.45')"
+        )
+        assert await page.value(said) == ""
+
+
+async def test_figures_of_one_question_do_not_stand_under_another_that_was_not_answered(
+    tmp_path: Path, pool: Pool
+):
+    async with transaction(pool) as connection:
+        await a_life(connection)
+        await add_paper_trades(connection)
+    async with a_charted_page(pool, watched()) as url, a_phone(tmp_path / "browser") as page:
+        await page.go(f"{url}/#performance/real/0")
+        await page.until(f"{DRAWN} > 0")
+        async with transaction(pool) as connection:
+            await connection.execute("LOCK TABLE paper_trades IN ACCESS EXCLUSIVE MODE")
+            await page.value("location.hash = 'performance/shadow/0'")
+            await page.until(
+                "document.querySelector('#performance-said').textContent.includes('cannot be read now')"
+            )
+            hidden = "document.querySelector('#performance-figures').hidden"
+            assert await page.value(f"[{DRAWN}, {hidden}, {SUM}]") == [0, True, ""]
+        await page.value("location.hash = 'performance/real/0'")
+        await page.until(f"{DRAWN} > 0 && !{hidden}")
 
 
 async def legible(page: Page, width: int, picture: Path) -> None:
