@@ -54,10 +54,16 @@ def filled(kind: Any, dice: random.Random) -> Any:
     if of is not None and issubclass(of, Mapping):
         return {filled(parts[0], dice): filled(parts[1], dice) for _ in range(dice.randrange(3))}
     if is_dataclass(kind) or issubclass(kind, msgspec.Struct):
-        hints = typing.get_type_hints(kind)
-        names = [each.name for each in (fields(kind) if is_dataclass(kind) else msgspec.structs.fields(kind))]
-        return kind(**{name: filled(hints[name], dice) for name in names})
+        return kind(**{name: filled(of_field, dice) for name, of_field in _fields(kind).items()})
     return _plain(kind, dice)
+
+
+def _fields(kind: Any) -> dict[str, Any]:
+    hints = typing.get_type_hints(kind)
+    return {
+        each.name: hints[each.name]
+        for each in (fields(kind) if is_dataclass(kind) else msgspec.structs.fields(kind))
+    }
 
 
 def _plain(kind: Any, dice: random.Random) -> Any:
