@@ -54,7 +54,8 @@ def filled(kind: Any, dice: random.Random) -> Any:
     if of is not None and issubclass(of, Mapping):
         return {filled(parts[0], dice): filled(parts[1], dice) for _ in range(dice.randrange(3))}
     if is_dataclass(kind) or issubclass(kind, msgspec.Struct):
-        return kind(**{name: filled(of_field, dice) for name, of_field in _fields(kind).items()})
+        make: Any = kind
+        return make(**{name: filled(of_field, dice) for name, of_field in _fields(kind).items()})
     return _plain(kind, dice)
 
 
