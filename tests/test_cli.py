@@ -245,6 +245,13 @@ def test_tail_renders_from_standard_input_and_from_a_file(tmp_path: Path):
     assert recio("tail", "--since", "yesterday", cwd=tmp_path).returncode == 2
 
 
+def test_a_time_that_is_none_is_wrong_use_and_no_bug(tmp_path: Path):
+    """The first hours of the calendar, in a zone where they lie before it, among them."""
+    for when in ("yesterday", "2026-13-01", "2026-11-01T15:00", "0001-01-01T00:00+05:00"):
+        ended = recio("lots", "--since", when, cwd=tmp_path)
+        assert (ended.returncode, "write " in ended.stderr, "bug" in ended.stderr) == (2, True, False), when
+
+
 def test_whoever_stops_reading_a_tail_is_no_error(tmp_path: Path):
     line = '{"event": "fill", "at": "2026-11-23T12:00:01.000Z", "level": "info", "ticker": "KX-1"}\n'
     (tmp_path / "log").write_text(line * 50_000, encoding="utf-8")

@@ -42,12 +42,12 @@ def moment(text: str) -> datetime:
     """2026-11-01 is its first instant in UTC; a time of day needs its zone. Raises ArgumentTypeError."""
     try:
         found = datetime.fromisoformat(text)
-    except ValueError:
+        if found.tzinfo is not None:
+            return found.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no day or time: write 2026-11-01 or 2026-11-01T15:00Z"
         ) from None
-    if found.tzinfo is not None:
-        return found.astimezone(UTC)
     if len(text) > len("2026-11-01"):
         raise argparse.ArgumentTypeError(f"{text!r} names no zone: write {text}Z for UTC")
     return found.replace(tzinfo=UTC)

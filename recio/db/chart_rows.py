@@ -13,7 +13,7 @@ from asyncpg import Record
 from recio.db.connection import Connection
 
 MOST = 200
-"""Own fills or trades on paper of one event."""
+"""Own fills, or trades on paper, of one event: the last ones."""
 STRIKES = 500
 LATE = timedelta(hours=1)
 """A fill may bear a time so much after the close."""
@@ -25,11 +25,11 @@ _STRIKES = f"""
 _FILLS = f"""
     SELECT f.ticker, f.at, f.price, f.quantity, o.purpose, t.trade_id, t.side, t.strategy
     FROM fills AS f JOIN orders AS o USING (venue_order_id) JOIN trades AS t USING (trade_id)
-    WHERE f.at >= $2 AND f.at < $3 AND f.ticker = ANY($1::text[]) ORDER BY f.at, f.fill_id LIMIT {MOST}
+    WHERE f.at >= $2 AND f.at < $3 AND f.ticker = ANY($1::text[]) ORDER BY f.at DESC, f.fill_id DESC LIMIT {MOST}
 """
 _PAPER = f"""
     SELECT * FROM paper_trades WHERE closes_at = $2 AND ticker = ANY($1::text[]) AND quantity > 0
-    ORDER BY decided_at LIMIT {MOST}
+    ORDER BY decided_at DESC LIMIT {MOST}
 """
 _RESULT = "SELECT result FROM settlements WHERE ticker = $1"
 _PRICE = """
@@ -45,9 +45,15 @@ class Beside:
     strikes: list[Record]
     """Of the event, ascending; none where the market is forgotten."""
     fills: list[Record]
+    """The oldest first, as those on paper."""
     paper: list[Record]
     result: str | None
     """None: not settled, or it was not held then."""
+
+    @property
+    def is_cut(self) -> bool:
+        """More fills or trades on paper may be there than are told."""
+        return max(len(self.fills), len(self.paper)) >= MOST
 
 
 async def market(connection: Connection, ticker: str) -> Record | None:
@@ -63,8 +69,8 @@ async def beside(
     tickers = [ticker, *(row["ticker"] for row in strikes if row["ticker"] != ticker)]
     return Beside(
         strikes=strikes,
-        fills=await connection.fetch(_FILLS, tickers, opened_at, closes_at + LATE),
-        paper=await connection.fetch(_PAPER, tickers, closes_at),
+        fills=(await connection.fetch(_FILLS, tickers, opened_at, closes_at + LATE))[::-1],
+        paper=(await connection.fetch(_PAPER, tickers, closes_at))[::-1],
         result=await connection.fetchval(_RESULT, ticker),
     )
 

@@ -92,6 +92,8 @@ class MarketChart(Given):
     average: AverageColumns
     momentum: MomentumColumns
     own: list[OwnMark]
+    has_more_own: bool
+    """More may be there: these are the last ones."""
     result: str | None
 
 

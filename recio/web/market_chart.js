@@ -267,7 +267,7 @@ function built(host) {
 function paint(host, found) {
   const panels = built(host);
   hide(panels.grid, false);
-  put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 closes ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}`);
+  put(panels.about, `${found.symbol} ${strikeText(found.strike)} \u00b7 closes ${utc(found.closes_at)} UTC${unknown(found.result) ? "" : ` \u00b7 settled ${found.result.toUpperCase()}`}${found.has_more_own ? " \u00b7 of own trades only the last are marked" : ""}`);
   none(panels.average, !found.average.at.length);
   none(panels.momentum, !found.momentum.at.length);
   panels.price.title = `Price of ${found.symbol} against the strikes`;

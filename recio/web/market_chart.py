@@ -148,6 +148,7 @@ def _chart(
         average=average(heard, terms),
         momentum=_momentum(history.momentum.get(terms.symbol, {}), time),
         own=sorted(own, key=lambda each: each.at),
+        has_more_own=rows.is_cut,
         result=rows.result,
     )
 

@@ -286,7 +286,8 @@ def _moved(new: str) -> Handler:
     """Named from where it was, so that a path that a proxy puts before it stays."""
 
     async def lead(request: web.Request) -> web.Response:
-        asked = f"{'&' if '?' in new else '?'}{request.query_string}" if request.query_string else ""
+        query = request.rel_url.raw_query_string  # decoded it would part elsewhere, or end the header
+        asked = f"{'&' if '?' in new else '?'}{query}" if query else ""
         return web.Response(status=308, headers={"Location": new.removeprefix("/") + asked})
 
     return lead

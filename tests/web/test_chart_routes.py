@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -100,6 +100,26 @@ async def test_what_was_traded_in_another_market_of_the_event_is_beside_and_name
     async with a_charted_page(pool, MarketHistory()) as url:
         own = (await read(url, f"markets/{EVENT}-T3/chart"))[1]["own"]
     assert [each["ticker"] for each in own] == [TICKER] * 3
+
+
+async def test_of_more_own_trades_than_a_chart_marks_it_has_the_last_ones_and_says_so(pool: Pool):
+    async with transaction(pool) as connection:
+        await markets_and_prices(connection)
+        await connection.execute(
+            """
+            INSERT INTO paper_trades (strategy, ticker, event_ticker, side, quantity, cost, fees, probability, why, decided_at, closes_at)
+            SELECT 'paper' || each, $1, $2, 'yes', 1, 0.5, 0.01, 0.6, '', to_timestamp($3::bigint - each), to_timestamp($3)
+            FROM generate_series(1, 203) AS each
+            """,
+            TICKER, EVENT, CLOSES,
+        )  # fmt: skip
+    async with a_charted_page(pool, MarketHistory()) as url:
+        told = (await read(url, f"markets/{TICKER}/chart"))[1]
+        await pool.execute("DELETE FROM paper_trades WHERE decided_at < to_timestamp($1)", CLOSES - 100)
+        few = (await read(url, f"markets/{TICKER}/chart"))[1]
+    last = datetime.fromtimestamp(CLOSES - 1, UTC)
+    assert (len(told["own"]), datetime.fromisoformat(told["own"][-1]["at"])) == (200, last)
+    assert (told["has_more_own"], few["has_more_own"], len(few["own"])) == (True, False, 100)
 
 
 async def test_a_chart_says_since_when_quotes_are_kept_and_claims_none_of_a_market_that_was_not_seen(

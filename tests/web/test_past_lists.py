@@ -13,6 +13,7 @@ import aiohttp
 import anyio
 import asyncpg
 import pytest
+from yarl import URL
 
 from recio.db.connection import transaction
 from recio.web import history, past_lists
@@ -179,12 +180,14 @@ async def test_a_list_that_takes_long_is_given_up_and_said_to_be(past: Pool, mon
         ("/plain", "api/v1/plain"),
         ("/trades.csv", "api/v1/history/trades.csv?order=up"),
         ("/trades.csv?kind=shadow", "api/v1/history/trades.csv?order=up&kind=shadow"),
+        ("/trades.csv?ticker=%2541", "api/v1/history/trades.csv?order=up&ticker=%2541"),
+        ("/trades.csv?ticker=%0d%0aX:1", "api/v1/history/trades.csv?order=up&ticker=%0d%0aX:1"),
     ],
 )
 async def test_addresses_of_before_lead_on(old: str, new: str):
     async with (
         served({}) as url,
         aiohttp.ClientSession(url) as session,
-        session.get(old, allow_redirects=False) as answer,
+        session.get(URL(f"{url}{old}", encoded=True), allow_redirects=False) as answer,
     ):
         assert (answer.status, answer.headers["Location"]) == (308, new)
