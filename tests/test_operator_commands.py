@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import anyio
@@ -22,6 +25,7 @@ from recio.commands.sales import left_of, listed, tell_sale
 from recio.daemon import data_dir
 from recio.db.connection import transaction
 from recio.db.embedded import EmbeddedServer, embedded_server
+from recio.db.identity import claim
 from recio.db.pool import open_pool
 from recio.db.schema import ensure_schema
 from recio.messages.orders import TradeState
@@ -325,3 +329,79 @@ def test_what_a_settlement_has_ended_is_not_said_to_be_held_still(capsys: pytest
         capsys.readouterr().out
         == f"10.00 yes of {before.ticker} (trade 1) ended by settlement: paid $10.00\n"
     )
+
+
+@contextmanager
+def a_page_of(account: str) -> Iterator[int]:
+    """The port at which a daemon of this account answers GET /status."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.end_headers()
+            self.wfile.write(json.dumps({"reasons": [], "account": account}).encode())
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its name in the standard library
+            """Nothing: what the command says is what is read."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+async def _claimed(root: Path, account: str) -> None:
+    async with embedded_server(root) as server:
+        dsn = await server.ensure_database("recio")
+        async with open_pool(dsn, application_name="a test") as pool, transaction(pool) as connection:
+            await claim(connection, "live", "demo", account)
+
+
+def test_status_never_shows_the_figures_of_another_account_nor_of_no_installation(
+    installed: Path, tmp_path: Path
+):
+    """Two daemons on one machine have one usual port between them."""
+    anyio.run(_claimed, installed / "data", "0123456789ab")
+    with a_page_of("99999999") as port:
+        other = recio("status", "--port", str(port), cwd=installed)
+        nowhere = recio("status", "--port", str(port), "--data-dir", str(tmp_path), cwd=tmp_path)
+    assert (other.returncode, nowhere.returncode) == (75, 78), other.stderr + nowhere.stderr
+    assert "no daemon runs" in other.stdout
+    assert "is the page of another recio (account 99999999)" in other.stderr
+    assert f"{tmp_path} is no data directory of recio" in nowhere.stderr
+    with a_page_of("01234567") as port:
+        own = recio("status", "--port", str(port), "--json", cwd=installed)
+    assert (own.returncode, json.loads(own.stdout)["account"]) == (0, "01234567"), own.stderr
+
+
+@pytest.mark.parametrize("command", [("trades",), ("report",), ("history", "trades")], ids=" ".join)
+def test_a_time_that_ends_before_it_begins_is_refused_rather_than_found_empty(
+    installed: Path, command: Sequence[str]
+):
+    done = recio(*command, "--since", "2026-12-01", "--until", "2026-11-01", cwd=installed)
+    assert (done.returncode, "is not before --until" in done.stderr) == (78, True), done.stderr
+
+
+@pytest.mark.parametrize("command", [("trades",), ("history", "orders")], ids=" ".join)
+def test_a_list_that_finds_nothing_says_so(installed: Path, command: Sequence[str]):
+    done = recio(*command, "--ticker", "NOPE", cwd=installed)
+    assert (done.returncode, f"no real {command[-1]} that were asked for" in done.stderr) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("history", "trades", "--most", "abc"), "abc is not a whole number above zero"),
+        (("trades", "--kind", "foo"), "'foo' is no kind: write real, shadow, imported"),
+        (("status", "--port", "99999"), "99999 is not a whole number from 1 to 65535"),
+        (("demo", "--seed", "x"), "x is not a whole number"),
+    ],
+)
+def test_a_word_that_is_refused_is_named_with_what_may_be_written(
+    tmp_path: Path, arguments: Sequence[str], told: str
+):
+    done = recio(*arguments, cwd=tmp_path)
+    assert (done.returncode, told in done.stderr) == (2, True), done.stderr

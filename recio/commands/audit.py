@@ -9,7 +9,7 @@ import sys
 import anyio
 
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
-from recio.commands.options import moment, some_words
+from recio.commands.options import moment, positive, some_words
 from recio.db.audit_trail import Entry, Wanted, count, entries, prove_chain
 from recio.db.connection import without_time_limit
 from recio.errors import ExitCode, Fatal
@@ -24,7 +24,7 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
         "--kind", type=some_words, metavar="TEXT", help='kinds that begin so: "limit", "halt set"'
     )
     parser.add_argument("--by", type=some_words, metavar="NAME", help="what this person did")
-    parser.add_argument("--trade", type=int, metavar="N", help="of one trade")
+    parser.add_argument("--trade", type=positive, metavar="N", help="of one trade")
     shape = parser.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="one JSON object a line")
     shape.add_argument("--verify", action="store_true", help="print no row, only whether the log is whole")

@@ -23,7 +23,7 @@ import structlog
 
 from recio import log as logging
 from recio.commands.event_loop import until_signal
-from recio.commands.options import add_config, config_of, positive
+from recio.commands.options import add_config, config_of, positive, whole
 from recio.daemon import app, data_dir
 from recio.daemon.app import Daemon
 from recio.daemon.database import demo_database
@@ -56,8 +56,8 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     add_config(parser)
     parser.add_argument("--windows", type=positive, metavar="N", help="end after N settled windows")
     parser.add_argument("--speed", type=float, metavar="X", help="market seconds per host second, 1 to 60")
-    parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same market")
-    parser.add_argument("--port", type=int, metavar="P", help="port of the status page")
+    parser.add_argument("--seed", type=whole, metavar="N", help="the same seed gives the same market")
+    parser.add_argument("--port", type=whole, metavar="P", help="port of the status page")
     parser.add_argument("--data-dir", metavar="DIR", help="where the demo keeps its database and exchange")
     parser.set_defaults(command=_demo)
 

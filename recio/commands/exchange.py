@@ -13,7 +13,7 @@ import anyio
 from recio import log
 from recio.clock import Clock
 from recio.commands.event_loop import until_signal
-from recio.commands.options import positive
+from recio.commands.options import positive, whole
 from recio.errors import BadConfig, BadRecording, ExitCode, Fatal
 from recio.exchange_sim.credentials import CREDENTIALS_FILE, Credentials, KeyType, PemFormat, member_folder
 from recio.exchange_sim.engine.account import Correction
@@ -46,11 +46,11 @@ SIMULATED: dict[str, Any] = {
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(command=run)
-    parser.add_argument("--port", type=int, default=0, metavar="P", help="0: any free port")
+    parser.add_argument("--port", type=whole, default=0, metavar="P", help="0: any free port")
     parser.add_argument("--credentials", type=Path, required=True, metavar="DIR", help="where its key goes")
     parser.add_argument("--speed", type=_speed, default=1.0, metavar="X", help="0.1 to 60")
     parser.add_argument(
-        "--seed", type=int, default=1, metavar="N", help="the same seed gives the same market"
+        "--seed", type=whole, default=1, metavar="N", help="the same seed gives the same market"
     )
     parser.add_argument(
         "--idle-exit", type=float, metavar="S", help="end after S host seconds without a client"

@@ -18,7 +18,8 @@ from recio.commands.sales import LOOK_EVERY, dollars, left_of, listed, patiently
 from recio.daemon.database import daemon_runs
 from recio.db import halts, kill_switch, trades
 from recio.db.connection import transaction
-from recio.errors import ExitCode
+from recio.db.identity import bound_to
+from recio.errors import BadConfig, ExitCode
 from recio.messages.controls import HaltLevel, HaltVerification
 from recio.messages.orders import TradeView
 from recio.units import TradeId
@@ -84,7 +85,7 @@ async def _seen_by_the_daemon(watched: Watched) -> str:
     began = anyio.current_time()
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEEN_WITHIN)) as session:
         while (passed := anyio.current_time() - began) < SEEN_WITHIN:
-            shown = await _status(session, watched.page)
+            shown = await _own_page(session, watched)
             if shown is None:
                 return f"a daemon runs, its page is not at {watched.page}: what follows is what its rows say"
             if watched.cause in _causes(shown):
@@ -159,7 +160,7 @@ async def _why_held(watched: Watched) -> str:
     if not await _runs(watched):
         return "no daemon runs any more: recio run goes on selling"
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SEEN_WITHIN)) as session:
-        shown = await _status(session, watched.page)
+        shown = await _own_page(session, watched)
     with suppress(KeyError, TypeError):
         return f"the daemon goes on selling; it says: {(shown or {})['tasks']['exit']['sentence']}"
     return "the daemon goes on selling; its log says what is in the way"
@@ -180,6 +181,17 @@ async def _check(watched: Watched) -> HaltVerification | None:
     async with transaction(watched.pool) as connection:
         rows = {each.halt_id for each in await halts.active(connection) if each.cause == watched.cause}
         return next((each for each in await kill_switch.checks(connection) if each.halt_id in rows), None)
+
+
+async def _own_page(session: aiohttp.ClientSession, watched: Watched) -> dict[str, Any] | None:
+    """What our daemon's page says; that of another account may show a halt of the very same words."""
+    shown = await _status(session, watched.page)
+    with suppress(BadConfig, asyncpg.PostgresError):
+        async with transaction(watched.pool) as connection:
+            mine = (await bound_to(connection)).account
+        if shown is not None and not mine.startswith(str(shown.get("account") or "")):
+            return None
+    return shown
 
 
 async def _status(session: aiohttp.ClientSession, url: str) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import anyio
 
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
-from recio.commands.options import moment, some_words
+from recio.commands.options import kind_of_trade, moment, refuse_backward, some_words
 from recio.db.past_trades import Asked, past_trades
 from recio.report.groups import groups
 from recio.report.past_trades import Kind
@@ -25,7 +25,7 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
     parser.add_argument(
         "--kind",
-        type=Kind,
+        type=kind_of_trade,
         choices=list(Kind),
         default=Kind.REAL,
         help="real trades (default), those on paper, or imported ones",
@@ -53,6 +53,8 @@ def add_options(name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def _asked(options: argparse.Namespace) -> Asked:
+    """Raises BadConfig for a time that ends before it begins."""
+    refuse_backward(options.since, options.until)
     return Asked(
         kind=options.kind,
         since=options.since,
@@ -70,11 +72,12 @@ def _trades(options: argparse.Namespace) -> None:
 
 async def _print_trades(place: Installation, asked: Asked, shape: str) -> None:
     """As they come, so that a year costs no memory. JSON: one object a line."""
-    table = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    table, found = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n"), False
     if shape == "csv":
         table.writeheader()
     async with rows_in(place, "recio trades") as connection:
         async for trade in past_trades(connection, asked):
+            found = True
             match shape:
                 case "json":
                     print(json.dumps(trade_row(trade)))
@@ -82,6 +85,8 @@ async def _print_trades(place: Installation, asked: Asked, shape: str) -> None:
                     table.writerow(cells(trade_row(trade)))
                 case _:
                     print(trade_line(trade))
+    if not found:
+        print(f"recio: no {asked.kind} trades that were asked for", file=sys.stderr)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -7,8 +7,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from recio.errors import BadConfig
+from recio.report.past_trades import Kind
 from recio.settings.config import Config, load
 from recio.texts import writable
+from recio.times import time_text
 from recio.units import ONE_DOLLAR, Price, UnitError, price
 
 DEFAULT_CONFIG = "recio.toml"
@@ -66,10 +68,43 @@ def price_option(name: str, text: str) -> Price:
 
 
 def positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number above zero")
+    return _whole(text, 1, None)
+
+
+def port_number(text: str) -> int:
+    return _whole(text, 1, 65_535)
+
+
+def whole(text: str) -> int:
+    return _whole(text, None, None)
+
+
+def _whole(text: str, least: int | None, most: int | None) -> int:
+    """Raises ArgumentTypeError with what may be written."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = None
+    if value is None or (least is not None and value < least) or (most is not None and value > most):
+        wanted = f" from {least} to {most}" if most is not None else "" if least is None else " above zero"
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number{wanted}")
     return value
+
+
+def kind_of_trade(text: str) -> Kind:
+    """Raises ArgumentTypeError with the kinds there are."""
+    try:
+        return Kind(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no kind: write {', '.join(Kind)}") from None
+
+
+def refuse_backward(since: datetime | None, until: datetime | None) -> None:
+    """Raises BadConfig for a time that ends before it begins, in which there is nothing, ever."""
+    if since is not None and until is not None and since >= until:
+        raise BadConfig(
+            f"--since {time_text(since)} is not before --until {time_text(until)}: nothing lies between; turn them round"
+        )
 
 
 def config_of(path: Path | None) -> Config:

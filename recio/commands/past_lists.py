@@ -12,7 +12,7 @@ from typing import TypeAlias
 import anyio
 
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
-from recio.commands.options import moment, positive, some_words
+from recio.commands.options import kind_of_trade, moment, positive, refuse_backward, some_words
 from recio.db import past_lists
 from recio.db.connection import Connection, read_only, without_time_limit
 from recio.db.past_lists import Wanted
@@ -38,7 +38,9 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 def _add_list(parser: argparse.ArgumentParser, of: PastList) -> None:
     add_installation(parser)
     kinds = [each for each in Kind if each in of.kinds]
-    parser.add_argument("--kind", type=Kind, choices=kinds, default=kinds[0], help=f"default: {kinds[0]}")
+    parser.add_argument(
+        "--kind", type=kind_of_trade, choices=kinds, default=kinds[0], help=f"default: {kinds[0]}"
+    )
     if Kind.IMPORTED in of.kinds:
         parser.add_argument(
             "--mode",
@@ -87,7 +89,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _wanted(options: argparse.Namespace) -> Wanted:
-    """Raises BadConfig for a column that this kind does not have."""
+    """Raises BadConfig for a column that this kind does not have, and a time that ends before it begins."""
+    refuse_backward(options.since, options.until)
     of, kind = options.of, options.kind
     there = [each.name for each in of.columns_of(kind)]
     words = {
@@ -143,6 +146,8 @@ async def _rows(connection: Connection, wanted: Wanted, most: int | None) -> Asy
 
 def _print_table(wanted: Wanted, rows: list[Row]) -> None:
     """Each column as wide as what it holds, up to a limit; what is cut ends in two dots."""
+    if not rows:
+        print(f"recio: no {wanted.kind} {wanted.of.name} that were asked for", file=sys.stderr)
     shown = [each for each in wanted.of.columns_of(wanted.kind) if wanted.kind in each.shown]
     table = [[each.title for each in shown], *([_said(row[each.name]) for each in shown] for row in rows)]
     widths = [min(WIDEST, max(map(len, column))) for column in zip(*table, strict=True)]

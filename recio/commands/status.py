@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import aiohttp
+import anyio
+import asyncpg
 
 from recio.commands.event_loop import to_the_end
 from recio.commands.halt_proof import live_trades
-from recio.commands.installation import Installation, add_installation, find_installation, pool_of
-from recio.daemon.database import daemon_runs
+from recio.commands.installation import Installation, add_installation, find_installation, pool_of, rows_in
+from recio.commands.options import port_number
+from recio.daemon.database import daemon_runs, refuse_unmarked
 from recio.db import halts
 from recio.db.connection import transaction
+from recio.db.identity import bound_to
 from recio.errors import ExitCode, Fatal
 
 WIDTH = 80
@@ -25,20 +31,27 @@ UNKNOWN = "-"
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
+    parser.add_argument(
+        "--port", type=port_number, metavar="P", help="where its page is, if not at status.port of its config"
+    )
     parser.add_argument("--json", action="store_true", help="everything that GET /status says, or the rows")
     parser.set_defaults(command=run)
 
 
 def run(options: argparse.Namespace) -> ExitCode:
     place = find_installation(options)
+    if options.port is not None:
+        place = replace(place, port=options.port)
     return to_the_end(lambda: show(place, as_json=options.json), lambda: "nothing was changed")
 
 
 async def show(place: Installation, *, as_json: bool) -> ExitCode:
-    """75 where no daemon answers."""
+    """75 where no daemon of this installation answers. Raises BadConfig where there is no installation."""
+    if not place.dsn:
+        refuse_unmarked(place.data_dir)
     said = await _page(place.port)
-    if said is None:
-        return await _show_rows(place, as_json=as_json)
+    if said is None or await _of_another(place, said.get("account", "")):
+        return await _show_rows(place, said, as_json=as_json)
     print(json.dumps(said) if as_json else "\n".join(fitted(lines_of(said, place.port))))
     return ExitCode.OK
 
@@ -52,6 +65,24 @@ async def _page(port: int) -> dict[str, Any] | None:
                 return said if "reasons" in said else None
         except (aiohttp.ClientError, TimeoutError, ValueError, TypeError):
             return None
+
+
+async def _of_another(place: Installation, account: str) -> bool:
+    """Whether what answers at the port trades another account than these rows: two daemons of one machine share no figure.
+
+    Rows that cannot be read now keep nobody from what the page says.
+    """
+    try:
+        with anyio.fail_after(ANSWERS_WITHIN):
+            async with rows_in(place, "recio status") as connection:
+                return not (await bound_to(connection)).account.startswith(account)
+    except (OSError, Fatal, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        print(
+            f"recio: note: whether port {place.port} is that of {place.name} is not known:"
+            f" its rows cannot be read ({type(error).__name__})",
+            file=sys.stderr,
+        )
+        return False
 
 
 def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
@@ -107,8 +138,8 @@ def _price(row: dict[str, Any]) -> str:
     return f"{row['symbol']} {_of(row['price'])}" + (f" ({row['unreliable']})" if row["unreliable"] else "")
 
 
-async def _show_rows(place: Installation, *, as_json: bool) -> ExitCode:
-    """What is true while nobody turns the loop."""
+async def _show_rows(place: Installation, other: dict[str, Any] | None, *, as_json: bool) -> ExitCode:
+    """What is true while nobody turns the loop, or somebody else's page is at the port."""
     async with pool_of(place, "recio status") as pool:
         async with transaction(pool) as connection:
             active, runs = await halts.active(connection), await daemon_runs(connection)
@@ -133,8 +164,15 @@ async def _show_rows(place: Installation, *, as_json: bool) -> ExitCode:
         ),
     ]
     print("\n".join(fitted(lines)))
+    if other is not None:
+        raise Fatal(
+            f"port {place.port} is the page of another recio (account {other['account']}), not of {place.name}:"
+            " say recio status --port P with the port of its own page, if a daemon of it runs",
+            ExitCode.TEMPORARY,
+        )
     raise Fatal(
-        f"nothing of recio answers at port {place.port}: systemctl status recio, journalctl -u recio",
+        f"nothing of recio answers at port {place.port}: start recio demo or recio run, or say --port P if its page"
+        " is elsewhere; on a droplet systemctl status recio, journalctl -u recio",
         ExitCode.TEMPORARY,
     )
 

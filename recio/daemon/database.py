@@ -57,11 +57,20 @@ async def dsn_in_use(root: Path, dsn: str) -> AsyncGenerator[str]:
         yield server.dsn(name)
 
 
+def refuse_unmarked(root: Path) -> None:
+    """Raises BadConfig for a directory that is no data directory of recio; one that cannot be looked into may be one."""
+    try:
+        if (root / MARKER).exists():
+            return
+    except PermissionError:
+        return
+    raise BadConfig(f"{root} is no data directory of recio (it has no {MARKER}); nothing was changed")
+
+
 def refuse_unused(root: Path) -> None:
     """Raises BadConfig for a directory that is no data directory of recio or has no database, or that this user may not read."""
     try:
-        if not (root / MARKER).exists():
-            raise BadConfig(f"{root} is no data directory of recio (it has no {MARKER}); nothing was changed")
+        refuse_unmarked(root)
         if not has_cluster(root):
             raise BadConfig(f"{root} has no database yet: no daemon has come so far; nothing was changed")
     except PermissionError as error:

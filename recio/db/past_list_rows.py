@@ -25,7 +25,8 @@ class Rows:
 
 def _trades(kind: Kind) -> Rows:
     query = f"""
-        SELECT '{kind}' AS kind, number AS key, mode, number, strategy, ticker, side, quantity, entry_cost, exit_proceeds, payout,
+        SELECT '{kind}' AS kind, number AS key, mode, number, strategy, ticker, side, quantity, entry_cost, exit_proceeds,
+            CASE WHEN ended_by <> '' THEN payout END AS payout,
             fees, opened_at, closed_at, nullif(ended_by, '') AS ended_by, nullif(exit_reason, '') AS exit_reason, why,
             round(probability::numeric, 4) AS probability, round(entry_cost / quantity, 4) AS entry_price, net_pnl,
             CASE WHEN ended_by = '' THEN 'held' WHEN net_pnl > 0 THEN 'won' WHEN net_pnl < 0 THEN 'lost' WHEN net_pnl = 0 THEN 'even'

@@ -13,9 +13,9 @@ const orders = tableOf("orders", [
   contract,
   text("For", "word", (row) => word(row.purpose)),
   text("State", "strong word", (row) => (row.state === "unknown" ? "? UNKNOWN" : word(row.state))),
-  text("Side", "word", (row) => word(row.side), (row) => (row.side === "bid" ? "bid: buys YES" : "ask: sells YES")),
+  text("Side", "word", (row) => word(row.outcome), (row) => `at the venue: ${word(row.side)} of YES at ${cents(row.price)}`),
   text("Filled / of", "num", (row) => `${quantity(row.filled)} / ${quantity(row.quantity)}`),
-  { ...money("Limit (YES)", "num", (row) => row.price, cents), label: "Limit" },
+  money("Limit", "num", (row) => row.own_price, cents),
   text("Created", "num minor", (row) => utc(row.created_at), (row) => row.created_at),
   note,
 ], (row) => row.client_order_id, "no orders", (row) => (row.state === "unknown" ? "unknown" : ""));

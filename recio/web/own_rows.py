@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from recio.messages.orders import OpenTrades, OrderView, TradeState, TradeView
-from recio.rules.account.lifecycle import ENDED_TRADES
+from recio.rules.account.lifecycle import ENDED_TRADES, book_side, yes_price
 from recio.rules.decision.guard import why_unguarded
 from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import bid_of, market_on
@@ -136,16 +136,20 @@ def _average(trade: TradeView) -> str | None:
 
 
 def _order(order: OrderView) -> dict[str, Any]:
+    """`side` and `price` are the venue's, of the YES book; `outcome` and `own_price` are those of what is bought or sold."""
+    outcome = next(each for each in Side if book_side(each, order.purpose) is order.book_side)
     return {
         "client_order_id": order.client_order_id,
         "venue_order_id": order.venue_order_id,
         "ticker": order.ticker,
         "purpose": order.purpose.value,
         "side": order.book_side.value,
+        "outcome": outcome.value,
         "state": order.state.value,
         "quantity": quantity_text(order.quantity),
         "filled": quantity_text(order.filled),
         "price": price_text(order.price),
+        "own_price": price_text(yes_price(outcome, order.price)),
         "created_at": time_text(order.created_at),
         "note": order.note,
     }

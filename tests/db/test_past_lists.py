@@ -122,6 +122,15 @@ async def test_what_has_no_time_passes_every_bound(past: Pool):
     assert {row["written_at"] for row in await whole(past, wanted("orders", Kind.IMPORTED, **late))} == {None}
 
 
+async def test_what_a_trade_was_paid_out_is_not_known_while_it_is_held(past: Pool):
+    """As `recio trades` says; a zero would be a loss."""
+    rows = [row for kind in (Kind.REAL, Kind.SHADOW) for row in await whole(past, wanted("trades", kind))]
+    held = [row["payout"] for row in rows if not row["ended_by"]]
+    assert held
+    assert set(held) == {None}
+    assert None not in [row["payout"] for row in rows if row["ended_by"]]
+
+
 async def test_kinds_and_accounts_stay_apart(past: Pool):
     count = await past.fetchval("SELECT count(*) FROM imported_fills WHERE mode = 'demo'")
     demo = await whole(past, wanted("fills", Kind.IMPORTED, mode="demo"))

@@ -31,12 +31,13 @@ from recio.messages.controls import (
 )
 from recio.messages.decisions import Assessments, StrikeAssessment
 from recio.messages.markets import MarketView
+from recio.messages.orders import OrderPurpose
 from recio.messages.prices import Prices
 from recio.settings.config import Config
 from recio.settings.strategies import DEFAULT, Stage, StrategySection
 from recio.settings.trading import EntrySection
 from recio.supervisor import HealthByTask
-from recio.units import Money
+from recio.units import BookSide, Money, Price
 from recio.web import site
 from recio.web.market_rows import venue_row
 from recio.web.snapshot import Facts, not_ready, snapshot
@@ -280,6 +281,26 @@ def test_what_is_held_says_what_it_may_lose_and_whether_anybody_guards_it():
     held = found["trades"][0]
     assert (held["worst"], held["guarded"], held["unguarded_why"]) == ("-5.3748", True, "")
     assert found["positions"] == {"count": 1, "unguarded": 0, "value": "5.0000", "worst": "-5.3748"}
+
+
+@pytest.mark.parametrize(
+    ("purpose", "venue_side", "outcome", "own_price"),
+    [
+        (OrderPurpose.ENTRY, BookSide.BID, "yes", "0.5400"),
+        (OrderPurpose.ENTRY, BookSide.ASK, "no", "0.4600"),
+        (OrderPurpose.EXIT, BookSide.ASK, "yes", "0.5400"),
+        (OrderPurpose.EXIT, BookSide.BID, "no", "0.4600"),
+    ],
+)
+def test_an_order_is_told_in_terms_of_what_it_buys_or_sells_as_its_trade_and_the_lists_are(
+    purpose: OrderPurpose, venue_side: BookSide, outcome: str, own_price: str
+):
+    wires = filled_wires()
+    sent = order(purpose=purpose, book_side=venue_side, price=Price(5400))
+    wires.open_trades.set(open_trades(orders=(sent,)))
+    (told,) = status(wires)["orders"]
+    assert (told["outcome"], told["own_price"]) == (outcome, own_price)
+    assert (told["side"], told["price"]) == (venue_side.value, "0.5400")
 
 
 @pytest.mark.parametrize(

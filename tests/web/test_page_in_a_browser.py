@@ -146,7 +146,10 @@ async def test_no_view_has_an_accessibility_fault_or_is_wider_than_its_screen(tm
         await begun(connection)
         await add_history(connection, 1, 40)
     kept = Path(PICTURES or tmp_path)
-    async with served(with_alerts(a_busy_day()), None, pool) as url, a_phone(tmp_path / "browser") as page:
+    wires = Wires()
+    day = with_alerts(a_busy_day()) | {"strategies": strategy_rows(wires, (Strategy(),))}
+    wires.close()
+    async with served(day, None, pool) as url, a_phone(tmp_path / "browser") as page:
         for device, (size, dark) in {
             "phone": (SMALL_PHONE, False), "desk": (DESK, True),
         }.items():  # fmt: skip
