@@ -35,6 +35,8 @@ CONNECT_LIMIT = 5.0
 START_LIMIT = 60.0
 STOP_LIMIT = 20
 NUMBERED_WITHIN, STOP_AGAIN = 2.0, 0.1
+LEFT_WITHIN = 1.0
+"""Host seconds in which a connection that was given up is gone from the server's list."""
 LOG_LIMIT = 8 * 1024 * 1024
 """Bytes after which the server's log is set aside; one old log is kept."""
 LOG_CHECK_SECONDS = 60.0
@@ -186,6 +188,16 @@ async def answers(server: EmbeddedServer) -> bool:
 
 
 async def _others_connected(server: EmbeddedServer) -> bool:
+    """Whether somebody stays: one of our own connections that was given up half-way is listed for a moment more."""
+    end = anyio.current_time() + LEFT_WITHIN
+    while connected := await _is_another_connected(server):
+        if anyio.current_time() > end:
+            break
+        await anyio.sleep(STOP_AGAIN)
+    return connected
+
+
+async def _is_another_connected(server: EmbeddedServer) -> bool:
     try:
         async with _administering(server) as connection:
             return await connection.fetchval(

@@ -59,7 +59,7 @@ def place(root: Path) -> Place:
 def make_private(path: Path) -> None:
     """Make a directory whose files are its owner's; where root makes it, the server's account may pass through, whatever the umask."""
     if not path.exists():
-        path.mkdir(parents=True)
+        path.mkdir(parents=True, exist_ok=True)  # another recio may begin at this moment
         path.chmod(0o711 if os.geteuid() == 0 else 0o700)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,8 +18,10 @@ PARTS = {"benchmarks/evidence_head.md": "docs"}
 
 
 def documents() -> Iterator[tuple[str, str]]:
-    listed = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
-    yield from ((name, (ROOT / name).read_text(encoding="utf-8")) for name in listed.stdout.split())
+    for path in sorted(ROOT.rglob("*.md")):
+        name = path.relative_to(ROOT)
+        if not any(part.startswith(".") for part in name.parts):
+            yield str(name), path.read_text(encoding="utf-8")
 
 
 def test_every_link_between_documents_leads_somewhere():

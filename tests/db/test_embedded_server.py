@@ -16,6 +16,7 @@ import anyio
 import asyncpg
 import pytest
 
+from recio.db import embedded
 from recio.db.embedded import EmbeddedServer, embedded_server, shorten_log, start_embedded, stop_embedded
 from recio.errors import BadConfig, Fatal
 
@@ -303,6 +304,30 @@ async def test_a_start_that_is_given_up_half_way_leaves_no_server(root: Path):
             await until((server.data_dir / "postmaster.pid").exists)
             group.cancel_scope.cancel()
         if is_up:
+            await stop_embedded(server)
+    assert not (server.data_dir / "postmaster.pid").exists()
+
+
+async def test_a_connection_that_is_about_to_go_keeps_no_server(root: Path):
+    """As one of our own that was given up half-way: the server lists it until it tries to answer it."""
+    server = await start_embedded(root)
+    leaving = await asyncpg.connect(server.dsn("postgres"))
+    asked = anyio.Event()
+
+    async def leave() -> None:
+        await asked.wait()
+        await leaving.close()
+
+    async def another_is_connected(its: EmbeddedServer) -> bool:
+        found = await is_another_connected(its)
+        asked.set()
+        return found
+
+    is_another_connected = embedded._is_another_connected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(embedded, "_is_another_connected", another_is_connected)
+        async with anyio.create_task_group() as group:
+            group.start_soon(leave)
             await stop_embedded(server)
     assert not (server.data_dir / "postmaster.pid").exists()
 

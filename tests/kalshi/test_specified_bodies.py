@@ -66,7 +66,6 @@ BODIES = {
     "order_changes._CancelledBody": "CancelOrderV2Response",
     "order_changes._AmendedBody": "AmendOrderV2Response",
     "order_groups._Made": "CreateOrderGroupResponse",
-    "order_groups._Groups": "GetOrderGroupsResponse",
     "orders.CreatedOrder": "CreateOrderV2Response",
 }
 """By module and name, the schema of REST."""
@@ -87,8 +86,6 @@ DIFFERS = {
     "market_bodies.MarketBody.strike_type does not know custom, functional, structured": "each market is decoded by "
     "itself, and one that is not understood is refused by itself",
     "order_changes._CancelledBody.error is not specified": "an error was seen inside an answer of success",
-    "order_groups._Groups.order_groups may be missing and is demanded": "an answer without it was never seen: it is a "
-    "fault until one was",
     "orders.CreatedOrder.error is not specified": "an error was seen inside an answer of success",
 }
 """A flaw by the specifications, and why it is there all the same."""

@@ -294,10 +294,10 @@ def test_a_recording_without_a_single_cycle_is_refused(written: Written):
 def test_a_recording_of_the_form_before_is_refused_with_what_to_do(written: Written):
     written.cycle(0, asked((5_000, 9_000)))
     written.cycle(1, asked((5_000, 9_000)))
-    written.cycles[0] = written.cycles[0].replace(b'"form":5', b'"form":4')
-    assert json.loads(written.cycles[0])["form"] == 4
+    written.cycles[0] = written.cycles[0].replace(b'"form":6', b'"form":5')
+    assert json.loads(written.cycles[0])["form"] == 5
     with pytest.raises(
-        BadRecording, match=r"form 4, written by recio .*: replay it with the version that wrote it"
+        BadRecording, match=r"form 5, written by recio .*: replay it with the version that wrote it"
     ):
         written.traded()
 

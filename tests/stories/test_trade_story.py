@@ -111,7 +111,6 @@ async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with
     assert (gone.returncode, "there is no trade 77" in gone.stderr) == (ExitCode.FATAL, True)
     assert {each["what"] for each in chart["own"]} == {"bought", "sold"}
     assert chart["price"]["at"]
-    assert chart["momentum"]["at"]
     assert any(chart["quotes"]["yes_bid"])
     assert any(each is not None for each in chart["quotes"]["probability"])
     # Nobody was there: it expired, and the next life does not act on it either.
