@@ -13,7 +13,7 @@ PATH = re.compile(r"`((?:recio|tests|docs|deploy|benchmarks|systemd)/[\w./-]+)`"
 TARGET = re.compile(r"`make ([a-z-]+)")
 AS_IT_WAS = {"CHANGELOG.md"}
 """What it says of earlier versions stays."""
-PARTS = {"benchmarks/evidence_head.md": "docs"}
+PARTS = {"benchmarks/evidence_head.md": "docs", "benchmarks/page_head.md": "docs"}
 """Files that become part of a page in another folder, from which their links are followed."""
 
 
