@@ -16,7 +16,7 @@ STEPS = (
         at + interval '10 min', at + interval '11 min',
         CASE WHEN i % 5 = 0 THEN 'no fill' WHEN i % 2 = 0 THEN 'exit' ELSE 'settlement' END,
         CASE WHEN i % 5 <> 0 AND i % 2 = 1 AND i % 3 = 0 THEN 10 ELSE 0 END, 'why', '{"price": "84000.00"}'
-    FROM (SELECT i, $3::timestamptz - (400000 - i) * interval '1 minute' AS at FROM generate_series($1::int, $2::int) AS i) AS g
+    FROM (SELECT i, $3::timestamptz - (800000 - i) * interval '30 seconds' AS at FROM generate_series($1::int, $2::int) AS i) AS g
     """,
     """
     INSERT INTO orders (client_order_id, trade_id, purpose, attempt, ticker, exchange_index, book_side, price, quantity,
@@ -101,7 +101,7 @@ STEPS = (
                               closes_at, result, settled_at)
     SELECT 'bold', 'T-' || i, 'E-' || i / 2, 'yes', 1, 0.5, 0, 0.5, 'why', at, at + interval '10 min', 'yes',
         at + interval '11 min'
-    FROM (SELECT i, $3::timestamptz - (400000 - i) * interval '1 minute' AS at FROM generate_series($1::int, $2::int) AS i) AS g
+    FROM (SELECT i, $3::timestamptz - (800000 - i) * interval '30 seconds' AS at FROM generate_series($1::int, $2::int) AS i) AS g
     """,
 )
 

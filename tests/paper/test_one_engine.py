@@ -277,6 +277,8 @@ async def lived(pool: Pool, events: Sequence[Event], stage: Stage) -> Daemon:
             await wires.shadow_scores.newer_than(0)
         else:
             engine = Engine(strategies=(on_paper(STRATEGY),), limits=RESTLESS.risk)
+            # What exit remembers refers to a trade's row, and behind trades on paper there is none.
+            await pool.execute("ALTER TABLE exit_memories DROP CONSTRAINT exit_memories_trade_id_fkey")
             live.paper = TradeManager(wires, live.clock, engine)
             group.start_soon(live.paper.take_entries)
             group.start_soon(live.paper.take_exits)
