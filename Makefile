@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels
+.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -117,6 +117,12 @@ READ_FAULTS ?= 0
 read-faults: .venv/developer
 	$(BIN)/python -m tests.faults.read_faults --cases $(READ_FAULTS) --report docs/proof/read-faults.json
 
+# A market day in which nothing goes well, at speed: failing reads, late orders, a person beside it, kills; fifty minutes.
+DAY_HOURS ?= 24
+SEED ?= 1
+bad-day: .venv/developer
+	$(BIN)/python -m tests.faults.bad_day --hours $(DAY_HOURS) --seed $(SEED)
+
 # PostgreSQL killed whole with -9 while the daemon writes; the daemon finds its way back by itself.
 DATABASE_KILLS ?= 200
 kill-database: .venv/developer
@@ -134,7 +140,6 @@ guards: .venv/developer
 
 # Random histories of the order path against a model venue; some ten minutes. Another SEED is another set of histories.
 STEPS ?= 200000
-SEED ?= 1
 model: .venv/developer
 	RECIO_MODEL_STEPS=$(STEPS) RECIO_MODEL_SEED=$(SEED) $(BIN)/python -m pytest tests/model -q -s
 

@@ -80,6 +80,18 @@ def _reads_row(report: Report) -> str:
     )
 
 
+def _day_row(report: Report) -> str:
+    halts = sum(report["halts"].values())
+    faults, deeds = sum(report["faults"].values()), sum(report["deeds"].values())
+    return (
+        f"| a market day of failing reads, late orders, a person beside it and kills | {report['hours']:g} hours at speed"
+        f" {report['speed']:g}, seed {report['seed']}: {report['orders']:,} orders, {faults:,} faults beside those of orders,"
+        f" {deeds:,} deeds of a person or of `kill`, {report['lives']} lives, {report['wishes_to_sell']:,} wishes to sell |"
+        f" {len(report['failed'])} of money, {len(report['lost_stops'])} lost stops, {halts} halts | {report['commit']} |"
+        f" `{COMMANDS['bad-day']}` |"
+    )
+
+
 def _model_row(report: Report) -> str:
     return (
         f"| random histories of rules, ledger and a model venue | {report['steps']:,} steps, seeds"
@@ -138,6 +150,7 @@ ROWS = {
     "random-kills": _kills_row,
     "kill-database": _database_row,
     "read-faults": _reads_row,
+    "bad-day": _day_row,
     "model": _model_row,
     "guards": _guards_row,
     "properties": _properties_row,

@@ -10,7 +10,8 @@ import anyio
 import pytest
 
 from tests.stories.failing_reads import rows_until
-from tests.stories.test_people_story import BUY, SELL, by_hand, net, no_halt_but, open_ticker, pay
+from tests.stories.person import BUY, SELL, by_hand, net, open_ticker, pay
+from tests.stories.test_people_story import no_halt_but
 from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(900)

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from recio.db.embedded import EmbeddedServer, start_embedded, stop_embedded
-from tests.stories.test_people_story import open_ticker, person
+from tests.stories.person import open_ticker, person
 from tests.stories.world import World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)

@@ -124,7 +124,7 @@ class World:
         self.daemon.send_signal(signal.SIGTERM)
         return self.daemon.wait(timeout=40)
 
-    def arm(self, kind: str, **options: float | str) -> None:
+    def arm(self, kind: str, **options: float | str | tuple[str, ...]) -> None:
         self._admin("/admin/faults", {"kind": kind, **options})
 
     def disarm(self) -> None:
