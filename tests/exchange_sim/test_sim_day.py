@@ -10,6 +10,8 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from random import Random
 
 import pytest
@@ -161,6 +163,12 @@ def kept(simulation: Simulation) -> int:
 @pytest.mark.timeout(60 + 10 * HOURS)
 @pytest.mark.long
 def test_a_day_at_speed_drifts_by_nothing_and_keeps_nothing() -> None:
+    """In a process of its own: what other tests leave behind does not count as kept here."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+        alone.submit(live_a_day).result()
+
+
+def live_a_day() -> None:
     simulation = Simulation(
         seed=9,
         instance="day",
