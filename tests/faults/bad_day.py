@@ -243,7 +243,8 @@ async def _watch(day: Day, draw: random.Random) -> None:
     while day.goes_on:
         await anyio.sleep(draw.uniform(0.4, 0.6))
         seen = await anyio.to_thread.run_sync(_seen, day.world)
-        if seen is None:
+        if seen is None or seen["positions"] is None:
+            # Just started, it does not know yet what it holds.
             day.looks["without an answer"] += day.alive
             continue
         day.looks["looks"] += 1
