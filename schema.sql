@@ -948,6 +948,7 @@ CREATE TABLE IF NOT EXISTS empirical_buckets (
     model_id bigint NOT NULL REFERENCES empirical_models,
     bucket integer NOT NULL CHECK (bucket BETWEEN -30 AND 30),
     samples bigint NOT NULL CHECK (samples >= 0),
+    worth double precision[] NOT NULL CHECK (cardinality(worth) = 60 AND 0 <= ALL (worth)),
     up double precision[] NOT NULL CHECK (cardinality(up) = 2460 AND 0 <= ALL (up) AND 1 >= ALL (up)),
     down double precision[] NOT NULL CHECK (cardinality(down) = 2460 AND 0 <= ALL (down) AND 1 >= ALL (down)),
     PRIMARY KEY (model_id, bucket)
@@ -956,6 +957,7 @@ COMMENT ON TABLE empirical_buckets IS 'Writer: `recio model build`. What one mod
 COMMENT ON COLUMN empirical_buckets.model_id IS 'The model.';
 COMMENT ON COLUMN empirical_buckets.bucket IS 'Momentum, in steps of the model.';
 COMMENT ON COLUMN empirical_buckets.samples IS 'Minutes that were counted.';
+COMMENT ON COLUMN empirical_buckets.worth IS 'For each of 60 horizons: independent draws that would know as much as these minutes.';
 COMMENT ON COLUMN empirical_buckets.up IS 'Probabilities of a rise, from 0 to 1: 60 rows (horizons of minutes) of 41 columns (distances), flattened.';
 COMMENT ON COLUMN empirical_buckets.down IS 'Probabilities of a fall, from 0 to 1, likewise.';
 CREATE OR REPLACE FUNCTION refuse_model_change() RETURNS trigger LANGUAGE plpgsql AS $$

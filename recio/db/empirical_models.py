@@ -15,12 +15,14 @@ _MODEL = """
     INSERT INTO empirical_models (symbol, digest, candles_from, candles_to, minutes, parameters)
     VALUES ($1, $2, $3, $4, $5, $6) RETURNING model_id
 """
-_BUCKET = "INSERT INTO empirical_buckets (model_id, bucket, samples, up, down) VALUES ($1, $2, $3, $4, $5)"
+_BUCKET = "INSERT INTO empirical_buckets (model_id, bucket, samples, worth, up, down) VALUES ($1, $2, $3, $4, $5, $6)"
 _LIST = """
     SELECT model_id, symbol, digest, built_at, candles_from, candles_to, minutes FROM empirical_models ORDER BY model_id
 """
 _NEWEST = "SELECT model_id, digest FROM empirical_models WHERE symbol = $1 ORDER BY model_id DESC LIMIT 1"
-_BUCKETS = "SELECT bucket, samples, up, down FROM empirical_buckets WHERE model_id = $1 ORDER BY bucket"
+_BUCKETS = (
+    "SELECT bucket, samples, worth, up, down FROM empirical_buckets WHERE model_id = $1 ORDER BY bucket"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,14 @@ async def add(connection: Connection, table: EmpiricalTable, made_of: Provenance
     await connection.executemany(
         _BUCKET,
         [
-            (model_id, number, bucket.samples, list(chain(*bucket.up)), list(chain(*bucket.down)))
+            (
+                model_id,
+                number,
+                bucket.samples,
+                list(bucket.worth),
+                list(chain(*bucket.up)),
+                list(chain(*bucket.down)),
+            )
             for number, bucket in table.buckets.items()
         ],
     )
@@ -80,7 +89,12 @@ async def newest(connection: Connection, symbol: str) -> EmpiricalTable | None:
     if row is None:
         return None
     buckets = {
-        each["bucket"]: Bucket(samples=each["samples"], up=_rows(each["up"]), down=_rows(each["down"]))
+        each["bucket"]: Bucket(
+            samples=each["samples"],
+            worth=tuple(each["worth"]),
+            up=_rows(each["up"]),
+            down=_rows(each["down"]),
+        )
         for each in await connection.fetch(_BUCKETS, row["model_id"])
     }
     return EmpiricalTable(digest=row["digest"], symbol=symbol, buckets=buckets)

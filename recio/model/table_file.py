@@ -10,15 +10,18 @@ import msgspec
 from recio.errors import BadConfig
 from recio.rules.pricing.empirical import BUCKETS, COLUMNS, HORIZONS, Bucket, EmpiricalTable
 
-FORM = "recio empirical table 1"
-READABLE = (FORM, "recio fingerprints 1")
-"""The second is the same under an earlier name."""
+FORM = "recio empirical table 2"
 
 
 class _BucketBody(msgspec.Struct):
     samples: int
+    worth: list[float]
     up: list[list[float]]
     down: list[list[float]]
+
+
+class _Head(msgspec.Struct):
+    form: str
 
 
 class _TableBody(msgspec.Struct):
@@ -36,7 +39,10 @@ def write_table(table: EmpiricalTable, path: Path) -> None:
         digest=table.digest,
         buckets={
             number: _BucketBody(
-                each.samples, [list(row) for row in each.up], [list(row) for row in each.down]
+                each.samples,
+                list(each.worth),
+                [list(row) for row in each.up],
+                [list(row) for row in each.down],
             )
             for number, each in table.buckets.items()
         },
@@ -50,11 +56,13 @@ def write_table(table: EmpiricalTable, path: Path) -> None:
 def read_table(path: Path) -> EmpiricalTable:
     """Raises BadConfig for a file that is none, is damaged, or is of another form."""
     try:
-        body = msgspec.json.decode(gzip.decompress(path.read_bytes()), type=_TableBody)
+        raw = gzip.decompress(path.read_bytes())
+        form = msgspec.json.decode(raw, type=_Head).form
+        if form != FORM:
+            raise BadConfig(f"{path} has the form {form!r}, this recio reads {FORM!r}: build it again")
+        body = msgspec.json.decode(raw, type=_TableBody)
     except (OSError, EOFError, msgspec.DecodeError, ValueError) as error:
         raise BadConfig(f"{path} is no empirical table: {error}") from error
-    if body.form not in READABLE:
-        raise BadConfig(f"{path} has the form {body.form!r}, this recio reads {FORM!r}: build it again")
     for number, each in body.buckets.items():
         _check(path, number, each)
     return EmpiricalTable(
@@ -63,6 +71,7 @@ def read_table(path: Path) -> EmpiricalTable:
         buckets={
             number: Bucket(
                 samples=each.samples,
+                worth=tuple(each.worth),
                 up=tuple(tuple(row) for row in each.up),
                 down=tuple(tuple(row) for row in each.down),
             )
@@ -77,5 +86,6 @@ def _check(path: Path, number: int, body: _BucketBody) -> None:
         and all(len(row) == COLUMNS and all(0 <= share <= 1 for share in row) for row in rows)
         for rows in (body.up, body.down)
     )
+    whole = whole and len(body.worth) == HORIZONS and all(0 <= each <= body.samples for each in body.worth)
     if abs(number) > BUCKETS or body.samples < 0 or not whole:
         raise BadConfig(f"{path}: bucket {number} is not whole: build the table again")

@@ -85,7 +85,7 @@ GOOD: dict[str, Row] = {
         "model_id": 1, "symbol": "BTC", "digest": "a" * 64, "built_at": T, "candles_from": T, "candles_to": LATER,
         "minutes": 1, "parameters": {},
     },
-    "empirical_buckets": {"model_id": 1, "bucket": 0, "samples": 0, "up": [0] * 2460, "down": [1] * 2460},
+    "empirical_buckets": {"model_id": 1, "bucket": 0, "samples": 0, "worth": [0] * 60, "up": [0] * 2460, "down": [1] * 2460},
     "risk_limits": {"fencing": 1, "name": "max_open_trades", "amount": 1},
     "limit_cuts": {
         "cut_id": 1, "fencing": 1, "name": "max_open_trades", "amount": 0.5, "cut_by": "me", "why": "", "at": T,
@@ -251,6 +251,7 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "empirical_buckets_bucket_check": ("empirical_buckets", {"bucket": 31}),
     "empirical_buckets_down_check": ("empirical_buckets", {"down": [1.1] * 2460}),
     "empirical_buckets_samples_check": ("empirical_buckets", {"samples": -1}),
+    "empirical_buckets_worth_check": ("empirical_buckets", {"worth": [-1] * 60}),
     "empirical_buckets_up_check": ("empirical_buckets", {"up": [0] * 2459}),
     "risk_limits_amount_check": ("risk_limits", {"amount": -1}),
     "risk_limits_name_check": ("risk_limits", {"name": "odd"}),

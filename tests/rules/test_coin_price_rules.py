@@ -211,20 +211,37 @@ def test_a_majority_that_moves_again_is_known_as_well_as_before():
     assert (said[12].doubt, said[19].doubt) == ("", "")
 
 
-def test_one_feed_gone_mad_beside_a_majority_that_lives_casts_no_doubt_on_it():
-    known = coin()
+def beside_two_that_live(third: list[Decimal]) -> list[PriceView]:
+    """Of three sources two live about one level, and the third says this, second by second."""
+    known, said = coin(), list[PriceView]()
     known.use_index = False
     for source in ("coinbase", "kraken", "gemini"):
         known.panel = known.panel.having(Heard(source=source))
-    for second in range(120):
+    for second, price in enumerate(third):
         for source in ("coinbase", "kraken"):
-            price = Decimal(84_000 + second // 2 % 3)
-            known.panel = hears(known.panel, source, price, at(second), at(second), LIMITS)
-        mad = Decimal(84_000) * (1 - Decimal(second) / 10_000)
-        known.panel = hears(known.panel, "gemini", mad, at(second), at(second), LIMITS)
+            lives = Decimal(84_000 + 3 * (second // 2 % 3))
+            known.panel = hears(known.panel, source, lives, at(second), at(second), LIMITS)
+        known.panel = hears(known.panel, "gemini", price, at(second), at(second), LIMITS)
         view, _ = known.judge(at(second))
         assert view is not None
-        assert (view.doubt, view.unreliable) == ("", "")
+        said.append(view)
+    return said
+
+
+def test_one_feed_that_goes_mad_in_a_jump_casts_doubt_for_ten_seconds_and_is_then_left_alone():
+    """A market that really jumped would have taken the others along by then."""
+    said = beside_two_that_live([Decimal(84_000)] * 60 + [Decimal(83_000)] * 60)
+    assert [bool(each.doubt) for each in said] == [False] * 60 + [True] * 11 + [False] * 49
+    assert not any(each.unreliable for each in said)
+
+
+def test_one_feed_that_walks_away_opens_nothing_and_blinds_no_stop():
+    """Two that copy each other look like two that are right; nobody can tell whom of them to believe."""
+    said = beside_two_that_live([Decimal(84_000) * (1 - Decimal(each) / 10_000) for each in range(120)])
+    assert not said[1].doubt
+    assert all(each.doubt for each in said[5:])
+    assert not any(each.unreliable for each in said)
+    assert max(each.error for each in said) < 0.0011
 
 
 def test_two_sources_far_apart_are_never_known_better_than_what_they_differ_by():

@@ -38,6 +38,7 @@ SPOT = Decimal(100_000)
 CALM = Momentum(bp=0.0, whole=True)
 MINUTES = st.floats(0.0, 90.0)
 MOVES = st.floats(-0.03, 0.03)
+WORTH = (1_000.0,) * HORIZONS
 
 
 def bucket(up_share: float = 0.5, samples: int = FEWEST, reach: float = 1.0) -> Bucket:
@@ -52,7 +53,7 @@ def bucket(up_share: float = 0.5, samples: int = FEWEST, reach: float = 1.0) -> 
             for minute in range(1, HORIZONS + 1)
         )
 
-    return Bucket(samples=samples, up=rows(up_share), down=rows(1 - up_share))
+    return Bucket(samples=samples, worth=WORTH, up=rows(up_share), down=rows(1 - up_share))
 
 
 EVERY = {number: bucket() for number in range(-BUCKETS, BUCKETS + 1)}
@@ -174,40 +175,48 @@ def test_a_range_is_what_its_ends_leave_and_less_is_the_rest_of_greater():
 # Bounds of a count.
 
 
-def counted(share: float, minutes: int) -> TableReading:
-    return TableReading(probability=share, samples=minutes, clamped=())
+def counted(share: float, draws: float) -> TableReading:
+    return TableReading(probability=share, worth=draws, clamped=())
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
 def test_a_share_of_none_or_all_is_no_certainty(share: float):
-    """500 minutes whose quarters of an hour overlap are as good as 33 that do not."""
-    low, high = counted_bounds(counted(share, 500), 900)
-    assert high - low == pytest.approx(1 / (1 + 500 * 60 / 900))
+    low, high = counted_bounds(counted(share, 33))
+    assert high - low == pytest.approx(1 / 34)
     assert low <= share <= high
 
 
-@given(st.floats(0, 1), st.integers(1, 100_000), st.floats(1, 3_600))
-def test_bounds_of_a_count_hold_it_and_narrow_with_more_of_it(share: float, minutes: int, left: float):
-    low, high = counted_bounds(counted(share, minutes), left)
-    lower, higher = counted_bounds(counted(share, 2 * minutes), left)
+@given(st.floats(0, 1), st.floats(0, 100_000))
+def test_bounds_of_a_count_hold_it_and_narrow_with_more_of_it(share: float, draws: float):
+    low, high = counted_bounds(counted(share, draws))
+    lower, higher = counted_bounds(counted(share, 2 * draws))
     assert 0.0 <= low <= share <= high <= 1.0
     assert higher - lower <= high - low + 1e-12
 
 
+def test_a_probability_is_as_sure_as_the_horizon_that_is_known_worse():
+    rising = tuple(100.0 * (1 + minute) for minute in range(HORIZONS))
+    of = table(b0=replace(EVERY[0], worth=rising))
+    assert [at(minutes * 60, of=of).worth for minutes in (5, 5.5, 60)] == [500, 500, 5_900]
+
+
+@pytest.mark.parametrize(("reach", "least", "most"), [(1.0, 0.64, 0.80), (1.96, 0.93, 0.99)])
 @pytest.mark.parametrize("count", [8, 33, 200])
-def test_bounds_of_a_count_hold_the_truth_as_often_as_one_standard_error_should(count: int):
+def test_bounds_of_a_count_hold_the_truth_as_often_as_they_say(
+    count: int, reach: float, least: float, most: float
+):
     dice, held, draws = random.Random(count), 0, 0
     for true in (0.02, 0.1, 0.3, 0.5, 0.8, 0.97):
         for _ in range(400):
             share = sum(dice.random() < true for _ in range(count)) / count
-            low, high = counted_bounds(counted(share, count), 60)
+            low, high = counted_bounds(counted(share, count), reach)
             held, draws = held + (low <= true <= high), draws + 1
-    assert 0.64 <= held / draws <= 0.80
+    assert least <= held / draws <= most
 
 
 def test_bounds_of_the_tables_widen_with_the_error_of_the_price():
     rows = tuple(tuple(max(0.0, 0.5 - 0.05 * column) for column in range(COLUMNS)) for _ in range(HORIZONS))
-    bucket = Bucket(samples=100_000, up=rows, down=rows)
+    bucket = Bucket(samples=100_000, worth=WORTH, up=rows, down=rows)
     table = EmpiricalTable(digest="d", symbol="BTC", buckets={0: bucket})
     reader = Reader(Model(kind=ModelKind.EMPIRICAL, tables={"BTC": table}))
     near, far = (

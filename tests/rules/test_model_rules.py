@@ -26,7 +26,7 @@ def leaning(up: float) -> Model:
     """A table by which the price ends above where it is with this probability, whatever the distance."""
     rows = tuple(tuple([up] * COLUMNS) for _ in range(HORIZONS))
     other = tuple(tuple([1 - up] * COLUMNS) for _ in range(HORIZONS))
-    each = Bucket(samples=1_000, up=rows, down=other)
+    each = Bucket(samples=1_000, worth=(1_000.0,) * HORIZONS, up=rows, down=other)
     table = EmpiricalTable(
         digest="0123456789abcdef", symbol="BTC", buckets=dict.fromkeys(range(-BUCKETS, BUCKETS + 1), each)
     )

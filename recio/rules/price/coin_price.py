@@ -146,6 +146,8 @@ class Coin:
             # Nobody knows whether it is the feed that stands still or the index itself: it may yet be right.
             apart = max(apart, price_error.contradicted(last.value, agreed.price, 0.0, repeats=True))
         apart = max(apart, self._at_most_half(consensus.left_behind(self.panel, agreed, now)))
+        furthest = consensus.contradicted_by(self.panel, agreed, now)
+        apart = max(apart, price_error.contradiction(furthest, self.limits))
         if len(believed) == 1:
             apart = max(apart, self._opposed(agreed))
         still = ((agreed.at or now) - moved).total_seconds()

@@ -82,7 +82,7 @@ def hears(
         name: each.price for name, each in panel.sources.items() if name != source and each.price is not None
     }
     jumped = _is_jump(heard, price, panel.anchor, received_at, limits)
-    return panel.having(quoted(heard, price, at, received_at, others, jumped=jumped))
+    return panel.having(quoted(heard, price, at, received_at, others, jumped=jumped, twitch=limits.twitch))
 
 
 def _is_jump(heard: Heard, price: Decimal, anchor: Anchor | None, now: datetime, limits: Limits) -> bool:
@@ -160,6 +160,26 @@ def left_behind(panel: Panel, agreed: Consensus, now: datetime) -> Decimal:
         if name in talking and name in newest.others_then and each.price is not None
     )
     return max(moves, default=Decimal(0))
+
+
+def contradicted_by(panel: Panel, agreed: Consensus, now: datetime) -> Decimal:
+    """How far, in basis points, the furthest voice is from what most of three and more say; 0 of fewer.
+
+    Most may be late, or copy each other, and the one beside them be right. Who left them by a jump counts for as long as a jump
+    must stand: a market that really jumped is followed by then, and a feed gone mad is not. Who walked away counts on.
+    """
+    heard = [panel.sources[each.source] for each in agreed.sources if _has_a_voice(panel, each, now)]
+    if agreed.price is None or len(heard) < 3:
+        return Decimal(0)
+    price = agreed.price
+    return max(apart_bp(each.level, price) for each in heard if each.level is not None)
+
+
+def _has_a_voice(panel: Panel, seen: SourceView, now: datetime) -> bool:
+    heard = panel.sources[seen.source]
+    if seen.state is SourceState.OUTLIER:
+        return heard.jumped_at is None or _jumped_lately(heard, now)
+    return seen.state is SourceState.GOOD
 
 
 def _in_the_middle(believed: Iterable[Heard]) -> list[Heard]:

@@ -76,6 +76,13 @@ def apart_of(levels: Sequence[Decimal]) -> float:
     return float(median([abs(each - middle) for each in levels]) / middle)
 
 
+def contradiction(furthest: Decimal, limits: Limits) -> float:
+    """What the furthest of three and more voices says against the others: how far it is away beyond what two usually differ by."""
+    usual = limits.usual_basis * OWN * math.sqrt(2)
+    away = relative(min(furthest, limits.divergence_bp / 2))
+    return math.sqrt(max(0.0, away * away - usual * usual))
+
+
 def still_for(volatility: float | None, seconds: float) -> float:
     """How far the market may have gone while a price stood still."""
     return (UNMEASURED_VOLATILITY if volatility is None else volatility) * math.sqrt(max(0.0, seconds))

@@ -18,6 +18,10 @@ BASIS_PRIOR_SECONDS = Decimal(30)
 LONGEST_LESSON = Decimal(5)
 """Market seconds that one comparison with the index can weigh: it says nothing about a gap before it."""
 
+TWITCH_OF_USUAL = Decimal("0.17")
+"""Of the usual distance from the index: nearer than this to where it stood a source still stands. A market that lives goes
+further within a second or two (bitcoin: a quarter of a basis point)."""
+
 FROZEN = "frozen"
 FAR = "far from the others"
 
@@ -40,6 +44,11 @@ class Limits:
     def largest_basis(self) -> Decimal:
         """A source further away than this from the index is not at a distance: it is wrong."""
         return self.divergence_bp * BASIS_POINT / 2
+
+    @property
+    def twitch(self) -> Decimal:
+        """A source that goes no further than this from where it stood has not moved; a part of the price."""
+        return Decimal(str(self.usual_basis)) * TWITCH_OF_USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +78,9 @@ class Heard:
     lag: timedelta = timedelta(0)
     """How late its newest word with a time was: one without a time is taken to be as late."""
     moved_at: datetime | None = None
+    """When it last went further than a twitch from where it stood."""
+    stood_at: Decimal | None = None
+    """The price of then."""
     others_then: Mapping[str, Decimal] = field(default_factory=dict[str, Decimal])
     """The prices of the other sources when this one last moved."""
     jumped_at: datetime | None = None
@@ -97,9 +109,11 @@ def quoted(
     others: Mapping[str, Decimal],
     *,
     jumped: bool,
+    twitch: Decimal = Decimal(0),
 ) -> Heard:
-    """The source named a price; `others` are the prices of the rest now."""
-    moved = heard.price != price
+    """The source named a price; `others` are the prices of the rest now, and up to `twitch` of its price is no move."""
+    stood_at = heard.price if heard.stood_at is None else heard.stood_at
+    moved = stood_at is None or abs(price - stood_at) > twitch * stood_at
     at, lag = _taken(heard, at, received_at)
     return replace(
         heard,
@@ -109,6 +123,7 @@ def quoted(
         heard_at=received_at,
         lag=lag,
         moved_at=received_at if moved else heard.moved_at,
+        stood_at=price if moved else stood_at,
         others_then=others if moved else {**others, **heard.others_then},
         jumped_at=received_at if jumped else heard.jumped_at,
         quarantined="" if moved and heard.quarantined == FROZEN else heard.quarantined,

@@ -38,6 +38,8 @@ Rows = tuple[tuple[float, ...], ...]
 class Bucket:
     samples: int
     """Minutes counted, each once whatever its weight."""
+    worth: tuple[float, ...]
+    """Of each horizon: independent draws that would know as much. Minutes that overlap, and weeks that are wild together, are fewer."""
     up: Rows
     """Share that ended at least so far above; at no distance ties count half."""
     down: Rows
@@ -56,7 +58,8 @@ class TableReading:
     """A probability, and where the table had to be stretched."""
 
     probability: float
-    samples: int
+    worth: float
+    """Independent draws that it comes from."""
     clamped: tuple[str, ...]
 
 
@@ -66,7 +69,8 @@ class Slice:
 
     above: tuple[float, ...]
     """Probability to end at or above each distance, from the furthest below to the furthest above."""
-    samples: int
+    worth: float
+    """Independent draws behind it."""
     clamped: tuple[str, ...]
 
 
@@ -95,7 +99,7 @@ def slice_at(table: EmpiricalTable, momentum: Momentum | None, seconds_to_close:
     down = _blended(bucket.down[low], bucket.down[low + 1], part)
     return Slice(
         above=(*(1.0 - share for share in reversed(down[1:])), *up),
-        samples=bucket.samples,
+        worth=min(bucket.worth[low], bucket.worth[low + 1]),
         clamped=tuple(clamped),
     )
 
@@ -113,15 +117,12 @@ def ends_above(at: Slice, price: float, threshold: float) -> float:
     return here if low == LAST else here + (at.above[low + 1] - here) * (column - low)
 
 
-def counted_bounds(reading: TableReading, seconds_to_close: float) -> tuple[float, float]:
-    """Where a counted share may lie, one standard error each way, by Wilson's score: never without width, even at 0 and 1.
-
-    Minutes whose horizons overlap are not counted as so many.
-    """
-    apart = max(1.0, reading.samples * 60.0 / max(seconds_to_close, 60.0))
-    share = reading.probability
-    middle = (share + 0.5 / apart) / (1.0 + 1.0 / apart)
-    half = math.sqrt(share * (1.0 - share) / apart + 0.25 / (apart * apart)) / (1.0 + 1.0 / apart)
+def counted_bounds(reading: TableReading, reach: float = 1.0) -> tuple[float, float]:
+    """Where a counted share may lie, so many standard errors each way, by Wilson's score: never without width, even at 0 and 1."""
+    share, draws = reading.probability, max(1.0, reading.worth)
+    square = reach * reach / draws
+    middle = (share + 0.5 * square) / (1.0 + square)
+    half = reach * math.sqrt(share * (1.0 - share) / draws + 0.25 * square / draws) / (1.0 + square)
     return max(0.0, min(share, middle - half)), min(1.0, max(share, middle + half))
 
 
@@ -143,4 +144,4 @@ def yes_probability(
     strikes = [float(each) for each in (floor_strike, cap_strike) if each is not None]
     far = any(abs(each / spot - 1.0) > FURTHEST for each in strikes)
     words = (f"a distance beyond {FURTHEST:.0%} counts as {FURTHEST:.0%}",) if far else ()
-    return TableReading(probability=probability, samples=at.samples, clamped=(*at.clamped, *words))
+    return TableReading(probability=probability, worth=at.worth, clamped=(*at.clamped, *words))

@@ -129,12 +129,12 @@ class Reader(msgspec.Struct, frozen=True):
 
     def _by_counts(self, market: Market, price: PriceView, now: datetime) -> tuple[float, float] | str:
         """The tables are as uncertain as their counts, at the price and where the index may be instead."""
-        left, found = (market.close_time - now).total_seconds(), list[tuple[float, float]]()
+        found = list[tuple[float, float]]()
         for shift in (0.0, -price.error, price.error):
             reading = self._reading(market, price, now, shift)
             if isinstance(reading, str):
                 return reading
-            found.append(empirical.counted_bounds(reading, left))
+            found.append(empirical.counted_bounds(reading))
         return min(low for low, _ in found), max(high for _, high in found)
 
     def _by_table(self, market: Market, price: PriceView, now: datetime) -> float | str:
