@@ -1889,6 +1889,21 @@ COMMENT ON COLUMN backups.finished_at IS 'UTC, by the clock of the machine that 
 COMMENT ON COLUMN backups.bytes IS 'Bytes on the disk; 0 where it failed.';
 COMMENT ON COLUMN backups.error IS 'Why there is none. Empty: it is whole and summed.';
 
+-- Writer: `recio backup`.
+CREATE TABLE IF NOT EXISTS stream_copies (
+    place text PRIMARY KEY CHECK (place <> ''),
+    at timestamptz NOT NULL,
+    reaches_at timestamptz CHECK (reaches_at <= at),
+    waiting integer NOT NULL CHECK (waiting >= 0),
+    error text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE stream_copies IS 'Writer: `recio backup`. How far the stream of changes is in a bucket, noted once a minute and whenever that begins or ceases to go wrong.';
+COMMENT ON COLUMN stream_copies.place IS 'Address of the bucket and the folder in it.';
+COMMENT ON COLUMN stream_copies.at IS 'UTC by the database''s clock: when it was noted.';
+COMMENT ON COLUMN stream_copies.reaches_at IS 'UTC by the database''s clock: what was committed by then is in the bucket. NULL: nothing is there yet.';
+COMMENT ON COLUMN stream_copies.waiting IS 'Full files of the stream that lie here and are not there.';
+COMMENT ON COLUMN stream_copies.error IS 'Why the newest try failed. Empty: it did not.';
+
 -- Writer: `recio drill`.
 CREATE TABLE IF NOT EXISTS drills (
     drill_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

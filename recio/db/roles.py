@@ -72,6 +72,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "settlement_answers": _ADD,
     "settlement_requests": _ADD,
     "settlements": _COUNT,
+    "stream_copies": _COUNT,
     "switches": _ADD,
     "trade_answers": _ADD,
     "trade_closes": _COUNT,

@@ -147,6 +147,7 @@ GOOD: dict[str, Row] = {
     "backups": {
         "backup_id": 1, "kind": "base", "place": "p", "started_at": T, "finished_at": T, "bytes": 1, "error": "",
     },
+    "stream_copies": {"place": "p", "at": T, "reaches_at": T, "waiting": 0, "error": ""},
     "drills": {"drill_id": 1, "place": "p", "at": T, "rto_seconds": 1, "rpo_seconds": 1, "error": ""},
     "restores": {
         "restore_id": 1, "place": "p", "target": None, "newest_at": T, "restored_at": T, "old_tag": "a", "new_tag": "b",
@@ -355,6 +356,9 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "backups_check": ("backups", {"started_at": LATER}),
     "backups_kind_check": ("backups", {"kind": "odd"}),
     "backups_place_check": ("backups", {"place": ""}),
+    "stream_copies_place_check": ("stream_copies", {"place": ""}),
+    "stream_copies_check": ("stream_copies", {"reaches_at": LATER}),
+    "stream_copies_waiting_check": ("stream_copies", {"waiting": -1}),
     "drills_check": ("drills", {"error": "e"}),
     "drills_place_check": ("drills", {"place": ""}),
     "drills_rpo_seconds_check": ("drills", {"rpo_seconds": -1}),
