@@ -242,7 +242,10 @@ def test_a_restore_from_a_bucket_names_what_a_bucket_has_not(tmp_path: Path):
     parser = argparse.ArgumentParser()
     command.add_options("restore", parser)
     into = ["--from", "s3://backups/nothing-here", "--into", str(tmp_path / "new")]
-    for more, said in (([], "has no backup"), (["--at", "2026-11-29T12:00Z"], "no stream of changes")):
+    for more, said in (
+        ([], "has no backup"),
+        (["--at", "2026-11-29T12:00Z"], "has no backup from before 2026-11-29"),
+    ):
         options = parser.parse_args([*into, *more])
         with pytest.raises(BadConfig, match=said):
             options.command(options)

@@ -6,8 +6,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -16,19 +16,22 @@ import anyio
 import anyio.to_thread
 import asyncpg
 
+from recio.commands.backup_places import folder_of, is_bucket, source, source_fetched
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation
 from recio.commands.options import moment, positive
 from recio.daemon.database import dsn_in_use
 from recio.db import backup_rows, identity
-from recio.db.backup_bucket import SCHEME, Bucket, bucket_at, copies_in, expire_copies, fetch, put
+from recio.db.backup_bucket import Bucket, bucket_at, expire_copies, put
 from recio.db.backups import Backup, Kind, backups_in, check_sums, expire, take, wal_of
 from recio.db.client_programs import Client
 from recio.db.connection import Connection, transaction
-from recio.db.encryption import Identity, checked_recipient, new_key, read_key
+from recio.db.encryption import Identity, checked_recipient, new_key
 from recio.db.pool import open_pool
 from recio.db.postgres_programs import installed_binaries
 from recio.db.restores import Head, head, lost, proven, restored
+from recio.db.stream_copies import copy_stream
+from recio.db.wal_bucket import expire_stream
 from recio.db.wal_stream import begun_anew, end_when_lost, follow
 from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine
 from recio.scratch import scratch_folder
@@ -66,7 +69,11 @@ def _add_backup(parser: argparse.ArgumentParser) -> None:
     what.add_argument(
         "--new-key", type=Path, metavar="FILE", help="make a key into a new file, and print its public word"
     )
-    what.add_argument("--stream", action="store_true", help="follow the changes into it until stopped")
+    what.add_argument(
+        "--stream",
+        action="store_true",
+        help="follow the changes into it, and send them with --copy-to, until stopped",
+    )
     what.add_argument(
         "--check", action="store_true", help="only see that the newest is whole and not too old"
     )
@@ -107,36 +114,6 @@ def _add_key(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--key", type=Path, metavar="FILE", help="the key of an encrypted backup")
 
 
-def is_bucket(given: str) -> bool:
-    return given.startswith(SCHEME)
-
-
-def _folder(given: str) -> Path:
-    return Path(given).expanduser().absolute()
-
-
-@contextmanager
-def _here(given: str, at: datetime | None = None) -> Generator[Path]:
-    """The folder of the backups; of a bucket one with its newest copy, for as long as it is used."""
-    if not is_bucket(given):
-        yield _folder(given)
-        return
-    if at is not None:
-        raise BadConfig("--at: a bucket has backups and no stream of changes: restore from their folder")
-    bucket = bucket_at(given)
-    names = copies_in(bucket)
-    if not names:
-        raise BadConfig(f"{bucket.shown} has no backup")
-    with scratch_folder("recio-fetched-") as name:
-        print(f"fetching {bucket.shown}base/{names[-1]}", file=sys.stderr)
-        fetch(bucket, names[-1], name)
-        yield name
-
-
-def _key(options: argparse.Namespace, folder: Path) -> Identity | None:
-    return None if options.key is None else read_key(options.key.expanduser(), folder)
-
-
 # --- backup ----------------------------------------------------------------------------------------------------
 
 
@@ -152,17 +129,21 @@ def _backup(options: argparse.Namespace) -> ExitCode:
         raise BadConfig("--to DIR is missing: the folder of the backups")
     if is_bucket(options.folder):
         raise BadConfig("--to: backups are made in a folder; --copy-to s3://... sends a copy of each")
-    folder = _folder(options.folder)
+    folder = folder_of(options.folder)
     bucket = None if options.copy_to is None else bucket_at(options.copy_to)
     if bucket and not options.recipients:
         raise BadConfig("--copy-to: what leaves this machine is encrypted: name a key with --encrypt-for")
-    if options.stream and options.recipients:
-        raise BadConfig("--encrypt-for: the stream of changes is not encrypted; only backups are")
+    if options.stream and options.recipients and not bucket:
+        raise BadConfig(
+            "--encrypt-for: the stream of changes is encrypted where it is sent: name a bucket with --copy-to"
+        )
     if options.check:
         return check(folder, timedelta(hours=options.max_age_hours))
     place = find_installation(options)
     if options.stream:
-        return to_the_end(lambda: stream(place, folder), lambda: "what was received is kept")
+        return to_the_end(
+            lambda: stream(place, folder, options.recipients, bucket), lambda: "what was received is kept"
+        )
     kind = options.kind or (Kind.DUMP if place.dsn else Kind.BASE)
     return to_the_end(
         lambda: backup(place, folder, kind, options.keep, options.keep_days, options.recipients, bucket),
@@ -237,6 +218,8 @@ async def _copy(
     gone = partial(expire_copies, bucket, datetime.now(UTC), keep=keep, days=days)
     for old in await anyio.to_thread.run_sync(gone):
         print(f"removed {bucket.shown}base/{old}, which was older than {days} days")
+    for old in await anyio.to_thread.run_sync(expire_stream, bucket):
+        print(f"removed {bucket.shown}wal/{old}, which no backup there needs")
 
 
 @asynccontextmanager
@@ -258,7 +241,9 @@ async def _noted(
         raise
 
 
-async def stream(place: Installation, folder: Path) -> ExitCode:
+async def stream(
+    place: Installation, folder: Path, recipients: Sequence[str] = (), bucket: Bucket | None = None
+) -> ExitCode:
     async with _client(place) as client, open_pool(client.dsn, application_name=NAME) as pool:
         async with transaction(pool) as connection:
             if await begun_anew(connection):
@@ -270,6 +255,9 @@ async def stream(place: Installation, folder: Path) -> ExitCode:
         try:
             async with anyio.create_task_group() as group:
                 group.start_soon(end_when_lost, pool)
+                if bucket is not None:
+                    print(f"sending it to {bucket.shown}", flush=True)
+                    group.start_soon(copy_stream, pool, bucket, wal_of(folder), recipients)
                 await follow(client, wal_of(folder))
         except* Fatal as faults:
             raise leading_fault(faults) from None
@@ -308,10 +296,9 @@ def _newest(folder: Path, at: datetime | None = None) -> Backup:
 
 
 def _restore(options: argparse.Namespace) -> ExitCode:
-    with _here(options.folder, options.at) as folder:
-        key = _key(options, folder)
+    with source(options.folder, options.key, options.at) as found:
         return to_the_end(
-            lambda: restore(folder, options.into.expanduser().absolute(), options.at, key),
+            lambda: restore(found.folder, options.into.expanduser().absolute(), options.at, found.key),
             lambda: f"{options.into} is not whole: remove it",
         )
 
@@ -343,16 +330,15 @@ def _when(newest: Head | None) -> str:
 
 def _drill(options: argparse.Namespace) -> ExitCode:
     place = find_installation(options)
-    with _here(options.folder) as folder:
-        key = _key(options, folder)
-        return to_the_end(
-            lambda: drill(place, folder, key), lambda: "the drill was not finished: it proves nothing"
-        )
+    return to_the_end(
+        lambda: drill(place, options.folder, options.key),
+        lambda: "the drill was not finished: it proves nothing",
+    )
 
 
-async def drill(place: Installation, folder: Path, key: Identity | None = None) -> ExitCode:
-    """Restores the newest backup into a server of its own, proves it and compares it; its row says how it went."""
-    at, begun, of = datetime.now(UTC), time.monotonic(), folder
+async def drill(place: Installation, given: str, key: Path | None = None) -> ExitCode:
+    """Restores the newest backup into a server of its own, proves it and compares it; its row says how it went, and how far it got."""
+    at, begun, of = datetime.now(UTC), time.monotonic(), given if is_bucket(given) else str(folder_of(given))
     try:
         with scratch_folder("recio-drill-") as scratch:
             await anyio.Path(scratch).chmod(0o711)
@@ -363,25 +349,27 @@ async def drill(place: Installation, folder: Path, key: Identity | None = None) 
 
                 async def failed(connection: Connection, why: str) -> None:
                     took = time.monotonic() - begun
-                    await backup_rows.note_drill(connection, str(of), at, took, None, why)
+                    await backup_rows.note_drill(connection, of, at, took, None, why)
 
                 async with _noted(pool, failed):
                     async with transaction(pool) as connection:
                         before = await head(connection)
-                    chosen = _newest(folder)
-                    of = chosen.folder
-                    async with restored(chosen, wal_of(folder), scratch / "data", key=key) as (_, dsn):
-                        found = await proven(dsn)
+                    async with source_fetched(given, key) as found:
+                        chosen = _newest(found.folder)
+                        of = found.shown if is_bucket(given) else str(chosen.folder)
+                        where = scratch / "data"
+                        async with restored(chosen, wal_of(found.folder), where, key=found.key) as (_, dsn):
+                            newest = await proven(dsn)
                     took = time.monotonic() - begun
                     async with transaction(pool) as connection:
-                        behind = await lost(connection, before, found)
+                        behind = await lost(connection, before, newest)
                 async with transaction(pool) as connection:
-                    await backup_rows.note_drill(connection, str(chosen.folder), at, took, behind)
+                    await backup_rows.note_drill(connection, of, at, took, behind)
     except BadConfig:
         raise
     except Fatal as error:
         raise Fatal(f"the drill failed: {error}", error.exit_code) from error
-    print(f"{chosen.folder} was restored and proven; newest audit row {_when(found)}")
+    print(f"{of} was restored and proven; newest audit row {_when(newest)}")
     print(
         f"RTO {took:.1f} s until proven, RPO {behind:.1f} s: so much of the live database's past was not in it"
     )

@@ -18,7 +18,7 @@ import anyio.to_thread
 from recio.commands.options import add_config, config_of
 from recio.daemon import data_dir
 from recio.daemon.database import dsn_of
-from recio.db import imported, old_server
+from recio.db import imported, imported_found, old_server
 from recio.db.connection import Connection, transaction
 from recio.db.embedded import DATABASE, EmbeddedServer
 from recio.db.pool import open_pool, starting_faults
@@ -218,24 +218,29 @@ async def _read(asked: Asked, folder: Path, reader: Reader) -> Reader:
 def rebuilt_of_sources(reader: Reader, found: Found) -> Report:
     reader.decide()
     for of in reader.staging.by_ticker():
-        for _ in trades_of(of, found):
-            pass
-    totals = _totals(reader, found)
-    return _reported(reader, found, totals | {"prices": reader.spool.count}, kept=False, compared=False)
-
-
-def _totals(reader: Reader, found: Found) -> dict[str, int]:
+        for told in trades_of(of, found.add_disagreement):
+            found.add_told(told)
+    for each in reader.staging.lasting():
+        found.add_disagreement(each)
     counts = reader.staging.counts
-    return {
+    totals = {
         "fills": counts[Shelf.FILLS],
         "orders": counts[Shelf.ORDERS],
         "settlements": counts[Shelf.SETTLEMENTS],
         "trades": found.trades,
     }
+    imported_now = totals | {"prices": reader.spool.count}
+    return _reported(reader, found, imported_now, totals, kept=False, compared=False)
 
 
 def _reported(
-    reader: Reader, found: Found, imported: dict[str, int], *, kept: bool, compared: bool
+    reader: Reader,
+    found: Found,
+    imported: dict[str, int],
+    totals: dict[str, int],
+    *,
+    kept: bool,
+    compared: bool,
 ) -> Report:
     for each in reader.staging.bad(reader.user):
         found.add_disagreement(each)
@@ -245,7 +250,7 @@ def _reported(
         compared=compared,
         harvest=reader.harvest,
         imported=imported,
-        totals=_totals(reader, found),
+        totals=totals,
         found=found,
     )
 
@@ -268,15 +273,19 @@ async def _keep(dsn: str, reader: Reader, asked: Asked, found: Found) -> Report:
                 await ensure_schema(connection)
                 kept = connection.transaction()
                 await kept.start()
-                counts = await _written(connection, reader, asked, found)
+                counts = await _written(connection, reader, asked)
+                totals = await imported_found.counted(connection, asked.mode)
+                await imported_found.tell(connection, asked.mode, found)
                 await (kept.rollback() if asked.is_dry else kept.commit())
-    return _reported(reader, found, counts, kept=not asked.is_dry, compared=True)
+    return _reported(reader, found, counts, totals, kept=not asked.is_dry, compared=True)
 
 
-async def _written(connection: Connection, reader: Reader, asked: Asked, found: Found) -> dict[str, int]:
+async def _written(connection: Connection, reader: Reader, asked: Asked) -> dict[str, int]:
     staging, mode = reader.staging, asked.mode
     await imported.alone(connection)
+    await _unchanged(connection, reader)
     asked.say("comparing with what was imported before")
+    await imported.touch(connection, mode, reader)
     await imported.known(connection, mode, staging)
     prices = 0
 
@@ -291,8 +300,16 @@ async def _written(connection: Connection, reader: Reader, asked: Asked, found: 
         await anyio.to_thread.run_sync(reader.decide)
     counts = await imported.keep(connection, mode, staging)
     asked.say("rebuilding trades")
-    told = (each for of in staging.by_ticker() for each in trades_of(of, found))
-    counts["trades"] = await imported.keep_trades(connection, mode, told)
+    told = (each for of in staging.by_ticker() for each in trades_of(of, staging.add_lasting))
+    counts["trades"] = await imported.keep_trades(connection, mode, told, staging)
+    await imported.keep_lasting(connection, mode, staging)
     await imported.keep_settings(connection, mode, reader.harvest.settings)
     await imported.keep_sources(connection, mode, reader.harvest.sources)
     return counts | {"prices": prices}
+
+
+async def _unchanged(connection: Connection, reader: Reader) -> None:
+    """What was passed by must be there still. Raises Transient."""
+    now = await imported.seen_before(connection, reader.mode)
+    if any(now.get(each) != seen for each, seen in reader.seen.items()):
+        raise Transient("another import wrote while this one read, and nothing was imported: import again")

@@ -6,6 +6,7 @@ A copy counts once its facts are there, which go last. Keys, region and endpoint
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from recio.db.backups import FACTS, MANIFEST, STAMP, SUMS, Backup, check_sums, read_backup
+from recio.db.backups import FACTS, MANIFEST, STAMP, SUMS, Backup, Kind, check_sums, read_backup
 from recio.db.encryption import SUFFIX
 from recio.errors import BadConfig, ExitCode, Fatal, of_the_machine
 
@@ -61,7 +62,7 @@ def bucket_at(address: str) -> Bucket:
 def _client(boto3: Any, address: str, limits: Any) -> Any:
     """It asks nobody yet, so what is wrong is in the settings, which may hold a secret and are not repeated. Raises BadConfig."""
     exceptions: Any = import_module("botocore.exceptions")
-    with _said(address):
+    with told_by(address):
         try:
             return boto3.session.Session().client("s3", config=limits)
         except exceptions.PartialCredentialsError:
@@ -74,7 +75,7 @@ def _client(boto3: Any, address: str, limits: Any) -> Any:
 
 
 @contextmanager
-def _said(where: str) -> Generator[None]:
+def told_by(where: str) -> Generator[None]:
     """Raises BadConfig for a wrong key or bucket, Fatal with 75 for what may pass; no word of a key is in either."""
     exceptions: Any = import_module("botocore.exceptions")
     of_transfers: Any = import_module("boto3.exceptions")
@@ -121,17 +122,18 @@ def put(bucket: Bucket, backup: Backup) -> str:
     check_sums(backup)
     place = f"{bucket.prefix}base/{backup.folder.name}/"
     files = sorted(backup.folder.iterdir(), key=lambda each: (each.name == FACTS, each.name))
-    with _said(bucket.shown):
-        for each in files:
-            bucket.client.upload_file(
-                str(each), bucket.name, place + each.name, ExtraArgs={"ChecksumAlgorithm": "SHA256"}
-            )
-            size = bucket.client.head_object(Bucket=bucket.name, Key=place + each.name)["ContentLength"]
-            if size != each.stat().st_size:
-                raise Fatal(
-                    f"{bucket.shown}: {each.name} arrived with {size} bytes: try again", ExitCode.TEMPORARY
-                )
+    for each in files:
+        sent(bucket, each, place + each.name)
     return f"{SCHEME}{bucket.name}/{place}"
+
+
+def sent(bucket: Bucket, file: Path, key: str) -> None:
+    """One file, with the sum that the server compares."""
+    with told_by(bucket.shown):
+        bucket.client.upload_file(str(file), bucket.name, key, ExtraArgs={"ChecksumAlgorithm": "SHA256"})
+        size = bucket.client.head_object(Bucket=bucket.name, Key=key)["ContentLength"]
+    if size != file.stat().st_size:
+        raise Fatal(f"{bucket.shown}: {file.name} arrived with {size} bytes: try again", ExitCode.TEMPORARY)
 
 
 def _may_leave(name: str) -> bool:
@@ -152,13 +154,36 @@ def _whole(files: Mapping[str, Sequence[str]]) -> list[str]:
 def _files(bucket: Bucket) -> dict[str, list[str]]:
     """By backup, whole or not, its files."""
     found: dict[str, list[str]] = {}
-    begin = f"{bucket.prefix}base/"
-    with _said(bucket.shown):
-        for page in bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=begin):
-            for each in page.get("Contents", ()):
-                name, _, file = str(each["Key"])[len(begin) :].partition("/")
-                found.setdefault(name, []).append(file)
+    for each in keys_below(bucket, "base/"):
+        name, _, file = each.partition("/")
+        found.setdefault(name, []).append(file)
     return found
+
+
+def keys_below(bucket: Bucket, place: str) -> list[str]:
+    """What lies there, named from there on."""
+    begin = f"{bucket.prefix}{place}"
+    with told_by(bucket.shown):
+        pages = bucket.client.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=begin)
+        return [str(each["Key"])[len(begin) :] for page in pages for each in page.get("Contents", ())]
+
+
+def newest_copy(bucket: Bucket, at: datetime | None = None) -> str | None:
+    """The name of the newest that reaches `at`: a base backup that had ended by then. Raises BadConfig and Fatal."""
+    names = copies_in(bucket)
+    if at is None:
+        return names[-1] if names else None
+    for name in reversed(names):
+        with told_by(bucket.shown):
+            answer = bucket.client.get_object(Bucket=bucket.name, Key=f"{bucket.prefix}base/{name}/{FACTS}")
+            body = answer["Body"].read()
+        try:
+            facts = json.loads(body)
+            if facts["kind"] == Kind.BASE and datetime.fromisoformat(facts["finished_at"]) <= at:
+                return name
+        except (ValueError, KeyError, TypeError) as error:
+            raise Fatal(f"{bucket.shown}base/{name}/{FACTS} cannot be read", ExitCode.DATA) from error
+    return None
 
 
 def fetch(bucket: Bucket, name: str, into: Path) -> Backup:
@@ -169,7 +194,7 @@ def fetch(bucket: Bucket, name: str, into: Path) -> Backup:
         raise Fatal(f"{bucket.shown}base/{name} is no whole backup of recio", ExitCode.DATA)
     try:
         folder.mkdir(mode=0o700, parents=True)
-        with _said(bucket.shown):
+        with told_by(bucket.shown):
             for each in files:
                 key = f"{bucket.prefix}base/{name}/{each}"
                 bucket.client.download_file(bucket.name, key, str(folder / each))
@@ -188,7 +213,7 @@ def expire_copies(bucket: Bucket, now: datetime, *, keep: int, days: int) -> lis
     old = [
         name for name in files if name not in kept and (began := _began(name)) is not None and began < before
     ]
-    with _said(bucket.shown):
+    with told_by(bucket.shown):
         for name in old:
             # The facts first: half a copy is none.
             for each in sorted(files[name], key=lambda file: file != FACTS):

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from recio.db.connection import Connection
 from recio.db.wal_stream import GONE, SLOT
-from recio.messages.backups import BackupsSeen, StreamSeen, Tried
+from recio.messages.backups import BackupsSeen, StreamCopySeen, StreamSeen, Tried
 from recio.rules.account.reconcile import FAMILY_CHARS
 
 _TAKEN = (
@@ -20,12 +20,14 @@ _SEEN = """
         b.finished_at AS backup_at, d.at AS drill_at, d.rto_seconds, d.rpo_seconds,
         fb.finished_at AS backup_failed_at, fb.error AS backup_why, fd.at AS drill_failed_at, fd.error AS drill_why,
         s.active AS is_received, s.wal_status IS NOT DISTINCT FROM $2 AS is_lost,
+        c.place AS copy_place, c.at AS copy_at, c.reaches_at AS copy_reaches_at, c.waiting AS copy_waiting, c.error AS copy_why,
         CASE WHEN NOT pg_is_in_recovery() THEN pg_wal_lsn_diff(pg_current_wal_lsn(), s.restart_lsn) END AS waiting
     FROM (SELECT) AS one
         LEFT JOIN (SELECT * FROM backups WHERE error = '' ORDER BY backup_id DESC LIMIT 1) AS b ON true
         LEFT JOIN (SELECT * FROM (SELECT * FROM backups ORDER BY backup_id DESC LIMIT 1) AS n WHERE error <> '') AS fb ON true
         LEFT JOIN (SELECT * FROM drills WHERE error = '' ORDER BY drill_id DESC LIMIT 1) AS d ON true
         LEFT JOIN (SELECT * FROM (SELECT * FROM drills ORDER BY drill_id DESC LIMIT 1) AS n WHERE error <> '') AS fd ON true
+        LEFT JOIN (SELECT * FROM stream_copies ORDER BY at DESC LIMIT 1) AS c ON true
         LEFT JOIN pg_replication_slots AS s ON s.slot_name = $1
 """
 _RETAG = "UPDATE identity SET tag = $1"
@@ -73,6 +75,15 @@ async def seen(connection: Connection) -> BackupsSeen:
         if row["is_received"] is None
         else StreamSeen(
             is_received=row["is_received"], is_lost=row["is_lost"], waiting_bytes=int(row["waiting"] or 0)
+        ),
+        copy=None
+        if row["copy_place"] is None
+        else StreamCopySeen(
+            place=row["copy_place"],
+            noted_at=row["copy_at"],
+            reaches_at=row["copy_reaches_at"],
+            waiting=row["copy_waiting"],
+            why=row["copy_why"],
         ),
     )
 

@@ -236,8 +236,12 @@ def last_segment(backup: Backup) -> str:
 
 
 def _segment(backup: Backup, place: str) -> str:
-    manifest = json.loads((backup.folder / MANIFEST).read_text(encoding="utf-8"))
-    span = manifest["WAL-Ranges"][0]
+    return segment_in((backup.folder / MANIFEST).read_text(encoding="utf-8"), place)
+
+
+def segment_in(manifest: str, place: str) -> str:
+    """Raises ValueError, LookupError or TypeError for what is no manifest."""
+    span = json.loads(manifest)["WAL-Ranges"][0]
     high, low = (int(part, 16) for part in span[place].split("/"))
     return f"{span['Timeline']:08X}{high:08X}{low // SEGMENT_BYTES:08X}"
 

@@ -23,6 +23,17 @@ _TRADE = """
     FROM imported_trades AS t LEFT JOIN imported_ledger_rows AS l ON l.mode = t.mode AND l.key = t.ledger_key
     WHERE t.mode = $1 AND t.ticker = $2 AND t.number = $3::bigint
 """
+_PARTS = """
+    SELECT p.fill_id, p.is_exit, p.quantity, p.price, p.fee, f.at FROM imported_trade_fills AS p
+        JOIN imported_fills AS f ON f.mode = p.mode AND f.fill_id = p.fill_id
+    WHERE p.mode = $1 AND p.ticker = $2 AND p.number = $3::bigint ORDER BY f.at, p.fill_id LIMIT $4
+"""
+_COME_TO = """
+    SELECT count(*) AS n, coalesce(sum(quantity * price) FILTER (WHERE NOT is_exit), 0) AS entry_cost,
+        coalesce(sum(quantity * price) FILTER (WHERE is_exit), 0) AS exit_proceeds,
+        CASE WHEN bool_and(fee IS NOT NULL) THEN sum(fee) END AS fees
+    FROM imported_trade_fills WHERE mode = $1 AND ticker = $2 AND number = $3::bigint
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +42,17 @@ class OldRows:
 
     trade: Record
     """With what its ledger row says; those columns are NULL where it has none."""
+    parts: list[Record]
+    """What of which fills is of this trade."""
+    come_to: Record
+    """Sums of all of these."""
     market: dict[str, list[Record]]
     """By list, the rows of its market from its opening to its end: other trades of the market may be among them."""
 
     @property
     def is_cut(self) -> bool:
         """More rows may be there than are told."""
-        return any(len(rows) >= MOST for rows in self.market.values())
+        return len(self.parts) >= MOST or any(len(rows) >= MOST for rows in self.market.values())
 
 
 async def of_imported_trade(connection: Connection, mode: str, ticker: str, number: int) -> OldRows | None:
@@ -48,7 +63,10 @@ async def of_imported_trade(connection: Connection, mode: str, ticker: str, numb
         name: await past_lists.page(connection, _of_market(name, trade), MOST, None)
         for name in ("orders", "fills", "settlements")
     }
-    return OldRows(trade=trade, market=market)
+    parts = await connection.fetch(_PARTS, mode, ticker, number, MOST)
+    come_to = await connection.fetchrow(_COME_TO, mode, ticker, number)
+    assert come_to is not None
+    return OldRows(trade=trade, parts=parts, come_to=come_to, market=market)
 
 
 def _of_market(name: str, trade: Record) -> Wanted:

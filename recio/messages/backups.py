@@ -32,6 +32,20 @@ class StreamSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StreamCopySeen:
+    """How far the stream is in a bucket. All times by the database's clock."""
+
+    place: str
+    noted_at: datetime
+    reaches_at: datetime | None
+    """What was committed by then is there; None: nothing is."""
+    waiting: int
+    """Full files that are not there yet."""
+    why: str
+    """Why the newest try failed; empty: it did not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupsSeen:
     asked_at: datetime
     """By the database's clock, as every time here."""
@@ -44,3 +58,5 @@ class BackupsSeen:
     rpo_seconds: Decimal | None
     stream: StreamSeen | None
     """None: no stream was ever begun."""
+    copy: StreamCopySeen | None = None
+    """None: the stream was never sent to a bucket."""

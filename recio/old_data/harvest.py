@@ -26,6 +26,10 @@ class SourceLine:
     """Rows that do not say what they must."""
     used: bool = False
     newest: str | None = None
+    rounded: bool = False
+    """Its results and fees look as if they had been rounded to whole numbers on some way here."""
+    blocks: bytearray = field(default_factory=bytearray)
+    """Sums of the blocks of rows that were taken whole."""
     user: str = ""
     """Number of the old system's user that it is of; empty: it does not say."""
 

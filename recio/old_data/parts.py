@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 from recio.old_data import values
+from recio.old_data.blocks import READING
 from recio.old_data.harvest import SourceLine
 from recio.old_data.layouts import Layout, Unusable
 from recio.old_data.records import LedgerRow
@@ -17,6 +19,15 @@ class Seen:
     stamp: str
     rows: int
     newest: str | None
+    bad: int = 0
+    rounded: bool = False
+    blocks: bytes = b""
+    reading: int = READING
+
+    @property
+    def is_whole(self) -> bool:
+        """Every row was taken, as it would be taken today."""
+        return self.bad == 0 and self.reading == READING
 
 
 @dataclass(slots=True)
@@ -26,8 +37,8 @@ class Figures:
     told: int = 0
     has_cents: bool = False
 
-    def add(self, row: LedgerRow) -> None:
-        for each in (row.pnl, row.fees):
+    def add(self, *told: Decimal | None) -> None:
+        for each in told:
             if each:
                 self.told += 1
                 self.has_cents = self.has_cents or each != each.to_integral_value()
@@ -39,6 +50,10 @@ class Part:
 
     begins: int
     """Where its records begin in the staging."""
+    trusts: bool = True
+    """Whether what was taken before is passed by."""
+    turned: bool = False
+    """Rows that were passed by would be read in another way now: the file is to be read again, and nothing of it trusted."""
     users: set[str] = field(default_factory=set[str])
     """Numbers of the users that it has something of; the empty one: it does not say."""
     settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])

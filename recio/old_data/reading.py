@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from recio.old_data import csv_files, folders, old_settings, parts, records, sqlite_files, values
+from recio.old_data import csv_files, folders, old_settings, parts, sqlite_files, values
+from recio.old_data.blocks import Block, blocks, sums_of
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import Harvest, SourceLine
 from recio.old_data.layouts import Kind, Layout, Unusable, layout_of, user_of
 from recio.old_data.packed import UNREADABLE, head_of
 from recio.old_data.parts import Figures, Part, Seen
-from recio.old_data.price_log import PriceSpool, symbol_of
-from recio.old_data.records import BadRow, LedgerRow, Record
+from recio.old_data.price_log import PriceSpool
+from recio.old_data.price_tables import take_log, take_rows
+from recio.old_data.records import BadRow, LedgerRow, Record, record_of
 from recio.old_data.sql_dump import Dump, is_dump
 from recio.old_data.staging import Staging
-from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger
+from recio.old_data.tables import ENGINE, BrokenSource, OldTable, Stranger, why_no_path, why_unusable
 
-HOURS_BACK = 2
-"""A log is read again from so long before its newest time: autumn's repeated hour must not hide rows."""
 Say = Callable[[str], None]
 
 
@@ -39,6 +39,7 @@ class Reader:
     settings: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     elsewhere: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
     """(user, ticker) of the other account mode."""
+    _taken: frozenset[bytes] | None = None
 
     def settle_on(self, user: str | None) -> None:
         """Leaves what is of one user. Two accounts on one market would pay for each other's contracts."""
@@ -70,7 +71,7 @@ class Reader:
         try:
             path.stat()
         except (OSError, ValueError) as error:
-            self.refuse(given, _no_path(error))
+            self.refuse(given, why_no_path(error))
             return
         found, refused = 0, len(self.harvest.refused)
         for each in folders.candidates(path, self.refuse):
@@ -117,6 +118,11 @@ class Reader:
         spooled = self.spool.mark()
         try:
             work(part)
+            if part.turned:
+                self.spool.back_to(spooled)
+                self.staging.back_to(part.begins)
+                part = Part(begins=part.begins, trusts=False)
+                work(part)
             if part.unusable and not any(each.used for each in part.lines):
                 raise BrokenSource("; ".join(part.unusable))
             if not part.lines:
@@ -126,7 +132,7 @@ class Reader:
             self.staging.back_to(part.begins)
             is_named = asked or bool(part.lines or part.unusable) or not isinstance(error, Stranger)
             if is_named:
-                self.refuse(path, _told(error))
+                self.refuse(path, why_unusable(error))
             return is_named
         for why in part.unusable:
             self.refuse(path, why)
@@ -164,29 +170,43 @@ class Reader:
             line.rows = table.count()
             return
         if layout.kind is Kind.PRICES:
-            self._price_table(line, table)
+            take_log(self.spool, self.seen.get((table.path, table.name)), line, table)
             return
+        if self._passed_by(part, line, table.mode):
+            return
+        beside = self._beside(part, line, layout, table)
         rows = _counted(line, table.rows(None))
-        self._take(part, line, layout, table.names, rows, table.mode)
+        self._take(part, line, layout, table.names, rows, table.mode, beside)
         self._mark_rounded(part, line)
 
-    def _price_table(self, line: SourceLine, table: OldTable) -> None:
-        before = self.seen.get((table.path, table.name))
-        line.used = True
-        if before is not None and before.stamp == table.stamp:
-            line.rows, line.newest = before.rows, before.newest
-            return
-        since = _back(before.newest) if before and table.columns[ENGINE] == "sqlite" else None
-        names = table.names
-        counted, newest = self.spool.add(
-            symbol_of(table.name, table.path),
-            table.rows(since),
-            names.index("timestamp"),
-            names.index("price"),
+    def _beside(self, part: Part, line: SourceLine, layout: Layout, table: OldTable) -> frozenset[str] | None:
+        """Tickers of a ledger's rows that have changed: rows on others need not be told apart. None: it is not known."""
+        line.used, line.user = table.mode in (None, self.mode), user_of(line.table, line.path)
+        known = self._known(part, line)
+        if line.kind is not Kind.TRADES or not known:
+            return None
+        place = table.names.index("ticker")
+        told = _blocks_of(line, layout, table.names, table.rows(None))
+        return frozenset(
+            values.words(row[place]) for each in told if each.sum not in known for row in each.rows
         )
-        whole = None if since is None else table.count()
-        line.rows = counted if whole is None else whole
-        line.newest = max(newest or "", (before.newest if before else None) or "") or None
+
+    def _passed_by(self, part: Part, line: SourceLine, mode: str | None) -> bool:
+        """A table of a source that has not changed since every row of it was taken."""
+        before = self.seen.get((line.path, line.table))
+        if (
+            before is None
+            or not (part.trusts and before.is_whole)
+            or before.stamp != line.stamp
+            or line.kind is Kind.SETTINGS
+            or mode not in (None, self.mode)
+        ):
+            return False
+        line.used, line.user = True, user_of(line.table, line.path)
+        line.rows, line.newest, line.rounded = before.rows, before.newest, before.rounded
+        line.blocks += before.blocks
+        part.users.add(line.user)
+        return True
 
     def _dump(self, part: Part, path: Path) -> None:
         dump = Dump(path)
@@ -234,16 +254,7 @@ class Reader:
         if layout.kind is not Kind.PRICES:
             self._take(part, line, layout, names, _counted(line, rows), None)
             return
-        line.used = True
-        before = self.seen.get((line.path, line.table))
-        if before is not None and before.stamp == line.stamp:
-            line.rows, line.newest = before.rows, before.newest
-            return
-        counted, newest = self.spool.add(
-            symbol_of(line.table, ""), rows, names.index("timestamp"), names.index("price")
-        )
-        line.rows = (line.rows or 0) + counted
-        line.newest = max(newest or "", line.newest or "") or None
+        take_rows(self.spool, self.seen.get((line.path, line.table)), line, names, rows)
 
     def _take(
         self,
@@ -253,6 +264,7 @@ class Reader:
         names: Sequence[str],
         rows: Iterable[Sequence[object]],
         mode: str | None,
+        beside: frozenset[str] | None = None,
     ) -> None:
         line.used = mode in (None, self.mode)
         line.user = user_of(line.table, line.path)
@@ -260,10 +272,42 @@ class Reader:
             for cells in rows:
                 self._settings(part, line, dict(zip(names, cells, strict=False)))
             return
+        known = self._known(part, line)
+        for block in _blocks_of(line, layout, names, rows):
+            is_known = block.sum in known
+            bad = line.bad
+            if is_known:
+                part.users.add(line.user)
+            if not is_known:
+                self._take_block(part, line, layout, names, block.rows)
+            elif layout.kind is Kind.TRADES:
+                self._tell_apart(part, line, layout, names, block.rows, beside)
+            if line.used and line.bad == bad:
+                line.blocks += block.sum
+
+    def _known(self, part: Part, line: SourceLine) -> frozenset[bytes]:
+        """Sums of blocks that were taken before. Rows of a ledger tell each other apart, so it is known by its own alone."""
+        if not line.used or not part.trusts:
+            return frozenset()
+        if line.kind is Kind.TRADES:
+            before = self.seen.get((line.path, line.table))
+            return frozenset(sums_of(before.blocks)) if before is not None else frozenset()
+        if self._taken is None:
+            self._taken = frozenset(each for seen in self.seen.values() for each in sums_of(seen.blocks))
+        return self._taken
+
+    def _take_block(
+        self,
+        part: Part,
+        line: SourceLine,
+        layout: Layout,
+        names: Sequence[str],
+        rows: Iterable[Sequence[object]],
+    ) -> None:
         for cells in rows:
             row = dict(zip(names, cells, strict=False))
             try:
-                record = _record_of(row, layout, line.table)
+                record = record_of(row, layout, line.table)
             except BadRow as bad:
                 line.bad += 1
                 if line.used:
@@ -278,10 +322,29 @@ class Reader:
             elif layout.kind in (Kind.FILLS, Kind.ORDERS):
                 part.elsewhere.add((line.user, record.ticker))
 
+    def _tell_apart(
+        self,
+        part: Part,
+        line: SourceLine,
+        layout: Layout,
+        names: Sequence[str],
+        rows: Iterable[Sequence[object]],
+        beside: frozenset[str] | None,
+    ) -> None:
+        """Rows of a ledger that were taken before: what they tell of those that were not, and of the whole."""
+        figures = part.figures.setdefault(line.user, Figures())
+        for cells in rows:
+            row = dict(zip(names, cells, strict=False))
+            figures.add(values.dollars(row.get("pnl")), values.dollars(row.get("fees")))
+            if beside is None or values.words(row.get("ticker")) in beside:
+                record = record_of(row, layout, line.table)
+                if isinstance(record, LedgerRow):
+                    parts.apart(record, row, line.table, part)
+
     def _add(self, part: Part, line: SourceLine, record: Record, row: dict[str, object]) -> None:
         if isinstance(record, LedgerRow):
             record = parts.apart(record, row, line.table, part)
-            part.figures.setdefault(line.user, Figures()).add(record)
+            part.figures.setdefault(line.user, Figures()).add(record.pnl, record.fees)
         part.users.add(line.user)
         self.staging.add(line.user, record)
 
@@ -294,7 +357,13 @@ class Reader:
     def _mark_rounded(self, part: Part, line: SourceLine) -> None:
         """Once all rows of a table of trades are there."""
         figures = part.figures.get(line.user)
-        if line.kind is Kind.TRADES and line.used and figures is not None and parts.looks_rounded(figures):
+        if line.kind is not Kind.TRADES or not line.used or figures is None:
+            return
+        line.rounded = parts.looks_rounded(figures)
+        before = self.seen.get((line.path, line.table))
+        if part.trusts and before is not None and before.rounded is not line.rounded:
+            part.turned = True
+        if line.rounded:
             self.staging.mark_rounded(part.begins, line.user)
 
     def _settings_file(self, part: Part, path: Path) -> None:
@@ -310,31 +379,10 @@ class Reader:
         self._settings(part, line, found)
 
 
-def _record_of(row: dict[str, object], layout: Layout, table: str) -> Record:
-    match layout.kind:
-        case Kind.FILLS:
-            return records.fill_of(row, layout.name)
-        case Kind.ORDERS:
-            return records.order_of(row)
-        case Kind.SETTLEMENTS:
-            return records.settlement_of(row, layout.name)
-        case Kind.TRADES:
-            return records.ledger_row_of(row, table, layout.whole)
-        case Kind.SETTINGS | Kind.PRICES | Kind.LEFT:
-            raise TypeError(layout.kind)
-
-
-def _told(error: Exception) -> str:
-    if isinstance(error, BrokenSource | Stranger):
-        return str(error)
-    said = error.strerror if isinstance(error, OSError) and error.strerror else error
-    return f"it cannot be read to its end ({said}): copy it again, or let this account read it"
-
-
-def _no_path(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError | NotADirectoryError):
-        return "it does not exist: check the path"
-    return f"it cannot be looked at ({error}): check the path, and that this account may read it"
+def _blocks_of(
+    line: SourceLine, layout: Layout, names: Sequence[str], rows: Iterable[Sequence[object]]
+) -> Iterator[Block]:
+    return blocks(rows, layout.kind, layout.name, layout.whole, names, line.user)
 
 
 def _counted(line: SourceLine, rows: Iterable[Sequence[object]]) -> Iterator[Sequence[object]]:
@@ -342,11 +390,3 @@ def _counted(line: SourceLine, rows: Iterable[Sequence[object]]) -> Iterator[Seq
     for row in rows:
         line.rows += 1
         yield row
-
-
-def _back(newest: str | None) -> str | None:
-    """Some time before a time as it was written, in the same writing."""
-    if newest is None or len(newest) < 13 or not newest[11:13].isdigit():
-        return None
-    hour = int(newest[11:13]) - HOURS_BACK
-    return None if hour < 0 else f"{newest[:11]}{hour:02}"

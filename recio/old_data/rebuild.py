@@ -6,7 +6,6 @@ old system sold by buying the other side, and the venue nets the two.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,11 +14,24 @@ from heapq import heappop, heappush
 
 from recio.old_data.matching import matched, was_held
 from recio.old_data.records import Fill, LedgerRow, Order, Settlement
+from recio.old_data.steps import ZERO, Step, steps_of
 from recio.old_data.values import MONEY_STEP
 
-ZERO = Decimal(0)
 HIGHEST_FEE = Decimal("0.03")
 """Dollars per contract and fill that the venue's fee never reached, its rounding up to a cent for an order aside."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """What of one fill belongs to one trade: one fill may end a trade and begin another."""
+
+    fill_id: str
+    is_exit: bool
+    quantity: Decimal
+    price: Decimal
+    """Dollars that one contract of the trade's side cost, or brought."""
+    fee: Decimal | None
+    """Dollars; the parts of a fill add up to its fee."""
 
 
 @dataclass(slots=True)
@@ -42,6 +54,7 @@ class Trade:
     closed_at: datetime | None = None
     doubtful: bool = False
     row: LedgerRow | None = None
+    parts: list[Part] = field(default_factory=list[Part])
 
     @property
     def held(self) -> Decimal:
@@ -70,7 +83,7 @@ class Records:
 def rebuilt(of: Records) -> list[Trade]:
     """The trades of a ticker in the order of their entries, each with the ledger row that tells of it."""
     settled = newest_settlement(of)
-    fills = _with_what_orders_tell(of)
+    fills = steps_of(of.fills, of.orders)
     trades = _walk(of.ticker, fills) if fills else []
     source = "fills" if of.fills else "orders"
     for trade in trades:
@@ -94,69 +107,6 @@ def newest_settlement(of: Records) -> Settlement | None:
 
 
 # --- fills --------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """One fill, or what an order tells of fills that are missing."""
-
-    order_id: str
-    side: str
-    is_sale: bool
-    quantity: Decimal
-    price: Decimal
-    fee: Decimal | None
-    at: datetime
-    doubtful: bool
-
-
-def _with_what_orders_tell(of: Records) -> list[_Step]:
-    by_order = defaultdict[str, Decimal](Decimal)
-    for each in of.fills:
-        by_order[each.order_id] += each.quantity
-    orders = {each.order_id: each for each in of.orders}
-    steps = [
-        _Step(
-            each.order_id,
-            each.side,
-            each.action == "sell",
-            each.quantity,
-            each.price,
-            each.fee
-            if each.fee is not None
-            else _share(orders.get(each.order_id), each.quantity, by_order[each.order_id]),
-            each.at,
-            each.doubtful,
-        )
-        for each in sorted(of.fills, key=lambda each: (each.at, each.fill_id))
-    ]
-    if "" not in by_order:
-        steps += [
-            _missing(each)
-            for each in of.orders
-            if each.filled and not by_order[each.order_id] and _has_price(each)
-        ]
-    return sorted(steps, key=lambda each: each.at)
-
-
-def _share(order: Order | None, quantity: Decimal, filled: Decimal) -> Decimal | None:
-    """A fill's part of its order's fees. An order that was kept before it had finished knows no fees."""
-    if order is None or order.fees is None or order.filled != filled:
-        return None
-    return order.fees * quantity / filled
-
-
-def _has_price(order: Order) -> bool:
-    return order.cost is not None and order.at is not None and 0 < order.cost < order.filled
-
-
-def _missing(order: Order) -> _Step:
-    assert order.cost is not None
-    assert order.at is not None
-    at = order.cost / order.filled
-    return _Step(
-        order.order_id, order.side, order.action == "sell", order.filled, at, order.fees, order.at, False
-    )
 
 
 @dataclass(slots=True)
@@ -188,7 +138,7 @@ class _Book:
         return None if place is None or not (order_id or self.trades[place].held > 0) else place
 
 
-def _walk(ticker: str, steps: Sequence[_Step]) -> list[Trade]:
+def _walk(ticker: str, steps: Sequence[Step]) -> list[Trade]:
     book = _Book()
     for step in steps:
         bought = _other(step.side) if step.is_sale else step.side
@@ -198,7 +148,7 @@ def _walk(ticker: str, steps: Sequence[_Step]) -> list[Trade]:
             closing = min(left, trade.held)
             trade.sold += closing
             trade.exit_proceeds = _plus(trade.exit_proceeds, closing * (1 - at))
-            _pay(trade, step, closing)
+            _pay(trade, step, closing, 1 - at, is_exit=True)
             trade.closed_at = step.at if trade.held == 0 else None
             left -= closing
         if left > 0 and step.is_sale:
@@ -210,7 +160,7 @@ def _walk(ticker: str, steps: Sequence[_Step]) -> list[Trade]:
     return book.trades
 
 
-def _enter(ticker: str, book: _Book, step: _Step, quantity: Decimal) -> None:
+def _enter(ticker: str, book: _Book, step: Step, quantity: Decimal) -> None:
     """To the trade of the same order, or a new one."""
     place = book.of_order(step.side, step.order_id)
     if place is None:
@@ -221,10 +171,10 @@ def _enter(ticker: str, book: _Book, step: _Step, quantity: Decimal) -> None:
     found.quantity += quantity
     found.entry_cost = _plus(found.entry_cost, quantity * step.price)
     found.closed_at = None
-    _pay(found, step, quantity)
+    _pay(found, step, quantity, step.price, is_exit=False)
 
 
-def _sold_without_entry(ticker: str, step: _Step, quantity: Decimal) -> Trade:
+def _sold_without_entry(ticker: str, step: Step, quantity: Decimal) -> Trade:
     found = Trade(
         ticker,
         step.side,
@@ -236,12 +186,16 @@ def _sold_without_entry(ticker: str, step: _Step, quantity: Decimal) -> Trade:
         closed_at=step.at,
     )
     found.exit_proceeds = quantity * step.price
-    _pay(found, step, quantity)
+    _pay(found, step, quantity, step.price, is_exit=True)
     return found
 
 
-def _pay(trade: Trade, step: _Step, quantity: Decimal) -> None:
-    fee = None if step.fee is None else step.fee * quantity / step.quantity
+def _pay(trade: Trade, step: Step, quantity: Decimal, price: Decimal, *, is_exit: bool) -> None:
+    fee = step.take(quantity)
+    if step.fill_id:
+        trade.parts.append(
+            Part(fill_id=step.fill_id, is_exit=is_exit, quantity=quantity, price=price, fee=fee)
+        )
     trade.fees = None if fee is None or trade.fees is None else trade.fees + fee
     trade.doubtful = trade.doubtful or step.doubtful
 

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from recio.old_data import values
+from recio.old_data.layouts import Kind, Layout
 from recio.old_data.values import Row
 from recio.texts import writable
 
@@ -108,6 +109,20 @@ class LedgerRow:
 
 
 Record = Fill | Order | Settlement | LedgerRow
+
+
+def record_of(row: dict[str, object], layout: Layout, table: str) -> Record:
+    match layout.kind:
+        case Kind.FILLS:
+            return fill_of(row, layout.name)
+        case Kind.ORDERS:
+            return order_of(row)
+        case Kind.SETTLEMENTS:
+            return settlement_of(row, layout.name)
+        case Kind.TRADES:
+            return ledger_row_of(row, table, layout.whole)
+        case Kind.SETTINGS | Kind.PRICES | Kind.LEFT:
+            raise TypeError(layout.kind)
 
 
 def fill_of(row: Row, layout: str) -> Fill:

@@ -71,6 +71,13 @@ class Found:
         else:
             self.net += trade.net_pnl
 
+    def add_told(self, told: Told) -> None:
+        """A trade and what the old ledger says otherwise of it."""
+        trade, disagreements = told
+        self.add(trade)
+        for each in disagreements:
+            self.add_disagreement(each)
+
     def add_disagreement(self, told: Disagreement) -> None:
         if self.lists:
             self.disagreement_lines.add(asdict(told))
@@ -102,20 +109,20 @@ class Report:
         return not any(each.used and (each.rows or 0) > each.bad for each in self.harvest.sources)
 
 
-def trades_of(of: Records, found: Found) -> Iterator[Told]:
-    """The trades of a ticker, each disagreement beside the trade it is about, or beside the ticker's first."""
+def trades_of(of: Records, loose: Callable[[Disagreement], object]) -> Iterator[Told]:
+    """The trades of a ticker, each disagreement beside the trade it is about, or beside the ticker's first; `loose` gets those of none."""
     trades = rebuilt(of)
     by_row = defaultdict[str | None, list[Disagreement]](list)
     rows = {trade.row.old_row for trade in trades if trade.row}
     for each in disagreements(of, trades):
-        found.add_disagreement(each)
+        if not trades:
+            loose(each)
         by_row[each.old_row if each.old_row in rows else None].append(each)
     for number, trade in enumerate(trades):
-        found.add(trade)
         yield (
             trade,
             [
-                *(by_row[trade.row.old_row] if trade.row else ()),
+                *(by_row.pop(trade.row.old_row, ()) if trade.row else ()),
                 *(by_row[None] if number == 0 else ()),
             ],
         )

@@ -6,7 +6,7 @@ It is sorted by SQLite, which needs no memory for it. It decides nothing that a 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from itertools import groupby
@@ -17,7 +17,7 @@ import msgspec
 
 from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import clash, is_better
-from recio.old_data.rebuild import Records
+from recio.old_data.rebuild import Part, Records
 from recio.old_data.records import Fill, LedgerRow, Order, Record, Settlement
 
 BATCH = 2_000
@@ -27,18 +27,22 @@ _TABLES = """
     PRAGMA temp_store = file;
     CREATE TABLE told (n INTEGER PRIMARY KEY, kind INTEGER, user TEXT, known INTEGER, key TEXT, ticker TEXT, body BLOB,
         rounded INTEGER DEFAULT 0);
-    CREATE TABLE won (kind INTEGER, ticker TEXT, key TEXT, fresh INTEGER, body BLOB);
+    CREATE TABLE won (kind INTEGER, ticker TEXT, key TEXT, fresh INTEGER, hidden INTEGER, body BLOB);
+    CREATE TABLE parts (ticker TEXT, number INTEGER, fill_id TEXT, body BLOB);
     BEGIN;
 """
 _ADD = "INSERT INTO told (kind, user, known, key, ticker, body) VALUES (?, ?, ?, ?, ?, ?)"
-_WIN = "INSERT INTO won VALUES (?, ?, ?, ?, ?)"
+_WIN = "INSERT INTO won VALUES (?, ?, ?, ?, ?, ?)"
 _ALL = """
     SELECT kind, key, ticker, known, rounded, body FROM told WHERE kind < ? AND (known OR user IN ('', ?))
     ORDER BY kind, key, known DESC, n
 """
 _BAD = "SELECT body FROM told WHERE kind = ? AND user IN ('', ?) ORDER BY n"
+_TOUCHED = "SELECT DISTINCT ticker FROM told WHERE kind < ? AND NOT known AND user IN ('', ?)"
+_KEYS = "SELECT kind, key FROM told WHERE kind < ? AND NOT known AND user IN ('', ?)"
+_PART = "INSERT INTO parts VALUES (?, ?, ?, ?)"
 _OF_THE_VENUE = "SELECT DISTINCT ticker FROM told WHERE kind < ? AND (known OR user IN ('', ?))"
-_BY_TICKER = "SELECT ticker, kind, body FROM won ORDER BY ticker, kind, key"
+_BY_TICKER = "SELECT ticker, kind, body FROM won WHERE NOT hidden ORDER BY ticker, kind, key"
 _encode = msgspec.msgpack.Encoder().encode
 
 
@@ -50,6 +54,8 @@ class Shelf(IntEnum):
     SETTLEMENTS = 2
     LEDGER = 3
     BAD = 4
+    LASTING = 5
+    """Disagreements that are kept because no trade tells them."""
 
 
 SHELVES: dict[type[Record], Shelf] = {
@@ -60,6 +66,7 @@ SHELVES: dict[type[Record], Shelf] = {
 }
 _DECODE = {shelf: msgspec.msgpack.Decoder(kind).decode for kind, shelf in SHELVES.items()}
 _decode_bad = msgspec.msgpack.Decoder(Disagreement).decode
+_decode_part = msgspec.msgpack.Decoder(Part).decode
 
 
 def key_of(record: Record) -> str:
@@ -106,6 +113,10 @@ class Staging:
         """A row that could not be read."""
         self._keep(Shelf.BAD, user, 0, "", told.ticker, _encode(told))
 
+    def add_lasting(self, told: Disagreement) -> None:
+        """One that no trade tells, or that is seen only while both records are read."""
+        self._keep(Shelf.LASTING, "", 0, "", told.ticker, _encode(told))
+
     def add_known(self, record: Record) -> None:
         """Of an earlier import."""
         self._keep(SHELVES[type(record)], "", 1, key_of(record), record.ticker, _encode(record))
@@ -136,20 +147,32 @@ class Staging:
             "UPDATE told SET rounded = 1 WHERE n > ? AND kind = ? AND user = ?", (since, Shelf.LEDGER, user)
         )
 
+    def touched(self, user: str, elsewhere: Collection[str]) -> Iterator[str]:
+        """Tickers of which anything came, or that the other account mode traded, each once."""
+        self._flush()
+        yield from elsewhere
+        for (ticker,) in self._file.execute(_TOUCHED, (Shelf.BAD, user)):
+            if ticker not in elsewhere:
+                yield ticker
+
+    def keys(self, user: str) -> Iterator[tuple[int, str]]:
+        """(shelf, key) of all that came."""
+        self._flush()
+        yield from self._file.execute(_KEYS, (Shelf.LEDGER, user))
+
     def decide(self, user: str, elsewhere: Collection[str]) -> None:
         """Of all that tell of one thing the best stands: of this user, and of no ticker that only the other account mode traded."""
         self._flush()
         hidden = self._hidden(set(elsewhere), user)
         self.counts = dict.fromkeys(SHELVES.values(), 0)
-        won: list[tuple[int, str, str, int, bytes]] = []
+        won: list[tuple[int, str, str, int, int, bytes]] = []
         rows = self._file.execute(_ALL, (Shelf.BAD, user))
         for (kind, key), same in groupby(rows, itemgetter(0, 1)):
             shelf = Shelf(kind)
-            ticker, is_fresh, body = self._best(shelf, user, list(same))
-            if shelf is Shelf.LEDGER and ticker in hidden:
-                continue
-            self.counts[shelf] += 1
-            won.append((kind, ticker, key, is_fresh, body))
+            ticker, is_fresh, body = self._best(shelf, list(same))
+            is_hidden = shelf is Shelf.LEDGER and ticker in hidden
+            self.counts[shelf] += not is_hidden
+            won.append((kind, ticker, key, is_fresh, is_hidden, body))
             if len(won) >= BATCH:
                 self._file.executemany(_WIN, won)
                 won.clear()
@@ -163,7 +186,7 @@ class Staging:
         return elsewhere
 
     def _best(
-        self, shelf: Shelf, user: str, same: list[tuple[int, str, str, int, int, bytes]]
+        self, shelf: Shelf, same: list[tuple[int, str, str, int, int, bytes]]
     ) -> tuple[str, bool, bytes]:
         """(ticker, whether it is new or better than what was known, the record)."""
         _, _, ticker, known, rounded, body = same[0]
@@ -175,7 +198,7 @@ class Staging:
             if is_better(each, best):
                 best = each
             elif told := clash(each, best):
-                self.add_bad(user, told)
+                self.add_lasting(told)
         is_fresh = not known or best != records[0]
         return best.ticker, is_fresh, _encode(best)
 
@@ -190,10 +213,24 @@ class Staging:
             yield decode(body)
 
     def bad(self, user: str) -> Iterator[Disagreement]:
-        """Rows that could not be read, and those of one name that say different things."""
+        """Rows that could not be read."""
+        return self._disagreements(Shelf.BAD, user)
+
+    def lasting(self) -> Iterator[Disagreement]:
+        return self._disagreements(Shelf.LASTING, "")
+
+    def _disagreements(self, shelf: Shelf, user: str) -> Iterator[Disagreement]:
         self._flush()
-        for (body,) in self._file.execute(_BAD, (Shelf.BAD, user)):
+        for (body,) in self._file.execute(_BAD, (shelf, user)):
             yield _decode_bad(body)
+
+    def add_parts(self, ticker: str, number: int, parts: Iterable[Part]) -> None:
+        """Which fills a trade is of."""
+        self._file.executemany(_PART, [(ticker, number, each.fill_id, _encode(each)) for each in parts])
+
+    def parts(self) -> Iterator[tuple[str, int, Part]]:
+        for ticker, number, body in self._file.execute("SELECT ticker, number, body FROM parts"):
+            yield ticker, number, _decode_part(body)
 
     def by_ticker(self) -> Iterator[Records]:
         """Once it was decided."""

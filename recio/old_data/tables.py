@@ -36,3 +36,16 @@ class OldTable:
     @property
     def names(self) -> list[str]:
         return [each for each in self.columns if each != ENGINE]
+
+
+def why_unusable(error: Exception) -> str:
+    if isinstance(error, BrokenSource | Stranger):
+        return str(error)
+    said = error.strerror if isinstance(error, OSError) and error.strerror else error
+    return f"it cannot be read to its end ({said}): copy it again, or let this account read it"
+
+
+def why_no_path(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
+        return "it does not exist: check the path"
+    return f"it cannot be looked at ({error}): check the path, and that this account may read it"

@@ -27,6 +27,17 @@ def backup_rows(seen: BackupsSeen | None, config: Config) -> dict[str, Any] | No
             "lost": seen.stream.is_lost,
             "waiting_bytes": seen.stream.waiting_bytes,
         },
+        "stream_copy": None
+        if seen.copy is None
+        else {
+            "place": seen.copy.place,
+            "reaches_at": None if seen.copy.reaches_at is None else time_text(seen.copy.reaches_at),
+            "behind_seconds": None
+            if seen.copy.reaches_at is None
+            else round((seen.asked_at - seen.copy.reaches_at).total_seconds(), 1),
+            "waiting_files": seen.copy.waiting,
+            "failed": seen.copy.why or None,
+        },
         "problems": [each.sentence for each in backup_alarms(seen, config)],
     }
 

@@ -14,6 +14,15 @@ const compared = tableOf("old-compared", [
   text("", "word strong", (row) => (row.disagrees ? "\u26a0 disagrees" : "")),
 ], (row) => row.name, "nothing to compare", (row) => (row.disagrees ? "unknown" : ""));
 
+const own = tableOf("old-own-fills", [
+  text("When (UTC)", "id", (row) => utc(row.at, 0)),
+  text("", "word", (row) => (row.is_exit ? "sold" : "bought")),
+  text("Contracts", "num", (row) => quantity(row.quantity)),
+  text("At", "num", (row) => figure("price", row.price)),
+  text("Fee", "num", (row) => figure("dollars", row.fee), (row) => row.fee ?? "not known"),
+  text("Fill", "word", (row) => row.fill_id),
+], (row) => row.fill_id, "none: it was rebuilt without fills", () => "");
+
 const when = (time) => (unknown(time) ? "at a time that is not known" : `${utc(time, 0)} UTC`);
 const sum = (value) => (unknown(value) ? "an unknown sum" : dollars(value));
 
@@ -30,7 +39,8 @@ function tale(told) {
   if (words.length) lines.push(`In the old words: ${words.map((each) => each.join(" ")).join(", ")}.`);
   if (told.is_test) lines.push("The old system marked it as a test.");
   if (told.doubtful) lines.push("Its hour is in doubt: autumn has it twice, and the old row names no offset.");
-  if (told.trades_of_market > 1) lines.push(`This market had ${told.trades_of_market} trades: rows below are the market's while this one lasted, and some may be another's.`);
+  if (told.fills_tie !== null) lines.push(`Its own fills ${told.fills_tie ? "come to these figures exactly" : "do not come to these figures: orders, the settlement or the old ledger tell the rest"}.`);
+  if (told.trades_of_market > 1) lines.push(`This market had ${told.trades_of_market} trades: orders, fills and settlements of the market below are those while this one lasted, and some may be another's.`);
   if (told.is_cut) lines.push("There are more rows than are shown: recio history has them all.");
   return lines;
 }
@@ -39,6 +49,7 @@ function show(told) {
   put($("old-title"), `Imported trade ${told.number} of ${told.ticker}: ${told.side.toUpperCase()}`);
   sync($("old-tale"), tale(told).map((line, index) => ({ line, index })), (each) => each.index, () => make("li"), (item, each) => put(item, each.line));
   compared(told.compared, null);
+  own(told.own_fills, null);
   for (const name of ["orders", "fills", "settlements"]) {
     drawRows($(`old-${name}`), told[name].columns, told[name].rows, "imported");
     hide($(`no-old-${name}`), told[name].rows.length > 0);

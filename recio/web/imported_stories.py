@@ -62,6 +62,18 @@ class OldRowsTold(Given):
     rows: list[dict[str, str | int | None]]
 
 
+class OwnFill(Given):
+    """What of one fill is of this trade: one fill may end a trade and begin another."""
+
+    fill_id: str
+    at: datetime
+    is_exit: bool
+    quantity: DecimalText
+    price: DecimalText
+    """Dollars that one contract of the trade's side cost, or brought."""
+    fee: DecimalText | None
+
+
 class ImportedStory(Given):
     """A trade of the system before recio; dollars are decimal strings, times UTC, and null is what cannot be known."""
 
@@ -92,6 +104,9 @@ class ImportedStory(Given):
     """Whether the old figures include fees."""
     compared: list[ComparedFigure]
     trades_of_market: int
+    own_fills: list[OwnFill]
+    fills_tie: bool | None
+    """Whether its own fills come to its cost, its proceeds and its fees, each to the millionth of a dollar; null: it has none."""
     orders: OldRowsTold
     fills: OldRowsTold
     settlements: OldRowsTold
@@ -144,10 +159,31 @@ def _story(rows: OldRows) -> ImportedStory:
             },
             "compared": _compared(trade),
             "trades_of_market": trade["of_market"],
+            "own_fills": [_own_fill(each) for each in rows.parts],
+            "fills_tie": _tie(rows),
             **{name: _page(name, found) for name, found in rows.market.items()},
             "is_cut": rows.is_cut,
         }
     )
+
+
+def _own_fill(row: asyncpg.Record) -> dict[str, Any]:
+    return {
+        "fill_id": row["fill_id"],
+        "at": row["at"],
+        "is_exit": row["is_exit"],
+        "quantity": cell(Of.CONTRACTS, row["quantity"]),
+        "price": cell(Of.PRICE, row["price"]),
+        "fee": cell(Of.DOLLARS, row["fee"]),
+    }
+
+
+def _tie(rows: OldRows) -> bool | None:
+    """A figure that cannot be known is none to compare."""
+    trade, sums = rows.trade, rows.come_to
+    if not sums["n"]:
+        return None
+    return all(trade[each] in (None, sums[each]) for each in ("entry_cost", "exit_proceeds", "fees"))
 
 
 def _page(name: str, found: list[asyncpg.Record]) -> dict[str, Any]:

@@ -31,7 +31,7 @@ TWO_WRITERS = {
     "halts": "the failure detector halts by itself; a person halts and resumes, also while no daemon runs",
 }
 """Tables with more than one declared writer, and why."""
-TEMPORARY = {"new_rows", "new_prices"}
+TEMPORARY = {"new_rows", "new_prices", "touched", "came"}
 """Tables of one transaction, which end with it."""
 _NAME = r'(?:"?public"?\.)?"?(\w+)"?'
 _WRITTEN = re.compile(
@@ -125,7 +125,8 @@ def _writers(tree: Tree) -> dict[str, dict[str, str]]:
     for name, (module, statement) in definitions.items():
         texts = _texts(statement) if module.name not in (MIGRATIONS, *OF_THEIR_OWN) else ()
         tables = {table for text in texts for table in _written_by(text, in_functions, triggered)}
-        tables |= {table for table, _ in _copied(statement) if table} - TEMPORARY
+        tables |= {table for table, _ in _copied(statement) if table}
+        tables -= TEMPORARY
         for writer, path in _reached_from(name, users, definitions) if tables else ():
             for table in tables:
                 found[table][writer] = path

@@ -124,7 +124,14 @@ GOOD: dict[str, Row] = {
     },
     "imported_prices": {"symbol": "BTC", "second": 1, "price": 1, "doubtful": False},
     "imported_settings": {"mode": "prod", "name": "n", "value": "v"},
-    "imported_sources": {"mode": "prod", "path": "p", "table_name": "t", "stamp": "s", "rows": 1, "newest": None},
+    "imported_sources": {
+        "mode": "prod", "path": "p", "table_name": "t", "stamp": "s", "rows": 1, "newest": None, "bad": 0,
+        "rounded": False, "blocks": "\\x", "reading": 1,
+    },
+    "imported_trade_fills": {
+        **_OLD, "number": 1, "fill_id": "f", "is_exit": False, "quantity": 1, "price": 0.5, "fee": 0,
+    },
+    "imported_disagreements": {**_OLD, "old_row": "1", "field": "status", "theirs": "open", "ours": "closed"},
     "audit_checkpoints": {"seq": 1, "seal": "\\x00", "at": T},
     "cash_movements": {"name": "deposit 1", "amount": 1, "at": T, "opening_balance_id": 1},
     "settlement_requests": {
@@ -140,6 +147,7 @@ GOOD: dict[str, Row] = {
     "backups": {
         "backup_id": 1, "kind": "base", "place": "p", "started_at": T, "finished_at": T, "bytes": 1, "error": "",
     },
+    "stream_copies": {"place": "p", "at": T, "reaches_at": T, "waiting": 0, "error": ""},
     "drills": {"drill_id": 1, "place": "p", "at": T, "rto_seconds": 1, "rpo_seconds": 1, "error": ""},
     "restores": {
         "restore_id": 1, "place": "p", "target": None, "newest_at": T, "restored_at": T, "old_tag": "a", "new_tag": "b",
@@ -289,6 +297,13 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "imported_prices_price_check": ("imported_prices", {"price": 0}),
     "imported_settings_mode_check": ("imported_settings", {"mode": "odd"}),
     "imported_sources_mode_check": ("imported_sources", {"mode": "odd"}),
+    "imported_sources_bad_check": ("imported_sources", {"bad": -1}),
+    "imported_sources_blocks_check": ("imported_sources", {"blocks": "\\x01"}),
+    "imported_sources_reading_check": ("imported_sources", {"reading": -1}),
+    "imported_trade_fills_quantity_check": ("imported_trade_fills", {"quantity": 0}),
+    "imported_trade_fills_price_check": ("imported_trade_fills", {"price": 1}),
+    "imported_disagreements_mode_check": ("imported_disagreements", {"mode": "odd"}),
+    "imported_disagreements_field_check": ("imported_disagreements", {"field": ""}),
     "cash_movements_name_check": ("cash_movements", {"name": ""}),
     "settlement_requests_asked_by_check": ("settlement_requests", {"asked_by": ""}),
     "settlement_requests_ticker_check": ("settlement_requests", {"ticker": ""}),
@@ -342,6 +357,9 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "backups_check": ("backups", {"started_at": LATER}),
     "backups_kind_check": ("backups", {"kind": "odd"}),
     "backups_place_check": ("backups", {"place": ""}),
+    "stream_copies_place_check": ("stream_copies", {"place": ""}),
+    "stream_copies_check": ("stream_copies", {"reaches_at": LATER}),
+    "stream_copies_waiting_check": ("stream_copies", {"waiting": -1}),
     "drills_check": ("drills", {"error": "e"}),
     "drills_place_check": ("drills", {"place": ""}),
     "drills_rpo_seconds_check": ("drills", {"rpo_seconds": -1}),
@@ -375,6 +393,8 @@ REFERENCES: dict[str, tuple[str, Row]] = {
         {"kind": "settlement", "fill_id": None, "settled_ticker": "absent", "ticker": "absent"},
     ),
     "postings_transaction_id_fkey": ("postings", {"transaction_id": -1}),
+    "imported_trade_fills_mode_ticker_number_fkey": ("imported_trade_fills", {"number": 9}),
+    "imported_trade_fills_mode_fill_id_fkey": ("imported_trade_fills", {"fill_id": "absent"}),
 }
 """By the name of a foreign key: its table, and a row that refers to nothing."""
 

@@ -62,6 +62,7 @@ COPIED = (
     "imported_settlements",
     "imported_ledger_rows",
     "imported_trades",
+    "imported_trade_fills",
 )
 """Written with COPY, whose table is an argument."""
 

@@ -13,7 +13,7 @@ import pytest
 
 from recio.messages.account import PositionDifference
 from recio.messages.alerts import Alarm, Severity
-from recio.messages.backups import BackupsSeen, StreamSeen, Tried
+from recio.messages.backups import BackupsSeen, StreamCopySeen, StreamSeen, Tried
 from recio.messages.controls import Halt, RootCause, TradingControls
 from recio.messages.decisions import Assessments, RejectionCount
 from recio.messages.orders import OrderState, TradeState
@@ -91,6 +91,11 @@ def kept(**changes: Any) -> BackupsSeen:
     return replace(usual, **changes)
 
 
+def copied(minutes: int, waiting: int = 0, why: str = "") -> StreamCopySeen:
+    at = NOW - timedelta(minutes=minutes)
+    return StreamCopySeen(place="s3://b/f/", noted_at=at, reaches_at=at, waiting=waiting, why=why)
+
+
 LIVE = parse(
     {"mode": "live", "kalshi": {"environment": "demo", "key_id": "k", "key_path": "k.pem"}}, "a test"
 )
@@ -115,12 +120,18 @@ LIVE = parse(
             "stream of changes",
             "1,500 MB wait",
         ),
+        (
+            {"copy": copied(minutes=11, waiting=3, why="no room is left")},
+            "stream in the bucket",
+            "reaches 2026-11-23 11:49:00 UTC: no room is left; 3 full files",
+        ),
+        ({"copy": copied(minutes=11)}, "stream in the bucket", "nobody sends it"),
     ],
 )
 def test_backups_that_failed_are_too_old_or_were_never_restored_call(
     changes: dict[str, Any], cause: str, words: str
 ):
-    assert found(seen(config=LIVE, backups=kept())) == {}
+    assert found(seen(config=LIVE, backups=kept(copy=copied(minutes=9, why="away")))) == {}
     told = found(seen(config=LIVE, backups=kept(**changes)))
     assert words in told[cause].sentence
     assert told.keys() == {cause}

@@ -57,6 +57,9 @@ async def an_old_trade(pool: Pool) -> None:
         await insert(
             connection, "imported_fills", {"ticker": f"{TICKER}9", "fill_id": "of-another", "at": OPENED}
         )
+        for order, is_exit, price in (("o-1", False, 0.4), ("o-2", True, 0.45)):
+            part = {"ticker": TICKER, "number": 1, "fill_id": f"f-{order}", "is_exit": is_exit, "quantity": 2}
+            await insert(connection, "imported_trade_fills", part | {"price": price, "fee": 0.0206})
         await insert(connection, "imported_settlements", {"ticker": TICKER, "settled_at": LATER})
 
 
@@ -92,6 +95,23 @@ async def test_its_fills_and_orders_are_those_of_its_market_while_it_lasted(pool
     assert [each["venue_order_id"] for each in told["orders"]["rows"]] == ["o-1", "o-2"]
     assert [each["ticker"] for each in told["settlements"]["rows"]] == [TICKER]
     assert (told["trades_of_market"], told["is_cut"]) == (1, False)
+
+
+async def test_its_own_fills_come_to_its_figures_or_it_says_that_they_do_not(pool: Pool):
+    await an_old_trade(pool)
+    told = (await story(pool))[1]
+    assert [(each["fill_id"], each["is_exit"], each["price"]) for each in told["own_fills"]] == [
+        ("f-o-1", False, "0.4000"),
+        ("f-o-2", True, "0.4500"),
+    ]
+    assert told["fills_tie"] is True
+    async with transaction(pool) as connection:
+        await connection.execute("UPDATE imported_trade_fills SET fee = 0.03 WHERE is_exit")
+    assert (await story(pool))[1]["fills_tie"] is False
+    async with transaction(pool) as connection:
+        await connection.execute("DELETE FROM imported_trade_fills")
+    told = (await story(pool))[1]
+    assert (told["own_fills"], told["fills_tie"]) == ([], None)
 
 
 async def test_a_trade_without_a_ledger_row_says_so_and_what_is_not_known_is_null(pool: Pool):

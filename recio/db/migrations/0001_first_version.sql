@@ -1779,6 +1779,48 @@ COMMENT ON COLUMN imported_trades.ledger_key IS 'Its row of the old ledger; NULL
 COMMENT ON COLUMN imported_trades.disagreements IS 'Where that row says otherwise: a JSON list.';
 
 -- Writer: `recio import`.
+CREATE TABLE IF NOT EXISTS imported_trade_fills (
+    mode text NOT NULL,
+    ticker text NOT NULL,
+    number integer NOT NULL,
+    fill_id text NOT NULL,
+    is_exit boolean NOT NULL,
+    quantity numeric(14, 2) NOT NULL CHECK (quantity > 0),
+    price numeric(6, 4) NOT NULL CHECK (price > 0 AND price < 1),
+    fee numeric(18, 6),
+    PRIMARY KEY (mode, ticker, number, fill_id),
+    FOREIGN KEY (mode, ticker, number) REFERENCES imported_trades ON DELETE CASCADE,
+    FOREIGN KEY (mode, fill_id) REFERENCES imported_fills
+);
+COMMENT ON TABLE imported_trade_fills IS 'Writer: `recio import`. Which fills an imported trade is of. One fill may end a trade and begin another: its parts add up to it.';
+COMMENT ON COLUMN imported_trade_fills.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_trade_fills.ticker IS 'Market of the trade.';
+COMMENT ON COLUMN imported_trade_fills.number IS 'Which trade of the market.';
+COMMENT ON COLUMN imported_trade_fills.fill_id IS 'The venue''s trade id.';
+COMMENT ON COLUMN imported_trade_fills.is_exit IS 'Whether it closed what the trade had bought.';
+COMMENT ON COLUMN imported_trade_fills.quantity IS 'Contracts of the fill that are of this trade, hundredths at the finest.';
+COMMENT ON COLUMN imported_trade_fills.price IS 'Dollars that one contract of the trade''s side cost, or brought.';
+COMMENT ON COLUMN imported_trade_fills.fee IS 'Dollars; NULL: it cannot be known.';
+
+-- Writer: `recio import`.
+CREATE TABLE IF NOT EXISTS imported_disagreements (
+    mode text NOT NULL CHECK (mode IN ('prod', 'demo')),
+    ticker text NOT NULL,
+    old_row text NOT NULL,
+    field text NOT NULL CHECK (field <> ''),
+    theirs text NOT NULL,
+    ours text NOT NULL,
+    PRIMARY KEY (mode, ticker, old_row, field, theirs)
+);
+COMMENT ON TABLE imported_disagreements IS 'Writer: `recio import`. What old rows say otherwise and no imported trade tells: rows without a trade, and two records of one fill that differ.';
+COMMENT ON COLUMN imported_disagreements.mode IS 'prod or demo: the account mode that the old system ran in; from --mode.';
+COMMENT ON COLUMN imported_disagreements.ticker IS 'The venue''s name of the market, as the old row has it.';
+COMMENT ON COLUMN imported_disagreements.old_row IS 'Id of the old row, or of the fill. Empty: it has none.';
+COMMENT ON COLUMN imported_disagreements.field IS 'What they differ about; fill: two records of one fill.';
+COMMENT ON COLUMN imported_disagreements.theirs IS 'What the old row says. Empty: nothing.';
+COMMENT ON COLUMN imported_disagreements.ours IS 'What is believed. Empty: nothing.';
+
+-- Writer: `recio import`.
 CREATE TABLE IF NOT EXISTS imported_prices (
     symbol text NOT NULL,
     second bigint NOT NULL,
@@ -1812,6 +1854,10 @@ CREATE TABLE IF NOT EXISTS imported_sources (
     stamp text NOT NULL,
     rows bigint NOT NULL,
     newest text,
+    bad bigint NOT NULL CHECK (bad >= 0),
+    rounded boolean NOT NULL,
+    blocks bytea NOT NULL CHECK (octet_length(blocks) % 12 = 0),
+    reading integer NOT NULL CHECK (reading >= 0),
     PRIMARY KEY (mode, path, table_name)
 );
 COMMENT ON TABLE imported_sources IS 'Writer: `recio import`. How far each table of each source was read, so that the next import reads what is new.';
@@ -1821,6 +1867,10 @@ COMMENT ON COLUMN imported_sources.table_name IS 'The old table.';
 COMMENT ON COLUMN imported_sources.stamp IS 'What tells whether the source has changed.';
 COMMENT ON COLUMN imported_sources.rows IS 'Rows that were read.';
 COMMENT ON COLUMN imported_sources.newest IS 'The newest of its rows; NULL: no order is known.';
+COMMENT ON COLUMN imported_sources.bad IS 'Rows that do not say what they must, and are read again each time.';
+COMMENT ON COLUMN imported_sources.rounded IS 'Its results and fees look rounded to whole numbers, and are not believed.';
+COMMENT ON COLUMN imported_sources.blocks IS 'Sums of 12 bytes, one behind the other: blocks of rows that were taken whole, and are not taken apart again.';
+COMMENT ON COLUMN imported_sources.reading IS 'Which way of reading rows and rebuilding trades took them; another takes them again.';
 
 -- Writer: `recio backup`.
 CREATE TABLE IF NOT EXISTS backups (
@@ -1840,6 +1890,21 @@ COMMENT ON COLUMN backups.started_at IS 'UTC, by the clock of the machine that t
 COMMENT ON COLUMN backups.finished_at IS 'UTC, by the clock of the machine that took it.';
 COMMENT ON COLUMN backups.bytes IS 'Bytes on the disk; 0 where it failed.';
 COMMENT ON COLUMN backups.error IS 'Why there is none. Empty: it is whole and summed.';
+
+-- Writer: `recio backup`.
+CREATE TABLE IF NOT EXISTS stream_copies (
+    place text PRIMARY KEY CHECK (place <> ''),
+    at timestamptz NOT NULL,
+    reaches_at timestamptz CHECK (reaches_at <= at),
+    waiting integer NOT NULL CHECK (waiting >= 0),
+    error text NOT NULL DEFAULT ''
+);
+COMMENT ON TABLE stream_copies IS 'Writer: `recio backup`. How far the stream of changes is in a bucket, noted once a minute and whenever that begins or ceases to go wrong.';
+COMMENT ON COLUMN stream_copies.place IS 'Address of the bucket and the folder in it.';
+COMMENT ON COLUMN stream_copies.at IS 'UTC by the database''s clock: when it was noted.';
+COMMENT ON COLUMN stream_copies.reaches_at IS 'UTC by the database''s clock: what was committed by then is in the bucket. NULL: nothing is there yet.';
+COMMENT ON COLUMN stream_copies.waiting IS 'Full files of the stream that lie here and are not there.';
+COMMENT ON COLUMN stream_copies.error IS 'Why the newest try failed. Empty: it did not.';
 
 -- Writer: `recio drill`.
 CREATE TABLE IF NOT EXISTS drills (

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from recio.messages.alerts import Alarm, Severity
-from recio.messages.backups import BackupsSeen, StreamSeen, Tried
+from recio.messages.backups import BackupsSeen, StreamCopySeen, StreamSeen, Tried
 from recio.settings.alerts import AlertsSection
 
 BACKUP = "Look at recio backup, by hand or systemctl status recio-backup; docs/operate/backups.md"
 DRILL = "Look at recio drill, by hand or systemctl status recio-drill; docs/operate/backups.md"
 STREAM = "Look at systemctl status recio-stream; once it runs again take a base backup: recio backup"
+COPY = "Look at systemctl status recio-stream and at the bucket: its key, its room, the network; docs/operate/backups.md"
+COPY_PATIENCE = timedelta(minutes=10)
+"""A stream that was sent no longer than so ago is on its way."""
 MUCH_WAITS = 1_000_000_000
 """Bytes of changes that nobody received: half of what the embedded server keeps before it gives them up."""
 
@@ -29,6 +32,8 @@ def alarms(seen: BackupsSeen, settings: AlertsSection, *, is_live: bool) -> Iter
         yield from _drill_too_old(seen, timedelta(days=settings.max_drill_days))
     if seen.stream is not None:
         yield from _stream(seen.stream)
+    if seen.copy is not None:
+        yield from _copy(seen.copy, seen.asked_at)
 
 
 def _failed(cause: str, what: str, tried: Tried, resolution: str) -> Alarm:
@@ -85,6 +90,21 @@ def _stream(seen: StreamSeen) -> Iterator[Alarm]:
             sentence=f"nobody receives the stream of changes: {seen.waiting_bytes / 1_000_000:,.0f} MB wait on the server's disk",
             resolution=f"{STREAM}; or end it for good: SELECT pg_drop_replication_slot('recio_backup')",
         )
+
+
+def _copy(seen: StreamCopySeen, now: datetime) -> Iterator[Alarm]:
+    """Also where nobody sends any more: then the row stands still."""
+    behind = now - (seen.reaches_at or seen.noted_at)
+    if behind <= COPY_PATIENCE:
+        return
+    reaches = f"reaches {seen.reaches_at:%Y-%m-%d %H:%M:%S} UTC" if seen.reaches_at else "never got there"
+    why = f": {seen.why}" if seen.why else ": nobody sends it"
+    yield Alarm(
+        cause="stream in the bucket",
+        severity=Severity.WARNING,
+        sentence=f"the stream of changes in {seen.place} {reaches}{why}; {seen.waiting} full files of it wait on this machine's disk",
+        resolution=COPY,
+    )
 
 
 def _age(now: datetime, then: datetime) -> str:
