@@ -7,7 +7,8 @@ compares it with the rows. It never speaks to the venue and never deletes a row.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
@@ -54,7 +55,14 @@ class _Memory:
     own: OwnConnection
     held: Held
     one_at_a_time: anyio.Lock = field(default_factory=anyio.Lock)
+    behind_sales: anyio.Lock = field(default_factory=anyio.Lock)
     shown: OpenTrades | None = None
+
+    @asynccontextmanager
+    async def turn(self, *, of_sale: bool = False) -> AsyncGenerator[None]:
+        """One at a time. A sale waits for one other at most, however many wait: with a slow database its decision would be too old."""
+        async with nullcontext() if of_sale else self.behind_sales, self.one_at_a_time:
+            yield
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +115,7 @@ class TradeManager:
             message = await queue.receive()
             try:
                 with anyio.CancelScope(shield=True):
-                    async with memory.one_at_a_time:
+                    async with memory.turn(of_sale=isinstance(message, CloseIntent)):
                         self._publish(memory, say, await _within_limit(handle(message, memory)))
                         reached(CrashPoint.ROWS_PUBLISHED)
             finally:
@@ -119,7 +127,7 @@ class TradeManager:
         while True:
             with anyio.move_on_after(IDLE_CYCLE):
                 version = await self.account.newer_than(version)
-            async with memory.one_at_a_time:
+            async with memory.turn():
                 await cycle_of(Task.TRADE_MANAGER)
                 with anyio.CancelScope(shield=True):
                     await _within_limit(self._compare(memory))
@@ -150,7 +158,7 @@ class TradeManager:
                 log.warning("requests not read", why=str(error))
                 continue
             for asked in waiting:
-                async with memory.one_at_a_time:
+                async with memory.turn():
                     with anyio.CancelScope(shield=True):
                         self._publish(memory, say, await _within_limit(self._settle_manually(asked, memory)))
 

@@ -55,6 +55,13 @@ LOCKS = (
         ORDER_PATH,
     ),
     _guard(
+        "a sale goes before whatever else waits for the rows",
+        "recio/tasks/trade_manager.py",
+        "async with nullcontext() if of_sale else self.behind_sales, self.one_at_a_time:",
+        "async with self.behind_sales, self.one_at_a_time:",
+        ORDER_PATH,
+    ),
+    _guard(
         "fencing: an order names a run that began",
         "schema.sql",
         "fencing bigint NOT NULL REFERENCES runs,\n    created_at",

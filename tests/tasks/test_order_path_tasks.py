@@ -58,6 +58,8 @@ ORDER = PlaceOrder(
     send_before=NOW + timedelta(seconds=2),
 )
 
+BLOCKED = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+
 
 async def test_when_the_command_to_send_exists_its_row_is_already_committed(
     pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
@@ -111,6 +113,37 @@ async def test_a_close_that_was_decided_too_long_ago_becomes_no_order_and_a_fres
         with anyio.fail_after(10):
             assert (await wires.orders.receive()).reduce_only
     assert await pool.fetchval("SELECT count(*) FROM orders WHERE purpose = 'exit'") == 1
+
+
+async def test_a_sale_waits_for_one_other_at_most_however_many_wait_for_a_slow_database(
+    pool: asyncpg.Pool[asyncpg.Record], database_dsn: str
+):
+    async with managed(pool) as wires, open_pool(database_dsn, application_name="slow") as stranger:
+        await bought(wires)
+        sale = CloseIntent(
+            trade_id=TradeId(1),
+            exchange_index=2,
+            quantity=Quantity(1000),
+            floor=Price(1000),
+            decided_at=NOW,
+            why="stop",
+        )
+        async with transaction(stranger) as connection:
+            await connection.execute("LOCK TABLE settlements IN ACCESS EXCLUSIVE MODE")
+            settled = SettlementSeen(
+                ticker=Ticker("KX-GONE"), result=Side.YES, settled_at=NOW, revenue_cents=0
+            )
+            await wires.venue_facts.send(settled)
+            with anyio.fail_after(10):
+                while not await stranger.fetchval(BLOCKED):
+                    await anyio.lowlevel.checkpoint()
+            await wires.open_intents.send(an_intent(ticker=Ticker("KX-OTHER")))
+            await anyio.wait_all_tasks_blocked()
+            await wires.close_intents.send(sale)
+            await anyio.wait_all_tasks_blocked()
+        with anyio.fail_after(10):
+            assert (await wires.orders.receive()).reduce_only
+            assert (await wires.orders.receive()).ticker == "KX-OTHER"
 
 
 async def test_from_intent_to_settlement_by_messages_alone(pool: asyncpg.Pool[asyncpg.Record]):
