@@ -42,6 +42,10 @@ COMMANDS = {
     ),
     "report": ("history", "what trades came to, by day, strategy, coin, price and more"),
     "lots": ("lots", "what was bought and how it was closed, first in first out, as CSV"),
+    "statement": (
+        "statement",
+        "the own books beside the venue's statement, to the cent, with each difference",
+    ),
     "close": ("close", "ask the running daemon to sell one trade, whatever its stops say"),
     "settle": ("settle", "settle a market by hand whose end the venue does not tell"),
     "import": ("import_old", "bring the data of the system before recio along"),

@@ -7,6 +7,7 @@ import shutil
 import sqlite3
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import islice
 from pathlib import Path
 from urllib.parse import quote
 
@@ -181,15 +182,9 @@ def _table(path: Path, connection: sqlite3.Connection, name: str, mode: str | No
 
     def rows(since: str | None) -> Iterator[Sequence[object]]:
         chosen = ", ".join(_quoted(each) for each in columns)
-        # A log of prices is long and plain: the driver's own decoding is several times faster.
-        connection.text_factory = str if {"timestamp", "price"} <= columns.keys() else _text
+        asked = f"SELECT {chosen} FROM {quoted}" + ("" if since is None else " WHERE timestamp >= ?")
         try:
-            if since is None:
-                cursor = connection.execute(f"SELECT {chosen} FROM {quoted}")
-            else:
-                cursor = connection.execute(f"SELECT {chosen} FROM {quoted} WHERE timestamp >= ?", (since,))
-            while batch := cursor.fetchmany(BATCH):
-                yield from batch
+            yield from _read(connection, asked, () if since is None else (since,))
         except sqlite3.Error as error:
             raise BrokenSource(_told(error)) from error
 
@@ -202,6 +197,25 @@ def _table(path: Path, connection: sqlite3.Connection, name: str, mode: str | No
         stamp=stamp_of(path),
         mode=mode,
     )
+
+
+def _read(connection: sqlite3.Connection, asked: str, given: Sequence[str]) -> Iterator[Sequence[object]]:
+    """The driver's own decoding is several times faster, and ends at the first text that is no UTF-8: from there on it is ours."""
+    done = 0
+    connection.text_factory = str
+    try:
+        cursor = connection.execute(asked, given)
+        while batch := cursor.fetchmany(BATCH):
+            yield from batch
+            done += len(batch)
+        return
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error):
+            raise
+    finally:
+        connection.text_factory = _text
+    # One snapshot and one statement: the same rows in the same order.
+    yield from islice(connection.execute(asked, given), done, None)
 
 
 def _count(connection: sqlite3.Connection, name: str) -> int:

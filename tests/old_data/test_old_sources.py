@@ -20,7 +20,7 @@ import pytest
 from recio.commands import import_old
 from recio.db import old_server
 from recio.errors import BadConfig
-from recio.old_data import folders, parts
+from recio.old_data import folders, parts, sqlite_files
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
 from tests.old_data.old_system import STRIKE
@@ -376,3 +376,19 @@ def test_a_dry_run_with_a_config_counts_what_an_import_would_add_and_adds_nothin
         assert (report["dry_run"], report["compared"]) == (True, True)
     assert not imported(source, prices, options=("--dry-run",))["compared"]
     assert imported(source, prices, options=config)["imported"]["fills"] == 1
+
+
+def test_a_text_that_is_no_utf_8_costs_no_other_row_wherever_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(sqlite_files, "BATCH", 3)
+    fills = [old.fill(each, "yes", 1, 0.5) for each in range(10)]
+    file = old.sqlite(tmp_path / "fills.db", "fills", old.FILLS, fills)
+    with closing(sqlite3.connect(file)) as writer:
+        writer.execute("UPDATE fills SET order_id = CAST(x'ff41' AS TEXT) WHERE trade_id = 'fill-7'")
+        writer.commit()
+    with sqlite_files.opened(file) as connection:
+        (table,) = sqlite_files.tables_of(file, connection, None)
+        rows = [dict(zip(table.names, row, strict=True)) for row in table.rows(None)]
+    assert [row["trade_id"] for row in rows] == [f"fill-{each}" for each in range(10)]
+    assert rows[7]["order_id"] == "\ufffdA"
