@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import aiohttp
 import anyio
 
+from recio.commands.examine_account import rounding, scopes
 from recio.commands.examine_books import books
 from recio.commands.finding import Finding, Grade, good, judged
 from recio.daemon.venue import find_venue
@@ -52,7 +53,7 @@ async def venue(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - r
             )
             return
         yield _clock(rest, config)  # noqa: ASYNC119 - read to its end by whoever asks
-        for look in (_money, _limits):
+        for look in (_money, scopes, rounding, _limits):
             yield await look(rest)  # noqa: ASYNC119 - read to its end by whoever asks
         for series in config.series:
             yield await _fees(rest, series)  # noqa: ASYNC119 - read to its end by whoever asks

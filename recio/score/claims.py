@@ -144,7 +144,8 @@ def _summary(answers: Sequence[Claim]) -> str:
 
 def _told(claim: Claim) -> str:
     if claim.interval is None:
-        return f"{claim.part}: {claim.closes} closes, fewer than the {FEWEST_CLOSES} (of equal weight) that say anything."
+        many = "1 close" if claim.closes == 1 else f"{claim.closes} closes"
+        return f"{claim.part}: {many}, fewer than the {FEWEST_CLOSES} (of equal weight) that say anything."
     low, high = claim.interval.low, claim.interval.high
     figures = f"{claim.value:+.4f} {claim.unit}, {low:+.4f} to {high:+.4f}, {claim.closes} closes"
     if claim.verdict is not Verdict.UNKNOWN:

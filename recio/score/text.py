@@ -24,6 +24,7 @@ def lines(scores: Scores) -> Iterator[str]:
     if not scores.observations:
         yield (
             "Nothing could be scored: no moment had a quote, a price, a volatility, a strike and an outcome at once."
+            " Prices have to be recorded beside the quotes for five minutes before, and until the market has ended."
             f"{_without_outcome(scores)}"
         )
         return

@@ -33,6 +33,7 @@ STARTING = (holds(Kind.NOT_RECONCILED), holds(Kind.NO_PRICE), holds(Kind.NO_MARK
     [
         ("network away", (STALE, PRICES, BOOKS, MARKET_DOWN, ACCOUNT_DOWN)),
         ("network away", (UNKNOWN, PRICES, holds(Kind.NO_MARKET), MARKET_DOWN)),
+        ("clock off", (STALE, PRICES, BOOKS, holds(Kind.CLOCK_OFF), holds(Kind.LISTS_OLD))),
         ("venue away", (STALE, UNKNOWN, BOOKS, holds(Kind.NO_MARKET), MARKET_DOWN, ACCOUNT_DOWN)),
         ("venue not read", (STALE, UNKNOWN, holds(Kind.LISTS_OLD))),
         ("venue away", (STALE, holds(Kind.LISTS_OLD), BOOKS, MARKET_DOWN)),

@@ -59,6 +59,7 @@ async def test_status_and_doctor_say_what_is_so_with_a_daemon_and_without_one():
             "venue",
             "clock",
             "key at venue",
+            "key scopes",
             "socket",
             "books KXBTC15M",
         ):

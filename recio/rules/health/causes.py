@@ -142,10 +142,13 @@ def _network(found: Sequence[Condition]) -> Cause | None:
     prices, venue = _first(found, PRICELESS), _venue_root(found)
     if prices is None or venue is None:
         return None
+    clock = _first(found, {Kind.CLOCK_OFF})
+    shown = _of_venue(found) + _of(found, PRICELESS)
+    if clock is not None:
+        # By a clock that was stepped everything is old at once, and whoever tells its error is heard.
+        return _because(clock, clock.name, found, shown)
     what = f"neither the venue nor any price source is heard: {venue.detail}"
-    return _because(
-        replace(venue, detail=what), "network away", found, _of_venue(found) + _of(found, PRICELESS)
-    )
+    return _because(replace(venue, detail=what), "network away", found, shown)
 
 
 def _venue(found: Sequence[Condition]) -> Cause | None:
