@@ -161,3 +161,4 @@ addEventListener("pageshow", tick);
 showView();
 learnWho();
 connect();
+if (navigator.serviceWorker) import("./device.js");
