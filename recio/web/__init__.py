@@ -11,7 +11,7 @@ KINDS = {
 }  # fmt: skip
 CHARTS = ("chart_scale.js", "chart_parts.js", "market_chart.js", "performance.js")
 LISTS = ("lists.js", "imported.js")
-DEVICE = ("device.js", "worker.js", "manifest.webmanifest", "icon.svg")
+DEVICE = ("device.js", "worker.js", "push.js", "manifest.webmanifest", "icon.svg")
 ICONS = ("icon-180.png", "icon-512.png")
 LATER = (*CHARTS, *LISTS, *DEVICE)
 """Fetched by a page when a chart, or the past, is looked at, or by a browser that may install it."""

@@ -181,7 +181,7 @@ export async function learnWho() {
   put($("who"), me.by === "session" ? `${me.name} \u00b7 ${me.role} \u00b7 log out` : "log in");
   if (me.role === null && !$("login-dialog").open) $("login-dialog").showModal();
   hide($("login-cancel"), me.role === null);
-  if (!$("view-health").hidden) showPasskeys(ask, me);
+  if (!$("view-health").hidden) showDevices();
 }
 
 $("who").addEventListener("click", async () => {
@@ -213,8 +213,13 @@ const sessions = tableOf("sessions", [
   { head: "", kind: "word", build: () => make("button", "small", "End"), show: (button, row) => { button.onclick = () => ask(`sessions/${row.session_id}/end`, {}).then(showSessions); } },
 ], (row) => row.session_id, "no session runs");
 
-export async function showSessions() {
+function showDevices() {
   showPasskeys(ask, me);
+  import("./push.js").then((push) => push.showPushes(ask, () => me));
+}
+
+export async function showSessions() {
+  showDevices();
   const { ok, said: found } = await ask("sessions").catch(() => ({ ok: false }));
   if (ok) sessions(found.sessions, null);
 }

@@ -55,3 +55,13 @@ self.addEventListener("fetch", (event) => {
 // A newer worker takes over at once: it holds nothing that an open page relies on.
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+// What recio tells this device by push: shown as it came, and with it the way to the page.
+self.addEventListener("push", (event) => {
+  const { title, text } = event.data.json();
+  event.waitUntil(self.registration.showNotification(title, { body: text, icon: "icon-512.png", tag: `${title}\n${text}`, requireInteraction: true }));
+});
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  event.waitUntil(self.clients.matchAll({ type: "window" }).then(([open]) => (open ? open.focus() : self.clients.openWindow(PAGE))));
+});

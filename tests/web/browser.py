@@ -35,12 +35,24 @@ class Page:
     faults: list[str] = field(default_factory=list[str])
     """What the page threw or wrote to its console as an error."""
 
+    registrations: list[str] = field(default_factory=list[str])
+    """Of workers, once ServiceWorker.enable was commanded."""
+
+    async def registration_id(self) -> str:
+        await self.until("navigator.serviceWorker.ready.then(() => true)")
+        with anyio.fail_after(PATIENCE):
+            while not self.registrations:
+                await self.value("1")
+        return self.registrations[-1]
+
     async def command(self, method: str, **params: Any) -> dict[str, Any]:
         number = next(self._numbers)
         await self.socket.send_json({"id": number, "method": method, "params": params})
         with anyio.fail_after(PATIENCE):
             while True:
                 said = await self.socket.receive_json()
+                if said.get("method") == "ServiceWorker.workerRegistrationUpdated":
+                    self.registrations += [each["registrationId"] for each in said["params"]["registrations"]]
                 if said.get("method") == "Runtime.exceptionThrown":
                     self.faults.append(str(said["params"]["exceptionDetails"]))
                 if said.get("id") == number:
