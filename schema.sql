@@ -982,7 +982,7 @@ COMMENT ON COLUMN risk_limits.fencing IS 'The run that the limit is in force in.
 COMMENT ON COLUMN risk_limits.name IS 'Name of the limit in [risk] of recio.toml.';
 COMMENT ON COLUMN risk_limits.amount IS 'Dollars, contracts, trades or orders, as its name says.';
 
--- Writer: `recio limits grant`.
+-- Writer: status_http and `recio limits`.
 CREATE TABLE IF NOT EXISTS limit_grants (
     grant_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
@@ -991,7 +991,7 @@ CREATE TABLE IF NOT EXISTS limit_grants (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     after_run bigint NOT NULL REFERENCES runs
 );
-COMMENT ON TABLE limit_grants IS 'Writer: `recio limits grant`. A person lets the next start raise a limit up to this amount.';
+COMMENT ON TABLE limit_grants IS 'Writer: status_http and `recio limits`. A person lets the next start raise a limit up to this amount.';
 COMMENT ON COLUMN limit_grants.grant_id IS 'Number of the grant.';
 COMMENT ON COLUMN limit_grants.name IS 'Name of the limit in [risk] of recio.toml.';
 COMMENT ON COLUMN limit_grants.amount IS 'How high the next start may raise it, in the limit''s own unit.';
