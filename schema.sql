@@ -984,7 +984,7 @@ COMMENT ON COLUMN risk_limits.fencing IS 'The run that the limit is in force in.
 COMMENT ON COLUMN risk_limits.name IS 'Name of the limit in [risk] of recio.toml.';
 COMMENT ON COLUMN risk_limits.amount IS 'Dollars, contracts, trades or orders, as its name says.';
 
--- Writer: `recio limits grant`.
+-- Writer: status_http and `recio limits`.
 CREATE TABLE IF NOT EXISTS limit_grants (
     grant_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL,
@@ -993,7 +993,7 @@ CREATE TABLE IF NOT EXISTS limit_grants (
     at timestamptz NOT NULL DEFAULT clock_timestamp(),
     after_run bigint NOT NULL REFERENCES runs
 );
-COMMENT ON TABLE limit_grants IS 'Writer: `recio limits grant`. A person lets the next start raise a limit up to this amount.';
+COMMENT ON TABLE limit_grants IS 'Writer: status_http and `recio limits`. A person lets the next start raise a limit up to this amount.';
 COMMENT ON COLUMN limit_grants.grant_id IS 'Number of the grant.';
 COMMENT ON COLUMN limit_grants.name IS 'Name of the limit in [risk] of recio.toml.';
 COMMENT ON COLUMN limit_grants.amount IS 'How high the next start may raise it, in the limit''s own unit.';
@@ -2266,3 +2266,45 @@ BEGIN
 END $$;
 CREATE OR REPLACE TRIGGER page_acts_are_logged AFTER INSERT ON page_acts
     FOR EACH ROW EXECUTE FUNCTION log_act();
+
+-- Writer: status_http. Devices that a login told recio to call by Web Push.
+CREATE TABLE IF NOT EXISTS push_subscriptions (
+    subscription_id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    login text NOT NULL CHECK (login <> ''),
+    label text NOT NULL DEFAULT '',
+    least text NOT NULL CHECK (least IN ('critical', 'warning', 'info')),
+    endpoint text NOT NULL CHECK (endpoint ~ '^https://.' AND length(endpoint) <= 2048),
+    public_key bytea NOT NULL CHECK (length(public_key) = 65),
+    auth bytea NOT NULL CHECK (length(auth) = 16),
+    made_at timestamptz NOT NULL,
+    ended_at timestamptz CHECK (ended_at >= made_at),
+    ended_by text CHECK (ended_by <> ''),
+    CHECK ((ended_at IS NULL) = (ended_by IS NULL))
+);
+COMMENT ON TABLE push_subscriptions IS 'Writer: status_http. Devices that a login told recio to call by Web Push. Nobody can call a device with what stands here: its push service wants a signature by the key in data_dir/push-key.';
+COMMENT ON COLUMN push_subscriptions.subscription_id IS 'Number of the subscription; its channel is called push- and this.';
+COMMENT ON COLUMN push_subscriptions.login IS 'Name in the file logins of data_dir.';
+COMMENT ON COLUMN push_subscriptions.label IS 'What its owner calls the device.';
+COMMENT ON COLUMN push_subscriptions.least IS 'The least severity that it is told.';
+COMMENT ON COLUMN push_subscriptions.endpoint IS 'Address at the push service of its browser, from the browser.';
+COMMENT ON COLUMN push_subscriptions.public_key IS 'Point of P-256, uncompressed, from the browser: messages are encrypted for it.';
+COMMENT ON COLUMN push_subscriptions.auth IS 'What the browser shares with whoever writes to it, from the browser.';
+COMMENT ON COLUMN push_subscriptions.made_at IS 'UTC, by the clock of the machine.';
+COMMENT ON COLUMN push_subscriptions.ended_at IS 'UTC, by the clock of the machine; NULL: it is told.';
+COMMENT ON COLUMN push_subscriptions.ended_by IS 'A login, the status page, or the push service, which knows it no more; NULL: it is told.';
+CREATE UNIQUE INDEX IF NOT EXISTS push_subscriptions_one_of_a_device ON push_subscriptions (endpoint) WHERE ended_at IS NULL;
+CREATE INDEX IF NOT EXISTS push_subscriptions_that_run ON push_subscriptions (subscription_id) WHERE ended_at IS NULL;
+CREATE OR REPLACE FUNCTION log_push() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        PERFORM log_deed('push subscribed', jsonb_build_object('subscription', NEW.subscription_id, 'by', NEW.login,
+            'label', NEW.label, 'least', NEW.least, 'service', split_part(NEW.endpoint, '/', 3)));
+    ELSE
+        PERFORM log_deed('push ended', jsonb_build_object('subscription', NEW.subscription_id, 'login', NEW.login, 'by', NEW.ended_by));
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE OR REPLACE TRIGGER push_subscriptions_are_logged AFTER INSERT ON push_subscriptions
+    FOR EACH ROW EXECUTE FUNCTION log_push();
+CREATE OR REPLACE TRIGGER ended_pushes_are_logged AFTER UPDATE OF ended_at ON push_subscriptions
+    FOR EACH ROW WHEN (OLD.ended_at IS NULL AND NEW.ended_at IS NOT NULL) EXECUTE FUNCTION log_push();

@@ -15,6 +15,8 @@ from typing import Any
 
 from apprise import Apprise, AppriseAsset, NotifyType
 
+from recio.alerting.push_address import is_push, parts
+
 STATUS = re.compile(r"\berror=(\d{3})\b")
 NOT_KNOWN = "it is no channel that recio knows: see docs/operate/alerts.md for the form of its URL"
 KINDS = {"critical": NotifyType.FAILURE, "warning": NotifyType.WARNING, "info": NotifyType.INFO}
@@ -46,6 +48,8 @@ def _end_after(seconds: float) -> None:
 
 def answer(asked: dict[str, Any], codes: list[str]) -> str:
     """Why it was not sent; empty if it was, or if it was only asked whether it could be."""
+    if is_push(asked["url"]):
+        return _pushed(asked)
     asset = AppriseAsset(app_id="recio", app_desc="recio", app_url="", image_url_mask="", image_url_logo="")
     sender: Any = Apprise(asset=asset)  # its types are known in part only
     if not sender.add(asked["url"]):
@@ -57,6 +61,20 @@ def answer(asked: dict[str, Any], codes: list[str]) -> str:
     if sender.notify(body=asked["text"], title=asked["title"], notify_type=KINDS[asked["severity"]]):
         return ""
     return f"it was refused (status {codes[-1]})" if codes else "it was not reached"
+
+
+def _pushed(asked: dict[str, Any]) -> str:
+    import requests
+
+    from recio.alerting import push  # only here: a channel of another kind needs none of it
+
+    _end_after(asked["limit"])
+    try:
+        return push.send(
+            parts(asked["url"]), asked["title"], asked["text"], asked["severity"], asked["limit"]
+        )
+    except requests.RequestException:
+        return "it was not reached"
 
 
 def _keep_status(record: logging.LogRecord, codes: list[str]) -> bool:

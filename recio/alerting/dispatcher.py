@@ -19,6 +19,7 @@ import structlog
 
 from recio.alerting import delivery
 from recio.alerting.channels import Channel, Channels
+from recio.alerting.push_address import GONE
 from recio.clock import Clock
 from recio.messages.alerts import Alarm, Alert, AlertsView, Delivery, DeliveryState, Severity
 from recio.messages.orders import TradeView
@@ -74,14 +75,39 @@ class Dispatcher:
     ping: str = ""
     has_rows: bool = False
     """Whether the rows of earlier processes were read."""
+    over: frozenset[str] = frozenset()
+    """Devices that their push services know no more: they are told no more, and their rows are to end."""
+    _devices: frozenset[str] = frozenset()
+    """Channels that are no line of the file."""
     _outgoing: dict[str, _Outgoing] = field(default_factory=dict[str, _Outgoing])
     _recent: dict[str, Delivery] = field(default_factory=dict[str, Delivery])
     _alerts: dict[str, Alert] = field(default_factory=dict[str, Alert])
     _deliveries: dict[str, Delivery] = field(default_factory=dict[str, Delivery])
     """Without a row, or with an old one."""
+    _others: anyio.Event = field(default_factory=anyio.Event)
+    """Set when there are other channels to be served than before."""
 
     def __post_init__(self) -> None:
         self._outgoing = {each.name: _Outgoing(channel=each) for each in self.channels.channels}
+
+    def reach(self, devices: Sequence[Channel]) -> None:
+        """These devices beside the channels of the file, and no others: who is gone is told no more, from now on."""
+        wanted = {each.name: each for each in devices}
+        self.over = self.over.intersection(wanted)
+        for name in self._devices.difference(wanted):
+            self._leave(name, "its device is to be told no more")
+        for name in wanted.keys() - self._outgoing.keys() - self.over:
+            self._outgoing[name] = _Outgoing(channel=wanted[name])
+            self._devices = self._devices.union({name})
+            self._others.set()
+
+    def _leave(self, name: str, why: str) -> None:
+        """A device; what waits for it is given up."""
+        outgoing, now = self._outgoing.pop(name), self.clock.utc()
+        self._devices = self._devices.difference({name})
+        for each in outgoing.waiting:
+            self._note(replace(each, state=DeliveryState.FAILED, done_at=max(now, each.at), why=why))
+        self._others.set()
 
     def look(self, alarms: Sequence[Alarm]) -> None:
         """What is called for now; tells what has to be told."""
@@ -169,6 +195,7 @@ class Dispatcher:
             open=tuple(each.alert for each in self.followed if each.alert.told),
             deliveries=tuple(reversed(self._recent.values())),
             ping=self.ping,
+            over=self.over,
         )
 
     def take_unkept(self) -> tuple[tuple[Alert, ...], tuple[Delivery, ...]]:
@@ -186,11 +213,21 @@ class Dispatcher:
                 del unkept[oldest]
 
     async def serve(self) -> None:
-        """Send what waits, for ever."""
+        """Send what waits, for ever, to whoever there is at the time."""
+        served: dict[str, anyio.CancelScope] = {}
         async with anyio.create_task_group() as group:
-            for outgoing in self._outgoing.values():
-                group.start_soon(partial(self._serve, outgoing))
-            await anyio.sleep_forever()
+            while True:
+                self._others = anyio.Event()
+                for name in served.keys() - self._outgoing.keys():
+                    served.pop(name).cancel()
+                for name in self._outgoing.keys() - served.keys():
+                    served[name] = anyio.CancelScope()
+                    group.start_soon(self._serve_within, served[name], self._outgoing[name])
+                await self._others.wait()
+
+    async def _serve_within(self, scope: anyio.CancelScope, outgoing: _Outgoing) -> None:
+        with scope:
+            await self._serve(outgoing)
 
     async def flush(self, seconds: float) -> None:
         """Give what waits a last chance; what cannot leave by then stays in its row for the next process."""
@@ -236,13 +273,23 @@ class Dispatcher:
         outgoing.waiting = [*(each for each in after if each.state is DeliveryState.WAITING), *rest]
         for each in after:
             self._note(each)
-        if why:
+        if why == GONE:
+            self._forget_device(outgoing.channel.name)
+        elif why:
             attempts = max(each.attempts for each in after)
             outgoing.next_at = time.monotonic() + wait_after(attempts)
             log.warning("alert not sent", channel=outgoing.channel.name, why=why, attempts=attempts)
         else:
             outgoing.sent.append(time.monotonic())
             outgoing.next_at = 0.0
+
+    def _forget_device(self, name: str) -> None:
+        """It is silent from now on, which somebody else has to be told."""
+        log.warning("a device is told no more", channel=name, why=GONE)
+        self.over = self.over.union({name})
+        if name in self._devices:
+            self._leave(name, GONE)
+        self.tell(f"{name} is told no more: {GONE}; subscribe the device again", Severity.WARNING)
 
     def _enqueue(self, outgoing: _Outgoing, each: Delivery) -> None:
         outgoing.waiting.append(each)
@@ -270,6 +317,8 @@ class Dispatcher:
 def _after(each: Delivery, why: str, now: datetime) -> Delivery:
     """What one attempt has made of it."""
     attempts, done_at = each.attempts + 1, max(now, each.at)
+    if why == GONE:
+        return replace(each, state=DeliveryState.FAILED, attempts=attempts, done_at=done_at, why=why)
     if not why:
         return replace(each, state=DeliveryState.SENT, attempts=attempts, done_at=done_at, why="")
     if attempts >= ATTEMPTS:

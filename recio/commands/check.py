@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from pathlib import Path
 
 import anyio
@@ -16,17 +15,15 @@ from recio.commands.options import DEFAULT_CONFIG
 from recio.daemon import data_dir
 from recio.daemon.venue import find_venue
 from recio.errors import BadConfig
-from recio.rules.pricing.fees import max_fee
+from recio.rules.account.at_most import HIGHEST, of_order
 from recio.settings.config import Config, load
 from recio.settings.contradictions import bought_only_to_be_sold, bought_unwatched
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection
 from recio.settings.venue import Environment
-from recio.units import ONE_DOLLAR, Money, Price, Quantity, money_decimal, notional, price_text, quantity_text
+from recio.units import Money, Price, Quantity, money_decimal, price_text, quantity_text
 from recio.web.reach import reach_of
 
-FEE_MULTIPLIER = Decimal(1)
-"""What Kalshi multiplies its fee formula with on the crypto series."""
 UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
@@ -128,25 +125,15 @@ def _risked(config: Config) -> Iterator[str]:
         size = Quantity(min(entry.contracts, risk.max_contracts_per_order))
         yield _line(
             "order",
-            _cost(size, entry.max_price_dollars, config),
+            of_order(size, entry.max_price_dollars, risk),
             f"{name}: {_words(size, entry.max_price_dollars)}",
         )
-    highest = Price(ONE_DOLLAR - 1)
-    manual = _cost(risk.max_contracts_per_order, highest, config)
-    yield _line("order", manual, f"recio trade: {_words(risk.max_contracts_per_order, highest)}")
+    manual = of_order(risk.max_contracts_per_order, HIGHEST, risk)
+    yield _line("order", manual, f"recio trade: {_words(risk.max_contracts_per_order, HIGHEST)}")
     yield _line("event", risk.max_event_cost_dollars, f"{risk.max_entries_per_event} entries")
     yield _line("open", risk.max_open_cost_dollars, f"{risk.max_open_trades} trades at the same time")
     yield _line("day", risk.max_daily_loss_dollars, "since midnight UTC; what is open counts as lost")
     yield "a limit that was lower at the last start stays lower until recio limits grant"
-
-
-def _cost(size: Quantity, price: Price, config: Config) -> Money:
-    """Of one order at its worst; no limit of cost lets a dearer one through."""
-    worst = notional(price, size) + max_fee(Price(1), price, size, FEE_MULTIPLIER)
-    risk = config.risk
-    return Money(
-        min(worst, risk.max_event_cost_dollars, risk.max_open_cost_dollars, risk.max_daily_loss_dollars)
-    )
 
 
 def _words(size: Quantity, price: Price) -> str:

@@ -14,6 +14,7 @@ import asyncpg
 
 from recio.alerting.dispatcher import Dispatcher
 from recio.daemon import data_dir
+from recio.daemon.push_key import push_setup
 from recio.daemon.venue import Venue
 from recio.db.placement import disks_of
 from recio.db.pool import AccountLock
@@ -48,6 +49,7 @@ from recio.web.logins import FILE as LOGINS
 from recio.web.logins import LoginsFile
 from recio.web.market_history import Seen
 from recio.web.metrics import exposition
+from recio.web.push_devices import PushDevices
 from recio.web.reach import reach_of
 from recio.web.snapshot import Facts, snapshot
 from recio.wires import Wires
@@ -162,6 +164,8 @@ def recorder_tasks(daemon: Daemon) -> list[tuple[str, Run]]:
 def alert_tasks(daemon: Daemon, dispatcher: Dispatcher) -> list[tuple[str, Run]]:
     """Calls somebody. The dispatcher outlives the run."""
     config, wires = daemon.config, daemon.wires
+    push = push_setup(config)
+    logins = LoginsFile(data_dir.place_of(config) / LOGINS)
     alerts = Alerts(
         pool=daemon.pool,
         clock=daemon.venue.clock,
@@ -178,6 +182,7 @@ def alert_tasks(daemon: Daemon, dispatcher: Dispatcher) -> list[tuple[str, Run]]
         assessments=wires.assessments,
         alert_requests=wires.alert_requests,
         alerts=wires.alerts,
+        devices=None if push is None else PushDevices(setup=push, logins=logins).channels,
     )
     return [("alerts", alerts.run)]
 
@@ -367,6 +372,8 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         halt_requests=wires.halt_requests,
         halt_verifications=wires.halt_verifications,
         alert_requests=wires.alert_requests,
+        alerts=wires.alerts,
+        push=push_setup(config),
         status=lambda whole: snapshot(wires, daemon.task_health, facts, venue.clock, whole_board=whole),
         pool=daemon.pool,
         clients=set(),

@@ -65,6 +65,7 @@ WRITES: Mapping[str, tuple[str, ...]] = {
     "parity_days": _COUNT,
     "postings": _ADD,
     "price_seconds": _REPLACE,
+    "push_subscriptions": _COUNT,
     "rejections": _KEEP,
     "restores": _ADD,
     "risk_limits": _ADD,

@@ -112,3 +112,5 @@ class AlertsView:
     """What became of the last ping to the outside service; empty where there is none."""
     backups: BackupsSeen | None = None
     """None while the rows were not read yet."""
+    over: frozenset[str] = frozenset()
+    """Devices that their push services know no more, by the names of their channels."""

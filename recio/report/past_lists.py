@@ -259,12 +259,14 @@ _ACTIONS = PastList(
         "what": (
             "halt set", "halt cleared", "switch turned", "limit granted", "limit changed", "limit lowered", "trade asked for",
             "close asked for", "settled by hand", "settings changed", "asked on the page", "logged in", "session ended",
-            "passkey made", "passkey removed",
+            "passkey made", "passkey removed", "push subscribed", "push ended",
         )
     },
     searched=("by", "what", "ticker", "detail"),
     # Who comes in from where is no reader's business, as in the list of sessions.
-    reserved={"what": ("logged in", "session ended", "passkey made", "passkey removed")},
+    reserved={
+        "what": ("logged in", "session ended", "passkey made", "passkey removed", "push subscribed", "push ended")
+    },
 )  # fmt: skip
 LISTS: Mapping[str, PastList] = {
     each.name: each for each in (_TRADES, _ORDERS, _FILLS, _SETTLEMENTS, _ALERTS, _MESSAGES, _ACTIONS)

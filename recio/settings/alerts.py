@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import time
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -10,6 +11,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from recio.settings.section import Section
 from recio.settings.units import OFF, CountOrOff, Seconds
+
+_MAIL = re.compile(r"[A-Za-z0-9._+-]{1,64}@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 
 
 def _time_of_day(value: Any) -> time | None:
@@ -56,6 +59,7 @@ SpanOrOff = Annotated[tuple[time, time] | None, PlainSerializer(_span_written), 
 
 class AlertsSection(Section):
     channels_path: str = ""
+    push_contact: str = ""
     quiet_hours: SpanOrOff = None
     time_zone: str = "UTC"
     repeat_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
@@ -82,6 +86,15 @@ class AlertsSection(Section):
             raise ValueError(
                 'is no time zone that this machine knows: write one as "America/New_York"'
             ) from None
+        return value
+
+    @field_validator("push_contact")
+    @classmethod
+    def an_address(cls, value: str) -> str:
+        if value and not _MAIL.fullmatch(value):
+            raise ValueError(
+                'is no e-mail address that a push service could write to: write one as "you@example.com"'
+            )
         return value
 
     @property

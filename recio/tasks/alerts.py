@@ -6,7 +6,7 @@ What it cannot write is written later: a call does not wait for the database.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import date
@@ -16,13 +16,15 @@ import anyio
 import anyio.to_thread
 import asyncpg
 
+from recio.alerting.channels import Channel
 from recio.alerting.dispatcher import Dispatcher
 from recio.clock import Clock
 from recio.db import alerts as rows
-from recio.db import backup_rows, past_trades
+from recio.db import backup_rows, past_trades, push_subscriptions
 from recio.db.connection import transaction
 from recio.db.placement import least_free
-from recio.errors import Transient
+from recio.db.push_subscriptions import Subscription
+from recio.errors import BadConfig, Transient
 from recio.messages.account import AccountView
 from recio.messages.alerts import Acknowledge, AlertsView, Severity, TryChannels
 from recio.messages.backups import BackupsSeen
@@ -81,6 +83,8 @@ class Alerts:
     assessments: Reads[Assessments]
     alert_requests: Takes[Acknowledge | TryChannels]
     alerts: Writes[AlertsView]
+    devices: Callable[[Sequence[Subscription]], Sequence[Channel]] | None = None
+    """Who is to be told by Web Push, of these rows; None: nobody is."""
 
     async def run(self, say: Say) -> None:
         look = _Look()
@@ -196,6 +200,7 @@ class Alerts:
         forgot_at = seen_at = -FORGET_EVERY
         while True:
             try:
+                await self._reach_devices()
                 await self._keep()
                 if time.monotonic() - seen_at >= BACKUPS_EVERY:
                     async with transaction(self.pool) as connection:
@@ -206,9 +211,17 @@ class Alerts:
                         await rows.forget(connection)
                     forgot_at = time.monotonic()
                 look.unwritten = ""
-            except Transient as error:
+            except (Transient, BadConfig) as error:
                 look.unwritten = str(error)
             await anyio.sleep(KEEP_EVERY)
+
+    async def _reach_devices(self) -> None:
+        """Before messages of earlier processes are taken up, which may be theirs. Raises Transient, BadConfig; then those of before are told."""
+        if self.devices is None:
+            return
+        async with transaction(self.pool) as connection:
+            found = await push_subscriptions.running(connection)
+        self.dispatcher.reach(self.devices(found))
 
     async def _keep(self) -> None:
         if not self.dispatcher.has_rows:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from recio.clock import Clock
 from recio.errors import BadConfig
 from recio.measurements import Measurements
-from recio.messages.alerts import Acknowledge, TryChannels
+from recio.messages.alerts import Acknowledge, AlertsView, TryChannels
 from recio.messages.controls import HaltRequest, HaltVerification, ResumeRequest, TradingControls
 from recio.recording.instants import Instant
 from recio.settings.risk import RiskSection
@@ -40,6 +40,8 @@ from recio.web.gate import Gate
 from recio.web.logins import LoginsFile
 from recio.web.market_history import MarketHistory, Seen
 from recio.web.passkey_routes import passkey_routes
+from recio.web.push_devices import PushSetup
+from recio.web.push_routes import Pushes, push_routes
 from recio.web.reach import Reach
 from recio.web.reading import reading_routes
 from recio.web.refusals import NotAsked
@@ -68,6 +70,9 @@ class StatusHttp:
     halt_requests: Sends[HaltRequest | ResumeRequest]
     halt_verifications: Reads[tuple[HaltVerification, ...]]
     alert_requests: Notes[Acknowledge | TryChannels]
+    alerts: Reads[AlertsView]
+    push: PushSetup | None = None
+    """None: no device is told by push."""
     pool: asyncpg.Pool[asyncpg.Record]
     clients: set[int]
     """Open pages; a set so that a restarted task starts from what is true."""
@@ -109,6 +114,7 @@ class StatusHttp:
                 async with anyio.create_task_group() as group:
                     for each in listeners:
                         group.start_soon(site.door.admit, each, runner.server)
+                    group.start_soon(self._end_devices, Pushes(gate=site.gate, setup=self.push))
                     await self._turn(site, say)
         finally:
             with anyio.move_on_after(2, shield=True):
@@ -143,6 +149,7 @@ class StatusHttp:
             routes=[
                 *entrance_routes(gate),
                 *passkey_routes(gate),
+                *push_routes(Pushes(gate=gate, setup=self.push)),
                 *acting_routes(self._acting()),
                 *reading_routes(self.pool, lambda every: (whole if every else near).fresh(), self.recorded),
                 *chart_routes(self.pool, self._charted()),
@@ -180,6 +187,18 @@ class StatusHttp:
             self.history.look(self.seen(), self.clock.utc())
             say(f"{where}{beside} with {len(self.clients)} open pages")
             await anyio.sleep(PUSH_EVERY)
+
+    async def _end_devices(self, pushes: Pushes) -> None:
+        """The rows of those that their push services know no more; tried again at each look of the alerts."""
+        ended, version = frozenset[str](), 0
+        while True:
+            version = await self.alerts.newer_than(version)
+            view = self.alerts.get()
+            over = frozenset[str]() if view is None else view.over
+            if over - ended:
+                with suppress(NotAsked):  # the database is away
+                    await pushes.end_over(over - ended)
+                    ended = over
 
     def _listener(self, host: str) -> socket.socket:
         try:

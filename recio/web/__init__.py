@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 
-KINDS = {"html": "text/html", "css": "text/css", "js": "text/javascript"}
+KINDS = {
+    "html": "text/html", "css": "text/css", "js": "text/javascript", "svg": "image/svg+xml",
+    "webmanifest": "application/manifest+json",
+}  # fmt: skip
 CHARTS = ("chart_scale.js", "chart_parts.js", "market_chart.js", "performance.js")
 LISTS = ("lists.js", "imported.js")
-LATER = (*CHARTS, *LISTS)
-"""Fetched by a page when a chart, or the past, is looked at."""
+DEVICE = ("device.js", "worker.js", "push.js", "manifest.webmanifest", "icon.svg")
+ICONS = ("icon-180.png", "icon-512.png")
+ABOUT = ("about.js",)
+LATER = (*CHARTS, *LISTS, *DEVICE, *ABOUT)
+"""Fetched by a page when a chart, or the past, is looked at, or a figure is asked about, or by a browser that may install it."""
 FILES = (
     "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "story.js",
     "acts.js", "passkeys.js", "charts.js", "charts.css", *LATER,
@@ -26,6 +32,12 @@ def page_files() -> Mapping[str, tuple[str, str]]:
         name: (_unindented(folder.joinpath(name).read_text(encoding="utf-8")), KINDS[name.rsplit(".", 1)[-1]])
         for name in FILES
     }
+
+
+def page_icons() -> Mapping[str, bytes]:
+    """PNG by name. Each call reads the disk."""
+    folder = files(__name__)
+    return {name: folder.joinpath(name).read_bytes() for name in ICONS}
 
 
 def _unindented(text: str) -> str:

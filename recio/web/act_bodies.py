@@ -108,12 +108,21 @@ class SwitchAct(Act):
 
 
 class LowerAct(Act):
-    """A limit is lowered at once; only recio limits grant and a start raise it again."""
+    """A limit is lowered at once; only a grant and a start raise it again."""
 
     limit: LimitName
     amount: AmountText
     """What it becomes, in its own unit: dollars, contracts, trades or orders."""
     confirm: Literal["LOWER"]
+
+
+class RaiseAct(Act):
+    """The next start is let raise a limit, as recio limits grant does; until then nothing changes."""
+
+    limit: LimitName
+    amount: AmountText
+    """How high it may become, in its own unit: dollars, contracts, trades or orders."""
+    confirm: Literal["RAISE"]
 
 
 class AcknowledgeAct(Act):

@@ -32,7 +32,7 @@ from recio.rules.account.limits import fault_of_cut, lowered
 from recio.settings.risk import RiskSection
 from recio.units import Side, Ticker, TradeId
 from recio.web import act_bodies as bodies
-from recio.web import outcomes
+from recio.web import outcomes, raising
 from recio.web.act_bodies import CameOfIt, contracts_of_text, price_of_text
 from recio.web.answers import Nothing
 from recio.web.gate import By, Visitor
@@ -151,6 +151,11 @@ class Acting:
                 so_far = await self._so_far(act)
         return outcomes.told(act, so_far)
 
+    def limits_now(self) -> RiskSection:
+        """Those of the start, less what was lowered since."""
+        controls = self.controls()
+        return lowered(self.limits, controls.lowered if controls else ())
+
     async def _so_far(self, act: Act) -> SoFar:
         told = dict(act.asked)
         if act.kind in HALTS:
@@ -161,6 +166,9 @@ class Acting:
             return outcomes.of_switch(told, self.controls())
         if act.kind == "lower":
             return outcomes.of_lower(told, self.limits, self.controls())
+        if act.kind == "raise":
+            sentence = raising.granted(str(told["limit"]), Decimal(told["amount"]), self.limits_now())
+            return SoFar(finished=True, worked=True, sentence=sentence)
         if act.kind not in ("close", "trade") or act.number is None:
             return SoFar(
                 finished=True,
@@ -184,12 +192,23 @@ def acting_routes(acting: Acting) -> list[Route]:
         ("trade", bodies.TradeAct, _trade),
         ("switch", bodies.SwitchAct, _switch),
         ("lower", bodies.LowerAct, _lower),
+        ("raise", bodies.RaiseAct, _raise),
         ("acknowledge", bodies.AcknowledgeAct, _acknowledge),
         ("test-alert", bodies.AlertTestAct, _try_channels),
     )
     return [
         *(_route(name, body, do, may) for name, body, do, may in _halting(acting)),
         *(_route(name, body, partial(do, acting), May.OPERATOR) for name, body, do in by_rows),
+        Route(
+            method="GET",
+            path="/limits/raise",
+            name="see_raise",
+            summary="What a limit would become, and what could then be lost at most",
+            gives=raising.Raise,
+            do=partial(_see_raise, acting),
+            query=raising.RaiseQuery,
+            refusals=(409,),
+        ),
         Route(
             method="GET",
             path="/outcomes/{key}",
@@ -273,14 +292,26 @@ async def _lower(acting: Acting, asked: Asked[Nothing, bodies.LowerAct, Nothing]
     body, amount = asked.body, Decimal(asked.body.amount)
 
     async def do(connection: Connection) -> None:
-        controls = acting.controls()
-        now = lowered(acting.limits, controls.lowered if controls else ())
-        if wrong := fault_of_cut(now, body.limit, amount):
+        if wrong := fault_of_cut(acting.limits_now(), body.limit, amount):
             raise NotAsked(409, wrong)
         if not await limits.cut(connection, body.limit, amount, asked.who.name, body.why):
             raise NotAsked(409, f"amount = {body.amount}: {body.limit} is no higher already")
 
     return await acting.by_rows(asked, "lower", do)
+
+
+async def _raise(acting: Acting, asked: Asked[Nothing, bodies.RaiseAct, Nothing]) -> CameOfIt:
+    body, amount = asked.body, Decimal(asked.body.amount)
+
+    async def do(connection: Connection) -> None:
+        raising.preview(acting.limits_now(), body.limit, amount)
+        await limits.grant(connection, [(body.limit, amount)], asked.who.name)
+
+    return await acting.by_rows(asked, "raise", do)
+
+
+async def _see_raise(acting: Acting, asked: Asked[raising.RaiseQuery, Nothing, Nothing]) -> raising.Raise:
+    return raising.preview(acting.limits_now(), asked.query.limit, Decimal(asked.query.amount))
 
 
 async def _acknowledge(acting: Acting, asked: Asked[Nothing, bodies.AcknowledgeAct, Nothing]) -> CameOfIt:

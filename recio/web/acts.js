@@ -99,9 +99,14 @@ const ACTS = {
       const row = limitOf(), becomes = $("lower-amount").value.trim();
       if (!row) return "The limits are not read yet.";
       const taken = unknown(row.used) ? "" : `, ${grouped(row.used)} of it taken`;
-      return `${limitName(row.name)} is ${grouped(row.limit)}${taken}. It becomes ${becomes ? grouped(becomes) : DASH} at once and stays so after a restart; what is held stays. It rises again only by recio.toml, recio limits grant and a restart.`;
+      return `${limitName(row.name)} is ${grouped(row.limit)}${taken}. It becomes ${becomes ? grouped(becomes) : DASH} at once and stays so after a restart; what is held stays. It rises again only by recio.toml, a grant and a restart.`;
     },
     body: () => ({ confirm: "LOWER", limit: $("lower-limit").value, amount: $("lower-amount").value.trim() }), button: "Lower now",
+  },
+  raise: {
+    title: () => "Raise a limit at the next start",
+    what: () => raised(),
+    body: () => ({ confirm: "RAISE", limit: $("lower-limit").value, amount: $("lower-amount").value.trim() }), button: "Grant it",
   },
   strategy: {
     path: "switch",
@@ -116,6 +121,18 @@ const ACTS = {
   },
 };
 
+// What a raise would mean is the daemon's to say; nothing is granted before it was shown.
+let shown = {};
+
+function raised() {
+  const limit = $("lower-limit").value, amount = $("lower-amount").value.trim(), asked = `limit=${limit}&amount=${encodeURIComponent(amount)}`;
+  if (shown.asked === asked) return shown.words;
+  const mine = (shown = { asked, words: amount ? "asking\u2026" : "To how much?", may: false });
+  const answer = (words, may) => { Object.assign(mine, { words, may }); describe(); };
+  if (amount) ask("limits/raise?" + asked).then(({ ok, said: told }) => answer(ok ? told.sentence : told.error, ok), (problem) => answer(`No answer: ${problem.message}`, false));
+  return mine.words;
+}
+
 let chosen = null, given = null, key = "";
 
 export function open(name, about = {}) {
@@ -125,8 +142,10 @@ export function open(name, about = {}) {
   put($("dialog-title"), ACTS[name].title(given));
   put($("dialog-do"), ACTS[name].button);
   hide($("dialog-trade"), name !== "trade");
-  hide($("dialog-lower"), name !== "lower");
-  for (const each of ["trade", "lower"]) for (const input of $("dialog-" + each).querySelectorAll("input")) input.required = name === each;
+  const part = name === "raise" ? "lower" : name;
+  shown = {};
+  hide($("dialog-lower"), part !== "lower");
+  for (const each of ["trade", "lower"]) for (const input of $("dialog-" + each).querySelectorAll("input")) input.required = part === each;
   hide($("dialog-token").parentElement, me.role === "operator" || !me.is_local);
   $("dialog-token").required = me.role !== "operator" && me.is_local;
   $("dialog-token").value = token;
@@ -134,7 +153,11 @@ export function open(name, about = {}) {
   $("dialog").showModal();
 }
 
-const describe = () => { if (chosen && last) put($("dialog-what"), ACTS[chosen].what(given)); };
+function describe() {
+  if (!chosen || !last) return;
+  put($("dialog-what"), ACTS[chosen].what(given));
+  $("dialog-do").disabled = chosen === "raise" && !shown.may;
+}
 
 let tapped = 0, tapKey = "";
 
@@ -142,7 +165,7 @@ $("halt").addEventListener("click", () => {
   if (Date.now() - tapped > ONE_TAP) [tapped, tapKey] = [Date.now(), newKey()];
   send("halt", { why: "" }, tapKey);
 });
-for (const name of ["flatten", "stop", "resume", "trade", "lower"]) $(name).addEventListener("click", () => open(name));
+for (const name of ["flatten", "stop", "resume", "trade", "lower", "raise"]) $(name).addEventListener("click", () => open(name));
 for (const name of ["entry", "exit"]) $(name + "-turn").addEventListener("click", () => open("switch", { name, on: !last?.switches[name] }));
 for (const each of ["trade", "lower"]) $("dialog-" + each).addEventListener("input", describe);
 $("dialog-cancel").addEventListener("click", () => $("dialog").close());
@@ -181,7 +204,7 @@ export async function learnWho() {
   put($("who"), me.by === "session" ? `${me.name} \u00b7 ${me.role} \u00b7 log out` : "log in");
   if (me.role === null && !$("login-dialog").open) $("login-dialog").showModal();
   hide($("login-cancel"), me.role === null);
-  if (!$("view-health").hidden) showPasskeys(ask, me);
+  if (!$("view-health").hidden) showDevices();
 }
 
 $("who").addEventListener("click", async () => {
@@ -213,8 +236,13 @@ const sessions = tableOf("sessions", [
   { head: "", kind: "word", build: () => make("button", "small", "End"), show: (button, row) => { button.onclick = () => ask(`sessions/${row.session_id}/end`, {}).then(showSessions); } },
 ], (row) => row.session_id, "no session runs");
 
-export async function showSessions() {
+function showDevices() {
   showPasskeys(ask, me);
+  import("./push.js").then((push) => push.showPushes(ask, () => me));
+}
+
+export async function showSessions() {
+  showDevices();
   const { ok, said: found } = await ask("sessions").catch(() => ({ ok: false }));
   if (ok) sessions(found.sessions, null);
 }

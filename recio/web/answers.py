@@ -167,6 +167,8 @@ class Status(Given):
     trades: list[dict[str, Any]]
     orders: list[dict[str, Any]]
     pnl: dict[str, Any]
+    account_read: dict[str, Any] | None = None
+    """age_seconds since the venue was asked for cash and positions; null: not yet."""
     alerts: dict[str, Any]
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from recio.messages.account import AccountView
 from recio.messages.orders import OpenTrades, OrderView, TradeState, TradeView
 from recio.rules.account.lifecycle import ENDED_TRADES, book_side, yes_price
 from recio.rules.decision.guard import why_unguarded
@@ -16,7 +17,7 @@ from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import bid_of, market_on
 from recio.times import time_text
 from recio.units import Money, Price, Side, TradeId, notional, price_text, quantity_text
-from recio.web.market_rows import dollars_text
+from recio.web.market_rows import age_seconds, dollars_text
 from recio.wires import Wires
 
 
@@ -24,7 +25,13 @@ def own_rows(wires: Wires, strategies: Sequence[Strategy], now: datetime) -> dic
     """Trades, orders and profit, as the rows say."""
     trades, account = wires.open_trades.get(), wires.account.get()
     if trades is None:
-        return {"trades": [], "orders": [], "positions": None, "pnl": _pnl(None, None, None)}
+        return {
+            "trades": [],
+            "orders": [],
+            "positions": None,
+            "pnl": _pnl(None, None, None),
+            "account_read": None,
+        }
     marks = {trade.trade_id: _mark(wires, trade) for trade in trades.trades}
     unrealised = [
         _with_mark(trade, mark) for trade in trades.trades if (mark := marks[trade.trade_id]) is not None
@@ -39,7 +46,13 @@ def own_rows(wires: Wires, strategies: Sequence[Strategy], now: datetime) -> dic
         "trades": live + [_trade(wires, each, None, now) for each in trades.recent_trades],
         "orders": [_order(each) for each in _all_orders(trades)],
         "pnl": _pnl(trades, Money(sum(unrealised)) if whole else None, account.balance if account else None),
+        "account_read": None if account is None else _read(account, now),
     }
+
+
+def _read(account: AccountView, now: datetime) -> dict[str, Any]:
+    """When the venue was asked for cash and positions."""
+    return {"age_seconds": age_seconds(account.balance_at or account.reconciled_at, now)}
 
 
 def _positions(

@@ -62,6 +62,23 @@ function showSwitch(element, name, on) {
   dress(element, on ? "switch" : "switch off");
 }
 
+// --- what a figure is about: told by a tap, or by Tab while the button is pressed ---
+
+let about = null;
+
+async function learnAbout() {
+  if (about) return about;
+  const module = await import("./about.js");
+  if (!about) (about = module).listen(() => kept);
+  return about;
+}
+
+$("views").addEventListener("click", async ({ target }) => (await learnAbout()).explain(target, kept));
+$("figures").addEventListener("click", async () => {
+  const isOn = $("figures").getAttribute("aria-pressed") !== "true";
+  (await learnAbout()).press(isOn);
+});
+
 let shownVersion = null;
 
 function show(status) {
@@ -71,6 +88,7 @@ function show(status) {
   showHealth(status);
   if (shownVersion !== null && shownVersion !== status.version) location.reload(); // the daemon was upgraded, and this page with it
   shownVersion = status.version;
+  about?.refresh(status);
   headline = status.halts.length ? "HALTED" : status.ready ? "ready" : "NOT READY";
   headline += ` \u00b7 recio ${word(status.mode)} ${word(status.environment)}`;
 }
@@ -161,3 +179,4 @@ addEventListener("pageshow", tick);
 showView();
 learnWho();
 connect();
+if (navigator.serviceWorker) import("./device.js");

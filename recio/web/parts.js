@@ -30,6 +30,7 @@ export function sync(parent, items, keyOf, create, show) {
   const kept = parent.kept || (parent.kept = new Map());
   const keys = items.map((item) => String(keyOf(item)));
   const wanted = new Set(keys);
+  parent.at = stamp();
   for (const [key, element] of kept) if (!wanted.has(key)) { element.remove(); kept.delete(key); }
   let here = parent.firstElementChild;
   items.forEach((item, index) => {
@@ -37,6 +38,7 @@ export function sync(parent, items, keyOf, create, show) {
     if (!element) kept.set(keys[index], (element = create(item)));
     if (element === here) here = here.nextElementSibling;
     else parent.insertBefore(element, here);
+    element.row = item; // for whoever asks what it is about
     show(element, item);
   });
 }

@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 from pydantic import BaseModel
 
-from recio.web import page_files
+from recio.web import page_files, page_icons
 from recio.web.answers import Fault
 from recio.web.door import Door, pages_at_most
 from recio.web.feed import Feed
@@ -40,8 +40,8 @@ LOOK_AGAIN = 5.0
 """Host seconds after which a reader of the feed has to be known anew."""
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';"
-    " img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none';"
-    " require-trusted-types-for 'script'; trusted-types 'none'",
+    " img-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none';"
+    " frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types recio-worker",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -113,6 +113,7 @@ class Site:
                     web.get("/" if name == "index.html" else f"/{name}", _asset(text, kind))
                     for name, (text, kind) in page_files().items()
                 ),
+                *(web.get(f"/{name}", _picture(png)) for name, png in page_icons().items()),
                 web.get("/healthz", _healthz),
                 web.get("/status", self._for(May.READER, self._status)),
                 *(web.get(old, _moved(new)) for old, new in MOVED.items()),
@@ -266,6 +267,13 @@ def arrival_of(request: web.Request) -> Arrival:
 def _asset(text: str, kind: str) -> Handler:
     async def serve(_request: web.Request) -> web.Response:
         return web.Response(text=text, content_type=kind, charset="utf-8")
+
+    return serve
+
+
+def _picture(png: bytes) -> Handler:
+    async def serve(_request: web.Request) -> web.Response:
+        return web.Response(body=png, content_type="image/png")
 
     return serve
 

@@ -25,6 +25,7 @@ TWO_WRITERS = {
     "audit_log": "what people and watchers do is logged by triggers, in the transaction of whoever does it",
     "identity": "a start claims an empty database; a restore draws a new tag, before any daemon may start on it",
     "limit_cuts": "a person lowers a limit on the page or by command, and the command needs no daemon",
+    "limit_grants": "a person grants a limit on the page or by command, and the command needs no daemon",
     "switches": "a person switches on the page or by command, and the command needs no daemon",
     "trade_closes": "a person closes on the page or by command, in the one row that exit follows",
     "trade_requests": "a person asks on the page or by command, in the one row that entry answers",

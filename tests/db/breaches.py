@@ -171,6 +171,10 @@ GOOD: dict[str, Row] = {
     "page_acts": {
         "key": "k" * 8, "kind": "close", "asked": {}, "asked_by": "me", "asked_at": T, "number": 1,
     },
+    "push_subscriptions": {
+        "subscription_id": 1, "login": "anna", "label": "", "least": "critical", "endpoint": "https://push.example/1",
+        "public_key": "\\x" + "04" * 65, "auth": "\\x" + "01" * 16, "made_at": T, "ended_at": None, "ended_by": None,
+    },
     "schema_migrations": {"version": 99, "name": "n", "applied_at": T},
 }  # fmt: skip
 """By table, a row that every constraint lets in once the rows that it refers to are there."""
@@ -332,6 +336,17 @@ CHECKS: dict[str, tuple[str, Row]] = {
     "page_passkeys_credential_check": ("page_passkeys", {"credential": "\\x"}),
     "page_passkeys_sign_count_check": ("page_passkeys", {"sign_count": -1}),
     "page_passkeys_removed_by_check": ("page_passkeys", {"removed_by": ""}),
+    "push_subscriptions_login_check": ("push_subscriptions", {"login": ""}),
+    "push_subscriptions_least_check": ("push_subscriptions", {"least": "odd"}),
+    "push_subscriptions_endpoint_check": ("push_subscriptions", {"endpoint": "http://push.example/1"}),
+    "push_subscriptions_public_key_check": ("push_subscriptions", {"public_key": "\\x04"}),
+    "push_subscriptions_auth_check": ("push_subscriptions", {"auth": "\\x01"}),
+    "push_subscriptions_ended_by_check": ("push_subscriptions", {"ended_at": LATER, "ended_by": ""}),
+    "push_subscriptions_check": (
+        "push_subscriptions",
+        {"ended_at": "2026-11-23T11:00:00Z", "ended_by": "anna"},
+    ),
+    "push_subscriptions_check1": ("push_subscriptions", {"ended_at": LATER}),
     "page_sessions_digest_check": ("page_sessions", {"digest": "odd"}),
     "page_sessions_login_check": ("page_sessions", {"login": ""}),
     "page_sessions_check": ("page_sessions", {"ends_at": T}),
@@ -419,6 +434,7 @@ UNIQUE: dict[str, tuple[str, Row, Row]] = {
     "paper_trades_one_held_per_market": ("paper_trades", {}, {"paper_trade_id": 2}),
     "empirical_models_digest_key": ("empirical_models", {}, {"model_id": 2}),
     "page_passkeys_credential_key": ("page_passkeys", {}, {"passkey_id": 2}),
+    "push_subscriptions_one_of_a_device": ("push_subscriptions", {}, {"subscription_id": 2}),
     "page_sessions_digest_key": ("page_sessions", {}, {"session_id": 2}),
     "ledger_transactions_fill_id_key": ("ledger_transactions", {}, {"transaction_id": 2}),
     "ledger_transactions_settled_ticker_key": ("ledger_transactions", _SETTLEMENT, {"transaction_id": 2}),

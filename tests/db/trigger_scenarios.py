@@ -287,6 +287,12 @@ async def removing_logged(connection: Connection) -> bool:
     return await logged(connection, "passkey removed")
 
 
+async def push_end_logged(connection: Connection) -> bool:
+    await insert(connection, "push_subscriptions")
+    await connection.execute("UPDATE push_subscriptions SET ended_at = made_at, ended_by = 'me'")
+    return await logged(connection, "push ended")
+
+
 SCENARIOS: Mapping[str, Scenario] = {
     "switches_are_logged": logs("switch turned", "switches"),
     "halts_are_logged": logs("halt set", "halts"),
@@ -301,6 +307,8 @@ SCENARIOS: Mapping[str, Scenario] = {
     "changed_settings_are_logged": settings_logged,
     "page_passkeys_are_logged": logs("passkey made", "page_passkeys"),
     "removed_passkeys_are_logged": removing_logged,
+    "push_subscriptions_are_logged": logs("push subscribed", "push_subscriptions"),
+    "ended_pushes_are_logged": push_end_logged,
     "page_sessions_are_logged": logs("logged in", "page_sessions"),
     "ended_sessions_are_logged": ending_logged,
     "page_acts_are_logged": logs("asked on the page", "page_acts"),

@@ -15,6 +15,7 @@ from recio.clock import Clock
 from recio.settings.risk import RiskSection
 from recio.tasks.status_http import StatusHttp
 from recio.web.logins import LoginsFile
+from recio.web.push_devices import PushSetup
 from recio.web.reach import Reach
 from recio.wires import Wires
 from tests.builders import NOW
@@ -35,6 +36,7 @@ def a_page(
     reach: Reach | None = None,
     logins: Path = Path("/nowhere/logins"),
     limits: RiskSection | None = None,
+    push: PushSetup | None = None,
 ) -> StatusHttp:
     """Without a pool it has no past to show."""
     return StatusHttp(
@@ -49,6 +51,8 @@ def a_page(
         halt_requests=wires.halt_requests,
         halt_verifications=wires.halt_verifications,
         alert_requests=wires.alert_requests,
+        alerts=wires.alerts,
+        push=push,
         metrics=metrics,
         limits=limits or RiskSection(),
     )

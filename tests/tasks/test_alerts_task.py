@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import anyio
@@ -13,6 +13,7 @@ from pydantic import SecretStr
 from recio.alerting.channels import Channel, Channels
 from recio.alerting.dispatcher import Dispatcher
 from recio.clock import Clock
+from recio.db.push_subscriptions import Subscription
 from recio.messages.alerts import Severity
 from recio.messages.orders import OpenTrades
 from recio.rules.alerts.alarms import database_away
@@ -34,7 +35,10 @@ def a_dispatcher(*names: str) -> Dispatcher:
 
 @asynccontextmanager
 async def looking(
-    pool: asyncpg.Pool[asyncpg.Record], wires: Wires, dispatcher: Dispatcher
+    pool: asyncpg.Pool[asyncpg.Record],
+    wires: Wires,
+    dispatcher: Dispatcher,
+    devices: Callable[[Sequence[Subscription]], Sequence[Channel]] | None = None,
 ) -> AsyncIterator[None]:
     """The task at work for as long as the block lasts."""
     alerts = Alerts(
@@ -53,6 +57,7 @@ async def looking(
         assessments=wires.assessments,
         alerts=wires.alerts,
         alert_requests=wires.alert_requests,
+        devices=devices,
     )
     async with anyio.create_task_group() as group:
         group.start_soon(alerts.run, lambda _sentence: None)

@@ -259,6 +259,9 @@ def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
     assert sum(size for name, size in sizes.items() if name not in web.LATER) < 110_000
     assert sum(sizes[name] for name in web.CHARTS) < 45_000, "what is fetched when a chart is looked at"
     assert sum(sizes[name] for name in web.LISTS) < 20_000, "what is fetched when the past is looked at"
+    assert sum(sizes[name] for name in web.ABOUT) < 11_000, "what is fetched when a figure is asked about"
+    assert sum(sizes[name] for name in web.DEVICE) < 12_000, "what is fetched to install it"
+    assert sum(map(len, web.page_icons().values())) < 16_000
     for name, text in texts.items():
         assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
         assert "https://" not in text
@@ -269,9 +272,11 @@ def test_the_page_is_small_needs_nobody_else_and_never_writes_markup():
 
 def test_every_file_of_the_page_is_served():
     folder = {
-        each.name for each in Path(web.__file__).parent.iterdir() if each.suffix in (".html", ".css", ".js")
+        each.name
+        for each in Path(web.__file__).parent.iterdir()
+        if each.suffix in (".html", ".css", ".js", ".svg", ".png", ".webmanifest")
     }
-    assert folder == set(web.page_files())
+    assert folder == {*web.page_files(), *web.page_icons()}
 
 
 def test_what_is_held_says_what_it_may_lose_and_whether_anybody_guards_it():

@@ -217,6 +217,44 @@ async def test_a_strategy_is_switched_and_a_limit_lowered_in_two_steps_that_say_
     assert await pool.fetchval("SELECT amount FROM limit_cuts WHERE name = 'max_open_trades'") == 1
 
 
+async def test_a_limit_is_raised_in_two_steps_that_say_what_may_then_be_lost_and_a_reader_raises_none(
+    tmp_path: Path, pool: Pool
+):
+    async with transaction(pool) as connection:
+        await begun(connection)
+    async with served(a_busy_day(), None, pool) as url, a_phone(tmp_path) as page:
+        await page.size(*SMALL_PHONE)
+        await page.go(f"{url}/#health")
+        await page.until("document.querySelectorAll('#limits tbody tr').length > 5")
+        await page.value("document.querySelector('#raise').click()")
+        await page.value("document.querySelector('#lower-limit').value = 'max_daily_loss_dollars'")
+        for amount, said, may in (
+            ("40", "which is no less", False),
+            ("70", "max_daily_loss_dollars: 50 \u2192 70, from the next start on", True),
+        ):
+            await page.value(f"document.querySelector('#lower-amount').value = '{amount}'")
+            await page.value(
+                "document.querySelector('#lower-amount').dispatchEvent(new Event('input', {bubbles: true}))"
+            )
+            assert await page.value(GRANTS) is False, "nothing is granted before it was shown"
+            await page.until(f"{DIALOG}.includes('{said}')")
+            assert await page.value(GRANTS) is may
+        assert "a day $50.00 \u2192 $70.00" in await page.value(DIALOG)
+        assert await page.axe() == []
+        assert await page.value("document.documentElement.scrollWidth") <= SMALL_PHONE[0]
+        await page.value("document.querySelector('#dialog-token').value = 'a guess'")
+        await page.value("document.querySelector('#dialog-do').click()")
+        await page.until("document.querySelector('#act-said').textContent.startsWith('Nothing was done')")
+        assert await pool.fetchval("SELECT count(*) FROM limit_grants") == 0
+        await page.value("document.querySelector('#raise').click()")
+        await page.until("document.querySelector('#dialog-do').disabled === false")
+        await confirm(page)
+        await page.until("document.querySelector('#act-said').textContent.includes('may become 70')")
+        assert page.faults == []
+    assert await pool.fetchval("SELECT amount FROM limit_grants WHERE name = 'max_daily_loss_dollars'") == 70
+
+
+GRANTS = "!document.querySelector('#dialog-do').disabled"
 DIALOG = "document.querySelector('#dialog-what').textContent"
 
 

@@ -66,12 +66,32 @@ def fault_of_cut(section: RiskSection, name: str, amount: Decimal) -> str:
             f"amount = {amount.normalize():f}: {name} is {now.normalize():f} and can only be lowered here;"
             " for more raise it in recio.toml, then recio limits grant --by NAME, and start again"
         )
-    changed = section.model_dump() | {name: _typed(name, amount)}
-    if said := fault_of_limits(changed):
-        return f"amount = {amount.normalize():f}: {name}: {said}; to buy nothing at all switch entries off"
-    becomes = wanted(RiskSection.model_validate(changed))
-    if becomes[name] != amount:
-        return f"amount = {amount.normalize():f}: {name} is a whole number"
+    if said := _fault_of_value(section, name, amount):
+        return f"{said}; to buy nothing at all switch entries off" if "whole number" not in said else said
+    return ""
+
+
+def fault_of_grant(section: RiskSection, name: str, amount: Decimal) -> str:
+    """Why the next start cannot be let raise a limit in force to this amount; empty: it can."""
+    if name not in IN_ROWS:
+        return f"limit = {name!r}: choose {', '.join(IN_ROWS)}"
+    now = wanted(section)[name]
+    if amount <= now:
+        return f"amount = {amount.normalize():f}: {name} is {now.normalize():f}, which is no less: lower it instead, or name more"
+    return _fault_of_value(section, name, amount)
+
+
+def changed(section: RiskSection, name: str, amount: Decimal) -> RiskSection:
+    """With one limit of another amount, of which `fault_of_cut` or `fault_of_grant` found no fault."""
+    return RiskSection.model_validate(section.model_dump() | {name: _typed(name, amount)})
+
+
+def _fault_of_value(section: RiskSection, name: str, amount: Decimal) -> str:
+    shown = f"amount = {amount.normalize():f}: {name}"
+    if said := fault_of_limits(section.model_dump() | {name: _typed(name, amount)}):
+        return f"{shown}: {said}"
+    if wanted(changed(section, name, amount))[name] != amount:
+        return f"{shown} is a whole number"
     return ""
 
 
