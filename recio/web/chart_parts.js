@@ -45,7 +45,7 @@ export function axes(svg, { width, top = 0, height, x, y, unit, says = number, a
     drawn("line", { x1: box.left, x2: box.right, y1: py(each), y2: py(each), class: each === 0 ? "zero" : "grid" }),
     written(box.left - 6, py(each) + 4, labels[index], "tick", "end"),
   ));
-  const room = Math.max(3, Math.floor((box.right - box.left) / 66)), across = acrossAt ?? (times ? timeTicks(x[0], x[1], room) : ticks(x[0], x[1], room)), each = across.length > 1 ? across[1] - across[0] : 60;
+  const room = Math.max(3, Math.floor((width - 44) / 66)), across = acrossAt ?? (times ? timeTicks(x[0], x[1], room) : ticks(x[0], x[1], room)), each = across.length > 1 ? across[1] - across[0] : 60;
   for (const place of across) {
     const text = acrossSays ? acrossSays(place, each) : times ? timeText(place, each) : number(place, each), half = wideAs(text) / 2;
     svg.append(written(Math.min(Math.max(px(place), box.left + half - 6), box.right + RIGHT - half), box.bottom + 16, text, "tick", "middle"));
