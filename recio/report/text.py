@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 from recio.report.calibration import Bin, calibration
 from recio.report.figures import Figures
@@ -17,7 +18,7 @@ COLUMNS: tuple[str, ...] = (
     "kind", "number", "strategy", "ticker", "side", "quantity", "entry_price", "entry_cost", "exit_proceeds", "payout",
     "fees", "net_pnl", "opened_at", "closed_at", "ended_by", "exit_reason", "probability", "why",
 )  # fmt: skip
-WIDTH = 28
+WIDTH, CENT = 28, Decimal("0.01")
 _FORMULA = re.compile(r"[=@\t\r\n]|[+-](?![0-9.]+$)")
 
 
@@ -170,4 +171,6 @@ def _moment(value: datetime | None) -> str | None:
 
 
 def _dollars(value: Money, plus: str = "") -> str:
-    return f"{'-' if value < 0 else plus}${abs(money_decimal(value)):.2f}"
+    """Half a cent counts as one, as on the page."""
+    cents = abs(money_decimal(value)).quantize(CENT, ROUND_HALF_UP)
+    return f"{'-' if value < 0 else plus}${cents}"

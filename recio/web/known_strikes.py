@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from recio.messages.markets import MarketBoard
+from recio.messages.orders import OpenTrades
 from recio.rules.market.quotes import market_on
 from recio.units import Ticker
 
@@ -15,9 +16,13 @@ MOST = 200
 
 @dataclass(slots=True)
 class KnownStrikes:
-    """Filled by whoever is shown a trade while its market is on the board."""
+    """Filled while the market of a trade is on the board, whether anybody looks at the page or not."""
 
     rows: dict[Ticker, dict[str, Any]] = field(default_factory=dict[Ticker, dict[str, Any]])
+
+    def look(self, board: MarketBoard | None, trades: OpenTrades | None) -> None:
+        for trade in (*trades.trades, *trades.recent_trades) if trades else ():
+            self.of(trade.ticker, board)
 
     def of(self, ticker: Ticker, board: MarketBoard | None) -> dict[str, Any] | None:
         """Its coin and strike; None where it has not been on the board since the start."""

@@ -43,20 +43,21 @@ function buildPosition() {
 const isGone = (trade) => trade.state === "settling";
 
 function showPosition(card, trade, status) {
-  const [what, pnl, cost, closes, guard, button] = card.children;
+  const [what, pnl, cost, closes, guard, button] = card.children, isBuying = trade.state === "opening";
   button.onclick = () => open("close", { id: trade.id });
   const name = `Close trade ${trade.id}: ${quantity(trade.quantity)} ${nameOf(trade, status)}`;
   if (button.ariaLabel !== name) button.ariaLabel = button.title = name;
-  hide(button, isGone(trade) || trade.state === "opening");
-  put(what, `${quantity(trade.quantity)} ${nameOf(trade, status)}`, `trade ${trade.id}, ${trade.ticker}`);
+  hide(button, isGone(trade) || isBuying);
+  put(what, isBuying ? nameOf(trade, status) : `${quantity(trade.quantity)} ${nameOf(trade, status)}`, `trade ${trade.id}, ${trade.ticker}`);
   what.href = "#markets/" + trade.ticker;
-  put(pnl, trade.state === "opening" ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
+  put(pnl, isBuying ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
   dress(pnl, "figure " + toneOf(trade.pnl));
-  put(cost, `paid ${cents(trade.average_price)}, bid ${cents(trade.mark)}, model ${percent(trade.probability)}, at worst ${signedDollars(trade.worst)}`);
+  put(cost, isBuying ? "nothing bought yet" : `paid ${cents(trade.average_price)}, bid ${cents(trade.mark)}, model ${percent(trade.probability)}, at worst ${signedDollars(trade.worst)}`);
   grow(closes, trade.seconds_to_close, { speed: -status.clock_speed, text: (left) => (left > 0 ? "closes in " : "") + countdown(left) });
   const said = isGone(trade) ? "closed, waits for its settlement" : trade.state === "closing" ? "being sold" : trade.guarded ? "\u2713 guarded" : `\u26a0 NOT guarded: ${trade.unguarded_why}`;
   put(guard, said);
   dress(guard, trade.guarded ? "guard" : "guard bad");
+  hide(guard, isBuying); // there is nothing to guard
 }
 
 function showPositions(status) {

@@ -234,5 +234,7 @@ async def test_a_person_reads_dollars_with_their_sign_and_one_trade_as_one():
     assert "gross -$3.70, fees $0.16, net -$3.86; deepest fall $3.86" in told
     assert "-$3.860 too few closes" in told
     assert "10.00 at $0.3700" in trade_line(lost)
+    odd = replace(lost, fees=Money(165_000))
+    assert "fees $0.17" in report_text(await made([odd]), ())
     assert "-$3.86" in trade_line(lost)
     assert "+$6.14" in trade_line(WON)

@@ -18,7 +18,7 @@ from recio.messages.controls import Halt, HaltLevel, HaltRequest, TradingControl
 from recio.messages.markets import MarketView
 from recio.messages.orders import TradeState
 from recio.rules.decision.strategy import Strategy
-from recio.units import Ticker, TradeId
+from recio.units import Money, Quantity, Ticker, TradeId
 from recio.web.logins import Login, Role, change, hashed
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
@@ -366,3 +366,20 @@ async def test_a_trade_is_called_the_same_after_its_market_has_left_the_board(tm
         body.update(with_a_trade())
         await page.until("document.querySelectorAll('#glance li').length === 0")
         assert await page.value(named) == before
+
+
+async def test_what_is_being_bought_is_not_shown_as_nought_contracts_that_are_guarded(tmp_path: Path):
+    wires = filled_wires()
+    wires.open_trades.set(
+        open_trades(
+            trades=(trade(state=TradeState.OPENING, entry_quantity=Quantity(0), entry_cost=Money(0)),)
+        )
+    )
+    async with served(status(wires)) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 1")
+        told = await page.value("document.querySelector('.position').innerText")
+    assert told.splitlines()[0].startswith("YES BTC")
+    assert "buying" in told
+    assert "nothing bought yet" in told
+    assert "guarded" not in told
