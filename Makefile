@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lint-async lint-types lint-test-types check imports schema-page fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels
+.PHONY: lint-async lint-types lint-test-types check imports schema-page tour fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -166,6 +166,10 @@ fault-ledger: .venv/developer
 # The page of who imports whom.
 imports: .venv/developer
 	$(BIN)/python -m tests.imports_picture
+
+# The pictures of the README's tour, from a demo of its own in Chromium; a minute or two.
+tour: .venv/developer
+	$(BIN)/python -m tests.web.tour docs/tour
 
 # The page of tables and columns, from their comments in schema.sql.
 schema-page: .venv/developer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import json
 import os
@@ -10,12 +11,15 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import cast
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from recio.cli import COMMANDS, CommandFile
 from recio.daemon import data_dir
 from recio.errors import BadConfig
 from recio.settings.config import Config
@@ -425,3 +429,18 @@ def test_a_path_that_the_locale_cannot_write_is_a_sentence_and_no_bug(tmp_path: 
     )
     assert (done.returncode, b"set LC_ALL=C.UTF-8" in done.stderr) == (78, True), done.stderr
     assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_what_is_missing_is_called_by_a_word_that_may_be_written(
+    command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    """An option, a choice like on|off, or a word in capitals: never a name of the program's own."""
+    parser = argparse.ArgumentParser()
+    file = cast("CommandFile", import_module(f"recio.commands.{COMMANDS[command][0]}"))
+    file.add_options(command, parser)
+    with contextlib.suppress(SystemExit):
+        parser.parse_args([])
+    told = re.search(r"required: (.*)", capsys.readouterr().err)
+    missing = [] if told is None else told[1].split(", ")
+    assert [each for each in missing if not re.fullmatch(r"--[a-z-]+|[A-Z|]+|[a-z]+\|[a-z]+", each)] == []

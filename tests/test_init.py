@@ -45,6 +45,17 @@ def test_what_is_refused_is_said_and_asked_again(tmp_path: Path):
     assert load(tmp_path / "recio.toml").status.port == 8712
 
 
+def test_a_key_id_of_another_shape_is_asked_again_and_the_simulated_exchange_needs_none(tmp_path: Path):
+    done = init(tmp_path, f"demo\nbad\n\n{KEY_ID}\nkey.pem\n\n\n\n\n\n\n\n", "live.toml")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "kalshi.key_id = 'bad' is refused: an API key id of Kalshi is 36 letters" in done.stdout
+    assert load(tmp_path / "live.toml").kalshi.key_id == KEY_ID
+    simulated = init(tmp_path, "sim\n\n\n\n\n\n\n\n", "sim.toml")
+    assert (simulated.returncode, simulated.stderr) == (0, "")
+    assert "makes its own key: none is asked for" in simulated.stdout
+    assert "API key id" not in simulated.stdout
+
+
 def test_nothing_is_overwritten_and_an_input_that_ends_writes_nothing(tmp_path: Path):
     (tmp_path / "mine.toml").write_text("mine", encoding="utf-8")
     refused = init(tmp_path, "", "mine.toml")

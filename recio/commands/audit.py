@@ -9,11 +9,23 @@ import sys
 import anyio
 
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
+from recio.commands.market_clock import tell_clocks
 from recio.commands.options import moment, positive, some_words
 from recio.db.audit_trail import Entry, Wanted, count, entries, prove_chain
 from recio.db.connection import without_time_limit
 from recio.errors import ExitCode, Fatal
 from recio.times import time_text
+
+IN_FULL = {
+    ("order pending", "side"): "side of the YES book",
+    ("order pending", "price"): "price of YES",
+    ("order pending", "limit"): "own limit",
+    ("order pending", "ask"): "own ask",
+    ("fill", "price"): "price of YES",
+    ("trade asked for", "price"): "own price",
+    ("close asked for", "floor"): "own price at least",
+}
+"""The venue speaks of YES alone, whoever decides of the side that is held: a price says whose it is."""
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -42,6 +54,7 @@ def run(options: argparse.Namespace) -> ExitCode:
 async def _print(place: Installation, wanted: Wanted, shape: str) -> ExitCode:
     """The rows as they come, then whether the whole chain holds. Raises Fatal where it does not."""
     async with rows_in(place, "recio audit") as connection:
+        await tell_clocks(connection)
         await without_time_limit(connection)
         if shape != "nothing":
             async for entry in entries(connection, wanted):
@@ -68,8 +81,17 @@ def _object(entry: Entry) -> dict[str, object]:
 
 def _line(entry: Entry) -> str:
     of = f" trade {entry.trade_id}" if entry.trade_id is not None else ""
-    told = ", ".join(f"{name} {_said(value)}" for name, value in entry.detail.items() if value != "")
+    told = ", ".join(
+        f"{_named(entry, name)} {_said(value)}" for name, value in entry.detail.items() if value != ""
+    )
     return f"{entry.seq:>8} {entry.at:%Y-%m-%d %H:%M:%S} {entry.kind}{of}: {told}"
+
+
+def _named(entry: Entry, name: str) -> str:
+    """An entry's order has among its reasons the price of the coin, beside its strike."""
+    if name == "price" and "strike" in entry.detail:
+        return "price of the coin"
+    return IN_FULL.get((entry.kind, name), name)
 
 
 def _said(value: object) -> str:

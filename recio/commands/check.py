@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,11 +19,9 @@ from recio.settings.config import Config, load
 from recio.settings.contradictions import bought_only_to_be_sold, bought_unwatched
 from recio.settings.strategies import Stage
 from recio.settings.trading import EntrySection
-from recio.settings.venue import Environment
+from recio.settings.venue import USUAL_KEY_ID, Environment
 from recio.units import Money, Price, Quantity, money_decimal, price_text, quantity_text
 from recio.web.reach import reach_of
-
-UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -93,7 +90,7 @@ def _port(port: int, hosts: tuple[str, ...]) -> str:
 def _notes(config: Config) -> Iterator[str]:
     if config.kalshi.environment is Environment.SIM and not config.kalshi.credentials_dir:
         yield 'note: recio demo needs no more; recio run needs kalshi.credentials_dir or mode = "live"'
-    if config.kalshi.key_id and not UUID.fullmatch(config.kalshi.key_id):
+    if config.kalshi.key_id and not USUAL_KEY_ID.fullmatch(config.kalshi.key_id):
         yield f"note: kalshi.key_id = {config.kalshi.key_id} does not look like Kalshi's (8-4-4-4-12 letters and digits)"
     yield from (f"note: {each}" for each in _sold_at_once(config))
     entries = {name: each for name, each in _buying(config).items() if each.enabled}

@@ -23,6 +23,7 @@ import structlog
 
 from recio import log as logging
 from recio.commands.event_loop import until_signal
+from recio.commands.market_clock import DEMO_EXCHANGE
 from recio.commands.options import add_config, config_of, positive, whole
 from recio.daemon import app, data_dir
 from recio.daemon.app import Daemon
@@ -104,7 +105,7 @@ async def run(config: Config, stop: anyio.Event, *, windows: int | None) -> None
     """Run the demo until `stop`, or until `windows` windows have settled."""
     data_dir.refuse_taken_port(config.status.port)
     root = data_dir.claim(config)
-    async with _exchange(config, root / "exchange") as credentials:
+    async with _exchange(config, root / DEMO_EXCHANGE) as credentials:
         venue = simulated(credentials)
         logging.configure(config.log, venue.clock)
         narrator = _Narrator(windows=windows, exchange_pid=credentials.pid)

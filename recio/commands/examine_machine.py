@@ -25,6 +25,7 @@ from recio.db.pool import OLDEST_VERSION, open_pool
 from recio.db.schema import version_of
 from recio.errors import BadConfig
 from recio.settings.config import Config
+from recio.settings.venue import Environment
 
 UNIT = "recio.service"
 NEEDS_A_PERSON, UNDER_WAY = Path("/opt/recio/needs-a-person"), Path("/opt/recio/under-way.json")
@@ -38,7 +39,8 @@ MEGABYTE = 1_000_000
 async def files(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
     """The config is good, or nobody would be here."""
     yield good("config", f"good: {config.mode} on {config.kalshi.environment}, {', '.join(config.series)}")
-    yield good("key", f"opens: {find_venue(config).signer.kind}")
+    if config.kalshi.environment is not Environment.SIM or config.kalshi.credentials_dir:
+        yield good("key", f"opens: {find_venue(config).signer.kind}")
     place = data_dir.place_of(config)
     is_there = data_dir.is_ours(config)
     data_dir.refuse_unwritable(config)
@@ -46,7 +48,9 @@ async def files(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - r
 
 
 async def machine(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 - read to its end by whoever asks
-    free, least = least_free(disks_of(data_dir.place_of(config))), config.health.min_free_disk_megabytes
+    here = data_dir.place_of(config)
+    disk = next(each for each in (here, *here.parents) if each.exists())  # it is made by the first start
+    free, least = least_free(disks_of(disk)), config.health.min_free_disk_megabytes
     megabytes = (free or 0) // MEGABYTE
     yield judged(
         "disk",

@@ -20,6 +20,7 @@ from recio.kalshi.account_limits import account_limits
 from recio.kalshi.fees import read_fees
 from recio.kalshi.responses import VenueRefused
 from recio.kalshi.rest import KalshiRest
+from recio.kalshi.token_bucket import BucketLimit
 from recio.settings.config import Config
 from recio.units import money_decimal
 
@@ -121,7 +122,13 @@ async def _limits(rest: KalshiRest) -> Finding:
         return Finding(
             name="rate limits", grade=Grade.NOTE, says=str(error), do="recio takes the lowest tier's"
         )
-    return good("rate limits", f"tier {found.tier}: {found.read}, {found.write}")
+    return good(
+        "rate limits", f"tier {found.tier}: reads {_bucket(found.read)}, orders {_bucket(found.write)}"
+    )
+
+
+def _bucket(limit: BucketLimit) -> str:
+    return f"{limit.refill:,} tokens a second, {limit.capacity:,} at once"
 
 
 async def _fees(rest: KalshiRest, series: str) -> Finding:

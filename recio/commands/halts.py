@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import anyio
 import asyncpg
@@ -17,6 +16,7 @@ from recio.commands.database import said_of_rows
 from recio.commands.event_loop import to_the_end
 from recio.commands.halt_proof import Watched, follow, live_trades
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of
+from recio.commands.market_clock import market_clock
 from recio.commands.options import add_who_and_why, some_words
 from recio.daemon.database import daemon_runs
 from recio.db import halts
@@ -67,7 +67,7 @@ async def resume(place: Installation, by: str, truth: _Truth) -> ExitCode:
     async with pool_of(place, "recio resume") as pool:
         with anyio.CancelScope(shield=True), said_of_rows():
             async with transaction(pool) as connection:
-                causes = await halts.clear_all(connection, datetime.now(UTC), by)
+                causes = await halts.clear_all(connection, market_clock(place.data_dir).utc(), by)
                 runs = await daemon_runs(connection)
             truth.sentence = f"{len(causes)} halts were cleared" if causes else "nothing was halted"
     print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
@@ -82,7 +82,8 @@ async def resume(place: Installation, by: str, truth: _Truth) -> ExitCode:
 async def request_halt(place: Installation, level: HaltLevel, why: str, by: str, truth: _Truth) -> ExitCode:
     """Commit a halt, say so, then follow what comes of it; the row holds either way."""
     cause = f"{DONE[level]} by command" + (f": {why}" if why else "")
-    halt = Halt(level=level, cause=cause, since=datetime.now(UTC), by=by, resolution=RESOLUTION)
+    since = market_clock(place.data_dir).utc()
+    halt = Halt(level=level, cause=cause, since=since, by=by, resolution=RESOLUTION)
     is_new = False
     async with pool_of(place, f"recio {level}") as pool:
         before = await live_trades(pool)

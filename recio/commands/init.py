@@ -15,6 +15,7 @@ from recio.commands.options import DEFAULT_CONFIG
 from recio.errors import BadConfig, ExitCode, of_the_machine
 from recio.settings.config import parse
 from recio.settings.files import table_of
+from recio.settings.venue import USUAL_KEY_ID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +26,21 @@ class Question:
     asks: str
     default: str
     is_text: bool = True
+    shape: re.Pattern[str] | None = None
+    """What an answer has to look like as a whole, beyond what the settings take."""
+    like: str = ""
+    """Told to whoever answers something of another shape."""
 
 
 LIVE = (
-    Question(key="kalshi.key_id", asks="API key id, as Kalshi shows it", default=""),
+    Question(
+        key="kalshi.key_id",
+        asks="API key id, as Kalshi shows it",
+        default="",
+        shape=USUAL_KEY_ID,
+        like="an API key id of Kalshi is 36 letters and hyphens like 2f6f3d1e-1111-2222-3333-444455556666: it stands in Kalshi under"
+        " Account and security, API keys",
+    ),
     Question(key="kalshi.key_path", asks="path of its private key (PEM, readable by you alone)", default=""),
 )
 QUESTIONS = (
@@ -83,6 +95,8 @@ def asked_for(text: str, ask: Callable[[Question], str]) -> str:
         environment = ask(where)
     text = with_value(text, "kalshi.environment", json.dumps(environment))
     text = with_value(text, "mode", json.dumps("demo" if environment == "sim" else "live"))
+    if environment == "sim":
+        print("  the simulated exchange makes its own key: none is asked for")
     for question in (() if environment == "sim" else LIVE) + QUESTIONS:
         text = _answered(text, question, ask, may_lack_key=question.key == "kalshi.key_id")
     return text
@@ -91,6 +105,9 @@ def asked_for(text: str, ask: Callable[[Question], str]) -> str:
 def _answered(text: str, question: Question, ask: Callable[[Question], str], *, may_lack_key: bool) -> str:
     while True:
         answer = ask(question)
+        if question.shape is not None and not question.shape.fullmatch(answer):
+            print(f"  {question.key} = {answer!r} is refused: {question.like}")
+            continue
         written = json.dumps(answer, ensure_ascii=False) if question.is_text else answer
         candidate = with_value(text, question.key, written)
         try:

@@ -12,6 +12,7 @@ from typing import TypeAlias
 import anyio
 
 from recio.commands.installation import Installation, add_installation, find_installation, rows_in
+from recio.commands.market_clock import tell_clocks
 from recio.commands.options import kind_of_trade, moment, positive, refuse_backward, some_words
 from recio.db import past_lists
 from recio.db.connection import Connection, read_only, without_time_limit
@@ -120,6 +121,8 @@ async def _print(place: Installation, wanted: Wanted, shape: str, most: int | No
     async with rows_in(place, "recio history") as connection:
         await read_only(connection)
         await without_time_limit(connection)
+        if wanted.of.name == "actions":
+            await tell_clocks(connection)
         rows = _rows(connection, wanted, most)
         match shape:
             case "json":

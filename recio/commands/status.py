@@ -1,10 +1,11 @@
-"""`recio status`: in ten lines what the page says, or what the rows say where no daemon answers; it only reads."""
+"""`recio status`: in ten entries what the page says, or what the rows say where no daemon answers; it only reads."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -24,7 +25,7 @@ from recio.db.connection import transaction
 from recio.db.identity import bound_to
 from recio.errors import ExitCode, Fatal
 
-WIDTH = 80
+WIDTH, NAMED = 80, 8
 ANSWERS_WITHIN = 5.0
 UNKNOWN = "-"
 
@@ -86,7 +87,7 @@ async def _of_another(place: Installation, account: str) -> bool:
 
 
 def lines_of(said: dict[str, Any], port: int) -> Iterator[str]:
-    """Ten lines of GET /status; what is unknown is a dash."""
+    """Ten entries of GET /status; what is unknown is a dash."""
     now = said["now"]
     host_seconds = _between(said["started_at"], now) / said["clock_speed"]
     yield _line(
@@ -178,12 +179,15 @@ async def _show_rows(place: Installation, other: dict[str, Any] | None, *, as_js
 
 
 def fitted(lines: Iterator[str] | list[str]) -> Iterator[str]:
-    """No line is wider than a terminal."""
-    yield from (each if len(each) <= WIDTH else f"{each[: WIDTH - 3]}..." for each in lines)
+    """No line is wider than a terminal, and nothing is cut: what is longer goes on below, under its beginning."""
+    for each in lines:
+        yield from textwrap.wrap(
+            each, WIDTH, subsequent_indent=" " * NAMED, break_on_hyphens=False, drop_whitespace=True
+        )
 
 
 def _line(name: str, says: str) -> str:
-    return f"{name:<8}{says}"
+    return f"{name:<{NAMED}}{says}"
 
 
 def _of(value: object) -> str:

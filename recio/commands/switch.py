@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 
 import anyio
 
 from recio.commands.database import said_of_rows
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import Installation, add_installation, find_installation, pool_of
+from recio.commands.market_clock import market_clock
 from recio.commands.options import add_strategy, add_who_and_why
 from recio.daemon.database import daemon_runs
 from recio.db import switches
@@ -22,8 +22,8 @@ from recio.messages.controls import Switch
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
-    parser.add_argument("name", choices=("entry", "exit"))
-    parser.add_argument("position", choices=("on", "off"))
+    parser.add_argument("name", choices=("entry", "exit"), metavar="entry|exit")
+    parser.add_argument("position", choices=("on", "off"), metavar="on|off")
     add_strategy(parser)
     add_who_and_why(parser)
     parser.set_defaults(command=run)
@@ -59,7 +59,8 @@ async def turn_switch(
     async with pool_of(place, "recio switch") as pool:
         with anyio.CancelScope(shield=True), said_of_rows():
             async with transaction(pool) as connection:
-                changed = await switches.turn(connection, switch, is_on, datetime.now(UTC), by, why, strategy)
+                now = market_clock(place.data_dir).utc()
+                changed = await switches.turn(connection, switch, is_on, now, by, why, strategy)
                 runs = await daemon_runs(connection)
     print(f"{named} is switched {position}" if changed else f"{named} was {position} already")
     follows = (

@@ -41,7 +41,7 @@ class Wanted:
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
     add_installation(parser)
-    parser.add_argument("side", choices=("yes", "no"))
+    parser.add_argument("side", choices=("yes", "no"), metavar="yes|no")
     parser.add_argument("ticker", type=some_words, metavar="TICKER")
     parser.add_argument("--contracts", required=True, metavar="N")
     parser.add_argument(

@@ -383,6 +383,7 @@ def _status_page(daemon: Daemon) -> StatusHttp:
         strategies=tuple(each.name for each in named_by_config(daemon.strategies)),
         measurements=daemon.measurements,
         series=config.series,
+        strikes=facts.strikes,
         seen=lambda: Seen(
             board=wires.board.get(),
             prices=wires.prices.get(),

@@ -115,9 +115,10 @@ def simulated(credentials: Credentials) -> Venue:
         price_urls=_feeds(credentials),
         signer=load_signer(credentials.key_id, Path(credentials.key_path)),
         account=credentials.instance,
-        clock=Clock(
-            speed=credentials.clock.speed,
-            host_origin=credentials.clock.host_origin,
-            venue_origin=credentials.clock.venue_origin,
-        ),
+        clock=clock_of(credentials),
     )
+
+
+def clock_of(credentials: Credentials) -> Clock:
+    told = credentials.clock
+    return Clock(speed=told.speed, host_origin=told.host_origin, venue_origin=told.venue_origin)

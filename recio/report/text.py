@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 from recio.report.calibration import Bin, calibration
 from recio.report.figures import Figures
@@ -17,7 +18,7 @@ COLUMNS: tuple[str, ...] = (
     "kind", "number", "strategy", "ticker", "side", "quantity", "entry_price", "entry_cost", "exit_proceeds", "payout",
     "fees", "net_pnl", "opened_at", "closed_at", "ended_by", "exit_reason", "probability", "why",
 )  # fmt: skip
-WIDTH = 28
+WIDTH, CENT = 28, Decimal("0.01")
 _FORMULA = re.compile(r"[=@\t\r\n]|[+-](?![0-9.]+$)")
 
 
@@ -57,8 +58,8 @@ def trade_line(trade: PastTrade) -> str:
     """For a person: when, what, and what came of it."""
     ended = "held" if not trade.ended_by else trade.exit_reason or trade.ended_by
     when = "" if trade.opened_at is None else f"{trade.opened_at:%m-%d %H:%M}"
-    net = "" if trade.net is None else f"{money_decimal(trade.net):+.2f}"
-    price = "unknown" if trade.entry_price is None else price_text(trade.entry_price)
+    net = "" if trade.net is None else _dollars(trade.net, plus="+")
+    price = "unknown" if trade.entry_price is None else f"${price_text(trade.entry_price)}"
     return f"{when:<11} {trade.ticker:<26} {trade.side:<3} {quantity_text(trade.quantity):>8} at {price}{net:>11}  {ended}"
 
 
@@ -89,7 +90,7 @@ def report_text(report: Report, by: tuple[str, ...]) -> str:
     """The totals, and a table for each of `by`."""
     it = report.total
     lines = [
-        f"{it.trades} {report.kind} trades that ended, {it.wins} won, {it.losses} lost"
+        f"{it.trades} {report.kind} trade{'' if it.trades == 1 else 's'} that ended, {it.wins} won, {it.losses} lost"
         + (f"; {report.held} still held" if report.held else "")
         + (f"; {it.unknown} whose result is unknown" if it.unknown else ""),
         f"gross {_dollars(Money(it.gross))}, fees {_dollars(Money(it.fees))}, net {_dollars(it.net)}; "
@@ -150,9 +151,15 @@ def _mean(it: Figures) -> str:
     mean, interval = it.mean(), it.interval()
     if mean is None:
         return ""
-    return f"{mean:+.3f}" + (
-        " too few closes" if interval is None else f" ({interval.low:+.3f} to {interval.high:+.3f})"
+    return _thousandths(mean) + (
+        " too few closes"
+        if interval is None
+        else f" ({_thousandths(interval.low)} to {_thousandths(interval.high)})"
     )
+
+
+def _thousandths(dollars: float) -> str:
+    return f"{'-' if dollars < 0 else '+'}${abs(dollars):.3f}"
 
 
 def _text(value: Money | None) -> str | None:
@@ -163,5 +170,7 @@ def _moment(value: datetime | None) -> str | None:
     return None if value is None else time_text(value)
 
 
-def _dollars(value: Money) -> str:
-    return f"{money_decimal(value):.2f}"
+def _dollars(value: Money, plus: str = "") -> str:
+    """Half a cent counts as one, as on the page."""
+    cents = abs(money_decimal(value)).quantize(CENT, ROUND_HALF_UP)
+    return f"{'-' if value < 0 else plus}${cents}"

@@ -12,6 +12,8 @@ from recio.settings.section import Section
 from recio.settings.units import Seconds
 
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,100}")
+USUAL_KEY_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+"""As Kalshi makes them; of another shape it is most likely mistyped."""
 
 
 class Mode(StrEnum):

@@ -37,6 +37,7 @@ from recio.web.door import PROGRESS_WITHIN, Door, answer_bad_requests_too, liste
 from recio.web.entrance import entrance_routes
 from recio.web.feed import Feed, rates
 from recio.web.gate import Gate
+from recio.web.known_strikes import KnownStrikes
 from recio.web.logins import LoginsFile
 from recio.web.market_history import MarketHistory, Seen
 from recio.web.passkey_routes import passkey_routes
@@ -87,6 +88,7 @@ class StatusHttp:
     measurements: Measurements = field(default_factory=Measurements)
     seen: Callable[[], Seen] = Seen
     """What the charts keep a point of."""
+    strikes: KnownStrikes = field(default_factory=KnownStrikes)
     series: Mapping[str, str] = field(default_factory=dict[str, str])
     """The coin of each series."""
     history: MarketHistory = field(default_factory=MarketHistory)
@@ -184,7 +186,9 @@ class StatusHttp:
             await cycle_of(Task.STATUS_HTTP)
             site.door.sweep()
             site.tell()
-            self.history.look(self.seen(), self.clock.utc())
+            seen = self.seen()
+            self.history.look(seen, self.clock.utc())
+            self.strikes.look(seen.board, seen.trades)
             say(f"{where}{beside} with {len(self.clients)} open pages")
             await anyio.sleep(PUSH_EVERY)
 

@@ -249,9 +249,9 @@ class TradeManager:
             "order pending",
             order=command.client_order_id,
             ticker=command.ticker,
-            side=command.book_side.value,
+            book_side=command.book_side.value,
             quantity=quantity_text(command.quantity),
-            limit=price_text(command.price),
+            yes_limit=price_text(command.price),
         )
         return f"intends {command.client_order_id}"
 
@@ -283,9 +283,9 @@ class TradeManager:
             log.info(
                 "fill",
                 ticker=fact.ticker,
-                side=fact.book_side.value,
+                book_side=fact.book_side.value,
                 quantity=quantity_text(fact.quantity),
-                price=price_text(fact.price),
+                yes_price=price_text(fact.price),
                 ours=changes.is_ours,
             )
         if isinstance(fact, SettlementSeen) and changes.is_new:

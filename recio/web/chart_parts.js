@@ -8,6 +8,7 @@ import { MINUS } from "./text.js";
 const SVG = "http://www.w3.org/2000/svg";
 const LETTERS = 12, LINE = 15; // pixels
 const TOP = 24, BOTTOM = 22, RIGHT = 10;
+const SECONDS_SHOWN = 300; // of a shorter time the ticks have their seconds, and need the room
 
 export function drawn(tag, attributes, ...children) {
   const element = document.createElementNS(SVG, tag);
@@ -45,10 +46,10 @@ export function axes(svg, { width, top = 0, height, x, y, unit, says = number, a
     drawn("line", { x1: box.left, x2: box.right, y1: py(each), y2: py(each), class: each === 0 ? "zero" : "grid" }),
     written(box.left - 6, py(each) + 4, labels[index], "tick", "end"),
   ));
-  const room = Math.max(3, Math.floor((box.right - box.left) / 66)), across = acrossAt ?? (times ? timeTicks(x[0], x[1], room) : ticks(x[0], x[1], room)), each = across.length > 1 ? across[1] - across[0] : 60;
+  const room = Math.max(3, Math.floor((width - 44) / (times && x[1] - x[0] < SECONDS_SHOWN ? 84 : 66))), across = acrossAt ?? (times ? timeTicks(x[0], x[1], room) : ticks(x[0], x[1], room)), each = across.length > 1 ? across[1] - across[0] : 60;
   for (const place of across) {
     const text = acrossSays ? acrossSays(place, each) : times ? timeText(place, each) : number(place, each), half = wideAs(text) / 2;
-    svg.append(written(Math.min(Math.max(px(place), box.left + half - 6), box.right + RIGHT - half), box.bottom + 16, text, "tick", "middle"));
+    svg.append(written(Math.min(Math.max(px(place), box.left + half - 6), box.right + RIGHT - half - 1), box.bottom + 16, text, "tick", "middle"));
   }
   return { svg, px, py, box, x, y };
 }

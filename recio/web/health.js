@@ -146,6 +146,9 @@ function showNotice(line, [title, detail, wayOut, from], status) {
 
 const HALTED = { halt: "HALTED", flatten: "FLATTENING", stop: "STOPPING" };
 
+// "HALTED by the page", and not "HALTED: halted by the page".
+const causeOf = ({ cause }) => (/^(halted|flattened|stopped) by /.test(cause) ? cause.replace(/^\w+/, "") : ": " + cause);
+
 function proof(halt) {
   const seconds = (after) => `${after.toFixed(1)} s`;
   const rests = unknown(halt.verified_after) ? "not verified at the venue yet"
@@ -156,7 +159,7 @@ function proof(halt) {
 
 function showControls(status) {
   sync($("halts"), status.halts, (halt) => halt.cause + halt.since, notice, (line, halt) => showNotice(line, [
-    `\u25a0 ${HALTED[halt.level]}: ${halt.cause}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}; ${proof(halt)}`,
+    `\u25a0 ${HALTED[halt.level]}${causeOf(halt)}`, `since ${utc(halt.since)} UTC, by ${word(halt.by)}; ${proof(halt)}`,
     `To end it: ${halt.resolution}`, halt.since], status));
   sync($("causes"), status.causes, (cause) => cause.cause + cause.since, notice, (line, cause) => showNotice(line, [
     `\u26a0 No entries: ${cause.cause}`, cause.sentence,

@@ -2,7 +2,7 @@
 "use strict";
 
 import { $, dress, hide, make, put, rowOf, withRole } from "./parts.js";
-import { DASH, cents, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
+import { DASH, MINUS, cents, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
 
 const WAIT = 250; // milliseconds after a key, so that not every letter is a question
 const FIRST = "trades", WIDE = "(min-width: 961px)";
@@ -23,7 +23,7 @@ const addressOf = (name, query) => `#history/${name}${String(query) && "?" + que
 
 const most = (text) => { // every digit that is not zero, and two of them always
   const [whole, fraction = ""] = String(text).split("."), more = fraction.replace(/0+$/, "");
-  return more.length > 2 ? `${whole.startsWith("-") ? "\u2212" : ""}$${grouped(whole.replace("-", ""))}.${more}` : dollars(text);
+  return more.length > 2 ? `${whole.startsWith("-") ? MINUS : ""}$${grouped(whole.replace("-", ""))}.${more}` : dollars(text);
 };
 
 const WRITE = {

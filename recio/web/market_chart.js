@@ -96,18 +96,26 @@ export function priceChart(told, width) {
   lines(field, runs(told.price.at, it.price, hole(told.price.at)), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
-  strikeLabels(field, own, told.strike, inside);
+  strikeLabels(field, own, told.strike, inside, told.price.at.map((at, index) => [at, it.price[index]]));
   beyond(field, strikes, own, told.strike);
   marked(field, it.event, (each) => (known ? valueAt(told.price.at, it.price, each.at) : null));
   return field;
 }
 
-function strikeLabels(field, own, strike, inside) {
+// A label stands at the left, unless the price runs through it there and not at the right.
+function free(field, price, place, words) {
+  const wide = wideAs(words) + 12, through = price.filter(([, value]) => value !== null && Math.abs(field.py(value) - place + 4) < 12).map(([at]) => field.px(at));
+  return through.some((x) => x < field.box.left + wide) && !through.some((x) => x > field.box.right - wide) ? "end" : "start";
+}
+
+function strikeLabels(field, own, strike, inside, price) {
   const labels = [...own.map((value) => ({ value, words: own.length > 1 ? grouped(value) : strikeText(strike), name: "says own" })), ...inside.map(({ row, value }) => ({ value, words: strikeText(row), name: "says" }))];
   const places = labels.map(({ value }) => field.py(value) - 4);
   apart(places, 16).forEach((fits, index) => {
     const place = places[index] > field.box.top + 6 ? places[index] : places[index] + 18;
-    if (fits) field.svg.append(written(field.box.left + 4, place, labels[index].words, labels[index].name));
+    if (!fits) return;
+    const { words, name } = labels[index], side = free(field, price, place, words);
+    field.svg.append(written(side === "end" ? field.box.right - 4 : field.box.left + 4, place, words, name, side));
   });
 }
 
@@ -148,7 +156,7 @@ export function averageChart(told, width) {
   lines(field, runs(late.map(([at]) => at), late.map(([, value]) => value), GAP), "price");
   lines(field, runs(told.average.at, it.mean, GAP), "average");
   past(field, it);
-  strikeLabels(field, near, told.strike, []);
+  strikeLabels(field, near, told.strike, [], late);
   beyond(field, strikes, near, told.strike);
   return field;
 }

@@ -2,7 +2,7 @@
 "use strict";
 
 import { $, dress, edge, grow, hide, make, parted, put, sync, tableOf, text, tile, withRole } from "./parts.js";
-import { DASH, age, cents, countdown, dollars, exact, grouped, percent, plusMinus, quantity, rounded, unknown, utc, word } from "./text.js";
+import { DASH, MINUS, age, cents, countdown, dollars, exact, grouped, percent, plusMinus, quantity, rounded, unknown, utc, word } from "./text.js";
 
 export const STALE = 15; // real seconds after which an age stands out
 
@@ -164,7 +164,7 @@ function showVenue({ venue }) {
   const paused = !unknown(venue.phase) && venue.phase !== "trading";
   const pause = unknown(venue.next_pause) ? "" : `next pause ${utc(venue.next_pause[0])} to ${utc(venue.next_pause[1])} UTC`;
   const rate = venue.limits, left = unknown(rate) ? "" : `tokens left: reads ${leftOf(rate.read_left, rate.read_capacity)}, orders ${leftOf(rate.write_left, rate.write_capacity)}` + (rate.refusals ? `, ${rate.refusals} refused` : "") + (rate.slowed?.length ? `, slowed: ${rate.slowed.join(", ")}` : "");
-  const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : "\u2212"}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
+  const offset = unknown(venue.clock_offset_seconds) ? "clock not compared yet" : `its clock ${venue.clock_offset_seconds >= 0 ? "+" : MINUS}${Math.abs(venue.clock_offset_seconds).toFixed(2)} s from ours`;
   const create = tile("div", ["span", "label"], ["span", "figure"], ...Array(5).fill(["span", "detail"]));
   sync($("venue"), [venue], () => "venue", create, (box) => {
     const [label, figure, limits, clock, next, index, read] = box.children;
@@ -201,12 +201,15 @@ export function showMarkets(status) {
   board(withHeadings(status.board, showBoardEvent(status.board, status)), status);
 }
 
-// "YES above 84,250 of BTC", for whoever holds it; the ticker where the board does not know it.
-export function outcomeOf(ticker, side, status) {
-  const row = status.board.find((each) => each.ticker === ticker);
+// "YES BTC > 84,250", for whoever holds it; the ticker where its strike is not known.
+export function outcomeOf(ticker, side, status, known = null) {
+  const row = status.board.find((each) => each.ticker === ticker) ?? known;
   if (!row || unknown(row.strike)) return `${side.toUpperCase()} ${ticker}`;
   return `${side.toUpperCase()} ${row.symbol} ${COMPARISON[row.strike_type] ?? ""}${grouped(row.strike)}`;
 }
+
+// Of a trade, called the same before and after its market has left the board.
+export const nameOf = (trade, status) => outcomeOf(trade.ticker, trade.side, status, trade.market);
 
 export function nearestRows(status) {
   const found = new Map();

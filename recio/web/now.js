@@ -3,7 +3,7 @@
 
 import { $, dress, grow, hide, make, parted, put, sync, tableOf, text } from "./parts.js";
 import { DASH, cents, countdown, dollars, exact, grouped, percent, quantity, signedDollars, toneOf, unknown, utc, word } from "./text.js";
-import { nearestRows, outcomeOf } from "./markets.js";
+import { nameOf, nearestRows, outcomeOf } from "./markets.js";
 import { open, showActs } from "./acts.js";
 import { storyOf } from "./story.js";
 
@@ -13,9 +13,12 @@ const ended = (trade) => trade.state === "closed" || trade.state === "void";
 
 // --- the first screen ---
 
+// "halted by the page", and not "halted: halted by the page".
+const inOneWord = (reason) => reason.replace(/^halted: (?=(halted|flattened|stopped) by )/, "");
+
 function showCause(status) {
   const [first, ...more] = status.reasons;
-  put($("cause"), status.ready ? "It could trade now." : first ?? "starting");
+  put($("cause"), status.ready ? "It could trade now." : inOneWord(first ?? "starting"));
   dress($("cause"), status.ready ? "cause good" : "cause warn");
   put($("more-causes"), more.length ? `and ${more.length} more: see Health` : "");
   hide($("more-causes"), more.length === 0);
@@ -40,20 +43,21 @@ function buildPosition() {
 const isGone = (trade) => trade.state === "settling";
 
 function showPosition(card, trade, status) {
-  const [what, pnl, cost, closes, guard, button] = card.children;
+  const [what, pnl, cost, closes, guard, button] = card.children, isBuying = trade.state === "opening";
   button.onclick = () => open("close", { id: trade.id });
-  const name = `Close trade ${trade.id}: ${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`;
+  const name = `Close trade ${trade.id}: ${quantity(trade.quantity)} ${nameOf(trade, status)}`;
   if (button.ariaLabel !== name) button.ariaLabel = button.title = name;
-  hide(button, isGone(trade) || trade.state === "opening");
-  put(what, `${quantity(trade.quantity)} ${outcomeOf(trade.ticker, trade.side, status)}`, `trade ${trade.id}, ${trade.ticker}`);
+  hide(button, isGone(trade) || isBuying);
+  put(what, isBuying ? nameOf(trade, status) : `${quantity(trade.quantity)} ${nameOf(trade, status)}`, `trade ${trade.id}, ${trade.ticker}`);
   what.href = "#markets/" + trade.ticker;
-  put(pnl, trade.state === "opening" ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
+  put(pnl, isBuying ? "buying" : signedDollars(trade.pnl), exact(trade.pnl));
   dress(pnl, "figure " + toneOf(trade.pnl));
-  put(cost, `paid ${cents(trade.average_price)}, bid ${cents(trade.mark)}, model ${percent(trade.probability)}, at worst ${signedDollars(trade.worst)}`);
+  put(cost, isBuying ? "nothing bought yet" : `paid ${cents(trade.average_price)}, bid ${cents(trade.mark)}, model ${percent(trade.probability)}, at worst ${signedDollars(trade.worst)}`);
   grow(closes, trade.seconds_to_close, { speed: -status.clock_speed, text: (left) => (left > 0 ? "closes in " : "") + countdown(left) });
   const said = isGone(trade) ? "closed, waits for its settlement" : trade.state === "closing" ? "being sold" : trade.guarded ? "\u2713 guarded" : `\u26a0 NOT guarded: ${trade.unguarded_why}`;
   put(guard, said);
   dress(guard, trade.guarded ? "guard" : "guard bad");
+  hide(guard, isBuying); // there is nothing to guard
 }
 
 function showPositions(status) {
@@ -89,7 +93,7 @@ const reasonOf = (trade) => trade.note.split("; ")[0];
 function happened(status) {
   const told = [];
   for (const trade of status.trades) {
-    const name = outcomeOf(trade.ticker, trade.side, status), many = quantity(trade.quantity);
+    const name = nameOf(trade, status), many = quantity(trade.quantity);
     if (trade.state === "void") told.push({ at: trade.closed_at, key: trade.id + "v", trade: trade.id, text: `Tried to buy ${name}; nothing was to be had`, tone: "" });
     else if (trade.state !== "opening") told.push({ at: trade.opened_at, key: trade.id + "b", trade: trade.id, text: `Bought ${many} ${name} at ${cents(trade.average_price)}`, tone: "" });
     if (trade.state === "closed") told.push({ at: trade.closed_at, key: trade.id + "c", trade: trade.id, text: `${reasonOf(trade) === "ended by settlement" ? "Settled" : "Sold"} ${name}: ${signedDollars(trade.pnl)} after fees`, tone: toneOf(trade.pnl) });
@@ -112,6 +116,12 @@ function showActivity(status) {
   hide($("no-activity"), told.length > 0);
 }
 
+// Looks in which no event was open are told only while none is: of a market that is open now they say nothing.
+function refused(rows) {
+  const now = rows.filter((row) => row.event !== ""), shown = now.length ? now : rows;
+  return shown.map((row) => ({ ...row, share: share(row, shown) }));
+}
+
 const share = (row, all) => `${((100 * row.cycles) / all.filter((other) => other.event === row.event && other.by === row.by).reduce((sum, other) => sum + other.cycles, 0)).toFixed(0)} %`;
 const rejections = tableOf("why", [
   text("Event", "id wide", (row) => row.event || DASH),
@@ -125,6 +135,6 @@ export function showNow(status) {
   showPositions(status);
   showGlance(status);
   showActivity(status);
-  rejections(status.rejections.map((row) => ({ ...row, share: share(row, status.rejections) })), status);
+  rejections(refused(status.rejections), status);
   showActs(status);
 }

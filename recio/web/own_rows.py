@@ -17,12 +17,16 @@ from recio.rules.decision.strategy import Strategy, named
 from recio.rules.market.quotes import bid_of, market_on
 from recio.times import time_text
 from recio.units import Money, Price, Side, TradeId, notional, price_text, quantity_text
+from recio.web.known_strikes import KnownStrikes
 from recio.web.market_rows import age_seconds, dollars_text
 from recio.wires import Wires
 
 
-def own_rows(wires: Wires, strategies: Sequence[Strategy], now: datetime) -> dict[str, Any]:
+def own_rows(
+    wires: Wires, strategies: Sequence[Strategy], now: datetime, strikes: KnownStrikes
+) -> dict[str, Any]:
     """Trades, orders and profit, as the rows say."""
+    board = wires.board.get()
     trades, account = wires.open_trades.get(), wires.account.get()
     if trades is None:
         return {
@@ -43,7 +47,10 @@ def own_rows(wires: Wires, strategies: Sequence[Strategy], now: datetime) -> dic
     ]
     return {
         "positions": _positions(trades, marks, live),
-        "trades": live + [_trade(wires, each, None, now) for each in trades.recent_trades],
+        "trades": [
+            row | {"market": strikes.of(row["ticker"], board)}
+            for row in [*live, *(_trade(wires, each, None, now) for each in trades.recent_trades)]
+        ],
         "orders": [_order(each) for each in _all_orders(trades)],
         "pnl": _pnl(trades, Money(sum(unrealised)) if whole else None, account.balance if account else None),
         "account_read": None if account is None else _read(account, now),

@@ -20,6 +20,8 @@ const VIEWS = ["now", "markets", "history", "performance", "health", "log"];
 
 function showView() {
   const [asked, ...more] = location.hash.slice(1).split("/"), view = VIEWS.includes(asked) ? asked : "now";
+  if (asked === "views") return; // the link past the bar leads into the view that is shown
+  put($("view-said"), asked && view !== asked ? `There is no view called \u201c${asked.slice(0, 40)}\u201d; this is Now.` : "");
   for (const each of VIEWS) {
     hide($("view-" + each), each !== view);
     const link = $("to-" + each);
@@ -31,7 +33,7 @@ function showView() {
   if (view === "health") showSessions();
 }
 
-addEventListener("hashchange", () => { showView(); scrollTo(0, 0); });
+addEventListener("hashchange", () => { showView(); if (location.hash !== "#views") scrollTo(0, 0); });
 
 // --- top of the page ---
 

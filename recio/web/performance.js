@@ -4,11 +4,11 @@
 import { $, dress, hide, put, sync, text, tile, toned } from "./parts.js";
 import { apart, around } from "./chart_scale.js";
 import { axes, between, drawn, lines, none, number, panel, picture, show, wideAs, written } from "./chart_parts.js";
-import { dollars, percent, signedDollars, toneOf, unknown, utc } from "./text.js";
+import { MINUS, dollars, percent, signedDollars, toneOf, unknown, utc } from "./text.js";
 
 const DAY = 86_400;
 const second = (time) => new Date(time).getTime() / 1000;
-const inDollars = (value, step) => (value < 0 ? "\u2212$" : "$") + number(Math.abs(value), step >= 1 ? 1 : 0.01);
+const inDollars = (value, step) => (value < 0 ? MINUS + "$" : "$") + number(Math.abs(value), step >= 1 ? 1 : 0.01);
 
 // --- pure: what is to be drawn ---
 

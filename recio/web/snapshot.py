@@ -6,7 +6,7 @@ Decimals are strings, times RFC 3339, and null is unknown: never zero, never one
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -24,6 +24,7 @@ from recio.supervisor import HealthByTask
 from recio.times import time_text
 from recio.web.alert_rows import alert_rows
 from recio.web.backup_rows import backup_rows
+from recio.web.known_strikes import KnownStrikes
 from recio.web.limit_rows import external, limit_rows
 from recio.web.market_rows import board_rows, price_rows, venue_row
 from recio.web.own_rows import own_rows
@@ -41,6 +42,8 @@ class Facts:
     limits: Callable[[], LimitsView]
     """What is left of the venue's rate limits; not a fact, but read nowhere else."""
     strategies: tuple[Strategy, ...] = ()
+    strikes: KnownStrikes = field(default_factory=KnownStrikes)
+    """Not a fact either: what it has shown so far."""
 
 
 def snapshot(
@@ -95,7 +98,7 @@ def snapshot(
         "external": external(wires.account.get()),
         "alerts": alert_rows(view := wires.alerts.get() or AlertsView()),
         "backups": backup_rows(view.backups, facts.config),
-        **own_rows(wires, facts.strategies, now),
+        **own_rows(wires, facts.strategies, now, facts.strikes),
     }
 
 

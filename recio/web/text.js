@@ -1,7 +1,7 @@
 // Figures as text: unknown is a dash, never a number; nothing is rounded that a person pays.
 "use strict";
 
-export const DASH = "\u2014", MINUS = "\u2212";
+export const DASH = "\u2014", MINUS = "\u2212\u2060"; // joined to its amount: a line that ended between them would turn a loss into a gain
 
 export const unknown = (value) => value === null || value === undefined || value === "";
 

@@ -147,6 +147,39 @@ async def test_a_person_reads_and_verifies_the_log(pool: Pool, database_dsn: str
     assert "the seal of row 1 does not fit" in broken.stderr
 
 
+async def test_each_price_of_the_log_says_whose_it_is_and_a_demo_whose_clock_it_has(
+    pool: Pool, database_dsn: str, tmp_path: Path
+):
+    (tmp_path / "recio.toml").write_text(f'[database]\ndsn = "{database_dsn}"\n', encoding="utf-8")
+    entry = {"purpose": "entry", "side": "ask", "price": "84741.47", "strike": "84729.69", "limit": "0.4000"}
+    leave = {"purpose": "exit", "side": "bid", "price": "0.7300"}
+    async with transaction(pool) as connection:
+        await identity.claim(connection, "demo", "sim", "0123456789ab")
+        for kind, detail in (
+            ("order pending", entry),
+            ("order pending", leave),
+            ("fill", {"price": "0.6100"}),
+        ):
+            await audit_log.append(connection, NOW, kind, detail=detail)
+    command = [sys.executable, "-m", "recio", "audit"]
+    done = subprocess.run(
+        command,
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    bought, sold, filled = done.stdout.splitlines()
+    assert "price of the coin 84741.47" in bought
+    assert "own limit 0.4000" in bought
+    assert "price of YES 0.7300" in sold
+    assert "side of the YES book bid" in sold
+    assert "price of YES 0.6100" in filled
+    assert "what people did has that of your own clock" in done.stderr
+
+
 async def test_two_who_write_at_once_are_numbered_in_the_order_in_which_they_write(pool: Pool):
     """A number that was drawn before the other was faster is no reason to refuse an order's row."""
     async with transaction(pool) as connection:

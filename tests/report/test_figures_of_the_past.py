@@ -19,7 +19,7 @@ from recio.report.groups import groups
 from recio.report.intervals import student
 from recio.report.past_trades import Kind, PastTrade
 from recio.report.report import Report, report_of
-from recio.report.text import report_object, report_rows
+from recio.report.text import report_object, report_rows, report_text, trade_line
 from recio.units import Money, Quantity, Side, Ticker
 from tests.builders import NOW
 
@@ -223,3 +223,18 @@ def test_a_trade_that_nobody_knows_the_end_of_is_in_no_point_and_counted():
     equity = Equity()
     equity.add(None, Money(7))
     assert (equity.points, equity.undated) == ([], 1)
+
+
+async def test_a_person_reads_dollars_with_their_sign_and_one_trade_as_one():
+    lost = replace(WON, payout=Money(0), ended_by="exit", exit_reason="stop")
+    one, two = await made([lost]), await made([lost, WON])
+    assert report_text(one, ()).splitlines()[0] == "1 real trade that ended, 0 won, 1 lost"
+    assert report_text(two, ()).splitlines()[0].startswith("2 real trades that ended")
+    told = report_text(one, ("exit_reason",))
+    assert "gross -$3.70, fees $0.16, net -$3.86; deepest fall $3.86" in told
+    assert "-$3.860 too few closes" in told
+    assert "10.00 at $0.3700" in trade_line(lost)
+    odd = replace(lost, fees=Money(165_000))
+    assert "fees $0.17" in report_text(await made([odd]), ())
+    assert "-$3.86" in trade_line(lost)
+    assert "+$6.14" in trade_line(WON)

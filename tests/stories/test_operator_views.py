@@ -37,9 +37,9 @@ async def test_status_and_doctor_say_what_is_so_with_a_daemon_and_without_one():
 
         shown = await recio(world, "status")
         lines = shown.stdout.splitlines()
-        assert (shown.returncode, len(lines)) == (0, 10)
+        assert shown.returncode == 0
         assert max(map(len, lines)) <= WIDTH
-        assert [line.split()[0] for line in lines] == [
+        assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
             *("recio", "ready", "halts", "held", "today", "orders", "prices", "venue", "tasks", "alerts")
         ]
         assert json.loads((await recio(world, "status", "--json")).stdout)["version"]

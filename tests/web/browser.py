@@ -67,16 +67,16 @@ class Page:
         assert "exceptionDetails" not in found, found["exceptionDetails"]
         return found["result"].get("value")
 
-    async def until(self, expression: str) -> None:
+    async def until(self, expression: str, patience: float = PATIENCE) -> None:
         """Until it is true on the page, at its next frame or later."""
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(patience):
             while not await self.value(expression):
                 await self.value("new Promise((done) => setTimeout(done, 30))")
 
-    async def size(self, width: int, height: int, *, dark: bool = False) -> None:
+    async def size(self, width: int, height: int, *, dark: bool = False, sharp: int = 1) -> None:
         await self.command(
             "Emulation.setDeviceMetricsOverride",
-            width=width, height=height, deviceScaleFactor=1, mobile=width < 600,
+            width=width, height=height, deviceScaleFactor=sharp, mobile=width < 600,
         )  # fmt: skip
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         await self.command("Emulation.setEmulatedMedia", features=[scheme])
@@ -84,6 +84,12 @@ class Page:
     async def picture(self, path: Path) -> None:
         """The whole page, as far as it goes down."""
         found = await self.command("Page.captureScreenshot", captureBeyondViewport=True)
+        path.write_bytes(base64.b64decode(found["data"]))
+
+    async def view(self, path: Path) -> None:
+        """What is on the screen, once its next frame is drawn."""
+        await self.value("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        found = await self.command("Page.captureScreenshot")
         path.write_bytes(base64.b64decode(found["data"]))
 
     async def axe(self) -> list[str]:

@@ -79,7 +79,7 @@ async def test_a_keyboard_sorts_by_a_column_and_the_address_and_the_reader_of_a_
             await page.until(f"document.querySelector('#history [data-name=net_pnl]').ariaSort === '{way}'")
             await shown(page, "Trades")
             nets = [each for each in await page.value(FIRST_CELLS.format(8)) if each != "\u2014"]
-            figures = [float(each.replace("\u2212", "-").replace("$", "")) for each in nets]
+            figures = [float(each.replace("\u2212\u2060", "-").replace("$", "")) for each in nets]
             assert figures == sorted(figures, reverse=not order) != []
         assert await page.value("document.activeElement.parentElement.dataset.name") == "net_pnl"
         assert await page.value(

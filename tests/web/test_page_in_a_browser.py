@@ -15,9 +15,10 @@ import pytest
 
 from recio.db.connection import transaction
 from recio.messages.controls import Halt, HaltLevel, HaltRequest, TradingControls
+from recio.messages.markets import MarketView
 from recio.messages.orders import TradeState
 from recio.rules.decision.strategy import Strategy
-from recio.units import Ticker, TradeId
+from recio.units import Money, Quantity, Ticker, TradeId
 from recio.web.logins import Login, Role, change, hashed
 from recio.web.strategy_rows import strategy_rows
 from recio.wires import Wires
@@ -329,3 +330,94 @@ async def test_figures_that_stopped_arriving_do_not_look_alive(tmp_path: Path):
             await page.until("!document.body.classList.contains('old')")
         await page.until("document.body.classList.contains('old') && !document.querySelector('#lost').hidden")
         assert "NOT CONNECTED" in await page.value("document.title")
+
+
+PARTED = """
+    (async () => {
+        const { signedDollars } = await import(new URL('text.js', location.href));
+        const line = document.createElement('p'), words = document.createTextNode(`at worst ${signedDollars('-5.37')} in all`), seen = [];
+        line.append(words);
+        document.body.append(line);
+        const top = (from) => { const range = document.createRange(); range.setStart(words, from); range.setEnd(words, from + 1); return range.getBoundingClientRect().top; };
+        const minus = words.data.indexOf('\u2212'), dollar = words.data.indexOf('$');
+        for (let width = 60; width < 240; width += 1) {
+            line.style.width = `${width}px`;
+            if (top(minus) !== top(dollar)) seen.push(width);
+        }
+        line.remove();
+        return seen;
+    })()
+"""
+
+
+async def test_a_minus_stands_on_the_line_of_its_amount_however_narrow_the_line(tmp_path: Path):
+    async with served(a_busy_day()) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        assert await page.value(PARTED) == []
+
+
+async def test_an_address_of_no_view_is_said_to_be_none_and_the_link_past_the_bar_leaves_the_view(
+    tmp_path: Path,
+):
+    said = "document.querySelector('#view-said').textContent"
+    async with served(a_busy_day()) as url, a_phone(tmp_path) as page:
+        await page.go(f"{url}/#nonsense")
+        await page.until("document.querySelectorAll('.position').length === 2")
+        assert await page.value(said) == "There is no view called \u201cnonsense\u201d; this is Now."
+        await page.value("location.hash = 'health'")
+        await page.until(f"{said} === ''")
+        await page.value("document.querySelector('.skip').click()")
+        await page.until("location.hash === '#views'")
+        assert await page.value("document.querySelector('#view-health').hidden") is False
+        assert page.faults == []
+
+
+async def test_looks_without_an_event_say_nothing_once_a_market_is_open(tmp_path: Path):
+    told = "[...document.querySelectorAll('#why tbody tr')].map((row) => row.innerText.replace(/\\s+/g, ' '))"
+    body = a_busy_day()
+    starting = {"event": "", "gate": "starting", "cycles": 30, "sentence": "not yet", "by": "default"}
+    early = starting | {"event": "KXBTC15M-26NOV230700", "gate": "too early", "cycles": 3}
+    edge = early | {"gate": "edge", "cycles": 1}
+    body["rejections"] = [starting]
+    async with served(body) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until(f"{told}.length === 1 && {told}[0].includes('starting \u00b7 100 %')")
+        body["rejections"] = [starting, early, edge]
+        await page.until(f"{told}.length === 2")
+        shown = await page.value(told)
+    assert ["75 %" in shown[0], "25 %" in shown[1]] == [True, True], shown
+
+
+async def test_a_trade_is_called_the_same_after_its_market_has_left_the_board(tmp_path: Path):
+    def with_a_trade(*shown: MarketView) -> dict[str, Any]:
+        wires = filled_wires()
+        show(wires.board, *shown)
+        wires.open_trades.set(open_trades(trades=(trade(),)))
+        return status(wires)
+
+    body = with_a_trade(view())
+    named = "document.querySelector('#activity li a')?.textContent"
+    async with served(body) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until(f"{named}?.startsWith('Bought 10 YES BTC')")
+        before = await page.value(named)
+        body.update(with_a_trade())
+        await page.until("document.querySelectorAll('#glance li').length === 0")
+        assert await page.value(named) == before
+
+
+async def test_what_is_being_bought_is_not_shown_as_nought_contracts_that_are_guarded(tmp_path: Path):
+    wires = filled_wires()
+    wires.open_trades.set(
+        open_trades(
+            trades=(trade(state=TradeState.OPENING, entry_quantity=Quantity(0), entry_cost=Money(0)),)
+        )
+    )
+    async with served(status(wires)) as url, a_phone(tmp_path) as page:
+        await page.go(url)
+        await page.until("document.querySelectorAll('.position').length === 1")
+        told = await page.value("document.querySelector('.position').innerText")
+    assert told.splitlines()[0].startswith("YES BTC")
+    assert "buying" in told
+    assert "nothing bought yet" in told
+    assert "guarded" not in told

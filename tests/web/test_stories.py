@@ -170,7 +170,7 @@ async def test_a_story_has_an_address_and_no_accessibility_fault(tmp_path: Path,
         for part in (
             "because model gives no 55 %",
             "because stop: the model gives it 20 %",
-            "\u2212$4.05 after $0.05 of fees",
+            "\u2212\u2060$4.05 after $0.05 of fees",
         ):
             assert part in tale, tale
         assert await page.value("document.querySelectorAll('#story-fills tbody tr').length") == 3
