@@ -3,13 +3,17 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lint-async lint-types lint-test-types check imports schema-page tour fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels
+.PHONY: lint-async lint-types lint-test-types check imports schema-page tour fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels pythons
 
 demo: .venv/runtime
 	$(BIN)/recio demo
 
 test: .venv/developer
 	$(BIN)/python -m pytest --numprocesses 4 --dist worksteal --durations 25
+
+# Every Python that is supported and found here: installed, imported, a fast selection of tests; a minute each.
+pythons:
+	.ci/pythons
 
 # What takes half a minute or more each, on real processes; some twenty minutes. ONE=daily_loss runs those named so.
 ONE ?=

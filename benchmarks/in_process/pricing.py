@@ -82,7 +82,9 @@ def tables_against_search() -> Figure:
         for minute in range(1, HORIZONS + 1)
     )
     table = EmpiricalTable(
-        digest="bench", symbol="BTC", buckets={0: Bucket(samples=1_000, up=rows, down=rows)}
+        digest="bench",
+        symbol="BTC",
+        buckets={0: Bucket(worth=(1_000.0,) * HORIZONS, samples=1_000, up=rows, down=rows)},
     )
     calm, strikes = Momentum(bp=0.0, whole=True), [84_000 + 10 * each for each in range(-100, 100)]
     cells = [

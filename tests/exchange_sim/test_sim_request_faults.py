@@ -12,7 +12,13 @@ import aiohttp
 import pytest
 
 from recio.exchange_sim.faults.faults import Faults, FaultStream, RandomFaults
-from recio.exchange_sim.faults.kinds import LATE_KINDS, PASSING_KINDS, REQUEST_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.kinds import (
+    ONLY_IF_ASKED_FOR,
+    PASSING_KINDS,
+    REQUEST_KINDS,
+    FaultKind,
+    RequestKind,
+)
 from recio.exchange_sim.wire.rest.failing_reads import NEW_FIELD, NEW_WORD
 
 NOT_CARRIED_OUT = {
@@ -23,6 +29,7 @@ NOT_CARRIED_OUT = {
     "error_502": 502,
     "error_503": 503,
     "error_504": 504,
+    "retired": 410,
     "error_in_2xx": 201,
 }
 CARRIED_OUT = {
@@ -270,7 +277,7 @@ def test_a_stream_counts_only_the_requests_it_is_for_and_ends_in_time() -> None:
 def test_a_stream_without_kinds_draws_every_request_kind() -> None:
     stream = FaultStream(RandomFaults(seed=1, rate=1.0), 0.0)
     drawn = {fault.kind for fault in (stream.draw() for _ in range(400)) if fault is not None}
-    assert drawn == REQUEST_KINDS - LATE_KINDS
+    assert drawn == REQUEST_KINDS - ONLY_IF_ASKED_FOR
 
 
 async def test_a_stream_can_cut_the_sockets_and_lets_the_request_be(start_exchange) -> None:

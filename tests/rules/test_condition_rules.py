@@ -203,3 +203,9 @@ def test_a_price_is_silent_after_its_limit_and_not_at_it():
     limit = Config().prices.idle_timeout_seconds
     assert conditions(replace(HEALTHY, prices=prices(price(age=limit))), Config()) == ()
     assert conditions(replace(HEALTHY, prices=prices(price(age=limit + 0.01))), Config()) != ()
+
+
+def test_a_clock_that_is_off_is_told_also_while_no_market_is_known():
+    """By one that is an hour ahead every market has ended."""
+    unlisted = replace(HEALTHY, board=replace(board(), by_ticker={}, clock_offset=-3_600.0))
+    assert {"no market", "clock off"} <= {each.name for each in conditions(unlisted, Config())}

@@ -383,3 +383,15 @@ async def test_alerts_that_stand_still_stop_no_entry_and_their_ping_falls_silent
         await until(lambda: scene.status()["tasks"]["alerts"]["age_seconds"] > 20)
         assert len(scene.hook.pings) == pings
         assert not any("alerts" in each["condition"] for each in scene.status()["blocks"])
+
+
+async def test_a_recio_that_is_too_old_for_the_venue_calls_and_says_that_no_stop_gets_through():
+    async with a_scene() as scene:
+        scene.start()
+        scene.world.arm("retired", on="orders", count=50)
+        await scene.ready()
+        await scene.called("too old for the venue", "deprecated_v1_order_endpoint", "Install a newer recio")
+        await until(lambda: any("too old" in each for each in scene.box.mails))  # it is critical
+        await scene.nothing_shows_an_address()
+        scene.world.stop()
+        assert await scene.world.rows("SELECT 1 FROM fills") == []

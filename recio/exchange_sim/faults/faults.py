@@ -7,7 +7,13 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from random import Random
 
-from recio.exchange_sim.faults.kinds import FEED_KINDS, LATE_KINDS, REQUEST_KINDS, FaultKind, RequestKind
+from recio.exchange_sim.faults.kinds import (
+    FEED_KINDS,
+    ONLY_IF_ASKED_FOR,
+    REQUEST_KINDS,
+    FaultKind,
+    RequestKind,
+)
 from recio.exchange_sim.faults.latency import Latency
 from recio.exchange_sim.faults.reads import FailingRead, Manner
 
@@ -54,7 +60,7 @@ class FaultStream:
     def __init__(self, asked: RandomFaults, host_now: float) -> None:
         self.asked = asked
         self.drawn = 0
-        self._kinds = sorted(asked.kinds or REQUEST_KINDS - LATE_KINDS)
+        self._kinds = sorted(asked.kinds or REQUEST_KINDS - ONLY_IF_ASKED_FOR)
         self._until = host_now + asked.seconds if asked.seconds else None
         self._random = Random(asked.seed)
 

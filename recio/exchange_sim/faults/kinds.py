@@ -23,6 +23,8 @@ class FaultKind(StrEnum):
     ERROR_503 = "error_503"
     ERROR_504 = "error_504"
     """Answered with that status and not carried out; 502 and 504 as a proxy's page of text."""
+    RETIRED = "retired"
+    """410: this way of asking is no more, not carried out."""
     ERROR_IN_2XX = "error_in_2xx"
     """An error body under a success status, not carried out."""
     TRUNCATED_JSON = "truncated_json"
@@ -129,6 +131,7 @@ REQUEST_KINDS = frozenset(
         FaultKind.ERROR_502,
         FaultKind.ERROR_503,
         FaultKind.ERROR_504,
+        FaultKind.RETIRED,
         FaultKind.ERROR_IN_2XX,
         FaultKind.TRUNCATED_JSON,
         FaultKind.UNKNOWN_FIELD,
@@ -141,7 +144,8 @@ REQUEST_KINDS = frozenset(
 """Kinds that one request meets; they are used up in the order they were armed."""
 
 LATE_KINDS = frozenset({FaultKind.DELAY_REQUEST, FaultKind.LATE_REQUEST})
-"""Request kinds that a random stream draws only if it is asked for them."""
+ONLY_IF_ASKED_FOR = LATE_KINDS | {FaultKind.RETIRED}
+"""Request kinds that a random stream does not draw by itself."""
 
 PASSING_KINDS = frozenset(
     {

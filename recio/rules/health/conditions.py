@@ -104,6 +104,7 @@ def conditions(seen: Figures, config: Config) -> tuple[Condition, ...]:
         *_of_price(seen, config),
         *_of_listings(seen, config.health.max_list_age_seconds),
         *_of_market(seen, config),
+        *_of_clock(seen, config),
         *_of_machine(seen, config.health),
         *_of_database(seen, config.health),
         *_of_tasks(seen, task_limit(config)),
@@ -263,12 +264,17 @@ def _of_market(seen: Figures, config: Config) -> Iterator[Condition]:
         )
     elif board.venue.next_pause is not None:
         yield from _of_maintenance(seen.now, board.venue.next_pause, config)
-    clock_limit = config.health.max_clock_offset_seconds
-    if board.clock_offset is not None and abs(board.clock_offset) > clock_limit * seen.speed:
+
+
+def _of_clock(seen: Figures, config: Config) -> Iterator[Condition]:
+    """Also without a market: by a clock that is ahead every market that is known has ended."""
+    offset = None if seen.board is None else seen.board.clock_offset
+    limit = config.health.max_clock_offset_seconds
+    if offset is not None and abs(offset) > limit * seen.speed:
         yield Condition(
             kind=Kind.CLOCK_OFF,
             name=Kind.CLOCK_OFF,
-            detail=f"this machine's clock is {-board.clock_offset:+.2f} s off the venue's (limit {clock_limit:g} s)",
+            detail=f"this machine's clock is {-offset:+.2f} s off the venue's (limit {limit:g} s)",
             clears="a clock that agrees with the venue's",
         )
 

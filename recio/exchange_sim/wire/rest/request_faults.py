@@ -25,6 +25,7 @@ from recio.exchange_sim.wire.too_many import too_many_requests
 
 INTERNAL_ERROR = Refused(code="internal_server_error")
 UNAVAILABLE = Refused(code="service_unavailable")
+RETIRED = Refused(code="deprecated_v1_order_endpoint", message="Please switch to newer endpoints")
 _FILL_LEAD_SECONDS = 0.05
 """The least time a fill that comes first is ahead of its answer."""
 _NOW = struct.pack("ii", 1, 0)
@@ -135,6 +136,8 @@ def _answer_instead(request: web.Request, kind: FaultKind) -> web.StreamResponse
             return refusal(INTERNAL_ERROR)
         case FaultKind.ERROR_503:
             return refusal(UNAVAILABLE)
+        case FaultKind.RETIRED:
+            return refusal(RETIRED)
         case FaultKind.ERROR_502 | FaultKind.ERROR_504:
             return _proxy_page(502 if kind is FaultKind.ERROR_502 else 504)
         case FaultKind.ERROR_IN_2XX:
