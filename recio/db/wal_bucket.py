@@ -46,7 +46,7 @@ def files_in(bucket: Bucket) -> list[str]:
 def send(bucket: Bucket, file: Path, recipients: Sequence[str]) -> None:
     """One file of the stream, as far as it is written. Raises BadConfig and Fatal."""
     try:
-        with scratch_folder("recio-stream-") as scratch:
+        with scratch_folder(".sending-", file.parent) as scratch:
             packed = scratch / (file.name + PACKED)
             with file.open("rb") as source, gzip.open(packed, "wb", compresslevel=QUICKLY) as target:
                 shutil.copyfileobj(source, target, 1 << 20)

@@ -75,3 +75,35 @@ async def test_an_import_killed_at_any_table_leaves_nothing_and_the_next_gives_t
     finally:
         await holder.close()
         await watcher.close()
+
+
+AWAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted AND objid = $1)"
+ALONE = 7237111
+"""The lock of an import that writes."""
+
+
+async def test_an_import_that_passed_by_what_another_changed_meanwhile_keeps_nothing_and_says_so(
+    tmp_path: Path, database_dsn: str
+):
+    folder = source(tmp_path / "old")
+    config = config_file(tmp_path, database_dsn)
+    options = ("--config", str(config))
+    await anyio.to_thread.run_sync(lambda: imported(folder, options=options))
+    old.prices_add(folder / "btc_price_history.db", [("2025-08-20T13:05:00", 1.5)])
+    given = [str(folder), "--mode", "prod", *options]
+    holder = await asyncpg.connect(database_dsn)
+    try:
+        async with holder.transaction():
+            await holder.execute("SELECT pg_advisory_xact_lock($1)", ALONE)
+            running = subprocess.Popen(
+                [sys.executable, "-m", "recio", "import", *given], stderr=subprocess.PIPE, text=True
+            )
+            await until(holder, AWAITS, True, ALONE)
+            await holder.execute("UPDATE imported_sources SET rows = rows + 1")
+            before = await rows(holder)
+        said = await anyio.to_thread.run_sync(lambda: running.communicate(timeout=60)[1])
+        assert running.returncode == 75, said
+        assert "another import wrote while this one read" in said
+        assert await rows(holder) == before
+    finally:
+        await holder.close()
