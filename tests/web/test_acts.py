@@ -272,7 +272,7 @@ RAISE = {"key": KEY, "limit": "max_open_cost_dollars", "amount": "150", "confirm
 
 
 async def test_a_raise_is_shown_granted_once_and_in_force_from_the_next_start_on(pool: Pool):
-    limits = RiskSection(max_daily_loss_dollars=Decimal(500))
+    limits = RiskSection.model_validate({"max_daily_loss_dollars": 500})
     async with transaction(pool) as connection:
         await begun(connection, limits)
     async with asking(pool, limits) as page:
@@ -296,7 +296,7 @@ async def test_a_raise_is_shown_granted_once_and_in_force_from_the_next_start_on
     assert (await kinds(pool))[-2:] == ["asked on the page", "limit granted"]
     async with transaction(pool) as connection:
         assert (await newest(connection))["max_open_cost_dollars"] == 100, "nothing changes until then"
-        wanted = RiskSection(max_open_cost_dollars=Decimal(200), max_daily_loss_dollars=Decimal(500))
+        wanted = RiskSection.model_validate({"max_open_cost_dollars": 200, "max_daily_loss_dollars": 500})
         _, anew = await begun_under(connection, wanted)
     assert anew.max_open_cost_dollars == money("150")
 
