@@ -263,7 +263,7 @@ DECISIONS = (
     _guard(
         "clock offset",
         "recio/rules/health/conditions.py",
-        "if board.clock_offset is not None and abs(board.clock_offset) > clock_limit * seen.speed:",
+        "if offset is not None and abs(offset) > limit * seen.speed:",
         "if False:",
         CONDITIONS,
     ),

@@ -108,7 +108,7 @@ def twitching(world: World, source: str, second: int) -> None:
 
 
 def swinging(world: World, source: str, second: int) -> None:
-    """They go to and fro between two prices a fifth of a basis point apart."""
+    """They go back and forth between two prices a fifth of a basis point apart."""
     world.say(source, second, world.true(-1) * (1 + TWITCH * (-1) ** second))
 
 
