@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ from recio.units import BookSide, ClientOrderId, Price, Quantity, Ticker
 from tests.alerting.sinks import SECRET, Mailbox, Webhook, a_mailbox, a_webhook
 from tests.stories.database_relay import database_relay
 from tests.stories.failing_reads import rows_until
-from tests.stories.world import World, a_world, until
+from tests.stories.world import PATIENCE, World, a_world, until
 
 pytestmark = pytest.mark.timeout(400)
 
@@ -38,6 +39,7 @@ after_seconds = 3.0
 blind_after_seconds = 1.0
 """
 EVERYTHING = "/trade-api/v2"
+FILLS_DISK = 4_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +72,9 @@ class Scene:
             )
         )
 
-    async def called(self, *words: str) -> str:
+    async def called(self, *words: str, patience: float = PATIENCE) -> str:
         """A message that has all these words."""
-        await until(lambda: self._message(words))
+        await until(lambda: self._message(words), patience)
         return self._message(words)
 
     def _message(self, words: tuple[str, ...]) -> str:
@@ -102,7 +104,7 @@ class Scene:
 
 
 @asynccontextmanager
-async def a_scene(*exchange: str) -> AsyncIterator[Scene]:
+async def a_scene(*exchange: str, speed: float = 15.0) -> AsyncIterator[Scene]:
     async with a_webhook() as hook, a_mailbox() as box:
         with a_world() as world:
             channels = world.root / "channels"
@@ -111,6 +113,7 @@ async def a_scene(*exchange: str) -> AsyncIterator[Scene]:
                 encoding="utf-8",
             )
             channels.chmod(0o600)  # as recio asks for
+            world.speed = speed
             await world.start_exchange(*exchange)
             yield Scene(world, hook, box)
 
@@ -395,3 +398,15 @@ async def test_a_recio_that_is_too_old_for_the_venue_calls_and_says_that_no_stop
         await scene.nothing_shows_an_address()
         scene.world.stop()
         assert await scene.world.rows("SELECT 1 FROM fills") == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_a_disk_that_fills_calls_with_the_days_that_are_left():
+    """Six market hours make a trend; whatever else uses this disk meanwhile only hastens it."""
+    async with a_scene(speed=60.0) as scene:
+        scene.start("min_disk_days = 365\n")
+        await scene.ready()
+        with (scene.world.root / "what fills it").open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, FILLS_DISK)
+        await scene.called("the disk is full in", patience=600.0)
