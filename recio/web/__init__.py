@@ -14,11 +14,12 @@ LISTS = ("lists.js", "imported.js")
 DEVICE = ("device.js", "worker.js", "push.js", "manifest.webmanifest", "icon.svg")
 ICONS = ("icon-180.png", "icon-512.png")
 ABOUT = ("about.js",)
-LATER = (*CHARTS, *LISTS, *DEVICE, *ABOUT)
-"""Fetched by a page when a chart, or the past, is looked at, or a figure is asked about, or by a browser that may install it."""
+LOGIN = ("passkeys.js",)
+LATER = (*CHARTS, *LISTS, *DEVICE, *ABOUT, *LOGIN)
+"""Fetched by a page when a chart, or the past, is looked at, a figure is asked about or somebody logs in, or by a browser that may install it."""
 FILES = (
     "index.html", "style.css", "page.js", "parts.js", "text.js", "now.js", "markets.js", "health.js", "past.js", "story.js",
-    "acts.js", "passkeys.js", "charts.js", "charts.css", *LATER,
+    "acts.js", "charts.js", "charts.css", *LATER,
 )  # fmt: skip
 
 

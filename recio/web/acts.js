@@ -2,7 +2,6 @@
 "use strict";
 
 import { $, dress, hide, make, put, sync, tableOf, text } from "./parts.js";
-import { listen, showPasskeys } from "./passkeys.js";
 import { DASH, dollars, grouped, quantity, signedDollars, unknown, utc, word } from "./text.js";
 
 const LOOK_EVERY = 1000, LOOK_AT_MOST = 60; // at what came of an act that has not come to its end
@@ -197,18 +196,26 @@ $("token-form").addEventListener("submit", (event) => {
 
 // --- who ---
 
+let loaded = null;
+const passkeys = () => (loaded ??= import("./passkeys.js").then((module) => { module.listen(ask); return module; }));
+
+function askWho() {
+  $("login-dialog").showModal();
+  passkeys();
+}
+
 export async function learnWho() {
   try {
     me = await (await fetch("api/v1/me")).json();
   } catch { return; }
   put($("who"), me.by === "session" ? `${me.name} \u00b7 ${me.role} \u00b7 log out` : "log in");
-  if (me.role === null && !$("login-dialog").open) $("login-dialog").showModal();
+  if (me.role === null && !$("login-dialog").open) askWho();
   hide($("login-cancel"), me.role === null);
   if (!$("view-health").hidden) showDevices();
 }
 
 $("who").addEventListener("click", async () => {
-  if (me.by !== "session") { $("login-dialog").showModal(); return; }
+  if (me.by !== "session") { askWho(); return; }
   await ask("logout", {});
   location.reload();
 });
@@ -226,8 +233,6 @@ $("login-form").addEventListener("submit", async (event) => {
   }
 });
 
-listen(ask);
-
 const sessions = tableOf("sessions", [
   text("Login", "id wide", (row) => row.login + (row.is_this ? " (this page)" : "")),
   text("From", "word", (row) => row.address),
@@ -237,7 +242,7 @@ const sessions = tableOf("sessions", [
 ], (row) => row.session_id, "no session runs");
 
 function showDevices() {
-  showPasskeys(ask, me);
+  passkeys().then((module) => module.showPasskeys(ask, me));
   import("./push.js").then((push) => push.showPushes(ask, () => me));
 }
 

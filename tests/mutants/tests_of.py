@@ -45,6 +45,7 @@ _PATH = {
 _RULES = {
     "manual_settlement": ("tests/rules/test_reconcile_rules.py", "tests/rules/test_cash_rules.py"),
     "exposure": ("tests/rules/test_risk_rules.py", "tests/rules/test_properties_of_trading.py"),
+    "at_most": ("tests/test_cli.py", "tests/web/test_acts.py"),
     "backups": ("tests/rules/test_alert_rules.py", "tests/tasks/test_alerts_task.py"),
     "held": ("tests/db/test_trade_store.py", "tests/tasks/test_held_rows.py"),
     "losses": ("tests/db/test_losses_in_a_row.py",),

@@ -63,6 +63,7 @@ def left_nothing(folder: Path) -> bool:
     )
 
 
+@pytest.mark.long
 async def test_a_demo_trades_settles_ends_by_itself_and_can_be_run_again_at_once(folder: Path):
     # The first window may have begun before a slow machine has started everything; it trades in the second at the latest.
     first = finished(start_demo(folder, "first.log", "--windows", "2", "--speed", "30"), folder, "first.log")

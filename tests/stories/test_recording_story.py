@@ -40,6 +40,7 @@ def replayed(world: World) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
+@pytest.mark.long
 async def test_what_the_daemon_decided_on_a_recorded_session_comes_out_the_same_to_the_last_bit():
     with a_world() as world:
         folder = session(world.root / "session")

@@ -62,6 +62,7 @@ def start_on_restored(world: World) -> None:
     )
 
 
+@pytest.mark.long
 async def test_an_order_that_the_backup_forgot_and_that_rests_is_cancelled_and_what_others_bought_is_named():
     with a_world() as world:
         world.speed = 3.0  # nothing closes before it is looked at

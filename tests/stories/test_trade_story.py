@@ -65,6 +65,7 @@ AT_ANY_PRICE = "0.95"
 """The market moves by minutes while a command starts."""
 
 
+@pytest.mark.long
 async def test_a_persons_trade_is_bought_once_through_the_gates_and_refused_with_its_reason():
     with a_world() as world:
         world.speed = 10.0

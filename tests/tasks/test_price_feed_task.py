@@ -194,7 +194,7 @@ async def test_a_source_that_goes_off_by_one_percent_is_found_out_and_the_other_
     sources = TwoSources(clock=fast())
 
     async def walk(count: int) -> None:
-        sources.coinbase += 1 if count % 2 else -1
+        sources.coinbase += 5 if count % 2 else -5
         await sources.quote("coinbase")
         await sources.quote("kraken")
 

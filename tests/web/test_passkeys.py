@@ -93,6 +93,7 @@ async def log_out(page: Page) -> None:
 
 async def log_in_by_passkey(page: Page) -> None:
     await page.value("document.querySelector('#who').click()")
+    await page.until("!document.querySelector('#login-passkey').hidden")
     await page.value("document.querySelector('#login-passkey').click()")
     await page.until("document.querySelector('#who')?.textContent.includes('anna')")
 
