@@ -13,7 +13,6 @@ import random
 import re
 import shutil
 import time
-import urllib.error
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -63,6 +62,8 @@ only_what_exit_keeps = false
 take_profit_dollars = 0.02
 retry_seconds = 1
 """
+SHRUGGED_AT = (OSError, ValueError, KeyError, TypeError, IndexError)
+"""What the same bad reads do to a person who trades beside recio: he tries again later."""
 SERIES = "KXBTC15M,KXETH15M,KXSOL15M"
 PERSONS_OWN = "KXSOL15M"
 """Which recio does not trade: there a person does as he likes."""
@@ -166,7 +167,7 @@ async def _person(day: Day, draw: random.Random) -> None:
     while day.goes_on:
         number += 1
         await anyio.sleep(draw.uniform(0.5, 2.5))
-        with suppress(OSError, urllib.error.HTTPError, StopIteration, IndexError):
+        with suppress(*SHRUGGED_AT):
             match draw.randrange(12):
                 case 0:
                     pay(day.world, "deposit", 1_000 + number)
