@@ -197,7 +197,7 @@ $("token-form").addEventListener("submit", (event) => {
 // --- who ---
 
 let loaded = null;
-const passkeys = () => (loaded ??= import("./passkeys.js").then((module) => { module.listen(ask); return module; }));
+const passkeys = () => (loaded ??= import("./passkeys.js").then((module) => { module.listen(ask); return module; }).catch(() => { loaded = null; }));
 
 function askWho() {
   $("login-dialog").showModal();
@@ -242,7 +242,7 @@ const sessions = tableOf("sessions", [
 ], (row) => row.session_id, "no session runs");
 
 function showDevices() {
-  passkeys().then((module) => module.showPasskeys(ask, me));
+  passkeys().then((module) => module?.showPasskeys(ask, me));
   import("./push.js").then((push) => push.showPushes(ask, () => me));
 }
 

@@ -58,6 +58,7 @@ self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim(
 
 // What recio tells this device by push: shown as it came, and with it the way to the page.
 self.addEventListener("push", (event) => {
+  if (!event.data) return;
   const { title, text } = event.data.json();
   event.waitUntil(self.registration.showNotification(title, { body: text, icon: "icon-512.png", tag: `${title}\n${text}`, requireInteraction: true }));
 });
