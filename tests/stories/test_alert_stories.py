@@ -405,7 +405,7 @@ async def test_a_recio_that_is_too_old_for_the_venue_calls_and_says_that_no_stop
 async def test_a_disk_that_fills_calls_with_the_days_that_are_left():
     """Six market hours make a trend; whatever else uses this disk meanwhile only hastens it."""
     async with a_scene(speed=60.0) as scene:
-        scene.start("min_disk_days = 365\n")
+        scene.start("min_disk_days = 365\nmax_messages_per_hour = 1000\n")
         await scene.ready()
         with (scene.world.root / "what fills it").open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, FILLS_DISK)
