@@ -94,6 +94,7 @@ async def test_a_halt_by_command_line_stops_new_orders_within_a_second_until_som
         world.stop()
 
 
+@pytest.mark.long
 async def test_a_flatten_by_signal_sells_everything_although_exits_are_switched_off_and_says_how_long_it_took():
     with a_world() as world:
         await world.start_exchange("--window-seconds", "300")

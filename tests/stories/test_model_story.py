@@ -31,6 +31,7 @@ def by_tables(text: str) -> str:
     return text.replace("[entry]", '[model]\nkind = "empirical"\n[entry]')
 
 
+@pytest.mark.long
 async def test_the_daemon_refuses_to_start_without_the_model_it_is_told_to_use_and_takes_it_once_it_is_built():
     with a_world() as world:
         await world.start_exchange()

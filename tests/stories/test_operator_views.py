@@ -29,6 +29,7 @@ def is_up(world: World) -> bool:
         return False
 
 
+@pytest.mark.long
 async def test_status_and_doctor_say_what_is_so_with_a_daemon_and_without_one():
     with a_world() as world:
         await world.start_exchange()

@@ -29,6 +29,7 @@ async def _settled(world: World) -> None:
     await until(done)
 
 
+@pytest.mark.long
 async def test_an_order_whose_answer_is_still_out_when_the_daemon_is_killed_is_adopted_by_the_next():
     with a_world() as world:
         await world.start_exchange()
