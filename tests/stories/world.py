@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -177,7 +178,8 @@ def a_world() -> Iterator[World]:
         Path(folder).chmod(0o711)
         world = World(root=Path(folder))
         try:
-            yield world
+            with _ended_by_sigterm():
+                yield world
         except BaseException:
             for log in sorted(world.root.glob("*.log")):
                 sys.stdout.write(f"--- {log.name}\n{log.read_text(errors='replace')[-6000:]}\n")
@@ -188,6 +190,19 @@ def a_world() -> Iterator[World]:
                     process.kill()
                     process.wait()
             _stop_server(world)
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Whoever ends a long proof leaves no daemon, exchange or server of it behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _stop_server(world: World) -> None:
