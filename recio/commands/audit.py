@@ -19,6 +19,7 @@ from recio.times import time_text
 IN_FULL = {
     ("order pending", "side"): "side of the YES book",
     ("order pending", "price"): "price of YES",
+    ("order pending", "coin_price"): "price of the coin",
     ("order pending", "limit"): "own limit",
     ("order pending", "ask"): "own ask",
     ("fill", "price"): "price of YES",
@@ -88,9 +89,6 @@ def _line(entry: Entry) -> str:
 
 
 def _named(entry: Entry, name: str) -> str:
-    """An entry's order has among its reasons the price of the coin, beside its strike."""
-    if name == "price" and "strike" in entry.detail:
-        return "price of the coin"
     return IN_FULL.get((entry.kind, name), name)
 
 

@@ -151,7 +151,13 @@ async def test_each_price_of_the_log_says_whose_it_is_and_a_demo_whose_clock_it_
     pool: Pool, database_dsn: str, tmp_path: Path
 ):
     (tmp_path / "recio.toml").write_text(f'[database]\ndsn = "{database_dsn}"\n', encoding="utf-8")
-    entry = {"purpose": "entry", "side": "ask", "price": "84741.47", "strike": "84729.69", "limit": "0.4000"}
+    entry = {
+        "purpose": "entry",
+        "side": "ask",
+        "price": "0.6000",
+        "coin_price": "84741.47",
+        "limit": "0.4000",
+    }
     leave = {"purpose": "exit", "side": "bid", "price": "0.7300"}
     async with transaction(pool) as connection:
         await identity.claim(connection, "demo", "sim", "0123456789ab")
@@ -173,6 +179,7 @@ async def test_each_price_of_the_log_says_whose_it_is_and_a_demo_whose_clock_it_
     )
     bought, sold, filled = done.stdout.splitlines()
     assert "price of the coin 84741.47" in bought
+    assert "price of YES 0.6000" in bought
     assert "own limit 0.4000" in bought
     assert "price of YES 0.7300" in sold
     assert "side of the YES book bid" in sold

@@ -521,9 +521,10 @@ async def test_the_database_and_the_program_name_price_and_turn_an_order_alike(
             "SELECT detail FROM audit_log WHERE client_order_id = $1 AND kind = 'order pending'",
             row["client_order_id"],
         )
-        assert (detail["purpose"], detail["quantity"]) == (purpose.value, "10.00")
-    # What an entry saw stands beside it, and the price among that is the coin's.
-    assert detail["price"] == price_text(lifecycle.yes_price(side, Price(4100)))
+        told = (detail["purpose"], detail["quantity"], detail["price"])
+        assert told == (purpose.value, "10.00", price_text(lifecycle.yes_price(side, price)))
+        # What an entry saw stands beside it, and the price among that is the coin's.
+        assert ("coin_price" in detail) == (purpose is OrderPurpose.ENTRY)
 
 
 async def test_a_close_that_the_venue_moves_moves_with_the_live_trade_once_and_in_the_log(

@@ -1222,7 +1222,8 @@ BEGIN
         VALUES (of_strategy, on_ticker, of_event, shard, bought, 'opening', decided, ends, reason, seen)
         RETURNING * INTO trade;
         placed := add_order(trade, true, 1, of_account, by_run, contracts, own_limit, shard, most_cost, best_ask, modelled,
-            moment, jsonb_build_object('why', reason) || seen);
+            -- Its price is the coin's, beside that of the order.
+            moment, jsonb_strip_nulls(jsonb_build_object('why', reason, 'coin_price', seen -> 'price')) || seen - 'price');
     EXCEPTION WHEN integrity_constraint_violation THEN
         -- A trigger or an index refused the order: the trade goes with it.
         GET STACKED DIAGNOSTICS broken = CONSTRAINT_NAME, figures = PG_EXCEPTION_DETAIL, sentence = MESSAGE_TEXT;
