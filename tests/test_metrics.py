@@ -6,6 +6,8 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
@@ -14,6 +16,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from recio.measurements import Measurements
+from recio.messages.alerts import AlertsView
+from recio.messages.backups import BackupsSeen, Tried
 from recio.messages.controls import Halt, TradingControls
 from recio.messages.orders import OrderRejected, OrderState, OrderUnknown
 from recio.units import ClientOrderId
@@ -52,6 +56,16 @@ def full() -> str:
     wires.open_trades.set(
         open_trades(trades=(), orders=(order(state=OrderState.UNKNOWN),), wins_today=2, losses_today=1)
     )
+    seen = BackupsSeen(
+        asked_at=NOW,
+        since=NOW - timedelta(days=9),
+        backup=Tried(good_at=NOW - timedelta(hours=5), failed_at=NOW),
+        drill=Tried(),
+        rto_seconds=None,
+        rpo_seconds=None,
+        stream=None,
+    )
+    wires.alerts.set(replace(wires.alerts.get() or AlertsView(), backups=seen))
     found = text_of(wires)
     wires.close()
     return found
@@ -67,6 +81,11 @@ def test_what_is_so_is_told(full: str):
     assert of(full, "recio_queue_capacity", queue="orders") == 16
 
 
+def test_the_newest_backup_has_an_age_and_what_never_was_has_none(full: str):
+    assert of(full, "recio_backup_age_seconds", kind="backup") == 5 * 3600
+    assert ("recio_backup_age_seconds", frozenset({("kind", "drill")})) not in samples(full)
+
+
 def test_what_is_unknown_has_no_sample():
     wires = Wires()
     told = {name for name, _ in samples(text_of(wires))}
@@ -76,6 +95,7 @@ def test_what_is_unknown_has_no_sample():
         "recio_pnl_today_dollars",
         "recio_book_age_seconds",
         "recio_account_age_seconds",
+        "recio_backup_age_seconds",
         "recio_clock_offset_seconds",
         "recio_limit_used",
     }

@@ -1,6 +1,6 @@
 """GET /metrics: what is so now, read off the wires, and what was counted, in Prometheus's text form; it writes nothing.
 
-What is unknown has no sample: never zero. Ages are host seconds. Nothing here reads rows or the past.
+What is unknown has no sample: never zero. Ages are host seconds, those of backups by the database's clock. Nothing here reads rows.
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ def exposition(
         *_of_ages(wires, age),
         *_of_tasks(task_health),
         *_of_wires(wires),
+        *_of_backups(wires),
         *_of_money(wires, facts),
         *_of_the_venue(wires, facts, clock),
     )
@@ -116,6 +117,20 @@ def _of_ages(wires: Wires, age: Callable[[datetime], float]) -> Iterator[Metric]
     )
     compared = None if account is None else account.reconciled_at
     yield _gauge("account_age_seconds", "Since the account was compared.", _known(compared, age))
+
+
+def _of_backups(wires: Wires) -> Iterator[Metric]:
+    alerts = wires.alerts.get()
+    if alerts is None or (seen := alerts.backups) is None:
+        return
+    good = {"backup": seen.backup.good_at, "drill": seen.drill.good_at}
+    good["stream"] = None if seen.copy is None else seen.copy.reaches_at
+    yield _gauge(
+        "backup_age_seconds",
+        "Since the newest backup that is whole, the newest drill that proved everything, the newest change in a bucket.",
+        {(kind,): (seen.asked_at - at).total_seconds() for kind, at in good.items() if at is not None},
+        "kind",
+    )
 
 
 def _known(at: datetime | None, age: Callable[[datetime], float]) -> dict[Labels, float]:
