@@ -14,8 +14,8 @@ import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -107,7 +107,7 @@ def settings(text: str) -> str:
 
 async def bad_day(plan: Plan) -> dict[str, Any]:
     began = time.monotonic()
-    with a_world() as world:
+    with a_world() as world, _logs_kept(world, plan.logs):
         world.speed = plan.speed
         await world.start_exchange("--series", SERIES, "--balance", "2000.00", "--seed", str(plan.seed))
         world.start_daemon(settings=settings)
@@ -118,12 +118,19 @@ async def bad_day(plan: Plan) -> dict[str, Any]:
                 group.start_soon(deed, day, random.Random(f"{plan.seed}:{nth}"))
         await _told(world.disarm)
         failed = await _end(day)
-        found = await _report(day, failed, time.monotonic() - began)
-        if plan.logs is not None:
-            plan.logs.mkdir(parents=True, exist_ok=True)
+        return await _report(day, failed, time.monotonic() - began)
+
+
+@contextmanager
+def _logs_kept(world: World, place: Path | None) -> Iterator[None]:
+    """Also of a day that did not come to its end."""
+    try:
+        yield
+    finally:
+        if place is not None:
+            place.mkdir(parents=True, exist_ok=True)
             for log in world.root.glob("*.log"):
-                shutil.copy(log, plan.logs)
-        return found
+                shutil.copy(log, place)
 
 
 async def _faults(day: Day, draw: random.Random) -> None:
