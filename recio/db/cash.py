@@ -128,7 +128,7 @@ async def compare(
     known = before.known.after(found, quiet=not asked.motion, as_of=asked.at)
     if opening is not None and found.unexplained == 0:
         return Compared(known=known)
-    waits = asked.motion or _not_often_enough(known, is_hidden=is_hidden)
+    waits = asked.motion or _not_often_enough(known, is_hidden=is_hidden, is_first=opening is None)
     if waits:
         return Compared(known=known, waits=waits)
     still = before.difference if before.difference == found.unexplained else None
@@ -148,14 +148,17 @@ async def compare(
     return Compared(known=known, difference=still if unread else difference, waits=unread)
 
 
-def _not_often_enough(known: CashMismatch, *, is_hidden: bool) -> str:
+def _not_often_enough(known: CashMismatch, *, is_hidden: bool, is_first: bool = False) -> str:
     """Rows that cannot be read may be all that is missing, but not for ever: then somebody has to look."""
     most = MOST_HIDDEN if is_hidden else CASH_COMPARISONS
     if known.comparisons >= most:
         return ""
     why = "; a fill or settlement of the venue cannot be read" if is_hidden else ""
     amount = money_decimal(known.amount)
-    return f"a difference of {amount:+f} dollars was seen in {known.comparisons} of {most} comparisons{why}"
+    seen = f"was seen in {known.comparisons} of {most} comparisons{why}"
+    if is_first:
+        return f"{amount:f} dollars beyond them, the opening balance once it stays the same, {seen}"
+    return f"a difference of {amount:+f} dollars {seen}"
 
 
 async def _comparison(connection: Connection, balance: Money, opening: Opening | None) -> CashComparison:

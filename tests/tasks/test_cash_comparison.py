@@ -222,7 +222,10 @@ async def test_after_a_start_cash_has_not_agreed_until_it_is_explained(pool: asy
         await trade_store.record_fact(connection, by_hand(), NOW)
     wires, script = quiet(), Script(shards=SHARDS)
     async with comparing(script, pool, wires):
-        assert not (await compared(wires, script, 2)).cash_agreed
+        view = await compared(wires, script, 2)
+        assert not view.cash_agreed
+        # What was there before recio is no difference of anything.
+        assert "the opening balance once it stays the same" in view.cash_waits
         await agreed(wires, script)
     wires = quiet()
     async with comparing(script, pool, wires):
