@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: lint-async lint-types lint-test-types check imports schema-page tour fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels pythons
+.PHONY: lint-async lint-types lint-test-types check imports schema-page tour fault-ledger install demo test lint bench conformance fault-grid random-kills read-faults bad-day kill-database outages restores lock clean guards mutants properties model evidence every-session realism soak windows stories wheels pythons
 
 demo: .venv/runtime
 	$(BIN)/recio demo
@@ -131,6 +131,11 @@ bad-day: .venv/developer
 DATABASE_KILLS ?= 200
 kill-database: .venv/developer
 	$(BIN)/python -m tests.faults.kill_database --kills $(DATABASE_KILLS) --report docs/proof/kill-database.json
+
+# Venue, database and both away from the shipped unit for an hour, in booted machines (root, systemd-nspawn).
+OUTAGE_SECONDS ?= 3600
+outages: .venv/developer
+	$(BIN)/python -m tests.faults.hour_away --seconds $(OUTAGE_SECONDS)
 
 # Restores at random instants of a stream of changes, each proven row by row.
 RESTORES ?= 200

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -123,7 +124,13 @@ WITH_RECIO = [each for each in other_roots() if (each / "opt/recio/current").exi
     scope="module", params=[None, *WITH_RECIO], ids=lambda root: str(root or "this machine's root")
 )
 def droplet(request: pytest.FixtureRequest) -> Iterator[Droplet]:
-    lower: Path | None = request.param
+    with a_droplet(request.param) as made:
+        yield made
+
+
+@contextmanager
+def a_droplet(lower: Path | None) -> Generator[Droplet]:
+    """Without another root this machine's own."""
     with booted(lower) as machine:
         machine.write("/etc/systemd/system/sim.service", EXCHANGE)
         machine.write("/etc/recio/on-failure", '#!/bin/sh\necho "$@" >> /run/calls\n', 0o755)
