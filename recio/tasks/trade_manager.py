@@ -100,8 +100,11 @@ class TradeManager:
                     group.start_soon(self._compare_forever, memory, say)
                     group.start_soon(self._serve_people, memory, say)
             finally:
-                with anyio.move_on_after(5, shield=True):
-                    await self._mark_unanswered(memory)
+                try:
+                    await self._mark_unanswered(memory)  # noqa: ASYNC102 - a transaction is shielded and each statement bounded
+                except Transient as error:
+                    # Why this run ends is worth more: the next one finds them pending and looks for them all the same.
+                    log.warning("orders without an answer not marked", why=str(error))
 
     async def _serve(
         self,
