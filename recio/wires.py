@@ -96,6 +96,9 @@ class Sends(Protocol[T_contra]):
     """The sending end of a Queue."""
 
     async def send(self, item: T_contra) -> None: ...
+    @property
+    def unfinished(self) -> int: ...
+    async def finished(self) -> None: ...
 
 
 class Notes(Protocol[T_contra]):
@@ -117,6 +120,7 @@ class Receives(Protocol[T_co]):
     """The receiving end of a Queue."""
 
     async def receive(self) -> T_co: ...
+    def receive_waiting(self) -> T_co | None: ...
     def done(self) -> None: ...
 
 
@@ -161,6 +165,7 @@ class Queue(Generic[T]):
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self._unfinished = 0
+        self._dealt_with = Bells()
         self._sender, self._receiver = anyio.create_memory_object_stream[T](capacity)
 
     @property
@@ -173,15 +178,32 @@ class Queue(Generic[T]):
         return self._unfinished
 
     async def send(self, item: T) -> None:
-        await self._sender.send(item)
         self._unfinished += 1
+        try:
+            await self._sender.send(item)
+        except BaseException:
+            self._unfinished -= 1
+            raise
 
     def done(self) -> None:
         """The reader has dealt with one item that it received, whatever came of it."""
         self._unfinished -= 1
+        self._dealt_with.ring()
+
+    async def finished(self) -> None:
+        """Until the reader has dealt with all that was sent."""
+        while self._unfinished:
+            await self._dealt_with.wait()
 
     async def receive(self) -> T:
         return await self._receiver.receive()
+
+    def receive_waiting(self) -> T | None:
+        """What waits already, if anything does."""
+        try:
+            return self._receiver.receive_nowait()
+        except anyio.WouldBlock:
+            return None
 
     def close(self) -> None:
         self._sender.close()

@@ -103,23 +103,24 @@ def states(wires: Wires) -> list[TradeState]:
     return [trade.state for trade in (now.trades if now else ())]
 
 
-async def bought(wires: Wires) -> PlaceOrder:
+async def bought(wires: Wires, ticker: Ticker = TICKER, name: str = "1") -> PlaceOrder:
     """An entry that was answered and filled whole: ten contracts at 52 cents."""
-    await wires.open_intents.send(an_intent())
+    await wires.open_intents.send(an_intent(ticker=ticker))
     with anyio.fail_after(10):
         command = await wires.orders.receive()
+    venue_id = VenueOrderId(f"v-{name}")
     answer = OrderAccepted(
         client_order_id=command.client_order_id,
-        venue_order_id=VENUE_ID,
+        venue_order_id=venue_id,
         filled=Quantity(1000),
         remaining=Quantity(0),
         at=NOW,
     )
     await wires.outcomes.send(answer)
     fill = FillSeen(
-        fill_id=FillId("f"),
-        venue_order_id=VENUE_ID,
-        ticker=TICKER,
+        fill_id=FillId(f"f-{name}"),
+        venue_order_id=venue_id,
+        ticker=ticker,
         book_side=BookSide.BID,
         price=Price(5200),
         quantity=Quantity(1000),
@@ -128,8 +129,13 @@ async def bought(wires: Wires) -> PlaceOrder:
         at=NOW,
     )
     await wires.venue_facts.send(fill)
-    await seen(wires, lambda w: states(w) == [TradeState.OPEN])
+    await seen(wires, lambda w: is_held(w, ticker))
     return command
+
+
+def is_held(wires: Wires, ticker: Ticker) -> bool:
+    now = wires.open_trades.get()
+    return (ticker, TradeState.OPEN) in [(each.ticker, each.state) for each in (now.trades if now else ())]
 
 
 def entry_on(

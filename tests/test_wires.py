@@ -79,3 +79,33 @@ async def test_an_item_is_unfinished_until_its_reader_has_dealt_with_it():
     queue.done()
     assert queue.unfinished == 1
     queue.close()
+
+
+async def test_a_sender_may_wait_until_all_that_it_sent_was_dealt_with():
+    queue: Queue[int] = Queue(2)
+    await queue.finished()
+    await queue.send(1)
+    await queue.send(2)
+    assert (queue.receive_waiting(), queue.receive_waiting(), queue.receive_waiting()) == (1, 2, None)
+    waited = anyio.Event()
+
+    async def wait() -> None:
+        await queue.finished()
+        waited.set()
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(wait)
+        queue.done()
+        await anyio.wait_all_tasks_blocked()
+        assert not waited.is_set()
+        queue.done()
+    queue.close()
+
+
+async def test_what_could_not_be_sent_is_not_waited_for():
+    queue: Queue[int] = Queue(1)
+    await queue.send(1)
+    with anyio.move_on_after(0):
+        await queue.send(2)
+    assert queue.unfinished == 1
+    queue.close()

@@ -306,7 +306,6 @@ class Entry:
             await self._send(live[0], say)
 
     async def _send(self, intent: OpenIntent, say: Say) -> None:
-        before = self.open_trades.version
         reached(CrashPoint.ENTRY_DECIDED)
         await self.open_intents.send(intent)
         reached(CrashPoint.ENTRY_INTENT_SENT)
@@ -322,7 +321,7 @@ class Entry:
         )
         # Whatever comes of it, rows change or the intent is refused: one view never leads to two intents.
         with anyio.move_on_after(ANSWER_LIMIT):
-            await self.open_trades.newer_than(before)
+            await self.open_intents.finished()
 
     def _seen(self, strategy: Strategy) -> entry.EntryInputs:
         return cycles.inputs_of(self._all(None), self.board.get(), strategy)

@@ -45,8 +45,6 @@ SHORTEST_PAUSE = 0.01
 
 KEEP_EVERY = 1.0
 """Host seconds between two writings of what is remembered: so much of it a kill may cost."""
-ANSWER_LIMIT = 5.0
-"""Host seconds to wait until an intent was taken up before the next trade is decided on."""
 RECALL_LIMIT = 2.0
 """Host seconds to wait for what was remembered before: a sale is worth more."""
 
@@ -145,7 +143,8 @@ class Exit:
             trade = self._as_it_is_now(each)
             seen = (self.board.get(), self.prices.get(), self.controls.get())
             if trade is not None and memory.attention.wants(trade, *seen, self.clock.utc()):
-                await self._look_at(trade, memory)
+                if not await self._look_at(trade, memory, say):
+                    await self._look_at(trade, memory, say)
                 say(memory.said)
         return memory.attention.next_at(held, longest)
 
@@ -192,19 +191,25 @@ class Exit:
                 continue
             kept.in_rows = {**{each: kept.in_rows[each] for each in kept.in_rows if each in now}, **changed}
 
-    async def _look_at(self, trade: TradeView, memory: _Memory) -> None:
+    async def _look_at(self, trade: TradeView, memory: _Memory, say: Say) -> bool:
+        """False: what was decided was too old when its turn came, and no attempt; decided anew it is the next."""
         strategy, now = named(self.strategies, trade.strategy), self.clock.utc()
         seen = (self.board.get(), self.prices.get(), self.controls.get())
-        decided = self._decide(trade, memory.remembered.get(trade.trade_id, exit_rule.NOTHING), strategy, now)
+        before = memory.remembered.get(trade.trade_id, exit_rule.NOTHING)
+        decided = self._decide(trade, before, strategy, now)
         memory.remembered[trade.trade_id] = decided.remembered
         next_at = exit_rule.next_moment(trade, decided.remembered, strategy.exit, now)
         memory.attention.looked(trade, *seen, next_at)
         if isinstance(decided.outcome, CloseIntent):
-            memory.said = await self._send_intent(decided.outcome, trade)
+            memory.said = await self._send_intent(decided.outcome, trade, say)
+            if self._as_it_is_now(trade) == trade:
+                memory.remembered[trade.trade_id] = exit_rule.not_tried(decided.remembered, before)
+                return False
         else:
             memory.said = f"trade {trade.trade_id}: {decided.outcome.sentence}"
             if decided.outcome.alarm:
                 log.error("cannot sell", trade=trade.trade_id, ticker=trade.ticker, sentence=memory.said)
+        return True
 
     def _decide(
         self, trade: TradeView, before: ExitMemory, strategy: Strategy, now: datetime
@@ -215,8 +220,7 @@ class Exit:
         self.cycles.put(cycle)
         return cycle.decided
 
-    async def _send_intent(self, intent: CloseIntent, trade: TradeView) -> str:
-        before = self.open_trades.version
+    async def _send_intent(self, intent: CloseIntent, trade: TradeView, say: Say) -> str:
         reached(CrashPoint.EXIT_DECIDED)
         await self.close_intents.send(intent)
         reached(CrashPoint.EXIT_INTENT_SENT)
@@ -224,8 +228,10 @@ class Exit:
         await stand_aside()
         log.info("exit wanted", trade=intent.trade_id, ticker=trade.ticker, why=intent.why)
         # One sale after another gets its row. What waited for that in the queue would be too old when its turn comes.
-        with anyio.move_on_after(ANSWER_LIMIT):
-            await self.open_trades.newer_than(before)
+        while self.close_intents.unfinished:
+            with anyio.move_on_after(LONGEST_PAUSE):
+                await self.close_intents.finished()
+            say(f"waits for the row of its sale of trade {intent.trade_id}")
         return f"sells trade {intent.trade_id}: {intent.why}"
 
 

@@ -95,13 +95,16 @@ class TradeManager:
                 async with anyio.create_task_group() as group:
                     group.start_soon(self._serve, self.venue_facts, self._fact, memory, say)
                     group.start_soon(self._serve, self.outcomes, self._outcome, memory, say)
-                    group.start_soon(self._serve, self.close_intents, self._close, memory, say)
+                    group.start_soon(self._serve_sales, memory, say)
                     group.start_soon(self._serve, self.open_intents, self._open, memory, say)
                     group.start_soon(self._compare_forever, memory, say)
                     group.start_soon(self._serve_people, memory, say)
             finally:
-                with anyio.move_on_after(5, shield=True):
-                    await self._mark_unanswered(memory)
+                try:
+                    await self._mark_unanswered(memory)  # noqa: ASYNC102 - a transaction is shielded and each statement bounded
+                except Transient as error:
+                    # Why this run ends is worth more: the next one finds them pending and looks for them all the same.
+                    log.warning("orders without an answer not marked", why=str(error))
 
     async def _serve(
         self,
@@ -115,11 +118,27 @@ class TradeManager:
             message = await queue.receive()
             try:
                 with anyio.CancelScope(shield=True):
-                    async with memory.turn(of_sale=isinstance(message, CloseIntent)):
+                    async with memory.turn():
                         self._publish(memory, say, await _within_limit(handle(message, memory)))
                         reached(CrashPoint.ROWS_PUBLISHED)
             finally:
                 queue.done()
+
+    async def _serve_sales(self, memory: _Memory, say: Say) -> None:
+        """One sale after another in one turn, for as long as exit wants the next: with a slow database a turn of another
+        between two of them takes longer than a decision may wait."""
+        while True:
+            sale: CloseIntent | None = await self.close_intents.receive()
+            with anyio.CancelScope(shield=True):
+                async with memory.turn(of_sale=True):
+                    while sale is not None:
+                        try:
+                            self._publish(memory, say, await _within_limit(self._close(sale, memory)))
+                            reached(CrashPoint.ROWS_PUBLISHED)
+                        finally:
+                            self.close_intents.done()
+                        await stand_aside()  # exit decides on the next
+                        sale = self.close_intents.receive_waiting()
 
     async def _compare_forever(self, memory: _Memory, say: Say) -> None:
         """Now and then, and whenever the account was compared with the venue."""

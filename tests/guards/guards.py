@@ -62,6 +62,20 @@ LOCKS = (
         ORDER_PATH,
     ),
     _guard(
+        "sales that are due together share one turn",
+        "recio/tasks/trade_manager.py",
+        "sale = self.close_intents.receive_waiting()",
+        "sale = None",
+        "tests/tasks/test_sales_in_one_turn.py",
+    ),
+    _guard(
+        "a sale that became no order waits for no pause",
+        "recio/tasks/exit.py",
+        "= exit_rule.not_tried(decided.remembered, before)",
+        "= decided.remembered",
+        "tests/tasks/test_exit_task.py",
+    ),
+    _guard(
         "fencing: an order names a run that began",
         "schema.sql",
         "fencing bigint NOT NULL REFERENCES runs,\n    created_at",

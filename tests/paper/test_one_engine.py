@@ -247,6 +247,7 @@ class TradeManager:
             intent = await self.wires.open_intents.receive()
             self.engine.want(intent, self.wires.account.get(), self.clock.utc())
             self.publish()
+            self.wires.open_intents.done()
 
     async def take_exits(self) -> None:
         while True:
@@ -254,6 +255,7 @@ class TradeManager:
             trade = next(each for each in self.rows().trades if each.trade_id == intent.trade_id)
             self.engine.sell(intent, trade, self.clock.utc())
             self.publish()
+            self.wires.close_intents.done()
 
     def trades(self) -> list[tuple[Any, ...]]:
         known: dict[int, TradeView] = {each.trade.trade_id: each.trade for each in self.engine.happened}

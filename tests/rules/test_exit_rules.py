@@ -17,7 +17,7 @@ from recio.messages.decisions import CloseIntent
 from recio.messages.markets import BookView, MarketBoard, MarketStatus, VenuePhase, VenueState
 from recio.messages.orders import TradeState, TradeView
 from recio.messages.prices import Momentum, PriceView
-from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide, next_moment
+from recio.rules.decision.exit import NOTHING, ExitDecision, ExitMemory, Holds, decide, next_moment, not_tried
 from recio.rules.market.quotes import price_in_range, sellable_floor
 from recio.settings.trading import ExitSection
 from recio.units import Price, Quantity, Side, complement
@@ -506,6 +506,22 @@ def test_what_cannot_be_sold_for_too_long_calls_somebody_once_and_again_only_aft
     sold = decided(trade(), at_second(60), settings=settings, before=before, now=NOW + timedelta(seconds=60))
     assert isinstance(sold.outcome, CloseIntent)
     assert (sold.remembered.unsold_since, sold.remembered.alarmed) == (NOW + timedelta(seconds=60), False)
+
+
+def test_a_sale_that_became_no_order_was_no_attempt_and_somebody_is_called_if_that_goes_on():
+    settings, before = exits(alarm_after_seconds=30.0, retry_seconds=10.0), NOTHING
+    for second in (0, 1, 29):
+        now = NOW + timedelta(seconds=second)
+        sold = decided(trade(), at_second(second), settings=settings, before=before, now=now)
+        assert isinstance(sold.outcome, CloseIntent)
+        before = not_tried(sold.remembered, before)
+    assert (before.last_attempt, before.unsold_since) == (None, NOW)
+    tried = decided(
+        trade(), at_second(29), settings=settings, before=before, now=NOW + timedelta(seconds=29)
+    ).remembered
+    waits = decided(trade(), at_second(30), settings=settings, before=tried, now=NOW + timedelta(seconds=30))
+    assert isinstance(waits.outcome, Holds)
+    assert waits.outcome.alarm
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import anyio
@@ -11,7 +13,7 @@ from msgspec.structs import replace as changed
 from recio.clock import Clock
 from recio.messages.controls import Halt, HaltLevel, TradingControls
 from recio.messages.decisions import CloseIntent
-from recio.messages.orders import TradeState
+from recio.messages.orders import TradeState, TradeView
 from recio.rules.decision.strategy import Strategy
 from recio.settings.trading import ExitSection
 from recio.tasks.exit import Exit
@@ -62,7 +64,53 @@ async def test_of_two_sales_the_second_is_decided_when_the_first_has_its_row_on_
         await anyio.wait_all_tasks_blocked()
         show(wires.board, view(market(ticker=FIRST)), changed(shown, book=book(3000, 3200)))
         wires.open_trades.set(open_trades(trades=(replace(one, state=TradeState.CLOSING), other)))
+        wires.close_intents.done()
         second = await intent(wires)
         assert (second.trade_id, second.floor < Price(3001)) == (other.trade_id, True)
+        group.cancel_scope.cancel()
+    wires.close()
+
+
+async def test_the_next_sale_waits_for_the_row_of_the_one_before_whatever_else_the_rows_say_meanwhile(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """What a fill or another order changes says nothing of the sale that waits."""
+    async with two_to_sell(pool) as (wires, one, other):
+        assert (await intent(wires)).trade_id == one.trade_id
+        await anyio.wait_all_tasks_blocked()
+        wires.open_trades.set(open_trades(trades=(one, other), orders_last_minute=5))
+        await anyio.wait_all_tasks_blocked()
+        assert wires.close_intents.depth == 0
+        wires.open_trades.set(open_trades(trades=(replace(one, state=TradeState.CLOSING), other)))
+        wires.close_intents.done()
+        assert (await intent(wires)).trade_id == other.trade_id
+
+
+async def test_a_sale_that_became_no_order_is_decided_anew_at_once_and_once(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """It was too old when its turn came. Nothing was tried, so nothing is waited for; and the database is not asked in a ring."""
+    async with two_to_sell(pool) as (wires, one, other):
+        for trade_id in (one.trade_id, one.trade_id, other.trade_id, other.trade_id):
+            assert (await intent(wires)).trade_id == trade_id
+            wires.close_intents.done()
+        await anyio.wait_all_tasks_blocked()
+        assert wires.close_intents.depth == 0
+
+
+@asynccontextmanager
+async def two_to_sell(
+    pool: asyncpg.Pool[asyncpg.Record],
+) -> AsyncGenerator[tuple[Wires, TradeView, TradeView]]:
+    """Exit sells two trades at once, and whoever reads its intents is the test."""
+    wires = Wires()
+    one, other = trade(ticker=FIRST), trade(trade_id=TradeId(2), ticker=SECOND)
+    wires.controls.set(TradingControls(halts=(FLATTEN,)))
+    wires.prices.set(prices())
+    show(wires.board, view(market(ticker=FIRST)), view(market(ticker=SECOND)))
+    wires.open_trades.set(open_trades(trades=(one, other)))
+    async with anyio.create_task_group() as group:
+        group.start_soon(exit_of(wires, pool).run, lambda _sentence: None)
+        yield wires, one, other
         group.cancel_scope.cancel()
     wires.close()

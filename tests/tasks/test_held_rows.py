@@ -23,7 +23,7 @@ from recio.supervisor import leading_fault
 from recio.units import Price, Quantity, Side, TradeId
 from recio.wires import Wires
 from tests.builders import NOW, TICKER, account
-from tests.order_path import bought, managed, seen, states
+from tests.order_path import an_intent, bought, managed, seen, states
 
 LOST = SettlementSeen(ticker=TICKER, result=Side.NO, settled_at=NOW, revenue_cents=0)
 
@@ -53,6 +53,28 @@ async def test_rows_that_somebody_else_changed_end_the_daemon_which_says_what_di
     fault = leading_fault(caught.value)
     assert isinstance(fault, Fatal)
     assert (fault.exit_code, f"{named}: held" in str(fault)) == (ExitCode.TEMPORARY, True)
+
+
+GOES_AWAY = """
+    CREATE FUNCTION away() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        RAISE EXCEPTION 'the server goes away' USING ERRCODE = 'admin_shutdown'; END $$;
+    CREATE TRIGGER away BEFORE UPDATE ON orders FOR EACH ROW EXECUTE FUNCTION away()
+"""
+
+
+async def test_a_difference_ends_the_daemon_also_when_its_last_orders_cannot_be_marked(
+    pool: asyncpg.Pool[asyncpg.Record],
+):
+    """Otherwise the fault that passes would be taken for the reason, and only the task would begin anew."""
+    with pytest.raises(BaseExceptionGroup) as caught:
+        async with managed(pool) as wires:
+            await wires.open_intents.send(an_intent())
+            await wires.orders.receive()
+            await pool.execute(GOES_AWAY)
+            await pool.execute("UPDATE trades SET why = 'another'")
+            wires.account.set(account())
+            await anyio.sleep(10)
+    assert isinstance(leading_fault(caught.value), Fatal)
 
 
 async def test_a_cleared_halt_forgives_losses_without_a_message_and_is_no_difference(

@@ -270,9 +270,14 @@ def _sell(
 def _tried(before: ExitMemory, now: datetime) -> ExitMemory:
     """Somebody is called once the first of several attempts is too long ago, whatever became of them."""
     since, last = before.unsold_since, before.last_attempt
-    if since is not None and last is not None and since <= last:
+    if since is not None and (not before.alarmed or (last is not None and since <= last)):
         return changed(before, last_attempt=now)
     return changed(before, last_attempt=now, unsold_since=now, alarmed=False)
+
+
+def not_tried(remembered: ExitMemory, before: ExitMemory) -> ExitMemory:
+    """What is remembered of a sale that became no order: the next one waits for nothing, and somebody is called all the same."""
+    return changed(remembered, last_attempt=before.last_attempt)
 
 
 def _pause(settings: ExitSection) -> float:
