@@ -326,7 +326,7 @@ async def test_a_person_backs_up_checks_drills_and_restores_under_a_new_tag(fold
     kalshi = {"environment": "demo", "key_id": "k", "key_path": "key.pem"}
     own = {"mode": "live", "data_dir": str(folder / "back"), "kalshi": kalshi}
     assert data_dir.is_ours(parse(own, "recio.toml"))
-    with pytest.raises(BadConfig, match="database.dsn names another"):
+    with pytest.raises(BadConfig, match=r"database\.dsn names another"):
         data_dir.claim(parse({**own, "database": {"dsn": "postgresql:///recio"}}, "recio.toml"))
     used = recio(folder, "restore", "--from", "backups", "--into", "back")
     assert used.returncode == 78

@@ -319,7 +319,7 @@ async def restore(folder: Path, into: Path, at: datetime | None, key: Identity |
     await anyio.Path(into / MARKER).write_text(f"{marker}\n", encoding="utf-8")
     print(f"{into} is whole and proven; its newest audit row is {_when(newest)}")
     print(
-        f"client order ids begin with recio-{tag} from now on; set data_dir = \"{into}\" and, where database.dsn"
+        f'client order ids begin with recio-{tag} from now on; set data_dir = "{into}" and, where database.dsn'
         ' names another database, dsn = "", and start the daemon:'
     )
     print("it asks the venue for orders, fills and positions since, before it decides anything")
