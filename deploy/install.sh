@@ -115,10 +115,9 @@ check_port() {
 
 # --- effect: each step says what it does, and does nothing where it is done ------------------------------------------
 
-changed=no renewed=no switching=no release=''
+wrote=no renewed=no switching=no release=''
 say() { echo "install: $*"; }
 run() {
-    changed=yes
     echo "  + $*"
     [ "$dry" = yes ] || "$@"
 }
@@ -126,9 +125,9 @@ run() {
 # put FILE MODE OWNER: the text on standard input, unless the file has it already.
 put() {
     local text
-    text=$(cat)
+    text=$(cat) wrote=no
     if [ -f "$1" ] && [ "$(cat "$1")" = "$text" ]; then return 0; fi
-    changed=yes
+    wrote=yes
     echo "  + write $1"
     [ "$dry" = yes ] && return 0
     mkdir -p "$(dirname "$1")"
@@ -137,6 +136,20 @@ put() {
     chmod "$2" "$1.new"
     sync "$1.new" # a loss of power leaves the old text or the new one, never an empty file
     mv "$1.new" "$1"
+}
+
+# A new machine upgrades itself in its first minutes and holds apt's locks meanwhile: they are waited for, ten minutes at most.
+when_unlocked() {
+    local said end=$((SECONDS + 600)) told=no
+    until said=$(LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@" 2>&1); do
+        if [[ $said != *"Could not get lock"* ]] || [ $SECONDS -ge $end ]; then
+            echo "$said" >&2
+            return 1
+        fi
+        [ "$told" = yes ] || say "waits, because this machine installs something else just now"
+        told=yes
+        sleep 2
+    done
 }
 
 install_packages() {
@@ -148,8 +161,8 @@ install_packages() {
     done
     [ ${#missing[@]} -gt 0 ] || return 0
     say "packages: ${missing[*]}"
-    run apt-get update -qq
-    run env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"
+    run when_unlocked apt-get update -qq
+    run when_unlocked apt-get install -y -qq --no-install-recommends "${missing[@]}"
 }
 
 make_account() {
@@ -320,6 +333,7 @@ Storage=persistent
 SystemMaxUse=500M
 MaxRetentionSec=30day
 END
+    [ "$wrote" = no ] || ! is_up || run systemctl try-restart systemd-journald
     # From 08:00 to 09:00 UTC on a Thursday the venue pauses (03:00 to 05:00 in New York), in summer and in winter. An upgrade of
     # PostgreSQL restarts it, so that the upgrades themselves wait for that hour too.
     put /etc/systemd/system/apt-daily-upgrade.timer.d/recio.conf 0644 root:root <<'END'
@@ -345,9 +359,9 @@ END
 $nrconf{override_rc}{qr(^recio)} = 0;
 $nrconf{override_rc}{qr(^postgresql)} = 0;
 END
-    is_up || return 0
+    [ "$dry" = yes ] || is_up || return 0
     local each
-    if command -v ufw >/dev/null && ! ufw status | grep -q '^Status: active'; then
+    if ! { ufw status 2>/dev/null || true; } | grep -q '^Status: active'; then
         # Whatever sshd listens on stays open, or this very session would be the last.
         for each in $({ sshd -T 2>/dev/null || true; } | awk '$1 == "port" { print $2 }' | grep . || echo 22); do
             run ufw limit "$each/tcp"
@@ -451,4 +465,5 @@ if [ "$switching" = yes ]; then
     [ "$start" = yes ] && is_up || { say "then: $here/deploy/upgrade.py --release $release"; exit 0; }
     run "$here/deploy/upgrade.py" --release "$release"
 fi
+[ "$dry" = no ] || { say "nothing was done"; exit 0; }
 say "done. systemctl status ${unit%.service}; the page: ssh -L $port:127.0.0.1:$port, then http://127.0.0.1:$port/"

@@ -19,6 +19,7 @@ import anyio
 import asyncpg
 import pytest
 
+from recio.daemon import data_dir
 from recio.db import audit_log, identity
 from recio.db.backups import (
     FACTS,
@@ -39,7 +40,8 @@ from recio.db.pool import open_pool
 from recio.db.restores import head, lost, proven, restored
 from recio.db.schema import ensure_schema
 from recio.db.wal_stream import follow
-from recio.errors import Fatal
+from recio.errors import BadConfig, Fatal
+from recio.settings.config import parse
 from recio.settings.files import MARKER
 from tests.builders import NOW
 
@@ -320,6 +322,12 @@ async def test_a_person_backs_up_checks_drills_and_restores_under_a_new_tag(fold
     finally:
         await stop_embedded(server)
     assert json.loads((folder / "back" / MARKER).read_text()) == {"mode": "live", "environment": "demo"}
+    assert 'dsn = ""' in back.stdout
+    kalshi = {"environment": "demo", "key_id": "k", "key_path": "key.pem"}
+    own = {"mode": "live", "data_dir": str(folder / "back"), "kalshi": kalshi}
+    assert data_dir.is_ours(parse(own, "recio.toml"))
+    with pytest.raises(BadConfig, match=r"database\.dsn names another"):
+        data_dir.claim(parse({**own, "database": {"dsn": "postgresql:///recio"}}, "recio.toml"))
     used = recio(folder, "restore", "--from", "backups", "--into", "back")
     assert used.returncode == 78
     assert "is not empty" in used.stderr

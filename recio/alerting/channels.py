@@ -19,6 +19,8 @@ DAEMON = "daemon"
 NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
 URL = re.compile(r"[a-z][a-z0-9+.-]*://\S+", re.IGNORECASE)
 LONGEST_FILE = 65_536
+NO_CHANNEL = "alerts.channels_path names no channel"
+"""Of a path that is empty and of a file that has none, as the one that an installation writes."""
 FORM = 'write NAME, then "critical", "warning", "info" or "ping", then the URL'
 
 

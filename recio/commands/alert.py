@@ -12,7 +12,7 @@ import aiohttp
 import anyio
 
 from recio.alerting import delivery
-from recio.alerting.channels import LONGEST_FILE, Channel, Channels, channels_in, read_channels
+from recio.alerting.channels import LONGEST_FILE, NO_CHANNEL, Channel, Channels, channels_in, read_channels
 from recio.alerting.pings import Ping, ping
 from recio.commands.event_loop import to_the_end
 from recio.commands.installation import add_installation, find_installation
@@ -21,6 +21,7 @@ from recio.errors import BadConfig, ExitCode
 from recio.messages.alerts import Severity
 from recio.settings.config import Config, load
 
+EXAMPLE = "phone critical ntfys://ntfy.sh/TOPIC"
 TEST = "This is a test: recio can call you here"
 
 
@@ -53,9 +54,11 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 
 def run_test(options: argparse.Namespace) -> ExitCode:
     known, title = _known(options)
+    if not known.channels:
+        raise BadConfig(f"nobody is called: {NO_CHANNEL}; write a line there such as {EXAMPLE}")
     chosen = [each for each in known.channels if options.channel in ("", each.name)]
     if not chosen:
-        names = ", ".join(each.name for each in known.channels) or "none"
+        names = ", ".join(each.name for each in known.channels)
         raise BadConfig(f"no channel is called {options.channel!r}: alerts.channels_path names {names}")
     return to_the_end(
         lambda: _send(title, chosen, TEST, Severity.INFO), lambda: "some messages may have been sent"
@@ -99,8 +102,7 @@ def _known(options: argparse.Namespace) -> tuple[Channels, str]:
     config = _config(options)
     if not config.alerts.channels_path:
         raise BadConfig(
-            "alerts.channels_path is empty, so nobody is called: write the path of a file with a line such as"
-            " phone critical ntfys://ntfy.sh/TOPIC"
+            f"alerts.channels_path is empty, so nobody is called: write the path of a file with a line such as {EXAMPLE}"
         )
     return read_channels(config.alerts.channels_path), title_of(config)
 

@@ -35,7 +35,7 @@ from recio.db.wal_bucket import expire_stream
 from recio.db.wal_stream import begun_anew, end_when_lost, follow
 from recio.errors import BadConfig, ExitCode, Fatal, Transient, of_the_machine
 from recio.scratch import scratch_folder
-from recio.settings.files import MARKER
+from recio.settings.files import MARKER, RESTORED
 from recio.supervisor import leading_fault
 
 NAME = "recio backup"
@@ -314,11 +314,13 @@ async def restore(folder: Path, into: Path, at: datetime | None, key: Identity |
             tag = await backup_rows.begin_anew(
                 connection, str(chosen.folder), at, newest and newest.at, datetime.now(UTC)
             )
+    await anyio.Path(into / RESTORED).write_text(f"from {chosen.folder}\n", encoding="utf-8")
     marker = json.dumps({"mode": bound.mode, "environment": bound.environment})
     await anyio.Path(into / MARKER).write_text(f"{marker}\n", encoding="utf-8")
     print(f"{into} is whole and proven; its newest audit row is {_when(newest)}")
     print(
-        f'client order ids begin with recio-{tag} from now on; set data_dir = "{into}" and start the daemon:'
+        f'client order ids begin with recio-{tag} from now on; set data_dir = "{into}" and, where database.dsn'
+        ' names another database, dsn = "", and start the daemon:'
     )
     print("it asks the venue for orders, fills and positions since, before it decides anything")
     return ExitCode.OK

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import anyio
 
-from recio.alerting.channels import read_channels
+from recio.alerting.channels import NO_CHANNEL, read_channels
 from recio.alerting.delivery import why_unknown
 from recio.commands.options import DEFAULT_CONFIG
 from recio.daemon import data_dir
@@ -57,7 +57,7 @@ def _channels(config: Config) -> str:
         if why := anyio.run(why_unknown, each.url):
             raise BadConfig(f"alerts.channels_path: {each.name}: {why}")
     names = ", ".join(f"{each.name} ({each.least})" for each in known.channels)
-    return names or "nobody is called: alerts.channels_path is empty"
+    return names or f"nobody is called: {NO_CHANNEL}"
 
 
 def _data_directory(config: Config) -> str:

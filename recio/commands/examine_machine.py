@@ -12,7 +12,7 @@ from pathlib import Path
 import anyio
 import asyncpg
 
-from recio.alerting.channels import DAEMON, read_channels
+from recio.alerting.channels import DAEMON, NO_CHANNEL, read_channels
 from recio.alerting.delivery import why_unknown
 from recio.commands.finding import Finding, Grade, good, judged
 from recio.daemon import data_dir
@@ -169,8 +169,8 @@ async def channels(config: Config) -> AsyncIterator[Finding]:  # noqa: ASYNC900 
         yield Finding(
             name="alerts",
             grade=Grade.NOTE,
-            says="nobody is called",
-            do="write a file of channels (docs/operate/alerts.md) and its path into alerts.channels_path",
+            says=f"nobody is called: {NO_CHANNEL}",
+            do="write a line into the file that it names (docs/operate/alerts.md), restart the daemon, then: recio alert test",
         )
     for each in known.channels:
         why = await why_unknown(each.url)

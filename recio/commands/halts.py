@@ -73,7 +73,9 @@ async def resume(place: Installation, by: str, truth: _Truth) -> ExitCode:
     print("\n".join(f"cleared: {cause}" for cause in causes) if causes else "nothing was halted")
     if causes:
         follows = (
-            "the running daemon goes on within a second" if runs else "no daemon runs: recio run starts it"
+            "the running daemon goes on within a second"
+            if runs
+            else "no daemon runs: systemctl start its unit, or recio run"
         )
         print(f"recio: {follows}", file=sys.stderr)
     return ExitCode.OK

@@ -7,9 +7,10 @@ import argparse
 from recio import log
 from recio.commands.event_loop import until_signal
 from recio.commands.options import add_config, config_of
-from recio.daemon import app, own_process
+from recio.daemon import app, own_process, systemd
 from recio.daemon.venue import find_venue
 from recio.errors import ExitCode
+from recio.supervisor import leading_fault
 
 
 def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
@@ -18,6 +19,15 @@ def add_options(_name: str, parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> ExitCode:
+    try:
+        return _run(options)
+    except Exception as error:
+        # systemctl status shows the last line of it for as long as the unit is down
+        systemd.notify(f"STATUS=ended: {' '.join(str(leading_fault(error)).split())}")
+        raise
+
+
+def _run(options: argparse.Namespace) -> ExitCode:
     own_process.prepare_for_a_crash()  # before there is a key in memory
     own_process.allow_open_files()
     config = config_of(options.config)

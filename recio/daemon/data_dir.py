@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from recio.db.placement import make_private
 from recio.errors import BadConfig, of_the_machine
 from recio.settings.config import Config
-from recio.settings.files import MARKER
+from recio.settings.files import MARKER, RESTORED
 
 FORMER_TOKEN = "brake-token"
 """What the file was called before: whoever has its token keeps it."""
@@ -48,6 +48,7 @@ def is_ours(config: Config) -> bool:
     try:
         if (path / MARKER).exists():
             _check(path / MARKER, _wanted(config))
+            _refuse_other_database(config, path / RESTORED)
             return True
         if path.exists() and any(each.name != MARKER + DRAFT for each in path.iterdir()):
             raise BadConfig(
@@ -57,6 +58,15 @@ def is_ours(config: Config) -> bool:
     except OSError as error:
         raise of_the_machine(f"data_dir = {str(path)!r} cannot be used: {error.strerror}", error) from error
     return False
+
+
+def _refuse_other_database(config: Config, mark: Path) -> None:
+    """A restored database that nobody would use: the config still names the one that it was to replace."""
+    if config.database.dsn.get_secret_value() and mark.exists():
+        raise BadConfig(
+            f"data_dir = {str(mark.parent)!r} is a restored backup with its database in it, and database.dsn names another,"
+            ' which would be used instead: write dsn = "", or choose another data_dir'
+        )
 
 
 def refuse_unwritable(config: Config) -> None:

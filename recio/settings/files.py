@@ -12,6 +12,8 @@ from recio.errors import BadConfig, of_the_machine
 
 MARKER = "recio-data.json"
 """The file by which a data directory is known as one."""
+RESTORED = "restored"
+"""The file by which `recio restore` says that the database of a data directory is the one in it."""
 LONGEST_CONFIG = 1_000_000
 """Bytes; whatever is longer is no config."""
 KEY_TUPLE = re.compile(r"\((?:'[^']*',? ?)+\)")

@@ -87,7 +87,7 @@ const deliveries = tableOf("deliveries", [
 function showAlerts(status) {
   const { channels, open, sent, ping } = status.alerts;
   const whom = channels.map((row) => `${row.name} (${row.least}${row.waiting ? `, ${row.waiting} waiting` : ""})`).join(", ");
-  put($("alerts-whom"), (whom || "nobody is called: alerts.channels_path is empty") + (ping ? `; ping ${ping}` : ""));
+  put($("alerts-whom"), (whom || "nobody is called: alerts.channels_path names no channel") + (ping ? `; ping ${ping}` : ""));
   dress($("alerts-whom"), whom ? "beside" : "beside bad");
   alerts(open, status);
   deliveries(sent.slice(0, 10), status);

@@ -49,3 +49,23 @@ async def test_a_line_that_is_none_is_named_and_not_repeated(tmp_path: Path):
     assert done.returncode == 78
     assert "standard input line 1 (phone)" in done.stderr
     assert "secret" not in done.stderr
+
+
+async def test_a_file_that_names_nobody_is_said_to_be_that_by_every_command_that_looks(tmp_path: Path):
+    """As `deploy/install.sh` writes it: comments alone."""
+    channels = tmp_path / "channels"
+    channels.write_text("# whom recio calls\n", encoding="utf-8")
+    channels.chmod(0o600)
+    (tmp_path / "recio.toml").write_text('[alerts]\nchannels_path = "channels"\n', encoding="utf-8")
+    tested = await alert(tmp_path, channels.read_text(encoding="utf-8"), "test")
+    assert (tested.returncode, "names no channel" in tested.stderr) == (78, True), tested.stderr
+    assert "phone critical" in tested.stderr
+    checked = subprocess.run(
+        [sys.executable, "-m", "recio", "check"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=80,
+        check=False,
+    )
+    assert "nobody is called: alerts.channels_path names no channel" in checked.stdout

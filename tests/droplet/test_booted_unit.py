@@ -224,6 +224,7 @@ def test_a_config_that_is_refused_is_not_started_again_and_somebody_is_called(dr
     droplet.machine.write("/etc/recio/recio.toml", "nonsense = 1\n")
     droplet.machine.run("systemctl", "restart", RECIO, check=False)
     droplet.machine.until(RECIO, "ActiveState", "failed")
+    assert "nonsense" in droplet.machine.show(RECIO, "StatusText")
     assert droplet.called("exit-code 78")
 
 

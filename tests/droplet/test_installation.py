@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import unused_port
 from tests.droplet.machine import REPOSITORY
@@ -61,6 +63,8 @@ def test_a_dry_run_shows_every_step_and_does_none(asked: Asked):
         "recio.toml",
         "recio.service",
         "systemctl enable",
+        "ufw --force enable",
+        "nothing was done",
     ):
         assert step in done.stdout
     assert [sorted(place.iterdir()) if place.exists() else None for place in places] == before
@@ -100,3 +104,58 @@ def test_a_key_that_is_none_is_refused(asked: Asked, text: str):
 
 def test_an_unknown_option_starts_nothing(asked: Asked):
     assert asked.install("--frobnicate").returncode == 2
+
+
+def test_a_machine_that_installs_something_else_is_waited_for_and_any_other_fault_is_told(tmp_path: Path):
+    """Debian upgrades itself in the first minutes of a new droplet. What apt says of its lock is said once here, then it is free."""
+    text = INSTALL.read_text(encoding="utf-8")
+    waits = text[text.index("when_unlocked() {") : text.index("install_packages() {")]
+    locked = tmp_path / "lock"
+    locked.touch()
+    busy = f'rm {locked}; echo "E: Could not get lock /var/lib/dpkg/lock-frontend" >&2; exit 100'
+    apt = f"[ ! -e {locked} ] || {{ {busy}; }}; exit $1"
+
+    def asked(code: str) -> subprocess.CompletedProcess[str]:
+        script = f"set -euo pipefail\nsay() {{ echo \"$@\"; }}\n{waits}\nwhen_unlocked bash -c '{apt}' apt {code}\necho installed"
+        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=False)
+
+    waited = asked("0")
+    assert (waited.returncode, waited.stdout.splitlines()[-1]) == (0, "installed"), waited.stderr
+    assert "waits" in waited.stdout
+    assert asked("100").returncode == 1
+
+
+def test_a_droplet_that_a_provider_begins_keeps_its_key_until_the_installation_came_to_its_end(
+    tmp_path: Path,
+):
+    """What cloud-init would write and run, in a folder instead of /root, filled in as its head says."""
+    source, key = tmp_path / "source", tmp_path / "kalshi.pem"
+    words = {
+        "/root": str(tmp_path),
+        "PRIVATE-KEY-IN-BASE64": base64.b64encode(PEM.encode()).decode(),
+        "RELEASE": "0.2",
+        "SOURCE-ADDRESS": str(source),
+        "KEY-ID": "00000000-0000-0000-0000-000000000007",
+    }
+    text = (REPOSITORY / "deploy" / "cloud-init.yaml").read_text(encoding="utf-8")
+    for word, filled in words.items():
+        text = text.replace(word, filled)
+    told = yaml.safe_load(text)
+    (written,) = told["write_files"]
+    assert (written["path"], written["permissions"], written["encoding"]) == (str(key), "0600", "b64")
+    key.write_bytes(base64.b64decode(written["content"]))
+    assert key.read_text(encoding="utf-8") == PEM
+    (line,) = told["runcmd"]
+    assert subprocess.run(["sh", "-c", line], capture_output=True, check=False).returncode != 0
+    assert key.exists()
+    (source / "deploy").mkdir(parents=True)
+    (source / "deploy" / "install.sh").write_text(
+        '#!/bin/sh\n[ -s "$4" ] && echo "$1 $2"\n', encoding="utf-8"
+    )
+    (source / "deploy" / "install.sh").chmod(0o755)
+    git = ("git", "-C", str(source), "-c", "user.name=a", "-c", "user.email=a@example.com")
+    for command in (("init", "-q", "-b", "0.2"), ("add", "."), ("commit", "-qm", "one")):
+        subprocess.run([*git, *command], check=True)
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, f"--key-id {words['KEY-ID']}"), done.stderr
+    assert not key.exists()

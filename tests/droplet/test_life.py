@@ -353,6 +353,10 @@ def test_a_second_account_beside_the_first_disturbs_nobody(droplet: Droplet):
     droplet.machine.run("systemctl", "start", SECOND)
     droplet.machine.until(SECOND, "ActiveState", "active")
     assert droplet.machine.show(RECIO, "MainPID") == pid
+    named, by_name = ("--config", "/etc/recio/two.toml"), ("env", "RECIO_INSTANCE=two")
+    for words in (("recio", "status", *named), (*by_name, "recio", "status"), (*by_name, "recio", "check")):
+        assert "8711" in droplet.machine.run(*words)
+    assert "8710" in droplet.machine.run(*by_name, "recio", "status", "--config", "/etc/recio/recio.toml")
     databases = droplet.machine.run("runuser", "-u", "postgres", "--", "psql", "-AtlF,").split()
     assert {"recio", "recio-two"} <= {each.split(",")[0] for each in databases}
 
