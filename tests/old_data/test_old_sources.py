@@ -24,7 +24,7 @@ from recio.old_data import folders, parts, sqlite_files
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
 from tests.old_data.old_system import STRIKE
-from tests.old_data.test_import import Report, config_file, imported
+from tests.old_data.test_import import Report, config_file, fields, imported
 
 FILLS = [old.fill(1, "yes", 10, 0.60), old.fill(2, "yes", 5, 0.70)]
 HEADER = "trade_id,ticker,order_id,side,action,count,yes_price,created_time"
@@ -151,6 +151,45 @@ def test_every_insert_of_pg_dump_is_read(tmp_path: Path, insert: str):
     path = tmp_path / "dump.sql"
     path.write_text(f"{BEGIN}{NO_ROWS}{text}{END}")
     assert kept(imported(path)) == 1 + ("other" in insert)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users.fills_0001\n({names})\nVALUES({values});\n",
+        "  insert into users.fills_0001 ({names})\n  values\n    ({values});\n",
+        "INSERT INTO users.fills_0001 ({names}) VALUES ({values}) ON CONFLICT (trade_id) DO NOTHING;\n",
+        "INSERT INTO users.fills_0001 VALUES ({values}); SELECT setval('fills_id_seq', 1);\n",
+        "copy users.fills_0001\n({names})\nfrom stdin;\n{copied}\n\\.\n",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\nINSERT INTO log SELECT 1;\nEND $$;\n"
+        "INSERT INTO users.fills_0001 VALUES ({values});\n",
+        "CREATE TABLE users.fills_0001\n(\n{declared}\n);\nINSERT INTO users.fills_0001 VALUES ({values});\n",
+    ],
+)
+def test_statements_as_other_programs_write_them_are_read(tmp_path: Path, statement: str):
+    values = ", ".join(f"'{each}'" for each in ROW.split(","))
+    declared = ",\n".join(f"{each} text" for each in HEADER.split(","))
+    copied = ROW.replace(",", "\t")
+    text = statement.format(names=HEADER, values=values, copied=copied, declared=declared)
+    path = tmp_path / "dump.sql"
+    path.write_text(f"{BEGIN}{'' if 'CREATE TABLE' in text else NO_ROWS}{text}{END}")
+    report = imported(path)
+    assert (kept(report), fields(report)) == (1, {(None, "row")})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users.fills_0001 SELECT * FROM elsewhere;\n",
+        "INSERT INTO users.fills_0001 VALUES ({values}); INSERT INTO users.orders_0001 VALUES ({values});\n",
+        "COPY users.fills_0001 ({names}) FROM stdin WITH (FORMAT csv);\n{row}\n\\.\n",
+    ],
+)
+def test_a_statement_whose_rows_cannot_be_told_is_named_and_not_left_out(tmp_path: Path, statement: str):
+    values = ", ".join(f"'{each}'" for each in ROW.split(","))
+    path = tmp_path / "dump.sql"
+    path.write_text(f"{BEGIN}{NO_ROWS}{statement.format(names=HEADER, values=values, row=ROW)}{END}")
+    assert "pg_dump --file=dump.sql" in why(imported(path, code=65))[0]
 
 
 def test_a_dump_of_a_whole_server_that_is_cut_in_its_second_database_is_truncated(tmp_path: Path):
