@@ -89,8 +89,41 @@ def test_a_folder_above_the_old_system_says_nothing_of_its_account(tmp_path: Pat
     rows = [old.trade(1, "yes", 10, 0.9, sell_price=1.0, fees=0.07, pnl=0.93)]
     old.recio_folder(root, mode="demo", trades=rows)
     assert imported(root, mode="demo")["totals"]["trades"] == 1
-    assert folders.mode_of(tmp_path / "demo" / "fills.db") == "demo"
-    assert folders.mode_of(Path("/x/prod/backend/accounts/kalshi/demo/fills.db")) == "demo"
+    file = Path("/x/prod/backend/accounts/kalshi/demo/fills.db")
+    assert [folders.mode_of(file, given) for given in (file, file.parent, Path("/x"))] == ["demo"] * 3
+
+
+def test_a_home_that_is_called_as_an_account_is_none(tmp_path: Path):
+    home = tmp_path / "demo"
+    exported = home / "exports/fills.csv"
+    exported.parent.mkdir(parents=True)
+    exported.write_text(f"{HEADER}\n{ROW}\n")
+    assert kept(imported(exported)) == 1
+    assert imported(home, code=65)["refused"] == []  # both accounts lie side by side: it is the other one's
+    beside = home / "fills.csv"
+    beside.write_text(f"{HEADER}\n{ROW}\n")
+    assert "--mode demo" in why(imported(beside, code=65))[0]
+    assert kept(imported(beside, mode="demo")) == 1
+
+
+def test_an_export_without_its_last_line_break_counts_and_is_told_each_time(
+    tmp_path: Path, database_dsn: str
+):
+    path, config = tmp_path / "fills.csv", config_file(tmp_path, database_dsn)
+    whole = ["trade_id", "ticker", "order_id", "side", "action", "yes_price", "created_time", "count"]
+    cells = dict(zip(HEADER.split(","), ROW.split(","), strict=True)) | {"count": "25"}
+    path.write_text(f"{','.join(whole)}\n{','.join(cells[each] for each in whole)}")
+    for _ in range(2):
+        assert ("fills", "end of file") in fields(imported(path, options=("--config", str(config))))
+    with path.open("a") as file:
+        file.write("\n")
+    assert ("fills", "end of file") not in fields(imported(path, options=("--config", str(config))))
+
+
+def test_a_letter_that_is_no_utf_8_costs_no_row_of_an_export(tmp_path: Path):
+    path = tmp_path / "fills.csv"
+    path.write_bytes(f"{HEADER},note\n{ROW},caf".encode() + b"\xe9\n")
+    assert kept(imported(path)) == 1
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
