@@ -13,7 +13,7 @@ from zlib import crc32
 
 import msgspec
 
-READING = 1
+READING = 2
 """Raised whenever rows are read, or trades rebuilt, in another way: what an earlier recio took is then taken again."""
 SIZE = 12
 """Bytes of a sum."""

@@ -20,11 +20,18 @@ csv.field_size_limit(LONGEST_FIELD)
 def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> OldTable:
     """The one table of the file, named after it. Raises BrokenSource, and Stranger where it has no header."""
     header, delimiter = _header(path)
+    last = "\n"
+
+    def lines_of(file: IO[str]) -> Iterator[str]:
+        nonlocal last
+        for line in file:
+            last = line
+            yield line
 
     def rows(_since: str | None) -> Iterator[Sequence[object]]:
         try:
             with _opened(path) as file:
-                lines = csv.reader(file, strict=True, delimiter=delimiter)
+                lines = csv.reader(lines_of(file), strict=True, delimiter=delimiter)
                 next(lines)
                 for number, row in enumerate(lines, 2):
                     if not row:
@@ -46,6 +53,7 @@ def table_of(path: Path, mode: str | None, name: str = "", shown: str = "") -> O
         count=lambda: None,
         stamp=stamp_of(path),
         mode=mode,
+        ended=lambda: last.endswith(("\n", "\r")),
     )
 
 
@@ -67,4 +75,4 @@ def _header(path: Path) -> tuple[list[str], str]:
 
 
 def _opened(path: Path) -> IO[str]:
-    return io.TextIOWrapper(opened(path), encoding="utf-8-sig", newline="")
+    return io.TextIOWrapper(opened(path), encoding="utf-8-sig", errors="replace", newline="")

@@ -28,6 +28,9 @@ PASSED_BY = {
     "archives",
 }
 """Folders without trading data, or with keys."""
+MODES = {"prod", "demo"}
+OF_ACCOUNTS = {"kalshi", "accounts"}
+"""Folders of the old system that hold one for each mode."""
 OF_BOTH = {"backend", "users", "rec.io"}
 """Folders of the old system above those of a mode: what stands above them says nothing of its account."""
 _ADDRESS = re.compile(r"[a-z][a-z0-9+.-]*://", re.IGNORECASE)
@@ -75,12 +78,16 @@ def _walk(folder: Path, refuse: Refuse, entered: set[Path]) -> Iterator[tuple[Pa
             yield from _walk(each, refuse, entered)
 
 
-def mode_of(path: Path) -> str | None:
-    """prod or demo, where a folder within the old system's is called so, or one that holds no more than the file."""
-    for part in reversed(path.parts[:-1]):
-        lower = part.lower()
-        if lower in ("prod", "demo"):
-            return lower
-        if lower in OF_BOTH:
+def mode_of(path: Path, given: Path) -> str | None:
+    """prod or demo, where a folder of the old system's is called so, one of what was given, or the one that the file is in.
+
+    What stands further up may be somebody's home.
+    """
+    for folder in path.parents:
+        name = folder.name.lower()
+        is_told = folder == path.parent or folder.is_relative_to(given) or folder.parent.name in OF_ACCOUNTS
+        if name in MODES and is_told:
+            return name
+        if name in OF_BOTH:
             return None
     return None

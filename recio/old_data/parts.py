@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from recio.old_data import values
 from recio.old_data.blocks import READING
+from recio.old_data.compare import Disagreement
 from recio.old_data.harvest import SourceLine
 from recio.old_data.layouts import Layout, Unusable
 from recio.old_data.records import LedgerRow
@@ -81,6 +82,12 @@ def apart(told: LedgerRow, row: dict[str, object], table: str, part: Part) -> Le
     if identity not in twins:
         twins.append(identity)
     return replace(told, key=f"{told.key}|{twins.index(identity) + 1}")
+
+
+def without_end(line: SourceLine) -> Disagreement:
+    """A value of its last line may be cut off, as 25 of 250: it counts, and is told each time."""
+    theirs = "no line break: its last value may be cut off"
+    return Disagreement(ticker="", old_row=line.table, field="end of file", theirs=theirs, ours=None)
 
 
 def looks_rounded(figures: Figures) -> bool:

@@ -75,7 +75,7 @@ class Reader:
             return
         found, refused = 0, len(self.harvest.refused)
         for each in folders.candidates(path, self.refuse):
-            found += self._file(each, asked=each == path)
+            found += self._file(each, folders.mode_of(each, path), asked=each == path)
         if path.is_dir() and not found and len(self.harvest.refused) == refused:
             self.refuse(
                 given,
@@ -89,29 +89,32 @@ class Reader:
     def refuse(self, path: str, why: str) -> None:
         self.harvest.refused.append((path, why))
 
-    def _file(self, path: Path, *, asked: bool) -> bool:
+    def _file(self, path: Path, mode: str | None, *, asked: bool) -> bool:
         """Whether it is one of the old system's."""
+        if asked and mode not in (None, self.mode):
+            self.refuse(
+                str(path), f"its folder is called {mode}: give it with --mode {mode}, or move it elsewhere"
+            )
+            return True
         self.say(f"reading {path}")
         lower = path.name.lower()
         if lower.endswith(folders.DATABASES):
-            return self._guarded(str(path), lambda part: self._sqlite(part, path), asked=True)
+            return self._guarded(str(path), lambda part: self._sqlite(part, path, mode), asked=True)
         if lower.endswith(".json"):
             return self._guarded(str(path), lambda part: self._settings_file(part, path), asked=asked)
         if lower.endswith((".csv", ".csv.gz")):
             return self._guarded(
-                str(path),
-                lambda part: self._table(part, csv_files.table_of(path, folders.mode_of(path))),
-                asked=asked,
+                str(path), lambda part: self._table(part, csv_files.table_of(path, mode)), asked=asked
             )
-        return self._guarded(str(path), lambda part: self._other(part, path), asked=asked)
+        return self._guarded(str(path), lambda part: self._other(part, path, mode), asked=asked)
 
-    def _other(self, part: Part, path: Path) -> None:
+    def _other(self, part: Part, path: Path, mode: str | None) -> None:
         if is_dump(path):
             self._dump(part, path)
             return
         if head_of(path, len(sqlite_files.MAGIC)) != sqlite_files.MAGIC:
             raise BrokenSource("it is none of SQLite file, plain SQL dump or CSV export: give one of these")
-        self._sqlite(part, path)
+        self._sqlite(part, path, mode)
 
     def _guarded(self, path: str, work: Callable[[Part], None], *, asked: bool) -> bool:
         part = Part(begins=self.staging.mark())
@@ -149,9 +152,9 @@ class Reader:
             return "it holds no tables: an empty file of the old system, or not its own; leave it out"
         return f"it is not of the old system: none of its tables is known ({names}); leave it out"
 
-    def _sqlite(self, part: Part, path: Path) -> None:
+    def _sqlite(self, part: Part, path: Path, mode: str | None) -> None:
         with sqlite_files.opened(path) as connection:
-            for table in sqlite_files.tables_of(path, connection, folders.mode_of(path)):
+            for table in sqlite_files.tables_of(path, connection, mode):
                 self._table(part, table)
 
     def _table(self, part: Part, table: OldTable) -> None:
@@ -178,6 +181,9 @@ class Reader:
         rows = _counted(line, table.rows(None))
         self._take(part, line, layout, table.names, rows, table.mode, beside)
         self._mark_rounded(part, line)
+        if line.used and not table.ended():
+            line.stamp = ""
+            self.staging.add_bad(line.user, parts.without_end(line))
 
     def _beside(self, part: Part, line: SourceLine, layout: Layout, table: OldTable) -> frozenset[str] | None:
         """Tickers of a ledger's rows that have changed: rows on others need not be told apart. None: it is not known."""
@@ -197,6 +203,7 @@ class Reader:
         if (
             before is None
             or not (part.trusts and before.is_whole)
+            or not before.stamp
             or before.stamp != line.stamp
             or line.kind is Kind.SETTINGS
             or mode not in (None, self.mode)

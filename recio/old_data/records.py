@@ -273,7 +273,7 @@ def settlement_of(row: Row, layout: str) -> Settlement:
         yes_cost=yes[1],
         no_quantity=no[0],
         no_cost=no[1],
-        revenue=_revenue(said, yes[0], no[0], raw is not None),
+        revenue=_revenue(said, values.SIDES.get(result, result), yes[0], no[0], raw is not None),
         fees=values.dollars(values.first(said, "fee_cost", "fee_cost_dollars")),
         value=_worth(said.get("value")),
         trust=RAW if raw else INGESTED if layout == "ingest" else TYPED,
@@ -303,15 +303,24 @@ def _settled_side(said: Row, row: Row, side: str, is_raw: bool) -> tuple[Decimal
     return count, values.cents(cost) if in_cents else values.dollars(cost)
 
 
-def _revenue(said: Row, yes: Decimal | None, no: Decimal | None, is_raw: bool) -> Decimal | None:
+def _revenue(said: Row, result: str, yes: Decimal | None, no: Decimal | None, is_raw: bool) -> Decimal | None:
+    """What the result pays tells the unit: whether pairs were paid before or not. Else whole numbers of the venue are cents."""
     exact = values.dollars(said.get("revenue_dollars"))
     if exact is not None:
         return exact
-    found = values.number(values.first(said, "revenue", "amount"))
+    told = values.first(said, "revenue", "amount")
+    found = values.number(told)
     if found is None:
         return None
-    most = (yes or Decimal(0)) + (no or Decimal(0))
-    return values.cents(found) if (is_raw and most == 0) or (most and found > most) else values.dollars(found)
+    counts = {"yes": yes or Decimal(0), "no": no or Decimal(0)}
+    most = sum(counts.values())
+    if result in counts:
+        won, lost = counts.pop(result), sum(counts.values())
+        is_dollars, is_cents = (each in (won, won - lost) for each in (found, found / 100))
+        if is_dollars is not is_cents:
+            return values.cents(found) if is_cents else values.dollars(found)
+    in_cents = (is_raw and (not most or type(told) is int)) or (most and found > most)
+    return values.cents(found) if in_cents else values.dollars(found)
 
 
 def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
@@ -323,6 +332,7 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
     opened = values.local_moment(row.get("date"), row.get("time"))
     closed = values.closing_moment(row.get("closed_at"), row.get("date"), opened)
     sold = values.number(row.get("sell_price"))
+    held = values.position(row.get("position"))
     ticket = values.words(row.get("ticket_id"))
     return LedgerRow(
         key=f"{ticker}|{side}|{opened.at.isoformat() if opened else values.words(row.get('id'))}",
@@ -330,7 +340,7 @@ def ledger_row_of(row: Row, table: str, whole: bool) -> LedgerRow:
         ticker=ticker,
         side=side,
         status=values.words(row.get("status")).lower(),
-        quantity=values.quantity(row.get("position")),
+        quantity=None if held is None else abs(held),
         buy_price=values.price(row.get("buy_price")),
         sell_price=None
         if sold is None

@@ -14,7 +14,7 @@ from recio.old_data.sqlite_files import stamp_of
 from recio.old_data.tables import ENGINE, BrokenSource
 
 CUSTOM_FORMAT = b"PGDMP"
-_CREATE = re.compile(r'^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?([\w."]+) \(', re.IGNORECASE)
+_CREATE = re.compile(r'^CREATE (?:UNLOGGED )?TABLE (?:IF NOT EXISTS )?([\w."]+)\s*(\()?', re.IGNORECASE)
 _COPY = re.compile(r'^COPY ([\w."]+)\s*(?:\((.*?)\))?\s+FROM stdin', re.IGNORECASE)
 _INSERT = re.compile(
     r'^INSERT INTO ([\w."]+)\s*(?:\((.*?)\))?\s*(?:OVERRIDING \w+ VALUE\s*)?VALUES\s*', re.IGNORECASE
@@ -23,7 +23,15 @@ _COLUMN = re.compile(r'^\s*"?(\w+)"?\s+([\w ]+)')
 NO_COLUMNS = {"constraint", "primary", "unique", "check", "foreign", "exclude", "like"}
 _ESCAPED = re.compile(r"\\(.)")
 _MEANS = {"t": "\t", "n": "\n", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "\\": "\\"}
-_VALUE = re.compile(r"\s*(?:E?'((?:[^']|'')*)'|([^\s,()']+))\s*(?:::[\w ]+(?:\(\d+(?:,\d+)?\))?)?\s*([,)])")
+_VALUE = re.compile(
+    r"\s*(?:[Ee]'((?:[^'\\]|\\.|'')*)'|'((?:[^']|'')*)'|([^\s,()']+))\s*(?:::[\w ]+(?:\(\d+(?:,\d+)?\))?)?\s*([,)])"
+)
+_BODY = re.compile(rb"\$\w*\$")
+"""Before and behind the text of a function, whose statements are no rows of the dump."""
+_OF_ANOTHER_FORMAT = re.compile(r"\b(?:csv|binary|delimiters?|null|quote|escape)\b", re.IGNORECASE)
+_HAS_ROWS = re.compile(r";\s*(?:insert\s+into|copy)\b", re.IGNORECASE)
+_HEAD_LINES = 500
+"""Lines that the head of one statement may take, its columns among them."""
 Wanted = Callable[[str, dict[str, str]], bool]
 """Whether the rows of this table with these columns are needed."""
 END = b"\\.\n"
@@ -70,20 +78,17 @@ class Dump:
                     "it is a .dump of SQLite, whose text says less than its file: give the .db file that it was made of,"
                     " or make one of it with sqlite3 NEW.db < FILE"
                 )
-            if raw[:5] == b"COPY ":
-                found = _COPY.match(raw.decode("utf-8", "replace"))
-                if found:
-                    table = _name(found[1])
-                    columns = self._columns(table, found[2])
-                    values = _copied(file, table, skip=not wanted(table, columns))
-                    yield Block(table, columns, values)
-                    deque(values, maxlen=0)  # whatever was not asked for
-            elif raw[:12].upper() == b"INSERT INTO ":
+            begin = raw.lstrip()[:12].upper()
+            if begin.startswith(b"COPY "):
+                yield from self._copy(file, raw, wanted)
+            elif begin.startswith(b"INSERT INTO"):
                 yield from self._inserted(file, raw, wanted)
-            elif raw[:6].upper() == b"CREATE":
-                self._declare(file, raw.decode("utf-8", "replace"))
-            elif raw[:2] == b"--":
+            elif begin.startswith(b"--"):
                 self._note(raw)
+            elif (body := _BODY.search(raw)) and raw.count(body[0]) % 2:
+                _pass_by(file, body[0])
+            elif begin.startswith(b"CREATE"):
+                self._declare(file, raw.decode("utf-8", "replace").lstrip())
         if self.began and not self.finished:
             raise BrokenSource(
                 "the dump lacks its last line (PostgreSQL database dump complete): it is truncated; make it again"
@@ -96,11 +101,20 @@ class Dump:
         elif b"PostgreSQL database dump" in comment:
             self.began, self.finished = True, False
 
+    def _copy(self, file: IO[bytes], raw: bytes, wanted: Wanted) -> Iterator[Block]:
+        text, found = _head(file, raw, _COPY)
+        if _OF_ANOTHER_FORMAT.search(text, found.end()):
+            raise BrokenSource(
+                f"its COPY of {found[1]} is not in the format of pg_dump: dump it with pg_dump --file=dump.sql"
+            )
+        table = _name(found[1])
+        columns = self._columns(table, found[2])
+        values = _copied(file, table, skip=not wanted(table, columns))
+        yield Block(table, columns, values)
+        deque(values, maxlen=0)  # whatever was not asked for
+
     def _inserted(self, file: IO[bytes], raw: bytes, wanted: Wanted) -> Iterator[Block]:
-        text = raw.decode("utf-8", "replace")
-        found = _INSERT.match(text)
-        if found is None:
-            return
+        text, found = _head(file, raw, _INSERT)
         table = _name(found[1])
         columns = self._columns(table, found[2])
         pieces = _pieces(file, found[1], text[found.end() :])
@@ -118,7 +132,10 @@ class Dump:
 
     def _declare(self, file: IO[bytes], text: str) -> None:
         found = _CREATE.match(text)
-        if found is None:
+        if found is not None and not found[2] and not text[found.end() :].strip():
+            text = f"{text.rstrip()} {file.readline().decode('utf-8', 'replace').lstrip()}"
+            found = _CREATE.match(text)
+        if found is None or not found[2]:
             return
         columns: dict[str, str] = {}
         rest = text[found.end() :]
@@ -144,6 +161,27 @@ def is_dump(path: Path) -> bool:
             "it is a dump in pg_dump's custom format: turn it into plain SQL with pg_restore --file=dump.sql FILE"
         )
     return path.name.lower().endswith((".sql", ".sql.gz", ".dump", ".pgsql"))
+
+
+def _head(file: IO[bytes], raw: bytes, pattern: re.Pattern[str]) -> tuple[str, re.Match[str]]:
+    """The lines of a statement up to its rows, as one. What is not understood holds rows that would be missing: raises BrokenSource."""
+    text = raw.decode("utf-8", "replace").lstrip()
+    for _ in range(_HEAD_LINES):
+        if found := pattern.match(text):
+            return text, found
+        if text.rstrip().endswith(";") or not (more := file.readline()):
+            break
+        text = f"{text.rstrip()} {more.decode('utf-8', 'replace').lstrip()}"
+    raise BrokenSource(
+        f"a statement of it has no rows that can be read: {text[:60]!r}; dump it with pg_dump --file=dump.sql"
+    )
+
+
+def _pass_by(file: IO[bytes], end: bytes) -> None:
+    for raw in file:
+        if end in raw:
+            return
+    raise BrokenSource("the dump ends within a function: it is truncated; make it again")
 
 
 def _name(written: str) -> str:
@@ -205,11 +243,15 @@ def _tuples(text: str) -> list[list[str | None]]:
     rows: list[list[str | None]] = []
     at = 0
     while (start := text.find("(", at)) >= 0:
+        if text[at:start].strip() not in ("", ","):
+            _refuse_another(text[at:])
+            break  # ON CONFLICT (...), or RETURNING
         row: list[str | None] = []
         at = start + 1
         while found := _VALUE.match(text, at):
-            quoted, plain, mark = found.groups()
+            escaped, quoted, plain, mark = found.groups()
             at = found.end()
+            quoted = _unescaped(escaped) if escaped is not None else quoted
             row.append(quoted.replace("''", "'") if quoted is not None else _plain(plain))
             if mark == ")":
                 break
@@ -219,6 +261,14 @@ def _tuples(text: str) -> list[list[str | None]]:
             )
         rows.append(row)
     return rows
+
+
+def _refuse_another(rest: str) -> None:
+    """Rows of a second statement on the line may be of another table. Raises BrokenSource."""
+    if rest.lstrip().startswith(";") and _HAS_ROWS.search(rest):
+        raise BrokenSource(
+            f"two statements stand on one line of it: {rest.lstrip(' ;')[:60]!r}; dump it with pg_dump --file=dump.sql"
+        )
 
 
 def _plain(text: str) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -60,50 +60,63 @@ class _OrderFee:
 
 
 def steps_of(fills: Sequence[Fill], orders: Sequence[Order]) -> list[Step]:
-    by_order = defaultdict[str, Decimal](Decimal)
-    for each in fills:
-        by_order[each.order_id] += each.quantity
+    of_order = defaultdict[str, list[Fill]](list)
+    for each in sorted(fills, key=lambda each: (each.at, each.fill_id)):
+        of_order[each.order_id].append(each)
+    missing: dict[str, Step] = {}
+    # Fills without the ids of their orders do not tell which are missing.
+    for order in () if "" in of_order else orders:
+        step = _missing(order, of_order.get(order.order_id, ()))
+        if step is not None:
+            missing[order.order_id] = step
     # An order that was kept before it had finished knows no fees.
     told = {
         each.order_id: _OrderFee(each.fees, each.filled)
         for each in orders
-        if each.fees is not None and each.filled and each.filled == by_order.get(each.order_id)
+        if each.fees is not None and each.filled and each.filled == _known(each, of_order, missing)
     }
-    steps = [
-        Step(
-            each.fill_id,
-            each.order_id,
-            each.side,
-            each.action == "sell",
-            each.quantity,
-            each.price,
-            each.fee if each.fee is not None else _shared(told.get(each.order_id), each.quantity),
-            each.at,
-            each.doubtful,
-        )
-        for each in sorted(fills, key=lambda each: (each.at, each.fill_id))
-    ]
-    if "" not in by_order:
-        steps += [
-            _missing(each)
-            for each in orders
-            if each.filled and not by_order[each.order_id] and _has_price(each)
-        ]
-    return sorted(steps, key=lambda each: each.at)
+    steps = [_filled(each, told.get(each.order_id)) for ones in of_order.values() for each in ones]
+    for name, step in missing.items():
+        step.fee = _fee_left(of_order.get(name, ()), told.get(name), step.quantity)
+    return sorted([*steps, *missing.values()], key=lambda each: (each.at, not each.fill_id, each.fill_id))
 
 
-def _shared(of: _OrderFee | None, quantity: Decimal) -> Decimal | None:
-    return None if of is None else of.share(quantity)
+def _known(order: Order, of_order: Mapping[str, Sequence[Fill]], missing: Mapping[str, Step]) -> Decimal:
+    of_fills = sum((each.quantity for each in of_order.get(order.order_id, ())), ZERO)
+    return of_fills + (missing[order.order_id].quantity if order.order_id in missing else ZERO)
 
 
-def _has_price(order: Order) -> bool:
-    return order.cost is not None and order.at is not None and 0 < order.cost < order.filled
-
-
-def _missing(order: Order) -> Step:
-    assert order.cost is not None
-    assert order.at is not None
-    at = order.cost / order.filled
+def _filled(fill: Fill, of: _OrderFee | None) -> Step:
+    fee = fill.fee if fill.fee is not None or of is None else of.share(fill.quantity)
     return Step(
-        "", order.order_id, order.side, order.action == "sell", order.filled, at, order.fees, order.at, False
+        fill.fill_id,
+        fill.order_id,
+        fill.side,
+        fill.action == "sell",
+        fill.quantity,
+        fill.price,
+        fee,
+        fill.at,
+        fill.doubtful,
     )
+
+
+def _missing(order: Order, fills: Sequence[Fill]) -> Step | None:
+    """What the order filled beside these, for what it cost beside them. A fraction is how a count was rounded, and no fill."""
+    left = order.filled - sum((each.quantity for each in fills), ZERO)
+    if left <= 0 or (fills and left < 1) or order.cost is None or order.at is None:
+        return None
+    paid = order.cost - sum((each.quantity * each.price for each in fills), ZERO)
+    if not 0 < paid < left:
+        return None
+    is_sale = order.action == "sell"
+    return Step("", order.order_id, order.side, is_sale, left, paid / left, None, order.at, False)
+
+
+def _fee_left(fills: Sequence[Fill], of: _OrderFee | None, quantity: Decimal) -> Decimal | None:
+    """Of what the order told: its share, or what its fills left of it. None where they knew more than the order."""
+    own = [each.fee for each in fills if each.fee is not None]
+    if of is None or (own and len(own) < len(fills)):
+        return None
+    left = of.fees - sum(own, ZERO) if own else of.share(quantity)
+    return left if left >= 0 else None

@@ -32,6 +32,8 @@ class OldTable:
     """Changes whenever the source does: size and time of change of its files."""
     mode: str | None = None
     """prod or demo where the place says so."""
+    ended: Callable[[], bool] = lambda: True
+    """Once it was read: whether its end is there to see. A text without its last line break may be cut off."""
 
     @property
     def names(self) -> list[str]:

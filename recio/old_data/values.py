@@ -96,9 +96,15 @@ def _without_dust(found: Decimal) -> Decimal:
 
 
 def quantity(value: object) -> Decimal | None:
-    """Contracts, not negative: the old ledger signs some positions."""
+    """Contracts. Fewer than none could be a sale or a fault, so they are nothing that is known."""
+    found = position(value)
+    return None if found is None or found < 0 else found
+
+
+def position(value: object) -> Decimal | None:
+    """Contracts, signed by their side in some rows."""
     found = _amount(number(value))
-    return None if found is None else abs(found).quantize(QUANTITY_STEP)
+    return None if found is None else found.quantize(QUANTITY_STEP)
 
 
 def price(value: object) -> Decimal | None:

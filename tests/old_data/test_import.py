@@ -110,6 +110,37 @@ def test_a_close_that_was_too_large_opens_the_other_side(tmp_path: Path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "net"),
+    [
+        (100, "1.330000"),  # 40 of 100 have no fill: the order tells what they cost, and the fee
+        (60, "0.840000"),
+    ],
+)
+def test_where_some_fills_of_an_order_are_missing_the_order_tells_the_rest(
+    tmp_path: Path, count: int, net: str
+):
+    fills = [old.fill(1, "yes", 60, 0.98)]
+    orders = [old.order(1, "yes", count, 5880 if count == 60 else 9840, 36 if count == 60 else 27)]
+    old.recio_folder(
+        tmp_path, fills=fills, orders=orders, settlements=[old.settlement("yes", count, 0.98 * count, count)]
+    )
+    assert figures(imported(tmp_path)) == [(STRIKE, f"{count}.00 yes", net)]
+
+
+@pytest.mark.parametrize(("result", "revenue", "payout"), [("yes", 100, "1"), ("void", 60, "0.60")])
+def test_a_raw_revenue_of_few_contracts_is_cents(tmp_path: Path, result: str, revenue: int, payout: str):
+    """150 YES and 149 NO: 149 pairs were paid at once, and one contract by the settlement."""
+    raw = {"ticker": STRIKE, "market_result": result, "yes_count": 150, "no_count": 149, "revenue": revenue}
+    raw |= {"settled_time": "2025-08-20T18:01:11Z", "yes_total_cost": 9000, "no_total_cost": 7450}
+    told = old.settlement(result, 150, 90.0, 0.0) | {"revenue": None, "raw_json": json.dumps(raw)}
+    fills = [old.fill(1, "yes", 150, 0.60), old.fill(2, "no", 149, 0.50)]
+    old.recio_folder(tmp_path, fills=fills, settlements=[told])
+    report = imported(tmp_path)
+    assert Decimal(report["trades"][0]["payout"]) == Decimal(payout)
+    assert fields(report) == {(None, "row")}
+
+
 def test_without_fills_the_settlement_tells_and_without_both_the_ledger(tmp_path: Path):
     rows = [
         old.trade(1, "yes", 10, 0.9, sell_price=1.0, fees=0.07, pnl=0.93),
@@ -139,6 +170,17 @@ def test_a_price_is_the_same_in_dollars_cents_and_text(tmp_path: Path, price: di
         tmp_path / "fills.db", "fills", "extra, " + old.FILLS, [old.fill(1, "yes", 10, 0.9) | price]
     )
     assert imported(file)["trades"][0]["entry_cost"] == "9.000000"
+
+
+@pytest.mark.parametrize("count", [-5, "-5", -0.01])
+def test_fewer_contracts_than_none_are_no_purchase(tmp_path: Path, count: object):
+    told = old.fill(2, "yes", 1, 0.5) | {"count": count}
+    old.recio_folder(tmp_path, fills=[old.fill(1, "yes", 10, 0.9), told])
+    report = imported(tmp_path)
+    assert figures(report) == [(STRIKE, "10.00 yes", None)]
+    assert [(each["field"], each["theirs"]) for each in report["disagreements"][1:]] == [
+        ("count", str(count))
+    ]
 
 
 def test_rows_that_stand_twice_count_once(tmp_path: Path):

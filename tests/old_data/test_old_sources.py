@@ -24,7 +24,7 @@ from recio.old_data import folders, parts, sqlite_files
 from tests.conftest import EmbeddedServer
 from tests.old_data import old_system as old
 from tests.old_data.old_system import STRIKE
-from tests.old_data.test_import import Report, config_file, imported
+from tests.old_data.test_import import Report, config_file, fields, imported
 
 FILLS = [old.fill(1, "yes", 10, 0.60), old.fill(2, "yes", 5, 0.70)]
 HEADER = "trade_id,ticker,order_id,side,action,count,yes_price,created_time"
@@ -89,8 +89,41 @@ def test_a_folder_above_the_old_system_says_nothing_of_its_account(tmp_path: Pat
     rows = [old.trade(1, "yes", 10, 0.9, sell_price=1.0, fees=0.07, pnl=0.93)]
     old.recio_folder(root, mode="demo", trades=rows)
     assert imported(root, mode="demo")["totals"]["trades"] == 1
-    assert folders.mode_of(tmp_path / "demo" / "fills.db") == "demo"
-    assert folders.mode_of(Path("/x/prod/backend/accounts/kalshi/demo/fills.db")) == "demo"
+    file = Path("/x/prod/backend/accounts/kalshi/demo/fills.db")
+    assert [folders.mode_of(file, given) for given in (file, file.parent, Path("/x"))] == ["demo"] * 3
+
+
+def test_a_home_that_is_called_as_an_account_is_none(tmp_path: Path):
+    home = tmp_path / "demo"
+    exported = home / "exports/fills.csv"
+    exported.parent.mkdir(parents=True)
+    exported.write_text(f"{HEADER}\n{ROW}\n")
+    assert kept(imported(exported)) == 1
+    assert imported(home, code=65)["refused"] == []  # both accounts lie side by side: it is the other one's
+    beside = home / "fills.csv"
+    beside.write_text(f"{HEADER}\n{ROW}\n")
+    assert "--mode demo" in why(imported(beside, code=65))[0]
+    assert kept(imported(beside, mode="demo")) == 1
+
+
+def test_an_export_without_its_last_line_break_counts_and_is_told_each_time(
+    tmp_path: Path, database_dsn: str
+):
+    path, config = tmp_path / "fills.csv", config_file(tmp_path, database_dsn)
+    whole = ["trade_id", "ticker", "order_id", "side", "action", "yes_price", "created_time", "count"]
+    cells = dict(zip(HEADER.split(","), ROW.split(","), strict=True)) | {"count": "25"}
+    path.write_text(f"{','.join(whole)}\n{','.join(cells[each] for each in whole)}")
+    for _ in range(2):
+        assert ("fills", "end of file") in fields(imported(path, options=("--config", str(config))))
+    with path.open("a") as file:
+        file.write("\n")
+    assert ("fills", "end of file") not in fields(imported(path, options=("--config", str(config))))
+
+
+def test_a_letter_that_is_no_utf_8_costs_no_row_of_an_export(tmp_path: Path):
+    path = tmp_path / "fills.csv"
+    path.write_bytes(f"{HEADER},note\n{ROW},caf".encode() + b"\xe9\n")
+    assert kept(imported(path)) == 1
 
 
 @pytest.mark.parametrize("delimiter", [";", "\t", "|"])
@@ -151,6 +184,45 @@ def test_every_insert_of_pg_dump_is_read(tmp_path: Path, insert: str):
     path = tmp_path / "dump.sql"
     path.write_text(f"{BEGIN}{NO_ROWS}{text}{END}")
     assert kept(imported(path)) == 1 + ("other" in insert)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users.fills_0001\n({names})\nVALUES({values});\n",
+        "  insert into users.fills_0001 ({names})\n  values\n    ({values});\n",
+        "INSERT INTO users.fills_0001 ({names}) VALUES ({values}) ON CONFLICT (trade_id) DO NOTHING;\n",
+        "INSERT INTO users.fills_0001 VALUES ({values}); SELECT setval('fills_id_seq', 1);\n",
+        "copy users.fills_0001\n({names})\nfrom stdin;\n{copied}\n\\.\n",
+        "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$\nBEGIN\nINSERT INTO log SELECT 1;\nEND $$;\n"
+        "INSERT INTO users.fills_0001 VALUES ({values});\n",
+        "CREATE TABLE users.fills_0001\n(\n{declared}\n);\nINSERT INTO users.fills_0001 VALUES ({values});\n",
+    ],
+)
+def test_statements_as_other_programs_write_them_are_read(tmp_path: Path, statement: str):
+    values = ", ".join(f"'{each}'" for each in ROW.split(","))
+    declared = ",\n".join(f"{each} text" for each in HEADER.split(","))
+    copied = ROW.replace(",", "\t")
+    text = statement.format(names=HEADER, values=values, copied=copied, declared=declared)
+    path = tmp_path / "dump.sql"
+    path.write_text(f"{BEGIN}{'' if 'CREATE TABLE' in text else NO_ROWS}{text}{END}")
+    report = imported(path)
+    assert (kept(report), fields(report)) == (1, {(None, "row")})
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO users.fills_0001 SELECT * FROM elsewhere;\n",
+        "INSERT INTO users.fills_0001 VALUES ({values}); INSERT INTO users.orders_0001 VALUES ({values});\n",
+        "COPY users.fills_0001 ({names}) FROM stdin WITH (FORMAT csv);\n{row}\n\\.\n",
+    ],
+)
+def test_a_statement_whose_rows_cannot_be_told_is_named_and_not_left_out(tmp_path: Path, statement: str):
+    values = ", ".join(f"'{each}'" for each in ROW.split(","))
+    path = tmp_path / "dump.sql"
+    path.write_text(f"{BEGIN}{NO_ROWS}{statement.format(names=HEADER, values=values, row=ROW)}{END}")
+    assert "pg_dump --file=dump.sql" in why(imported(path, code=65))[0]
 
 
 def test_a_dump_of_a_whole_server_that_is_cut_in_its_second_database_is_truncated(tmp_path: Path):
