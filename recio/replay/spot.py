@@ -86,7 +86,7 @@ class Spot:
     def _prices(self) -> Prices:
         if self.last is None or self.last_received is None:
             return Prices()
-        error = self._error(self.last.at)
+        error, now = self._error(self.last.at), self.last.at.timestamp()
         view = PriceView(
             tick=PriceTick(
                 symbol=self.symbol,
@@ -96,10 +96,10 @@ class Spot:
                 received_at=self.last_received,
             ),
             volatility=self.volatility,
-            momentum=self.momentum,
+            momentum=None if self.memory.is_past(now) else self.momentum,
             momentum_peaks=self.peaks,
             last_minute=self.minute,
-            unmeasured=self.memory.holes,
+            unmeasured=self.memory.unmeasured(now),
             error=price_error.stated(error.whole),
             basis_error=price_error.stated(error.basis),
             doubt=price_error.doubt_of(error, self.largest_error),

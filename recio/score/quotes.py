@@ -113,13 +113,14 @@ class QuotePlayback:
         if coin is None or coin.tick is None:
             return None
         usual = KNOWN_BASIS_BP.get(symbol, USUAL_BASIS_BP) / BASIS_POINTS
+        memory, now = coin.memory, coin.tick.at.timestamp()
         basis = price_error.stated(price_error.basis_of([usual]))
         return PriceView(
             tick=coin.tick,
-            volatility=coin.memory.volatility(),
-            momentum=coin.memory.momentum(),
-            last_minute=coin.memory.last_minute(),
-            unmeasured=coin.memory.holes,
+            volatility=memory.volatility(),
+            momentum=None if memory.is_past(now) else memory.momentum(),
+            last_minute=memory.last_minute(),
+            unmeasured=memory.unmeasured(now),
             error=basis,
             basis_error=basis,
             heard_at=coin.tick.at,

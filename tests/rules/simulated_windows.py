@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from statistics import fmean
 
 from recio.messages.prices import IndexHistory, IndexValue, PriceView
 from recio.rules.price.coin_price import Coin, CoinMemory
@@ -53,6 +54,8 @@ class World:
     path: dict[int, float] = field(default_factory=dict[int, float])
     """By second the level at its end: what a source is last heard to say in it, and the index's print of the next second."""
     basis: dict[str, float] = field(default_factory=dict[str, float])
+    no_mean: bool = False
+    """The index comes without the venue's own mean, as it does over REST."""
     coin: Coin = field(init=False)
     view: PriceView | None = None
 
@@ -101,9 +104,15 @@ class World:
         return self.path[second] * (1 + self.basis[source])
 
     def hear(self, source: str, second: int, after: float = 0.9) -> None:
+        self.hear_of(source, second, self.path[second], stamped=True, after=after)
+
+    def hear_of(
+        self, source: str, second: int, level: float, *, stamped: bool = False, after: float = 0.9
+    ) -> None:
+        """A source says in this second what it makes of such a level."""
         at = datetime.fromtimestamp(second + after, UTC)
-        price = Decimal(f"{self.said(source, second):.2f}")
-        self.coin.panel = hears(self.coin.panel, source, price, at, at, LIMITS)
+        price = Decimal(f"{level * (1 + self.basis[source]):.2f}")
+        self.coin.panel = hears(self.coin.panel, source, price, at if stamped else None, at, LIMITS)
 
     def hear_all(self, second: int) -> None:
         for source in SOURCES:
@@ -117,19 +126,21 @@ class World:
         for source in SOURCES:
             self.coin.panel = self.coin.panel.having(lost(self.coin.panel.sources[source], "closed"))
 
-    def print_(self, second: int) -> None:
+    def print_(self, second: int, repeats: int | None = None) -> None:
+        """The print of a second, or that of an earlier one again, of which the venue averages nothing."""
         at = datetime.fromtimestamp(second, UTC)
         began = T - 60
         made = [self.path[each] for each in range(began, second)]
+        has_mean = bool(made) and repeats is None and not self.no_mean
         value = IndexValue(
             sid=1,
             seq=second,
             index_id="BRTI",
-            value=Decimal(f"{self.path[second - 1]:.2f}"),
+            value=Decimal(f"{self.path[(second if repeats is None else repeats) - 1]:.2f}"),
             at=at,
             received_at=at,
-            final_minute_mean=Decimal(f"{sum(made) / len(made):.8f}") if made else None,
-            final_minute_count=len(made) or None,
+            final_minute_mean=Decimal(f"{sum(made) / len(made):.8f}") if has_mean else None,
+            final_minute_count=len(made) if has_mean else None,
         )
         self.coin.hear_index(IndexHistory(prints={"BRTI": (value,)}), at)
 
@@ -163,6 +174,31 @@ def late(world: World) -> None:
     def each(second: int) -> None:
         if second < world.now - lag:
             world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def all_late(world: World) -> None:
+    """All sources say what was true some seconds ago, and not when."""
+    world.past()
+    lag = world.dice.randint(1, 4)
+
+    def each(second: int) -> None:
+        for source in SOURCES:
+            world.hear_of(source, second, world.path[second - lag])
+
+    _seconds(world, each)
+
+
+def mirrored(world: World) -> None:
+    """All sources go as far as the index, the other way, since some seconds."""
+    world.past()
+    since = world.now - world.dice.randint(2, 19)
+
+    def each(second: int) -> None:
+        turned = 2 * world.path[since - 1] - world.path[second]
+        for source in SOURCES:
+            world.hear_of(source, second, world.path[second] if second < since else turned, stamped=True)
 
     _seconds(world, each)
 
@@ -240,6 +276,33 @@ def silent_index(world: World) -> None:
     _seconds(world, each)
 
 
+def frozen_index(world: World) -> None:
+    """Prints come, and say again what was printed some seconds ago."""
+    world.coin.use_index = world.no_mean = True
+    world.past()
+    since = world.now - world.dice.randint(2, 40)
+
+    def each(second: int) -> None:
+        world.print_(second, repeats=min(second, since))
+        world.hear_all(second)
+
+    _seconds(world, each)
+
+
+def thawed_index(world: World) -> None:
+    """Prints said for a while what was printed before, and go on."""
+    world.coin.use_index = world.no_mean = True
+    world.past()
+    ends = world.now - world.dice.randint(1, 5)
+    since = ends - world.dice.randint(4, 30)
+
+    def each(second: int) -> None:
+        world.print_(second, repeats=since if since <= second < ends else None)
+        world.hear_all(second)
+
+    _seconds(world, each)
+
+
 def index_after_restart(world: World) -> None:
     """Prints since a restart some seconds ago."""
     world.coin.use_index = True
@@ -257,12 +320,16 @@ KINDS: tuple[Callable[[World], None], ...] = (
     whole,
     alone,
     late,
+    all_late,
+    mirrored,
     frozen,
     gap,
     jump,
     restart,
     by_index,
     silent_index,
+    frozen_index,
+    thawed_index,
     index_after_restart,
 )
 
@@ -279,8 +346,18 @@ def truth(world: World) -> tuple[float, float]:
     return (sum(made) + level * to_come) / 60, level * world.ahead * math.sqrt(variance)
 
 
-def holds(kind: Callable[[World], None], seed: int) -> bool | None:
-    """Whether the bounds hold the true probability; None where nothing is said."""
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What came of one window."""
+
+    held: bool
+    """The bounds hold the probability of who knows all."""
+    width: float
+    """From the lower bound to the upper one."""
+
+
+def said(kind: Callable[[World], None], seed: int) -> Said | None:
+    """None where nothing is said."""
     dice = random.Random(f"{kind.__name__} {seed}")
     world = World(dice, left=dice.choice(LEFT))
     kind(world)
@@ -291,17 +368,20 @@ def holds(kind: Callable[[World], None], seed: int) -> bool | None:
     true = 0.5 * math.erfc((strike - 0.005 - mean) / spread / math.sqrt(2))
     asked = market(symbol="BTC", close_time=CLOSES, floor_strike=Decimal(f"{strike:.2f}"))
     found = Reader(Model(fit=NORMAL)).bounds(asked, world.view, CLOSES - timedelta(seconds=world.left))
-    return None if isinstance(found, str) else found[0] - 1e-6 <= true <= found[1] + 1e-6
+    if isinstance(found, str):
+        return None
+    return Said(held=found[0] - 1e-6 <= true <= found[1] + 1e-6, width=found[1] - found[0])
 
 
 def table(windows: int) -> Iterator[str]:
     """Markdown: of each kind as many windows, and none of them left out."""
     each = windows // len(KINDS)
-    yield f"| bounds of the probability, {each:,} simulated windows of a kind | said something | held |"
-    yield "|---|---|---|"
+    yield f"| bounds of the probability, {each:,} simulated windows of a kind | said something | held | width |"
+    yield "|---|---|---|---|"
     for kind in KINDS:
-        said = [found for seed in range(each) if (found := holds(kind, seed)) is not None]
-        yield f"| {(kind.__doc__ or kind.__name__).strip()} | {len(said):,} | {sum(said) / len(said):.1%} |"
+        told = [found for seed in range(each) if (found := said(kind, seed)) is not None]
+        held, width = fmean(found.held for found in told), fmean(found.width for found in told)
+        yield f"| {(kind.__doc__ or kind.__name__).strip()} | {len(told):,} | {held:.1%} | {width:.2f} |"
 
 
 if __name__ == "__main__":

@@ -101,6 +101,36 @@ def test_the_prints_of_the_index_itself_leave_no_doubt_about_what_was_made():
     assert known(view).error == 0.0
 
 
+def test_an_index_that_repeats_itself_is_not_known_by_its_copies():
+    """Its feed stands still for half a minute, and the sources are 20 bp below it: the settlement follows one of both."""
+    stood = dict.fromkeys(range(FIRST + 29, T - 1), LEVEL)
+    prints = {each: LEVEL + (each % 7) for each in range(FIRST - 5, FIRST + 29)} | stood
+    view = seen(1, LEVEL * 0.998, prints=prints, error=0.0020)
+    low, high = bounds(view, LEVEL - 50)
+    assert (low, high) == (pytest.approx(0.0, abs=0.05), pytest.approx(1.0, abs=0.05))
+    assert 0.55 < chance(view, LEVEL - 50) < 0.95
+
+
+def test_of_copies_that_a_later_print_ended_nobody_knows_when_the_price_moved():
+    """As of seconds that nobody saw, also where the exchanges told them: the index itself may have stood."""
+    stood = dict.fromkeys(range(FIRST + 10, FIRST + 40), LEVEL)
+    walked = {each: LEVEL + (each % 7) for each in range(FIRST - 5, FIRST + 10)}
+    after = {FIRST + 40: LEVEL * 0.998, FIRST + 41: LEVEL * 0.998 + 3}
+    told_by_exchanges = dict.fromkeys(range(FIRST + 15, FIRST + 42), LEVEL * 0.998)
+    for traded in ({}, told_by_exchanges):
+        view = seen(18, LEVEL * 0.998, by_index=True, prints=walked | stood | after, traded=traded)
+        assert math.sqrt(known(view).bridged) == pytest.approx(28 / 60 * 200 / math.sqrt(12), rel=0.1)
+        assert known(view).expected == pytest.approx(LEVEL - 200 * (14 + 20) / 60, abs=4.0)
+
+
+def test_what_the_venue_averages_itself_is_no_copy_however_long_it_repeats():
+    prints = dict.fromkeys(range(FIRST - 5, T - 9), LEVEL)
+    final = FinalMinute(closes_at=T, until=T - 10, count=50, mean=Decimal(100_000))
+    minute = known(seen(10, by_index=True, prints=prints, final=final, error=0.0010))
+    assert minute.error == pytest.approx(LEVEL * 0.0010 * 10 / 60, rel=0.12)
+    assert minute.bridged == 0.0
+
+
 def test_what_hangs_on_an_exchange_is_counted_print_by_print():
     """Thirty prints were heard; the index fell silent, and an exchange tells the rest."""
     view = seen(20, prints=dict.fromkeys(range(FIRST - 5, FIRST + 30), LEVEL), traded=flat(20))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -13,6 +15,7 @@ from recio.rules.price.coin_price import INDEX, Coin, CoinMemory
 from recio.rules.price.consensus import Panel, hears
 from recio.rules.price.price_sources import Heard, Limits, confirmed, lost
 from recio.rules.price.volatility import PriceMemory
+from recio.rules.pricing.market_probability import measured_seconds
 from tests.builders import NOW
 
 LIMITS = Limits(
@@ -330,6 +333,28 @@ def test_seconds_of_an_outage_and_of_a_doubt_are_not_told():
         view, _ = known.judge(at(second))
     assert view is not None
     assert {second - int(NOW.timestamp()) for second, _ in view.last_minute} == {*range(29), *range(36, 39)}
+
+
+def test_while_a_doubt_goes_on_nothing_counts_as_measured_and_no_move_of_before_as_one_of_now():
+    """Two sources that live and stay apart: what was known before they parted is not what the market does now."""
+    known, dice, level = coin(), random.Random(1), 84_000.0
+    known.use_index = False
+    view: PriceView | None = None
+    for second in range(2_400):
+        level *= math.exp(dice.gauss(0, 0.00006))
+        for source, away in (("coinbase", 0.0), ("kraken", 0.0008 if second >= 600 else 0.0)):
+            price = Decimal(f"{level * (1 + away):.2f}")
+            known.panel = hears(known.panel, source, price, at(second), at(second), LIMITS)
+        view, _ = known.judge(at(second))
+        if second == 599:
+            assert view is not None
+            assert view.momentum is not None
+            assert measured_seconds(view, at(second)) == pytest.approx(600, abs=2)
+    assert view is not None
+    assert view.doubt
+    assert view.volatility is not None  # a stop goes on being judged, with an error that says so
+    assert view.momentum is None
+    assert measured_seconds(view, at(2_399)) == pytest.approx(0, abs=2)
 
 
 def test_the_venues_mean_goes_with_the_prints():

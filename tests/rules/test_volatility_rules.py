@@ -9,7 +9,7 @@ from itertools import pairwise
 
 import pytest
 
-from recio.rules.price.volatility import PriceMemory
+from recio.rules.price.volatility import STILL_RUNS, PriceMemory
 
 
 def test_volatility_is_unknown_until_enough_seconds_are_known():
@@ -65,6 +65,15 @@ def test_seconds_that_nobody_saw_are_not_filled_and_known_as_a_hole():
         memory.remember(second, Decimal(price))
     assert list(memory.seconds) == [(10, Decimal(1)), (11, Decimal(1)), (100, Decimal(2))]
     assert memory.holes == ((0, 10), (12, 100))
+
+
+def test_a_hole_that_still_runs_is_known_as_one_and_its_price_is_too_old_for_a_move():
+    memory = PriceMemory()
+    for second in (10, 11):
+        memory.remember(second, Decimal(1))
+    assert memory.unmeasured(13.9) == memory.holes
+    assert memory.unmeasured(15.0) == ((0, 10), (11, STILL_RUNS))
+    assert [memory.is_past(now) for now in (40.0, 44.0)] == [False, True]
 
 
 def test_while_nobody_vouches_for_the_price_no_second_is_complete():

@@ -54,6 +54,10 @@ class CoinMemory:
             self.memory.complete(second, price)
             self._look()
 
+    def momentum_at(self, now: datetime) -> Momentum | None:
+        """The newest figure while it still speaks of now."""
+        return None if self.memory.is_past(now.timestamp()) else self.momentum
+
     def _look(self) -> None:
         self.volatility, self.minute = self.memory.volatility(), self.memory.last_minute()
         self.momentum = self.memory.momentum()
@@ -134,8 +138,8 @@ class Coin:
             self.traded.note(agreed.at, agreed.price)
         sources = (*agreed.sources, *self._index_view(newest, now))
         if newest is not None:
-            return self._by_index(newest, agreed, error, sources), sources
-        return self._by_sources(agreed, error, sources), sources
+            return self._by_index(newest, agreed, error, sources, now), sources
+        return self._by_sources(agreed, error, sources, now), sources
 
     def _source_error(self, agreed: Consensus, now: datetime) -> PriceError:
         believed = [self.panel.sources[name] for name in agreed.believed]
@@ -190,6 +194,7 @@ class Coin:
         agreed: Consensus,
         of_sources: PriceError | None,
         sources: tuple[SourceView, ...],
+        now: datetime,
     ) -> PriceView:
         """No source is needed for it; but where all sources contradict it, it is unreliable."""
         heard = [newest.received_at] if agreed.heard_at is None else [newest.received_at, agreed.heard_at]
@@ -202,7 +207,8 @@ class Coin:
             tick,
             error,
             self.index if by_index else self.traded,
-            momentum=self.traded.momentum if self.index.momentum is None else self.index.momentum,
+            now=now,
+            momentum=self.index.momentum_at(now) or self.traded.momentum_at(now),
             basis_error=self.limits.usual_basis if of_sources is None else of_sources.basis,
             heard_at=max(heard),
             sources=sources,
@@ -210,7 +216,7 @@ class Coin:
         )
 
     def _by_sources(
-        self, agreed: Consensus, error: PriceError | None, sources: tuple[SourceView, ...]
+        self, agreed: Consensus, error: PriceError | None, sources: tuple[SourceView, ...], now: datetime
     ) -> PriceView | None:
         if agreed.price is None or agreed.at is None or agreed.heard_at is None or error is None:
             return None
@@ -225,7 +231,8 @@ class Coin:
             tick,
             error,
             self.traded,
-            momentum=self.traded.momentum,
+            now=now,
+            momentum=self.traded.momentum_at(now),
             basis_error=error.basis,
             heard_at=agreed.heard_at,
             sources=sources,
@@ -238,6 +245,7 @@ class Coin:
         error: PriceError,
         measured: CoinMemory,
         *,
+        now: datetime,
         momentum: Momentum | None,
         basis_error: float,
         heard_at: datetime,
@@ -247,7 +255,7 @@ class Coin:
         return PriceView(
             tick=tick,
             volatility=measured.volatility,
-            unmeasured=measured.memory.holes,
+            unmeasured=measured.memory.unmeasured(now.timestamp()),
             momentum=momentum,
             momentum_peaks=self.traded.peaks,
             last_minute=self.traded.minute,

@@ -36,6 +36,8 @@ The quarter of an hour, by which markets are often judged, told nothing that the
 MEASURED_SECONDS = HORIZONS[-1][0]
 Hole = tuple[int, int]
 """(first, until): Unix seconds of which no price is known, the second not among them."""
+STILL_RUNS = 2**40
+"""Until when a hole goes of which the end is not known yet."""
 
 
 @dataclass(slots=True)
@@ -136,9 +138,20 @@ class PriceMemory:
             found.append(square)
         return found
 
+    def unmeasured(self, now: float) -> tuple[Hole, ...]:
+        """What is measured knows nothing of these seconds: its holes, and the one that still runs, if any."""
+        newest = self.seconds[-1][0] if self.seconds else -1
+        if now - newest <= self.confirmed_within + 1:
+            return self.holes
+        return (*self.holes, (newest + 1, STILL_RUNS))
+
     def momentum(self) -> Momentum | None:
         """The weighted move of the last half hour; None while too little is known."""
         return momentum.of_levels(self.levels, self.seconds[-1][0]) if self.seconds else None
+
+    def is_past(self, now: float) -> bool:
+        """Its newest second is too old for a move up to now."""
+        return not self.seconds or now - self.seconds[-1][0] > momentum.LONGEST_HOLE + self.confirmed_within
 
     def last_minute(self) -> tuple[tuple[int, Decimal], ...]:
         """The seconds that are told, ascending."""

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 
 import msgspec
 
 from recio.messages.prices import FinalMinute, PriceView
 from recio.rules.market.settlement import PRINTS
+from recio.rules.price.index_prints import REPEATS_FROM, TWITCH
 
 INDEX = "index"
 """The source of a price that is the settlement index itself."""
@@ -20,6 +22,8 @@ A_SECOND_LATER = 1.0
 """The last price of a second stands for its end, a print of the index for its beginning."""
 SIXTY_STEPS = (PRINTS - 1) * (2 * PRINTS - 1) / 6 / PRINTS
 """Seconds: the variance of the mean of sixty values of a random walk that begins with the first."""
+USUAL_REACH = 2.0
+"""Standard deviations that a walk usually stays within."""
 STARTS_AFTER = 1
 """The venue's own mean leaves out the first of the sixty prints."""
 
@@ -42,7 +46,7 @@ class ClosingMinute(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Known(msgspec.Struct, frozen=True, gc=False):
-    """The values of the seconds that were seen."""
+    """The values of the seconds that were seen; a repetition that hid a move is none."""
 
     prints: Mapping[int, float]
     """Of the index."""
@@ -70,17 +74,23 @@ def closing_minute(price: PriceView, closes_at: int, volatility: float, now: flo
     to_come = closes_at - following
     variance = walk_variance(to_come, max(0.0, following + later - anchor)) / PRINTS**2
     aged = min(variance, (to_come / PRINTS) ** 2 * max(0.0, now - anchor))
-    known = _Known({s: float(v) for s, v in price.prints}, {s: float(v) for s, v in price.last_minute})
+    told_until = first - 1 if venue is None else venue.until
+    hid, going_on = _repetitions(price.prints, told_until, level * volatility)
+    known = _Known(
+        {s: float(v) for s, v in price.prints if s not in hid},
+        {s: float(v) for s, v in price.last_minute if s not in hid},
+    )
     past = _past(known, first, following, venue, (anchor - later, level), level * volatility)
     hanging = past.hanging + (0 if is_index else to_come)
     beyond = math.sqrt(max(0.0, price.error**2 - (0.0 if is_index else price.basis_error**2)))
+    doubtful = to_come + sum(first <= each < following for each in going_on)
     return ClosingMinute(
         level=level,
         expected=(past.total + level * to_come) / PRINTS,
         to_come=variance,
         aged=aged,
         bridged=past.variance / PRINTS**2,
-        error=level * math.hypot(price.basis_error * hanging, beyond * to_come) / PRINTS,
+        error=level * math.hypot(price.basis_error * hanging, beyond * doubtful) / PRINTS,
     )
 
 
@@ -95,6 +105,27 @@ def walk_variance(steps: int, before_first: float) -> float:
     """Variance of the sum of so many values of a random walk, a second apart, the first after so many seconds."""
     m = steps
     return m * m * before_first + (m - 1) * m * (2 * m - 1) / 6
+
+
+def _repetitions(
+    prints: Sequence[tuple[int, Decimal]], told_until: int, spread: float
+) -> tuple[set[int], set[int]]:
+    """(hid a move, still go on): seconds after `told_until` of which the index said what it had said before.
+
+    Its feed may have stood still, or the index itself. What goes on may be as far off as the price is. Where the next print lies
+    further away than a walk comes since the last of them, nobody knows when the price went there.
+    """
+    hid, going_on = set[int](), set[int]()
+    since, stood_at, before = 0, Decimal(0), 0
+    for second, value in prints:
+        if abs(value - stood_at) > TWITCH * stood_at:
+            if going_on and float(abs(value - stood_at)) > USUAL_REACH * spread * math.sqrt(second - before):
+                hid |= going_on
+            going_on, since, stood_at = set[int](), second, value
+        elif second - since >= REPEATS_FROM and second > told_until:
+            going_on.add(second)
+        before = second
+    return hid, going_on
 
 
 def _venue_mean(said: FinalMinute | None, closes_at: int) -> FinalMinute | None:
