@@ -18,6 +18,10 @@ _CEILING = "SELECT limit_ceiling($1, $2)"
 _PUT = "INSERT INTO risk_limits (fencing, name, amount) VALUES ($1, $2, $3)"
 _RUN = "(SELECT max(fencing) FROM risk_limits)"
 _NEWEST = f"SELECT name, limit_in_force(fencing, name) AS amount FROM risk_limits WHERE fencing = {_RUN}"
+_STANDING = f"""
+    SELECT name, limit_in_force(fencing, name) AS now, limit_ceiling(fencing + 1, name) AS next
+    FROM risk_limits WHERE fencing = {_RUN}
+"""
 LOWERED = f"SELECT name, min(amount) FROM limit_cuts WHERE fencing = {_RUN} GROUP BY name ORDER BY name"
 _CUT = f"INSERT INTO limit_cuts (fencing, name, amount, cut_by, why) VALUES ({_RUN}, $1, $2, $3, $4)"
 _GRANT = """
@@ -58,6 +62,18 @@ def lower_limit(row: tuple[Any, ...]) -> LowerLimit:
 async def newest(connection: Connection) -> Mapping[str, Decimal]:
     """The limits of the newest run as they are now; empty before the first."""
     return {row["name"]: row["amount"] for row in await connection.fetch(_NEWEST)}
+
+
+async def hold(connection: Connection) -> None:
+    """Until the transaction ends no limit is lowered or granted, and no run begins."""
+    for name in IN_ROWS:  # in the order of a start, so that neither waits for the other
+        await connection.execute(_HOLD, name)
+
+
+async def standing(connection: Connection) -> tuple[Mapping[str, Decimal], Mapping[str, Decimal]]:
+    """The limits of the newest run as they are now, and how high the next may have each; empty before the first."""
+    rows = await connection.fetch(_STANDING)
+    return {row["name"]: row["now"] for row in rows}, {row["name"]: row["next"] for row in rows}
 
 
 async def grant(connection: Connection, amounts: Iterable[tuple[str, Decimal]], by: str) -> None:

@@ -122,6 +122,8 @@ class RaiseAct(Act):
     limit: LimitName
     amount: AmountText
     """How high it may become, in its own unit: dollars, contracts, trades or orders."""
+    shown: Annotated[str, Field(min_length=1, max_length=2_000, pattern=LINE)]
+    """The sentence of GET /limits/raise, as whoever grants it read it: where it is another by now, nothing is granted."""
     confirm: Literal["RAISE"]
 
 

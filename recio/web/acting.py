@@ -304,14 +304,23 @@ async def _raise(acting: Acting, asked: Asked[Nothing, bodies.RaiseAct, Nothing]
     body, amount = asked.body, Decimal(asked.body.amount)
 
     async def do(connection: Connection) -> None:
-        raising.preview(acting.limits_now(), body.limit, amount)
+        await limits.hold(connection)
+        now = await raising.look(connection, acting.limits, body.limit, amount)
+        if now.sentence != body.shown:
+            raise NotAsked(409, f"shown: it is no longer so, and nothing was granted. Now {now.sentence}")
         await limits.grant(connection, [(body.limit, amount)], asked.who.name)
 
     return await acting.by_rows(asked, "raise", do)
 
 
 async def _see_raise(acting: Acting, asked: Asked[raising.RaiseQuery, Nothing, Nothing]) -> raising.Raise:
-    return raising.preview(acting.limits_now(), asked.query.limit, Decimal(asked.query.amount))
+    try:
+        async with transaction(acting.pool) as connection:
+            return await raising.look(
+                connection, acting.limits, asked.query.limit, Decimal(asked.query.amount)
+            )
+    except Transient as error:
+        raise NotAsked(503, "the database is away: the limits cannot be read now", 2.0) from error
 
 
 async def _acknowledge(acting: Acting, asked: Asked[Nothing, bodies.AcknowledgeAct, Nothing]) -> CameOfIt:

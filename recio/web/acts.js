@@ -105,7 +105,7 @@ const ACTS = {
   raise: {
     title: () => "Raise a limit at the next start",
     what: () => raised(),
-    body: () => ({ confirm: "RAISE", limit: $("lower-limit").value, amount: $("lower-amount").value.trim() }), button: "Grant it",
+    body: () => ({ confirm: "RAISE", limit: $("lower-limit").value, amount: $("lower-amount").value.trim(), shown: shown.words }), button: "Grant it",
   },
   strategy: {
     path: "switch",

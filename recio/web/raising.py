@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
+from pydantic import ValidationError
+
+from recio.db import limits
+from recio.db.connection import Connection
 from recio.rules.account.at_most import at_most
-from recio.rules.account.limits import changed, fault_of_grant, wanted
+from recio.rules.account.limits import fault_of_grant, wanted, with_rows
 from recio.settings.risk import RiskSection
 from recio.units import Money, money_decimal
 from recio.web.act_bodies import AmountText, LimitName
@@ -30,36 +35,63 @@ class Raise(Given):
     sentence: str
 
 
-def preview(now: RiskSection, limit: str, amount: Decimal) -> Raise:
-    """`now`: the limits in force. Raises NotAsked(409) for what is no raise."""
+async def look(connection: Connection, started: RiskSection, limit: str, amount: Decimal) -> Raise:
+    """By the rows, whatever this process knows. Raises NotAsked(409) for what is no raise."""
+    now, following = await limits.standing(connection)
+    return preview(with_rows(started, now), following, limit, amount)
+
+
+def preview(now: RiskSection, following: Mapping[str, Decimal], limit: str, amount: Decimal) -> Raise:
+    """`now`: the limits in force; `following`: how high the next start may have each. Raises NotAsked(409) for what is no raise."""
     if wrong := fault_of_grant(now, limit, amount):
         raise NotAsked(409, wrong)
-    then = changed(now, limit, amount)
+    before = {name: most for name, most in following.items() if most > wanted(now)[name]}
+    if before.get(limit, amount) > amount:
+        raise NotAsked(
+            409,
+            f"amount = {_plain(amount)}: {limit} was granted {_plain(before[limit])} for the next start already:"
+            " lower it to take that back, or name more",
+        )
+    try:
+        then = with_rows(now, before | {limit: amount})
+    except ValidationError:
+        raise NotAsked(
+            409, f"{limit}: it does not go with what was granted before ({_named(now, before)})"
+        ) from None
     return Raise(
         limit=limit,
         now=_plain(wanted(now)[limit]),
         becomes=_plain(amount),
         at_most_now=_dollars(now),
         at_most_then=_dollars(then),
-        sentence=_sentence(now, then, limit, amount),
+        sentence=_sentence(now, then, before, limit),
     )
 
 
-def _sentence(now: RiskSection, then: RiskSection, limit: str, amount: Decimal) -> str:
-    before, after = at_most(now), at_most(then)
+def _sentence(now: RiskSection, then: RiskSection, before: Mapping[str, Decimal], limit: str) -> str:
+    """All that somebody has to know to say yes; of two that are the same word by word neither says anything new."""
+    was, becomes = at_most(now), at_most(then)
     more = [
-        f"{what} {_shown(before[what])} \u2192 {_shown(after[what])}"
-        for what in after
-        if after[what] != before[what]
+        f"{what} {_shown(was[what])} \u2192 {_shown(becomes[what])}"
+        for what in becomes
+        if becomes[what] != was[what]
     ]
     risked = (
         f"Then at most risked: {', '.join(more)}."
         if more
-        else f"What may be lost at most stays: a day {_shown(after['a day'])}."
+        else f"What may be lost at most stays: a day {_shown(becomes['a day'])}."
     )
+    also = f" Granted before for the same start: {_named(now, before)}." if before else ""
     return (
-        f"{limit}: {_plain(wanted(now)[limit])} \u2192 {_plain(amount)}, from the next start on, and no more than"
-        f" [risk] of recio.toml says then. Until then nothing changes. {risked}"
+        f"{_named(now, {limit: wanted(then)[limit]})}, from the next start on, and no more than"
+        f" [risk] of recio.toml says then. Until then nothing changes.{also} {risked}"
+    )
+
+
+def _named(now: RiskSection, amounts: Mapping[str, Decimal]) -> str:
+    is_now = wanted(now)
+    return ", ".join(
+        f"{name}: {_plain(is_now[name])} \u2192 {_plain(amounts[name])}" for name in sorted(amounts)
     )
 
 
@@ -71,8 +103,8 @@ def granted(limit: str, amount: Decimal, now: RiskSection) -> str:
     )
 
 
-def _dollars(limits: RiskSection) -> dict[str, str]:
-    return {what: _plain(money_decimal(amount)) for what, amount in at_most(limits).items()}
+def _dollars(section: RiskSection) -> dict[str, str]:
+    return {what: _plain(money_decimal(amount)) for what, amount in at_most(section).items()}
 
 
 def _shown(amount: Money) -> str:

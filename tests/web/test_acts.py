@@ -14,7 +14,6 @@ import asyncpg
 import pytest
 
 from recio.db.connection import transaction
-from recio.db.limits import newest
 from recio.messages.alerts import Acknowledge, TryChannels
 from recio.messages.controls import (
     Halt,
@@ -28,14 +27,13 @@ from recio.messages.controls import (
     TradingControls,
 )
 from recio.settings.risk import RiskSection
-from recio.units import money
 from recio.web import acting, site
 from recio.web.gate import HALT_TOKEN_HEADER
 from recio.wires import Wires
 from tests.builders import NOW
 from tests.db.breaches import GOOD
 from tests.db.trigger_scenarios import insert
-from tests.runs import begun, begun_under
+from tests.runs import begun
 from tests.tasks.status_server import TOKEN, served
 
 Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
@@ -49,6 +47,14 @@ TRADE = {
     "contracts": "3",
     "max_price": "0.60",
     "confirm": "TRADE",
+}
+
+RAISE = {
+    "key": KEY,
+    "limit": "max_open_cost_dollars",
+    "amount": "150",
+    "confirm": "RAISE",
+    "shown": "as it was",
 }
 
 
@@ -69,6 +75,11 @@ class Asking:
         self, name: str, body: dict[str, Any], headers: dict[str, str] = WITH_TOKEN
     ) -> tuple[int, dict[str, Any]]:
         async with self.session.post(f"{self.url}/api/v1/acts/{name}", json=body, headers=headers) as answer:
+            return answer.status, await answer.json()
+
+    async def look_at_raise(self, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        query = {name: body[name] for name in ("limit", "amount")}
+        async with self.session.get(f"{self.url}/api/v1/limits/raise", params=query) as answer:
             return answer.status, await answer.json()
 
     async def look(self, key: str = KEY) -> dict[str, Any]:
@@ -266,61 +277,6 @@ async def test_no_limit_is_raised_or_spoilt_on_the_page(pool: Pool, changes: dic
         status, told = await page.act("lower", body)
         assert (status, named in told["error"]) == (409, True), told
     assert await pool.fetchval("SELECT count(*) FROM limit_cuts") == 0
-
-
-RAISE = {"key": KEY, "limit": "max_open_cost_dollars", "amount": "150", "confirm": "RAISE"}
-
-
-async def test_a_raise_is_shown_granted_once_and_in_force_from_the_next_start_on(pool: Pool):
-    limits = RiskSection.model_validate({"max_daily_loss_dollars": 500})
-    async with transaction(pool) as connection:
-        await begun(connection, limits)
-    async with asking(pool, limits) as page:
-        asked = f"{page.url}/api/v1/limits/raise?limit=max_open_cost_dollars&amount=150"
-        async with page.session.get(asked) as answer:
-            seen = await answer.json()
-        assert (seen["now"], seen["becomes"]) == ("100", "150")
-        assert (seen["at_most_now"]["all that is open"], seen["at_most_then"]["all that is open"]) == (
-            "100",
-            "150",
-        )
-        assert "all that is open $100.00 \u2192 $150.00" in seen["sentence"]
-        assert "a day $" not in seen["sentence"], "what stays is not told as if it changed"
-        for _ in range(2):
-            status, told = await page.act("raise", RAISE)
-            assert (status, told["finished"], told["worked"]) == (200, True, True), told
-            assert "may become 150 at the next start" in told["sentence"]
-            assert "it is 100 now" in told["sentence"]
-    rows = await pool.fetch("SELECT name, amount, granted_by FROM limit_grants")
-    assert [tuple(row) for row in rows] == [("max_open_cost_dollars", Decimal(150), "status page")]
-    assert (await kinds(pool))[-2:] == ["asked on the page", "limit granted"]
-    async with transaction(pool) as connection:
-        assert (await newest(connection))["max_open_cost_dollars"] == 100, "nothing changes until then"
-        wanted = RiskSection.model_validate({"max_open_cost_dollars": 200, "max_daily_loss_dollars": 500})
-        _, anew = await begun_under(connection, wanted)
-    assert anew.max_open_cost_dollars == money("150")
-
-
-@pytest.mark.parametrize(
-    ("changes", "named"),
-    [
-        ({"amount": "100"}, "lower it instead, or name more"),
-        ({"amount": "99"}, "lower it instead, or name more"),
-        ({"amount": "10000001"}, "at most 10000000"),
-        ({"limit": "max_open_trades", "amount": "4.5"}, "whole number"),
-        ({"limit": "max_send_delay_seconds"}, "choose max_contracts_per_order"),
-    ],
-)
-async def test_what_is_no_raise_is_neither_shown_nor_granted(pool: Pool, changes: dict[str, str], named: str):
-    async with transaction(pool) as connection:
-        await begun(connection, RiskSection())
-    async with asking(pool) as page:
-        status, told = await page.act("raise", RAISE | changes)
-        assert (status, named in told["error"]) == (409, True), told
-        query = {name: (RAISE | changes)[name] for name in ("limit", "amount")}
-        async with page.session.get(f"{page.url}/api/v1/limits/raise", params=query) as answer:
-            assert (answer.status, named in (await answer.json())["error"]) == (409, True)
-    assert await pool.fetchval("SELECT count(*) FROM limit_grants") == 0
 
 
 async def test_alerts_are_acknowledged_and_tried_by_the_task_that_has_them(pool: Pool):

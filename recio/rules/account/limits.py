@@ -81,16 +81,18 @@ def fault_of_grant(section: RiskSection, name: str, amount: Decimal) -> str:
     return _fault_of_value(section, name, amount)
 
 
-def changed(section: RiskSection, name: str, amount: Decimal) -> RiskSection:
-    """With one limit of another amount, of which `fault_of_cut` or `fault_of_grant` found no fault."""
-    return RiskSection.model_validate(section.model_dump() | {name: _typed(name, amount)})
+def with_rows(section: RiskSection, amounts: Mapping[str, Decimal]) -> RiskSection:
+    """With some limits of other amounts. Raises ValidationError for amounts that are none."""
+    return RiskSection.model_validate(
+        section.model_dump() | {name: _typed(name, amount) for name, amount in amounts.items()}
+    )
 
 
 def _fault_of_value(section: RiskSection, name: str, amount: Decimal) -> str:
     shown = f"amount = {amount.normalize():f}: {name}"
     if said := fault_of_limits(section.model_dump() | {name: _typed(name, amount)}):
         return f"{shown}: {said}"
-    if wanted(changed(section, name, amount))[name] != amount:
+    if wanted(with_rows(section, {name: amount}))[name] != amount:
         return f"{shown} is a whole number"
     return ""
 
