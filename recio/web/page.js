@@ -84,12 +84,12 @@ $("figures").addEventListener("click", async () => {
 let shownVersion = null;
 
 function show(status) {
+  if (shownVersion !== null && shownVersion !== status.version) { location.reload(); return; } // upgraded: this page may not know what it is told
+  shownVersion = status.version;
   showBar(status);
   showMarkets(status);
   showNow(status);
   showHealth(status);
-  if (shownVersion !== null && shownVersion !== status.version) location.reload(); // the daemon was upgraded, and this page with it
-  shownVersion = status.version;
   about?.refresh(status);
   headline = status.halts.length ? "HALTED" : status.ready ? "ready" : "NOT READY";
   headline += ` \u00b7 recio ${word(status.mode)} ${word(status.environment)}`;
