@@ -79,8 +79,12 @@ class Feed:
         else:
             self._shown, found = status, []
         self._number += 1
-        told = {"n": self._number, "passed": round(passed, 3), "changes": found}
+        told = {"n": self._number, "at": self._second(), "passed": round(passed, 3), "changes": found}
         self._changes.append((self._number, _message(told)))
+
+    def _second(self) -> float:
+        """When this was made, by a clock that only runs on: whoever reads can tell what was held back on its way."""
+        return round(self._at, 3)
 
     def since(self, number: int) -> tuple[int, bytes]:
         """What came after this one: changes, or everything where they are kept no more."""
@@ -89,7 +93,7 @@ class Feed:
         if number and len(kept) == self._number - number:
             return self._number, b"".join(kept)
         if self._whole[0] != self._number:
-            told = {"n": self._number, "rates": dict(self.rates), "whole": self._shown}
+            told = {"n": self._number, "at": self._second(), "rates": dict(self.rates), "whole": self._shown}
             self._whole = (self._number, _message(told))
         return self._whole
 

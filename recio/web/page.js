@@ -12,6 +12,7 @@ import { lookedAt } from "./charts.js";
 import { learnWho, showSessions } from "./acts.js";
 
 const QUIET_AFTER = 2, SILENT_AFTER = 5; // seconds; the daemon pushes more often
+const DRIFT = 0.001; // seconds by which its clock and ours may part in one second
 const RETRY_AFTER = 3, GIVE_UP_AFTER = 10; // after a refusal; on an attempt that gets no answer
 
 // --- views: one address each ---
@@ -84,12 +85,12 @@ $("figures").addEventListener("click", async () => {
 let shownVersion = null;
 
 function show(status) {
+  if (shownVersion !== null && shownVersion !== status.version) { location.reload(); return; } // upgraded: this page may not know what it is told
+  shownVersion = status.version;
   showBar(status);
   showMarkets(status);
   showNow(status);
   showHealth(status);
-  if (shownVersion !== null && shownVersion !== status.version) location.reload(); // the daemon was upgraded, and this page with it
-  shownVersion = status.version;
   about?.refresh(status);
   headline = status.halts.length ? "HALTED" : status.ready ? "ready" : "NOT READY";
   headline += ` \u00b7 recio ${word(status.mode)} ${word(status.environment)}`;
@@ -103,7 +104,7 @@ let source = null, tried = opened, lost = false, headline = "recio";
 function connect() {
   if (source) source.close();
   tried = stamp();
-  kept = null;
+  kept = soonest = null;
   source = new EventSource("events?changes=1");
   source.onmessage = (event) => receive(event.data);
   source.onerror = () => lose();
@@ -132,16 +133,27 @@ function ageBy(tree, seconds, section) {
   }
 }
 
+// Seconds that a push was longer on its way than the one of this connection that came soonest: what a slow line held back is old.
+let soonest = null;
+
+function lateBy(at) {
+  const apart = since(opened) - at;
+  soonest = { apart: soonest ? Math.min(soonest.apart + (at - soonest.at) * DRIFT, apart) : apart, at };
+  return apart - soonest.apart;
+}
+
 function receive(data) {
+  let told;
   try {
-    take(JSON.parse(data));
+    told = JSON.parse(data);
+    take(told);
     show(kept);
   } catch (problem) {
     console.error(problem);
     lose(`This page cannot read what the daemon sends (${problem.message}) \u2013 figures below are not to be trusted.`);
     return;
   }
-  clock.heard = stamp();
+  clock.heard = stamp(lateBy(told.at));
   lost = false;
   hide($("lost"), true);
   document.body.classList.remove("old");
@@ -150,7 +162,7 @@ function receive(data) {
 
 function lose(why) {
   lost = true;
-  if (!why) source.close();
+  source.close(); // what could not be followed begins anew
   learnWho(); // a session may have ended
   const last = clock.heard || opened, at = new Date(last.wall);
   const time = [at.getHours(), at.getMinutes(), at.getSeconds()].map(pad).join(":");

@@ -46,10 +46,10 @@ export function sync(parent, items, keyOf, create, show) {
 // --- ages: counted on between messages, so that a dead page grows old ---
 
 export const growing = new Map();
-export const clock = { heard: null }; // when the last good message came, by both clocks of this computer
+export const clock = { heard: null }; // when the last good message was sent, as far as can be known, by both clocks of this computer
 
 // A sleeping device may stop either clock: the larger difference counts.
-export const stamp = () => ({ steady: performance.now(), wall: Date.now() });
+export const stamp = (ago = 0) => ({ steady: performance.now() - ago * 1000, wall: Date.now() - ago * 1000 });
 export const since = (then) => Math.max(0, performance.now() - then.steady, Date.now() - then.wall) / 1000;
 
 export function grow(element, seconds, { speed = 1, limit = Infinity, text = age } = {}) {
